@@ -1,0 +1,41 @@
+"""The two values that pass between the HTTP server and the wire protocols."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class BodyStream(Protocol):
+    """A request body that is read as it arrives; iterating gives chunks of bytes and applies back-pressure."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole rest of the body; raise `ValueError` once it exceeds `limit` bytes."""
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """A request as it came off the socket.
+
+    `path` and `query` are raw (still percent-encoded, `query` without its question mark). Header names are
+    lower-case; the values of a repeated header are joined with ", ". `body` is complete unless the operation
+    takes a streaming payload.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | BodyStream = b""
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """A response to be sent; an iterator as `body` is sent chunked, unless a Content-Length header is given."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | AsyncIterator[bytes] = b""
