@@ -1,0 +1,434 @@
+"""The embedded engine: one process, one event loop, RocksDB below.
+
+Transactions are optimistic. A body that never waits sees no other commit between its first read and its own, so it
+cannot conflict; one that waits has its reads checked against what was committed meanwhile, and runs again if
+any of them changed. Commits that arrive during one turn of the event loop share one disk synchronisation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from cloudlet.store.eager import Resumed, spawn
+from cloudlet.store.gaps import Gaps
+from cloudlet.store.interface import Body, Conflict, Done, Row, StoreError, T
+from cloudlet.store.rocks import OrderedMap
+
+_MAX_TRIES = 100
+# A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
+_INLINE_SYNC_SECONDS = 0.0005
+_CACHE_ENTRIES = 4096
+_CACHED_VALUE_BYTES = 4096
+
+_ABSENT: Any = object()
+_Done = Callable[[Any, BaseException | None], None]
+
+
+class EmbeddedTransaction:
+    """Reads go to the committed state below the transaction's own writes; writes wait until the commit."""
+
+    __slots__ = ("_store", "adds", "cleared", "read_keys", "read_ranges", "topics", "version", "writes")
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self._store = store
+        self.version = store.version
+        self.writes: dict[bytes, bytes | None] = {}
+        self.adds: dict[bytes, int] = {}
+        self.cleared: list[tuple[bytes, bytes]] = []
+        self.read_keys: list[bytes] = []
+        self.read_ranges: list[tuple[bytes, bytes]] = []
+        self.topics: list[bytes] = []
+
+    async def get(self, key: bytes) -> bytes | None:
+        written = self.writes.get(key, _ABSENT)
+        if written is not _ABSENT:
+            return written  # type: ignore[no-any-return]
+        if self.cleared and self._is_cleared(key):
+            return None
+        self.read_keys.append(key)
+        return self._store.read(key)
+
+    async def counter(self, key: bytes) -> int:
+        return _counted(await self.get(key)) + self.adds.get(key, 0)
+
+    async def range(self, begin: bytes, end: bytes, *, limit: int, reverse: bool = False) -> list[Row]:
+        if limit < 1 or begin >= end:
+            return []
+        self.read_ranges.append((begin, end))
+        own = {key: value for key, value in self.writes.items() if begin <= key < end}
+        hidden = sum(1 for value in own.values() if value is None)
+        rows = self._committed(begin, end, limit + hidden, reverse)
+        if own:
+            merged = {key: value for key, value in rows if key not in own}
+            merged.update((key, value) for key, value in own.items() if value is not None)
+            rows = sorted(merged.items(), reverse=reverse)
+        return rows[:limit]
+
+    def _committed(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
+        """Return rows of the committed state that this transaction has not cleared."""
+        if not self.cleared:
+            return self._store.scan(begin, end, limit, reverse)
+        rows: list[Row] = []
+        for low, high in self._uncleared(begin, end, reverse):
+            rows += self._store.scan(low, high, limit - len(rows), reverse)
+            if len(rows) >= limit:
+                break
+        return rows
+
+    def _uncleared(self, begin: bytes, end: bytes, reverse: bool) -> list[tuple[bytes, bytes]]:
+        parts = [(begin, end)]
+        for low, high in self.cleared:
+            parts = [
+                part
+                for start, stop in parts
+                for part in ((start, min(stop, low)), (max(start, high), stop))
+                if part[0] < part[1]
+            ]
+        return sorted(parts, reverse=reverse)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self.writes[key] = value
+
+    def delete(self, key: bytes) -> None:
+        self.writes[key] = None
+        self.adds.pop(key, None)
+
+    def delete_range(self, begin: bytes, end: bytes) -> None:
+        for key in [key for key in self.writes if begin <= key < end]:
+            del self.writes[key]
+        for key in [key for key in self.adds if begin <= key < end]:
+            del self.adds[key]
+        self.cleared.append((begin, end))
+
+    def add(self, key: bytes, delta: int) -> None:
+        self.adds[key] = self.adds.get(key, 0) + delta
+
+    def notify(self, topic: bytes) -> None:
+        self.topics.append(topic)
+
+    def resolve_adds(self) -> None:
+        """Turn what was added to counters into writes; called at the commit, when nobody else can commit."""
+        for key, delta in self.adds.items():
+            value = self.writes.get(key, _ABSENT)
+            if value is _ABSENT:
+                value = None if self._is_cleared(key) else self._store.read(key)
+            self.writes[key] = (_counted(value) + delta).to_bytes(8, "big", signed=True)
+
+    def _is_cleared(self, key: bytes) -> bool:
+        return any(low <= key < high for low, high in self.cleared)
+
+
+def _counted(value: bytes | None) -> int:
+    return 0 if value is None else int.from_bytes(value, "big", signed=True)
+
+
+class EmbeddedStore:
+    """See `cloudlet.store.interface.Store`. Used from one event loop only."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self._folder = folder
+        self._durable = durable
+        self._map = OrderedMap(folder, durable=durable)
+        self.version = 0
+        self._cache: dict[bytes, bytes | None] = {}
+        self._gaps = Gaps()
+        self._watches: dict[bytes, list[Callable[[], None]]] = {}
+
+        self._open = 0
+        self._history: deque[tuple[int, EmbeddedTransaction]] = deque()
+
+        self._waiting: list[tuple[_Done, Any, BaseException | None, list[bytes]]] = []
+        self._dirty = False
+        self._scheduled = False
+        self._syncing = False
+        self._broken = False
+        self._sync_seconds = 0.0
+        self._thread_syncs: deque[float] = deque(maxlen=16)
+        self._executor: ThreadPoolExecutor | None = None
+
+    # -- transactions
+
+    def submit(self, body: Body[T], done: Done[T]) -> None:
+        if self._broken and not self._reopen():
+            done(None, StoreError("the store cannot be opened"))
+            return
+        transaction = EmbeddedTransaction(self)
+        coroutine = body(transaction)
+        try:
+            pending = coroutine.send(None)
+        except StopIteration as stop:
+            self._commit(transaction, stop.value, done)
+        except Exception as error:
+            self._answer(done, None, error, [])
+        else:
+            spawn(self._contend(body, done, transaction, coroutine, pending))
+
+    async def transact(self, body: Body[T]) -> T:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        self.submit(body, settle)
+        return await future  # type: ignore[no-any-return]
+
+    async def _contend(
+        self,
+        body: Body[T],
+        done: Done[T],
+        transaction: EmbeddedTransaction,
+        coroutine: Coroutine[Any, Any, T],
+        pending: Any,
+    ) -> None:
+        """Carry on a transaction that waits for something, while others commit."""
+        attempt: Any = Resumed(coroutine, pending)
+        self._open += 1
+        try:
+            for _ in range(_MAX_TRIES):
+                result: Any = None
+                failure: Exception | None = None
+                try:
+                    result = await attempt
+                except Exception as error:
+                    failure = error
+                if not self._conflicts(transaction):
+                    if failure is None:
+                        self._commit(transaction, result, done)
+                    else:
+                        self._answer(done, None, failure, [])
+                    return
+                transaction = EmbeddedTransaction(self)
+                attempt = body(transaction)
+            attempt.close()
+            done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._history.clear()
+
+    def _conflicts(self, transaction: EmbeddedTransaction) -> bool:
+        """Whether anything that the transaction read was changed by a commit since it began."""
+        if transaction.version == self.version:
+            return False
+        keys = set(transaction.read_keys)
+        for version, other in self._history:
+            if version <= transaction.version:
+                continue
+            if not keys.isdisjoint(other.writes):
+                return True
+            if any(low <= key < high for low, high in transaction.read_ranges for key in other.writes):
+                return True
+            for low, high in other.cleared:
+                if any(low <= key < high for key in keys):
+                    return True
+                if any(begin < high and low < end for begin, end in transaction.read_ranges):
+                    return True
+        return False
+
+    def _commit(self, transaction: EmbeddedTransaction, result: Any, done: _Done) -> None:
+        """Make the writes visible at once; they are durable, and the answer given, after the next sync."""
+        if transaction.adds:
+            transaction.resolve_adds()
+        writes, cleared = transaction.writes, transaction.cleared
+        if not writes and not cleared:
+            self._answer(done, result, None, transaction.topics)
+            return
+        try:
+            self._map.write(writes.items(), cleared)
+        except Exception as error:
+            self._broken = True
+            done(None, StoreError(f"cannot write to {self._folder}: {error}"))
+            return
+        self.version += 1
+        if self._open:
+            self._history.append((self.version, transaction))
+        self._note(writes, cleared)
+        self._dirty = self._durable
+        self._answer(done, result, None, transaction.topics)
+
+    # -- reads, through what is known of the committed state
+
+    def read(self, key: bytes) -> bytes | None:
+        """Return the committed value of a key."""
+        cache = self._cache
+        value = cache.get(key, _ABSENT)
+        if value is _ABSENT:
+            value = self._map.get(key)
+            if value is None or len(value) <= _CACHED_VALUE_BYTES:
+                if len(cache) >= _CACHE_ENTRIES:
+                    del cache[next(iter(cache))]
+                cache[key] = value
+        return value  # type: ignore[no-any-return]
+
+    def scan(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
+        """Return up to `limit` committed rows with begin <= key < end."""
+        if reverse:
+            return self._map.scan_reverse(begin, limit, end)
+        start = self._gaps.skip(begin)
+        if start >= end:
+            return []
+        rows, first = self._map.scan(start, limit, end)
+        if first > begin:
+            self._gaps.learn(begin, first)
+        return rows
+
+    def _note(self, writes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
+        """Bring the cache and the known gaps in line with a commit."""
+        cache, gaps = self._cache, self._gaps
+        for begin, end in cleared:
+            cache.clear()
+            gaps.learn(begin, end)
+        for key, value in writes.items():
+            if key in cache:
+                if value is None or len(value) <= _CACHED_VALUE_BYTES:
+                    cache[key] = value
+                else:
+                    del cache[key]
+            if value is None:
+                gaps.delete(key)
+            else:
+                gaps.put(key)
+
+    # -- durability
+
+    def _answer(self, done: _Done, result: Any, error: BaseException | None, topics: list[bytes]) -> None:
+        """Call `done` once everything that the transaction wrote or saw is durable."""
+        if not self._dirty and not self._syncing:
+            self._release([(done, result, error, topics)])
+            return
+        self._waiting.append((done, result, error, topics))
+        if not self._scheduled and not self._syncing:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._sync)
+
+    def _sync(self) -> None:
+        self._scheduled = False
+        if self._syncing:
+            return
+        group, self._waiting = self._waiting, []
+        if not self._dirty:
+            self._release(group)
+            return
+        self._dirty = False
+        if self._sync_seconds > _INLINE_SYNC_SECONDS:
+            self._syncing = True
+            spawn(self._sync_in_thread(group))
+            return
+        started = time.perf_counter()
+        try:
+            self._map.sync()
+        except Exception as error:
+            self._fail(group, error)
+            return
+        # One long pause (a log file that is rotated) is no slow disk: a sample counts for 2 ms at most.
+        elapsed = min(time.perf_counter() - started, 0.002)
+        self._sync_seconds += (elapsed - self._sync_seconds) * 0.05
+        self._release(group)
+
+    async def _sync_in_thread(self, group: list[Any]) -> None:
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, "store-sync")
+        failure: Exception | None = None
+        try:
+            seconds = await asyncio.get_running_loop().run_in_executor(self._executor, self._timed_sync)
+        except Exception as error:
+            failure = error
+        else:
+            # A thread's samples include its wait for the interpreter; the least of several is the disk's.
+            self._thread_syncs.append(seconds)
+            if len(self._thread_syncs) == self._thread_syncs.maxlen:
+                self._sync_seconds = min(self._thread_syncs)
+                self._thread_syncs.clear()
+        self._syncing = False
+        if failure is None:
+            self._release(group)
+        else:
+            self._fail(group, failure)
+        if self._waiting and not self._scheduled:
+            self._sync()
+
+    def _timed_sync(self) -> float:
+        started = time.perf_counter()
+        self._map.sync()
+        return time.perf_counter() - started
+
+    def _release(self, group: list[Any]) -> None:
+        for done, result, error, topics in group:
+            for topic in topics:
+                for callback in list(self._watches.get(topic, ())):
+                    callback()
+            done(result, error)
+
+    def _fail(self, group: list[Any], error: Exception) -> None:
+        """A failed sync leaves unknown what is on disk: read the state back from there before going on."""
+        self._broken = True
+        failure = StoreError(f"cannot make writes durable in {self._folder}: {error}")
+        for done, _, _, _ in group:
+            done(None, failure)
+
+    def _reopen(self) -> bool:
+        waiting, self._waiting = self._waiting, []
+        self._dirty = False
+        self._fail(waiting, RuntimeError("an earlier write failed"))
+        try:
+            self._map.close()
+            self._map = OrderedMap(self._folder, durable=self._durable)
+        except Exception:
+            return False
+        everything = EmbeddedTransaction(self)
+        everything.cleared.append((b"", b"\xff" * 16))
+        self.version += 1
+        self._history.append((self.version, everything))
+        self._cache.clear()
+        self._gaps.forget()
+        self._broken = False
+        return True
+
+    # -- the rest
+
+    def watch(self, topic: bytes, callback: Callable[[], None]) -> Callable[[], None]:
+        self._watches.setdefault(topic, []).append(callback)
+
+        def cancel() -> None:
+            callbacks = self._watches.get(topic, [])
+            if callback in callbacks:
+                callbacks.remove(callback)
+            if not callbacks:
+                self._watches.pop(topic, None)
+
+        return cancel
+
+    async def checkpoint(self, folder: Path) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self._map.checkpoint, folder)
+
+    def size(self) -> int:
+        return self._map.size()
+
+    async def close(self) -> None:
+        while self._syncing or self._scheduled or self._open:
+            await asyncio.sleep(0.001)
+        self._map.close()
+        if self._executor is not None:
+            self._executor.shutdown()
+
+
+def restore(checkpoint: Path, folder: Path) -> None:
+    """Make `folder` (new) a store that starts as `checkpoint` was; data files are shared, the rest copied."""
+    folder.mkdir(parents=True)
+    for file in checkpoint.iterdir():
+        if file.suffix == ".sst":
+            (folder / file.name).hardlink_to(file)
+        else:
+            shutil.copyfile(file, folder / file.name)

@@ -1,0 +1,134 @@
+"""RocksDB as the ordered map below the embedded engine (see docs/decisions/0001-embedded-engine.md)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    Checkpoint,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
+
+from cloudlet.store.interface import Row
+
+_WRITE_BUFFER_BYTES = 8 << 20
+_BLOCK_CACHE_BYTES = 16 << 20
+
+
+def _write_options(durable: bool) -> WriteOptions:
+    options: Any = WriteOptions()
+    options.sync = False
+    options.disable_wal = not durable
+    return options  # type: ignore[no-any-return]
+
+
+def _options() -> Options:
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(_BLOCK_CACHE_BYTES))
+    table.set_bloom_filter(10, False)
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    options.set_max_write_buffer_number(4)
+    options.set_max_background_jobs(2)
+    # A recycled log is overwritten in place: its fdatasync has no file size or block map to write.
+    options.set_recycle_log_file_num(2)
+    options.set_keep_log_file_num(2)
+    options.set_max_open_files(256)
+    options.set_stats_dump_period_sec(0)
+    return options
+
+
+class OrderedMap:
+    """Sorted bytes to bytes. `write` is atomic and seen at once; `sync` makes all that was written durable."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._db = Rdict(str(folder), _options())
+        self._write_options = _write_options(durable)
+        self._durable = durable
+        self._read_options = ReadOptions()
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._db.get(key)
+
+    def scan(self, begin: bytes, limit: int, end: bytes) -> tuple[list[Row], bytes]:
+        """Return up to `limit` rows from `begin` below `end`, and the first live key at or after `begin`.
+
+        That key may lie behind `end`; where there is none it is `end` itself.
+        """
+        rows: list[Row] = []
+        cursor = self._db.iter(self._read_options)
+        cursor.seek(begin)
+        first = end
+        while cursor.valid():
+            key = cursor.key()
+            if not rows:
+                first = key
+            if key >= end:
+                break
+            rows.append((key, cursor.value()))
+            if len(rows) == limit:
+                break
+            cursor.next()
+        return rows, first
+
+    def scan_reverse(self, begin: bytes, limit: int, end: bytes) -> list[Row]:
+        """Return up to `limit` rows with begin <= key < end, the last first."""
+        rows: list[Row] = []
+        cursor = self._db.iter(self._read_options)
+        cursor.seek_for_prev(end)
+        if cursor.valid() and cursor.key() == end:
+            cursor.prev()
+        while cursor.valid() and len(rows) < limit:
+            key = cursor.key()
+            if key < begin:
+                break
+            rows.append((key, cursor.value()))
+            cursor.prev()
+        return rows
+
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]], cleared: Iterable[tuple[bytes, bytes]]) -> None:
+        """Apply range deletions, then puts and (None) deletions, all or nothing."""
+        batch = WriteBatch(raw_mode=True)
+        for begin, end in cleared:
+            batch.delete_range(begin, end)
+        for key, value in changes:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        self._db.write(batch, self._write_options)
+
+    def sync(self) -> None:
+        if self._durable:
+            self._db.flush_wal(True)
+
+    def checkpoint(self, folder: Path) -> None:
+        """Write a copy into `folder` (new): data files are hard links, which nobody ever writes to again."""
+        Checkpoint(self._db).create_checkpoint(str(folder))
+
+    def size(self) -> int:
+        return sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file())
+
+    def close(self) -> None:
+        self._db.close()
+
+    def destroy(self) -> None:
+        self.close()
+        shutil.rmtree(self.folder)
