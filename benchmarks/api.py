@@ -1,0 +1,79 @@
+"""The few SQS calls around a measurement: is it up, a fresh queue, how many messages are in it."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from benchmarks.signing import Key, Signer
+
+SERVICE = "sqs"
+TARGET_PREFIX = "AmazonSQS"
+
+
+class CallFailed(Exception):
+    """A call that was not answered with 200."""
+
+
+class SqsApi:
+    """SQS at `host` ("127.0.0.1:4566"), called with `key`."""
+
+    def __init__(self, host: str, key: Key) -> None:
+        self.host = host
+        self.signer = Signer(key, host, SERVICE, TARGET_PREFIX)
+        self._key = key
+
+    def call(self, operation: str, parameters: Mapping[str, object]) -> dict[str, object]:
+        """The answer of one call on a connection of its own; CallFailed if it is not 200."""
+        status, answer = self._post(self.signer, operation, parameters)
+        if status != 200:
+            raise CallFailed(f"{operation}: {status} {answer[:300]!r}")
+        decoded: dict[str, object] = json.loads(answer or b"{}")
+        return decoded
+
+    def wait_until_up(self, timeout: float, alive: Callable[[], bool]) -> None:
+        """Returns with the first ListQueues that is answered; CallFailed after `timeout` seconds."""
+        give_up = time.monotonic() + timeout
+        while True:
+            try:
+                self.call("ListQueues", {})
+            except (OSError, http.client.HTTPException, CallFailed) as error:
+                if not alive():
+                    raise CallFailed("the server ended by itself") from error
+                if time.monotonic() > give_up:
+                    raise CallFailed(f"no answer within {timeout:.0f} s: {error}") from error
+                time.sleep(0.001)
+            else:
+                return
+
+    def verifies_signatures(self) -> bool:
+        """Whether a request signed with the wrong secret is refused."""
+        forger = Signer(replace(self._key, secret="wrong"), self.host, SERVICE, TARGET_PREFIX)
+        status, _ = self._post(forger, "ListQueues", {})
+        return status == 403
+
+    def create_queue(self, name: str) -> str:
+        """The URL of a fresh queue."""
+        return str(self.call("CreateQueue", {"QueueName": name})["QueueUrl"])
+
+    def delete_queue(self, url: str) -> None:
+        """Deletes the queue and all that is in it."""
+        self.call("DeleteQueue", {"QueueUrl": url})
+
+    def count_messages(self, url: str) -> int:
+        """All messages in the queue, those in flight too."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names})["Attributes"]
+        assert isinstance(attributes, dict)
+        return sum(int(attributes[name]) for name in names)
+
+    def _post(self, signer: Signer, operation: str, parameters: Mapping[str, object]) -> tuple[int, bytes]:
+        body = json.dumps(parameters).encode()
+        connection = http.client.HTTPConnection(self.host, timeout=60)
+        try:
+            connection.request("POST", "/", body, signer.headers(operation, body))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()

@@ -1,0 +1,157 @@
+"""Who is measured: Cloudlet and its peers, how each is installed and how each is started.
+
+Peers are used as their packages ship them, started as their READMEs say. What their READMEs offer for speed
+(quiet logs) is switched on; what is off by default stays off, so all of them keep their state in memory alone.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.signing import Key
+
+REPOSITORY = Path(__file__).parent.parent
+KEY = Key("000000000001", "AKIDEXAMPLE00000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+NODE_FOR_FAUXQS = (22, 5)
+
+
+class NotInstalled(Exception):
+    """A contender that could not be installed, and why."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A contender ready to start: its version, and its command line for a port and a data folder."""
+
+    version: str
+    command: Callable[[int, Path], list[str]]
+    environment: Callable[[int], dict[str, str]] = field(default=lambda port: {})
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Someone to measure. `install` takes the cache folder, and installs only what is not yet there."""
+
+    name: str
+    state: str
+    install: Callable[[Path], Installed]
+
+
+def _cloudlet(cache: Path) -> Installed:
+    executable = Path(sys.executable).with_name("cloudlet")
+    if not executable.exists():
+        raise NotInstalled(f"no {executable}: run this with the Python of the environment Cloudlet is in")
+    works = subprocess.run([executable, "--help"], check=False, capture_output=True, text=True)
+    if works.returncode != 0:
+        raise NotInstalled(f"`cloudlet --help` fails: {_last_line(works.stderr)}")
+    commit = _answer(["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"])
+    root_key = f"{KEY.account}:{KEY.key_id}:{KEY.secret}"
+    return Installed(
+        version=commit,
+        command=lambda port, data: [
+            *(str(executable), "up", "--port", str(port), "--data", str(data), "--root-key", root_key)
+        ],
+    )
+
+
+def _ministack(cache: Path) -> Installed:
+    environment = _environment_with(cache / "ministack", "ministack")
+    return Installed(
+        version=_package_version(environment, "ministack"),
+        command=lambda port, data: [str(environment / "bin" / "ministack")],
+        # Its MQTT listener has a fixed port that it would only quarrel about.
+        environment=lambda port: {"GATEWAY_PORT": str(port), "LOG_LEVEL": "ERROR", "IOT_MTLS_ENABLED": "0"},
+    )
+
+
+def _moto(cache: Path) -> Installed:
+    environment = _environment_with(cache / "moto", "moto[server]")
+    return Installed(
+        version=_package_version(environment, "moto"),
+        command=lambda port, data: [str(environment / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+    )
+
+
+def _fauxqs(cache: Path) -> Installed:
+    folder = cache / "fauxqs"
+    package = folder / "node_modules" / "fauxqs"
+    node = _node(folder)
+    if not package.exists():
+        # By tag: of a plain name npm installs the newest version that the running node suits, here an old one.
+        _npm(folder, "fauxqs@latest")
+    version = _answer([node, "-p", f"require({str(package / 'package.json')!r}).version"])
+    return Installed(
+        version=f"{version} (node {_answer([node, '--version'])})",
+        command=lambda port, data: [node, str(package / "dist" / "cli.js")],
+        environment=lambda port: {"FAUXQS_PORT": str(port), "FAUXQS_LOGGER": "false"},
+    )
+
+
+CONTENDERS = (
+    Contender("cloudlet", "on disk before it answers", _cloudlet),
+    Contender("ministack", "in memory", _ministack),
+    Contender("moto", "in memory", _moto),
+    Contender("fauxqs", "in memory", _fauxqs),
+)
+
+
+def _environment_with(folder: Path, requirement: str) -> Path:
+    done = folder / "installed"
+    if not done.exists():
+        try:
+            venv.create(folder, with_pip=True, clear=True)
+            _run([str(folder / "bin" / "pip"), "install", "--quiet", requirement])
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise NotInstalled(f"pip install {requirement}: {error}") from error
+        done.touch()
+    return folder
+
+
+def _package_version(environment: Path, package: str) -> str:
+    code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
+    return _answer([str(environment / "bin" / "python"), "-c", code])
+
+
+def _node(folder: Path) -> str:
+    """A node new enough for fauxqs: the system's, else the one that npm itself has as a package."""
+    system = shutil.which("node")
+    if system is not None:
+        major, minor, *_ = _answer([system, "--version"]).removeprefix("v").split(".")
+        if (int(major), int(minor)) >= NODE_FOR_FAUXQS:
+            return system
+    own = folder / "node_modules" / ".bin" / "node"
+    if not own.exists():
+        machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        _npm(folder, f"node-linux-{machine}@{NODE_FOR_FAUXQS[0]}")
+    return str(own)
+
+
+def _npm(folder: Path, package: str) -> None:
+    if shutil.which("npm") is None:
+        raise NotInstalled("npm is missing: install it first (Debian, Ubuntu: apt-get install npm)")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _run(["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(folder), package])
+    except subprocess.CalledProcessError as error:
+        raise NotInstalled(f"npm install {package}: {error}") from error
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=dict(os.environ))
+
+
+def _answer(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NotInstalled(f"{' '.join(command)}: {error}") from error
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]

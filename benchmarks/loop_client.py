@@ -1,0 +1,374 @@
+"""A light SQS client for what wrk cannot do: consumers that delete what they received, and exact filling.
+
+Callbacks on raw connections, one request at a time on each, HTTP read by hand and every request signed: some
+30 microseconds a request, a tenth or less of what boto3 takes. The same client drives every contender.
+"""
+
+import asyncio
+import gc
+import re
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+import uvloop
+
+from benchmarks.signing import Signer, StaticRequest
+
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
+BATCH = 10
+# Time for requests under way when the measurement is over.
+GRACE_SECONDS = 30.0
+# A queue that has messages left and shows none of them for so long has lost them.
+EMPTY_SECONDS = 3.0
+
+T = TypeVar("T")
+
+
+class LoopFailed(Exception):
+    """The server answered with an error, lost or repeated messages, or broke a connection."""
+
+
+class _Message(msgspec.Struct):
+    MessageId: str
+    ReceiptHandle: str
+
+
+class _Received(msgspec.Struct):
+    Messages: list[_Message] = []
+
+
+class _BatchResult(msgspec.Struct):
+    Successful: list[msgspec.Raw] = []
+    Failed: list[msgspec.Raw] = []
+
+
+_decode_received = msgspec.json.Decoder(_Received).decode
+_decode_batch = msgspec.json.Decoder(_BatchResult).decode
+_encode = msgspec.json.encode
+
+
+class Connection(asyncio.Protocol):
+    """One HTTP/1.1 connection: `send` a request, `answered` gets the body of its 200, anything else fails.
+
+    Where the server closes after an answer, as moto's does, the next request goes over a new connection.
+    """
+
+    def __init__(self, host: str, answered: Callable[[bytes], None], failed: Callable[[str], None]) -> None:
+        self._address, _, port = host.partition(":")
+        self._port = int(port)
+        self._answered = answered
+        self._failed = failed
+        self._transport: asyncio.Transport | None = None
+        self._connecting: asyncio.Task[object] | None = None
+        self._request = b""
+        self._received = b""
+        self._body_at = 0
+        self._length = 0
+        self._closes = False
+        self._dropped = 0
+
+    def send(self, request: bytes) -> None:
+        """Sends one request; the one before must have been answered."""
+        self._request = request
+        if self._transport is None:
+            loop = asyncio.get_running_loop()
+            self._connecting = loop.create_task(self._connect(loop))
+        else:
+            self._transport.write(request)
+
+    def close(self) -> None:
+        """Closes the connection; an answer still under way is dropped."""
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+            self._dropped += 1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Sends the request that the connection was opened for."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fails, unless it was `close` that ended the connection."""
+        if self._dropped:
+            self._dropped -= 1
+        else:
+            self._failed(f"connection lost: {exc or 'closed by the server'}")
+
+    def data_received(self, data: bytes) -> None:
+        """Gathers one answer and hands on its body."""
+        if self._received:
+            data = self._received + data
+        if not self._body_at:
+            head_end = data.find(b"\r\n\r\n")
+            if head_end < 0:
+                self._received = data
+                return
+            length = CONTENT_LENGTH.search(data, 0, head_end)
+            if length is None:
+                self._failed(f"an answer without a length: {data[:200]!r}")
+                return
+            self._closes = CLOSES.search(data, 0, head_end) is not None
+            self._body_at = head_end + 4
+            self._length = int(length[1])
+        if len(data) < self._body_at + self._length:
+            self._received = data
+            return
+        body = data[self._body_at :]
+        self._received = b""
+        self._body_at = 0
+        if data[9:12] != b"200":
+            self._failed(f"{data[:15]!r}: {body[:300]!r}")
+            return
+        if self._closes:
+            self.close()
+        self._answered(body)
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            await loop.create_connection(lambda: self, self._address, self._port)
+        except OSError as error:
+            self._failed(f"no connection: {error}")
+
+
+@dataclass
+class Filled:
+    """How many messages were put into a queue, and in how many seconds."""
+
+    messages: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Drained:
+    """What the consumers got through together. A cycle is a receive and the delete of all it brought."""
+
+    deleted: int = 0
+    seconds: float = 0.0
+    empty_receives: int = 0
+    cycle_seconds: list[float] = field(default_factory=list)
+    message_ids: set[str] = field(default_factory=set)
+
+
+def fill(
+    signer: Signer, host: str, queue_url: str, body: str, messages: int, seconds: float, connections: int
+) -> Filled:
+    """Sends `messages` (a multiple of ten) by batches of ten, fewer if `seconds` are over before."""
+    return _run(_fill(signer, host, queue_url, body, messages, seconds, connections))
+
+
+def drain(
+    signer: Signer, host: str, queue_url: str, at_once: int, messages: int, seconds: float, connections: int
+) -> Drained:
+    """Receives up to `at_once` and deletes them, over and over, until `messages` are gone or `seconds` over.
+
+    One at a time is deleted by DeleteMessage, several by DeleteMessageBatch.
+    """
+    return _run(_drain(signer, host, queue_url, at_once, messages, seconds, connections))
+
+
+def _run(work: Coroutine[object, object, T]) -> T:
+    gc.collect()
+    gc.disable()
+    try:
+        return uvloop.run(work)
+    finally:
+        gc.enable()
+
+
+class _Crew:
+    """The connections of one measurement: done when all have finished or one has failed."""
+
+    def __init__(self, size: int) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._working = size
+
+    def finish(self) -> None:
+        self._working -= 1
+        if not self._working and not self.over.done():
+            self.over.set_result(None)
+
+    def fail(self, reason: str) -> None:
+        if not self.over.done():
+            self.over.set_exception(LoopFailed(reason))
+
+    async def wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.over, seconds + GRACE_SECONDS)
+        except TimeoutError:
+            raise LoopFailed(f"a request was not answered within {GRACE_SECONDS:.0f} s") from None
+
+
+class _Producer:
+    def __init__(self, host: str, request: StaticRequest, filled: Filled, messages: int, deadline: float, crew: _Crew):
+        self.connection = Connection(host, self._sent, crew.fail)
+        self._request = request
+        self._filled = filled
+        self._messages = messages
+        self._deadline = deadline
+        self._crew = crew
+
+    def send(self) -> None:
+        if self._filled.messages >= self._messages or time.perf_counter() >= self._deadline:
+            self._crew.finish()
+            return
+        self._filled.messages += BATCH
+        self.connection.send(self._request.bytes())
+
+    def _sent(self, body: bytes) -> None:
+        result = _decode_batch(body)
+        if result.Failed or len(result.Successful) != BATCH:
+            self._crew.fail(f"SendMessageBatch did not take all: {body[:300]!r}")
+            return
+        self.send()
+
+
+async def _fill(
+    signer: Signer, host: str, queue_url: str, body: str, messages: int, seconds: float, connections: int
+) -> Filled:
+    request = StaticRequest(signer, "SendMessageBatch", send_batch_body(queue_url, body))
+    crew = _Crew(connections)
+    filled = Filled()
+    began = time.perf_counter()
+    producers = [_Producer(host, request, filled, messages, began + seconds, crew) for _ in range(connections)]
+    try:
+        for producer in producers:
+            producer.send()
+        await crew.wait(seconds)
+        filled.seconds = time.perf_counter() - began
+    finally:
+        for producer in producers:
+            producer.connection.close()
+    return filled
+
+
+class _Consumer:
+    def __init__(
+        self, host: str, signer: Signer, queue_url: str, receive: StaticRequest, work: "_Work", crew: _Crew
+    ) -> None:
+        self.connection = Connection(host, self._answered, crew.fail)
+        self._signer = signer
+        self._queue_url = _encode(queue_url)
+        self._receive_request = receive
+        self._work = work
+        self._crew = crew
+        self._deleting = 0
+        self._began = 0.0
+        self._empty_since = 0.0
+
+    def receive(self) -> None:
+        self._began = time.perf_counter()
+        if self._work.is_over(self._began):
+            self._crew.finish()
+            return
+        self.connection.send(self._receive_request.bytes())
+
+    def _answered(self, body: bytes) -> None:
+        if self._deleting:
+            self._deleted(body)
+        else:
+            self._received(body)
+
+    def _received(self, body: bytes) -> None:
+        messages = _decode_received(body).Messages
+        if not messages:
+            self._found_nothing()
+            return
+        self._empty_since = 0.0
+        self._work.received(messages)
+        self._deleting = len(messages)
+        if self._work.at_once == 1:
+            handle = _encode(messages[0].ReceiptHandle)
+            operation, request = "DeleteMessage", b'{"QueueUrl":%b,"ReceiptHandle":%b}' % (self._queue_url, handle)
+        else:
+            entries = b",".join(
+                b'{"Id":"%d","ReceiptHandle":%b}' % (number, _encode(message.ReceiptHandle))
+                for number, message in enumerate(messages)
+            )
+            operation, request = "DeleteMessageBatch", b'{"QueueUrl":%b,"Entries":[%b]}' % (self._queue_url, entries)
+        self.connection.send(self._signer.request(operation, request))
+
+    def _deleted(self, body: bytes) -> None:
+        if self._work.at_once > 1:
+            result = _decode_batch(body)
+            if result.Failed or len(result.Successful) != self._deleting:
+                self._crew.fail(f"DeleteMessageBatch did not delete all: {body[:300]!r}")
+                return
+        self._work.deleted(self._deleting, time.perf_counter() - self._began)
+        self._deleting = 0
+        self.receive()
+
+    def _found_nothing(self) -> None:
+        self._work.drained.empty_receives += 1
+        self._empty_since = self._empty_since or self._began
+        if self._began - self._empty_since > EMPTY_SECONDS:
+            self._crew.fail(f"the queue is empty, {self._work.missing()} messages were never received")
+            return
+        # The last messages are with the other consumers, or shown in a moment; asking at once helps nobody.
+        asyncio.get_running_loop().call_later(0.001, self.receive)
+
+
+class _Work:
+    """What the consumers share: how much there is to do, and how far they are."""
+
+    def __init__(self, at_once: int, messages: int, deadline: float) -> None:
+        self.at_once = at_once
+        self.drained = Drained()
+        self.last_delete_at = 0.0
+        self._messages = messages
+        self._deadline = deadline
+        self._received = 0
+
+    def is_over(self, now: float) -> bool:
+        return self._received >= self._messages or now >= self._deadline
+
+    def missing(self) -> int:
+        return self._messages - self._received
+
+    def received(self, messages: list[_Message]) -> None:
+        self._received += len(messages)
+        for message in messages:
+            self.drained.message_ids.add(message.MessageId)
+
+    def deleted(self, count: int, cycle_seconds: float) -> None:
+        self.drained.deleted += count
+        self.drained.cycle_seconds.append(cycle_seconds)
+        self.last_delete_at = time.perf_counter()
+
+    def check(self) -> None:
+        repeated = self._received - len(self.drained.message_ids)
+        if repeated:
+            raise LoopFailed(f"{repeated} of {self._received} messages were received twice")
+        if self.drained.deleted != self._received:
+            raise LoopFailed(f"{self._received} messages received, {self.drained.deleted} deleted")
+
+
+async def _drain(
+    signer: Signer, host: str, queue_url: str, at_once: int, messages: int, seconds: float, connections: int
+) -> Drained:
+    receive = StaticRequest(signer, "ReceiveMessage", _encode({"QueueUrl": queue_url, "MaxNumberOfMessages": at_once}))
+    crew = _Crew(connections)
+    began = time.perf_counter()
+    work = _Work(at_once, messages, began + seconds)
+    consumers = [_Consumer(host, signer, queue_url, receive, work, crew) for _ in range(connections)]
+    try:
+        for consumer in consumers:
+            consumer.receive()
+        await crew.wait(seconds)
+    finally:
+        for consumer in consumers:
+            consumer.connection.close()
+    work.check()
+    work.drained.seconds = max(work.last_delete_at - began, 1e-9)
+    return work.drained
+
+
+def send_batch_body(queue_url: str, body: str) -> bytes:
+    """The body of a SendMessageBatch of ten."""
+    entries = [{"Id": str(number), "MessageBody": body} for number in range(BATCH)]
+    return _encode({"QueueUrl": queue_url, "Entries": entries})

@@ -1,0 +1,188 @@
+"""What is measured on one running server: how fast it sends, and receives and deletes; each result checked."""
+
+import itertools
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import loop_client, wrk
+from benchmarks.api import SqsApi
+from benchmarks.loop_client import BATCH
+from benchmarks.process import ServerProcess, busy_cpu_seconds
+
+CONNECTIONS = 16
+MESSAGE_BODY = "x" * 100
+# Consumers start on a queue of this many, and on a new one each time it is empty, until their time is over.
+LAP_MESSAGES = 10_000
+
+_queue_numbers = itertools.count(1)
+
+
+class Wrong(Exception):
+    """The server answered every request with success, and yet the messages do not add up."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running contender."""
+
+    process: ServerProcess
+    api: SqsApi
+    data: Path
+
+    @contextmanager
+    def queue(self) -> Iterator[str]:
+        """The URL of a fresh queue, deleted afterwards."""
+        url = self.api.create_queue(f"benchmark-{next(_queue_numbers)}")
+        yield url
+        self.api.delete_queue(url)
+
+    def fill(self, queue_url: str, messages: int, seconds: float) -> loop_client.Filled:
+        """Puts `messages` more into the queue, or as many as go in within `seconds`."""
+        before = self.api.count_messages(queue_url)
+        filled = loop_client.fill(
+            self.api.signer, self.api.host, queue_url, MESSAGE_BODY, messages, seconds, CONNECTIONS
+        )
+        _check_count(self.api.count_messages(queue_url) - before, filled.messages, filled.messages)
+        return filled
+
+    def disk_bytes(self) -> int:
+        """What the data folder takes of the disk."""
+        return sum(path.lstat().st_blocks for path in self.data.rglob("*")) * 512
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One measurement. Latencies are of a request, or of a cycle of receive and delete."""
+
+    messages: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    server_cpu_us_per_message: float
+    client_cores: float
+    other_cores: float
+    """Cores that neither the server nor the client kept busy: more than a little, and the figure is doubtful."""
+
+    @property
+    def per_second(self) -> float:
+        """Messages a second."""
+        return self.messages / self.seconds
+
+
+def send(server: Server, queue_url: str, seconds: int) -> Speed:
+    """SendMessage of 100 bytes by wrk."""
+    body = msgspec.json.encode({"QueueUrl": queue_url, "MessageBody": MESSAGE_BODY})
+    return _replay(server, queue_url, "SendMessage", body, 1, seconds)
+
+
+def send_batch(server: Server, queue_url: str, seconds: int) -> Speed:
+    """SendMessageBatch of ten messages of 100 bytes by wrk."""
+    body = loop_client.send_batch_body(queue_url, MESSAGE_BODY)
+    return _replay(server, queue_url, "SendMessageBatch", body, BATCH, seconds)
+
+
+def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: float) -> Speed:
+    """Consumers on a queue of 10,000 messages, filled again whenever it is empty, for `seconds` of consuming.
+
+    Where filling is slow the whole takes no more than three times as long; what was consumed by then counts.
+    """
+    give_up = time.monotonic() + 3 * seconds
+    meter = _Meter(server.process)
+    laps: list[loop_client.Drained] = []
+    while (left := seconds - sum(lap.seconds for lap in laps)) > 0.05 and time.monotonic() < give_up:
+        filled = server.fill(queue_url, LAP_MESSAGES, seconds)
+        with meter:
+            lap = _drain(server, queue_url, at_once, filled.messages, left)
+        laps.append(lap)
+        if lap.deleted < filled.messages:
+            break
+    return _consumed(laps, meter)
+
+
+def receive_and_delete_deep(server: Server, queue_url: str, at_once: int, depth: int, seconds: float) -> Speed:
+    """Consumers for `seconds` on a queue that holds `depth` messages already."""
+    meter = _Meter(server.process)
+    with meter:
+        drained = _drain(server, queue_url, at_once, depth, seconds)
+    return _consumed([drained], meter)
+
+
+def _drain(server: Server, queue_url: str, at_once: int, messages: int, seconds: float) -> loop_client.Drained:
+    drained = loop_client.drain(server.api.signer, server.api.host, queue_url, at_once, messages, seconds, CONNECTIONS)
+    _check_count(server.api.count_messages(queue_url), messages - drained.deleted, messages - drained.deleted)
+    return drained
+
+
+def _replay(server: Server, queue_url: str, operation: str, body: bytes, messages: int, seconds: int) -> Speed:
+    before = server.api.count_messages(queue_url)
+    headers = server.api.signer.headers(operation, body)
+    meter = _Meter(server.process)
+    with meter:
+        report = wrk.run(server.api.host, headers, body, CONNECTIONS, seconds)
+    # When its time is over wrk drops what is under way: at most one request a connection.
+    stored = _settled_count(server.api, queue_url) - before
+    _check_count(stored, report.requests * messages, (report.requests + CONNECTIONS) * messages)
+    return meter.speed(report.requests * messages, report.seconds, report.p50_ms, report.p99_ms)
+
+
+def _settled_count(api: SqsApi, queue_url: str) -> int:
+    count = api.count_messages(queue_url)
+    while True:
+        time.sleep(0.1)
+        count, before = api.count_messages(queue_url), count
+        if count == before:
+            return count
+
+
+def _check_count(found: int, least: int, most: int) -> None:
+    if not least <= found <= most:
+        raise Wrong(f"{found} messages in the queue, and there should be {least}" + f" to {most}" * (most > least))
+
+
+def _consumed(laps: list[loop_client.Drained], meter: "_Meter") -> Speed:
+    messages = sum(lap.deleted for lap in laps)
+    if not messages:
+        raise Wrong("no message was received and deleted in the time given")
+    cycles = sorted(cycle for lap in laps for cycle in lap.cycle_seconds)
+    p50, p99 = (cycles[int(share * (len(cycles) - 1))] * 1e3 for share in (0.5, 0.99))
+    return meter.speed(messages, sum(lap.seconds for lap in laps), p50, p99)
+
+
+class _Meter:
+    """Adds up processor time of the server, of the client and of the rest of the machine, while entered."""
+
+    def __init__(self, process: ServerProcess) -> None:
+        self._process = process
+        self._server = self._client = self._busy = self._wall = 0.0
+
+    def __enter__(self) -> None:
+        self._add(-1)
+
+    def __exit__(self, *_: object) -> None:
+        self._add(1)
+
+    def speed(self, messages: int, seconds: float, p50_ms: float, p99_ms: float) -> Speed:
+        return Speed(
+            messages=messages,
+            seconds=seconds,
+            p50_ms=p50_ms,
+            p99_ms=p99_ms,
+            server_cpu_us_per_message=self._server / messages * 1e6,
+            client_cores=self._client / self._wall,
+            other_cores=max(0.0, (self._busy - self._server - self._client) / self._wall),
+        )
+
+    def _add(self, sign: int) -> None:
+        self._server += sign * self._process.cpu_seconds()
+        # wrk is a child that has been waited for; the loop client is this very process.
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+            used = resource.getrusage(who)
+            self._client += sign * (used.ru_utime + used.ru_stime)
+        self._busy += sign * busy_cpu_seconds()
+        self._wall += sign * time.perf_counter()

@@ -1,0 +1,77 @@
+"""Driving a server with wrk: one signed request, sent again and again over several connections."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPLAY = Path(__file__).with_name("replay.lua")
+GRACE_SECONDS = 30
+
+
+class WrkFailed(Exception):
+    """wrk did not run, or not every request was answered with success."""
+
+
+@dataclass(frozen=True)
+class WrkReport:
+    """What wrk saw: requests answered, over how many seconds, and their latencies in milliseconds."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+
+def ensure_installed() -> str:
+    """wrk's version; installs Debian's package where that is allowed, else raises WrkFailed saying what to do."""
+    if shutil.which("wrk") is None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            raise WrkFailed("wrk is missing: install it first (Debian, Ubuntu: apt-get install wrk)")
+        subprocess.run(["apt-get", "update", "-qq"], check=False, stdout=subprocess.DEVNULL)
+        installed = subprocess.run(["apt-get", "install", "-y", "-qq", "wrk"], check=False, stdout=subprocess.DEVNULL)
+        if installed.returncode != 0 or shutil.which("wrk") is None:
+            raise WrkFailed("wrk is missing and `apt-get install wrk` failed")
+    answer = subprocess.run(["wrk", "--version"], check=False, capture_output=True, text=True)
+    return answer.stdout.split("[", 1)[0].strip() or "wrk"
+
+
+def run(host: str, headers: Mapping[str, str], body: bytes, connections: int, seconds: int) -> WrkReport:
+    """Sends the request for `seconds`; raises WrkFailed if any answer was not 2xx or any connection broke."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as signed:
+        signed.write(_lua_request(headers, body))
+        signed.flush()
+        # One thread: there are two cores, and the other one is the server's.
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(REPLAY)]
+        finished = subprocess.run(
+            [*command, f"http://{host}/", signed.name],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=seconds + GRACE_SECONDS,
+        )
+    reports = [line for line in finished.stdout.splitlines() if line.startswith("REPORT ")]
+    if finished.returncode != 0 or not reports:
+        raise WrkFailed(f"wrk ended with {finished.returncode}: {finished.stdout} {finished.stderr}".strip())
+    report = json.loads(reports[0].removeprefix("REPORT "))
+    errors = {kind: count for kind, count in report["errors"].items() if count}
+    if errors:
+        raise WrkFailed(f"{errors} of {report['requests']} requests")
+    if report["requests"] == 0:
+        raise WrkFailed("no request was answered")
+    return WrkReport(
+        requests=report["requests"],
+        seconds=report["microseconds"] / 1e6,
+        p50_ms=report["p50_us"] / 1e3,
+        p99_ms=report["p99_us"] / 1e3,
+    )
+
+
+def _lua_request(headers: Mapping[str, str], body: bytes) -> str:
+    # wrk works out the length of the body by itself. A JSON string is a Lua string as long as it is ASCII.
+    pairs = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items())
+    return f"return {{ headers = {{ {pairs} }}, body = {json.dumps(body.decode('ascii'))} }}\n"
