@@ -1,0 +1,93 @@
+"""A building block at work: its service, its store, its jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from cloudlet.core.context import Context
+from cloudlet.core.errors import not_implemented
+from cloudlet.core.identity import Principal
+from cloudlet.core.invocation import Done, Invocation
+from cloudlet.core.service import Job, Params, Result, Service
+from cloudlet.core.waiting import WaitingLines
+from cloudlet.store import Store
+from cloudlet.wire import ServiceModel, WireError, load
+
+if TYPE_CHECKING:
+    from cloudlet.core.cloud import Cloud
+
+log = logging.getLogger("cloudlet.core")
+
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Block:
+    """One service, loaded and running in this process."""
+
+    def __init__(self, cloud: Cloud, service: Service, store: Store) -> None:
+        self.cloud = cloud
+        self.service = service
+        self.store = store
+        self.clock = cloud.clock
+        self.model: ServiceModel = load(service.name)
+        self.lines = WaitingLines(store, cloud.clock)
+        self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in service.jobs]
+
+    def invoke(self, context: Context, operation: str, params: Params, done: Done) -> Invocation | None:
+        """Run an operation; `done(result, error)` is called once it is durable. Returns what can be cancelled."""
+        handler = self.service.handlers.get(operation)
+        if handler is None:
+            done(None, not_implemented(self.service.name, operation))
+            return None
+        invocation = Invocation(self, handler, context, params, done)
+        invocation.start()
+        return invocation
+
+    async def run(self, context: Context, operation: str, params: Params) -> Result:
+        """Run an operation and return its result once it is durable. Raises AwsError."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+        def done(result: Result, error: WireError | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        invocation = self.invoke(context, operation, params, done)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if invocation is not None:
+                invocation.cancel()
+            raise
+
+    async def call(self, service: str, operation: str, params: Params, *, account: str, region: str) -> Result:
+        """Call another service's API as this one, in an account and a region."""
+        principal = Principal("service", account, f"{self.service.name}.amazonaws.com", self.service.name)
+        return await self.cloud.call(service, operation, params, principal=principal, account=account, region=region)
+
+    async def close(self) -> None:
+        """Stop the jobs and release the store."""
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await self.store.close()
+
+    async def _keep_running(self, job: Job) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            started = self.clock.now()
+            try:
+                await job(self)
+                return
+            except Exception:
+                log.exception("the job %s of %s failed", job.__name__, self.service.name)
+            if self.clock.now() - started > _LONGEST_PAUSE_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,48 @@
+"""What an operation knows about the call it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cloudlet.core.identity import Principal
+from cloudlet.core.service import Params, Result
+from cloudlet.store.interface import Body, T
+
+if TYPE_CHECKING:
+    from cloudlet.core.block import Block
+
+
+@dataclass(slots=True)
+class Context:
+    """One call: who makes it, to which account and region, and the way to everything outside the operation."""
+
+    block: Block
+    principal: Principal
+    account: str
+    region: str
+    request_id: str
+    endpoint: str
+    """Scheme, host and port as the caller reached us; the base of URLs in answers."""
+    source_ip: str = "127.0.0.1"
+    secure: bool = False
+    protocol: str = "json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def now(self) -> float:
+        """The time in seconds since the epoch."""
+        return self.block.clock.now()
+
+    @property
+    def strict(self) -> bool:
+        """Whether permissions are enforced."""
+        return self.block.cloud.config.auth == "strict"
+
+    async def transact(self, body: Body[T]) -> T:
+        """Run `body` in a transaction of this service's store."""
+        return await self.block.store.transact(body)
+
+    async def call(self, service: str, operation: str, params: Params) -> Result:
+        """Call another service's API, as this service, in the caller's account and region."""
+        return await self.block.call(service, operation, params, account=self.account, region=self.region)

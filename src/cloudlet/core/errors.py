@@ -1,0 +1,37 @@
+"""The one error that a service raises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.wire import WireError
+
+
+class AwsError(WireError):
+    """An error as AWS's API reference names it.
+
+    `code` is the name of the error's shape in the model, or a common error's code. The HTTP status and the form on
+    the wire come from the model; `status` is for codes that no model has. `fields` are further members of the shape.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int | None = None, **fields: Any) -> None:
+        super().__init__(code, message, status=status, fields=fields)
+
+
+def not_implemented(service: str, operation: str) -> AwsError:
+    """The answer of an operation that AWS has and Cloudlet has not built."""
+    return AwsError(
+        "NotImplemented",
+        f"Cloudlet does not implement {service}:{operation}. See docs/coverage.md for the operations that it does.",
+        status=501,
+    )
+
+
+def internal_failure(request_id: str) -> AwsError:
+    """The answer to a fault of our own; the log has the details under the request's id."""
+    return AwsError("InternalFailure", f"An internal error occurred (request {request_id}).", status=500)
+
+
+def unavailable() -> AwsError:
+    """The answer while a block cannot reach its data."""
+    return AwsError("ServiceUnavailable", "The service is temporarily unavailable. Try again.", status=503)

@@ -1,0 +1,30 @@
+"""Who makes a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The identity behind a request, as policies and `sts:GetCallerIdentity` name it.
+
+    For kind "service" `arn` is the service principal, such as "sns.amazonaws.com".
+    """
+
+    kind: Kind
+    account: str
+    arn: str
+    user_id: str
+    access_key: str = ""
+
+
+def root(account: str, access_key: str = "") -> Principal:
+    """The root user of an account."""
+    return Principal("root", account, f"arn:aws:iam::{account}:root", account, access_key)
+
+
+ANONYMOUS = Principal("anonymous", "anonymous", "*", "anonymous")

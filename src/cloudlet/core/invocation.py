@@ -1,0 +1,98 @@
+"""One operation under way: run, run again after waiting, answered once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.core.context import Context
+from cloudlet.core.errors import internal_failure, unavailable
+from cloudlet.core.service import Handler, Params, Result
+from cloudlet.core.waiting import Wait
+from cloudlet.store import StoreError, Transaction
+from cloudlet.store.eager import Resumed, spawn
+from cloudlet.wire import WireError
+
+if TYPE_CHECKING:
+    from cloudlet.core.block import Block
+
+log = logging.getLogger("cloudlet.core")
+
+Done = Callable[[Result, "WireError | None"], None]
+
+
+class Invocation:
+    """Runs `handler` and calls `done(result, error)` once; after `cancel`, never."""
+
+    __slots__ = ("_block", "_closed", "_context", "_done", "_handler", "_params", "_waiting")
+
+    def __init__(self, block: Block, handler: Handler, context: Context, params: Params, done: Done) -> None:
+        self._block = block
+        self._handler = handler
+        self._context = context
+        self._params = params
+        self._done = done
+        self._closed = False
+        self._waiting = False
+
+    def start(self) -> None:
+        if self._handler.transactional:
+            self._block.store.submit(self._body, self._finish)
+            return
+        coroutine = self._handler.function(self._context, self._params)
+        try:
+            pending = coroutine.send(None)
+        except StopIteration as stop:
+            self._finish(stop.value, None)
+        except Exception as error:
+            self._finish(None, error)
+        else:
+            spawn(self._await(coroutine, pending))
+
+    def cancel(self) -> None:
+        """The caller has gone: nobody waits for the answer any more."""
+        self._closed = True
+        if self._waiting:
+            self._block.lines.leave(self)
+
+    def retry(self) -> None:
+        if not self._closed:
+            self._block.store.submit(self._body, self._finish)
+
+    def give_up(self, answer: Any) -> None:
+        self._closed = True
+        self._done(answer, None)
+
+    def _body(self, tx: Transaction) -> Coroutine[Any, Any, Result]:
+        return self._handler.function(self._context, tx, self._params)
+
+    async def _await(self, coroutine: Coroutine[Any, Any, Result], pending: Any) -> None:
+        try:
+            result = await Resumed(coroutine, pending)
+        except Exception as error:
+            self._finish(None, error)
+        else:
+            self._finish(result, None)
+
+    def _finish(self, result: Result, error: BaseException | None) -> None:
+        if self._closed:
+            return
+        if type(error) is Wait:
+            self._waiting = True
+            self._block.lines.park(self, error)
+            return
+        self._closed = True
+        if self._waiting:
+            self._block.lines.leave(self)
+        self._done(result, None if error is None else self._known(error))
+
+    def _known(self, error: BaseException) -> WireError:
+        if isinstance(error, WireError):
+            return error
+        name = f"{self._block.service.name}:{self._handler.name}"
+        if isinstance(error, StoreError):
+            log.error("%s: %s", name, error)
+            return unavailable()
+        log.error("%s failed (request %s)", name, self._context.request_id, exc_info=error)
+        return internal_failure(self._context.request_id)

@@ -1,0 +1,77 @@
+"""How a building block declares its operations and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.wire import WireError
+
+if TYPE_CHECKING:
+    from cloudlet.core.block import Block
+    from cloudlet.core.context import Context
+    from cloudlet.store import Transaction
+    from cloudlet.wire import InvalidRequest
+
+Params = dict[str, Any]
+Result = Mapping[str, Any] | None
+Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
+Direct = Callable[["Context", Params], Coroutine[Any, Any, Result]]
+Job = Callable[["Block"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """The code behind one operation."""
+
+    name: str
+    function: Callable[..., Coroutine[Any, Any, Result]]
+    transactional: bool
+
+
+class Service:
+    """A building block: its name as botocore names it, and the code behind its operations.
+
+    >>> service = Service("sqs")
+    >>> @service.operation("ListQueues")
+    ... async def list_queues(ctx, tx, params): ...
+    """
+
+    def __init__(self, name: str, *, invalid_request: Callable[[InvalidRequest], WireError] | None = None) -> None:
+        self.name = name
+        self.invalid_request = invalid_request
+        """Words a request that the model does not admit, where this service does not say it as most of AWS does."""
+        self.handlers: dict[str, Handler] = {}
+        self.jobs: list[Job] = []
+
+    def operation(self, name: str) -> Callable[[Transactional], Transactional]:
+        """Declare the function of one operation: it runs in a transaction, and again where that conflicts.
+
+        It may raise `Wait` to be run again once something has changed.
+        """
+
+        def declare(function: Transactional) -> Transactional:
+            self._add(Handler(name, function, transactional=True))
+            return function
+
+        return declare
+
+    def direct(self, name: str) -> Callable[[Direct], Direct]:
+        """Declare an operation that needs no transaction, or several (`ctx.transact`)."""
+
+        def declare(function: Direct) -> Direct:
+            self._add(Handler(name, function, transactional=False))
+            return function
+
+        return declare
+
+    def job(self, function: Job) -> Job:
+        """Declare a background job: runs while the block does; started again, with a pause, whenever it fails."""
+        self.jobs.append(function)
+        return function
+
+    def _add(self, handler: Handler) -> None:
+        if handler.name in self.handlers:
+            raise ValueError(f"{self.name}:{handler.name} is declared twice")
+        self.handlers[handler.name] = handler
