@@ -1,0 +1,22 @@
+"""AWS's wire protocols, server's side, compiled from botocore's models.
+
+`load` gives a service's model; its operations parse requests to parameters and serialise results, in every
+protocol that the service speaks. No service contains wire code.
+"""
+
+from cloudlet.wire.errors import InvalidRequest, InvalidResult, Violation, WireError
+from cloudlet.wire.http import BodyStream, HttpRequest, HttpResponse
+from cloudlet.wire.model import Operation, ServiceModel, load
+
+__all__ = [
+    "BodyStream",
+    "HttpRequest",
+    "HttpResponse",
+    "InvalidRequest",
+    "InvalidResult",
+    "Operation",
+    "ServiceModel",
+    "Violation",
+    "WireError",
+    "load",
+]

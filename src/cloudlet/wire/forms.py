@@ -1,0 +1,179 @@
+"""Form-encoded parameters as a tree: `Tag.1.Key=a` is Tag → 1 → Key → a."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from cloudlet.wire.errors import InvalidRequest
+from cloudlet.wire.scalars import NotConvertible, from_text
+from cloudlet.wire.shapes import Ref, Shape
+
+MAX_PARAMETERS = 100_000
+MAX_DEPTH = 64
+_MAX_INDEX_DIGITS = 9
+
+Node = dict[str, Any]
+"""Parts by name; a part is a node, and the value that a name itself has is under the empty name."""
+
+ReadNode = Callable[[Node, str], Any]
+NameOf = Callable[[Ref, str], str]
+
+
+def parse_pairs(text: str) -> list[tuple[str, str]]:
+    """Return the pairs of a form or a query string, decoded; raise `InvalidRequest` if they are not text."""
+    pairs = []
+    parts = text.split("&")
+    if len(parts) > MAX_PARAMETERS:
+        raise InvalidRequest("MalformedQueryString", "The request has too many parameters")
+    for part in parts:
+        if part:
+            name, _, value = part.partition("=")
+            pairs.append((_decoded(name), _decoded(value)))
+    return pairs
+
+
+def _decoded(text: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
+    try:
+        return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
+    except UnicodeError:
+        raise InvalidRequest("MalformedQueryString", "The query string is not valid UTF-8") from None
+
+
+def tree_of(pairs: list[tuple[str, str]]) -> Node:
+    """Return the tree of some parameters."""
+    root: Node = {}
+    for name, value in pairs:
+        node = root
+        parts = name.split(".")
+        if len(parts) > MAX_DEPTH:
+            raise InvalidRequest("MalformedQueryString", "A parameter is nested too deeply")
+        for part in parts:
+            below = node.get(part)
+            if below is None:
+                below = node[part] = {}
+            node = below
+        node[""] = value
+    return root
+
+
+def numbered(node: Node) -> list[Node]:
+    """Return the parts of a list in the order of their numbers."""
+    indices = [name for name in node if name.isascii() and name.isdigit() and len(name) <= _MAX_INDEX_DIGITS]
+    if len(indices) > 1:
+        indices.sort(key=int)
+    return [node[index] for index in indices]
+
+
+class FormReader:
+    """Compiles shapes to functions that read parameters from a tree.
+
+    `name_of` gives the name that a use of a shape has in forms, or its default. `nested_lists` is whether the
+    elements of a list that is not flattened are below a name of their own.
+    """
+
+    def __init__(self, name_of: NameOf, *, nested_lists: bool) -> None:
+        self._name_of = name_of
+        self._nested_lists = nested_lists
+        self._compiled: dict[tuple[str, bool], ReadNode] = {}
+
+    def structure(self, shape: Shape) -> ReadNode:
+        """Return the function that reads the members of a structure."""
+        name_of = self._name_of
+        table = []
+        renamed = []
+        for name, ref in shape.members.items():
+            wire = name_of(ref, name)
+            read = self._read(ref)
+            table.append((wire, name, read))
+            if self._nested_lists and ref.flattened and ref.shape.kind == "list":
+                # A flattened list's elements may have a name that replaces the list's own.
+                element = name_of(ref.shape.element, "")
+                if element and element != wire:
+                    renamed.append((element, name, read))
+
+        def read_structure(node: Node, path: str) -> dict[str, Any]:
+            result = {}
+            for wire, name, read in table:
+                below = node.get(wire)
+                if below is not None:
+                    result[name] = read(below, f"{path}.{wire}" if path else wire)
+            for wire, name, read in renamed:
+                below = node.get(wire)
+                if below is not None and not result.get(name):
+                    result[name] = read(below, f"{path}.{wire}" if path else wire)
+            return result
+
+        return read_structure
+
+    def _read(self, ref: Ref) -> ReadNode:
+        shape = ref.shape
+        if shape.kind not in ("structure", "list", "map"):
+            return _scalar(ref)
+        flattened = ref.flattened or not self._nested_lists
+        key = (shape.name, flattened)
+        if key in self._compiled:
+            return self._compiled[key]
+        compiled = self._compiled
+        # While the shape is being compiled, whatever contains it again reads through this.
+        compiled[key] = lambda node, path: compiled[key](node, path)
+        if shape.kind == "structure":
+            read = self.structure(shape)
+        elif shape.kind == "list":
+            read = self._list(shape, flattened)
+        else:
+            read = self._map(shape, flattened)
+        compiled[key] = read
+        return read
+
+    def _list(self, shape: Shape, flattened: bool) -> ReadNode:
+        element = self._read(shape.element)
+        # RDS and its like document both the element's own name and the general one.
+        names = () if flattened else dict.fromkeys((self._name_of(shape.element, "member"), "member"))
+
+        def read_list(node: Node, path: str) -> list[Any]:
+            for name in names:
+                below = node.get(name)
+                if below is not None:
+                    return [element(part, f"{path}.{name}") for part in numbered(below)]
+            return [element(part, path) for part in numbered(node)]
+
+        return read_list
+
+    def _map(self, shape: Shape, flattened: bool) -> ReadNode:
+        key_name, value_name = self._name_of(shape.key, "key"), self._name_of(shape.value, "value")
+        read_value = self._read(shape.value)
+
+        def read_map(node: Node, path: str) -> dict[str, Any]:
+            entries = node if flattened else node.get("entry", {})
+            result = {}
+            for part in numbered(entries):
+                key = part.get(key_name, {}).get("")
+                value = part.get(value_name)
+                if key is None:
+                    raise InvalidRequest("MalformedInput", f"Key is missing in a map at {path}")
+                if value is not None:
+                    result[key] = read_value(value, path)
+            return result
+
+        return read_map
+
+
+def _scalar(ref: Ref) -> ReadNode:
+    read = from_text(ref)
+
+    def read_scalar(node: Node, path: str) -> Any:
+        text = node.get("")
+        if text is None:
+            raise InvalidRequest("MalformedInput", f"Unexpected complex element found at {path}")
+        try:
+            return read(text)
+        except NotConvertible:
+            raise InvalidRequest(
+                "MalformedInput", f"The value '{text[:200]}' of parameter {path} is not a valid {ref.shape.kind}"
+            ) from None
+
+    return read_scalar

@@ -1,0 +1,128 @@
+"""What the services speak although botocore's models no longer say so.
+
+botocore's SQS model was moved from the query protocol to JSON, and lost the names of the query form on the way.
+The service still answers both, and older SDKs and plain curl calls use the query form. The names and codes here
+are those of the SQS API reference and of the query examples in its developer guide. S3's model does not give the
+root elements of its answers; they are those of the S3 API reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SQS_MEMBERS = {
+    "AWSAccountIds": "AWSAccountId",
+    "Actions": "ActionName",
+    "AttributeNames": "AttributeName",
+    "Attributes": "Attribute",
+    "BinaryListValues": "BinaryListValue",
+    "Entries": "",
+    "Failed": "BatchResultErrorEntry",
+    "MessageAttributeNames": "MessageAttributeName",
+    "MessageAttributes": "MessageAttribute",
+    "MessageSystemAttributeNames": "MessageSystemAttributeName",
+    "MessageSystemAttributes": "MessageSystemAttribute",
+    "Messages": "Message",
+    "QueueUrls": "QueueUrl",
+    "Results": "ListMessageMoveTasksResultEntry",
+    "StringListValues": "StringListValue",
+    "Successful": "",
+    "TagKeys": "TagKey",
+    "Tags": "Tag",
+    "queueUrls": "QueueUrl",
+    "tags": "Tag",
+}
+
+_SQS_ERRORS = {
+    "BatchEntryIdsNotDistinct": ("AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400),
+    "BatchRequestTooLong": ("AWS.SimpleQueueService.BatchRequestTooLong", 400),
+    "EmptyBatchRequest": ("AWS.SimpleQueueService.EmptyBatchRequest", 400),
+    "InvalidBatchEntryId": ("AWS.SimpleQueueService.InvalidBatchEntryId", 400),
+    "InvalidSecurity": ("InvalidSecurity", 403),
+    "KmsAccessDenied": ("KMS.AccessDeniedException", 400),
+    "KmsDisabled": ("KMS.DisabledException", 400),
+    "KmsInvalidKeyUsage": ("KMS.InvalidKeyUsageException", 400),
+    "KmsInvalidState": ("KMS.InvalidStateException", 400),
+    "KmsNotFound": ("KMS.NotFoundException", 400),
+    "KmsOptInRequired": ("KMS.OptInRequired", 403),
+    "KmsThrottled": ("KMS.ThrottlingException", 400),
+    "MessageNotInflight": ("AWS.SimpleQueueService.MessageNotInflight", 400),
+    "OverLimit": ("OverLimit", 403),
+    "PurgeQueueInProgress": ("AWS.SimpleQueueService.PurgeQueueInProgress", 403),
+    "QueueDeletedRecently": ("AWS.SimpleQueueService.QueueDeletedRecently", 400),
+    "QueueDoesNotExist": ("AWS.SimpleQueueService.NonExistentQueue", 400),
+    "QueueNameExists": ("QueueAlreadyExists", 400),
+    "RequestThrottled": ("RequestThrottled", 403),
+    "TooManyEntriesInBatchRequest": ("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400),
+    "UnsupportedOperation": ("AWS.SimpleQueueService.UnsupportedOperation", 400),
+}
+
+_S3_ROOTS = {
+    "CompleteMultipartUploadOutput": "CompleteMultipartUploadResult",
+    "CreateMultipartUploadOutput": "InitiateMultipartUploadResult",
+    "CreateSessionOutput": "CreateSessionResult",
+    "DeleteObjectsOutput": "DeleteResult",
+    "GetBucketAccelerateConfigurationOutput": "AccelerateConfiguration",
+    "GetBucketAclOutput": "AccessControlPolicy",
+    "GetBucketCorsOutput": "CORSConfiguration",
+    "GetBucketLifecycleConfigurationOutput": "LifecycleConfiguration",
+    "GetBucketLifecycleOutput": "LifecycleConfiguration",
+    "GetBucketLocationOutput": "LocationConstraint",
+    "GetBucketLoggingOutput": "BucketLoggingStatus",
+    "GetBucketRequestPaymentOutput": "RequestPaymentConfiguration",
+    "GetBucketTaggingOutput": "Tagging",
+    "GetBucketVersioningOutput": "VersioningConfiguration",
+    "GetBucketWebsiteOutput": "WebsiteConfiguration",
+    "GetObjectAclOutput": "AccessControlPolicy",
+    "GetObjectAttributesOutput": "GetObjectAttributesResponse",
+    "GetObjectTaggingOutput": "Tagging",
+    "ListBucketAnalyticsConfigurationsOutput": "ListBucketAnalyticsConfigurationResult",
+    "ListBucketIntelligentTieringConfigurationsOutput": "ListBucketIntelligentTieringConfigurationsResult",
+    "ListBucketInventoryConfigurationsOutput": "ListInventoryConfigurationsResult",
+    "ListBucketMetricsConfigurationsOutput": "ListMetricsConfigurationsResult",
+    "ListBucketsOutput": "ListAllMyBucketsResult",
+    "ListDirectoryBucketsOutput": "ListAllMyDirectoryBucketsResult",
+    "ListMultipartUploadsOutput": "ListMultipartUploadsResult",
+    "ListObjectVersionsOutput": "ListVersionsResult",
+    "ListObjectsOutput": "ListBucketResult",
+    "ListObjectsV2Output": "ListBucketResult",
+    "ListPartsOutput": "ListPartsResult",
+    "NotificationConfigurationDeprecated": "NotificationConfiguration",
+}
+
+ERROR_NAMESPACES = {
+    "sqs": "com.amazonaws.sqs#",
+    "dynamodb": "com.amazonaws.dynamodb.v20120810#",
+    "dynamodbstreams": "com.amazonaws.dynamodb.v20120810#",
+}
+"""The namespaces that real services put before the `__type` of their errors; clients strip them."""
+
+
+def supplement(service: str, description: dict[str, Any]) -> None:
+    """Add to a botocore description what the service speaks beyond it, in place."""
+    metadata, shapes = description["metadata"], description["shapes"]
+    if service == "sqs":
+        _supplement_sqs(metadata, shapes)
+    elif service == "s3":
+        metadata["xmlNamespace"] = "http://s3.amazonaws.com/doc/2006-03-01/"
+        for shape, root in _S3_ROOTS.items():
+            if shape in shapes:
+                shapes[shape]["locationName"] = root
+
+
+def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
+    metadata["protocols"] = ["json", "query"]
+    metadata["xmlNamespace"] = "http://queue.amazonaws.com/doc/2012-11-05/"
+    for shape in shapes.values():
+        for name, member in shape.get("members", {}).items():
+            if name in _SQS_MEMBERS:
+                element = shapes[member["shape"]].get("member", {}).get("shape")
+                member["queryName"] = _SQS_MEMBERS[name] or element
+        if shape["type"] == "map":
+            shape["key"]["queryName"] = "Name"
+            shape["value"]["queryName"] = "Value"
+    if "TagMap" in shapes:
+        shapes["TagMap"]["key"]["queryName"] = "Key"
+    for name, (code, status) in _SQS_ERRORS.items():
+        if name in shapes:
+            shapes[name]["error"] = {"code": code, "httpStatusCode": status, "senderFault": True}

@@ -1,0 +1,128 @@
+"""Timestamps: epoch seconds inside, three formats on the wire."""
+
+from __future__ import annotations
+
+import re
+import time
+from calendar import timegm
+from datetime import UTC, datetime
+from typing import Any
+
+_ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,18}))?)?)?"
+    r"(?:[Zz]|([+-])(\d{2}):?(\d{2})?)?\Z",
+    re.ASCII,
+)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z\Z", re.ASCII)
+_HTTP_DATE = re.compile(
+    r"(?:[A-Za-z]{3}, *)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,18}))? *"
+    r"(?:GMT|UTC|Z|([+-])(\d{2})(\d{2}))?\Z",
+    re.ASCII,
+)
+_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2})?\Z", re.ASCII)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+EARLIEST = -62_135_596_800.0
+LATEST = 253_402_300_800.0
+
+
+def parse(text: str, format: str) -> float:
+    """Return the epoch seconds that `text` means; raise `ValueError` if it is no timestamp.
+
+    The format says what is expected; the other two are understood too, as AWS's own front ends do.
+    """
+    text = text.strip()
+    if format == "unixTimestamp" or _NUMBER.match(text):
+        if not _NUMBER.match(text):
+            return _parse_date(text)
+        return in_range(float(text))
+    return _parse_date(text)
+
+
+def in_range(seconds: float) -> float:
+    """Return `seconds`; raise `ValueError` if no calendar date between the years 1 and 9999 has them."""
+    if not EARLIEST <= seconds < LATEST:
+        raise ValueError("timestamp out of range")
+    return seconds
+
+
+def _parse_date(text: str) -> float:
+    fraction = sign = off_hours = off_minutes = None
+    if match := _ISO.match(text):
+        year, month, day, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
+        number = int(month)
+    elif match := _HTTP_DATE.match(text):
+        day, name, year, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
+        number = _MONTHS.index(name.lower()) + 1
+    elif match := _COMPACT.match(text):
+        year, month, day, hour, minute, second = match.groups()
+        number = int(month)
+    else:
+        raise ValueError(f"not a timestamp: {text[:100]!r}")
+    leap = second == "60"
+    moment = datetime(
+        int(year), number, int(day), int(hour or 0), int(minute or 0), 59 if leap else int(second or 0), tzinfo=UTC
+    )
+    seconds = timegm(moment.timetuple()) + leap
+    if sign is not None:
+        offset = int(off_hours or 0) * 3600 + int(off_minutes or 0) * 60
+        seconds += offset if sign == "-" else -offset
+    # One division keeps the float nearest to the decimal: adding a fraction would round twice.
+    if fraction:
+        scale = 10 ** len(fraction)
+        return float((seconds * scale + int(fraction)) / scale)
+    return float(seconds)
+
+
+def epoch(value: Any) -> float | int:
+    """Return the epoch seconds of a result's timestamp: a number, or a datetime (naive means UTC)."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=UTC)
+        seconds = timegm(value.utctimetuple())
+        return (seconds * 1_000_000 + value.microsecond) / 1_000_000 if value.microsecond else seconds
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise TypeError(f"a timestamp must be epoch seconds or a datetime, not {type(value).__name__}")
+
+
+def unix(value: Any) -> float | int:
+    """Return epoch seconds as AWS writes them: to the microsecond at most, and whole if they are."""
+    seconds = epoch(value)
+    if isinstance(seconds, int):
+        return seconds
+    return int(seconds) if seconds.is_integer() else round(seconds, 6)
+
+
+def iso8601(value: Any) -> str:
+    """Return `2015-01-25T08:00:00Z`, with milli- or microseconds where there are any."""
+    seconds = epoch(value)
+    micros = round(seconds * 1_000_000) if isinstance(seconds, float) else seconds * 1_000_000
+    whole, fraction = divmod(micros, 1_000_000)
+    year, month, day, hour, minute, second = time.gmtime(whole)[:6]
+    text = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+    if not fraction:
+        return f"{text}Z"
+    if fraction % 1000:
+        return f"{text}.{fraction:06}Z"
+    return f"{text}.{fraction // 1000:03}Z"
+
+
+def http_date(value: Any) -> str:
+    """Return `Sun, 25 Jan 2015 08:00:00 GMT`; HTTP dates have whole seconds only."""
+    parts = time.gmtime(int(epoch(value) // 1))
+    month = _MONTHS[parts.tm_mon - 1].capitalize()
+    return (
+        f"{_DAYS[parts.tm_wday]}, {parts.tm_mday:02} {month} {parts.tm_year:04} "
+        f"{parts.tm_hour:02}:{parts.tm_min:02}:{parts.tm_sec:02} GMT"
+    )
+
+
+def to_text(value: Any, format: str) -> str:
+    """Return a timestamp in a named format: iso8601, rfc822 or unixTimestamp."""
+    if format == "rfc822":
+        return http_date(value)
+    if format == "unixTimestamp":
+        return str(unix(value))
+    return iso8601(value)

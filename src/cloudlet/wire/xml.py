@@ -1,0 +1,338 @@
+"""XML: documents read with bounds, results written by joining strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from xml.parsers import expat
+
+from cloudlet.wire.errors import InvalidResult
+from cloudlet.wire.scalars import NotConvertible, from_text, to_text
+from cloudlet.wire.shapes import Ref, Shape
+from cloudlet.wire.trees import unexpected
+
+MAX_DEPTH = 128
+
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
+_NEEDS_ESCAPE = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class MalformedXml(ValueError):
+    """A document that is not well-formed, or has what is not accepted: a DTD, or very deep nesting."""
+
+
+class Element:
+    """An element of a document, with namespace prefixes taken off names."""
+
+    __slots__ = ("attributes", "children", "name", "parts")
+
+    def __init__(self, name: str, attributes: dict[str, str]) -> None:
+        self.name = name
+        self.attributes = attributes
+        self.children: list[Element] = []
+        self.parts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+def parse_document(data: bytes) -> Element:
+    """Return the root of a document; raise `MalformedXml` if it cannot be read."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    root = Element("", {})
+    stack = [root]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if len(stack) > MAX_DEPTH:
+            raise MalformedXml("the document is nested too deeply")
+        element = Element(name.rpartition(":")[2], attributes)
+        stack[-1].children.append(element)
+        stack.append(element)
+
+    def end(name: str) -> None:
+        stack.pop()
+
+    def text(content: str) -> None:
+        stack[-1].parts.append(content)
+
+    def refuse(*_: Any) -> None:
+        raise MalformedXml("a document type is not accepted")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, UnicodeError, LookupError) as error:
+        raise MalformedXml(str(error)) from None
+    return root.children[0]
+
+
+Read = Callable[[Element], Any]
+
+
+class XmlReader:
+    """Compiles shapes to functions that read parameters from elements."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, Read] = {}
+
+    def structure(self, members: Mapping[str, Ref]) -> Read:
+        """Return the function that reads some of the members of a structure."""
+        children: dict[str, tuple[str, Read, bool]] = {}
+        attributes: dict[str, tuple[str, Any]] = {}
+        for name, ref in members.items():
+            wire = ref.wire_name or name
+            if ref.xml_attribute:
+                attributes[wire.rpartition(":")[2]] = (name, from_text(ref))
+            elif ref.flattened and ref.shape.kind == "list":
+                children[wire.rpartition(":")[2]] = (name, self.value(ref.shape.element), True)
+            elif ref.flattened and ref.shape.kind == "map":
+                children[wire.rpartition(":")[2]] = (name, self._entry(ref.shape), True)
+            else:
+                children[wire.rpartition(":")[2]] = (name, self.value(ref), False)
+        maps = {name for name, ref in members.items() if ref.shape.kind == "map"}
+
+        def read_structure(element: Element) -> dict[str, Any]:
+            result: dict[str, Any] = {}
+            for child in element.children:
+                found = children.get(child.name)
+                if found is None:
+                    continue
+                name, read, repeated = found
+                if not repeated:
+                    result[name] = read(child)
+                elif name in maps:
+                    key, value = read(child)
+                    result.setdefault(name, {})[key] = value
+                else:
+                    result.setdefault(name, []).append(read(child))
+            if attributes:
+                for raw, text in element.attributes.items():
+                    if raw.startswith("xmlns"):
+                        continue
+                    known = attributes.get(raw.rpartition(":")[2])
+                    if known is not None:
+                        result[known[0]] = known[1](text)
+            return result
+
+        return read_structure
+
+    def value(self, ref: Ref) -> Read:
+        """Return the function that reads the element of one value."""
+        shape = ref.shape
+        if shape.kind not in ("structure", "list", "map"):
+            read_text = from_text(ref)
+
+            def read_scalar(element: Element) -> Any:
+                if element.children:
+                    raise NotConvertible(element.name)
+                return read_text(element.text)
+
+            return read_scalar
+        if shape.name in self._compiled:
+            return self._compiled[shape.name]
+        compiled, name = self._compiled, shape.name
+        # While the shape is being compiled, whatever contains it again reads through this.
+        compiled[name] = lambda element: compiled[name](element)
+        if shape.kind == "structure":
+            read = self.structure(shape.members)
+        elif shape.kind == "list":
+            read = self._list(shape)
+        else:
+            read = self._map(shape)
+        compiled[name] = read
+        return read
+
+    def _list(self, shape: Shape) -> Read:
+        name, read = shape.element.wire_name or "member", self.value(shape.element)
+        return lambda element: [read(child) for child in element.children if child.name == name]
+
+    def _map(self, shape: Shape) -> Read:
+        read = self._entry(shape)
+        return lambda element: dict(read(child) for child in element.children if child.name == "entry")
+
+    def _entry(self, shape: Shape) -> Read:
+        key_name, value_name = shape.key.wire_name or "key", shape.value.wire_name or "value"
+        read_key, read_value = self.value(shape.key), self.value(shape.value)
+
+        def read_entry(element: Element) -> tuple[Any, Any]:
+            key = value = None
+            for child in element.children:
+                if child.name == key_name:
+                    key = read_key(child)
+                elif child.name == value_name:
+                    value = read_value(child)
+            if key is None or value is None:
+                raise NotConvertible(element.name)
+            return key, value
+
+        return read_entry
+
+
+def escape(text: str) -> str:
+    """Return text as the content of an element or of a quoted attribute."""
+    if _NEEDS_ESCAPE.search(text) is None:
+        return text
+    return _NEEDS_ESCAPE.sub(lambda match: _ESCAPES.get(match[0]) or _reference(match[0]), text)
+
+
+def _reference(char: str) -> str:
+    # XML 1.0 has no way to write these; AWS writes the reference all the same, and lone surrogates as U+FFFD.
+    return "\ufffd" if "\ud800" <= char <= "\udfff" else f"&#x{ord(char):X};"
+
+
+Write = Callable[[Any, list[str]], None]
+NameOf = Callable[[Ref, str], str]
+
+
+class XmlWriter:
+    """Compiles shapes to functions that append the XML of results to a list of strings.
+
+    `name_of` gives the name of the element of a use of a shape, or its default.
+    """
+
+    def __init__(self, name_of: NameOf) -> None:
+        self._name_of = name_of
+        self._contents: dict[str, Write] = {}
+
+    def structure(self, shape: Shape, members: Mapping[str, Ref]) -> Write:
+        """Return the function that writes the elements of some of the members of a structure."""
+        table = {
+            name: None if ref.xml_attribute else self.value(ref, self._member_name(ref, name))
+            for name, ref in members.items()
+        }
+        order = list(table)
+
+        def write_structure(value: Any, out: list[str]) -> None:
+            if not isinstance(value, Mapping):
+                raise unexpected(shape, value)
+            if not value.keys() <= table.keys():
+                unknown = ", ".join(map(repr, value.keys() - table.keys()))
+                raise InvalidResult(f"{shape.name} has no member {unknown}")
+            for name in order:
+                item = value.get(name)
+                if item is not None:
+                    write = table[name]
+                    if write is not None:
+                        write(item, out)
+
+        return write_structure
+
+    def _member_name(self, ref: Ref, name: str) -> str:
+        if ref.flattened and ref.shape.kind == "list":
+            element = self._name_of(ref.shape.element, "")
+            if element:
+                return element
+        return self._name_of(ref, name)
+
+    def value(self, ref: Ref, name: str) -> Write:
+        """Return the function that writes a value in an element of that name, or in several if it is flattened."""
+        shape = ref.shape
+        if shape.kind == "structure":
+            return self._structure_element(ref, name)
+        if shape.kind == "list":
+            return self._list(ref, name)
+        if shape.kind == "map":
+            return self._map(ref, name)
+        text = to_text(ref)
+        opening, closing = f"<{name}{_namespace(ref)}>", f"</{name}>"
+
+        def write_scalar(value: Any, out: list[str]) -> None:
+            out.append(f"{opening}{escape(text(value))}{closing}")
+
+        return write_scalar
+
+    def _structure_element(self, ref: Ref, name: str) -> Write:
+        shape = ref.shape
+        attributes = [
+            (member, f' {attribute.wire_name or member}="', to_text(attribute))
+            for member, attribute in shape.members.items()
+            if attribute.xml_attribute
+        ]
+        opening, closing = f"<{name}{_namespace(ref)}", f"</{name}>"
+        content: list[Write] = []
+
+        def write_element(value: Any, out: list[str]) -> None:
+            if not content:
+                content.append(self._content(shape))
+            out.append(opening)
+            for member, start, text in attributes:
+                if isinstance(value, Mapping) and value.get(member) is not None:
+                    out.append(f'{start}{escape(text(value[member]))}"')
+            out.append(">")
+            content[0](value, out)
+            out.append(closing)
+
+        return write_element
+
+    def _content(self, shape: Shape) -> Write:
+        # Compiled when it is first written, which is also what lets a shape contain itself.
+        if shape.name not in self._contents:
+            self._contents[shape.name] = self.structure(shape, shape.members)
+        return self._contents[shape.name]
+
+    def _list(self, ref: Ref, name: str) -> Write:
+        shape = ref.shape
+        if ref.flattened:
+            opening, closing, element_name = "", "", name
+        else:
+            opening, closing = f"<{name}{_namespace(ref)}>", f"</{name}>"
+            element_name = self._name_of(shape.element, "member")
+        write = self.value(shape.element, element_name)
+
+        def write_list(value: Any, out: list[str]) -> None:
+            if not isinstance(value, list | tuple):
+                raise unexpected(shape, value)
+            out.append(opening)
+            for item in value:
+                if item is None:
+                    out.append(f"<{element_name}/>")
+                else:
+                    write(item, out)
+            out.append(closing)
+
+        return write_list
+
+    def _map(self, ref: Ref, name: str) -> Write:
+        shape = ref.shape
+        if ref.flattened:
+            opening, closing = "", ""
+            entry, entry_end = f"<{name}>", f"</{name}>"
+        else:
+            opening, closing = f"<{name}{_namespace(ref)}>", f"</{name}>"
+            entry, entry_end = "<entry>", "</entry>"
+        write_key = self.value(shape.key, self._name_of(shape.key, "key"))
+        write_value = self.value(shape.value, self._name_of(shape.value, "value"))
+
+        def write_map(value: Any, out: list[str]) -> None:
+            if not isinstance(value, Mapping):
+                raise unexpected(shape, value)
+            out.append(opening)
+            for key, item in value.items():
+                if item is not None:
+                    out.append(entry)
+                    write_key(key, out)
+                    write_value(item, out)
+                    out.append(entry_end)
+            out.append(closing)
+
+        return write_map
+
+
+def _namespace(ref: Ref) -> str:
+    namespace = ref.namespace
+    if namespace is None:
+        return ""
+    prefix = namespace.get("prefix")
+    return f' xmlns{":" + prefix if prefix else ""}="{escape(namespace["uri"])}"'
+
+
+def wire_name(ref: Ref, default: str) -> str:
+    """Return the name of an element in plain XML."""
+    return ref.wire_name or default
