@@ -1,0 +1,1 @@
+"""An online shop out of small services that talk through Amazon SQS."""
