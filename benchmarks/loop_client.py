@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 import uvloop
@@ -89,9 +89,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Sends the request that the connection was opened for."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
+        # A cast, since uvloop's transports are not of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fails, unless it was `close` that ended the connection."""
@@ -185,7 +185,10 @@ class _Crew:
     """The connections of one measurement: done when all have finished or one has failed."""
 
     def __init__(self, size: int) -> None:
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[None] = loop.create_future()
+        # An answer that makes no sense raises in a callback, where nobody else would hear of it.
+        loop.set_exception_handler(lambda _, context: self.fail(repr(context.get("exception") or context["message"])))
         self._working = size
 
     def finish(self) -> None:
