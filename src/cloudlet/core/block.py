@@ -72,7 +72,8 @@ class Block:
         return await self.cloud.call(service, operation, params, principal=principal, account=account, region=region)
 
     async def close(self) -> None:
-        """Stop the jobs and release the store."""
+        """Answer those who wait, stop the jobs and release the store."""
+        self.lines.dissolve()
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -109,10 +109,10 @@ class Cloud:
         blocks, self._blocks = list(self._blocks.values()), {}
         await asyncio.gather(*(block.close() for block in blocks))
 
-    async def stopped(self, change: Callable[[], Awaitable[None] | None]) -> None:
+    async def stopped(self, change: Callable[[], None]) -> None:
         """Run `change` on the data folder while no block is running, then go on."""
         await self.close()
-        waiting = change()
-        if waiting is not None:
-            await waiting
-        self.wake()
+        try:
+            change()
+        finally:
+            self.wake()

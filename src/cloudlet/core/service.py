@@ -38,8 +38,16 @@ class Service:
     ... async def list_queues(ctx, tx, params): ...
     """
 
-    def __init__(self, name: str, *, invalid_request: Callable[[InvalidRequest], WireError] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        invalid_request: Callable[[InvalidRequest], WireError] | None = None,
+        admits_anonymous: bool = False,
+    ) -> None:
         self.name = name
+        self.admits_anonymous = admits_anonymous
+        """Whether its resources' policies may let in a caller who has not signed; else strict mode refuses him."""
         self.invalid_request = invalid_request
         """Words a request that the model does not admit, where this service does not say it as most of AWS does."""
         self.handlers: dict[str, Handler] = {}

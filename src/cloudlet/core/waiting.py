@@ -63,6 +63,7 @@ class WaitingLines:
         self._lines: dict[bytes, _Line] = {}
         self._deadlines: dict[Waiter, Callable[[], None]] = {}
         self._topics: dict[Waiter, bytes] = {}
+        self._answers: dict[Waiter, Any] = {}
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -80,7 +81,8 @@ class WaitingLines:
             line.trying -= 1
         else:
             self._topics[waiter] = topic
-            self._deadlines[waiter] = self._clock.call_at(wait.until, lambda: self._expire(waiter, wait.otherwise))
+            self._answers[waiter] = wait.otherwise
+            self._deadlines[waiter] = self._clock.call_at(wait.until, lambda: self._expire(waiter))
         self._set_timer(topic, line, wait.wake_at)
         if line.again and not line.trying:
             line.again = False
@@ -92,6 +94,7 @@ class WaitingLines:
         if topic is None:
             return
         self._deadlines.pop(waiter)()
+        del self._answers[waiter]
         line = self._lines[topic]
         if waiter in line.parked:
             del line.parked[waiter]
@@ -100,6 +103,12 @@ class WaitingLines:
             self._try(line, 2)
         if not line.parked and not line.trying:
             self._close(topic, line)
+
+    def dissolve(self) -> None:
+        """Answer all who wait as if their time were up: the block is closing."""
+        for waiter, answer in list(self._answers.items()):
+            self.leave(waiter)
+            waiter.give_up(answer)
 
     def _changed(self, topic: bytes) -> None:
         line = self._lines.get(topic)
@@ -117,15 +126,15 @@ class WaitingLines:
             # Not at once: a waiter that is served within its call would wake the next within its own.
             asyncio.get_running_loop().call_soon(waiter.retry)
 
-    def _expire(self, waiter: Waiter, answer: Any) -> None:
+    def _expire(self, waiter: Waiter) -> None:
         topic = self._topics.get(waiter)
-        if topic is None or waiter not in self._lines[topic].parked:
-            # It is being tried right now: if that finds nothing, it is parked again and expires then.
-            if topic is not None:
-                self._deadlines[waiter] = self._clock.call_at(
-                    self._clock.now() + 0.001, lambda: self._expire(waiter, answer)
-                )
+        if topic is None:
             return
+        if waiter not in self._lines[topic].parked:
+            # It is being tried right now: if that finds nothing, it is parked again and expires then.
+            self._deadlines[waiter] = self._clock.call_at(self._clock.now() + 0.001, lambda: self._expire(waiter))
+            return
+        answer = self._answers[waiter]
         self.leave(waiter)
         waiter.give_up(answer)
 

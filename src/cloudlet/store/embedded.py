@@ -149,6 +149,7 @@ class EmbeddedStore:
         self._scheduled = False
         self._syncing = False
         self._broken = False
+        self._closed = False
         self._sync_seconds = 0.0
         self._thread_syncs: deque[float] = deque(maxlen=16)
         self._executor: ThreadPoolExecutor | None = None
@@ -156,8 +157,8 @@ class EmbeddedStore:
     # -- transactions
 
     def submit(self, body: Body[T], done: Done[T]) -> None:
-        if self._broken and not self._reopen():
-            done(None, StoreError("the store cannot be opened"))
+        if self._closed or (self._broken and not self._reopen()):
+            done(None, StoreError("the store is not open"))
             return
         transaction = EmbeddedTransaction(self)
         coroutine = body(transaction)
@@ -410,13 +411,11 @@ class EmbeddedStore:
 
         return cancel
 
-    async def checkpoint(self, folder: Path) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, self._map.checkpoint, folder)
-
     def size(self) -> int:
         return self._map.size()
 
     async def close(self) -> None:
+        self._closed = True
         while self._syncing or self._scheduled or self._open:
             await asyncio.sleep(0.001)
         self._map.close()
@@ -424,11 +423,14 @@ class EmbeddedStore:
             self._executor.shutdown()
 
 
-def restore(checkpoint: Path, folder: Path) -> None:
-    """Make `folder` (new) a store that starts as `checkpoint` was; data files are shared, the rest copied."""
-    folder.mkdir(parents=True)
-    for file in checkpoint.iterdir():
+def copy_closed(source: Path, target: Path) -> None:
+    """Copy a store that nobody has open into a new folder.
+
+    Data files are never written to again once they are there, so the copy shares them by hard links.
+    """
+    target.mkdir(parents=True)
+    for file in source.iterdir():
         if file.suffix == ".sst":
-            (folder / file.name).hardlink_to(file)
-        else:
-            shutil.copyfile(file, folder / file.name)
+            (target / file.name).hardlink_to(file)
+        elif not file.name.startswith(("LOCK", "LOG")):
+            shutil.copyfile(file, target / file.name)

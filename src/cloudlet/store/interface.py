@@ -1,14 +1,13 @@
 """What every storage engine offers: strictly serialisable transactions over one ordered keyspace.
 
 A transaction body is an `async` function of a `Transaction`. It may run more than once (on a conflict), so
-it has no effects but those on its transaction, and it awaits nothing but the transaction's own methods and calls to other
-services. Nothing here assumes one process or a local disk.
+it has no effects but those on its transaction, and it awaits nothing but the transaction's own methods and calls
+to other services. Nothing here assumes one process or a local disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -68,9 +67,6 @@ class Store(Protocol):
 
     def watch(self, topic: bytes, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each commit that notified `topic`; return a function that ends the watch."""
-
-    def checkpoint(self, folder: Path) -> Awaitable[None]:
-        """Write a consistent copy of the whole keyspace into a new folder, sharing files where it can."""
 
     def size(self) -> int:
         """Return the bytes that the keyspace takes on disk, roughly."""

@@ -54,11 +54,11 @@ def pack_int(value: int) -> bytes:
 def _encode(element: Any) -> bytes:
     kind = type(element)
     if kind is str:
-        return b"\x02" + element.encode().replace(b"\x00", b"\x00\xff") + b"\x00"
+        return _terminate(b"\x02", element.encode())
     if kind is int:
         return pack_int(element)
     if kind is bytes:
-        return b"\x01" + element.replace(b"\x00", b"\x00\xff") + b"\x00"
+        return _terminate(b"\x01", element)
     if element is None:
         return b"\x00"
     if element is True:
@@ -70,6 +70,10 @@ def _encode(element: Any) -> bytes:
     if kind is tuple:
         return b"\x05" + b"".join([b"\x00\xff" if e is None else _encode(e) for e in element]) + b"\x00"
     raise TypeError(f"not a key element: {element!r}")
+
+
+def _terminate(code: bytes, raw: bytes) -> bytes:
+    return code + raw.replace(b"\x00", b"\x00\xff") + b"\x00"
 
 
 def _flip(raw: bytes) -> bytes:

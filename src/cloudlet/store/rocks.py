@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from rocksdict import (
     BlockBasedOptions,
     Cache,
-    Checkpoint,
     DBCompressionType,
     Options,
     Rdict,
@@ -119,16 +117,8 @@ class OrderedMap:
         if self._durable:
             self._db.flush_wal(True)
 
-    def checkpoint(self, folder: Path) -> None:
-        """Write a copy into `folder` (new): data files are hard links, which nobody ever writes to again."""
-        Checkpoint(self._db).create_checkpoint(str(folder))
-
     def size(self) -> int:
         return sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file())
 
     def close(self) -> None:
         self._db.close()
-
-    def destroy(self) -> None:
-        self.close()
-        shutil.rmtree(self.folder)

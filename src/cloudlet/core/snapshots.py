@@ -1,0 +1,115 @@
+"""Copies of the whole cloud, kept in the data folder: saved, restored, deleted; and reset to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from cloudlet.core.cloud import Cloud
+from cloudlet.store.embedded import copy_closed
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+class SnapshotError(Exception):
+    """The snapshot cannot be saved or restored; the text says why."""
+
+
+class Snapshots:
+    """All blocks are stopped for the few milliseconds that each change takes; requests wait meanwhile."""
+
+    def __init__(self, cloud: Cloud, hold: Callable[[], None], release: Callable[[], None]) -> None:
+        self._cloud = cloud
+        self._hold = hold
+        self._release = release
+        self._lock = asyncio.Lock()
+        self._folder = cloud.config.data / "snapshots"
+        self._blocks = cloud.config.data / "blocks"
+
+    def list(self) -> list[str]:
+        """Return the names, sorted."""
+        if not self._folder.exists():
+            return []
+        return sorted(entry.name for entry in self._folder.iterdir() if not entry.name.startswith("."))
+
+    async def save(self, name: str) -> None:
+        """Keep the cloud's present state under a new name. Raises SnapshotError."""
+        folder = self._named(name)
+        if folder.exists():
+            raise SnapshotError(f"there is a snapshot {name} already")
+        fresh = self._fresh(self._folder)
+        await self._stopped(lambda: _copy(self._blocks, fresh))
+        fresh.rename(folder)
+        _sync_folder(self._folder)
+
+    async def restore(self, name: str) -> None:
+        """Put the cloud back to a saved state. Raises SnapshotError."""
+        folder = self._existing(name)
+        fresh = self._fresh(self._cloud.config.data)
+        _copy(folder, fresh)
+        await self._stopped(lambda: self._replace_blocks(fresh))
+
+    async def reset(self) -> None:
+        """Remove all state of all blocks; snapshots stay."""
+        fresh = self._fresh(self._cloud.config.data)
+        fresh.mkdir()
+        await self._stopped(lambda: self._replace_blocks(fresh))
+
+    async def delete(self, name: str) -> None:
+        """Remove a snapshot. Raises SnapshotError."""
+        folder = self._existing(name)
+        gone = self._fresh(self._folder)
+        folder.rename(gone)
+        await asyncio.to_thread(shutil.rmtree, gone)
+
+    def _named(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise SnapshotError(f"not a snapshot's name: {name!r} (letters, digits, dots, hyphens and underscores)")
+        return self._folder / name
+
+    def _existing(self, name: str) -> Path:
+        folder = self._named(name)
+        if not folder.exists():
+            raise SnapshotError(f"there is no snapshot {name}")
+        return folder
+
+    def _fresh(self, parent: Path) -> Path:
+        parent.mkdir(parents=True, exist_ok=True)
+        return parent / f".fresh-{os.urandom(8).hex()}"
+
+    def _replace_blocks(self, fresh: Path) -> None:
+        gone = self._fresh(self._cloud.config.data)
+        if self._blocks.exists():
+            self._blocks.rename(gone)
+        fresh.rename(self._blocks)
+        _sync_folder(self._cloud.config.data)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    async def _stopped(self, change: Callable[[], None]) -> None:
+        async with self._lock:
+            self._hold()
+            try:
+                await self._cloud.stopped(change)
+            finally:
+                self._release()
+
+
+def _copy(blocks: Path, target: Path) -> None:
+    """Copy stores that nobody has open; their data files are shared."""
+    target.mkdir(parents=True)
+    if blocks.exists():
+        for block in blocks.iterdir():
+            copy_closed(block, target / block.name)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

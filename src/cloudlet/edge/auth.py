@@ -1,0 +1,208 @@
+"""Who makes a request: signatures verified, unknown keys admitted or refused, AWS's errors answered.
+
+Source: IAM User Guide, "Troubleshoot AWS Signature Version 4"; each API reference's "Common Errors"; Amazon S3 API
+Reference, "Error Responses".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+
+from cloudlet.core.errors import AwsError
+from cloudlet.core.identity import ANONYMOUS, Principal, root
+from cloudlet.core.tokens import account_of
+from cloudlet.edge import chunked, sigv4
+from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing, Known
+from cloudlet.wire import HttpRequest, ServiceModel
+from cloudlet.wire.http import BodyStream
+
+_HEADER_SKEW_SECONDS = 15 * 60
+_SHA256_HEX_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes the request, and what of its body is left to read."""
+
+    principal: Principal
+    body: bytes | BodyStream
+
+
+class Authenticator:
+    """Verifies every key that is known. An unknown one is the root of its account in open mode, nobody in strict."""
+
+    def __init__(self, keys: KeyRing, *, strict: bool) -> None:
+        self._keys = keys
+        self._strict = strict
+
+    def authenticate(self, request: HttpRequest, claim: sigv4.Claim | None, model: ServiceModel) -> Caller:
+        """Return who makes the request. Raises AwsError.
+
+        The clock here is the system's: clients sign with theirs, however tests move Cloudlet's.
+        """
+        if claim is None:
+            principal = ANONYMOUS if self._strict else root(DEFAULT_ACCOUNT)
+            return Caller(principal, _decoded(request, None, None))
+        known = self._keys.find(claim.access_key, claim.token)
+        if known is None:
+            if self._strict:
+                raise _unknown_key(claim, model)
+            account = account_of(claim.access_key) or DEFAULT_ACCOUNT
+            return Caller(root(account, claim.access_key), _decoded(request, claim, None))
+        if known.expires is not None and known.expires < time.time():
+            raise _expired_token(model)
+        _check_time(claim, model)
+        return Caller(known.principal, self._verified(request, claim, known, model))
+
+    def _verified(
+        self, request: HttpRequest, claim: sigv4.Claim, known: Known, model: ServiceModel
+    ) -> bytes | BodyStream:
+        """Return the body of a request whose signature is right. Raises AwsError."""
+        if "host" not in claim.signed_headers.split(";"):
+            raise _mismatch(model, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        payload_hash, body_hash = _payload_hash(request, claim)
+        canonical = sigv4.canonical_request(request, claim, payload_hash)
+        text = sigv4.string_to_sign(claim, canonical)
+        if not hmac.compare_digest(sigv4.signature(known.secret_key, claim, text), claim.signature):
+            raise _mismatch(
+                model,
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+                "Access Key and signing method. Consult the service documentation for details.\n\n"
+                f"The Canonical String for this request should have been\n'{canonical}'\n\n"
+                f"The String-to-Sign should have been\n'{text}'\n",
+            )
+        if body_hash is not None and body_hash != payload_hash:
+            raise AwsError(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+                status=400,
+                ClientComputedContentSHA256=payload_hash,
+                S3ComputedContentSHA256=body_hash,
+            )
+        return _decoded(request, claim, known)
+
+
+def _payload_hash(request: HttpRequest, claim: sigv4.Claim) -> tuple[str, str | None]:
+    """Return the hash that was signed, and the body's own where the two were stated apart and must agree."""
+    body = request.body
+    stated = request.headers.get("x-amz-content-sha256")
+    if stated is None:
+        if claim.service == "s3" and claim.expires is not None:
+            return sigv4.UNSIGNED_PAYLOAD, None
+        if not isinstance(body, bytes):
+            return sigv4.UNSIGNED_PAYLOAD, None
+        return (hashlib.sha256(body).hexdigest() if body else sigv4.EMPTY_SHA256), None
+    if len(stated) == _SHA256_HEX_LENGTH and isinstance(body, bytes):
+        return stated, hashlib.sha256(body).hexdigest()
+    return stated, None
+
+
+def _decoded(request: HttpRequest, claim: sigv4.Claim | None, known: Known | None) -> bytes | BodyStream:
+    """Return the body without the aws-chunked coding; chunk signatures are verified where the key is known."""
+    body = request.body
+    mode = request.headers.get("x-amz-content-sha256", "")
+    if mode not in chunked.MODES:
+        if isinstance(body, bytes) or len(mode) != _SHA256_HEX_LENGTH:
+            return body
+        return chunked.HashedBody(body, mode)
+    signer = chunked.ChunkSigner(claim, known.secret_key) if claim is not None and known is not None else None
+    decoder = chunked.ChunkDecoder(mode, signer)
+    return chunked.DecodedBody(chunked.WholeBody(body) if isinstance(body, bytes) else body, decoder)
+
+
+def _check_time(claim: sigv4.Claim, model: ServiceModel) -> None:
+    signed = claim.time()
+    now = int(time.time())
+    if claim.date != claim.timestamp[:8]:
+        raise _mismatch(
+            model,
+            f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{claim.date}' "
+            f"!= '{claim.timestamp[:8]}', from '{claim.timestamp}'.",
+        )
+    if claim.expires is not None:
+        if now > signed + claim.expires:
+            if model.name == "s3":
+                raise AwsError("AccessDenied", "Request has expired", status=403, X_Amz_Expires=str(claim.expires))
+            raise AwsError("RequestExpired", "Request has expired.", status=400)
+        if signed > now + _HEADER_SKEW_SECONDS:
+            raise AwsError("AccessDenied", "Request is not valid yet", status=403)
+        return
+    if abs(now - signed) <= _HEADER_SKEW_SECONDS:
+        return
+    if model.name == "s3":
+        raise AwsError(
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+            status=403,
+            RequestTime=claim.timestamp,
+            ServerTime=_amz_date(now),
+            MaxAllowedSkewMilliseconds=str(_HEADER_SKEW_SECONDS * 1000),
+        )
+    if model.protocols[0] == "ec2":
+        raise AwsError("RequestExpired", "Request has expired.", status=400)
+    if signed < now:
+        raise _mismatch(
+            model,
+            f"Signature expired: {claim.timestamp} is now earlier than {_amz_date(now - _HEADER_SKEW_SECONDS)} "
+            f"({_amz_date(now)} - 15 min.)",
+        )
+    raise _mismatch(
+        model,
+        f"Signature not yet current: {claim.timestamp} is still later than {_amz_date(now + _HEADER_SKEW_SECONDS)} "
+        f"({_amz_date(now)} + 15 min.)",
+    )
+
+
+def _amz_date(seconds: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+
+
+def speaks_query(model: ServiceModel) -> bool:
+    """Whether a service names its errors as the query protocol does."""
+    return model.query_compatible or model.protocols[0] in ("query", "ec2")
+
+
+def _mismatch(model: ServiceModel, message: str) -> AwsError:
+    if model.name == "s3" or speaks_query(model):
+        return AwsError("SignatureDoesNotMatch", message, status=403)
+    return AwsError("InvalidSignatureException", message, status=403)
+
+
+def _unknown_key(claim: sigv4.Claim, model: ServiceModel) -> AwsError:
+    if model.name == "s3":
+        if claim.token is not None:
+            return AwsError("InvalidToken", "The provided token is malformed or otherwise invalid.", status=400)
+        return AwsError(
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+            status=403,
+            AWSAccessKeyId=claim.access_key,
+        )
+    code = "InvalidClientTokenId" if speaks_query(model) else "UnrecognizedClientException"
+    return AwsError(code, "The security token included in the request is invalid.", status=403)
+
+
+def _expired_token(model: ServiceModel) -> AwsError:
+    if model.name == "s3":
+        return AwsError("ExpiredToken", "The provided token has expired.", status=400)
+    code = "ExpiredToken" if speaks_query(model) else "ExpiredTokenException"
+    return AwsError(code, "The security token included in the request is expired", status=403)
+
+
+def unreadable(model: ServiceModel, reason: str) -> AwsError:
+    """The error for a request whose signature cannot be read."""
+    if model.name == "s3":
+        return AwsError("AuthorizationHeaderMalformed", reason, status=400)
+    code = "IncompleteSignature" if speaks_query(model) else "IncompleteSignatureException"
+    return AwsError(code, reason, status=403)
+
+
+def missing_token(model: ServiceModel) -> AwsError:
+    """The error for an unsigned request that nothing lets in."""
+    if model.name == "s3":
+        return AwsError("AccessDenied", "Access Denied", status=403)
+    code = "MissingAuthenticationToken" if speaks_query(model) else "MissingAuthenticationTokenException"
+    return AwsError(code, "Request is missing Authentication Token", status=403)

@@ -1,0 +1,122 @@
+"""Back-pressure, both ways: how fast a body is read, and how fast a response is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+
+_HIGH_WATER_BYTES = 512 << 10
+_LOW_WATER_BYTES = 128 << 10
+
+
+class ReceivedBody:
+    """A request body that is read as it arrives; the client is held back while the reader is behind.
+
+    Raises ConnectionResetError to the reader where the client goes away before the end.
+    """
+
+    def __init__(self, transport: asyncio.Transport | None, on_first_read: Callable[[], None] | None) -> None:
+        self._transport = transport
+        self._on_first_read = on_first_read
+        self._parts: deque[bytes] = deque()
+        self._size = 0
+        self._paused = False
+        self._aborted = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.complete = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the client is being held back."""
+        return self._paused
+
+    def feed(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > _HIGH_WATER_BYTES and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def end(self) -> None:
+        self.complete = True
+        self._wake()
+
+    def abort(self) -> None:
+        self._aborted = True
+        self._wake()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._on_first_read is not None and not self._parts:
+            self._on_first_read()
+        self._on_first_read = None
+        while True:
+            while self._parts:
+                part = self._parts.popleft()
+                self._size -= len(part)
+                if self._paused and self._size < _LOW_WATER_BYTES and self._transport is not None:
+                    self._paused = False
+                    self._transport.resume_reading()
+                yield part
+            if self.complete:
+                return
+            if self._aborted:
+                raise ConnectionResetError("the client went away before the end of the body")
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole rest of the body; raise ValueError once it exceeds `limit` bytes."""
+        return await read_all(self, limit)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+async def read_all(body: AsyncIterable[bytes], limit: int) -> bytes:
+    """Return all of a stream; raise ValueError once it exceeds `limit` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in body:
+        size += len(part)
+        if size > limit:
+            raise ValueError(f"the body exceeds {limit} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+class WriteGate:
+    """Closed while the transport's buffer is full."""
+
+    def __init__(self) -> None:
+        self.paused = False
+        self.paused_since = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        self.paused_since = 0
+        self._wake()
+
+    def close(self) -> None:
+        """The transport is gone: nobody waits any longer."""
+        self.paused = False
+        self._wake()
+
+    async def wait(self) -> None:
+        """Return once more may be written."""
+        if self.paused:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

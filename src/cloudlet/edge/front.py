@@ -1,0 +1,226 @@
+"""The front door: a request's way from the socket to a service's operation, and the answer's way back."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from cloudlet.core.cloud import Cloud
+from cloudlet.core.context import Context
+from cloudlet.core.errors import AwsError, internal_failure, not_implemented
+from cloudlet.core.identity import ANONYMOUS
+from cloudlet.core.ids import uuid4
+from cloudlet.core.service import Result
+from cloudlet.edge import auth, routing, sigv4
+from cloudlet.edge.chunked import ChunkError
+from cloudlet.edge.http import Exchange
+from cloudlet.store.eager import spawn
+from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError
+
+if TYPE_CHECKING:
+    from cloudlet.edge.internal import Internal
+
+log = logging.getLogger("cloudlet.edge")
+access_log = logging.getLogger("cloudlet.access")
+
+LARGEST_COLLECTED_BODY = 80 << 20
+"""The largest body of an operation that does not stream: a Lambda function's 50 MB of zip in base64, and some."""
+
+_OWN_PATHS = ("/_cloudlet/", "/_localstack/")
+
+
+class Front:
+    """Answers every request that comes off a socket."""
+
+    def __init__(self, cloud: Cloud, authenticator: auth.Authenticator, internal: Internal) -> None:
+        self.cloud = cloud
+        self.authenticator = authenticator
+        self.internal = internal
+        self.logs_access = access_log.isEnabledFor(logging.INFO)
+        self._held: list[_Call] | None = None
+
+    def handle(self, request: HttpRequest, exchange: Exchange) -> None:
+        if request.path.startswith(_OWN_PATHS):
+            self.internal.handle(request, exchange)
+            return
+        call = _Call(self, request, exchange)
+        if self._held is None:
+            call.start()
+        else:
+            self._held.append(call)
+
+    def hold(self) -> None:
+        """Keep requests waiting from now on, while all blocks are stopped for a moment."""
+        self._held = self._held or []
+
+    def release(self) -> None:
+        """Let those that waited go on."""
+        held, self._held = self._held or [], None
+        for call in held:
+            call.start()
+
+
+class _Call:
+    """One request on its way."""
+
+    __slots__ = ("claim", "exchange", "front", "operation", "protocol", "request", "request_id", "service")
+
+    def __init__(self, front: Front, request: HttpRequest, exchange: Exchange) -> None:
+        self.front = front
+        self.request = request
+        self.exchange = exchange
+        self.request_id = uuid4()
+        self.claim: sigv4.Claim | None = None
+        self.protocol = "json"
+        self.service: ServiceModel = routing.nobody("json")
+        self.operation: Operation | None = None
+
+    def start(self) -> None:
+        """Go as far as the request allows at once; whatever goes wrong is answered."""
+        try:
+            self._start()
+        except WireError as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail_unexpectedly(error)
+
+    def _start(self) -> None:
+        request = self.request
+        if not isinstance(request.body, bytes) and request.headers.get("content-type", "").startswith(
+            "application/x-www-form-urlencoded"
+        ):
+            # The query protocols say in their body what they are about.
+            spawn(self._collect(request))
+            return
+        try:
+            self.claim = sigv4.claim(request)
+        except sigv4.Malformed as error:
+            self._name_service(None)
+            raise auth.unreadable(self.service, str(error)) from error
+        found = self._name_service(self.claim)
+        caller = self.front.authenticator.authenticate(request, self.claim, found.model)
+        if caller.body is not request.body:
+            self.request = request = HttpRequest(
+                request.method, request.path, request.query, request.headers, caller.body
+            )
+        if not isinstance(request.body, bytes) and not found.operation.streaming_input:
+            spawn(self._collect_then_run(request, found, caller))
+            return
+        self._run(found, caller)
+
+    def _name_service(self, claim: sigv4.Claim | None) -> routing.Route:
+        """Find out what the request is for; errors are written in that service's way from here on."""
+        try:
+            found = routing.route(self.request, claim)
+        except routing.Unroutable as unroutable:
+            self.service, self.protocol = unroutable.model, unroutable.protocol
+            raise unroutable.error from unroutable
+        self.service, self.protocol, self.operation = found.model, found.protocol, found.operation
+        return found
+
+    def _run(self, found: routing.Route, caller: auth.Caller) -> None:
+        front, request = self.front, self.request
+        operation, model = found.operation, found.model
+        block = front.cloud.block(model.name)
+        service = block.service
+        if operation.name not in service.handlers:
+            raise not_implemented(model.name, operation.name)
+        if caller.principal is ANONYMOUS and not service.admits_anonymous:
+            raise auth.missing_token(model)
+        secure = self.exchange.secure
+        endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
+        if model.name == "sqs" and found.protocol == "query":
+            request = routing.with_queue_url(request, endpoint)
+        try:
+            params = operation.parse(found.protocol, request)
+        except InvalidRequest as error:
+            raise (error if service.invalid_request is None else service.invalid_request(error)) from error
+        principal = caller.principal
+        context = Context(
+            block,
+            principal,
+            principal.account,
+            routing.region_of(request, self.claim),
+            self.request_id,
+            endpoint,
+            self.exchange.peer,
+            secure,
+            found.protocol,
+            request.headers,
+        )
+        invocation = block.invoke(context, operation.name, params, self._done)
+        if invocation is not None:
+            self.exchange.on_abort = invocation.cancel
+
+    async def _collect(self, request: HttpRequest) -> None:
+        if await self._read_body(request):
+            self.start()
+
+    async def _collect_then_run(self, request: HttpRequest, found: routing.Route, caller: auth.Caller) -> None:
+        if not await self._read_body(request):
+            return
+        try:
+            self._run(found, caller)
+        except WireError as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail_unexpectedly(error)
+
+    async def _read_body(self, request: HttpRequest) -> bool:
+        """Replace the request's streamed body by its bytes; answer the request where that fails."""
+        assert not isinstance(request.body, bytes)  # noqa: S101 - for the type checker: the callers have looked
+        try:
+            body = await request.body.read(LARGEST_COLLECTED_BODY)
+        except ChunkError as error:
+            code = "SignatureDoesNotMatch" if error.tampered else "IncompleteBody"
+            self._fail(
+                AwsError(code, f"The body is not what was signed: {error}.", status=403 if error.tampered else 400)
+            )
+            return False
+        except ValueError:
+            self._fail(AwsError("RequestEntityTooLarge", "The request's body is too large.", status=413))
+            return False
+        except ConnectionError:
+            return False
+        self.request = HttpRequest(request.method, request.path, request.query, request.headers, body)
+        return True
+
+    def _done(self, result: Result, error: WireError | None) -> None:
+        if error is not None:
+            self._fail(error)
+            return
+        operation = self.operation
+        if operation is None:
+            raise RuntimeError("a call was answered before it was routed")
+        try:
+            response = operation.serialize(self.protocol, result or {}, self.request_id)
+        except Exception as failure:
+            self._fail_unexpectedly(failure)
+            return
+        self._respond(response)
+
+    def _fail(self, error: WireError) -> None:
+        try:
+            response = self.service.serialize_error(self.protocol, error, self.request_id, self.operation)
+        except Exception as failure:
+            self._fail_unexpectedly(failure)
+            return
+        self._respond(response, error.code)
+
+    def _fail_unexpectedly(self, failure: Exception) -> None:
+        """A fault of our own: the details go to the log, the caller is told the request's id."""
+        log.error("request %s failed: %s %s", self.request_id, self.request.method, self.request.path, exc_info=failure)
+        error = internal_failure(self.request_id)
+        self._respond(self.service.serialize_error(self.protocol, error, self.request_id), error.code)
+
+    def _respond(self, response: HttpResponse, code: str = "") -> None:
+        if self.front.logs_access:
+            access_log.info(
+                "%s %s:%s %d",
+                self.exchange.peer,
+                self.service.name or "-",
+                self.operation.name if self.operation else "-",
+                response.status,
+                extra={"request_id": self.request_id, "error": code, "status": response.status},
+            )
+        self.exchange.respond(response)

@@ -1,0 +1,473 @@
+"""The HTTP/1.1 server: asyncio's Protocol over httptools' parser.
+
+It knows nothing of AWS. A complete small request is given to the handler at once; a large or chunked one as soon as
+its head is there, with a body that is read as it arrives. Requests of one connection are answered in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from ssl import SSLContext
+from typing import Protocol, cast
+
+import httptools
+
+from cloudlet.edge.flow import ReceivedBody, WriteGate
+from cloudlet.store.eager import spawn
+from cloudlet.wire.http import HttpRequest, HttpResponse
+
+log = logging.getLogger("cloudlet.edge")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may ask of the server; sizes in bytes, times in seconds."""
+
+    head: int = 64 << 10
+    buffered_body: int = 1536 << 10
+    """A body up to this size is collected before the handler is called; a larger one is streamed."""
+    connections: int = 20_000
+    pipelined: int = 16
+    idle: int = 120
+    head_time: int = 10
+    stalled: int = 30
+    """How long a body may stand still, and a client may leave a response unread."""
+
+
+class Handler(Protocol):
+    """Answers requests: calls `exchange.respond` once, now or later, on the event loop."""
+
+    def handle(self, request: HttpRequest, exchange: Exchange) -> None: ...
+
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
+}
+_BODILESS = frozenset((204, 304))
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_header_names: dict[bytes, str] = {}
+_KNOWN_NAMES_LIMIT = 1000
+
+
+def _header_name(raw: bytes) -> str:
+    name = _header_names.get(raw)
+    if name is None:
+        name = raw.decode("latin-1").lower()
+        if len(_header_names) < _KNOWN_NAMES_LIMIT:
+            _header_names[raw] = name
+    return name
+
+
+class _DateHeader:
+    """The Date header, worded once a second."""
+
+    __slots__ = ("_line", "_second")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = ""
+
+    def line(self) -> str:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._line = f"date: {formatdate(second, usegmt=True)}\r\n"
+        return self._line
+
+
+_date_header = _DateHeader()
+
+
+class Exchange:
+    """One request and the way to answer it."""
+
+    __slots__ = ("_connection", "keep_alive", "on_abort", "request")
+
+    def __init__(self, connection: Connection, request: HttpRequest, keep_alive: bool) -> None:
+        self._connection = connection
+        self.request = request
+        self.keep_alive = keep_alive
+        self.on_abort: Callable[[], None] | None = None
+        """Called when the client goes away before it was answered."""
+
+    @property
+    def peer(self) -> str:
+        """The client's address."""
+        return self._connection.peer
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client came over TLS."""
+        return self._connection.secure
+
+    def respond(self, response: HttpResponse) -> None:
+        """Send the response. Called once; after the client has gone it does nothing."""
+        self._connection.respond(self, response)
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._handler = server.handler
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self.peer = ""
+        self.secure = False
+        self.heard = server.tick
+        self.body_started = 0
+
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._head_size = 0
+        self._parts: list[bytes] = []
+        self._stream: ReceivedBody | None = None
+        self._receiving = False
+        self._started = 0
+
+        self._current: Exchange | None = None
+        self._ready: deque[Exchange] = deque()
+        self._gate = WriteGate()
+        self._closing = False
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        self.secure = transport.get_extra_info("sslcontext") is not None
+        name = transport.get_extra_info("peername")
+        self.peer = name[0] if name else ""
+        if not self._server.admit(self):
+            self._refuse(503, "too many connections")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.forget(self)
+        self._transport = None
+        self._closing = True
+        self._gate.close()
+        if self._stream is not None:
+            self._stream.abort()
+        exchanges = [*self._ready] if self._current is None else [self._current, *self._ready]
+        self._ready.clear()
+        self._current = None
+        for exchange in exchanges:
+            if exchange.on_abort is not None:
+                exchange.on_abort()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = self._server.tick
+        if self._closing:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(400, "upgrades are not supported")
+            return
+        except (httptools.HttpParserError, _Refused) as error:
+            cause = error.__context__ if isinstance(error.__context__, _Refused) else error
+            if isinstance(cause, _Refused):
+                self._refuse(cause.status, cause.reason)
+            else:
+                self._refuse(400, "malformed request")
+            return
+        if self._current is None and self._ready:
+            self._next()
+
+    def pause_writing(self) -> None:
+        self._gate.pause()
+
+    def resume_writing(self) -> None:
+        self._gate.resume()
+
+    # -- httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers = {}
+        self._head_size = 0
+        self._parts = []
+        self._receiving = True
+        self.body_started = 0
+        self._started = self._server.tick
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        key = _header_name(name)
+        text = value.decode("latin-1").strip()
+        headers = self._headers
+        if key in headers:
+            if key in ("content-length", "host"):
+                raise _Refused(400, f"more than one {key} header")
+            text = f"{headers[key]}, {text}"
+        headers[key] = text
+
+    def on_headers_complete(self) -> None:
+        headers = self._headers
+        self.body_started = self._server.tick
+        length = headers.get("content-length")
+        buffered = "transfer-encoding" not in headers if length is None else len(length) < 8
+        if buffered and length is not None:
+            buffered = int(length) <= self._limits.buffered_body
+        expects = headers.get("expect", "").lower() == "100-continue"
+        if not buffered:
+            stream = ReceivedBody(self._transport, self._send_continue if expects else None)
+            self._stream = stream
+            self._enqueue(stream)
+        elif expects and length not in (None, "0"):
+            self._send_continue()
+
+    def on_body(self, body: bytes) -> None:
+        if self._stream is not None:
+            self._stream.feed(body)
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        self._receiving = False
+        if self._stream is not None:
+            self._stream.end()
+            self._stream = None
+            return
+        parts = self._parts
+        self._enqueue(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > self._limits.head:
+            raise _Refused(431, "the request's head is too large")
+
+    def _enqueue(self, body: bytes | ReceivedBody) -> None:
+        path, _, query = self._url.partition(b"?")
+        if not path.startswith(b"/"):
+            path = _path_of(path)
+        request = HttpRequest(
+            self._parser.get_method().decode("latin-1"),
+            path.decode("latin-1"),
+            query.decode("latin-1"),
+            self._headers,
+            body,
+        )
+        keep_alive = self._parser.should_keep_alive()
+        self._ready.append(Exchange(self, request, keep_alive))
+        if len(self._ready) > self._limits.pipelined and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _send_continue(self) -> None:
+        if self._transport is not None:
+            self._transport.write(_CONTINUE)
+
+    # -- answering, in order
+
+    def _next(self) -> None:
+        """Hand the next request to the handler."""
+        while self._ready and self._current is None and not self._closing:
+            exchange = self._ready.popleft()
+            if len(self._ready) == self._limits.pipelined and self._transport is not None:
+                self._transport.resume_reading()
+            self._current = exchange
+            try:
+                self._handler.handle(exchange.request, exchange)
+            except Exception:
+                log.exception("the handler failed")
+                self._refuse(500, "internal error")
+
+    def respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        transport = self._transport
+        if transport is None or exchange is not self._current:
+            return
+        body = exchange.request.body
+        if isinstance(body, ReceivedBody) and not body.complete:
+            # What is left of this request would be taken for the next one.
+            exchange.keep_alive = False
+        keep_alive = exchange.keep_alive and not self._server.stopping
+        head = self._head(response, keep_alive, exchange.request.method)
+        if type(response.body) is bytes:
+            if exchange.request.method == "HEAD" or response.status in _BODILESS:
+                transport.write(head)
+            else:
+                transport.write(head + response.body)
+            self._answered(keep_alive)
+        else:
+            chunked = b"transfer-encoding: chunked\r\n" in head
+            spawn(self._stream_out(head, response.body, chunked, keep_alive, exchange))  # type: ignore[arg-type]
+
+    def _head(self, response: HttpResponse, keep_alive: bool, method: str) -> bytes:
+        status = response.status
+        lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n", _date_header.line()]
+        sized = False
+        for name, value in response.headers:
+            if "\n" in value or "\r" in value:
+                raise ValueError(f"a line break in the header {name}")
+            if name.lower() == "content-length":
+                sized = True
+            lines.append(f"{name}: {value}\r\n")
+        if not sized:
+            if type(response.body) is bytes:
+                if status not in _BODILESS:
+                    lines.append(f"content-length: {len(response.body)}\r\n")
+            else:
+                lines.append("transfer-encoding: chunked\r\n")
+        lines.append("\r\n" if keep_alive else "connection: close\r\n\r\n")
+        return "".join(lines).encode("utf-8", "surrogateescape")
+
+    async def _stream_out(
+        self, head: bytes, body: AsyncIterator[bytes], chunked: bool, keep_alive: bool, exchange: Exchange
+    ) -> None:
+        try:
+            self._write(head)
+            async for part in body:
+                if not part:
+                    continue
+                self._write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+                await self._gate.wait()
+                if self._transport is None:
+                    return
+            if chunked:
+                self._write(b"0\r\n\r\n")
+        except Exception:
+            # The head is out: all that is left to say is that the body is not whole.
+            log.exception("a streamed response broke off")
+            if self._transport is not None:
+                self._transport.abort()
+            return
+        finally:
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
+        if exchange is self._current:
+            self._answered(keep_alive)
+            self._next()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def _answered(self, keep_alive: bool) -> None:
+        self._current = None
+        if not keep_alive:
+            self._close()
+        elif self._ready:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer what is no acceptable HTTP, and hang up."""
+        if self._transport is not None and not self._closing:
+            body = reason.encode()
+            headers = [("content-type", "text/plain")]
+            self._transport.write(self._head(HttpResponse(status, headers, body), False, "GET") + body)
+        self._close()
+
+    def _close(self) -> None:
+        self._closing = True
+        self._ready.clear()
+        if self._transport is not None:
+            self._transport.close()
+
+    # -- called by the server
+
+    def check(self, tick: int) -> None:
+        """Hang up on a client that has kept still for too long; called once a second."""
+        limits, transport = self._limits, self._transport
+        if transport is None:
+            return
+        if self._gate.paused_since and tick - self._gate.paused_since > limits.stalled:
+            transport.abort()
+        elif self._gate.paused and not self._gate.paused_since:
+            self._gate.paused_since = tick
+        elif self._receiving:
+            if not self.body_started:
+                if tick - self._started > limits.head_time:
+                    self._refuse(408, "the request's head took too long")
+            elif tick - self.heard > limits.stalled and not self._waits_for_reader():
+                self._refuse(408, "the request's body took too long")
+        elif self._current is None and tick - self.heard > limits.idle:
+            self._close()
+
+    def _waits_for_reader(self) -> bool:
+        return self._stream is not None and self._stream.full
+
+    def stop(self) -> None:
+        """Close once what was accepted is answered."""
+        if self._current is None and not self._ready and not self._receiving:
+            self._close()
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def _path_of(target: bytes) -> bytes:
+    """Return the path of a request target in absolute form (RFC 9112, 3.2.2)."""
+    _, separator, rest = target.partition(b"://")
+    if not separator:
+        return b"/" + target
+    return b"/" + rest.partition(b"/")[2]
+
+
+class HttpServer:
+    """Listens, counts connections, hangs up on the slow, stops gracefully."""
+
+    def __init__(self, handler: Handler, limits: Limits | None = None) -> None:
+        self.handler = handler
+        self.limits = limits or Limits()
+        self.tick = 1
+        self.stopping = False
+        self._connections: set[Connection] = set()
+        self._servers: list[asyncio.Server] = []
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def listen(self, host: str, port: int, tls: SSLContext | None = None) -> int:
+        """Start to listen; return the port, which the system chooses where 0 is asked for. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=1024)
+        self._servers.append(server)
+        if self._ticker is None:
+            self._ticker = loop.create_task(self._check_connections())
+        return int(server.sockets[0].getsockname()[1])
+
+    async def stop(self, seconds: float = 10.0) -> None:
+        """Stop listening, answer what was accepted (for up to `seconds`), close."""
+        self.stopping = True
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections):
+            connection.stop()
+        deadline = time.monotonic() + seconds
+        while self._connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self._connections):
+            connection._close()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def admit(self, connection: Connection) -> bool:
+        if len(self._connections) >= self.limits.connections:
+            return False
+        self._connections.add(connection)
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    async def _check_connections(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self.tick += 1
+            for connection in list(self._connections):
+                connection.check(self.tick)

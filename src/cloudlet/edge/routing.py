@@ -1,0 +1,143 @@
+"""Which service and operation a request is for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import parse_qsl, quote
+
+from cloudlet.core.errors import AwsError
+from cloudlet.edge.sigv4 import Claim
+from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
+from cloudlet.wire.catalog import candidates
+from cloudlet.wire.matching import identify
+
+DEFAULT_REGION = "us-east-1"
+
+_REGION_IN_HOST = re.compile(r"(?:^|\.)([a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d)(?:\.|$)", re.ASCII)
+_QUEUE_PATH = re.compile(r"/(?:queue/[a-z0-9-]+/)?(\d{12}/[^/]+)/?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes: the operation of a service, in one of its protocols."""
+
+    model: ServiceModel
+    protocol: str
+    operation: Operation
+
+
+class Unroutable(Exception):
+    """No operation matches; the error, whose error it is and how it is written."""
+
+    def __init__(self, error: AwsError, model: ServiceModel, protocol: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.model = model
+        self.protocol = protocol
+
+
+@cache
+def nobody(protocol: str) -> ServiceModel:
+    """Return the model of no service at all, to write errors in a protocol where no service is known."""
+    return ServiceModel.from_description({"metadata": {"protocol": protocol}, "operations": {}, "shapes": {}})
+
+
+_by_target: dict[tuple[str, str], Route] = {}
+_TARGETS_LIMIT = 10_000
+
+
+def route(request: HttpRequest, claim: Claim | None) -> Route:
+    """Return where a request goes. Raises Unroutable."""
+    target = request.headers.get("x-amz-target")
+    signed_for = "" if claim is None else claim.service
+    if target is not None:
+        known = _by_target.get((signed_for, target))
+        if known is not None:
+            return known
+    found = _signed(request, signed_for) if signed_for else _unsigned(request)
+    if target is not None and len(_by_target) < _TARGETS_LIMIT:
+        _by_target[signed_for, target] = found
+    return found
+
+
+def _signed(request: HttpRequest, service: str) -> Route:
+    """A signed request names its service in its credential scope; some names are shared by several."""
+    names = candidates(service)
+    if not names:
+        error = AwsError("NotImplemented", f"Cloudlet does not implement the service {service}.", status=501)
+        protocol = protocol_of(request, None)
+        raise Unroutable(error, nobody(protocol), protocol)
+    for name in names:
+        model = load(name)
+        match = model.match(request)
+        if match is not None:
+            return Route(model, match[0], model.operations[match[1]])
+    model = load(names[0])
+    protocol = protocol_of(request, model)
+    raise Unroutable(_unknown_operation(request, protocol), model, protocol)
+
+
+def _unsigned(request: HttpRequest) -> Route:
+    for service, protocol, operation in identify(request):
+        model = load(service)
+        return Route(model, protocol, model.operations[operation])
+    protocol = protocol_of(request, None)
+    raise Unroutable(_unknown_operation(request, protocol), nobody(protocol), protocol)
+
+
+def protocol_of(request: HttpRequest, model: ServiceModel | None) -> str:
+    """Return the protocol in which an error can be read by who sent a request that matches nothing."""
+    headers = request.headers
+    spoken = ("json",) if model is None else model.protocols
+    if "smithy-protocol" in headers and (model is None or "smithy-rpc-v2-cbor" in spoken):
+        return "smithy-rpc-v2-cbor"
+    if "x-amz-target" in headers and (model is None or "json" in spoken):
+        return "json"
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        for protocol in ("query", "ec2"):
+            if model is None or protocol in spoken:
+                return protocol
+    return spoken[0]
+
+
+def _unknown_operation(request: HttpRequest, protocol: str) -> AwsError:
+    if protocol in ("query", "ec2"):
+        fields = dict(parse_qsl(request.body.decode("latin-1") if isinstance(request.body, bytes) else ""))
+        fields.update(parse_qsl(request.query))
+        action, version = fields.get("Action"), fields.get("Version", "")
+        if action is None:
+            return AwsError("MissingAction", "The request is missing an action or a required parameter.", status=400)
+        return AwsError(
+            "InvalidAction",
+            f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}",
+            status=400,
+        )
+    target = request.headers.get("x-amz-target")
+    what = target or f"{request.method} {request.path}"
+    return AwsError("UnknownOperationException", f"No operation matches the request: {what}", status=404)
+
+
+def region_of(request: HttpRequest, claim: Claim | None) -> str:
+    """Return the region that a request is for: signed for, named in the host, or the default one."""
+    if claim is not None and claim.region:
+        return claim.region
+    match = _REGION_IN_HOST.search(request.headers.get("host", "").partition(":")[0])
+    return DEFAULT_REGION if match is None else match[1]
+
+
+def with_queue_url(request: HttpRequest, endpoint: str) -> HttpRequest:
+    """Return an SQS query request with its queue's URL as a parameter.
+
+    In the query protocol a request may be sent to the queue's own URL (SQS Developer Guide, "Making Query API
+    requests"); the operations know the queue by their parameter only.
+    """
+    match = _QUEUE_PATH.fullmatch(request.path)
+    body = request.body
+    if match is None or not isinstance(body, bytes) or b"QueueUrl=" in body or "QueueUrl=" in request.query:
+        return request
+    parameter = "QueueUrl=" + quote(f"{endpoint}/{match[1]}", safe="")
+    if body:
+        return HttpRequest(request.method, "/", request.query, request.headers, body + b"&" + parameter.encode())
+    return HttpRequest(request.method, "/", f"{request.query}&{parameter}", request.headers, body)

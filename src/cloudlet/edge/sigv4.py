@@ -1,0 +1,214 @@
+"""AWS Signature Version 4: reading what a request claims, and computing what it should have been.
+
+Source: IAM User Guide, "AWS Signature Version 4 for API requests" and, for S3, "Authenticating Requests (AWS
+Signature Version 4)". No I/O and no policy here: who the key belongs to and which error to answer is `auth`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from calendar import timegm
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
+
+from cloudlet.wire.http import HttpRequest
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+LONGEST_PRESIGNED_SECONDS = 7 * 24 * 3600
+
+_AMZ_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a signed request says of itself."""
+
+    access_key: str
+    date: str
+    region: str
+    service: str
+    signed_headers: str
+    signature: str
+    timestamp: str
+    expires: int | None = None
+    """How long a presigned URL is valid, in seconds; None for a request signed in its headers."""
+    token: str | None = None
+
+    @property
+    def scope(self) -> str:
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+
+    def time(self) -> int:
+        """When it was signed, in seconds since the epoch. Raises Malformed."""
+        match = _AMZ_DATE.fullmatch(self.timestamp)
+        if match is None:
+            raise Malformed(f"Date must be in ISO-8601 'basic format'. Got '{self.timestamp}'.")
+        try:
+            return timegm(tuple(int(part) for part in match.groups()))
+        except ValueError as error:
+            raise Malformed(f"Date must be in ISO-8601 'basic format'. Got '{self.timestamp}'.") from error
+
+
+class Malformed(Exception):
+    """The request is signed in a way that cannot be read; the text says what is wrong, as AWS words it."""
+
+
+def claim(request: HttpRequest) -> Claim | None:
+    """Return what the request claims, or None where it is not signed. Raises Malformed."""
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        return _header_claim(authorization, request)
+    if "X-Amz-Algorithm=" in request.query or "X-Amz-Signature=" in request.query:
+        return _query_claim(request)
+    return None
+
+
+def _header_claim(authorization: str, request: HttpRequest) -> Claim:
+    algorithm, _, rest = authorization.partition(" ")
+    if algorithm != ALGORITHM:
+        raise Malformed(
+            f"Unsupported AWS 'algorithm': '{algorithm}'. Cloudlet verifies {ALGORITHM}."
+            if algorithm.startswith("AWS4-")
+            else "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        )
+    parts: dict[str, str] = {}
+    for part in rest.split(","):
+        name, _, value = part.strip().partition("=")
+        parts[name] = value
+    missing = [name for name in ("Credential", "SignedHeaders", "Signature") if not parts.get(name)]
+    timestamp = request.headers.get("x-amz-date") or _http_date(request.headers.get("date"))
+    if missing or not timestamp:
+        wanted = " ".join(f"Authorization header requires '{name}' parameter." for name in missing)
+        dated = (
+            "" if timestamp else " Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+        raise Malformed(f"{wanted}{dated} Authorization={ALGORITHM}".strip())
+    return _claim(
+        parts["Credential"],
+        parts["SignedHeaders"],
+        parts["Signature"],
+        timestamp,
+        None,
+        request.headers.get("x-amz-security-token"),
+    )
+
+
+def _query_claim(request: HttpRequest) -> Claim:
+    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    if query.get("X-Amz-Algorithm") != ALGORITHM:
+        raise Malformed(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
+    names = ("X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Date")
+    missing = [name for name in names if not query.get(name)]
+    if missing:
+        raise Malformed(
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+            "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+        )
+    # Only S3 asks for X-Amz-Expires; elsewhere a presigned request is good for as long as one signed in its headers.
+    expires = query.get("X-Amz-Expires", "900")
+    if not expires.isdecimal() or int(expires) > LONGEST_PRESIGNED_SECONDS:
+        raise Malformed("X-Amz-Expires must be a number of seconds, less than a week (604800)")
+    credential, signed, signature, date = (query[name] for name in names)
+    return _claim(credential, signed, signature, date, int(expires), query.get("X-Amz-Security-Token"))
+
+
+def _claim(
+    credential: str, signed_headers: str, signature: str, timestamp: str, expires: int | None, token: str | None
+) -> Claim:
+    parts = credential.split("/")
+    if len(parts) != 5 or parts[4] != "aws4_request":
+        raise Malformed(
+            "Credential must have at least 5 slash-delimited elements, such as "
+            f"AKID/date/region/service/aws4_request, got '{credential}'"
+        )
+    return Claim(parts[0], parts[1], parts[2], parts[3], signed_headers, signature, timestamp, expires, token)
+
+
+def _http_date(value: str | None) -> str | None:
+    """Return a Date header's time in the form of X-Amz-Date."""
+    if not value:
+        return None
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(value).strftime("%Y%m%dT%H%M%SZ")
+    except ValueError:
+        return value
+
+
+def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> str:
+    """Return the canonical request, from which the signature is computed."""
+    headers = request.headers
+    names = claim.signed_headers.split(";")
+    lines = "".join([f"{name}:{_canonical_value(headers.get(name, ''))}\n" for name in names])
+    path = request.path
+    if claim.service != "s3" and path != "/":
+        path = quote(_normalized(path), safe="/~-._")
+    elif path != "/":
+        path = quote(unquote_to_bytes(path), safe="/~-._")
+    query = _canonical_query(request.query, presigned=claim.expires is not None) if request.query else ""
+    return f"{request.method}\n{path}\n{query}\n{lines}\n{claim.signed_headers}\n{payload_hash}"
+
+
+def _canonical_value(value: str) -> str:
+    return " ".join(value.split()) if "  " in value else value
+
+
+def _normalized(path: str) -> str:
+    """Remove empty and dot segments, as every service but S3 does."""
+    if "//" not in path and "/." not in path:
+        return path
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            if kept:
+                kept.pop()
+        elif segment not in ("", "."):
+            kept.append(segment)
+    tail = "/" if path.endswith(("/", "/.", "/..")) and kept else ""
+    return "/" + "/".join(kept) + tail
+
+
+def _canonical_query(query: str, *, presigned: bool) -> str:
+    pairs = []
+    for part in query.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        name = quote(unquote_to_bytes(name), safe="-_.~")
+        if presigned and name == "X-Amz-Signature":
+            continue
+        pairs.append((name, quote(unquote_to_bytes(value), safe="-_.~")))
+    pairs.sort()
+    return "&".join([f"{name}={value}" for name, value in pairs])
+
+
+def string_to_sign(claim: Claim, canonical: str) -> str:
+    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{digest}"
+
+
+@lru_cache(maxsize=256)
+def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """Return the key of one day, region and service."""
+    key = f"AWS4{secret}".encode()
+    for part in (date, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def signature(secret: str, claim: Claim, text: str) -> str:
+    """Return the signature (hexadecimal) of a string to sign."""
+    key = signing_key(secret, claim.date, claim.region, claim.service)
+    return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+
+def chunk_string_to_sign(claim: Claim, previous: str, kind: str, hashes: Iterable[str]) -> str:
+    """Return the string to sign of one chunk (`kind` AWS4-HMAC-SHA256-PAYLOAD) or of the trailers (…-TRAILER)."""
+    return "\n".join((kind, claim.timestamp, claim.scope, previous, *hashes))
