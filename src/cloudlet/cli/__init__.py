@@ -1,0 +1,61 @@
+"""The command line. Each command is a module, imported when it is asked for: `cloudlet up` must be quick."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import cloudlet
+
+_COMMANDS = {
+    "up": "start Cloudlet and answer requests until it is stopped",
+    "status": "say whether Cloudlet runs, where, and how its blocks are",
+    "down": "stop a running Cloudlet",
+    "env": "print the environment that points AWS clients at Cloudlet",
+    "snapshot": "save, restore, list or delete copies of the whole cloud",
+    "reset": "remove all state of a running Cloudlet, at once",
+    "coverage": "show which of AWS's operations are built",
+}
+DEFAULT_PORT = 4566
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NOT_RUNNING = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 failed, 2 misused, 3 Cloudlet does not run."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(
+        prog="cloudlet",
+        description="A cloud for microservices on one machine, behind AWS's own wire protocols.",
+        epilog="`cloudlet COMMAND --help` tells more of each.",
+    )
+    parser.add_argument("--version", action="version", version=f"cloudlet {cloudlet.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in given if word in _COMMANDS), None)
+    for name, text in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == chosen:
+            module = importlib.import_module(f"cloudlet.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    options = parser.parse_args(given)
+    code: int = options.run(options)
+    return code
+
+
+def add_port(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a running Cloudlet."""
+    default = int(os.environ.get("CLOUDLET_PORT", DEFAULT_PORT))
+    parser.add_argument("--port", type=int, default=default, help=f"the port it listens on (default: {default})")
+
+
+def fail(message: str, code: int = EXIT_FAILED) -> int:
+    """Say what went wrong and return the exit code."""
+    print(f"cloudlet: {message}", file=sys.stderr)
+    return code

@@ -104,6 +104,11 @@ class Cloud:
         context = Context(block, principal, account, region, uuid4(), self.config.endpoint)
         return await block.run(context, operation, params)
 
+    async def dismiss(self) -> None:
+        """Answer all requests that wait for something, as if their time were up: the cloud is stopping."""
+        for block in self._blocks.values():
+            block.lines.dissolve()
+
     async def close(self) -> None:
         """Stop all blocks."""
         blocks, self._blocks = list(self._blocks.values()), {}

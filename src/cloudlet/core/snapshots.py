@@ -13,6 +13,7 @@ from cloudlet.core.cloud import Cloud
 from cloudlet.store.embedded import copy_closed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_FRESH = ".fresh-"
 
 
 class SnapshotError(Exception):
@@ -79,7 +80,7 @@ class Snapshots:
 
     def _fresh(self, parent: Path) -> Path:
         parent.mkdir(parents=True, exist_ok=True)
-        return parent / f".fresh-{os.urandom(8).hex()}"
+        return parent / f"{_FRESH}{os.urandom(8).hex()}"
 
     def _replace_blocks(self, fresh: Path) -> None:
         gone = self._fresh(self._cloud.config.data)
@@ -96,6 +97,13 @@ class Snapshots:
                 await self._cloud.stopped(change)
             finally:
                 self._release()
+
+
+def remove_leftovers(data: Path) -> None:
+    """Remove what a crash in the middle of a change left in the data folder."""
+    for folder in (data, data / "snapshots"):
+        for leftover in folder.glob(f"{_FRESH}*"):
+            shutil.rmtree(leftover)
 
 
 def _copy(blocks: Path, target: Path) -> None:

@@ -32,10 +32,12 @@ _OWN_PATHS = ("/_cloudlet/", "/_localstack/")
 class Front:
     """Answers every request that comes off a socket."""
 
-    def __init__(self, cloud: Cloud, authenticator: auth.Authenticator, internal: Internal) -> None:
+    internal: Internal
+    """Answers our own paths; set once it is there, since it holds and releases this front."""
+
+    def __init__(self, cloud: Cloud, authenticator: auth.Authenticator) -> None:
         self.cloud = cloud
         self.authenticator = authenticator
-        self.internal = internal
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self._held: list[_Call] | None = None
 

@@ -14,14 +14,16 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
-from ssl import SSLContext
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
 from cloudlet.edge.flow import ReceivedBody, WriteGate
 from cloudlet.store.eager import spawn
 from cloudlet.wire.http import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 log = logging.getLogger("cloudlet.edge")
 

@@ -1,0 +1,34 @@
+"""`cloudlet env`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+
+from cloudlet.cli import EXIT_OK, add_port
+from cloudlet.edge.running import find
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_port(parser)
+    parser.add_argument(
+        "--account", default="test", help="the access key id: 12 digits are that account (default: test)"
+    )
+    parser.add_argument("--region", default="us-east-1", help="the region (default: us-east-1)")
+    parser.epilog = 'Use it as: eval "$(cloudlet env)"'
+
+
+def run(options: argparse.Namespace) -> int:
+    running = find(options.port)
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://localhost:{options.port}" if running is None else running.endpoint,
+        "AWS_ACCESS_KEY_ID": options.account,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": options.region,
+        "AWS_REGION": options.region,
+    }
+    if running is not None and running.authority is not None:
+        variables["AWS_CA_BUNDLE"] = running.authority
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return EXIT_OK

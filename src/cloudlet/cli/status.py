@@ -1,0 +1,33 @@
+"""`cloudlet status`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from cloudlet.cli import EXIT_NOT_RUNNING, EXIT_OK, add_port, admin, fail
+from cloudlet.edge.running import find
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_port(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    running = find(options.port)
+    if running is None:
+        return fail(f"no Cloudlet runs on port {options.port}", EXIT_NOT_RUNNING)
+    try:
+        health = admin.call(running, "GET", "health")
+    except admin.AdminError as error:
+        return fail(str(error))
+    if options.json:
+        print(json.dumps({"endpoint": running.endpoint, "data": running.data, "pid": running.pid, **health}))
+        return EXIT_OK
+    print(f"Cloudlet {health['version']} runs as process {running.pid}")
+    print(f"  listening on  {running.endpoint}")
+    print(f"  data          {running.data}")
+    for name, state in health["services"].items():
+        print(f"  {name:<12}  {state}")
+    return EXIT_OK

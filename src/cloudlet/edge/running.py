@@ -1,0 +1,62 @@
+"""Which Cloudlets run on this machine: a file a port, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A Cloudlet that runs, or was killed before it could say that it does not any more."""
+
+    pid: int
+    port: int
+    endpoint: str
+    data: str
+    admin_token: str
+    authority: str | None = None
+    """The file of the certificate authority that clients are to trust, where it listens with TLS."""
+
+    def alive(self) -> bool:
+        """Whether its process is there."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def _folder() -> Path:
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(base) / "cloudlet" if base else Path(tempfile.gettempdir()) / f"cloudlet-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise PermissionError(f"{folder} must belong to this user alone")
+    return folder
+
+
+def announce(running: Running) -> Path:
+    """Write down that a Cloudlet runs; return the file, to be removed at its end."""
+    file = _folder() / f"{running.port}.json"
+    fresh = file.with_suffix(f".{running.pid}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(msgspec.json.encode(running))
+    fresh.rename(file)
+    return file
+
+
+def find(port: int) -> Running | None:
+    """Return the Cloudlet that runs on a port."""
+    try:
+        running = msgspec.json.decode((_folder() / f"{port}.json").read_bytes(), type=Running)
+    except FileNotFoundError:
+        return None
+    return running if running.alive() else None

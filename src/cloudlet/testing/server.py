@@ -1,0 +1,112 @@
+"""A Cloudlet as a child process, and an account on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import boto3
+
+_LISTENING = re.compile(r"listening on +(\S+)")
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Cloudlet."""
+
+    endpoint: str
+    process: subprocess.Popen[str] | None = None
+
+    @classmethod
+    @contextmanager
+    def start(cls, *options: str, env: dict[str, str] | None = None) -> Iterator[Server]:
+        """Run `cloudlet up` with `options` on a free port until the end of the `with` block."""
+        command = [sys.executable, "-m", "cloudlet", "up", "--port", "0", *options]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+        )
+        try:
+            yield cls(_read_endpoint(process), process)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def kill(self) -> None:
+        """Kill the process at once, as a crash would."""
+        if self.process is None:
+            raise RuntimeError("this Cloudlet was not started here")
+        self.process.kill()
+        self.process.wait()
+
+
+def _read_endpoint(process: subprocess.Popen[str]) -> str:
+    endpoint = None
+    for line in process.stdout or ():
+        match = _LISTENING.search(line)
+        if match:
+            endpoint = match[1]
+        if line.startswith("Ready.") and endpoint is not None:
+            return endpoint
+    raise RuntimeError(f"cloudlet up ended with code {process.wait()} before it was ready")
+
+
+def fresh_account() -> str:
+    """Return an account number that no other test has."""
+    return str(secrets.randbelow(9 * 10**11) + 10**11)
+
+
+@dataclass(frozen=True)
+class Aws:
+    """An account, and clients for it."""
+
+    endpoint: str
+    account: str
+    region: str = "us-east-1"
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """A boto3 session with this account's credentials; give its clients `endpoint_url=aws.endpoint`."""
+        import boto3
+
+        return boto3.Session(
+            aws_access_key_id=self.account,
+            aws_secret_access_key="test",  # noqa: S106
+            region_name=self.region,
+        )
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a boto3 client."""
+        return self.session.client(service, endpoint_url=self.endpoint, **options)
+
+    def resource(self, service: str, **options: Any) -> Any:
+        """Return a boto3 resource."""
+        return self.session.resource(service, endpoint_url=self.endpoint, **options)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that point any AWS client at this account."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+        }
