@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from cloudlet.wire.model import Operation, ServiceModel
 
 
-def form_name(ref: Ref, default: str) -> str:
-    """Return the name of a parameter: a name of its own, or the element's with a capital."""
+def form_names(ref: Ref, default: str) -> tuple[str, ...]:
+    """Return the names that a parameter may have: one of its own, or the element's with a capital."""
     if ref.query_name:
-        return ref.query_name
-    if ref.wire_name:
-        return ref.wire_name[:1].upper() + ref.wire_name[1:]
-    return default
+        return (ref.query_name,)
+    name = ref.wire_name or default
+    capital = name[:1].upper() + name[1:]
+    # The protocol asks for the capital; botocore leaves a member's own name as it is.
+    return (capital,) if ref.wire_name or capital == name else (capital, name)
 
 
 class Dialect:
     """What a service's EC2 codecs share: each shape is compiled once."""
 
     def __init__(self) -> None:
-        self.reader = FormReader(form_name, nested_lists=False)
+        self.reader = FormReader(form_names, nested_lists=False)
         self.writer = XmlWriter(wire_name)
 
 

@@ -18,7 +18,7 @@ Node = dict[str, Any]
 """Parts by name; a part is a node, and the value that a name itself has is under the empty name."""
 
 ReadNode = Callable[[Node, str], Any]
-NameOf = Callable[[Ref, str], str]
+NamesOf = Callable[[Ref, str], tuple[str, ...]]
 
 
 def parse_pairs(text: str) -> list[tuple[str, str]]:
@@ -71,37 +71,29 @@ def numbered(node: Node) -> list[Node]:
 class FormReader:
     """Compiles shapes to functions that read parameters from a tree.
 
-    `name_of` gives the name that a use of a shape has in forms, or its default. `nested_lists` is whether the
+    `names_of` gives the names that a use of a shape may have in forms, its own first. `nested_lists` is whether the
     elements of a list that is not flattened are below a name of their own.
     """
 
-    def __init__(self, name_of: NameOf, *, nested_lists: bool) -> None:
-        self._name_of = name_of
+    def __init__(self, names_of: NamesOf, *, nested_lists: bool) -> None:
+        self._names_of = names_of
         self._nested_lists = nested_lists
         self._compiled: dict[tuple[str, bool], ReadNode] = {}
 
     def structure(self, shape: Shape) -> ReadNode:
         """Return the function that reads the members of a structure."""
-        name_of = self._name_of
-        table = []
-        renamed = []
+        table: list[tuple[str, str, ReadNode]] = []
         for name, ref in shape.members.items():
-            wire = name_of(ref, name)
-            read = self._read(ref)
-            table.append((wire, name, read))
+            wires = self._names_of(ref, name)
             if self._nested_lists and ref.flattened and ref.shape.kind == "list":
                 # A flattened list's elements may have a name that replaces the list's own.
-                element = name_of(ref.shape.element, "")
-                if element and element != wire:
-                    renamed.append((element, name, read))
+                wires += self._names_of(ref.shape.element, wires[0])
+            read = self._read(ref)
+            table.extend((wire, name, read) for wire in dict.fromkeys(wires))
 
         def read_structure(node: Node, path: str) -> dict[str, Any]:
-            result = {}
+            result: dict[str, Any] = {}
             for wire, name, read in table:
-                below = node.get(wire)
-                if below is not None:
-                    result[name] = read(below, f"{path}.{wire}" if path else wire)
-            for wire, name, read in renamed:
                 below = node.get(wire)
                 if below is not None and not result.get(name):
                     result[name] = read(below, f"{path}.{wire}" if path else wire)
@@ -132,7 +124,7 @@ class FormReader:
     def _list(self, shape: Shape, flattened: bool) -> ReadNode:
         element = self._read(shape.element)
         # RDS and its like document both the element's own name and the general one.
-        names = () if flattened else dict.fromkeys((self._name_of(shape.element, "member"), "member"))
+        names = () if flattened else dict.fromkeys((*self._names_of(shape.element, "member"), "member"))
 
         def read_list(node: Node, path: str) -> list[Any]:
             for name in names:
@@ -144,7 +136,7 @@ class FormReader:
         return read_list
 
     def _map(self, shape: Shape, flattened: bool) -> ReadNode:
-        key_name, value_name = self._name_of(shape.key, "key"), self._name_of(shape.value, "value")
+        key_name, value_name = self._names_of(shape.key, "key")[0], self._names_of(shape.value, "value")[0]
         read_value = self._read(shape.value)
 
         def read_map(node: Node, path: str) -> dict[str, Any]:

@@ -27,11 +27,16 @@ def form_name(ref: Ref, default: str) -> str:
     return ref.query_name or ref.wire_name or default
 
 
+def form_names(ref: Ref, default: str) -> tuple[str, ...]:
+    """Return the one name that a parameter has in the query protocol."""
+    return (form_name(ref, default),)
+
+
 class Dialect:
     """What a service's query codecs share: each shape is compiled once."""
 
     def __init__(self) -> None:
-        self.reader = FormReader(form_name, nested_lists=True)
+        self.reader = FormReader(form_names, nested_lists=True)
         self.writer = XmlWriter(form_name)
 
 

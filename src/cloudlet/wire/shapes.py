@@ -43,7 +43,8 @@ class Ref:
             return raw.get(name, target.get(name))
 
         self.shape = shape
-        self.wire_name: str | None = trait("locationName")
+        # A name that the shape itself has is that of a document's root; members do not take it over.
+        self.wire_name: str | None = raw.get("locationName")
         self.query_name: str | None = trait("queryName")
         self.location: str | None = trait("location")
         self.flattened = bool(trait("flattened"))
@@ -93,6 +94,12 @@ class Shape:
     def value(self) -> Ref:
         """The values of a map."""
         return self._shapes.ref(self.raw["value"])
+
+    @property
+    def root_name(self) -> str:
+        """The name of the root of a document that is a value of this shape."""
+        name: str = self.raw.get("locationName") or self.name
+        return name
 
     @property
     def required(self) -> tuple[str, ...]:

@@ -87,6 +87,11 @@ def epoch(value: Any) -> float | int:
     raise TypeError(f"a timestamp must be epoch seconds or a datetime, not {type(value).__name__}")
 
 
+def as_datetime(value: Any) -> datetime:
+    """Return a result's timestamp as an aware datetime."""
+    return value if isinstance(value, datetime) else datetime.fromtimestamp(epoch(value), UTC)
+
+
 def unix(value: Any) -> float | int:
     """Return epoch seconds as AWS writes them: to the microsecond at most, and whole if they are."""
     seconds = epoch(value)

@@ -91,7 +91,10 @@ class XmlReader:
             if ref.xml_attribute:
                 attributes[wire.rpartition(":")[2]] = (name, from_text(ref))
             elif ref.flattened and ref.shape.kind == "list":
-                children[wire.rpartition(":")[2]] = (name, self.value(ref.shape.element), True)
+                read = self.value(ref.shape.element)
+                children[wire.rpartition(":")[2]] = (name, read, True)
+                if ref.shape.element.wire_name:
+                    children.setdefault(ref.shape.element.wire_name, (name, read, True))
             elif ref.flattened and ref.shape.kind == "map":
                 children[wire.rpartition(":")[2]] = (name, self._entry(ref.shape), True)
             else:
@@ -204,7 +207,7 @@ class XmlWriter:
     def structure(self, shape: Shape, members: Mapping[str, Ref]) -> Write:
         """Return the function that writes the elements of some of the members of a structure."""
         table = {
-            name: None if ref.xml_attribute else self.value(ref, self._member_name(ref, name))
+            name: None if ref.xml_attribute else self.value(ref, self._name_of(ref, name))
             for name, ref in members.items()
         }
         order = list(table)
@@ -224,39 +227,32 @@ class XmlWriter:
 
         return write_structure
 
-    def _member_name(self, ref: Ref, name: str) -> str:
-        if ref.flattened and ref.shape.kind == "list":
-            element = self._name_of(ref.shape.element, "")
-            if element:
-                return element
-        return self._name_of(ref, name)
-
     def value(self, ref: Ref, name: str) -> Write:
         """Return the function that writes a value in an element of that name, or in several if it is flattened."""
         shape = ref.shape
         if shape.kind == "structure":
-            return self._structure_element(ref, name)
+            return self.element(ref.shape, name, namespace_of(ref))
         if shape.kind == "list":
             return self._list(ref, name)
         if shape.kind == "map":
             return self._map(ref, name)
         text = to_text(ref)
-        opening, closing = f"<{name}{_namespace(ref)}>", f"</{name}>"
+        opening, closing = f"<{name}{namespace_of(ref)}>", f"</{name}>"
 
         def write_scalar(value: Any, out: list[str]) -> None:
             out.append(f"{opening}{escape(text(value))}{closing}")
 
         return write_scalar
 
-    def _structure_element(self, ref: Ref, name: str) -> Write:
-        shape = ref.shape
+    def element(self, shape: Shape, name: str, namespace: str, members: Mapping[str, Ref] | None = None) -> Write:
+        """Return the function that writes a structure, or some of its members, in an element of that name."""
         attributes = [
             (member, f' {attribute.wire_name or member}="', to_text(attribute))
             for member, attribute in shape.members.items()
             if attribute.xml_attribute
         ]
-        opening, closing = f"<{name}{_namespace(ref)}", f"</{name}>"
-        content: list[Write] = []
+        opening, closing = f"<{name}{namespace}", f"</{name}>"
+        content: list[Write] = [] if members is None else [self.structure(shape, members)]
 
         def write_element(value: Any, out: list[str]) -> None:
             if not content:
@@ -282,7 +278,7 @@ class XmlWriter:
         if ref.flattened:
             opening, closing, element_name = "", "", name
         else:
-            opening, closing = f"<{name}{_namespace(ref)}>", f"</{name}>"
+            opening, closing = f"<{name}{namespace_of(ref)}>", f"</{name}>"
             element_name = self._name_of(shape.element, "member")
         write = self.value(shape.element, element_name)
 
@@ -305,7 +301,7 @@ class XmlWriter:
             opening, closing = "", ""
             entry, entry_end = f"<{name}>", f"</{name}>"
         else:
-            opening, closing = f"<{name}{_namespace(ref)}>", f"</{name}>"
+            opening, closing = f"<{name}{namespace_of(ref)}>", f"</{name}>"
             entry, entry_end = "<entry>", "</entry>"
         write_key = self.value(shape.key, self._name_of(shape.key, "key"))
         write_value = self.value(shape.value, self._name_of(shape.value, "value"))
@@ -325,7 +321,8 @@ class XmlWriter:
         return write_map
 
 
-def _namespace(ref: Ref) -> str:
+def namespace_of(ref: Ref) -> str:
+    """Return the namespace declaration of an element, as it stands in its tag."""
     namespace = ref.namespace
     if namespace is None:
         return ""

@@ -1,0 +1,150 @@
+"""rest-xml: parameters in path, query string, headers and an XML body; S3 with its own ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.wire.errors import InvalidRequest, WireError
+from cloudlet.wire.failures import error_members, fault_of, status_of
+from cloudlet.wire.http import HttpResponse
+from cloudlet.wire.payloads import RestCodec
+from cloudlet.wire.rest import Headers, ResponseHeads, body_members
+from cloudlet.wire.scalars import NotConvertible
+from cloudlet.wire.shapes import Ref
+from cloudlet.wire.xml import MalformedXml, XmlReader, XmlWriter, escape, namespace_of, parse_document, wire_name
+
+if TYPE_CHECKING:
+    from cloudlet.wire.model import Operation, ServiceModel
+
+CONTENT_TYPE = "application/xml"
+_PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+
+
+class Dialect:
+    """What a service's rest-xml codecs share: each shape is compiled once."""
+
+    def __init__(self) -> None:
+        self.reader = XmlReader()
+        self.writer = XmlWriter(wire_name)
+
+
+class Codec(RestCodec):
+    """An operation in rest-xml."""
+
+    content_type = CONTENT_TYPE
+
+    def __init__(self, operation: Operation) -> None:
+        service = operation.service
+        self._dialect = service.dialect(Dialect)
+        self._namespace = service.namespace
+        if service.name == "s3":
+            self.request_id_header = "x-amz-request-id"
+        super().__init__(operation)
+
+    def _body_reader(self, ref: Ref, members: dict[str, Ref]) -> Callable[[bytes], dict[str, Any]]:
+        read = self._document(self._dialect.reader.structure(members))
+        return lambda body: read(body) if body.strip() else {}
+
+    def _payload_reader(self, ref: Ref) -> Callable[[bytes], Any]:
+        read = self._document(self._dialect.reader.value(ref))
+        return lambda body: read(body) if body.strip() else None
+
+    def _document(self, read: Callable[[Any], Any]) -> Callable[[bytes], Any]:
+        def read_document(body: bytes) -> Any:
+            try:
+                return read(parse_document(body))
+            except (MalformedXml, NotConvertible) as error:
+                raise self._malformed(error) from None
+
+        return read_document
+
+    def _malformed(self, error: Exception) -> InvalidRequest:
+        if self._operation.service.signing_name == "s3":
+            return InvalidRequest("MalformedXML", _MALFORMED, status=400)
+        return InvalidRequest("MalformedInput", f"The request body cannot be read: {error}", status=400)
+
+    def _body_writer(self, ref: Ref, members: dict[str, Ref]) -> Callable[[Mapping[str, Any]], bytes]:
+        if self._operation.service.name == "s3" and self._operation.name == "GetBucketLocation":
+            return self._location
+        root = ref.wire_name or ref.shape.root_name
+        return self._document_writer(self._dialect.writer.element(ref.shape, root, self._root_namespace(ref), members))
+
+    def _location(self, result: Mapping[str, Any]) -> bytes:
+        # The root itself is the member: S3's oldest answer follows no rule of the protocol.
+        location = escape(str(result.get("LocationConstraint") or ""))
+        return f'{_PROLOGUE}<LocationConstraint xmlns="{self._namespace}">{location}</LocationConstraint>'.encode()
+
+    def _root_namespace(self, ref: Ref) -> str:
+        own = namespace_of(ref)
+        if not self._namespace or " xmlns=" in own:
+            return own
+        return f'{own} xmlns="{escape(self._namespace)}"'
+
+    def _payload_writer(self, ref: Ref) -> Callable[[Any], bytes]:
+        root = ref.wire_name or ref.shape.root_name
+        writer = self._dialect.writer
+        if ref.shape.kind == "structure":
+            return self._document_writer(writer.element(ref.shape, root, self._root_namespace(ref)))
+        return self._document_writer(writer.value(ref, root))
+
+    def _document_writer(self, write: Callable[[Any, list[str]], None]) -> Callable[[Any], bytes]:
+        def write_document(value: Any) -> bytes:
+            out = [_PROLOGUE]
+            write(value, out)
+            return "".join(out).encode()
+
+        return write_document
+
+    def _events(self) -> Any:
+        from cloudlet.wire.eventstream import EventWriter
+
+        return lambda operation: EventWriter("text/xml", self._event_document)
+
+    def _event_document(self, ref: Ref, members: dict[str, Ref]) -> Callable[[Mapping[str, Any]], bytes]:
+        root = ref.wire_name or ref.shape.root_name
+        write = self._dialect.writer.element(ref.shape, root, namespace_of(ref), members)
+
+        def write_document(value: Mapping[str, Any]) -> bytes:
+            out: list[str] = []
+            write(value, out)
+            return "".join(out).encode()
+
+        return write_document
+
+
+def error_response(
+    service: ServiceModel, error: WireError, request_id: str, operation: Operation | None = None
+) -> HttpResponse:
+    """Return the response that carries an error in rest-xml; S3's has no wrapper and no namespace."""
+    shape = service.error_shape(error.code)
+    code = shape.error.get("code", shape.name) if shape is not None else error.code
+    members = error_members(shape, error)
+    message = next((members.pop(name) for name in list(members) if name.lower() == "message"), error.message)
+    headers: Headers = [("Content-Type", CONTENT_TYPE)]
+    inner = [f"<Code>{escape(code)}</Code><Message>{escape(str(message))}</Message>"]
+    if shape is not None:
+        ResponseHeads(400, shape).write(members, headers)
+        modelled = {name: ref for name, ref in body_members(shape).items() if name in members}
+        service.dialect(Dialect).writer.structure(shape, modelled)({name: members[name] for name in modelled}, inner)
+        members = {name: value for name, value in members.items() if name not in shape.members}
+    for name, value in members.items():
+        inner.append(f"<{name}>{escape(str(value))}</{name}>")
+    status = status_of(error, shape)
+    if service.name == "s3":
+        host_id = str(members.get("HostId", "")) or request_id
+        headers += [("x-amz-request-id", request_id), ("x-amz-id-2", host_id)]
+        inner.append(f"<RequestId>{escape(request_id)}</RequestId>")
+        if "HostId" not in members:
+            inner.append(f"<HostId>{escape(host_id)}</HostId>")
+        body = f"{_PROLOGUE}<Error>{''.join(inner)}</Error>"
+    else:
+        headers.append(("x-amzn-RequestId", request_id))
+        namespace = f' xmlns="{escape(service.namespace)}"' if service.namespace else ""
+        body = (
+            f"{_PROLOGUE}<ErrorResponse{namespace}><Error><Type>{fault_of(error, shape)}</Type>{''.join(inner)}"
+            f"</Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
+        )
+    bodiless = status == 304 or (operation is not None and operation.http_method == "HEAD")
+    return HttpResponse(status, headers, b"" if bodiless else body.encode())
