@@ -40,6 +40,8 @@ class Contender:
 
     name: str
     state: str
+    loopback_only: bool
+    """Whether it listens on 127.0.0.1 alone; the others have no option for that."""
     install: Callable[[Path], Installed]
 
 
@@ -94,10 +96,10 @@ def _fauxqs(cache: Path) -> Installed:
 
 
 CONTENDERS = (
-    Contender("cloudlet", "on disk before it answers", _cloudlet),
-    Contender("ministack", "in memory", _ministack),
-    Contender("moto", "in memory", _moto),
-    Contender("fauxqs", "in memory", _fauxqs),
+    Contender("cloudlet", "on disk before it answers", True, _cloudlet),
+    Contender("ministack", "in memory", False, _ministack),
+    Contender("moto", "in memory", True, _moto),
+    Contender("fauxqs", "in memory", False, _fauxqs),
 )
 
 
