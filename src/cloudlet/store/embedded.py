@@ -11,7 +11,7 @@ import asyncio
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,8 @@ class EmbeddedTransaction:
         self.adds.pop(key, None)
 
     def delete_range(self, begin: bytes, end: bytes) -> None:
+        if begin >= end:
+            return
         for key in [key for key in self.writes if begin <= key < end]:
             del self.writes[key]
         for key in [key for key in self.adds if begin <= key < end]:
@@ -127,6 +129,14 @@ class EmbeddedTransaction:
 
 def _counted(value: bytes | None) -> int:
     return 0 if value is None else int.from_bytes(value, "big", signed=True)
+
+
+async def _value(value: Any) -> Any:
+    return value
+
+
+async def _failure(error: Exception) -> Any:
+    raise error
 
 
 class EmbeddedStore:
@@ -162,14 +172,30 @@ class EmbeddedStore:
             return
         transaction = EmbeddedTransaction(self)
         coroutine = body(transaction)
+        self._open += 1
         try:
             pending = coroutine.send(None)
         except StopIteration as stop:
-            self._commit(transaction, stop.value, done)
+            if transaction.version == self.version:
+                self._leave()
+                self._commit(transaction, stop.value, done)
+                return
+            attempt: Any = _value(stop.value)
         except Exception as error:
-            self._answer(done, None, error, [])
+            if transaction.version == self.version:
+                self._leave()
+                self._answer(done, None, error, [])
+                return
+            attempt = _failure(error)
         else:
-            spawn(self._contend(body, done, transaction, coroutine, pending))
+            attempt = Resumed(coroutine, pending)
+        spawn(self._contend(body, done, transaction, attempt))
+
+    def _leave(self) -> None:
+        """Note that a transaction is over; what it could have conflicted with is of no interest to those to come."""
+        self._open -= 1
+        if not self._open and self._history:
+            self._history.clear()
 
     async def transact(self, body: Body[T]) -> T:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -185,17 +211,8 @@ class EmbeddedStore:
         self.submit(body, settle)
         return await future  # type: ignore[no-any-return]
 
-    async def _contend(
-        self,
-        body: Body[T],
-        done: Done[T],
-        transaction: EmbeddedTransaction,
-        coroutine: Coroutine[Any, Any, T],
-        pending: Any,
-    ) -> None:
-        """Carry on a transaction that waits for something, while others commit."""
-        attempt: Any = Resumed(coroutine, pending)
-        self._open += 1
+    async def _contend(self, body: Body[T], done: Done[T], transaction: EmbeddedTransaction, attempt: Any) -> None:
+        """Carry on a transaction during which others commit."""
         try:
             for _ in range(_MAX_TRIES):
                 result: Any = None
@@ -215,9 +232,7 @@ class EmbeddedStore:
             attempt.close()
             done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
         finally:
-            self._open -= 1
-            if not self._open:
-                self._history.clear()
+            self._leave()
 
     def _conflicts(self, transaction: EmbeddedTransaction) -> bool:
         """Whether anything that the transaction read was changed by a commit since it began."""

@@ -30,7 +30,7 @@ def _write_options(durable: bool) -> WriteOptions:
     return options  # type: ignore[no-any-return]
 
 
-def _options() -> Options:
+def _options(durable: bool) -> Options:
     table = BlockBasedOptions()
     table.set_block_cache(Cache(_BLOCK_CACHE_BYTES))
     table.set_bloom_filter(10, False)
@@ -43,8 +43,9 @@ def _options() -> Options:
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(4)
     options.set_max_background_jobs(2)
-    # A recycled log is overwritten in place: its fdatasync has no file size or block map to write.
-    options.set_recycle_log_file_num(2)
+    if durable:
+        # A recycled log is overwritten in place: its fdatasync has no file size or block map to write.
+        options.set_recycle_log_file_num(2)
     options.set_keep_log_file_num(2)
     options.set_max_open_files(256)
     options.set_stats_dump_period_sec(0)
@@ -57,7 +58,7 @@ class OrderedMap:
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._db = Rdict(str(folder), _options())
+        self._db = Rdict(str(folder), _options(durable))
         self._write_options = _write_options(durable)
         self._durable = durable
         self._read_options = ReadOptions()

@@ -1,0 +1,227 @@
+"""What every engine promises about transactions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cloudlet.store import Conflict, Store, Transaction
+
+Run = Callable[[Callable[[Store], Any]], Any]
+
+
+async def put(store: Store, **values: bytes) -> None:
+    async def body(tx: Transaction) -> None:
+        for name, value in values.items():
+            tx.put(name.encode(), value)
+
+    await store.transact(body)
+
+
+async def rows(store: Store, begin: bytes = b"", end: bytes = b"\xff", **options: Any) -> list[tuple[bytes, bytes]]:
+    async def body(tx: Transaction) -> list[tuple[bytes, bytes]]:
+        return await tx.range(begin, end, **{"limit": 1000, **options})
+
+    return await store.transact(body)
+
+
+def test_what_was_put_can_be_got(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        await put(store, a=b"1")
+
+        async def body(tx: Transaction) -> tuple[bytes | None, bytes | None]:
+            return await tx.get(b"a"), await tx.get(b"b")
+
+        assert await store.transact(body) == (b"1", None)
+
+    run_with_store(scenario)
+
+
+def test_a_transaction_sees_its_own_writes(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        await put(store, a=b"1", b=b"2", c=b"3", d=b"4")
+
+        async def body(tx: Transaction) -> None:
+            tx.delete(b"b")
+            tx.put(b"bb", b"new")
+            tx.delete_range(b"d", b"e")
+            tx.put(b"dd", b"after the clearing")
+            assert await tx.get(b"b") is None
+            assert await tx.get(b"d") is None
+            expected = [(b"a", b"1"), (b"bb", b"new"), (b"c", b"3"), (b"dd", b"after the clearing")]
+            assert await tx.range(b"", b"\xff", limit=10) == expected
+            assert await tx.range(b"", b"\xff", limit=10, reverse=True) == expected[::-1]
+            assert await tx.range(b"", b"\xff", limit=2) == expected[:2]
+            assert await tx.range(b"", b"\xff", limit=1, reverse=True) == expected[-1:]
+
+        await store.transact(body)
+        assert [key for key, _ in await rows(store)] == [b"a", b"bb", b"c", b"dd"]
+
+    run_with_store(scenario)
+
+
+def test_a_range_has_a_limit_a_direction_and_an_exclusive_end(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        await put(store, **{f"k{n}": b"" for n in range(10)})
+        assert [key for key, _ in await rows(store, b"k2", b"k5")] == [b"k2", b"k3", b"k4"]
+        assert [key for key, _ in await rows(store, b"k2", b"k5", limit=1, reverse=True)] == [b"k4"]
+        assert await rows(store, b"k5", b"k2") == []
+        assert await rows(store, b"x", b"y") == []
+
+    run_with_store(scenario)
+
+
+def test_an_error_undoes_the_transaction(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def body(tx: Transaction) -> None:
+            tx.put(b"a", b"1")
+            tx.add(b"counter", 1)
+            raise LookupError("no")
+
+        with pytest.raises(LookupError):
+            await store.transact(body)
+        assert await rows(store) == []
+
+    run_with_store(scenario)
+
+
+def test_counters_add_up(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def add(tx: Transaction) -> None:
+            before = await tx.counter(b"n")
+            await asyncio.sleep(0)
+            tx.add(b"m", 2)
+            tx.add(b"m", -1)
+            assert await tx.counter(b"n") == before
+
+        await asyncio.gather(*(store.transact(add) for _ in range(20)))
+
+        async def read(tx: Transaction) -> tuple[int, int]:
+            tx.add(b"m", -30)
+            return await tx.counter(b"m"), await tx.counter(b"never")
+
+        assert await store.transact(read) == (-10, 0)
+
+        async def clear(tx: Transaction) -> int:
+            tx.add(b"m", 5)
+            tx.delete_range(b"m", b"n")
+            tx.add(b"m", 1)
+            return await tx.counter(b"m")
+
+        assert await store.transact(clear) == 1
+
+    run_with_store(scenario)
+
+
+def test_a_transaction_whose_reads_changed_runs_again(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        runs = 0
+
+        async def increment(tx: Transaction) -> None:
+            nonlocal runs
+            runs += 1
+            value = int(await tx.get(b"n") or b"0")
+            await asyncio.sleep(0)
+            tx.put(b"n", str(value + 1).encode())
+
+        await asyncio.gather(*(store.transact(increment) for _ in range(10)))
+        assert await rows(store) == [(b"n", b"10")]
+        assert runs > 10
+
+    run_with_store(scenario)
+
+
+def test_an_error_out_of_outdated_reads_is_not_passed_on(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def create(tx: Transaction) -> str:
+            if await tx.get(b"name"):
+                raise LookupError("taken")
+            await asyncio.sleep(0)
+            tx.put(b"name", b"mine")
+            return "created"
+
+        outcomes = await asyncio.gather(*(store.transact(create) for _ in range(5)), return_exceptions=True)
+        assert outcomes.count("created") == 1
+        assert sum(isinstance(outcome, LookupError) for outcome in outcomes) == 4
+
+    run_with_store(scenario)
+
+
+def test_a_range_read_conflicts_with_what_appears_in_it(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def only_one(tx: Transaction) -> str:
+            found = await tx.range(b"a", b"z", limit=1)
+            await asyncio.sleep(0)
+            if found:
+                return "late"
+            tx.put(f"m{id(tx)}".encode(), b"")
+            return "first"
+
+        outcomes = await asyncio.gather(*(store.transact(only_one) for _ in range(5)))
+        assert sorted(outcomes) == ["first", "late", "late", "late", "late"]
+
+    run_with_store(scenario)
+
+
+def test_a_transaction_that_never_wins_is_given_up(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def loser(tx: Transaction) -> None:
+            await tx.get(b"n")
+            await put(store, n=b"again")
+            tx.put(b"m", b"")
+
+        with pytest.raises(Conflict):
+            await store.transact(loser)
+        assert [key for key, _ in await rows(store)] == [b"n"]
+
+    run_with_store(scenario)
+
+
+def test_watches_are_called_after_commits_that_notify(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        changed = asyncio.Event()
+        end = store.watch(b"topic", changed.set)
+
+        async def notify(tx: Transaction) -> None:
+            tx.put(b"a", b"1")
+            tx.notify(b"topic")
+
+        async def notify_and_fail(tx: Transaction) -> None:
+            tx.notify(b"topic")
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await store.transact(notify_and_fail)
+        await put(store, b=b"2")
+        assert not changed.is_set()
+        await store.transact(notify)
+        await asyncio.wait_for(changed.wait(), 5)
+        changed.clear()
+        end()
+        await store.transact(notify)
+        assert not changed.is_set()
+
+    run_with_store(scenario)
+
+
+def test_clearing_a_large_range_takes_no_longer_than_a_small_one(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def fill(tx: Transaction) -> None:
+            for n in range(20_000):
+                tx.put(b"k%06d" % n, b"v")
+
+        await store.transact(fill)
+
+        async def clear(tx: Transaction) -> None:
+            tx.delete_range(b"k", b"l")
+            assert len(getattr(tx, "writes", ())) == 0
+
+        await store.transact(clear)
+        assert await rows(store) == []
+        await put(store, k5=b"back")
+        assert await rows(store) == [(b"k5", b"back")]
+
+    run_with_store(scenario)
