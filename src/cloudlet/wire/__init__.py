@@ -4,8 +4,11 @@
 protocol that the service speaks. No service contains wire code.
 """
 
+from cloudlet.wire.body import decode_body
+from cloudlet.wire.catalog import candidates, catalog
 from cloudlet.wire.errors import InvalidRequest, InvalidResult, Violation, WireError
 from cloudlet.wire.http import BodyStream, HttpRequest, HttpResponse
+from cloudlet.wire.matching import identify
 from cloudlet.wire.model import Operation, ServiceModel, load
 
 __all__ = [
@@ -18,5 +21,9 @@ __all__ = [
     "ServiceModel",
     "Violation",
     "WireError",
+    "candidates",
+    "catalog",
+    "decode_body",
+    "identify",
     "load",
 ]

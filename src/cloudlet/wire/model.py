@@ -14,6 +14,7 @@ from cloudlet.wire.protocols import Codec, codec_of, error_writer_of
 from cloudlet.wire.shapes import Raw, Ref, Shape, Shapes
 
 if TYPE_CHECKING:
+    from cloudlet.wire.routes import Router
     from cloudlet.wire.validation import Validator
 
 T = TypeVar("T")
@@ -171,6 +172,13 @@ class ServiceModel:
         from cloudlet.wire.validation import Validator
 
         return Validator()
+
+    @cached_property
+    def router(self) -> Router:
+        """The paths of the service's operations."""
+        from cloudlet.wire.routes import Router
+
+        return Router(self)
 
     def dialect(self, kind: Callable[[], T]) -> T:
         """Return what the service's codecs of one kind share; it is made once."""

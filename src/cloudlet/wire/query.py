@@ -72,6 +72,9 @@ class Codec:
         dialect = service.dialect(Dialect)
         self._operation = operation
         self._read = dialect.reader.structure(operation.input_shape) if operation.input_shape else None
+        self._queue_url = (
+            service.name == "sqs" and operation.input_shape is not None and "QueueUrl" in operation.input_shape.members
+        )
         self._write = None
         self._wrapper = ""
         output = operation.output
@@ -87,6 +90,9 @@ class Codec:
         if self._read is None:
             return {}
         params: dict[str, Any] = self._read(tree_of(form_pairs(request)), "")
+        if self._queue_url and "QueueUrl" not in params and len(request.path) > 1:
+            # In the query protocol a queue's URL is also the address to send to.
+            params["QueueUrl"] = f"http://{request.headers.get('host', 'localhost')}{request.path}"
         if check and (violations := self._operation.violations(params)):
             raise invalid(self._operation.service.name, violations)
         return params

@@ -13,6 +13,7 @@ import msgspec
 from cloudlet.wire.errors import InvalidRequest, InvalidResult
 from cloudlet.wire.forms import parse_pairs
 from cloudlet.wire.http import HttpRequest
+from cloudlet.wire.routes import split_path
 from cloudlet.wire.scalars import NotConvertible, from_text, to_text
 from cloudlet.wire.shapes import Ref, Shape
 from cloudlet.wire.trees import unexpected
@@ -62,7 +63,7 @@ class RequestReader:
     """Reads the parameters of an operation that are outside of the body."""
 
     def __init__(self, operation: Operation, shape: Shape) -> None:
-        self._labels: list[tuple[int, bool, int, str, Callable[[str], Any]]] = []
+        self._labels: list[tuple[int, int | None, str, Callable[[str], Any]]] = []
         self._query: list[tuple[str, str, Callable[[list[str]], Any]]] = []
         self._query_maps: list[tuple[str, Ref]] = []
         self._headers: list[tuple[str, str, Callable[[str], Any]]] = []
@@ -82,12 +83,14 @@ class RequestReader:
                 self._header_maps.append((wire.lower(), name))
         path, _, static = operation.uri.partition("?")
         self._named |= {part.partition("=")[0] for part in static.split("&") if part}
-        segments = path.strip("/").split("/")
+        segments = split_path(path.rstrip("/"))
+        self._greedy = any(segment.endswith("+}") for segment in segments)
+        self._length = len(segments)
         for position, segment in enumerate(segments):
             match = _LABEL.fullmatch(segment)
             if match and match[1] in by_label:
-                after = len(segments) - position - 1
-                self._labels.append((position, bool(match[2]), after, *by_label[match[1]]))
+                end = position + 1 - len(segments) or None if match[2] else position + 1
+                self._labels.append((position, end, *by_label[match[1]]))
 
     def _add_query(self, name: str, wire: str, ref: Ref) -> None:
         kind = ref.shape.kind
@@ -107,10 +110,10 @@ class RequestReader:
         wire = ""
         try:
             if self._labels:
-                segments = _segments(request.path)
-                for position, greedy, after, name, read in self._labels:
+                segments = self._segments(request.path)
+                for position, end, name, read in self._labels:
                     wire = name
-                    text = "/".join(segments[position : len(segments) - after]) if greedy else segments[position]
+                    text = "/".join(segments[position:end])
                     params[name] = read(decode_label(text))
             if request.query and (self._query or self._query_maps):
                 values: dict[str, list[str]] = {}
@@ -133,8 +136,6 @@ class RequestReader:
             raise InvalidRequest(
                 "SerializationException", f"The value '{str(error)[:200]}' of {wire} cannot be understood", status=400
             ) from None
-        except IndexError:
-            raise InvalidRequest("InvalidURI", "Couldn't parse the specified URI.") from None
         for prefix, name in self._header_maps:
             found_map = {
                 key[len(prefix) :]: value for key, value in headers.items() if key.startswith(prefix) and key != prefix
@@ -144,6 +145,18 @@ class RequestReader:
         if self._host is not None:
             _read_host(self._host, request, params)
 
+    def _segments(self, path: str) -> list[str]:
+        segments = split_path(path)
+        if self._greedy:
+            return segments
+        # A slash at the end means nothing, and what comes before the template is the endpoint's own path.
+        while segments and not segments[-1]:
+            segments.pop()
+        before = len(segments) - self._length
+        if before < 0:
+            raise InvalidRequest("InvalidURI", "Couldn't parse the specified URI.", status=400)
+        return segments[before:]
+
     def _query_map(self, values: dict[str, list[str]], ref: Ref) -> dict[str, Any]:
         lists = ref.shape.value.shape.kind == "list"
         return {
@@ -151,11 +164,6 @@ class RequestReader:
             for key, found in values.items()
             if key not in self._named and key not in _SIGNATURE
         }
-
-
-def _segments(path: str) -> list[str]:
-    # Only the one slash before the first segment belongs to the template; S3 keys may begin and end with more.
-    return (path[1:] if path.startswith("/") else path).split("/")
 
 
 def host_pattern(operation: Operation) -> re.Pattern[str] | None:

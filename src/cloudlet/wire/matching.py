@@ -1,0 +1,130 @@
+"""Whose request it is: which service, which protocol, which operation.
+
+`match` decides among the operations of a service that is known; `identify` searches the supported services, for
+requests that are not signed. Both read the request only and decide nothing about who may send it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from cloudlet.wire.catalog import catalog
+from cloudlet.wire.http import HttpRequest
+
+if TYPE_CHECKING:
+    from cloudlet.wire.model import ServiceModel
+
+Match = tuple[str, str]
+"""A protocol and the name of an operation."""
+
+_ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]{1,128})(?:&|\s*$)")
+_VERSION = re.compile(rb"(?:^|&)Version=([0-9-]{1,16})(?:&|\s*$)")
+_RPC_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)/?\Z")
+_ARN_SERVICE = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):")
+_FORM = "application/x-www-form-urlencoded"
+_FORM_PROTOCOLS = ("query", "ec2")
+
+
+def match(service: ServiceModel, request: HttpRequest) -> Match | None:
+    """Return the protocol and the operation of a request that is for this service, or None."""
+    found = _match(service, request)
+    return None if found is None else (found[0], found[1])
+
+
+def _match(service: ServiceModel, request: HttpRequest) -> tuple[str, str, int] | None:
+    """Return protocol, operation and how specific the match is."""
+    protocols, operations = service.protocols, service.operations
+    headers = request.headers
+    if "smithy-protocol" in headers:
+        rpc = _rpc_call(request)
+        if rpc and "smithy-rpc-v2-cbor" in protocols and rpc[0] == service.target_prefix and rpc[1] in operations:
+            return "smithy-rpc-v2-cbor", rpc[1], 100
+        return None
+    target = headers.get("x-amz-target")
+    if target is not None and "json" in protocols:
+        prefix, _, name = target.rpartition(".")
+        if name in operations and _is_prefix(prefix, service.target_prefix):
+            return "json", name, 100
+        return None
+    for protocol in protocols:
+        if protocol in _FORM_PROTOCOLS:
+            action = form_field(request, _ACTION)
+            if action in operations:
+                return protocol, str(action), 100
+        elif protocol.startswith("rest-"):
+            routed = service.router.find(request)
+            if routed is not None:
+                return protocol, routed[0], routed[1]
+    return None
+
+
+def _is_prefix(prefix: str, known: str | None) -> bool:
+    # CloudTrail's has a namespace before it, which not all clients send.
+    return known is not None and (prefix == known or known.endswith(f".{prefix}"))
+
+
+def _rpc_call(request: HttpRequest) -> tuple[str, str] | None:
+    found = _RPC_PATH.search(request.path)
+    return (found[1], found[2]) if found else None
+
+
+def form_field(request: HttpRequest, pattern: re.Pattern[bytes]) -> str | None:
+    """Return a field of a form's query string or body."""
+    found = pattern.search(request.query.encode("utf-8", "replace")) if request.query else None
+    if found is None and request.method == "POST" and isinstance(request.body, bytes):
+        content_type = request.headers.get("content-type", _FORM)
+        if content_type.lower().startswith(_FORM):
+            found = pattern.search(request.body)
+    return found[1].decode("ascii") if found else None
+
+
+def identify(request: HttpRequest, services: Iterable[str] | None = None) -> list[tuple[str, str, str]]:
+    """Return what a request may be, as service, protocol and operation, the likeliest first.
+
+    Without `services` all that are supported are searched; models are loaded only of those that the catalog leaves
+    open. What several services would understand is ordered by the host, by an ARN in the path, and by how much of
+    the path is literal.
+    """
+    from cloudlet.wire.model import load
+
+    named = list(services) if services is not None else _possible(request)
+    host = set(request.headers.get("host", "").partition(":")[0].lower().split("."))
+    arn = _ARN_SERVICE.search(unquote(request.path))
+    found = []
+    for name in named:
+        matched = _match(load(name), request)
+        if matched is not None:
+            entry = catalog().get(name)
+            hinted = entry is not None and bool(host & {entry.endpoint_prefix, entry.signing_name, name})
+            owner = entry is not None and arn is not None and arn[1] == entry.signing_name and matched[2] < 100
+            found.append(((hinted, owner, matched[2]), (name, matched[0], matched[1])))
+    found.sort(key=lambda item: item[0], reverse=True)
+    return [what for _, what in found]
+
+
+def _possible(request: HttpRequest) -> list[str]:
+    """Return the services that a request may be for, by the catalog alone."""
+    entries = catalog().values()
+    headers = request.headers
+    if "smithy-protocol" in headers:
+        rpc = _rpc_call(request)
+        return [entry.service for entry in entries if rpc and entry.target_prefix == rpc[0]]
+    target = headers.get("x-amz-target")
+    if target is not None:
+        prefix = target.rpartition(".")[0]
+        return [entry.service for entry in entries if _is_prefix(prefix, entry.target_prefix)]
+    if form_field(request, _ACTION) is not None:
+        speaking = [entry for entry in entries if any(protocol in _FORM_PROTOCOLS for protocol in entry.protocols)]
+        version = form_field(request, _VERSION)
+        dated = [entry.service for entry in speaking if entry.api_version == version]
+        return dated or [entry.service for entry in speaking]
+    segments = request.path.strip("/").split("/")
+    rest = [entry for entry in entries if any(protocol.startswith("rest-") for protocol in entry.protocols)]
+    return [
+        entry.service
+        for entry in rest
+        if segments[0] in entry.first_segments or entry.service == "s3" or "@connections" in segments
+    ]
