@@ -1,0 +1,59 @@
+"""The examples that docs/testing.md and docs/from-moto.md show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# --8<-- [start:environment]
+import boto3
+import pytest
+
+
+@pytest.fixture
+def in_the_cloud(aws, monkeypatch):
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    # boto3 keeps the credentials that it found first.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+# --8<-- [end:environment]
+
+
+# --8<-- [start:account]
+def test_a_message_comes_back_until_it_is_deleted(aws):
+    sqs = aws.client("sqs")
+    queue = sqs.create_queue(QueueName="orders", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="a desk")
+    for _ in range(2):
+        [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
+        assert message["Body"] == "a desk"
+
+
+# --8<-- [end:account]
+
+
+# --8<-- [start:moto]
+def place_order(text):
+    """The code under test: it makes its own client."""
+    sqs = boto3.client("sqs")
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="orders")["QueueUrl"], MessageBody=text)
+
+
+@pytest.mark.usefixtures("in_the_cloud")
+def test_an_order_is_queued():
+    sqs = boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="orders")["QueueUrl"]
+
+    place_order("a desk")
+
+    [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert message["Body"] == "a desk"
+
+
+# --8<-- [end:moto]
+
+
+def test_the_environment_of_one_test_is_gone_in_the_next(in_the_cloud: None, aws: Any) -> None:
+    assert boto3.client("sts").get_caller_identity()["Account"] == aws.account
+    assert boto3.client("sqs").list_queues().get("QueueUrls", []) == []
