@@ -1,8 +1,9 @@
 """Killed at any point, the store keeps every acknowledged transaction whole, and no part of any other.
 
 Each round forks a child that commits numbered transactions and reports each acknowledgement through a pipe, kills it
-with SIGKILL after a random time, opens the store again and looks. Transaction n of client c writes n to two keys, appends
-one row and adds to a counter: all or none of it must be there, for every n up to some number not below the last acknowledged.
+with SIGKILL after a random time, opens the store again and looks. Transaction n of client c writes n to two keys,
+appends one row and adds to a counter: all or none of it must be there, for every n up to some number not below the
+last acknowledged.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ _BODILESS = frozenset((204, 304))
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _header_names: dict[bytes, str] = {}
 _KNOWN_NAMES_LIMIT = 1000
+_HEADER_OVERHEAD = 32
 
 
 def _header_name(raw: bytes) -> str:
@@ -206,7 +207,7 @@ class Connection(asyncio.Protocol):
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
+        self._count(len(name) + len(value) + _HEADER_OVERHEAD)
         key = _header_name(name)
         text = value.decode("latin-1").strip()
         headers = self._headers
@@ -290,11 +291,8 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or exchange is not self._current:
             return
-        body = exchange.request.body
-        if isinstance(body, ReceivedBody) and not body.complete:
-            # What is left of this request would be taken for the next one.
-            exchange.keep_alive = False
-        keep_alive = exchange.keep_alive and not self._server.stopping
+        streamed = type(response.body) is not bytes
+        keep_alive = exchange.keep_alive and not self._server.stopping and (streamed or _is_read(exchange.request))
         head = self._head(response, keep_alive, exchange.request.method)
         if type(response.body) is bytes:
             if exchange.request.method == "HEAD" or response.status in _BODILESS:
@@ -350,8 +348,7 @@ class Connection(asyncio.Protocol):
             if close is not None:
                 await close()
         if exchange is self._current:
-            self._answered(keep_alive)
-            self._next()
+            self._answered(keep_alive and _is_read(exchange.request))
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -412,6 +409,11 @@ class _Refused(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+def _is_read(request: HttpRequest) -> bool:
+    """Whether the request's body is through; what is left of it would be taken for the next request."""
+    return not isinstance(request.body, ReceivedBody) or request.body.complete
 
 
 def _path_of(target: bytes) -> bytes:
