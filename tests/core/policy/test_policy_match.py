@@ -67,6 +67,7 @@ BUCKET = "arn:aws:s3:::DOC-EXAMPLE-BUCKET"
         # A pattern that ends early with a star covers the rest.
         ("arn:aws:sqs:*", "arn:aws:sqs:us-east-1:111122223333:orders", True),
         ("arn:aws:iam::*", "arn:aws:iam::111122223333:user/bob", True),
+        ("arn:aws:sqs:*:*:o*", "arn:aws:sqs", False),
         ("arn:aws:sqs", "arn:aws:sqs:us-east-1:111122223333:orders", False),
         ("execute-api:/prod/*", "execute-api:/prod/GET/pets", True),
         # The guide's own table for "arn:aws:s3:::DOC-EXAMPLE-BUCKET/*/test/*".
@@ -143,6 +144,35 @@ def test_version_2008_has_no_variables() -> None:
 def test_a_variable_that_is_not_well_formed_is_refused(text: str) -> None:
     with pytest.raises(PolicyError):
         tokenize(text, wildcards=True, variables=True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("", "", True),
+        ("", "a", False),
+        ("*", "", True),
+        ("**", "ab", True),
+        ("?", "", False),
+        ("a*", "ab", True),
+        # Head and tail may not share characters, nor may the chunks between them.
+        ("a*a", "a", False),
+        ("ab*ba", "aba", False),
+        ("a*b*b", "ab", False),
+        ("a*bb*b*", "abb", False),
+        ("a*bb*b*", "abbb", True),
+        ("*ab*ab*", "xabx", False),
+        ("*ab*ab*", "abab", True),
+        ("*aab", "aaaab", True),
+        ("?*?", "a", False),
+        ("?*?", "ab", True),
+        ("*?b", "bb", True),
+        ("a*", "a\nb", True),
+        ("a?b", "a\nb", True),
+    ],
+)
+def test_globs(pattern: str, text: str, fits: bool) -> None:
+    assert glob(pattern, text) is fits
 
 
 alphabet = st.text(alphabet="ab:/", max_size=12)
