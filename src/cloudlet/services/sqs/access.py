@@ -1,0 +1,78 @@
+"""Who may do what with a queue: the queue's policy, enforced where permissions are (`--auth strict`).
+
+The identity-based policies of a caller are the front door's affair; here the queue has its say. Principals of the
+queue's account need no allowance by it, but can be denied; all others need one. Some actions are the owner's alone
+(Developer Guide, "Grant cross-account permissions to a role and a username").
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from cloudlet.core import AwsError, Context
+from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.services.sqs import errors
+from cloudlet.services.sqs.queue import Queue
+
+SHARED_ACTIONS = (
+    "ChangeMessageVisibility",
+    "DeleteMessage",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "PurgeQueue",
+    "ReceiveMessage",
+    "SendMessage",
+)
+"""What a queue's policy can grant to others."""
+
+_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
+_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
+
+
+@lru_cache(256)
+def _parsed(text: str) -> Policy:
+    return Policy.parse(text, Usage.RESOURCE)
+
+
+def checked_policy(text: str) -> str:
+    """Return the Policy attribute to store. Raises AwsError for what is no policy of a resource."""
+    try:
+        _parsed(text)
+    except PolicyError:
+        raise errors.invalid_attribute("Policy") from None
+    return text
+
+
+def authorize(ctx: Context, queue: Queue, action: str) -> None:
+    """Raise unless the caller may do this to the queue. A batch operation needs the permission of the single one."""
+    if not ctx.strict:
+        return
+    name = f"sqs:{action.removesuffix('Batch').lower()}"
+    principal = ctx.principal
+    if action.removesuffix("Batch") not in SHARED_ACTIONS and principal.account != queue.record.account:
+        raise AwsError(
+            "AccessDenied",
+            f"User: {principal.arn} is not authorized to perform: {name} on resource: {queue.arn}",
+            status=403,
+        )
+    text = queue.record.attributes.get("Policy")
+    request = Request(principal, name, queue.arn, _conditions(ctx), queue.record.account)
+    resource = NamedPolicy(queue.arn, _parsed(text)) if text else None
+    decision = evaluate(request, Policies(identity=_IDENTITY, resource=resource))
+    if not decision.allowed:
+        raise AwsError("AccessDenied", decision.message, status=403)
+
+
+def _conditions(ctx: Context) -> dict[str, str]:
+    return {
+        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(ctx.now())),
+        "aws:PrincipalAccount": ctx.principal.account,
+        "aws:PrincipalArn": ctx.principal.arn,
+        "aws:RequestedRegion": ctx.region,
+        "aws:SecureTransport": "true" if ctx.secure else "false",
+        "aws:SourceIp": ctx.source_ip,
+        "aws:userid": ctx.principal.user_id,
+    }

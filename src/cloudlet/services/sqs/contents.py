@@ -1,0 +1,204 @@
+"""What a queue holds: messages that are visible, delayed or in flight, and how many of each there are.
+
+Everything follows the clock that is passed in: `settle` first makes visible whatever is due by then.
+"""
+
+from __future__ import annotations
+
+from cloudlet.core import Transaction
+from cloudlet.services.sqs import fairness
+from cloudlet.services.sqs.groups import Group
+from cloudlet.services.sqs.messages import Message, State, decode, encode, state_of
+from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
+from cloudlet.store.keys import pack_int
+
+_IN_FLIGHT = b""
+_DELAYED = b"\x01"
+_DELAYED_IN_FIFO = b"\x02"
+_AT_ONCE = 100
+
+Received = tuple[bytes, Message, State]
+"""A message in flight: its place, what was sent, and its state."""
+
+
+async def add(tx: Transaction, queue: Queue, place: bytes, message: Message, now: int) -> None:
+    """Put a message into a queue."""
+    tx.put(queue.messages.prefix + place, encode(message))
+    tx.add(queue.messages_count, 1)
+    if queue.fifo:
+        due = message.sent + queue.delay
+        if due > now:
+            count_delayed(tx, queue, due, place)
+        await _show(tx, queue, place, State(sent=message.sent, group=message.group))
+    elif message.due > now:
+        tx.put(timer_key(queue.timers, message.due, place), _DELAYED + (message.group or "").encode())
+        tx.add(queue.delayed_count, 1)
+    elif message.group is None:
+        tx.put(queue.ready.prefix + place, b"")
+    else:
+        await _show(tx, queue, place, State(sent=message.sent, group=message.group))
+    tx.notify(queue.topic)
+
+
+def count_delayed(tx: Transaction, queue: Queue, due: int, place: bytes) -> None:
+    """Count a message of a FIFO queue as delayed until it is due."""
+    tx.put(timer_key(queue.timers, due, place), _DELAYED_IN_FIFO)
+    tx.add(queue.delayed_count, 1)
+
+
+async def _show(tx: Transaction, queue: Queue, place: bytes, state: State, landed: int = 0) -> None:
+    """Make a message visible; `landed` is 1 if it comes out of flight."""
+    if state.group is None:
+        tx.put(queue.ready.prefix + place, encode(state))
+        return
+    if not queue.fifo and await tx.get(queue.grouped) is None:
+        tx.put(queue.grouped, b"")
+    group = await Group.read(tx, queue, state.group)
+    group.add(tx, place, state)
+    group.in_flight -= landed
+    group.sent = max(group.sent, state.sent)
+    group.write(tx)
+
+
+async def settle(tx: Transaction, queue: Queue, now: int) -> bytes | None:
+    """Make messages visible whose delay or visibility timeout has ended by `now` (ms).
+
+    At most some hundred at once. Returns the key of the first timer that is left, or None.
+    """
+    timers = queue.timers
+    rows = await tx.range(timers.begin, timers.end, limit=1)
+    if not rows:
+        return None
+    bound = timers.prefix + pack_int(now + 1)
+    if rows[0][0] >= bound:
+        return rows[0][0]
+    rows = await tx.range(timers.begin, timers.end, limit=_AT_ONCE)
+    for key, value in rows:
+        if key >= bound:
+            return key
+        tx.delete(key)
+        _, place = split_timer(timers, key)
+        if value == _IN_FLIGHT:
+            await _land(tx, queue, place)
+        else:
+            tx.add(queue.delayed_count, -1)
+            if value != _DELAYED_IN_FIFO:
+                await _show_delayed(tx, queue, place, value[1:].decode(), now)
+    rest = await tx.range(timers.begin, timers.end, limit=1)
+    return rest[0][0] if rest else None
+
+
+async def _show_delayed(tx: Transaction, queue: Queue, place: bytes, group: str, now: int) -> None:
+    if group:
+        await _show(tx, queue, place, State(group=group, sent=now))
+    else:
+        tx.put(queue.ready.prefix + place, b"")
+
+
+async def _land(tx: Transaction, queue: Queue, place: bytes) -> None:
+    """A visibility timeout has ended."""
+    key = queue.in_flight.prefix + place
+    raw = await tx.get(key)
+    if raw is None:
+        return
+    tx.delete(key)
+    tx.add(queue.in_flight_count, -1)
+    state = state_of(raw)
+    if not queue.fifo:
+        await fairness.spent(tx, queue, state.group, state.received, state.due)
+    await _show(tx, queue, place, state, landed=1)
+
+
+def change_due(tx: Transaction, queue: Queue, place: bytes, state: State, due: int) -> None:
+    """Let a message in flight become visible at another time."""
+    tx.delete(timer_key(queue.timers, state.due, place))
+    state.due = due
+    fly(tx, queue, place, state)
+
+
+def is_due(queue: Queue, timer: bytes | None, now: int) -> bool:
+    """Whether a timer that `settle` left has run out by `now` (ms)."""
+    return timer is not None and timer < queue.timers.prefix + pack_int(now + 1)
+
+
+def fly(tx: Transaction, queue: Queue, place: bytes, state: State) -> None:
+    """Put a message in flight that was taken from the visible ones."""
+    tx.put(queue.in_flight.prefix + place, encode(state))
+    tx.put(timer_key(queue.timers, state.due, place), _IN_FLIGHT)
+
+
+async def put_back(tx: Transaction, queue: Queue, place: bytes, state: State) -> None:
+    """Make a message visible again that was just taken from the visible ones."""
+    await _show(tx, queue, place, state, landed=1)
+
+
+async def in_flight(tx: Transaction, queue: Queue, place: bytes) -> State | None:
+    """Return the state of a message in flight, or None."""
+    raw = await tx.get(queue.in_flight.prefix + place)
+    return None if raw is None else state_of(raw)
+
+
+async def message(tx: Transaction, queue: Queue, place: bytes) -> Message | None:
+    """Return a message, or None."""
+    raw = await tx.get(queue.messages.prefix + place)
+    return None if raw is None else decode(raw)
+
+
+async def visible(tx: Transaction, queue: Queue, place: bytes, group: str | None) -> State | None:
+    """Return the state of a visible message, or None."""
+    if group is not None:
+        return await (await Group.read(tx, queue, group)).find(tx, place)
+    raw = await tx.get(queue.ready.prefix + place)
+    return None if raw is None else state_of(raw)
+
+
+async def remove_in_flight(tx: Transaction, queue: Queue, place: bytes, state: State, now: int) -> None:
+    """Delete a message in flight."""
+    tx.delete(queue.in_flight.prefix + place)
+    tx.delete(timer_key(queue.timers, state.due, place))
+    tx.add(queue.in_flight_count, -1)
+    if not queue.fifo:
+        await fairness.spent(tx, queue, state.group, state.received, now)
+    await remove_taken(tx, queue, place, state.group)
+
+
+async def remove_taken(tx: Transaction, queue: Queue, place: bytes, group: str | None) -> None:
+    """Delete a message that is neither visible nor in flight: it was just taken from the visible ones."""
+    tx.delete(queue.messages.prefix + place)
+    tx.add(queue.messages_count, -1)
+    if group is not None:
+        owner = await Group.read(tx, queue, group)
+        owner.in_flight -= 1
+        owner.write(tx)
+        if queue.fifo and owner.head and not owner.in_flight:
+            tx.notify(queue.topic)
+
+
+async def remove_visible(tx: Transaction, queue: Queue, place: bytes, group: str | None) -> None:
+    """Delete a visible message."""
+    tx.delete(queue.messages.prefix + place)
+    tx.add(queue.messages_count, -1)
+    if group is None:
+        tx.delete(queue.ready.prefix + place)
+        return
+    owner = await Group.read(tx, queue, group)
+    await owner.remove(tx, place)
+    owner.write(tx)
+
+
+async def remove(tx: Transaction, queue: Queue, place: bytes, message: Message, now: int) -> None:
+    """Delete a message, wherever it is."""
+    state = await in_flight(tx, queue, place)
+    if state is not None:
+        await remove_in_flight(tx, queue, place, state, now)
+        return
+    due = message.sent + queue.delay if queue.fifo else message.due
+    delayed = timer_key(queue.timers, due, place)
+    if due and await tx.get(delayed) is not None:
+        tx.delete(delayed)
+        tx.add(queue.delayed_count, -1)
+        if not queue.fifo:
+            tx.delete(queue.messages.prefix + place)
+            tx.add(queue.messages_count, -1)
+            return
+    await remove_visible(tx, queue, place, message.group)

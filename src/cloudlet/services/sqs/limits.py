@@ -1,0 +1,90 @@
+"""The quotas of SQS (Developer Guide, "Amazon SQS quotas") and the checks of plain request parameters against them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cloudlet.services.sqs import errors
+
+MESSAGE_BYTES = 1_048_576
+BATCH_ENTRIES = 10
+RECEIVED_MESSAGES = 10
+MESSAGE_ATTRIBUTES = 10
+IN_FLIGHT = 120_000
+"""Messages in flight per queue: beyond it a standard queue answers OverLimit and a FIFO queue nothing."""
+DELAY_SECONDS = 900
+VISIBILITY_SECONDS = 43_200
+WAIT_SECONDS = 20
+DEDUPLICATION_SECONDS = 300
+PURGE_SECONDS = 60
+DELETED_SECONDS = 60
+LISTED = 1_000
+TAGS = 50
+MOVE_TASKS_LISTED = 10
+MOVED_PER_SECOND = 500
+POLICY_ACTIONS = 7
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_TOKEN = re.compile(r"[!-~]{1,128}")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def check_queue_name(name: str, fifo: bool) -> None:
+    """Raise unless a queue of this kind may have this name."""
+    if not (_FIFO_NAME if fifo else _NAME).fullmatch(name):
+        if fifo:
+            raise errors.invalid_parameter(
+                "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
+                "must end with .fifo suffix and be 1 to 80 in length."
+            )
+        raise errors.invalid_parameter(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        )
+
+
+def is_batch_id(text: str) -> bool:
+    """Whether `text` may name an entry of a batch."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def check_label(label: str) -> None:
+    """Raise unless `label` may name a permission."""
+    if not _LABEL.fullmatch(label):
+        raise errors.invalid_value(
+            "Label", label, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length."
+        )
+
+
+def check_token(name: str, value: str) -> None:
+    """Raise unless `value` may be a message group id, a deduplication id or a receive request attempt id."""
+    if not _TOKEN.fullmatch(value):
+        raise errors.invalid_value(
+            name, value, f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        )
+
+
+def forbidden_character(text: str) -> str | None:
+    """Return the first character that no message may contain, as AWS names it (`#x7`), or None."""
+    if text.isprintable() and text.isascii():
+        return None
+    found = _FORBIDDEN.search(text)
+    return f"#x{ord(found[0]):X}" if found else None
+
+
+def bounded(params: Mapping[str, Any], name: str, low: int, high: int, reason: str) -> int | None:
+    """Return an optional integer parameter. Raises unless low <= it <= high."""
+    value = params.get(name)
+    if value is None:
+        return None
+    if not low <= value <= high:
+        raise errors.invalid_value(name, value, reason)
+    return int(value)
+
+
+def page_size(params: Mapping[str, Any]) -> int | None:
+    """Return MaxResults of a list request."""
+    return bounded(params, "MaxResults", 1, LISTED, "MaxResults must be an integer between 1 and 1000")

@@ -1,0 +1,161 @@
+"""A queue: its record, its settings decoded, and where in the store its contents are.
+
+Below ("q", id): what PurgeQueue removes is under "c" (contents), what must outlive a purge is not. So both PurgeQueue
+and DeleteQueue are one range deletion, however many messages there are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace
+from cloudlet.core.arn import partition_of
+from cloudlet.services.sqs import limits
+from cloudlet.store.keys import pack_int
+
+_CACHED_QUEUES = 1024
+
+
+class QueueRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What is stored of a queue. `created` and `modified` are in seconds, `purged` in milliseconds since the epoch."""
+
+    id: int
+    account: str
+    region: str
+    name: str
+    created: int
+    modified: int
+    attributes: dict[str, str]
+    """The attributes that were set, by name; for all others the defaults apply."""
+    tags: dict[str, str]
+    purged: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(QueueRecord).decode
+
+
+class Queue:
+    """A queue as operations use it. Durations are in milliseconds."""
+
+    __slots__ = (
+        "all",
+        "arn",
+        "attempt_expiries",
+        "attempts",
+        "available",
+        "contents",
+        "dedup",
+        "dedup_expiries",
+        "deduplicates_content",
+        "deduplicates_in_group",
+        "delay",
+        "delayed_count",
+        "fifo",
+        "grouped",
+        "groups",
+        "in_flight",
+        "in_flight_count",
+        "max_message_bytes",
+        "max_receives",
+        "messages",
+        "messages_count",
+        "processing",
+        "ready",
+        "ready_in_group",
+        "record",
+        "redrive_target",
+        "retention",
+        "sequence",
+        "tasks",
+        "timers",
+        "topic",
+        "visibility",
+        "wait",
+    )
+
+    def __init__(self, record: QueueRecord) -> None:
+        get = record.attributes.get
+        self.record = record
+        self.arn = str(Arn(partition_of(record.region), "sqs", record.region, record.account, record.name))
+        self.fifo = get("FifoQueue") == "true"
+        self.delay = int(get("DelaySeconds", "0")) * 1000
+        self.visibility = int(get("VisibilityTimeout", "30")) * 1000
+        self.retention = int(get("MessageRetentionPeriod", "345600")) * 1000
+        self.wait = int(get("ReceiveMessageWaitTimeSeconds", "0"))
+        self.max_message_bytes = int(get("MaximumMessageSize", str(limits.MESSAGE_BYTES)))
+        self.deduplicates_content = get("ContentBasedDeduplication") == "true"
+        self.deduplicates_in_group = get("DeduplicationScope") == "messageGroup"
+        redrive: dict[str, Any] = json.loads(get("RedrivePolicy", "{}"))
+        self.redrive_target: str | None = redrive.get("deadLetterTargetArn")
+        self.max_receives = int(redrive.get("maxReceiveCount", 10)) if redrive else 0
+        """Receives after which a message goes to `redrive_target`; 0 without one."""
+
+        self.all = Subspace("q", record.id)
+        self.topic = self.all.prefix
+        self.sequence = self.all.key("sequence")
+        self.dedup = self.all.sub("dedup")
+        self.dedup_expiries = self.all.sub("dedup-expiry")
+        self.tasks = self.all.sub("task")
+
+        self.contents = self.all.sub("c")
+        self.messages = self.contents.sub("m")
+        """Place → the message, never rewritten."""
+        self.ready = self.contents.sub("r")
+        """Place → the state of a visible message of no group (empty: never received)."""
+        self.in_flight = self.contents.sub("i")
+        """Place → the state of a message in flight."""
+        self.timers = self.contents.sub("t")
+        """(Time in ms, place) → nothing for a message in flight, its group for a delayed one."""
+        self.groups = self.contents.sub("g")
+        """Message group → its head and how many of its messages are in flight."""
+        self.ready_in_group = self.contents.sub("gr")
+        """(Message group, place) → the state of a visible message."""
+        self.available = self.contents.sub("a")
+        """Place of its head → message group, for the groups of which a message can be received."""
+        self.processing = self.contents.sub("p")
+        """(Minute, message group or "") → milliseconds that consumers spent on messages."""
+        self.attempts = self.contents.sub("ra")
+        self.attempt_expiries = self.contents.sub("ra-expiry")
+        self.messages_count = self.contents.key("messages")
+        self.in_flight_count = self.contents.key("in-flight")
+        self.delayed_count = self.contents.key("delayed")
+        self.grouped = self.contents.key("grouped")
+        """There once this standard queue has had messages with a group."""
+
+    def url(self, endpoint: str) -> str:
+        """The queue's URL as a caller reaches it."""
+        return f"{endpoint}/{self.record.account}/{self.record.name}"
+
+
+def encode(record: QueueRecord) -> bytes:
+    """Return the stored form of a queue's record."""
+    return _encode(record)
+
+
+_queues: dict[bytes, Queue] = {}
+
+
+def decode(raw: bytes) -> Queue:
+    """Return the queue of a stored record. Decoded queues are kept: the same bytes mean the same queue."""
+    queue = _queues.get(raw)
+    if queue is None:
+        if len(_queues) >= _CACHED_QUEUES:
+            del _queues[next(iter(_queues))]
+        queue = _queues[raw] = Queue(_decode(raw))
+    return queue
+
+
+def split_timer(timers: Subspace, key: bytes) -> tuple[int, bytes]:
+    """Return the time (ms) and the place of the message in the key of a timer."""
+    at = len(timers.prefix)
+    end = at + 1 + key[at] - 0x14
+    return int.from_bytes(key[at + 1 : end], "big"), key[end:]
+
+
+def timer_key(timers: Subspace, due: int, place: bytes) -> bytes:
+    """Return the key of a timer."""
+    return timers.prefix + pack_int(due) + place

@@ -1,0 +1,103 @@
+"""Receiving: visible messages go in flight; those received too often go to the dead-letter queue instead."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.core.ids import random_bytes
+from cloudlet.services.sqs import contents, directory, fairness, fifo, sending
+from cloudlet.services.sqs.contents import Received
+from cloudlet.services.sqs.groups import Picked
+from cloudlet.services.sqs.messages import Message, State, state_of
+from cloudlet.services.sqs.queue import Queue
+
+
+class Outcome(msgspec.Struct):
+    """What a receive found: messages now in flight, and whether it changed anything else that must be kept."""
+
+    found: list[Received]
+    moved: int = 0
+    """How many went to a dead-letter queue or had expired."""
+
+
+async def receive(tx: Transaction, queue: Queue, count: int, visibility: int, now: float) -> Outcome:
+    """Take up to `count` visible messages into flight for `visibility` (ms)."""
+    millis = int(now * 1000)
+    result = Outcome([])
+    due = millis + visibility
+    while count > len(result.found):
+        picked = await take(tx, queue, count - len(result.found), millis)
+        if not picked:
+            break
+        for place, state in picked:
+            message = await _alive(tx, queue, place, state, now)
+            if message is None:
+                result.moved += 1
+            else:
+                state.receives += 1
+                state.first = state.first or millis
+                state.nonce = random_bytes(8)
+                state.received = millis
+                state.due = due
+                contents.fly(tx, queue, place, state)
+                result.found.append((place, message, state))
+    if result.found:
+        tx.add(queue.in_flight_count, len(result.found))
+    return result
+
+
+async def take(tx: Transaction, queue: Queue, count: int, now: int) -> list[Picked]:
+    """Take messages from the visible ones."""
+    if queue.fifo:
+        return await fifo.take(tx, queue, count, now)
+    if await tx.get(queue.grouped) is not None:
+        return await fairness.take(tx, queue, count, now)
+    ready = queue.ready
+    start = len(ready.prefix)
+    picked = []
+    for key, value in await tx.range(ready.begin, ready.end, limit=count):
+        tx.delete(key)
+        picked.append((key[start:], state_of(value)))
+    return picked
+
+
+async def _bury(tx: Transaction, queue: Queue, place: bytes, message: Message, state: State, now: float) -> bool:
+    """Move a message to the dead-letter queue; return whether there is one.
+
+    On standard queues it keeps its time of arrival, on FIFO queues that starts anew, and its deduplication id becomes
+    its message id (Developer Guide, "Setting-up dead-letter queue retention", "Configure a dead-letter queue redrive").
+    """
+    target = await directory.by_arn(tx, queue.redrive_target or "")
+    if target is None or target.fifo != queue.fifo:
+        return False
+    await contents.remove_taken(tx, queue, place, state.group)
+    moved = msgspec.structs.replace(message, source=queue.arn, receives=message.receives + state.receives, due=0)
+    if queue.fifo:
+        moved.sent, moved.dedup = int(now * 1000), message.id
+    await sending.move(tx, target, moved, now, place)
+    return True
+
+
+async def discard(tx: Transaction, queue: Queue, now: float) -> None:
+    """Move or delete those at the head that are not to be delivered any more, without receiving any."""
+    while picked := await take(tx, queue, 1, int(now * 1000)):
+        place, state = picked[0]
+        if await _alive(tx, queue, place, state, now) is not None:
+            await contents.put_back(tx, queue, place, state)
+            return
+
+
+async def _alive(tx: Transaction, queue: Queue, place: bytes, state: State, now: float) -> Message | None:
+    """Return a message that was just taken; None if it has expired or now is in the dead-letter queue."""
+    message = await contents.message(tx, queue, place)
+    if message is None or message.sent + queue.retention <= int(now * 1000):
+        await contents.remove_taken(tx, queue, place, state.group)
+        return None
+    if (
+        queue.max_receives
+        and state.receives >= queue.max_receives
+        and await _bury(tx, queue, place, message, state, now)
+    ):
+        return None
+    return message
