@@ -34,7 +34,6 @@ class RestCodec(ABC):
         self._read_payload: Callable[[bytes], Any] | None = None
         self._payload: str | None = None
         self._raw_payload: Ref | None = None
-        self._own_encoding = False
         if operation.input is not None:
             self._compile_input(operation.input)
         self._write_body: Callable[[Mapping[str, Any]], bytes] | None = None
@@ -48,8 +47,6 @@ class RestCodec(ABC):
     def _compile_input(self, ref: Ref) -> None:
         shape = ref.shape
         self._reader = RequestReader(self._operation, shape)
-        headers = {(member.wire_name or "").lower() for member in shape.members.values() if member.location == "header"}
-        self._own_encoding = "content-encoding" in headers and self._operation.streaming_input
         self._payload = shape.payload
         if shape.payload is None:
             members = request_body_members(shape)
@@ -63,6 +60,10 @@ class RestCodec(ABC):
 
     def _compile_output(self, ref: Ref) -> None:
         shape = ref.shape
+        self._own_content_type = any(
+            member.location == "header" and (member.wire_name or "").lower() == "content-type"
+            for member in shape.members.values()
+        )
         self._names = frozenset(shape.members)
         if shape.payload is not None:
             payload = self._result_payload = shape.members[shape.payload]
@@ -145,10 +146,11 @@ class RestCodec(ABC):
         if self._write_payload is not None:
             _default_content_type(headers, self.content_type)
             return HttpResponse(status, headers, self._write_payload(value))
+        raw_type = "text/plain" if ref.shape.kind == "string" else "application/octet-stream"
+        if not self._own_content_type:
+            headers.append(("Content-Type", raw_type))
         if ref.shape.kind == "string":
-            _default_content_type(headers, "text/plain")
             return HttpResponse(status, headers, check_scalar(ref.shape, value).encode())
-        _default_content_type(headers, "application/octet-stream")
         if isinstance(value, str):
             value = value.encode()
         return HttpResponse(status, headers, value)

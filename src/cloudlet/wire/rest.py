@@ -36,7 +36,7 @@ _SIGNATURE = frozenset(
         "X-Amz-SignedHeaders",
     }
 )
-_LABEL = re.compile(r"\{(\w+)(\+?)\}")
+_LABEL = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 
 def request_body_members(shape: Shape) -> dict[str, Ref]:

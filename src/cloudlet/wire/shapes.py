@@ -43,8 +43,9 @@ class Ref:
             return raw.get(name, target.get(name))
 
         self.shape = shape
-        # A name that the shape itself has is that of a document's root; members do not take it over.
-        self.wire_name: str | None = raw.get("locationName")
+        # The name of a structure is that of a document's root; members do not take it over.
+        root = shape.kind == "structure"
+        self.wire_name: str | None = raw.get("locationName") if root else trait("locationName")
         self.query_name: str | None = trait("queryName")
         self.location: str | None = trait("location")
         self.flattened = bool(trait("flattened"))
