@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cloudlet.services
+import cloudlet
 from cloudlet.core.block import Block
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import Context
@@ -41,9 +41,10 @@ def built() -> dict[str, str]:
 
     A folder whose name is a Python keyword carries an underscore (`lambda_`); elsewhere it stands for a hyphen.
     """
+    folder = Path(cloudlet.__file__).parent / "services"
     return {
         module.name.removesuffix("_").replace("_", "-"): f"cloudlet.services.{module.name}.api"
-        for module in pkgutil.iter_modules(cloudlet.services.__path__)
+        for module in pkgutil.iter_modules([str(folder)])
         if module.ispkg
     }
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.identity import ANONYMOUS, Principal, root
@@ -23,8 +24,7 @@ _HEADER_SKEW_SECONDS = 15 * 60
 _SHA256_HEX_LENGTH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who makes the request, and what of its body is left to read."""
 
     principal: Principal
@@ -61,7 +61,7 @@ class Authenticator:
         self, request: HttpRequest, claim: sigv4.Claim, known: Known, model: ServiceModel
     ) -> bytes | BodyStream:
         """Return the body of a request whose signature is right. Raises AwsError."""
-        if "host" not in claim.signed_headers.split(";"):
+        if "host" not in claim.credential.signed_headers.split(";"):
             raise _mismatch(model, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
         payload_hash, body_hash = _payload_hash(request, claim)
         canonical = sigv4.canonical_request(request, claim, payload_hash)
@@ -114,13 +114,13 @@ def _decoded(request: HttpRequest, claim: sigv4.Claim | None, known: Known | Non
 
 
 def _check_time(claim: sigv4.Claim, model: ServiceModel) -> None:
-    signed = claim.time()
+    signed = sigv4.seconds_of(claim.timestamp)
     now = int(time.time())
-    if claim.date != claim.timestamp[:8]:
+    if claim.credential.date != claim.timestamp[:8]:
         raise _mismatch(
             model,
-            f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{claim.date}' "
-            f"!= '{claim.timestamp[:8]}', from '{claim.timestamp}'.",
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{claim.credential.date}' != '{claim.timestamp[:8]}', from '{claim.timestamp}'.",
         )
     if claim.expires is not None:
         if now > signed + claim.expires:

@@ -121,8 +121,8 @@ def _unknown_operation(request: HttpRequest, protocol: str) -> AwsError:
 
 def region_of(request: HttpRequest, claim: Claim | None) -> str:
     """Return the region that a request is for: signed for, named in the host, or the default one."""
-    if claim is not None and claim.region:
-        return claim.region
+    if claim is not None and claim.credential.region:
+        return claim.credential.region
     match = _REGION_IN_HOST.search(request.headers.get("host", "").partition(":")[0])
     return DEFAULT_REGION if match is None else match[1]
 

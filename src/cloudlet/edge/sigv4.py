@@ -11,9 +11,10 @@ import hmac
 import re
 from calendar import timegm
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
+
+import msgspec
 
 from cloudlet.wire.http import HttpRequest
 
@@ -25,15 +26,24 @@ LONGEST_PRESIGNED_SECONDS = 7 * 24 * 3600
 _AMZ_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a signed request says of itself."""
+class Credential(msgspec.Struct, frozen=True):
+    """What a signature was made with and over: the same for many requests of one client."""
 
     access_key: str
     date: str
     region: str
     service: str
     signed_headers: str
+
+    @property
+    def scope(self) -> str:
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a signed request says of itself."""
+
+    credential: Credential
     signature: str
     timestamp: str
     expires: int | None = None
@@ -41,18 +51,21 @@ class Claim:
     token: str | None = None
 
     @property
-    def scope(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+    def access_key(self) -> str:
+        return self.credential.access_key
 
-    def time(self) -> int:
-        """When it was signed, in seconds since the epoch. Raises Malformed."""
-        match = _AMZ_DATE.fullmatch(self.timestamp)
-        if match is None:
-            raise Malformed(f"Date must be in ISO-8601 'basic format'. Got '{self.timestamp}'.")
-        try:
-            return timegm(tuple(int(part) for part in match.groups()))
-        except ValueError as error:
-            raise Malformed(f"Date must be in ISO-8601 'basic format'. Got '{self.timestamp}'.") from error
+    @property
+    def service(self) -> str:
+        return self.credential.service
+
+
+@lru_cache(maxsize=64)
+def seconds_of(timestamp: str) -> int:
+    """Return an X-Amz-Date in seconds since the epoch. Raises Malformed."""
+    match = _AMZ_DATE.fullmatch(timestamp)
+    if match is None:
+        raise Malformed(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.")
+    return timegm(tuple(int(part) for part in match.groups()))
 
 
 class Malformed(Exception):
@@ -70,7 +83,23 @@ def claim(request: HttpRequest) -> Claim | None:
 
 
 def _header_claim(authorization: str, request: HttpRequest) -> Claim:
-    algorithm, _, rest = authorization.partition(" ")
+    stated, _, signature = authorization.partition("Signature=")
+    credential = _credential(stated)
+    timestamp = request.headers.get("x-amz-date") or _http_date(request.headers.get("date"))
+    if not timestamp:
+        raise Malformed(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+            f"Authorization={ALGORITHM}"
+        )
+    if not signature:
+        raise Malformed(f"Authorization header requires 'Signature' parameter. Authorization={ALGORITHM}")
+    return Claim(credential, signature, timestamp, None, request.headers.get("x-amz-security-token"))
+
+
+@lru_cache(maxsize=1024)
+def _credential(stated: str) -> Credential:
+    """Return what an Authorization header says before its signature. Raises Malformed."""
+    algorithm, _, rest = stated.partition(" ")
     if algorithm != ALGORITHM:
         raise Malformed(
             f"Unsupported AWS 'algorithm': '{algorithm}'. Cloudlet verifies {ALGORITHM}."
@@ -81,22 +110,11 @@ def _header_claim(authorization: str, request: HttpRequest) -> Claim:
     for part in rest.split(","):
         name, _, value = part.strip().partition("=")
         parts[name] = value
-    missing = [name for name in ("Credential", "SignedHeaders", "Signature") if not parts.get(name)]
-    timestamp = request.headers.get("x-amz-date") or _http_date(request.headers.get("date"))
-    if missing or not timestamp:
+    missing = [name for name in ("Credential", "SignedHeaders") if not parts.get(name)]
+    if missing:
         wanted = " ".join(f"Authorization header requires '{name}' parameter." for name in missing)
-        dated = (
-            "" if timestamp else " Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-        )
-        raise Malformed(f"{wanted}{dated} Authorization={ALGORITHM}".strip())
-    return _claim(
-        parts["Credential"],
-        parts["SignedHeaders"],
-        parts["Signature"],
-        timestamp,
-        None,
-        request.headers.get("x-amz-security-token"),
-    )
+        raise Malformed(f"{wanted} Authorization={ALGORITHM}")
+    return _parsed(parts["Credential"], parts["SignedHeaders"])
 
 
 def _query_claim(request: HttpRequest) -> Claim:
@@ -115,19 +133,17 @@ def _query_claim(request: HttpRequest) -> Claim:
     if not expires.isdecimal() or int(expires) > LONGEST_PRESIGNED_SECONDS:
         raise Malformed("X-Amz-Expires must be a number of seconds, less than a week (604800)")
     credential, signed, signature, date = (query[name] for name in names)
-    return _claim(credential, signed, signature, date, int(expires), query.get("X-Amz-Security-Token"))
+    return Claim(_parsed(credential, signed), signature, date, int(expires), query.get("X-Amz-Security-Token"))
 
 
-def _claim(
-    credential: str, signed_headers: str, signature: str, timestamp: str, expires: int | None, token: str | None
-) -> Claim:
+def _parsed(credential: str, signed_headers: str) -> Credential:
     parts = credential.split("/")
     if len(parts) != 5 or parts[4] != "aws4_request":
         raise Malformed(
             "Credential must have at least 5 slash-delimited elements, such as "
             f"AKID/date/region/service/aws4_request, got '{credential}'"
         )
-    return Claim(parts[0], parts[1], parts[2], parts[3], signed_headers, signature, timestamp, expires, token)
+    return Credential(parts[0], parts[1], parts[2], parts[3], signed_headers)
 
 
 def _http_date(value: str | None) -> str | None:
@@ -145,7 +161,8 @@ def _http_date(value: str | None) -> str | None:
 def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> str:
     """Return the canonical request, from which the signature is computed."""
     headers = request.headers
-    names = claim.signed_headers.split(";")
+    signed_headers = claim.credential.signed_headers
+    names = signed_headers.split(";")
     lines = "".join([f"{name}:{_canonical_value(headers.get(name, ''))}\n" for name in names])
     path = request.path
     if claim.service != "s3" and path != "/":
@@ -153,7 +170,7 @@ def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> 
     elif path != "/":
         path = quote(unquote_to_bytes(path), safe="/~-._")
     query = _canonical_query(request.query, presigned=claim.expires is not None) if request.query else ""
-    return f"{request.method}\n{path}\n{query}\n{lines}\n{claim.signed_headers}\n{payload_hash}"
+    return f"{request.method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{payload_hash}"
 
 
 def _canonical_value(value: str) -> str:
@@ -191,7 +208,7 @@ def _canonical_query(query: str, *, presigned: bool) -> str:
 
 def string_to_sign(claim: Claim, canonical: str) -> str:
     digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{digest}"
+    return f"{ALGORITHM}\n{claim.timestamp}\n{claim.credential.scope}\n{digest}"
 
 
 @lru_cache(maxsize=256)
@@ -205,10 +222,11 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 def signature(secret: str, claim: Claim, text: str) -> str:
     """Return the signature (hexadecimal) of a string to sign."""
-    key = signing_key(secret, claim.date, claim.region, claim.service)
+    credential = claim.credential
+    key = signing_key(secret, credential.date, credential.region, credential.service)
     return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256").hex()
 
 
 def chunk_string_to_sign(claim: Claim, previous: str, kind: str, hashes: Iterable[str]) -> str:
     """Return the string to sign of one chunk (`kind` AWS4-HMAC-SHA256-PAYLOAD) or of the trailers (…-TRAILER)."""
-    return "\n".join((kind, claim.timestamp, claim.scope, previous, *hashes))
+    return "\n".join((kind, claim.timestamp, claim.credential.scope, previous, *hashes))

@@ -24,6 +24,7 @@ from cloudlet.store.rocks import OrderedMap
 _MAX_TRIES = 100
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
 _INLINE_SYNC_SECONDS = 0.0005
+_SYNC_SAMPLES = 16
 _CACHE_ENTRIES = 4096
 _CACHED_VALUE_BYTES = 4096
 
@@ -160,8 +161,8 @@ class EmbeddedStore:
         self._syncing = False
         self._broken = False
         self._closed = False
-        self._sync_seconds = 0.0
-        self._thread_syncs: deque[float] = deque(maxlen=16)
+        self._inline = True
+        self._samples: list[float] = []
         self._executor: ThreadPoolExecutor | None = None
 
     # -- transactions
@@ -338,7 +339,7 @@ class EmbeddedStore:
             self._release(group)
             return
         self._dirty = False
-        if self._sync_seconds > _INLINE_SYNC_SECONDS:
+        if not self._inline:
             self._syncing = True
             spawn(self._sync_in_thread(group))
             return
@@ -348,9 +349,7 @@ class EmbeddedStore:
         except Exception as error:
             self._fail(group, error)
             return
-        # One long pause (a log file that is rotated) is no slow disk: a sample counts for 2 ms at most.
-        elapsed = min(time.perf_counter() - started, 0.002)
-        self._sync_seconds += (elapsed - self._sync_seconds) * 0.05
+        self._sample(time.perf_counter() - started)
         self._release(group)
 
     async def _sync_in_thread(self, group: list[Any]) -> None:
@@ -362,11 +361,7 @@ class EmbeddedStore:
         except Exception as error:
             failure = error
         else:
-            # A thread's samples include its wait for the interpreter; the least of several is the disk's.
-            self._thread_syncs.append(seconds)
-            if len(self._thread_syncs) == self._thread_syncs.maxlen:
-                self._sync_seconds = min(self._thread_syncs)
-                self._thread_syncs.clear()
+            self._sample(seconds)
         self._syncing = False
         if failure is None:
             self._release(group)
@@ -374,6 +369,16 @@ class EmbeddedStore:
             self._fail(group, failure)
         if self._waiting and not self._scheduled:
             self._sync()
+
+    def _sample(self, seconds: float) -> None:
+        """Choose where to wait for the disk, by the quicker ones of the last syncs.
+
+        The slower ones tell of other things: a log file that is rotated, a processor that others use.
+        """
+        self._samples.append(seconds)
+        if len(self._samples) == _SYNC_SAMPLES:
+            self._inline = sorted(self._samples)[_SYNC_SAMPLES // 4] < _INLINE_SYNC_SECONDS
+            self._samples.clear()
 
     def _timed_sync(self) -> float:
         started = time.perf_counter()
