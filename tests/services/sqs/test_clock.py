@@ -1,0 +1,211 @@
+"""What time does to messages: all of it follows the cloud's clock, exactly."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cloudlet.core import AwsError
+from tests.services.sqs.conftest import Sqs
+
+
+def test_a_received_message_comes_back_after_the_visibility_timeout(sqs: Sqs) -> None:
+    url = sqs.queue(VisibilityTimeout=30)
+    sqs.send(url)
+    [first] = sqs.receive(url)
+    assert sqs.counts(url) == (0, 1, 0)
+    sqs.advance(29.999)
+    assert sqs.receive(url) == []
+    sqs.advance(0.001)
+    assert sqs.counts(url) == (1, 0, 0)
+    [second] = sqs.receive(url)
+    assert second["MessageId"] == first["MessageId"]
+    assert second["ReceiptHandle"] != first["ReceiptHandle"]
+    assert second["Attributes"]["ApproximateReceiveCount"] == "2"
+    assert (
+        second["Attributes"]["ApproximateFirstReceiveTimestamp"]
+        == first["Attributes"]["ApproximateFirstReceiveTimestamp"]
+    )
+
+
+def test_a_message_that_comes_back_is_in_its_old_place(sqs: Sqs) -> None:
+    url = sqs.queue(VisibilityTimeout=5)
+    for body in ("a", "b", "c"):
+        sqs.send(url, body)
+    assert sqs.bodies(url, 1) == ["a"]
+    sqs.advance(5)
+    assert sqs.bodies(url) == ["a", "b", "c"]
+
+
+def test_a_receive_can_ask_for_its_own_visibility_timeout(sqs: Sqs) -> None:
+    url = sqs.queue()
+    sqs.send(url)
+    assert sqs.receive(url, VisibilityTimeout=0)
+    assert sqs.receive(url, VisibilityTimeout=7)
+    sqs.advance(6)
+    assert sqs.receive(url) == []
+    sqs.advance(1)
+    assert sqs.receive(url)
+
+
+def test_change_visibility_counts_from_now(sqs: Sqs) -> None:
+    url = sqs.queue(VisibilityTimeout=60)
+    sqs.send(url)
+    [message] = sqs.receive(url)
+    sqs.advance(15)
+    sqs.call(
+        "ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=10
+    )
+    sqs.advance(9)
+    assert sqs.receive(url) == []
+    sqs.advance(1)
+    assert sqs.receive(url)
+
+
+def test_a_delivery_lasts_twelve_hours_at_most(sqs: Sqs) -> None:
+    url = sqs.queue()
+    sqs.send(url)
+    [message] = sqs.receive(url)
+    sqs.advance(10)
+    with pytest.raises(AwsError) as caught:
+        sqs.call(
+            "ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43200
+        )
+    assert caught.value.code == "InvalidParameterValue"
+    assert caught.value.message == (
+        "Value 43200 for parameter VisibilityTimeout is invalid. Reason: "
+        "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
+    )
+    sqs.call(
+        "ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43190
+    )
+    sqs.advance(43189)
+    assert sqs.counts(url) == (0, 1, 0)
+
+
+def test_a_delayed_message_is_counted_as_such_until_its_delay_ends(sqs: Sqs) -> None:
+    url = sqs.queue(DelaySeconds=10)
+    sqs.send(url, "of the queue")
+    sqs.send(url, "of its own", DelaySeconds=20)
+    sqs.send(url, "not delayed", DelaySeconds=0)
+    assert sqs.counts(url) == (1, 0, 2)
+    assert sqs.bodies(url, VisibilityTimeout=100) == ["not delayed"]
+    sqs.advance(10)
+    assert sqs.counts(url) == (1, 1, 1)
+    assert sqs.bodies(url, VisibilityTimeout=100) == ["of the queue"]
+    sqs.advance(10)
+    assert sqs.bodies(url) == ["of its own"]
+
+
+def test_messages_expire_whatever_state_they_are_in(sqs: Sqs) -> None:
+    url = sqs.queue(MessageRetentionPeriod=60)
+    sqs.send(url, "in flight")
+    sqs.receive(url, VisibilityTimeout=600)
+    sqs.send(url, "visible")
+    sqs.send(url, "delayed", DelaySeconds=300)
+    assert sqs.counts(url) == (1, 1, 1)
+    sqs.advance(59.999)
+    assert sqs.counts(url) == (1, 1, 1)
+    sqs.advance(0.001)
+    assert sqs.receive(url) == []
+    assert sqs.counts(url) == (0, 0, 0)
+    sqs.advance(600)
+    assert sqs.counts(url) == (0, 0, 0)
+
+
+def test_a_shorter_retention_period_applies_to_messages_already_there(sqs: Sqs) -> None:
+    url = sqs.queue()
+    sqs.send(url)
+    sqs.advance(100)
+    sqs.call("SetQueueAttributes", QueueUrl=url, Attributes={"MessageRetentionPeriod": "60"})
+    assert sqs.receive(url) == []
+    assert sqs.counts(url) == (0, 0, 0)
+
+
+def test_a_queue_is_purged_once_a_minute(sqs: Sqs) -> None:
+    url = sqs.queue()
+    for delay in (0, 0, 5):
+        sqs.send(url, DelaySeconds=delay)
+    sqs.receive(url, 1)
+    sqs.call("PurgeQueue", QueueUrl=url)
+    assert sqs.counts(url) == (0, 0, 0)
+    sqs.advance(59)
+    with pytest.raises(AwsError) as caught:
+        sqs.call("PurgeQueue", QueueUrl=url)
+    assert caught.value.code == "PurgeQueueInProgress"
+    assert caught.value.message == "Only one PurgeQueue operation on orders is allowed every 60 seconds."
+    sqs.advance(1)
+    sqs.call("PurgeQueue", QueueUrl=url)
+    sqs.send(url, "after")
+    assert sqs.bodies(url) == ["after"]
+
+
+def test_a_name_can_be_used_again_a_minute_after_its_queue_was_deleted(sqs: Sqs) -> None:
+    url = sqs.queue()
+    sqs.send(url, "old")
+    sqs.call("DeleteQueue", QueueUrl=url)
+    with pytest.raises(AwsError, match="QueueDoesNotExist"):
+        sqs.send(url)
+    sqs.advance(59)
+    with pytest.raises(AwsError) as caught:
+        sqs.queue()
+    assert caught.value.code == "QueueDeletedRecently"
+    assert caught.value.message == (
+        "You must wait 60 seconds after deleting a queue before you can create another with the same name."
+    )
+    sqs.advance(1)
+    assert sqs.counts(sqs.queue()) == (0, 0, 0)
+
+
+def test_a_waiting_receiver_gets_a_message_when_its_delay_ends(sqs: Sqs) -> None:
+    url = sqs.queue()
+
+    async def poll() -> None:
+        receiver = asyncio.create_task(sqs.calling("ReceiveMessage", QueueUrl=url, WaitTimeSeconds=20))
+        await sqs.settle()
+        await sqs.calling("SendMessage", QueueUrl=url, MessageBody="late", DelaySeconds=5)
+        await sqs.settle()
+        sqs.clock.advance(4)
+        await sqs.settle()
+        assert not receiver.done()
+        sqs.clock.advance(1)
+        await sqs.settle()
+        assert receiver.result()["Messages"][0]["Body"] == "late"
+
+    sqs.run(poll())
+
+
+def test_a_waiting_receiver_gives_up_in_time(sqs: Sqs) -> None:
+    url = sqs.queue()
+
+    async def poll() -> None:
+        receiver = asyncio.create_task(sqs.calling("ReceiveMessage", QueueUrl=url, WaitTimeSeconds=20))
+        await sqs.settle()
+        sqs.clock.advance(19.9)
+        await sqs.settle()
+        assert not receiver.done()
+        sqs.clock.advance(0.1)
+        await sqs.settle()
+        assert receiver.result() == {}
+
+    sqs.run(poll())
+
+
+def test_a_waiting_receiver_gets_what_another_did_not_delete(sqs: Sqs) -> None:
+    url = sqs.queue()
+
+    async def poll() -> None:
+        first = asyncio.create_task(sqs.calling("ReceiveMessage", QueueUrl=url, WaitTimeSeconds=20))
+        second = asyncio.create_task(sqs.calling("ReceiveMessage", QueueUrl=url, WaitTimeSeconds=20))
+        await sqs.settle()
+        await sqs.calling("SendMessage", QueueUrl=url, MessageBody="m")
+        await sqs.settle()
+        assert first.done()
+        assert not second.done()
+        handle = first.result()["Messages"][0]["ReceiptHandle"]
+        await sqs.calling("ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+        await sqs.settle()
+        assert second.result()["Messages"][0]["Body"] == "m"
+
+    sqs.run(poll())
