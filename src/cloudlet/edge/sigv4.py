@@ -76,10 +76,13 @@ def claim(request: HttpRequest) -> Claim | None:
     """Return what the request claims, or None where it is not signed. Raises Malformed."""
     authorization = request.headers.get("authorization")
     if authorization is not None:
-        return _header_claim(authorization, request)
-    if "X-Amz-Algorithm=" in request.query or "X-Amz-Signature=" in request.query:
-        return _query_claim(request)
-    return None
+        found = _header_claim(authorization, request)
+    elif "X-Amz-Algorithm=" in request.query or "X-Amz-Signature=" in request.query:
+        found = _query_claim(request)
+    else:
+        return None
+    seconds_of(found.timestamp)
+    return found
 
 
 def _header_claim(authorization: str, request: HttpRequest) -> Claim:

@@ -1,0 +1,292 @@
+"""Signatures: every form that AWS knows is verified for a known key, and what is wrong gets AWS's error."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Server
+
+ACCOUNT, KEY, SECRET = "123456789012", "AKIDEXAMPLE000000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+ROOT_KEY = f"{ACCOUNT}:{KEY}:{SECRET}"
+
+
+@pytest.fixture(scope="module")
+def strict_server() -> Iterator[Server]:
+    with Server.start("--ephemeral", "--auth", "strict", "--root-key", ROOT_KEY) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def open_server() -> Iterator[Server]:
+    with Server.start("--ephemeral", "--root-key", ROOT_KEY) as server:
+        yield server
+
+
+def client(server: Server, service: str, key: str = KEY, secret: str = SECRET, token: str | None = None) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=server.endpoint,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        region_name="eu-west-1",
+        config=Config(retries={"max_attempts": 0}),
+    )
+
+
+def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(error.value.response["Error"]["Code"])
+
+
+def send(server: Server, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, str]:
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint).netloc, timeout=10)
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    return response.status, response.read().decode(errors="replace")
+
+
+def signed(server: Server, when: datetime.datetime | None = None, **changes: Any) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of a signed GetCallerIdentity."""
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    request = AWSRequest(
+        "POST", server.endpoint + "/", headers={"Content-Type": "application/x-www-form-urlencoded"}, data=body
+    )
+    signer = SigV4Auth(Credentials(KEY, SECRET), "sts", "eu-west-1")
+    if when is None:
+        signer.add_auth(request)
+    else:
+        request.context["timestamp"] = when.strftime("%Y%m%dT%H%M%SZ")
+        request.headers["X-Amz-Date"] = request.context["timestamp"]
+        canonical = signer.canonical_request(request)
+        text = signer.string_to_sign(request, canonical)
+        request.headers["Authorization"] = ", ".join(
+            [
+                f"AWS4-HMAC-SHA256 Credential={signer.scope(request)}",
+                f"SignedHeaders={signer.signed_headers(signer.headers_to_sign(request))}",
+                f"Signature={signer.signature(text, request)}",
+            ]
+        )
+    return dict(request.headers.items()) | changes, body
+
+
+def test_a_known_key_is_who_it_belongs_to(strict_server: Server) -> None:
+    identity = client(strict_server, "sts").get_caller_identity()
+    assert identity["Account"] == ACCOUNT
+    assert identity["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+
+
+@pytest.mark.parametrize("service", ["sts", "sqs"])
+def test_a_wrong_secret_is_refused_and_shows_what_was_expected(strict_server: Server, service: str) -> None:
+    wrong = client(strict_server, service, secret="wrong")
+    with pytest.raises(ClientError) as error:
+        wrong.get_caller_identity() if service == "sts" else wrong.list_queues()
+    assert code_of(error) == "SignatureDoesNotMatch"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    message = error.value.response["Error"]["Message"]
+    assert "The Canonical String for this request should have been\n'POST\n/\n" in message
+    assert "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n" in message
+
+
+def test_a_known_key_is_verified_in_open_mode_too(open_server: Server) -> None:
+    with pytest.raises(ClientError) as error:
+        client(open_server, "sts", secret="wrong").get_caller_identity()
+    assert code_of(error) == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize(("service", "code"), [("sts", "InvalidClientTokenId"), ("sqs", "InvalidClientTokenId")])
+def test_an_unknown_key_is_refused_in_strict_mode(strict_server: Server, service: str, code: str) -> None:
+    unknown = client(strict_server, service, key="AKIDUNKNOWN")
+    with pytest.raises(ClientError) as error:
+        unknown.get_caller_identity() if service == "sts" else unknown.list_queues()
+    assert code_of(error) == code
+    assert error.value.response["Error"]["Message"] == "The security token included in the request is invalid."
+
+
+def test_an_unknown_key_is_the_root_of_its_account_in_open_mode(open_server: Server) -> None:
+    assert client(open_server, "sts", key="210987654321").get_caller_identity()["Account"] == "210987654321"
+    assert client(open_server, "sts", key="test").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_an_unsigned_request(strict_server: Server, open_server: Server) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    status, text = send(strict_server, "POST", "/", headers, body)
+    assert status == 403
+    assert "<Code>MissingAuthenticationToken</Code>" in text
+    status, text = send(open_server, "POST", "/", headers, body)
+    assert status == 200
+    assert "<Account>000000000000</Account>" in text
+
+
+def test_temporary_credentials_act_as_their_issuer_until_they_expire(strict_server: Server) -> None:
+    issued = client(strict_server, "sts").get_session_token(DurationSeconds=900)["Credentials"]
+    remaining = issued["Expiration"] - datetime.datetime.now(datetime.UTC)
+    assert datetime.timedelta(seconds=880) < remaining < datetime.timedelta(seconds=910)
+    key, secret, token = issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"]
+    assert client(strict_server, "sts", key, secret, token).get_caller_identity()["Account"] == ACCOUNT
+    assert client(strict_server, "sts").get_access_key_info(AccessKeyId=key)["Account"] == ACCOUNT
+    with pytest.raises(ClientError) as error:
+        client(strict_server, "sts", key, secret, "A" + token[1:]).get_caller_identity()
+    assert code_of(error) == "InvalidClientTokenId"
+    with pytest.raises(ClientError) as error:
+        client(strict_server, "sts", key, "wrong", token).get_caller_identity()
+    assert code_of(error) == "SignatureDoesNotMatch"
+    with pytest.raises(ClientError) as error:
+        client(strict_server, "sts", KEY, SECRET, token).get_caller_identity()
+    assert code_of(error) == "InvalidClientTokenId"
+
+
+@pytest.mark.parametrize(("minutes", "accepted"), [(0, True), (-14, True), (14, True), (-16, False), (16, False)])
+def test_clocks_may_differ_by_15_minutes(strict_server: Server, minutes: int, accepted: bool) -> None:
+    when = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
+    headers, body = signed(strict_server, when)
+    status, text = send(strict_server, "POST", "/", headers, body)
+    assert status == (200 if accepted else 403)
+    if not accepted:
+        assert "<Code>SignatureDoesNotMatch</Code>" in text
+        assert ("Signature expired: " if minutes < 0 else "Signature not yet current: ") in text
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"Authorization": "AWS4-HMAC-SHA256 nonsense"}, "IncompleteSignature"),
+        ({"Authorization": "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=00"}, "IncompleteSignature"),
+        ({"Authorization": "AWS4-ECDSA-P256-SHA256 Credential=a, SignedHeaders=b, Signature=c"}, "IncompleteSignature"),
+        ({"Authorization": "AWS AKID:c2ln"}, "IncompleteSignature"),
+        ({"Authorization": "Basic YTpi"}, "IncompleteSignature"),
+        ({"X-Amz-Date": "yesterday"}, "IncompleteSignature"),
+        ({"X-Amz-Date": ""}, "IncompleteSignature"),
+    ],
+)
+def test_what_cannot_be_read_is_incomplete(strict_server: Server, change: dict[str, str], code: str) -> None:
+    headers, body = signed(strict_server, **change)
+    status, text = send(strict_server, "POST", "/", headers, body)
+    assert (status, f"<Code>{code}</Code>" in text) == (403, True), text
+
+
+def test_a_changed_body_or_header_breaks_the_signature(strict_server: Server) -> None:
+    headers, body = signed(strict_server)
+    status, _ = send(strict_server, "POST", "/", headers, body + b"&More=1")
+    assert status == 403
+    status, _ = send(strict_server, "POST", "/", headers | {"X-Amz-Date": headers["X-Amz-Date"][:-2] + "9Z"}, body)
+    assert status == 403
+
+
+def test_a_presigned_url_is_verified_and_expires(strict_server: Server) -> None:
+    def presigned(expires: int, secret: str = SECRET) -> str:
+        url = f"{strict_server.endpoint}/?Action=GetCallerIdentity&Version=2011-06-15"
+        request = AWSRequest("GET", url)
+        SigV4QueryAuth(Credentials(KEY, secret), "sts", "eu-west-1", expires=expires).add_auth(request)
+        parts = urlsplit(request.url)
+        return f"{parts.path}?{parts.query}"
+
+    status, text = send(strict_server, "GET", presigned(60), {})
+    assert (status, ACCOUNT in text) == (200, True), text
+    status, text = send(strict_server, "GET", presigned(60, "wrong"), {})
+    assert (status, "SignatureDoesNotMatch" in text) == (403, True)
+    status, text = send(strict_server, "GET", presigned(-1), {})
+    assert status == 403
+    status, text = send(strict_server, "GET", presigned(10**9), {})
+    assert (status, "IncompleteSignature" in text) == (403, True)
+
+
+def test_json_services_name_their_errors_in_their_own_way(strict_server: Server) -> None:
+    with pytest.raises(ClientError) as error:
+        client(strict_server, "dynamodb", key="AKIDUNKNOWN").list_tables()
+    assert code_of(error) == "UnrecognizedClientException"
+    with pytest.raises(ClientError) as error:
+        client(strict_server, "dynamodb", secret="wrong").list_tables()
+    assert code_of(error) == "InvalidSignatureException"
+
+
+def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) -> None:
+    calls = [
+        ("lambda", "list_functions", {}),
+        ("dynamodb", "list_tables", {}),
+        ("ec2", "describe_instances", {}),
+        ("route53", "list_hosted_zones", {}),
+        ("s3", "list_buckets", {}),
+        ("cloudwatch", "list_metrics", {}),
+        ("polly", "describe_voices", {}),
+        ("sts", "assume_role", {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "session"}),
+    ]
+    for service, operation, params in calls:
+        with pytest.raises(ClientError) as error:
+            getattr(client(open_server, service), operation)(**params)
+        assert code_of(error) == "NotImplemented", service
+        assert service in error.value.response["Error"]["Message"]
+
+
+def test_every_answer_has_a_request_id(open_server: Server) -> None:
+    answer = client(open_server, "sts").get_caller_identity()["ResponseMetadata"]
+    assert answer["RequestId"] == answer["HTTPHeaders"]["x-amzn-requestid"]
+    with pytest.raises(ClientError) as error:
+        client(open_server, "sqs").get_queue_url(QueueName="none")
+    assert error.value.response["ResponseMetadata"]["RequestId"]
+
+
+def test_health_is_for_everybody_and_changes_are_not(strict_server: Server) -> None:
+    for path in ("/_cloudlet/health", "/_localstack/health"):
+        status, text = send(strict_server, "GET", path, {})
+        health = json.loads(text)
+        assert status == 200
+        assert health["version"]
+        assert health["services"].keys() >= {"sqs", "sts"}
+    assert send(strict_server, "POST", "/_cloudlet/reset", {})[0] == 403
+    assert send(strict_server, "PUT", "/_cloudlet/snapshots/a", {"x-cloudlet-admin": "guess"})[0] == 403
+    assert send(strict_server, "GET", "/_cloudlet/nothing", {})[0] in (403, 404)
+
+
+def test_random_requests_get_an_aws_error_and_never_a_fault(open_server: Server) -> None:
+    import random
+
+    randomness = random.Random(7)
+    services = ["sqs", "s3", "ec2", "x", ""]
+    targets = ["AmazonSQS.SendMessage", "AmazonSQS.Nothing", "DynamoDB_20120810.GetItem", "x", "."]
+    types = ["application/x-amz-json-1.0", "application/x-www-form-urlencoded", "application/cbor", "text/xml", ""]
+    bodies = [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"QueueUrl": 5}',
+        b"Action=SendMessage",
+        b"Action=",
+        b"<a>",
+        b"\xff\xfe",
+        b"{}" * 9,
+    ]
+    for _ in range(400):
+        headers = {"Content-Type": randomness.choice(types)}
+        if randomness.random() < 0.5:
+            headers["X-Amz-Target"] = randomness.choice(targets)
+        if randomness.random() < 0.2:
+            headers["smithy-protocol"] = "rpc-v2-cbor"
+        if randomness.random() < 0.3:
+            headers["Authorization"] = (
+                f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{randomness.choice(services)}/aws4_request, "
+                "SignedHeaders=host, Signature=00"
+            )
+            headers["X-Amz-Date"] = "20260101T000000Z"
+        path = randomness.choice(
+            ["/", "/a/b?c", "/%00%ff", "/?Action=ListQueues", "/service/x/operation/y", "//", "/a?uploads"]
+        )
+        body = randomness.choice([*bodies, randomness.randbytes(50)])
+        status, text = send(
+            open_server, randomness.choice(["GET", "POST", "PUT", "DELETE", "HEAD"]), path, headers, body
+        )
+        assert status < 500 or status == 501, (path, headers, body, text)
