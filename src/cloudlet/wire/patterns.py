@@ -23,6 +23,7 @@ _POSIX = {
     "Space": r"\s",
     "Upper": "A-Z",
 }
+_FLAGS = re.compile(r"\(\?([imsx]+)\)")
 _PROPERTY = re.compile(r"\\([pP])(?:\{(\^?)(\w+)\}|([A-Z]))")
 # Only these planes hold assigned characters other than private ones; scanning all of Unicode would take long.
 _SCANNED = (range(0x33480), range(0xE0000, 0xE0200))
@@ -32,7 +33,9 @@ _HIGHEST = 0x10FFFF
 def translate(pattern: str) -> str | None:
     """Return a pattern for `re.search` that matches what `pattern` matches whole, or None if there is no way to."""
     try:
-        text = rf"^(?:{_rewrite(pattern)})\Z"
+        flags = _FLAGS.match(pattern)
+        scope = f"(?{flags[1]}:" if flags else "(?:"
+        text = rf"^{scope}{_rewrite(pattern[flags.end() :] if flags else pattern)})\Z"
         re.compile(text)
     except (re.error, KeyError, OverflowError, RecursionError):
         return None

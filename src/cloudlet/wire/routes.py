@@ -114,12 +114,15 @@ class Router:
         # One slash at the end means nothing, except as the end of a key, which a greedy label keeps for itself.
         if rest == [""]:
             return _choose(node, method, query, headers)
-        if node.greedy is not None:
-            for end in range(len(segments), position, -1):
+        if node.greedy is None:
+            return None
+        if node.greedy.literals:
+            # What is said to follow the greedy label is not a part of it.
+            for end in range(len(segments) - 1, position, -1):
                 found = self._walk(node.greedy, segments, end, method, query, headers)
                 if found is not None:
                     return found
-        return None
+        return self._walk(node.greedy, segments, len(segments), method, query, headers)
 
 
 def split_path(path: str) -> list[str]:

@@ -6,7 +6,7 @@ one object per name, so recursive types are finite and codecs can be remembered 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -175,6 +175,9 @@ class Shapes:
         except KeyError:
             shape = self._shapes[name] = Shape(name, msgspec.msgpack.decode(self._packed[name]), self)
             return shape
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
 
     def ref(self, raw: Raw) -> Ref:
         """Return the use of a shape that a reference of the model describes."""
