@@ -54,9 +54,7 @@ def test_change_visibility_counts_from_now(sqs: Sqs) -> None:
     sqs.send(url)
     [message] = sqs.receive(url)
     sqs.advance(15)
-    sqs.call(
-        "ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=10
-    )
+    sqs.call("ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=10)
     sqs.advance(9)
     assert sqs.receive(url) == []
     sqs.advance(1)
@@ -77,9 +75,7 @@ def test_a_delivery_lasts_twelve_hours_at_most(sqs: Sqs) -> None:
         "Value 43200 for parameter VisibilityTimeout is invalid. Reason: "
         "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
     )
-    sqs.call(
-        "ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43190
-    )
+    sqs.call("ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43190)
     sqs.advance(43189)
     assert sqs.counts(url) == (0, 1, 0)
 

@@ -81,6 +81,7 @@ async def _bury(tx: Transaction, queue: Queue, place: bytes, message: Message, s
 
 async def discard(tx: Transaction, queue: Queue, now: float) -> None:
     """Move or delete those at the head that are not to be delivered any more, without receiving any."""
+    await contents.settle(tx, queue, int(now * 1000))
     while picked := await take(tx, queue, 1, int(now * 1000)):
         place, state = picked[0]
         if await _alive(tx, queue, place, state, now) is not None:
