@@ -16,6 +16,8 @@ from cloudlet.edge.keys import RootKey
 from cloudlet.edge.running import Running
 from cloudlet.edge.server import Settings, StartError, default_data, serve
 
+log = logging.getLogger("cloudlet")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_port(parser)
@@ -68,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(services, str):
         return fail(services, EXIT_USAGE)
     if options.detach:
-        return _detach()
+        return _detach(options.data or default_data())
     _set_up_logging(options.log_format, options.log_level)
     settings = Settings(
         data=(options.data or default_data()).absolute(),
@@ -88,8 +90,9 @@ def run(options: argparse.Namespace) -> int:
 
     def ready(running: Running) -> None:
         if options.log_format == "json":
-            logging.getLogger("cloudlet").critical("ready", extra={"endpoint": running.endpoint, "data": running.data})
-            return
+            log.critical(
+                "listening on %s", running.endpoint, extra={"endpoint": running.endpoint, "data": running.data}
+            )
         kept = "kept nowhere: removed at the end" if settings.ephemeral else running.data
         strict = settings.auth == "strict"
         print(f"Cloudlet {cloudlet.__version__}")
@@ -127,18 +130,23 @@ def _services(text: str | None) -> frozenset[str] | str | None:
     return names
 
 
-def _detach() -> int:
+def _detach(folder: Path) -> int:
     """Start the same command in a session of its own, and wait until it is ready or has failed."""
     command = [sys.executable, "-m", "cloudlet", *(word for word in sys.argv[1:] if word not in ("-d", "--detach"))]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, text=True
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "cloudlet.log"
+    with file.open("ab") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, text=True
+        )
     if process.stdout is None:
         raise RuntimeError("a pipe was asked for")
     for line in process.stdout:
         print(line, end="")
-        if line.startswith("Ready.") or '"message": "ready"' in line:
+        if line.startswith("Ready."):
+            print(f"It goes on in the background as process {process.pid}; its log is {file}")
             return EXIT_OK
+    print(file.read_text().splitlines()[-1], file=sys.stderr)
     return process.wait() or EXIT_FAILED
 
 

@@ -1,0 +1,238 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from cloudlet.cli.coverage import page
+from cloudlet.testing.server import Aws, Server
+
+ROOT = Path(__file__).parents[2]
+
+
+def cloudlet(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cloudlet", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def detached(tmp_path: Path) -> Iterator[str]:
+    """The port of a Cloudlet in the background, with its data in tmp_path."""
+    port = str(free_port())
+    started = cloudlet("up", "--detach", "--port", port, "--data", str(tmp_path / "data"))
+    assert started.returncode == 0, started.stderr
+    assert "Ready." in started.stdout
+    yield port
+    cloudlet("down", "--port", port)
+
+
+def test_up_status_env_and_down(detached: str, tmp_path: Path) -> None:
+    status = cloudlet("status", "--port", detached)
+    assert status.returncode == 0
+    assert f"listening on  http://localhost:{detached}" in status.stdout
+    assert str(tmp_path / "data") in status.stdout
+    assert re.search(r"sqs +available", status.stdout)
+    known = json.loads(cloudlet("status", "--json", "--port", detached).stdout)
+    assert known["services"]["sts"] == "available"
+    exports = cloudlet("env", "--port", detached, "--account", "123456789012").stdout
+    assert f"export AWS_ENDPOINT_URL=http://localhost:{detached}\n" in exports
+    assert "export AWS_ACCESS_KEY_ID=123456789012\n" in exports
+    assert cloudlet("down", "--port", detached).returncode == 0
+    assert cloudlet("status", "--port", detached).returncode == 3
+    assert cloudlet("down", "--port", detached).returncode == 3
+
+
+def test_the_aws_cli_works_with_what_env_prints(detached: str) -> None:
+    script = (
+        f'eval "$({sys.executable} -m cloudlet env --port {detached})" && '
+        "aws sts get-caller-identity && aws --endpoint-url $AWS_ENDPOINT_URL sqs create-queue --queue-name q"
+    )
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env={**os.environ, "PATH": path})
+    assert done.returncode == 0, done.stderr
+    assert '"Account": "000000000000"' in done.stdout
+    assert f"http://localhost:{detached}/000000000000/q" in done.stdout
+
+
+def test_two_do_not_share_a_data_folder(detached: str, tmp_path: Path) -> None:
+    second = cloudlet("up", "--port", "0", "--data", str(tmp_path / "data"))
+    assert second.returncode == 1
+    assert "another Cloudlet uses" in second.stderr
+
+
+def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:
+    second = cloudlet("up", "--port", detached, "--data", str(tmp_path / "other"))
+    assert second.returncode == 1
+    assert "address already in use" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["up", "--host", "0.0.0.0"], 1, "--auth strict"),
+        (["up", "--root-key", "nonsense"], 2, "ACCOUNT:KEY:SECRET"),
+        (["up", "--services", "sqs,nothing"], 2, "there is no block nothing"),
+        (["up", "--tls-cert", "a.pem"], 2, "go together"),
+        (["up", "--ephemeral", "--data", "x"], 2, "takes no --data"),
+        (["snapshot", "save"], 2, "takes a name"),
+        (["snapshot", "list", "--port", "1"], 3, "no Cloudlet runs on port 1"),
+        (["reset", "--port", "1"], 3, "no Cloudlet runs on port 1"),
+        (["nothing"], 2, "invalid choice"),
+        ([], 2, "COMMAND"),
+    ],
+)
+def test_misuse_is_said_with_a_useful_code(arguments: list[str], code: int, said: str) -> None:
+    done = cloudlet(*arguments)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["up"], ["status"], ["down"], ["env"], ["snapshot"], ["reset"], ["coverage"]])
+def test_help_says_what_a_command_does(command: list[str]) -> None:
+    done = cloudlet(*command, "--help")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_data_outlives_a_kill(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    with Server.start("--data", data) as server:
+        sqs = Aws(server.endpoint, "123456789012").client("sqs")
+        url = sqs.create_queue(QueueName="kept")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="still here")
+        server.kill()
+    with Server.start("--data", data) as server:
+        sqs = Aws(server.endpoint, "123456789012").client("sqs")
+        url = sqs.get_queue_url(QueueName="kept")["QueueUrl"]
+        assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "still here"
+
+
+def test_an_ephemeral_cloudlet_leaves_nothing(tmp_path: Path) -> None:
+    with Server.start("--ephemeral", env={"TMPDIR": str(tmp_path)}) as server:
+        Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
+        assert [path for path in tmp_path.iterdir() if path.name.startswith("cloudlet-")]
+    assert not [path for path in tmp_path.glob("cloudlet-*") if path.name != f"cloudlet-{os.getuid()}"]
+
+
+def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
+    sqs = Aws(f"http://localhost:{detached}", "123456789012").client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="saved")
+    assert cloudlet("snapshot", "save", "one", "--port", detached).returncode == 0
+    again = cloudlet("snapshot", "save", "one", "--port", detached)
+    assert (again.returncode, "there is a snapshot one already" in again.stderr) == (1, True)
+    sqs.purge_queue(QueueUrl=url)
+    sqs.create_queue(QueueName="later")
+    assert cloudlet("snapshot", "list", "--port", detached).stdout == "one\n"
+    assert cloudlet("snapshot", "restore", "one", "--port", detached).returncode == 0
+    assert sqs.list_queues()["QueueUrls"] == [url]
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "saved"
+    assert cloudlet("reset", "--port", detached).returncode == 0
+    assert "QueueUrls" not in sqs.list_queues()
+    assert cloudlet("snapshot", "restore", "one", "--port", detached).returncode == 0
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "saved"
+    assert cloudlet("snapshot", "delete", "one", "--port", detached).returncode == 0
+    gone = cloudlet("snapshot", "restore", "one", "--port", detached)
+    assert (gone.returncode, "there is no snapshot one" in gone.stderr) == (1, True)
+    bad = cloudlet("snapshot", "save", "../x", "--port", detached)
+    assert (bad.returncode, "not a snapshot's name" in bad.stderr) == (1, True)
+
+
+def test_long_polls_do_not_hold_up_a_snapshot_or_a_stop(detached: str) -> None:
+    code = (
+        "import boto3, sys\n"
+        f"sqs = boto3.client('sqs', endpoint_url='http://localhost:{detached}', region_name='us-east-1',\n"
+        "    aws_access_key_id='123456789012', aws_secret_access_key='x')\n"
+        "url = sqs.create_queue(QueueName='q')['QueueUrl']\n"
+        "print('polling', flush=True)\n"
+        "sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as poller:
+        assert poller.stdout is not None
+        assert poller.stdout.readline() == "polling\n"
+        assert cloudlet("snapshot", "save", "one", "--port", detached).returncode == 0
+        assert cloudlet("down", "--port", detached).returncode == 0
+        poller.kill()
+
+
+def test_tls_with_the_local_authority(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with Server.start("--data", str(data), "--tls") as server:
+        assert server.endpoint.startswith("https://")
+        sts = boto3.client(
+            "sts",
+            endpoint_url=server.endpoint,
+            verify=str(data / "tls" / "ca.pem"),
+            aws_access_key_id="123456789012",
+            aws_secret_access_key="x",
+            region_name="us-east-1",
+        )
+        assert sts.get_caller_identity()["Account"] == "123456789012"
+    assert (data / "tls" / "server.key").stat().st_mode & 0o077 == 0
+
+
+def test_services_can_be_chosen(tmp_path: Path) -> None:
+    with Server.start("--ephemeral", "--services", "sts") as server:
+        aws = Aws(server.endpoint, "123456789012")
+        assert aws.client("sts").get_caller_identity()["Account"] == aws.account
+        sqs = aws.client("sqs", config=boto3.session.Config(retries={"max_attempts": 0}))
+        with pytest.raises(sqs.exceptions.ClientError, match="not enabled"):
+            sqs.list_queues()
+
+
+def test_logs_are_json_where_that_is_wanted(tmp_path: Path) -> None:
+    port = str(free_port())
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "cloudlet", "up", "--port", port, "--ephemeral"]
+    with log.open("wb") as out:
+        process = subprocess.Popen([*command, "--log-format", "json", "--log-level", "info"], stderr=out)
+        try:
+            while b"listening" not in log.read_bytes():
+                assert process.poll() is None
+            Aws(f"http://localhost:{port}", "123456789012").client("sts").get_caller_identity()
+        finally:
+            process.terminate()
+            process.wait(20)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines[0]["endpoint"] == f"http://localhost:{port}"
+    access = [line for line in lines if line["logger"] == "cloudlet.access"]
+    assert access[0]["status"] == 200
+    assert "sts:GetCallerIdentity" in access[0]["message"]
+    assert not [line for line in lines if "secret" in json.dumps(line).lower()]
+
+
+def test_the_coverage_page_is_true() -> None:
+    assert (ROOT / "docs" / "coverage.md").read_text() == page()
+
+
+def test_root_keys_may_be_kept_in_the_data_folder(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    key = {"account": "111122223333", "access_key": "AKIDKEPT", "secret_key": "kept"}
+    (data / "keys.json").write_text(json.dumps([key]))
+    environment = {"CLOUDLET_ROOT_KEYS": "444455556666:AKIDENV:env"}
+    with Server.start("--data", str(data), "--auth", "strict", env=environment) as server:
+        for access_key, secret, account in (("AKIDKEPT", "kept", "111122223333"), ("AKIDENV", "env", "444455556666")):
+            sts = boto3.client(
+                "sts",
+                endpoint_url=server.endpoint,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret,
+                region_name="us-east-1",
+            )
+            assert sts.get_caller_identity()["Account"] == account
