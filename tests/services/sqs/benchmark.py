@@ -67,7 +67,7 @@ async def _timed(name: str, calls: int, run: Callable[[], None]) -> None:
             await asyncio.sleep(0)
     elapsed = time.perf_counter() - started
     await asyncio.sleep(0.1)
-    print(f"{name:34} {elapsed / calls * 1e6:8.1f} us")
+    print(f"{name:34} {elapsed / calls * 1e6:8.1f} us")  # noqa: T201
 
 
 async def main(prefilled: int, durable: bool) -> None:
@@ -80,12 +80,12 @@ async def main(prefilled: int, durable: bool) -> None:
             call(_ignore, "SendMessageBatch", QueueUrl=url, Entries=entries)
             if number % 100 == 0:
                 await asyncio.sleep(0)
-        print(f"{prefilled:,} messages in the queue; {_memory():.0f} MiB")
+        print(f"{prefilled:,} messages in the queue; {_memory():.0f} MiB")  # noqa: T201
         await _standard(call, url, entries)
         empty = (await call.wait("CreateQueue", QueueName="empty"))["QueueUrl"]
         await _timed("ReceiveMessage (empty queue)", _CALLS, lambda: call(_ignore, "ReceiveMessage", QueueUrl=empty))
         await _fifo(call)
-        print(f"{_memory():.0f} MiB")
+        print(f"{_memory():.0f} MiB")  # noqa: T201
         await cloud.close()
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Auth, Cloud, Config
 from cloudlet.core.clock import Clock
+from cloudlet.core.cloud import Auth, Cloud, Config
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.tokens import TokenSealer
 

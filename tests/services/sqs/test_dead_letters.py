@@ -202,5 +202,5 @@ def test_a_dead_letter_queue_chooses_its_sources(sqs: Sqs) -> None:
     ],
 )
 def test_redrive_allow_policies_that_are_refused(sqs: Sqs, policy: dict[str, Any]) -> None:
-    with pytest.raises(AwsError, match="InvalidParameterValue: .* for parameter RedriveAllowPolicy is invalid"):
+    with pytest.raises(AwsError, match=r"InvalidParameterValue: .* for parameter RedriveAllowPolicy is invalid"):
         sqs.queue(RedriveAllowPolicy=json.dumps(policy))

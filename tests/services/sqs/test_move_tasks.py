@@ -111,7 +111,7 @@ def test_a_task_fails_where_a_message_came_from_nowhere(sqs: Sqs) -> None:
 
 
 def test_only_the_latest_task_is_listed_unless_more_are_asked_for(sqs: Sqs) -> None:
-    source, dead = _dead_letters(sqs, 1)
+    _, dead = _dead_letters(sqs, 1)
     for _ in range(12):
         _start(sqs, dead)
         sqs.advance(1)
