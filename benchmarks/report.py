@@ -79,13 +79,16 @@ class Report:
         return json.dumps(everything, indent=1) + "\n"
 
     def doubts(self) -> Iterator[str]:
-        """Figures that say something of the client or of other work on the machine, rather than of the server."""
+        """What may not be the server's figure but that of the client, or of other work on the machine; and repeats."""
         speeds: dict[tuple[str, str], list[Speed]] = defaultdict(list)
         for one in self.measurements:
             speeds[one.contender, one.key].append(one.speed)
         for (contender, key), measured in speeds.items():
             client = median(speed.client_cores for speed in measured)
             others = median(speed.other_cores for speed in measured)
+            repeated = sum(speed.repeated for speed in measured)
+            if repeated:
+                yield f"{contender} {key}: {repeated} messages came twice while the first consumer still had them"
             if client > BUSY_CLIENT_CORES:
                 yield f"{contender} {key}: the client was busy {client:.0%} of the time and may be the limit"
             if others > BUSY_OTHERS_CORES:

@@ -1,7 +1,9 @@
 """What is measured on one running server: how fast it sends, and receives and deletes; each result checked."""
 
 import itertools
+import random
 import resource
+import string
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +18,12 @@ from benchmarks.loop_client import BATCH
 from benchmarks.process import ServerProcess, busy_cpu_seconds
 
 CONNECTIONS = 16
-MESSAGE_BODY = "x" * 100
+BODY_BYTES = 100
+BATCH_POOL = 64
 # Consumers start on a queue of this many, and on a new one each time it is empty, until their time is over.
 LAP_MESSAGES = 10_000
 
+_random = random.Random(20)  # Fixed, so that every contender and every run gets the same.
 _queue_numbers = itertools.count(1)
 
 
@@ -45,9 +49,9 @@ class Server:
     def fill(self, queue_url: str, messages: int, seconds: float) -> loop_client.Filled:
         """Puts `messages` more into the queue, or as many as go in within `seconds`."""
         before = self.api.count_messages(queue_url)
-        filled = loop_client.fill(
-            self.api.signer, self.api.host, queue_url, MESSAGE_BODY, messages, seconds, CONNECTIONS
-        )
+        # Equal bodies would be compressed away by a server that writes to disk.
+        batches = [_batch(queue_url) for _ in range(BATCH_POOL)]
+        filled = loop_client.fill(self.api.signer, self.api.host, batches, messages, seconds, CONNECTIONS)
         _check_count(self.api.count_messages(queue_url) - before, filled.messages, filled.messages)
         return filled
 
@@ -61,6 +65,8 @@ class Speed:
     """One measurement. Latencies are of a request, or of a cycle of receive and delete."""
 
     messages: int
+    repeated: int
+    """Messages that came twice, besides."""
     seconds: float
     p50_ms: float
     p99_ms: float
@@ -77,14 +83,13 @@ class Speed:
 
 def send(server: Server, queue_url: str, seconds: int) -> Speed:
     """SendMessage of 100 bytes by wrk."""
-    body = msgspec.json.encode({"QueueUrl": queue_url, "MessageBody": MESSAGE_BODY})
+    body = msgspec.json.encode({"QueueUrl": queue_url, "MessageBody": _body()})
     return _replay(server, queue_url, "SendMessage", body, 1, seconds)
 
 
 def send_batch(server: Server, queue_url: str, seconds: int) -> Speed:
     """SendMessageBatch of ten messages of 100 bytes by wrk."""
-    body = loop_client.send_batch_body(queue_url, MESSAGE_BODY)
-    return _replay(server, queue_url, "SendMessageBatch", body, BATCH, seconds)
+    return _replay(server, queue_url, "SendMessageBatch", _batch(queue_url), BATCH, seconds)
 
 
 def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: float) -> Speed:
@@ -98,8 +103,7 @@ def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: fl
     laps: list[loop_client.Drained] = []
     while (left := seconds - sum(lap.seconds for lap in laps)) > 0.05 and time.monotonic() < give_up:
         filled = server.fill(queue_url, LAP_MESSAGES, seconds / 2)
-        with meter:
-            lap = _drain(server, queue_url, at_once, filled.messages, left)
+        lap = _drain(server, meter, queue_url, at_once, filled.messages, left)
         laps.append(lap)
         if lap.deleted < filled.messages:
             break
@@ -109,13 +113,26 @@ def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: fl
 def receive_and_delete_deep(server: Server, queue_url: str, at_once: int, depth: int, seconds: float) -> Speed:
     """Consumers for `seconds` on a queue that holds `depth` messages already."""
     meter = _Meter(server.process)
-    with meter:
-        drained = _drain(server, queue_url, at_once, depth, seconds)
+    drained = _drain(server, meter, queue_url, at_once, depth, seconds)
     return _consumed([drained], meter)
 
 
-def _drain(server: Server, queue_url: str, at_once: int, messages: int, seconds: float) -> loop_client.Drained:
-    drained = loop_client.drain(server.api.signer, server.api.host, queue_url, at_once, messages, seconds, CONNECTIONS)
+def _body() -> str:
+    return "".join(_random.choices(string.ascii_letters + string.digits, k=BODY_BYTES))
+
+
+def _batch(queue_url: str) -> bytes:
+    entries = [{"Id": str(number), "MessageBody": _body()} for number in range(BATCH)]
+    return msgspec.json.encode({"QueueUrl": queue_url, "Entries": entries})
+
+
+def _drain(
+    server: Server, meter: "_Meter", queue_url: str, at_once: int, messages: int, seconds: float
+) -> loop_client.Drained:
+    with meter:
+        drained = loop_client.drain(
+            server.api.signer, server.api.host, queue_url, at_once, messages, seconds, CONNECTIONS
+        )
     _check_count(server.api.count_messages(queue_url), messages - drained.deleted, messages - drained.deleted)
     return drained
 
@@ -129,7 +146,7 @@ def _replay(server: Server, queue_url: str, operation: str, body: bytes, message
     # When its time is over wrk drops what is under way: at most one request a connection.
     stored = _settled_count(server.api, queue_url) - before
     _check_count(stored, report.requests * messages, (report.requests + CONNECTIONS) * messages)
-    return meter.speed(report.requests * messages, report.seconds, report.p50_ms, report.p99_ms)
+    return meter.speed(report.requests * messages, 0, report.seconds, report.p50_ms, report.p99_ms)
 
 
 def _settled_count(api: SqsApi, queue_url: str) -> int:
@@ -152,7 +169,8 @@ def _consumed(laps: list[loop_client.Drained], meter: "_Meter") -> Speed:
         raise Wrong("no message was received and deleted in the time given")
     cycles = sorted(cycle for lap in laps for cycle in lap.cycle_seconds)
     p50, p99 = (cycles[int(share * (len(cycles) - 1))] * 1e3 for share in (0.5, 0.99))
-    return meter.speed(messages, sum(lap.seconds for lap in laps), p50, p99)
+    repeated = sum(lap.repeated for lap in laps)
+    return meter.speed(messages, repeated, sum(lap.seconds for lap in laps), p50, p99)
 
 
 class _Meter:
@@ -168,9 +186,10 @@ class _Meter:
     def __exit__(self, *_: object) -> None:
         self._add(1)
 
-    def speed(self, messages: int, seconds: float, p50_ms: float, p99_ms: float) -> Speed:
+    def speed(self, messages: int, repeated: int, seconds: float, p50_ms: float, p99_ms: float) -> Speed:
         return Speed(
             messages=messages,
+            repeated=repeated,
             seconds=seconds,
             p50_ms=p50_ms,
             p99_ms=p99_ms,
