@@ -6,10 +6,8 @@ Only botocore's data files are read; importing the package would cost a tenth of
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import re
-import tempfile
 import zlib
 from functools import cache
 from importlib.util import find_spec
@@ -58,6 +56,8 @@ def describe(service: str) -> dict[str, Any]:
 
     Raises `LookupError` if botocore knows no such service.
     """
+    import gzip
+
     root = botocore_folder() / "data" / service
     if not re.fullmatch(r"[a-z0-9-]+", service) or not root.is_dir():
         raise LookupError(f"botocore has no model of a service {service!r}")
@@ -131,6 +131,8 @@ def _unpack(data: bytes) -> Compiled:
 
 
 def _write(file: Path, data: bytes) -> None:
+    import tempfile
+
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:

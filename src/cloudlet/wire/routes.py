@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cloudlet.wire.http import HttpRequest
@@ -39,14 +40,17 @@ class Route:
                 elif ref.location == "header":
                     self.headers.append(wire.lower())
 
-    def score(self, query: dict[str, str], headers: set[str]) -> tuple[int, int, int, bool] | None:
+    def score(self, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, int, int, bool] | None:
         """Return how well a request fits, or None if it cannot be for this operation."""
         for name, value in self.static.items():
             if name not in query or (value is not None and query[name] != value):
                 return None
-        present = sum(name in query for name in self.query) + sum(name in headers for name in self.headers)
-        missing = len(self.query) + len(self.headers) - present
-        return len(self.static), -missing, present, not self.deprecated
+        present = 0
+        for name in self.query:
+            present += name in query
+        for name in self.headers:
+            present += name in headers
+        return len(self.static), present - len(self.query) - len(self.headers), present, not self.deprecated
 
 
 class Node:
@@ -92,11 +96,16 @@ class Router:
         if self._anywhere and _ANYWHERE in segments:
             segments = segments[segments.index(_ANYWHERE) :]
         query = _query(request.query)
-        headers = set(request.headers)
-        return self._walk(self._root, segments, 0, request.method, query, headers)
+        return self._walk(self._root, segments, 0, request.method, query, request.headers)
 
     def _walk(
-        self, node: Node, segments: list[str], position: int, method: str, query: dict[str, str], headers: set[str]
+        self,
+        node: Node,
+        segments: list[str],
+        position: int,
+        method: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> tuple[str, int] | None:
         rest = segments[position:]
         if not rest:
@@ -139,16 +148,18 @@ def _query(text: str) -> dict[str, str]:
     return query
 
 
-def _choose(node: Node, method: str, query: dict[str, str], headers: set[str]) -> tuple[str, int] | None:
+def _choose(node: Node, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, int] | None:
     best: tuple[tuple[int, int, int, bool], Route] | None = None
     for route in node.routes.get(method, ()):
+        if route.static and not query:
+            continue
         score = route.score(query, headers)
         if score is not None and (best is None or score > best[0]):
             best = score, route
     if best is None:
         return None
     route = best[1]
-    if not route.static and any(name in query for name in _subresources(node)):
+    if query and not route.static and any(name in query for name in _subresources(node)):
         # The request is about a part of the resource, and this method does not exist for it.
         return None
     return route.name, route.literal

@@ -6,6 +6,7 @@ import re
 import time
 from calendar import timegm
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 _ISO = re.compile(
@@ -100,13 +101,21 @@ def unix(value: Any) -> float | int:
     return int(seconds) if seconds.is_integer() else round(seconds, 6)
 
 
+@lru_cache(1024)
+def _date(days: int) -> str:
+    year, month, day = time.gmtime(days * 86_400)[:3]
+    return f"{year:04}-{month:02}-{day:02}"
+
+
 def iso8601(value: Any) -> str:
     """Return `2015-01-25T08:00:00Z`, with milli- or microseconds where there are any."""
     seconds = epoch(value)
-    micros = round(seconds * 1_000_000) if isinstance(seconds, float) else seconds * 1_000_000
-    whole, fraction = divmod(micros, 1_000_000)
-    year, month, day, hour, minute, second = time.gmtime(whole)[:6]
-    text = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+    whole, fraction = int(seconds), 0
+    if whole != seconds:
+        whole, fraction = divmod(round(seconds * 1_000_000), 1_000_000)
+    days, second = divmod(whole, 86_400)
+    minute, second = divmod(second, 60)
+    text = f"{_date(days)}T{minute // 60:02}:{minute % 60:02}:{second:02}"
     if not fraction:
         return f"{text}Z"
     if fraction % 1000:

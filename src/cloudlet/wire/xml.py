@@ -210,16 +210,15 @@ class XmlWriter:
             name: None if ref.xml_attribute else self.value(ref, self._name_of(ref, name))
             for name, ref in members.items()
         }
-        order = list(table)
+        names = table.keys()
 
         def write_structure(value: Any, out: list[str]) -> None:
             if not isinstance(value, Mapping):
                 raise unexpected(shape, value)
-            if not value.keys() <= table.keys():
-                unknown = ", ".join(map(repr, value.keys() - table.keys()))
+            if not value.keys() <= names:
+                unknown = ", ".join(map(repr, value.keys() - names))
                 raise InvalidResult(f"{shape.name} has no member {unknown}")
-            for name in order:
-                item = value.get(name)
+            for name, item in value.items():
                 if item is not None:
                     write = table[name]
                     if write is not None:
@@ -238,11 +237,15 @@ class XmlWriter:
             return self._map(ref, name)
         text = to_text(ref)
         opening, closing = f"<{name}{namespace_of(ref)}>", f"</{name}>"
+        if shape.kind != "string":
+            # Numbers, dates, booleans and base64 have nothing to escape.
+            return lambda value, out: out.append(f"{opening}{text(value)}{closing}")
 
-        def write_scalar(value: Any, out: list[str]) -> None:
-            out.append(f"{opening}{escape(text(value))}{closing}")
+        def write_string(value: Any, out: list[str]) -> None:
+            plain = value if type(value) is str else text(value)
+            out.append(f"{opening}{escape(plain)}{closing}")
 
-        return write_scalar
+        return write_string
 
     def element(self, shape: Shape, name: str, namespace: str, members: Mapping[str, Ref] | None = None) -> Write:
         """Return the function that writes a structure, or some of its members, in an element of that name."""
