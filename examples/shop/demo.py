@@ -176,7 +176,8 @@ def run(sqs: Any, data: str, running: ExitStack) -> None:
     print("\nCustomers order; payments cannot charge in yen")
     for order in ORDERS:
         place(shop, order)
-    place(shop, ORDERS[0])  # Ada was not sure that her order had arrived.
+    print("  (ada is not sure that her first order has arrived, and sends it again)")
+    place(shop, ORDERS[0])
 
     def all_but_poisoned() -> bool:
         counts = [len(handled(data, service)) for service in queues.SERVICES]

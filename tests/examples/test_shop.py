@@ -26,7 +26,7 @@ def test_every_order_is_handled_once_and_in_order_though_one_was_poisoned(aws: A
     shop = run(aws)
 
     assert shop.returncode == 0, shop.stdout + shop.stderr
-    assert "failed, try 3 of 3: cannot charge in JPY" in shop.stdout
+    assert "failed, try 3 of 3: cannot charge hideo in JPY" in shop.stdout
     assert "messages moved: 1" in shop.stdout
 
 

@@ -45,8 +45,8 @@ class OrdersApi(BaseHTTPRequestHandler):
         except ValueError as error:
             self.answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             return
-        accept(order)
         print(f"{order.id}: {order.customer} orders {order.quantity} {order.item} for {order.price} {order.currency}")
+        accept(order)
         self.answer(HTTPStatus.ACCEPTED, {"order": order.id})
 
     def answer(self, status: HTTPStatus, document: dict[str, str]) -> None:

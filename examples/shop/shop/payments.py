@@ -28,7 +28,7 @@ digits = {
 
 def charge(order: Order) -> str:
     if order.currency not in digits:
-        raise LookupError(f"cannot charge in {order.currency}")
+        raise LookupError(f"cannot charge {order.customer} in {order.currency}")
     amount = int(Decimal(order.price).scaleb(digits[order.currency]))
     with books:
         books.execute(
