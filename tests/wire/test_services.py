@@ -165,6 +165,22 @@ class TestS3:
         found = load("s3").match(HttpRequest(method, path, query, headers))
         assert found == (None if operation is None else ("rest-xml", operation))
 
+    def test_a_presigned_url_has_headers_in_its_query_string(self) -> None:
+        query = "X-Amz-Signature=s&x-amz-storage-class=GLACIER&x-amz-tagging=a%3Db"
+        params = load("s3").operations["PutObject"].parse("rest-xml", HttpRequest("PUT", "/b/k", query))
+        assert params == {"Bucket": "b", "Key": "k", "Body": b"", "StorageClass": "GLACIER", "Tagging": "a=b"}
+
+    def test_what_is_invalid_has_codes_of_its_own(self) -> None:
+        operation = load("s3").operations["DeleteObjects"]
+        for body, code in ((b"<Delete><Object/></Delete>", "MalformedXML"), (b"", "MalformedXML")):
+            with pytest.raises(InvalidRequest) as caught:
+                operation.parse("rest-xml", HttpRequest("POST", "/b", "delete", {}, body))
+            assert caught.value.code == code
+        request = HttpRequest("GET", "/b", "list-type=2&encoding-type=x")
+        with pytest.raises(InvalidRequest) as caught:
+            load("s3").operations["ListObjectsV2"].parse("rest-xml", request)
+        assert caught.value.code == "InvalidArgument"
+
     def test_document_types_are_refused(self) -> None:
         body = b'<!DOCTYPE a [<!ENTITY x "y">]><Delete><Object><Key>&x;</Key></Object></Delete>'
         with pytest.raises(InvalidRequest) as caught:

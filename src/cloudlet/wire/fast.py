@@ -99,11 +99,9 @@ class TypeMaker:
         shape = ref.shape
         if not self._constrained:
             return str
-        low, high = _length(shape.minimum), _length(shape.maximum)
         if ref.enum:
-            if low or high is not None:
-                raise NotPlain(shape.name)
             return Literal[ref.enum]
+        low, high = _length(shape.minimum), _length(shape.maximum)
         pattern = translate(shape.pattern) if shape.pattern else None
         if low is None and high is None and pattern is None:
             return str

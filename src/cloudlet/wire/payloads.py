@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.wire.body import decode_body
-from cloudlet.wire.errors import InvalidRequest, InvalidResult, WireError
+from cloudlet.wire.errors import InvalidRequest, InvalidResult, Violation, WireError
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.rest import Headers, RequestReader, ResponseHeads, body_members, request_body_members
 from cloudlet.wire.shapes import Ref
@@ -85,8 +85,12 @@ class RestCodec(ABC):
             raise self._malformed(error) from None
         self._reader.read(request, params)
         if check and (violations := self._operation.violations(params)):
-            raise invalid(violations)
+            raise self._invalid(violations)
         return params
+
+    def _invalid(self, violations: list[Violation]) -> InvalidRequest:
+        """Return the error about violations as services of this protocol answer it."""
+        return invalid(violations)
 
     def _parse_body(self, request: HttpRequest, params: dict[str, Any]) -> None:
         if self._raw_payload is not None and self._payload is not None:

@@ -70,6 +70,8 @@ class RequestReader:
         self._named: set[str] = set()
         self._header_maps: list[tuple[str, str]] = []
         self._host = host_pattern(operation)
+        # Presigned URLs carry in their query string what would have been headers.
+        self._hoists = operation.service.name == "s3"
         by_label = {}
         for name, ref in shape.members.items():
             wire = name if ref.wire_name is None else ref.wire_name
@@ -127,6 +129,8 @@ class RequestReader:
                     params_map = self._query_map(values, ref)
                     if params_map:
                         params[name] = params_map
+            if request.query and self._hoists:
+                self._read_hoisted(request.query, params)
             headers = request.headers
             for wire, name, read_header in self._headers:
                 text_value = headers.get(wire)
@@ -156,6 +160,13 @@ class RequestReader:
         if before < 0:
             raise InvalidRequest("InvalidURI", "Couldn't parse the specified URI.", status=400)
         return segments[before:]
+
+    def _read_hoisted(self, query: str, params: dict[str, Any]) -> None:
+        hoisted = {key.lower(): value for key, value in parse_pairs(query) if key[:6].lower() == "x-amz-"}
+        if hoisted:
+            for wire, name, read in self._headers:
+                if wire in hoisted:
+                    params[name] = read(hoisted[wire])
 
     def _query_map(self, values: dict[str, list[str]], ref: Ref) -> dict[str, Any]:
         lists = ref.shape.value.shape.kind == "list"

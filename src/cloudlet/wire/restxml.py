@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.wire.errors import InvalidRequest, WireError
+from cloudlet.wire.errors import InvalidRequest, Violation, WireError, validation_message
 from cloudlet.wire.failures import error_members, fault_of, status_of
 from cloudlet.wire.http import HttpResponse
 from cloudlet.wire.payloads import RestCodec
@@ -64,6 +64,17 @@ class Codec(RestCodec):
         if self._operation.service.signing_name == "s3":
             return InvalidRequest("MalformedXML", _MALFORMED, status=400)
         return InvalidRequest("MalformedInput", f"The request body cannot be read: {error}", status=400)
+
+    def _invalid(self, violations: list[Violation]) -> InvalidRequest:
+        service = self._operation.service.name
+        if service == "route53":
+            return InvalidRequest("InvalidInput", validation_message(violations), violations, status=400)
+        shape = self._operation.input_shape
+        if service != "s3" or shape is None:
+            return super()._invalid(violations)
+        if any(shape.members[violation.member].location is None for violation in violations):
+            return InvalidRequest("MalformedXML", _MALFORMED, violations, status=400)
+        return InvalidRequest("InvalidArgument", validation_message(violations), violations, status=400)
 
     def _body_writer(self, ref: Ref, members: dict[str, Ref]) -> Callable[[Mapping[str, Any]], bytes]:
         if self._operation.service.name == "s3" and self._operation.name == "GetBucketLocation":

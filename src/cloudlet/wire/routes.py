@@ -107,10 +107,9 @@ class Router:
         query: Mapping[str, str],
         headers: Mapping[str, str],
     ) -> tuple[str, int] | None:
-        rest = segments[position:]
-        if not rest:
+        if position == len(segments):
             return _choose(node, method, query, headers)
-        segment = rest[0]
+        segment = segments[position]
         below = node.literals.get(segment)
         if below is not None:
             found = self._walk(below, segments, position + 1, method, query, headers)
@@ -121,7 +120,7 @@ class Router:
             if found is not None:
                 return found
         # One slash at the end means nothing, except as the end of a key, which a greedy label keeps for itself.
-        if rest == [""]:
+        if not segment and position == len(segments) - 1:
             return _choose(node, method, query, headers)
         if node.greedy is None:
             return None
