@@ -1,4 +1,4 @@
-"""How long the wire layer takes, in microseconds: `python tests/wire/measure.py`."""
+"""How long the wire layer takes, in microseconds: `python tests/wire/wire_measure.py`."""
 
 from __future__ import annotations
 
