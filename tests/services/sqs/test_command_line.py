@@ -13,7 +13,15 @@ from cloudlet.testing.server import Aws
 
 
 def _cli(aws: Aws, *arguments: str) -> Any:
-    command = [str(Path(sys.executable).with_name("aws")), "sqs", *arguments, "--output", "json"]
+    command = [
+        str(Path(sys.executable).with_name("aws")),
+        "--endpoint-url",
+        aws.endpoint,
+        "sqs",
+        *arguments,
+        "--output",
+        "json",
+    ]
     environment = {**os.environ, **aws.environment}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     return json.loads(done.stdout or "{}")

@@ -6,7 +6,7 @@ from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents
 from cloudlet.services.sqs.messages import decode
 from cloudlet.services.sqs.queue import Queue
-from cloudlet.services.sqs.sequence import first_of
+from cloudlet.services.sqs.sequence import LEAD_MILLIS, first_of
 from cloudlet.store.keys import pack_int
 
 _AT_ONCE = 100
@@ -17,7 +17,7 @@ async def expire(tx: Transaction, queue: Queue, now: int) -> bool:
     horizon = now - queue.retention
     space = queue.messages
     # Places in a standard queue follow from the time, so that nothing is read where nothing has expired.
-    end = space.end if queue.fifo else space.prefix + pack_int(first_of(horizon + 1))
+    end = space.end if queue.fifo else space.prefix + pack_int(first_of(horizon + 1 + LEAD_MILLIS))
     start = len(space.prefix)
     limit = 1
     while rows := await tx.range(space.begin, end, limit=limit):

@@ -1,7 +1,7 @@
 """Where a message stands in a standard queue: numbers that grow with time.
 
-63 bits: microseconds since the epoch, then 12 bits that tell writers apart. They strictly grow within a process as
-long as the clock stands still or is corrected, so that no two messages ever share one.
+63 bits: microseconds since the epoch, then 12 bits that tell writers apart. They strictly grow within a process, unless
+the clock is set back by more than a second.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from cloudlet.core.ids import random_bytes
 
 _WRITER_BITS = 12
-_CORRECTION_MICROS = 60_000_000
-"""A clock that goes back by more was set back on purpose (a test moves it): follow it, as another writer."""
+_WRITERS = 1 << _WRITER_BITS
+LEAD_MILLIS = 1000
+"""Numbers are ahead of the clock by no more than this."""
 
 
 class Sequence:
@@ -20,24 +21,19 @@ class Sequence:
 
     def __init__(self) -> None:
         self._last = 0
-        self._writer = 0
+        self._writer = int.from_bytes(random_bytes(2), "big") % _WRITERS
 
     def next(self, now: float) -> int:
         """Return a number for a message that arrives at `now` (seconds since the epoch)."""
         micros = int(now * 1_000_000)
         if micros <= self._last:
-            if micros < self._last - _CORRECTION_MICROS:
-                self._writer = _random_writer()
+            if micros < self._last - LEAD_MILLIS * 1000:
+                # The clock was set back: follow it, but as another writer, so that no number comes twice.
+                self._writer = (self._writer + 1) % _WRITERS
             else:
                 micros = self._last + 1
-        elif not self._last:
-            self._writer = _random_writer()
         self._last = micros
         return micros << _WRITER_BITS | self._writer
-
-
-def _random_writer() -> int:
-    return int.from_bytes(random_bytes(2), "big") >> (16 - _WRITER_BITS)
 
 
 def first_of(millis: int) -> int:
