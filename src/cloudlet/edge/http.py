@@ -60,11 +60,10 @@ _HEADER_OVERHEAD = 32
 
 
 def _header_name(raw: bytes) -> str:
-    name = _header_names.get(raw)
-    if name is None:
-        name = raw.decode("latin-1").lower()
-        if len(_header_names) < _KNOWN_NAMES_LIMIT:
-            _header_names[raw] = name
+    """Return a header's name in lower case, and remember the common ones."""
+    name = raw.decode("latin-1").lower()
+    if len(_header_names) < _KNOWN_NAMES_LIMIT:
+        _header_names[raw] = name
     return name
 
 
@@ -130,8 +129,10 @@ class Connection(asyncio.Protocol):
         self.body_started = 0
 
         self._url = b""
+        self._raw_headers: list[tuple[bytes, bytes]] = []
         self._headers: dict[str, str] = {}
         self._head_size = 0
+        self._in_head = True
         self._parts: list[bytes] = []
         self._stream: ReceivedBody | None = None
         self._receiving = False
@@ -182,6 +183,11 @@ class Connection(asyncio.Protocol):
             else:
                 self._refuse(400, "malformed request")
             return
+        if self._in_head:
+            self._head_size += len(data)
+            if self._head_size > self._limits.head:
+                self._refuse(431, "the request's head is too large")
+                return
         if self._current is None and self._ready:
             self._next()
 
@@ -195,8 +201,9 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url = b""
-        self._headers = {}
+        self._raw_headers = []
         self._head_size = 0
+        self._in_head = True
         self._parts = []
         self._receiving = True
         self.body_started = 0
@@ -204,21 +211,26 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + _HEADER_OVERHEAD)
-        key = _header_name(name)
-        text = value.decode("latin-1").strip()
-        headers = self._headers
-        if key in headers:
-            if key in ("content-length", "host"):
-                raise _Refused(400, f"more than one {key} header")
-            text = f"{headers[key]}, {text}"
-        headers[key] = text
+        self._raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        headers = self._headers
+        self._in_head = False
+        headers: dict[str, str] = {}
+        size = len(self._url)
+        for raw_name, raw_value in self._raw_headers:
+            size += len(raw_name) + len(raw_value) + _HEADER_OVERHEAD
+            name = _header_names.get(raw_name) or _header_name(raw_name)
+            value = raw_value.decode("latin-1").strip()
+            if name in headers:
+                if name in ("content-length", "host"):
+                    raise _Refused(400, f"more than one {name} header")
+                value = f"{headers[name]}, {value}"
+            headers[name] = value
+        if size > self._limits.head:
+            raise _Refused(431, "the request's head is too large")
+        self._headers = headers
         self.body_started = self._server.tick
         length = headers.get("content-length")
         buffered = "transfer-encoding" not in headers if length is None else len(length) < 8
@@ -247,22 +259,11 @@ class Connection(asyncio.Protocol):
         parts = self._parts
         self._enqueue(parts[0] if len(parts) == 1 else b"".join(parts))
 
-    def _count(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > self._limits.head:
-            raise _Refused(431, "the request's head is too large")
-
     def _enqueue(self, body: bytes | ReceivedBody) -> None:
-        path, _, query = self._url.partition(b"?")
-        if not path.startswith(b"/"):
+        path, _, query = self._url.decode("latin-1").partition("?")
+        if not path.startswith("/"):
             path = _path_of(path)
-        request = HttpRequest(
-            self._parser.get_method().decode("latin-1"),
-            path.decode("latin-1"),
-            query.decode("latin-1"),
-            self._headers,
-            body,
-        )
+        request = HttpRequest(self._parser.get_method().decode("latin-1"), path, query, self._headers, body)
         keep_alive = self._parser.should_keep_alive()
         self._ready.append(Exchange(self, request, keep_alive))
         if len(self._ready) > self._limits.pipelined and self._transport is not None:
@@ -293,7 +294,7 @@ class Connection(asyncio.Protocol):
             return
         streamed = type(response.body) is not bytes
         keep_alive = exchange.keep_alive and not self._server.stopping and (streamed or _is_read(exchange.request))
-        head = self._head(response, keep_alive, exchange.request.method)
+        head = self._head(response, keep_alive)
         if type(response.body) is bytes:
             if exchange.request.method == "HEAD" or response.status in _BODILESS:
                 transport.write(head)
@@ -304,24 +305,25 @@ class Connection(asyncio.Protocol):
             chunked = b"transfer-encoding: chunked\r\n" in head
             spawn(self._stream_out(head, response.body, chunked, keep_alive, exchange))  # type: ignore[arg-type]
 
-    def _head(self, response: HttpResponse, keep_alive: bool, method: str) -> bytes:
+    def _head(self, response: HttpResponse, keep_alive: bool) -> bytes:
         status = response.status
         lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n", _date_header.line()]
         sized = False
         for name, value in response.headers:
-            if "\n" in value or "\r" in value:
-                raise ValueError(f"a line break in the header {name}")
-            if name.lower() == "content-length":
+            if name == "content-length" or name.lower() == "content-length":
                 sized = True
             lines.append(f"{name}: {value}\r\n")
         if not sized:
-            if type(response.body) is bytes:
-                if status not in _BODILESS:
-                    lines.append(f"content-length: {len(response.body)}\r\n")
-            else:
+            if type(response.body) is not bytes:
                 lines.append("transfer-encoding: chunked\r\n")
-        lines.append("\r\n" if keep_alive else "connection: close\r\n\r\n")
-        return "".join(lines).encode("utf-8", "surrogateescape")
+            elif status not in _BODILESS:
+                lines.append(f"content-length: {len(response.body)}\r\n")
+        if not keep_alive:
+            lines.append("connection: close\r\n")
+        head = "".join(lines)
+        if head.count("\n") != len(lines) or head.count("\r") != len(lines):
+            raise ValueError(f"a line break in a header: {response.headers}")
+        return (head + "\r\n").encode("utf-8", "surrogateescape")
 
     async def _stream_out(
         self, head: bytes, body: AsyncIterator[bytes], chunked: bool, keep_alive: bool, exchange: Exchange
@@ -366,7 +368,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._closing:
             body = reason.encode()
             headers = [("content-type", "text/plain")]
-            self._transport.write(self._head(HttpResponse(status, headers, body), False, "GET") + body)
+            self._transport.write(self._head(HttpResponse(status, headers, body), False) + body)
         self._close()
 
     def _close(self) -> None:
@@ -416,12 +418,10 @@ def _is_read(request: HttpRequest) -> bool:
     return not isinstance(request.body, ReceivedBody) or request.body.complete
 
 
-def _path_of(target: bytes) -> bytes:
+def _path_of(target: str) -> str:
     """Return the path of a request target in absolute form (RFC 9112, 3.2.2)."""
-    _, separator, rest = target.partition(b"://")
-    if not separator:
-        return b"/" + target
-    return b"/" + rest.partition(b"/")[2]
+    _, separator, rest = target.partition("://")
+    return "/" + (rest.partition("/")[2] if separator else target)
 
 
 class HttpServer:

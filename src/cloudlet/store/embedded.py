@@ -19,6 +19,7 @@ from typing import Any
 from cloudlet.store.eager import Resumed, spawn
 from cloudlet.store.gaps import Gaps
 from cloudlet.store.interface import Body, Conflict, Done, Row, StoreError, T
+from cloudlet.store.recent import ABSENT, RecentlyUsed
 from cloudlet.store.rocks import OrderedMap
 
 _MAX_TRIES = 100
@@ -28,7 +29,6 @@ _SYNC_SAMPLES = 16
 _CACHE_ENTRIES = 4096
 _CACHED_VALUE_BYTES = 4096
 
-_ABSENT: Any = object()
 _Done = Callable[[Any, BaseException | None], None]
 
 
@@ -48,8 +48,8 @@ class EmbeddedTransaction:
         self.topics: list[bytes] = []
 
     async def get(self, key: bytes) -> bytes | None:
-        written = self.writes.get(key, _ABSENT)
-        if written is not _ABSENT:
+        written = self.writes.get(key, ABSENT)
+        if written is not ABSENT:
             return written  # type: ignore[no-any-return]
         if self.cleared and self._is_cleared(key):
             return None
@@ -119,8 +119,8 @@ class EmbeddedTransaction:
     def resolve_adds(self) -> None:
         """Turn what was added to counters into writes; called at the commit, when nobody else can commit."""
         for key, delta in self.adds.items():
-            value = self.writes.get(key, _ABSENT)
-            if value is _ABSENT:
+            value = self.writes.get(key, ABSENT)
+            if value is ABSENT:
                 value = None if self._is_cleared(key) else self._store.read(key)
             self.writes[key] = (_counted(value) + delta).to_bytes(8, "big", signed=True)
 
@@ -148,7 +148,7 @@ class EmbeddedStore:
         self._durable = durable
         self._map = OrderedMap(folder, durable=durable)
         self.version = 0
-        self._cache: dict[bytes, bytes | None] = {}
+        self._cache = RecentlyUsed(_CACHE_ENTRIES)
         self._gaps = Gaps()
         self._watches: dict[bytes, list[Callable[[], None]]] = {}
 
@@ -279,14 +279,11 @@ class EmbeddedStore:
 
     def read(self, key: bytes) -> bytes | None:
         """Return the committed value of a key."""
-        cache = self._cache
-        value = cache.get(key, _ABSENT)
-        if value is _ABSENT:
+        value = self._cache.get(key)
+        if value is ABSENT:
             value = self._map.get(key)
             if value is None or len(value) <= _CACHED_VALUE_BYTES:
-                if len(cache) >= _CACHE_ENTRIES:
-                    del cache[next(iter(cache))]
-                cache[key] = value
+                self._cache.add(key, value)
         return value  # type: ignore[no-any-return]
 
     def scan(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
@@ -308,11 +305,7 @@ class EmbeddedStore:
             cache.clear()
             gaps.learn(begin, end)
         for key, value in writes.items():
-            if key in cache:
-                if value is None or len(value) <= _CACHED_VALUE_BYTES:
-                    cache[key] = value
-                else:
-                    del cache[key]
+            cache.update(key, value if value is None or len(value) <= _CACHED_VALUE_BYTES else ABSENT)
             if value is None:
                 gaps.delete(key)
             else:
