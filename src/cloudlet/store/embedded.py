@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.store.eager import Resumed, spawn
-from cloudlet.store.gaps import Gaps
 from cloudlet.store.interface import Body, Conflict, Done, Row, StoreError, T
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 from cloudlet.store.rocks import OrderedMap
+from cloudlet.store.stretches import Stretches
 
 _MAX_TRIES = 100
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
 _INLINE_SYNC_SECONDS = 0.0005
 _SYNC_SAMPLES = 16
-_CACHE_ENTRIES = 4096
-_CACHED_VALUE_BYTES = 4096
+_CACHE_ENTRIES = 8192
+_CACHED_VALUE_BYTES = 1024
+_ROWS_AHEAD = 64
 
 _Done = Callable[[Any, BaseException | None], None]
 
@@ -149,7 +150,7 @@ class EmbeddedStore:
         self._map = OrderedMap(folder, durable=durable)
         self.version = 0
         self._cache = RecentlyUsed(_CACHE_ENTRIES)
-        self._gaps = Gaps()
+        self._stretches = Stretches()
         self._watches: dict[bytes, list[Callable[[], None]]] = {}
 
         self._open = 0
@@ -275,7 +276,7 @@ class EmbeddedStore:
         self._dirty = self._durable
         self._answer(done, result, None, transaction.topics)
 
-    # -- reads, through what is known of the committed state
+    # -- reads of the committed state
 
     def read(self, key: bytes) -> bytes | None:
         """Return the committed value of a key."""
@@ -290,26 +291,30 @@ class EmbeddedStore:
         """Return up to `limit` committed rows with begin <= key < end."""
         if reverse:
             return self._map.scan_reverse(begin, limit, end)
-        start = self._gaps.skip(begin)
-        if start >= end:
-            return []
-        rows, first = self._map.scan(start, limit, end)
-        if first > begin:
-            self._gaps.learn(begin, first)
+        rows, unknown = self._stretches.scan(begin, end, limit)
+        missing = limit - len(rows)
+        if missing and unknown < end:
+            found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD)
+            self._stretches.learn(unknown, stop, found)
+            rows += found[:missing]
         return rows
 
     def _note(self, writes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
-        """Bring the cache and the known gaps in line with a commit."""
-        cache, gaps = self._cache, self._gaps
+        """Bring what is kept in memory in line with a commit."""
+        cache, stretches = self._cache, self._stretches
         for begin, end in cleared:
             cache.clear()
-            gaps.learn(begin, end)
+            stretches.clear(begin, end)
         for key, value in writes.items():
-            cache.update(key, value if value is None or len(value) <= _CACHED_VALUE_BYTES else ABSENT)
             if value is None:
-                gaps.delete(key)
+                cache.update(key, None)
+                stretches.delete(key)
             else:
-                gaps.put(key)
+                if len(value) <= _CACHED_VALUE_BYTES:
+                    cache.add(key, value)
+                else:
+                    cache.update(key, ABSENT)
+                stretches.put(key, value)
 
     # -- durability
 
@@ -406,7 +411,7 @@ class EmbeddedStore:
         self.version += 1
         self._history.append((self.version, everything))
         self._cache.clear()
-        self._gaps.forget()
+        self._stretches.forget()
         self._broken = False
         return True
 

@@ -22,6 +22,7 @@ from cloudlet.store.interface import Row
 
 _WRITE_BUFFER_BYTES = 8 << 20
 _BLOCK_CACHE_BYTES = 16 << 20
+_AHEAD_BYTES = 16 << 10
 
 
 def _write_options(durable: bool) -> WriteOptions:
@@ -71,26 +72,27 @@ class OrderedMap:
     def get(self, key: bytes) -> bytes | None:
         return self._db.get(key)
 
-    def scan(self, begin: bytes, limit: int, end: bytes) -> tuple[list[Row], bytes]:
-        """Return up to `limit` rows from `begin` below `end`, and the first live key at or after `begin`.
+    def scan(self, begin: bytes, end: bytes, limit: int, ahead: int) -> tuple[list[Row], bytes]:
+        """Return `limit` rows with begin <= key < end and, if they are small, up to `ahead` more.
 
-        That key may lie behind `end`; where there is none it is `end` itself.
+        Also return the key before which these are all that is alive: that of the next row (which may lie behind
+        `end`), or `end` where there is none.
         """
         rows: list[Row] = []
+        room = _AHEAD_BYTES
         cursor = self._db.iter(self._read_options)
         cursor.seek(begin)
-        first = end
         while cursor.valid():
             key = cursor.key()
-            if not rows:
-                first = key
-            if key >= end:
-                break
-            rows.append((key, cursor.value()))
-            if len(rows) == limit:
-                break
+            if key >= end or (len(rows) >= limit and (ahead <= 0 or room <= 0)):
+                return rows, key
+            value = cursor.value()
+            if len(rows) >= limit:
+                ahead -= 1
+                room -= len(value)
+            rows.append((key, value))
             cursor.next()
-        return rows, first
+        return rows, end
 
     def scan_reverse(self, begin: bytes, limit: int, end: bytes) -> list[Row]:
         """Return up to `limit` rows with begin <= key < end, the last first."""

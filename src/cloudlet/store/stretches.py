@@ -1,0 +1,166 @@
+"""Stretches of the keyspace whose live rows are all known.
+
+A queue deletes at its head, and in a log-structured tree deleted keys stay as tombstones until they are compacted: each
+look for the first message would walk over all of them again. The engine sees every write, so it can remember what
+is at the places that are scanned, often nothing, and answer from there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+from cloudlet.store.interface import Row
+
+_ROWS = 128
+_VALUE_BYTES = 1024
+
+
+class _Stretch:
+    """All live rows with start <= key < stop, in order."""
+
+    __slots__ = ("keys", "start", "stop", "values")
+
+    def __init__(self, start: bytes, stop: bytes) -> None:
+        self.start = start
+        self.stop = stop
+        self.keys: list[bytes] = []
+        self.values: list[bytes] = []
+
+    def trim(self) -> None:
+        """Know no more than so many rows: the stretch ends before the next."""
+        if len(self.keys) > _ROWS:
+            self.stop = self.keys[_ROWS]
+            del self.keys[_ROWS:], self.values[_ROWS:]
+
+    def cut(self, key: bytes, at: int) -> None:
+        """End the stretch before `key`, which has the index `at`."""
+        self.stop = key
+        del self.keys[at:], self.values[at:]
+
+
+class Stretches:
+    """Disjoint stretches. They may be forgotten (there is a limit); they are never wrong."""
+
+    __slots__ = ("_limit", "_starts", "_stretches")
+
+    def __init__(self, limit: int = 2048) -> None:
+        self._starts: list[bytes] = []
+        self._stretches: list[_Stretch] = []
+        self._limit = limit
+
+    def scan(self, begin: bytes, end: bytes, limit: int) -> tuple[list[Row], bytes]:
+        """Return the first rows of a range that are known, and the key from which on nothing is known.
+
+        The range is answered where there are `limit` rows or that key is not below `end`.
+        """
+        stretch = self._at(begin)
+        if stretch is None:
+            return [], begin
+        keys, values = stretch.keys, stretch.values
+        first = bisect_left(keys, begin)
+        rows: list[Row] = []
+        for at in range(first, min(first + limit, len(keys))):
+            if keys[at] >= end:
+                break
+            rows.append((keys[at], values[at]))
+        return rows, stretch.stop
+
+    def learn(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
+        """Note that `rows` are all that is alive with begin <= key < stop. Nothing there was known before."""
+        at = bisect_right(self._starts, begin) - 1
+        if at >= 0 and self._stretches[at].stop == begin:
+            stretch = self._stretches[at]
+            stretch.stop = stop
+        else:
+            at += 1
+            stretch = _Stretch(begin, stop)
+            self._starts.insert(at, begin)
+            self._stretches.insert(at, stretch)
+        stretch.keys += [key for key, _ in rows]
+        stretch.values += [value for _, value in rows]
+        self._join_following(at)
+        for index, value in enumerate(stretch.values):
+            if len(value) > _VALUE_BYTES:
+                stretch.cut(stretch.keys[index], index)
+                break
+        stretch.trim()
+        if stretch.stop <= stretch.start:
+            del self._starts[at], self._stretches[at]
+        if len(self._starts) > self._limit:
+            self.forget()
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Note that a row is alive."""
+        stretch = self._at(key)
+        if stretch is None:
+            return
+        keys = stretch.keys
+        at = bisect_left(keys, key)
+        if len(value) > _VALUE_BYTES:
+            stretch.cut(key, at)
+            if stretch.stop <= stretch.start:
+                self._drop(stretch)
+        elif at < len(keys) and keys[at] == key:
+            stretch.values[at] = value
+        else:
+            keys.insert(at, key)
+            stretch.values.insert(at, value)
+            stretch.trim()
+
+    def delete(self, key: bytes) -> None:
+        """Note that a key is gone."""
+        stretch = self._at(key)
+        if stretch is not None:
+            at = bisect_left(stretch.keys, key)
+            if at < len(stretch.keys) and stretch.keys[at] == key:
+                del stretch.keys[at], stretch.values[at]
+            return
+        before = bisect_right(self._starts, key) - 1
+        if before >= 0 and self._stretches[before].stop == key:
+            self._stretches[before].stop = key + b"\x00"
+            self._join_following(before)
+
+    def clear(self, begin: bytes, end: bytes) -> None:
+        """Note that no key with begin <= key < end is alive."""
+        for stretch in self._stretches[max(0, bisect_right(self._starts, begin) - 1) :]:
+            if stretch.start >= end:
+                break
+            low, high = bisect_left(stretch.keys, begin), bisect_left(stretch.keys, end)
+            del stretch.keys[low:high], stretch.values[low:high]
+        rows, known = self.scan(begin, end, 1)
+        if not rows and known < end:
+            following = bisect_right(self._starts, known)
+            stop = min(end, self._starts[following]) if following < len(self._starts) else end
+            if known < stop:
+                self.learn(known, stop, [])
+
+    def forget(self) -> None:
+        """Drop everything known."""
+        self._starts.clear()
+        self._stretches.clear()
+
+    def _at(self, key: bytes) -> _Stretch | None:
+        at = bisect_right(self._starts, key) - 1
+        if at >= 0:
+            stretch = self._stretches[at]
+            if key < stretch.stop:
+                return stretch
+        return None
+
+    def _drop(self, stretch: _Stretch) -> None:
+        at = bisect_left(self._starts, stretch.start)
+        del self._starts[at], self._stretches[at]
+
+    def _join_following(self, at: int) -> None:
+        """Take in the stretches that begin before this one stops."""
+        stretch = self._stretches[at]
+        following = at + 1
+        while following < len(self._starts) and self._starts[following] <= stretch.stop:
+            other = self._stretches[following]
+            if other.stop > stretch.stop:
+                first = bisect_left(other.keys, stretch.stop)
+                stretch.keys += other.keys[first:]
+                stretch.values += other.values[first:]
+                stretch.stop = other.stop
+            del self._starts[following], self._stretches[following]
+        stretch.trim()

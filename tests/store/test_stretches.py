@@ -1,0 +1,81 @@
+"""What is known of a stretch is never wrong, whatever is forgotten."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudlet.store import stretches
+from cloudlet.store.stretches import Stretches
+
+KEYS = st.binary(min_size=1, max_size=2)
+SIZES = st.sampled_from([0, 1, 5, 2000])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), KEYS, SIZES),
+        st.tuples(st.just("delete"), KEYS),
+        st.tuples(st.just("clear"), KEYS, KEYS),
+        st.tuples(st.just("scan"), KEYS, KEYS, st.integers(1, 4), st.integers(0, 5)),
+    ),
+    max_size=80,
+)
+
+
+@settings(max_examples=400)
+@given(STEPS)
+def test_known_rows_are_the_live_rows(steps: list[tuple]) -> None:
+    stretches._ROWS, rows_limit = 6, stretches._ROWS
+    known, alive = Stretches(limit=4), {}
+    try:
+        for step in steps:
+            if step[0] == "put":
+                alive[step[1]] = bytes(step[2])
+                known.put(step[1], bytes(step[2]))
+            elif step[0] == "delete":
+                alive.pop(step[1], None)
+                known.delete(step[1])
+            elif step[0] == "clear" and step[1] < step[2]:
+                alive = {key: value for key, value in alive.items() if not step[1] <= key < step[2]}
+                known.clear(step[1], step[2])
+            elif step[0] == "scan":
+                check_scan(known, alive, *step[1:])
+    finally:
+        stretches._ROWS = rows_limit
+
+
+def check_scan(known: Stretches, alive: dict[bytes, bytes], begin: bytes, end: bytes, limit: int, ahead: int) -> None:
+    """Scan as the engine does: what is known first, then the rest from below, some rows more than asked for."""
+    expected = sorted(row for row in alive.items() if begin <= row[0] < end)[:limit]
+    rows, unknown = known.scan(begin, end, limit)
+    if len(rows) < limit and unknown < end:
+        below = sorted(row for row in alive.items() if row[0] >= unknown)
+        taken = [row for row in below if row[0] < end][: limit - len(rows) + ahead]
+        rest = below[len(taken) :]
+        stop = rest[0][0] if rest else end
+        known.learn(unknown, stop, taken)
+        rows += taken
+    assert rows[:limit] == expected
+
+
+def test_a_queue_is_served_without_looking_below() -> None:
+    known = Stretches()
+    known.learn(b"q", b"r", [])
+    for number in range(5):
+        known.put(b"q%d" % number, b"m")
+    rows, unknown = known.scan(b"q", b"r", 2)
+    assert [key for key, _ in rows] == [b"q0", b"q1"]
+    known.delete(b"q0")
+    known.delete(b"q1")
+    rows, unknown = known.scan(b"q", b"r", 10)
+    assert [key for key, _ in rows] == [b"q2", b"q3", b"q4"]
+    assert unknown == b"r"
+
+
+def test_a_long_queue_is_known_at_its_head_only() -> None:
+    known = Stretches()
+    known.learn(b"q", b"r", [])
+    for number in range(1000):
+        known.put(b"q%04d" % number, b"m")
+    rows, unknown = known.scan(b"q", b"r", 1000)
+    assert len(rows) == 128
+    assert unknown == b"q0128"
