@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
-from cloudlet.services.sqs import errors
+from cloudlet.services.sqs import errors, limits
 from cloudlet.services.sqs.queue import Queue
 
 SHARED_ACTIONS = (
@@ -39,9 +39,11 @@ def _parsed(text: str) -> Policy:
 def checked_policy(text: str) -> str:
     """Return the Policy attribute to store. Raises AwsError for what is no policy of a resource."""
     try:
-        _parsed(text)
+        policy = _parsed(text)
     except PolicyError:
         raise errors.invalid_attribute("Policy") from None
+    if len(text.encode()) > limits.POLICY_BYTES or len(policy.statements) > limits.POLICY_STATEMENTS:
+        raise errors.invalid_attribute("Policy")
     return text
 
 

@@ -232,7 +232,7 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
         repeated = await fifo.repeat(tx, queue, request.attempt, request.visibility, millis)
         if repeated:
             return {"Messages": [request.rendered(queue, *received) for received in repeated]}
-    timer = await contents.settle(tx, queue, millis)
+    timer = await contents.settle(tx, queue, millis, at_most=2 * limits.RECEIVED_MESSAGES)
     room = limits.IN_FLIGHT - await tx.counter(queue.in_flight_count)
     if room <= 0 and not queue.fifo and not request.wait:
         raise AwsError("OverLimit", "Too many messages in flight. Delete messages or wait for them to become visible.")
@@ -246,8 +246,8 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
         return {"Messages": [request.rendered(queue, *received) for received in outcome.found]}
     if not request.wait:
         return {}
-    if outcome.moved:
-        # To wait undoes this transaction, but what it moved away from the head must be gone.
+    if outcome.moved or contents.is_due(queue, timer, millis):
+        # To wait undoes this transaction. What it moved out of the way must be gone when it is run again.
         await ctx.transact(lambda other: receiving.discard(other, queue, now))
     wake_at = None if timer is None else split_timer(queue.timers, timer)[0] / 1000
     raise Wait(queue.topic, until=now + request.wait, otherwise={}, wake_at=wake_at)

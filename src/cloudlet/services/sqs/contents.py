@@ -60,10 +60,10 @@ async def _show(tx: Transaction, queue: Queue, place: bytes, state: State, lande
     group.write(tx)
 
 
-async def settle(tx: Transaction, queue: Queue, now: int) -> bytes | None:
-    """Make messages visible whose delay or visibility timeout has ended by `now` (ms).
+async def settle(tx: Transaction, queue: Queue, now: int, at_most: int = _AT_ONCE) -> bytes | None:
+    """Make messages visible whose delay or visibility timeout has ended by `now` (ms), up to `at_most`.
 
-    At most some hundred at once. Returns the key of the first timer that is left, or None.
+    Returns the key of the first timer that is left, or None.
     """
     timers = queue.timers
     rows = await tx.range(timers.begin, timers.end, limit=1)
@@ -72,7 +72,7 @@ async def settle(tx: Transaction, queue: Queue, now: int) -> bytes | None:
     bound = timers.prefix + pack_int(now + 1)
     if rows[0][0] >= bound:
         return rows[0][0]
-    rows = await tx.range(timers.begin, timers.end, limit=_AT_ONCE)
+    rows = await tx.range(timers.begin, timers.end, limit=at_most)
     for key, value in rows:
         if key >= bound:
             return key

@@ -73,6 +73,16 @@ def invalid_contents(character: str) -> AwsError:
     )
 
 
+def unknown_system_attribute(name: str) -> AwsError:
+    return invalid_parameter(
+        f"Message system attribute name '{name}' is invalid. You can only use the following names: [AWSTraceHeader]."
+    )
+
+
+def no_attribute_type(what: str) -> AwsError:
+    return invalid_parameter(f"The {what} must contain non-empty message attribute type.")
+
+
 def invalid_handle(handle: str) -> AwsError:
     return AwsError("ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.')
 
@@ -106,14 +116,19 @@ def reword(request: InvalidRequest) -> WireError:
 
 def _reworded(violation: Violation) -> AwsError | None:
     if violation.kind == "required":
-        return missing(violation.path[:1].upper() + violation.path[1:])
+        return _missing_member(violation)
     if violation.kind == "enum":
-        values = violation.value if isinstance(violation.value, (list, tuple, dict)) else [violation.value]
+        values = violation.value if isinstance(violation.value, list | tuple | dict) else [violation.value]
         wrong = next((value for value in values if value not in violation.limit), "")
         if violation.member == "MessageSystemAttributes":
-            return invalid_parameter(
-                f"Message system attribute name '{wrong}' is invalid. "
-                f"You can only use the following names: [{', '.join(violation.limit)}]."
-            )
+            return unknown_system_attribute(wrong)
         return unknown_attribute(wrong)
     return None
+
+
+def _missing_member(violation: Violation) -> AwsError:
+    """Return the error about a member that a request lacks; that of a structure in a list or map too."""
+    names = violation.path.split(".")
+    if names[-1] == "dataType" and violation.member in ("MessageAttributes", "MessageSystemAttributes"):
+        return no_attribute_type(f"message attribute '{'.'.join(names[1:-2])}'")
+    return missing(".".join([name[:1].upper() + name[1:] for name in names if name != "member"]))

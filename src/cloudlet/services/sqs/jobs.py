@@ -25,8 +25,9 @@ async def move_messages(block: Block) -> None:
         async with asyncio.TaskGroup() as group:
             while True:
                 changed.clear()
+                workers = {queue: worker for queue, worker in workers.items() if not worker.done()}
                 for queue in await block.store.transact(move_tasks.running):
-                    if queue not in workers or workers[queue].done():
+                    if queue not in workers:
                         workers[queue] = group.create_task(_move(block, queue, changed))
                 await changed.wait()
     finally:
@@ -34,9 +35,8 @@ async def move_messages(block: Block) -> None:
 
 
 async def _move(block: Block, queue: int, changed: asyncio.Event) -> None:
-    """Do one task, as fast as it may go."""
-    started, done = block.clock.now(), 0
-    count = 1
+    """Do a queue's task, as fast as it may go."""
+    current, started, done, count = "", 0.0, 0, 1
     while True:
 
         async def body(tx: Transaction, count: int = count) -> tuple[int, move_tasks.MoveTask | None]:
@@ -47,6 +47,8 @@ async def _move(block: Block, queue: int, changed: asyncio.Event) -> None:
             # Another task of the same queue may have been started meanwhile.
             changed.set()
             return
+        if task.id != current:
+            current, started, done = task.id, block.clock.now(), 0
         done += moved
         if task.rate is None:
             count = _BATCH

@@ -25,6 +25,8 @@ TAGS = 50
 MOVE_TASKS_LISTED = 10
 MOVED_PER_SECOND = 500
 POLICY_ACTIONS = 7
+POLICY_BYTES = 8_192
+POLICY_STATEMENTS = 20
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")

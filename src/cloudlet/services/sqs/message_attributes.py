@@ -47,10 +47,7 @@ def checked_system(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Att
     """Return message system attributes as they are stored: AWSTraceHeader alone may be sent. Raises AwsError."""
     for name in attributes:
         if name != _TRACE_HEADER:
-            raise errors.invalid_parameter(
-                f"Message system attribute name '{name}' is invalid. You can only use the following names: "
-                f"[{_TRACE_HEADER}]."
-            )
+            raise errors.unknown_system_attribute(name)
     found = {name: _value(f"message system attribute '{name}'", value) for name, value in attributes.items()}
     for name, value in found.items():
         if value["DataType"] != "String":
@@ -62,7 +59,7 @@ def _value(what: str, value: Mapping[str, Any]) -> Attribute:
     kind = value.get("DataType")
     subject = what[:1].upper() + what[1:]
     if not kind:
-        raise errors.invalid_parameter(f"The {what} must contain a non-empty message attribute type.")
+        raise errors.no_attribute_type(what)
     match = _TYPE.fullmatch(kind)
     if match is None or len(kind) > _TYPE_LENGTH:
         raise errors.invalid_parameter(
