@@ -184,7 +184,7 @@ def test_a_queue_of_another_account_is_reached_by_its_url(aws: Aws, url: str) ->
     found = stranger.get_queue_url(QueueName="orders", QueueOwnerAWSAccountId=aws.account)["QueueUrl"]
     assert found == url
     stranger.send_message(QueueUrl=found, MessageBody="from outside")
-    [message] = aws.client("sqs").receive_message(QueueUrl=url, AttributeNames=["SenderId"])["Messages"]
+    [message] = aws.client("sqs").receive_message(QueueUrl=url, MessageSystemAttributeNames=["SenderId"])["Messages"]
     assert message["Body"] == "from outside"
     assert message["Attributes"]["SenderId"] == "999999999999"
 
@@ -316,7 +316,16 @@ def test_a_receiver_chooses_message_attributes(client: Any, url: str, names: lis
     assert "Attributes" not in message
 
 
-@pytest.mark.parametrize("parameter", ["AttributeNames", "MessageSystemAttributeNames"])
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "MessageSystemAttributeNames",
+        pytest.param(
+            "AttributeNames",
+            marks=pytest.mark.xfail(reason="botocore's model gives ReceiveMessage the names of queue attributes here"),
+        ),
+    ],
+)
 def test_a_receiver_chooses_system_attributes(client: Any, url: str, parameter: str) -> None:
     client.send_message(QueueUrl=url, MessageBody="b")
     [message] = client.receive_message(QueueUrl=url, **{parameter: ["SentTimestamp", "ApproximateReceiveCount"]})[

@@ -33,6 +33,8 @@ def with_permission(queue: Queue, label: str, accounts: list[str], actions: list
     policy = _policy(queue)
     if any(statement.get("Sid") == label for statement in policy["Statement"]):
         raise errors.invalid_value("Label", label, "Already exists.")
+    if len(policy["Statement"]) >= limits.POLICY_STATEMENTS:
+        raise AwsError("OverLimit", f"A policy can have {limits.POLICY_STATEMENTS} statements at most.", status=403)
     partition = partition_of(queue.record.region)
     policy["Statement"].append(
         {
