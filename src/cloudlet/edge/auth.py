@@ -61,7 +61,7 @@ class Authenticator:
         self, request: HttpRequest, claim: sigv4.Claim, known: Known, model: ServiceModel
     ) -> bytes | BodyStream:
         """Return the body of a request whose signature is right. Raises AwsError."""
-        if "host" not in claim.credential.signed_headers.split(";"):
+        if "host" not in claim.credential.names:
             raise _mismatch(model, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
         payload_hash, body_hash = _payload_hash(request, claim)
         canonical = sigv4.canonical_request(request, claim, payload_hash)

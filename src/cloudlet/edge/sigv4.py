@@ -34,10 +34,9 @@ class Credential(msgspec.Struct, frozen=True):
     region: str
     service: str
     signed_headers: str
-
-    @property
-    def scope(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+    names: tuple[str, ...]
+    """The signed headers, one by one."""
+    scope: str
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -146,7 +145,8 @@ def _parsed(credential: str, signed_headers: str) -> Credential:
             "Credential must have at least 5 slash-delimited elements, such as "
             f"AKID/date/region/service/aws4_request, got '{credential}'"
         )
-    return Credential(parts[0], parts[1], parts[2], parts[3], signed_headers)
+    access_key, _, scope = credential.partition("/")
+    return Credential(access_key, parts[1], parts[2], parts[3], signed_headers, tuple(signed_headers.split(";")), scope)
 
 
 def _http_date(value: str | None) -> str | None:
@@ -165,8 +165,10 @@ def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> 
     """Return the canonical request, from which the signature is computed."""
     headers = request.headers
     signed_headers = claim.credential.signed_headers
-    names = signed_headers.split(";")
-    lines = "".join([f"{name}:{_canonical_value(headers.get(name, ''))}\n" for name in names])
+    values = [headers.get(name, "") for name in claim.credential.names]
+    if any("  " in value for value in values):
+        values = [" ".join(value.split()) for value in values]
+    lines = "".join([f"{name}:{value}\n" for name, value in zip(claim.credential.names, values, strict=True)])
     path = request.path
     if claim.service != "s3" and path != "/":
         path = quote(_normalized(path), safe="/~-._")
@@ -174,10 +176,6 @@ def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> 
         path = quote(unquote_to_bytes(path), safe="/~-._")
     query = _canonical_query(request.query, presigned=claim.expires is not None) if request.query else ""
     return f"{request.method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{payload_hash}"
-
-
-def _canonical_value(value: str) -> str:
-    return " ".join(value.split()) if "  " in value else value
 
 
 def _normalized(path: str) -> str:

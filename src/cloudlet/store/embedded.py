@@ -8,6 +8,7 @@ any of them changed. Commits that arrive during one turn of the event loop share
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 from collections import deque
@@ -21,6 +22,8 @@ from cloudlet.store.interface import Body, Conflict, Done, Row, StoreError, T
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 from cloudlet.store.rocks import OrderedMap
 from cloudlet.store.stretches import Stretches
+
+log = logging.getLogger("cloudlet.store")
 
 _MAX_TRIES = 100
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
@@ -403,9 +406,15 @@ class EmbeddedStore:
         self._fail(waiting, RuntimeError("an earlier write failed"))
         try:
             self._map.close()
+        except Exception as error:
+            # It reports the failure that it is closed for once more.
+            log.info("closing %s: %s", self._folder, error)
+        try:
             self._map = OrderedMap(self._folder, durable=self._durable)
-        except Exception:
+        except Exception as error:
+            log.error("cannot open %s: %s", self._folder, error)
             return False
+        log.warning("opened %s again after a failed write", self._folder)
         everything = EmbeddedTransaction(self)
         everything.cleared.append((b"", b"\xff" * 16))
         self.version += 1

@@ -1,0 +1,66 @@
+"""A disk that is full gives an error, loses nothing, and is no reason to start anew once there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+from pathlib import Path
+
+from cloudlet.store import StoreError, Transaction
+from cloudlet.store.embedded import EmbeddedStore
+
+
+async def fill(folder: Path) -> tuple[int, int]:
+    """Write until the disk is full, then with room again; return how many writes were acknowledged each time."""
+    store = EmbeddedStore(folder)
+
+    async def put(number: int) -> None:
+        async def body(tx: Transaction) -> None:
+            tx.put(b"k%06d" % number, os.urandom(10_000))
+
+        await store.transact(body)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, hard))
+    acknowledged = 0
+    try:
+        while True:
+            await put(acknowledged)
+            acknowledged += 1
+    except StoreError:
+        pass
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    for number in range(acknowledged, acknowledged + 20):
+        await put(number)
+    await store.close()
+    return acknowledged, acknowledged + 20
+
+
+async def count(folder: Path) -> list[bytes]:
+    store = EmbeddedStore(folder)
+
+    async def body(tx: Transaction) -> list[bytes]:
+        return [key for key, _ in await tx.range(b"", b"\xff", limit=10_000)]
+
+    keys = await store.transact(body)
+    await store.close()
+    return keys
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        # In a process of its own: the limit is on every file that it writes.
+        try:
+            first, last = asyncio.run(fill(tmp_path / "store"))
+            (tmp_path / "written").write_text(f"{first} {last}")
+            os._exit(0)
+        except BaseException as error:
+            (tmp_path / "failure").write_text(repr(error))
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, (tmp_path / "failure").read_text()
+    first, last = map(int, (tmp_path / "written").read_text().split())
+    assert first > 100
+    assert asyncio.run(count(tmp_path / "store")) == [b"k%06d" % number for number in range(last)]
