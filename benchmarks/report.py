@@ -41,6 +41,7 @@ class Report:
     rows: Sequence[Row]
     measurements: Sequence[Measurement]
     problems: Sequence[str]
+    noted_doubts: Sequence[str]
     date: str = field(default_factory=_now)
 
     def text(self) -> str:
@@ -80,6 +81,7 @@ class Report:
 
     def doubts(self) -> Iterator[str]:
         """What may not be the server's figure but that of the client, or of other work on the machine; and repeats."""
+        yield from self.noted_doubts
         speeds: dict[tuple[str, str], list[Speed]] = defaultdict(list)
         for one in self.measurements:
             speeds[one.contender, one.key].append(one.speed)

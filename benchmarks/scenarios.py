@@ -83,13 +83,23 @@ class Speed:
 
 def send(server: Server, queue_url: str, seconds: int) -> Speed:
     """SendMessage of 100 bytes by wrk."""
-    body = msgspec.json.encode({"QueueUrl": queue_url, "MessageBody": _body()})
-    return _replay(server, queue_url, "SendMessage", body, 1, seconds)
+    return _replay(server, queue_url, "SendMessage", _message(queue_url), 1, seconds)
 
 
 def send_batch(server: Server, queue_url: str, seconds: int) -> Speed:
     """SendMessageBatch of ten messages of 100 bytes by wrk."""
     return _replay(server, queue_url, "SendMessageBatch", _batch(queue_url), BATCH, seconds)
+
+
+def pass_through(server: Server, queue_url: str, seconds: float) -> Speed:
+    """Each connection sends a message, receives one and deletes it: the queue is as good as empty."""
+    meter = _Meter(server.process)
+    with meter:
+        passed = loop_client.pass_through(
+            server.api.signer, server.api.host, queue_url, _message(queue_url), seconds, CONNECTIONS
+        )
+    _check_count(server.api.count_messages(queue_url), passed.repeated, passed.repeated)
+    return _consumed([passed], meter)
 
 
 def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: float) -> Speed:
@@ -119,6 +129,10 @@ def receive_and_delete_deep(server: Server, queue_url: str, at_once: int, depth:
 
 def _body() -> str:
     return "".join(_random.choices(string.ascii_letters + string.digits, k=BODY_BYTES))
+
+
+def _message(queue_url: str) -> bytes:
+    return msgspec.json.encode({"QueueUrl": queue_url, "MessageBody": _body()})
 
 
 def _batch(queue_url: str) -> bytes:

@@ -31,12 +31,16 @@ SETTLE_SECONDS = 1.0
 MIB = 1024 * 1024
 # Enough for a million at 17,000 a second; a Cloudlet slower than that is measured with what went in.
 OUR_DEEP_SECONDS = 60.0
+# With fewer messages than in the queue that consumers start with there is nothing deep to measure.
+LEAST_DEEP = scenarios.LAP_MESSAGES
 
 FAILURES = (CallFailed, LoopFailed, Wrong, wrk.WrkFailed, OSError)
 
 SPEEDS: dict[str, tuple[str, Callable[[Server, str, int], Speed]]] = {
     "send": ("SendMessage", scenarios.send),
     "send_batch": ("SendMessageBatch of 10", scenarios.send_batch),
+    # Three requests a cycle, which three seconds measure well enough.
+    "pass": ("send + receive 1 + delete", lambda server, url, s: scenarios.pass_through(server, url, min(s, 3))),
     "consume_1": ("receive 1 + delete", lambda server, url, s: scenarios.receive_and_delete(server, url, 1, s)),
     "consume_10": ("receive 10 + delete", lambda server, url, s: scenarios.receive_and_delete(server, url, 10, s)),
 }
@@ -73,6 +77,7 @@ class Run:
     rows: dict[str, Row] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     ours_failed: bool = False
 
     def note(self, key: str, contender: str, value: float) -> None:
@@ -162,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows=[row for row in run.rows.values() if row.samples or row.failed],
         measurements=run.measurements,
         problems=run.problems,
+        noted_doubts=run.doubts,
     )
     print(report.text())
     if options.json:
@@ -286,6 +292,12 @@ def _measure_deep(run: Run, contender: Contender) -> None:
             run.note("deep.fill_per_second", name, filled.messages / filled.seconds)
             run.note("deep.bytes", name, (server.process.resident_bytes() - memory) / filled.messages)
             run.note("deep.disk_bytes", name, (server.disk_bytes() - disk) / filled.messages)
+            if filled.messages < LEAST_DEEP:
+                run.doubts.append(
+                    f"{name} deep: too slow to fill a deep queue: {filled.messages:,} messages in "
+                    f"{filled.seconds:.0f} s; no speeds were measured on it"
+                )
+                return
             for key, speed_of in DEEP_SPEEDS.items():
                 try:
                     speed = speed_of(server, url, server.api.count_messages(url), settings.deep_seconds)
