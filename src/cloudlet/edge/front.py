@@ -151,7 +151,7 @@ class _Call:
             request.headers,
         )
         invocation = block.invoke(context, operation.name, params, self._done)
-        if invocation is not None:
+        if invocation is not None and not self.exchange.answered:
             self.exchange.on_abort = invocation.cancel
 
     async def _collect(self, request: HttpRequest) -> None:

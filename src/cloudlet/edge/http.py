@@ -90,12 +90,13 @@ _date_header = _DateHeader()
 class Exchange:
     """One request and the way to answer it."""
 
-    __slots__ = ("_connection", "keep_alive", "on_abort", "request")
+    __slots__ = ("_connection", "answered", "keep_alive", "on_abort", "request")
 
     def __init__(self, connection: Connection, request: HttpRequest, keep_alive: bool) -> None:
         self._connection = connection
         self.request = request
         self.keep_alive = keep_alive
+        self.answered = False
         self.on_abort: Callable[[], None] | None = None
         """Called when the client goes away before it was answered."""
 
@@ -289,6 +290,9 @@ class Connection(asyncio.Protocol):
                 self._refuse(500, "internal error")
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        # What would be aborted refers to this exchange: let go of it, so that neither has to wait for the collector.
+        exchange.answered = True
+        exchange.on_abort = None
         transport = self._transport
         if transport is None or exchange is not self._current:
             return
