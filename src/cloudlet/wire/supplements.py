@@ -123,6 +123,24 @@ def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
             shape["value"]["queryName"] = "Value"
     if "TagMap" in shapes:
         shapes["TagMap"]["key"]["queryName"] = "Key"
+    _admit_system_attributes(shapes)
     for name, (code, status) in _SQS_ERRORS.items():
         if name in shapes:
             shapes[name]["error"] = {"code": code, "httpStatusCode": status, "senderFault": True}
+
+
+def _admit_system_attributes(shapes: dict[str, Any]) -> None:
+    """Let ReceiveMessage's deprecated AttributeNames name what it gives out.
+
+    The model lists the attributes of queues there, but the parameter asks for those of messages (API reference,
+    ReceiveMessage), and that is what programs put into it.
+    """
+    receive = shapes.get("ReceiveMessageRequest", {}).get("members", {}).get("AttributeNames")
+    if receive is None:
+        return
+    names = [*shapes["MessageSystemAttributeName"]["enum"], *shapes["QueueAttributeName"]["enum"]]
+    listed = dict(shapes[receive["shape"]])
+    listed["member"] = {**listed["member"], "shape": "ReceivedAttributeName"}
+    shapes["ReceivedAttributeName"] = {"type": "string", "enum": sorted(set(names))}
+    shapes["ReceivedAttributeNames"] = listed
+    receive["shape"] = "ReceivedAttributeNames"

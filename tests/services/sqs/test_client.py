@@ -316,16 +316,7 @@ def test_a_receiver_chooses_message_attributes(client: Any, url: str, names: lis
     assert "Attributes" not in message
 
 
-@pytest.mark.parametrize(
-    "parameter",
-    [
-        "MessageSystemAttributeNames",
-        pytest.param(
-            "AttributeNames",
-            marks=pytest.mark.xfail(reason="botocore's model gives ReceiveMessage the names of queue attributes here"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("parameter", ["MessageSystemAttributeNames", "AttributeNames"])
 def test_a_receiver_chooses_system_attributes(client: Any, url: str, parameter: str) -> None:
     client.send_message(QueueUrl=url, MessageBody="b")
     [message] = client.receive_message(QueueUrl=url, **{parameter: ["SentTimestamp", "ApproximateReceiveCount"]})[
