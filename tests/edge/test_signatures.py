@@ -131,6 +131,23 @@ def test_an_unsigned_request(strict_server: Server, open_server: Server) -> None
     assert "<Account>000000000000</Account>" in text
 
 
+def test_a_queue_policy_may_let_in_who_has_not_signed(strict_server: Server) -> None:
+    sqs = client(strict_server, "sqs")
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    public = sqs.create_queue(QueueName="public", Attributes={"Policy": policy})["QueueUrl"]
+    private = sqs.create_queue(QueueName="private")["QueueUrl"]
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Host": "sqs.eu-west-1.localhost.localstack.cloud"}
+    for url, expected in ((public, 200), (private, 403)):
+        status, text = send(
+            strict_server, "POST", urlsplit(url).path, headers, b"Action=SendMessage&MessageBody=hi&Version=2012-11-05"
+        )
+        assert status == expected, text
+    assert "<Code>AccessDenied</Code>" in text
+    assert sqs.receive_message(QueueUrl=public)["Messages"][0]["Body"] == "hi"
+    assert "Messages" not in sqs.receive_message(QueueUrl=private)
+
+
 def test_temporary_credentials_act_as_their_issuer_until_they_expire(strict_server: Server) -> None:
     issued = client(strict_server, "sts").get_session_token(DurationSeconds=900)["Credentials"]
     remaining = issued["Expiration"] - datetime.datetime.now(datetime.UTC)

@@ -29,7 +29,7 @@ from cloudlet.services.sqs import (
 from cloudlet.services.sqs.queue import Queue, QueueRecord, split_timer
 from cloudlet.services.sqs.receive_request import ReceiveRequest
 
-service = Service("sqs", invalid_request=errors.reword)
+service = Service("sqs", invalid_request=errors.reword, admits_anonymous=True)
 service.job(jobs.move_messages)
 service.job(jobs.expire_messages)
 
