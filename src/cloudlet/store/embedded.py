@@ -159,6 +159,7 @@ class EmbeddedStore:
         self._open = 0
         self._history: deque[tuple[int, EmbeddedTransaction]] = deque()
 
+        self._pending: dict[bytes, bytes | None] = {}
         self._waiting: list[tuple[_Done, Any, BaseException | None, list[bytes]]] = []
         self._dirty = False
         self._scheduled = False
@@ -266,24 +267,37 @@ class EmbeddedStore:
         if not writes and not cleared:
             self._answer(done, result, None, transaction.topics)
             return
-        try:
-            self._map.write(writes.items(), cleared)
-        except Exception as error:
-            self._broken = True
-            done(None, StoreError(f"cannot write to {self._folder}: {error}"))
-            return
+        if cleared:
+            try:
+                self._apply()
+                self._map.write(writes.items(), cleared)
+            except Exception as error:
+                self._broken = True
+                done(None, StoreError(f"cannot write to {self._folder}: {error}"))
+                return
+        else:
+            self._pending.update(writes)
         self.version += 1
         if self._open:
             self._history.append((self.version, transaction))
         self._note(writes, cleared)
         self._dirty = self._durable
+        self._schedule()
         self._answer(done, result, None, transaction.topics)
+
+    def _apply(self) -> None:
+        """Hand what was committed to RocksDB: that of many transactions together, once a turn of the event loop."""
+        if self._pending:
+            pending, self._pending = self._pending, {}
+            self._map.write(pending.items(), ())
 
     # -- reads of the committed state
 
     def read(self, key: bytes) -> bytes | None:
         """Return the committed value of a key."""
         value = self._cache.get(key)
+        if value is ABSENT:
+            value = self._pending.get(key, ABSENT)
         if value is ABSENT:
             value = self._map.get(key)
             if value is None or len(value) <= _CACHED_VALUE_BYTES:
@@ -293,10 +307,12 @@ class EmbeddedStore:
     def scan(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
         """Return up to `limit` committed rows with begin <= key < end."""
         if reverse:
+            self._apply()
             return self._map.scan_reverse(begin, limit, end)
         rows, unknown = self._stretches.scan(begin, end, limit)
         missing = limit - len(rows)
         if missing and unknown < end:
+            self._apply()
             found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD)
             self._stretches.learn(unknown, stop, found)
             rows += found[:missing]
@@ -327,6 +343,9 @@ class EmbeddedStore:
             self._release([(done, result, error, topics)])
             return
         self._waiting.append((done, result, error, topics))
+        self._schedule()
+
+    def _schedule(self) -> None:
         if not self._scheduled and not self._syncing:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._sync)
@@ -336,6 +355,11 @@ class EmbeddedStore:
         if self._syncing:
             return
         group, self._waiting = self._waiting, []
+        try:
+            self._apply()
+        except Exception as error:
+            self._fail(group, error)
+            return
         if not self._dirty:
             self._release(group)
             return
@@ -368,8 +392,8 @@ class EmbeddedStore:
             self._release(group)
         else:
             self._fail(group, failure)
-        if self._waiting and not self._scheduled:
-            self._sync()
+        if self._waiting or self._pending:
+            self._schedule()
 
     def _sample(self, seconds: float) -> None:
         """Choose where to wait for the disk, by the quicker ones of the last syncs.
@@ -402,6 +426,7 @@ class EmbeddedStore:
 
     def _reopen(self) -> bool:
         waiting, self._waiting = self._waiting, []
+        self._pending = {}
         self._dirty = False
         self._fail(waiting, RuntimeError("an earlier write failed"))
         try:
