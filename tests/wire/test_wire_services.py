@@ -219,7 +219,7 @@ class TestCompressedBodies:
             decode_body(request, 99_999)
         assert caught.value.status == 413
 
-    @pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"{}")[:-4]])
+    @pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"{}", mtime=0)[:-4]])
     def test_what_is_broken_is_refused(self, body: bytes) -> None:
         with pytest.raises(InvalidRequest):
             decode_body(HttpRequest("POST", "/", "", {"content-encoding": "gzip"}, body))
