@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import cloudlet
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(services, str):
         return fail(services, EXIT_USAGE)
     if options.detach:
-        return _detach(options.data or default_data())
+        return _detach(Path(tempfile.gettempdir()) if options.ephemeral else options.data or default_data())
     _set_up_logging(options.log_format, options.log_level)
     settings = Settings(
         data=(options.data or default_data()).absolute(),

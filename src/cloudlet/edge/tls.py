@@ -29,12 +29,14 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 def local_certificate(folder: Path, host: str) -> tuple[Path, Path, Path]:
     """Return the files of the local authority, of a certificate for this machine, and of its key.
 
-    They are made where they are not there. Clients trust the first (AWS_CA_BUNDLE).
+    They are made where they are not there, or were made for another host. Clients trust the first (AWS_CA_BUNDLE).
     """
     authority, certificate, key = folder / "ca.pem", folder / "server.pem", folder / "server.key"
-    if not certificate.exists():
+    made_for = folder / "host"
+    if not made_for.exists() or made_for.read_text() != host:
         folder.mkdir(parents=True, exist_ok=True)
         _make(authority, certificate, key, host)
+        made_for.write_text(host)
     return authority, certificate, key
 
 
