@@ -156,7 +156,7 @@ def test_temporary_credentials_act_as_their_issuer_until_they_expire(strict_serv
     assert client(strict_server, "sts", key, secret, token).get_caller_identity()["Account"] == ACCOUNT
     assert client(strict_server, "sts").get_access_key_info(AccessKeyId=key)["Account"] == ACCOUNT
     with pytest.raises(ClientError) as error:
-        client(strict_server, "sts", key, secret, "A" + token[1:]).get_caller_identity()
+        client(strict_server, "sts", key, secret, token[1:] + token[:1]).get_caller_identity()
     assert code_of(error) == "InvalidClientTokenId"
     with pytest.raises(ClientError) as error:
         client(strict_server, "sts", key, "wrong", token).get_caller_identity()

@@ -133,6 +133,7 @@ class Connection(asyncio.Protocol):
         self._raw_headers: list[tuple[bytes, bytes]] = []
         self._headers: dict[str, str] = {}
         self._head_size = 0
+        self._fed = 0
         self._in_head = True
         self._parts: list[bytes] = []
         self._stream: ReceivedBody | None = None
@@ -172,6 +173,7 @@ class Connection(asyncio.Protocol):
         self.heard = self._server.tick
         if self._closing:
             return
+        self._fed = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -185,7 +187,7 @@ class Connection(asyncio.Protocol):
                 self._refuse(400, "malformed request")
             return
         if self._in_head:
-            self._head_size += len(data)
+            self._head_size += self._fed
             if self._head_size > self._limits.head:
                 self._refuse(431, "the request's head is too large")
                 return
@@ -218,19 +220,14 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        headers: dict[str, str] = {}
-        size = len(self._url)
-        for raw_name, raw_value in self._raw_headers:
-            size += len(raw_name) + len(raw_value) + _HEADER_OVERHEAD
-            name = _header_names.get(raw_name) or _header_name(raw_name)
-            value = raw_value.decode("latin-1").strip()
-            if name in headers:
-                if name in ("content-length", "host"):
-                    raise _Refused(400, f"more than one {name} header")
-                value = f"{headers[name]}, {value}"
-            headers[name] = value
-        if size > self._limits.head:
-            raise _Refused(431, "the request's head is too large")
+        names = _header_names
+        headers = {
+            names.get(name) or _header_name(name): value.decode("latin-1").strip() for name, value in self._raw_headers
+        }
+        if self._head_size + self._fed > self._limits.head:
+            self._check_head_size()
+        if len(headers) != len(self._raw_headers):
+            headers = _joined(self._raw_headers)
         self._headers = headers
         self.body_started = self._server.tick
         length = headers.get("content-length")
@@ -244,6 +241,12 @@ class Connection(asyncio.Protocol):
             self._enqueue(stream)
         elif expects and length not in (None, "0"):
             self._send_continue()
+
+    def _check_head_size(self) -> None:
+        """Look closely, where what has been received may be more than the head alone."""
+        size = len(self._url) + sum(len(name) + len(value) + _HEADER_OVERHEAD for name, value in self._raw_headers)
+        if size > self._limits.head:
+            raise _Refused(431, "the request's head is too large")
 
     def on_body(self, body: bytes) -> None:
         if self._stream is not None:
@@ -415,6 +418,19 @@ class _Refused(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers of which some are repeated: their values are joined (RFC 9110, 5.2)."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = _header_name(raw_name), raw_value.decode("latin-1").strip()
+        if name in headers:
+            if name in ("content-length", "host"):
+                raise _Refused(400, f"more than one {name} header")
+            value = f"{headers[name]}, {value}"
+        headers[name] = value
+    return headers
 
 
 def _is_read(request: HttpRequest) -> bool:

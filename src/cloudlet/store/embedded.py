@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import time
 from collections import deque
@@ -313,7 +314,8 @@ class EmbeddedStore:
         missing = limit - len(rows)
         if missing and unknown < end:
             self._apply()
-            found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD)
+            # Rows are read ahead where scans go on from what is known, not at a place that is new.
+            found, stop = self._map.scan(unknown, end, missing, 0 if unknown == begin else _ROWS_AHEAD)
             self._stretches.learn(unknown, stop, found)
             rows += found[:missing]
         return rows
@@ -485,4 +487,7 @@ def copy_closed(source: Path, target: Path) -> None:
         if file.suffix == ".sst":
             (target / file.name).hardlink_to(file)
         elif not file.name.startswith(("LOCK", "LOG")):
-            shutil.copyfile(file, target / file.name)
+            with file.open("rb") as old, (target / file.name).open("wb") as new:
+                shutil.copyfileobj(old, new)
+                new.flush()
+                os.fsync(new.fileno())

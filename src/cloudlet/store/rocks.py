@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from rocksdict import (
     Rdict,
     ReadOptions,
     WriteBatch,
+    WriteBufferManager,
     WriteOptions,
 )
 
 from cloudlet.store.interface import Row
 
 _WRITE_BUFFER_BYTES = 8 << 20
-_BLOCK_CACHE_BYTES = 16 << 20
+_SHARED_BUFFER_BYTES = 16 << 20
+_SHARED_CACHE_BYTES = 32 << 20
 _AHEAD_BYTES = 16 << 10
 
 
@@ -32,9 +35,17 @@ def _write_options(durable: bool) -> WriteOptions:
     return options  # type: ignore[no-any-return]
 
 
+@cache
+def _memory() -> tuple[Cache, WriteBufferManager]:
+    """Return the block cache that all stores of the process share; their write buffers count against it."""
+    blocks = Cache(_SHARED_CACHE_BYTES)
+    return blocks, WriteBufferManager.new_write_buffer_manager_with_cache(_SHARED_BUFFER_BYTES, False, blocks)
+
+
 def _options(durable: bool) -> Options:
+    blocks, buffers = _memory()
     table = BlockBasedOptions()
-    table.set_block_cache(Cache(_BLOCK_CACHE_BYTES))
+    table.set_block_cache(blocks)
     table.set_bloom_filter(10, False)
     # Indexes and filters grow with the data, so they live in the cache too; in parts, since a whole one would not fit
     # into the cache's shards and be read anew for each look-up.
@@ -46,6 +57,7 @@ def _options(durable: bool) -> Options:
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
     options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_manager(buffers)
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(4)
     options.set_max_background_jobs(2)

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from cloudlet.store.interface import Row
 
 _ROWS = 128
-_VALUE_BYTES = 1024
+_VALUE_BYTES = 256
 
 
 class _Stretch:
@@ -43,7 +43,7 @@ class Stretches:
 
     __slots__ = ("_limit", "_starts", "_stretches")
 
-    def __init__(self, limit: int = 2048) -> None:
+    def __init__(self, limit: int = 512) -> None:
         self._starts: list[bytes] = []
         self._stretches: list[_Stretch] = []
         self._limit = limit
