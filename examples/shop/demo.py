@@ -113,6 +113,14 @@ def dead_letters(sqs: Any, queue_url: str) -> list[Order]:
     return [Order.from_json(message["Body"]) for message in answer.get("Messages", [])]
 
 
+def is_empty(sqs: Any, name: str) -> bool:
+    """Whether a queue holds nothing, not even what was received and not yet deleted."""
+    kinds = ("", "NotVisible", "Delayed")
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
+    answer = sqs.get_queue_attributes(QueueUrl=queues.url(sqs, name), AttributeNames=names)
+    return all(count == "0" for count in answer["Attributes"].values())
+
+
 def redrive(sqs: Any, queue_url: str) -> int:
     """Move all messages of a dead-letter queue back to where they came from; return their number."""
     source = queues.arn(sqs, queue_url)
@@ -193,6 +201,8 @@ def run(sqs: Any, data: str, running: ExitStack) -> None:
     start("payments", SHOP_CURRENCIES=CURRENCIES_REPAIRED)
     print(f"  messages moved: {redrive(sqs, letters)}")
     wait("the redriven order to be charged", lambda: POISONED.id in handled(data, "payments"))
+    # A message is deleted after it was handled: who leaves in between finds it again next time.
+    wait("the queues to be empty", lambda: all(is_empty(sqs, queues.name(service)) for service in queues.SERVICES))
 
 
 def clean_up(sqs: Any) -> None:
