@@ -30,6 +30,7 @@ _MAX_TRIES = 100
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
 _INLINE_SYNC_SECONDS = 0.0005
 _SYNC_SAMPLES = 16
+_LARGEST_GROUP = 64
 _CACHE_ENTRIES = 8192
 _CACHED_VALUE_BYTES = 1024
 _ROWS_AHEAD = 64
@@ -163,6 +164,7 @@ class EmbeddedStore:
         self._pending: dict[bytes, bytes | None] = {}
         self._waiting: list[tuple[_Done, Any, BaseException | None, list[bytes]]] = []
         self._dirty = False
+        self._gathered = 0
         self._scheduled = False
         self._syncing = False
         self._broken = False
@@ -353,6 +355,12 @@ class EmbeddedStore:
             asyncio.get_running_loop().call_soon(self._sync)
 
     def _sync(self) -> None:
+        gathered, self._gathered = self._gathered, len(self._waiting)
+        if gathered < self._gathered < _LARGEST_GROUP:
+            # Others have come since the last turn: see whether there are more of them, before all wait for the disk.
+            asyncio.get_running_loop().call_soon(self._sync)
+            return
+        self._gathered = 0
         self._scheduled = False
         if self._syncing:
             return
