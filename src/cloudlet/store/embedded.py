@@ -69,6 +69,8 @@ class EmbeddedTransaction:
         if limit < 1 or begin >= end:
             return []
         self.read_ranges.append((begin, end))
+        if not self.writes and not self.cleared:
+            return self._store.scan(begin, end, limit, reverse)
         own = {key: value for key, value in self.writes.items() if begin <= key < end}
         hidden = sum(1 for value in own.values() if value is None)
         rows = self._committed(begin, end, limit + hidden, reverse)

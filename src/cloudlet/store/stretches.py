@@ -56,14 +56,12 @@ class Stretches:
         stretch = self._at(begin)
         if stretch is None:
             return [], begin
-        keys, values = stretch.keys, stretch.values
-        first = bisect_left(keys, begin)
-        rows: list[Row] = []
-        for at in range(first, min(first + limit, len(keys))):
-            if keys[at] >= end:
-                break
-            rows.append((keys[at], values[at]))
-        return rows, stretch.stop
+        keys = stretch.keys
+        first = bisect_left(keys, begin) if begin > stretch.start else 0
+        last = min(first + limit, len(keys))
+        if last > first and keys[last - 1] >= end:
+            last = bisect_left(keys, end, first, last)
+        return list(zip(keys[first:last], stretch.values[first:last], strict=True)), stretch.stop
 
     def learn(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
         """Note that `rows` are all that is alive with begin <= key < stop. Nothing there was known before."""
