@@ -171,7 +171,7 @@ class EmbeddedStore:
         self._syncing = False
         self._broken = False
         self._closed = False
-        self._inline = True
+        self._waits_inline = True
         self._samples: list[float] = []
         self._executor: ThreadPoolExecutor | None = None
 
@@ -376,7 +376,7 @@ class EmbeddedStore:
             self._release(group)
             return
         self._dirty = False
-        if not self._inline:
+        if not self._waits_inline:
             self._syncing = True
             spawn(self._sync_in_thread(group))
             return
@@ -414,7 +414,7 @@ class EmbeddedStore:
         """
         self._samples.append(seconds)
         if len(self._samples) == _SYNC_SAMPLES:
-            self._inline = sorted(self._samples)[_SYNC_SAMPLES // 4] < _INLINE_SYNC_SECONDS
+            self._waits_inline = sorted(self._samples)[_SYNC_SAMPLES // 4] < _INLINE_SYNC_SECONDS
             self._samples.clear()
 
     def _timed_sync(self) -> float:
