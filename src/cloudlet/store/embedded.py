@@ -30,7 +30,7 @@ _MAX_TRIES = 100
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
 _INLINE_SYNC_SECONDS = 0.0005
 _SYNC_SAMPLES = 16
-_LARGEST_GROUP = 64
+_LARGEST_GROUP = 32
 _CACHE_ENTRIES = 8192
 _CACHED_VALUE_BYTES = 1024
 _ROWS_AHEAD = 64
@@ -68,7 +68,16 @@ class EmbeddedTransaction:
     async def range(self, begin: bytes, end: bytes, *, limit: int, reverse: bool = False) -> list[Row]:
         if limit < 1 or begin >= end:
             return []
-        self.read_ranges.append((begin, end))
+        rows = self._rows(begin, end, limit, reverse)
+        if len(rows) == limit:
+            # What lies behind the last row was not looked at, and may change.
+            last = rows[-1][0]
+            self.read_ranges.append((last, end) if reverse else (begin, last + b"\x00"))
+        else:
+            self.read_ranges.append((begin, end))
+        return rows
+
+    def _rows(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
         if not self.writes and not self.cleared:
             return self._store.scan(begin, end, limit, reverse)
         own = {key: value for key, value in self.writes.items() if begin <= key < end}
@@ -275,10 +284,9 @@ class EmbeddedStore:
         if cleared:
             try:
                 self._apply()
-                self._map.write(writes.items(), cleared)
-            except Exception as error:
-                self._broken = True
-                done(None, StoreError(f"cannot write to {self._folder}: {error}"))
+                self._write(writes, cleared)
+            except StoreError as error:
+                done(None, error)
                 return
         else:
             self._pending.update(writes)
@@ -294,7 +302,15 @@ class EmbeddedStore:
         """Hand what was committed to RocksDB: that of many transactions together, once a turn of the event loop."""
         if self._pending:
             pending, self._pending = self._pending, {}
-            self._map.write(pending.items(), ())
+            self._write(pending, [])
+
+    def _write(self, writes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
+        """Raises StoreError; none of those who wait for the next sync is answered as if it had been written, then."""
+        try:
+            self._map.write(writes.items(), cleared)
+        except Exception as error:
+            self._broken = True
+            raise StoreError(f"cannot write to {self._folder}: {error}") from error
 
     # -- reads of the committed state
 
@@ -319,7 +335,8 @@ class EmbeddedStore:
         if missing and unknown < end:
             self._apply()
             # Rows are read ahead where scans go on from what is known, not at a place that is new.
-            found, stop = self._map.scan(unknown, end, missing, 0 if unknown == begin else _ROWS_AHEAD)
+            goes_on = unknown != begin or self._stretches.ends_at(begin)
+            found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD if goes_on else 0)
             self._stretches.learn(unknown, stop, found)
             rows += found[:missing]
         return rows
@@ -368,8 +385,10 @@ class EmbeddedStore:
             return
         group, self._waiting = self._waiting, []
         try:
+            if self._broken:
+                raise StoreError("an earlier write failed")
             self._apply()
-        except Exception as error:
+        except StoreError as error:
             self._fail(group, error)
             return
         if not self._dirty:
@@ -441,11 +460,7 @@ class EmbeddedStore:
         self._pending = {}
         self._dirty = False
         self._fail(waiting, RuntimeError("an earlier write failed"))
-        try:
-            self._map.close()
-        except Exception as error:
-            # It reports the failure that it is closed for once more.
-            log.info("closing %s: %s", self._folder, error)
+        self._close_map()
         try:
             self._map = OrderedMap(self._folder, durable=self._durable)
         except Exception as error:
@@ -482,9 +497,16 @@ class EmbeddedStore:
         self._closed = True
         while self._syncing or self._scheduled or self._open:
             await asyncio.sleep(0.001)
-        self._map.close()
+        self._close_map()
         if self._executor is not None:
             self._executor.shutdown()
+
+    def _close_map(self) -> None:
+        try:
+            self._map.close()
+        except Exception as error:
+            # It reports a failed write once more, which was answered when it happened.
+            log.info("closing %s: %s", self._folder, error)
 
 
 def copy_closed(source: Path, target: Path) -> None:

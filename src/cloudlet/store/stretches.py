@@ -11,8 +11,8 @@ from bisect import bisect_left, bisect_right
 
 from cloudlet.store.interface import Row
 
-_ROWS = 128
-_VALUE_BYTES = 256
+_ROWS = 64
+_VALUE_BYTES = 1024
 
 
 class _Stretch:
@@ -62,6 +62,11 @@ class Stretches:
         if last > first and keys[last - 1] >= end:
             last = bisect_left(keys, end, first, last)
         return list(zip(keys[first:last], stretch.values[first:last], strict=True)), stretch.stop
+
+    def ends_at(self, key: bytes) -> bool:
+        """Whether a stretch stops right before `key`: a scan from there goes on from an earlier one."""
+        at = bisect_right(self._starts, key) - 1
+        return at >= 0 and self._stretches[at].stop == key
 
     def learn(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
         """Note that `rows` are all that is alive with begin <= key < stop. Nothing there was known before."""

@@ -139,9 +139,13 @@ async def in_flight(tx: Transaction, queue: Queue, place: bytes) -> State | None
 
 
 async def message(tx: Transaction, queue: Queue, place: bytes) -> Message | None:
-    """Return a message, or None."""
-    raw = await tx.get(queue.messages.prefix + place)
-    return None if raw is None else decode(raw)
+    """Return a message, or None.
+
+    It is read as a range of one: messages are mostly read in their order, and the store reads ranges ahead.
+    """
+    key = queue.messages.prefix + place
+    rows = await tx.range(key, queue.messages.end, limit=1)
+    return decode(rows[0][1]) if rows and rows[0][0] == key else None
 
 
 async def visible(tx: Transaction, queue: Queue, place: bytes, group: str | None) -> State | None:
