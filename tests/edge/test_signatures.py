@@ -204,6 +204,18 @@ def test_a_changed_body_or_header_breaks_the_signature(strict_server: Server) ->
     assert status == 403
 
 
+def test_a_body_too_large_to_be_collected_at_once_is_verified_as_well(strict_server: Server) -> None:
+    sqs = client(strict_server, "sqs")
+    url = sqs.create_queue(QueueName="large")["QueueUrl"]
+    with pytest.raises(ClientError) as error:
+        sqs.send_message(QueueUrl=url, MessageBody="x" * (4 << 20))
+    assert code_of(error) == "InvalidParameterValue"
+    assert "shorter than 1048576 bytes" in error.value.response["Error"]["Message"]
+    with pytest.raises(ClientError) as error:
+        client(strict_server, "sqs", secret="wrong").send_message(QueueUrl=url, MessageBody="x" * (4 << 20))
+    assert code_of(error) == "SignatureDoesNotMatch"
+
+
 def test_a_presigned_url_is_verified_and_expires(strict_server: Server) -> None:
     def presigned(expires: int, secret: str = SECRET) -> str:
         url = f"{strict_server.endpoint}/?Action=GetCallerIdentity&Version=2011-06-15"

@@ -14,7 +14,7 @@ import cloudlet
 from cloudlet.core.block import Block
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import Context
-from cloudlet.core.errors import AwsError
+from cloudlet.core.errors import AwsError, unavailable
 from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Params, Result, Service
@@ -58,6 +58,7 @@ class Cloud:
         self.clock = clock or Clock()
         self._modules = built()
         self._blocks: dict[str, Block] = {}
+        self._stopped = False
 
     def states(self) -> dict[str, str]:
         """Return each block's state: "running", "available" (not used yet) or "disabled"."""
@@ -73,6 +74,8 @@ class Cloud:
         """Return a block, loading it where this is its first use. Raises AwsError for what is not to be had."""
         block = self._blocks.get(name)
         if block is None:
+            if self._stopped:
+                raise unavailable()
             if name not in self._modules:
                 raise AwsError(
                     "NotImplemented", f"Cloudlet has no service {name} yet. See docs/coverage.md.", status=501
@@ -117,8 +120,10 @@ class Cloud:
 
     async def stopped(self, change: Callable[[], None]) -> None:
         """Run `change` on the data folder while no block is running, then go on."""
-        await self.close()
+        self._stopped = True
         try:
+            await self.close()
             change()
         finally:
+            self._stopped = False
             self.wake()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cloudlet.core.cloud import Cloud
@@ -26,6 +28,9 @@ access_log = logging.getLogger("cloudlet.access")
 LARGEST_COLLECTED_BODY = 80 << 20
 """The largest body of an operation that does not stream: a Lambda function's 50 MB of zip in base64, and some."""
 
+_COLLECTED_AT_ONCE = 8
+"""How many large bodies may be in memory; the clients of others are held back meanwhile."""
+
 _OWN_PATHS = ("/_cloudlet/", "/_localstack/")
 
 
@@ -39,17 +44,21 @@ class Front:
         self.cloud = cloud
         self.authenticator = authenticator
         self.logs_access = access_log.isEnabledFor(logging.INFO)
-        self._held: list[_Call] | None = None
+        self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
+        self._held: list[Callable[[], None]] | None = None
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         if request.path.startswith(_OWN_PATHS):
             self.internal.handle(request, exchange)
             return
-        call = _Call(self, request, exchange)
+        self.admit(_Call(self, request, exchange).start)
+
+    def admit(self, step: Callable[[], None]) -> None:
+        """Take the next step of a request, or keep it waiting while all blocks are stopped."""
         if self._held is None:
-            call.start()
+            step()
         else:
-            self._held.append(call)
+            self._held.append(step)
 
     def hold(self) -> None:
         """Keep requests waiting from now on, while all blocks are stopped for a moment."""
@@ -58,8 +67,15 @@ class Front:
     def release(self) -> None:
         """Let those that waited go on."""
         held, self._held = self._held or [], None
-        for call in held:
-            call.start()
+        for step in held:
+            step()
+
+
+def _is_wanted_whole(request: HttpRequest, found: routing.Route, claim: sigv4.Claim | None) -> bool:
+    """Whether a request needs all of its body to go on: to be parsed, or since its hash was signed."""
+    if not found.operation.streaming_input:
+        return True
+    return claim is not None and claim.expires is None and "x-amz-content-sha256" not in request.headers
 
 
 class _Call:
@@ -100,6 +116,9 @@ class _Call:
             self._name_service(None)
             raise auth.unreadable(self.service, str(error)) from error
         found = self._name_service(self.claim)
+        if not isinstance(request.body, bytes) and _is_wanted_whole(request, found, self.claim):
+            spawn(self._collect(request))
+            return
         caller = self.front.authenticator.authenticate(request, self.claim, found.model)
         if caller.body is not request.body:
             self.request = request = HttpRequest(
@@ -156,11 +175,13 @@ class _Call:
 
     async def _collect(self, request: HttpRequest) -> None:
         if await self._read_body(request):
-            self.start()
+            self.front.admit(self.start)
 
     async def _collect_then_run(self, request: HttpRequest, found: routing.Route, caller: auth.Caller) -> None:
-        if not await self._read_body(request):
-            return
+        if await self._read_body(request):
+            self.front.admit(lambda: self._run_collected(found, caller))
+
+    def _run_collected(self, found: routing.Route, caller: auth.Caller) -> None:
         try:
             self._run(found, caller)
         except WireError as error:
@@ -172,7 +193,8 @@ class _Call:
         """Replace the request's streamed body by its bytes; answer the request where that fails."""
         assert not isinstance(request.body, bytes)  # noqa: S101 - for the type checker: the callers have looked
         try:
-            body = await request.body.read(LARGEST_COLLECTED_BODY)
+            async with self.front.collecting:
+                body = await request.body.read(LARGEST_COLLECTED_BODY)
         except ChunkError as error:
             code = "SignatureDoesNotMatch" if error.tampered else "IncompleteBody"
             self._fail(
