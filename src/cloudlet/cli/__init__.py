@@ -27,6 +27,14 @@ EXIT_USAGE = 2
 EXIT_NOT_RUNNING = 3
 
 
+class CommandError(Exception):
+    """The command cannot be done; the text says why, and `code` is the exit code."""
+
+    def __init__(self, reason: str, code: int = EXIT_FAILED) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 failed, 2 misused, 3 Cloudlet does not run."""
     given = sys.argv[1:] if arguments is None else list(arguments)
@@ -45,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     options = parser.parse_args(given)
-    code: int = options.run(options)
+    try:
+        code: int = options.run(options)
+    except CommandError as error:
+        return fail(str(error), error.code)
     return code
 
 

@@ -8,16 +8,21 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from cloudlet.cli import EXIT_NOT_RUNNING, CommandError
 from cloudlet.edge.internal import ADMIN_HEADER
-from cloudlet.edge.running import Running
+from cloudlet.edge.running import Running, find
 
 
-class AdminError(Exception):
-    """The running Cloudlet refused or could not be reached; the text says why."""
+def running_on(port: int) -> Running:
+    """Return the Cloudlet that runs on a port. Raises CommandError where there is none."""
+    running = find(port)
+    if running is None:
+        raise CommandError(f"no Cloudlet runs on port {port}", EXIT_NOT_RUNNING)
+    return running
 
 
 def call(running: Running, method: str, path: str) -> Any:
-    """Return the answer of `/_cloudlet/<path>`. Raises AdminError."""
+    """Return the answer of `/_cloudlet/<path>`. Raises CommandError."""
     request = urllib.request.Request(
         f"{running.endpoint}/_cloudlet/{path}", method=method, headers={ADMIN_HEADER: running.admin_token}
     )
@@ -26,6 +31,6 @@ def call(running: Running, method: str, path: str) -> Any:
         with urllib.request.urlopen(request, timeout=60, context=context) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        raise AdminError(json.load(error).get("message", str(error))) from error
+        raise CommandError(json.load(error).get("message", str(error))) from error
     except OSError as error:
-        raise AdminError(f"{running.endpoint} does not answer: {error}") from error
+        raise CommandError(f"{running.endpoint} does not answer: {error}") from error

@@ -7,8 +7,7 @@ import os
 import signal
 import time
 
-from cloudlet.cli import EXIT_NOT_RUNNING, EXIT_OK, add_port, fail
-from cloudlet.edge.running import find
+from cloudlet.cli import EXIT_OK, add_port, admin, fail
 
 _SECONDS = 30.0
 
@@ -18,9 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    running = find(options.port)
-    if running is None:
-        return fail(f"no Cloudlet runs on port {options.port}", EXIT_NOT_RUNNING)
+    running = admin.running_on(options.port)
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + _SECONDS
     while running.alive():

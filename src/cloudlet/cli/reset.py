@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cloudlet.cli import EXIT_NOT_RUNNING, EXIT_OK, add_port, admin, fail
-from cloudlet.edge.running import find
+from cloudlet.cli import EXIT_OK, add_port, admin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,12 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    running = find(options.port)
-    if running is None:
-        return fail(f"no Cloudlet runs on port {options.port}", EXIT_NOT_RUNNING)
-    try:
-        admin.call(running, "POST", "reset")
-    except admin.AdminError as error:
-        return fail(str(error))
+    running = admin.running_on(options.port)
+    admin.call(running, "POST", "reset")
     print("all state is removed; snapshots are kept")
     return EXIT_OK

@@ -6,8 +6,7 @@ import argparse
 import time
 from urllib.parse import quote
 
-from cloudlet.cli import EXIT_NOT_RUNNING, EXIT_OK, add_port, admin, fail
-from cloudlet.edge.running import find
+from cloudlet.cli import EXIT_OK, add_port, admin, fail
 
 _ACTIONS = {"save": ("PUT", "saved"), "restore": ("POST", "restored"), "delete": ("DELETE", "deleted")}
 
@@ -21,18 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if (options.name is None) != (options.action == "list"):
         return fail(f"snapshot {options.action} takes {'no' if options.action == 'list' else 'a'} name", 2)
-    running = find(options.port)
-    if running is None:
-        return fail(f"no Cloudlet runs on port {options.port}", EXIT_NOT_RUNNING)
-    try:
-        if options.action == "list":
-            for name in admin.call(running, "GET", "snapshots")["snapshots"]:
-                print(name)
-            return EXIT_OK
-        method, done = _ACTIONS[options.action]
-        started = time.perf_counter()
-        admin.call(running, method, f"snapshots/{quote(options.name, safe='')}")
-    except admin.AdminError as error:
-        return fail(str(error))
+    running = admin.running_on(options.port)
+    if options.action == "list":
+        for name in admin.call(running, "GET", "snapshots")["snapshots"]:
+            print(name)
+        return EXIT_OK
+    method, done = _ACTIONS[options.action]
+    started = time.perf_counter()
+    admin.call(running, method, f"snapshots/{quote(options.name, safe='')}")
     print(f"{done} {options.name} in {(time.perf_counter() - started) * 1000:.0f} ms")
     return EXIT_OK

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from cloudlet.cli import EXIT_NOT_RUNNING, EXIT_OK, add_port, admin, fail
-from cloudlet.edge.running import find
+from cloudlet.cli import EXIT_OK, add_port, admin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,13 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    running = find(options.port)
-    if running is None:
-        return fail(f"no Cloudlet runs on port {options.port}", EXIT_NOT_RUNNING)
-    try:
-        health = admin.call(running, "GET", "health")
-    except admin.AdminError as error:
-        return fail(str(error))
+    running = admin.running_on(options.port)
+    health = admin.call(running, "GET", "health")
     if options.json:
         print(json.dumps({"endpoint": running.endpoint, "data": running.data, "pid": running.pid, **health}))
         return EXIT_OK

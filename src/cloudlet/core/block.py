@@ -13,7 +13,8 @@ from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.service import Job, Params, Result, Service
 from cloudlet.core.waiting import WaitingLines
 from cloudlet.store import Store
-from cloudlet.wire import ServiceModel, WireError, load
+from cloudlet.store.eager import settling
+from cloudlet.wire import ServiceModel, load
 
 if TYPE_CHECKING:
     from cloudlet.core.cloud import Cloud
@@ -49,16 +50,7 @@ class Block:
     async def run(self, context: Context, operation: str, params: Params) -> Result:
         """Run an operation and return its result once it is durable. Raises AwsError."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-
-        def done(result: Result, error: WireError | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-        invocation = self.invoke(context, operation, params, done)
+        invocation = self.invoke(context, operation, params, settling(future))
         try:
             return await future
         except asyncio.CancelledError:

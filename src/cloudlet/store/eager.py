@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -37,6 +37,20 @@ class Resumed(Generic[T]):
                     pending = coroutine.send(value)
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
+
+
+def settling(future: asyncio.Future[T]) -> Callable[[Any, BaseException | None], None]:
+    """Return a callback that gives its result or its error to a future, unless nobody waits for it any more."""
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    return settle
 
 
 _tasks: set[asyncio.Task[Any]] = set()

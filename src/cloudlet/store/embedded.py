@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cloudlet.store.eager import Resumed, spawn
+from cloudlet.store.eager import Resumed, settling, spawn
 from cloudlet.store.interface import Body, Conflict, Done, Row, StoreError, T
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 from cloudlet.store.rocks import OrderedMap
@@ -218,18 +218,9 @@ class EmbeddedStore:
             self._history.clear()
 
     async def transact(self, body: Body[T]) -> T:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def settle(result: Any, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-        self.submit(body, settle)
-        return await future  # type: ignore[no-any-return]
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.submit(body, settling(future))
+        return await future
 
     async def _contend(self, body: Body[T], done: Done[T], transaction: EmbeddedTransaction, attempt: Any) -> None:
         """Carry on a transaction during which others commit."""
