@@ -191,6 +191,18 @@ def test_what_is_no_acceptable_http_is_refused(run_server: Run, request_bytes: b
     run_server(scenario)
 
 
+def test_garbage_behind_a_request_is_not_taken_for_its_answer(run_server: Run) -> None:
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        client = await connect()
+        await client.send(b"GET /later HTTP/1.1\r\n\r\n")
+        while not echo.kept:
+            await asyncio.sleep(0.001)
+        await client.send(b"nonsense\r\n\r\n")
+        assert await client.ended()
+
+    run_server(scenario)
+
+
 def test_a_handler_that_fails_is_no_hang(run_server: Run) -> None:
     async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
         client = await connect()

@@ -207,6 +207,21 @@ def test_watches_are_called_after_commits_that_notify(run_with_store: Run) -> No
     run_with_store(scenario)
 
 
+def test_an_answer_that_fails_is_no_affair_of_the_others(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def body(tx: Transaction) -> None:
+            tx.put(b"a", b"1")
+
+        def fail(result: None, error: BaseException | None) -> None:
+            raise RuntimeError("the caller's own affair")
+
+        store.submit(body, fail)
+        await asyncio.wait_for(put(store, b=b"2"), 5)
+        assert [key for key, _ in await rows(store)] == [b"a", b"b"]
+
+    run_with_store(scenario)
+
+
 def test_clearing_a_large_range_takes_no_longer_than_a_small_one(run_with_store: Run) -> None:
     async def scenario(store: Store) -> None:
         async def fill(tx: Transaction) -> None:

@@ -147,7 +147,7 @@ def _detach(folder: Path) -> int:
         if line.startswith("Ready."):
             print(f"It goes on in the background as process {process.pid}; its log is {file}")
             return EXIT_OK
-    print(file.read_text().splitlines()[-1], file=sys.stderr)
+    print(f"it did not start; its log is {file}:", *file.read_text().splitlines()[-1:], sep="\n", file=sys.stderr)
     return process.wait() or EXIT_FAILED
 
 

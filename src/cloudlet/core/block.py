@@ -14,7 +14,6 @@ from cloudlet.core.service import Job, Params, Result, Service
 from cloudlet.core.waiting import WaitingLines
 from cloudlet.store import Store
 from cloudlet.store.eager import settling
-from cloudlet.wire import ServiceModel, load
 
 if TYPE_CHECKING:
     from cloudlet.core.cloud import Cloud
@@ -33,7 +32,6 @@ class Block:
         self.service = service
         self.store = store
         self.clock = cloud.clock
-        self.model: ServiceModel = load(service.name)
         self.lines = WaitingLines(store, cloud.clock)
         self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in service.jobs]
 

@@ -123,7 +123,7 @@ class Cloud:
         self._stopped = True
         try:
             await self.close()
-            change()
+            await asyncio.to_thread(change)
         finally:
             self._stopped = False
             self.wake()

@@ -14,6 +14,7 @@ from cloudlet.store.embedded import copy_closed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _FRESH = ".fresh-"
+_REPLACED = ".replaced-blocks"
 
 
 class SnapshotError(Exception):
@@ -51,7 +52,7 @@ class Snapshots:
         """Put the cloud back to a saved state. Raises SnapshotError."""
         folder = self._existing(name)
         fresh = self._fresh(self._cloud.config.data)
-        _copy(folder, fresh)
+        await asyncio.to_thread(_copy, folder, fresh)
         await self._stopped(lambda: self._replace_blocks(fresh))
 
     async def reset(self) -> None:
@@ -83,7 +84,7 @@ class Snapshots:
         return parent / f"{_FRESH}{os.urandom(8).hex()}"
 
     def _replace_blocks(self, fresh: Path) -> None:
-        gone = self._fresh(self._cloud.config.data)
+        gone = self._cloud.config.data / _REPLACED
         if self._blocks.exists():
             self._blocks.rename(gone)
         fresh.rename(self._blocks)
@@ -100,7 +101,16 @@ class Snapshots:
 
 
 def remove_leftovers(data: Path) -> None:
-    """Remove what a crash in the middle of a change left in the data folder."""
+    """Remove what a crash in the middle of a change left in the data folder.
+
+    Between the two renames of a replacement there are no blocks: the old ones are what was acknowledged, and come back.
+    """
+    replaced, blocks = data / _REPLACED, data / "blocks"
+    if replaced.exists():
+        if blocks.exists():
+            shutil.rmtree(replaced)
+        else:
+            replaced.rename(blocks)
     for folder in (data, data / "snapshots"):
         for leftover in folder.glob(f"{_FRESH}*"):
             shutil.rmtree(leftover)
@@ -112,6 +122,8 @@ def _copy(blocks: Path, target: Path) -> None:
     if blocks.exists():
         for block in blocks.iterdir():
             copy_closed(block, target / block.name)
+            _sync_folder(target / block.name)
+    _sync_folder(target)
 
 
 def _sync_folder(folder: Path) -> None:

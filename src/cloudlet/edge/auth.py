@@ -95,7 +95,7 @@ def _payload_hash(request: HttpRequest, claim: sigv4.Claim) -> tuple[str, str | 
         if not isinstance(body, bytes):
             return sigv4.UNSIGNED_PAYLOAD, None
         return (hashlib.sha256(body).hexdigest() if body else sigv4.EMPTY_SHA256), None
-    if len(stated) == _SHA256_HEX_LENGTH and isinstance(body, bytes):
+    if isinstance(body, bytes) and stated != sigv4.UNSIGNED_PAYLOAD and stated not in chunked.MODES:
         return stated, hashlib.sha256(body).hexdigest()
     return stated, None
 

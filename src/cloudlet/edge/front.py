@@ -217,11 +217,9 @@ class _Call:
         if operation is None:
             raise RuntimeError("a call was answered before it was routed")
         try:
-            response = operation.serialize(self.protocol, result or {}, self.request_id)
+            self._respond(operation.serialize(self.protocol, result or {}, self.request_id))
         except Exception as failure:
             self._fail_unexpectedly(failure)
-            return
-        self._respond(response)
 
     def _fail(self, error: WireError) -> None:
         try:

@@ -166,8 +166,9 @@ class Connection(asyncio.Protocol):
         self._ready.clear()
         self._current = None
         for exchange in exchanges:
-            if exchange.on_abort is not None:
-                exchange.on_abort()
+            abort, exchange.on_abort = exchange.on_abort, None
+            if abort is not None:
+                abort()
 
     def data_received(self, data: bytes) -> None:
         self.heard = self._server.tick
@@ -290,6 +291,7 @@ class Connection(asyncio.Protocol):
                 self._handler.handle(exchange.request, exchange)
             except Exception:
                 log.exception("the handler failed")
+                self._current = None
                 self._refuse(500, "internal error")
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
@@ -371,8 +373,11 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next)
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Answer what is no acceptable HTTP, and hang up."""
-        if self._transport is not None and not self._closing:
+        """Answer what is no acceptable HTTP, and hang up.
+
+        While an earlier request of the connection is being answered, this would be taken for its answer.
+        """
+        if self._transport is not None and not self._closing and self._current is None:
             body = reason.encode()
             headers = [("content-type", "text/plain")]
             self._transport.write(self._head(HttpResponse(status, headers, body), False) + body)

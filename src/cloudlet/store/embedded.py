@@ -434,10 +434,14 @@ class EmbeddedStore:
 
     def _release(self, group: list[Any]) -> None:
         for done, result, error, topics in group:
-            for topic in topics:
-                for callback in list(self._watches.get(topic, ())):
-                    callback()
-            done(result, error)
+            try:
+                for topic in topics:
+                    for callback in list(self._watches.get(topic, ())):
+                        callback()
+                done(result, error)
+            except Exception:
+                # It is no affair of the others in the group, who wait for their answers.
+                log.exception("a transaction is durable, but could not be answered")
 
     def _fail(self, group: list[Any], error: Exception) -> None:
         """A failed sync leaves unknown what is on disk: read the state back from there before going on."""

@@ -22,8 +22,6 @@ _MODULES = {
     "smithy-rpc-v2-cbor": "rpccbor",
 }
 
-PROTOCOLS = tuple(_MODULES)
-
 
 class Codec(Protocol):
     """An operation compiled for one protocol."""
