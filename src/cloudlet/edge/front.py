@@ -150,8 +150,6 @@ class _Call:
             raise auth.missing_token(model)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
-        if model.name == "sqs" and found.protocol == "query":
-            request = routing.with_queue_url(request, endpoint)
         try:
             params = operation.parse(found.protocol, request)
         except InvalidRequest as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
 from cloudlet.edge.sigv4 import Claim
@@ -16,7 +16,6 @@ from cloudlet.wire.matching import identify
 DEFAULT_REGION = "us-east-1"
 
 _REGION_IN_HOST = re.compile(r"(?:^|\.)([a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d)(?:\.|$)", re.ASCII)
-_QUEUE_PATH = re.compile(r"/(?:queue/[a-z0-9-]+/)?(\d{12}/[^/]+)/?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +124,3 @@ def region_of(request: HttpRequest, claim: Claim | None) -> str:
         return claim.credential.region
     match = _REGION_IN_HOST.search(request.headers.get("host", "").partition(":")[0])
     return DEFAULT_REGION if match is None else match[1]
-
-
-def with_queue_url(request: HttpRequest, endpoint: str) -> HttpRequest:
-    """Return an SQS query request with its queue's URL as a parameter.
-
-    In the query protocol a request may be sent to the queue's own URL (SQS Developer Guide, "Making Query API
-    requests"); the operations know the queue by their parameter only.
-    """
-    match = _QUEUE_PATH.fullmatch(request.path)
-    body = request.body
-    if match is None or not isinstance(body, bytes) or b"QueueUrl=" in body or "QueueUrl=" in request.query:
-        return request
-    parameter = "QueueUrl=" + quote(f"{endpoint}/{match[1]}", safe="")
-    if body:
-        return HttpRequest(request.method, "/", request.query, request.headers, body + b"&" + parameter.encode())
-    return HttpRequest(request.method, "/", f"{request.query}&{parameter}", request.headers, body)
