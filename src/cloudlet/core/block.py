@@ -56,10 +56,17 @@ class Block:
                 invocation.cancel()
             raise
 
-    async def call(self, service: str, operation: str, params: Params, *, account: str, region: str) -> Result:
-        """Call another service's API as this one, in an account and a region."""
+    async def call(
+        self, service: str, operation: str, params: Params, *, account: str, region: str, source_arn: str = ""
+    ) -> Result:
+        """Call another service's API as this one, in an account and a region.
+
+        `source_arn` is the resource on whose behalf it calls, for the callee's policies. Raises AwsError.
+        """
         principal = Principal("service", account, f"{self.service.name}.amazonaws.com", self.service.name)
-        return await self.cloud.call(service, operation, params, principal=principal, account=account, region=region)
+        return await self.cloud.call(
+            service, operation, params, principal=principal, account=account, region=region, source_arn=source_arn
+        )
 
     async def close(self) -> None:
         """Answer those who wait, stop the jobs and release the store."""

@@ -101,11 +101,21 @@ class Cloud:
                 self.block(name)
 
     async def call(
-        self, service: str, operation: str, params: Params, *, principal: Principal, account: str, region: str
+        self,
+        service: str,
+        operation: str,
+        params: Params,
+        *,
+        principal: Principal,
+        account: str,
+        region: str,
+        source_arn: str = "",
     ) -> Result:
         """Call a service's API from within. Raises AwsError."""
         block = self.block(service)
-        context = Context(block, principal, account, region, uuid4(), self.config.endpoint)
+        context = Context(
+            block, principal, account, region, uuid4(), self.config.endpoint, secure=True, source_arn=source_arn
+        )
         return await block.run(context, operation, params)
 
     async def dismiss(self) -> None:

@@ -29,6 +29,8 @@ class Context:
     secure: bool = False
     protocol: str = "json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    source_arn: str = ""
+    """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
 
     def now(self) -> float:
         """The time in seconds since the epoch."""
@@ -43,6 +45,8 @@ class Context:
         """Run `body` in a transaction of this service's store."""
         return await self.block.store.transact(body)
 
-    async def call(self, service: str, operation: str, params: Params) -> Result:
+    async def call(self, service: str, operation: str, params: Params, *, source_arn: str = "") -> Result:
         """Call another service's API, as this service, in the caller's account and region."""
-        return await self.block.call(service, operation, params, account=self.account, region=self.region)
+        return await self.block.call(
+            service, operation, params, account=self.account, region=self.region, source_arn=source_arn
+        )

@@ -19,6 +19,8 @@ Result = Mapping[str, Any] | None
 Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
 Direct = Callable[["Context", Params], Coroutine[Any, Any, Result]]
 Job = Callable[["Block"], Awaitable[None]]
+Page = Callable[["Block"], Awaitable[tuple[str, bytes]]]
+"""Returns a content type and the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Service:
         """Words a request that the model does not admit, where this service does not say it as most of AWS does."""
         self.handlers: dict[str, Handler] = {}
         self.jobs: list[Job] = []
+        self.pages: dict[str, Page] = {}
 
     def operation(self, name: str) -> Callable[[Transactional], Transactional]:
         """Declare the function of one operation: it runs in a transaction, and again where that conflicts.
@@ -78,6 +81,15 @@ class Service:
         """Declare a background job: runs while the block does; started again, with a pause, whenever it fails."""
         self.jobs.append(function)
         return function
+
+    def page(self, name: str) -> Callable[[Page], Page]:
+        """Declare what everybody may read with GET at /_cloudlet/<service>/<name>: a certificate, a log."""
+
+        def declare(function: Page) -> Page:
+            self.pages[name] = function
+            return function
+
+        return declare
 
     def _add(self, handler: Handler) -> None:
         if handler.name in self.handlers:

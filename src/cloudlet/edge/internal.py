@@ -47,14 +47,25 @@ class Internal:
 
     async def _answer(self, request: HttpRequest, exchange: Exchange) -> None:
         try:
-            answer = await self._route(request)
-            response = _json(200, answer)
+            response = await self._page(request) or _json(200, await self._route(request))
         except Refused as refused:
             response = _json(refused.status, {"message": str(refused)})
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             response = _json(500, {"message": "internal error: see the log"})
         exchange.respond(response)
+
+    async def _page(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer what a block gives to read to everybody, at /_cloudlet/<service>/<name>."""
+        service, _, name = request.path.removeprefix("/_cloudlet/").partition("/")
+        if not name or request.method not in ("GET", "HEAD") or self._cloud.states().get(service) in (None, "disabled"):
+            return None
+        block = self._cloud.block(service)
+        page = block.service.pages.get(name)
+        if page is None:
+            return None
+        content_type, content = await page(block)
+        return HttpResponse(200, [("content-type", content_type)], content)
 
     async def _route(self, request: HttpRequest) -> Answer:
         path = request.path.removeprefix("/_cloudlet/").rstrip("/")

@@ -1,8 +1,8 @@
 """What every storage engine offers: strictly serialisable transactions over one ordered keyspace.
 
 A transaction body is an `async` function of a `Transaction`. It may run more than once (on a conflict), so
-it has no effects but those on its transaction, and it awaits nothing but the transaction's own methods and calls
-to other services. Nothing here assumes one process or a local disk.
+it has no effects but those on its transaction, and it awaits nothing but the transaction's own methods: others may
+wait for it to end. Nothing here assumes one process or a local disk.
 """
 
 from __future__ import annotations

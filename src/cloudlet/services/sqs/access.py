@@ -68,7 +68,11 @@ def authorize(ctx: Context, queue: Queue, action: str) -> None:
 
 
 def _conditions(ctx: Context) -> dict[str, str]:
+    source = {}
+    if ctx.source_arn:
+        source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": ctx.source_arn.split(":")[4]}
     return {
+        **source,
         "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "aws:EpochTime": str(int(ctx.now())),
         "aws:PrincipalAccount": ctx.principal.account,
