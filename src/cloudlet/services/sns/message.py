@@ -1,0 +1,35 @@
+"""A published message, as it is kept until all of its deliveries are settled."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Attribute(msgspec.Struct, frozen=True, array_like=True):
+    """A message attribute. (Developer guide, "Amazon SNS message attributes".)"""
+
+    type: str
+    """As given: String, Number, String.Array, Binary."""
+    value: str | bytes
+    """Bytes where the type is Binary."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """What was published, once for all of its subscribers."""
+
+    id: str
+    topic: str
+    """The topic's ARN; empty for what is published to an endpoint or a phone number directly."""
+    published: int
+    """Milliseconds since the epoch."""
+    subject: str | None
+    bodies: dict[str, str]
+    """The text for each protocol; that for "default" is always there."""
+    attributes: dict[str, Attribute]
+    group: str | None = None
+    deduplication: str | None = None
+    sequence: str | None = None
+
+    def body_for(self, protocol: str) -> str:
+        """The text that subscribers of this protocol get."""
+        return self.bodies.get(protocol) or self.bodies["default"]
