@@ -1,0 +1,50 @@
+"""The errors of SNS in AWS's words."""
+
+from __future__ import annotations
+
+from cloudlet.core import AwsError
+
+
+def invalid_parameter(what: str, reason: str = "") -> AwsError:
+    """A parameter, or something about it, that AWS does not admit."""
+    return AwsError("InvalidParameter", f"Invalid parameter: {what}" + (f" Reason: {reason}" if reason else ""))
+
+
+def missing(name: str) -> AwsError:
+    return invalid_parameter(name, "no value for required parameter")
+
+
+def invalid_arn(name: str, text: str) -> AwsError:
+    """The error for what is no ARN at all, or not one of the wanted kind."""
+    elements = text.count(":") + 1
+    reason = f"An ARN must have at least 6 elements, not {elements}" if elements < 6 else ""
+    return invalid_parameter(name, reason)
+
+
+def no_such_topic() -> AwsError:
+    return AwsError("NotFound", "Topic does not exist")
+
+
+def no_such_subscription() -> AwsError:
+    return AwsError("NotFound", "Subscription does not exist")
+
+
+def no_such_application() -> AwsError:
+    return AwsError("NotFound", "PlatformApplication does not exist")
+
+
+def no_such_endpoint() -> AwsError:
+    return AwsError("NotFound", "Endpoint does not exist")
+
+
+def no_such_resource() -> AwsError:
+    return AwsError("ResourceNotFound", "Resource does not exist")
+
+
+def not_authorized(message: str) -> AwsError:
+    return AwsError("AuthorizationError", message)
+
+
+def not_built(what: str) -> AwsError:
+    """The answer to a parameter of AWS's that Cloudlet would have to ignore."""
+    return AwsError("NotImplemented", f"Cloudlet does not implement {what}. See docs/services/sns.md.", status=501)

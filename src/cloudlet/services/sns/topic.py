@@ -1,0 +1,149 @@
+"""A topic: its record, and where in the store it and all that belongs to it are.
+
+Below ("t", number) is whatever goes away with the topic: a deletion is one range deletion, however many subscriptions
+there are. "s" has the subscriptions; other subjects take keys of their own there.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.core.ids import random_bytes
+from cloudlet.services.sns import errors, limits
+from cloudlet.store import pack
+
+_TOPICS = Subspace("topic")
+_NUMBERS = pack(("topic-numbers",))
+_CACHED = 4096
+_ARN_PARTS = 6
+
+
+class Topic(msgspec.Struct, frozen=True, array_like=True, dict=True):
+    """What is stored of a topic. `created` is in milliseconds since the epoch."""
+
+    number: int
+    """Prefix of the keys of all that belongs to the topic; no other topic has or had it."""
+    account: str
+    region: str
+    name: str
+    created: int
+    attributes: dict[str, str]
+    """The attributes that were set, by AWS's names; for all others the defaults apply."""
+    tags: dict[str, str]
+    version: int
+    """Goes up with every change of the topic or of its subscriptions: (number, version) names a state for caches."""
+
+    @cached_property
+    def arn(self) -> str:
+        return str(Arn(partition_of(self.region), "sns", self.region, self.account, self.name))
+
+    @cached_property
+    def fifo(self) -> bool:
+        return self.name.endswith(".fifo")
+
+    @cached_property
+    def all(self) -> Subspace:
+        """Everything that goes away with the topic."""
+        return Subspace("t", self.number)
+
+    @cached_property
+    def maximum_message_bytes(self) -> int:
+        return int(self.attributes.get("MaximumMessageSize", limits.MESSAGE_BYTES))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Topic).decode
+_decoded: dict[bytes, Topic] = {}
+_keys: dict[str, bytes] = {}
+
+
+def decode(raw: bytes) -> Topic:
+    """Return the topic of a stored record. Decoded topics are kept: the same bytes mean the same topic."""
+    topic = _decoded.get(raw)
+    if topic is None:
+        if len(_decoded) >= _CACHED:
+            del _decoded[next(iter(_decoded))]
+        topic = _decoded[raw] = _decode(raw)
+    return topic
+
+
+def _key_of(arn: str) -> bytes | None:
+    """Return the key of the record of the topic with this ARN, or None for what is no topic's ARN."""
+    parts = arn.split(":")
+    if len(parts) != _ARN_PARTS or parts[0] != "arn" or parts[2] != "sns" or parts[1] != partition_of(parts[3]):
+        return None
+    if len(_keys) >= _CACHED:
+        del _keys[next(iter(_keys))]
+    key = _keys[arn] = _TOPICS.key(parts[4], parts[3], parts[5])
+    return key
+
+
+async def find(tx: Transaction, arn: str) -> Topic | None:
+    """Return a topic by its ARN, or None, also for what is no ARN of a topic."""
+    key = _keys.get(arn) or _key_of(arn)
+    if key is None:
+        return None
+    raw = await tx.get(key)
+    return None if raw is None else decode(raw)
+
+
+async def get(tx: Transaction, arn: str, name: str = "TopicArn") -> Topic:
+    """Return a topic by the ARN that a request has as its parameter `name`. Raises AwsError where there is none."""
+    key = _keys.get(arn) or _key_of(arn)
+    if key is None:
+        raise errors.invalid_arn(name, arn)
+    raw = await tx.get(key)
+    if raw is None:
+        raise errors.no_such_topic()
+    return decode(raw)
+
+
+async def by_name(tx: Transaction, account: str, region: str, name: str) -> Topic | None:
+    """Return a topic by its name, or None."""
+    raw = await tx.get(_TOPICS.key(account, region, name))
+    return None if raw is None else decode(raw)
+
+
+def of_account(account: str, region: str) -> Subspace:
+    """Return where the records of an account's topics are, by name."""
+    return _TOPICS.sub(account, region)
+
+
+async def next_number(tx: Transaction) -> int:
+    """Return a number that no topic has or had."""
+    tx.add(_NUMBERS, 1)
+    return await tx.counter(_NUMBERS)
+
+
+def next_version(version: int = 0) -> int:
+    """Return a version that follows. Its step is random: a cloud put back to an earlier state never repeats one."""
+    return version + 1 + int.from_bytes(random_bytes(5))
+
+
+def store(tx: Transaction, topic: Topic) -> None:
+    """Write a topic's record as it is."""
+    tx.put(_TOPICS.key(topic.account, topic.region, topic.name), _encode(topic))
+
+
+def change(
+    tx: Transaction, topic: Topic, *, attributes: dict[str, str] | None = None, tags: dict[str, str] | None = None
+) -> Topic:
+    """Write a topic with what has changed of it, if only its subscriptions; return it under its new version."""
+    changed = msgspec.structs.replace(
+        topic,
+        attributes=topic.attributes if attributes is None else attributes,
+        tags=topic.tags if tags is None else tags,
+        version=next_version(topic.version),
+    )
+    store(tx, changed)
+    return changed
+
+
+def remove(tx: Transaction, topic: Topic) -> None:
+    """Delete a topic's record and all that is kept below its number."""
+    tx.delete(_TOPICS.key(topic.account, topic.region, topic.name))
+    tx.delete_range(topic.all.begin, topic.all.end)
