@@ -91,10 +91,13 @@ async def find(tx: Transaction, arn: str) -> Topic | None:
     return None if raw is None else decode(raw)
 
 
-async def get(tx: Transaction, arn: str, name: str = "TopicArn") -> Topic:
-    """Return a topic by the ARN that a request has as its parameter `name`. Raises AwsError where there is none."""
+async def get(tx: Transaction, arn: str, name: str = "TopicArn", *, region: str = "") -> Topic:
+    """Return a topic by the ARN that a request has as its parameter `name`. Raises AwsError where there is none.
+
+    With a `region`, a topic of another one is refused, as AWS does.
+    """
     key = _keys.get(arn) or _key_of(arn)
-    if key is None:
+    if key is None or (region and arn.split(":", 4)[3] != region):
         raise errors.invalid_arn(name, arn)
     raw = await tx.get(key)
     if raw is None:

@@ -1,0 +1,159 @@
+"""Who may do what with a topic: the topic's policy, enforced where permissions are (`--auth strict`).
+
+The identity-based policies of a caller are the front door's affair; here the topic has its say. Principals of the
+topic's account need no allowance by it, but can be denied; all others need one (Developer Guide, "Amazon SNS API
+permissions").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from cloudlet.core import AwsError, Context
+from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.services.sns import errors, limits
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic import Topic
+
+SHARED_ACTIONS = (
+    "AddPermission",
+    "DeleteTopic",
+    "GetDataProtectionPolicy",
+    "GetTopicAttributes",
+    "ListSubscriptionsByTopic",
+    "ListTagsForResource",
+    "Publish",
+    "PutDataProtectionPolicy",
+    "RemovePermission",
+    "SetTopicAttributes",
+    "Subscribe",
+)
+"""What a topic's policy can speak of."""
+
+_DEFAULT_ACTIONS = (
+    "SNS:GetTopicAttributes",
+    "SNS:SetTopicAttributes",
+    "SNS:AddPermission",
+    "SNS:RemovePermission",
+    "SNS:DeleteTopic",
+    "SNS:Subscribe",
+    "SNS:ListSubscriptionsByTopic",
+    "SNS:Publish",
+)
+_KNOWN_ACTIONS = frozenset(f"sns:{action.lower()}" for action in (*SHARED_ACTIONS, "Receive"))
+_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
+_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
+
+
+def default_policy(topic: Topic) -> str:
+    """Return the policy of a topic that was given none: its account alone may use it."""
+    statement = {
+        "Sid": "__default_statement_ID",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": _DEFAULT_ACTIONS,
+        "Resource": topic.arn,
+        "Condition": {"StringEquals": {"AWS:SourceOwner": topic.account}},
+    }
+    policy = {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]}
+    return json.dumps(policy, separators=(",", ":"))
+
+
+def policy_of(topic: Topic) -> str:
+    """Return a topic's policy, as text."""
+    return topic.attributes.get("Policy") or default_policy(topic)
+
+
+@lru_cache(256)
+def _parsed(text: str) -> Policy:
+    return Policy.parse(text, Usage.RESOURCE)
+
+
+def checked_policy(text: str, arn: str) -> str:
+    """Return the Policy attribute to store for a topic. Raises AwsError for what is no policy of this topic."""
+    if len(text.encode()) > limits.POLICY_BYTES:
+        raise errors.invalid_parameter(f"Policy must be at most {limits.POLICY_BYTES} bytes long")
+    try:
+        policy = _parsed(text)
+    except PolicyError as error:
+        raise errors.invalid_parameter(f"Policy Error: {error}") from None
+    if len(policy.statements) > limits.POLICY_STATEMENTS:
+        raise errors.invalid_parameter(f"Policy can have at most {limits.POLICY_STATEMENTS} statements")
+    document = json.loads(text)
+    statements = document["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        _check_statement(statement, arn)
+    return text
+
+
+def _check_statement(statement: Mapping[str, object], arn: str) -> None:
+    """Raise unless a statement is about this topic and about what can be done with one."""
+    resources = statement.get("Resource", [])
+    for resource in resources if isinstance(resources, list) else [resources]:
+        if resource != arn and "*" not in str(resource):
+            raise errors.invalid_parameter("Policy statement resource must match the ARN of the topic")
+    actions = statement.get("Action", [])
+    for action in actions if isinstance(actions, list) else [actions]:
+        if "*" not in action and "?" not in action and action.lower() not in _KNOWN_ACTIONS:
+            raise errors.invalid_parameter("Policy statement action out of service scope!")
+
+
+def authorize(ctx: Context, topic: Topic, action: str, conditions: Mapping[str, str] | None = None) -> None:
+    """Raise unless the caller may do this to the topic. `conditions` are further condition keys of this action."""
+    if not ctx.strict:
+        return
+    principal = ctx.principal
+    name = f"SNS:{action}"
+    request = Request(principal, name, topic.arn, {**_conditions(ctx), **(conditions or {})}, topic.account)
+    resource = NamedPolicy(topic.arn, _parsed(policy_of(topic)))
+    decision = evaluate(request, Policies(identity=_IDENTITY, resource=resource))
+    if not decision.allowed:
+        raise errors.not_authorized(decision.message)
+
+
+def authorize_owner(ctx: Context, topic: Topic, subscription: Subscription, action: str) -> None:
+    """Raise unless the caller's account owns the subscription or its topic."""
+    if ctx.strict and ctx.principal.account not in (subscription.owner, topic.account):
+        raise errors.not_authorized(
+            f"User: {ctx.principal.arn} is not authorized to perform: SNS:{action} on resource: {topic.arn}"
+        )
+
+
+def require_account(ctx: Context) -> None:
+    """Raise for a caller who belongs to no account: what is asked for is not about a topic that could let him in."""
+    if ctx.principal.kind == "anonymous":
+        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+
+
+def require_own_account(ctx: Context, account: str, action: str, resource: str) -> None:
+    """Raise unless the caller belongs to the account that owns a resource which has no policy of its own."""
+    require_account(ctx)
+    if ctx.strict and ctx.principal.account != account:
+        raise errors.not_authorized(
+            f"User: {ctx.principal.arn} is not authorized to perform: SNS:{action} on resource: {resource}"
+        )
+
+
+def is_signed(ctx: Context) -> bool:
+    """Whether the caller has proved, or in open mode claimed, who he is: a browser that opens a link has not."""
+    return ctx.principal.kind == "service" or bool(ctx.principal.access_key)
+
+
+def _conditions(ctx: Context) -> dict[str, str]:
+    owner = ctx.source_arn.split(":")[4] if ctx.source_arn else ctx.principal.account
+    source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": owner} if ctx.source_arn else {}
+    return {
+        **source,
+        "aws:SourceOwner": owner,
+        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(ctx.now())),
+        "aws:PrincipalAccount": ctx.principal.account,
+        "aws:PrincipalArn": ctx.principal.arn,
+        "aws:RequestedRegion": ctx.region,
+        "aws:SecureTransport": "true" if ctx.secure else "false",
+        "aws:SourceIp": ctx.source_ip,
+        "aws:userid": ctx.principal.user_id,
+    }
