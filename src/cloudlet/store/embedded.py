@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,9 +19,11 @@ from typing import Any
 
 from cloudlet.store.eager import Resumed, settling, spawn
 from cloudlet.store.interface import Body, Conflict, Done, Row, StoreError, T
-from cloudlet.store.recent import ABSENT, RecentlyUsed
+from cloudlet.store.memory import Memory
+from cloudlet.store.optimistic import History, OptimisticTransaction
+from cloudlet.store.recent import ABSENT
 from cloudlet.store.rocks import OrderedMap
-from cloudlet.store.stretches import Stretches
+from cloudlet.store.watches import Watches
 
 log = logging.getLogger("cloudlet.store")
 
@@ -31,122 +32,9 @@ _MAX_TRIES = 100
 _INLINE_SYNC_SECONDS = 0.0005
 _SYNC_SAMPLES = 16
 _LARGEST_GROUP = 32
-_CACHE_ENTRIES = 8192
-_CACHED_VALUE_BYTES = 1024
 _ROWS_AHEAD = 64
 
 _Done = Callable[[Any, BaseException | None], None]
-
-
-class EmbeddedTransaction:
-    """Reads go to the committed state below the transaction's own writes; writes wait until the commit."""
-
-    __slots__ = ("_store", "adds", "cleared", "read_keys", "read_ranges", "topics", "version", "writes")
-
-    def __init__(self, store: EmbeddedStore) -> None:
-        self._store = store
-        self.version = store.version
-        self.writes: dict[bytes, bytes | None] = {}
-        self.adds: dict[bytes, int] = {}
-        self.cleared: list[tuple[bytes, bytes]] = []
-        self.read_keys: list[bytes] = []
-        self.read_ranges: list[tuple[bytes, bytes]] = []
-        self.topics: list[bytes] = []
-
-    async def get(self, key: bytes) -> bytes | None:
-        written = self.writes.get(key, ABSENT)
-        if written is not ABSENT:
-            return written  # type: ignore[no-any-return]
-        if self.cleared and self._is_cleared(key):
-            return None
-        self.read_keys.append(key)
-        return self._store.read(key)
-
-    async def counter(self, key: bytes) -> int:
-        return _counted(await self.get(key)) + self.adds.get(key, 0)
-
-    async def range(self, begin: bytes, end: bytes, *, limit: int, reverse: bool = False) -> list[Row]:
-        if limit < 1 or begin >= end:
-            return []
-        rows = self._rows(begin, end, limit, reverse)
-        if len(rows) == limit:
-            # What lies behind the last row was not looked at, and may change.
-            last = rows[-1][0]
-            self.read_ranges.append((last, end) if reverse else (begin, last + b"\x00"))
-        else:
-            self.read_ranges.append((begin, end))
-        return rows
-
-    def _rows(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
-        if not self.writes and not self.cleared:
-            return self._store.scan(begin, end, limit, reverse)
-        own = {key: value for key, value in self.writes.items() if begin <= key < end}
-        hidden = sum(1 for value in own.values() if value is None)
-        rows = self._committed(begin, end, limit + hidden, reverse)
-        if own:
-            merged = {key: value for key, value in rows if key not in own}
-            merged.update((key, value) for key, value in own.items() if value is not None)
-            rows = sorted(merged.items(), reverse=reverse)
-        return rows[:limit]
-
-    def _committed(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
-        """Return rows of the committed state that this transaction has not cleared."""
-        if not self.cleared:
-            return self._store.scan(begin, end, limit, reverse)
-        rows: list[Row] = []
-        for low, high in self._uncleared(begin, end, reverse):
-            rows += self._store.scan(low, high, limit - len(rows), reverse)
-            if len(rows) >= limit:
-                break
-        return rows
-
-    def _uncleared(self, begin: bytes, end: bytes, reverse: bool) -> list[tuple[bytes, bytes]]:
-        parts = [(begin, end)]
-        for low, high in self.cleared:
-            parts = [
-                part
-                for start, stop in parts
-                for part in ((start, min(stop, low)), (max(start, high), stop))
-                if part[0] < part[1]
-            ]
-        return sorted(parts, reverse=reverse)
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self.writes[key] = value
-
-    def delete(self, key: bytes) -> None:
-        self.writes[key] = None
-        self.adds.pop(key, None)
-
-    def delete_range(self, begin: bytes, end: bytes) -> None:
-        if begin >= end:
-            return
-        for key in [key for key in self.writes if begin <= key < end]:
-            del self.writes[key]
-        for key in [key for key in self.adds if begin <= key < end]:
-            del self.adds[key]
-        self.cleared.append((begin, end))
-
-    def add(self, key: bytes, delta: int) -> None:
-        self.adds[key] = self.adds.get(key, 0) + delta
-
-    def notify(self, topic: bytes) -> None:
-        self.topics.append(topic)
-
-    def resolve_adds(self) -> None:
-        """Turn what was added to counters into writes; called at the commit, when nobody else can commit."""
-        for key, delta in self.adds.items():
-            value = self.writes.get(key, ABSENT)
-            if value is ABSENT:
-                value = None if self._is_cleared(key) else self._store.read(key)
-            self.writes[key] = (_counted(value) + delta).to_bytes(8, "big", signed=True)
-
-    def _is_cleared(self, key: bytes) -> bool:
-        return any(low <= key < high for low, high in self.cleared)
-
-
-def _counted(value: bytes | None) -> int:
-    return 0 if value is None else int.from_bytes(value, "big", signed=True)
 
 
 async def _value(value: Any) -> Any:
@@ -165,12 +53,9 @@ class EmbeddedStore:
         self._durable = durable
         self._map = OrderedMap(folder, durable=durable)
         self.version = 0
-        self._cache = RecentlyUsed(_CACHE_ENTRIES)
-        self._stretches = Stretches()
-        self._watches: dict[bytes, list[Callable[[], None]]] = {}
-
-        self._open = 0
-        self._history: deque[tuple[int, EmbeddedTransaction]] = deque()
+        self._memory = Memory()
+        self._watches = Watches()
+        self._history = History()
 
         self._pending: dict[bytes, bytes | None] = {}
         self._waiting: list[tuple[_Done, Any, BaseException | None, list[bytes]]] = []
@@ -190,20 +75,20 @@ class EmbeddedStore:
         if self._closed or (self._broken and not self._reopen()):
             done(None, StoreError("the store is not open"))
             return
-        transaction = EmbeddedTransaction(self)
+        transaction = OptimisticTransaction(self)
         coroutine = body(transaction)
-        self._open += 1
+        self._history.enter()
         try:
             pending = coroutine.send(None)
         except StopIteration as stop:
             if transaction.version == self.version:
-                self._leave()
+                self._history.leave()
                 self._commit(transaction, stop.value, done)
                 return
             attempt: Any = _value(stop.value)
         except Exception as error:
             if transaction.version == self.version:
-                self._leave()
+                self._history.leave()
                 self._answer(done, None, error, [])
                 return
             attempt = _failure(error)
@@ -211,18 +96,12 @@ class EmbeddedStore:
             attempt = Resumed(coroutine, pending)
         spawn(self._contend(body, done, transaction, attempt))
 
-    def _leave(self) -> None:
-        """Note that a transaction is over; what it could have conflicted with is of no interest to those to come."""
-        self._open -= 1
-        if not self._open and self._history:
-            self._history.clear()
-
     async def transact(self, body: Body[T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.submit(body, settling(future))
         return await future
 
-    async def _contend(self, body: Body[T], done: Done[T], transaction: EmbeddedTransaction, attempt: Any) -> None:
+    async def _contend(self, body: Body[T], done: Done[T], transaction: OptimisticTransaction, attempt: Any) -> None:
         """Carry on a transaction during which others commit."""
         try:
             for _ in range(_MAX_TRIES):
@@ -232,42 +111,23 @@ class EmbeddedStore:
                     result = await attempt
                 except Exception as error:
                     failure = error
-                if not self._conflicts(transaction):
+                if transaction.version == self.version or not self._history.conflicts(transaction):
                     if failure is None:
                         self._commit(transaction, result, done)
                     else:
                         self._answer(done, None, failure, [])
                     return
-                transaction = EmbeddedTransaction(self)
+                transaction = OptimisticTransaction(self)
                 attempt = body(transaction)
             attempt.close()
             done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
         finally:
-            self._leave()
+            self._history.leave()
 
-    def _conflicts(self, transaction: EmbeddedTransaction) -> bool:
-        """Whether anything that the transaction read was changed by a commit since it began."""
-        if transaction.version == self.version:
-            return False
-        keys = set(transaction.read_keys)
-        for version, other in self._history:
-            if version <= transaction.version:
-                continue
-            if not keys.isdisjoint(other.writes):
-                return True
-            if any(low <= key < high for low, high in transaction.read_ranges for key in other.writes):
-                return True
-            for low, high in other.cleared:
-                if any(low <= key < high for key in keys):
-                    return True
-                if any(begin < high and low < end for begin, end in transaction.read_ranges):
-                    return True
-        return False
-
-    def _commit(self, transaction: EmbeddedTransaction, result: Any, done: _Done) -> None:
+    def _commit(self, transaction: OptimisticTransaction, result: Any, done: _Done) -> None:
         """Make the writes visible at once; they are durable, and the answer given, after the next sync."""
         if transaction.adds:
-            transaction.resolve_adds()
+            transaction.resolve_adds(self.read)
         writes, cleared = transaction.writes, transaction.cleared
         if not writes and not cleared:
             self._answer(done, result, None, transaction.topics)
@@ -282,9 +142,8 @@ class EmbeddedStore:
         else:
             self._pending.update(writes)
         self.version += 1
-        if self._open:
-            self._history.append((self.version, transaction))
-        self._note(writes, cleared)
+        self._history.add(self.version, transaction)
+        self._memory.note(transaction)
         self._dirty = self._durable
         self._schedule()
         self._answer(done, result, None, transaction.topics)
@@ -305,49 +164,38 @@ class EmbeddedStore:
 
     # -- reads of the committed state
 
+    def known(self, key: bytes) -> bytes | None:
+        value = self._memory.rows.get(key)
+        return self._pending.get(key, ABSENT) if value is ABSENT else value
+
+    async def fetch(self, key: bytes) -> bytes | None:
+        return self._fetch(key)
+
+    def _fetch(self, key: bytes) -> bytes | None:
+        value = self._map.get(key)
+        self._memory.learn(key, value)
+        return value
+
     def read(self, key: bytes) -> bytes | None:
         """Return the committed value of a key."""
-        value = self._cache.get(key)
-        if value is ABSENT:
-            value = self._pending.get(key, ABSENT)
-        if value is ABSENT:
-            value = self._map.get(key)
-            if value is None or len(value) <= _CACHED_VALUE_BYTES:
-                self._cache.add(key, value)
-        return value  # type: ignore[no-any-return]
+        value = self.known(key)
+        return self._fetch(key) if value is ABSENT else value
 
-    def scan(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
-        """Return up to `limit` committed rows with begin <= key < end."""
+    async def scan(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
         if reverse:
             self._apply()
             return self._map.scan_reverse(begin, limit, end)
-        rows, unknown = self._stretches.scan(begin, end, limit)
+        stretches = self._memory.stretches
+        rows, unknown = stretches.scan(begin, end, limit)
         missing = limit - len(rows)
         if missing and unknown < end:
             self._apply()
             # Rows are read ahead where scans go on from what is known, not at a place that is new.
-            goes_on = unknown != begin or self._stretches.ends_at(begin)
+            goes_on = unknown != begin or stretches.ends_at(begin)
             found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD if goes_on else 0)
-            self._stretches.learn(unknown, stop, found)
+            stretches.learn(unknown, stop, found)
             rows += found[:missing]
         return rows
-
-    def _note(self, writes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
-        """Bring what is kept in memory in line with a commit."""
-        cache, stretches = self._cache, self._stretches
-        for begin, end in cleared:
-            cache.clear()
-            stretches.clear(begin, end)
-        for key, value in writes.items():
-            if value is None:
-                cache.update(key, None)
-                stretches.delete(key)
-            else:
-                if len(value) <= _CACHED_VALUE_BYTES:
-                    cache.add(key, value)
-                else:
-                    cache.update(key, ABSENT)
-                stretches.put(key, value)
 
     # -- durability
 
@@ -435,9 +283,8 @@ class EmbeddedStore:
     def _release(self, group: list[Any]) -> None:
         for done, result, error, topics in group:
             try:
-                for topic in topics:
-                    for callback in list(self._watches.get(topic, ())):
-                        callback()
+                if topics:
+                    self._watches.call(topics)
                 done(result, error)
             except Exception:
                 # It is no affair of the others in the group, who wait for their answers.
@@ -462,35 +309,23 @@ class EmbeddedStore:
             log.error("cannot open %s: %s", self._folder, error)
             return False
         log.warning("opened %s again after a failed write", self._folder)
-        everything = EmbeddedTransaction(self)
-        everything.cleared.append((b"", b"\xff" * 16))
         self.version += 1
-        self._history.append((self.version, everything))
-        self._cache.clear()
-        self._stretches.forget()
+        self._history.add_everything(self.version)
+        self._memory.forget()
         self._broken = False
         return True
 
     # -- the rest
 
     def watch(self, topic: bytes, callback: Callable[[], None]) -> Callable[[], None]:
-        self._watches.setdefault(topic, []).append(callback)
-
-        def cancel() -> None:
-            callbacks = self._watches.get(topic, [])
-            if callback in callbacks:
-                callbacks.remove(callback)
-            if not callbacks:
-                self._watches.pop(topic, None)
-
-        return cancel
+        return self._watches.add(topic, callback)
 
     def size(self) -> int:
         return self._map.size()
 
     async def close(self) -> None:
         self._closed = True
-        while self._syncing or self._scheduled or self._open:
+        while self._syncing or self._scheduled or self._history:
             await asyncio.sleep(0.001)
         self._close_map()
         if self._executor is not None:
