@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
@@ -89,7 +90,7 @@ def checked_policy(text: str, arn: str) -> str:
     return text
 
 
-def _check_statement(statement: Mapping[str, object], arn: str) -> None:
+def _check_statement(statement: Mapping[str, Any], arn: str) -> None:
     """Raise unless a statement is about this topic and about what can be done with one."""
     resources = statement.get("Resource", [])
     for resource in resources if isinstance(resources, list) else [resources]:
@@ -114,9 +115,12 @@ def authorize(ctx: Context, topic: Topic, action: str, conditions: Mapping[str, 
         raise errors.not_authorized(decision.message)
 
 
-def authorize_owner(ctx: Context, topic: Topic, subscription: Subscription, action: str) -> None:
-    """Raise unless the caller's account owns the subscription or its topic."""
-    if ctx.strict and ctx.principal.account not in (subscription.owner, topic.account):
+def authorize_owner(
+    ctx: Context, topic: Topic, subscription: Subscription, action: str, *, signed: bool = True
+) -> None:
+    """Raise unless the caller's account owns the subscription or its topic, and, where enforced, he has signed."""
+    stranger = ctx.strict and ctx.principal.account not in (subscription.owner, topic.account)
+    if stranger or not signed:
         raise errors.not_authorized(
             f"User: {ctx.principal.arn} is not authorized to perform: SNS:{action} on resource: {topic.arn}"
         )

@@ -39,11 +39,11 @@ def with_permission(topic: Topic, label: str, accounts: list[str], actions: list
     return access.checked_policy(json.dumps(policy, separators=(",", ":")), topic.arn)
 
 
-def without_permission(topic: Topic, label: str) -> str:
-    """Return the topic's policy without a statement; what is not there is no error."""
+def without_permission(topic: Topic, label: str) -> str | None:
+    """Return the topic's policy without a statement, None where none is left; a label not there is no error."""
     policy = _policy(topic)
     policy["Statement"] = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
-    return json.dumps(policy, separators=(",", ":"))
+    return json.dumps(policy, separators=(",", ":")) if policy["Statement"] else None
 
 
 def _policy(topic: Topic) -> dict[str, Any]:

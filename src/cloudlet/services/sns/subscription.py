@@ -79,14 +79,23 @@ async def find(tx: Transaction, arn: str) -> tuple[Topic, Subscription] | None:
     return None if subscription is None else (topic, subscription)
 
 
-async def get(tx: Transaction, arn: str) -> tuple[Topic, Subscription]:
-    """Return the subscription of a request's SubscriptionArn, and its topic. Raises AwsError where there is none."""
+async def get(tx: Transaction, arn: str, *, region: str = "") -> tuple[Topic, Subscription]:
+    """Return the subscription of a request's SubscriptionArn, and its topic. Raises AwsError where there is none.
+
+    With a `region`, a subscription of another one is refused, as AWS does.
+    """
+    check_arn(arn, region)
     found = await find(tx, arn)
     if found is None:
-        if not arn.startswith("arn:") or arn.count(":") + 1 != _ARN_PARTS:
-            raise errors.invalid_arn("SubscriptionArn", arn)
         raise errors.no_such_subscription()
     return found
+
+
+def check_arn(arn: str, region: str = "") -> None:
+    """Raise AwsError for what is no ARN of a subscription (of that region)."""
+    parts = arn.split(":")
+    if len(parts) != _ARN_PARTS or parts[0] != "arn" or parts[2] != "sns" or (region and parts[3] != region):
+        raise errors.invalid_arn("SubscriptionArn", arn)
 
 
 async def by_endpoint(tx: Transaction, topic: Topic, protocol: str, endpoint: str) -> Subscription | None:
@@ -98,6 +107,11 @@ async def by_endpoint(tx: Transaction, topic: Topic, protocol: str, endpoint: st
 def of_owner(account: str, region: str) -> Subspace:
     """Return the index of an account's subscriptions to topics of a region: (topic number, id) → topic ARN."""
     return _OF_OWNER.sub(account, region)
+
+
+def with_attributes(existing: Subscription, attributes: dict[str, str]) -> Subscription:
+    """Return a subscription with other attributes."""
+    return msgspec.structs.replace(existing, attributes=attributes)
 
 
 def confirmed_count(topic: Topic) -> bytes:

@@ -10,13 +10,14 @@ from functools import cached_property
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, AwsError, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.sns import errors, limits
 from cloudlet.store import pack
 
 _TOPICS = Subspace("topic")
+_COUNTS = Subspace("topic-count")
 _NUMBERS = pack(("topic-numbers",))
 _CACHED = 4096
 _ARN_PARTS = 6
@@ -39,7 +40,7 @@ class Topic(msgspec.Struct, frozen=True, array_like=True, dict=True):
 
     @cached_property
     def arn(self) -> str:
-        return str(Arn(partition_of(self.region), "sns", self.region, self.account, self.name))
+        return arn_of(self.account, self.region, self.name)
 
     @cached_property
     def fifo(self) -> bool:
@@ -53,6 +54,11 @@ class Topic(msgspec.Struct, frozen=True, array_like=True, dict=True):
     @cached_property
     def maximum_message_bytes(self) -> int:
         return int(self.attributes.get("MaximumMessageSize", limits.MESSAGE_BYTES))
+
+
+def arn_of(account: str, region: str, name: str) -> str:
+    """Return the ARN of the topic with a name."""
+    return str(Arn(partition_of(region), "sns", region, account, name))
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -116,10 +122,28 @@ def of_account(account: str, region: str) -> Subspace:
     return _TOPICS.sub(account, region)
 
 
-async def next_number(tx: Transaction) -> int:
-    """Return a number that no topic has or had."""
+async def create(
+    tx: Transaction,
+    account: str,
+    region: str,
+    name: str,
+    attributes: dict[str, str],
+    tags: dict[str, str],
+    now: int,
+) -> Topic:
+    """Write a new topic, created at `now` in milliseconds. Raises AwsError where the account has too many."""
+    fifo = name.endswith(".fifo")
+    count = _COUNTS.key(account, region, fifo)
+    if await tx.counter(count) >= (limits.FIFO_TOPICS if fifo else limits.TOPICS):
+        raise AwsError(
+            "TopicLimitExceeded", "Indicates that the customer already owns the maximum allowed number of topics."
+        )
+    tx.add(count, 1)
     tx.add(_NUMBERS, 1)
-    return await tx.counter(_NUMBERS)
+    number = await tx.counter(_NUMBERS)
+    topic = Topic(number, account, region, name, now, attributes, tags, next_version())
+    store(tx, topic)
+    return topic
 
 
 def next_version(version: int = 0) -> int:
@@ -148,5 +172,6 @@ def change(
 
 def remove(tx: Transaction, topic: Topic) -> None:
     """Delete a topic's record and all that is kept below its number."""
+    tx.add(_COUNTS.key(topic.account, topic.region, topic.fifo), -1)
     tx.delete(_TOPICS.key(topic.account, topic.region, topic.name))
     tx.delete_range(topic.all.begin, topic.all.end)

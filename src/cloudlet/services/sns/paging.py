@@ -1,0 +1,26 @@
+"""Lists in pages, with tokens that name the last row of the page before."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.services.sns import errors, limits
+from cloudlet.store.interface import Row
+
+
+async def page(
+    tx: Transaction, space: Subspace, token: str | None, *, size: int = limits.LISTED, name: str = "NextToken"
+) -> tuple[list[Row], str | None]:
+    """Return up to `size` rows after the one that the request's `token` names, and the token of the next page."""
+    begin = space.begin
+    if token is not None:
+        try:
+            after = urlsafe_b64decode(token.encode())
+        except ValueError:
+            raise errors.invalid_parameter(name) from None
+        begin = space.prefix + after + b"\x00"
+    rows = await tx.range(begin, space.end, limit=size + 1)
+    if len(rows) <= size:
+        return rows, None
+    return rows[:size], urlsafe_b64encode(rows[size - 1][0][len(space.prefix) :]).decode()
