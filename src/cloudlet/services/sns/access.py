@@ -44,7 +44,7 @@ _DEFAULT_ACTIONS = (
     "SNS:ListSubscriptionsByTopic",
     "SNS:Publish",
 )
-_KNOWN_ACTIONS = frozenset(f"sns:{action.lower()}" for action in (*SHARED_ACTIONS, "Receive"))
+_KNOWN_ACTIONS = frozenset(action.lower() for action in (*SHARED_ACTIONS, "Receive"))
 _EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
 _IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
 
@@ -98,7 +98,9 @@ def _check_statement(statement: Mapping[str, Any], arn: str) -> None:
             raise errors.invalid_parameter("Policy statement resource must match the ARN of the topic")
     actions = statement.get("Action", [])
     for action in actions if isinstance(actions, list) else [actions]:
-        if "*" not in action and "?" not in action and action.lower() not in _KNOWN_ACTIONS:
+        service, _, name = action.lower().partition(":")
+        pattern = "*" in name or "?" in name
+        if action != "*" and not (service == "sns" and (pattern or name in _KNOWN_ACTIONS)):
             raise errors.invalid_parameter("Policy statement action out of service scope!")
 
 

@@ -37,10 +37,7 @@ def checked(topic: Topic, protocol: str, endpoint: str | None) -> str:
     if protocol in _OF_RESOURCES:
         _check_resource(topic, protocol, endpoint)
     elif protocol in ("http", "https"):
-        if urlsplit(endpoint).scheme != protocol:
-            raise errors.invalid_parameter("Endpoint must match the specified protocol")
-        if not urlsplit(endpoint).hostname:
-            raise errors.invalid_parameter("Endpoint")
+        _check_url(protocol, endpoint)
     elif protocol == "sms":
         number = re.sub(r"[\s().-]", "", endpoint)
         if not limits.is_phone_number(number):
@@ -49,6 +46,18 @@ def checked(topic: Topic, protocol: str, endpoint: str | None) -> str:
     elif not _MAIL.fullmatch(endpoint):
         raise errors.invalid_parameter("Email address")
     return endpoint
+
+
+def _check_url(scheme: str, endpoint: str) -> None:
+    try:
+        url = urlsplit(endpoint)
+        reachable = bool(url.hostname) and url.port != 0
+    except ValueError:
+        raise errors.invalid_parameter("Endpoint") from None
+    if url.scheme != scheme:
+        raise errors.invalid_parameter("Endpoint must match the specified protocol")
+    if not reachable:
+        raise errors.invalid_parameter("Endpoint")
 
 
 def _check_resource(topic: Topic, protocol: str, endpoint: str) -> None:

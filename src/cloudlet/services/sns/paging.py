@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.sns import errors, limits
@@ -16,10 +16,12 @@ async def page(
     begin = space.begin
     if token is not None:
         try:
-            after = urlsafe_b64decode(token.encode())
+            after = b64decode(token.encode(), altchars=b"-_", validate=True)
         except ValueError:
             raise errors.invalid_parameter(name) from None
         begin = space.prefix + after + b"\x00"
+        if begin >= space.end:
+            raise errors.invalid_parameter(name)
     rows = await tx.range(begin, space.end, limit=size + 1)
     if len(rows) <= size:
         return rows, None

@@ -155,16 +155,16 @@ def _store_application(tx: Transaction, application: Application) -> None:
     tx.put(key, _encode(application))
 
 
-async def find_application(tx: Transaction, arn: str) -> Application | None:
-    """Return an application by its ARN, or None. Raises AwsError for what is no ARN of one."""
-    parts = _parts(arn, "PlatformApplicationArn", "app", 3)
+async def find_application(tx: Transaction, arn: str, region: str) -> Application | None:
+    """Return an application of a region by its ARN, or None. Raises AwsError for what is no ARN of one."""
+    parts = _parts(arn, "PlatformApplicationArn", "app", 3, region)
     raw = await tx.get(of_account(parts.account, parts.region).key(parts.resource.removeprefix("app/")))
     return None if raw is None else _decode_application(raw)
 
 
-async def application(tx: Transaction, arn: str) -> Application:
-    """Return an application by its ARN. Raises AwsError where there is none."""
-    found = await find_application(tx, arn)
+async def application(tx: Transaction, arn: str, region: str) -> Application:
+    """Return an application of a region by its ARN. Raises AwsError where there is none."""
+    found = await find_application(tx, arn, region)
     if found is None:
         raise errors.no_such_application()
     return found
@@ -244,9 +244,12 @@ async def change_endpoint(tx: Transaction, of: Application, endpoint: Endpoint, 
     _store_endpoint(tx, of, changed)
 
 
-async def find_endpoint(tx: Transaction, arn: str) -> tuple[Application, Endpoint] | None:
-    """Return an endpoint by its ARN, and its application; or None. Raises AwsError for what is no ARN of one."""
-    parts = _parts(arn, "EndpointArn", "endpoint", 4)
+async def find_endpoint(tx: Transaction, arn: str, region: str = "") -> tuple[Application, Endpoint] | None:
+    """Return an endpoint (of a region) by its ARN, and its application; or None.
+
+    Raises AwsError for what is no ARN of one.
+    """
+    parts = _parts(arn, "EndpointArn", "endpoint", 4, region)
     _, platform, name, id = parts.resource.split("/")
     raw = await tx.get(of_account(parts.account, parts.region).key(f"{platform}/{name}"))
     if raw is None:
@@ -256,9 +259,9 @@ async def find_endpoint(tx: Transaction, arn: str) -> tuple[Application, Endpoin
     return None if raw is None else (of, _decode_endpoint(raw))
 
 
-async def endpoint(tx: Transaction, arn: str) -> tuple[Application, Endpoint]:
-    """Return an endpoint by its ARN, and its application. Raises AwsError where there is none."""
-    found = await find_endpoint(tx, arn)
+async def endpoint(tx: Transaction, arn: str, region: str = "") -> tuple[Application, Endpoint]:
+    """Return an endpoint (of a region) by its ARN, and its application. Raises AwsError where there is none."""
+    found = await find_endpoint(tx, arn, region)
     if found is None:
         raise errors.no_such_endpoint()
     return found
@@ -300,14 +303,14 @@ def _check_boolean(name: str, value: str) -> str:
     return value.lower()
 
 
-def _parts(arn: str, name: str, kind: str, count: int) -> Arn:
-    """Return the parts of an ARN of an application or an endpoint. Raises AwsError for anything else."""
+def _parts(arn: str, name: str, kind: str, count: int, region: str) -> Arn:
+    """Return the parts of an ARN of an application or an endpoint (of a region). Raises AwsError for anything else."""
     try:
         parts = Arn.parse(arn)
     except ValueError:
         raise errors.invalid_arn(name, arn) from None
     resource = parts.resource.split("/")
-    if parts.service != "sns" or resource[0] != kind or len(resource) != count:
+    if parts.service != "sns" or resource[0] != kind or len(resource) != count or region not in ("", parts.region):
         raise errors.invalid_parameter(name)
     return parts
 

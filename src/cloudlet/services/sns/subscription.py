@@ -27,7 +27,7 @@ class Subscription(msgspec.Struct, frozen=True, array_like=True, dict=True):
     protocol: str
     endpoint: str
     owner: str
-    """The account that subscribed, or that confirmed."""
+    """The account that subscribed."""
     attributes: dict[str, str]
     """The attributes that were set, by AWS's names."""
     confirmed: bool
@@ -35,7 +35,7 @@ class Subscription(msgspec.Struct, frozen=True, array_like=True, dict=True):
     """What confirms it."""
     created: int
     authenticated: bool
-    """Whether a signed request confirmed it and asked that only signed ones may end it."""
+    """Whether a signed request confirmed it."""
 
     @cached_property
     def arn(self) -> str:
@@ -46,14 +46,19 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Subscription).decode
 
 
-def of_number(number: int) -> Subspace:
-    """Return where the subscriptions of the topic with this number are: id → record."""
-    return Subspace("t", number, "s")
+def encode(subscription: Subscription) -> bytes:
+    """Return the stored form of a subscription."""
+    return _encode(subscription)
 
 
 def decode(raw: bytes) -> Subscription:
     """Return the subscription of a stored record."""
     return _decode(raw)
+
+
+def of_number(number: int) -> Subspace:
+    """Return where the subscriptions of the topic with this number are: id → record."""
+    return Subspace("t", number, "s")
 
 
 async def of_topic(tx: Transaction, topic: Topic, *, after: str = "", limit: int) -> list[Subscription]:
@@ -105,8 +110,17 @@ async def by_endpoint(tx: Transaction, topic: Topic, protocol: str, endpoint: st
 
 
 def of_owner(account: str, region: str) -> Subspace:
-    """Return the index of an account's subscriptions to topics of a region: (topic number, id) → topic ARN."""
+    """Return the index of an account's subscriptions to topics of a region: (topic number, id) → nothing."""
     return _OF_OWNER.sub(account, region)
+
+
+async def of_index(tx: Transaction, index: Subspace, key: bytes) -> Subscription:
+    """Return the subscription that a row of the index `of_owner` is about."""
+    number, id = index.unpack(key)
+    raw = await tx.get(of_number(number).key(id))
+    if raw is None:
+        raise RuntimeError(f"the subscription {id} of topic {number} is in the index of its owner, and nowhere else")
+    return _decode(raw)
 
 
 def with_attributes(existing: Subscription, attributes: dict[str, str]) -> Subscription:
@@ -184,7 +198,7 @@ def _note(tx: Transaction, topic: Topic, subscription: Subscription, sign: int) 
     owned = of_owner(subscription.owner, topic.region).key(topic.number, subscription.id)
     if sign > 0:
         tx.put(endpoint, subscription.id.encode())
-        tx.put(owned, topic.arn.encode())
+        tx.put(owned, b"")
         tx.put(topic.all.key("owner", subscription.owner), b"")
     else:
         tx.delete(endpoint)

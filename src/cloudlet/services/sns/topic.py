@@ -148,7 +148,7 @@ async def create(
 
 def next_version(version: int = 0) -> int:
     """Return a version that follows. Its step is random: a cloud put back to an earlier state never repeats one."""
-    return version + 1 + int.from_bytes(random_bytes(5))
+    return version + 1 + int.from_bytes(random_bytes(4))
 
 
 def store(tx: Transaction, topic: Topic) -> None:

@@ -1,0 +1,76 @@
+"""SNS within the test's own process: strict where wanted, with a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.core import AwsError
+from cloudlet.core.cloud import Auth, Cloud, Config
+from cloudlet.core.identity import Principal, root
+from cloudlet.core.tokens import TokenSealer
+from tests.services.sqs.conftest import MovableClock
+
+ACCOUNT = "111111111111"
+OTHER = "222222222222"
+REGION = "eu-west-1"
+OWNER = root(ACCOUNT, ACCOUNT)
+STRANGER = root(OTHER, OTHER)
+
+
+class LocalSns:
+    """Calls operations of SNS as the root of an account, and moves the clock."""
+
+    def __init__(self, folder: Path, auth: Auth) -> None:
+        self._runner = asyncio.Runner()
+        self._runner.get_loop()
+        self.folder = folder
+        self.clock = MovableClock()
+        config = Config(data=folder, auth=auth, durable=False)
+        self.cloud = Cloud(config, TokenSealer(b"k" * 32), self.clock)
+
+    def call(self, operation: str, *, by: Principal = OWNER, service: str = "sns", **params: Any) -> dict[str, Any]:
+        """Call an operation and return its result. Raises AwsError."""
+        account = by.account if by.kind != "anonymous" else ACCOUNT
+        called = self.cloud.call(service, operation, params, principal=by, account=account, region=REGION)
+        return dict(self._runner.run(called) or {})
+
+    def refused(self, operation: str, *, by: Principal = OWNER, **params: Any) -> AwsError:
+        """Call an operation that is refused; return the error."""
+        with pytest.raises(AwsError) as caught:
+            self.call(operation, by=by, **params)
+        return caught.value
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and let what waits for it run."""
+
+        async def move() -> None:
+            await self.settle()
+            self.clock.advance(seconds)
+            await self.settle()
+
+        self._runner.run(move())
+
+    async def settle(self) -> None:
+        """Let everything that can go on without the clock go on."""
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        self._runner.run(self.cloud.close())
+        self._runner.close()
+
+
+@contextmanager
+def local_sns(folder: Path, auth: Auth = "open") -> Iterator[LocalSns]:
+    """Run a Cloudlet until the end of the `with` block."""
+    sns = LocalSns(folder, auth)
+    try:
+        yield sns
+    finally:
+        sns.close()
