@@ -29,7 +29,10 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     group: str | None = None
     deduplication: str | None = None
     sequence: str | None = None
+    replayed: bool = False
+    """Whether it comes from an archive, once more."""
 
     def body_for(self, protocol: str) -> str:
         """The text that subscribers of this protocol get."""
-        return self.bodies.get(protocol) or self.bodies["default"]
+        text = self.bodies.get(protocol)
+        return self.bodies["default"] if text is None else text

@@ -1,0 +1,137 @@
+"""The backlog: deliveries of one message to one subscription that are due now or later, a lane for each subscription.
+
+A lane is listed in the schedule under the time at which the first of its deliveries is due. A message is kept once for
+all of its deliveries, with a count of them. All but the schedule goes away with the topic.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.topic import Topic
+from cloudlet.store import pack, unpack
+
+_SCHEDULE = Subspace("schedule")
+TOPIC = _SCHEDULE.prefix
+"""What to watch for deliveries that are due sooner than was known."""
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True):
+    """A delivery that waits. `due` is in milliseconds since the epoch."""
+
+    message: str
+    """The message's id."""
+    due: int
+    attempts: int = 0
+    """How often it has failed."""
+    dead: str = ""
+    """Why it was given up: all that is left is to bring it to the dead-letter queue."""
+    dead_attempts: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Waiting).decode
+_encode_message = msgspec.msgpack.Encoder().encode
+_decode_message = msgspec.msgpack.Decoder(Message).decode
+
+
+class Lane:
+    """The waiting deliveries of one subscription."""
+
+    __slots__ = ("_at", "_rows", "_topic", "arn")
+
+    def __init__(self, topic: Topic, subscription_arn: str) -> None:
+        self.arn = subscription_arn
+        self._topic = topic
+        id = subscription_arn.rpartition(":")[2]
+        self._rows = topic.all.sub("lane", id)
+        self._at = topic.all.key("lane-at", id)
+
+    async def add(self, tx: Transaction, message: Message, waiting: Waiting) -> None:
+        """Put a delivery into the lane."""
+        tx.put(_message_key(self._topic, message.id), _encode_message(message))
+        tx.add(_count_key(self._topic, message.id), 1)
+        self._put(tx, waiting)
+        await self._reschedule(tx, waiting.due)
+
+    def put_off(self, tx: Transaction, before: Waiting, after: Waiting) -> None:
+        """Let a delivery wait for its next attempt; `settle` must follow."""
+        tx.delete(self._rows.key(before.due, before.message))
+        self._put(tx, after)
+
+    async def remove(self, tx: Transaction, waiting: Waiting) -> None:
+        """Forget a delivery, and the message where it was the last; `settle` must follow."""
+        tx.delete(self._rows.key(waiting.due, waiting.message))
+        count = _count_key(self._topic, waiting.message)
+        tx.add(count, -1)
+        if await tx.counter(count) <= 0:
+            tx.delete(count)
+            tx.delete(_message_key(self._topic, waiting.message))
+
+    def _put(self, tx: Transaction, waiting: Waiting) -> None:
+        tx.put(self._rows.key(waiting.due, waiting.message), _encode(waiting))
+
+    async def first(self, tx: Transaction, now: int, count: int) -> list[tuple[Waiting, Message]]:
+        """Return the first deliveries of the lane that are due by `now`."""
+        found = []
+        for _, raw in await tx.range(self._rows.begin, self._rows.key(now + 1), limit=count):
+            waiting = _decode(raw)
+            message = await tx.get(_message_key(self._topic, waiting.message))
+            if message is not None:
+                found.append((waiting, _decode_message(message)))
+        return found
+
+    async def settle(self, tx: Transaction, earliest: int = 0) -> None:
+        """Enter the lane into the schedule anew, for `earliest` or later, or take it out where nothing waits."""
+        rows = await tx.range(self._rows.begin, self._rows.end, limit=1)
+        await self._unschedule(tx)
+        if rows:
+            self._schedule(tx, max(_decode(rows[0][1]).due, earliest))
+
+    async def clear(self, tx: Transaction, count: int) -> bool:
+        """Forget up to `count` deliveries; return whether that was all."""
+        rows = await tx.range(self._rows.begin, self._rows.end, limit=count)
+        for _, raw in rows:
+            await self.remove(tx, _decode(raw))
+        if len(rows) < count:
+            await self._unschedule(tx)
+            return True
+        return False
+
+    async def _reschedule(self, tx: Transaction, due: int) -> None:
+        raw = await tx.get(self._at)
+        if raw is None or due < unpack(raw)[0]:
+            await self._unschedule(tx)
+            self._schedule(tx, due)
+
+    def _schedule(self, tx: Transaction, due: int) -> None:
+        tx.put(self._at, pack((due,)))
+        tx.put(_SCHEDULE.key(due, self.arn), b"")
+        tx.notify(TOPIC)
+
+    async def _unschedule(self, tx: Transaction) -> None:
+        raw = await tx.get(self._at)
+        if raw is not None:
+            tx.delete(_SCHEDULE.key(unpack(raw)[0], self.arn))
+            tx.delete(self._at)
+
+
+async def scheduled(tx: Transaction, count: int) -> list[tuple[int, str]]:
+    """Return the lanes (subscription ARNs) that are due first, and when."""
+    rows = await tx.range(_SCHEDULE.begin, _SCHEDULE.end, limit=count)
+    return [_SCHEDULE.unpack(key) for key, _ in rows]
+
+
+def drop(tx: Transaction, due: int, subscription_arn: str) -> None:
+    """Take a lane out of the schedule whose topic has gone, and all that was in it with it."""
+    tx.delete(_SCHEDULE.key(due, subscription_arn))
+
+
+def _message_key(topic: Topic, id: str) -> bytes:
+    return topic.all.key("backlog-message", id)
+
+
+def _count_key(topic: Topic, id: str) -> bytes:
+    return topic.all.key("backlog-count", id)

@@ -1,0 +1,258 @@
+"""Delivery for FIFO topics: every subscription follows its topic's log in order, at its own pace.
+
+A message whose delivery fails holds up those behind it, for this subscription alone, until it is delivered, has gone to
+the dead-letter queue or is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.sns import (
+    archive,
+    cursor,
+    dead_letters,
+    fifo,
+    outward,
+    plan,
+    queue_delivery,
+    retries,
+    status_log,
+)
+from cloudlet.services.sns import topic as topics
+from cloudlet.services.sns.cursor import Cursor
+from cloudlet.services.sns.lease import Lease, until
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.plan import Recipient
+from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Unavailable
+from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.undeliverable import Undeliverable
+
+log = logging.getLogger("cloudlet.sns")
+
+_TOPICS = 500
+"""Looked after at once."""
+_TURNS = 64
+"""Of subscriptions, at once."""
+_MESSAGES = 20
+"""In a turn: with messages of 256 KiB, all turns together hold 320 MiB at most."""
+_TRIMMED = 200
+"""The log is shortened by so much at least while there are deliveries."""
+
+
+class _Turn(NamedTuple):
+    """What a subscription gets next."""
+
+    topic: Topic
+    recipient: Recipient
+    cursor: Cursor
+    found: list[tuple[int, Message]]
+    """What it wants of the log, with the places."""
+    last: int
+    """The place up to which the log was looked through."""
+
+
+class FifoDelivery:
+    """All FIFO topics of a block."""
+
+    def __init__(self, block: Block, lease: Lease) -> None:
+        self._block = block
+        self._lease = lease
+        self._busy: set[str] = set()
+        self._changed = asyncio.Event()
+        self._turns = asyncio.Semaphore(_TURNS)
+
+    async def run(self) -> None:
+        """Deliver what is published to FIFO topics, for ever."""
+        end_watch = self._block.store.watch(fifo.TOPIC, self._changed.set)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._changed.clear()
+                    await self._start(group)
+                    await self._changed.wait()
+        finally:
+            end_watch()
+
+    async def _start(self, group: asyncio.TaskGroup) -> None:
+        """Look after topics that have something to deliver, as many as may be at once."""
+        after = ""
+        while len(self._busy) < _TOPICS:
+            listed = await self._block.store.transact(lambda tx, after=after: fifo.due(tx, after, _TOPICS))  # type: ignore[misc]
+            for arn in listed:
+                if arn not in self._busy and len(self._busy) < _TOPICS:
+                    self._busy.add(arn)
+                    group.create_task(self._look_after(arn))
+            if len(listed) < _TOPICS:
+                return
+            after = listed[-1]
+
+    # -- a topic
+
+    async def _look_after(self, arn: str) -> None:
+        """Bring the subscriptions of a topic up to date."""
+        changed = asyncio.Event()
+        working: set[str] = set()
+        end_watch = self._block.store.watch(fifo.woken(arn), changed.set)
+
+        def leave(id: str) -> None:
+            working.discard(id)
+            changed.set()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    changed.clear()
+                    behind = await self._block.store.transact(lambda tx: self._behind(tx, arn, frozenset(working)))
+                    if not behind and not working:
+                        return
+                    for id in behind:
+                        working.add(id)
+                        task = group.create_task(self._bring_up(arn, id))
+                        task.add_done_callback(lambda _, id=id: leave(id))  # type: ignore[misc]
+                    await changed.wait()
+        finally:
+            end_watch()
+            self._busy.discard(arn)
+            self._changed.set()
+
+    async def _behind(self, tx: Transaction, arn: str, working: frozenset[str]) -> list[str]:
+        """Return the ids of subscriptions that have something to get and are not `working`; shorten the log.
+
+        A topic all of whose subscriptions are up to date has a rest.
+        """
+        topic = await topics.find(tx, arn)
+        if topic is None:
+            fifo.rest(tx, arn)
+            return []
+        subscriptions = [recipient.subscription for recipient in (await plan.of_topic(tx, topic)).recipients]
+        cursors = await cursor.of_topic(tx, topic, subscriptions)
+        last = await fifo.last_number(tx, topic)
+        behind = [
+            subscribed.id
+            for subscribed in subscriptions
+            if subscribed.id not in working
+            and (cursors[subscribed.id].at < last or cursors[subscribed.id].replay or archive.is_asked_for(subscribed))
+        ]
+        resting = not behind and not working
+        if resting:
+            fifo.rest(tx, arn)
+        if "ArchivePolicy" not in topic.attributes:
+            place = min([at.at for at in cursors.values()], default=last)
+            trimmed = topic.all.key("log-trimmed")
+            if place - await tx.counter(trimmed) >= (1 if resting else _TRIMMED):
+                fifo.forget(tx, topic, place)
+                tx.add(trimmed, place - await tx.counter(trimmed))
+        return behind
+
+    # -- a subscription
+
+    async def _bring_up(self, arn: str, id: str) -> None:
+        """Deliver to a subscription until there is nothing left."""
+        while True:
+            async with self._turns:
+                await self._lease.hold()
+                turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
+                if turn is None:
+                    return
+                place, failure = await self._deliver(turn)
+                earlier = turn.cursor.failures if place == turn.cursor.place else 0
+                failures = 0 if failure is None else earlier + 1
+                await self._block.store.transact(lambda tx, t=turn, p=place, f=failures: self._move(tx, t, p, f))  # type: ignore[misc]
+            if failure is not None:
+                pause = retries.MANAGED_BY_AWS.delay(failures) or 0.0
+                await until(self._block, self._block.clock.now() + pause)
+
+    async def _next(self, tx: Transaction, arn: str, id: str) -> _Turn | None:
+        """Return what a subscription gets next, or None where it is up to date or has gone."""
+        topic = await topics.find(tx, arn)
+        if topic is None:
+            return None
+        recipients = (await plan.of_topic(tx, topic)).recipients
+        recipient = next((each for each in recipients if each.subscription.id == id), None)
+        if recipient is None:
+            return None
+        subscribed = recipient.subscription
+        at = await cursor.of_subscription(tx, topic, subscribed)
+        if archive.is_asked_for(subscribed):
+            cursor.store(tx, topic, id, await archive.started(tx, topic, subscribed, at))
+            return await self._next(tx, arn, id)
+        replay = at.replay
+        if replay is not None and archive.is_over(topic, subscribed, replay):
+            cursor.store(tx, topic, id, archive.finished(tx, topic, subscribed, at))
+            return await self._next(tx, arn, id)
+        last = await fifo.last_number(tx, topic) if replay is None else replay.last
+        if at.place >= last:
+            return None
+        rows = await fifo.after(tx, topic, at.place, last, _MESSAGES)
+        if len(rows) == _MESSAGES:
+            last = rows[-1][0]
+        if replay is None:
+            found = [(place, message) for place, message in rows if recipient.wants(message)]
+        else:
+            found = [
+                (place, archive.replayed(message, subscribed)) for place, message in rows if recipient.admits(message)
+            ]
+        return _Turn(topic, recipient, at, found, last)
+
+    async def _move(self, tx: Transaction, turn: _Turn, place: int, failures: int) -> None:
+        """Write down how far a subscription is."""
+        topic = await topics.find(tx, turn.topic.arn)
+        if topic is not None and topic.number == turn.topic.number:
+            cursor.store(tx, topic, turn.recipient.subscription.id, turn.cursor.moved(place, failures))
+
+    async def _deliver(self, turn: _Turn) -> tuple[int, Undeliverable | None]:
+        """Deliver in order; return the place up to which all is settled, and what stopped it there."""
+        failures = turn.cursor.failures
+        for start in range(0, len(turn.found), BATCH):
+            batch = turn.found[start : start + BATCH]
+            outcomes = await self._send(turn, [message for _, message in batch])
+            for (place, message), outcome in zip(batch, outcomes, strict=True):
+                failure = None if outcome is None else await self._give_up(turn, message, outcome, failures)
+                if failure is not None:
+                    return place - 1, failure
+                status_log.note(self._block, turn.topic, turn.recipient.subscription, message, outcome, failures + 1)
+                failures = 0
+        return turn.last, None
+
+    async def _send(self, turn: _Turn, messages: list[Message]) -> list[Outcome]:
+        """Send up to ten messages to the subscription's queue; return what became of each."""
+        topic, subscribed, queue = turn.topic, turn.recipient.subscription, turn.recipient.queue
+        if queue is None:
+            reason = f"a FIFO topic does not deliver by the protocol {subscribed.protocol}"
+            return [Undeliverable(reason, permanent=True)] * len(messages)
+        endpoint = self._block.cloud.config.endpoint
+        entries = [
+            queue_delivery.entry(
+                queue,
+                message,
+                subscribed,
+                endpoint,
+                await outward.signature(self._block, topic, subscribed, message),
+            )
+            for message in messages
+        ]
+        try:
+            return await queue_delivery.send(self._block, queue, topic.arn, entries)
+        except Unavailable as unavailable:
+            return [Undeliverable(str(unavailable), permanent=False)] * len(messages)
+
+    async def _give_up(
+        self, turn: _Turn, message: Message, failure: Undeliverable, failures: int
+    ) -> Undeliverable | None:
+        """Bring a message that cannot be delivered to the dead-letter queue; return why it is to be tried again."""
+        if not failure.permanent and retries.MANAGED_BY_AWS.delay(failures + 1) is not None:
+            return failure
+        topic, subscribed = turn.topic, turn.recipient.subscription
+        signature = await outward.signature(self._block, topic, subscribed, message)
+        try:
+            await dead_letters.bury(self._block, subscribed, message, signature)
+        except Undeliverable as unburied:
+            if not unburied.permanent:
+                return unburied
+            log.warning("%s is lost for %s: %s", message.id, subscribed.arn, unburied.reason)
+        return None

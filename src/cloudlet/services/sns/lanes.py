@@ -1,0 +1,169 @@
+"""Works off the backlog: the lanes that are due, many at once, a few deliveries of each.
+
+A subscriber that is slow or dead holds up nobody but itself: its lane waits, on disk, and the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.sns import backlog, dead_letters, outward, retries, status_log, subscription
+from cloudlet.services.sns import topic as topics
+from cloudlet.services.sns.backlog import Lane, Waiting
+from cloudlet.services.sns.lease import Lease, until
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.undeliverable import Undeliverable
+
+log = logging.getLogger("cloudlet.sns")
+
+_LANES = 200
+_DELIVERIES = 10
+"""At once in one lane: with messages of 256 KiB, all lanes together hold half a gigabyte at most."""
+_CLEARED = 200
+
+
+class _Turn(NamedTuple):
+    """What a lane has to do now."""
+
+    topic: Topic
+    subscribed: Subscription
+    found: list[tuple[Waiting, Message]]
+
+
+class Lanes:
+    """All lanes of a block."""
+
+    def __init__(self, block: Block, lease: Lease) -> None:
+        self._block = block
+        self._lease = lease
+        self._changed = asyncio.Event()
+        self._busy: set[str] = set()
+
+    async def run(self) -> None:
+        """Deliver what is due, for ever."""
+        end_watch = self._block.store.watch(backlog.TOPIC, self._changed.set)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._changed.clear()
+                    due = await self._start(group)
+                    await self._wait(due)
+        finally:
+            end_watch()
+
+    async def _start(self, group: asyncio.TaskGroup) -> float | None:
+        """Start the lanes that are due, as many as may run; return when the next one is, in seconds."""
+        free = _LANES - len(self._busy)
+        if free <= 0:
+            return None
+        listed = await self._block.store.transact(lambda tx: backlog.scheduled(tx, len(self._busy) + free))
+        now = self._millis()
+        for due, arn in listed:
+            if arn in self._busy:
+                continue
+            if due > now:
+                return due / 1000
+            self._busy.add(arn)
+            group.create_task(self._run(due, arn))
+        return None
+
+    async def _wait(self, due: float | None) -> None:
+        cancel = None if due is None else self._block.clock.call_at(due, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            if cancel is not None:
+                cancel()
+
+    def _millis(self) -> int:
+        return int(self._block.clock.now() * 1000)
+
+    async def _run(self, due: int, arn: str) -> None:
+        try:
+            await self._lease.hold()
+            started = self._block.clock.now()
+            turn = await self._block.store.transact(lambda tx: self._next(tx, due, arn))
+            if turn is None:
+                return
+            await self._take(turn)
+            rate = outward.most_per_second(turn.topic, turn.subscribed)
+            if rate is not None:
+                await until(self._block, started + len(turn.found) / rate)
+        finally:
+            self._busy.discard(arn)
+            self._changed.set()
+
+    async def _next(self, tx: Transaction, due: int, arn: str) -> _Turn | None:
+        """Return what a lane has to do, or tidy up what is left of it."""
+        topic = await topics.find(tx, arn.rpartition(":")[0])
+        if topic is None:
+            backlog.drop(tx, due, arn)
+            return None
+        lane = Lane(topic, arn)
+        subscribed = await subscription.by_id(tx, topic, arn.rpartition(":")[2])
+        if subscribed is None:
+            await lane.clear(tx, _CLEARED)
+            return None
+        rate = outward.most_per_second(topic, subscribed)
+        count = _DELIVERIES if rate is None else max(1, min(_DELIVERIES, int(rate)))
+        found = await lane.first(tx, self._millis(), count)
+        if not found:
+            # The schedule may be ahead of the lane, or the topic is another one of the same name.
+            backlog.drop(tx, due, arn)
+            await lane.settle(tx)
+            return None
+        return _Turn(topic, subscribed, found)
+
+    async def _take(self, turn: _Turn) -> None:
+        outcomes = await asyncio.gather(*[self._attempt(turn, waiting, message) for waiting, message in turn.found])
+        for (waiting, message), failure in zip(turn.found, outcomes, strict=True):
+            self._note(turn, waiting, message, failure)
+        now = self._millis()
+
+        async def body(tx: Transaction) -> None:
+            if await topics.find(tx, turn.topic.arn) is None:
+                return
+            lane = Lane(turn.topic, turn.subscribed.arn)
+            for (waiting, _), failure in zip(turn.found, outcomes, strict=True):
+                after = (
+                    None
+                    if failure is None
+                    else retries.after_failure(turn.topic, turn.subscribed, waiting, failure, now)
+                )
+                if after is None:
+                    await lane.remove(tx, waiting)
+                else:
+                    lane.put_off(tx, waiting, after)
+            await lane.settle(tx)
+
+        await self._block.store.transact(body)
+
+    async def _attempt(self, turn: _Turn, waiting: Waiting, message: Message) -> Undeliverable | None:
+        """Deliver, or bring to the dead-letter queue; return why that failed."""
+        block, topic, subscribed = self._block, turn.topic, turn.subscribed
+        try:
+            if waiting.dead:
+                signature = await outward.signature(block, topic, subscribed, message)
+                await dead_letters.bury(block, subscribed, message, signature)
+            else:
+                await outward.deliver(block, topic, subscribed, message)
+        except Undeliverable as failure:
+            return failure
+        except Exception as error:
+            log.exception("a delivery of %s to %s failed", message.id, subscribed.arn)
+            return Undeliverable(f"internal error: {error!r}", permanent=False)
+        return None
+
+    def _note(self, turn: _Turn, waiting: Waiting, message: Message, failure: Undeliverable | None) -> None:
+        """Note the status of a delivery that succeeded, or that was given up, by its retries or for good."""
+        if waiting.dead:
+            return
+        attempts = waiting.attempts + 1
+        if failure is None or failure.permanent or retries.delay(turn.topic, turn.subscribed, attempts) is None:
+            status_log.note(self._block, turn.topic, turn.subscribed, message, failure, attempts)

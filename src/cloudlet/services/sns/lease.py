@@ -1,0 +1,112 @@
+"""Who delivers: of several processes that run this block on one store, one at a time.
+
+The lease is a row with its owner and the time at which it ends. Its owner renews it while there is work; another
+process takes it over once it has ended, or at once where the owner's process is known to be gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+from cloudlet.store import pack
+
+_KEY = pack(("delivery-lease",))
+_SECONDS = 10.0
+_RENEWED_SECONDS = 6.0
+"""It is renewed when no more than this is left of it."""
+
+
+class _Owner(msgspec.Struct, frozen=True, array_like=True):
+    host: str
+    process: int
+    token: str
+    """Tells leases of one process apart: it may have the number of one that is gone."""
+
+
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    owner: _Owner
+    ends: float
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Row).decode
+_living: set[str] = set()
+"""The tokens of this process's leases."""
+
+
+class Lease:
+    """One process's claim to deliver. Times are in seconds since the epoch."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._owner = _Owner(socket.gethostname(), os.getpid(), uuid4())
+        self._ends = 0.0
+        self._holding = asyncio.Lock()
+        _living.add(self._owner.token)
+
+    async def hold(self) -> None:
+        """Return once this process may deliver, and for seconds to come."""
+        clock = self._block.clock
+        if self._ends - clock.now() > _RENEWED_SECONDS:
+            return
+        async with self._holding:
+            while self._ends - clock.now() <= _RENEWED_SECONDS:
+                now = clock.now()
+                other = await self._block.store.transact(lambda tx, now=now: self._claim(tx, now))  # type: ignore[misc]
+                if other is None:
+                    self._ends = now + _SECONDS
+                else:
+                    await until(self._block, other)
+
+    async def _claim(self, tx: Transaction, now: float) -> float | None:
+        """Take the lease, or return when that of another ends."""
+        raw = await tx.get(_KEY)
+        if raw is not None:
+            row = _decode(raw)
+            if row.owner != self._owner and now < row.ends <= now + _SECONDS and not self._is_gone(row.owner):
+                return row.ends
+        tx.put(_KEY, _encode(_Row(self._owner, now + _SECONDS)))
+        return None
+
+    def _is_gone(self, owner: _Owner) -> bool:
+        """Whether the process of an owner is known to have ended."""
+        if owner.host != self._owner.host:
+            return False
+        if owner.process == self._owner.process:
+            return owner.token not in _living
+        try:
+            os.kill(owner.process, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+    async def release(self) -> None:
+        """Let another process deliver at once."""
+        _living.discard(self._owner.token)
+
+        async def body(tx: Transaction) -> None:
+            raw = await tx.get(_KEY)
+            if raw is not None and _decode(raw).owner == self._owner:
+                tx.delete(_KEY)
+
+        if self._ends:
+            await self._block.store.transact(body)
+
+
+async def until(block: Block, when: float) -> None:
+    """Wait for a moment of the cloud's clock."""
+    reached = asyncio.Event()
+    cancel = block.clock.call_at(when, reached.set)
+    try:
+        await reached.wait()
+    finally:
+        cancel()

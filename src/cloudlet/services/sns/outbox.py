@@ -1,0 +1,54 @@
+"""The outbox: messages that are acknowledged and not yet on their way to all of their subscribers.
+
+One row a message, however many subscribers there are, in the order of publishing. There is an outbox for queues and
+one for all other subscribers, so that neither waits for the other.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.services.sns.message import Message
+
+Kind = Literal["queues", "others"]
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """A message in an outbox."""
+
+    message: Message
+    after: str = ""
+    """Subscriptions up to this id are done."""
+    only: tuple[str, ...] = ()
+    """The ids of the subscriptions it is for; empty for all of the topic's."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Row).decode
+_SPACES: dict[Kind, Subspace] = {"queues": Subspace("outbox", "queues"), "others": Subspace("outbox", "others")}
+TOPICS: dict[Kind, bytes] = {kind: space.prefix for kind, space in _SPACES.items()}
+"""What to watch for new rows."""
+
+
+def add(tx: Transaction, kind: Kind, row: Row) -> None:
+    """Put a message into an outbox, or back with less to do."""
+    tx.put(_key(kind, row), _encode(row))
+    tx.notify(TOPICS[kind])
+
+
+def remove(tx: Transaction, kind: Kind, row: Row) -> None:
+    """Take a message out of an outbox."""
+    tx.delete(_key(kind, row))
+
+
+async def first(tx: Transaction, kind: Kind, count: int) -> list[Row]:
+    """Return the oldest messages of an outbox."""
+    space = _SPACES[kind]
+    return [_decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=count)]
+
+
+def _key(kind: Kind, row: Row) -> bytes:
+    return _SPACES[kind].key(row.message.published, row.message.id)

@@ -1,0 +1,79 @@
+"""Who gets what is published to a topic: its confirmed subscriptions, made ready for deciding fast.
+
+Topics can have millions of subscriptions, so a plan is of one page of them. A page is read again only when the topic
+or one of its subscriptions has changed (the topic's version tells).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from cloudlet.core import Arn, Transaction
+from cloudlet.services.sns import filter_policy, subscription
+from cloudlet.services.sns.filter_policy import FilterPolicy
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.queue_delivery import Queue
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic import Topic
+from cloudlet.store.recent import ABSENT, RecentlyUsed
+
+_PAGE = 500
+_CACHED_PAGES = 512
+
+
+class Recipient:
+    """A confirmed subscription, with what is decoded of it once."""
+
+    __slots__ = ("_filter", "created", "queue", "subscription")
+
+    def __init__(self, subscribed: Subscription) -> None:
+        attributes = subscribed.attributes
+        self.subscription = subscribed
+        self.created = subscribed.created
+        policy = attributes.get("FilterPolicy")
+        self._filter: FilterPolicy | None = (
+            filter_policy.parse(policy, attributes.get("FilterPolicyScope", "MessageAttributes")) if policy else None
+        )
+        self.queue: Queue | None = (
+            Queue.of(Arn.parse(subscribed.endpoint), subscribed) if subscribed.protocol == "sqs" else None
+        )
+        """Where it goes, if it goes to a queue."""
+
+    def wants(self, message: Message) -> bool:
+        """Whether a message is for this subscription: published since it is there, and let through by its filter."""
+        return self.created <= message.published and self.admits(message)
+
+    def admits(self, message: Message) -> bool:
+        """Whether the subscription's filter lets a message through."""
+        return self._filter is None or self._filter.matches(message)
+
+
+class Plan:
+    """The recipients among one page of a topic's subscriptions."""
+
+    def __init__(self, topic: Topic, page: list[Subscription]) -> None:
+        self.topic = topic
+        self.recipients = [Recipient(subscribed) for subscribed in page if subscribed.confirmed]
+        self.following = page[-1].id if len(page) == _PAGE else ""
+        """The subscription behind which the next page begins, or "" where there is none."""
+
+    @cached_property
+    def queues(self) -> list[Recipient]:
+        return [recipient for recipient in self.recipients if recipient.queue is not None]
+
+    @cached_property
+    def others(self) -> list[Recipient]:
+        return [recipient for recipient in self.recipients if recipient.queue is None]
+
+
+_plans = RecentlyUsed(_CACHED_PAGES)
+
+
+async def of_topic(tx: Transaction, topic: Topic, after: str = "") -> Plan:
+    """Return the plan of the page of subscriptions that begins behind the id `after`."""
+    key = (topic.number, topic.version, after)
+    plan = _plans.get(key)
+    if plan is ABSENT:
+        plan = Plan(topic, await subscription.of_topic(tx, topic, after=after, limit=_PAGE))
+        _plans.add(key, plan)
+    return plan  # type: ignore[no-any-return]

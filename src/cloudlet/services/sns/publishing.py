@@ -1,0 +1,214 @@
+"""Publish and PublishBatch: a message is acknowledged once it is durable, here or with all of its queues."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.sns import (
+    access,
+    composing,
+    direct,
+    errors,
+    fifo,
+    limits,
+    outbox,
+    outbox_delivery,
+    plan,
+    platform,
+    push,
+    sms,
+    status_log,
+)
+from cloudlet.services.sns import topic as topics
+from cloudlet.services.sns.backlog import Lane, Waiting
+from cloudlet.services.sns.direct import Pair
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.outbox import Row
+from cloudlet.services.sns.plan import Plan, Recipient
+from cloudlet.services.sns.queue_delivery import Outcome, Unavailable
+from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.undeliverable import Undeliverable
+
+_DIRECT_QUEUES = 20
+"""To so many queues a message goes while its publisher waits."""
+_AT_ONCE = 100
+"""So many deliveries are written down with the publish itself; more of them by the outbox, later."""
+_NOT_TRIED = Unavailable("not tried")
+_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+async def publish(ctx: Context, params: Params) -> Result:
+    """Publish a message to a topic, an endpoint or a phone number."""
+    name, target = _target(params)
+    if name == "PhoneNumber":
+        return await _publish_to_number(ctx, target, params)
+    if name == "TargetArn" and ":endpoint/" in target:
+        return await _publish_to_endpoint(ctx, target, params)
+    topic, page = await _plan(ctx, target, name)
+    message = composing.to_topic(params, topic, int(ctx.now() * 1000))
+    if topic.fifo:
+        (accepted,) = await fifo.publish(ctx, topic, [message])
+        return {"MessageId": accepted.id, "SequenceNumber": accepted.sequence}
+    await _accept(ctx.block, topic, page, [message])
+    return {"MessageId": message.id}
+
+
+async def publish_batch(ctx: Context, params: Params) -> Result:
+    """Publish up to ten messages to a topic, each of which succeeds or fails by itself."""
+    topic, page = await _plan(ctx, params["TopicArn"], "TopicArn")
+    now = int(ctx.now() * 1000)
+    messages: list[tuple[str, Message]] = []
+    failed: list[dict[str, Any]] = []
+    size = 0
+    for entry in _checked_entries(params["PublishBatchRequestEntries"]):
+        try:
+            message = composing.to_topic(entry, topic, now)
+        except AwsError as error:
+            failed.append({"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message})
+        else:
+            messages.append((entry["Id"], message))
+            size += composing.size_of(message, entry["Message"])
+    if size > topic.maximum_message_bytes:
+        raise AwsError(
+            "BatchRequestTooLong", "The length of all the batch messages put together is more than the limit."
+        )
+    accepted = [message for _, message in messages]
+    if topic.fifo:
+        accepted = await fifo.publish(ctx, topic, accepted)
+    else:
+        await _accept(ctx.block, topic, page, accepted)
+    successful = [
+        {"Id": id, "MessageId": message.id, "SequenceNumber": message.sequence}
+        for (id, _), message in zip(messages, accepted, strict=True)
+    ]
+    return {"Successful": successful, "Failed": failed}
+
+
+def _target(params: Params) -> tuple[str, str]:
+    """Return what a message is published to, and the parameter that says so. Raises AwsError unless there is one."""
+    given = [(name, params[name]) for name in ("TopicArn", "TargetArn", "PhoneNumber") if params.get(name)]
+    if not given:
+        raise errors.missing("TopicArn or TargetArn")
+    if len(given) > 1:
+        raise errors.invalid_parameter(" and ".join(name for name, _ in given), "only one of them can be given")
+    return given[0]
+
+
+async def _publish_to_number(ctx: Context, number: str, params: Params) -> Result:
+    """Send a text message."""
+    access.require_account(ctx)
+    if not limits.is_phone_number(number):
+        raise errors.invalid_parameter("PhoneNumber", f"{number} is not valid to publish to")
+    message = composing.to_target(params, int(ctx.now() * 1000))
+    await sms.deliver(ctx.block, number, message, account=ctx.account, region=ctx.region)
+    return {"MessageId": message.id}
+
+
+async def _publish_to_endpoint(ctx: Context, arn: str, params: Params) -> Result:
+    """Push a message to the app on a device."""
+    try:
+        application, _ = await ctx.transact(lambda tx: platform.reachable(tx, arn))
+    except AwsError as error:
+        if error.code != "NotFound":
+            raise
+        raise errors.invalid_parameter("TargetArn", "No endpoint found for the target arn specified") from error
+    access.require_own_account(ctx, application.account, "Publish", arn)
+    message = composing.to_target(params, int(ctx.now() * 1000))
+    try:
+        await push.deliver(ctx.block, arn, message)
+    except Undeliverable as undeliverable:
+        raise AwsError("EndpointDisabled", undeliverable.reason) from undeliverable
+    return {"MessageId": message.id}
+
+
+def _checked_entries(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries of a batch. Raises AwsError where the batch as a whole is wrong."""
+    if not entries:
+        raise AwsError("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+    if len(entries) > limits.BATCH_ENTRIES:
+        raise AwsError("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
+    for entry in entries:
+        if not _BATCH_ID.fullmatch(entry["Id"]):
+            raise AwsError(
+                "InvalidBatchEntryId", "The Id of a batch entry in a batch request doesn't abide by the specification."
+            )
+    if len({entry["Id"] for entry in entries}) < len(entries):
+        raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    return entries
+
+
+async def _plan(ctx: Context, arn: str, name: str) -> tuple[Topic, Plan]:
+    """Return the topic that a request publishes to, if the caller may, and its first recipients."""
+
+    async def body(tx: Transaction) -> tuple[Topic, Plan]:
+        topic = await topics.get(tx, arn, name)
+        return topic, await plan.of_topic(tx, topic)
+
+    topic, page = await ctx.transact(body)
+    if topic.region != ctx.region:
+        raise errors.invalid_parameter(name)
+    access.authorize(ctx, topic, "Publish")
+    return topic, page
+
+
+async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message]) -> None:
+    """Return once messages to a standard topic are durable."""
+    if not page.recipients and not page.following:
+        return
+    pairs = [(message, recipient) for message in messages for recipient in page.queues if recipient.wants(message)]
+    others = [(message, recipient) for message in messages for recipient in page.others if recipient.wants(message)]
+    directly = _may_go_directly(block, topic, page)
+    outcomes: list[Outcome | Unavailable] = [_NOT_TRIED] * len(pairs)
+    if directly and pairs:
+        outcomes = await direct.of(block).deliver(pairs)
+        if status_log.is_on(topic):
+            for (message, recipient), outcome in zip(pairs, outcomes, strict=True):
+                if outcome is None or (isinstance(outcome, Undeliverable) and outcome.permanent):
+                    status_log.note(block, topic, recipient.subscription, message, outcome)
+    if outcomes.count(None) < len(outcomes) or others or page.following:
+        kept = [(*pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome is not None]
+        await block.store.transact(lambda tx: _keep(tx, block, page, messages, kept, others, chosen=directly))
+
+
+def _may_go_directly(block: Block, topic: Topic, page: Plan) -> bool:
+    """Whether messages go to a topic's queues while the publisher waits. To sign them would take too long for that."""
+    return (
+        len(page.queues) <= _DIRECT_QUEUES
+        and not page.following
+        and "SignatureVersion" not in topic.attributes
+        and direct.of(block).open
+    )
+
+
+async def _keep(
+    tx: Transaction,
+    block: Block,
+    page: Plan,
+    messages: list[Message],
+    to_queues: list[tuple[Message, Recipient, Undeliverable | Unavailable]],
+    to_others: list[Pair],
+    *,
+    chosen: bool,
+) -> None:
+    """Write down what remains to be done; where `chosen`, a message is for these queues of its topic's alone."""
+    if await topics.find(tx, page.topic.arn) is None:
+        return
+    now = int(block.clock.now() * 1000)
+    left: dict[str, list[str]] = {}
+    for message, recipient, outcome in to_queues:
+        if isinstance(outcome, Undeliverable):
+            await outbox_delivery.put_off(tx, page.topic, recipient, message, outcome, now)
+        else:
+            left.setdefault(message.id, []).append(recipient.subscription.id)
+    by_outbox = len(to_others) > _AT_ONCE
+    for message in messages:
+        if message.id in left or page.following:
+            outbox.add(tx, "queues", Row(message, only=tuple(left[message.id]) if chosen else ()))
+        if page.following or by_outbox:
+            outbox.add(tx, "others", Row(message))
+    if not page.following and not by_outbox:
+        for message, recipient in to_others:
+            await Lane(page.topic, recipient.subscription.arn).add(tx, message, Waiting(message.id, now))

@@ -1,0 +1,111 @@
+"""Delivery to SQS queues: what SNS sends them, and sending it in batches.
+
+Developer guide, "Fanout to Amazon SQS queues", "Raw message delivery", "Message attributes" and "Message delivery
+retries".
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.block import Block
+from cloudlet.services.sns import notification
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.signing import Signature
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.undeliverable import Undeliverable
+
+BATCH = 10
+Entry = dict[str, Any]
+"""An entry of a SendMessageBatch, without its Id."""
+Outcome = Undeliverable | None
+
+_SERVER_ERROR = 500
+_UNAVAILABLE = 503
+_TRANSIENT = frozenset(("InternalError", "InternalFailure", "RequestThrottled", "ServiceUnavailable", "Throttling"))
+
+
+class Queue(NamedTuple):
+    """A queue as an endpoint."""
+
+    arn: str
+    account: str
+    region: str
+    name: str
+    fifo: bool
+    raw: bool
+
+    @classmethod
+    def of(cls, arn: Arn, subscribed: Subscription | None = None) -> Queue:
+        """Return the queue with an ARN, as a subscription (if any) wants to be served."""
+        raw = subscribed is not None and subscribed.attributes.get("RawMessageDelivery") == "true"
+        return cls(str(arn), arn.account, arn.region, arn.resource, arn.resource.endswith(".fifo"), raw)
+
+
+class Unavailable(Exception):
+    """SQS as a whole cannot be reached: nothing that goes there gets through until it can."""
+
+
+def entry(
+    queue: Queue, message: Message, subscribed: Subscription, endpoint: str, signature: Signature | None = None
+) -> Entry:
+    """Return what is sent to the queue: the message as it is, with its attributes, or in SNS's envelope."""
+    if queue.raw:
+        made: Entry = {"MessageBody": message.body_for("sqs")}
+        if message.attributes:
+            made["MessageAttributes"] = {
+                name: {
+                    "DataType": attribute.type,
+                    ("BinaryValue" if isinstance(attribute.value, bytes) else "StringValue"): attribute.value,
+                }
+                for name, attribute in message.attributes.items()
+            }
+    else:
+        made = {
+            "MessageBody": notification.envelope(
+                message, endpoint=endpoint, subscription_arn=subscribed.arn, signature=signature
+            )
+        }
+    if message.group is not None:
+        made["MessageGroupId"] = message.group
+    if queue.fifo and message.deduplication is not None:
+        made["MessageDeduplicationId"] = message.deduplication
+    return made
+
+
+async def send(block: Block, queue: Queue, topic_arn: str, entries: list[Entry]) -> list[Outcome]:
+    """Send up to ten messages at once, on behalf of a topic; return what became of each.
+
+    Raises Unavailable where SQS cannot be reached at all.
+    """
+    numbered = [{**one, "Id": str(number)} for number, one in enumerate(entries)]
+    try:
+        result: Any = await block.call(
+            "sqs",
+            "SendMessageBatch",
+            {"QueueUrl": f"{block.cloud.config.endpoint}/{queue.account}/{queue.name}", "Entries": numbered},
+            account=queue.account,
+            region=queue.region,
+            source_arn=topic_arn,
+        )
+    except AwsError as error:
+        if error.status == _UNAVAILABLE:
+            raise Unavailable(error.message) from error
+        if error.code == "BatchRequestTooLong" and len(entries) > 1:
+            half = len(entries) // 2
+            first = await send(block, queue, topic_arn, entries[:half])
+            return first + await send(block, queue, topic_arn, entries[half:])
+        return [undeliverable(error)] * len(entries)
+    outcomes: list[Outcome] = [None] * len(entries)
+    for failed in result.get("Failed", ()):
+        permanent = failed["SenderFault"] and failed["Code"] not in _TRANSIENT
+        outcomes[int(failed["Id"])] = Undeliverable(f"{failed['Code']}: {failed['Message']}", permanent=permanent)
+    return outcomes
+
+
+def undeliverable(error: AwsError) -> Undeliverable:
+    """Return what an error that another block answers means for a delivery: its own faults pass, those of ours stay."""
+    status = error.status
+    transient = error.code in _TRANSIENT or (status is not None and status >= _SERVER_ERROR and status != 501)
+    return Undeliverable(f"{error.code}: {error.message}", permanent=not transient, status=status)
