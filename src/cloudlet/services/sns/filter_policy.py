@@ -1,0 +1,259 @@
+"""Filter policies: which of a topic's messages a subscription receives.
+
+Source: developer guide, "Amazon SNS subscription filter policies" and "Filter policy constraints".
+
+A message's attributes and its body are matched in the same way, as a JSON object. A property of several values (an
+array) matches when one of them does. Of an array of objects, one and the same must satisfy all that the policy says of
+its properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError
+from cloudlet.services.sns import errors, filter_patterns
+from cloudlet.services.sns.filter_patterns import PatternError, Patterns, Scalar
+from cloudlet.services.sns.message import Message
+
+_POLICY_BYTES = 256 << 10
+_KEYS = 5
+_COMBINATIONS = 150
+_WILDCARD_POINTS = 100
+_OR = "$or"
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Property:
+    """What a policy says of one property: patterns for its values, or what it says of the properties within it."""
+
+    name: str
+    path: Path
+    patterns: Patterns | None
+    within: _Object | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """All of the properties must match and, of each `$or`, one of its objects."""
+
+    properties: tuple[_Property, ...]
+    choices: tuple[tuple[_Object, ...], ...]
+
+    def matches(self, value: Any, root: dict[str, Any]) -> bool:
+        if type(value) is list and value:
+            return any(self.matches(element, root) for element in value)
+        found = value if type(value) is dict else {}
+        for property in self.properties:
+            given = found.get(property.name)
+            if property.within is not None:
+                if not property.within.matches(given, root):
+                    return False
+            elif property.patterns is not None:
+                admitted = property.name in found and _admits(property.patterns, given)
+                if not admitted and not (property.patterns.absent and not _has_value(root, property.path)):
+                    return False
+        return all(any(choice.matches(found, root) for choice in choices) for choices in self.choices)
+
+
+class FilterPolicy:
+    """A compiled policy, for `scope` MessageAttributes or MessageBody."""
+
+    __slots__ = ("_accepts", "_read")
+
+    def __init__(self, accepts: _Object, scope: str) -> None:
+        self._accepts = accepts
+        self._read: Callable[[Message], dict[str, Any] | None] = _body if scope == "MessageBody" else _attributes
+
+    def matches(self, message: Message) -> bool:
+        """Whether the subscription receives the message."""
+        accepts = self._accepts
+        if not accepts.properties and not accepts.choices:
+            return True
+        found = self._read(message)
+        try:
+            return found is not None and _any_value(found) and accepts.matches(found, found)
+        except RecursionError:
+            # A body of thousands of nested arrays.
+            return False
+
+
+def parse(text: str, scope: str) -> FilterPolicy:
+    """Return the policy of a FilterPolicy attribute. Raises AwsError InvalidParameter."""
+    if len(text.encode(errors="replace")) > _POLICY_BYTES:
+        raise _invalid(f"Filter policy must be at most {_POLICY_BYTES} bytes long")
+    try:
+        document = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise _invalid(f"failed to parse JSON. {error}") from error
+    if not isinstance(document, dict):
+        raise _invalid("Filter is not an object")
+    if not document:
+        return FilterPolicy(_Object((), ()), scope)
+    try:
+        accepts = _object(document, (), nested=scope == "MessageBody")
+    except PatternError as error:
+        raise _invalid(str(error)) from error
+    except RecursionError as error:
+        raise _invalid("Filter policy is too complex") from error
+    _check_limits(accepts)
+    return FilterPolicy(accepts, scope)
+
+
+def _object(document: dict[str, Any], path: Path, *, nested: bool) -> _Object:
+    if not document:
+        raise PatternError("Empty objects are not allowed")
+    properties, choices = [], []
+    for name, value in document.items():
+        if name == _OR and _is_choice(value):
+            choices.append(tuple([_object(alternative, path, nested=nested) for alternative in value]))
+        elif isinstance(value, list):
+            properties.append(_Property(name, (*path, name), filter_patterns.compile(value), None))
+        elif not isinstance(value, dict):
+            raise PatternError(f'"{name}" must be an object or an array')
+        elif not nested:
+            raise errors.invalid_parameter(
+                "Filter policy scope MessageAttributes does not support nested filter policy"
+            )
+        else:
+            properties.append(_Property(name, (*path, name), None, _object(value, (*path, name), nested=nested)))
+    return _Object(tuple(properties), tuple(choices))
+
+
+def _is_choice(value: Any) -> bool:
+    """Whether the value of `$or` makes it the operator; else it is the name of a property like any other."""
+    return (
+        isinstance(value, list)
+        and len(value) >= 2
+        and all(isinstance(alternative, dict) and not _uses_reserved_names(alternative) for alternative in value)
+    )
+
+
+def _uses_reserved_names(document: dict[str, Any]) -> bool:
+    return any(
+        name in filter_patterns.RESERVED or (isinstance(value, dict) and _uses_reserved_names(value))
+        for name, value in document.items()
+    )
+
+
+def _check_limits(accepts: _Object) -> None:
+    if len(set(_names(accepts))) > _KEYS:
+        raise _invalid(f"Filter policy can not have more than {_KEYS} keys")
+    if _combinations(accepts) > _COMBINATIONS or _wildcard_points(accepts) > _WILDCARD_POINTS:
+        raise _invalid("Filter policy is too complex")
+
+
+def _names(accepts: _Object) -> Iterator[str]:
+    """Return the names of the top-level properties: only these are counted."""
+    for property in accepts.properties:
+        yield property.name
+    for choices in accepts.choices:
+        for choice in choices:
+            yield from _names(choice)
+
+
+def _combinations(accepts: _Object) -> int:
+    """Return the product of the numbers of values, each times its depth; alternatives of `$or` are added up."""
+    total = 1
+    for property in accepts.properties:
+        if property.within is not None:
+            total *= _combinations(property.within)
+        elif property.patterns is not None:
+            total *= len(property.path) * property.patterns.count
+    for choices in accepts.choices:
+        total *= sum([_combinations(choice) for choice in choices])
+    return total
+
+
+def _wildcard_points(accepts: _Object) -> int:
+    """Return how much the wildcards of all properties count together."""
+    total = 0
+    for property in accepts.properties:
+        if property.within is not None:
+            total += _wildcard_points(property.within)
+        elif property.patterns is not None:
+            total += property.patterns.wildcard_points
+    return total + sum([_wildcard_points(choice) for choices in accepts.choices for choice in choices])
+
+
+def _invalid(reason: str) -> AwsError:
+    return errors.invalid_parameter(f"FilterPolicy: {reason}")
+
+
+def _admits(patterns: Patterns, value: Any) -> bool:
+    """Whether one of a property's values is admitted."""
+    kind = type(value)
+    if kind is list:
+        return any(_admits(patterns, element) for element in value)
+    return kind is not dict and patterns.admits(value)
+
+
+def _has_value(value: Any, path: Path) -> bool:
+    """Whether anything but an object or an empty array is at a path, be it null."""
+    if type(value) is list:
+        return any(_has_value(element, path) for element in value)
+    if not path:
+        return type(value) is not dict
+    return type(value) is dict and path[0] in value and _has_value(value[path[0]], path[1:])
+
+
+def _any_value(value: Any) -> bool:
+    """Whether there is anything at all: what has no value matches nothing, not even by what it lacks."""
+    if type(value) is dict:
+        return any(_any_value(element) for element in value.values())
+    return type(value) is not list or any(_any_value(element) for element in value)
+
+
+class _LastRead:
+    """The properties of the message that was read last: one message is matched with many policies in a row."""
+
+    def __init__(self, read: Callable[[Message], dict[str, Any] | None]) -> None:
+        self._read = read
+        self._message: Message | None = None
+        self._properties: dict[str, Any] | None = None
+
+    def __call__(self, message: Message) -> dict[str, Any] | None:
+        if message is not self._message:
+            self._properties = self._read(message)
+            self._message = message
+        return self._properties
+
+
+def _read_attributes(message: Message) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, attribute in message.attributes.items():
+        if isinstance(attribute.value, str):
+            values[name] = _attribute_value(attribute.type, attribute.value)
+    return values
+
+
+def _attribute_value(kind: str, text: str) -> list[Scalar] | Scalar:
+    """Return a value as the JSON value that it means; text that is not what its type says remains text."""
+    if kind not in ("Number", "String.Array", "Number.Array"):
+        return text
+    try:
+        if kind == "Number":
+            return float(text)
+        value = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, list) else text
+
+
+def _read_body(message: Message) -> dict[str, Any] | None:
+    """Return the body where it is a JSON object; any other matches no policy."""
+    try:
+        body = msgspec.json.decode(message.bodies["default"])
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+_attributes = _LastRead(_read_attributes)
+_body = _LastRead(_read_body)

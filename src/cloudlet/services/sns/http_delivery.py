@@ -1,0 +1,61 @@
+"""Delivery to HTTP and HTTPS endpoints. Developer Guide, "Fanout to HTTP/S endpoints", "HTTP/HTTPS headers"."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from urllib.parse import unquote, urlsplit
+
+from cloudlet.engines.http_client import HttpClient, HttpError
+from cloudlet.services.sns.undeliverable import Undeliverable
+
+_SECONDS = 15.0
+"""So long an endpoint may take to answer (Developer Guide, "Make sure your endpoint is ready")."""
+_ANSWER_BYTES = 1 << 20
+_PLAIN = "text/plain; charset=UTF-8"
+_AGENT = "Amazon Simple Notification Service Agent"
+_TOO_MANY_REQUESTS = 429
+
+
+async def post(
+    client: HttpClient,
+    url: str,
+    body: str,
+    *,
+    kind: str,
+    id: str,
+    topic_arn: str,
+    subscription_arn: str | None = None,
+    content_type: str = _PLAIN,
+    raw: bool = False,
+) -> None:
+    """Send one message. Raises Undeliverable; `permanent` are all answers but 5xx and 429 (and none at all)."""
+    headers = [
+        ("x-amz-sns-message-type", kind),
+        ("x-amz-sns-message-id", id),
+        ("x-amz-sns-topic-arn", topic_arn),
+    ]
+    if subscription_arn is not None:
+        headers.append(("x-amz-sns-subscription-arn", subscription_arn))
+    if raw:
+        headers.append(("x-amz-sns-rawdelivery", "true"))
+    headers += [("content-type", content_type), ("user-agent", _AGENT), *_credentials(url)]
+    try:
+        response = await client.request("POST", url, headers, body.encode(), timeout=_SECONDS, limit=_ANSWER_BYTES)
+    except HttpError as error:
+        raise Undeliverable(str(error), permanent=False) from error
+    except ValueError as error:
+        raise Undeliverable(f"cannot send to {url!r}: {error}", permanent=True) from error
+    if not 200 <= response.status < 300:
+        passing = response.status >= 500 or response.status == _TOO_MANY_REQUESTS
+        raise Undeliverable(
+            f"the endpoint answered with status {response.status}", permanent=not passing, status=response.status
+        )
+
+
+def _credentials(url: str) -> list[tuple[str, str]]:
+    """Return the header for the name and password of a URL (Developer Guide, "authentication with Basic")."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return []
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return [("authorization", f"Basic {b64encode(pair.encode()).decode()}")]

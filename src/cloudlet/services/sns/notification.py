@@ -1,0 +1,168 @@
+"""What SNS writes into its messages, and what of them it signs.
+
+Developer Guide, "Parsing Amazon SNS message formats" and "Verifying the signatures of Amazon SNS messages". The layout
+is AWS's own: a member a line, in this order.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from cloudlet.services.sns.message import Attribute, Message
+from cloudlet.services.sns.signing import Signature
+
+NOTIFICATION = "Notification"
+SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
+UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
+
+_json = msgspec.json.Encoder().encode
+
+
+class Confirmation(NamedTuple):
+    """What an endpoint is told about its subscription."""
+
+    kind: str
+    id: str
+    topic_arn: str
+    token: str
+    text: str
+    url: str
+    """Confirms the subscription, or renews it."""
+    written: int
+    """Milliseconds since the epoch."""
+
+
+def confirmation(
+    kind: str, *, id: str, topic_arn: str, subscription_arn: str, token: str, written: int, endpoint: str
+) -> Confirmation:
+    """Return what an endpoint is told when it was subscribed, or (`kind` says which) its subscription was ended."""
+    if kind == SUBSCRIPTION_CONFIRMATION:
+        done, wish = f"subscribe to the topic {topic_arn}", "confirm the subscription"
+    else:
+        done, wish = f"deactivate subscription {subscription_arn}", "cancel this operation and restore the subscription"
+    text = f"You have chosen to {done}.\nTo {wish}, visit the SubscribeURL included in this message."
+    url = f"{endpoint}/?Action=ConfirmSubscription&TopicArn={topic_arn}&Token={token}"
+    return Confirmation(kind, id, topic_arn, token, text, url, written)
+
+
+def unsubscribe_url(endpoint: str, subscription_arn: str) -> str:
+    """Return the link that ends a subscription."""
+    return f"{endpoint}/?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
+
+
+def timestamp(millis: int) -> str:
+    """Return a moment, in milliseconds since the epoch, as SNS writes it."""
+    return f"{datetime.fromtimestamp(millis // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{millis % 1000:03}Z"
+
+
+# -- what is signed
+
+
+def to_sign(message: Message, protocol: str) -> bytes:
+    """Return what is signed of a message to the subscribers of a protocol: it is the same for all of them."""
+    members = [("Message", message.body_for(protocol)), ("MessageId", message.id)]
+    if message.subject is not None:
+        members.append(("Subject", message.subject))
+    members += [("Timestamp", timestamp(message.published)), ("TopicArn", message.topic), ("Type", NOTIFICATION)]
+    return _to_sign(members)
+
+
+def confirmation_to_sign(told: Confirmation) -> bytes:
+    """Return what is signed of a confirmation."""
+    return _to_sign(
+        [
+            ("Message", told.text),
+            ("MessageId", told.id),
+            ("SubscribeURL", told.url),
+            ("Timestamp", timestamp(told.written)),
+            ("Token", told.token),
+            ("TopicArn", told.topic_arn),
+            ("Type", told.kind),
+        ]
+    )
+
+
+def _to_sign(members: list[tuple[str, str]]) -> bytes:
+    return "".join([f"{name}\n{value}\n" for name, value in members]).encode()
+
+
+# -- what is sent
+
+
+def envelope(
+    message: Message, *, endpoint: str, subscription_arn: str, signature: Signature | None, protocol: str = "sqs"
+) -> str:
+    """Return a notification as a subscriber gets it, who may unsubscribe at `endpoint`."""
+    begin, end = _shared(message, protocol, signature)
+    return f'{begin}"{unsubscribe_url(endpoint, subscription_arn)}"{end}'
+
+
+def confirmation_envelope(told: Confirmation, signature: Signature) -> str:
+    """Return a confirmation as an endpoint gets it."""
+    members = [
+        ("Type", told.kind),
+        ("MessageId", told.id),
+        ("Token", told.token),
+        ("TopicArn", told.topic_arn),
+        ("Message", told.text),
+        ("SubscribeURL", told.url),
+        ("Timestamp", timestamp(told.written)),
+        *_signature_members(signature),
+    ]
+    return "{" + ",".join([_member(name, value) for name, value in members]) + "\n}"
+
+
+_made: tuple[Message, str, Signature | None, tuple[str, str]] | None = None
+"""The envelope that was made last: one message is written for many subscribers in a row."""
+
+
+def _shared(message: Message, protocol: str, signature: Signature | None) -> tuple[str, str]:
+    """Return what is before and behind the link to unsubscribe, the only member that subscribers do not share."""
+    global _made
+    made = _made
+    if made is not None and made[0] is message and made[1] == protocol and made[2] == signature:
+        return made[3]
+    members = [("Type", NOTIFICATION), ("MessageId", message.id)]
+    if message.sequence is not None:
+        members.append(("SequenceNumber", message.sequence))
+    members.append(("TopicArn", message.topic))
+    if message.subject is not None:
+        members.append(("Subject", message.subject))
+    members += [("Message", message.body_for(protocol)), ("Timestamp", timestamp(message.published))]
+    if signature is not None:
+        members += _signature_members(signature)
+    begin = "{" + ",".join([_member(name, value) for name, value in members]) + ',\n  "UnsubscribeURL" : '
+    shared = begin, _attributes(message.attributes)
+    _made = (message, protocol, signature, shared)
+    return shared
+
+
+def _attributes(attributes: dict[str, Attribute]) -> str:
+    """Return the end of an envelope."""
+    if not attributes:
+        return "\n}"
+    listed = []
+    for name, attribute in attributes.items():
+        value = attribute.value if isinstance(attribute.value, str) else b64encode(attribute.value).decode()
+        listed.append(f'\n    {_text(name)} : {{"Type":{_text(attribute.type)},"Value":{_text(value)}}}')
+    return ',\n  "MessageAttributes" : {' + ",".join(listed) + "\n  }\n}"
+
+
+def _signature_members(signature: Signature) -> list[tuple[str, str]]:
+    return [
+        ("SignatureVersion", signature.version),
+        ("Signature", signature.text),
+        ("SigningCertURL", signature.certificate_url),
+    ]
+
+
+def _member(name: str, value: str) -> str:
+    return f'\n  "{name}" : {_text(value)}'
+
+
+def _text(value: str) -> str:
+    return _json(value).decode()

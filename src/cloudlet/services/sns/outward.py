@@ -1,0 +1,160 @@
+"""One attempt to give one message to one subscriber, whatever its protocol."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import Arn
+from cloudlet.core.block import Block
+from cloudlet.engines.http_client import HttpClient
+from cloudlet.services.sns import (
+    delivery_policy,
+    email,
+    http_delivery,
+    lambda_delivery,
+    notification,
+    push,
+    queue_delivery,
+    signing,
+    sms,
+)
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.queue_delivery import Queue, Unavailable
+from cloudlet.services.sns.signing import Signature
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.undeliverable import Undeliverable
+
+_HTTP = ("http", "https")
+_CONNECTIONS = 512
+"""To one host: programs that are developed here often have all of their endpoints behind one."""
+
+_clients: WeakKeyDictionary[Block, HttpClient] = WeakKeyDictionary()
+
+
+async def deliver(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> None:
+    """Give a message to a subscriber. Raises Undeliverable, OSError."""
+    signed = await signature(block, topic, subscribed, message)
+    match subscribed.protocol:
+        case "sqs":
+            await _to_queue(block, subscribed, message, signed)
+        case "lambda":
+            await lambda_delivery.deliver(block, subscribed, message, signed)
+        case "http" | "https":
+            await _to_http(block, topic, subscribed, message, signed)
+        case "email":
+            endpoint, now = block.cloud.config.endpoint, block.clock.now()
+            await email.send(block, email.of_message(message, topic, subscribed, endpoint, now))
+        case "email-json":
+            text = _envelope(block, subscribed, message, signed)
+            await email.send(block, email.of_envelope(text, message, topic, subscribed, block.clock.now()))
+        case "sms":
+            await sms.deliver(block, subscribed.endpoint, message, account=topic.account, region=topic.region)
+        case "application":
+            await push.deliver(block, subscribed.endpoint, message)
+        case other:
+            raise Undeliverable(f"there is no delivery to {other}", permanent=True)
+
+
+async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str, id: str, written: int) -> None:
+    """Tell an endpoint something about its subscription. Raises Undeliverable, OSError.
+
+    `kind` is the Type of SNS's messages; `written` in milliseconds since the epoch.
+    """
+    told = notification.confirmation(
+        kind,
+        id=id,
+        topic_arn=topic.arn,
+        subscription_arn=subscribed.arn,
+        token=subscribed.token,
+        written=written,
+        endpoint=block.cloud.config.endpoint,
+    )
+    if subscribed.protocol == "email":
+        await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now()))
+        return
+    text = notification.confirmation_envelope(
+        told, await signing.sign(block, notification.confirmation_to_sign(told), _version(topic))
+    )
+    if subscribed.protocol == "email-json":
+        await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now(), text))
+        return
+    await http_delivery.post(
+        _client(block),
+        subscribed.endpoint,
+        text,
+        kind=kind,
+        id=id,
+        topic_arn=topic.arn,
+        subscription_arn=None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn,
+    )
+
+
+async def signature(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> Signature | None:
+    """Return what a message to a subscriber is signed with, or None where it is not (docs/decisions/0003)."""
+    protocol = subscribed.protocol
+    if protocol == "sqs":
+        signed = "SignatureVersion" in topic.attributes and not _is_raw(subscribed)
+    else:
+        signed = protocol in ("lambda", "email-json") or (protocol in _HTTP and not _is_raw(subscribed))
+    return await signing.sign(block, notification.to_sign(message, protocol), _version(topic)) if signed else None
+
+
+def most_per_second(topic: Topic, subscribed: Subscription) -> float | None:
+    """Return how many deliveries a second a subscriber can take, or None where nothing is said."""
+    if subscribed.protocol not in _HTTP:
+        return None
+    return delivery_policy.most_per_second(delivery_policy.of(topic, subscribed))
+
+
+def _version(topic: Topic) -> str:
+    return topic.attributes.get("SignatureVersion", "1")
+
+
+def _is_raw(subscribed: Subscription) -> bool:
+    return subscribed.attributes.get("RawMessageDelivery") == "true"
+
+
+def _envelope(block: Block, subscribed: Subscription, message: Message, signed: Signature | None) -> str:
+    return notification.envelope(
+        message,
+        endpoint=block.cloud.config.endpoint,
+        subscription_arn=subscribed.arn,
+        signature=signed,
+        protocol=subscribed.protocol,
+    )
+
+
+async def _to_queue(block: Block, subscribed: Subscription, message: Message, signed: Signature | None) -> None:
+    queue = Queue.of(Arn.parse(subscribed.endpoint), subscribed)
+    entry = queue_delivery.entry(queue, message, subscribed, block.cloud.config.endpoint, signed)
+    try:
+        (outcome,) = await queue_delivery.send(block, queue, subscribed.topic, [entry])
+    except Unavailable as unavailable:
+        raise Undeliverable(str(unavailable), permanent=False) from unavailable
+    if outcome is not None:
+        raise outcome
+
+
+async def _to_http(
+    block: Block, topic: Topic, subscribed: Subscription, message: Message, signed: Signature | None
+) -> None:
+    raw = _is_raw(subscribed)
+    await http_delivery.post(
+        _client(block),
+        subscribed.endpoint,
+        message.body_for(subscribed.protocol) if raw else _envelope(block, subscribed, message, signed),
+        kind=notification.NOTIFICATION,
+        id=message.id,
+        topic_arn=topic.arn,
+        subscription_arn=subscribed.arn,
+        content_type=delivery_policy.content_type(delivery_policy.of(topic, subscribed)),
+        raw=raw,
+    )
+
+
+def _client(block: Block) -> HttpClient:
+    client = _clients.get(block)
+    if client is None:
+        client = _clients[block] = HttpClient(connections=_CONNECTIONS)
+    return client

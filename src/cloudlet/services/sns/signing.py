@@ -1,0 +1,161 @@
+"""Signatures of messages, by which subscribers know that SNS has sent them.
+
+Developer Guide, "Verifying the signatures of Amazon SNS messages". A block has one RSA key of 2,048 bits with a
+certificate that it signs itself, made at first use and kept in its store. Everybody can read the certificate, where a
+message's SigningCertURL says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from hashlib import sha1, sha256
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.store import pack
+from cloudlet.store.recent import ABSENT, RecentlyUsed
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+PAGE = "SimpleNotificationService.pem"
+"""The page on which the certificate is."""
+
+_KEY = pack(("signing-key",))
+_KEY_BITS = 2048
+_YEARS = 10
+_KEPT = 1024
+_threads = ThreadPoolExecutor(2, thread_name_prefix="sns-signing")
+"""RSA takes a quarter of a millisecond, without the interpreter's lock."""
+
+
+class Signature(NamedTuple):
+    """A signature as a message carries it."""
+
+    version: str
+    """ "1" is RSA with SHA-1, "2" RSA with SHA-256 (both PKCS #1 v1.5)."""
+    text: str
+    certificate_url: str
+
+
+class _Stored(msgspec.Struct, frozen=True, array_like=True):
+    key: bytes
+    """PKCS #8, DER."""
+    certificate: bytes
+    """PEM."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Stored).decode
+
+
+async def sign(block: Block, text: bytes, version: str) -> Signature:
+    """Return the signature of a text."""
+    signer = await _signer(block)
+    url = f"{block.cloud.config.endpoint}/_cloudlet/{block.service.name}/{PAGE}"
+    return Signature(version, await signer.sign(text, version), url)
+
+
+async def page(block: Block) -> tuple[str, bytes]:
+    """Return the certificate, as a page to read."""
+    return "application/x-pem-file", (await _signer(block)).certificate
+
+
+class _Signer:
+    """The key of a block, ready to sign."""
+
+    def __init__(self, key: RSAPrivateKey, certificate: bytes) -> None:
+        self.certificate = certificate
+        self._key = key
+        self._made = RecentlyUsed(_KEPT)
+
+    async def sign(self, text: bytes, version: str) -> str:
+        """Return the signature of a text in Base64.
+
+        What was signed lately is kept under its digest, which is all that is signed of it: a message has the same
+        signature for all of its subscribers.
+        """
+        digest = (sha1(text, usedforsecurity=False) if version == "1" else sha256(text)).digest()
+        made = self._made.get(digest)
+        if made is ABSENT:
+            made = asyncio.get_running_loop().run_in_executor(_threads, self._sign, digest)
+            self._made.add(digest, made)
+        # Others may wait for the same signature: that one of them is cancelled must not cancel it.
+        return await asyncio.shield(made)
+
+    def _sign(self, digest: bytes) -> str:
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+        algorithm = hashes.SHA1() if len(digest) == hashes.SHA1.digest_size else hashes.SHA256()
+        return b64encode(self._key.sign(digest, PKCS1v15(), Prehashed(algorithm))).decode()
+
+
+_signers: WeakKeyDictionary[Block, asyncio.Future[_Signer]] = WeakKeyDictionary()
+
+
+async def _signer(block: Block) -> _Signer:
+    loading = _signers.get(block)
+    if loading is None or (loading.done() and (loading.cancelled() or loading.exception() is not None)):
+        loading = _signers[block] = asyncio.ensure_future(_load(block))
+    return await asyncio.shield(loading)
+
+
+async def _load(block: Block) -> _Signer:
+    """Return the block's key, which is made and kept where it has none."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    async def kept(tx: Transaction) -> bytes | None:
+        return await tx.get(_KEY)
+
+    raw = await block.store.transact(kept)
+    if raw is None:
+        made = _encode(await asyncio.to_thread(_make, block.clock.now()))
+
+        async def keep(tx: Transaction) -> bytes:
+            # Another process of this block may have been quicker.
+            existing = await tx.get(_KEY)
+            if existing is None:
+                tx.put(_KEY, made)
+            return existing or made
+
+        raw = await block.store.transact(keep)
+    stored = _decode(raw)
+    key = load_der_private_key(stored.key, None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("the key in the store is no RSA key")
+    return _Signer(key, stored.certificate)
+
+
+def _make(now: float) -> _Stored:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.x509.oid import NameOID
+
+    key = generate_private_key(65537, _KEY_BITS)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Cloudlet Simple Notification Service")])
+    today = datetime.fromtimestamp(now, UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=365 * _YEARS))
+        .sign(key, hashes.SHA256())
+    )
+    return _Stored(
+        key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), certificate.public_bytes(Encoding.PEM)
+    )
