@@ -1,7 +1,8 @@
 """The backlog: deliveries of one message to one subscription that are due now or later, a lane for each subscription.
 
-A lane is listed in the schedule under the time at which the first of its deliveries is due. A message is kept once for
-all of its deliveries, with a count of them. All but the schedule goes away with the topic.
+A lane is listed in the schedule under the time at which the first of its deliveries is due; there is a schedule of
+their own for lanes that fail, so that those do not take the places of others. A message is kept once for all of its
+deliveries, with a count of them. All but the schedules goes away with the topic.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.topic import Topic
 from cloudlet.store import pack, unpack
 
-_SCHEDULE = Subspace("schedule")
-TOPIC = _SCHEDULE.prefix
-"""What to watch for deliveries that are due sooner than was known."""
+_SCHEDULES = {failing: Subspace("schedule", failing) for failing in (False, True)}
+TOPICS = {failing: schedule.prefix for failing, schedule in _SCHEDULES.items()}
+"""What to watch for deliveries that are due sooner than was known, in lanes that fail and in others."""
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True):
@@ -83,12 +84,12 @@ class Lane:
                 found.append((waiting, _decode_message(message)))
         return found
 
-    async def settle(self, tx: Transaction, earliest: int = 0) -> None:
-        """Enter the lane into the schedule anew, for `earliest` or later, or take it out where nothing waits."""
+    async def settle(self, tx: Transaction, *, failing: bool) -> None:
+        """Enter the lane into its schedule anew, or take it out where nothing waits."""
         rows = await tx.range(self._rows.begin, self._rows.end, limit=1)
         await self._unschedule(tx)
         if rows:
-            self._schedule(tx, max(_decode(rows[0][1]).due, earliest))
+            self._schedule(tx, _decode(rows[0][1]).due, failing)
 
     async def clear(self, tx: Transaction, count: int) -> bool:
         """Forget up to `count` deliveries; return whether that was all."""
@@ -102,31 +103,34 @@ class Lane:
 
     async def _reschedule(self, tx: Transaction, due: int) -> None:
         raw = await tx.get(self._at)
-        if raw is None or due < unpack(raw)[0]:
+        known, failing = (None, False) if raw is None else unpack(raw)
+        if known is None or due < known:
             await self._unschedule(tx)
-            self._schedule(tx, due)
+            self._schedule(tx, due, failing)
 
-    def _schedule(self, tx: Transaction, due: int) -> None:
-        tx.put(self._at, pack((due,)))
-        tx.put(_SCHEDULE.key(due, self.arn), b"")
-        tx.notify(TOPIC)
+    def _schedule(self, tx: Transaction, due: int, failing: bool) -> None:
+        tx.put(self._at, pack((due, failing)))
+        tx.put(_SCHEDULES[failing].key(due, self.arn), b"")
+        tx.notify(TOPICS[failing])
 
     async def _unschedule(self, tx: Transaction) -> None:
         raw = await tx.get(self._at)
         if raw is not None:
-            tx.delete(_SCHEDULE.key(unpack(raw)[0], self.arn))
+            due, failing = unpack(raw)
+            drop(tx, due, self.arn, failing=failing)
             tx.delete(self._at)
 
 
-async def scheduled(tx: Transaction, count: int) -> list[tuple[int, str]]:
-    """Return the lanes (subscription ARNs) that are due first, and when."""
-    rows = await tx.range(_SCHEDULE.begin, _SCHEDULE.end, limit=count)
-    return [_SCHEDULE.unpack(key) for key, _ in rows]
+async def scheduled(tx: Transaction, count: int, *, failing: bool) -> list[tuple[int, str]]:
+    """Return the lanes (subscription ARNs) of a schedule that are due first, and when."""
+    schedule = _SCHEDULES[failing]
+    rows = await tx.range(schedule.begin, schedule.end, limit=count)
+    return [schedule.unpack(key) for key, _ in rows]
 
 
-def drop(tx: Transaction, due: int, subscription_arn: str) -> None:
-    """Take a lane out of the schedule whose topic has gone, and all that was in it with it."""
-    tx.delete(_SCHEDULE.key(due, subscription_arn))
+def drop(tx: Transaction, due: int, subscription_arn: str, *, failing: bool) -> None:
+    """Take a lane out of a schedule."""
+    tx.delete(_SCHEDULES[failing].key(due, subscription_arn))
 
 
 def _message_key(topic: Topic, id: str) -> bytes:

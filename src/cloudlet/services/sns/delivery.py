@@ -18,7 +18,8 @@ async def deliver(block: Block) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(OutboxDelivery(block, lease, "queues").run())
             group.create_task(OutboxDelivery(block, lease, "others").run())
-            group.create_task(Lanes(block, lease).run())
+            group.create_task(Lanes(block, lease, failing=False).run())
+            group.create_task(Lanes(block, lease, failing=True).run())
             group.create_task(FifoDelivery(block, lease).run())
     finally:
         await lease.release()
