@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -10,8 +12,8 @@ class Attribute(msgspec.Struct, frozen=True, array_like=True):
 
     type: str
     """As given: String, Number, String.Array, Binary."""
-    value: str | bytes
-    """Bytes where the type is Binary."""
+    value: Any
+    """A string, or bytes where the type is Binary. (msgspec knows no union of the two, but keeps them apart.)"""
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
