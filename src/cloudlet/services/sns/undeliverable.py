@@ -9,7 +9,7 @@ class Undeliverable(Exception):
     `status` is the HTTP status that the subscriber answered, None where there was no answer.
     """
 
-    def __init__(self, reason: str, permanent: bool, status: int | None = None) -> None:
+    def __init__(self, reason: str, *, permanent: bool, status: int | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
