@@ -11,10 +11,13 @@ import pytest
 
 from cloudlet.store import Store
 from cloudlet.store.embedded import EmbeddedStore
+from cloudlet.store.postgres import PostgresStore
+from tests.postgres.server import fresh_keyspace, shared_server
 
 ENGINES: dict[str, Callable[[Path], Store]] = {
     "embedded": lambda folder: EmbeddedStore(folder),
     "embedded-ephemeral": lambda folder: EmbeddedStore(folder, durable=False),
+    "postgres": lambda folder: PostgresStore(shared_server().url, fresh_keyspace()),
 }
 
 

@@ -1,0 +1,256 @@
+"""One connection to the database, and what is asked on it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from cloudlet.store.interface import StoreError
+from cloudlet.store.optimistic import Overlay
+from cloudlet.store.postgres import schema
+from cloudlet.store.postgres.reads import Reads
+from cloudlet.store.postgres.schema import Tables
+
+T = TypeVar("T")
+
+OLDEST_VERSION = 15
+_CONNECT_SECONDS = 3.0
+_READ_SECONDS = 5.0
+_TAKE_SECONDS = 12.0
+_COMMIT_SECONDS = 10.0
+# A range's rows are removed one by one, and there may be millions.
+_CLEAR_SECONDS = 100.0
+_CREATE_TRIES = 5
+# The server is a standby, stops, starts, or has ended the session.
+_GONE_SQLSTATES = frozenset(("25006", "57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"))
+_LARGE = bytes(schema.LARGE_VALUE + 1)
+
+
+class Lost(StoreError):
+    """The connection is gone; what was asked last may have been done."""
+
+
+class Refused(StoreError):
+    """The server says why it did not do it."""
+
+
+def describe(url: str) -> str:
+    """Return where a URL leads, without who connects and how he proves it."""
+    parts = urlsplit(url)
+    hosts = parts.netloc.rpartition("@")[2]
+    return f"PostgreSQL at {hosts or 'the local socket'}{parts.path}"
+
+
+async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Connect to a server that takes writes: the one among several hosts that does. Raises Lost or Refused."""
+    failed = f"cannot connect to {describe(url)}"
+    try:
+        # The timeout of asyncpg is one for each host.
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            connection = await asyncpg.connect(url, timeout=_CONNECT_SECONDS, target_session_attrs="read-write")
+    except ValueError as error:
+        raise Refused(f"{failed}: {error}") from error
+    except asyncpg.PostgresError as error:
+        raise (Lost if error.sqlstate in _GONE_SQLSTATES else Refused)(f"{failed}: {error}") from error
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        raise Lost(f"{failed}: {str(error) or f'no answer within {_CONNECT_SECONDS:.0f} s'}") from error
+    version = connection.get_server_version().major
+    if version < OLDEST_VERSION:
+        connection.terminate()
+        raise Refused(f"{describe(url)} is version {version}; it must be {OLDEST_VERSION} or later")
+    return connection
+
+
+class Session:
+    """A connection that writes. After Lost or Refused it is of no more use.
+
+    `noticed` is called with each payload that another session sends to the keyspace's channel, `ended` when the
+    connection ends.
+    """
+
+    def __init__(self, url: str, tables: Tables, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        self._url = url
+        self._tables = tables
+        self._connection = connection
+        self.id = os.urandom(8)
+
+    @classmethod
+    async def open(cls, url: str, tables: Tables, noticed: Callable[[str], None], ended: Callable[[], None]) -> Session:
+        """Connect; make the keyspace's tables where there are none. Raises Lost or Refused."""
+        session = cls(url, tables, await _connect(url))
+        try:
+            await session._prepare(noticed)
+        except BaseException:
+            session.terminate()
+            raise
+        session._connection.add_termination_listener(lambda _: ended())
+        return session
+
+    async def _prepare(self, noticed: Callable[[str], None]) -> None:
+        connection, tables = self._connection, self._tables
+        own = connection.get_server_pid()
+
+        def receive(_connection: Any, sender: int, _channel: str, payload: object) -> None:
+            if sender != own:
+                noticed(str(payload))
+
+        await self._ask(connection.execute(schema.SETTINGS), _READ_SECONDS)
+        await self._create()
+        await self._ask(connection.execute(schema.ENROL, tables.keyspace), _READ_SECONDS)
+        await self._ask(connection.add_listener(tables.channel, receive), _READ_SECONDS)
+
+    async def _create(self) -> None:
+        connection, tables = self._connection, self._tables
+        for tries in range(_CREATE_TRIES):
+            if await self._ask(connection.fetchval(schema.EXISTS, tables.log), _READ_SECONDS):
+                return
+            try:
+                for statements in tables.create:
+                    await self._ask(connection.execute(statements), _READ_SECONDS)
+            except Refused:
+                # Several who create the same table at once get errors, in spite of IF NOT EXISTS.
+                if tries == _CREATE_TRIES - 1:
+                    raise
+
+    def check(self) -> None:
+        """Raises Lost where the connection is known to have ended."""
+        if self._connection.is_closed():
+            raise Lost(f"lost {describe(self._url)}: the connection has ended")
+
+    async def turn(self) -> int:
+        """Return the number of the last turn."""
+        return self._known(await self._ask(self._fetchval(schema.TURN), _READ_SECONDS))
+
+    async def take(self) -> int:
+        """Take the turn: nobody else commits until `release` or the commit. Return the number of the turn before."""
+        await self._ask(self._connection.execute("BEGIN"), _READ_SECONDS)
+        return self._known(await self._ask(self._fetchval(schema.TAKE), _TAKE_SECONDS))
+
+    async def release(self) -> None:
+        """Give back the turn that was taken."""
+        await self._ask(self._connection.execute("COMMIT"), _COMMIT_SECONDS)
+
+    async def read(self, reads: Reads) -> int:
+        """Read everything that is asked for, as of one turn, whose number is returned."""
+        rows = await self._ask(
+            self._connection.fetch(self._tables.read, self._tables.keyspace, *reads.arguments()), _READ_SECONDS
+        )
+        turn: int | None = None
+        for asked, key, value in rows:
+            if asked:
+                reads.found(asked, key, value)
+            else:
+                turn = int.from_bytes(key, "big")
+        return self._known(turn)
+
+    async def missed(self, turn: int, last: int) -> Overlay | None:
+        """Return what the turns after one have changed, up to the last; None where the log does not go back so far.
+
+        Instead of a value that is too large to be kept there is another one that is.
+        """
+        changes, turns = Overlay(), 0
+        for kind, key, value in await self._ask(self._connection.fetch(self._tables.missed, turn), _READ_SECONDS):
+            if kind == "turns":
+                turns = int.from_bytes(key, "big")
+            elif kind == "cleared":
+                changes.cleared.append((key, value))
+            else:
+                changes.writes[key] = _LARGE if kind == "large" else value
+        return changes if turns == last - turn else None
+
+    async def commit(self, after: int, changes: Overlay, payloads: Sequence[str], *, taken: bool) -> bool:
+        """Commit changes as the turn that follows `after`; return False if that was not the last one any more."""
+        connection, tables = self._connection, self._tables
+        removed = [key for key, value in changes.writes.items() if value is None]
+        put = [(key, value) for key, value in changes.writes.items() if value is not None]
+        lows, highs = [low for low, _ in changes.cleared], [high for _, high in changes.cleared]
+        if lows and not taken:
+            taken = True
+            if await self.take() != after:
+                await self.release()
+                return False
+        if lows:
+            await self._ask(connection.execute(tables.clear, lows, highs), _CLEAR_SECONDS)
+        arguments = [
+            tables.keyspace,
+            after,
+            self.id,
+            removed,
+            [key for key, _ in put],
+            [value for _, value in put],
+            lows,
+            highs,
+            tables.channel,
+            payloads,
+        ]
+        committed = await self._ask(connection.fetchval(tables.commit, *arguments), _COMMIT_SECONDS) is not None
+        if taken:
+            await self.release()
+        return committed
+
+    async def settle(self, session: bytes, turn: int) -> bool:
+        """Return whether a lost session's last commit, which was to be this turn, took place.
+
+        It takes a turn of its own: if that commit has not been carried out yet, it never will be. Raises Refused where
+        the log does not go back so far.
+        """
+        keyspace, connection = self._tables.keyspace, self._connection
+        last = await self.take()
+        author = await self._ask(connection.fetchval(self._tables.author, turn), _READ_SECONDS)
+        if author is None and turn <= last:
+            raise Refused(f"{describe(self._url)}: nothing is known any more of what a lost connection has written")
+        await self._ask(connection.execute(self._tables.log_skip, last + 1, self.id), _READ_SECONDS)
+        await self._ask(connection.execute(schema.SKIP, keyspace), _READ_SECONDS)
+        await self.release()
+        return bool(author == session)
+
+    async def prune(self, turn: int) -> None:
+        """Shorten the log of turns."""
+        await self._ask(self._connection.execute(self._tables.prune, turn - schema.KEPT_TURNS), _COMMIT_SECONDS)
+
+    async def size(self) -> int:
+        """Return the bytes that the keyspace takes, indexes included."""
+        return sum(
+            [
+                await self._ask(self._connection.fetchval(schema.SIZE, table), _READ_SECONDS)
+                for table in (self._tables.rows, self._tables.log)
+            ]
+        )
+
+    async def close(self) -> None:
+        try:
+            await self._connection.close(timeout=_READ_SECONDS)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self.terminate()
+
+    def terminate(self) -> None:
+        """Close the connection without asking."""
+        self._connection.terminate()
+
+    async def _fetchval(self, statement: str) -> Any:
+        return await self._connection.fetchval(statement, self._tables.keyspace)
+
+    def _known(self, turn: int | None) -> int:
+        if turn is None:
+            raise Refused(f"{describe(self._url)}: the keyspace {self._tables.keyspace} has been removed")
+        return turn
+
+    async def _ask(self, answer: Awaitable[T], seconds: float) -> T:
+        """Raises Lost, where nothing is known of what became of it, or Refused."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await answer
+        except asyncpg.PostgresError as error:
+            if error.sqlstate not in _GONE_SQLSTATES and not self._connection.is_closed():
+                raise Refused(f"{describe(self._url)}: {error}") from error
+            reason = str(error)
+        except (OSError, asyncpg.InterfaceError) as error:
+            # TimeoutError is an OSError.
+            reason = str(error) or f"no answer within {seconds:.0f} s"
+        self.terminate()
+        raise Lost(f"lost {describe(self._url)}: {reason}")

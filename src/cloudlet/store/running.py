@@ -1,0 +1,96 @@
+"""Running the bodies of optimistic transactions: at once where they do not wait, again where what they read changed."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from cloudlet.store.eager import Resumed, spawn
+from cloudlet.store.interface import Body, Conflict, Done, StoreError
+from cloudlet.store.optimistic import History, OptimisticTransaction, State
+
+_MAX_TRIES = 100
+
+
+class Commits(Protocol):
+    """What becomes of transactions."""
+
+    def is_ready(self, transaction: OptimisticTransaction) -> bool:
+        """Whether it can be told right now if others have changed what the transaction read."""
+
+    async def ready(self, transaction: OptimisticTransaction) -> None:
+        """Wait until it can be told. Raises StoreError where that will not be."""
+
+    def finish(
+        self,
+        body: Body[Any],
+        done: Done[Any],
+        transaction: OptimisticTransaction,
+        result: Any,
+        error: Exception | None,
+    ) -> None:
+        """Commit a transaction, or undo it for an error of its body; what it read is what the state still says."""
+
+
+class Runner:
+    """Runs transactions on a state and hands those that nobody has interfered with to `commits`."""
+
+    __slots__ = ("_commits", "_state", "history")
+
+    def __init__(self, state: State, history: History, commits: Commits) -> None:
+        self._state = state
+        self._commits = commits
+        self.history = history
+
+    def run(self, body: Body[Any], done: Done[Any]) -> None:
+        """Run a body in a transaction. See `cloudlet.store.interface.Store.submit`."""
+        transaction = OptimisticTransaction(self._state)
+        coroutine = body(transaction)
+        # A body that never waits sees no other commit between its first read and its own.
+        self.history.enter()
+        result: Any = None
+        failure: Exception | None = None
+        attempt: Any = None
+        try:
+            attempt = Resumed(coroutine, coroutine.send(None))
+        except StopIteration as stop:
+            result = stop.value
+        except Exception as error:
+            failure = error
+        if attempt is None and transaction.version == self._state.version and self._commits.is_ready(transaction):
+            self.history.leave()
+            self._commits.finish(body, done, transaction, result, failure)
+        else:
+            spawn(self._contend(body, done, transaction, attempt or _outcome(result, failure)))
+
+    async def _contend(
+        self, body: Body[Any], done: Done[Any], transaction: OptimisticTransaction, attempt: Any
+    ) -> None:
+        """Carry on a transaction during which others commit."""
+        try:
+            for _ in range(_MAX_TRIES):
+                result: Any = None
+                failure: Exception | None = None
+                try:
+                    result = await attempt
+                except Exception as error:
+                    failure = error
+                try:
+                    await self._commits.ready(transaction)
+                except StoreError as error:
+                    done(None, error)
+                    return
+                if transaction.version == self._state.version or not self.history.conflicts(transaction):
+                    self._commits.finish(body, done, transaction, result, failure)
+                    return
+                transaction = OptimisticTransaction(self._state)
+                attempt = body(transaction)
+            attempt.close()
+            done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
+        finally:
+            self.history.leave()
+
+
+async def _outcome(result: Any, failure: Exception | None) -> Any:
+    if failure is not None:
+        raise failure
+    return result
