@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ OTHER = "222222222222"
 REGION = "eu-west-1"
 OWNER = root(ACCOUNT, ACCOUNT)
 STRANGER = root(OTHER, OTHER)
+_PATIENCE_SECONDS = 20
 
 
 class LocalSns:
@@ -55,6 +57,13 @@ class LocalSns:
             await self.settle()
 
         self._runner.run(move())
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Let the cloud go on until a condition holds. Fails where it never does."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < end, "the condition never held"
+            self._runner.run(asyncio.sleep(0.01))
 
     async def settle(self) -> None:
         """Let everything that can go on without the clock go on."""

@@ -217,11 +217,3 @@ def test_tags_that_are_refused(sns: Any) -> None:
     assert refused(sns.tag_resource, ResourceArn=arn, Tags=[{"Key": "aws:x", "Value": ""}])[0] == "InvalidParameter"
     assert refused(sns.tag_resource, ResourceArn=arn, Tags=[{"Key": "<", "Value": ""}])[0] == "InvalidParameter"
     assert refused(sns.tag_resource, ResourceArn=f"{arn}s", Tags=[])[0] == "ResourceNotFound"
-
-
-def test_data_protection_is_refused_rather_than_ignored(sns: Any) -> None:
-    arn = sns.create_topic(Name="orders")["TopicArn"]
-    policy = '{"Name":"p","Version":"2021-06-01","Statement":[]}'
-    assert refused(sns.put_data_protection_policy, ResourceArn=arn, DataProtectionPolicy=policy)[0] == "NotImplemented"
-    assert refused(sns.create_topic, Name="b", DataProtectionPolicy=policy)[0] == "NotImplemented"
-    assert sns.get_data_protection_policy(ResourceArn=arn)["DataProtectionPolicy"] == ""

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.service import Page
 from cloudlet.services.sns import (
     access,
+    archive,
     confirming,
     data_protection,
+    delivery,
     errors,
+    fifo,
     limits,
     notices,
     paging,
     permissions,
     platform,
+    publishing,
+    push,
     sandbox,
+    signing,
+    sms,
     sms_settings,
+    status_log,
     subscribing,
     subscription,
     subscription_attributes,
@@ -28,8 +38,25 @@ from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 
 service = Service("sns", admits_anonymous=True)
-service.job(notices.send)
-service.job(confirming.expire)
+for _job in (delivery.deliver, notices.send, confirming.expire, archive.expire, status_log.write):
+    service.job(_job)
+
+
+def _in_open_mode(page: Page) -> Page:
+    """Return a page with messages on it, which in strict mode everybody could read: there it is not shown."""
+
+    async def shown(block: Block) -> tuple[str, bytes]:
+        if block.cloud.config.auth == "strict":
+            return "text/plain", b"This is shown in open mode only. In strict mode, read the file in the data folder.\n"
+        return await page(block)
+
+    return shown
+
+
+service.page(signing.PAGE)(signing.page)
+service.page("sms")(_in_open_mode(sms.page))
+service.page("push")(_in_open_mode(push.page))
+service.page("delivery-status")(_in_open_mode(status_log.page))
 
 
 async def _topic(
@@ -174,7 +201,18 @@ async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) 
     return {"Tags": tags.listed(topic.tags)}
 
 
+# -- messages
+
+service.direct("Publish")(publishing.publish)
+service.direct("PublishBatch")(publishing.publish_batch)
+
+
 # -- subscriptions
+
+
+def _replay_if_asked(tx: Transaction, topic: Topic, subscribed: Subscription) -> None:
+    if archive.is_asked_for(subscribed):
+        fifo.wake(tx, topic)
 
 
 def _listed(existing: Subscription) -> dict[str, str]:
@@ -193,6 +231,7 @@ async def subscribe(ctx: Context, tx: Transaction, params: Params) -> Result:
     conditions = {"sns:Protocol": params["Protocol"], "sns:Endpoint": params.get("Endpoint") or ""}
     topic = await _topic(ctx, tx, params["TopicArn"], "Subscribe", conditions=conditions)
     subscribed = await subscribing.subscribe(ctx, tx, topic, params)
+    _replay_if_asked(tx, topic, subscribed)
     told = subscribed.confirmed or params.get("ReturnSubscriptionArn")
     return {"SubscriptionArn": subscribed.arn if told else "pending confirmation"}
 
@@ -205,7 +244,8 @@ async def confirm_subscription(ctx: Context, tx: Transaction, params: Params) ->
     pending = await confirming.by_token(tx, topic, params["Token"], _millis(ctx))
     if not pending.confirmed:
         must_sign = (params.get("AuthenticateOnUnsubscribe") or "").lower() == "true" and signed
-        await confirming.confirm(tx, topic, pending, authenticated=signed, must_sign=must_sign)
+        confirmed = await confirming.confirm(tx, topic, pending, authenticated=signed, must_sign=must_sign)
+        _replay_if_asked(tx, topic, confirmed)
     return {"SubscriptionArn": pending.arn}
 
 
@@ -268,7 +308,9 @@ async def set_subscription_attributes(ctx: Context, tx: Transaction, params: Par
     )
     if "FilterPolicy" in changed and "FilterPolicy" not in existing.attributes:
         await subscription_attributes.check_filter_quota(tx, topic)
-    subscription.store(tx, topic, subscription.with_attributes(existing, changed), existing)
+    after = subscription.with_attributes(existing, changed)
+    subscription.store(tx, topic, after, existing)
+    _replay_if_asked(tx, topic, after)
     return None
 
 
@@ -435,9 +477,10 @@ async def get_sms_sandbox_account_status(ctx: Context, tx: Transaction, params: 
 @service.direct("CreateSMSSandboxPhoneNumber")
 async def create_sms_sandbox_phone_number(ctx: Context, params: Params) -> Result:
     access.require_account(ctx)
-    space = sandbox.of_account(ctx.account, ctx.region)
-    password = await ctx.transact(lambda tx: sandbox.add(tx, space, params["PhoneNumber"], _millis(ctx)))
-    await sandbox.send(ctx.block, params["PhoneNumber"], password)
+    number, space = params["PhoneNumber"], sandbox.of_account(ctx.account, ctx.region)
+    password = await ctx.transact(lambda tx: sandbox.add(tx, space, number, _millis(ctx)))
+    text = sandbox.text(password, params.get("LanguageCode") or sandbox.LANGUAGE)
+    await sms.send(ctx.block, number, text, account=ctx.account, region=ctx.region)
     return {}
 
 

@@ -7,7 +7,6 @@ confirms within two days is gone.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 
 import msgspec
@@ -17,6 +16,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.sns import errors, limits, notices, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
+from cloudlet.services.sns.lease import until
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 
@@ -51,7 +51,7 @@ def ask_again(tx: Transaction, topic: Topic, pending: Subscription, now: int) ->
 
 async def confirm(
     tx: Transaction, topic: Topic, pending: Subscription, *, authenticated: bool, must_sign: bool
-) -> None:
+) -> Subscription:
     """Make a pending subscription a confirmed one, which only a signed request can end where it `must_sign`."""
     tx.delete(_expiry_key(pending))
     tx.delete(_left_key(topic, pending.id))
@@ -65,6 +65,7 @@ async def confirm(
         subscription.remove(tx, topic, before)
         before = None
     subscription.store(tx, topic, confirmed, before)
+    return confirmed
 
 
 def say_goodbye(tx: Transaction, topic: Topic, gone: Subscription, now: int) -> None:
@@ -93,7 +94,7 @@ async def expire(block: Block) -> None:
     while True:
         while await block.store.transact(lambda tx: _forget_unconfirmed(tx, int(block.clock.now() * 1000))):
             pass
-        await asyncio.sleep(_SWEEP_SECONDS)
+        await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
 async def _forget_unconfirmed(tx: Transaction, now: int) -> bool:

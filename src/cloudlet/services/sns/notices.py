@@ -77,7 +77,7 @@ async def _claim(block: Block, count: int) -> tuple[list[tuple[int, Notice]], in
     now = int(block.clock.now() * 1000)
 
     async def body(tx: Transaction) -> tuple[list[tuple[int, Notice]], int | None]:
-        claimed = []
+        claimed: list[tuple[int, Notice]] = []
         for key, raw in await tx.range(_NOTICES.begin, _NOTICES.end, limit=count + 1):
             due = _NOTICES.unpack(key)[0]
             if len(claimed) == count:
@@ -95,10 +95,9 @@ async def _claim(block: Block, count: int) -> tuple[list[tuple[int, Notice]], in
 
 
 async def _attempt(block: Block, end: int, notice: Notice) -> None:
+    failure = await _failure(block, notice)
     pause: float | None = None
-    try:
-        await outward.notify(block, notice.topic, notice.subscription, notice.kind, notice.id, notice.written)
-    except Undeliverable as failure:
+    if failure is not None:
         if not failure.permanent:
             pause = retries.delay(notice.topic, notice.subscription, notice.attempts + 1)
         if pause is None:
@@ -112,6 +111,18 @@ async def _attempt(block: Block, end: int, notice: Notice) -> None:
             _put(tx, after, now + int(pause * 1000))
 
     await block.store.transact(body)
+
+
+async def _failure(block: Block, notice: Notice) -> Undeliverable | None:
+    """Send a notice; return why that failed."""
+    try:
+        await outward.notify(block, notice.topic, notice.subscription, notice.kind, notice.id, notice.written)
+    except Undeliverable as failure:
+        return failure
+    except Exception as error:
+        log.exception("%s of %s failed", notice.kind, notice.subscription.arn)
+        return Undeliverable(f"internal error: {error!r}", permanent=False)
+    return None
 
 
 def _put(tx: Transaction, notice: Notice, due: int) -> None:

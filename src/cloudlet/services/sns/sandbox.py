@@ -20,6 +20,19 @@ _VALID_MS = 24 * _HOUR_MS
 _KEPT_MS = 24 * _HOUR_MS
 _SENT_A_DAY = 5
 _TRIES = 5
+LANGUAGE = "en-US"
+_TEXTS = {
+    "de": "Ihr Bestätigungscode lautet {}.",
+    "en": "Your verification code is {}.",
+    "es": "Su código de verificación es {}.",
+    "fr": "Votre code de vérification est {}.",
+    "it": "Il tuo codice di verifica è {}.",
+    "ja": "確認コードは {} です。",
+    "kr": "인증 코드는 {} 입니다.",
+    "pt": "Seu código de verificação é {}.",
+    "zh-CN": "您的验证码是 {}。",
+    "zh-TW": "您的驗證碼是 {}。",
+}
 
 
 class SandboxNumber(msgspec.Struct, frozen=True, array_like=True):
@@ -71,6 +84,12 @@ async def add(tx: Transaction, space: Subspace, number: str, now: int) -> str:
     password = ids.token(_DIGITS, "0123456789")
     tx.put(space.key(number), _encode(SandboxNumber(number, False, password, (*sent, now), now, 0)))
     return password
+
+
+def text(password: str, language: str) -> str:
+    """Return the text that tells a password, in one of the languages that the model lists."""
+    template = _TEXTS.get(language) or _TEXTS[language.partition("-")[0]]
+    return template.format(password)
 
 
 async def verify(tx: Transaction, space: Subspace, number: str, password: str, now: int) -> bool:
