@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from cloudlet.edge.http import Exchange, HttpServer, Limits
+from cloudlet.edge.sockets import bound, port_of
 from cloudlet.wire import HttpRequest, HttpResponse
 
 
@@ -82,7 +83,9 @@ def run_server() -> Callable[..., Any]:
         async def main() -> Any:
             echo = Echo()
             server = HttpServer(echo, limits)
-            port = await server.listen("127.0.0.1", 0)
+            (listening,) = bound("127.0.0.1", 0)
+            port = port_of(listening)
+            await server.listen(listening)
 
             async def connect() -> Client:
                 return Client(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 24))

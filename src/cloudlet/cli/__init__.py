@@ -12,9 +12,11 @@ import cloudlet
 
 _COMMANDS = {
     "up": "start Cloudlet and answer requests until it is stopped",
+    "serve": "run one block alone, in a process of its own",
     "status": "say whether Cloudlet runs, where, and how its blocks are",
     "down": "stop a running Cloudlet",
     "env": "print the environment that points AWS clients at Cloudlet",
+    "block": "stop, start or restart one block of an isolated Cloudlet",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
     "coverage": "show which of AWS's operations are built",

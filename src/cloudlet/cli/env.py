@@ -27,8 +27,20 @@ def run(options: argparse.Namespace) -> int:
         "AWS_DEFAULT_REGION": options.region,
         "AWS_REGION": options.region,
     }
+    if running is not None:
+        variables |= {variable_of(name): url for name, url in running.blocks.items()}
     if running is not None and running.authority is not None:
         variables["AWS_CA_BUNDLE"] = running.authority
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
     return EXIT_OK
+
+
+def variable_of(block: str) -> str:
+    """Return the variable that points clients of one service somewhere (SDKs and Tools Reference Guide).
+
+    Its end is the service's id, with underscores for spaces.
+    """
+    from cloudlet.wire import load
+
+    return "AWS_ENDPOINT_URL_" + load(block).service_id.upper().replace(" ", "_")

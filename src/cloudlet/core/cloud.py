@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cloudlet
 from cloudlet.core.block import Block
@@ -19,9 +19,14 @@ from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.tokens import TokenSealer
+from cloudlet.store import Store
 from cloudlet.store.embedded import EmbeddedStore
 
+if TYPE_CHECKING:
+    from cloudlet.core.peers import Peers
+
 Auth = Literal["open", "strict"]
+EVERY_OTHER = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,10 @@ class Config:
     """The blocks that may be used; None means all."""
     durable: bool = True
     endpoint: str = "http://localhost:4566"
+    store: str | None = None
+    """The URL of the PostgreSQL that keeps the blocks' data; None: the data folder does."""
+    peers: Mapping[str, str] = field(default_factory=dict)
+    """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
 
 
 def built() -> dict[str, str]:
@@ -49,6 +58,11 @@ def built() -> dict[str, str]:
     }
 
 
+def with_data(config: Config, names: Iterable[str]) -> list[str]:
+    """Return those of the blocks that have data, or may have some."""
+    return [name for name in names if config.store is not None or (config.data / "blocks" / name).exists()]
+
+
 class Cloud:
     """Gives out blocks. Used from one event loop."""
 
@@ -57,15 +71,29 @@ class Cloud:
         self.tokens = tokens
         self.clock = clock or Clock()
         self._modules = built()
+        self._peers: Peers | None = None
         self._blocks: dict[str, Block] = {}
         self._stopped = False
 
     def states(self) -> dict[str, str]:
-        """Return each block's state: "running", "available" (not used yet) or "disabled"."""
-        return {
-            name: "running" if name in self._blocks else "available" if self.enabled(name) else "disabled"
-            for name in sorted(self._modules)
-        }
+        """Return each block's state: "running", "available" (not used yet), "elsewhere" or "disabled"."""
+        return {name: self._state(name) for name in sorted(self._modules)}
+
+    def _state(self, name: str) -> str:
+        if name in self._blocks:
+            return "running"
+        if self.enabled(name):
+            return "available"
+        return "disabled" if self._elsewhere(name) is None else "elsewhere"
+
+    def _elsewhere(self, name: str) -> str | None:
+        """Return the base URL of a block that does not run here."""
+        peers = self.config.peers
+        return None if self.enabled(name) else peers.get(name) or peers.get(EVERY_OTHER)
+
+    def running(self) -> Mapping[str, Block]:
+        """Return the blocks that are in use, by name."""
+        return self._blocks
 
     def enabled(self, name: str) -> bool:
         return self.config.services is None or name in self.config.services
@@ -87,18 +115,28 @@ class Cloud:
 
     def _load(self, name: str) -> Block:
         service: Service = importlib.import_module(self._modules[name]).service
-        store = EmbeddedStore(self._folder(name), durable=self.config.durable)
-        block = self._blocks[name] = Block(self, service, store)
+        block = self._blocks[name] = Block(self, service, self._store(name))
         return block
+
+    def _store(self, name: str) -> Store:
+        if self.config.store is None:
+            return EmbeddedStore(self._folder(name), durable=self.config.durable)
+        from cloudlet.store.postgres import PostgresStore
+
+        return PostgresStore(self.config.store, name)
 
     def _folder(self, name: str) -> Path:
         return self.config.data / "blocks" / name
 
+    def load_all(self) -> None:
+        """Load every block that may be used. Raises StoreError where the data of one cannot be opened."""
+        for name in filter(self.enabled, self._modules):
+            self.block(name)
+
     def wake(self) -> None:
         """Load the blocks that have data, so that their jobs go on where they were stopped."""
-        for name in self._modules:
-            if self.enabled(name) and self._folder(name).exists():
-                self.block(name)
+        for name in with_data(self.config, filter(self.enabled, self._modules)):
+            self.block(name)
 
     async def call(
         self,
@@ -111,12 +149,24 @@ class Cloud:
         region: str,
         source_arn: str = "",
     ) -> Result:
-        """Call a service's API from within. Raises AwsError."""
+        """Call a service's API from within, wherever it runs. Raises AwsError."""
+        address = self._elsewhere(service)
+        if address is not None:
+            return await self._way_to_peers().call(
+                address, service, operation, params, principal=principal, region=region, source_arn=source_arn
+            )
         block = self.block(service)
         context = Context(
             block, principal, account, region, uuid4(), self.config.endpoint, secure=True, source_arn=source_arn
         )
         return await block.run(context, operation, params)
+
+    def _way_to_peers(self) -> Peers:
+        if self._peers is None:
+            from cloudlet.core.peers import Peers
+
+            self._peers = Peers(self.tokens)
+        return self._peers
 
     async def dismiss(self) -> None:
         """Answer all requests that wait for something, as if their time were up: the cloud is stopping."""
@@ -127,6 +177,8 @@ class Cloud:
         """Stop all blocks."""
         blocks, self._blocks = list(self._blocks.values()), {}
         await asyncio.gather(*(block.close() for block in blocks))
+        if self._peers is not None:
+            await self._peers.close()
 
     async def stopped(self, change: Callable[[], None]) -> None:
         """Run `change` on the data folder while no block is running, then go on."""

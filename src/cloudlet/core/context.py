@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from cloudlet.core.block import Block
 
 
+SOURCE_ARN_HEADER = "x-amz-source-arn"
+"""The resource on whose behalf a service calls; believed of services only."""
+
+
 @dataclass(slots=True)
 class Context:
     """One call: who makes it, to which account and region, and the way to everything outside the operation."""

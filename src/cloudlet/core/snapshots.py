@@ -8,8 +8,8 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from cloudlet.core.cloud import Cloud
 from cloudlet.store.embedded import copy_closed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -21,16 +21,24 @@ class SnapshotError(Exception):
     """The snapshot cannot be saved or restored; the text says why."""
 
 
+class Blocks(Protocol):
+    """All blocks whose data is in a folder."""
+
+    async def stopped(self, change: Callable[[], None]) -> None:
+        """Run `change` on the data folder while no block is running, then go on."""
+
+
 class Snapshots:
     """All blocks are stopped for the few milliseconds that each change takes; requests wait meanwhile."""
 
-    def __init__(self, cloud: Cloud, hold: Callable[[], None], release: Callable[[], None]) -> None:
-        self._cloud = cloud
+    def __init__(self, data: Path, blocks: Blocks, hold: Callable[[], None], release: Callable[[], None]) -> None:
+        self._data = data
+        self._all = blocks
         self._hold = hold
         self._release = release
         self._lock = asyncio.Lock()
-        self._folder = cloud.config.data / "snapshots"
-        self._blocks = cloud.config.data / "blocks"
+        self._folder = data / "snapshots"
+        self._blocks = data / "blocks"
 
     def list(self) -> list[str]:
         """Return the names, sorted."""
@@ -51,13 +59,13 @@ class Snapshots:
     async def restore(self, name: str) -> None:
         """Put the cloud back to a saved state. Raises SnapshotError."""
         folder = self._existing(name)
-        fresh = self._fresh(self._cloud.config.data)
+        fresh = self._fresh(self._data)
         await asyncio.to_thread(_copy, folder, fresh)
         await self._stopped(lambda: self._replace_blocks(fresh))
 
     async def reset(self) -> None:
         """Remove all state of all blocks; snapshots stay."""
-        fresh = self._fresh(self._cloud.config.data)
+        fresh = self._fresh(self._data)
         fresh.mkdir()
         await self._stopped(lambda: self._replace_blocks(fresh))
 
@@ -84,18 +92,18 @@ class Snapshots:
         return parent / f"{_FRESH}{os.urandom(8).hex()}"
 
     def _replace_blocks(self, fresh: Path) -> None:
-        gone = self._cloud.config.data / _REPLACED
+        gone = self._data / _REPLACED
         if self._blocks.exists():
             self._blocks.rename(gone)
         fresh.rename(self._blocks)
-        _sync_folder(self._cloud.config.data)
+        _sync_folder(self._data)
         shutil.rmtree(gone, ignore_errors=True)
 
     async def _stopped(self, change: Callable[[], None]) -> None:
         async with self._lock:
             self._hold()
             try:
-                await self._cloud.stopped(change)
+                await self._all.stopped(change)
             finally:
                 self._release()
 

@@ -82,7 +82,13 @@ def load_master_key(file: Path) -> bytes:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        fresh.rename(file)
+        try:
+            # Of several processes that make one at once, the first wins.
+            os.link(fresh, file)
+        except FileExistsError:
+            return file.read_bytes()
+        finally:
+            fresh.unlink()
         return key
 
 

@@ -15,9 +15,9 @@ import msgspec
 from cloudlet.core.errors import AwsError
 from cloudlet.core.identity import ANONYMOUS, Principal, root
 from cloudlet.core.tokens import account_of
-from cloudlet.edge import chunked, sigv4
+from cloudlet.edge import chunked
 from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing, Known
-from cloudlet.wire import HttpRequest, ServiceModel
+from cloudlet.wire import HttpRequest, ServiceModel, sigv4
 from cloudlet.wire.http import BodyStream
 
 _HEADER_SKEW_SECONDS = 15 * 60

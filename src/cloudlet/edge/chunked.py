@@ -10,8 +10,8 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable
 
-from cloudlet.edge import sigv4
 from cloudlet.edge.flow import read_all
+from cloudlet.wire import sigv4
 from cloudlet.wire.http import BodyStream
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"

@@ -8,18 +8,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cloudlet.core.cloud import Cloud
-from cloudlet.core.context import Context
-from cloudlet.core.errors import AwsError, internal_failure, not_implemented
+from cloudlet.core.context import SOURCE_ARN_HEADER, Context
+from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Result
-from cloudlet.edge import auth, routing, sigv4
+from cloudlet.edge import auth, routing
 from cloudlet.edge.chunked import ChunkError
 from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
-from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError
+from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv4
 
 if TYPE_CHECKING:
+    from cloudlet.edge.fleet import Fleet
     from cloudlet.edge.internal import Internal
 
 log = logging.getLogger("cloudlet.edge")
@@ -40,8 +41,10 @@ class Front:
     internal: Internal
     """Answers our own paths; set once it is there, since it holds and releases this front."""
 
-    def __init__(self, cloud: Cloud, authenticator: auth.Authenticator) -> None:
+    def __init__(self, cloud: Cloud, authenticator: auth.Authenticator, fleet: Fleet | None = None) -> None:
+        """`fleet` has the blocks that run in processes of their own: their requests are passed on as they are."""
         self.cloud = cloud
+        self.fleet = fleet
         self.authenticator = authenticator
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
@@ -116,6 +119,10 @@ class _Call:
             self._name_service(None)
             raise auth.unreadable(self.service, str(error)) from error
         found = self._name_service(self.claim)
+        fleet = self.front.fleet
+        if fleet is not None and found.model.name in fleet:
+            fleet[found.model.name].forward(request, self.exchange, lambda: self._fail(unavailable()))
+            return
         if not isinstance(request.body, bytes) and _is_wanted_whole(request, found, self.claim):
             spawn(self._collect(request))
             return
@@ -155,6 +162,7 @@ class _Call:
         except InvalidRequest as error:
             raise (error if service.invalid_request is None else service.invalid_request(error)) from error
         principal = caller.principal
+        source_arn = request.headers.get(SOURCE_ARN_HEADER, "") if principal.kind == "service" else ""
         context = Context(
             block,
             principal,
@@ -166,6 +174,7 @@ class _Call:
             secure,
             found.protocol,
             request.headers,
+            source_arn,
         )
         invocation = block.invoke(context, operation.name, params, self._done)
         if invocation is not None and not self.exchange.answered:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
+from socket import AF_UNIX, socket
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
@@ -52,11 +53,13 @@ class Handler(Protocol):
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
 }
+FORWARDED_FOR, FORWARDED_PROTO = "x-forwarded-for", "x-forwarded-proto"
 _BODILESS = frozenset((204, 304))
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _header_names: dict[bytes, str] = {}
 _KNOWN_NAMES_LIMIT = 1000
 _HEADER_OVERHEAD = 32
+BACKLOG = 1024
 
 
 def _header_name(raw: bytes) -> str:
@@ -118,8 +121,9 @@ class Exchange:
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: HttpServer, *, forwarded: bool = False) -> None:
         self._server = server
+        self._forwarded = forwarded
         self._limits = server.limits
         self._handler = server.handler
         self._parser = httptools.HttpRequestParser(self)
@@ -268,6 +272,9 @@ class Connection(asyncio.Protocol):
         path, _, query = self._url.decode("latin-1").partition("?")
         if not path.startswith("/"):
             path = _path_of(path)
+        if self._forwarded:
+            self.peer = self._headers.pop(FORWARDED_FOR, "")
+            self.secure = self._headers.pop(FORWARDED_PROTO, "") == "https"
         request = HttpRequest(self._parser.get_method().decode("latin-1"), path, query, self._headers, body)
         keep_alive = self._parser.should_keep_alive()
         self._ready.append(Exchange(self, request, keep_alive))
@@ -461,14 +468,23 @@ class HttpServer:
         self._servers: list[asyncio.Server] = []
         self._ticker: asyncio.Task[None] | None = None
 
-    async def listen(self, host: str, port: int, tls: SSLContext | None = None) -> int:
-        """Start to listen; return the port, which the system chooses where 0 is asked for. Raises OSError."""
+    async def listen(self, listening: socket, tls: SSLContext | None = None, *, forwarded: bool = False) -> None:
+        """Accept connections from a socket that listens, or is bound at least.
+
+        `forwarded`: only our own front door reaches it, and is believed who a request came from.
+        """
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=1024)
+
+        def connected() -> Connection:
+            return Connection(self, forwarded=forwarded)
+
+        if listening.family == AF_UNIX:
+            server = await loop.create_unix_server(connected, sock=listening, backlog=BACKLOG)
+        else:
+            server = await loop.create_server(connected, sock=listening, ssl=tls, backlog=BACKLOG)
         self._servers.append(server)
         if self._ticker is None:
             self._ticker = loop.create_task(self._check_connections())
-        return int(server.sockets[0].getsockname()[1])
 
     async def stop(self, seconds: float = 10.0) -> None:
         """Stop listening, answer what was accepted (for up to `seconds`), close."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,14 +13,20 @@ import cloudlet
 from cloudlet.core.cloud import Cloud
 from cloudlet.core.snapshots import SnapshotError, Snapshots
 from cloudlet.edge.http import Exchange
+from cloudlet.edge.reports import OneProcess
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from cloudlet.edge.fleet import Fleet
 
 log = logging.getLogger("cloudlet.edge")
 
 ADMIN_HEADER = "x-cloudlet-admin"
 
 Answer = Mapping[str, Any]
+Actions = dict[tuple[str, str], Callable[[], Awaitable[None]]]
+"""What changes the cloud, by method and path."""
 
 
 class Refused(Exception):
@@ -37,13 +43,22 @@ class Internal:
     The token is a header of its own, so that no web page can use it: a browser asks first, and is told no.
     """
 
-    def __init__(self, cloud: Cloud, snapshots: Snapshots, admin_token: str) -> None:
+    def __init__(self, cloud: Cloud, blocks: OneProcess | Fleet, snapshots: Snapshots | None, admin_token: str) -> None:
+        """`snapshots` is None where this process does not keep the blocks' data."""
         self._cloud = cloud
+        self._blocks = blocks
+        self._fleet = None if isinstance(blocks, OneProcess) else blocks
         self._snapshots = snapshots
         self._admin_token = admin_token
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
-        spawn(self._answer(request, exchange))
+        """Answer a request for one of our own paths."""
+        service = request.path.split("/", 3)[2]
+        if self._fleet is not None and service in self._fleet:
+            failed = _json(503, {"message": f"{service} does not run"})
+            self._fleet[service].forward(request, exchange, lambda: exchange.respond(failed))
+        else:
+            spawn(self._answer(request, exchange))
 
     async def _answer(self, request: HttpRequest, exchange: Exchange) -> None:
         try:
@@ -58,7 +73,9 @@ class Internal:
     async def _page(self, request: HttpRequest) -> HttpResponse | None:
         """Answer what a block gives to read to everybody, at /_cloudlet/<service>/<name>."""
         service, _, name = request.path.removeprefix("/_cloudlet/").partition("/")
-        if not name or request.method not in ("GET", "HEAD") or self._cloud.states().get(service) in (None, "disabled"):
+        if not name or request.method not in ("GET", "HEAD"):
+            return None
+        if self._cloud.states().get(service) not in ("available", "running"):
             return None
         block = self._cloud.block(service)
         page = block.service.pages.get(name)
@@ -72,23 +89,55 @@ class Internal:
         if request.method in ("GET", "HEAD"):
             if path == "health" or request.path.rstrip("/") == "/_localstack/health":
                 return self._health()
-            if path == "snapshots":
+            if path == "snapshots" and self._snapshots is not None:
                 return {"snapshots": self._snapshots.list()}
         self._admit(request)
-        actions: dict[tuple[str, str], Callable[[], Awaitable[None]]] = {("POST", "reset"): self._snapshots.reset}
+        if request.method == "GET" and path == "blocks":
+            return {"blocks": await self._blocks.reports()}
         kind, _, name = path.partition("/")
-        if kind == "snapshots" and name:
-            actions["PUT", path] = lambda: self._snapshots.save(name)
-            actions["DELETE", path] = lambda: self._snapshots.delete(name)
-            actions["POST", path] = lambda: self._snapshots.restore(name)
-        action = actions.get((request.method, path))
-        if action is None:
-            raise Refused(404, f"there is no {request.method} {request.path}")
+        if self._snapshots is None and kind in ("snapshots", "reset"):
+            raise Refused(409, "the data is not in the data folder of this process: it takes no snapshots and no reset")
+        action = self._snapshot_actions(kind, name) | self._block_actions(kind, name)
+        if (request.method, path) not in action:
+            raise Refused(404, f"there is no {request.method} {request.path} here")
         try:
-            await action()
+            await action[request.method, path]()
         except SnapshotError as error:
             raise Refused(409, str(error)) from error
         return {}
+
+    def _snapshot_actions(self, kind: str, name: str) -> Actions:
+        snapshots = self._snapshots
+        if snapshots is None:
+            return {}
+        if kind != "snapshots" or not name:
+            return {("POST", "reset"): snapshots.reset}
+        path = f"{kind}/{name}"
+        return {
+            ("PUT", path): lambda: snapshots.save(name),
+            ("DELETE", path): lambda: snapshots.delete(name),
+            ("POST", path): lambda: snapshots.restore(name),
+        }
+
+    def _block_actions(self, kind: str, path: str) -> Actions:
+        name = path.partition("/")[0]
+        if kind != "blocks" or self._fleet is None or name not in self._fleet:
+            return {}
+        member = self._fleet[name]
+
+        async def start() -> None:
+            member.listen_again()
+            member.start()
+
+        async def restart() -> None:
+            await member.halt()
+            await start()
+
+        return {
+            ("POST", f"blocks/{name}/start"): start,
+            ("POST", f"blocks/{name}/stop"): member.stop,
+            ("POST", f"blocks/{name}/restart"): restart,
+        }
 
     def _admit(self, request: HttpRequest) -> None:
         given = request.headers.get(ADMIN_HEADER, "")
@@ -97,7 +146,7 @@ class Internal:
 
     def _health(self) -> Answer:
         # LocalStack's clients look for "services"; edition and version are there for the same reason.
-        return {"version": cloudlet.__version__, "edition": "cloudlet", "services": self._cloud.states()}
+        return {"version": cloudlet.__version__, "edition": "cloudlet", "services": self._blocks.states()}
 
 
 def _json(status: int, answer: Answer) -> HttpResponse:

@@ -30,6 +30,10 @@ class RootKey(msgspec.Struct, frozen=True):
             raise ValueError("a root key is written ACCOUNT:KEY:SECRET, with an account of 12 digits")
         return cls(account, access_key, secret)
 
+    def written(self) -> str:
+        """Return the key as it is written."""
+        return f"{self.account}:{self.access_key}:{self.secret_key}"
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -8,10 +8,10 @@ from functools import cache
 from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
-from cloudlet.edge.sigv4 import Claim
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.matching import identify
+from cloudlet.wire.sigv4 import Claim
 
 DEFAULT_REGION = "us-east-1"
 

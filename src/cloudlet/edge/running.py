@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,8 @@ class Running(msgspec.Struct, frozen=True):
     endpoint: str
     data: str
     admin_token: str
+    blocks: dict[str, str] = {}
+    """The URLs of blocks that clients can reach directly, by name."""
     authority: str | None = None
     """The file of the certificate authority that clients are to trust, where it listens with TLS."""
 
@@ -42,15 +46,19 @@ def _folder() -> Path:
     return folder
 
 
-def announce(running: Running) -> Path:
-    """Write down that a Cloudlet runs; return the file, to be removed at its end."""
+@contextmanager
+def announced(running: Running) -> Iterator[None]:
+    """Have it written down that a Cloudlet runs."""
     file = _folder() / f"{running.port}.json"
     fresh = file.with_suffix(f".{running.pid}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         out.write(msgspec.json.encode(running))
     fresh.rename(file)
-    return file
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def find(port: int) -> Running | None:

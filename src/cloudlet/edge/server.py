@@ -1,4 +1,4 @@
-"""A whole Cloudlet in one process: everything put together, started, and stopped in order."""
+"""A Cloudlet, or a block of one, put together, started, and stopped in order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,16 @@ from cloudlet.edge.front import Front
 from cloudlet.edge.http import HttpServer
 from cloudlet.edge.internal import Internal
 from cloudlet.edge.keys import KeyRing, RootKey, read_root_keys
-from cloudlet.edge.running import Running, announce
+from cloudlet.edge.reports import OneProcess
+from cloudlet.edge.running import Running, announced
+from cloudlet.edge.sockets import bound, inherited, port_of
+from cloudlet.store import StoreError
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+    from cloudlet.edge.fleet import Fleet
+    from cloudlet.edge.isolation import BlockLauncher
 
 
 class StartError(Exception):
@@ -37,19 +43,39 @@ class StartError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Supervised:
+    """What a process is given by the one that supervises it."""
+
+    clients: int
+    """The descriptor of a TCP socket, and `front` that of a Unix socket, which both listen already."""
+    front: int
+    admin_token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a Cloudlet is started."""
 
-    data: Path
+    data: Path | None = None
+    """The data folder; None for a temporary one, removed at the end."""
+    durable: bool = True
     host: str = "localhost"
     port: int = 4566
+    endpoint: str | None = None
+    """The URL under which clients reach it, where that is not where it listens."""
     auth: Auth = "open"
     services: frozenset[str] | None = None
-    ephemeral: bool = False
+    isolate: BlockLauncher | None = None
+    """How to start each block in a process of its own; None: all run in this one."""
+    store: str | None = None
+    peers: Mapping[str, str] = field(default_factory=dict)
+    master_key: bytes | None = None
+    """The key of temporary credentials; None: the one in the data folder."""
     root_keys: tuple[RootKey, ...] = ()
     tls: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    supervised: Supervised | None = None
 
 
 def default_data() -> Path:
@@ -77,63 +103,130 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
             f"in open mode everybody who reaches {settings.host} would be let in: listen on localhost, or start with "
             "--auth strict and --root-key ACCOUNT:KEY:SECRET"
         )
-    data = Path(tempfile.mkdtemp(prefix="cloudlet-")) if settings.ephemeral else settings.data
+    data = settings.data or Path(tempfile.mkdtemp(prefix="cloudlet-"))
     try:
         data.mkdir(parents=True, exist_ok=True)
-        lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(f"another Cloudlet uses {data}: stop it (cloudlet down) or name another --data") from None
-        remove_leftovers(data)
-        await _serve(settings, data, ready)
-    except OSError as error:
+        with _exclusively(data) if _keeps_data(settings) else nullcontext():
+            await _serve(settings, data, ready)
+    except (OSError, StoreError) as error:
         raise StartError(str(error)) from error
     finally:
-        if settings.ephemeral:
+        if settings.data is None:
             shutil.rmtree(data, ignore_errors=True)
 
 
+def _keeps_data(settings: Settings) -> bool:
+    """Whether this process is the one that looks after what is in the data folder."""
+    return settings.store is None and settings.supervised is None
+
+
+@contextmanager
+def _exclusively(data: Path) -> Iterator[None]:
+    """Have the data folder for this process alone. Raises StartError."""
+    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartError(f"another Cloudlet uses {data}: stop it (cloudlet down) or name another --data") from None
+    else:
+        remove_leftovers(data)
+        yield
+    finally:
+        os.close(lock)
+
+
 async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None]) -> None:
-    tokens = TokenSealer(load_master_key(data / "master.key"))
-    keys = KeyRing([*read_root_keys(data / "keys.json"), *settings.root_keys], tokens)
+    tokens = TokenSealer(settings.master_key or load_master_key(data / "master.key"))
+    root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
     tls, authority = _tls(settings, data)
-    scheme = "https" if tls else "http"
+    supervised = settings.supervised
+    sockets = bound(settings.host, settings.port) if supervised is None else [inherited(supervised.clients)]
+    port = port_of(sockets[0])
+    listening = f"{'https' if tls else 'http'}://{_reachable(settings.host)}:{port}"
     config = Config(
         data=data,
         auth=settings.auth,
-        services=settings.services,
-        durable=not settings.ephemeral,
-        endpoint=f"{scheme}://localhost:{settings.port}",
+        services=settings.services if settings.isolate is None else frozenset(),
+        durable=settings.durable,
+        endpoint=settings.endpoint or listening,
+        store=settings.store,
+        peers=settings.peers,
     )
     cloud = Cloud(config, tokens)
-    admin_token = secrets.token_hex(24)
-    front = Front(cloud, Authenticator(keys, strict=settings.auth == "strict"))
-    front.internal = Internal(cloud, Snapshots(cloud, front.hold, front.release), admin_token)
+    admin_token = secrets.token_hex(24) if supervised is None else supervised.admin_token
+    fleet = _fleet(settings, config, admin_token)
+    blocks: OneProcess | Fleet = OneProcess(cloud, port) if fleet is None else fleet
+    front = Front(cloud, Authenticator(KeyRing(root_keys, tokens), strict=settings.auth == "strict"), fleet)
+    snapshots = Snapshots(data, blocks, front.hold, front.release) if _keeps_data(settings) else None
+    front.internal = Internal(cloud, blocks, snapshots, admin_token)
     server = HttpServer(front)
-    port = await _listen(server, settings, tls)
     running = Running(
         pid=os.getpid(),
         port=port,
-        endpoint=f"{scheme}://{settings.host}:{port}",
+        endpoint=listening,
         data=str(data),
         admin_token=admin_token,
         authority=None if authority is None else str(authority),
+        blocks={} if fleet is None else {name: f"http://localhost:{port}" for name, port in fleet.ports.items()},
     )
-    announced = announce(running)
+    _tune()
+    stop = _stop_asked(settings)
+    if supervised is not None:
+        # What keeps the block from working is to be known before anybody relies on it.
+        cloud.load_all()
+        await server.listen(inherited(supervised.front), forwarded=True)
+    for each in sockets:
+        await server.listen(each, tls)
+    with nullcontext() if supervised else announced(running):
+        ready(running)
+        cloud.wake()
+        if fleet is not None:
+            fleet.wake()
+        try:
+            await stop.wait()
+        finally:
+            await asyncio.gather(server.stop(), cloud.dismiss(), *(() if fleet is None else (fleet.close(),)))
+            await cloud.close()
+
+
+def _fleet(settings: Settings, config: Config, admin_token: str) -> Fleet | None:
+    if settings.isolate is None:
+        return None
+    # Imported late: without isolation Cloudlet starts quicker.
+    from cloudlet.edge.isolation import isolated
+
+    return isolated(settings.isolate, settings.services, config, admin_token)
+
+
+def _reachable(host: str) -> str:
+    """Return the host by which this machine's clients reach what listens on `host`."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "localhost"
+    return f"[{host}]" if address.version == 6 else host
+
+
+def _stop_asked(settings: Settings) -> asyncio.Event:
+    """Return an event that tells when to stop: at SIGTERM or SIGINT, or when the supervising process has gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    _tune()
-    ready(running)
-    try:
-        cloud.wake()
-        await stop.wait()
-    finally:
-        announced.unlink(missing_ok=True)
-        await asyncio.gather(server.stop(), cloud.dismiss())
-        await cloud.close()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if settings.supervised is None:
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+        return stop
+    # Ctrl-C goes to all processes of a terminal; this one stops when it is told to.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def parent_has_gone() -> None:
+        loop.remove_reader(sys.stdin.fileno())
+        stop.set()
+
+    # Nothing is ever written to the pipe: it becomes readable at its end.
+    loop.add_reader(sys.stdin.fileno(), parent_has_gone)
+    return stop
 
 
 def _tls(settings: Settings, data: Path) -> tuple[SSLContext | None, Path | None]:
@@ -145,16 +238,6 @@ def _tls(settings: Settings, data: Path) -> tuple[SSLContext | None, Path | None
         return server_context(settings.tls_certificate, settings.tls_key), None
     authority, certificate, key = local_certificate(data / "tls", settings.host)
     return server_context(certificate, key), authority
-
-
-async def _listen(server: HttpServer, settings: Settings, tls: SSLContext | None) -> int:
-    if settings.host != "localhost":
-        return await server.listen(settings.host, settings.port, tls)
-    port = await server.listen("127.0.0.1", settings.port, tls)
-    # Some clients take localhost for ::1; a machine without IPv6 does without.
-    with suppress(OSError):
-        await server.listen("::1", port, tls)
-    return port
 
 
 def _tune() -> None:

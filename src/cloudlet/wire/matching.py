@@ -39,8 +39,9 @@ def _match(service: ServiceModel, request: HttpRequest) -> tuple[str, str, int] 
     protocols, operations = service.protocols, service.operations
     headers = request.headers
     if "smithy-protocol" in headers:
+        # Any service is spoken to in it, whatever else it speaks: so do the blocks among themselves.
         rpc = _rpc_call(request)
-        if rpc and "smithy-rpc-v2-cbor" in protocols and rpc[0] == service.target_prefix and rpc[1] in operations:
+        if rpc and rpc[0] in (service.target_prefix, service.name) and rpc[1] in operations:
             return "smithy-rpc-v2-cbor", rpc[1], 100
         return None
     target = headers.get("x-amz-target")
@@ -111,7 +112,7 @@ def _possible(request: HttpRequest) -> list[str]:
     headers = request.headers
     if "smithy-protocol" in headers:
         rpc = _rpc_call(request)
-        return [entry.service for entry in entries if rpc and entry.target_prefix == rpc[0]]
+        return [entry.service for entry in entries if rpc and rpc[0] in (entry.target_prefix, entry.service)]
     target = headers.get("x-amz-target")
     if target is not None:
         prefix = target.rpartition(".")[0]

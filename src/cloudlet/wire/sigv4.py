@@ -236,6 +236,22 @@ def signature(secret: str, claim: Claim, text: str) -> str:
     return sha256(outer + digest).hexdigest()
 
 
+def sign(request: HttpRequest, access_key: str, secret: str, region: str, service: str, timestamp: str) -> str:
+    """Return the Authorization header of a request, over all its headers and its body (bytes).
+
+    `timestamp` is that of its X-Amz-Date header.
+    """
+    names = tuple(sorted(request.headers))
+    date = timestamp[:8]
+    scope = f"{date}/{region}/{service}/aws4_request"
+    credential = Credential(access_key, date, region, service, ";".join(names), names, scope)
+    claim = Claim(credential, "", timestamp)
+    body = request.body if isinstance(request.body, bytes) else b""
+    canonical = canonical_request(request, claim, sha256(body).hexdigest())
+    signed = signature(secret, claim, string_to_sign(claim, canonical))
+    return f"{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={credential.signed_headers}, Signature={signed}"
+
+
 def chunk_string_to_sign(claim: Claim, previous: str, kind: str, hashes: Iterable[str]) -> str:
     """Return the string to sign of one chunk (`kind` AWS4-HMAC-SHA256-PAYLOAD) or of the trailers (…-TRAILER)."""
     return "\n".join((kind, claim.timestamp, claim.credential.scope, previous, *hashes))

@@ -1,0 +1,123 @@
+"""`cloudlet serve`: one block alone, on its own or as a part of `cloudlet up --isolate`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import cloudlet
+from cloudlet.cli import DEFAULT_PORT, EXIT_USAGE, CommandError, fail, serving
+from cloudlet.core.cloud import EVERY_OTHER
+from cloudlet.edge.fleet import Launch
+from cloudlet.edge.isolation import BlockProcess
+from cloudlet.edge.running import Running
+from cloudlet.edge.server import Settings, Supervised, default_data
+
+_ADMIN_TOKEN = "CLOUDLET_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("block", help="the block: sqs, sns, …")
+    parser.add_argument(
+        "--listen",
+        default=f"localhost:{DEFAULT_PORT}",
+        metavar="HOST:PORT",
+        help=f"where to listen (default: localhost:{DEFAULT_PORT})",
+    )
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="[BLOCK=]URL",
+        help="where another block is reached, or, without a name, all that have no address of their own; may be "
+        "repeated",
+    )
+    serving.add_arguments(parser)
+    # For `up --isolate`: sockets that listen already, and whether commits go without a disk synchronisation.
+    parser.add_argument("--inherit", metavar="CLIENTS,FRONT", help=argparse.SUPPRESS)
+    parser.add_argument("--no-sync", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    if (options.tls_cert is None) != (options.tls_key is None):
+        return fail("--tls-cert and --tls-key go together", EXIT_USAGE)
+    services = serving.known_blocks([options.block])
+    host, port = _address(options.listen)
+    settings = Settings(
+        data=(options.data or default_data()).absolute(),
+        durable=not options.no_sync,
+        host=host,
+        port=port,
+        endpoint=options.endpoint,
+        auth=options.auth,
+        services=services,
+        store=options.store,
+        peers=_peers(options.peer),
+        master_key=serving.master_key(),
+        root_keys=serving.root_keys(options),
+        tls=options.tls,
+        tls_certificate=options.tls_cert,
+        tls_key=options.tls_key,
+        supervised=_supervised(options.inherit),
+    )
+
+    def ready(running: Running) -> None:
+        if settings.supervised is None:
+            print(f"Cloudlet {cloudlet.__version__}: {options.block}")
+            print(f"  listening on  {running.endpoint}")
+            print("Ready.", flush=True)
+
+    return serving.run(settings, options, ready)
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        if parts.hostname is not None and parts.port is not None and not parts.path:
+            return parts.hostname, parts.port
+    except ValueError:
+        pass
+    raise CommandError(f"not an address to listen on: {text!r} (HOST:PORT)", EXIT_USAGE)
+
+
+def _peers(given: list[str]) -> Mapping[str, str]:
+    peers = {}
+    for text in given:
+        head, separator, rest = text.partition("=")
+        name, url = (head, rest) if separator and "/" not in head else (EVERY_OTHER, text)
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+            raise CommandError(f"not the URL of a Cloudlet: {url!r}", EXIT_USAGE)
+        peers[name] = url.rstrip("/")
+    serving.known_blocks([name for name in peers if name != EVERY_OTHER])
+    return peers
+
+
+def _supervised(inherit: str | None) -> Supervised | None:
+    if inherit is None:
+        return None
+    clients, _, front = inherit.partition(",")
+    return Supervised(int(clients), int(front), os.environ[_ADMIN_TOKEN])
+
+
+def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
+    """Return how `cloudlet up --isolate`, started with these options, starts its blocks."""
+    common = ["--auth", options.auth, "--log-format", options.log_format, "--log-level", options.log_level]
+    if options.ephemeral:
+        common.append("--no-sync")
+    # Secrets go by the environment: everybody on the machine can read a command line.
+    secrets = {serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options))}
+    if options.store is not None:
+        secrets[serving.STORE] = options.store
+
+    def launch(process: BlockProcess) -> Launch:
+        peers = [word for name, url in process.peers.items() for word in ("--peer", f"{name}={url}")]
+        inherit = ["--inherit", f"{process.clients},{process.front}"]
+        where = ["--data", str(process.data), "--endpoint", process.endpoint]
+        command = [sys.executable, "-m", "cloudlet", "serve", process.name, *inherit, *where, *peers, *common]
+        return Launch(command, {**os.environ, **secrets, _ADMIN_TOKEN: process.admin_token})
+
+    return launch

@@ -1,0 +1,151 @@
+"""What `cloudlet up` and `cloudlet serve` have in common: options, logging, running."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cloudlet.cli import EXIT_FAILED, EXIT_OK, CommandError, fail
+from cloudlet.edge.keys import RootKey
+from cloudlet.edge.running import Running
+from cloudlet.edge.server import Settings, StartError, default_data, serve
+
+ROOT_KEYS, STORE, MASTER_KEY = "CLOUDLET_ROOT_KEYS", "CLOUDLET_STORE", "CLOUDLET_MASTER_KEY"
+_MASTER_KEY_BYTES = 32
+
+log = logging.getLogger("cloudlet")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help=f"the data folder (default: $CLOUDLET_DATA or {default_data()})")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE),
+        help="keep the blocks' data in this PostgreSQL (postgresql://USER:PASSWORD@HOST/DATABASE) instead of the data "
+        "folder (default: $CLOUDLET_STORE)",
+    )
+    parser.add_argument(
+        "--auth",
+        choices=("open", "strict"),
+        default="open",
+        help="open (default): an unknown access key is the root of its account; strict: it is refused, and permissions "
+        "are enforced. A known key's signature is verified in both",
+    )
+    parser.add_argument(
+        "--root-key",
+        action="append",
+        default=[],
+        type=_root_key,
+        metavar="ACCOUNT:KEY:SECRET",
+        help="an access key of an account's root; may be repeated (also $CLOUDLET_ROOT_KEYS, separated by spaces, or "
+        "keys.json in the data folder)",
+    )
+    parser.add_argument(
+        "--endpoint", metavar="URL", help="the URL under which clients reach it (default: where it listens)"
+    )
+    parser.add_argument("--tls", action="store_true", help="listen with TLS, with a certificate of a local authority")
+    parser.add_argument("--tls-cert", type=Path, help="listen with TLS, with this certificate (PEM)")
+    parser.add_argument("--tls-key", type=Path, help="the key of --tls-cert (PEM)")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines are written")
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="warning",
+        help="info shows every request (default: warning)",
+    )
+
+
+def _root_key(text: str) -> RootKey:
+    try:
+        return RootKey.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def root_keys(options: argparse.Namespace) -> tuple[RootKey, ...]:
+    """Return the keys of the options and of the environment."""
+    return (*options.root_key, *(RootKey.parse(key) for key in os.environ.get(ROOT_KEYS, "").split()))
+
+
+def master_key() -> bytes | None:
+    """Return the key that processes on several machines share, if the environment has one. Raises CommandError."""
+    given = os.environ.get(MASTER_KEY)
+    if given is None:
+        return None
+    try:
+        key = base64.b64decode(given, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != _MASTER_KEY_BYTES:
+        raise CommandError(f"{MASTER_KEY} must be {_MASTER_KEY_BYTES} random bytes in base64 (openssl rand -base64 32)")
+    return key
+
+
+def known_blocks(names: list[str]) -> frozenset[str]:
+    """Return the names of blocks as a set. Raises CommandError for one that does not exist."""
+    from cloudlet.core.cloud import built
+
+    unknown = sorted(set(names) - built().keys())
+    if unknown:
+        raise CommandError(f"there is no block {', '.join(unknown)}; there are {', '.join(sorted(built()))}", 2)
+    return frozenset(names)
+
+
+def run(settings: Settings, options: argparse.Namespace, ready: Callable[[Running], None]) -> int:
+    """Serve until the process is told to stop; return the exit code."""
+    import uvloop
+
+    _set_up_logging(options.log_format, options.log_level)
+
+    def told(running: Running) -> None:
+        if options.log_format == "json":
+            log.critical(
+                "listening on %s", running.endpoint, extra={"endpoint": running.endpoint, "data": running.data}
+            )
+        ready(running)
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, told))
+    except StartError as error:
+        return fail(str(error), EXIT_FAILED)
+    return EXIT_OK
+
+
+def _set_up_logging(form: str, level: str) -> None:
+    handler = logging.StreamHandler()
+    if form == "json":
+        from cloudlet.cli.logs import JsonFormatter
+
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def detach(folder: Path) -> int:
+    """Start the same command in a session of its own, and wait until it is ready or has failed."""
+    command = [sys.executable, "-m", "cloudlet", *(word for word in sys.argv[1:] if word not in ("-d", "--detach"))]
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "cloudlet.log"
+    with file.open("ab") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, text=True
+        )
+    if process.stdout is None:
+        raise RuntimeError("a pipe was asked for")
+    for line in process.stdout:
+        print(line, end="")
+        if line.startswith("Ready."):
+            print(f"It goes on in the background as process {process.pid}; its log is {file}")
+            return EXIT_OK
+    print(f"it did not start; its log is {file}:", *file.read_text().splitlines()[-1:], sep="\n", file=sys.stderr)
+    return process.wait() or EXIT_FAILED

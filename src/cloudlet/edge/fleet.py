@@ -1,0 +1,266 @@
+"""Blocks in processes of their own: started when they are first used, and again whenever they end.
+
+Each block has a TCP socket that listens from the beginning, so that clients can go there directly: whoever connects
+first makes it start. The front door reaches it through a Unix socket that only this user can open; what it says there
+of a request's origin is believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from cloudlet.edge.forward import Failed, Forwarder
+from cloudlet.edge.http import BACKLOG, Exchange
+from cloudlet.edge.reports import BlockReport, memory_of
+from cloudlet.edge.sockets import bound, non_blocking, port_of
+from cloudlet.engines.http_client import HttpClient, HttpError
+from cloudlet.wire import HttpRequest
+
+log = logging.getLogger("cloudlet.edge")
+
+State = Literal["available", "running", "restarting", "stopped"]
+
+_HEALTHY_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 5.0
+_STOP_SECONDS = 15.0
+_REPORT_SECONDS = 2.0
+_REPORT_BYTES = 64 << 10
+
+
+class Launch(NamedTuple):
+    """What is started."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+
+
+Launcher = Callable[[str, int, int], Launch]
+"""Returns how to serve a block on the descriptors of two sockets: for clients, and for the front door."""
+
+
+class Member:
+    """One block and its process."""
+
+    def __init__(self, name: str, folder: Path, launcher: Launcher) -> None:
+        self.name = name
+        self.state: State = "stopped"
+        self.restarts = 0
+        self._folder = folder
+        self._launcher = launcher
+        self._listening = bound("127.0.0.1", 0)[0]
+        self.port = port_of(self._listening)
+        """The port on which clients reach it directly."""
+        self._awaits_client = False
+        self._running: asyncio.Task[None] | None = None
+        self._process: Process | None = None
+        self._unwanted = asyncio.Event()
+        self._opened = 0
+        self._path = ""
+        self._forwarder: Forwarder | None = None
+        self.await_client()
+
+    def await_client(self) -> None:
+        """Start the process when somebody connects."""
+        if self._listening.fileno() >= 0 and self._running is None and not self._awaits_client:
+            self._awaits_client = True
+            self.state = "available"
+            asyncio.get_running_loop().add_reader(self._listening.fileno(), self.start)
+
+    def start(self) -> None:
+        """Start the process, unless it runs or was stopped."""
+        if self._awaits_client:
+            self._await_nobody()
+            self._unwanted.clear()
+            self._running = asyncio.get_running_loop().create_task(self._keep_running(self._open()))
+
+    def _await_nobody(self) -> None:
+        if self._awaits_client:
+            self._awaits_client = False
+            asyncio.get_running_loop().remove_reader(self._listening.fileno())
+
+    def forward(self, request: HttpRequest, exchange: Exchange, failed: Failed) -> None:
+        """Let the block answer a request; `failed` is called where it cannot."""
+        self.start()
+        if self._forwarder is None:
+            failed()
+        else:
+            self._forwarder.forward(request, exchange, failed)
+
+    async def halt(self) -> None:
+        """End the process, in order; who connects waits until it runs again."""
+        self._await_nobody()
+        running, self._running = self._running, None
+        if running is not None:
+            self._unwanted.set()
+            self._signal(Process.terminate)
+            done, _ = await asyncio.wait([running], timeout=_STOP_SECONDS)
+            if not done:
+                log.warning("%s did not stop in %.0f seconds: killing it", self.name, _STOP_SECONDS)
+                self._signal(Process.kill)
+                await running
+        self._close()
+        self.state = "stopped"
+
+    async def stop(self) -> None:
+        """End the process, and refuse connections from now on."""
+        await self.halt()
+        self._listening.close()
+
+    def listen_again(self) -> None:
+        """Accept connections after a stop, on the same port. Raises OSError."""
+        if self._listening.fileno() < 0:
+            self._listening = bound("127.0.0.1", self.port)[0]
+        self.await_client()
+
+    def _signal(self, send: Callable[[Process], None]) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                send(self._process)
+
+    async def report(self, admin_headers: Mapping[str, str]) -> BlockReport:
+        """Return how the block is; what only its process knows is unknown while that does not answer."""
+        process = self._process
+        if process is None or self.state != "running":
+            return BlockReport(self.name, self.state, None, self.port, self.restarts)
+        known = BlockReport(self.name, self.state, process.pid, self.port, self.restarts, memory_of(process.pid))
+        client = HttpClient(unix=self._path)
+        try:
+            response = await client.request(
+                "GET",
+                "http://block/_cloudlet/blocks",
+                admin_headers.items(),
+                timeout=_REPORT_SECONDS,
+                limit=_REPORT_BYTES,
+            )
+            told = msgspec.json.decode(response.body, type=dict[str, list[BlockReport]])["blocks"]
+        except (HttpError, msgspec.DecodeError, KeyError) as error:
+            log.warning("%s does not say how it is: %s", self.name, error)
+            return known
+        finally:
+            await client.close()
+        data = next((report.data for report in told if report.name == self.name), None)
+        return msgspec.structs.replace(known, data=data)
+
+    def _open(self) -> socket.socket:
+        """Return a new socket for the front door, which listens already: requests wait there for the process."""
+        self._opened += 1
+        self._path = str(self._folder / f"{self.name}-{self._opened}.sock")
+        inside = non_blocking(socket.socket(socket.AF_UNIX))
+        inside.bind(self._path)
+        inside.listen(BACKLOG)
+        self._forwarder = Forwarder(self._path)
+        return inside
+
+    def _close(self) -> None:
+        """Let nobody wait for a process that is gone."""
+        if self._forwarder is not None:
+            self._forwarder.close()
+            self._forwarder = None
+        if self._path:
+            Path(self._path).unlink(missing_ok=True)
+
+    async def _keep_running(self, inside: socket.socket) -> None:
+        pause = 0.0
+        while True:
+            started = time.monotonic()
+            ending = await self._run(inside)
+            self._close()
+            if self._unwanted.is_set():
+                return
+            self.state = "restarting"
+            self.restarts += 1
+            was_healthy = time.monotonic() - started > _HEALTHY_SECONDS
+            pause = 0.0 if was_healthy else min(max(0.1, pause * 2), _LONGEST_PAUSE_SECONDS)
+            log.warning("%s %s: starting it again", self.name, ending)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._unwanted.wait(), pause)
+                return
+            inside = self._open()
+
+    async def _run(self, inside: socket.socket) -> str:
+        """Run a process until it ends; return how it did."""
+        with inside:
+            sockets = (self._listening.fileno(), inside.fileno())
+            command, environment = self._launcher(self.name, *sockets)
+            try:
+                # The pipe tells the process when this one has gone.
+                process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, pass_fds=sockets, env=environment)
+            except OSError as error:
+                return f"could not be started ({error})"
+        self._process, self.state = process, "running"
+        if self._unwanted.is_set():
+            process.terminate()
+        code = await process.wait()
+        self._process = None
+        return f"(process {process.pid}) ended with code {code}"
+
+
+class Fleet:
+    """All blocks of an isolated Cloudlet. Used from one event loop."""
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        launcher: Launcher,
+        with_data: Callable[[], Iterable[str]],
+        admin_headers: Mapping[str, str],
+    ) -> None:
+        """`with_data` says which blocks may have something to do; `admin_headers` open a block's own paths."""
+        # Only this user can look into it.
+        self._folder = TemporaryDirectory(prefix="cloudlet-")
+        self._members = {name: Member(name, Path(self._folder.name), launcher) for name in names}
+        self._with_data = with_data
+        self._admin_headers = admin_headers
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def __getitem__(self, name: str) -> Member:
+        return self._members[name]
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports on which clients reach the blocks directly."""
+        return {name: member.port for name, member in self._members.items()}
+
+    def wake(self) -> None:
+        """Start the blocks that have data, so that their jobs go on where they were stopped."""
+        for name in self._with_data():
+            self._members[name].start()
+
+    def states(self) -> dict[str, str]:
+        """Return each block's state."""
+        return {name: member.state for name, member in self._members.items()}
+
+    async def reports(self) -> list[BlockReport]:
+        """Return how each block is."""
+        return list(await asyncio.gather(*(member.report(self._admin_headers) for member in self._members.values())))
+
+    async def stopped(self, change: Callable[[], None]) -> None:
+        """Run `change` on the data folder while no block is running, then go on."""
+        members = self._members.values()
+        stopped = [member for member in members if member.state == "stopped"]
+        await asyncio.gather(*(member.halt() for member in members))
+        try:
+            await asyncio.to_thread(change)
+        finally:
+            for member in members:
+                if member not in stopped:
+                    member.await_client()
+            self.wake()
+
+    async def close(self) -> None:
+        """End all processes for good."""
+        await asyncio.gather(*(member.stop() for member in self._members.values()))
+        self._folder.cleanup()
