@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cloudlet.testing.server import Aws
@@ -77,6 +78,13 @@ class Fanout:
     def bodies(self, url: str, count: int) -> list[str]:
         """Return the bodies of raw messages."""
         return [message["Body"] for message in self.messages(url, count)]
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds. Fails where it never does."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < end, "the condition never held"
+            time.sleep(0.02)
 
     def is_empty(self, url: str) -> bool:
         """Whether nothing is in a queue, received or not."""
