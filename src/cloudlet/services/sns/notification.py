@@ -133,6 +133,8 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
     if message.subject is not None:
         members.append(("Subject", message.subject))
     members += [("Message", message.body_for(protocol)), ("Timestamp", timestamp(message.published))]
+    if message.replayed:
+        members.append(("Replayed", "true"))
     if signature is not None:
         members += _signature_members(signature)
     begin = "{" + ",".join([_member(name, value) for name, value in members]) + ',\n  "UnsubscribeURL" : '
