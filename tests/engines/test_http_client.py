@@ -179,20 +179,21 @@ def test_requests_wait_for_a_connection_and_share_the_few_there_are() -> None:
     assert asyncio.run(ask()) <= 3
 
 
-def test_a_get_is_sent_again_when_a_kept_connection_was_closed_but_a_post_is_not() -> None:
+def test_a_get_is_sent_again_when_a_kept_connection_was_closed_but_a_post_only_where_it_is_repeatable() -> None:
     async def serve(exchange: Exchange) -> None:
         """Answer the first request of a connection, and close it at the second."""
         await exchange.request()
         exchange.answer(OK)
         await exchange.request()
 
-    async def ask(method: str) -> HttpResponse:
+    async def ask(method: str, repeatable: bool | None = None) -> HttpResponse:
         async with server(serve) as (url, _):
             client = HttpClient()
             await get(client, url, method)
-            return await get(client, url, method)
+            return await client.request(method, url, timeout=5, limit=9, repeatable=repeatable)
 
     assert asyncio.run(ask("GET")).body == b"hi"
+    assert asyncio.run(ask("POST", repeatable=True)).body == b"hi"
     with pytest.raises(HttpError) as refused:
         asyncio.run(ask("POST"))
     assert refused.value.kind == "closed"

@@ -74,8 +74,12 @@ class HttpClient:
         *,
         timeout: float,
         limit: int,
+        repeatable: bool | None = None,
     ) -> HttpResponse:
         """Send a request and return the response, within `timeout` seconds, its body at most `limit` bytes.
+
+        A request that met a connection which its server was closing is sent once more if it is `repeatable`: without
+        harm if it was done already. If nothing is said, its method says so.
 
         Host (unless given) and Content-Length are set here. Raises HttpError; ValueError for what cannot be sent.
         """
@@ -83,7 +87,8 @@ class HttpClient:
         head = _head(method, target, headers, len(body))
         try:
             async with asyncio.timeout(timeout):
-                return await self._send(target.origin, method, head, body, limit)
+                repeatable = method in _REPEATABLE if repeatable is None else repeatable
+                return await self._send(target.origin, method, head, body, limit, repeatable)
         except TimeoutError as error:
             raise HttpError("timeout", f"no response within {timeout:g} seconds") from error
 
@@ -93,7 +98,7 @@ class HttpClient:
         self._sweep(everything=True)
 
     async def _send(
-        self, origin: tuple[bool, str, int], method: str, head: bytes, body: bytes, limit: int
+        self, origin: tuple[bool, str, int], method: str, head: bytes, body: bytes, limit: int, repeatable: bool
     ) -> HttpResponse:
         pool = self._pools.get(origin)
         if pool is None:
@@ -107,7 +112,7 @@ class HttpClient:
                         return await self._exchange(pool, connection, method, head, body, limit)
                     except HttpError as error:
                         # The server may have closed the connection while the request was on its way.
-                        if error.kind != "closed" or not connection.unheard or method not in _REPEATABLE:
+                        if error.kind != "closed" or not connection.unheard or not repeatable:
                             raise
                 return await self._exchange(pool, await self._connect(*origin), method, head, body, limit)
         finally:

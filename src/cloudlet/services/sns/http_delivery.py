@@ -40,7 +40,10 @@ async def post(
         headers.append(("x-amz-sns-rawdelivery", "true"))
     headers += [("content-type", content_type), ("user-agent", _AGENT), *_credentials(url)]
     try:
-        response = await client.request("POST", url, headers, body.encode(), timeout=_SECONDS, limit=_ANSWER_BYTES)
+        # A message may come twice, so it is repeatable.
+        response = await client.request(
+            "POST", url, headers, body.encode(), timeout=_SECONDS, limit=_ANSWER_BYTES, repeatable=True
+        )
     except HttpError as error:
         raise Undeliverable(str(error), permanent=False) from error
     except ValueError as error:

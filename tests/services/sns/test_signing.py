@@ -1,0 +1,169 @@
+"""Signatures: whoever has the certificate can tell that a message is SNS's, as AWS's documentation says how."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudlet.core.block import Block
+from cloudlet.core.cloud import Cloud, Config
+from cloudlet.core.tokens import TokenSealer
+from cloudlet.services.sns import notification, signing
+from cloudlet.services.sns.message import Attribute, Message
+from cloudlet.testing.server import Aws
+from tests.services.sns import endpoint as endpoints
+from tests.services.sns.endpoint import Endpoint
+
+_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+
+
+def signed_text(message: dict[str, Any]) -> bytes:
+    """Return what is signed of a message (Developer Guide, "Verifying the signatures of Amazon SNS messages")."""
+    names = _NOTIFICATION if message["Type"] == "Notification" else _CONFIRMATION
+    return "".join(f"{name}\n{message[name]}\n" for name in names if name in message).encode()
+
+
+def verify(message: dict[str, Any], pem: bytes) -> None:
+    """Raise unless a message was signed with the certificate's key."""
+    certificate = x509.load_pem_x509_certificate(pem)
+    key = certificate.public_key()
+    assert isinstance(key, RSAPublicKey)
+    algorithm = {"1": hashes.SHA1(), "2": hashes.SHA256()}[message["SignatureVersion"]]
+    key.verify(b64decode(message["Signature"], validate=True), signed_text(message), PKCS1v15(), algorithm)
+
+
+def certificate_of(message: dict[str, Any]) -> bytes:
+    with urlopen(message["SigningCertURL"]) as answer:
+        return bytes(answer.read())
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with endpoints.running() as running:
+        yield running
+
+
+@pytest.mark.parametrize("version", [None, "1", "2"])
+def test_all_messages_to_http_are_signed(aws: Aws, endpoint: Endpoint, version: str | None) -> None:
+    sns = aws.client("sns")
+    attributes = {} if version is None else {"SignatureVersion": version}
+    topic = sns.create_topic(Name="topic", Attributes=attributes)["TopicArn"]
+    arn = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=endpoint.url, ReturnSubscriptionArn=True)
+    (asked,) = endpoint.wait(kind="SubscriptionConfirmation")
+    sns.confirm_subscription(TopicArn=topic, Token=asked.message["Token"])
+    sns.publish(TopicArn=topic, Message="with\nlines and Ümläuts", Subject="subject")
+    sns.publish(TopicArn=topic, Message="without a subject")
+    messages = [asked.message, *(each.message for each in endpoint.wait(2))]
+    urlopen(messages[-1]["UnsubscribeURL"]).close()
+    messages.append(endpoint.wait(kind="UnsubscribeConfirmation")[0].message)
+    assert arn["SubscriptionArn"] in messages[-1]["Message"]
+    pem = certificate_of(asked.message)
+    for message in messages:
+        assert message["SignatureVersion"] == (version or "1")
+        assert message["SigningCertURL"].endswith(".pem")
+        verify(message, pem)
+        with pytest.raises(InvalidSignature):
+            verify({**message, "Message": "forged"}, pem)
+
+
+def test_what_goes_to_queues_is_signed_where_the_topic_has_a_signature_version(aws: Aws) -> None:
+    sns, sqs = aws.client("sns"), aws.client("sqs")
+    queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
+    for name, attributes in (("plain", {}), ("signed", {"SignatureVersion": "2"})):
+        topic = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
+        arn = f"arn:aws:sqs:{aws.region}:{aws.account}:queue"
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        sns.publish(TopicArn=topic, Message=name)
+    found: dict[str, dict[str, Any]] = {}
+    while len(found) < 2:
+        for received in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]:
+            message = json.loads(received["Body"])
+            found[message["Message"]] = message
+    assert not {"Signature", "SignatureVersion", "SigningCertURL"} & found["plain"].keys()
+    verify(found["signed"], certificate_of(found["signed"]))
+
+
+@given(
+    st.text(min_size=1).filter(str.isprintable),
+    st.none() | st.text(min_size=1).filter(str.isprintable),
+    st.dictionaries(st.sampled_from(["a", "b.c", "d_e"]), st.text() | st.binary()),
+    st.none() | st.just("10000000000000001000"),
+    st.integers(0, 2**42),
+)
+def test_an_envelope_is_json_of_what_was_published_and_of_what_was_signed(
+    text: str, subject: str | None, attributes: dict[str, str | bytes], sequence: str | None, millis: int
+) -> None:
+    given = {
+        name: Attribute("Binary" if isinstance(each, bytes) else "String", each) for name, each in attributes.items()
+    }
+    message = Message("id", "arn:topic", millis, subject, {"default": text}, given, sequence=sequence)
+    signature = signing.Signature("1", "c2ln", "http://localhost/x.pem")
+    written = json.loads(
+        notification.envelope(message, endpoint="http://localhost", subscription_arn="arn:sub", signature=signature)
+    )
+    assert written.get("Subject") == subject
+    assert written["Message"] == text
+    assert written.get("SequenceNumber") == sequence
+    assert {name: each["Type"] for name, each in written.get("MessageAttributes", {}).items()} == {
+        name: each.type for name, each in given.items()
+    }
+    assert notification.to_sign(message, "sqs") == signed_text(written)
+    unsigned = json.loads(
+        notification.envelope(message, endpoint="http://localhost", subscription_arn="arn:sub", signature=None)
+    )
+    assert written == {**unsigned, "SignatureVersion": "1", "Signature": "c2ln", "SigningCertURL": signature[2]}
+
+
+@pytest.mark.parametrize(
+    ("millis", "text"), [(0, "1970-01-01T00:00:00.000Z"), (1_700_000_000_007, "2023-11-14T22:13:20.007Z")]
+)
+def test_timestamps_have_milliseconds(millis: int, text: str) -> None:
+    assert notification.timestamp(millis) == text
+
+
+def in_block(folder: Path, body: Any) -> Any:
+    """Run `body(block)` in a Cloudlet of its own on a data folder; return its result."""
+
+    async def run() -> Any:
+        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32))
+        try:
+            return await body(cloud.block("sns"))
+        finally:
+            await cloud.close()
+
+    return asyncio.run(run())
+
+
+def test_the_key_stays_the_same_after_a_restart(tmp_path: Path) -> None:
+    async def sign(block: Block) -> Any:
+        return await signing.page(block), await signing.sign(block, b"text", "1")
+
+    assert in_block(tmp_path, sign) == in_block(tmp_path, sign)
+
+
+def test_many_who_want_the_same_signature_wait_for_one(tmp_path: Path) -> None:
+    async def sign(block: Block) -> int:
+        await signing.sign(block, b"other", "2")
+        tasks = [asyncio.create_task(signing.sign(block, b"text", "2")) for _ in range(100)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+        assert tasks[0].cancelled()
+        return len({task.result() for task in tasks[1:]})
+
+    assert in_block(tmp_path, sign) == 1
