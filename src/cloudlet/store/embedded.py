@@ -17,17 +17,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cloudlet.store.eager import Resumed, settling, spawn
-from cloudlet.store.interface import Body, Conflict, Done, Row, StoreError, T
+from cloudlet.store.eager import settling, spawn
+from cloudlet.store.interface import Body, Done, Row, StoreError, T
 from cloudlet.store.memory import Memory
 from cloudlet.store.optimistic import History, OptimisticTransaction
 from cloudlet.store.recent import ABSENT
 from cloudlet.store.rocks import OrderedMap
+from cloudlet.store.running import Runner
 from cloudlet.store.watches import Watches
 
 log = logging.getLogger("cloudlet.store")
 
-_MAX_TRIES = 100
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
 _INLINE_SYNC_SECONDS = 0.0005
 _SYNC_SAMPLES = 16
@@ -35,14 +35,6 @@ _LARGEST_GROUP = 32
 _ROWS_AHEAD = 64
 
 _Done = Callable[[Any, BaseException | None], None]
-
-
-async def _value(value: Any) -> Any:
-    return value
-
-
-async def _failure(error: Exception) -> Any:
-    raise error
 
 
 class EmbeddedStore:
@@ -56,6 +48,7 @@ class EmbeddedStore:
         self._memory = Memory()
         self._watches = Watches()
         self._history = History()
+        self._runner = Runner(self, self._history, self)
 
         self._pending: dict[bytes, bytes | None] = {}
         self._waiting: list[tuple[_Done, Any, BaseException | None, list[bytes]]] = []
@@ -75,54 +68,31 @@ class EmbeddedStore:
         if self._closed or (self._broken and not self._reopen()):
             done(None, StoreError("the store is not open"))
             return
-        transaction = OptimisticTransaction(self)
-        coroutine = body(transaction)
-        self._history.enter()
-        try:
-            pending = coroutine.send(None)
-        except StopIteration as stop:
-            if transaction.version == self.version:
-                self._history.leave()
-                self._commit(transaction, stop.value, done)
-                return
-            attempt: Any = _value(stop.value)
-        except Exception as error:
-            if transaction.version == self.version:
-                self._history.leave()
-                self._answer(done, None, error, [])
-                return
-            attempt = _failure(error)
-        else:
-            attempt = Resumed(coroutine, pending)
-        spawn(self._contend(body, done, transaction, attempt))
+        self._runner.run(body, done)
 
     async def transact(self, body: Body[T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.submit(body, settling(future))
         return await future
 
-    async def _contend(self, body: Body[T], done: Done[T], transaction: OptimisticTransaction, attempt: Any) -> None:
-        """Carry on a transaction during which others commit."""
-        try:
-            for _ in range(_MAX_TRIES):
-                result: Any = None
-                failure: Exception | None = None
-                try:
-                    result = await attempt
-                except Exception as error:
-                    failure = error
-                if transaction.version == self.version or not self._history.conflicts(transaction):
-                    if failure is None:
-                        self._commit(transaction, result, done)
-                    else:
-                        self._answer(done, None, failure, [])
-                    return
-                transaction = OptimisticTransaction(self)
-                attempt = body(transaction)
-            attempt.close()
-            done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
-        finally:
-            self._history.leave()
+    def is_ready(self, transaction: OptimisticTransaction) -> bool:
+        return True
+
+    async def ready(self, transaction: OptimisticTransaction) -> None:
+        return
+
+    def finish(
+        self,
+        body: Body[Any],
+        done: Done[Any],
+        transaction: OptimisticTransaction,
+        result: Any,
+        error: Exception | None,
+    ) -> None:
+        if error is None:
+            self._commit(transaction, result, done)
+        else:
+            self._answer(done, None, error, [])
 
     def _commit(self, transaction: OptimisticTransaction, result: Any, done: _Done) -> None:
         """Make the writes visible at once; they are durable, and the answer given, after the next sync."""

@@ -84,6 +84,7 @@ class PostgresStore:
         self._outcomes: list[_Outcome] = []
         self._group: list[_Outcome] = []
         self._doubt: _Doubt | None = None
+        self._heard: dict[bytes, None] = {}
         self._size = 0
 
     # -- transactions
@@ -266,6 +267,7 @@ class PostgresStore:
         turn = self._view.turn
         assert turn is not None  # noqa: S101
         self._group, self._outcomes = self._outcomes, []
+        self._heard.clear()
         changes = self._view.begin_commit()
         topics = dict.fromkeys(topic for outcome in self._group for topic in outcome.topics)
         if not changes and not topics:
@@ -292,6 +294,8 @@ class PostgresStore:
         self._view.end_commit(turn)
         group, self._group = self._group, []
         self._release(group)
+        heard, self._heard = self._heard, {}
+        self._watches.call(heard)
         if turn % _PRUNE_TURNS == 0:
             await session.prune(turn)
 
@@ -346,7 +350,11 @@ class PostgresStore:
 
     def _noticed(self, payload: str) -> None:
         size = 2 * _TOPIC_BYTES
-        self._watches.call(bytes.fromhex(payload[at : at + size]) for at in range(0, len(payload), size))
+        topics = [bytes.fromhex(payload[at : at + size]) for at in range(0, len(payload), size)]
+        self._watches.call(topics)
+        if self._group:
+            # It can come right before the answer that nothing has changed, out of which somebody will watch.
+            self._heard.update(dict.fromkeys(topics))
 
     # -- the rest
 
