@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
+from cloudlet.core.block import Block
 from cloudlet.core.cloud import Auth, Cloud, Config
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.tokens import TokenSealer
@@ -36,17 +37,26 @@ class LocalSns:
         config = Config(data=folder, auth=auth, durable=False)
         self.cloud = Cloud(config, TokenSealer(b"k" * 32), self.clock)
 
-    def call(self, operation: str, *, by: Principal = OWNER, service: str = "sns", **params: Any) -> dict[str, Any]:
+    def call(
+        self, operation: str, *, by: Principal = OWNER, service: str = "sns", source_arn: str = "", **params: Any
+    ) -> dict[str, Any]:
         """Call an operation and return its result. Raises AwsError."""
         account = by.account if by.kind != "anonymous" else ACCOUNT
-        called = self.cloud.call(service, operation, params, principal=by, account=account, region=REGION)
+        called = self.cloud.call(
+            service, operation, params, principal=by, account=account, region=REGION, source_arn=source_arn
+        )
         return dict(self._runner.run(called) or {})
 
-    def refused(self, operation: str, *, by: Principal = OWNER, **params: Any) -> AwsError:
+    def refused(self, operation: str, *, by: Principal = OWNER, source_arn: str = "", **params: Any) -> AwsError:
         """Call an operation that is refused; return the error."""
         with pytest.raises(AwsError) as caught:
-            self.call(operation, by=by, **params)
+            self.call(operation, by=by, source_arn=source_arn, **params)
         return caught.value
+
+    def page(self, name: str) -> tuple[str, bytes]:
+        """Return the type and the content of a page."""
+        block = self.cloud.block("sns")
+        return self._runner.run(_shown(block, name))
 
     def advance(self, seconds: float) -> None:
         """Move the clock, and let what waits for it run."""
@@ -73,6 +83,10 @@ class LocalSns:
     def close(self) -> None:
         self._runner.run(self.cloud.close())
         self._runner.close()
+
+
+async def _shown(block: Block, name: str) -> tuple[str, bytes]:
+    return await block.service.pages[name](block)
 
 
 @contextmanager

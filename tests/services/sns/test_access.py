@@ -141,3 +141,32 @@ def test_a_policy_is_about_its_topic(sns: LocalSns) -> None:
     params = {"TopicArn": _ARN, "AttributeName": "Policy"}
     error = sns.refused("SetTopicAttributes", **params, AttributeValue=json.dumps({"Statement": statement}))
     assert error.message == "Invalid parameter: Policy statement resource must match the ARN of the topic"
+
+
+def test_pages_show_messages_in_open_mode_only(sns: LocalSns, tmp_path: Path) -> None:
+    sns.call("Publish", PhoneNumber="+4915112345678", Message="a secret")
+    for name in ("sms", "push", "delivery-status"):
+        assert sns.page(name)[0] == "text/plain"
+        assert b"secret" not in sns.page(name)[1]
+    with local_sns(tmp_path / "open") as opened:
+        opened.call("Publish", PhoneNumber="+4915112345678", Message="hello")
+        content_type, content = opened.page("sms")
+        assert (content_type, json.loads(content)[0]["message"]) == ("application/json", "hello")
+
+
+def test_a_topic_lets_in_services_on_behalf_of_what_it_names(sns: LocalSns) -> None:
+    bucket = "arn:aws:s3:::uploads"
+    storage = Principal("service", OTHER, "s3.amazonaws.com", "s3")
+    publish = {"TopicArn": _ARN, "Message": "an upload"}
+    assert sns.refused("Publish", by=storage, source_arn=bucket, **publish).code == "AuthorizationError"
+    condition = {"ArnLike": {"aws:SourceArn": bucket}}
+    _set_policy(sns, Principal={"Service": "s3.amazonaws.com"}, Action="SNS:Publish", Condition=condition)
+    sns.call("Publish", by=storage, source_arn=bucket, **publish)
+    assert sns.refused("Publish", by=storage, source_arn=f"{bucket}-2", **publish).code == "AuthorizationError"
+
+
+def test_batches_need_the_permission_to_publish(sns: LocalSns) -> None:
+    batch = {"TopicArn": _ARN, "PublishBatchRequestEntries": [{"Id": "1", "Message": "hello"}]}
+    assert sns.refused("PublishBatch", by=STRANGER, **batch).code == "AuthorizationError"
+    sns.call("AddPermission", TopicArn=_ARN, Label="p", AWSAccountId=[OTHER], ActionName=["Publish"])
+    assert len(sns.call("PublishBatch", by=STRANGER, **batch)["Successful"]) == 1

@@ -158,7 +158,7 @@ def test_an_endpoint_changes(sns: Any, application: str) -> None:
     for wrong, message in (
         ({"Colour": "blue"}, "Attributes Reason: Invalid attribute name: Colour"),
         ({"Enabled": "1"}, "Attributes Reason: Invalid value for attribute: Enabled"),
-        ({"Token": ""}, "Token Reason: must be 1 to 2048 characters long"),
+        ({"Token": ""}, "Token Reason: must be 1 to 2048 bytes long"),
         ({"CustomUserData": "ä" * 1025}, "CustomUserData Reason: must be at most 2048 bytes long in UTF-8 encoding"),
     ):
         assert refused(sns.set_endpoint_attributes, EndpointArn=arns[0], Attributes=wrong) == _invalid(message)

@@ -133,6 +133,18 @@ def test_attributes_that_a_standard_topic_cannot_have(sns: Any, name: str, value
     assert sns.get_topic_attributes(TopicArn=arn)["Attributes"] == before
 
 
+def test_a_topic_is_not_created_with_attributes_that_it_cannot_have(sns: Any) -> None:
+    for attributes, reason in (
+        ({"Colour": "blue"}, "Unknown attribute Colour"),
+        ({"MaximumMessageSize": "1"}, "MaximumMessageSize Reason: Must be between 1024 and 1048576."),
+        ({"DeliveryPolicy": "x" * 30_721}, "DeliveryPolicy Reason: Must be at most 30720 characters long."),
+    ):
+        assert refused(sns.create_topic, Name="orders", Attributes=attributes) == _invalid(
+            f"Attributes Reason: {reason}"
+        )
+    assert sns.list_topics()["Topics"] == []
+
+
 def test_x_ray_is_refused_rather_than_ignored(sns: Any) -> None:
     code, message = refused(sns.create_topic, Name="orders", Attributes={"TracingConfig": "Active"})
     assert code == "NotImplemented"

@@ -149,7 +149,8 @@ def is_signed(ctx: Context) -> bool:
 
 
 def _conditions(ctx: Context) -> dict[str, str]:
-    owner = ctx.source_arn.split(":")[4] if ctx.source_arn else ctx.principal.account
+    # Some ARNs, as those of buckets, tell no account: then it is the one for which the service calls.
+    owner = (ctx.source_arn.split(":")[4] if ctx.source_arn else "") or ctx.principal.account
     source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": owner} if ctx.source_arn else {}
     return {
         **source,

@@ -32,7 +32,7 @@ def checked(topic: Topic, protocol: str, endpoint: str | None) -> str:
         )
     if protocol == "firehose":
         raise errors.not_built("subscriptions of Amazon Data Firehose delivery streams")
-    if not endpoint:
+    if not endpoint or len(endpoint.encode()) > limits.ENDPOINT_BYTES:
         raise errors.invalid_parameter("Endpoint")
     if protocol in _OF_RESOURCES:
         _check_resource(topic, protocol, endpoint)

@@ -10,6 +10,13 @@ def invalid_parameter(what: str, reason: str = "") -> AwsError:
     return AwsError("InvalidParameter", f"Invalid parameter: {what}" + (f" Reason: {reason}" if reason else ""))
 
 
+def in_attributes(error: AwsError) -> AwsError:
+    """The error about an attribute, where that is one of the Attributes of a request which creates something."""
+    if error.code != "InvalidParameter":
+        return error
+    return invalid_parameter("Attributes", error.message.removeprefix("Invalid parameter: "))
+
+
 def missing(name: str) -> AwsError:
     return invalid_parameter(name, "no value for required parameter")
 

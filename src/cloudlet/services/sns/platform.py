@@ -36,7 +36,7 @@ _NOT_BUILT = (
 )
 _ENDPOINT_ATTRIBUTES = ("CustomUserData", "Enabled", "Token")
 _APPLE_TOKEN = re.compile(r"[0-9A-Fa-f]{1,400}")
-_TOKEN_CHARACTERS = 2_048
+_TOKEN_BYTES = 2_048
 
 
 class Application(msgspec.Struct, frozen=True, array_like=True):
@@ -288,8 +288,8 @@ def _store_endpoint(tx: Transaction, of: Application, kept: Endpoint) -> None:
 
 
 def _checked_token(of: Application, token: str) -> str:
-    if not token or len(token) > _TOKEN_CHARACTERS:
-        raise errors.invalid_parameter("Token", f"must be 1 to {_TOKEN_CHARACTERS} characters long")
+    if not 0 < len(token.encode()) <= _TOKEN_BYTES:
+        raise errors.invalid_parameter("Token", f"must be 1 to {_TOKEN_BYTES} bytes long")
     if of.platform not in _APPLE:
         return token
     if not _APPLE_TOKEN.fullmatch(token):

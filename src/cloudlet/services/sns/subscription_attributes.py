@@ -28,10 +28,11 @@ _SETTABLE = (
     "ReplayPolicy",
     "SubscriptionRoleArn",
 )
+_POLICIES = ("DeliveryPolicy", "RedrivePolicy", "ReplayPolicy")
+"""Setting one of these to nothing removes it."""
 _PRINCIPAL = "SubscriptionPrincipal"
 _MUST_SIGN = "AuthenticateOnUnsubscribe"
 _HIDDEN = (_MUST_SIGN,)
-_INVALID = "Invalid parameter: "
 
 
 def created(topic: Topic, owner: str, protocol: str, wanted: Mapping[str, str], now: float) -> dict[str, str]:
@@ -45,9 +46,7 @@ def created(topic: Topic, owner: str, protocol: str, wanted: Mapping[str, str], 
         try:
             attributes = changed(topic, owner, protocol, attributes, name, wanted[name], now)
         except AwsError as error:
-            if error.code != "InvalidParameter":
-                raise
-            raise errors.invalid_parameter("Attributes", error.message.removeprefix(_INVALID)) from error
+            raise errors.in_attributes(error) from error
     return attributes
 
 
@@ -60,11 +59,13 @@ def changed(
     """
     if name not in _SETTABLE:
         raise errors.invalid_parameter("AttributeName")
+    if name in _POLICIES and len(value) > limits.POLICY_BYTES:
+        raise errors.invalid_parameter(f"{name}: must be at most {limits.POLICY_BYTES} characters long")
     after = dict(attributes)
     if name == "FilterPolicy" and value.strip() in ("", "{}"):
         after.pop("FilterPolicy", None)
         return after
-    if value == "" and name in ("DeliveryPolicy", "RedrivePolicy", "ReplayPolicy"):
+    if value == "" and name in _POLICIES:
         after.pop(name, None)
         if name == "ReplayPolicy":
             after.pop("ReplayStatus", None)

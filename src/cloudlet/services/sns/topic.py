@@ -21,6 +21,8 @@ _COUNTS = Subspace("topic-count")
 _NUMBERS = pack(("topic-numbers",))
 _CACHED = 4096
 _ARN_PARTS = 6
+_ARN_CHARACTERS = 512
+"""More than any topic's; what is kept by ARN must not be large."""
 
 
 class Topic(msgspec.Struct, frozen=True, array_like=True, dict=True):
@@ -79,8 +81,10 @@ def decode(raw: bytes) -> Topic:
 
 def _key_of(arn: str) -> bytes | None:
     """Return the key of the record of the topic with this ARN, or None for what is no topic's ARN."""
-    parts = arn.split(":")
-    if len(parts) != _ARN_PARTS or parts[0] != "arn" or parts[2] != "sns" or parts[1] != partition_of(parts[3]):
+    parts = arn.split(":") if len(arn) <= _ARN_CHARACTERS else []
+    if len(parts) != _ARN_PARTS or not all(parts) or parts[0] != "arn" or parts[2] != "sns":
+        return None
+    if parts[1] != partition_of(parts[3]):
         return None
     if len(_keys) >= _CACHED:
         del _keys[next(iter(_keys))]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from cloudlet.core import Arn, Transaction
+from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.services.sns import access, delivery_policy, errors, limits, subscription
 from cloudlet.services.sns.topic import Topic
 
@@ -26,6 +26,9 @@ _FEEDBACK = tuple(
     for protocol in ("Application", "Firehose", "HTTP", "Lambda", "SQS")
     for kind in ("SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate", "FailureFeedbackRoleArn")
 )
+_SETTABLE = frozenset(
+    (*_CHOICES, *_FIFO_ONLY, *_TEXTS, *_FEEDBACK, "DisplayName", "MaximumMessageSize", "TracingConfig")
+)
 _KEY_BYTES = 2_048
 _DAY_SECONDS = 86_400
 ARCHIVED_SINCE = "BeginningArchiveTime"
@@ -40,16 +43,26 @@ def created(name: str, wanted: Mapping[str, str], arn: str, now: float) -> dict[
     limits.check_topic_name(name, fifo=fifo == "true")
     attributes: dict[str, str] = {}
     for key, value in wanted.items():
-        if key != "FifoTopic":
+        if key == "FifoTopic":
+            continue
+        if key not in _SETTABLE:
+            raise errors.invalid_parameter("Attributes", f"Unknown attribute {key}")
+        try:
             attributes = changed(attributes, key, value, arn, now)
+        except AwsError as error:
+            raise errors.in_attributes(error) from error
     return attributes
 
 
 def changed(attributes: Mapping[str, str], name: str, value: str, arn: str, now: float) -> dict[str, str]:
     """Return a topic's attributes with one of them set. Raises AwsError for what AWS does not admit."""
-    after = dict(attributes)
+    if name not in _SETTABLE:
+        raise errors.invalid_parameter("AttributeName")
     if name in _FIFO_ONLY and not arn.endswith(".fifo"):
-        raise errors.invalid_parameter(f"{name}", "This attribute is supported on FIFO topics only.")
+        raise errors.invalid_parameter(name, "This attribute is supported on FIFO topics only.")
+    if len(value) > limits.POLICY_BYTES:
+        raise errors.invalid_parameter(name, f"Must be at most {limits.POLICY_BYTES} characters long.")
+    after = dict(attributes)
     if value == "" and (name in _TEXTS or name in _FEEDBACK):
         after.pop(name, None)
     else:
@@ -94,9 +107,7 @@ def _checked(name: str, value: str, arn: str) -> str:
         return _checked_tracing(value)
     if name == "ArchivePolicy":
         return _checked_archive_policy(value)
-    if name in _FEEDBACK:
-        return _checked_feedback(name, value)
-    raise errors.invalid_parameter("AttributeName")
+    return _checked_feedback(name, value)
 
 
 def _checked_tracing(value: str) -> str:
