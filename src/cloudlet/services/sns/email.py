@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, default
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -108,7 +108,7 @@ async def send(block: Block, mail: Mail) -> None:
     loop = asyncio.get_running_loop()
     if server is None:
         folder = block.cloud.config.data / "mail"
-        await loop.run_in_executor(_threads, _store, folder, composed.as_bytes(), int(mail.sent))
+        await loop.run_in_executor(_threads, _store, folder, composed.as_bytes(policy=default), int(mail.sent))
     else:
         await loop.run_in_executor(_threads, _hand_over, server, composed)
 
