@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.sns import direct, outbox, outward, plan, queue_delivery, retries, status_log
+from cloudlet.services.sns import direct, outbox, outward, plan, queue_delivery, retries, status_log, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.lease import Lease, until
@@ -30,14 +30,16 @@ _CALLS = 32
 """To SQS, at once: they share a synchronisation of its disk."""
 
 
-class _Failed(NamedTuple):
+class _Parcel(NamedTuple):
+    """A message on its way to one queue."""
+
     topic: Topic
     recipient: Recipient
     message: Message
-    failure: Undeliverable
 
 
-_Planned = list[tuple[Row, "Plan | None"]]
+_Planned = list[tuple[Row, Plan]]
+_Failed = list[tuple[_Parcel, Undeliverable]]
 
 
 class OutboxDelivery:
@@ -52,54 +54,70 @@ class OutboxDelivery:
     async def run(self) -> None:
         """Deliver what is put into the outbox, for ever."""
         changed = asyncio.Event()
-        count = _MESSAGES if self._kind == "queues" else _EXPANDED
-        end_watch = self._block.store.watch(outbox.TOPICS[self._kind], changed.set)
+        store = self._block.store
+        end_watch = store.watch(outbox.TOPICS[self._kind], changed.set)
         try:
             while True:
                 changed.clear()
-                planned = await self._block.store.transact(lambda tx: self._plan(tx, count))
-                if not planned:
+                if not await store.transact(lambda tx: outbox.first(tx, self._kind, 1)):
                     await changed.wait()
                     continue
                 await self._lease.hold()
-                failed = await self._send(planned) if self._kind == "queues" else []
-                await self._block.store.transact(lambda tx, p=planned, f=failed: self._settle(tx, p, f))  # type: ignore[misc]
+                if self._kind == "others":
+                    await store.transact(self._expand)
+                    continue
+                planned = await store.transact(lambda tx: self._plan(tx, _MESSAGES))
+                failed = await self._send(planned)
+                await store.transact(lambda tx, p=planned, f=failed: self._settle(tx, p, f))  # type: ignore[misc]
         finally:
             end_watch()
 
     async def _plan(self, tx: Transaction, count: int) -> _Planned:
-        """Return the oldest messages, each with the next of its recipients, or None where its topic has gone."""
+        """Return the oldest messages, each with the next of its recipients; forget those whose topic has gone."""
         planned: _Planned = []
         for row in await outbox.first(tx, self._kind, count):
             topic = await topics.find(tx, row.message.topic)
-            planned.append((row, None if topic is None else await plan.of_topic(tx, topic, row.after)))
+            if topic is None:
+                outbox.remove(tx, self._kind, row)
+            else:
+                planned.append((row, await plan.of_topic(tx, topic, row.after)))
         return planned
 
-    async def _settle(self, tx: Transaction, planned: _Planned, failed: list[_Failed]) -> None:
-        """Write down how far the messages are, and what of them has to be tried again."""
+    def _advance(self, tx: Transaction, row: Row, page: Plan) -> None:
+        """Write down that a page of a message's recipients is done."""
+        outbox.remove(tx, self._kind, row)
+        if page.following:
+            outbox.add(tx, self._kind, Row(row.message, page.following, row.only))
+
+    # -- to other subscribers
+
+    async def _expand(self, tx: Transaction) -> None:
+        """Put messages into the lanes of their recipients."""
         now = int(self._block.clock.now() * 1000)
-        for topic, recipient, message, failure in failed:
-            await put_off(tx, topic, recipient, message, failure, now)
-        for row, page in planned:
-            if page is not None and self._kind == "others":
-                for recipient in wanted(row, page.others):
-                    lane = Lane(page.topic, recipient.subscription.arn)
-                    await lane.add(tx, row.message, Waiting(row.message.id, now))
-            outbox.remove(tx, self._kind, row)
-            if page is not None and page.following:
-                outbox.add(tx, self._kind, Row(row.message, page.following, row.only))
+        for row, page in await self._plan(tx, _EXPANDED):
+            for recipient in _wanted(row, page.others):
+                lane = Lane(page.topic, recipient.subscription.arn)
+                await lane.add(tx, row.message, Waiting(row.message.id, now))
+            self._advance(tx, row, page)
 
     # -- to queues
 
-    async def _send(self, planned: _Planned) -> list[_Failed]:
-        """Deliver messages to the queues of their plans; return what failed."""
-        shares: defaultdict[tuple[Queue, str], list[tuple[Topic, Recipient, Message]]] = defaultdict(list)
+    async def _settle(self, tx: Transaction, planned: _Planned, failed: _Failed) -> None:
+        """Write down how far the messages are, and what of them has to be tried again."""
+        now = int(self._block.clock.now() * 1000)
+        for parcel, failure in failed:
+            await put_off(tx, parcel.topic, parcel.recipient, parcel.message, failure, now)
         for row, page in planned:
-            if page is not None:
-                for recipient in wanted(row, page.queues):
-                    assert recipient.queue is not None  # noqa: S101 - for the type checker: it is one of the queues
-                    shares[recipient.queue, page.topic.arn].append((page.topic, recipient, row.message))
-        failed: list[_Failed] = []
+            self._advance(tx, row, page)
+
+    async def _send(self, planned: _Planned) -> _Failed:
+        """Deliver messages to the queues of their plans; return what failed."""
+        shares: defaultdict[tuple[Queue, str], list[_Parcel]] = defaultdict(list)
+        for row, page in planned:
+            for recipient in _wanted(row, page.queues):
+                assert recipient.queue is not None  # noqa: S101 - for the type checker: it is one of the queues
+                shares[recipient.queue, page.topic.arn].append(_Parcel(page.topic, recipient, row.message))
+        failed: _Failed = []
         async with asyncio.TaskGroup() as group:
             for (queue, arn), share in shares.items():
                 await self._calls.acquire()
@@ -108,50 +126,58 @@ class OutboxDelivery:
                 )
         return failed
 
-    async def _send_share(
-        self, queue: Queue, arn: str, share: list[tuple[Topic, Recipient, Message]], failed: list[_Failed]
-    ) -> None:
+    async def _send_share(self, queue: Queue, arn: str, share: list[_Parcel], failed: _Failed) -> None:
         """Deliver to one queue."""
         for start in range(0, len(share), BATCH):
             batch = share[start : start + BATCH]
-            for (topic, recipient, message), outcome in zip(
-                batch, await self._send_batch(queue, arn, batch), strict=True
-            ):
+            for parcel, outcome in zip(batch, await self._send_batch(queue, arn, batch), strict=True):
                 if outcome is None or outcome.permanent:
-                    status_log.note(self._block, topic, recipient.subscription, message, outcome)
+                    subscribed = parcel.recipient.subscription
+                    status_log.note(self._block, parcel.topic, subscribed, parcel.message, outcome)
                 if outcome is not None:
-                    failed.append(_Failed(topic, recipient, message, outcome))
+                    failed.append((parcel, outcome))
 
-    async def _send_batch(self, queue: Queue, arn: str, batch: list[tuple[Topic, Recipient, Message]]) -> list[Outcome]:
+    async def _send_batch(self, queue: Queue, arn: str, batch: list[_Parcel]) -> list[Outcome]:
         """Deliver up to ten messages; while SQS is unavailable, wait for it."""
-        endpoint = self._block.cloud.config.endpoint
-        entries = [
-            queue_delivery.entry(
-                queue,
-                message,
-                recipient.subscription,
-                endpoint,
-                await outward.signature(self._block, topic, recipient.subscription, message),
-            )
-            for topic, recipient, message in batch
-        ]
+        entries = [await self._entry(queue, parcel) for parcel in batch]
+        outcomes: list[Outcome] = [None] * len(batch)
+        numbers = list(range(len(batch)))
         failures = 0
-        while True:
+        while numbers:
             try:
-                outcomes = await queue_delivery.send(self._block, queue, arn, entries)
+                sent = await queue_delivery.send(self._block, queue, arn, [entries[number] for number in numbers])
             except Unavailable as unavailable:
                 failures += 1
                 pause = retries.MANAGED_BY_AWS.delay(failures)
                 if pause is None:
-                    return [Undeliverable(str(unavailable), permanent=True)] * len(batch)
-                await until(self._block, self._block.clock.now() + pause)
-                await self._lease.hold()
+                    sent = [Undeliverable(str(unavailable), permanent=True)] * len(numbers)
+                else:
+                    await until(self._block, self._block.clock.now() + pause)
+                    await self._lease.hold()
+                    # Much may have happened in the meantime: who has left gets nothing.
+                    staying = await self._block.store.transact(lambda tx: self._staying(tx, batch))
+                    numbers = [number for number in numbers if staying[number]]
+                    continue
             else:
                 direct.of(self._block).open = True
-                return outcomes
+            for number, outcome in zip(numbers, sent, strict=True):
+                outcomes[number] = outcome
+            break
+        return outcomes
+
+    async def _entry(self, queue: Queue, parcel: _Parcel) -> queue_delivery.Entry:
+        subscribed = parcel.recipient.subscription
+        signature = await outward.signature(self._block, parcel.topic, subscribed, parcel.message)
+        return queue_delivery.entry(queue, parcel.message, subscribed, self._block.cloud.config.endpoint, signature)
+
+    async def _staying(self, tx: Transaction, batch: list[_Parcel]) -> list[bool]:
+        """Return which messages are for subscriptions that are still there."""
+        return [
+            await subscription.by_id(tx, parcel.topic, parcel.recipient.subscription.id) is not None for parcel in batch
+        ]
 
 
-def wanted(row: Row, recipients: list[Recipient]) -> list[Recipient]:
+def _wanted(row: Row, recipients: list[Recipient]) -> list[Recipient]:
     """Return those of the recipients that a message in an outbox is for."""
     return [
         recipient
@@ -163,7 +189,9 @@ def wanted(row: Row, recipients: list[Recipient]) -> list[Recipient]:
 async def put_off(
     tx: Transaction, topic: Topic, recipient: Recipient, message: Message, failure: Undeliverable, now: int
 ) -> None:
-    """Put a delivery that has failed for the first time into the backlog, unless that was all."""
+    """Put a delivery that has failed for the first time into the backlog, unless that was all, or nobody is left."""
+    if await subscription.by_id(tx, topic, recipient.subscription.id) is None:
+        return
     waiting = retries.after_failure(topic, recipient.subscription, Waiting(message.id, now), failure, now)
     if waiting is not None:
         await Lane(topic, recipient.subscription.arn).add(tx, message, waiting)

@@ -194,7 +194,8 @@ async def _keep(
     chosen: bool,
 ) -> None:
     """Write down what remains to be done; where `chosen`, a message is for these queues of its topic's alone."""
-    if await topics.find(tx, page.topic.arn) is None:
+    topic = await topics.find(tx, page.topic.arn)
+    if topic is None or topic.number != page.topic.number:
         return
     now = int(block.clock.now() * 1000)
     left: dict[str, list[str]] = {}
