@@ -77,6 +77,9 @@ def test_an_endpoint_is_subscribed_once(sns: Any, topic: str, queue: str) -> Non
         ("http", "https://example.com", "Endpoint must match the specified protocol"),
         ("https", "http://example.com", "Endpoint must match the specified protocol"),
         ("http", "http://", "Endpoint"),
+        ("http", "http://[::1", "Endpoint"),
+        ("http", "http://example.com:x/", "Endpoint"),
+        ("http", f"http://example.com/{'x' * 2048}", "Endpoint"),
         ("email", "nobody", "Email address"),
         ("sms", "call me", "Invalid SMS endpoint: call me"),
         ("sqs", "http://localhost:4566/000000000000/orders", "SQS endpoint ARN"),
@@ -128,6 +131,14 @@ def test_a_phone_number_is_kept_without_its_ornaments(sns: Any, topic: str) -> N
     sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint="+1 (206) 555-0100")
     listed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert listed[0]["Endpoint"] == "+12065550100"
+
+
+def test_lists_do_not_show_the_password_of_a_url(sns: Any, topic: str) -> None:
+    url = "http://alice:wonder@127.0.0.1:9/inbox"
+    arn = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url, ReturnSubscriptionArn=True)["SubscriptionArn"]
+    for listed in (sns.list_subscriptions(), sns.list_subscriptions_by_topic(TopicArn=topic)):
+        assert listed["Subscriptions"][0]["Endpoint"] == "http://alice:****@127.0.0.1:9/inbox"
+    assert _attributes(sns, arn)["Endpoint"] == url
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from cloudlet.services.sns import (
     confirming,
     data_protection,
     delivery,
+    endpoints,
     errors,
     fifo,
     limits,
@@ -220,7 +221,7 @@ def _listed(existing: Subscription) -> dict[str, str]:
         "SubscriptionArn": existing.arn if existing.confirmed else "PendingConfirmation",
         "Owner": existing.owner,
         "Protocol": existing.protocol,
-        "Endpoint": existing.endpoint,
+        "Endpoint": endpoints.masked(existing.endpoint),
         "TopicArn": existing.topic,
     }
 
@@ -251,12 +252,12 @@ async def confirm_subscription(ctx: Context, tx: Transaction, params: Params) ->
 
 @service.operation("Unsubscribe")
 async def unsubscribe(ctx: Context, tx: Transaction, params: Params) -> Result:
+    signed = access.is_signed(ctx)
+    subscription.check_arn(params["SubscriptionArn"], ctx.region if signed else "")
     found = await subscription.find(tx, params["SubscriptionArn"])
     if found is None:
-        subscription.check_arn(params["SubscriptionArn"])
         return None
     topic, existing = found
-    signed = access.is_signed(ctx)
     if signed or subscription_attributes.needs_signed_end(existing):
         access.authorize_owner(ctx, topic, existing, "Unsubscribe", signed=signed)
     if not existing.confirmed:

@@ -47,9 +47,9 @@ def _check(name: str, value: str) -> None:
         case "DefaultSenderID":
             valid = not value or _SENDER.fullmatch(value) is not None
         case "MonthlySpendLimit":
-            valid = value.isascii() and value.isdecimal()
+            valid = value.isascii() and value.isdecimal() and len(value) < 10
         case "DeliveryStatusSuccessSamplingRate":
-            valid = not value or (value.isascii() and value.isdecimal() and int(value) <= 100)
+            valid = not value or (value.isascii() and value.isdecimal() and len(value) <= 3 and int(value) <= 100)
         case "DeliveryStatusIAMRole":
             valid = not value or _is_role(value)
         case "UsageReportS3Bucket":
