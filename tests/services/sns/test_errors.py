@@ -104,6 +104,18 @@ def test_a_parameter_that_is_needed(aws: Aws) -> None:
     assert "Name" in (_error(answer)["Message"] or "")
 
 
+def test_an_answer_can_always_be_read(sns: Any) -> None:
+    topic = sns.create_topic(Name="orders")["TopicArn"]
+    not_in_xml = "a\x00b"
+    for operation, params in (
+        ("create_topic", {"Name": "returns", "Attributes": {not_in_xml: ""}}),
+        ("set_topic_attributes", {"TopicArn": topic, "AttributeName": "DisplayName", "AttributeValue": not_in_xml}),
+        ("subscribe", {"TopicArn": topic, "Protocol": "email", "Endpoint": f"{not_in_xml}@example.com"}),
+        ("set_sms_attributes", {"attributes": {not_in_xml: ""}}),
+    ):
+        assert refused(getattr(sns, operation), **params)[0] == "InvalidParameter"
+
+
 @pytest.mark.parametrize(
     "text",
     ["arn", "arn:", ":" * 5, "arn:aws:sns:::", "arn:aws:sns:us-east-1:1:", "arn:aws:s\x1fns:x:y:z", "ä" * 1000, "{}"],

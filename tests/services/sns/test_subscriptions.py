@@ -81,6 +81,8 @@ def test_an_endpoint_is_subscribed_once(sns: Any, topic: str, queue: str) -> Non
         ("http", "http://example.com:x/", "Endpoint"),
         ("http", f"http://example.com/{'x' * 2048}", "Endpoint"),
         ("email", "nobody", "Email address"),
+        ("email", "http://a:b@example.com/", "Email address"),
+        ("email-json", "a@b, c@d", "Email address"),
         ("sms", "call me", "Invalid SMS endpoint: call me"),
         ("sqs", "http://localhost:4566/000000000000/orders", "SQS endpoint ARN"),
         ("sqs", "arn:aws:sns:us-east-1:111111111111:orders", "SQS endpoint ARN"),

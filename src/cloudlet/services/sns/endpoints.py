@@ -17,7 +17,7 @@ _LARGE_MESSAGE_PROTOCOLS = ("sqs", "lambda", "firehose")
 _OF_RESOURCES = ("sqs", "lambda", "application", "firehose")
 _ASKING = ("http", "https", "email", "email-json")
 """Endpoints that nobody's account owns: they are asked whether they want to be subscribed."""
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.?[^@\s]*")
+_MAIL = re.compile(r"""[^@\s:;,<>()\[\]\\"]+@[\w-]+(\.[\w-]+)*""")
 
 
 def checked(topic: Topic, protocol: str, endpoint: str | None) -> str:
@@ -34,6 +34,7 @@ def checked(topic: Topic, protocol: str, endpoint: str | None) -> str:
         raise errors.not_built("subscriptions of Amazon Data Firehose delivery streams")
     if not endpoint or len(endpoint.encode()) > limits.ENDPOINT_BYTES:
         raise errors.invalid_parameter("Endpoint")
+    errors.check_characters("Endpoint", endpoint)
     if protocol in _OF_RESOURCES:
         _check_resource(topic, protocol, endpoint)
     elif protocol in ("http", "https"):

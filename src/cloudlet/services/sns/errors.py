@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from cloudlet.core import AwsError
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def invalid_parameter(what: str, reason: str = "") -> AwsError:
     """A parameter, or something about it, that AWS does not admit."""
-    return AwsError("InvalidParameter", f"Invalid parameter: {what}" + (f" Reason: {reason}" if reason else ""))
+    message = f"Invalid parameter: {what}" + (f" Reason: {reason}" if reason else "")
+    return AwsError("InvalidParameter", _NOT_IN_XML.sub("\ufffd", message))
+
+
+def check_characters(name: str, text: str) -> None:
+    """Raise for a text that no answer could show, since answers are XML."""
+    if _NOT_IN_XML.search(text):
+        raise invalid_parameter(name, "contains characters that are not allowed in XML 1.0")
 
 
 def in_attributes(error: AwsError) -> AwsError:

@@ -139,6 +139,7 @@ def changed_application(attributes: Mapping[str, str], changes: Mapping[str, str
             raise errors.not_built(f"the platform application attribute {name}")
         if name not in _KEPT:
             raise errors.invalid_parameter("Attributes", f"Unknown attribute {name}")
+        errors.check_characters("Attributes", value)
         if name == "Enabled":
             _check_boolean(name, value)
     return {**attributes, **changes}
@@ -220,6 +221,7 @@ def changed_endpoint(of: Application, attributes: Mapping[str, str], changes: Ma
     for name, value in changes.items():
         if name not in _ENDPOINT_ATTRIBUTES:
             raise errors.invalid_parameter("Attributes", f"Invalid attribute name: {name}")
+        errors.check_characters(name, value)
         if name == "Enabled":
             after[name] = _check_boolean(name, value)
         elif name == "Token":

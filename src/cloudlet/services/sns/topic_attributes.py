@@ -62,6 +62,7 @@ def changed(attributes: Mapping[str, str], name: str, value: str, arn: str, now:
         raise errors.invalid_parameter(name, "This attribute is supported on FIFO topics only.")
     if len(value) > limits.POLICY_BYTES:
         raise errors.invalid_parameter(name, f"Must be at most {limits.POLICY_BYTES} characters long.")
+    errors.check_characters(name, value)
     after = dict(attributes)
     if value == "" and (name in _TEXTS or name in _FEEDBACK):
         after.pop(name, None)
