@@ -20,7 +20,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from cloudlet.store.interface import Row
+from cloudlet.store.interface import Row, StoreError
 
 _WRITE_BUFFER_BYTES = 8 << 20
 _SHARED_BUFFER_BYTES = 16 << 20
@@ -74,9 +74,14 @@ class OrderedMap:
     """Sorted bytes to bytes. `write` is atomic and seen at once; `sync` makes all that was written durable."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        """Raises StoreError and OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._db = Rdict(str(folder), _options(durable))
+        try:
+            self._db = Rdict(str(folder), _options(durable))
+        except Exception as error:
+            # RocksDB's binding has no exceptions of its own.
+            raise StoreError(f"cannot open {folder}: {error}") from error
         self._write_options = _write_options(durable)
         self._durable = durable
         self._read_options = ReadOptions()

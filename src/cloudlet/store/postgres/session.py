@@ -28,6 +28,9 @@ _CLEAR_SECONDS = 100.0
 _CREATE_TRIES = 5
 # The server is a standby, stops, starts, or has ended the session.
 _GONE_SQLSTATES = frozenset(("25006", "57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"))
+# TimeoutError is an OSError. An internal error is what asyncpg raises where the server ends a session between two
+# statements.
+_BROKEN = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _LARGE = bytes(schema.LARGE_VALUE + 1)
 
 
@@ -57,7 +60,7 @@ async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
         raise Refused(f"{failed}: {error}") from error
     except asyncpg.PostgresError as error:
         raise (Lost if error.sqlstate in _GONE_SQLSTATES else Refused)(f"{failed}: {error}") from error
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+    except _BROKEN as error:
         raise Lost(f"{failed}: {str(error) or f'no answer within {_CONNECT_SECONDS:.0f} s'}") from error
     version = connection.get_server_version().major
     if version < OLDEST_VERSION:
@@ -225,7 +228,7 @@ class Session:
     async def close(self) -> None:
         try:
             await self._connection.close(timeout=_READ_SECONDS)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*_BROKEN, asyncpg.PostgresError):
             self.terminate()
 
     def terminate(self) -> None:
@@ -249,8 +252,7 @@ class Session:
             if error.sqlstate not in _GONE_SQLSTATES and not self._connection.is_closed():
                 raise Refused(f"{describe(self._url)}: {error}") from error
             reason = str(error)
-        except (OSError, asyncpg.InterfaceError) as error:
-            # TimeoutError is an OSError.
+        except _BROKEN as error:
             reason = str(error) or f"no answer within {seconds:.0f} s"
         self.terminate()
         raise Lost(f"lost {describe(self._url)}: {reason}")

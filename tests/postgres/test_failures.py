@@ -1,0 +1,259 @@
+"""The server goes away and comes back: nothing acknowledged is lost, nothing is done twice, nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any
+
+import asyncpg
+import pytest
+
+from cloudlet.engines import postgres
+from cloudlet.engines.postgres import Mode, PostgresServer, free_port
+from cloudlet.store import StoreError, Transaction
+from cloudlet.store.postgres import PostgresStore, engine, session
+from tests.postgres.server import fresh_keyspace, shared_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """A server that may be stopped."""
+    with postgres.temporary() as started:
+        yield started
+
+
+async def put(tx: Transaction, key: bytes) -> None:
+    """Write a row and count it: what is done twice is counted twice."""
+    tx.put(key, b"")
+    tx.add(b"count", 1)
+
+
+async def everything(tx: Transaction) -> tuple[set[bytes], int]:
+    return {key for key, _ in await tx.range(b"k", b"l", limit=1_000_000)}, await tx.counter(b"count")
+
+
+class Load:
+    """Clients that write one row after the other, until they are told to end."""
+
+    def __init__(self, stores: list[PostgresStore], clients: int = 8) -> None:
+        self.acknowledged: set[bytes] = set()
+        self.failed: dict[bytes, str] = {}
+        self._numbers = count()
+        self._ends = False
+        self._clients = [asyncio.create_task(self._write(stores[n % len(stores)])) for n in range(clients)]
+
+    async def _write(self, store: PostgresStore) -> None:
+        while not self._ends:
+            key = b"k%d" % next(self._numbers)
+            try:
+                await store.transact(lambda tx, key=key: put(tx, key))  # type: ignore[misc]
+            except StoreError as error:
+                self.failed[key] = str(error)
+                await asyncio.sleep(0.01)
+            else:
+                self.acknowledged.add(key)
+
+    async def more(self, rows: int = 100) -> None:
+        """Return once that many more rows are acknowledged."""
+        goal = len(self.acknowledged) + rows
+        await until(lambda: len(self.acknowledged) >= goal)
+
+    async def end(self) -> None:
+        self._ends = True
+        await asyncio.gather(*self._clients)
+
+    async def check(self, store: PostgresStore) -> None:
+        """All that was acknowledged is there, once; so is, or is not, what failed."""
+        rows, number = await store.transact(everything)
+        assert self.acknowledged <= rows
+        assert rows <= self.acknowledged | set(self.failed)
+        assert number == len(rows)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate", "kill"])
+@pytest.mark.parametrize("stores", [1, 2])
+def test_a_restart_under_load_loses_and_repeats_nothing(server: PostgresServer, mode: Mode, stores: int) -> None:
+    async def main() -> None:
+        keyspace = fresh_keyspace()
+        opened = [PostgresStore(server.url, keyspace) for _ in range(stores)]
+        load = Load(opened)
+        for _ in range(2):
+            await load.more()
+            await asyncio.to_thread(server.restart, mode)
+            await load.more()
+        await load.end()
+        assert not load.failed, "it was back before anybody's patience was over"
+        for store in opened:
+            await load.check(store)
+            await store.close()
+
+    asyncio.run(main())
+
+
+def test_connections_that_are_cut_are_noticed_by_nobody() -> None:
+    async def main() -> None:
+        keyspace = fresh_keyspace()
+        stores = [PostgresStore(shared_server().url, keyspace) for _ in range(2)]
+        load = Load(stores)
+        administrator = await asyncpg.connect(shared_server().url)
+        for _ in range(10):
+            await load.more(20)
+            await administrator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            )
+        await load.end()
+        await administrator.close()
+        assert not load.failed
+        for store in stores:
+            await load.check(store)
+            await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_is_down_is_an_error_and_one_that_is_back_is_found(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PATIENCE_SECONDS", 0.5)
+
+    async def main() -> None:
+        store = PostgresStore(server.url, fresh_keyspace())
+        woken = asyncio.Event()
+        store.watch(b"topic", woken.set)
+        load = Load([store])
+        await load.more()
+        await asyncio.to_thread(server.stop, "kill")
+        await until(lambda: bool(load.failed))
+        assert f"cannot connect to PostgreSQL at postgres@127.0.0.1:{server.port}".replace("postgres@", "") in min(
+            load.failed.values()
+        ) or all("not known" in reason for reason in load.failed.values())
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="cannot connect to PostgreSQL at 127"):
+            await store.transact(everything)
+        assert time.monotonic() - began < 0.2, "once it is known to be down nobody waits"
+        woken.clear()
+        await asyncio.to_thread(server.start)
+        await load.more()
+        assert woken.is_set(), "who watches may have missed something"
+        await load.end()
+        await load.check(store)
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_was_never_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_PATIENCE_SECONDS", 0.3)
+
+    async def main() -> None:
+        store = PostgresStore(f"postgresql://me:secret@127.0.0.1:{free_port()}/db", fresh_keyspace())
+        with pytest.raises(StoreError, match="cannot connect to PostgreSQL at 127") as caught:
+            await store.transact(everything)
+        assert "secret" not in str(caught.value)
+        await asyncio.wait_for(store.close(), 5)
+
+    asyncio.run(main())
+
+
+def test_what_the_server_refuses_is_told_at_once() -> None:
+    async def main() -> None:
+        store = PostgresStore(shared_server().url + "-is-not-there", fresh_keyspace())
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="does not exist"):
+            await store.transact(everything)
+        assert time.monotonic() - began < engine._PATIENCE_SECONDS / 2
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_backend_that_hangs_is_given_up_and_settled(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it was asked may still be done, but then it is not done again on another connection."""
+    monkeypatch.setattr(session, "_COMMIT_SECONDS", 0.3)
+    monkeypatch.setattr(session, "_READ_SECONDS", 0.3)
+
+    async def main() -> None:
+        store = PostgresStore(server.url, fresh_keyspace())
+        load = Load([store])
+        administrator = await asyncpg.connect(server.url)
+        for _ in range(5):
+            await load.more()
+            caplog.clear()
+            rows = await administrator.fetch(
+                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            for row in rows:
+                os.kill(row["pid"], signal.SIGSTOP)
+            await until(lambda: "no answer within" in caplog.text)
+            for row in rows:
+                os.kill(row["pid"], signal.SIGCONT)
+        await load.more()
+        await load.end()
+        await load.check(store)
+        await store.close()
+        await administrator.close()
+
+    asyncio.run(main())
+
+
+HANGING = """
+import asyncio, sys
+from cloudlet.store.postgres import PostgresStore
+
+async def main():
+    store = PostgresStore(sys.argv[1], sys.argv[2])
+    async def add(tx):
+        tx.add(b"other", 1)
+    async def work():
+        while True:
+            await store.transact(add)
+    workers = [asyncio.create_task(work()) for _ in range(4)]
+    await store.transact(add)
+    print("at work", flush=True)
+    await asyncio.gather(*workers)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_hangs_does_not_hold_up_the_others() -> None:
+    async def main() -> None:
+        keyspace = fresh_keyspace()
+        url = shared_server().url
+        store = PostgresStore(url, keyspace)
+        command: list[Any] = [sys.executable, "-c", HANGING, url, keyspace]
+        with Popen(command, stdout=PIPE, cwd=Path(__file__).parents[2]) as other:
+            try:
+                assert other.stdout is not None
+                assert await asyncio.to_thread(other.stdout.readline) == b"at work\n"
+                load = Load([store])
+                for _ in range(5):
+                    await load.more(50)
+                    other.send_signal(signal.SIGSTOP)
+                    await load.more(50)
+                    other.send_signal(signal.SIGCONT)
+                await load.end()
+                assert not load.failed
+                await load.check(store)
+            finally:
+                other.kill()
+        await store.close()
+
+    asyncio.run(main())
