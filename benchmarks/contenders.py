@@ -63,7 +63,7 @@ def _cloudlet(cache: Path) -> Installed:
 
 
 def _ministack(cache: Path) -> Installed:
-    environment = _environment_with(cache / "ministack", "ministack")
+    environment = environment_with(cache / "ministack", "ministack")
     return Installed(
         version=_package_version(environment, "ministack"),
         command=lambda port, data: [str(environment / "bin" / "ministack")],
@@ -73,7 +73,7 @@ def _ministack(cache: Path) -> Installed:
 
 
 def _moto(cache: Path) -> Installed:
-    environment = _environment_with(cache / "moto", "moto[server]")
+    environment = environment_with(cache / "moto", "moto[server]")
     return Installed(
         version=_package_version(environment, "moto"),
         command=lambda port, data: [str(environment / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
@@ -103,7 +103,8 @@ CONTENDERS = (
 )
 
 
-def _environment_with(folder: Path, requirement: str) -> Path:
+def environment_with(folder: Path, requirement: str) -> Path:
+    """The environment in `folder`, with a package of PyPI installed. Raises NotInstalled."""
     done = folder / "installed"
     if not done.exists():
         try:

@@ -83,7 +83,7 @@ class Speed:
 
 def send(server: Server, queue_url: str, seconds: int) -> Speed:
     """SendMessage of 100 bytes by wrk."""
-    return _replay(server, queue_url, "SendMessage", _message(queue_url), 1, seconds)
+    return _replay(server, queue_url, "SendMessage", message(queue_url), 1, seconds)
 
 
 def send_batch(server: Server, queue_url: str, seconds: int) -> Speed:
@@ -96,7 +96,7 @@ def pass_through(server: Server, queue_url: str, seconds: float) -> Speed:
     meter = _Meter(server.process)
     with meter:
         passed = loop_client.pass_through(
-            server.api.signer, server.api.host, queue_url, _message(queue_url), seconds, CONNECTIONS
+            server.api.signer, server.api.host, queue_url, message(queue_url), seconds, CONNECTIONS
         )
     _check_count(server.api.count_messages(queue_url), passed.repeated, passed.repeated)
     return _consumed([passed], meter)
@@ -131,7 +131,8 @@ def _body() -> str:
     return "".join(_random.choices(string.ascii_letters + string.digits, k=BODY_BYTES))
 
 
-def _message(queue_url: str) -> bytes:
+def message(queue_url: str) -> bytes:
+    """The body of a SendMessage of 100 letters and digits."""
     return msgspec.json.encode({"QueueUrl": queue_url, "MessageBody": _body()})
 
 
