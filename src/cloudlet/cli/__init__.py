@@ -19,6 +19,7 @@ _COMMANDS = {
     "block": "stop, start or restart one block of an isolated Cloudlet",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
+    "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back",
     "coverage": "show which of AWS's operations are built",
 }
 DEFAULT_PORT = 4566

@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         tls=options.tls,
         tls_certificate=options.tls_cert,
         tls_key=options.tls_key,
+        shares_data=True,
         supervised=_supervised(options.inherit),
     )
 

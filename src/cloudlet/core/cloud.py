@@ -60,7 +60,20 @@ def built() -> dict[str, str]:
 
 def with_data(config: Config, names: Iterable[str]) -> list[str]:
     """Return those of the blocks that have data, or may have some."""
-    return [name for name in names if config.store is not None or (config.data / "blocks" / name).exists()]
+    return [name for name in names if config.store is not None or _folder(config, name).exists()]
+
+
+def open_store(config: Config, name: str) -> Store:
+    """Return the store of a block. Raises StoreError."""
+    if config.store is None:
+        return EmbeddedStore(_folder(config, name), durable=config.durable)
+    from cloudlet.store.postgres import PostgresStore
+
+    return PostgresStore(config.store, name)
+
+
+def _folder(config: Config, name: str) -> Path:
+    return config.data / "blocks" / name
 
 
 class Cloud:
@@ -115,18 +128,8 @@ class Cloud:
 
     def _load(self, name: str) -> Block:
         service: Service = importlib.import_module(self._modules[name]).service
-        block = self._blocks[name] = Block(self, service, self._store(name))
+        block = self._blocks[name] = Block(self, service, open_store(self.config, name))
         return block
-
-    def _store(self, name: str) -> Store:
-        if self.config.store is None:
-            return EmbeddedStore(self._folder(name), durable=self.config.durable)
-        from cloudlet.store.postgres import PostgresStore
-
-        return PostgresStore(self.config.store, name)
-
-    def _folder(self, name: str) -> Path:
-        return self.config.data / "blocks" / name
 
     def load_all(self) -> None:
         """Load every block that may be used. Raises StoreError where the data of one cannot be opened."""

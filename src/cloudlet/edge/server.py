@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import ipaddress
 import os
@@ -12,14 +11,15 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudlet.core.cloud import Auth, Cloud, Config
-from cloudlet.core.snapshots import Snapshots, remove_leftovers
+from cloudlet.core.data_folder import InUse, exclusively, together
+from cloudlet.core.snapshots import Snapshots
 from cloudlet.core.tokens import TokenSealer, load_master_key
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.front import Front
@@ -75,6 +75,8 @@ class Settings:
     tls: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    shares_data: bool = False
+    """Whether other processes may use the data folder, each for other blocks."""
     supervised: Supervised | None = None
 
 
@@ -106,9 +108,9 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
     data = settings.data or Path(tempfile.mkdtemp(prefix="cloudlet-"))
     try:
         data.mkdir(parents=True, exist_ok=True)
-        with _exclusively(data) if _keeps_data(settings) else nullcontext():
+        with _claimed(settings, data):
             await _serve(settings, data, ready)
-    except (OSError, StoreError) as error:
+    except (OSError, InUse, StoreError) as error:
         raise StartError(str(error)) from error
     finally:
         if settings.data is None:
@@ -117,22 +119,17 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
 
 def _keeps_data(settings: Settings) -> bool:
     """Whether this process is the one that looks after what is in the data folder."""
-    return settings.store is None and settings.supervised is None
+    return settings.store is None and not settings.shares_data and settings.supervised is None
 
 
-@contextmanager
-def _exclusively(data: Path) -> Iterator[None]:
-    """Have the data folder for this process alone. Raises StartError."""
-    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StartError(f"another Cloudlet uses {data}: stop it (cloudlet down) or name another --data") from None
-    else:
-        remove_leftovers(data)
-        yield
-    finally:
-        os.close(lock)
+def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
+    """Have the right to the data folder. Raises InUse."""
+    if _keeps_data(settings):
+        return exclusively(data)
+    if settings.shares_data and settings.store is None and settings.supervised is None:
+        return together(data)
+    # The data is elsewhere, or the folder is that of the process that supervises this one.
+    return nullcontext()
 
 
 async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None]) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,10 +29,19 @@ class Server:
     process: subprocess.Popen[str] | None = None
 
     @classmethod
-    @contextmanager
-    def start(cls, *options: str, env: dict[str, str] | None = None) -> Iterator[Server]:
+    def start(cls, *options: str, env: dict[str, str] | None = None) -> AbstractContextManager[Server]:
         """Run `cloudlet up` with `options` on a free port until the end of the `with` block."""
-        command = [sys.executable, "-m", "cloudlet", "up", "--port", "0", *options]
+        return cls._run("up", "--port", "0", *options, env=env)
+
+    @classmethod
+    def serve(cls, block: str, *options: str, env: dict[str, str] | None = None) -> AbstractContextManager[Server]:
+        """Run `cloudlet serve` with `options` until the end of the `with` block."""
+        return cls._run("serve", block, *options, env=env)
+
+    @classmethod
+    @contextmanager
+    def _run(cls, *arguments: str, env: dict[str, str] | None) -> Iterator[Server]:
+        command = [sys.executable, "-m", "cloudlet", *arguments]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
         )
@@ -48,6 +57,11 @@ class Server:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+
+    @property
+    def port(self) -> str:
+        """The port it listens on."""
+        return self.endpoint.rpartition(":")[2]
 
     def kill(self) -> None:
         """Kill the process at once, as a crash would."""
@@ -65,7 +79,7 @@ def _read_endpoint(process: subprocess.Popen[str]) -> str:
             endpoint = match[1]
         if line.startswith("Ready.") and endpoint is not None:
             return endpoint
-    raise RuntimeError(f"cloudlet up ended with code {process.wait()} before it was ready")
+    raise RuntimeError(f"cloudlet ended with code {process.wait()} before it was ready")
 
 
 def fresh_account() -> str:
