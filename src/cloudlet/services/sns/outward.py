@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import resource
 from weakref import WeakKeyDictionary
 
 from cloudlet.core import Arn
@@ -28,8 +30,22 @@ from cloudlet.services.sns.undeliverable import Undeliverable
 _HTTP = ("http", "https")
 _CONNECTIONS = 512
 """To one host: programs that are developed here often have all of their endpoints behind one."""
+_MOST_AT_ONCE = 2_000
+_SHARE_OF_FILES = 3
+"""No more than a third of the files that the process may open are connections in use, or connections at rest."""
 
-_clients: WeakKeyDictionary[Block, HttpClient] = WeakKeyDictionary()
+
+class _Http:
+    """A block's way to HTTP endpoints."""
+
+    def __init__(self) -> None:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, files // _SHARE_OF_FILES)
+        self.turn = asyncio.Semaphore(most)
+        self.client = HttpClient(connections=_CONNECTIONS, resting=min(_CONNECTIONS, most))
+
+
+_ways: WeakKeyDictionary[Block, _Http] = WeakKeyDictionary()
 
 
 async def deliver(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> None:
@@ -79,15 +95,16 @@ async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str
     if subscribed.protocol == "email-json":
         await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now(), text))
         return
-    await http_delivery.post(
-        _client(block),
-        subscribed.endpoint,
-        text,
-        kind=kind,
-        id=id,
-        topic_arn=topic.arn,
-        subscription_arn=None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn,
-    )
+    async with _http(block).turn:
+        await http_delivery.post(
+            _http(block).client,
+            subscribed.endpoint,
+            text,
+            kind=kind,
+            id=id,
+            topic_arn=topic.arn,
+            subscription_arn=None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn,
+        )
 
 
 async def signature(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> Signature | None:
@@ -140,21 +157,22 @@ async def _to_http(
     block: Block, topic: Topic, subscribed: Subscription, message: Message, signed: Signature | None
 ) -> None:
     raw = _is_raw(subscribed)
-    await http_delivery.post(
-        _client(block),
-        subscribed.endpoint,
-        message.body_for(subscribed.protocol) if raw else _envelope(block, subscribed, message, signed),
-        kind=notification.NOTIFICATION,
-        id=message.id,
-        topic_arn=topic.arn,
-        subscription_arn=subscribed.arn,
-        content_type=delivery_policy.content_type(delivery_policy.of(topic, subscribed)),
-        raw=raw,
-    )
+    async with _http(block).turn:
+        await http_delivery.post(
+            _http(block).client,
+            subscribed.endpoint,
+            message.body_for(subscribed.protocol) if raw else _envelope(block, subscribed, message, signed),
+            kind=notification.NOTIFICATION,
+            id=message.id,
+            topic_arn=topic.arn,
+            subscription_arn=subscribed.arn,
+            content_type=delivery_policy.content_type(delivery_policy.of(topic, subscribed)),
+            raw=raw,
+        )
 
 
-def _client(block: Block) -> HttpClient:
-    client = _clients.get(block)
-    if client is None:
-        client = _clients[block] = HttpClient(connections=_CONNECTIONS)
-    return client
+def _http(block: Block) -> _Http:
+    way = _ways.get(block)
+    if way is None:
+        way = _ways[block] = _Http()
+    return way
