@@ -8,12 +8,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import boto3
 import pytest
 
 from cloudlet.core.identity import ANONYMOUS
-from cloudlet.testing.server import Aws, fresh_account
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.sns import endpoint as endpoints
 from tests.services.sns.cloud import OTHER, OWNER, REGION, STRANGER, LocalSns, local_sns
 from tests.services.sns.refused import refused
 
@@ -212,3 +215,30 @@ def test_the_links_in_messages_work_without_a_signature(aws: Aws) -> None:
     with urlopen(json.loads(message["Body"])["UnsubscribeURL"], timeout=10) as answer:
         assert answer.status == 200
     assert refused(topics.get_subscription_attributes, SubscriptionArn=arn)[0] == "NotFound"
+
+
+def test_links_work_in_strict_mode_and_nothing_else_does_unsigned() -> None:
+    key, secret = "AKIDEXAMPLE000000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+    root_key = f"123456789012:{key}:{secret}"
+    with (
+        Server.start("--ephemeral", "--auth", "strict", "--root-key", root_key) as server,
+        endpoints.running() as endpoint,
+    ):
+        sns = boto3.client(
+            "sns", "eu-west-1", endpoint_url=server.endpoint, aws_access_key_id=key, aws_secret_access_key=secret
+        )
+        topic = sns.create_topic(Name="orders")["TopicArn"]
+        subscription = {"TopicArn": topic, "Protocol": "http", "Endpoint": endpoint.url}
+        arn = sns.subscribe(**subscription, ReturnSubscriptionArn=True)["SubscriptionArn"]
+        (asked,) = endpoint.wait(kind="SubscriptionConfirmation")
+        urlopen(asked.message["SubscribeURL"], timeout=10).close()
+        attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        assert (attributes["PendingConfirmation"], attributes["ConfirmationWasAuthenticated"]) == ("false", "false")
+        sns.publish(TopicArn=topic, Message="hello")
+        (notified,) = endpoint.wait()
+        urlopen(notified.message["UnsubscribeURL"], timeout=10).close()
+        assert refused(sns.get_subscription_attributes, SubscriptionArn=arn)[0] == "NotFound"
+        with pytest.raises(HTTPError) as caught:
+            urlopen(f"{server.endpoint}/?Action=ListTopics&Version=2010-03-31", timeout=10)
+        assert caught.value.code == 403
+        assert b"MissingAuthenticationToken" in caught.value.read()

@@ -107,6 +107,13 @@ def test_an_application_changes_and_goes_with_its_endpoints(sns: Any, applicatio
     sns.set_platform_application_attributes(PlatformApplicationArn=application, Attributes={"Enabled": "false"})
     shown = sns.get_platform_application_attributes(PlatformApplicationArn=application)["Attributes"]
     assert shown["Enabled"] == "false"
+    sns.set_platform_application_attributes(PlatformApplicationArn=application, Attributes={"Enabled": "True"})
+    shown = sns.get_platform_application_attributes(PlatformApplicationArn=application)["Attributes"]
+    assert shown["Enabled"] == "true"
+    params = {"PlatformApplicationArn": application, "Attributes": {"PlatformCredential": ""}}
+    assert refused(sns.set_platform_application_attributes, **params) == _invalid(
+        "Attributes Reason: PlatformCredential is required"
+    )
     endpoint = sns.create_platform_endpoint(PlatformApplicationArn=application, Token="device")["EndpointArn"]
     for _ in range(2):
         sns.delete_platform_application(PlatformApplicationArn=application)

@@ -112,11 +112,7 @@ async def create_application(
     limits.check_application_name(name)
     if platform not in _PLATFORMS:
         raise errors.invalid_parameter("Platform", f"{platform} is not supported")
-    checked = changed_application({}, attributes)
-    if not checked.get("PlatformCredential"):
-        raise errors.invalid_parameter("Attributes", "PlatformCredential is required")
-    if platform not in _WITHOUT_PRINCIPAL and not checked.get("PlatformPrincipal"):
-        raise errors.invalid_parameter("Attributes", f"PlatformPrincipal is required for {platform}")
+    checked = changed_application(platform, {}, attributes)
     key = of_account(ctx.account, ctx.region).key(f"{platform}/{name}")
     raw = await tx.get(key)
     if raw is not None:
@@ -132,8 +128,9 @@ async def create_application(
     return application
 
 
-def changed_application(attributes: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
+def changed_application(platform: str, attributes: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
     """Return an application's attributes after a change. Raises AwsError for what AWS does not admit."""
+    after = {**attributes, **changes}
     for name, value in changes.items():
         if name in _NOT_BUILT:
             raise errors.not_built(f"the platform application attribute {name}")
@@ -141,13 +138,17 @@ def changed_application(attributes: Mapping[str, str], changes: Mapping[str, str
             raise errors.invalid_parameter("Attributes", f"Unknown attribute {name}")
         errors.check_characters("Attributes", value)
         if name == "Enabled":
-            _check_boolean(name, value)
-    return {**attributes, **changes}
+            after[name] = _checked_boolean(name, value)
+    if not after.get("PlatformCredential"):
+        raise errors.invalid_parameter("Attributes", "PlatformCredential is required")
+    if platform not in _WITHOUT_PRINCIPAL and not after.get("PlatformPrincipal"):
+        raise errors.invalid_parameter("Attributes", f"PlatformPrincipal is required for {platform}")
+    return after
 
 
 def change_application(tx: Transaction, existing: Application, changes: Mapping[str, str]) -> None:
     """Set attributes of an application. Raises AwsError for what AWS does not admit."""
-    attributes = changed_application(existing.attributes, changes)
+    attributes = changed_application(existing.platform, existing.attributes, changes)
     _store_application(tx, msgspec.structs.replace(existing, attributes=attributes))
 
 
@@ -223,7 +224,7 @@ def changed_endpoint(of: Application, attributes: Mapping[str, str], changes: Ma
             raise errors.invalid_parameter("Attributes", f"Invalid attribute name: {name}")
         errors.check_characters(name, value)
         if name == "Enabled":
-            after[name] = _check_boolean(name, value)
+            after[name] = _checked_boolean(name, value)
         elif name == "Token":
             after[name] = _checked_token(of, value)
         elif len(value.encode()) > limits.CUSTOM_USER_DATA_BYTES:
@@ -299,7 +300,7 @@ def _checked_token(of: Application, token: str) -> str:
     return token.lower()
 
 
-def _check_boolean(name: str, value: str) -> str:
+def _checked_boolean(name: str, value: str) -> str:
     if value.lower() not in ("true", "false"):
         raise errors.invalid_parameter("Attributes", f"Invalid value for attribute: {name}")
     return value.lower()
