@@ -27,15 +27,17 @@ class Scan:
         self.future: asyncio.Future[Stretch] = asyncio.get_running_loop().create_future()
 
     def result(self) -> Stretch:
-        """Return what was found, up to the first row that was too large to be read ahead."""
-        rows: list[Row] = []
+        """Return what was found."""
+        if self.reverse:
+            rows = [(key, value) for key, value in self.found if value is not None]
+            return rows, rows[-1][0] if len(rows) == self.few else self.begin
+        rows = []
         for key, value in self.found:
             if value is None:
+                # The row behind what was asked for, or one too large to be read ahead.
                 return rows, key
             rows.append((key, value))
-        if len(rows) < self.few + self.ahead:
-            return rows, self.begin if self.reverse else self.end
-        return rows, rows[-1][0] if self.reverse else rows[-1][0] + b"\x00"
+        return rows, self.end
 
 
 class Reads:

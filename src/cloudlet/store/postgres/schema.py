@@ -51,9 +51,11 @@ UNION ALL
 SELECT n + 1, found.key, found.value
 FROM unnest($3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[]) WITH ORDINALITY AS scan(low, high, few, ahead, n),
 LATERAL (
-    SELECT key,
-        CASE WHEN row_number() OVER (ORDER BY key) <= few OR octet_length(value) <= {large} THEN value END AS value
-    FROM {rows} WHERE key >= low AND key < high ORDER BY key LIMIT few + ahead
+    SELECT key, CASE
+        WHEN row_number() OVER (ORDER BY key) <= few THEN value
+        WHEN row_number() OVER (ORDER BY key) <= few + ahead AND octet_length(value) <= {large} THEN value
+    END AS value
+    FROM {rows} WHERE key >= low AND key < high ORDER BY key LIMIT few + ahead + 1
 ) AS found
 UNION ALL
 SELECT -n, found.key, found.value

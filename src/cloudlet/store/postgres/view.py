@@ -52,17 +52,22 @@ class View:
     async def _scan_forward(self, begin: bytes, end: bytes, limit: int) -> list[Row]:
         stretches = self._memory.stretches
         rows: list[Row] = []
-        while True:
+        while len(rows) < limit and begin < end:
             found, unknown = stretches.scan(begin, end, limit - len(rows))
             rows += found
-            if len(rows) >= limit or unknown >= end:
-                return rows
+            if len(rows) == limit or unknown >= end:
+                break
+            value = self.known(unknown)
+            if value is not ABSENT and value is not None:
+                # If the first key of all is there, it is the first row.
+                rows.append((unknown, value))
+                begin = unknown + b"\x00"
+                continue
             # Rows are read ahead where scans go on from what is known, not at a place that is new.
             goes_on = unknown != begin or stretches.ends_at(begin)
             found, begin = await self._read(unknown, end, limit - len(rows), _ROWS_AHEAD if goes_on else 0, False)
             rows += found[: limit - len(rows)]
-            if len(rows) >= limit or begin >= end:
-                return rows
+        return rows
 
     async def _scan_backward(self, begin: bytes, end: bytes, limit: int) -> list[Row]:
         rows: list[Row] = []
