@@ -82,8 +82,13 @@ class Endpoint:
             def found() -> list[Received]:
                 return [each for each in self.received if each.kind == kind and path in (None, each.path)]
 
-            assert self._changed.wait_for(lambda: len(found()) >= count, WAIT_SECONDS), (kind, count, self.received)
+            self.wait_until(lambda: len(found()) >= count)
             return found()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds that requests change."""
+        with self._changed:
+            assert self._changed.wait_for(condition, WAIT_SECONDS), self.received
 
     def close(self) -> None:
         """Stop listening, and end all connections."""

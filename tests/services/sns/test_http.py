@@ -276,6 +276,27 @@ def test_an_endpoint_gets_no_more_a_second_than_its_policy_admits(http: Http, en
     assert received[-1] - received[0] > 1.5
 
 
+def test_what_waits_for_an_endpoint_survives_a_crash(tmp_path: Path, endpoint: Endpoint) -> None:
+    endpoint.answer = lambda received: 503 if received.kind == "Notification" else 200
+    account = fresh_account()
+    patient = {"healthyRetryPolicy": {"minDelayTarget": 1, "maxDelayTarget": 1, "numRetries": 50}}
+    with Server.start("--data", str(tmp_path)) as server:
+        http = Http(Aws(server.endpoint, account))
+        http.subscribe(endpoint, DeliveryPolicy=patient)
+        sent = {http.publish(str(number)) for number in range(5)}
+        endpoint.wait(5)
+        server.kill()
+    accepted: set[str] = set()
+
+    def accept(received: Received) -> int:
+        accepted.add(received.message["MessageId"])
+        return 200
+
+    endpoint.answer = accept
+    with Server.start("--data", str(tmp_path)):
+        endpoint.wait_until(lambda: accepted == sent)
+
+
 # -- HTTPS
 
 
