@@ -194,6 +194,21 @@ def _json_of(file: Path) -> dict[str, Any]:
     return dict(json.loads(mail.get_content()))
 
 
+def test_who_has_confirmed_is_not_asked_once_more(sns: LocalSns) -> None:
+    with endpoints.running() as endpoint:
+        endpoint.answer = lambda received: 503 if received.kind == "SubscriptionConfirmation" else 200
+        topic = _topic(sns)
+        subscription = {"TopicArn": topic, "Protocol": "http", "Endpoint": endpoint.url}
+        sns.call("Subscribe", **subscription)
+        sns.until(lambda: bool(endpoint.received))
+        (asked,) = endpoint.received
+        sns.call("ConfirmSubscription", TopicArn=topic, Token=asked.message["Token"])
+        sns.advance(3_600)
+        sns.call("Publish", TopicArn=topic, Message="hello")
+        sns.until(lambda: len(endpoint.received) > 1)
+        assert [received.kind for received in endpoint.received] == ["SubscriptionConfirmation", "Notification"]
+
+
 def test_the_links_in_messages_work_without_a_signature(aws: Aws) -> None:
     topics, other = aws.client("sns"), Aws(aws.endpoint, fresh_account())
     queues = other.client("sqs")

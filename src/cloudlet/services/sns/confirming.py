@@ -14,7 +14,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.sns import errors, limits, notices, subscription, subscription_attributes
+from cloudlet.services.sns import errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.lease import until
 from cloudlet.services.sns.subscription import Subscription
@@ -37,7 +37,7 @@ def new_token(id: str) -> str:
 def ask(tx: Transaction, topic: Topic, pending: Subscription, now: int) -> None:
     """Have the endpoint of a pending subscription asked; forget the subscription if it does not confirm in time."""
     tx.put(_expiry_key(pending), topic.arn.encode())
-    notices.write(tx, topic, pending, "SubscriptionConfirmation", now)
+    notices.write(tx, topic, pending, notification.SUBSCRIPTION_CONFIRMATION, now)
 
 
 def ask_again(tx: Transaction, topic: Topic, pending: Subscription, now: int) -> Subscription:
@@ -74,7 +74,7 @@ def say_goodbye(tx: Transaction, topic: Topic, gone: Subscription, now: int) -> 
         left = msgspec.structs.replace(gone, confirmed=False, token=new_token(gone.id), created=now)
         tx.put(_left_key(topic, gone.id), subscription.encode(left))
         tx.put(_expiry_key(left), topic.arn.encode())
-        notices.write(tx, topic, left, "UnsubscribeConfirmation", now)
+        notices.write(tx, topic, left, notification.UNSUBSCRIBE_CONFIRMATION, now)
 
 
 async def by_token(tx: Transaction, topic: Topic, token: str, now: int) -> Subscription:

@@ -15,7 +15,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.services.sns import outward, retries
+from cloudlet.services.sns import notification, outward, retries, subscription
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
@@ -78,20 +78,30 @@ async def _claim(block: Block, count: int) -> tuple[list[tuple[int, Notice]], in
 
     async def body(tx: Transaction) -> tuple[list[tuple[int, Notice]], int | None]:
         claimed: list[tuple[int, Notice]] = []
-        for key, raw in await tx.range(_NOTICES.begin, _NOTICES.end, limit=count + 1):
+        rows = await tx.range(_NOTICES.begin, _NOTICES.end, limit=count + 1)
+        for key, raw in rows:
             due = _NOTICES.unpack(key)[0]
             if len(claimed) == count:
                 # The end of an attempt makes room, and wakes the job.
-                break
+                return claimed, None
             if due > now:
                 return claimed, due
             notice = _decode(raw)
             tx.delete(key)
-            tx.put(_NOTICES.key(now + _ATTEMPT_MS, notice.id), raw)
-            claimed.append((now + _ATTEMPT_MS, notice))
-        return claimed, None
+            if await _is_of_use(tx, notice):
+                tx.put(_NOTICES.key(now + _ATTEMPT_MS, notice.id), raw)
+                claimed.append((now + _ATTEMPT_MS, notice))
+        return claimed, now if len(rows) > count else None
 
     return await block.store.transact(body)
+
+
+async def _is_of_use(tx: Transaction, notice: Notice) -> bool:
+    """Whether to send a notice: nobody is asked once he has confirmed, or the topic has gone."""
+    if notice.kind != notification.SUBSCRIPTION_CONFIRMATION:
+        return True
+    pending = await subscription.by_id(tx, notice.topic, notice.subscription.id)
+    return pending is not None and not pending.confirmed
 
 
 async def _attempt(block: Block, end: int, notice: Notice) -> None:
