@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socketserver
+import ssl
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ from tests.services.sns.endpoint import WAIT_SECONDS
 
 
 class MailServer:
-    """A server on a port of its own, for user ann with password secret."""
+    """A server on a port of its own, for user ann with password secret.
 
-    def __init__(self) -> None:
+    With a `context` it speaks TLS from the first byte, or (`upgrades`) from STARTTLS on.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None, *, upgrades: bool = False) -> None:
         self.refusals: dict[str, list[int]] = {}
         """By recipient: the codes with which its next mails are refused."""
         self.mails: list[EmailMessage] = []
@@ -28,7 +32,11 @@ class MailServer:
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Session)
         self._server.daemon_threads = True
         self._server.mail = self  # type: ignore[attr-defined]
-        self.url = f"smtp://ann:secret@127.0.0.1:{self._server.server_address[1]}?from=shop@example.com"
+        self.upgrade = context if upgrades else None
+        if context is not None and not upgrades:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "smtp" if context is None or upgrades else "smtps"
+        self.url = f"{scheme}://ann:secret@127.0.0.1:{self._server.server_address[1]}?from=shop@example.com"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def wait(self, recipient: str, count: int = 1) -> list[EmailMessage]:
@@ -52,11 +60,17 @@ class _Session(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         server: MailServer = self.server.mail  # type: ignore[attr-defined]
         self._say("220 ready")
-        known, recipient = False, ""
+        known, recipient, secure = False, "", server.upgrade is None
         while line := self.rfile.readline().decode().rstrip():
             word = line.partition(" ")[0].upper()
             if word == "EHLO":
-                self._say("250-here", "250 AUTH PLAIN")
+                self._say("250-here", "250 AUTH PLAIN" if secure else "250 STARTTLS")
+            elif word == "STARTTLS" and server.upgrade is not None:
+                self._say("220 go on")
+                self._upgrade(server.upgrade)
+                secure = True
+            elif not secure:
+                self._say("530 not in the open")
             elif word == "AUTH":
                 known = b64decode(line.split()[2]) == b"\x00ann\x00secret"
                 self._say("235 welcome" if known else "535 who are you?")
@@ -76,6 +90,11 @@ class _Session(socketserver.StreamRequestHandler):
             else:
                 self._say("250 fine")
 
+    def _upgrade(self, context: ssl.SSLContext) -> None:
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb", buffering=0)
+
     def _receive(self, server: MailServer) -> None:
         lines: list[bytes] = []
         while (line := self.rfile.readline()) != b".\r\n":
@@ -91,9 +110,9 @@ class _Session(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[MailServer]:
+def running(context: ssl.SSLContext | None = None, *, upgrades: bool = False) -> Iterator[MailServer]:
     """Run a mail server until the end of the `with` block."""
-    server = MailServer()
+    server = MailServer(context, upgrades=upgrades)
     try:
         yield server
     finally:

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from cloudlet.edge.tls import local_certificate, server_context
 from cloudlet.services.sns import email
 from cloudlet.services.sns.email import Mail
 from cloudlet.services.sns.undeliverable import Undeliverable
@@ -204,6 +205,22 @@ def test_a_server_that_is_away_or_does_not_know_us_is_tried_again(post: MailServ
             email._hand_over(email._server(url), composed("name", "a@example.com"))
         assert not caught.value.permanent
         assert "wrong" not in caught.value.reason
+
+
+@pytest.mark.parametrize("upgrades", [False, True])
+def test_mail_and_password_go_over_tls_to_a_server_that_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upgrades: bool
+) -> None:
+    authority, certificate, key = local_certificate(tmp_path, "localhost")
+    mail = composed("name", "a@example.com")
+    with mail_server.running(server_context(certificate, key), upgrades=upgrades) as post:
+        server = email._server(post.url)
+        with pytest.raises(Undeliverable, match="certificate verify failed") as caught:
+            email._hand_over(server, mail)
+        assert not caught.value.permanent
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        email._hand_over(server, mail)
+        assert len(post.wait("a@example.com")) == 1
 
 
 @pytest.mark.parametrize("url", ["localhost:25", "http://localhost", "smtp://", "smtp://ann:secret@host:port"])

@@ -7,6 +7,7 @@ first byte; a connection of smtp:// turns to TLS where the server offers that. `
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import smtplib
 import socket
@@ -30,6 +31,8 @@ from cloudlet.services.sns.notification import Confirmation
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
+
+log = logging.getLogger("cloudlet.sns")
 
 SERVER = "CLOUDLET_SMTP"
 _SENDER = "no-reply@cloudlet.localhost"
@@ -103,6 +106,7 @@ async def send(block: Block, mail: Mail) -> None:
     try:
         server = _server(given) if given else None
     except ValueError as error:
+        log.error("no mail can be sent: %s: %s", SERVER, error)
         raise Undeliverable(f"{SERVER}: {error}", permanent=False) from error
     composed = _composed(mail, server.sender if server else _SENDER)
     loop = asyncio.get_running_loop()
@@ -183,6 +187,7 @@ def _hand_over(server: _Server, composed: EmailMessage) -> None:
         raise Undeliverable(str(error), permanent=error.smtp_code >= _REJECTED) from error
     except (OSError, ValueError) as error:
         # What is wrong with the server or with our account there may be put right.
+        log.warning("no mail can be sent by %s:%s: %s", server.host, server.port, error)
         raise Undeliverable(f"{server.host}:{server.port}: {error}", permanent=False) from error
 
 
