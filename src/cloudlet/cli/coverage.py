@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloudlet.cli import EXIT_OK
-from cloudlet.core.cloud import built
+from cloudlet.core.cloud import built, models_of
 from cloudlet.wire import load
 
 
@@ -40,17 +40,18 @@ def coverage() -> Iterator[Coverage]:
     """Return every block that exists, by name."""
     for name, module in sorted(built().items()):
         handlers = importlib.import_module(module).service.handlers
-        model = load(name)
-        operations = sorted(model.operations)
-        unknown = sorted(handlers.keys() - set(operations))
+        models = {model: load(model) for model in models_of(name)}
+        unknown = sorted(handlers.keys() - {operation for model in models.values() for operation in model.operations})
         if unknown:
             raise ValueError(f"{name} declares operations that AWS's model does not have: {unknown}")
-        yield Coverage(
-            name,
-            model.service_id,
-            tuple(operation for operation in operations if operation in handlers),
-            tuple(operation for operation in operations if operation not in handlers),
-        )
+        for model, loaded in models.items():
+            operations = sorted(loaded.operations)
+            yield Coverage(
+                model,
+                loaded.service_id,
+                tuple(operation for operation in operations if operation in handlers),
+                tuple(operation for operation in operations if operation not in handlers),
+            )
 
 
 def page() -> str:

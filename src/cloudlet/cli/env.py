@@ -6,6 +6,7 @@ import argparse
 import shlex
 
 from cloudlet.cli import EXIT_OK, add_port
+from cloudlet.core.cloud import models_of
 from cloudlet.edge.running import find
 
 
@@ -28,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         "AWS_REGION": options.region,
     }
     if running is not None:
-        variables |= {variable_of(name): url for name, url in running.blocks.items()}
+        variables |= {variable_of(model): url for name, url in running.blocks.items() for model in models_of(name)}
     if running is not None and running.authority is not None:
         variables["AWS_CA_BUNDLE"] = running.authority
     for name, value in variables.items():
@@ -36,11 +37,11 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def variable_of(block: str) -> str:
+def variable_of(model: str) -> str:
     """Return the variable that points clients of one service somewhere (SDKs and Tools Reference Guide).
 
     Its end is the service's id, with underscores for spaces.
     """
     from cloudlet.wire import load
 
-    return "AWS_ENDPOINT_URL_" + load(block).service_id.upper().replace(" ", "_")
+    return "AWS_ENDPOINT_URL_" + load(model).service_id.upper().replace(" ", "_")

@@ -45,6 +45,20 @@ class Config:
     """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
 
 
+_ANSWERED_BY = {"dynamodbstreams": "dynamodb"}
+"""Models of AWS whose operations belong to the block of another one: they are about the same data."""
+
+
+def block_of(model: str) -> str:
+    """Return the name of the block that answers for one of AWS's models."""
+    return _ANSWERED_BY.get(model, model)
+
+
+def models_of(block: str) -> list[str]:
+    """Return the names of AWS's models that a block answers for."""
+    return [block, *(model for model, name in _ANSWERED_BY.items() if name == block)]
+
+
 def built() -> dict[str, str]:
     """Return the blocks that exist: name as botocore has it → the module that declares it.
 
@@ -153,12 +167,13 @@ class Cloud:
         source_arn: str = "",
     ) -> Result:
         """Call a service's API from within, wherever it runs. Raises AwsError."""
-        address = self._elsewhere(service)
+        name = block_of(service)
+        address = self._elsewhere(name)
         if address is not None:
             return await self._way_to_peers().call(
                 address, service, operation, params, principal=principal, region=region, source_arn=source_arn
             )
-        block = self.block(service)
+        block = self.block(name)
         context = Context(
             block, principal, account, region, uuid4(), self.config.endpoint, secure=True, source_arn=source_arn
         )

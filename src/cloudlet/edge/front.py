@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cloudlet.core.cloud import Cloud
+from cloudlet.core.cloud import Cloud, block_of
 from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.identity import ANONYMOUS
@@ -120,8 +120,8 @@ class _Call:
             raise auth.unreadable(self.service, str(error)) from error
         found = self._name_service(self.claim)
         fleet = self.front.fleet
-        if fleet is not None and found.model.name in fleet:
-            fleet[found.model.name].forward(request, self.exchange, lambda: self._fail(unavailable()))
+        if fleet is not None and block_of(found.model.name) in fleet:
+            fleet[block_of(found.model.name)].forward(request, self.exchange, lambda: self._fail(unavailable()))
             return
         if not isinstance(request.body, bytes) and _is_wanted_whole(request, found, self.claim):
             spawn(self._collect(request))
@@ -149,7 +149,7 @@ class _Call:
     def _run(self, found: routing.Route, caller: auth.Caller) -> None:
         front, request = self.front, self.request
         operation, model = found.operation, found.model
-        block = front.cloud.block(model.name)
+        block = front.cloud.block(block_of(model.name))
         service = block.service
         if operation.name not in service.handlers:
             raise not_implemented(model.name, operation.name)
