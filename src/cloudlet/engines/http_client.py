@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ssl import SSLContext, SSLError, create_default_context
 from urllib.parse import quote, urlsplit
 
 from cloudlet.engines.http_connection import Connection, HttpError, HttpResponse
+from cloudlet.engines.names import Names
 
 __all__ = ["HttpClient", "HttpError", "HttpResponse"]
 
@@ -62,6 +64,7 @@ class HttpClient:
         self._connections = connections
         self._most_resting = resting
         self._resting = 0
+        self._names = Names()
         self._pools: dict[tuple[bool, str, int], _Pool] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -150,8 +153,15 @@ class HttpClient:
                 _, connection = await loop.create_unix_connection(
                     Connection, self._unix, ssl=context, server_hostname=name
                 )
-            else:
-                _, connection = await loop.create_connection(Connection, host, port, ssl=context, server_hostname=name)
+                return connection
+            *others, last = await self._names.addresses(host)
+            for address in others:
+                with suppress(OSError):
+                    _, connection = await loop.create_connection(
+                        Connection, address, port, ssl=context, server_hostname=name
+                    )
+                    return connection
+            _, connection = await loop.create_connection(Connection, last, port, ssl=context, server_hostname=name)
         except SSLError as error:
             raise HttpError("tls", f"no TLS connection to {host}:{port}: {error}") from error
         except OSError as error:

@@ -1,0 +1,48 @@
+"""From host names to addresses, without one name that is slow to find holding up another.
+
+The event loop asks for names in a few threads that all share (libuv has four). Here there are more, of which a name
+takes one at a time, however many ask for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+_threads = ThreadPoolExecutor(64, thread_name_prefix="names")
+_ADDRESS_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+
+class Names:
+    """Looks names up. Used from one event loop."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, asyncio.Future[list[str]]] = {}
+
+    async def addresses(self, host: str) -> list[str]:
+        """Return the addresses of a host, best first; an address is its own. Raises OSError where there is none."""
+        if _is_address(host):
+            return [host]
+        asked = self._asked.get(host)
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(_threads, _look_up, host)
+            self._asked[host] = asked
+            asked.add_done_callback(lambda _: self._asked.pop(host, None))
+        # That one of those who ask gives up must not end it for the others.
+        return await asyncio.shield(asked)
+
+
+def _look_up(host: str) -> list[str]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _is_address(host: str) -> bool:
+    for family in _ADDRESS_FAMILIES:
+        try:
+            socket.inet_pton(family, host.partition("%")[0])
+        except OSError:
+            continue
+        return True
+    return False

@@ -1,0 +1,68 @@
+"""Host names: one that is slow to find holds up no other, and who gives up holds up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cloudlet.engines.names import Names
+
+
+class Resolver:
+    """Stands in for the system's: names ending in .slow are not found until it is told to."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, *_: Any, **__: Any) -> list[Any]:
+        self.asked.append(host)
+        if host.endswith(".slow"):
+            self.told.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return [(socket.AF_INET6, 0, 0, "", ("::1", 0, 0, 0)), (socket.AF_INET, 0, 0, "", ("127.0.0.1", 0))]
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+    resolver = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    yield resolver
+    resolver.told.set()
+
+
+def test_slow_names_hold_up_no_other_and_are_asked_for_once(resolver: Resolver) -> None:
+    async def ask() -> list[str]:
+        names = Names()
+        slow = [asyncio.create_task(names.addresses(f"{number % 10}.slow")) for number in range(100)]
+        await asyncio.sleep(0)
+        slow[0].cancel()
+        found = await asyncio.wait_for(names.addresses("quick.test"), 10)
+        resolver.told.set()
+        failed = await asyncio.gather(*slow, return_exceptions=True)
+        assert [type(error) for error in failed] == [asyncio.CancelledError, *[socket.gaierror] * 99]
+        return found
+
+    assert asyncio.run(ask()) == ["::1", "127.0.0.1"]
+    assert sorted(resolver.asked) == sorted([*(f"{number}.slow" for number in range(10)), "quick.test"])
+
+
+def test_a_name_is_asked_for_anew_each_time(resolver: Resolver) -> None:
+    async def ask() -> None:
+        names = Names()
+        for _ in range(2):
+            await names.addresses("quick.test")
+
+    asyncio.run(ask())
+    assert resolver.asked == ["quick.test"] * 2
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "fe80::1%lo"])
+def test_an_address_needs_no_looking_up(resolver: Resolver, address: str) -> None:
+    assert asyncio.run(Names().addresses(address)) == [address]
+    assert resolver.asked == []
