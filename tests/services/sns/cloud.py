@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.cloud import Auth, Cloud, Config
 from cloudlet.core.identity import Principal, root
@@ -24,6 +24,7 @@ REGION = "eu-west-1"
 OWNER = root(ACCOUNT, ACCOUNT)
 STRANGER = root(OTHER, OTHER)
 _PATIENCE_SECONDS = 20
+T = TypeVar("T")
 
 
 class LocalSns:
@@ -57,6 +58,10 @@ class LocalSns:
         """Return the type and the content of a page."""
         block = self.cloud.block("sns")
         return self._runner.run(_shown(block, name))
+
+    def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        """Run a transaction on the block's store, which has been called before."""
+        return self._runner.run(self.cloud.block("sns").store.transact(body))
 
     def advance(self, seconds: float) -> None:
         """Move the clock, and let what waits for it run."""
