@@ -1,0 +1,190 @@
+"""Attribute values: what is admitted, how it is normalised, compared and measured.
+
+A value is what the wire decodes: a dictionary with one entry, its type and its content, as `{"S": "x"}`,
+`{"N": "1"}`, `{"B": b""}`, `{"M": {…}}`, `{"L": […]}`, `{"SS": […]}`, `{"BOOL": True}`, `{"NULL": True}`. Values are
+never changed in place: what is new is a new dictionary.
+
+Developer Guide, "Naming rules and data types", "Item sizes and formats", "Constraints".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cloudlet.core import AwsError
+from cloudlet.services.dynamodb import numbers
+from cloudlet.services.dynamodb.errors import invalid_values, validation
+
+Value = dict[str, Any]
+Item = dict[str, Value]
+Path = tuple[str | int, ...]
+"""A document path: the name of an attribute, then names of map entries and positions in lists."""
+
+DEEPEST = 32
+TYPE_NAMES = {
+    "S": "STRING",
+    "N": "NUMBER",
+    "B": "BINARY",
+    "SS": "STRING_SET",
+    "NS": "NUMBER_SET",
+    "BS": "BINARY_SET",
+    "M": "MAP",
+    "L": "LIST",
+    "BOOL": "BOOLEAN",
+    "NULL": "NULL",
+}
+SETS = ("SS", "NS", "BS")
+_COMPARABLE = ("S", "N", "B")
+
+
+def type_of(value: Value) -> str:
+    """Return the type of a value: S, N, B, SS, NS, BS, M, L, BOOL or NULL."""
+    for kind in value:
+        return kind
+    raise ValueError("a value without a type")
+
+
+def checked_item(item: Item) -> Item:
+    """Return an item as DynamoDB keeps it: numbers in canonical text. Raises AwsError for what it cannot keep."""
+    return {name: checked_value(value) for name, value in item.items()}
+
+
+def checked_value(value: Value, depth: int = 0) -> Value:
+    """Return a value as DynamoDB keeps it; `depth` is the number of lists and maps around it. Raises AwsError."""
+    if len(value) != 1:
+        if not value:
+            raise validation("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+        raise validation(
+            "Supplied AttributeValue has more than one datatypes set, "
+            "must contain exactly one of the supported datatypes"
+        )
+    [(kind, content)] = value.items()
+    if kind in ("S", "B", "BOOL"):
+        return value
+    if kind == "N":
+        text = numbers.canonical(content)
+        return value if text == content else {"N": text}
+    if kind in ("M", "L"):
+        if depth >= DEEPEST:
+            raise validation("Nesting Levels have exceeded supported limits")
+        if kind == "M":
+            return {"M": {name: checked_value(inner, depth + 1) for name, inner in content.items()}}
+        return {"L": [checked_value(inner, depth + 1) for inner in content]}
+    if kind == "NULL":
+        if not content:
+            raise invalid_values("Null attribute value types must have the value of true")
+        return value
+    return {kind: _checked_set(kind, content)}
+
+
+def _checked_set(kind: str, members: list[Any]) -> list[Any]:
+    if not members:
+        raise _empty_set(kind)
+    if kind == "NS":
+        members = [numbers.canonical(member) for member in members]
+    if len(set(members)) != len(members):
+        raise _duplicates(kind, members)
+    return members
+
+
+def _empty_set(kind: str) -> AwsError:
+    names = {
+        "SS": "An string set  may not be empty",
+        "NS": "An number set  may not be empty",
+        "BS": "Binary sets should not be empty",
+    }
+    return invalid_values(names[kind])
+
+
+def _duplicates(kind: str, members: list[Any]) -> AwsError:
+    if kind == "NS":
+        return validation("Input collection contains duplicates")
+    if kind == "BS":
+        return invalid_values("Input collection contains duplicates.")
+    return invalid_values(f"Input collection [{', '.join(members)}] contains duplicates.")
+
+
+# -- comparison
+
+
+def equal(left: Value, right: Value) -> bool:
+    """Whether two checked values are the same; the order of a set's members does not matter."""
+    if left == right:
+        return True
+    kind = type_of(left)
+    if kind != type_of(right):
+        return False
+    one, other = left[kind], right[kind]
+    if kind in SETS:
+        return len(one) == len(other) and set(one) == set(other)
+    if kind == "L":
+        return len(one) == len(other) and all(map(equal, one, other))
+    if kind == "M":
+        return one.keys() == other.keys() and all(equal(inner, other[name]) for name, inner in one.items())
+    return False
+
+
+def compare(left: Value, right: Value) -> int | None:
+    """Return how two checked values of one ordered type (S, N, B) compare; None for all others.
+
+    Strings compare as their UTF-8 bytes do (which is as their code points do), binaries as unsigned bytes.
+    """
+    kind = type_of(left)
+    if kind not in _COMPARABLE or kind not in right:
+        return None
+    one, other = left[kind], right[kind]
+    if kind == "N":
+        return numbers.compare(one, other)
+    return (one > other) - (one < other)
+
+
+# -- sizes
+
+_CONTAINER = 3
+_ELEMENT = 1
+
+
+def item_size(item: Item) -> int:
+    """Return the bytes that an item counts for: its names and its values."""
+    return sum(_text(name) + value_size(value) for name, value in item.items())
+
+
+def value_size(value: Value) -> int:
+    """Return the bytes that a checked value counts for."""
+    [(kind, content)] = value.items()
+    return _SIZES[kind](content)
+
+
+def _text(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _map_size(content: Item) -> int:
+    return _CONTAINER + _ELEMENT * len(content) + item_size(content)
+
+
+def _list_size(content: list[Value]) -> int:
+    return _CONTAINER + _ELEMENT * len(content) + sum(map(value_size, content))
+
+
+def _total(size: Callable[[Any], int]) -> Callable[[Iterable[Any]], int]:
+    return lambda members: sum(map(size, members))
+
+
+def _one(_: object) -> int:
+    return 1
+
+
+_SIZES: dict[str, Callable[[Any], int]] = {
+    "S": _text,
+    "N": numbers.size,
+    "B": len,
+    "SS": _total(_text),
+    "NS": _total(numbers.size),
+    "BS": _total(len),
+    "M": _map_size,
+    "L": _list_size,
+    "BOOL": _one,
+    "NULL": _one,
+}
