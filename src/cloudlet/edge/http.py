@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from cloudlet.edge.flow import ReceivedBody, WriteGate
+from cloudlet.edge.sendfile import FileSender
 from cloudlet.store.eager import spawn
-from cloudlet.wire.http import HttpRequest, HttpResponse
+from cloudlet.wire.http import FileBody, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -147,6 +148,7 @@ class Connection(asyncio.Protocol):
         self._current: Exchange | None = None
         self._ready: deque[Exchange] = deque()
         self._gate = WriteGate()
+        self._sender: FileSender | None = None
         self._closing = False
 
     # -- asyncio.Protocol
@@ -164,6 +166,8 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._closing = True
         self._gate.close()
+        if self._sender is not None:
+            self._sender.stop()
         if self._stream is not None:
             self._stream.abort()
         exchanges = [*self._ready] if self._current is None else [self._current, *self._ready]
@@ -308,18 +312,21 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or exchange is not self._current:
             return
-        streamed = type(response.body) is not bytes
+        body = response.body
+        streamed = type(body) is not bytes
         keep_alive = exchange.keep_alive and not self._server.stopping and (streamed or _is_read(exchange.request))
         head = self._head(response, keep_alive)
-        if type(response.body) is bytes:
+        if type(body) is bytes:
             if exchange.request.method == "HEAD" or response.status in _BODILESS:
                 transport.write(head)
             else:
-                transport.write(head + response.body)
+                transport.write(head + body)
             self._answered(keep_alive)
+        elif type(body) is FileBody:
+            spawn(self._send_files(transport, head, body, keep_alive, exchange))
         else:
             chunked = b"transfer-encoding: chunked\r\n" in head
-            spawn(self._stream_out(head, response.body, chunked, keep_alive, exchange))  # type: ignore[arg-type]
+            spawn(self._stream_out(head, body, chunked, keep_alive, exchange))  # type: ignore[arg-type]
 
     def _head(self, response: HttpResponse, keep_alive: bool) -> bytes:
         status = response.status
@@ -330,16 +337,43 @@ class Connection(asyncio.Protocol):
                 sized = True
             lines.append(f"{name}: {value}\r\n")
         if not sized:
-            if type(response.body) is not bytes:
+            body = response.body
+            if type(body) is FileBody:
+                lines.append(f"content-length: {body.size}\r\n")
+            elif type(body) is not bytes:
                 lines.append("transfer-encoding: chunked\r\n")
             elif status not in _BODILESS:
-                lines.append(f"content-length: {len(response.body)}\r\n")
+                lines.append(f"content-length: {len(body)}\r\n")
         if not keep_alive:
             lines.append("connection: close\r\n")
         head = "".join(lines)
         if head.count("\n") != len(lines) or head.count("\r") != len(lines):
             raise ValueError(f"a line break in a header: {response.headers}")
         return (head + "\r\n").encode("utf-8", "surrogateescape")
+
+    async def _send_files(
+        self, transport: asyncio.Transport, head: bytes, body: FileBody, keep_alive: bool, exchange: Exchange
+    ) -> None:
+        self._sender = sender = FileSender(transport, self._gate)
+        # The files come behind the head, past the transport: it must have nothing left to write.
+        transport.set_write_buffer_limits(high=0)
+        try:
+            self._write(head)
+            await self._gate.wait()
+            if self._transport is not None:
+                transport.set_write_buffer_limits()
+                await sender.send(body)
+        except Exception as error:
+            # The head is out: all that is left to say is that the body is not whole.
+            if not isinstance(error, ConnectionError):
+                log.exception("a file could not be sent")
+            transport.abort()
+            return
+        finally:
+            self._sender = None
+            body.close()
+        if exchange is self._current:
+            self._answered(keep_alive and _is_read(exchange.request))
 
     async def _stream_out(
         self, head: bytes, body: AsyncIterator[bytes], chunked: bool, keep_alive: bool, exchange: Exchange

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 
 class BodyStream(Protocol):
@@ -32,10 +33,30 @@ class HttpRequest:
     body: bytes | BodyStream = b""
 
 
+class FilePart(NamedTuple):
+    """`size` bytes of a file, from `offset` on."""
+
+    path: Path
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A body that is in files, one part after the other. `close` is called once it was sent, or will not be."""
+
+    parts: Sequence[FilePart]
+    close: Callable[[], None] = lambda: None
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+
 @dataclass(slots=True)
 class HttpResponse:
     """A response to be sent; an iterator as `body` is sent chunked, unless a Content-Length header is given."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncIterator[bytes] | FileBody = b""
