@@ -1,4 +1,4 @@
-"""The errors of DynamoDB that several modules raise, in AWS's words."""
+"""The errors of DynamoDB in AWS's words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,43 @@ from cloudlet.core import AwsError
 
 
 def validation(message: str) -> AwsError:
-    """The error of a request that the model admits and DynamoDB does not."""
+    """Return the error about a request that does not make sense."""
     return AwsError("ValidationException", message, status=400)
 
 
-def invalid_values(reason: str) -> AwsError:
-    return validation(f"One or more parameter values were invalid: {reason}")
+def invalid_values(message: str) -> AwsError:
+    """Return the error about parameters that are wrong, or do not go with each other or with the table."""
+    return validation(f"One or more parameter values were invalid: {message}")
+
+
+def not_built(what: str) -> AwsError:
+    """Return the error about what AWS has and Cloudlet has not."""
+    return validation(f"Cloudlet does not implement {what}. See docs/services/dynamodb.md.")
+
+
+def no_such_table() -> AwsError:
+    """Return the error of operations on items."""
+    return AwsError("ResourceNotFoundException", "Requested resource not found")
+
+
+def no_such_table_named(name: str) -> AwsError:
+    """Return the error of operations on tables."""
+    return AwsError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
+
+
+def in_use(message: str) -> AwsError:
+    """Return the error about a table or an index that is not in a state for it."""
+    return AwsError("ResourceInUseException", message)
+
+
+def limit_exceeded(message: str) -> AwsError:
+    return AwsError("LimitExceededException", message)
+
+
+def key_mismatch() -> AwsError:
+    return validation("The provided key element does not match the schema")
+
+
+def condition_failed(item: object = None) -> AwsError:
+    """Return the error about a condition that the item, shown where that was asked for, does not satisfy."""
+    return AwsError("ConditionalCheckFailedException", "The conditional request failed", Item=item)

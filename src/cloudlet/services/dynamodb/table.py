@@ -1,0 +1,211 @@
+"""A table: its record, its keys and indexes decoded, and where in the store its items are.
+
+Below ("t", id) is all that a table has, so that deleting it is one range deletion: its items under "i", the rows of an
+index under ("x", number). What others keep of a table lies beside these, under names of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace
+from cloudlet.core.arn import partition_of
+from cloudlet.services.dynamodb.features import Features
+from cloudlet.services.dynamodb.keys import Attribute, KeySchema
+
+_CACHED_TABLES = 1024
+
+ON_DEMAND, PROVISIONED = "PAY_PER_REQUEST", "PROVISIONED"
+CREATING, ACTIVE, UPDATING, DELETING = "CREATING", "ACTIVE", "UPDATING", "DELETING"
+
+
+class Throughput(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
+    """The capacity of a table or a global index, in units a second; 0 where it is on demand, -1 for no limit."""
+
+    read: int = 0
+    write: int = 0
+    increased: float = 0
+    """When it was last increased, and decreased: seconds since the epoch, 0 for never."""
+    decreased: float = 0
+    decreases_today: int = 0
+    most_read: int = -1
+    most_write: int = -1
+    warm_read: int = 12_000
+    warm_write: int = 4_000
+
+
+class IndexRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What is stored of a secondary index."""
+
+    number: int
+    """Where its rows are; no other index of the table has or had it."""
+    name: str
+    is_global: bool
+    hash: tuple[str, ...]
+    range: tuple[str, ...]
+    projection: str
+    included: tuple[str, ...] = ()
+    status: str = ACTIVE
+    throughput: Throughput = Throughput()
+    filled_to: bytes | None = None
+    """While it is filled from the items that were there before it: the key of the first that is not in it yet."""
+
+
+class TableRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What is stored of a table. Times are in seconds since the epoch."""
+
+    id: int
+    account: str
+    region: str
+    name: str
+    uuid: str
+    created: float
+    status: str
+    attributes: tuple[Attribute, ...]
+    """The attributes that the keys of the table and its indexes are made of, as they were defined."""
+    hash: str
+    range: str | None
+    billing: str
+    billing_changed: float
+    """When it was last made on demand; 0 for never."""
+    throughput: Throughput = Throughput()
+    indexes: tuple[IndexRecord, ...] = ()
+    indexes_made: int = 0
+    table_class: str | None = None
+    table_class_changed: float = 0
+    encrypted: bool = False
+    """Whether a KMS key was asked for (`SSESpecification`)."""
+    kms_key: str = ""
+    deletion_protection: bool = False
+    restored_from: dict[str, Any] | None = None
+    """The RestoreSummary of a table that was made from a backup."""
+    features: Features = Features()
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(TableRecord).decode
+
+
+class Index:
+    """A secondary index as operations use it."""
+
+    __slots__ = ("attributes", "keys", "record", "rows", "size_count", "row_count")
+
+    def __init__(self, record: IndexRecord, table: Subspace, types: dict[str, str], table_keys: KeySchema) -> None:
+        self.record = record
+        self.keys = KeySchema(
+            tuple((name, types[name]) for name in record.hash), tuple((name, types[name]) for name in record.range)
+        )
+        self.rows = table.sub("x", record.number)
+        """The index's key followed by that of the table → the item, as far as it is projected."""
+        space = table.sub("n", record.number)
+        self.row_count = space.key("rows")
+        self.size_count = space.key("bytes")
+        self.attributes: frozenset[str] | None = None
+        """The attributes that it shows; None means all."""
+        if record.projection != "ALL":
+            self.attributes = frozenset((*self.keys.names, *table_keys.names, *record.included))
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def is_global(self) -> bool:
+        return self.record.is_global
+
+    def projected(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return what the index shows of an item."""
+        attributes = self.attributes
+        return item if attributes is None else {name: item[name] for name in item if name in attributes}
+
+
+class Table:
+    """A table as operations use it."""
+
+    __slots__ = (
+        "all",
+        "arn",
+        "features",
+        "indexes",
+        "item_count",
+        "items",
+        "items_prefix",
+        "key_attribute_types",
+        "key_names",
+        "keys",
+        "live_indexes",
+        "local_indexes",
+        "record",
+        "size_count",
+        "types",
+    )
+
+    def __init__(self, record: TableRecord) -> None:
+        self.record = record
+        self.features = record.features
+        self.arn = table_arn(record.account, record.region, record.name)
+        self.types = dict(record.attributes)
+        range_names = () if record.range is None else (record.range,)
+        self.keys = KeySchema(
+            ((record.hash, self.types[record.hash]),), tuple((name, self.types[name]) for name in range_names)
+        )
+        self.key_names = self.keys.names
+        self.all = Subspace("t", record.id)
+        self.items = self.all.sub("i")
+        """Key → the stored item."""
+        self.items_prefix = self.items.prefix
+        space = self.all.sub("n")
+        self.item_count = space.key("rows")
+        self.size_count = space.key("bytes")
+        self.indexes = {each.name: Index(each, self.all, self.types, self.keys) for each in record.indexes}
+        self.live_indexes = tuple(index for index in self.indexes.values() if index.record.status != DELETING)
+        """Those that writes keep in line."""
+        self.local_indexes = tuple(index for index in self.live_indexes if not index.is_global)
+        self.key_attribute_types = {
+            name: kind
+            for index in self.live_indexes
+            for name, kind in index.keys.attributes
+            if name not in self.key_names
+        }
+        """The attributes beside the table's own key that are keys of indexes: their types are fixed too."""
+
+    @property
+    def id(self) -> int:
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    def key(self, item: dict[str, Any]) -> bytes:
+        """Return the key, below `items`, of an item or of its key attributes."""
+        return self.keys.key(item)
+
+    def index_arn(self, index: str) -> str:
+        return f"{self.arn}/index/{index}"
+
+
+def table_arn(account: str, region: str, name: str) -> str:
+    """Return the ARN of a table."""
+    return str(Arn(partition_of(region), "dynamodb", region, account, f"table/{name}"))
+
+
+def encode(record: TableRecord) -> bytes:
+    """Return the stored form of a table's record."""
+    return _encode(record)
+
+
+_tables: dict[bytes, Table] = {}
+
+
+def decode(raw: bytes) -> Table:
+    """Return the table of a stored record. Decoded tables are kept: the same bytes mean the same table."""
+    table = _tables.get(raw)
+    if table is None:
+        if len(_tables) >= _CACHED_TABLES:
+            del _tables[next(iter(_tables))]
+        table = _tables[raw] = Table(_decode(raw))
+    return table
