@@ -28,11 +28,12 @@ from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 _HTTP = ("http", "https")
-_CONNECTIONS = 512
-"""To one host: programs that are developed here often have all of their endpoints behind one."""
-_MOST_AT_ONCE = 2_000
+_MOST_AT_ONCE = 3_000
+"""More than all lanes together have under way, so that none waits for another: programs that are developed here often
+have all of their endpoints behind one address."""
+_RESTING = 500
 _SHARE_OF_FILES = 3
-"""No more than a third of the files that the process may open are connections in use, or connections at rest."""
+"""But no more than a third of the files that the process may open."""
 
 
 class _Http:
@@ -42,7 +43,7 @@ class _Http:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, files // _SHARE_OF_FILES)
         self.turn = asyncio.Semaphore(most)
-        self.client = HttpClient(connections=_CONNECTIONS, resting=min(_CONNECTIONS, most))
+        self.client = HttpClient(connections=most, resting=min(_RESTING, most))
 
 
 _ways: WeakKeyDictionary[Block, _Http] = WeakKeyDictionary()
