@@ -246,7 +246,7 @@ def test_json_services_name_their_errors_in_their_own_way(strict_server: Server)
 def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) -> None:
     calls = [
         ("lambda", "list_functions", {}),
-        ("dynamodb", "list_tables", {}),
+        ("codepipeline", "list_pipelines", {}),
         ("ec2", "describe_instances", {}),
         ("route53", "list_hosted_zones", {}),
         ("s3", "list_buckets", {}),

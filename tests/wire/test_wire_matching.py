@@ -23,6 +23,8 @@ SAME_AS: dict[tuple[str, str], tuple[str, str]] = {
 def requests(service: str, chance: float) -> Iterator[tuple[str, str, HttpRequest]]:
     model = load(service)
     for name, operation in model.operations.items():
+        if name not in botocore_model(service).operation_names:
+            continue
         for protocol in model.protocols:
             if (service, protocol) == ("sqs", "query"):
                 continue

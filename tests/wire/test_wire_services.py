@@ -158,7 +158,11 @@ class TestS3:
             ("GET", "/b", "analytics&id=i", {}, "GetBucketAnalyticsConfiguration"),
             ("GET", "/b", "analytics", {}, "ListBucketAnalyticsConfigurations"),
             ("DELETE", "/b", "versioning", {}, None),
-            ("POST", "/b", "", {}, None),
+            ("POST", "/b", "", {}, "PostObject"),
+            ("OPTIONS", "/b/k", "", {}, "PreflightObject"),
+            ("GET", "/b/k/", "x-cloudlet-website", {}, "GetWebsiteObject"),
+            ("GET", "/b", "x-cloudlet-website", {}, "GetWebsiteIndex"),
+            ("POST", "/b", "acl", {}, None),
         ],
     )
     def test_routes(self, method: str, path: str, query: str, headers: dict[str, str], operation: str | None) -> None:

@@ -7,6 +7,8 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
+from wire_client import botocore_model
+
 from cloudlet.wire.catalog import SERVICES
 from cloudlet.wire.model import load
 from cloudlet.wire.shapes import Ref, Shape
@@ -145,7 +147,7 @@ def operations() -> list[tuple[str, str, str]]:
     return [
         (service, operation, protocol)
         for service in SERVICES
-        for operation in load(service).operations
+        for operation in sorted(load(service).operations.keys() & set(botocore_model(service).operation_names))
         for protocol in load(service).protocols
         if (service, protocol) != ("sqs", "query")
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,10 @@ class Context:
     headers: Mapping[str, str] = field(default_factory=dict)
     source_arn: str = ""
     """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
+    response_status: int | None = None
+    """The HTTP status of the answer, where that is not the one of the model."""
+    response_headers: Sequence[tuple[str, str]] = ()
+    """What the answer has besides, also where it is an error."""
 
     def now(self) -> float:
         """The time in seconds since the epoch."""

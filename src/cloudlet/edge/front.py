@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from cloudlet.core.cloud import Cloud, block_of
 from cloudlet.core.context import SOURCE_ARN_HEADER, Context
@@ -45,6 +46,7 @@ class Front:
         """`fleet` has the blocks that run in processes of their own: their requests are passed on as they are."""
         self.cloud = cloud
         self.fleet = fleet
+        self.public_host = urlsplit(cloud.config.endpoint).hostname or "localhost"
         self.authenticator = authenticator
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
@@ -84,7 +86,7 @@ def _is_wanted_whole(request: HttpRequest, found: routing.Route, claim: sigv4.Cl
 class _Call:
     """One request on its way."""
 
-    __slots__ = ("claim", "exchange", "front", "operation", "protocol", "request", "request_id", "service")
+    __slots__ = ("claim", "context", "exchange", "front", "operation", "protocol", "request", "request_id", "service")
 
     def __init__(self, front: Front, request: HttpRequest, exchange: Exchange) -> None:
         self.front = front
@@ -95,6 +97,7 @@ class _Call:
         self.protocol = "json"
         self.service: ServiceModel = routing.nobody("json")
         self.operation: Operation | None = None
+        self.context: Context | None = None
 
     def start(self) -> None:
         """Go as far as the request allows at once; whatever goes wrong is answered."""
@@ -139,7 +142,7 @@ class _Call:
     def _name_service(self, claim: sigv4.Claim | None) -> routing.Route:
         """Find out what the request is for; errors are written in that service's way from here on."""
         try:
-            found = routing.route(self.request, claim)
+            found = routing.route(self.request, claim, self.front.public_host)
         except routing.Unroutable as unroutable:
             self.service, self.protocol = unroutable.model, unroutable.protocol
             raise unroutable.error from unroutable
@@ -157,8 +160,11 @@ class _Call:
             raise auth.missing_token(model)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
+        read = request
+        if found.address is not None:
+            read = HttpRequest(request.method, *found.address, request.headers, request.body)
         try:
-            params = operation.parse(found.protocol, request)
+            params = operation.parse(found.protocol, read)
         except InvalidRequest as error:
             raise (error if service.invalid_request is None else service.invalid_request(error)) from error
         principal = caller.principal
@@ -176,6 +182,7 @@ class _Call:
             request.headers,
             source_arn,
         )
+        self.context = context
         invocation = block.invoke(context, operation.name, params, self._done)
         if invocation is not None and not self.exchange.answered:
             self.exchange.on_abort = invocation.cancel
@@ -252,4 +259,10 @@ class _Call:
                 response.status,
                 extra={"request_id": self.request_id, "error": code, "status": response.status},
             )
+        context = self.context
+        if context is not None:
+            if context.response_status is not None and not code:
+                response.status = context.response_status
+            if context.response_headers:
+                response.headers += context.response_headers
         self.exchange.respond(response)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
+from cloudlet.edge.buckets import Address, address
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.matching import identify
@@ -25,6 +26,8 @@ class Route:
     model: ServiceModel
     protocol: str
     operation: Operation
+    address: Address | None = None
+    """What the model reads instead of the request's own path and query string."""
 
 
 class Unroutable(Exception):
@@ -47,7 +50,7 @@ _by_target: dict[tuple[str, str], Route] = {}
 _TARGETS_LIMIT = 10_000
 
 
-def route(request: HttpRequest, claim: Claim | None) -> Route:
+def route(request: HttpRequest, claim: Claim | None, public_host: str = "localhost") -> Route:
     """Return where a request goes. Raises Unroutable."""
     target = request.headers.get("x-amz-target")
     signed_for = "" if claim is None else claim.service
@@ -55,10 +58,17 @@ def route(request: HttpRequest, claim: Claim | None) -> Route:
         known = _by_target.get((signed_for, target))
         if known is not None:
             return known
+    addressed = address(request, signed_for, public_host) if target is None else None
+    if addressed is not None:
+        return replace(_signed(_at(request, addressed), "s3"), address=addressed)
     found = _signed(request, signed_for) if signed_for else _unsigned(request)
     if target is not None and len(_by_target) < _TARGETS_LIMIT:
         _by_target[signed_for, target] = found
     return found
+
+
+def _at(request: HttpRequest, at: Address) -> HttpRequest:
+    return HttpRequest(request.method, at.path, at.query, request.headers, request.body)
 
 
 def _signed(request: HttpRequest, service: str) -> Route:

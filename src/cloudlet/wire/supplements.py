@@ -108,6 +108,7 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         for shape, root in _S3_ROOTS.items():
             if shape in shapes:
                 shapes[shape]["locationName"] = root
+        _add_what_browsers_send(description["operations"], shapes)
 
 
 def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
@@ -127,6 +128,61 @@ def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
     for name, (code, status) in _SQS_ERRORS.items():
         if name in shapes:
             shapes[name]["error"] = {"code": code, "httpStatusCode": status, "senderFault": True}
+
+
+WEBSITE = "x-cloudlet-website"
+"""The query parameter that tells requests to a bucket's website endpoint, once its host is out of the way."""
+
+
+def _add_what_browsers_send(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
+    """Add S3's operations that no SDK has: forms, CORS preflights, and the website endpoint.
+
+    API reference, "POST Object" and "OPTIONS object"; user guide, "Website endpoints".
+    """
+
+    def add(name: str, method: str, uri: str, members: dict[str, Any], output: str) -> None:
+        own = {
+            "Bucket": {"shape": "BucketName", "location": "uri", "locationName": "Bucket"},
+            "Key": {"shape": "ObjectKey", "location": "uri", "locationName": "Key"},
+        }
+        named = {member: own[member] for member in own if f"{{{member}" in uri}
+        shapes[f"{name}Request"] = {"type": "structure", "required": list(named), "members": {**named, **members}}
+        if "Body" in members:
+            shapes[f"{name}Request"]["payload"] = "Body"
+        operations[name] = {
+            "name": name,
+            "http": {"method": method, "requestUri": uri},
+            "input": {"shape": f"{name}Request"},
+            "output": {"shape": output},
+        }
+
+    def header(shape: str, name: str) -> dict[str, str]:
+        return {"shape": shape, "location": "header", "locationName": name}
+
+    shapes["PostObjectOutput"] = {
+        "type": "structure",
+        "members": {
+            "Body": {"shape": "Body"},
+            "ContentType": header("ContentType", "Content-Type"),
+            "ETag": header("ETag", "ETag"),
+            "Location": header("Location", "Location"),
+        },
+        "payload": "Body",
+    }
+    shapes["PreflightOutput"] = {"type": "structure", "members": {}}
+    form = {"ContentType": header("ContentType", "Content-Type"), "Body": {"shape": "Body", "streaming": True}}
+    conditions = {
+        name: member
+        for name, member in shapes["GetObjectRequest"]["members"].items()
+        if name in ("IfMatch", "IfModifiedSince", "IfNoneMatch", "IfUnmodifiedSince", "Range")
+    }
+    add("PostObject", "POST", "/{Bucket}", form, "PostObjectOutput")
+    add("PreflightBucket", "OPTIONS", "/{Bucket}", {}, "PreflightOutput")
+    add("PreflightObject", "OPTIONS", "/{Bucket}/{Key+}", {}, "PreflightOutput")
+    for method in ("GET", "HEAD"):
+        verb = method.capitalize()
+        add(f"{verb}WebsiteIndex", method, f"/{{Bucket}}?{WEBSITE}", conditions, "GetObjectOutput")
+        add(f"{verb}WebsiteObject", method, f"/{{Bucket}}/{{Key+}}?{WEBSITE}", conditions, "GetObjectOutput")
 
 
 def _admit_system_attributes(shapes: dict[str, Any]) -> None:
