@@ -1,0 +1,104 @@
+"""A pytest plugin: what ScyllaDB's alternator tests import of ScyllaDB itself, and the table of results.
+
+The tests speak the DynamoDB API; some fixtures try Scylla's CQL protocol besides, and skip where it cannot be
+reached. The stand-ins here cannot be reached. Nothing is written into the checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+class NoHostAvailable(Exception):
+    """What cassandra-driver raises where it reaches no Scylla."""
+
+
+class Unreachable:
+    """Takes the place of anything of cassandra-driver; a cluster of it cannot be connected to."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __enter__(self) -> Unreachable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def connect(self, *_: Any) -> None:
+        raise NoHostAvailable("no Scylla here")
+
+    def shutdown(self) -> None:
+        pass
+
+
+def _module(name: str, **contents: Any) -> None:
+    module = ModuleType(name)
+    module.__dict__.update(contents)
+    sys.modules[name] = module
+
+
+_CLUSTER = ("Cluster", "ConsistencyLevel", "ExecutionProfile", "EXEC_PROFILE_DEFAULT", "Session", "ResponseFuture")
+_module(
+    "cassandra", ConsistencyLevel=type("ConsistencyLevel", (), {"LOCAL_QUORUM": 6, "LOCAL_SERIAL": 9}), __path__=[]
+)
+_module("cassandra.cluster", **dict.fromkeys(_CLUSTER, Unreachable), NoHostAvailable=NoHostAvailable)
+sys.modules["cassandra.cluster"].__dict__["ConsistencyLevel"] = sys.modules["cassandra"].__dict__["ConsistencyLevel"]
+_module("cassandra.auth", PlainTextAuthProvider=Unreachable)
+_module("cassandra.policies", RoundRobinPolicy=Unreachable)
+
+
+@pytest.fixture(scope="session")
+def host() -> str:
+    """The address of the Scylla under test: there is none, the tests are given a URL."""
+    return "127.0.0.1"
+
+
+_module("test.cqlpy.conftest", host=host)
+
+
+class Results:
+    """Counts outcomes by file, and writes one line for each test that did not pass."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._outcomes: dict[str, tuple[str, str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.passed and report.when != "call":
+            return
+        outcome = "error" if report.failed and report.when == "setup" else report.outcome
+        # A test that failed does not become better by how it was cleaned up after.
+        if self._outcomes.get(report.nodeid, ("",))[0] != "failed":
+            crash = getattr(report.longrepr, "reprcrash", None)
+            text = crash.message if crash is not None else str(report.longrepr or "")
+            self._outcomes[report.nodeid] = (outcome, " ".join(text.split())[:300])
+
+    def pytest_sessionfinish(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "failing.txt").open("w") as failing:
+            for test, (outcome, text) in sorted(self._outcomes.items()):
+                if outcome in ("failed", "error"):
+                    failing.write(f"{outcome}\t{test.rpartition('/')[2]}\t{text}\n")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        areas: dict[str, Counter[str]] = defaultdict(Counter)
+        for test, (outcome, _) in self._outcomes.items():
+            match = re.search(r"test_(\w+)\.py", test)
+            areas[match[1] if match else test][outcome] += 1
+        total = sum(areas.values(), Counter())
+        for area, counts in [*sorted(areas.items()), ("TOTAL", total)]:
+            terminalreporter.write_line(f"{area:28} " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
+        terminalreporter.write_line(f"those that failed: {self._folder / 'failing.txt'}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Results(Path(os.environ["SUITE_RESULTS"])))

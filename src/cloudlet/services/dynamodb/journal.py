@@ -1,0 +1,103 @@
+"""The journal of a table: the former states of its items, for backups, exports and point-in-time recovery.
+
+For each write it keeps what the item was before, so that the state of an item at an earlier moment is what the first
+entry after that moment says, and where there is none what the item is now. So a copy of a table as it was at one moment
+can be made while the table goes on being written to, some items at a time.
+
+A moment is either a time, or the beginning of an *epoch*: asking for a copy changes the table's record, which every
+write reads, so that each write is exactly before or after it. Entries are under the item's key, the epoch and the
+time of the write (microseconds).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.values import Item
+
+
+class Moment(NamedTuple):
+    """A state of a table: that in which the epoch began, or as of a time (microseconds) in that epoch or later."""
+
+    epoch: int
+    micros: int | None = None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict | None).decode
+
+
+def _entries(table: Table) -> Subspace:
+    return table.all.sub("journal")
+
+
+def _epochs(table: Table) -> Subspace:
+    return table.all.sub("journal-epoch")
+
+
+async def note(tx: Transaction, table: Table, key: bytes, old: Item | None, now: float) -> None:
+    """Keep what an item was before a write at `now`. Of several in one microsecond the first counts."""
+    entry = _entries(table).key(key, table.features.epoch, int(now * 1_000_000))
+    if await tx.get(entry) is None:
+        tx.put(entry, _encode(old))
+
+
+def begin_epoch(tx: Transaction, table: Table, epoch: int, now: float) -> None:
+    """Write down that an epoch begins at `now`; the caller puts it into the table's record."""
+    tx.put(_epochs(table).key(epoch), _encode(int(now * 1_000_000)))
+
+
+async def moment(tx: Transaction, table: Table, time: float) -> Moment:
+    """Return the moment of a time (seconds since the epoch): writes at that very time are part of it."""
+    micros = int(time * 1_000_000)
+    space = _epochs(table)
+    for key, value in reversed(await tx.range(space.begin, space.end, limit=100_000)):
+        if msgspec.msgpack.decode(value, type=int) <= micros:
+            return Moment(space.unpack(key)[0], micros)
+    return Moment(0, micros)
+
+
+async def before(tx: Transaction, table: Table, key: bytes, moment: Moment) -> tuple[bool, Item | None]:
+    """Return whether an item was written to after a moment, and what it was at it if so."""
+    entries = _entries(table)
+    begin = entries.key(key, moment.epoch) if moment.micros is None else entries.key(key, *moment) + b"\x00"
+    rows = await tx.range(begin, entries.key(key) + b"\xff", limit=1)
+    return (True, _decode(rows[0][1])) if rows else (False, None)
+
+
+async def keys_after(tx: Transaction, table: Table, after: bytes, count: int) -> list[bytes]:
+    """Return up to `count` keys of items that have entries, behind the key `after`, in order."""
+    entries = _entries(table)
+    found: list[bytes] = []
+    begin = entries.key(after) + b"\xff" if after else entries.begin
+    while len(found) < count:
+        rows = await tx.range(begin, entries.end, limit=1)
+        if not rows:
+            break
+        key = entries.unpack(rows[0][0])[0]
+        found.append(key)
+        begin = entries.key(key) + b"\xff"
+    return found
+
+
+def clear(tx: Transaction, table: Table) -> None:
+    """Forget all former states."""
+    entries = _entries(table)
+    tx.delete_range(entries.begin, entries.end)
+
+
+async def trim(tx: Transaction, table: Table, after: bytes, until: float, count: int) -> bytes | None:
+    """Forget states that ended before a time (seconds), of up to `count` entries behind `after` (a row's key).
+
+    Returns the key of the last row that was looked at, or None where there are no more.
+    """
+    entries = _entries(table)
+    rows = await tx.range(max(after + b"\x00", entries.begin), entries.end, limit=count)
+    for key, _ in rows:
+        if entries.unpack(key)[2] < until * 1_000_000:
+            tx.delete(key)
+    return rows[-1][0] if len(rows) == count else None

@@ -1,0 +1,383 @@
+"""Streams: what happened to the items of a table, in order, for 24 hours.
+
+A stream has four lanes, by the hash of an item's partition key, so that all changes of an item are in one. A lane is
+a chain of shards: one is open, and every four hours, and when the stream is disabled, it is closed. Its records are
+numbered in the order in which their transactions were committed: who reads up to a number misses none before it.
+
+Streams outlive their tables. Developer Guide, "Change data capture for DynamoDB Streams"; API reference, "Amazon
+DynamoDB Streams".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.core.ids import random_bytes
+from cloudlet.services.dynamodb.features import Features, Stream
+from cloudlet.services.dynamodb.values import Item, item_size
+from cloudlet.store import pack
+
+LANES = 4
+RETENTION = 24 * 3600 * 1000
+"""Milliseconds for which a record can be read."""
+SHARD_LIFE = 4 * 3600 * 1000
+"""Milliseconds after which a shard is closed and has a child."""
+
+_LANE_SHIFT = 6
+"""The lane is the highest two bits of the first byte of an item's key, which is of a hash."""
+_STREAMS = Subspace("stream")
+_CONTENTS = Subspace("stream-of")
+_IDS = pack(("stream-ids",))
+_FIRST_NUMBER = 10**20
+"""Sequence numbers have at least 21 digits."""
+
+
+class StreamRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What is kept of a stream. Times are in seconds since the epoch."""
+
+    id: int
+    account: str
+    region: str
+    table: str
+    label: str
+    view: str
+    keys: list[tuple[str, str]]
+    """Attribute names and HASH or RANGE."""
+    created: float
+    closed: float | None = None
+
+    @property
+    def arn(self) -> str:
+        return arn_of(self.account, self.region, self.table, self.label)
+
+
+class Lane(msgspec.Struct, array_like=True, frozen=True):
+    """Where the next record of a lane goes: the open shard's beginning (ms), and the number."""
+
+    shard: int
+    next: int
+
+
+class Shard(msgspec.Struct, array_like=True, frozen=True):
+    """A shard: its numbers are from `first`, and before `end` once it is closed (`closed` in ms)."""
+
+    first: int
+    parent: int | None = None
+    """The beginning (ms) of the shard before it in its lane."""
+    end: int | None = None
+    closed: int | None = None
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """A stream's record. `written` is in milliseconds since the epoch."""
+
+    written: int
+    event: str
+    id: str
+    size: int
+    keys: Item
+    new: Item | None
+    old: Item | None
+    identity: str | None = None
+    """The service that made the change, where no caller did."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_stream = msgspec.msgpack.Decoder(StreamRecord).decode
+_decode_lane = msgspec.msgpack.Decoder(Lane).decode
+_decode_shard = msgspec.msgpack.Decoder(Shard).decode
+decode_record = msgspec.msgpack.Decoder(Record).decode
+
+
+class Contents:
+    """Where the shards and records of a stream are."""
+
+    __slots__ = ("all", "lanes", "records", "shards")
+
+    def __init__(self, stream: int) -> None:
+        self.all = _CONTENTS.sub(stream)
+        self.lanes = self.all.sub("lane")
+        """Lane → `Lane`, while the stream is enabled."""
+        self.shards = self.all.sub("shard")
+        """(Beginning in ms, lane) → `Shard`."""
+        self.records = self.all.sub("record")
+        """(Lane, number) → `Record`."""
+
+
+# -- naming
+
+
+def arn_of(account: str, region: str, table: str, label: str) -> str:
+    """Return a stream's ARN."""
+    return str(Arn(partition_of(region), "dynamodb", region, account, f"table/{table}/stream/{label}"))
+
+
+def parse_arn(text: str) -> tuple[str, str, str, str]:
+    """Return the account, region, table and label of a stream's ARN. Raises ValueError for anything else."""
+    arn = Arn.parse(text)
+    kind, _, rest = arn.resource.partition("/")
+    table, _, tail = rest.partition("/")
+    stream, _, label = tail.partition("/")
+    if arn.service != "dynamodb" or kind != "table" or stream != "stream" or not table or not label:
+        raise ValueError(f"not the ARN of a stream: {text!r}")
+    return arn.account, arn.region, table, label
+
+
+def shard_id(began: int, lane: int) -> str:
+    """Return the id of a shard; ids sort by the time of beginning."""
+    return f"shardId-{began:020d}-{lane:08x}"
+
+
+def read_shard_id(text: str) -> tuple[int, int] | None:
+    """Return the beginning (ms) and the lane of a shard, or None for what is no id of one."""
+    name, _, rest = text.partition("-")
+    began, _, lane = rest.partition("-")
+    if name != "shardId" or len(began) != 20 or not began.isdecimal() or len(lane) != 8:
+        return None
+    try:
+        return int(began), int(lane, 16)
+    except ValueError:
+        return None
+
+
+def sequence_number(lane: int, number: int) -> str:
+    """Return a record's number as clients see it: unique in the stream, growing in a shard."""
+    return str(_FIRST_NUMBER + number * LANES + lane)
+
+
+def read_sequence_number(text: str, lane: int) -> int | None:
+    """Return the number in its lane, or None for what is no number of that lane."""
+    if not text.isdecimal():
+        return None
+    number, of_lane = divmod(int(text) - _FIRST_NUMBER, LANES)
+    return number if of_lane == lane and number >= 0 else None
+
+
+# -- a stream's life
+
+
+async def enable(
+    tx: Transaction,
+    *,
+    account: str,
+    region: str,
+    table: str,
+    keys: Sequence[tuple[str, str]],
+    view: str,
+    now: float,
+) -> Stream:
+    """Begin a stream of a table (its name; attribute names and HASH or RANGE) at `now`."""
+    millis = int(now * 1000)
+    while await tx.get(_STREAMS.key(account, region, table, _label(millis))) is not None:
+        millis += 1
+    tx.add(_IDS, 1)
+    record = StreamRecord(await tx.counter(_IDS), account, region, table, _label(millis), view, list(keys), now)
+    _store(tx, record)
+    contents = Contents(record.id)
+    for lane in range(LANES):
+        tx.put(contents.lanes.key(lane), _encode(Lane(millis, 0)))
+        tx.put(contents.shards.key(millis, lane), _encode(Shard(0)))
+    return Stream(record.id, record.label, view)
+
+
+async def disable(tx: Transaction, stream: Stream, *, account: str, region: str, table: str, now: float) -> Stream:
+    """Close a stream at `now`: what is in it stays for 24 hours, nothing is added."""
+    record = await find(tx, account, region, table, stream.label)
+    if record is not None and record.closed is None:
+        _store(tx, msgspec.structs.replace(record, closed=now))
+        contents = Contents(record.id)
+        for lane in range(LANES):
+            raw = await tx.get(contents.lanes.key(lane))
+            if raw is not None:
+                await _close_shard(tx, contents, lane, _decode_lane(raw), int(now * 1000))
+        tx.delete_range(contents.lanes.begin, contents.lanes.end)
+    return msgspec.structs.replace(stream, enabled=False)
+
+
+def shown(features: Features, account: str, region: str, table: str) -> dict[str, Any]:
+    """Return the members of a TableDescription that are about the table's latest stream."""
+    stream = features.stream
+    if stream is None:
+        return {}
+    described: dict[str, Any] = {
+        "LatestStreamLabel": stream.label,
+        "LatestStreamArn": arn_of(account, region, table, stream.label),
+    }
+    if stream.enabled:
+        described["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": stream.view}
+    return described
+
+
+def _label(millis: int) -> str:
+    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{millis % 1000:03}"
+
+
+def _store(tx: Transaction, record: StreamRecord) -> None:
+    tx.put(_STREAMS.key(record.account, record.region, record.table, record.label), _encode(record))
+
+
+# -- writing
+
+
+async def write(
+    tx: Transaction,
+    stream: Stream,
+    key: bytes,
+    keys: Item,
+    old: Item | None,
+    new: Item | None,
+    *,
+    now: float,
+    identity: str | None = None,
+) -> None:
+    """Add the record of a change: `key` is where the item is stored, `keys` its key attributes."""
+    number_lane = key[0] >> _LANE_SHIFT
+    contents = Contents(stream.id)
+    lane_key = contents.lanes.key(number_lane)
+    raw = await tx.get(lane_key)
+    if raw is None:
+        return
+    millis = int(now * 1000)
+    lane = _decode_lane(raw)
+    if millis - lane.shard >= SHARD_LIFE:
+        lane = await _follow(tx, contents, number_lane, lane, millis)
+    event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
+    new_image = new if stream.view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES") else None
+    old_image = old if stream.view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES") else None
+    size = sum(item_size(part) for part in (keys, new_image, old_image) if part is not None)
+    record = Record(millis, event, random_bytes(16).hex(), size, keys, new_image, old_image, identity)
+    tx.put(contents.records.key(number_lane, lane.next), _encode(record))
+    tx.put(lane_key, _encode(Lane(lane.shard, lane.next + 1)))
+
+
+async def _follow(tx: Transaction, contents: Contents, number: int, lane: Lane, now: int) -> Lane:
+    """Close a lane's shard at `now` (ms) and begin the next."""
+    end = await _close_shard(tx, contents, number, lane, now)
+    following = Lane(now, end)
+    tx.put(contents.shards.key(now, number), _encode(Shard(end, parent=lane.shard)))
+    tx.put(contents.lanes.key(number), _encode(following))
+    return following
+
+
+async def _close_shard(tx: Transaction, contents: Contents, number: int, lane: Lane, now: int) -> int:
+    """Return the first number after those of the shard. Its own last number is no record's: it marks the end."""
+    key = contents.shards.key(lane.shard, number)
+    raw = await tx.get(key)
+    end = lane.next + 1
+    if raw is not None:
+        tx.put(key, _encode(msgspec.structs.replace(_decode_shard(raw), end=end, closed=now)))
+    return end
+
+
+# -- finding
+
+
+async def find(tx: Transaction, account: str, region: str, table: str, label: str) -> StreamRecord | None:
+    """Return a stream, or None."""
+    raw = await tx.get(_STREAMS.key(account, region, table, label))
+    return None if raw is None else _decode_stream(raw)
+
+
+def is_over(record: StreamRecord, now: float) -> bool:
+    """Whether nothing is left of a stream at `now`: it was closed 24 hours ago."""
+    return record.closed is not None and record.closed * 1000 + RETENTION <= now * 1000
+
+
+async def listed(
+    tx: Transaction, account: str, region: str, table: str | None, after: tuple[str, str] | None, count: int
+) -> list[StreamRecord]:
+    """Return up to `count` streams, those of a table or all, that come after one (its table and label)."""
+    space = _STREAMS.sub(account, region) if table is None else _STREAMS.sub(account, region, table)
+    begin = space.begin
+    if after is not None:
+        begin = max(begin, _STREAMS.key(account, region, *after) + b"\x00")
+    rows = await tx.range(begin, space.end, limit=count) if begin < space.end else []
+    return [_decode_stream(value) for _, value in rows]
+
+
+async def shards(
+    tx: Transaction, stream: int, after: tuple[int, int] | None, count: int
+) -> list[tuple[int, int, Shard]]:
+    """Return up to `count` shards (beginning in ms, lane, shard) that come after one."""
+    space = Contents(stream).shards
+    begin = space.begin if after is None else space.key(*after) + b"\x00"
+    rows = await tx.range(begin, space.end, limit=count)
+    return [(*space.unpack(key), _decode_shard(value)) for key, value in rows]
+
+
+async def shard(tx: Transaction, stream: int, began: int, lane: int) -> Shard | None:
+    """Return a shard, or None."""
+    raw = await tx.get(Contents(stream).shards.key(began, lane))
+    return None if raw is None else _decode_shard(raw)
+
+
+async def end_of(tx: Transaction, stream: int, lane: int, shard: Shard) -> int:
+    """Return the number after the last record of a shard, which is also the closing number of a closed one."""
+    if shard.end is not None:
+        return shard.end - 1
+    raw = await tx.get(Contents(stream).lanes.key(lane))
+    return shard.first if raw is None else _decode_lane(raw).next
+
+
+async def read(
+    tx: Transaction, stream: int, lane: int, first: int, end: int, count: int
+) -> list[tuple[int, Record, int]]:
+    """Return up to `count` records (number, record, bytes as stored) with first <= number < end."""
+    space = Contents(stream).records
+    rows = await tx.range(space.key(lane, first), space.key(lane, end), limit=count)
+    return [(space.unpack(key)[1], decode_record(value), len(value)) for key, value in rows]
+
+
+async def first_since(tx: Transaction, stream: int, lane: int, first: int, end: int, millis: int) -> int:
+    """Return the number of the first record of first <= number < end that was written at `millis` or later, or end."""
+    low, high = first, end
+    while low < high:
+        middle = (low + high) // 2
+        found = await read(tx, stream, lane, middle, high, 1)
+        if not found or found[0][1].written >= millis:
+            high = middle
+        else:
+            low = found[0][0] + 1
+    return low
+
+
+# -- trimming
+
+
+async def all_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, StreamRecord]]:
+    """Return up to `count` streams of all accounts, with their keys, from behind the key `after`."""
+    rows = await tx.range(max(after + b"\x00", _STREAMS.begin), _STREAMS.end, limit=count)
+    return [(key, _decode_stream(value)) for key, value in rows]
+
+
+async def trim(tx: Transaction, key: bytes, now: float) -> None:
+    """Delete what is older than 24 hours of the stream whose record is at `key`, and the stream if that is all of it.
+
+    Shards are deleted whole, so an open one that is due is closed first.
+    """
+    raw = await tx.get(key)
+    if raw is None:
+        return
+    record = _decode_stream(raw)
+    contents = Contents(record.id)
+    if is_over(record, now):
+        tx.delete(key)
+        tx.delete_range(contents.all.begin, contents.all.end)
+        return
+    millis = int(now * 1000)
+    for row, value in await tx.range(contents.shards.begin, contents.shards.end, limit=1000):
+        began, number = contents.shards.unpack(row)
+        found = _decode_shard(value)
+        if found.closed is not None and found.closed + RETENTION <= millis and found.end is not None:
+            tx.delete(row)
+            tx.delete_range(contents.records.key(number, found.first), contents.records.key(number, found.end))
+        elif found.closed is None and millis - began >= SHARD_LIFE:
+            open_lane = await tx.get(contents.lanes.key(number))
+            if open_lane is not None and (lane := _decode_lane(open_lane)).next > found.first:
+                await _follow(tx, contents, number, lane, millis)
