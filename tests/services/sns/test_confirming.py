@@ -32,19 +32,19 @@ def sns(tmp_path: Path) -> Iterator[LocalSns]:
         yield sns
 
 
-def _received(sns: LocalSns) -> list[dict[str, Any]]:
-    """Return what has come to the other account's queue, and empty it."""
-    params = {"QueueUrl": f"http://localhost:4566/{OTHER}/inbox", "MaxNumberOfMessages": 10}
+def _received(sns: LocalSns, queue: str) -> list[dict[str, Any]]:
+    """Return what has come to a queue of the other account, and empty it."""
+    params = {"QueueUrl": f"http://localhost:4566/{OTHER}/{queue}", "MaxNumberOfMessages": 10}
     messages = sns.call("ReceiveMessage", service="sqs", by=STRANGER, **params).get("Messages", [])
     return [json.loads(message["Body"]) for message in messages]
 
 
-def _next(sns: LocalSns) -> dict[str, Any]:
-    """Return the next message to the other account's queue, once it is there."""
+def _next(sns: LocalSns, queue: str = "inbox") -> dict[str, Any]:
+    """Return the next message to a queue of the other account, once it is there."""
     found: list[dict[str, Any]] = []
 
     def arrived() -> bool:
-        found.extend(_received(sns))
+        found.extend(_received(sns, queue))
         return bool(found)
 
     sns.until(arrived)
@@ -80,6 +80,13 @@ def test_an_endpoint_of_others_is_asked_first(sns: LocalSns) -> None:
     assert listed["SubscriptionArn"] == "PendingConfirmation"
     counts = sns.call("GetTopicAttributes", TopicArn=topic)["Attributes"]
     assert (counts["SubscriptionsPending"], counts["SubscriptionsConfirmed"]) == ("1", "0")
+
+
+def test_a_fifo_queue_is_asked_too(sns: LocalSns) -> None:
+    sns.call("CreateQueue", service="sqs", by=STRANGER, QueueName="inbox.fifo", Attributes={"FifoQueue": "true"})
+    topic = sns.call("CreateTopic", Name="orders.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    sns.call("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=f"{_QUEUE}.fifo")
+    assert _next(sns, "inbox.fifo")["TopicArn"] == topic
 
 
 def test_an_owner_is_not_asked(sns: LocalSns) -> None:
