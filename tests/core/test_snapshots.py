@@ -1,10 +1,13 @@
-"""What a crash in the middle of a restore or a reset leaves is put right at the next start."""
+"""Snapshots of a data folder, and what a crash in the middle of a restore or a reset leaves."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
-from cloudlet.core.snapshots import remove_leftovers
+from cloudlet.core.snapshots import Snapshots, remove_leftovers
+from cloudlet.store.blobs import Blobs
 
 
 def test_blocks_that_were_about_to_be_replaced_come_back(tmp_path: Path) -> None:
@@ -23,3 +26,29 @@ def test_blocks_that_have_been_replaced_are_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blocks", "snapshots"]
     assert (tmp_path / "blocks" / "new").exists()
     assert not list((tmp_path / "snapshots").iterdir())
+
+
+class Stopped:
+    """Blocks none of which runs."""
+
+    async def stopped(self, change: Callable[[], None]) -> None:
+        await asyncio.to_thread(change)
+
+
+def test_blobs_come_back_with_their_block(tmp_path: Path) -> None:
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blocks" / "s3" / "blobs")
+        writer = await blobs.begin()
+        await writer.write(b"a picture")
+        await writer.keep()
+        snapshots = Snapshots(tmp_path, Stopped(), lambda: None, lambda: None)
+        await snapshots.save("a")
+        await blobs.remove([writer.name])
+        assert not blobs.path(writer.name).exists()
+        await snapshots.restore("a")
+        assert blobs.path(writer.name).read_bytes() == b"a picture"
+        await blobs.remove([writer.name])
+        await snapshots.restore("a")
+        assert blobs.path(writer.name).read_bytes() == b"a picture"
+
+    asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cloudlet.core.context import Context
@@ -13,6 +14,7 @@ from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.service import Job, Params, Result, Service
 from cloudlet.core.waiting import WaitingLines
 from cloudlet.store import Store
+from cloudlet.store.blobs import Blobs
 from cloudlet.store.eager import settling
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ class Block:
         self.clock = cloud.clock
         self.lines = WaitingLines(store, cloud.clock)
         self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in service.jobs]
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """The large values of this block, in files."""
+        config = self.cloud.config
+        return Blobs(config.data / "blocks" / self.service.name / "blobs", durable=config.durable)
 
     def invoke(self, context: Context, operation: str, params: Params, done: Done) -> Invocation | None:
         """Run an operation; `done(result, error)` is called once it is durable. Returns what can be cancelled."""

@@ -129,8 +129,11 @@ def _copy(blocks: Path, target: Path) -> None:
     target.mkdir(parents=True)
     if blocks.exists():
         for block in blocks.iterdir():
-            copy_closed(block, target / block.name)
-            _sync_folder(target / block.name)
+            copied = target / block.name
+            copy_closed(block, copied)
+            # Blobs are two folders below.
+            for folder in (*copied.glob("*/*/"), *copied.glob("*/"), copied):
+                _sync_folder(folder)
     _sync_folder(target)
 
 

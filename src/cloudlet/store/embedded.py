@@ -310,13 +310,15 @@ class EmbeddedStore:
 
 
 def copy_closed(source: Path, target: Path) -> None:
-    """Copy a store that nobody has open into a new folder.
+    """Copy a store that nobody has open, and the blobs beside it, into a new folder.
 
-    Data files are never written to again once they are there, so the copy shares them by hard links.
+    Data files and blobs are never written to again once they are there, so the copy shares them by hard links.
     """
     target.mkdir(parents=True)
     for file in source.iterdir():
-        if file.suffix == ".sst":
+        if file.is_dir():
+            shutil.copytree(file, target / file.name, copy_function=os.link)
+        elif file.suffix == ".sst":
             (target / file.name).hardlink_to(file)
         elif not file.name.startswith(("LOCK", "LOG")):
             with file.open("rb") as old, (target / file.name).open("wb") as new:

@@ -1,0 +1,216 @@
+"""Large values: files beside a store, written once, never changed, and removed once nobody reads them.
+
+The store's rows say which blobs there are. A blob is durable before a transaction that names it begins, and is removed
+after the transaction that forgets it is committed; what a crash leaves in between, its owner finds by `names`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from cloudlet.store.interface import StoreError
+
+T = TypeVar("T")
+
+_THREADS = 8
+_FRESH = ".fresh-"
+_PIECE_BYTES = 1 << 20
+_UNSYNCED_BYTES = 16 << 20
+"""So much is written before the disk is asked to take it, so that the end of a large blob has not to wait for all."""
+
+_executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
+
+
+class Hash(Protocol):
+    """What is computed of a blob while it is written."""
+
+    def update(self, data: bytes, /) -> object: ...
+
+
+class Blobs:
+    """The blobs of one block. Used from one event loop; the disk is waited for in threads."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self._folder = folder
+        self._durable = durable
+        self._readers: Counter[str] = Counter()
+        self._doomed: set[str] = set()
+
+    def path(self, name: str) -> Path:
+        """Return the file of a blob."""
+        return self._folder / name[:2] / name
+
+    async def begin(self, hashes: Sequence[Hash] = ()) -> BlobWriter:
+        """Begin a blob; `hashes` are told all of its bytes. Raises StoreError."""
+        writer = BlobWriter(self, os.urandom(16).hex(), hashes, durable=self._durable)
+        await in_thread(writer.open)
+        return writer
+
+    def fresh_path(self, name: str) -> Path:
+        """Return the file of a blob that is being written."""
+        return self._folder / f"{_FRESH}{name}"
+
+    def read(self, names: Iterable[str]) -> Callable[[], None]:
+        """Keep blobs from being removed until the returned function is called."""
+        held = list(names)
+        self._readers.update(held)
+
+        def release() -> None:
+            self._readers.subtract(held)
+            done = [name for name in held if self._readers[name] <= 0]
+            for name in done:
+                del self._readers[name]
+            doomed = self._doomed.intersection(done)
+            self._doomed -= doomed
+            for name in doomed:
+                _executor.submit(self._unlink, name)
+
+        return release
+
+    async def remove(self, names: Iterable[str]) -> None:
+        """Remove blobs, or those that are being read as soon as they are not. Removing what is gone is no error."""
+        asked = set(names)
+        self._doomed |= asked & self._readers.keys()
+        free = asked - self._readers.keys()
+        if free:
+            await in_thread(partial(self._unlink, *free))
+
+    def _unlink(self, *names: str) -> None:
+        for name in names:
+            self.path(name).unlink(missing_ok=True)
+
+    async def names(self, older_than: float) -> list[str]:
+        """Return the blobs that were written more than so many seconds ago."""
+        return await in_thread(lambda: list(self._names(time.time() - older_than)))
+
+    def _names(self, before: float) -> Iterator[str]:
+        for folder in self._folder.glob("??"):
+            for file in folder.iterdir():
+                if file.stat().st_mtime < before:
+                    yield file.name
+
+    async def remove_unfinished(self, older_than: float) -> None:
+        """Remove what was begun more than so many seconds ago and not finished."""
+        await in_thread(lambda: self._remove_unfinished(time.time() - older_than))
+
+    def _remove_unfinished(self, before: float) -> None:
+        for file in self._folder.glob(f"{_FRESH}*"):
+            if file.stat().st_mtime < before:
+                file.unlink(missing_ok=True)
+
+
+class BlobWriter:
+    """A blob that is being written: `write` it all, then `keep` or `discard` it."""
+
+    def __init__(self, blobs: Blobs, name: str, hashes: Sequence[Hash], *, durable: bool) -> None:
+        self.name = name
+        self.size = 0
+        self._blobs = blobs
+        self._hashes = hashes
+        self._durable = durable
+        self._file = -1
+        self._unsynced = 0
+        self._parts: list[bytes] = []
+        self._held = 0
+        self._under_way: Awaitable[Any] | None = None
+
+    def open(self) -> None:
+        file = self._blobs.fresh_path(self.name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+    async def write(self, data: bytes) -> None:
+        """Add to the blob; returns while the disk and the hashes are still busy with what came before.
+
+        Raises StoreError.
+        """
+        self.size += len(data)
+        self._parts.append(data)
+        self._held += len(data)
+        if self._held >= _PIECE_BYTES:
+            await self._flush()
+
+    async def keep(self) -> None:
+        """Make the blob durable under its name. Raises StoreError; then it is discarded."""
+        try:
+            await self._flush()
+            await self._settle()
+            await in_thread(self._finish)
+        except BaseException:
+            await self.discard()
+            raise
+
+    async def discard(self) -> None:
+        """Forget what was written."""
+        if self._file >= 0:
+            # Nobody must write to the descriptor's number once it is closed.
+            await asyncio.gather(self._settle(), return_exceptions=True)
+            await in_thread(self._abandon)
+
+    async def _flush(self) -> None:
+        piece = b"".join(self._parts)
+        self._parts.clear()
+        self._held = 0
+        await self._settle()
+        if piece:
+            self._under_way = asyncio.gather(
+                in_thread(partial(self._write, piece)),
+                *(in_thread(partial(each.update, piece)) for each in self._hashes),
+            )
+
+    async def _settle(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            await under_way
+
+    def _write(self, piece: bytes) -> None:
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self._unsynced += len(piece)
+        if self._durable and self._unsynced >= _UNSYNCED_BYTES:
+            os.fdatasync(self._file)
+            self._unsynced = 0
+
+    def _finish(self) -> None:
+        if self._durable:
+            os.fdatasync(self._file)
+        file, self._file = self._file, -1
+        os.close(file)
+        final = self._blobs.path(self.name)
+        if not final.parent.exists():
+            final.parent.mkdir(exist_ok=True)
+            self._sync_folder(final.parent.parent)
+        self._blobs.fresh_path(self.name).rename(final)
+        self._sync_folder(final.parent)
+
+    def _sync_folder(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        if self._durable:
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _abandon(self) -> None:
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+        self._blobs.fresh_path(self.name).unlink(missing_ok=True)
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Run what waits for the disk. Raises StoreError where that fails."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_executor, function)
+    except OSError as error:
+        raise StoreError(str(error)) from error

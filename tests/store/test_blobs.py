@@ -1,0 +1,109 @@
+"""Large values in files."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.store import StoreError
+from cloudlet.store.blobs import Blobs
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scenario)
+
+
+async def written(blobs: Blobs, *pieces: bytes) -> str:
+    writer = await blobs.begin()
+    for piece in pieces:
+        await writer.write(piece)
+    await writer.keep()
+    return writer.name
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_blob_is_what_was_written_and_its_hashes_are_of_that(tmp_path: Path, durable: bool) -> None:
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs", durable=durable)
+        source = random.Random(3)
+        pieces = [source.randbytes(source.choice((0, 1, 1000, 300_000, 2_000_000))) for _ in range(40)]
+        hashes = [hashlib.md5(), hashlib.sha256()]
+        writer = await blobs.begin(hashes)
+        for piece in pieces:
+            await writer.write(piece)
+        assert not blobs.path(writer.name).exists()
+        await writer.keep()
+        whole = b"".join(pieces)
+        assert writer.size == len(whole)
+        assert blobs.path(writer.name).read_bytes() == whole
+        assert [each.digest() for each in hashes] == [hashlib.md5(whole).digest(), hashlib.sha256(whole).digest()]
+        assert await blobs.names(older_than=-60) == [writer.name]
+        assert await blobs.names(older_than=60) == []
+
+    run(main())
+
+
+def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs")
+        writer = await blobs.begin()
+        await writer.write(b"x" * 3_000_000)
+        await writer.discard()
+        assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+    run(main())
+
+
+def test_what_was_never_finished_is_swept(tmp_path: Path) -> None:
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs")
+        kept = await written(blobs, b"kept")
+        writer = await blobs.begin()
+        await writer.write(b"never finished")
+        await blobs.remove_unfinished(older_than=60)
+        assert blobs.fresh_path(writer.name).exists()
+        await blobs.remove_unfinished(older_than=-60)
+        assert not blobs.fresh_path(writer.name).exists()
+        assert await blobs.names(older_than=-60) == [kept]
+
+    run(main())
+
+
+def test_a_blob_that_is_read_is_removed_afterwards(tmp_path: Path) -> None:
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs")
+        name, other = await written(blobs, b"one"), await written(blobs, b"other")
+        first, second = blobs.read([name]), blobs.read([name])
+        await blobs.remove([name, other, "gone" * 8])
+        assert blobs.path(name).exists()
+        assert not blobs.path(other).exists()
+        first()
+        assert blobs.path(name).exists()
+        second()
+        async with asyncio.timeout(10):
+            while blobs.path(name).exists():
+                await asyncio.sleep(0)
+
+    run(main())
+
+
+def test_a_disk_that_fails_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(StoreError):
+            await Blobs(tmp_path / "file").begin()
+        blobs = Blobs(tmp_path / "blobs")
+        writer = await blobs.begin()
+        blobs.fresh_path(writer.name).unlink()
+        await writer.write(b"x")
+        with pytest.raises(StoreError):
+            await writer.keep()
+        assert [file for file in (tmp_path / "blobs").rglob("*") if file.is_file()] == []
+
+    run(main())
