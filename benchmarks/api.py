@@ -61,6 +61,12 @@ class SqsApi:
         """Deletes the queue and all that is in it."""
         self.call("DeleteQueue", {"QueueUrl": url})
 
+    def arn(self, url: str) -> str:
+        """The ARN of the queue."""
+        attributes = self.call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["QueueArn"]})["Attributes"]
+        assert isinstance(attributes, dict)
+        return str(attributes["QueueArn"])
+
     def count_messages(self, url: str) -> int:
         """All messages in the queue, those in flight too."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

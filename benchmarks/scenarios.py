@@ -93,7 +93,7 @@ def send_batch(server: Server, queue_url: str, seconds: int) -> Speed:
 
 def pass_through(server: Server, queue_url: str, seconds: float) -> Speed:
     """Each connection sends a message, receives one and deletes it: the queue is as good as empty."""
-    meter = _Meter(server.process)
+    meter = Meter(server.process)
     with meter:
         passed = loop_client.pass_through(
             server.api.signer, server.api.host, queue_url, message(queue_url), seconds, CONNECTIONS
@@ -109,7 +109,7 @@ def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: fl
     takes three times `seconds`, what was consumed by then counts.
     """
     give_up = time.monotonic() + 3 * seconds
-    meter = _Meter(server.process)
+    meter = Meter(server.process)
     laps: list[loop_client.Drained] = []
     while (left := seconds - sum(lap.seconds for lap in laps)) > 0.05 and time.monotonic() < give_up:
         filled = server.fill(queue_url, LAP_MESSAGES, seconds / 2)
@@ -122,7 +122,7 @@ def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: fl
 
 def receive_and_delete_deep(server: Server, queue_url: str, at_once: int, depth: int, seconds: float) -> Speed:
     """Consumers for `seconds` on a queue that holds `depth` messages already."""
-    meter = _Meter(server.process)
+    meter = Meter(server.process)
     drained = _drain(server, meter, queue_url, at_once, depth, seconds)
     return _consumed([drained], meter)
 
@@ -142,7 +142,7 @@ def _batch(queue_url: str) -> bytes:
 
 
 def _drain(
-    server: Server, meter: "_Meter", queue_url: str, at_once: int, messages: int, seconds: float
+    server: Server, meter: "Meter", queue_url: str, at_once: int, messages: int, seconds: float
 ) -> loop_client.Drained:
     with meter:
         drained = loop_client.drain(
@@ -155,7 +155,7 @@ def _drain(
 def _replay(server: Server, queue_url: str, operation: str, body: bytes, messages: int, seconds: int) -> Speed:
     before = server.api.count_messages(queue_url)
     headers = server.api.signer.headers(operation, body)
-    meter = _Meter(server.process)
+    meter = Meter(server.process)
     with meter:
         report = wrk.run(server.api.host, headers, body, CONNECTIONS, seconds)
     # When its time is over wrk drops what is under way: at most one request a connection.
@@ -178,7 +178,7 @@ def _check_count(found: int, least: int, most: int) -> None:
         raise Wrong(f"{found} messages in the queue, and there should be {least}" + f" to {most}" * (most > least))
 
 
-def _consumed(laps: list[loop_client.Drained], meter: "_Meter") -> Speed:
+def _consumed(laps: list[loop_client.Drained], meter: "Meter") -> Speed:
     messages = sum(lap.deleted for lap in laps)
     if not messages:
         raise Wrong("no message was received and deleted in the time given")
@@ -188,7 +188,7 @@ def _consumed(laps: list[loop_client.Drained], meter: "_Meter") -> Speed:
     return meter.speed(messages, repeated, sum(lap.seconds for lap in laps), p50, p99)
 
 
-class _Meter:
+class Meter:
     """Adds up processor time of the server, of the client and of the rest of the machine, while entered."""
 
     def __init__(self, process: ServerProcess) -> None:

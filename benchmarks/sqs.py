@@ -95,7 +95,7 @@ class Run:
     def fail(self, contender: str, what: str, reason: object, keys: Sequence[str] = ()) -> None:
         """Notes a failure; the rows with these keys show it in place of a figure."""
         problem = f"{contender}: {what}: {reason}"
-        _say(f"  FAILED {problem}")
+        say(f"  FAILED {problem}")
         self.problems.append(problem)
         self.ours_failed |= contender == OURS
         for row in self.rows.values():
@@ -146,12 +146,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     for contender in chosen:
-        _install(run, contender)
-    _isolate(run, chosen)
-    about = machine.describe(cache)
-    _warm_up(run, chosen)
+        install(run, contender)
+    isolate(run, chosen)
+    described = machine.describe(cache)
+    warm_up(run, chosen)
     for round_number in range(settings.rounds):
-        for contender in _rotated(chosen, round_number):
+        for contender in rotated(chosen, round_number):
             _measure(run, contender, round_number)
     if settings.deep_messages:
         for contender in chosen:
@@ -161,9 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(
         command=command.strip(),
         seconds=round(time.monotonic() - began),
-        machine=about | {"wrk": wrk_version},
+        machine=described | {"wrk": wrk_version},
         settings=asdict(settings),
-        contenders={contender.name: _about(run, contender) for contender in chosen},
+        contenders={contender.name: about(run, contender) for contender in chosen},
         rows=[row for row in run.rows.values() if row.samples or row.failed],
         measurements=run.measurements,
         problems=run.problems,
@@ -214,15 +214,15 @@ def _rows() -> Iterator[Row]:
         yield Row(f"deep.{key}.cpu_us", f"deep: {label}, server CPU µs/message", "less")
 
 
-def _install(run: Run, contender: Contender) -> None:
-    _say(f"install {contender.name}")
+def install(run: Run, contender: Contender) -> None:
+    say(f"install {contender.name}")
     try:
         run.installed[contender.name] = contender.install(run.cache)
     except NotInstalled as error:
         run.fail(contender.name, "not installed", error)
 
 
-def _isolate(run: Run, contenders: Sequence[Contender]) -> None:
+def isolate(run: Run, contenders: Sequence[Contender]) -> None:
     """Cuts the run off from every network, registries too; where that is forbidden some cannot be measured."""
     try:
         network.enter_private_network()
@@ -233,7 +233,7 @@ def _isolate(run: Run, contenders: Sequence[Contender]) -> None:
                 del run.installed[contender.name]
 
 
-def _warm_up(run: Run, contenders: Sequence[Contender]) -> None:
+def warm_up(run: Run, contenders: Sequence[Contender]) -> None:
     """Starts each once, unmeasured: files come into the page cache, and compiled models to where they are kept."""
     for contender in contenders:
         if contender.name not in run.installed:
@@ -253,7 +253,7 @@ def _warm_up(run: Run, contenders: Sequence[Contender]) -> None:
 def _measure(run: Run, contender: Contender, round_number: int) -> None:
     if contender.name not in run.installed:
         return
-    _say(f"round {round_number + 1} of {run.settings.rounds}: {contender.name}")
+    say(f"round {round_number + 1} of {run.settings.rounds}: {contender.name}")
     try:
         with run.started(contender) as (server, start_seconds):
             run.note("start_ms", contender.name, start_seconds * 1e3)
@@ -267,7 +267,7 @@ def _measure(run: Run, contender: Contender, round_number: int) -> None:
                     run.fail(contender.name, label, error, [f"{key}."])
                 else:
                     run.note_speed(key, contender.name, speed)
-                    _say(f"  {label}: {speed.per_second:,.0f} messages/s")
+                    say(f"  {label}: {speed.per_second:,.0f} messages/s")
             run.note("peak_mib", contender.name, server.process.peak_resident_bytes() / MIB)
     except FAILURES as error:
         run.fail(contender.name, f"round {round_number + 1}", error, ["start_ms"])
@@ -277,7 +277,7 @@ def _measure_deep(run: Run, contender: Contender) -> None:
     if contender.name not in run.installed:
         return
     name, settings = contender.name, run.settings
-    _say(f"deep queue: {name}")
+    say(f"deep queue: {name}")
     try:
         with run.started(contender) as (server, _), server.queue() as url:
             # What the first messages bring into memory, code and buffers, is no message's.
@@ -286,7 +286,7 @@ def _measure_deep(run: Run, contender: Contender) -> None:
             filled = server.fill(
                 url, settings.deep_messages, OUR_DEEP_SECONDS if name == OURS else settings.peers_deep_seconds
             )
-            _say(f"  {filled.messages:,} messages in {filled.seconds:.0f} s")
+            say(f"  {filled.messages:,} messages in {filled.seconds:.0f} s")
             time.sleep(SETTLE_SECONDS)
             run.note("deep.messages", name, filled.messages)
             run.note("deep.fill_per_second", name, filled.messages / filled.seconds)
@@ -308,17 +308,17 @@ def _measure_deep(run: Run, contender: Contender) -> None:
                 empty = run.rows[f"{key}.per_second"].median(name)
                 if empty:
                     run.note(f"deep.{key}.of_empty", name, speed.per_second / empty * 100)
-                _say(f"  {SPEEDS[key][0]}: {speed.per_second:,.0f} messages/s")
+                say(f"  {SPEEDS[key][0]}: {speed.per_second:,.0f} messages/s")
     except FAILURES as error:
         run.fail(name, "deep queue", error, ["deep."])
 
 
-def _rotated(contenders: Sequence[Contender], by: int) -> list[Contender]:
+def rotated(contenders: Sequence[Contender], by: int) -> list[Contender]:
     by %= max(1, len(contenders))
     return [*contenders[by:], *contenders[:by]]
 
 
-def _about(run: Run, contender: Contender) -> dict[str, object]:
+def about(run: Run, contender: Contender) -> dict[str, object]:
     installed = run.installed.get(contender.name)
     return {
         "version": installed.version if installed else None,
@@ -327,7 +327,7 @@ def _about(run: Run, contender: Contender) -> dict[str, object]:
     }
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
