@@ -34,8 +34,12 @@ def sns(tmp_path: Path) -> Iterator[LocalSns]:
 
 def _received(sns: LocalSns, queue: str) -> list[dict[str, Any]]:
     """Return what has come to a queue of the other account, and empty it."""
-    params = {"QueueUrl": f"http://localhost:4566/{OTHER}/{queue}", "MaxNumberOfMessages": 10}
-    messages = sns.call("ReceiveMessage", service="sqs", by=STRANGER, **params).get("Messages", [])
+    url = f"http://localhost:4566/{OTHER}/{queue}"
+    received = sns.call("ReceiveMessage", service="sqs", by=STRANGER, QueueUrl=url, MaxNumberOfMessages=10)
+    messages = received.get("Messages", [])
+    for message in messages:
+        params = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+        sns.call("DeleteMessage", service="sqs", by=STRANGER, **params)
     return [json.loads(message["Body"]) for message in messages]
 
 
