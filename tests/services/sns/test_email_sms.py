@@ -126,7 +126,7 @@ def test_a_program_gets_signed_envelopes_by_mail(inboxes: Inboxes) -> None:
 
 
 def composed(name: str, recipient: str) -> EmailMessage:
-    return email._composed(Mail(recipient, name, "subject\nBcc: eve@example.com", "text", 0.0), "a@example.com")
+    return email.compose(Mail(recipient, name, "subject\nBcc: eve@example.com", "text", 0.0), "a@example.com")
 
 
 def test_nobody_adds_a_header_by_a_name_or_a_subject() -> None:
@@ -195,14 +195,14 @@ def test_an_address_that_a_server_rejects_is_not_tried_again(with_post: Server, 
 def test_a_server_says_whether_to_come_again(post: MailServer, code: int, permanent: bool) -> None:
     post.refusals["late@example.com"] = [code]
     with pytest.raises(Undeliverable, match=f"{code} not this one") as caught:
-        email._hand_over(email._server(post.url), composed("name", "late@example.com"))
+        email.hand_over(email.server_of(post.url), composed("name", "late@example.com"))
     assert caught.value.permanent is permanent
 
 
 def test_a_server_that_is_away_or_does_not_know_us_is_tried_again(post: MailServer) -> None:
     for url in ("smtp://127.0.0.1:1", post.url.replace("secret", "wrong")):
         with pytest.raises(Undeliverable) as caught:
-            email._hand_over(email._server(url), composed("name", "a@example.com"))
+            email.hand_over(email.server_of(url), composed("name", "a@example.com"))
         assert not caught.value.permanent
         assert "wrong" not in caught.value.reason
 
@@ -214,19 +214,19 @@ def test_mail_and_password_go_over_tls_to_a_server_that_is_trusted(
     authority, certificate, key = local_certificate(tmp_path, "localhost")
     mail = composed("name", "a@example.com")
     with mail_server.running(server_context(certificate, key), upgrades=upgrades) as post:
-        server = email._server(post.url)
+        server = email.server_of(post.url)
         with pytest.raises(Undeliverable, match="certificate verify failed") as caught:
-            email._hand_over(server, mail)
+            email.hand_over(server, mail)
         assert not caught.value.permanent
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-        email._hand_over(server, mail)
+        email.hand_over(server, mail)
         assert len(post.wait("a@example.com")) == 1
 
 
 @pytest.mark.parametrize("url", ["localhost:25", "http://localhost", "smtp://", "smtp://ann:secret@host:port"])
 def test_what_names_no_server_is_told_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"must be|Port") as caught:
-        email._server(url)
+        email.server_of(url)
     assert "secret" not in str(caught.value)
 
 

@@ -346,6 +346,8 @@ def test_an_endpoint_that_does_not_answer_in_time_is_tried_again() -> None:
     assert "no response within 0.2 seconds" in failure.reason
 
 
-@pytest.mark.parametrize("url", ["http://localhost:port/", "http://localhost:99999/", "http://a\x00b/", "http:///x"])
-def test_what_is_no_address_is_given_up(url: str) -> None:
-    assert attempt(url).permanent
+@pytest.mark.parametrize("place", ["localhost:port/", "localhost:99999/", "a\x00b/", "/x", f"{'a' * 64}.test/"])
+def test_what_is_no_address_is_given_up_without_telling_its_password(place: str) -> None:
+    failure = attempt(f"http://ann:secret@{place}")
+    assert failure.permanent
+    assert "secret" not in failure.reason

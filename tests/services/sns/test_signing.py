@@ -68,7 +68,8 @@ def test_all_messages_to_http_are_signed(aws: Aws, endpoint: Endpoint, version: 
     sns.confirm_subscription(TopicArn=topic, Token=asked.message["Token"])
     sns.publish(TopicArn=topic, Message="with\nlines and Ümläuts", Subject="subject")
     sns.publish(TopicArn=topic, Message="without a subject")
-    messages = [asked.message, *(each.message for each in endpoint.wait(2))]
+    sns.publish(TopicArn=topic, Message='{"default": "others", "http": "web"}', MessageStructure="json")
+    messages = [asked.message, *(each.message for each in endpoint.wait(3))]
     urlopen(messages[-1]["UnsubscribeURL"]).close()
     messages.append(endpoint.wait(kind="UnsubscribeConfirmation")[0].message)
     assert arn["SubscriptionArn"] in messages[-1]["Message"]

@@ -40,10 +40,10 @@ _NAME = "AWS Notifications"
 _SECONDS = 15.0
 _REJECTED = 500
 _threads = ThreadPoolExecutor(8, thread_name_prefix="sns-mail")
-"""Threads of its own: a mail server that does not answer holds up nothing but mail."""
+"""Writing a large mail takes milliseconds, and a server may not answer at all: that holds up nothing but mail."""
 
 
-class _Server(NamedTuple):
+class Server(NamedTuple):
     """A mail server."""
 
     host: str
@@ -65,16 +65,14 @@ class Mail(NamedTuple):
     sent: float
 
 
-def of_message(message: Message, topic: Topic, subscribed: Subscription, endpoint: str, sent: float) -> Mail:
-    """Return a message as a reader gets it, who may unsubscribe at `endpoint`."""
+def of_message(
+    message: Message, topic: Topic, subscribed: Subscription, endpoint: str, sent: float, envelope: str | None = None
+) -> Mail:
+    """Return a message as a reader gets it, who may unsubscribe at `endpoint`; or, as an envelope, a program."""
     link = notification.unsubscribe_url(endpoint, subscribed.arn)
     text = f"{message.body_for('email')}\n\n--\nTo stop receiving notifications from this topic, visit:\n{link}\n"
-    return Mail(subscribed.endpoint, _name(topic), message.subject or "AWS Notification Message", text, sent)
-
-
-def of_envelope(text: str, message: Message, topic: Topic, subscribed: Subscription, sent: float) -> Mail:
-    """Return a message as a program gets it (email-json): `text` is its envelope."""
-    return Mail(subscribed.endpoint, _name(topic), message.subject or "AWS Notification Message", text, sent)
+    subject = message.subject or "AWS Notification Message"
+    return Mail(subscribed.endpoint, _name(topic), subject, envelope or text, sent)
 
 
 def of_confirmation(
@@ -101,31 +99,33 @@ def _name(topic: Topic) -> str:
 
 
 async def send(block: Block, mail: Mail) -> None:
-    """Bring a mail on its way; return once a disk or a server has it. Raises Undeliverable."""
+    """Bring a mail on its way; return once a disk or a server has it. Raises Undeliverable, OSError."""
     given = os.environ.get(SERVER, "")
     try:
-        server = _server(given) if given else None
+        server = server_of(given) if given else None
     except ValueError as error:
         log.error("no mail can be sent: %s: %s", SERVER, error)
         raise Undeliverable(f"{SERVER}: {error}", permanent=False) from error
-    composed = _composed(mail, server.sender if server else _SENDER)
-    loop = asyncio.get_running_loop()
+    folder = block.cloud.config.data / "mail"
+    await asyncio.get_running_loop().run_in_executor(_threads, _send, mail, server, folder)
+
+
+def _send(mail: Mail, server: Server | None, folder: Path) -> None:
     if server is None:
-        folder = block.cloud.config.data / "mail"
-        await loop.run_in_executor(_threads, _store, folder, composed.as_bytes(policy=default), int(mail.sent))
+        _store(folder, compose(mail, _SENDER).as_bytes(policy=default), int(mail.sent))
     else:
-        await loop.run_in_executor(_threads, _hand_over, server, composed)
+        hand_over(server, compose(mail, server.sender))
 
 
 @lru_cache(1)
-def _server(url: str) -> _Server:
+def server_of(url: str) -> Server:
     """Return the server of a URL. Raises ValueError, without the password in it."""
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("must be smtp://user:password@host:port, or smtps://…")
     secure = parts.scheme == "smtps"
     sender = parse_qs(parts.query).get("from", [_SENDER])[0]
-    return _Server(
+    return Server(
         parts.hostname,
         parts.port or (465 if secure else 587),
         secure,
@@ -135,19 +135,19 @@ def _server(url: str) -> _Server:
     )
 
 
-def _composed(mail: Mail, sender: str) -> EmailMessage:
+def compose(mail: Mail, sender: str) -> EmailMessage:
     """Return a mail in its written form. Raises Undeliverable for an address that is none."""
-    composed = EmailMessage(SMTP)
+    written = EmailMessage(SMTP)
     try:
-        composed["From"] = Address(_line(mail.name), addr_spec=sender)
-        composed["To"] = Address(addr_spec=mail.recipient)
+        written["From"] = Address(_line(mail.name), addr_spec=sender)
+        written["To"] = Address(addr_spec=mail.recipient)
     except (ValueError, IndexError, MessageError) as error:
         raise Undeliverable(f"no mail can be sent to {mail.recipient}: {error}", permanent=True) from error
-    composed["Subject"] = _line(mail.subject)
-    composed["Date"] = datetime.fromtimestamp(mail.sent, UTC)
-    composed["Message-ID"] = f"<{uuid4()}@{sender.rpartition('@')[2]}>"
-    composed.set_content(mail.text)
-    return composed
+    written["Subject"] = _line(mail.subject)
+    written["Date"] = datetime.fromtimestamp(mail.sent, UTC)
+    written["Message-ID"] = f"<{uuid4()}@{sender.rpartition('@')[2]}>"
+    written.set_content(mail.text)
+    return written
 
 
 def _line(text: str) -> str:
@@ -173,13 +173,13 @@ def _store(folder: Path, content: bytes, now: int) -> None:
         os.close(directory)
 
 
-def _hand_over(server: _Server, composed: EmailMessage) -> None:
+def hand_over(server: Server, mail: EmailMessage) -> None:
     """Give a mail to the server. Raises Undeliverable."""
     try:
         with _connected(server) as connection:
             if server.user:
                 connection.login(server.user, server.password)
-            connection.send_message(composed)
+            connection.send_message(mail)
     except smtplib.SMTPRecipientsRefused as error:
         ((code, reason),) = error.recipients.values()
         raise Undeliverable(f"{code} {reason.decode(errors='replace')}", permanent=code >= _REJECTED) from error
@@ -191,7 +191,7 @@ def _hand_over(server: _Server, composed: EmailMessage) -> None:
         raise Undeliverable(f"{server.host}:{server.port}: {error}", permanent=False) from error
 
 
-def _connected(server: _Server) -> smtplib.SMTP:
+def _connected(server: Server) -> smtplib.SMTP:
     if server.secure:
         return smtplib.SMTP_SSL(
             server.host, server.port, socket.gethostname(), timeout=_SECONDS, context=ssl.create_default_context()

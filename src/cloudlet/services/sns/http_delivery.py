@@ -47,7 +47,8 @@ async def post(
     except HttpError as error:
         raise Undeliverable(str(error), permanent=False) from error
     except ValueError as error:
-        raise Undeliverable(f"cannot send to {url!r}: {error}", permanent=True) from error
+        # Its text may have the URL in it, and that a password.
+        raise Undeliverable("the endpoint's URL names no place to send to", permanent=True) from error
     if not 200 <= response.status < 300:
         passing = response.status >= 500 or response.status == _TOO_MANY_REQUESTS
         raise Undeliverable(

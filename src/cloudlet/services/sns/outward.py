@@ -54,7 +54,9 @@ async def deliver(block: Block, topic: Topic, subscribed: Subscription, message:
     signed = await signature(block, topic, subscribed, message)
     match subscribed.protocol:
         case "sqs":
-            await _to_queue(block, subscribed, message, signed)
+            queue = Queue.of(Arn.parse(subscribed.endpoint), subscribed)
+            entry = queue_delivery.entry(queue, message, subscribed, block.cloud.config.endpoint, signed)
+            await _to_queue(block, queue, subscribed.topic, entry)
         case "lambda":
             await lambda_delivery.deliver(block, subscribed, message, signed)
         case "http" | "https":
@@ -63,8 +65,9 @@ async def deliver(block: Block, topic: Topic, subscribed: Subscription, message:
             endpoint, now = block.cloud.config.endpoint, block.clock.now()
             await email.send(block, email.of_message(message, topic, subscribed, endpoint, now))
         case "email-json":
+            endpoint, now = block.cloud.config.endpoint, block.clock.now()
             text = _envelope(block, subscribed, message, signed)
-            await email.send(block, email.of_envelope(text, message, topic, subscribed, block.clock.now()))
+            await email.send(block, email.of_message(message, topic, subscribed, endpoint, now, text))
         case "sms":
             await sms.deliver(block, subscribed.endpoint, message, account=topic.account, region=topic.region)
         case "application":
@@ -93,19 +96,27 @@ async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str
     text = notification.confirmation_envelope(
         told, await signing.sign(block, notification.confirmation_to_sign(told), _version(topic))
     )
-    if subscribed.protocol == "email-json":
-        await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now(), text))
-        return
-    async with _http(block).turn:
-        await http_delivery.post(
-            _http(block).client,
-            subscribed.endpoint,
-            text,
-            kind=kind,
-            id=id,
-            topic_arn=topic.arn,
-            subscription_arn=None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn,
-        )
+    match subscribed.protocol:
+        case "email-json":
+            await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now(), text))
+        case "http" | "https":
+            arn = None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn
+            async with _http(block).turn:
+                await http_delivery.post(
+                    _http(block).client,
+                    subscribed.endpoint,
+                    text,
+                    kind=kind,
+                    id=id,
+                    topic_arn=topic.arn,
+                    subscription_arn=arn,
+                )
+        case "sqs":
+            queue = Queue.of(Arn.parse(subscribed.endpoint))
+            order = {"MessageGroupId": id, "MessageDeduplicationId": id} if queue.fifo else {}
+            await _to_queue(block, queue, topic.arn, {"MessageBody": text, **order})
+        case other:
+            raise Undeliverable(f"a subscriber by {other} cannot be told anything", permanent=True)
 
 
 async def signature(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> Signature | None:
@@ -143,11 +154,9 @@ def _envelope(block: Block, subscribed: Subscription, message: Message, signed: 
     )
 
 
-async def _to_queue(block: Block, subscribed: Subscription, message: Message, signed: Signature | None) -> None:
-    queue = Queue.of(Arn.parse(subscribed.endpoint), subscribed)
-    entry = queue_delivery.entry(queue, message, subscribed, block.cloud.config.endpoint, signed)
+async def _to_queue(block: Block, queue: Queue, topic_arn: str, entry: queue_delivery.Entry) -> None:
     try:
-        (outcome,) = await queue_delivery.send(block, queue, subscribed.topic, [entry])
+        (outcome,) = await queue_delivery.send(block, queue, topic_arn, [entry])
     except Unavailable as unavailable:
         raise Undeliverable(str(unavailable), permanent=False) from unavailable
     if outcome is not None:
