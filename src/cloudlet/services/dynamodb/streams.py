@@ -92,7 +92,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_stream = msgspec.msgpack.Decoder(StreamRecord).decode
 _decode_lane = msgspec.msgpack.Decoder(Lane).decode
 _decode_shard = msgspec.msgpack.Decoder(Shard).decode
-decode_record = msgspec.msgpack.Decoder(Record).decode
+_decode_record = msgspec.msgpack.Decoder(Record).decode
 
 
 class Contents:
@@ -325,13 +325,11 @@ async def end_of(tx: Transaction, stream: int, lane: int, shard: Shard) -> int:
     return shard.first if raw is None else _decode_lane(raw).next
 
 
-async def read(
-    tx: Transaction, stream: int, lane: int, first: int, end: int, count: int
-) -> list[tuple[int, Record, int]]:
-    """Return up to `count` records (number, record, bytes as stored) with first <= number < end."""
+async def read(tx: Transaction, stream: int, lane: int, first: int, end: int, count: int) -> list[tuple[int, Record]]:
+    """Return up to `count` records, each with its number, with first <= number < end."""
     space = Contents(stream).records
     rows = await tx.range(space.key(lane, first), space.key(lane, end), limit=count)
-    return [(space.unpack(key)[1], decode_record(value), len(value)) for key, value in rows]
+    return [(space.unpack(key)[1], _decode_record(value)) for key, value in rows]
 
 
 async def first_since(tx: Transaction, stream: int, lane: int, first: int, end: int, millis: int) -> int:
