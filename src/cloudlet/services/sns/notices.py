@@ -12,11 +12,10 @@ import logging
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.services.sns import notification, outward, queue_delivery, retries, signing, subscription
-from cloudlet.services.sns.queue_delivery import Entry, Queue, Unavailable
+from cloudlet.services.sns import notification, outward, retries, subscription
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
@@ -127,42 +126,13 @@ async def _attempt(block: Block, end: int, notice: Notice) -> None:
 async def _failure(block: Block, notice: Notice) -> Undeliverable | None:
     """Send a notice; return why that failed."""
     try:
-        if notice.subscription.protocol == "sqs":
-            await _tell_queue(block, notice)
-        else:
-            await outward.notify(block, notice.topic, notice.subscription, notice.kind, notice.id, notice.written)
+        await outward.notify(block, notice.topic, notice.subscription, notice.kind, notice.id, notice.written)
     except Undeliverable as failure:
         return failure
     except Exception as error:
         log.exception("%s of %s failed", notice.kind, notice.subscription.arn)
         return Undeliverable(f"internal error: {error!r}", permanent=False)
     return None
-
-
-async def _tell_queue(block: Block, notice: Notice) -> None:
-    """Send a notice to a queue of another account than the subscriber's. Raises Undeliverable."""
-    topic, subscribed = notice.topic, notice.subscription
-    told = notification.confirmation(
-        notice.kind,
-        id=notice.id,
-        topic_arn=topic.arn,
-        subscription_arn=subscribed.arn,
-        token=subscribed.token,
-        written=notice.written,
-        endpoint=block.cloud.config.endpoint,
-    )
-    version = topic.attributes.get("SignatureVersion", "1")
-    signed = await signing.sign(block, notification.confirmation_to_sign(told), version)
-    queue = Queue.of(Arn.parse(subscribed.endpoint))
-    entry: Entry = {"MessageBody": notification.confirmation_envelope(told, signed)}
-    if queue.fifo:
-        entry |= {"MessageGroupId": subscribed.id, "MessageDeduplicationId": notice.id}
-    try:
-        (outcome,) = await queue_delivery.send(block, queue, topic.arn, [entry])
-    except Unavailable as unavailable:
-        raise Undeliverable(str(unavailable), permanent=False) from unavailable
-    if outcome is not None:
-        raise outcome
 
 
 def _put(tx: Transaction, notice: Notice, due: int) -> None:
