@@ -1,1 +1,1 @@
-"""An online shop out of small services that talk through Amazon SQS."""
+"""An online shop out of small services that talk through Amazon SNS and Amazon SQS."""

@@ -8,7 +8,7 @@ from shop.worker import serve
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS stock (item TEXT PRIMARY KEY, quantity INTEGER);
-INSERT INTO stock VALUES ('lamp', 100), ('chair', 100), ('desk', 100) ON CONFLICT DO NOTHING;
+INSERT INTO stock VALUES ('lamp', 100), ('chair', 100), ('desk', 100), ('sample', 100) ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS reservations (
     position INTEGER PRIMARY KEY,
     order_id TEXT UNIQUE,

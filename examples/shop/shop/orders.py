@@ -1,9 +1,9 @@
-"""orders: takes orders over HTTP and hands each to the services that follow up on it.
+"""orders: takes orders over HTTP and publishes each to the topic; who follows up on it is not its business.
 
-    PUT /orders/ID  {"customer": …, "item": …, "quantity": …, "price": …, "currency": …}
+    PUT /orders/ID  {"customer": …, "item": …, "quantity": …, "price": …, "currency": …, "delivery": …, "mail": …}
 
-It answers 202 once every queue has the order. A customer who got no answer asks again under the same id: that id is
-the message's deduplication id, so no queue takes the order twice.
+It answers 202 as soon as SNS has acknowledged the order: no queue, and none of the other services, needs to be there.
+A customer who got no answer, or a 503, asks again under the same id; those who follow up on an order do so once.
 """
 
 from __future__ import annotations
@@ -14,23 +14,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
-from shop import queues
+from shop import topic
 from shop.order import Order
 
-sqs = boto3.client("sqs")
-queue_urls = [queues.url(sqs, queues.name(service)) for service in queues.SERVICES]
-
-
-def accept(order: Order) -> None:
-    """Put the order into each queue, behind the earlier orders of its customer."""
-    for queue_url in queue_urls:
-        sqs.send_message(
-            QueueUrl=queue_url,
-            MessageBody=order.to_json(),
-            MessageGroupId=order.customer,
-            MessageDeduplicationId=order.id,
-        )
+sns = boto3.client("sns")
+topic_arn = topic.create(sns)
 
 
 class OrdersApi(BaseHTTPRequestHandler):
@@ -46,7 +36,12 @@ class OrdersApi(BaseHTTPRequestHandler):
             self.answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             return
         print(f"{order.id}: {order.customer} orders {order.quantity} {order.item} for {order.price} {order.currency}")
-        accept(order)
+        try:
+            topic.publish(sns, topic_arn, order)
+        except (BotoCoreError, ClientError) as error:
+            print(f"{order.id}: not taken: {error}")
+            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "please order again"})
+            return
         self.answer(HTTPStatus.ACCEPTED, {"order": order.id})
 
     def answer(self, status: HTTPStatus, document: dict[str, str]) -> None:
