@@ -137,6 +137,10 @@ class PostgresServer:
             raise PostgresError("the server does not run")
         return self._process.pid
 
+    def is_running(self) -> bool:
+        """Whether it was started and has neither been stopped nor ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Make the folder's database cluster where there is none; start the server; return once it answers."""
         data = self.folder / "data"
