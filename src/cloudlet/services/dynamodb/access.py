@@ -1,1 +1,123 @@
-"""Who may do what with a table."""
+"""Who may do what with a table or a stream: its policy, enforced where permissions are (`--auth strict`).
+
+The identity-based policies of a caller are the front door's affair; here the resource has its say. Principals of its
+account need no allowance by it, but can be denied; all others need one. Some actions are the owner's alone (Developer
+Guide, "API operations supported by resource-based policies").
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from cloudlet.core import AwsError, Context
+from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.services.dynamodb import streams
+from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.features import Policy as StoredPolicy
+from cloudlet.services.dynamodb.streams import StreamRecord
+from cloudlet.services.dynamodb.table import Table
+
+POLICY_BYTES = 20 * 1024
+"""The largest policy, without its whitespace."""
+
+OWNERS_ACTIONS = frozenset(
+    {
+        "CreateBackup",
+        "CreateTable",
+        "DeleteBackup",
+        "DescribeBackup",
+        "DescribeExport",
+        "DescribeImport",
+        "DisableKinesisStreamingDestination",
+        "EnableKinesisStreamingDestination",
+        "ExportTableToPointInTime",
+        "ImportTable",
+        "ListBackups",
+        "ListContributorInsights",
+        "ListExports",
+        "ListImports",
+        "ListTables",
+        "RestoreTableFromBackup",
+        "RestoreTableToPointInTime",
+    }
+)
+"""What no policy can grant to another account."""
+
+_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
+_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
+
+
+@lru_cache(256)
+def _parsed(text: str) -> Policy:
+    return Policy.parse(text, Usage.RESOURCE)
+
+
+def checked_policy(text: str) -> str:
+    """Return a policy to store. Raises AwsError for what is no policy of a resource."""
+    try:
+        _parsed(text)
+        compact = json.dumps(json.loads(text), separators=(",", ":"))
+    except (PolicyError, ValueError) as error:
+        raise validation(f"Resource-based policy is not valid: {error}") from None
+    if len(compact.encode()) > POLICY_BYTES:
+        raise AwsError("LimitExceededException", "The resource-based policy is larger than the limit of 20 KB.")
+    return text
+
+
+def authorize(ctx: Context, table: Table, action: str, index: str | None = None) -> None:
+    """Raise unless the caller may do this to a table, or to one of its indexes."""
+    if not ctx.strict:
+        return
+    resource = table.arn if index is None else table.index_arn(index)
+    _decide(ctx, action, resource, table.record.account, table.features.policies.get(""))
+
+
+def authorize_stream(ctx: Context, stream: StreamRecord, table: Table | None, action: str) -> None:
+    """Raise unless the caller may do this to a stream; `table` is its table, where that still is there."""
+    if not ctx.strict:
+        return
+    policy = None if table is None else table.features.policies.get(stream.label)
+    owner = stream.account
+    _decide(ctx, action, streams.arn_of(owner, stream.region, stream.table, stream.label), owner, policy)
+
+
+def locks_out(ctx: Context, table: Table, text: str) -> bool:
+    """Whether a policy of a table would deny the caller to change it."""
+    request = Request(ctx.principal, "dynamodb:PutResourcePolicy", table.arn, _conditions(ctx), table.record.account)
+    policies = Policies(identity=_IDENTITY, resource=NamedPolicy(table.arn, _parsed(text)))
+    return not evaluate(request, policies).allowed
+
+
+def _decide(ctx: Context, action: str, resource: str, owner: str, policy: StoredPolicy | None) -> None:
+    name = f"dynamodb:{action}"
+    principal = ctx.principal
+    if action in OWNERS_ACTIONS and principal.account != owner:
+        raise _denied(f"User: {principal.arn} is not authorized to perform: {name} on resource: {resource}")
+    named = None if policy is None else NamedPolicy(resource, _parsed(policy.text))
+    request = Request(principal, name, resource, _conditions(ctx), owner)
+    decision = evaluate(request, Policies(identity=_IDENTITY, resource=named))
+    if not decision.allowed:
+        raise _denied(decision.message)
+
+
+def _denied(message: str) -> AwsError:
+    return AwsError("AccessDeniedException", message, status=400)
+
+
+def _conditions(ctx: Context) -> dict[str, str]:
+    source = {}
+    if ctx.source_arn:
+        source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": ctx.source_arn.split(":")[4]}
+    return {
+        **source,
+        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(ctx.now())),
+        "aws:PrincipalAccount": ctx.principal.account,
+        "aws:PrincipalArn": ctx.principal.arn,
+        "aws:RequestedRegion": ctx.region,
+        "aws:SecureTransport": "true" if ctx.secure else "false",
+        "aws:SourceIp": ctx.source_ip,
+        "aws:userid": ctx.principal.user_id,
+    }
