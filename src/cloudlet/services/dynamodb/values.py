@@ -22,6 +22,9 @@ Path = tuple[str | int, ...]
 """A document path: the name of an attribute, then names of map entries and positions in lists."""
 
 DEEPEST = 32
+"""Lists and maps within each other, and elements of a path."""
+LONGEST_NAME = 65535
+"""Bytes of an attribute's name."""
 TYPE_NAMES = {
     "S": "STRING",
     "N": "NUMBER",
@@ -47,7 +50,17 @@ def type_of(value: Value) -> str:
 
 def checked_item(item: Item) -> Item:
     """Return an item as DynamoDB keeps it: numbers in canonical text. Raises AwsError for what it cannot keep."""
+    for name in item:
+        check_name(name)
     return {name: checked_value(value) for name, value in item.items()}
+
+
+def check_name(name: str) -> None:
+    """Raise AwsError for a name that no attribute can have."""
+    if not name:
+        raise invalid_values("Empty attribute name")
+    if len(name) > LONGEST_NAME or (not name.isascii() and len(name.encode()) > LONGEST_NAME):
+        raise invalid_values(f"Attribute name is too large, must be less than {LONGEST_NAME + 1} bytes")
 
 
 def checked_value(value: Value, depth: int = 0) -> Value:
@@ -103,6 +116,15 @@ def _duplicates(kind: str, members: list[Any]) -> AwsError:
     if kind == "BS":
         return invalid_values("Input collection contains duplicates.")
     return invalid_values(f"Input collection [{', '.join(members)}] contains duplicates.")
+
+
+def depth(value: Value) -> int:
+    """Return how many lists and maps are within each other in a value; 0 for a scalar or a set."""
+    for kind in ("M", "L"):
+        if kind in value:
+            inner = value[kind].values() if kind == "M" else value[kind]
+            return 1 + max(map(depth, inner), default=0)
+    return 0
 
 
 # -- comparison

@@ -1,16 +1,18 @@
 """DynamoDB's expression languages: conditions and filters, key conditions, projections, updates.
 
-Developer Guide, "Using expressions in DynamoDB". A text becomes tokens (`lexer`), a tree (`syntax`, `parser`), and then
-one of four objects that work on items; where the same text comes again, its tree is taken from a bounded cache.
+Developer Guide, "Using expressions in DynamoDB". A text becomes tokens (`lexer`), a tree (`syntax`; `parser` and a
+grammar), and then, with the request's placeholders filled in, one of four objects that work on items. The tree of a
+text that comes again is taken from a bounded cache.
 """
 
-from cloudlet.services.dynamodb.expressions.conditions import Condition, parse_condition
+from cloudlet.services.dynamodb.expressions.conditions import parse_condition
 from cloudlet.services.dynamodb.expressions.key_conditions import (
     KeyCondition,
     KeyRange,
     RangeCondition,
     parse_key_condition,
 )
+from cloudlet.services.dynamodb.expressions.predicates import Condition
 from cloudlet.services.dynamodb.expressions.projections import Projection, parse_projection
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.updates import Update, parse_update

@@ -1,22 +1,135 @@
-"""Conditions and filters."""
+"""Condition and filter expressions: from their text to what can be asked of an item."""
 
 from __future__ import annotations
 
+from cloudlet.services.dynamodb.expressions import predicates, problems, syntax
+from cloudlet.services.dynamodb.expressions.condition_grammar import condition_syntax
+from cloudlet.services.dynamodb.expressions.operands import (
+    Attribute,
+    Constant,
+    Operand,
+    Size,
+    check_constant,
+    check_distinct,
+    check_function,
+    operand,
+)
+from cloudlet.services.dynamodb.expressions.predicates import ORDERING, Condition
+from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.values import Item
+from cloudlet.services.dynamodb.values import Value, compare, type_of
 
-
-class Condition:
-    """What must be true of an item."""
-
-    attributes: frozenset[str]
-    """The top-level attributes that it looks at."""
-
-    def matches(self, item: Item) -> bool:
-        """Whether it is true of an item; one that does not exist is an empty one."""
-        raise NotImplementedError
+_ORDERED_TYPES = ("S", "N", "B")
+_MOST_MEMBERS = 100
+"""Operands of IN, the one before it among them."""
+_TYPE_NAMES = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M")
 
 
 def parse_condition(text: str, subs: Substitutions, kind: str = "ConditionExpression") -> Condition:
     """Return a condition; `kind` is the parameter's name, ConditionExpression or FilterExpression. Raises AwsError."""
-    raise NotImplementedError
+    with said_of(kind):
+        return _condition(condition_syntax(text), subs)
+
+
+def _condition(tree: syntax.ConditionSyntax, subs: Substitutions) -> Condition:
+    if isinstance(tree, syntax.Comparison):
+        return _comparison(tree, subs)
+    if isinstance(tree, syntax.And):
+        return predicates.All([_condition(inner, subs) for inner in tree.conditions])
+    if isinstance(tree, syntax.Or):
+        return predicates.AnyOf([_condition(inner, subs) for inner in tree.conditions])
+    if isinstance(tree, syntax.Not):
+        return predicates.Negation(_condition(tree.condition, subs))
+    if isinstance(tree, syntax.Between):
+        return _between(tree, subs)
+    if isinstance(tree, syntax.In):
+        return _in(tree, subs)
+    return _function(tree, subs)
+
+
+def _comparison(tree: syntax.Comparison, subs: Substitutions) -> Condition:
+    left, right = operand(tree.left, subs), operand(tree.right, subs)
+    check_distinct(tree.comparator, left, (right,))
+    if tree.comparator in ORDERING:
+        for side in (left, right):
+            check_constant(tree.comparator, side, _ORDERED_TYPES)
+        return predicates.Ordered(tree.comparator, left, right)
+    equals = predicates.Equals(left, right)
+    return equals if tree.comparator == "=" else predicates.Negation(equals)
+
+
+def _between(tree: syntax.Between, subs: Substitutions) -> Condition:
+    value, lower, upper = (operand(side, subs) for side in (tree.operand, tree.lower, tree.upper))
+    check_distinct("BETWEEN", value, (lower, upper))
+    for side in (value, lower, upper):
+        check_constant("BETWEEN", side, _ORDERED_TYPES)
+    if isinstance(lower, Constant) and isinstance(upper, Constant):
+        check_bounds(lower.constant, upper.constant)
+    return predicates.IsBetween(value, lower, upper)
+
+
+def check_bounds(lower: Value, upper: Value) -> None:
+    """Raise ExpressionProblem for bounds of BETWEEN that nothing can be between."""
+    order = compare(lower, upper)
+    if order is None:
+        requirement = "same data type for lower and upper bounds"
+    elif order > 0:
+        requirement = "upper bound to be greater than or equal to lower bound"
+    else:
+        return
+    raise ExpressionProblem(
+        f"The BETWEEN operator requires {requirement}; "
+        f"lower bound operand: AttributeValue: {_shown(lower)}, upper bound operand: AttributeValue: {_shown(upper)}"
+    )
+
+
+def _in(tree: syntax.In, subs: Substitutions) -> Condition:
+    number = 1 + len(tree.members)
+    if number > _MOST_MEMBERS:
+        raise problems.wrong_number_of_operands("IN", number)
+    value = operand(tree.operand, subs)
+    members = tuple([operand(member, subs) for member in tree.members])
+    check_distinct("IN", value, members)
+    return predicates.IsIn(value, members)
+
+
+def _function(call: syntax.Call, subs: Substitutions) -> Condition:
+    check_function(call)
+    if call.function == "size":
+        raise problems.function_misplaced("size")
+    expected = 1 if call.function in ("attribute_exists", "attribute_not_exists") else 2
+    if len(call.operands) != expected:
+        raise problems.wrong_number_of_operands(call.function, len(call.operands))
+    operands = [operand(side, subs) for side in call.operands]
+    if expected == 1:
+        if not isinstance(operands[0], Attribute):
+            raise problems.path_required(call.function)
+        exists = predicates.Exists(operands[0])
+        return exists if call.function == "attribute_exists" else predicates.Negation(exists)
+    value, other = operands
+    if call.function == "attribute_type":
+        return predicates.IsOfType(value, _type_name(other))
+    check_distinct(call.function, value, (other,))
+    if call.function == "contains":
+        return predicates.Contains(value, other)
+    for side in (value, other):
+        check_constant("begins_with", side, ("S", "B"))
+    return predicates.BeginsWith(value, other)
+
+
+def _type_name(operand: Operand) -> str:
+    if not isinstance(operand, Constant):
+        raise problems.wrong_operand_type("attribute_type", "N" if isinstance(operand, Size) else "PATH")
+    check_constant("attribute_type", operand, ("S",))
+    name: str = operand.constant["S"]
+    if name not in _TYPE_NAMES:
+        raise ExpressionProblem(
+            f"Invalid attribute type name found; type: {name}, valid types: {{{','.join(_TYPE_NAMES)}}}"
+        )
+    return name
+
+
+def _shown(value: Value) -> str:
+    kind = type_of(value)
+    content = value[kind]
+    return f"{{{kind}:{content if isinstance(content, str) else '...'}}}"

@@ -1,22 +1,84 @@
-"""Projections."""
+"""Projections: the parts of items that a caller wants.
+
+Developer Guide, "Using projection expressions in DynamoDB".
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
+
+from cloudlet.services.dynamodb.expressions.parser import Parser
+from cloudlet.services.dynamodb.expressions.paths import Tree, tree
+from cloudlet.services.dynamodb.expressions.problems import said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.values import Item
+from cloudlet.services.dynamodb.expressions.syntax import PathSyntax
+from cloudlet.services.dynamodb.values import Item, Path, Value
+
+_REMEMBERED = 1024
 
 
 class Projection:
-    """Which parts of an item are wanted."""
+    """Which parts of an item are wanted. Raises ExpressionProblem where one part contains another one."""
 
-    attributes: frozenset[str]
-    """The top-level attributes of which something is wanted."""
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._tree = tree(paths)
+        self.attributes = frozenset(str(name) for name in self._tree)
+        """The top-level attributes of which something is wanted."""
+        self._plain = all(inner is None for inner in self._tree.values())
+
+    @property
+    def nested(self) -> bool:
+        """Whether some wanted parts are within attributes."""
+        return not self._plain
 
     def of(self, item: Item) -> Item:
-        """Return the wanted parts of an item."""
-        raise NotImplementedError
+        """Return the wanted parts of an item, in the same structure as there; a list has the wanted members only."""
+        if self._plain:
+            attributes = self.attributes
+            return {name: value for name, value in item.items() if name in attributes}
+        return _parts_of_map(item, self._tree)
 
 
 def parse_projection(text: str, subs: Substitutions) -> Projection:
     """Return a projection. Raises AwsError."""
-    raise NotImplementedError
+    with said_of("ProjectionExpression"):
+        return Projection([subs.path(path) for path in _syntax(text)])
+
+
+@lru_cache(_REMEMBERED)
+def _syntax(text: str) -> tuple[PathSyntax, ...]:
+    parser = Parser(text)
+    paths = [parser.path()]
+    while parser.accept(","):
+        paths.append(parser.path())
+    parser.finish()
+    return tuple(paths)
+
+
+def _parts(value: Value, wanted: Tree | None) -> Value | None:
+    if wanted is None:
+        return value
+    if isinstance(next(iter(wanted)), str):
+        if "M" not in value:
+            return None
+        parts = _parts_of_map(value["M"], wanted)
+        return {"M": parts} if parts else None
+    members = value.get("L", ())
+    found = [_parts(members[place], wanted[place]) for place in sorted(_places(wanted)) if place < len(members)]
+    present = [part for part in found if part is not None]
+    return {"L": present} if present else None
+
+
+def _parts_of_map(content: Item, wanted: Tree) -> Item:
+    parts = {}
+    for name, inner in wanted.items():
+        value = content.get(str(name))
+        part = _parts(value, inner) if value is not None else None
+        if part is not None:
+            parts[str(name)] = part
+    return parts
+
+
+def _places(wanted: Tree) -> list[int]:
+    return [element for element in wanted if isinstance(element, int)]

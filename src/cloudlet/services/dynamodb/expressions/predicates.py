@@ -1,0 +1,216 @@
+"""What conditions are made of: comparisons, functions, and their combinations, all of them about one item.
+
+`Condition` is what all have in common. Comparing with what an item does not have is false, and `<>` is true.
+Developer Guide, "Condition and filter expressions, operators, and functions in DynamoDB".
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cloudlet.services.dynamodb.expressions.operands import Operand, attributes
+from cloudlet.services.dynamodb.values import SETS, Item, Value, compare, equal, type_of
+
+
+class Condition(Protocol):
+    """What must be true of an item."""
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The top-level attributes that it looks at."""
+
+    def matches(self, item: Item) -> bool:
+        """Whether it is true of an item; one that does not exist is an empty one."""
+
+
+_ORDERS: dict[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+ORDERING = tuple(_ORDERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    left: Operand
+    right: Operand
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.left, self.right))
+
+    def matches(self, item: Item) -> bool:
+        left, right = self.left.value(item), self.right.value(item)
+        return left is not None and right is not None and equal(left, right)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """One of <, <=, > and >=: true for strings, numbers and binaries of one type only."""
+
+    comparator: str
+    left: Operand
+    right: Operand
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.left, self.right))
+
+    def matches(self, item: Item) -> bool:
+        return in_order(self.comparator, self.left.value(item), self.right.value(item))
+
+
+@dataclass(frozen=True, slots=True)
+class IsBetween:
+    operand: Operand
+    lower: Operand
+    upper: Operand
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.operand, self.lower, self.upper))
+
+    def matches(self, item: Item) -> bool:
+        value = self.operand.value(item)
+        return in_order(">=", value, self.lower.value(item)) and in_order("<=", value, self.upper.value(item))
+
+
+@dataclass(frozen=True, slots=True)
+class IsIn:
+    operand: Operand
+    members: tuple[Operand, ...]
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.operand, *self.members))
+
+    def matches(self, item: Item) -> bool:
+        value = self.operand.value(item)
+        if value is None:
+            return False
+        candidates = (member.value(item) for member in self.members)
+        return any(candidate is not None and equal(value, candidate) for candidate in candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    operand: Operand
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.operand,))
+
+    def matches(self, item: Item) -> bool:
+        return self.operand.value(item) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class IsOfType:
+    operand: Operand
+    kind: str
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.operand,))
+
+    def matches(self, item: Item) -> bool:
+        value = self.operand.value(item)
+        return value is not None and type_of(value) == self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class BeginsWith:
+    operand: Operand
+    prefix: Operand
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.operand, self.prefix))
+
+    def matches(self, item: Item) -> bool:
+        value, prefix = self.operand.value(item), self.prefix.value(item)
+        if value is None or prefix is None:
+            return False
+        kind = type_of(prefix)
+        return kind in ("S", "B") and kind in value and value[kind].startswith(prefix[kind])
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    operand: Operand
+    element: Operand
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return attributes((self.operand, self.element))
+
+    def matches(self, item: Item) -> bool:
+        value, element = self.operand.value(item), self.element.value(item)
+        return value is not None and element is not None and contains(value, element)
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    condition: Condition
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return self.condition.attributes
+
+    def matches(self, item: Item) -> bool:
+        return not self.condition.matches(item)
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    conditions: Sequence[Condition]
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return frozenset().union(*(condition.attributes for condition in self.conditions))
+
+    def matches(self, item: Item) -> bool:
+        for condition in self.conditions:  # noqa: SIM110 - conditions nest deep: no frame too many
+            if not condition.matches(item):
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    conditions: Sequence[Condition]
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return frozenset().union(*(condition.attributes for condition in self.conditions))
+
+    def matches(self, item: Item) -> bool:
+        for condition in self.conditions:  # noqa: SIM110 - conditions nest deep: no frame too many
+            if condition.matches(item):
+                return True
+        return False
+
+
+def in_order(comparator: str, left: Value | None, right: Value | None) -> bool:
+    """Whether two values compare as <, <=, > or >= says; False where they do not compare at all."""
+    if left is None or right is None:
+        return False
+    order = compare(left, right)
+    return order is not None and _ORDERS[comparator](order, 0)
+
+
+def contains(value: Value, element: Value) -> bool:
+    """Whether a string or binary has another one within, or a set or list has a member."""
+    kind, wanted = type_of(value), type_of(element)
+    if kind in ("S", "B"):
+        return kind == wanted and element[kind] in value[kind]
+    if kind in SETS:
+        return kind == wanted + "S" and element[wanted] in value[kind]
+    if kind == "L":
+        return any(equal(member, element) for member in value["L"])
+    return False
