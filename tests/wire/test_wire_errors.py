@@ -98,3 +98,14 @@ def test_a_violation_is_an_error_like_others() -> None:
     response = model.serialize_error("json", error, "rid")
     assert response.status == 400
     assert response.body == '{"__type":"ValidationException","message":"1 validation error detected: …"}'.encode()
+
+
+@pytest.mark.parametrize(("service", "operation"), [("sns", "Publish"), ("s3", "GetObject"), ("ec2", "DescribeTags")])
+def test_what_an_error_repeats_is_legible_whatever_it_is(service: str, operation: str) -> None:
+    model = load(service)
+    protocol = model.protocols[0]
+    response = model.serialize_error(
+        protocol, WireError("Wrong", "not \x00 \ud800 this", fields={"Key": "\x01"}), "rid"
+    )
+    read = read_response(response, botocore_model(service).operation_model(operation), protocol)
+    assert read["Error"]["Message"] == "not \ufffd \ufffd this"

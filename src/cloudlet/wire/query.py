@@ -11,7 +11,7 @@ from cloudlet.wire.failures import error_members, fault_of, status_of
 from cloudlet.wire.forms import FormReader, parse_pairs, tree_of
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.shapes import Ref, Shape
-from cloudlet.wire.xml import XmlWriter, escape
+from cloudlet.wire.xml import XmlWriter, escape, escape_error
 
 if TYPE_CHECKING:
     from cloudlet.wire.model import Operation, ServiceModel
@@ -117,13 +117,13 @@ def error_fields(writer: XmlWriter, shape: Shape | None, error: WireError) -> st
     members = error_members(shape, error)
     # The message has one name in these protocols, whatever the model calls the member.
     message = next((members.pop(name) for name in list(members) if name.lower() == "message"), error.message)
-    out = [f"<Message>{escape(str(message))}</Message>"]
+    out = [f"<Message>{escape_error(message)}</Message>"]
     modelled = {name: ref for name, ref in shape.members.items() if name in members} if shape else {}
     if shape is not None and modelled:
         writer.structure(shape, modelled)({name: members[name] for name in modelled}, out)
     for name, value in members.items():
         if name not in modelled:
-            out.append(f"<{name}>{escape(str(value))}</{name}>")
+            out.append(f"<{name}>{escape_error(value)}</{name}>")
     return "".join(out)
 
 

@@ -12,7 +12,16 @@ from cloudlet.wire.payloads import RestCodec
 from cloudlet.wire.rest import Headers, ResponseHeads, body_members
 from cloudlet.wire.scalars import NotConvertible
 from cloudlet.wire.shapes import Ref
-from cloudlet.wire.xml import MalformedXml, XmlReader, XmlWriter, escape, namespace_of, parse_document, wire_name
+from cloudlet.wire.xml import (
+    MalformedXml,
+    XmlReader,
+    XmlWriter,
+    escape,
+    escape_error,
+    namespace_of,
+    parse_document,
+    wire_name,
+)
 
 if TYPE_CHECKING:
     from cloudlet.wire.model import Operation, ServiceModel
@@ -134,14 +143,14 @@ def error_response(
     members = error_members(shape, error)
     message = next((members.pop(name) for name in list(members) if name.lower() == "message"), error.message)
     headers: Headers = [("Content-Type", CONTENT_TYPE)]
-    inner = [f"<Code>{escape(code)}</Code><Message>{escape(str(message))}</Message>"]
+    inner = [f"<Code>{escape(code)}</Code><Message>{escape_error(message)}</Message>"]
     if shape is not None:
         ResponseHeads(400, shape).write(members, headers)
         modelled = {name: ref for name, ref in body_members(shape).items() if name in members}
         service.dialect(Dialect).writer.structure(shape, modelled)({name: members[name] for name in modelled}, inner)
         members = {name: value for name, value in members.items() if name not in shape.members}
     for name, value in members.items():
-        inner.append(f"<{name}>{escape(str(value))}</{name}>")
+        inner.append(f"<{name}>{escape_error(value)}</{name}>")
     status = status_of(error, shape)
     if service.name == "s3":
         host_id = str(members.get("HostId", "")) or request_id

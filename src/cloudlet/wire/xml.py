@@ -18,6 +18,9 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"
 _NEEDS_ESCAPE = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
 class MalformedXml(ValueError):
     """A document that is not well-formed, or has what is not accepted: a DTD, or very deep nesting."""
 
@@ -183,6 +186,11 @@ def escape(text: str) -> str:
     if _NEEDS_ESCAPE.search(text) is None:
         return text
     return _NEEDS_ESCAPE.sub(lambda match: _ESCAPES.get(match[0]) or _reference(match[0]), text)
+
+
+def escape_error(text: object) -> str:
+    """Return what an error says, escaped. What XML cannot hold is not worth an error that nobody can read."""
+    return escape(_NOT_XML.sub("\ufffd", str(text)))
 
 
 def _reference(char: str) -> str:
