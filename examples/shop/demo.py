@@ -136,14 +136,17 @@ class Demo:
     def wait_for(self, orders: Iterable[Order]) -> None:
         """Return once all have handled those of the orders that are for them."""
         placed = list(orders)
-        for name in self.listeners:
-            wait(f"{name} to handle its orders", lambda name=name: due(name, placed) <= set(handled(self.data, name)))
+
+        def all_handled() -> bool:
+            return all(due(name, placed) <= set(handled(self.data, name)) for name in self.listeners)
+
+        wait("the orders to be handled", all_handled)
 
     def wait_for_empty_queues(self) -> None:
         """A message is deleted after it was handled: who leaves in between finds it again next time."""
-        for service in queues.SERVICES:
-            for queue in (queues.name(service), queues.dead_letters_name(service)):
-                wait(f"{queue} to be empty", lambda queue=queue: is_empty(self.sqs, queue))
+        kinds = (queues.name, queues.dead_letters_name)
+        names = [kind(service) for service in queues.SERVICES for kind in kinds]
+        wait("the queues to be empty", lambda: all(is_empty(self.sqs, name) for name in names))
 
 
 def place(shop: str, order: Order) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,7 @@ ORDERS_IN_THE_OUTAGE = [
 ALL = [*ORDERS, *ORDERS_IN_THE_OUTAGE]
 POISONED = ORDERS[4]
 
-WANTED = {
+WANTED: dict[str, Callable[[Order], bool]] = {
     "payments": lambda order: Decimal(order.price) > 0,
     "inventory": lambda order: order.delivery == "parcel",
     "email": lambda order: order.mail,
@@ -49,9 +49,8 @@ def due(service: str, orders: Iterable[Order] = ALL) -> set[str]:
 
 def handled(data: str, service: str) -> list[str]:
     """Return the ids of the orders that a service has handled, in the order it did."""
-    return [
-        order_id for (order_id,) in _ask(data, service, f"SELECT order_id FROM {TABLES[service]} ORDER BY position")
-    ]
+    rows = _ask(data, service, f"SELECT order_id FROM {TABLES[service]} ORDER BY position")
+    return [order_id for (order_id,) in rows]
 
 
 def mistakes(data: str, services: Iterable[str]) -> list[str]:
