@@ -6,6 +6,7 @@ import asyncio
 import gc
 import ipaddress
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -238,7 +239,9 @@ def _tls(settings: Settings, data: Path) -> tuple[SSLContext | None, Path | None
 
 
 def _tune() -> None:
-    """What was loaded so far stays: the collector need not look at it again, nor run every few hundred requests."""
+    """Have as many files open as the system allows, and spare the collector what was loaded so far."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
