@@ -1,0 +1,198 @@
+"""Copies under way: a backup that is made, a table that is restored; both go on after a restart.
+
+A copy is written down when it is asked for, with how far it has come; a job does it, some items a transaction. While a
+table is being copied from, its `features.copies` says so: its journal is kept, and it is not deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.dynamodb import backups, directory, items, journal, snapshot, waiting, writing
+from cloudlet.services.dynamodb.journal import Moment
+from cloudlet.services.dynamodb.snapshot import Cursor
+from cloudlet.services.dynamodb.table import ACTIVE, Table
+from cloudlet.store import pack
+
+log = logging.getLogger("cloudlet.dynamodb")
+
+_TOPIC = b"copies"
+_COPIES = Subspace("copy")
+_IDS = pack(("copy-ids",))
+_ITEMS = 50
+_AT_ONCE = 4
+
+
+class Copy(msgspec.Struct, array_like=True, frozen=True):
+    """What is copied. Of table and backup, one is copied from and the other to; or both are tables."""
+
+    source: int | None
+    """The id of the table to copy from, as it was at `moment`."""
+    moment: Moment
+    backup: bytes | None
+    """The key of the backup's record, if one is made or restored."""
+    target: int | None
+    """The id of the table to copy to."""
+    cursor: Cursor = Cursor()
+    items: int = 0
+    size: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Copy).decode
+
+
+async def start(tx: Transaction, copy: Copy) -> None:
+    """Write down a copy that is to be made."""
+    tx.add(_IDS, 1)
+    tx.put(_COPIES.key(await tx.counter(_IDS)), _encode(copy))
+    tx.notify(_TOPIC)
+
+
+async def is_used(tx: Transaction, backup: bytes) -> bool:
+    """Whether a backup (the key of its record) is being made or restored."""
+    return any(_decode(raw).backup == backup for _, raw in await tx.range(_COPIES.begin, _COPIES.end, limit=10_000))
+
+
+# -- the table that is copied from
+
+
+def hold(tx: Transaction, table: Table, now: float, *, at_once: bool) -> Table:
+    """Let former states of a table be kept from now on. With `at_once` an epoch begins: the moment of the copy."""
+    features = msgspec.structs.replace(table.features, copies=table.features.copies + 1)
+    if at_once:
+        features = msgspec.structs.replace(features, epoch=features.epoch + 1)
+        journal.begin_epoch(tx, table, features.epoch, now)
+    return directory.store(tx, msgspec.structs.replace(table.record, features=features))
+
+
+def release(tx: Transaction, table: Table) -> None:
+    """Undo `hold`; the journal is forgotten where nobody else needs it."""
+    features = msgspec.structs.replace(table.features, copies=max(0, table.features.copies - 1))
+    released = directory.store(tx, msgspec.structs.replace(table.record, features=features))
+    if not released.features.journals:
+        journal.clear(tx, released)
+
+
+# -- doing it
+
+
+async def make(block: Block) -> None:
+    """Make all copies that are asked for, until the block ends."""
+    workers: dict[bytes, asyncio.Task[None]] = {}
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def listed(tx: Transaction) -> list[bytes]:
+        return [key for key, _ in await tx.range(_COPIES.begin, _COPIES.end, limit=10_000)]
+
+    async with waiting.notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
+        while True:
+            changed.clear()
+            workers = {key: worker for key, worker in workers.items() if not worker.done()}
+            for key in await block.store.transact(listed):
+                if key not in workers:
+                    workers[key] = group.create_task(_make(block, key, turn))
+            await changed.wait()
+
+
+async def _make(block: Block, key: bytes, turn: asyncio.Semaphore) -> None:
+    async with turn:
+
+        async def body(tx: Transaction) -> bool:
+            return await _step(tx, key, block.clock.now())
+
+        while await block.store.transact(body):
+            await asyncio.sleep(0)
+
+
+async def _step(tx: Transaction, key: bytes, now: float) -> bool:
+    """Copy some items; return whether there may be more."""
+    raw = await tx.get(key)
+    if raw is None:
+        return False
+    copy = _decode(raw)
+    if copy.target is None:
+        following = await _to_backup(tx, copy)
+    elif copy.source is None:
+        following = await _from_backup(tx, copy, now)
+    else:
+        following = await _to_table(tx, copy, now)
+    if following is None:
+        tx.delete(key)
+        return False
+    tx.put(key, _encode(following))
+    return True
+
+
+async def _to_backup(tx: Transaction, copy: Copy) -> Copy | None:
+    """Copy some items to a backup; return how far it has come, or None at its end."""
+    table = None if copy.source is None else await directory.by_id(tx, copy.source)
+    backup = None if copy.backup is None else await backups.by_key(tx, copy.backup)
+    if table is None or backup is None:
+        log.error("a backup cannot be made: its table is gone")
+        if backup is not None:
+            backups.remove(tx, backup)
+        return None
+    page = await snapshot.read(tx, table, copy.moment, copy.cursor, _ITEMS)
+    count, size = copy.items, copy.size
+    for place, item in page.found:
+        at, stored = backup.contents.key(place), items.stored(item)
+        if await tx.get(at) is None:
+            count, size = count + 1, size + items.size_of(stored)
+            tx.put(at, stored)
+    if page.following is not None:
+        return msgspec.structs.replace(copy, cursor=page.following, items=count, size=size)
+    backups.store(tx, msgspec.structs.replace(backup, status=backups.AVAILABLE, items=count, size=size))
+    release(tx, table)
+    return None
+
+
+async def _from_backup(tx: Transaction, copy: Copy, now: float) -> Copy | None:
+    backup = None if copy.backup is None else await backups.by_key(tx, copy.backup)
+    target = None if copy.target is None else await directory.by_id(tx, copy.target)
+    if backup is None or target is None:
+        log.error("a table cannot be restored: it or its backup is gone")
+        return None
+    after = copy.cursor.after
+    space = backup.contents
+    begin = space.key(after) + b"\x00" if after else space.begin
+    rows = await tx.range(begin, space.end, limit=_ITEMS)
+    for place, stored in rows:
+        await _restore(tx, target, space.unpack(place)[0], stored, now)
+    if len(rows) == _ITEMS:
+        return msgspec.structs.replace(copy, cursor=Cursor(False, space.unpack(rows[-1][0])[0]))
+    activate(tx, target)
+    return None
+
+
+async def _to_table(tx: Transaction, copy: Copy, now: float) -> Copy | None:
+    source = None if copy.source is None else await directory.by_id(tx, copy.source)
+    target = None if copy.target is None else await directory.by_id(tx, copy.target)
+    if source is None or target is None:
+        log.error("a table cannot be restored: it or its source is gone")
+        return None
+    page = await snapshot.read(tx, source, copy.moment, copy.cursor, _ITEMS)
+    for place, item in page.found:
+        await _restore(tx, target, place, items.stored(item), now)
+    if page.following is not None:
+        return msgspec.structs.replace(copy, cursor=page.following)
+    release(tx, source)
+    activate(tx, target)
+    return None
+
+
+async def _restore(tx: Transaction, table: Table, key: bytes, stored: bytes, now: float) -> None:
+    old = await tx.get(table.items_prefix + key)
+    await writing.replace(tx, table, key, old, stored, now)
+
+
+def activate(tx: Transaction, table: Table) -> None:
+    """Let a table be used: all its items are there."""
+    summary = table.record.restored_from
+    restored = None if summary is None else {**summary, "RestoreInProgress": False}
+    directory.store(tx, msgspec.structs.replace(table.record, status=ACTIVE, restored_from=restored))
