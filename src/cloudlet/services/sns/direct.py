@@ -53,13 +53,15 @@ class DirectDelivery:
         lane = self._lanes.get((queue, topic))
         if lane is None:
             lane = self._lanes[queue, topic] = []
-            asyncio.get_running_loop().call_soon(self._send, queue, topic)
+            spawn(self._send(queue, topic))
         lane.append((entry, settle))
 
-    def _send(self, queue: Queue, topic: str) -> None:
+    async def _send(self, queue: Queue, topic: str) -> None:
+        """Send what has come by now for a queue."""
         lane = self._lanes.pop((queue, topic))
-        for start in range(0, len(lane), BATCH):
+        for start in range(BATCH, len(lane), BATCH):
             spawn(self._send_batch(queue, topic, lane[start : start + BATCH]))
+        await self._send_batch(queue, topic, lane[:BATCH])
 
     async def _send_batch(self, queue: Queue, topic: str, batch: list[tuple[Entry, _Settle]]) -> None:
         try:
