@@ -35,10 +35,11 @@ class Replicas:
     folder: Path
     peers: tuple[str, ...] = ()
     account: str = field(default_factory=fresh_account)
+    key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
+    """The master key that all processes of one Cloudlet share."""
     servers: list[Server] = field(default_factory=list)
     _ports: list[int] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
-    _key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
 
     def start(self) -> None:
         """Start one more."""
@@ -64,18 +65,16 @@ class Replicas:
         peers = [word for peer in self.peers for word in ("--peer", peer)]
         data = self.folder / f"{self.block}-{number}"
         options = ["--listen", f"127.0.0.1:{self._ports[number]}", "--data", str(data), "--store", self.store, *peers]
-        return self._stack.enter_context(Server.serve(self.block, *options, env={"CLOUDLET_MASTER_KEY": self._key}))
+        return self._stack.enter_context(Server.serve(self.block, *options, env={"CLOUDLET_MASTER_KEY": self.key}))
 
     def close(self) -> None:
         self._stack.close()
 
 
 @contextmanager
-def replicas(
-    block: str, store: str, folder: Path, number: int = 2, peers: tuple[str, ...] = (), account: str | None = None
-) -> Iterator[Replicas]:
-    """Run replicas of a block."""
-    running = Replicas(block, store, folder, peers, account or fresh_account())
+def replicas(block: str, store: str, folder: Path, number: int = 2, **options: Any) -> Iterator[Replicas]:
+    """Run replicas of a block; `options` are fields of `Replicas`."""
+    running = Replicas(block, store, folder, **options)
     try:
         for _ in range(number):
             running.start()
