@@ -1,17 +1,48 @@
 """The clauses of a request: what its expressions, or the legacy parameters that came before them, ask for.
 
-`read(operation, params)` is all that an operation needs: it parses, and raises AWS's errors for mixed, unused,
-undefined and malformed clauses, in AWS's order.
+`read(operation, params)` is all that an operation needs: it parses, and raises AWS's errors for clauses that are mixed,
+malformed, undefined or unused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.services.dynamodb.expressions import Condition, KeyCondition, Projection, Update
+from cloudlet.services.dynamodb import legacy
+from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.expressions import (
+    Condition,
+    KeyCondition,
+    Projection,
+    Substitutions,
+    Update,
+    parse_condition,
+    parse_key_condition,
+    parse_projection,
+    parse_update,
+)
+from cloudlet.services.dynamodb.legacy.comparisons import operator_without_conditions
 
 Params = dict[str, Any]
+
+_EXPRESSIONS = (
+    "ConditionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+    "ProjectionExpression",
+    "UpdateExpression",
+)
+_LEGACY = ("AttributeUpdates", "AttributesToGet", "ConditionalOperator", "Expected", "QueryFilter", "ScanFilter")
+"""KeyConditions is none of them: AWS takes it together with expressions other than KeyConditionExpression."""
+_WITH_VALUES = {
+    "Query": ("FilterExpression", "KeyConditionExpression"),
+    "Scan": ("FilterExpression",),
+    "UpdateItem": ("UpdateExpression", "ConditionExpression"),
+    "Update": ("UpdateExpression", "ConditionExpression"),
+}
+"""The expressions of an operation in which values may occur; ConditionExpression alone where it is not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +61,77 @@ class Clauses:
     """KeyConditionExpression or KeyConditions."""
 
 
+_NONE = Clauses()
+
+
 def read(operation: str, params: Params) -> Clauses:
     """Return the clauses of a request, or of one part of it (a table of BatchGetItem, an action of TransactWriteItems).
 
     `operation` is the operation's name; for the parts of a transaction Put, Update, Delete, ConditionCheck and Get, for
     a table of BatchGetItem KeysAndAttributes. Raises AwsError.
     """
-    raise NotImplementedError
+    written = [name for name in _EXPRESSIONS if params.get(name) is not None]
+    old = [name for name in _LEGACY if params.get(name) is not None]
+    if written and old:
+        raise _both(old, written)
+    old_key = params.get("KeyConditions")
+    if old_key is not None and "KeyConditionExpression" in written:
+        raise _both(["KeyConditions"], ["KeyConditionExpression"])
+    names, values = params.get("ExpressionAttributeNames"), params.get("ExpressionAttributeValues")
+    if names is not None and not written:
+        raise validation("ExpressionAttributeNames can only be specified when using expressions")
+    if values is not None:
+        _check_values_usable(operation, written)
+    key_condition = None if old_key is None else legacy.key_conditions(old_key)
+    if written:
+        return _expressions(params, Substitutions(names, values), key_condition)
+    if old:
+        return _legacy(params, key_condition)
+    return _NONE if key_condition is None else Clauses(key_condition=key_condition)
+
+
+def _expressions(params: Params, subs: Substitutions, key_condition: KeyCondition | None) -> Clauses:
+    update, condition = params.get("UpdateExpression"), params.get("ConditionExpression")
+    filtering, projection = params.get("FilterExpression"), params.get("ProjectionExpression")
+    key = params.get("KeyConditionExpression")
+    clauses = Clauses(
+        update=None if update is None else parse_update(update, subs),
+        condition=None if condition is None else parse_condition(condition, subs),
+        filter=None if filtering is None else parse_condition(filtering, subs, "FilterExpression"),
+        projection=None if projection is None else parse_projection(projection, subs),
+        key_condition=key_condition if key is None else parse_key_condition(key, subs),
+    )
+    subs.check_used()
+    return clauses
+
+
+def _legacy(params: Params, key_condition: KeyCondition | None) -> Clauses:
+    operator = params.get("ConditionalOperator")
+    expected, updates = params.get("Expected"), params.get("AttributeUpdates")
+    filters, names = params.get("QueryFilter", params.get("ScanFilter")), params.get("AttributesToGet")
+    if operator is not None and not expected and not filters:
+        raise operator_without_conditions()
+    return Clauses(
+        update=None if updates is None else legacy.attribute_updates(updates),
+        condition=None if expected is None else legacy.expected_condition(expected, operator),
+        filter=None if filters is None else legacy.filter_condition(filters, operator),
+        projection=None if names is None else legacy.attributes_to_get(names),
+        key_condition=key_condition,
+    )
+
+
+def _both(old: Sequence[str], written: Sequence[str]) -> Exception:
+    return validation(
+        "Can not use both expression and non-expression parameters in the same request: "
+        f"Non-expression parameters: {{{', '.join(old)}}} Expression parameters: {{{', '.join(written)}}}"
+    )
+
+
+def _check_values_usable(operation: str, written: Sequence[str]) -> None:
+    usable = _WITH_VALUES.get(operation, ("ConditionExpression",))
+    if not any(name in written for name in usable):
+        verb = "is" if len(usable) == 1 else "are"
+        raise validation(
+            "ExpressionAttributeValues can only be specified when using expressions: "
+            f"{' and '.join(usable)} {verb} null"
+        )

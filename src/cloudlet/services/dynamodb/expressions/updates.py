@@ -27,6 +27,10 @@ class Action(Protocol):
     @property
     def path(self) -> Path: ...
 
+    @property
+    def removes(self) -> bool:
+        """Whether all it does is to take away."""
+
     def edit(self, item: Item) -> Edit | None:
         """Return the change, given the item before the update; None for none. Raises AwsError."""
 
@@ -43,7 +47,7 @@ class Update:
     @property
     def only_removes(self) -> bool:
         """Whether it sets nothing: such an update of an item that does not exist creates none."""
-        return all(isinstance(action, Remove | Subtract) for action in self._actions)
+        return bool(self._actions) and all(action.removes for action in self._actions)
 
     def apply(self, item: Item, *, exists: bool = True) -> Item:
         """Return the item after the update, leaving the one given as it is. Raises AwsError.
@@ -59,6 +63,10 @@ class Set:
     path: Path
     new: NewValue
 
+    @property
+    def removes(self) -> bool:
+        return False
+
     def edit(self, item: Item) -> Edit | None:
         return self.path, self.new.value(item)
 
@@ -66,6 +74,10 @@ class Set:
 @dataclass(frozen=True, slots=True)
 class Remove:
     path: Path
+
+    @property
+    def removes(self) -> bool:
+        return True
 
     def edit(self, item: Item) -> Edit | None:
         return self.path, None
@@ -77,6 +89,10 @@ class Add:
 
     path: Path
     value: Value
+
+    @property
+    def removes(self) -> bool:
+        return False
 
     def edit(self, item: Item) -> Edit | None:
         old = find(item, self.path)
@@ -97,6 +113,10 @@ class Subtract:
 
     path: Path
     value: Value
+
+    @property
+    def removes(self) -> bool:
+        return True
 
     def edit(self, item: Item) -> Edit | None:
         old = find(item, self.path)
