@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -122,7 +123,7 @@ class PostgresServer:
         self._password = password
         self._settings = dict(settings or {})
         version = folder / "data" / "PG_VERSION"
-        self._programs = find(int(version.read_text()) if version.exists() else major)
+        self._found = find(int(version.read_text()) if version.exists() else major)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -148,13 +149,14 @@ class PostgresServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         if identity:
             os.chown(self.folder, identity["user"], identity["group"])
+        programs = self._within_reach() if identity else self._found
         if not (data / "PG_VERSION").exists():
-            self._initialise(data, identity)
+            self._initialise(programs, data, identity)
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self._settings}
         options = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [self._programs / "postgres", "-D", data, "-p", str(self.port), *options],
+                [programs / "postgres", "-D", data, "-p", str(self.port), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -165,8 +167,22 @@ class PostgresServer:
         self._process = process
         self._await_ready(process, data / "postmaster.pid")
 
-    def _initialise(self, data: Path, identity: dict[str, Any]) -> None:
-        command: list[str | Path] = [self._programs / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8"]
+    def _within_reach(self) -> Path:
+        """Return where another user finds the programs: a copy beside the data if they are in a closed folder."""
+        if all(folder.stat().st_mode & stat.S_IXOTH for folder in (self._found, *self._found.parents)):
+            return self._found
+        package = self._found.parents[1]
+        copy = self.folder / "programs" / package.name
+        if not copy.exists():
+            shutil.copytree(self._found.parent, copy / self._found.parent.name, symlinks=True)
+            # A wheel's programs look for their libraries there.
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, copy.with_name(libraries.name), symlinks=True)
+        return copy / self._found.parent.name / self._found.name
+
+    def _initialise(self, programs: Path, data: Path, identity: dict[str, Any]) -> None:
+        command: list[str | Path] = [programs / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8"]
         command += ["--locale=C"]
         with contextlib.ExitStack() as stack:
             if self._password is None:
