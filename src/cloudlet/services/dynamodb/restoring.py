@@ -1,0 +1,118 @@
+"""The table that a backup, or a table of an earlier time, is restored to: like its source but for what is overridden.
+
+It has none of its source's tags, streams, time to live, policies and backups (API reference, RestoreTableFromBackup).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.core.ids import uuid4
+from cloudlet.services.dynamodb import creating, directory, throughput
+from cloudlet.services.dynamodb.errors import invalid_values, not_built
+from cloudlet.services.dynamodb.features import Features
+from cloudlet.services.dynamodb.table import (
+    ACTIVE,
+    CREATING,
+    ON_DEMAND,
+    PROVISIONED,
+    IndexRecord,
+    Table,
+    TableRecord,
+    Throughput,
+)
+
+
+async def create(
+    ctx: Context, tx: Transaction, name: str, source: TableRecord, params: Params, summary: dict[str, Any]
+) -> Table:
+    """Create a table to restore `source` to, in the state CREATING, with its RestoreSummary. Raises AwsError."""
+    directory.check_name(name, "targetTableName")
+    if await directory.find(ctx, tx, name) is not None:
+        raise AwsError("TableAlreadyExistsException", f"Table already exists: {name}")
+    indexes = [
+        *_chosen(source, params, "LocalSecondaryIndexOverride", is_global=False),
+        *_chosen(source, params, "GlobalSecondaryIndexOverride", is_global=True),
+    ]
+    billing = params.get("BillingModeOverride") or source.billing
+    if params.get("VectorIndexOverride"):
+        raise not_built("vector indexes")
+    encryption: dict[str, Any] = {}
+    if params.get("SSESpecificationOverride"):
+        encryption = creating.encryption(ctx.account, ctx.region, params["SSESpecificationOverride"])
+    keys = {source.hash, source.range, *(name for index in indexes for name in (*index.hash, *index.range))}
+    now = ctx.now()
+    record = msgspec.structs.replace(
+        source,
+        id=await directory.next_id(tx),
+        account=ctx.account,
+        region=ctx.region,
+        name=name,
+        uuid=uuid4(),
+        created=now,
+        status=CREATING,
+        attributes=tuple(attribute for attribute in source.attributes if attribute[0] in keys),
+        billing=billing,
+        billing_changed=now if billing == ON_DEMAND else 0,
+        throughput=_throughput(source, params, billing),
+        indexes=tuple(_of_billing(index, billing) for index in indexes),
+        deletion_protection=False,
+        restored_from=summary,
+        features=Features(),
+        **encryption,
+    )
+    return directory.add(tx, record)
+
+
+def _chosen(source: TableRecord, params: Params, member: str, *, is_global: bool) -> list[IndexRecord]:
+    """Return the indexes of the source that the restored table is to have; an override may leave some out."""
+    existing = {index.name: index for index in source.indexes if index.is_global == is_global}
+    wanted = params.get(member)
+    if wanted is None:
+        return [msgspec.structs.replace(index, status=ACTIVE, filled_to=None) for index in existing.values()]
+    chosen = []
+    for override in wanted:
+        index = existing.get(override["IndexName"])
+        if index is None or _schema(override) != (index.hash, index.range) or not _same_projection(override, index):
+            raise invalid_values(
+                f"{member} must be a subset of the indexes of the source table: {override['IndexName']}"
+            )
+        units = index.throughput
+        if override.get("ProvisionedThroughput"):
+            units = throughput.asked(override, PROVISIONED, index.name)
+        chosen.append(msgspec.structs.replace(index, status=ACTIVE, filled_to=None, throughput=units))
+    return chosen
+
+
+def _schema(index: Params) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def of(kind: str) -> tuple[str, ...]:
+        return tuple(element["AttributeName"] for element in index["KeySchema"] if element["KeyType"] == kind)
+
+    return of("HASH"), of("RANGE")
+
+
+def _same_projection(override: Params, index: IndexRecord) -> bool:
+    projection = override["Projection"]
+    included = set(projection.get("NonKeyAttributes") or ())
+    return projection.get("ProjectionType", "ALL") == index.projection and included == set(index.included)
+
+
+def _throughput(source: TableRecord, params: Params, billing: str) -> Throughput:
+    """Return the throughput of the restored table: the source's, unless another one or billing mode is asked for."""
+    overrides = {
+        "ProvisionedThroughputOverride": "ProvisionedThroughput",
+        "OnDemandThroughputOverride": "OnDemandThroughput",
+    }
+    asked = {name: params[member] for member, name in overrides.items() if params.get(member) is not None}
+    if not asked and billing == source.billing:
+        return source.throughput
+    return throughput.asked(asked, billing)
+
+
+def _of_billing(index: IndexRecord, billing: str) -> IndexRecord:
+    if billing == ON_DEMAND and (index.throughput.read or index.throughput.write):
+        return msgspec.structs.replace(index, throughput=Throughput())
+    return index
