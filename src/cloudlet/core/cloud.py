@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +18,12 @@ from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.tokens import TokenSealer
-from cloudlet.store import Store
+from cloudlet.store import Store, StoreError
 from cloudlet.store.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
     from cloudlet.core.peers import Peers
+    from cloudlet.store.postgres import PostgresStore
 
 Auth = Literal["open", "strict"]
 EVERY_OTHER = "*"
@@ -65,11 +65,8 @@ def built() -> dict[str, str]:
     A folder whose name is a Python keyword carries an underscore (`lambda_`); elsewhere it stands for a hyphen.
     """
     folder = Path(cloudlet.__file__).parent / "services"
-    return {
-        module.name.removesuffix("_").replace("_", "-"): f"cloudlet.services.{module.name}.api"
-        for module in pkgutil.iter_modules([str(folder)])
-        if module.ispkg
-    }
+    modules = sorted(api.parent.name for api in folder.glob("*/api.py"))
+    return {module.removesuffix("_").replace("_", "-"): f"cloudlet.services.{module}.api" for module in modules}
 
 
 def with_data(config: Config, names: Iterable[str]) -> list[str]:
@@ -81,9 +78,18 @@ def open_store(config: Config, name: str) -> Store:
     """Return the store of a block. Raises StoreError."""
     if config.store is None:
         return EmbeddedStore(_folder(config, name), durable=config.durable)
-    from cloudlet.store.postgres import PostgresStore
+    return postgres_engine(config.store)(config.store, name)
 
-    return PostgresStore(config.store, name)
+
+def postgres_engine(url: str) -> type[PostgresStore]:
+    """Return the engine for a PostgreSQL. Raises StoreError where there is none, or the URL is not of one."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise StoreError("the store's URL begins with postgresql://")
+    try:
+        from cloudlet.store.postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        raise StoreError(f"a store on PostgreSQL needs {error.name}: pip install 'cloudlet[postgres]'") from error
+    return PostgresStore
 
 
 def _folder(config: Config, name: str) -> Path:
@@ -175,7 +181,15 @@ class Cloud:
             )
         block = self.block(name)
         context = Context(
-            block, principal, account, region, uuid4(), self.config.endpoint, secure=True, source_arn=source_arn
+            block,
+            principal,
+            account,
+            region,
+            uuid4(),
+            self.config.endpoint,
+            secure=True,
+            protocol="none",
+            source_arn=source_arn,
         )
         return await block.run(context, operation, params)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudlet.core.cloud import Auth, Cloud, Config
+from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
 from cloudlet.core.data_folder import InUse, exclusively, together
 from cloudlet.core.snapshots import Snapshots
 from cloudlet.core.tokens import TokenSealer, load_master_key
@@ -134,6 +134,8 @@ def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
 
 
 async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None]) -> None:
+    if settings.store is not None:
+        postgres_engine(settings.store)
     tokens = TokenSealer(settings.master_key or load_master_key(data / "master.key"))
     root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
     tls, authority = _tls(settings, data)
