@@ -6,11 +6,12 @@ import re
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.services.dynamodb import errors
-from cloudlet.services.dynamodb.table import DELETING, Table, TableRecord, decode, encode
+from cloudlet.services.dynamodb.table import CREATING, Table, TableRecord, decode, encode
 from cloudlet.store import pack
 
 _TABLES = Subspace("table")
 _BY_ID = Subspace("table-by-id")
+_COUNTS = Subspace("table-count")
 _IDS = pack(("ids",))
 _CACHED_KEYS = 4096
 
@@ -81,7 +82,7 @@ async def for_items(ctx: Context, tx: Transaction, name: str) -> Table:
     if raw is None:
         raise errors.no_such_table()
     table = decode(raw)
-    if table.record.status == "CREATING":
+    if table.record.status == CREATING:
         raise errors.no_such_table()
     return table
 
@@ -120,6 +121,7 @@ def remove(tx: Transaction, table: Table) -> None:
     tx.delete(_TABLES.key(record.account, record.region, record.name))
     tx.delete(_BY_ID.key(record.id))
     tx.delete_range(table.all.begin, table.all.end)
+    tx.add(_count(record.account, record.region), -1)
 
 
 async def listed(
@@ -140,12 +142,16 @@ async def page(tx: Transaction, after: int, count: int) -> list[Table]:
     return [decode(raw) for raw in found if raw is not None]
 
 
-async def count(tx: Transaction, account: str, region: str, most: int) -> int:
-    """Return how many tables an account has in a region, counted up to `most`."""
-    space = _TABLES.sub(account, region)
-    return len(await tx.range(space.begin, space.end, limit=most))
+def _count(account: str, region: str) -> bytes:
+    return _COUNTS.key(account, region)
 
 
-def is_usable(table: Table) -> bool:
-    """Whether a table is there to be worked with."""
-    return table.record.status not in (DELETING,)
+async def count(tx: Transaction, account: str, region: str) -> int:
+    """Return how many tables an account has in a region."""
+    return await tx.counter(_count(account, region))
+
+
+def add(tx: Transaction, record: TableRecord) -> Table:
+    """Write the record of a new table."""
+    tx.add(_count(record.account, record.region), 1)
+    return store(tx, record)

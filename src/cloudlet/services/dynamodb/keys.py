@@ -89,8 +89,12 @@ class KeySchema:
         return b"".join([encoded(kind, item[name]) for name, kind in self.range])
 
     def contains(self, item: Mapping[str, Any]) -> bool:
-        """Whether an item has all key attributes: an index leaves out those that have not."""
-        return all([name in item for name in self.names])
+        """Whether an item has all key attributes, in their types: an index leaves out those that have not."""
+        for name, kind in self.attributes:
+            value = item.get(name)
+            if value is None or kind not in value:
+                return False
+        return True
 
     def chosen(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Return the key attributes of an item that has all of them."""

@@ -49,8 +49,6 @@ class IndexRecord(msgspec.Struct, array_like=True, frozen=True):
     included: tuple[str, ...] = ()
     status: str = ACTIVE
     throughput: Throughput = Throughput()
-    filled_to: bytes | None = None
-    """While it is filled from the items that were there before it: the key of the first that is not in it yet."""
 
 
 class TableRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -91,7 +89,7 @@ _decode = msgspec.msgpack.Decoder(TableRecord).decode
 class Index:
     """A secondary index as operations use it."""
 
-    __slots__ = ("attributes", "keys", "record", "rows", "size_count", "row_count")
+    __slots__ = ("attributes", "keys", "record", "row_count", "rows", "size_count")
 
     def __init__(self, record: IndexRecord, table: Subspace, types: dict[str, str], table_keys: KeySchema) -> None:
         self.record = record
@@ -161,8 +159,8 @@ class Table:
         self.item_count = space.key("rows")
         self.size_count = space.key("bytes")
         self.indexes = {each.name: Index(each, self.all, self.types, self.keys) for each in record.indexes}
-        self.live_indexes = tuple(index for index in self.indexes.values() if index.record.status != DELETING)
-        """Those that writes keep in line."""
+        self.live_indexes = tuple(self.indexes.values())
+        """Those that writes keep in line: all of them, also while they are filled."""
         self.local_indexes = tuple(index for index in self.live_indexes if not index.is_global)
         self.key_attribute_types = {
             name: kind

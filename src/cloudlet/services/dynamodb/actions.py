@@ -1,0 +1,162 @@
+"""What can be done to one item: put, update, delete it, or check a condition on it.
+
+An action is checked against its table when it is made; `outcome` then says what becomes of the item. So a transaction
+can check all its actions before it does any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.services.dynamodb import clauses, errors, items, writing
+from cloudlet.services.dynamodb.clauses import Clauses
+from cloudlet.services.dynamodb.expressions import Condition, Update
+from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.values import Item, checked_item
+from cloudlet.services.dynamodb.writing import Written
+
+LONGEST_NAME = 65_535
+
+
+@dataclass(slots=True)
+class Request:
+    """An action as it was asked for, before it is known what its table is like."""
+
+    kind: str
+    """Put, Update, Delete or ConditionCheck."""
+    table: str
+    given: Item
+    """The item to put, or the key."""
+    clauses: Clauses
+    shows_old: bool
+    """Whether a failed condition is answered with the item that failed it."""
+
+
+def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
+    """Return what the parameters of a write ask for; `operation` as in `clauses.read`. Raises AwsError."""
+    given = params["Item"] if kind == "Put" else params["Key"]
+    if kind == "Put":
+        given = written_item(given)
+    return Request(
+        kind,
+        params["TableName"],
+        given,
+        clauses.read(operation, dict(params)),
+        params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
+    )
+
+
+def written_item(given: Item) -> Item:
+    """Return an item to be put as it is stored. Raises AwsError."""
+    for name in given:
+        if not name:
+            raise errors.invalid_values("Empty attribute name")
+        if len(name) > LONGEST_NAME:
+            raise errors.validation(
+                f"Attribute name is too large, must be less than {LONGEST_NAME + 1} bytes: {name[:64]}…"
+            )
+    return checked_item(given)
+
+
+class Action:
+    """An action on one item of a table. Raises AwsError when it is made where the table does not admit it."""
+
+    __slots__ = ("attributes", "condition", "item", "key", "kind", "raw", "shows_old", "table", "update")
+
+    def __init__(self, table: Table, request: Request) -> None:
+        self.table = table
+        self.kind = request.kind
+        self.condition: Condition | None = request.clauses.condition
+        self.update: Update | None = request.clauses.update
+        self.shows_old = request.shows_old
+        self.item: Item | None = None
+        self.raw: bytes | None = None
+        if self.kind == "Put":
+            self.key = check_item_key(table, request.given)
+            self.attributes = self.item = request.given
+            self.raw = writing.admitted(table, request.given)
+        else:
+            self.key, self.attributes = key_of(table, request.given)
+            if self.update is not None:
+                self._check_targets(self.update)
+
+    def _check_targets(self, update: Update) -> None:
+        for name in self.table.key_names:
+            if name in update.targets.attributes:
+                raise errors.invalid_values(f"Cannot update attribute {name}. This attribute is part of the key")
+
+    async def old(self, tx: Transaction) -> bytes | None:
+        """Return the stored item that is there."""
+        return await tx.get(self.table.items_prefix + self.key)
+
+    def check(self, ctx: Context, old: bytes | None, old_item: Item | None) -> None:
+        """Raise ConditionalCheckFailedException where the item that is there does not satisfy the condition."""
+        if self.condition is not None and not self.condition.matches({} if old_item is None else old_item):
+            raise errors.condition_failed(items.shown(ctx, old) if self.shows_old and old is not None else None)
+
+    def needs_old(self) -> bool:
+        """Whether the item that is there has to be looked into."""
+        return self.condition is not None or self.kind == "Update"
+
+    def outcome(self, old: bytes | None, old_item: Item | None) -> tuple[bytes | None, Item | None]:
+        """Return what the item becomes, stored and as it is; None for nothing. Raises AwsError."""
+        if self.kind == "Put":
+            return self.raw, self.item
+        if self.kind == "Delete":
+            return None, None
+        if self.kind == "ConditionCheck":
+            return old, old_item
+        base = self.attributes if old_item is None else old_item
+        new = base if self.update is None else self.update.apply(base)
+        return writing.admitted(self.table, new, updated=True), new
+
+
+@dataclass(slots=True)
+class Done:
+    """What an action has done; items are None where there was, or is, none, or nobody has looked."""
+
+    action: Action
+    written: Written
+    old_item: Item | None
+    new_item: Item | None
+
+
+async def do(ctx: Context, tx: Transaction, action: Action, now: float) -> Done:
+    """Do an action, if its condition is satisfied. Raises AwsError."""
+    old = await action.old(tx)
+    old_item = items.item_of(old) if old is not None and action.needs_old() else None
+    action.check(ctx, old, old_item)
+    new, new_item = action.outcome(old, old_item)
+    written = await writing.replace(tx, action.table, action.key, old, new, now, old_item=old_item, new_item=new_item)
+    return Done(action, written, old_item, new_item)
+
+
+def returned(ctx: Context, done: Done, wanted: str | None) -> Any:
+    """Return the Attributes that `ReturnValues` asks for; None for none."""
+    if wanted is None or wanted == "NONE":
+        return None
+    old, new = done.written.old, done.written.new
+    if wanted == "ALL_OLD":
+        return None if old is None else items.shown(ctx, old)
+    if wanted == "ALL_NEW":
+        return None if new is None else items.shown(ctx, new)
+    update = done.action.update
+    if update is None:
+        return None
+    item = done.old_item if wanted == "UPDATED_OLD" else done.new_item
+    return (update.targets.of(item) or None) if item is not None else None
+
+
+def check_return_values(params: Mapping[str, Any]) -> None:
+    """Raise unless ReturnValues is one that Put and Delete know."""
+    if params.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
+        raise errors.validation("ReturnValues can only be ALL_OLD or NONE")
+
+
+def cancels(error: AwsError) -> bool:
+    """Whether an error is about what an action asks for, rather than about the service."""
+    return error.code in ("ValidationException", "ConditionalCheckFailedException")

@@ -1,0 +1,167 @@
+"""The operations of DynamoDB on tables and items: check, decide, answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import Context, Params, Result, Service, Transaction
+from cloudlet.services.dynamodb import (
+    access,
+    actions,
+    api_backups,
+    api_settings,
+    api_streams,
+    backfill,
+    batches,
+    capacity,
+    clauses,
+    creating,
+    describing,
+    directory,
+    item_collections,
+    items,
+    reading,
+    transactions,
+    updating,
+)
+from cloudlet.services.dynamodb.actions import Action
+from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb.key_checks import key_of
+from cloudlet.services.dynamodb.table import CREATING, DELETING, UPDATING
+
+service = Service("dynamodb")
+service.job(backfill.fill_indexes)
+api_streams.declare(service)
+api_settings.declare(service)
+api_backups.declare(service)
+
+_LISTED = 100
+
+
+# -- tables
+
+
+@service.operation("CreateTable")
+async def create_table(ctx: Context, tx: Transaction, params: Params) -> Result:
+    table = await creating.create(ctx, tx, params)
+    return {"TableDescription": await describing.described(tx, table, ctx.now(), CREATING)}
+
+
+@service.operation("DescribeTable")
+async def describe_table(ctx: Context, tx: Transaction, params: Params) -> Result:
+    table = await directory.by_name(ctx, tx, params["TableName"])
+    access.authorize(ctx, table, "DescribeTable")
+    return {"Table": await describing.described(tx, table, ctx.now())}
+
+
+@service.operation("UpdateTable")
+async def update_table(ctx: Context, tx: Transaction, params: Params) -> Result:
+    table = await directory.by_name(ctx, tx, params["TableName"])
+    access.authorize(ctx, table, "UpdateTable")
+    changed = await updating.update(ctx, tx, table, params)
+    return {"TableDescription": await describing.described(tx, changed, ctx.now(), UPDATING)}
+
+
+@service.operation("DeleteTable")
+async def delete_table(ctx: Context, tx: Transaction, params: Params) -> Result:
+    table = await directory.by_name(ctx, tx, params["TableName"])
+    access.authorize(ctx, table, "DeleteTable")
+    description = await describing.described(tx, table, ctx.now(), DELETING)
+    await creating.delete(ctx, tx, table)
+    return {"TableDescription": description}
+
+
+@service.operation("ListTables")
+async def list_tables(ctx: Context, tx: Transaction, params: Params) -> Result:
+    after = params.get("ExclusiveStartTableName")
+    names, last = await directory.listed(tx, ctx.account, ctx.region, after, params.get("Limit", _LISTED))
+    return {"TableNames": names, "LastEvaluatedTableName": last}
+
+
+# -- single items
+
+
+@service.operation("GetItem")
+async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
+    projection = clauses.read("GetItem", params).projection
+    table = await directory.for_items(ctx, tx, params["TableName"])
+    access.authorize(ctx, table, "GetItem")
+    key, _ = key_of(table, params["Key"])
+    raw = await tx.get(table.items_prefix + key)
+    result: dict[str, Any] = {}
+    if raw is not None:
+        result["Item"] = items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw))
+    if "ReturnConsumedCapacity" in params:
+        size = 0 if raw is None else items.size_of(raw)
+        units = capacity.read_units(size, params.get("ConsistentRead", False))
+        result["ConsumedCapacity"] = capacity.shown(params, table, Consumed(units))
+    return result
+
+
+@service.operation("PutItem")
+async def put_item(ctx: Context, tx: Transaction, params: Params) -> Result:
+    actions.check_return_values(params)
+    return await _write(ctx, tx, "Put", "PutItem", params)
+
+
+@service.operation("DeleteItem")
+async def delete_item(ctx: Context, tx: Transaction, params: Params) -> Result:
+    actions.check_return_values(params)
+    return await _write(ctx, tx, "Delete", "DeleteItem", params)
+
+
+@service.operation("UpdateItem")
+async def update_item(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await _write(ctx, tx, "Update", "UpdateItem", params)
+
+
+async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, params: Params) -> Result:
+    request = actions.read(kind, operation, params)
+    table = await directory.for_items(ctx, tx, request.table)
+    access.authorize(ctx, table, operation)
+    done = await actions.do(ctx, tx, Action(table, request), ctx.now())
+    result: dict[str, Any] = {}
+    attributes = actions.returned(ctx, done, params.get("ReturnValues"))
+    if attributes is not None:
+        result["Attributes"] = attributes
+    if "ReturnConsumedCapacity" in params:
+        consumed = Consumed(done.written.units, dict(done.written.index_units))
+        result["ConsumedCapacity"] = capacity.shown(params, table, consumed)
+    if "ReturnItemCollectionMetrics" in params:
+        result["ItemCollectionMetrics"] = await item_collections.metrics(
+            tx, table, done.action.attributes, params["ReturnItemCollectionMetrics"]
+        )
+    return result
+
+
+# -- many items
+
+
+@service.direct("Query")
+async def query(ctx: Context, params: Params) -> Result:
+    return await reading.read(ctx, "Query", params)
+
+
+@service.direct("Scan")
+async def scan(ctx: Context, params: Params) -> Result:
+    return await reading.read(ctx, "Scan", params)
+
+
+@service.operation("BatchGetItem")
+async def batch_get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await batches.get(ctx, tx, params)
+
+
+@service.operation("BatchWriteItem")
+async def batch_write_item(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await batches.write(ctx, tx, params)
+
+
+@service.operation("TransactGetItems")
+async def transact_get_items(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await transactions.get(ctx, tx, params)
+
+
+@service.operation("TransactWriteItems")
+async def transact_write_items(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await transactions.write(ctx, tx, params)

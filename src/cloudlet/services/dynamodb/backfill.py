@@ -1,0 +1,86 @@
+"""Filling a new index from the items that its table has already: a job, so that it outlives the process."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.dynamodb import directory, indexes
+from cloudlet.services.dynamodb.table import ACTIVE, CREATING, Table
+
+_TOPIC = b"dynamodb-backfill"
+_WANTED = Subspace("backfill")
+"""Number of a table → the key, below its items, of the first that is not in its new index yet."""
+_ROWS = 64
+_BYTES = 1 << 20
+
+
+def begin(tx: Transaction, table_id: int) -> None:
+    """Have the new indexes of a table filled."""
+    tx.put(_WANTED.key(table_id), b"")
+    tx.notify(_TOPIC)
+
+
+async def fill_indexes(block: Block) -> None:
+    """Fill new indexes, also those that were under way when the process ended."""
+    changed = asyncio.Event()
+    end_watch = block.store.watch(_TOPIC, changed.set)
+    try:
+        while True:
+            changed.clear()
+            waiting = await block.store.transact(_tables)
+            for table_id in waiting:
+                await _fill(block, table_id)
+            if not waiting:
+                await changed.wait()
+    finally:
+        end_watch()
+
+
+async def _tables(tx: Transaction) -> list[int]:
+    return [_WANTED.unpack(key)[0] for key, _ in await tx.range(_WANTED.begin, _WANTED.end, limit=100)]
+
+
+async def _fill(block: Block, table_id: int) -> None:
+    async def body(tx: Transaction) -> bool:
+        return await step(tx, table_id)
+
+    while await block.store.transact(body):
+        await asyncio.sleep(0)
+
+
+async def step(tx: Transaction, table_id: int) -> bool:
+    """Put some more items of a table into its new index; return whether there is more to do."""
+    place = _WANTED.key(table_id)
+    done = await tx.get(place)
+    table = await directory.by_id(tx, table_id)
+    index = None
+    if table is not None:
+        index = next((each for each in table.live_indexes if each.record.status == CREATING), None)
+    if table is None or index is None or done is None:
+        tx.delete(place)
+        return False
+    at = len(table.items_prefix)
+    size = 0
+    rows = await tx.range(table.items_prefix + done, table.items.end, limit=_ROWS)
+    for key, raw in rows:
+        if size > _BYTES:
+            tx.put(place, key[at:])
+            return True
+        size += await indexes.fill(tx, index, key[at:], raw)
+    if len(rows) == _ROWS:
+        tx.put(place, rows[-1][0][at:] + b"\x00")
+        return True
+    tx.delete(place)
+    _activate(tx, table, index.record.number)
+    return False
+
+
+def _activate(tx: Transaction, table: Table, number: int) -> None:
+    changed = tuple(
+        msgspec.structs.replace(each, status=ACTIVE) if each.number == number else each for each in table.record.indexes
+    )
+    directory.store(tx, msgspec.structs.replace(table.record, indexes=changed))

@@ -1,0 +1,68 @@
+"""Consumed capacity, as AWS computes and shows it.
+
+Developer Guide, "Read and write operations in DynamoDB": a read unit is 4 KB read with strong consistency (half of one
+without, two in a transaction), a write unit 1 KB (two in a transaction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudlet.services.dynamodb.table import Table
+
+_READ_BYTES, _WRITE_BYTES = 4096, 1024
+
+
+def read_units(size: int, consistent: bool) -> float:
+    """Return the units that reading `size` bytes takes; reading nothing takes as much as a small item."""
+    units = max(1, -(-size // _READ_BYTES))
+    return float(units) if consistent else units / 2
+
+
+def write_units(size: int) -> float:
+    """Return the units that writing an item takes; `size` is that of the larger of the old and the new one."""
+    return float(max(1, -(-size // _WRITE_BYTES)))
+
+
+@dataclass(slots=True)
+class Consumed:
+    """What a request has consumed of one table and its indexes."""
+
+    table: float = 0
+    indexes: dict[str, float] = field(default_factory=dict)
+
+    def add(self, units: float, indexes: Mapping[str, float] = {}) -> None:
+        """Add units of the table, and of indexes by name."""
+        self.table += units
+        for name, more in indexes.items():
+            self.indexes[name] = self.indexes.get(name, 0) + more
+
+
+def shown(params: Mapping[str, Any], table: Table, consumed: Consumed, kind: str | None = None) -> Any:
+    """Return ConsumedCapacity as `ReturnConsumedCapacity` asks for it, or None.
+
+    `kind` is Read or Write where units are told apart by it, as in transactions.
+    """
+    mode = params.get("ReturnConsumedCapacity")
+    if mode is None or mode == "NONE":
+        return None
+    total = consumed.table + sum(consumed.indexes.values())
+    answer: dict[str, Any] = {"TableName": table.name, **_units(total, kind)}
+    if mode == "INDEXES":
+        if consumed.table or not consumed.indexes:
+            answer["Table"] = _units(consumed.table, kind)
+        for member, is_global in (("LocalSecondaryIndexes", False), ("GlobalSecondaryIndexes", True)):
+            chosen = {
+                name: _units(units, kind)
+                for name, units in consumed.indexes.items()
+                if table.indexes[name].is_global is is_global
+            }
+            if chosen:
+                answer[member] = chosen
+    return answer
+
+
+def _units(units: float, kind: str | None) -> dict[str, float]:
+    return {"CapacityUnits": units} if kind is None else {"CapacityUnits": units, f"{kind}CapacityUnits": units}

@@ -1,0 +1,100 @@
+"""A table as TableDescription shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import Transaction
+from cloudlet.services.dynamodb import streams, throughput
+from cloudlet.services.dynamodb.table import ACTIVE, CREATING, DELETING, ON_DEMAND, Index, Table, TableRecord
+
+
+async def described(tx: Transaction, table: Table, now: float, status: str | None = None) -> dict[str, Any]:
+    """Return a table's description; `status` is that of the moment, where it is not the stored one."""
+    record = table.record
+    status = status or record.status
+    description: dict[str, Any] = {
+        "TableName": record.name,
+        "TableStatus": status,
+        "ProvisionedThroughput": throughput.shown(record.throughput, now),
+        "TableSizeBytes": await tx.counter(table.size_count),
+        "ItemCount": await tx.counter(table.item_count),
+        "TableArn": table.arn,
+        "TableId": record.uuid,
+        "DeletionProtectionEnabled": record.deletion_protection,
+        "OnDemandThroughput": throughput.shown_limits(record.throughput),
+        **_billing(record),
+    }
+    if status == DELETING:
+        return description
+    return description | {
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in record.attributes],
+        "KeySchema": _key_schema((record.hash,), () if record.range is None else (record.range,)),
+        "CreationDateTime": record.created,
+        "LocalSecondaryIndexes": await _indexes(tx, table, now, status, is_global=False),
+        "GlobalSecondaryIndexes": await _indexes(tx, table, now, status, is_global=True),
+        "WarmThroughput": throughput.shown_warm(record.throughput),
+        "RestoreSummary": record.restored_from,
+        "SSEDescription": _encryption(record),
+        "TableClassSummary": _table_class(record),
+        **streams.shown(record.features, record.account, record.region, record.name),
+    }
+
+
+def _billing(record: TableRecord) -> dict[str, Any]:
+    if record.billing != ON_DEMAND and not record.billing_changed:
+        return {}
+    summary: dict[str, Any] = {"BillingMode": record.billing}
+    if record.billing_changed:
+        summary["LastUpdateToPayPerRequestDateTime"] = record.billing_changed
+    return {"BillingModeSummary": summary}
+
+
+def _encryption(record: TableRecord) -> dict[str, Any] | None:
+    if not record.encrypted:
+        return None
+    return {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": record.kms_key}
+
+
+def _table_class(record: TableRecord) -> dict[str, Any] | None:
+    if record.table_class is None:
+        return None
+    return {"TableClass": record.table_class, "LastUpdateDateTime": record.table_class_changed or None}
+
+
+def _key_schema(hash: tuple[str, ...], range: tuple[str, ...]) -> list[dict[str, str]]:
+    return [
+        *({"AttributeName": name, "KeyType": "HASH"} for name in hash),
+        *({"AttributeName": name, "KeyType": "RANGE"} for name in range),
+    ]
+
+
+async def _indexes(
+    tx: Transaction, table: Table, now: float, status: str, *, is_global: bool
+) -> list[dict[str, Any]] | None:
+    chosen = [index for index in table.indexes.values() if index.is_global is is_global]
+    return [await _index(tx, table, index, now, status) for index in chosen] or None
+
+
+async def _index(tx: Transaction, table: Table, index: Index, now: float, status: str) -> dict[str, Any]:
+    record = index.record
+    projection: dict[str, Any] = {"ProjectionType": record.projection}
+    if record.included:
+        projection["NonKeyAttributes"] = list(record.included)
+    description: dict[str, Any] = {
+        "IndexName": record.name,
+        "KeySchema": _key_schema(record.hash, record.range),
+        "Projection": projection,
+        "IndexSizeBytes": await tx.counter(index.size_count),
+        "ItemCount": await tx.counter(index.row_count),
+        "IndexArn": table.index_arn(record.name),
+    }
+    if not record.is_global:
+        return description
+    return description | {
+        "IndexStatus": CREATING if status == CREATING else record.status,
+        "Backfilling": True if record.status == CREATING and status == ACTIVE else None,
+        "ProvisionedThroughput": throughput.shown(record.throughput, now),
+        "OnDemandThroughput": throughput.shown_limits(record.throughput),
+        "WarmThroughput": throughput.shown_warm(record.throughput),
+    }

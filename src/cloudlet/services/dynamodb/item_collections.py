@@ -1,0 +1,60 @@
+"""Item collections: the items of one partition key with their rows in local indexes, which share 10 GB.
+
+Developer Guide, "Item collections in local secondary indexes".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.services.dynamodb.key_checks import fits_index
+from cloudlet.services.dynamodb.keys import partition
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.values import Item, item_size
+
+_GIGABYTE = 1 << 30
+_LARGEST = 10 * _GIGABYTE
+
+
+def _place(table: Table, item: Item) -> bytes:
+    return table.all.sub("collection").prefix + partition(table.keys.hash_bytes(item))
+
+
+def _size(table: Table, item: Item | None) -> int:
+    """Return what an item takes of its collection."""
+    if item is None:
+        return 0
+    rows = [item_size(index.projected(item)) for index in table.local_indexes if fits_index(index, item)]
+    return item_size(item) + sum(rows)
+
+
+async def update(tx: Transaction, table: Table, old: Item | None, new: Item | None) -> None:
+    """Account for a change of an item. Raises AwsError where the collection grows beyond its limit."""
+    some = new if new is not None else old
+    if some is None:
+        return
+    place = _place(table, some)
+    growth = _size(table, new) - _size(table, old)
+    if not growth:
+        return
+    tx.add(place, growth)
+    if growth < 0 and new is None and await tx.counter(place) <= 0:
+        tx.delete(place)
+    elif growth > 0 and await tx.counter(place) > _LARGEST:
+        raise AwsError(
+            "ItemCollectionSizeLimitExceededException",
+            "Collection size exceeded. A table with local secondary indexes can have 10 GB per partition key.",
+        )
+
+
+async def metrics(tx: Transaction, table: Table, item: Item, asked: str | None) -> dict[str, Any] | None:
+    """Return ItemCollectionMetrics of the collection that an item (or its key) belongs to, if SIZE was asked for."""
+    if asked != "SIZE" or not table.local_indexes:
+        return None
+    size = await tx.counter(_place(table, item)) / _GIGABYTE
+    low = float(int(size))
+    return {
+        "ItemCollectionKey": {table.record.hash: item[table.record.hash]},
+        "SizeEstimateRangeGB": [low, low + 1],
+    }

@@ -1,0 +1,139 @@
+"""What the attributes that keys are made of must be like: there, of their type, not empty, not too long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cloudlet.core import AwsError
+from cloudlet.services.dynamodb import errors, numbers
+from cloudlet.services.dynamodb.keys import Attribute
+from cloudlet.services.dynamodb.table import Index, Table
+from cloudlet.services.dynamodb.values import Item, Value, checked_item, type_of
+
+LONGEST_HASH = 2048
+LONGEST_RANGE = 1024
+
+
+def key_of(table: Table, given: Item) -> tuple[bytes, Item]:
+    """Return the key that a request's Key names, and its attributes as they are stored. Raises AwsError."""
+    schema = table.keys
+    if len(given) != len(schema.names):
+        raise errors.key_mismatch()
+    key = {}
+    for name, kind in schema.attributes:
+        value = given.get(name)
+        if value is None or len(value) != 1 or kind not in value:
+            if value is not None:
+                checked_item({name: value})
+            raise errors.key_mismatch()
+        if kind == "N":
+            value = {"N": numbers.canonical(value["N"])}
+        elif not value[kind]:
+            raise _empty_key(name, kind)
+        key[name] = value
+    _check_lengths(schema.hash, schema.range, key)
+    return schema.key(key), key
+
+
+def check_item_key(table: Table, item: Item) -> bytes:
+    """Return the key of a checked item that is to be put. Raises AwsError."""
+    schema = table.keys
+    for name, kind in schema.attributes:
+        value = item.get(name)
+        if value is None:
+            raise errors.invalid_values(f"Missing the key {name} in the item")
+        if kind not in value:
+            raise errors.invalid_values(f"Type mismatch for key {name} expected: {kind} actual: {type_of(value)}")
+        if not value[kind]:
+            raise _empty_key(name, kind)
+    _check_lengths(schema.hash, schema.range, item)
+    return schema.key(item)
+
+
+def check_index_keys(table: Table, item: Item) -> None:
+    """Raise AwsError where an attribute of an item is there, but cannot be the key of an index that it is key of."""
+    for name, kind in table.key_attribute_types.items():
+        value = item.get(name)
+        if value is None:
+            continue
+        if kind not in value:
+            raise errors.invalid_values(
+                f"Type mismatch for Index Key {name} Expected: {kind} Actual: {type_of(value)} "
+                f"IndexName: {_index_of(table, name)}"
+            )
+        if not value[kind]:
+            raise errors.validation(
+                "One or more parameter values are not valid. A value specified for a secondary index key is not "
+                f"supported. The AttributeValue for a key attribute cannot contain an empty {_type_word(kind)} value. "
+                f"IndexName: {_index_of(table, name)}, IndexKey: {name}"
+            )
+    for index in table.live_indexes:
+        if index.keys.contains(item):
+            _check_lengths(index.keys.hash, index.keys.range, item)
+
+
+def fits_index(index: Index, item: Item) -> bool:
+    """Whether an item can be in an index; items of before the index may have other things where its keys are."""
+    if not index.keys.contains(item):
+        return False
+    return all(item[name][kind] for name, kind in index.keys.attributes) and not _too_long(
+        index.keys.hash, index.keys.range, item
+    )
+
+
+def start_key(table: Table, index: Index | None, given: Item) -> Item:
+    """Return the attributes of an ExclusiveStartKey as they are stored. Raises AwsError."""
+    types: dict[str, str] = dict(table.keys.attributes)
+    if index is not None:
+        types.update(index.keys.attributes)
+    for name, kind in types.items():
+        value = given.get(name)
+        if value is None or len(value) != 1 or kind not in value or not value[kind]:
+            raise invalid_start("The provided key element does not match the schema")
+    if len(given) != len(types):
+        raise invalid_start("The provided key element does not match the schema")
+    return checked_item(given)
+
+
+def invalid_start(reason: str) -> AwsError:
+    return errors.validation(f"The provided starting key is invalid: {reason}")
+
+
+def _index_of(table: Table, attribute: str) -> str:
+    return next(index.name for index in table.live_indexes if attribute in index.keys.names)
+
+
+def _type_word(kind: str) -> str:
+    return "binary" if kind == "B" else "string"
+
+
+def _empty_key(name: str, kind: str) -> AwsError:
+    return errors.validation(
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty "
+        f"{_type_word(kind)} value. Key: {name}"
+    )
+
+
+def _length(kind: str, value: Value) -> int:
+    content: Any = value[kind]
+    if kind == "S":
+        return len(content) if content.isascii() else len(content.encode())
+    return len(content) if kind == "B" else 0
+
+
+def _too_long(hash: Sequence[Attribute], range: Sequence[Attribute], item: Mapping[str, Value]) -> AwsError | None:
+    # Numbers take 21 bytes at most: they cannot be too long.
+    if sum([_length(kind, item[name]) for name, kind in hash if kind != "N"]) > LONGEST_HASH:
+        return errors.invalid_values(f"Size of hashkey has exceeded the maximum size limit of{LONGEST_HASH} bytes")
+    if range and sum([_length(kind, item[name]) for name, kind in range if kind != "N"]) > LONGEST_RANGE:
+        return errors.invalid_values(
+            f"Aggregated size of all range keys has exceeded the size limit of {LONGEST_RANGE} bytes"
+        )
+    return None
+
+
+def _check_lengths(hash: Sequence[Attribute], range: Sequence[Attribute], item: Mapping[str, Value]) -> None:
+    error = _too_long(hash, range, item)
+    if error is not None:
+        raise error

@@ -1,0 +1,112 @@
+"""Throughput as it is asked for: provisioned, on demand with or without a maximum, warm.
+
+Developer Guide, "Throughput capacity".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from cloudlet.services.dynamodb import errors
+from cloudlet.services.dynamodb.table import ON_DEMAND, PROVISIONED, Throughput
+
+_DAY = 86_400
+
+
+def asked(params: Mapping[str, Any], billing: str, index: str | None = None) -> Throughput:
+    """Return the throughput of a new table or index (by its name). Raises AwsError."""
+    provisioned = params.get("ProvisionedThroughput")
+    if billing == ON_DEMAND and provisioned is not None:
+        if index is not None:
+            raise errors.invalid_values(
+                f"ProvisionedThroughput should not be specified for index: {index} when BillingMode is PAY_PER_REQUEST"
+            )
+        raise errors.invalid_values(
+            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
+        )
+    if billing == PROVISIONED and provisioned is None:
+        if index is not None:
+            raise errors.invalid_values(f"ProvisionedThroughput must be specified for index: {index}")
+        raise errors.invalid_values(
+            "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
+        )
+    if billing == PROVISIONED and "OnDemandThroughput" in params:
+        raise errors.invalid_values("OnDemandThroughput cannot be specified when BillingMode is PROVISIONED")
+    made = Throughput() if provisioned is None else _provisioned(provisioned)
+    return _limited(made, params)
+
+
+def _provisioned(given: Mapping[str, int]) -> Throughput:
+    read, write = given["ReadCapacityUnits"], given["WriteCapacityUnits"]
+    return Throughput(read, write, warm_read=read, warm_write=write)
+
+
+def _limited(throughput: Throughput, params: Mapping[str, Any]) -> Throughput:
+    """Return throughput with the maximum and the warm throughput that a request asks for."""
+    most = params.get("OnDemandThroughput") or {}
+    warm = params.get("WarmThroughput") or {}
+    for given, low in ((most, 1), (warm, 1)):
+        for name, value in given.items():
+            if value < low and value != -1:
+                raise errors.invalid_values(f"{name} must be at least {low}: {value}")
+    return msgspec.structs.replace(
+        throughput,
+        most_read=most.get("MaxReadRequestUnits", throughput.most_read),
+        most_write=most.get("MaxWriteRequestUnits", throughput.most_write),
+        warm_read=warm.get("ReadUnitsPerSecond", throughput.warm_read),
+        warm_write=warm.get("WriteUnitsPerSecond", throughput.warm_write),
+    )
+
+
+def changed(current: Throughput, params: Mapping[str, Any], now: float, what: str) -> Throughput:
+    """Return throughput as a request changes it; `what` is "table" or "index: NAME". Raises AwsError."""
+    provisioned = params.get("ProvisionedThroughput")
+    if provisioned is None:
+        return _limited(current, params)
+    read, write = provisioned["ReadCapacityUnits"], provisioned["WriteCapacityUnits"]
+    if (read, write) == (current.read, current.write):
+        raise errors.validation(
+            f"The provisioned throughput for the {what} will not change. The requested value equals the current value. "
+            f"Current ReadCapacityUnits provisioned for the {what}: {current.read}. Requested ReadCapacityUnits: "
+            f"{read}. Current WriteCapacityUnits provisioned for the {what}: {current.write}. Requested "
+            f"WriteCapacityUnits: {write}. Refer to the Amazon DynamoDB Developer Guide for current limits and how to "
+            "request higher limits."
+        )
+    decreases = current.decreases_today if current.decreased // _DAY == now // _DAY else 0
+    made = msgspec.structs.replace(current, read=read, write=write, decreases_today=decreases)
+    if read < current.read or write < current.write:
+        made = msgspec.structs.replace(made, decreased=now, decreases_today=decreases + 1)
+    if read > current.read or write > current.write:
+        made = msgspec.structs.replace(made, increased=now)
+    return _limited(made, params)
+
+
+def shown(throughput: Throughput, now: float) -> dict[str, Any]:
+    """Return ProvisionedThroughputDescription."""
+    today = throughput.decreases_today if throughput.decreased // _DAY == now // _DAY else 0
+    return {
+        "LastIncreaseDateTime": throughput.increased or None,
+        "LastDecreaseDateTime": throughput.decreased or None,
+        "NumberOfDecreasesToday": today,
+        "ReadCapacityUnits": throughput.read,
+        "WriteCapacityUnits": throughput.write,
+    }
+
+
+def shown_limits(throughput: Throughput) -> dict[str, int] | None:
+    """Return OnDemandThroughput, or None where there is no maximum."""
+    if throughput.most_read == -1 and throughput.most_write == -1:
+        return None
+    return {"MaxReadRequestUnits": throughput.most_read, "MaxWriteRequestUnits": throughput.most_write}
+
+
+def shown_warm(throughput: Throughput) -> dict[str, Any]:
+    """Return WarmThroughput."""
+    return {
+        "ReadUnitsPerSecond": throughput.warm_read,
+        "WriteUnitsPerSecond": throughput.warm_write,
+        "Status": "ACTIVE",
+    }

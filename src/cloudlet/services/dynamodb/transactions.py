@@ -1,0 +1,235 @@
+"""TransactWriteItems and TransactGetItems: up to 100 actions, all of them or none.
+
+The store's transactions are strictly serialisable: two that touch the same item are run one after the other, so none is
+cancelled for a conflict. Developer Guide, "Amazon DynamoDB Transactions: How it works".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Subspace, Transaction
+from cloudlet.services.dynamodb import access, actions, capacity, clauses, directory, errors, item_collections, items
+from cloudlet.services.dynamodb.actions import Action, Request
+from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb.key_checks import key_of
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.writing import replace
+
+LARGEST = 4 << 20
+TOKEN_SECONDS = 600
+"""For how long a token stands for the request that it came with."""
+
+_KINDS = ("ConditionCheck", "Put", "Delete", "Update")
+_TOKENS = Subspace("token")
+_EXPIRIES = Subspace("token-expiry")
+_SWEPT = 8
+
+
+class _Remembered(msgspec.Struct, array_like=True, frozen=True):
+    """A transaction that was done: a digest of what was asked for, until when it is remembered, and its units."""
+
+    digest: bytes
+    until: float
+    units: dict[str, float]
+
+
+class Cancelled(AwsError):
+    """The transaction is undone: for each action a code, and a message and an item where there are any."""
+
+    def __init__(self, reasons: list[dict[str, Any]]) -> None:
+        codes = ", ".join(reason["Code"] for reason in reasons)
+        super().__init__(
+            "TransactionCanceledException",
+            f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
+            CancellationReasons=reasons,
+        )
+
+
+def _reason(error: AwsError) -> dict[str, Any]:
+    code = "ConditionalCheckFailed" if error.code == "ConditionalCheckFailedException" else "ValidationError"
+    if error.code == "ItemCollectionSizeLimitExceededException":
+        code = "ItemCollectionSizeLimitExceeded"
+    item = error.fields.get("Item")
+    return {"Code": code, "Message": error.message} | ({} if item is None else {"Item": item})
+
+
+def _cancelled(errors_by_place: dict[int, AwsError], count: int) -> Cancelled:
+    return Cancelled(
+        [_reason(errors_by_place[at]) if at in errors_by_place else {"Code": "None"} for at in range(count)]
+    )
+
+
+def _requests(transact_items: list[dict[str, Any]]) -> list[Request]:
+    requests = []
+    for each in transact_items:
+        given = [kind for kind in _KINDS if kind in each]
+        if len(given) != 1:
+            raise errors.validation("TransactItems can only contain one of Check, Put, Update or Delete")
+        requests.append(actions.read(given[0], given[0], each[given[0]]))
+    return requests
+
+
+async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
+    """Answer TransactWriteItems. Raises AwsError."""
+    requests = _requests(params["TransactItems"])
+    return await run(ctx, tx, requests, params, _digest(params["TransactItems"]))
+
+
+async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params: Params, digest: bytes) -> Result:
+    """Do what requests ask for, all or nothing. Raises AwsError.
+
+    Of `params` the token and what is to be returned count; a token stands for the `digest` it came with.
+    """
+    now = ctx.now()
+    token = params.get("ClientRequestToken")
+    tables = {request.table: await directory.for_items(ctx, tx, request.table) for request in requests}
+    for request in requests:
+        access.authorize(ctx, tables[request.table], _action_name(request.kind))
+    if token is not None:
+        known = await _remembered(ctx, tx, token, now)
+        if known is not None:
+            if known.digest != digest:
+                raise AwsError(
+                    "IdempotentParameterMismatchException",
+                    "The parameters of this request are not those of the request with the same client token.",
+                )
+            consumed = {name: Consumed(units) for name, units in known.units.items()}
+            return {"ConsumedCapacity": _consumed(params, tables, consumed, "Read")}
+    planned = _planned(tables, requests)
+    old = [await action.old(tx) for action in planned]
+    outcomes = _outcomes(ctx, planned, old)
+    consumed = {name: Consumed() for name in tables}
+    reads = dict.fromkeys(tables, 0.0)
+    metrics: dict[str, list[Any]] = {}
+    for request, action, was, (new, new_item, old_item) in zip(requests, planned, old, outcomes, strict=True):
+        if action.kind == "ConditionCheck":
+            size = 0 if was is None else items.size_of(was)
+            consumed[request.table].add(2 * capacity.write_units(size))
+        else:
+            written = await replace(tx, action.table, action.key, was, new, now, old_item=old_item, new_item=new_item)
+            consumed[request.table].add(
+                2 * written.units, {name: 2 * units for name, units in written.index_units.items()}
+            )
+            shown = await item_collections.metrics(
+                tx, action.table, action.attributes, params.get("ReturnItemCollectionMetrics")
+            )
+            if shown is not None:
+                metrics.setdefault(request.table, []).append(shown)
+        reads[request.table] += 2 * capacity.read_units(0 if new is None else items.size_of(new), True)
+    if token is not None:
+        _remember(ctx, tx, token, _Remembered(digest, now + TOKEN_SECONDS, reads))
+    return {
+        "ConsumedCapacity": _consumed(params, tables, consumed, "Write"),
+        "ItemCollectionMetrics": metrics or None,
+    }
+
+
+def _action_name(kind: str) -> str:
+    return "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
+
+
+def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Action]:
+    """Return the actions. Raises AwsError: the first that its table does not admit cancels them all."""
+    planned = []
+    for at, request in enumerate(requests):
+        try:
+            planned.append(Action(tables[request.table], request))
+        except AwsError as error:
+            raise _cancelled({at: error}, len(requests)) from error
+    if len({(action.table.id, action.key) for action in planned}) != len(planned):
+        raise errors.validation("Transaction request cannot include multiple operations on one item")
+    if sum(len(action.raw or b"") for action in planned) > LARGEST:
+        raise errors.validation("Transaction request size cannot exceed 4 MB")
+    return planned
+
+
+def _outcomes(ctx: Context, planned: list[Action], old: list[bytes | None]) -> list[tuple[Any, Any, Any]]:
+    """Return what each item becomes, stored and as it is, and what it was. Raises AwsError where any cannot be done."""
+    failed: dict[int, AwsError] = {}
+    outcomes = []
+    for at, (action, raw) in enumerate(zip(planned, old, strict=True)):
+        old_item = items.item_of(raw) if raw is not None and action.needs_old() else None
+        try:
+            action.check(ctx, raw, old_item)
+            outcomes.append((*action.outcome(raw, old_item), old_item))
+        except AwsError as error:
+            failed[at] = error
+    if failed:
+        raise _cancelled(failed, len(planned))
+    return outcomes
+
+
+def _consumed(params: Params, tables: dict[str, Table], consumed: dict[str, Consumed], kind: str) -> list[Any] | None:
+    shown = [capacity.shown(params, tables[name], units, kind) for name, units in consumed.items()]
+    return [each for each in shown if each is not None] or None
+
+
+# -- idempotency
+
+
+def _digest(asked: Any) -> bytes:
+    return hashlib.sha256(msgspec.msgpack.encode(asked, order="deterministic")).digest()
+
+
+def _token_key(ctx: Context, token: str) -> bytes:
+    return _TOKENS.key(ctx.account, ctx.region, token)
+
+
+async def _remembered(ctx: Context, tx: Transaction, token: str, now: float) -> _Remembered | None:
+    """Return the transaction that came with a token within the last ten minutes; forget some of those before."""
+    for key, place in await tx.range(_EXPIRIES.begin, _EXPIRIES.key(int(now * 1000)), limit=_SWEPT):
+        tx.delete(key)
+        tx.delete(place)
+    raw = await tx.get(_token_key(ctx, token))
+    known = None if raw is None else msgspec.msgpack.decode(raw, type=_Remembered)
+    return known if known is not None and known.until > now else None
+
+
+def _remember(ctx: Context, tx: Transaction, token: str, done: _Remembered) -> None:
+    place = _token_key(ctx, token)
+    tx.put(place, msgspec.msgpack.encode(done))
+    tx.put(_EXPIRIES.key(int(done.until * 1000), ctx.account, ctx.region, token), place)
+
+
+# -- reads
+
+
+async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
+    """Answer TransactGetItems. Raises AwsError."""
+    wanted = [each.get("Get") for each in params["TransactItems"]]
+    if not all(wanted):
+        raise errors.validation("TransactItems of TransactGetItems must contain a Get")
+    read = [clauses.read("Get", get) for get in wanted]
+    tables = {get["TableName"]: await directory.for_items(ctx, tx, get["TableName"]) for get in wanted}
+    for table in tables.values():
+        access.authorize(ctx, table, "GetItem")
+    places = []
+    for at, get in enumerate(wanted):
+        try:
+            places.append(key_of(tables[get["TableName"]], get["Key"])[0])
+        except AwsError as error:
+            raise _cancelled({at: error}, len(wanted)) from error
+    if len({(get["TableName"], place) for get, place in zip(wanted, places, strict=True)}) != len(places):
+        raise errors.validation("Transaction request cannot include multiple operations on one item")
+    responses: list[dict[str, Any]] = []
+    consumed = {name: Consumed() for name in tables}
+    total = 0
+    for get, place, asked in zip(wanted, places, read, strict=True):
+        raw = await tx.get(tables[get["TableName"]].items_prefix + place)
+        size = 0 if raw is None else items.size_of(raw)
+        total += size
+        consumed[get["TableName"]].add(2 * capacity.read_units(size, True))
+        if raw is None:
+            responses.append({})
+        elif asked.projection is None:
+            responses.append({"Item": items.shown(ctx, raw)})
+        else:
+            responses.append({"Item": asked.projection.of(items.item_of(raw))})
+    if total > LARGEST:
+        raise errors.validation("Transaction request size cannot exceed 4 MB")
+    return {"Responses": responses, "ConsumedCapacity": _consumed(params, tables, consumed, "Read")}

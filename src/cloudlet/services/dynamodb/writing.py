@@ -1,0 +1,110 @@
+"""Writing an item: the item itself, its rows in indexes, what is counted of it, and whoever must hear of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items
+from cloudlet.services.dynamodb.indexes import Units
+from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key, key_of
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.values import Item
+
+LARGEST_ITEM = 400 * 1024
+_NO_UNITS: Units = {}
+
+
+@dataclass(slots=True)
+class Written:
+    """What a write has done. `units` are the write units of the table, `index_units` those of indexes by name."""
+
+    old: bytes | None
+    new: bytes | None
+    index_units: Units
+
+    @property
+    def units(self) -> float:
+        old = 0 if self.old is None else items.size_of(self.old)
+        return capacity.write_units(max(old, 0 if self.new is None else items.size_of(self.new)))
+
+
+def too_large(raw: bytes, updated: bool = False) -> AwsError | None:
+    """Return the error about a stored item that is larger than one may be, or None."""
+    if items.size_of(raw) <= LARGEST_ITEM:
+        return None
+    if updated:
+        return errors.validation("Item size to update has exceeded the maximum allowed size")
+    return errors.validation("Item size has exceeded the maximum allowed size")
+
+
+async def replace(
+    tx: Transaction,
+    table: Table,
+    key: bytes,
+    old: bytes | None,
+    new: bytes | None,
+    now: float,
+    *,
+    old_item: Item | None = None,
+    new_item: Item | None = None,
+    identity: str | None = None,
+) -> Written:
+    """Put `new` (stored, or None for nothing) in the place of `old`; what has been decoded of them may be given.
+
+    `now` is in seconds since the epoch, `identity` the service that does it of its own accord.
+    """
+    place = table.items_prefix + key
+    if new is not None:
+        tx.put(place, new)
+    elif old is not None:
+        tx.delete(place)
+    else:
+        return Written(None, None, _NO_UNITS)
+    count = (new is not None) - (old is not None)
+    growth = (0 if new is None else items.size_of(new)) - (0 if old is None else items.size_of(old))
+    if count:
+        tx.add(table.item_count, count)
+    if growth:
+        tx.add(table.size_count, growth)
+    watched = table.features.watched
+    if not table.live_indexes and not watched:
+        return Written(old, new, _NO_UNITS)
+    if old is not None and old_item is None:
+        old_item = items.item_of(old)
+    if new is not None and new_item is None:
+        new_item = items.item_of(new)
+    units = _NO_UNITS
+    if table.live_indexes:
+        units = indexes.update(tx, table, key, old_item, new_item, new)
+        if table.local_indexes:
+            await item_collections.update(tx, table, old_item, new_item)
+    if watched:
+        await changes.record(tx, table, key, old_item, new_item, now, identity)
+    return Written(old, new, units)
+
+
+async def put(tx: Transaction, table: Table, item: Item, now: float, *, identity: str | None = None) -> Written:
+    """Put a checked item. Raises AwsError where the table or an index does not admit it."""
+    key = check_item_key(table, item)
+    raw = admitted(table, item)
+    old = await tx.get(table.items_prefix + key)
+    return await replace(tx, table, key, old, raw, now, new_item=item, identity=identity)
+
+
+def admitted(table: Table, item: Item, *, updated: bool = False) -> bytes:
+    """Return the stored form of a checked item with a key that is right. Raises AwsError for what cannot be stored."""
+    if table.key_attribute_types:
+        check_index_keys(table, item)
+    raw = items.stored(item)
+    error = too_large(raw, updated)
+    if error is not None:
+        raise error
+    return raw
+
+
+async def delete(tx: Transaction, table: Table, given: Item, now: float, *, identity: str | None = None) -> Written:
+    """Delete the item with a key, if there is one."""
+    key, _ = key_of(table, given)
+    old = await tx.get(table.items_prefix + key)
+    return await replace(tx, table, key, old, None, now, identity=identity)
