@@ -32,6 +32,7 @@ class Context:
     source_ip: str = "127.0.0.1"
     secure: bool = False
     protocol: str = "json"
+    """In which of AWS's protocols the answer goes out; "none" for a call from within."""
     headers: Mapping[str, str] = field(default_factory=dict)
     source_arn: str = ""
     """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""

@@ -58,8 +58,9 @@ class Dialect:
 
     def __init__(self) -> None:
         self.reader = Reader()
-        self.quick = Writer(_timestamp, _float, full=False)
-        self.full = Writer(_timestamp, _float, full=True)
+        # What a service has as JSON already, an item of DynamoDB say, goes into the answer as it is.
+        self.quick = Writer(_timestamp, _float, full=False, written=msgspec.Raw)
+        self.full = Writer(_timestamp, _float, full=True, written=msgspec.Raw)
         self.constrained = TypeMaker(constrained=True)
         self.typed = TypeMaker(constrained=False)
 

@@ -263,13 +263,21 @@ def check_scalar(shape: Shape, value: Any) -> Any:
     raise unexpected(shape, value)
 
 
+def _unless(written: type, write: Write) -> Write:
+    return lambda value: value if type(value) is written else write(value)
+
+
 class Writer:
     """Compiles shapes to functions that turn results to plain values; None where there is nothing to do."""
 
-    def __init__(self, timestamp: Callable[[Any, str | None], Any], floats: Write, *, full: bool) -> None:
+    def __init__(
+        self, timestamp: Callable[[Any, str | None], Any], floats: Write, *, full: bool, written: type | None = None
+    ) -> None:
+        """Values of the type `written` are in their final form already, and left alone."""
         self._timestamp = timestamp
         self._floats = floats
         self._full = full
+        self._written = written
         self._compiled: dict[str, Write] = {}
         self._changes: dict[str, bool] = {}
 
@@ -324,6 +332,8 @@ class Writer:
             write = self._list(shape)
         else:
             write = self._map(shape)
+        if self._written is not None:
+            write = _unless(self._written, write)
         compiled[name] = write
         return write
 
