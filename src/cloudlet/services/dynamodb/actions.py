@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core import Context, Transaction
 from cloudlet.services.dynamodb import clauses, errors, items, writing
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.expressions import Condition, Update
@@ -18,8 +18,6 @@ from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item, checked_item
 from cloudlet.services.dynamodb.writing import Written
-
-LONGEST_NAME = 65_535
 
 
 @dataclass(slots=True)
@@ -34,6 +32,8 @@ class Request:
     clauses: Clauses
     shows_old: bool
     """Whether a failed condition is answered with the item that failed it."""
+    permission: str
+    """The action of IAM that it takes."""
 
 
 def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
@@ -47,18 +47,12 @@ def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
         given,
         clauses.read(operation, dict(params)),
         params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
+        "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item",
     )
 
 
 def written_item(given: Item) -> Item:
     """Return an item to be put as it is stored. Raises AwsError."""
-    for name in given:
-        if not name:
-            raise errors.invalid_values("Empty attribute name")
-        if len(name) > LONGEST_NAME:
-            raise errors.validation(
-                f"Attribute name is too large, must be less than {LONGEST_NAME + 1} bytes: {name[:64]}…"
-            )
     return checked_item(given)
 
 
@@ -111,7 +105,10 @@ class Action:
         if self.kind == "ConditionCheck":
             return old, old_item
         base = self.attributes if old_item is None else old_item
-        new = base if self.update is None else self.update.apply(base)
+        if old_item is None and self.update is not None and self.update.only_removes:
+            # What removes attributes of an item that does not exist does not make one.
+            return None, None
+        new = base if self.update is None else self.update.apply(base, exists=old_item is not None)
         return writing.admitted(self.table, new, updated=True), new
 
 
@@ -155,8 +152,3 @@ def check_return_values(params: Mapping[str, Any]) -> None:
     """Raise unless ReturnValues is one that Put and Delete know."""
     if params.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
         raise errors.validation("ReturnValues can only be ALL_OLD or NONE")
-
-
-def cancels(error: AwsError) -> bool:
-    """Whether an error is about what an action asks for, rather than about the service."""
-    return error.code in ("ValidationException", "ConditionalCheckFailedException")

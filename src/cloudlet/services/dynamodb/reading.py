@@ -79,11 +79,24 @@ class Stretch:
 class Reading:
     """A Query or a Scan under way."""
 
-    def __init__(self, ctx: Context, operation: str, params: Params) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        operation: str,
+        params: Params,
+        asked: Clauses | None = None,
+        permission: str | None = None,
+    ) -> None:
+        """`asked` are clauses that do not come from parameters, and may filter by anything.
+
+        `permission` is the action of IAM that it takes, where that is not the operation. Raises AwsError.
+        """
         self.ctx = ctx
         self.operation = operation
         self.params = params
-        self.clauses: Clauses = clauses.read(operation, params)
+        self.clauses: Clauses = clauses.read(operation, params) if asked is None else asked
+        self._filters_keys = asked is not None
+        self._permission = permission or operation
         _check_select(params, operation)
         self.consistent: bool = params.get("ConsistentRead", False)
         self.counts_only = params.get("Select") == "COUNT"
@@ -100,7 +113,7 @@ class Reading:
         It changes nothing about the reading: a transaction that conflicts is run again.
         """
         table = await directory.for_items(self.ctx, tx, self.params["TableName"])
-        access.authorize(self.ctx, table, self.operation)
+        access.authorize(self.ctx, table, self._permission)
         place = self.place
         if place is None:
             place = self._open(table)
@@ -239,7 +252,7 @@ class Reading:
 
     def _check_filter(self, schema: keys.KeySchema) -> None:
         """A Query's filter has no say in what its key condition is for."""
-        if self.clauses.filter is None:
+        if self.clauses.filter is None or self._filters_keys:
             return
         for name in schema.names:
             if name in self.clauses.filter.attributes:

@@ -24,6 +24,12 @@ LARGEST = 4 << 20
 TOKEN_SECONDS = 600
 """For how long a token stands for the request that it came with."""
 
+_CODES = {
+    "ConditionalCheckFailedException": "ConditionalCheckFailed",
+    "DuplicateItemException": "DuplicateItem",
+    "ItemCollectionSizeLimitExceededException": "ItemCollectionSizeLimitExceeded",
+}
+"""The codes of reasons for the errors of single actions; for all others ValidationError."""
 _KINDS = ("ConditionCheck", "Put", "Delete", "Update")
 _TOKENS = Subspace("token")
 _EXPIRIES = Subspace("token-expiry")
@@ -51,11 +57,10 @@ class Cancelled(AwsError):
 
 
 def _reason(error: AwsError) -> dict[str, Any]:
-    code = "ConditionalCheckFailed" if error.code == "ConditionalCheckFailedException" else "ValidationError"
-    if error.code == "ItemCollectionSizeLimitExceededException":
-        code = "ItemCollectionSizeLimitExceeded"
     item = error.fields.get("Item")
-    return {"Code": code, "Message": error.message} | ({} if item is None else {"Item": item})
+    return {"Code": _CODES.get(error.code, "ValidationError"), "Message": error.message} | (
+        {} if item is None else {"Item": item}
+    )
 
 
 def _cancelled(errors_by_place: dict[int, AwsError], count: int) -> Cancelled:
@@ -89,7 +94,7 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
     token = params.get("ClientRequestToken")
     tables = {request.table: await directory.for_items(ctx, tx, request.table) for request in requests}
     for request in requests:
-        access.authorize(ctx, tables[request.table], _action_name(request.kind))
+        access.authorize(ctx, tables[request.table], request.permission)
     if token is not None:
         known = await _remembered(ctx, tx, token, now)
         if known is not None:
@@ -127,10 +132,6 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
         "ConsumedCapacity": _consumed(params, tables, consumed, "Write"),
         "ItemCollectionMetrics": metrics or None,
     }
-
-
-def _action_name(kind: str) -> str:
-    return "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
 
 
 def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Action]:
