@@ -15,6 +15,7 @@ import msgspec
 
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.signing import Signature
+from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
@@ -122,16 +123,17 @@ def confirmation_envelope(told: Confirmation, signature: Signature) -> str:
     return "{" + ",".join([_member(name, value) for name, value in members]) + "\n}"
 
 
-_made: tuple[Message, str, Signature | None, tuple[str, str]] | None = None
-"""The envelope that was made last: one message is written for many subscribers in a row."""
+_made = RecentlyUsed(64)
+"""What was written last, by message: one is written for many subscribers. With messages of 256 KiB it takes 16 MiB."""
 
 
 def _shared(message: Message, protocol: str, signature: Signature | None) -> tuple[str, str]:
     """Return what is before and behind the link to unsubscribe, the only member that subscribers do not share."""
-    global _made
-    made = _made
-    if made is not None and made[0] is message and made[1] == protocol and made[2] == signature:
-        return made[3]
+    key = id(message)
+    made = _made.get(key)
+    # The message is kept with it, so no other has its id meanwhile.
+    if made is not ABSENT and made[0] is message and made[1] == protocol and made[2] == signature:
+        return made[3]  # type: ignore[no-any-return]
     members = [("Type", NOTIFICATION), ("MessageId", message.id)]
     if message.sequence is not None:
         members.append(("SequenceNumber", message.sequence))
@@ -145,7 +147,7 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
         members += _signature_members(signature)
     begin = "{" + ",".join([_member(name, value) for name, value in members]) + ',\n  "UnsubscribeURL" : '
     shared = begin, _attributes(message.attributes)
-    _made = (message, protocol, signature, shared)
+    _made.add(key, (message, protocol, signature, shared))
     return shared
 
 

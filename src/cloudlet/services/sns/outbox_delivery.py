@@ -22,8 +22,8 @@ from cloudlet.services.sns.undeliverable import Undeliverable
 
 log = logging.getLogger("cloudlet.sns")
 
-_MESSAGES = 64
-"""Of the outbox for queues, at once."""
+_MESSAGES = 30
+"""Of the outbox for queues, at once: full batches for each queue."""
 _EXPANDED = 16
 """Of the outbox for others, at once: each may become hundreds of rows."""
 _CALLS = 32
