@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.moments import until
 from cloudlet.services.sns import cursor, fifo, plan, subscription, topic_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.cursor import Cursor, Replay
-from cloudlet.services.sns.lease import until
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic

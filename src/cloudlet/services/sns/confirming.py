@@ -14,9 +14,9 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.moments import until
 from cloudlet.services.sns import errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
-from cloudlet.services.sns.lease import until
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
 from cloudlet.services.sns.fifo_delivery import FifoDelivery
 from cloudlet.services.sns.lanes import Lanes
-from cloudlet.services.sns.lease import Lease
 from cloudlet.services.sns.outbox_delivery import OutboxDelivery
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import until
 from cloudlet.services.sns import (
     archive,
     cursor,
@@ -25,7 +27,6 @@ from cloudlet.services.sns import (
 )
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.cursor import Cursor
-from cloudlet.services.sns.lease import Lease, until
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Unavailable

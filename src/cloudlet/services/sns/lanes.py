@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import until
 from cloudlet.services.sns import backlog, dead_letters, outward, retries, status_log, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
-from cloudlet.services.sns.lease import Lease, until
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic

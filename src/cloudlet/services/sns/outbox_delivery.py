@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import until
 from cloudlet.services.sns import direct, outbox, outward, plan, queue_delivery, retries, status_log, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
-from cloudlet.services.sns.lease import Lease, until
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.outbox import Kind, Row
 from cloudlet.services.sns.plan import Plan, Recipient

@@ -15,6 +15,7 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.moments import until
 from cloudlet.store import pack
 
 _KEY = pack(("delivery-lease",))
@@ -100,13 +101,3 @@ class Lease:
 
         if self._ends:
             await self._block.store.transact(body)
-
-
-async def until(block: Block, when: float) -> None:
-    """Wait for a moment of the cloud's clock."""
-    reached = asyncio.Event()
-    cancel = block.clock.call_at(when, reached.set)
-    try:
-        await reached.wait()
-    finally:
-        cancel()
