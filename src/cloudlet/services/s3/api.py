@@ -1,0 +1,11 @@
+"""The operations of S3, gathered from the modules that have them."""
+
+from __future__ import annotations
+
+from cloudlet.services.s3 import garbage
+from cloudlet.services.s3.block import service
+
+service.job(garbage.collect)
+service.job(garbage.sweep)
+
+__all__ = ["service"]

@@ -1,0 +1,175 @@
+"""A bucket: its record, where its contents are in the store, and its configurations.
+
+Names of buckets are unique among all accounts. Contents are under the bucket's number, so that a bucket that is
+deleted and made again has nothing to do with the one before.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.services.s3 import errors
+from cloudlet.services.s3.acl import Acl
+from cloudlet.services.s3.public_access import PublicAccess
+from cloudlet.store import pack
+
+_BUCKETS = Subspace("bucket")
+_OWNERS = Subspace("bucket-of")
+_NUMBERS = pack(("bucket-numbers",))
+_CACHED_BUCKETS = 1024
+
+
+class Bucket(msgspec.Struct, frozen=True, array_like=True, dict=True):
+    """What is stored of a bucket. `created` is in milliseconds since the epoch."""
+
+    number: int
+    name: str
+    account: str
+    """The owner."""
+    region: str
+    created: int
+    versioning: str = ""
+    """"" while it was never on, then "Enabled" or "Suspended"."""
+    locks: bool = False
+    """Whether its objects can be locked (Object Lock)."""
+    kinds: tuple[str, ...] = ()
+    """The kinds of configurations that it has; of others there is no row."""
+    acl: Acl | None = None
+    """None: the owner has the only grant."""
+    ownership: str = "BucketOwnerEnforced"
+    public_access: PublicAccess | None = None
+    requester_pays: bool = False
+
+    @property
+    def arn(self) -> str:
+        return f"arn:{partition_of(self.region)}:s3:::{self.name}"
+
+    @cached_property
+    def objects(self) -> Subspace:
+        """(Key, order of versions) → the version; see `objects`."""
+        return Subspace("o", self.number)
+
+    @cached_property
+    def contents(self) -> Subspace:
+        """(Key, order of versions) → the bytes of a small object, the parts of one that has parts."""
+        return Subspace("d", self.number)
+
+    @cached_property
+    def nulls(self) -> Subspace:
+        """Key → order of the null version, where it was written after versioning had been on."""
+        return Subspace("n", self.number)
+
+    @cached_property
+    def uploads(self) -> Subspace:
+        """(Key, upload id) → a multipart upload under way."""
+        return Subspace("u", self.number)
+
+    @cached_property
+    def parts(self) -> Subspace:
+        """(Upload id, part number) → a part of it."""
+        return Subspace("p", self.number)
+
+    @cached_property
+    def configurations(self) -> Subspace:
+        """Kind → configuration."""
+        return Subspace("c", self.number)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Bucket).decode
+_decoded: dict[bytes, Bucket] = {}
+
+
+def _bucket(raw: bytes) -> Bucket:
+    """Return the bucket of a stored record. Decoded ones are kept: the same bytes mean the same bucket."""
+    bucket = _decoded.get(raw)
+    if bucket is None:
+        if len(_decoded) >= _CACHED_BUCKETS:
+            del _decoded[next(iter(_decoded))]
+        bucket = _decoded[raw] = _decode(raw)
+    return bucket
+
+
+async def find_bucket(tx: Transaction, name: str) -> Bucket | None:
+    """Return a bucket, or None."""
+    raw = await tx.get(_BUCKETS.key(name))
+    return None if raw is None else _bucket(raw)
+
+
+async def get_bucket(ctx: Context, tx: Transaction, name: str) -> Bucket:
+    """Return a bucket. Raises NoSuchBucket."""
+    raw = await tx.get(_BUCKETS.key(name))
+    if raw is None:
+        raise errors.no_such_bucket(name)
+    return _bucket(raw)
+
+
+async def next_number(tx: Transaction) -> int:
+    """Return a number that no bucket has or had."""
+    tx.add(_NUMBERS, 1)
+    return await tx.counter(_NUMBERS)
+
+
+def store_bucket(tx: Transaction, bucket: Bucket) -> None:
+    """Write a bucket's record; a new one gets its `number` from `next_number`."""
+    tx.put(_BUCKETS.key(bucket.name), _encode(bucket))
+    tx.put(_OWNERS.key(bucket.account, bucket.name), b"")
+
+
+async def is_empty(tx: Transaction, bucket: Bucket) -> bool:
+    """Whether no version of any object is in a bucket, delete markers included."""
+    return not await tx.range(bucket.objects.begin, bucket.objects.end, limit=1)
+
+
+def remove_bucket(tx: Transaction, bucket: Bucket) -> None:
+    """Delete an empty bucket's record and configurations; `multipart.abort_all` comes before."""
+    tx.delete(_BUCKETS.key(bucket.name))
+    tx.delete(_OWNERS.key(bucket.account, bucket.name))
+    tx.delete_range(bucket.configurations.begin, bucket.configurations.end)
+
+
+async def buckets_of(tx: Transaction, account: str, after: str, limit: int) -> list[Bucket]:
+    """Return up to `limit` buckets of an account behind a name, in the order of their names."""
+    space = _OWNERS.sub(account)
+    begin = space.key(after) + b"\x00" if after else space.begin
+    found = [await find_bucket(tx, space.unpack(key)[0]) for key, _ in await tx.range(begin, space.end, limit=limit)]
+    return [bucket for bucket in found if bucket is not None]
+
+
+async def all_buckets(tx: Transaction, after: str, limit: int) -> list[Bucket]:
+    """Return up to `limit` buckets of all accounts behind a name: for jobs."""
+    begin = _BUCKETS.key(after) + b"\x00" if after else _BUCKETS.begin
+    return [_bucket(raw) for _, raw in await tx.range(begin, _BUCKETS.end, limit=limit)]
+
+
+async def configuration(tx: Transaction, bucket: Bucket, kind: str) -> Any:
+    """Return a bucket's configuration of some kind as it was put (mostly the model's own dictionary), or None."""
+    if kind not in bucket.kinds:
+        return None
+    raw = await tx.get(bucket.configurations.key(kind))
+    return None if raw is None else msgspec.msgpack.decode(raw)
+
+
+def put_configuration(tx: Transaction, bucket: Bucket, kind: str, value: Any) -> Bucket:
+    """Write a configuration (of what msgpack can carry); return the bucket as it is now."""
+    tx.put(bucket.configurations.key(kind), msgspec.msgpack.encode(value))
+    if kind in bucket.kinds:
+        return bucket
+    changed = msgspec.structs.replace(bucket, kinds=tuple(sorted((*bucket.kinds, kind))))
+    store_bucket(tx, changed)
+    return changed
+
+
+def delete_configuration(tx: Transaction, bucket: Bucket, kind: str) -> Bucket:
+    """Remove a configuration, if there is one; return the bucket as it is now."""
+    if kind not in bucket.kinds:
+        return bucket
+    tx.delete(bucket.configurations.key(kind))
+    changed = msgspec.structs.replace(bucket, kinds=tuple(each for each in bucket.kinds if each != kind))
+    store_bucket(tx, changed)
+    return changed

@@ -1,0 +1,68 @@
+"""The errors of S3 in AWS's words (API reference, "Error responses")."""
+
+from __future__ import annotations
+
+from cloudlet.core import AwsError
+from cloudlet.wire import InvalidRequest, WireError
+
+
+def reword(request: InvalidRequest) -> WireError:
+    """Return the error that S3 answers for a request that the model does not admit."""
+    return request
+
+
+def no_such_bucket(name: str) -> AwsError:
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", status=404, BucketName=name)
+
+
+def no_such_key(key: str) -> AwsError:
+    return AwsError("NoSuchKey", "The specified key does not exist.", status=404, Key=key)
+
+
+def no_such_version(key: str, version_id: str) -> AwsError:
+    return AwsError("NoSuchVersion", "The specified version does not exist.", status=404, Key=key, VersionId=version_id)
+
+
+def no_such_upload(upload_id: str) -> AwsError:
+    return AwsError(
+        "NoSuchUpload",
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+        "completed.",
+        status=404,
+        UploadId=upload_id,
+    )
+
+
+def access_denied(message: str = "Access Denied") -> AwsError:
+    return AwsError("AccessDenied", message, status=403)
+
+
+def invalid_argument(message: str, name: str, value: object) -> AwsError:
+    return AwsError("InvalidArgument", message, status=400, ArgumentName=name, ArgumentValue=str(value))
+
+
+def invalid_request(message: str) -> AwsError:
+    return AwsError("InvalidRequest", message, status=400)
+
+
+def method_not_allowed(method: str, resource_type: str) -> AwsError:
+    return AwsError(
+        "MethodNotAllowed",
+        "The specified method is not allowed against this resource.",
+        status=405,
+        Method=method,
+        ResourceType=resource_type,
+    )
+
+
+def malformed_xml() -> AwsError:
+    return AwsError(
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+        status=400,
+    )
+
+
+def not_implemented(what: str) -> AwsError:
+    """The answer to a header or parameter that Cloudlet has not built."""
+    return AwsError("NotImplemented", f"Cloudlet's S3 does not implement {what}. See docs/services/s3.md.", status=501)

@@ -1,0 +1,166 @@
+"""The versions of objects: finding, adding and removing them, as the bucket's versioning says.
+
+S3 user guide, "How S3 Versioning works". All of these can be called in any transaction, by jobs too; `now` is in
+milliseconds since the epoch. None looks at permissions or locks.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.services.s3 import garbage
+from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.objects import (
+    LAST,
+    NULL,
+    Part,
+    Version,
+    behind,
+    decode,
+    decode_parts,
+    encode,
+    encode_parts,
+    new_id,
+    order_of,
+    place,
+    split,
+)
+
+
+async def newest(tx: Transaction, bucket: Bucket, key: str) -> Version | None:
+    """Return the newest version of a key, which may be a delete marker, or None."""
+    if not bucket.versioning:
+        raw = await tx.get(bucket.objects.prefix + place(key, LAST))
+        return None if raw is None else decode(raw)
+    found = await _newest(tx, bucket, key)
+    return None if found is None else found[1]
+
+
+async def _newest(tx: Transaction, bucket: Bucket, key: str) -> tuple[int, Version] | None:
+    rows = await tx.range(bucket.objects.prefix + place(key, 0)[:-1], behind(bucket, key), limit=1)
+    return (split(bucket, rows[0][0])[1], decode(rows[0][1])) if rows else None
+
+
+async def current(tx: Transaction, bucket: Bucket, key: str) -> Version | None:
+    """Return the version that a key stands for, or None, also where it is deleted."""
+    version = await newest(tx, bucket, key)
+    return None if version is None or version.marker else version
+
+
+async def find(tx: Transaction, bucket: Bucket, key: str, version_id: str) -> Version | None:
+    """Return a version by its id, or None. Raises AwsError for what cannot be an id."""
+    order = await _null_order(tx, bucket, key) if version_id == NULL else order_of(version_id)
+    raw = await tx.get(bucket.objects.prefix + place(key, order))
+    version = None if raw is None else decode(raw)
+    return version if version is not None and version.id == version_id else None
+
+
+async def _null_order(tx: Transaction, bucket: Bucket, key: str) -> int:
+    if not bucket.versioning:
+        return LAST
+    raw = await tx.get(bucket.nulls.key(key))
+    return LAST if raw is None else int.from_bytes(raw, "big")
+
+
+async def _order(tx: Transaction, bucket: Bucket, key: str, version: Version) -> int:
+    return await _null_order(tx, bucket, key) if version.id == NULL else order_of(version.id)
+
+
+async def put(
+    tx: Transaction,
+    bucket: Bucket,
+    key: str,
+    version: Version,
+    now: int,
+    *,
+    data: bytes = b"",
+    parts: tuple[Part, ...] = (),
+) -> Version:
+    """Add a version and return it with its id; a null version takes the place of the one before.
+
+    A version that has an id already (a replica) keeps it. `data` are the bytes of a small object, `parts` the parts of
+    one that has some. The files that it refers to must be claimed, those of a version that it replaces are released.
+    """
+    order, version = await _placed(tx, bucket, key, version, now)
+    where = place(key, order)
+    tx.put(bucket.objects.prefix + where, encode(version))
+    if data or parts:
+        tx.put(bucket.contents.prefix + where, encode_parts(parts) if parts else data)
+    return version
+
+
+async def _placed(tx: Transaction, bucket: Bucket, key: str, version: Version, now: int) -> tuple[int, Version]:
+    """Return the order and the final record of a version that is to be added; make way for it."""
+    if not bucket.versioning:
+        await _remove_null(tx, bucket, key, now)
+        return LAST, msgspec.structs.replace(version, id=NULL)
+    if version.id not in ("", NULL):
+        return order_of(version.id), version
+    if bucket.versioning == "Suspended":
+        await _remove_null(tx, bucket, key, now)
+    before = await _newest(tx, bucket, key)
+    order = LAST - 1 - now * 1000
+    if before is not None:
+        order = min(order, before[0] - 1)
+    if bucket.versioning == "Enabled":
+        return order, msgspec.structs.replace(version, id=new_id(order))
+    if before is None:
+        return LAST, msgspec.structs.replace(version, id=NULL)
+    tx.put(bucket.nulls.key(key), order.to_bytes(8, "big"))
+    return order, msgspec.structs.replace(version, id=NULL)
+
+
+async def _remove_null(tx: Transaction, bucket: Bucket, key: str, now: int) -> None:
+    order = await _null_order(tx, bucket, key)
+    raw = await tx.get(bucket.objects.prefix + place(key, order))
+    if raw is not None:
+        await _remove(tx, bucket, key, order, decode(raw), now)
+
+
+async def rewrite(tx: Transaction, bucket: Bucket, key: str, version: Version) -> None:
+    """Write the changed record of a version that is there: its tags, its lock, its storage class."""
+    tx.put(bucket.objects.prefix + place(key, await _order(tx, bucket, key, version)), encode(version))
+
+
+async def contents(tx: Transaction, bucket: Bucket, key: str, version: Version) -> bytes:
+    """Return the bytes of a small object, or the encoded parts of one that has parts; else nothing."""
+    if version.blob or not version.size:
+        return b""
+    order = await _order(tx, bucket, key, version)
+    return await tx.get(bucket.contents.prefix + place(key, order)) or b""
+
+
+async def parts_of(tx: Transaction, bucket: Bucket, key: str, version: Version) -> tuple[Part, ...]:
+    """Return the parts of a version that was uploaded in parts."""
+    return decode_parts(await contents(tx, bucket, key, version)) if version.parts else ()
+
+
+async def remove(tx: Transaction, bucket: Bucket, key: str, version: Version, now: int) -> None:
+    """Delete a version, or a delete marker, for good."""
+    await _remove(tx, bucket, key, await _order(tx, bucket, key, version), version, now)
+
+
+async def _remove(tx: Transaction, bucket: Bucket, key: str, order: int, version: Version, now: int) -> None:
+    where = place(key, order)
+    if version.parts:
+        raw = await tx.get(bucket.contents.prefix + where)
+        garbage.release(tx, [part.blob for part in decode_parts(raw or b"\x90") if part.blob], now)
+    elif version.blob:
+        garbage.release(tx, [version.blob], now)
+    tx.delete(bucket.objects.prefix + where)
+    if version.size and not version.blob:
+        tx.delete(bucket.contents.prefix + where)
+    if version.id == NULL and order != LAST:
+        tx.delete(bucket.nulls.key(key))
+
+
+async def delete(tx: Transaction, bucket: Bucket, key: str, now: int) -> Version | None:
+    """Delete a key as a DELETE that names no version does.
+
+    Return the delete marker that now stands for it, or None where the bucket has no versioning and the object is gone.
+    """
+    if not bucket.versioning:
+        await _remove_null(tx, bucket, key, now)
+        return None
+    return await put(tx, bucket, key, Version("", now, marker=True), now)
