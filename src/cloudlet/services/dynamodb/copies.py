@@ -15,7 +15,6 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.services.dynamodb import backups, directory, items, journal, snapshot, waiting, writing
 from cloudlet.services.dynamodb.journal import Moment
-from cloudlet.services.dynamodb.snapshot import Cursor
 from cloudlet.services.dynamodb.table import ACTIVE, Table
 from cloudlet.store import pack
 
@@ -38,7 +37,8 @@ class Copy(msgspec.Struct, array_like=True, frozen=True):
     """The key of the backup's record, if one is made or restored."""
     target: int | None
     """The id of the table to copy to."""
-    cursor: Cursor = Cursor()
+    after: bytes = b""
+    """The key of the last item that has been copied."""
     items: int = 0
     size: int = 0
 
@@ -138,15 +138,14 @@ async def _to_backup(tx: Transaction, copy: Copy) -> Copy | None:
         if backup is not None:
             backups.remove(tx, backup)
         return None
-    page = await snapshot.read(tx, table, copy.moment, copy.cursor, _ITEMS)
+    page = await snapshot.read(tx, table, copy.moment, copy.after, _ITEMS)
     count, size = copy.items, copy.size
     for place, item in page.found:
-        at, stored = backup.contents.key(place), items.stored(item)
-        if await tx.get(at) is None:
-            count, size = count + 1, size + items.size_of(stored)
-            tx.put(at, stored)
+        stored = items.stored(item)
+        count, size = count + 1, size + items.size_of(stored)
+        tx.put(backup.contents.key(place), stored)
     if page.following is not None:
-        return msgspec.structs.replace(copy, cursor=page.following, items=count, size=size)
+        return msgspec.structs.replace(copy, after=page.following, items=count, size=size)
     backups.store(tx, msgspec.structs.replace(backup, status=backups.AVAILABLE, items=count, size=size))
     release(tx, table)
     return None
@@ -158,14 +157,13 @@ async def _from_backup(tx: Transaction, copy: Copy, now: float) -> Copy | None:
     if backup is None or target is None:
         log.error("a table cannot be restored: it or its backup is gone")
         return None
-    after = copy.cursor.after
     space = backup.contents
-    begin = space.key(after) + b"\x00" if after else space.begin
+    begin = space.key(copy.after) + b"\x00" if copy.after else space.begin
     rows = await tx.range(begin, space.end, limit=_ITEMS)
     for place, stored in rows:
         await _restore(tx, target, space.unpack(place)[0], stored, now)
     if len(rows) == _ITEMS:
-        return msgspec.structs.replace(copy, cursor=Cursor(False, space.unpack(rows[-1][0])[0]))
+        return msgspec.structs.replace(copy, after=space.unpack(rows[-1][0])[0])
     activate(tx, target)
     return None
 
@@ -176,11 +174,11 @@ async def _to_table(tx: Transaction, copy: Copy, now: float) -> Copy | None:
     if source is None or target is None:
         log.error("a table cannot be restored: it or its source is gone")
         return None
-    page = await snapshot.read(tx, source, copy.moment, copy.cursor, _ITEMS)
+    page = await snapshot.read(tx, source, copy.moment, copy.after, _ITEMS)
     for place, item in page.found:
         await _restore(tx, target, place, items.stored(item), now)
     if page.following is not None:
-        return msgspec.structs.replace(copy, cursor=page.following)
+        return msgspec.structs.replace(copy, after=page.following)
     release(tx, source)
     activate(tx, target)
     return None

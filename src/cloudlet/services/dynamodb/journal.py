@@ -69,6 +69,32 @@ async def before(tx: Transaction, table: Table, key: bytes, moment: Moment) -> t
     return (True, _decode(rows[0][1])) if rows else (False, None)
 
 
+class Changed(NamedTuple):
+    """What a time has done to an item: from what to what, and when it was last written to (microseconds)."""
+
+    old: Item | None
+    new: Item | None
+    micros: int
+
+
+async def changed(
+    tx: Transaction, table: Table, key: bytes, since: Moment, until: Moment, now: Item | None
+) -> Changed | None:
+    """Return what has become of an item from one moment to another, None where it was not written to.
+
+    `now` is what the item is now.
+    """
+    entries = _entries(table)
+    begin = entries.key(key, *since) + b"\x00"
+    end = entries.key(key, *until) + b"\x00"
+    first = await tx.range(begin, end, limit=1)
+    if not first:
+        return None
+    last = await tx.range(begin, end, limit=1, reverse=True)
+    written, later = await before(tx, table, key, until)
+    return Changed(_decode(first[0][1]), later if written else now, entries.unpack(last[0][0])[2])
+
+
 async def keys_after(tx: Transaction, table: Table, after: bytes, count: int) -> list[bytes]:
     """Return up to `count` keys of items that have entries, behind the key `after`, in order."""
     entries = _entries(table)

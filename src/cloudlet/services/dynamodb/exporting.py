@@ -1,0 +1,222 @@
+"""Exports are made: some items at a time are read as they were, and written to S3 as files of some megabytes."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+from base64 import b64encode
+from datetime import UTC, datetime
+from hashlib import md5
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.ids import token
+from cloudlet.services.dynamodb import copies, directory, exports, items, journal, snapshot, waiting
+from cloudlet.services.dynamodb.exports import COMPLETED, FAILED, DataFile, Export
+from cloudlet.services.dynamodb.journal import Moment
+from cloudlet.services.dynamodb.objects import Bucket
+from cloudlet.services.dynamodb.table import Table
+
+log = logging.getLogger("cloudlet.dynamodb")
+
+_ITEMS = 100
+_FILE_BYTES = 4 << 20
+"""A file is closed when it has so many bytes before compression."""
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_VERSION = "2020-06-30"
+_CODES = {"NoSuchBucket": "S3NoSuchBucket"}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Gone(Exception):
+    """The table of an export does not exist any more."""
+
+
+async def make(block: Block) -> None:
+    """Make all exports that are asked for, until the block ends."""
+    async with waiting.notified(block, exports.TOPIC) as changed:
+        while True:
+            changed.clear()
+            for key in await block.store.transact(exports.running):
+                await _make(block, key)
+            await changed.wait()
+
+
+async def _make(block: Block, key: bytes) -> None:
+    export = await block.store.transact(lambda tx: exports.by_key(tx, key))
+    if export is None:
+        return
+    request = export.request
+    bucket = Bucket(
+        block, request["S3Bucket"], export.account, export.region, request.get("S3BucketOwner"), export.table_arn
+    )
+    try:
+        if not export.files:
+            await bucket.put(f"{export.folder}/{export.id}/_started", b"")
+        while True:
+            lines, following = await _gathered(block, export)
+            export = await _written(block, bucket, export, lines, following)
+            if following is None:
+                break
+        await _write_manifests(block, bucket, export)
+    except AwsError as error:
+        log.warning("export %s failed: %s: %s", export.arn, error.code, error.message)
+        await _end(block, key, FAILED, (_CODES.get(error.code, error.code), error.message))
+    except _Gone:
+        await _end(block, key, FAILED, ("TableNotFound", f"Table not found: {export.table}"))
+    else:
+        await _end(block, key, COMPLETED, None)
+
+
+async def _gathered(block: Block, export: Export) -> tuple[list[bytes], bytes | None]:
+    """Return the lines of the next file, and the key behind which the one after begins; None at the end."""
+    lines: list[bytes] = []
+    size, after = 0, export.after
+    while size < _FILE_BYTES:
+
+        async def page(tx: Transaction, after: bytes = after) -> tuple[list[bytes], bytes | None]:
+            table = await directory.by_id(tx, export.table_id)
+            if table is None:
+                raise _Gone
+            if export.since is None:
+                return await _full(tx, table, export, after)
+            return await _incremental(tx, table, export, export.since, after)
+
+        more, following = await block.store.transact(page)
+        lines += more
+        size += sum(map(len, more))
+        if following is None:
+            return lines, None
+        after = following
+        await asyncio.sleep(0)
+    return lines, after
+
+
+async def _full(tx: Transaction, table: Table, export: Export, after: bytes) -> tuple[list[bytes], bytes | None]:
+    page = await snapshot.read(tx, table, export.moment, after, _ITEMS)
+    return [_encode({"Item": item}) for _, item in page.found], page.following
+
+
+async def _incremental(
+    tx: Transaction, table: Table, export: Export, since: Moment, after: bytes
+) -> tuple[list[bytes], bytes | None]:
+    keys = await journal.keys_after(tx, table, after, _ITEMS)
+    lines = []
+    for key in keys:
+        raw = await tx.get(table.items_prefix + key)
+        present = None if raw is None else items.item_of(raw)
+        change = await journal.changed(tx, table, key, since, export.moment, present)
+        if change is None or (change.old is None and change.new is None):
+            continue
+        line: dict[str, Any] = {
+            "Metadata": {"WriteTimestampMicros": {"N": str(change.micros)}},
+            "Keys": table.keys.chosen(change.new or change.old or {}),
+        }
+        if change.old is not None and export.view == "NEW_AND_OLD_IMAGES":
+            line["OldImage"] = change.old
+        if change.new is not None:
+            line["NewImage"] = change.new
+        lines.append(_encode(line))
+    return lines, keys[-1] if len(keys) == _ITEMS else None
+
+
+async def _written(block: Block, bucket: Bucket, export: Export, lines: list[bytes], following: bytes | None) -> Export:
+    """Write a file of lines and note it."""
+    data = b"".join(line + b"\n" for line in lines)
+    packed = await asyncio.to_thread(gzip.compress, data)
+    name = f"{export.folder}/{export.id}/data/{token(26, _ALPHABET)}.json.gz"
+    if export.since is not None:
+        name = f"{export.folder}/data/{token(26, _ALPHABET)}.json.gz"
+    etag = await bucket.put(name, packed, **_encryption(export))
+    file = DataFile(name, len(lines), _md5(packed), etag)
+    noted = msgspec.structs.replace(
+        export,
+        after=export.after if following is None else following,
+        items=export.items + len(lines),
+        size=export.size + len(data),
+        files=(*export.files, file),
+    )
+
+    async def body(tx: Transaction) -> None:
+        exports.store(tx, noted)
+
+    await block.store.transact(body)
+    return noted
+
+
+async def _write_manifests(block: Block, bucket: Bucket, export: Export) -> None:
+    """Write both manifests and their checksums, as the Developer Guide describes them."""
+    folder = f"{export.folder}/{export.id}"
+    files = "".join(
+        json.dumps(
+            {"itemCount": file.items, "md5Checksum": file.md5, "etag": file.etag, "dataFileS3Key": file.key},
+            separators=(",", ":"),
+        )
+        + "\n"
+        for file in export.files
+    )
+    request = export.request
+    summary: dict[str, Any] = {
+        "version": _VERSION,
+        "exportArn": export.arn,
+        "startTime": _time(export.started),
+        "endTime": _time(block.clock.now()),
+        "tableArn": export.table_arn,
+        "tableId": export.table_uuid,
+        "exportTime": _time(export.time),
+        "s3Bucket": request["S3Bucket"],
+        "s3Prefix": request.get("S3Prefix"),
+        "s3SseAlgorithm": request.get("S3SseAlgorithm") or "AES256",
+        "s3SseKmsKeyId": request.get("S3SseKmsKeyId"),
+        "manifestFilesS3Key": f"{folder}/manifest-files.json",
+        "billedSizeBytes": export.size,
+        "itemCount": export.items,
+        "outputFormat": "DYNAMODB_JSON",
+        "exportType": "FULL_EXPORT",
+    }
+    if export.since is not None:
+        period = request["IncrementalExportSpecification"]
+        summary |= {
+            "exportType": "INCREMENTAL_EXPORT",
+            "exportFromTime": _time(period["ExportFromTime"]),
+            "exportToTime": _time(export.time),
+            "outputView": export.view,
+        }
+        del summary["exportTime"]
+    for name, text in (("manifest-files", files), ("manifest-summary", json.dumps(summary, separators=(",", ":")))):
+        await bucket.put(f"{folder}/{name}.json", text.encode(), **_encryption(export))
+        await bucket.put(f"{folder}/{name}.checksum", _md5(text.encode()).encode(), **_encryption(export))
+
+
+def _encryption(export: Export) -> dict[str, str]:
+    if export.request.get("S3SseAlgorithm") != "KMS":
+        return {"ServerSideEncryption": "AES256"}
+    key = export.request.get("S3SseKmsKeyId")
+    return {"ServerSideEncryption": "aws:kms"} | ({} if key is None else {"SSEKMSKeyId": key})
+
+
+def _md5(data: bytes) -> str:
+    return b64encode(md5(data, usedforsecurity=False).digest()).decode()
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] | None) -> None:
+    async def body(tx: Transaction) -> None:
+        export = await exports.by_key(tx, key)
+        if export is None:
+            return
+        exports.store(tx, msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now()))
+        table = await directory.by_id(tx, export.table_id)
+        if table is not None:
+            copies.release(tx, table)
+
+    await block.store.transact(body)

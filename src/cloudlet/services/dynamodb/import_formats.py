@@ -1,0 +1,159 @@
+"""What imported objects are made of: gzip or not, lines of DynamoDB JSON or records of CSV.
+
+Developer Guide, "Amazon S3 import formats for DynamoDB".
+"""
+
+from __future__ import annotations
+
+import binascii
+import csv
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from cloudlet.services.dynamodb.items import AttributeValue
+from cloudlet.services.dynamodb.values import Item
+
+LONGEST_RECORD = 8 << 20
+"""No record of an item of 400 KB is longer."""
+
+
+class Malformed(Exception):
+    """An object, or a record in it, cannot be read."""
+
+
+class Reader(Protocol):
+    """Turns the bytes of one object into items; a record that is none gives None."""
+
+    def feed(self, piece: bytes) -> Iterator[Item | None]:
+        """Return the items that are complete with more bytes. Raises Malformed."""
+
+    def end(self) -> Iterator[Item | None]:
+        """Return what is left at the end of the object."""
+
+
+class Unpacked:
+    """Undoes the compression of an object. Raises Malformed."""
+
+    def __init__(self, compression: str) -> None:
+        self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if compression == "GZIP" else None
+
+    def pieces(self, data: bytes, most: int = 1 << 20) -> Iterator[bytes]:
+        """Return what more bytes unpack to, in pieces of no more than `most`."""
+        if self._gzip is None:
+            yield data
+            return
+        while data:
+            try:
+                yield self._gzip.decompress(data, most)
+            except zlib.error as error:
+                raise Malformed(f"an object is not in gzip format: {error}") from None
+            data = self._gzip.unconsumed_tail
+            if self._gzip.eof:
+                # Several gzip members may follow each other.
+                data = self._gzip.unused_data
+                self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+
+class _Lines:
+    """Splits bytes into lines."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > LONGEST_RECORD:
+            raise Malformed("a record is longer than any item")
+        return lines
+
+    def end(self) -> list[bytes]:
+        rest, self._rest = self._rest, b""
+        return [rest] if rest.strip() else []
+
+
+class _Line(msgspec.Struct):
+    Item: dict[str, AttributeValue]
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+class JsonReader:
+    """Lines of DynamoDB JSON: {"Item": {…}}."""
+
+    def __init__(self) -> None:
+        self._lines = _Lines()
+
+    def feed(self, piece: bytes) -> Iterator[Item | None]:
+        return map(_of_json, filter(bytes.strip, self._lines.feed(piece)))
+
+    def end(self) -> Iterator[Item | None]:
+        return map(_of_json, self._lines.end())
+
+
+def _of_json(line: bytes) -> Item | None:
+    try:
+        item: Any = _decode_line(line).Item
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return item  # type: ignore[no-any-return]
+
+
+class CsvReader:
+    """Records of CSV. Attributes of keys have the types that are defined for them, all others are strings."""
+
+    def __init__(self, types: Mapping[str, str], header: Sequence[str] | None, delimiter: str) -> None:
+        self._types = types
+        self._header = header
+        self._delimiter = delimiter
+        self._lines = _Lines()
+        self._open = ""
+
+    def feed(self, piece: bytes) -> Iterator[Item | None]:
+        for line in self._lines.feed(piece):
+            yield from self._line(line)
+
+    def end(self) -> Iterator[Item | None]:
+        for line in self._lines.end():
+            yield from self._line(line)
+        if self._open:
+            self._open = ""
+            yield None
+
+    def _line(self, raw: bytes) -> Iterator[Item | None]:
+        try:
+            text = self._open + raw.removesuffix(b"\r").decode()
+        except UnicodeDecodeError:
+            self._open = ""
+            yield None
+            return
+        if text.count('"') % 2:
+            # The record goes on: a line break is within quotes.
+            self._open = text + "\n"
+            if len(self._open) > LONGEST_RECORD:
+                raise Malformed("a record is longer than any item")
+            return
+        self._open = ""
+        if not text.strip():
+            return
+        fields = next(csv.reader([text], delimiter=self._delimiter), [])
+        if self._header is None:
+            self._header = fields
+        elif len(fields) > len(self._header):
+            yield None
+        else:
+            yield self._item(self._header, fields)
+
+    def _item(self, header: Sequence[str], fields: Sequence[str]) -> Item | None:
+        item: Item = {}
+        for name, field in zip(header, fields, strict=False):
+            kind = self._types.get(name, "S")
+            try:
+                item[name] = {kind: b64decode(field, validate=True) if kind == "B" else field}
+            except binascii.Error:
+                return None
+        return item

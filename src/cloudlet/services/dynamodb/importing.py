@@ -1,0 +1,133 @@
+"""Imports are made: objects are read piece by piece, and their items put into the new table."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterator
+
+import msgspec
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.dynamodb import copies, directory, imports, waiting, writing
+from cloudlet.services.dynamodb.import_formats import CsvReader, JsonReader, Malformed, Reader, Unpacked
+from cloudlet.services.dynamodb.imports import CANCELLED, COMPLETED, FAILED, Counts, Import
+from cloudlet.services.dynamodb.objects import Bucket
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.values import Item, checked_item
+
+log = logging.getLogger("cloudlet.dynamodb")
+
+_AT_ONCE = 50
+_CODES = {"NoSuchBucket": "S3NoSuchBucket", "NoSuchKey": "S3NoSuchKey"}
+
+
+class _Gone(Exception):
+    """The table of an import does not exist any more."""
+
+
+async def make(block: Block) -> None:
+    """Make all imports that are asked for, until the block ends."""
+    async with waiting.notified(block, imports.TOPIC) as changed:
+        while True:
+            changed.clear()
+            for key in await block.store.transact(imports.running):
+                await _make(block, key)
+            await changed.wait()
+
+
+async def _make(block: Block, key: bytes) -> None:
+    made = await block.store.transact(lambda tx: imports.by_key(tx, key))
+    if made is None:
+        return
+    source = made.request["S3BucketSource"]
+    owner = source.get("S3BucketOwner")
+    bucket = Bucket(block, source["S3Bucket"], made.account, made.region, owner, made.table_arn)
+    try:
+        async for name in bucket.keys(source.get("S3KeyPrefix") or ""):
+            if name > made.done:
+                made = await _read(block, bucket, made, name)
+    except AwsError as error:
+        log.warning("import %s failed: %s: %s", made.arn, error.code, error.message)
+        await _end(block, key, FAILED, (_CODES.get(error.code, error.code), error.message))
+    except Malformed as error:
+        await _end(block, key, FAILED, ("InvalidFormat", str(error)))
+    except _Gone:
+        await _end(block, key, CANCELLED, None)
+    else:
+        await _end(block, key, COMPLETED, None)
+
+
+async def _read(block: Block, bucket: Bucket, made: Import, name: str) -> Import:
+    """Put the items of an object into the table; what was put before a restart is put again."""
+    unpacked = Unpacked(made.request.get("InputCompressionType") or "NONE")
+    reader = _reader(made)
+    counts = Counts()
+    async for packed in bucket.pieces(name):
+        counts = counts.plus(Counts(size=len(packed)))
+        for piece in unpacked.pieces(packed):
+            counts = counts.plus(await _store(block, made, reader.feed(piece)))
+    counts = counts.plus(await _store(block, made, reader.end()))
+    noted = msgspec.structs.replace(made, counts=made.counts.plus(counts), done=name)
+
+    async def body(tx: Transaction) -> None:
+        imports.store(tx, noted)
+
+    await block.store.transact(body)
+    return noted
+
+
+def _reader(made: Import) -> Reader:
+    if made.request["InputFormat"] == "DYNAMODB_JSON":
+        return JsonReader()
+    options = (made.request.get("InputFormatOptions") or {}).get("Csv") or {}
+    defined = made.request["TableCreationParameters"]["AttributeDefinitions"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in defined}
+    return CsvReader(types, options.get("HeaderList"), options.get("Delimiter") or ",")
+
+
+async def _store(block: Block, made: Import, found: Iterator[Item | None]) -> Counts:
+    counts = Counts()
+    while batch := list(itertools.islice(found, _AT_ONCE)):
+
+        async def body(tx: Transaction, batch: list[Item | None] = batch) -> int:
+            table = await directory.by_id(tx, made.table_id)
+            if table is None:
+                raise _Gone
+            done = [await _put(tx, table, item, block.clock.now()) for item in batch]
+            return sum(done)
+
+        imported = await block.store.transact(body)
+        counts = counts.plus(Counts(0, len(batch), imported, len(batch) - imported))
+        await asyncio.sleep(0)
+    return counts
+
+
+async def _put(tx: Transaction, table: Table, item: Item | None, now: float) -> bool:
+    """Put an item; return whether it is one that the table admits. Others are counted as errors, as AWS does."""
+    if item is None:
+        return False
+    try:
+        await writing.put(tx, table, checked_item(item), now)
+    except AwsError as error:
+        log.info("an item was not imported: %s", error.message)
+        return False
+    return True
+
+
+async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] | None) -> None:
+    async def body(tx: Transaction) -> None:
+        made = await imports.by_key(tx, key)
+        if made is None:
+            return
+        imports.store(tx, msgspec.structs.replace(made, status=status, failure=failure, ended=block.clock.now()))
+        table = await directory.by_id(tx, made.table_id)
+        if table is not None and status == COMPLETED:
+            copies.activate(tx, table)
+        elif table is not None:
+            # The table of an import that failed is of no use (Developer Guide, "Requesting a table import").
+            directory.remove(tx, table)
+
+    await block.store.transact(body)
