@@ -76,7 +76,7 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
         made = schema.global_index(each, 0)
         indexes.append(msgspec.structs.replace(made, throughput=throughput.asked(each, billing, made.name)))
     schema.check_indexes(indexes)
-    schema.check_defined(hash, range, indexes, attributes, exactly=True)
+    schema.check_defined(hash, range, indexes, attributes)
     return TableRecord(
         id=0,
         account=ctx.account,

@@ -5,7 +5,7 @@ API reference, CreateTable; Developer Guide, "Constraints" and "Global secondary
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudlet.core import AwsError
@@ -152,26 +152,15 @@ def check_indexes(indexes: Sequence[IndexRecord]) -> None:
         )
 
 
-def check_defined(
-    hash: str, range: str | None, indexes: Iterable[IndexRecord], defined: Sequence[Attribute], *, exactly: bool
-) -> None:
-    """Raise AwsError unless all key attributes are defined and, if `exactly`, no others."""
-    indexes = tuple(indexes)
+def check_defined(hash: str, range: str | None, indexes: Sequence[IndexRecord], defined: Sequence[Attribute]) -> None:
+    """Raise AwsError unless exactly the key attributes of a table and its indexes are defined."""
     names = [name for name, _ in defined]
     own = [hash] if range is None else [hash, range]
+    _check_all(own, names)
+    for index in indexes:
+        check_index_defined(index, names)
     used = list(dict.fromkeys([*own, *(name for index in indexes for name in (*index.hash, *index.range))]))
-    if any(name not in names for name in own) and not indexes:
-        raise errors.invalid_values(
-            "Some index key attributes are not defined in AttributeDefinitions. "
-            f"Keys: [{', '.join(own)}], AttributeDefinitions: [{', '.join(names)}]"
-        )
-    undefined = [name for name in used if name not in names]
-    if undefined:
-        raise errors.invalid_values(
-            "Some index key attributes are not defined in AttributeDefinitions. "
-            f"Keys: [{', '.join(undefined)}], AttributeDefinitions: [{', '.join(names)}]"
-        )
-    if exactly and len(names) > len(used):
+    if len(names) > len(used):
         if not indexes:
             raise errors.invalid_values(
                 "Number of attributes in KeySchema does not exactly match number of attributes defined in "
@@ -180,4 +169,17 @@ def check_defined(
         raise errors.invalid_values(
             f"Some AttributeDefinitions are not used. AttributeDefinitions: [{', '.join(names)}], "
             f"keys used: [{', '.join(used)}]"
+        )
+
+
+def check_index_defined(index: IndexRecord, defined: Sequence[str]) -> None:
+    """Raise AwsError unless all key attributes of an index are defined, by name."""
+    _check_all([*index.hash, *index.range], defined)
+
+
+def _check_all(keys: Sequence[str], defined: Sequence[str]) -> None:
+    if any(name not in defined for name in keys):
+        raise errors.invalid_values(
+            "Some index key attributes are not defined in AttributeDefinitions. "
+            f"Keys: [{', '.join(keys)}], AttributeDefinitions: [{', '.join(defined)}]"
         )

@@ -164,7 +164,8 @@ def _with_index(
     indexes = (*record.indexes, index)
     schema.check_indexes(indexes)
     attributes = _merged(record, params)
-    schema.check_defined(record.hash, record.range, indexes, tuple(attributes.items()), exactly=False)
+    given = [each["AttributeName"] for each in params.get("AttributeDefinitions") or ()]
+    schema.check_index_defined(index, given)
     backfill.begin(tx, record.id)
     return _with_used_attributes(
         msgspec.structs.replace(record, indexes=indexes, indexes_made=record.indexes_made + 1), attributes
