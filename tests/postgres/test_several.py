@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore
+from cloudlet.store.postgres.session import Session
 from tests.postgres.server import fresh_keyspace, shared_server
 from tests.store.test_serialisable import STEPS, Model, perform
 
@@ -164,6 +165,39 @@ def test_a_watch_that_begins_with_the_answer_misses_nothing() -> None:
         for n in range(300):
             value = b"%d" % n
             await asyncio.gather(wait_for(value), send(value))
+
+    run(scenario)
+
+
+def test_what_is_notified_before_an_older_answer_wakes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notification may arrive before the answer of a statement that began before it."""
+
+    async def scenario(left: PostgresStore, right: PostgresStore) -> None:
+        woken, heard = asyncio.Event(), asyncio.Event()
+        await right.transact(lambda tx: tx.get(b"mail"))
+        ends = right.watch(b"mail", heard.set)
+
+        async def send(tx: Transaction) -> None:
+            tx.put(b"mail", b"")
+            tx.notify(b"mail")
+
+        async def late(session: Session) -> int:
+            monkeypatch.setattr(Session, "turn", turn)
+            found = await turn(session)
+            await left.transact(send)
+            await heard.wait()
+            return found
+
+        turn = Session.turn
+        monkeypatch.setattr(Session, "turn", late)
+
+        def answered(mail: bytes | None, error: BaseException | None) -> None:
+            assert (mail, error) == (None, None)
+            right.watch(b"mail", woken.set)
+
+        right.submit(lambda tx: tx.get(b"mail"), answered)
+        await asyncio.wait_for(woken.wait(), 10)
+        ends()
 
     run(scenario)
 

@@ -268,7 +268,7 @@ class PostgresStore:
         assert turn is not None  # noqa: S101
         self._group, self._outcomes = self._outcomes, []
         self._heard.clear()
-        changes = self._view.begin_commit()
+        changes = self._view.take_pending()
         topics = dict.fromkeys(topic for outcome in self._group for topic in outcome.topics)
         if not changes and not topics:
             if taken:
@@ -291,7 +291,7 @@ class PostgresStore:
                 self._lose()
                 return
             turn += 1
-        self._view.end_commit(turn)
+        self._view.turn = turn
         group, self._group = self._group, []
         self._release(group)
         heard, self._heard = self._heard, {}

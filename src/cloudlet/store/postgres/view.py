@@ -27,19 +27,14 @@ class View:
         self._asked = asked
         self._memory = Memory()
         self._reads = Reads()
-        # Everything in memory counts these in. They are apart since memory may forget, and the database lacks them.
-        self._committing = Overlay()
+        # What memory holds counts these in. They are apart since memory may forget, and the database lacks them.
         self._pending = Overlay()
 
     # -- what transactions read
 
     def known(self, key: bytes) -> bytes | None:
         value = self._memory.rows.get(key)
-        if value is ABSENT:
-            value = self._pending.above(key)
-            if value is ABSENT:
-                value = self._committing.above(key)
-        return value  # type: ignore[no-any-return]
+        return self._pending.above(key) if value is ABSENT else value
 
     async def fetch(self, key: bytes) -> bytes | None:
         future = self._reads.key(key)
@@ -156,15 +151,10 @@ class View:
         self.history.add(self.version, changes)
         self._memory.note(changes)
 
-    def begin_commit(self) -> Overlay:
-        """Return what is pending, which goes to the database now."""
-        self._committing, self._pending = self._pending, Overlay()
-        return self._committing
-
-    def end_commit(self, turn: int) -> None:
-        """Note that it is there, as a turn."""
-        self._committing = Overlay()
-        self.turn = turn
+    def take_pending(self) -> Overlay:
+        """Return what is pending, which goes to the database now. `turn` is to be set when it is there."""
+        pending, self._pending = self._pending, Overlay()
+        return pending
 
     async def catch_up(self, session: Session, turn: int) -> bool:
         """Become the state of a turn, with nothing on top; return whether others have had turns since the last."""
@@ -182,7 +172,7 @@ class View:
 
     def forget(self) -> None:
         """Take back what is not in the database, and know nothing any more."""
-        self._committing, self._pending = Overlay(), Overlay()
+        self._pending = Overlay()
         self.turn = None
         self.version += 1
         self.history.add_everything(self.version)
