@@ -158,7 +158,7 @@ def compare(left: Value, right: Value) -> int | None:
     one, other = left[kind], right[kind]
     if kind == "N":
         return numbers.compare(one, other)
-    return (one > other) - (one < other)
+    return 0 if one == other else -1 if one < other else 1
 
 
 # -- sizes

@@ -22,7 +22,7 @@ from cloudlet.services.dynamodb.values import Value, compare, type_of
 _ORDERED_TYPES = ("S", "N", "B")
 _MOST_MEMBERS = 100
 """Operands of IN, the one before it among them."""
-_TYPE_NAMES = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M")
+TYPE_NAMES = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M")
 
 
 def parse_condition(text: str, subs: Substitutions, kind: str = "ConditionExpression") -> Condition:
@@ -122,9 +122,9 @@ def _type_name(operand: Operand) -> str:
         raise problems.wrong_operand_type("attribute_type", "N" if isinstance(operand, Size) else "PATH")
     check_constant("attribute_type", operand, ("S",))
     name: str = operand.constant["S"]
-    if name not in _TYPE_NAMES:
+    if name not in TYPE_NAMES:
         raise ExpressionProblem(
-            f"Invalid attribute type name found; type: {name}, valid types: {{{','.join(_TYPE_NAMES)}}}"
+            f"Invalid attribute type name found; type: {name}, valid types: {{{','.join(TYPE_NAMES)}}}"
         )
     return name
 

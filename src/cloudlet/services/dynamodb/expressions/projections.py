@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Protocol
 
 from cloudlet.services.dynamodb.expressions.parser import Parser
 from cloudlet.services.dynamodb.expressions.paths import Tree, tree
@@ -18,22 +19,27 @@ from cloudlet.services.dynamodb.values import Item, Path, Value
 _REMEMBERED = 1024
 
 
-class Projection:
-    """Which parts of an item are wanted. Raises ExpressionProblem where one part contains another one."""
+class Projection(Protocol):
+    """Which parts of an item are wanted."""
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The top-level attributes of which something is wanted."""
+
+    def of(self, item: Item) -> Item:
+        """Return the wanted parts of an item."""
+
+
+class PathProjection:
+    """What is at some paths. Raises ExpressionProblem where one contains another one."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._tree = tree(paths)
         self.attributes = frozenset(str(name) for name in self._tree)
-        """The top-level attributes of which something is wanted."""
         self._plain = all(inner is None for inner in self._tree.values())
 
-    @property
-    def nested(self) -> bool:
-        """Whether some wanted parts are within attributes."""
-        return not self._plain
-
     def of(self, item: Item) -> Item:
-        """Return the wanted parts of an item, in the same structure as there; a list has the wanted members only."""
+        """Return the wanted parts in the structure that they have in the item; a list has the wanted members only."""
         if self._plain:
             attributes = self.attributes
             return {name: value for name, value in item.items() if name in attributes}
@@ -43,7 +49,7 @@ class Projection:
 def parse_projection(text: str, subs: Substitutions) -> Projection:
     """Return a projection. Raises AwsError."""
     with said_of("ProjectionExpression"):
-        return Projection([subs.path(path) for path in _syntax(text)])
+        return PathProjection([subs.path(path) for path in _syntax(text)])
 
 
 @lru_cache(_REMEMBERED)

@@ -14,7 +14,7 @@ from cloudlet.services.dynamodb.expressions import syntax
 from cloudlet.services.dynamodb.expressions.edits import Edit, edited
 from cloudlet.services.dynamodb.expressions.paths import find
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
-from cloudlet.services.dynamodb.expressions.projections import Projection
+from cloudlet.services.dynamodb.expressions.projections import PathProjection, Projection
 from cloudlet.services.dynamodb.expressions.set_values import NewValue, new_value, wrong_data_type
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.update_grammar import update_syntax
@@ -40,7 +40,7 @@ class Update:
 
     def __init__(self, actions: Sequence[Action]) -> None:
         self._actions = actions
-        self.targets = Projection([action.path for action in actions])
+        self.targets: Projection = PathProjection([action.path for action in actions])
         """The parts that it writes: `targets.attributes` for the check of keys, `targets.of(old)` is UPDATED_OLD and
         `targets.of(new)` is UPDATED_NEW."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.expressions import Projection
+from cloudlet.services.dynamodb.expressions.projections import PathProjection
 from cloudlet.services.dynamodb.values import check_name
 
 
@@ -17,4 +18,4 @@ def attributes_to_get(names: Sequence[str]) -> Projection:
         if name in seen:
             raise invalid_values(f"Duplicate value in attribute name: {name}")
         seen.add(name)
-    return Projection([(name,) for name in names])
+    return PathProjection([(name,) for name in names])

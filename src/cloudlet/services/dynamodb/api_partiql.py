@@ -1,0 +1,46 @@
+"""The operations of PartiQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import Context, Params, Result, Service, Transaction
+from cloudlet.services.dynamodb import access, actions, capacity, directory
+from cloudlet.services.dynamodb.actions import Action
+from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.partiql import batches, reading, transactions, writing
+from cloudlet.services.dynamodb.partiql.parser import parse
+from cloudlet.services.dynamodb.partiql.statements import Check, Select
+
+
+def declare(service: Service) -> None:
+    """Add the operations to the block's service."""
+    service.direct("ExecuteStatement")(execute_statement)
+    service.direct("BatchExecuteStatement")(batches.execute)
+    service.operation("ExecuteTransaction")(transactions.execute)
+
+
+async def execute_statement(ctx: Context, params: Params) -> Result:
+    statement = parse(params["Statement"], params.get("Parameters") or ())
+    if isinstance(statement, Select):
+        return await reading.select(ctx, statement, params)
+    if isinstance(statement, Check):
+        raise validation("EXISTS is a statement of transactions only")
+    for member in ("NextToken", "Limit"):
+        if params.get(member) is not None:
+            raise validation(f"{member} is for SELECT only")
+
+    async def body(tx: Transaction) -> Result:
+        table = await directory.for_items(ctx, tx, statement.table)
+        asked = writing.request(statement, table, params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
+        access.authorize(ctx, table, asked.permission)
+        done = await actions.do(ctx, tx, Action(table, asked), ctx.now())
+        shown: Any = actions.returned(ctx, done, writing.returning(statement))
+        consumed = Consumed(done.written.units, dict(done.written.index_units))
+        return {
+            "Items": [] if shown is None else [shown],
+            "ConsumedCapacity": capacity.shown(params, table, consumed),
+        }
+
+    return await ctx.transact(body)

@@ -1,0 +1,100 @@
+"""BatchExecuteStatement: up to 25 statements, each of which stands for itself.
+
+Developer Guide, "Running batch operations with PartiQL for DynamoDB".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.dynamodb import access, actions, capacity, directory
+from cloudlet.services.dynamodb.actions import Action
+from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.partiql import writing
+from cloudlet.services.dynamodb.partiql.parser import parse
+from cloudlet.services.dynamodb.partiql.reading import Single
+from cloudlet.services.dynamodb.partiql.statements import Check, Select, Statement
+from cloudlet.services.dynamodb.table import Table
+
+_CODES = {
+    "AccessDeniedException": "AccessDenied",
+    "ConditionalCheckFailedException": "ConditionalCheckFailed",
+    "DuplicateItemException": "DuplicateItem",
+    "ItemCollectionSizeLimitExceededException": "ItemCollectionSizeLimitExceeded",
+    "ResourceNotFoundException": "ResourceNotFound",
+    "ValidationException": "ValidationError",
+}
+"""What a response calls an error of one statement; any other is one of the whole request."""
+
+
+class _Account:
+    """What the statements of a batch have consumed, by table."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, tuple[Table, Consumed]] = {}
+
+    def add(self, table: Table, consumed: Consumed) -> None:
+        _, total = self._tables.setdefault(table.name, (table, Consumed()))
+        total.add(consumed.table, consumed.indexes)
+
+    def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
+        shown = [capacity.shown(params, table, consumed) for table, consumed in self._tables.values()]
+        return [each for each in shown if each is not None] or None
+
+
+async def execute(ctx: Context, params: Params) -> Result:
+    """Answer BatchExecuteStatement. Raises AwsError."""
+    wanted = params["Statements"]
+    parsed = [_parsed(each) for each in wanted]
+    kinds = {isinstance(each, Select) for each in parsed if not isinstance(each, AwsError)}
+    if len(kinds) > 1:
+        raise validation("A batch must consist of either read statements or write statements: both cannot be mixed")
+    account = _Account()
+    responses = [await _one(ctx, each, given, account) for each, given in zip(parsed, wanted, strict=True)]
+    return {"Responses": responses, "ConsumedCapacity": account.shown(params)}
+
+
+def _parsed(given: Mapping[str, Any]) -> Statement | AwsError:
+    try:
+        statement = parse(given["Statement"], given.get("Parameters") or ())
+        if isinstance(statement, Check):
+            raise validation("EXISTS is a statement of transactions only")
+    except AwsError as error:
+        return error
+    return statement
+
+
+async def _one(
+    ctx: Context, statement: Statement | AwsError, given: Mapping[str, Any], account: _Account
+) -> Mapping[str, Any]:
+    if isinstance(statement, AwsError):
+        return _failed(statement)
+
+    async def body(tx: Transaction) -> tuple[Table, Any, Consumed]:
+        table = await directory.for_items(ctx, tx, statement.table)
+        if isinstance(statement, Select):
+            size, item = await Single(statement, table).read(ctx, tx)
+            return table, item, Consumed(capacity.read_units(size, given.get("ConsistentRead") or False))
+        asked = writing.request(statement, table, given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
+        access.authorize(ctx, table, asked.permission)
+        done = await actions.do(ctx, tx, Action(table, asked), ctx.now())
+        item = actions.returned(ctx, done, writing.returning(statement))
+        return table, item, Consumed(done.written.units, dict(done.written.index_units))
+
+    try:
+        table, item, consumed = await ctx.transact(body)
+    except AwsError as error:
+        return {**_failed(error), "TableName": statement.table}
+    account.add(table, consumed)
+    return {"TableName": statement.table} | ({} if item is None else {"Item": item})
+
+
+def _failed(error: AwsError) -> Mapping[str, Any]:
+    code = _CODES.get(error.code)
+    if code is None:
+        raise error
+    item = error.fields.get("Item")
+    return {"Error": {"Code": code, "Message": error.message} | ({} if item is None else {"Item": item})}

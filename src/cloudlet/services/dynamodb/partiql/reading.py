@@ -1,0 +1,153 @@
+"""SELECT: pages of items of a table or an index, and single items by their keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.dynamodb import access, directory, items
+from cloudlet.services.dynamodb.clauses import Clauses
+from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.expressions import Condition, KeyCondition
+from cloudlet.services.dynamodb.key_checks import key_of
+from cloudlet.services.dynamodb.partiql import plans
+from cloudlet.services.dynamodb.partiql.continuation import Position, digest_of, position
+from cloudlet.services.dynamodb.partiql.plans import ReadPlan
+from cloudlet.services.dynamodb.partiql.statements import Select
+from cloudlet.services.dynamodb.reading import PAGE_BYTES, Reading
+from cloudlet.services.dynamodb.table import Table
+
+PERMISSION = "PartiQLSelect"
+
+
+async def select(ctx: Context, statement: Select, params: Params) -> Result:
+    """Answer an ExecuteStatement with SELECT. Raises AwsError."""
+
+    async def table_of(tx: Transaction) -> Table:
+        return await directory.for_items(ctx, tx, statement.table)
+
+    plan = _plan(statement, await ctx.transact(table_of))
+    digest = digest_of([params["Statement"], params.get("Parameters")])
+    token = params.get("NextToken")
+    return await _Selection(ctx, statement, params, plan).page(
+        Position(digest, 0) if token is None else position(token, digest)
+    )
+
+
+def _plan(statement: Select, table: Table) -> ReadPlan:
+    schema = table.keys
+    if statement.index is not None:
+        if statement.index not in table.indexes:
+            raise validation(f"The table does not have the specified index: {statement.index}")
+        schema = table.indexes[statement.index].keys
+    return plans.read_plan(statement.where, schema, statement.order)
+
+
+class _Selection:
+    """A SELECT under way: its ranges are read one after the other until the page is full."""
+
+    def __init__(self, ctx: Context, statement: Select, params: Params, plan: ReadPlan) -> None:
+        self._ctx = ctx
+        self._statement = statement
+        self._params = params
+        self._plan = plan
+
+    async def page(self, start: Position) -> Result:
+        found: list[Any] = []
+        consumed: Mapping[str, Any] | None = None
+        ranges = self._ranges()
+        number, last, size = start.range, start.last, 0
+        room: int | None = self._params.get("Limit")
+        result: dict[str, Any] = {}
+        while number < len(ranges):
+            answer, reading = await self._read(ranges[number], last, room)
+            found += answer["Items"]
+            if answer.get("ConsumedCapacity") is not None:
+                consumed = _added(consumed, answer["ConsumedCapacity"])
+            size += reading.page.size
+            room = None if room is None else room - reading.page.scanned
+            last = answer.get("LastEvaluatedKey") if self._has_more(reading) else None
+            number += last is None
+            if room == 0 or last is not None or size >= PAGE_BYTES:
+                break
+        if last is not None or number < len(ranges):
+            result["NextToken"] = Position(start.digest, number, last).token()
+            result["LastEvaluatedKey"] = last
+        return {"Items": found, "ConsumedCapacity": consumed, **result}
+
+    def _ranges(self) -> list[KeyCondition | None]:
+        return [None] if self._plan.ranges is None else list(self._plan.ranges)
+
+    async def _read(
+        self, key_condition: KeyCondition | None, last: Any, room: int | None
+    ) -> tuple[Mapping[str, Any], Reading]:
+        asked = Clauses(filter=self._plan.rest, projection=self._statement.columns, key_condition=key_condition)
+        wanted = {
+            "TableName": self._statement.table,
+            "IndexName": self._statement.index,
+            "ConsistentRead": self._params.get("ConsistentRead"),
+            "Limit": room,
+            "ExclusiveStartKey": last,
+            "ReturnConsumedCapacity": self._params.get("ReturnConsumedCapacity"),
+            "ScanIndexForward": not self._plan.descending,
+        }
+        given = {name: value for name, value in wanted.items() if value is not None}
+        operation = "Scan" if key_condition is None else "Query"
+        reading = Reading(self._ctx, operation, given, asked, PERMISSION)
+        while not reading.take(await self._ctx.transact(reading.step)):
+            await asyncio.sleep(0)
+        return reading.answer() or {}, reading
+
+    def _has_more(self, reading: Reading) -> bool:
+        """Whether more of the range may follow; in a table without a sort key a partition has one item only."""
+        place = reading.place
+        return place is None or place.index is not None or self._plan.ranges is None or bool(place.table.keys.range)
+
+
+def _added(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the sum of two ConsumedCapacity structures."""
+    if one is None:
+        return other
+    total = dict(one)
+    for name, value in other.items():
+        if isinstance(value, Mapping):
+            total[name] = _added(total.get(name), value)
+        elif isinstance(value, float):
+            total[name] = total.get(name, 0.0) + value
+    return total
+
+
+class Single:
+    """A SELECT of one item by its key, and whatever else WHERE says of it. Raises AwsError for any other."""
+
+    def __init__(self, statement: Select, table: Table) -> None:
+        if statement.index is not None or statement.where is None or statement.order:
+            raise _not_single()
+        key, self._rest = plans.key_of(statement.where, table.keys)
+        self.table = table
+        self.key, _ = key_of(table, key)
+        self._columns = statement.columns
+
+    async def read(self, ctx: Context, tx: Transaction) -> tuple[int, Any]:
+        """Return the size of the item that is there, and what is wanted of it, None if nothing."""
+        access.authorize(ctx, self.table, PERMISSION)
+        raw = await tx.get(self.table.items_prefix + self.key)
+        if raw is None:
+            return 0, None
+        return items.size_of(raw), self._shown(ctx, raw, self._rest)
+
+    def _shown(self, ctx: Context, raw: bytes, rest: Condition | None) -> Any:
+        if rest is None and self._columns is None:
+            return items.shown(ctx, raw)
+        item = items.item_of(raw)
+        if rest is not None and not rest.matches(item):
+            return None
+        return item if self._columns is None else self._columns.of(item)
+
+
+def _not_single() -> Exception:
+    return validation(
+        "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
+    )

@@ -1,0 +1,68 @@
+"""ExecuteTransaction: up to 100 reads, or up to 100 writes and checks, all of them or none.
+
+Developer Guide, "Performing transactions with PartiQL for DynamoDB".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.dynamodb import capacity, directory, transactions
+from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.partiql import writing
+from cloudlet.services.dynamodb.partiql.continuation import digest_of
+from cloudlet.services.dynamodb.partiql.parser import parse
+from cloudlet.services.dynamodb.partiql.reading import Single
+from cloudlet.services.dynamodb.partiql.statements import Select, Write
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.transactions import LARGEST
+
+
+async def execute(ctx: Context, tx: Transaction, params: Params) -> Result:
+    """Answer ExecuteTransaction. Raises AwsError."""
+    given = params["TransactStatements"]
+    parsed = [parse(each["Statement"], each.get("Parameters") or ()) for each in given]
+    selects = [statement for statement in parsed if isinstance(statement, Select)]
+    writes = [statement for statement in parsed if not isinstance(statement, Select)]
+    if selects and writes:
+        raise validation(
+            "A transaction must consist of either read statements or write statements: both cannot be mixed"
+        )
+    if selects:
+        return await _read(ctx, tx, selects, params)
+    shows_old = [each.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" for each in given]
+    return await _write(ctx, tx, writes, shows_old, params)
+
+
+async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], params: Params) -> Result:
+    wanted = [Single(each, await directory.for_items(ctx, tx, each.table)) for each in statements]
+    if len({(one.table.arn, one.key) for one in wanted}) != len(wanted):
+        raise validation("Transaction request cannot include multiple operations on one item")
+    responses, total = [], 0
+    consumed: dict[str, tuple[Table, Consumed]] = {}
+    for one in wanted:
+        size, item = await one.read(ctx, tx)
+        total += size
+        responses.append({} if item is None else {"Item": item})
+        _, units = consumed.setdefault(one.table.name, (one.table, Consumed()))
+        units.add(2 * capacity.read_units(size, True))
+    if total > LARGEST:
+        raise validation("Transaction request size cannot exceed 4 MB")
+    shown = [capacity.shown(params, table, units, "Read") for table, units in consumed.values()]
+    return {"Responses": responses, "ConsumedCapacity": [each for each in shown if each is not None] or None}
+
+
+async def _write(
+    ctx: Context, tx: Transaction, statements: Sequence[Write], shows_old: Sequence[bool], params: Params
+) -> Result:
+    if any(writing.returning(statement) is not None for statement in statements):
+        raise validation("RETURNING is not supported in transactions")
+    requests = [
+        writing.request(each, await directory.for_items(ctx, tx, each.table), shown)
+        for each, shown in zip(statements, shows_old, strict=True)
+    ]
+    done: Any = await transactions.run(ctx, tx, requests, params, digest_of(params["TransactStatements"]))
+    return {"Responses": [{} for _ in statements], "ConsumedCapacity": done["ConsumedCapacity"]}

@@ -1,0 +1,58 @@
+"""INSERT, UPDATE, DELETE and EXISTS: actions on one item each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cloudlet.core import AwsError
+from cloudlet.services.dynamodb.actions import Request
+from cloudlet.services.dynamodb.clauses import Clauses
+from cloudlet.services.dynamodb.expressions import Condition
+from cloudlet.services.dynamodb.expressions.operands import Attribute
+from cloudlet.services.dynamodb.expressions.predicates import All, AnyOf, Exists, Negation
+from cloudlet.services.dynamodb.partiql import plans
+from cloudlet.services.dynamodb.partiql.statements import Change, Check, Delete, Insert, Returning, Write
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.values import Item
+
+
+@dataclass(frozen=True, slots=True)
+class NoDuplicate:
+    """The condition of INSERT: there is no such item yet. It says so with an error of its own."""
+
+    attributes: frozenset[str] = frozenset()
+
+    def matches(self, item: Item) -> bool:
+        if item:
+            raise AwsError("DuplicateItemException", "Duplicate primary key exists in table")
+        return True
+
+
+def request(statement: Write, table: Table, shows_old: bool) -> Request:
+    """Return the action that a statement asks for. Raises AwsError.
+
+    UPDATE wants the item to exist. DELETE of an item that does not exist is done already, whatever else WHERE says.
+    """
+    if isinstance(statement, Insert):
+        return Request(
+            "Put", statement.table, statement.item, Clauses(condition=NoDuplicate()), shows_old, "PartiQLInsert"
+        )
+    key, rest = plans.key_of(statement.where, table.keys)
+    there = Exists(Attribute((table.keys.names[0],)))
+    if isinstance(statement, Change):
+        asked = Clauses(condition=_all(there, rest), update=statement.update)
+        return Request("Update", statement.table, key, asked, shows_old, "PartiQLUpdate")
+    if isinstance(statement, Delete):
+        condition = None if rest is None else AnyOf([Negation(there), rest])
+        return Request("Delete", statement.table, key, Clauses(condition=condition), shows_old, "PartiQLDelete")
+    asked = Clauses(condition=_all(there, rest))
+    return Request("ConditionCheck", statement.table, key, asked, shows_old, "ConditionCheckItem")
+
+
+def returning(statement: Write) -> Returning | None:
+    """Return what of the item is to be answered."""
+    return None if isinstance(statement, Insert | Check) else statement.returning
+
+
+def _all(there: Condition, rest: Condition | None) -> Condition:
+    return there if rest is None else All([there, rest])
