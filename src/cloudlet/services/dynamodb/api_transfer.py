@@ -11,12 +11,11 @@ from cloudlet.services.dynamodb import (
     copies,
     creating,
     directory,
-    exporting,
     exports,
-    importing,
     imports,
     journal,
     recovery,
+    transfers,
 )
 from cloudlet.services.dynamodb.errors import invalid_values, not_built, validation
 from cloudlet.services.dynamodb.exports import Export
@@ -31,15 +30,14 @@ _TOKEN_GROUP = 16
 
 
 def declare(service: Service) -> None:
-    """Add the operations, and the jobs that export and import, to the block's service."""
+    """Add the operations, and the job that exports and imports, to the block's service."""
     service.operation("ExportTableToPointInTime")(export_table_to_point_in_time)
     service.operation("DescribeExport")(describe_export)
     service.operation("ListExports")(list_exports)
     service.operation("ImportTable")(import_table)
     service.operation("DescribeImport")(describe_import)
     service.operation("ListImports")(list_imports)
-    service.job(exporting.make)
-    service.job(importing.make)
+    service.job(transfers.make)
 
 
 def _parts(text: str, kind: str) -> tuple[str, str, str, str] | None:
@@ -97,7 +95,7 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
     exports.store(tx, export)
     if token is not None:
         exports.note_token(tx, export, token, params)
-    tx.notify(exports.TOPIC)
+    tx.notify(transfers.TOPIC)
     return {"ExportDescription": exports.described(export)}
 
 
@@ -178,7 +176,7 @@ async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     imports.store(tx, made)
     if token is not None:
         imports.note_token(tx, made, token, params)
-    tx.notify(imports.TOPIC)
+    tx.notify(transfers.TOPIC)
     return {"ImportTableDescription": imports.described(made)}
 
 

@@ -11,9 +11,9 @@ import logging
 
 import msgspec
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import Subspace, Transaction, moments
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import backups, directory, items, journal, snapshot, waiting, writing
+from cloudlet.services.dynamodb import backups, directory, items, journal, snapshot, writing
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.table import ACTIVE, Table
 from cloudlet.store import pack
@@ -90,7 +90,7 @@ async def make(block: Block) -> None:
     async def listed(tx: Transaction) -> list[bytes]:
         return [key for key, _ in await tx.range(_COPIES.begin, _COPIES.end, limit=10_000)]
 
-    async with waiting.notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
+    async with moments.notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
         while True:
             changed.clear()
             workers = {key: worker for key, worker in workers.items() if not worker.done()}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
-from cloudlet.core import Transaction
+from cloudlet.core import Transaction, moments
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import changes, directory, items, ttl, waiting, writing
+from cloudlet.services.dynamodb import changes, directory, items, ttl, writing
 
 _PAUSE_SECONDS = 1.0
 _PAGE = 100
@@ -21,7 +21,7 @@ _SHARE = 20
 
 async def expire_items(block: Block) -> None:
     """Delete what has expired, in all tables, until the block ends."""
-    async with waiting.notified(block, ttl.TOPIC) as changed:
+    async with moments.notified(block, ttl.TOPIC) as changed:
         while True:
             changed.clear()
             began = asyncio.get_running_loop().time()
@@ -42,7 +42,7 @@ async def expire_items(block: Block) -> None:
                 after = ids[-1]
             if some:
                 pause = max(_PAUSE_SECONDS, _SHARE * (asyncio.get_running_loop().time() - began))
-                await waiting.first(block, changed, block.clock.now() + pause)
+                await moments.first(block, changed, block.clock.now() + pause)
             else:
                 await changed.wait()
 

@@ -16,7 +16,7 @@ import msgspec
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import token
-from cloudlet.services.dynamodb import copies, directory, exports, items, journal, snapshot, waiting
+from cloudlet.services.dynamodb import copies, directory, exports, items, journal, snapshot
 from cloudlet.services.dynamodb.exports import COMPLETED, FAILED, DataFile, Export
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.objects import Bucket
@@ -38,17 +38,8 @@ class _Gone(Exception):
     """The table of an export does not exist any more."""
 
 
-async def make(block: Block) -> None:
-    """Make all exports that are asked for, until the block ends."""
-    async with waiting.notified(block, exports.TOPIC) as changed:
-        while True:
-            changed.clear()
-            for key in await block.store.transact(exports.running):
-                await _make(block, key)
-            await changed.wait()
-
-
-async def _make(block: Block, key: bytes) -> None:
+async def make(block: Block, key: bytes) -> None:
+    """Make an export that is in progress: the one whose record is at `key`."""
     export = await block.store.transact(lambda tx: exports.by_key(tx, key))
     if export is None:
         return

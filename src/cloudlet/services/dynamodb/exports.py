@@ -11,7 +11,6 @@ from cloudlet.core.arn import partition_of
 from cloudlet.services.dynamodb.journal import Moment
 
 IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
-TOPIC = b"exports"
 
 _EXPORTS = Subspace("export")
 _TOKENS = Subspace("export-token")

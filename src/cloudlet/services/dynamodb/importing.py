@@ -11,7 +11,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import copies, directory, imports, waiting, writing
+from cloudlet.services.dynamodb import copies, directory, imports, writing
 from cloudlet.services.dynamodb.import_formats import CsvReader, JsonReader, Malformed, Reader, Unpacked
 from cloudlet.services.dynamodb.imports import CANCELLED, COMPLETED, FAILED, Counts, Import
 from cloudlet.services.dynamodb.objects import Bucket
@@ -28,17 +28,8 @@ class _Gone(Exception):
     """The table of an import does not exist any more."""
 
 
-async def make(block: Block) -> None:
-    """Make all imports that are asked for, until the block ends."""
-    async with waiting.notified(block, imports.TOPIC) as changed:
-        while True:
-            changed.clear()
-            for key in await block.store.transact(imports.running):
-                await _make(block, key)
-            await changed.wait()
-
-
-async def _make(block: Block, key: bytes) -> None:
+async def make(block: Block, key: bytes) -> None:
+    """Make an import that is in progress: the one whose record is at `key`."""
     made = await block.store.transact(lambda tx: imports.by_key(tx, key))
     if made is None:
         return

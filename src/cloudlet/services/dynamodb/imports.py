@@ -10,7 +10,6 @@ from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 
 IN_PROGRESS, COMPLETED, CANCELLED, FAILED = "IN_PROGRESS", "COMPLETED", "CANCELLED", "FAILED"
-TOPIC = b"imports"
 
 _IMPORTS = Subspace("import")
 _TOKENS = Subspace("import-token")

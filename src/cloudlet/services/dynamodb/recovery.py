@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core import AwsError, Subspace, Transaction, moments
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import directory, journal, waiting
+from cloudlet.services.dynamodb import directory, journal
 from cloudlet.services.dynamodb.table import Table
 
 _DAY = 86400
@@ -76,7 +76,7 @@ async def trim(block: Block) -> None:
             if len(ids) < _PAGE:
                 break
             after = ids[-1]
-        await waiting.until(block, block.clock.now() + _SWEEP_SECONDS)
+        await moments.until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
 async def _trim(block: Block, table_id: int) -> None:

@@ -6,8 +6,8 @@ import asyncio
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.moments import until
 from cloudlet.services.dynamodb import streams
-from cloudlet.services.dynamodb.waiting import until
 
 _SWEEP_SECONDS = 600.0
 _PAGE = 100
