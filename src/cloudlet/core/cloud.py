@@ -14,7 +14,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import Context
 from cloudlet.core.errors import AwsError, unavailable
-from cloudlet.core.identity import Principal
+from cloudlet.core.identity import Known, Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.tokens import TokenSealer
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 Auth = Literal["open", "strict"]
 EVERY_OTHER = "*"
+
+
+FindKey = Callable[[str, "str | None"], "Known | None"]
+"""Finds an access key, with its session token where it has one."""
+
+
+def _knows_none(access_key: str, token: str | None) -> Known | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,8 @@ class Cloud:
         self.config = config
         self.tokens = tokens
         self.clock = clock or Clock()
+        self.find_key: FindKey = _knows_none
+        """What is known of an access key, for signatures that are in a request's body, where the front door is not."""
         self._modules = built()
         self._peers: Peers | None = None
         self._blocks: dict[str, Block] = {}

@@ -36,6 +36,8 @@ class Context:
     headers: Mapping[str, str] = field(default_factory=dict)
     source_arn: str = ""
     """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
+    method: str = ""
+    """The HTTP method of the request; empty for a call from within."""
     response_status: int | None = None
     """The HTTP status of the answer, where that is not the one of the model."""
     response_headers: Sequence[tuple[str, str]] = ()

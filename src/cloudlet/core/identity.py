@@ -22,6 +22,15 @@ class Principal:
     access_key: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An access key that can be verified. `expires` is in seconds since the epoch, for temporary credentials."""
+
+    principal: Principal
+    secret_key: str
+    expires: float | None = None
+
+
 def root(account: str, access_key: str = "") -> Principal:
     """The root user of an account."""
     return Principal("root", account, f"arn:aws:iam::{account}:root", account, access_key)

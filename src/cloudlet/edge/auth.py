@@ -13,10 +13,10 @@ import time
 import msgspec
 
 from cloudlet.core.errors import AwsError
-from cloudlet.core.identity import ANONYMOUS, Principal, root
+from cloudlet.core.identity import ANONYMOUS, Known, Principal, root
 from cloudlet.core.tokens import account_of
 from cloudlet.edge import chunked
-from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing, Known
+from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing
 from cloudlet.wire import HttpRequest, ServiceModel, sigv4
 from cloudlet.wire.http import BodyStream
 

@@ -181,6 +181,7 @@ class _Call:
             found.protocol,
             request.headers,
             source_arn,
+            request.method,
         )
         self.context = context
         invocation = block.invoke(context, operation.name, params, self._done)

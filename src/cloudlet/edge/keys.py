@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from cloudlet.core.identity import Principal, root
+from cloudlet.core.identity import Known, root
 from cloudlet.core.tokens import TokenSealer
 
 DEFAULT_ACCOUNT = "000000000000"
@@ -33,15 +32,6 @@ class RootKey(msgspec.Struct, frozen=True):
     def written(self) -> str:
         """Return the key as it is written."""
         return f"{self.account}:{self.access_key}:{self.secret_key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A key that can be verified. `expires` is in seconds since the epoch, for temporary credentials."""
-
-    principal: Principal
-    secret_key: str
-    expires: float | None = None
 
 
 class KeyRing:

@@ -156,7 +156,9 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     admin_token = secrets.token_hex(24) if supervised is None else supervised.admin_token
     fleet = _fleet(settings, config, admin_token)
     blocks: OneProcess | Fleet = OneProcess(cloud, port) if fleet is None else fleet
-    front = Front(cloud, Authenticator(KeyRing(root_keys, tokens), strict=settings.auth == "strict"), fleet)
+    keys = KeyRing(root_keys, tokens)
+    cloud.find_key = keys.find
+    front = Front(cloud, Authenticator(keys, strict=settings.auth == "strict"), fleet)
     snapshots = Snapshots(data, blocks, front.hold, front.release) if _keeps_data(settings) else None
     front.internal = Internal(cloud, blocks, snapshots, admin_token)
     server = HttpServer(front)
