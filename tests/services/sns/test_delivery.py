@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,12 @@ from urllib.request import urlopen
 
 import pytest
 
+from cloudlet.core.block import Block
+from cloudlet.services.sns import outward
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.undeliverable import Undeliverable
 from cloudlet.testing.server import Aws
 from tests.services.sns.cloud import ACCOUNT, REGION, LocalSns, local_sns
 from tests.services.sns.fanout import Fanout
@@ -166,6 +173,59 @@ def test_the_others_get_what_one_queue_refuses(fanout: Fanout, topic: str) -> No
     queue = fanout.subscribed_queue(topic, "q")
     fanout.sns.publish(TopicArn=topic, Message="m")
     assert fanout.texts(queue, 1) == ["m"]
+
+
+# -- subscribers that never answer
+
+
+def test_hundreds_of_subscribers_that_never_answer_hold_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[str] = []
+
+    async def deliver(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> None:
+        if subscribed.endpoint.startswith("+49"):
+            await asyncio.Event().wait()
+        served.append(message.bodies["default"])
+
+    monkeypatch.setattr(outward, "deliver", deliver)
+    with local_sns(tmp_path) as sns:
+        topic = str(sns.call("CreateTopic", Name="t")["TopicArn"])
+        for number in range(400):
+            sns.call("Subscribe", TopicArn=topic, Protocol="sms", Endpoint=f"+49151{number:07}")
+        sns.call("Subscribe", TopicArn=topic, Protocol="sms", Endpoint="+431234567")
+        for text in ("a", "b", "c"):
+            sns.call("Publish", TopicArn=topic, Message=text)
+            sns.until(lambda text=text: text in served)  # type: ignore[misc]
+        assert served == ["a", "b", "c"]
+
+
+def test_thousands_of_subscribers_that_fail_take_the_places_of_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[str] = []
+    failed: set[str] = set()
+
+    async def deliver(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> None:
+        if not subscribed.endpoint.startswith("+49"):
+            served.append(message.bodies["default"])
+        elif subscribed.endpoint not in failed:
+            failed.add(subscribed.endpoint)
+            raise Undeliverable("no answer", permanent=False)
+        else:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(outward, "deliver", deliver)
+    with local_sns(tmp_path) as sns:
+        topic = str(sns.call("CreateTopic", Name="t")["TopicArn"])
+        for number in range(1_200):
+            sns.call("Subscribe", TopicArn=topic, Protocol="sms", Endpoint=f"+49151{number:07}")
+        sns.call("Publish", TopicArn=topic, Message="first")
+        sns.until(lambda: len(failed) == 1_200)
+        sns.advance(10)
+        sns.call("Subscribe", TopicArn=topic, Protocol="sms", Endpoint="+431234567")
+        sns.call("Publish", TopicArn=topic, Message="second")
+        sns.until(lambda: served == ["second"])
 
 
 # -- permissions of queues

@@ -74,14 +74,18 @@ class Lane:
     def _put(self, tx: Transaction, waiting: Waiting) -> None:
         tx.put(self._rows.key(waiting.due, waiting.message), _encode(waiting))
 
-    async def first(self, tx: Transaction, now: int, count: int) -> list[tuple[Waiting, Message]]:
-        """Return the first deliveries of the lane that are due by `now`."""
+    async def first(self, tx: Transaction, now: int, count: int, most_bytes: int) -> list[tuple[Waiting, Message]]:
+        """Return the first deliveries of the lane that are due by `now`, all but the last below so many bytes."""
         found = []
+        size = 0
         for _, raw in await tx.range(self._rows.begin, self._rows.key(now + 1), limit=count):
             waiting = _decode(raw)
             message = await tx.get(_message_key(self._topic, waiting.message))
             if message is not None:
                 found.append((waiting, _decode_message(message)))
+                size += len(message)
+            if size >= most_bytes:
+                break
         return found
 
     async def settle(self, tx: Transaction, *, failing: bool) -> None:
