@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from wire_client import botocore_model, read_response
 
@@ -109,3 +110,26 @@ def test_what_an_error_repeats_is_legible_whatever_it_is(service: str, operation
     )
     read = read_response(response, botocore_model(service).operation_model(operation), protocol)
     assert read["Error"]["Message"] == "not \ufffd \ufffd this"
+
+
+def test_errors_that_no_model_has_are_those_of_the_front_end_of_all_services() -> None:
+    model = load("dynamodb")
+    bodies = [
+        model.serialize_error("json", InvalidRequest(code, "…"), "rid").body
+        for code in ("ValidationException", "SerializationException", "LimitExceededException")
+    ]
+    assert [msgspec.json.decode(body)["__type"] for body in bodies] == [
+        "com.amazon.coral.validate#ValidationException",
+        "com.amazon.coral.service#SerializationException",
+        "com.amazonaws.dynamodb.v20120810#LimitExceededException",
+    ]
+
+
+def test_what_is_json_already_goes_into_an_answer_as_it_is() -> None:
+    operation = load("dynamodb").operations["GetItem"]
+    item = msgspec.Raw(b'{"p":{"S":"null"}}')
+    response = operation.serialize("json", {"Item": item, "ConsumedCapacity": None}, "rid")
+    assert response.body == b'{"Item":{"p":{"S":"null"}}}'
+    batch = load("dynamodb").operations["BatchGetItem"]
+    response = batch.serialize("json", {"Responses": {"t": [item]}, "UnprocessedKeys": None}, "rid")
+    assert response.body == b'{"Responses":{"t":[{"p":{"S":"null"}}]}}'

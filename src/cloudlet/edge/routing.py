@@ -125,7 +125,9 @@ def _unknown_operation(request: HttpRequest, protocol: str) -> AwsError:
         )
     target = request.headers.get("x-amz-target")
     what = target or f"{request.method} {request.path}"
-    return AwsError("UnknownOperationException", f"No operation matches the request: {what}", status=404)
+    # There is one path for all operations that a target names: it was found, the operation was not.
+    status = 404 if target is None else 400
+    return AwsError("UnknownOperationException", f"No operation matches the request: {what}", status=status)
 
 
 def region_of(request: HttpRequest, claim: Claim | None) -> str:

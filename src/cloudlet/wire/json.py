@@ -14,7 +14,7 @@ from cloudlet.wire.failures import error_members, fault_of, status_of
 from cloudlet.wire.fast import NotPlain, TypeMaker
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.shapes import Ref, Shape
-from cloudlet.wire.supplements import ERROR_NAMESPACES
+from cloudlet.wire.supplements import error_namespace
 from cloudlet.wire.trees import Reader, Writer, malformed
 from cloudlet.wire.validation import invalid
 
@@ -217,7 +217,7 @@ def error_response(
     """Return the response that carries an error in awsJson."""
     shape = service.error_shape(error.code)
     name = shape.name if shape is not None else error.code
-    prefix = ERROR_NAMESPACES.get(service.name, "") if shape is not None else ""
+    prefix = error_namespace(service.name, error.code, modeled=shape is not None)
     body = error_body(service, shape, error, {"__type": prefix + name})
     headers = [
         ("Content-Type", f"application/x-amz-json-{service.json_version}"),

@@ -12,7 +12,7 @@ from cloudlet.wire.failures import error_members, status_of
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.json import query_error_header
 from cloudlet.wire.shapes import Ref
-from cloudlet.wire.supplements import ERROR_NAMESPACES
+from cloudlet.wire.supplements import error_namespace
 from cloudlet.wire.trees import Reader, Writer, malformed
 from cloudlet.wire.validation import invalid
 
@@ -103,7 +103,7 @@ def error_response(
     members = error_members(shape, error)
     document: dict[str, Any] = {"__type": error.code}
     if shape is not None:
-        document["__type"] = ERROR_NAMESPACES.get(service.name, "") + shape.name
+        document["__type"] = error_namespace(service.name, error.code, modeled=True) + shape.name
         known = {name: value for name, value in members.items() if name in shape.members}
         document |= service.dialect(Dialect).writer.structure(shape, shape.members)(known)
         members = {name: value for name, value in members.items() if name not in known}

@@ -90,12 +90,24 @@ _S3_ROOTS = {
     "NotificationConfigurationDeprecated": "NotificationConfiguration",
 }
 
-ERROR_NAMESPACES = {
+_ERROR_NAMESPACES = {
     "sqs": "com.amazonaws.sqs#",
     "dynamodb": "com.amazonaws.dynamodb.v20120810#",
     "dynamodbstreams": "com.amazonaws.dynamodb.v20120810#",
 }
 """The namespaces that real services put before the `__type` of their errors; clients strip them."""
+
+_COMMON_NAMESPACES = {"ValidationException": "com.amazon.coral.validate#"}
+_COMMON_NAMESPACE = "com.amazon.coral.service#"
+
+
+def error_namespace(service: str, code: str, *, modeled: bool) -> str:
+    """Return what a service puts before the `__type` of an error; "" where that is not known.
+
+    Errors that no model has are those of the front end that all services share.
+    """
+    own = _ERROR_NAMESPACES.get(service, "")
+    return own if modeled or not own else _COMMON_NAMESPACES.get(code, _COMMON_NAMESPACE)
 
 
 def supplement(service: str, description: dict[str, Any]) -> None:
