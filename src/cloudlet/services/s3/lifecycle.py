@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.objects import Version
+
+KIND = "lifecycle"
 TOPIC = b"lifecycle"
 """Notified when a bucket's lifecycle configuration is stored or deleted."""
 
@@ -199,6 +207,30 @@ def _reached_class(present: str, steps: list[Transition], now: float) -> str:
     return max((each for each in reached if each in _WATERFALL), key=_WATERFALL.index, default=present)
 
 
-def expiration_header(due: Due) -> str:
-    """Return the value of `x-amz-expiration`."""
-    return f'expiry-date="{formatdate(due.at, usegmt=True)}", rule-id="{quote(due.rule)}"'
+@lru_cache(256)
+def _lifecycle(raw: bytes) -> Lifecycle:
+    return Lifecycle(msgspec.msgpack.decode(raw))
+
+
+async def of_bucket(tx: Transaction, bucket: Bucket) -> Lifecycle | None:
+    """Return the enabled rules of a bucket, or None where it has no lifecycle configuration."""
+    raw = await tx.get(bucket.configurations.key(KIND)) if KIND in bucket.kinds else None
+    return None if raw is None else _lifecycle(raw)
+
+
+def subject(key: str, version: Version) -> Subject:
+    """Return what rules look at of a version."""
+    return Subject(key, version.size, version.tags, version.modified / 1000, version.storage_class)
+
+
+async def expiration_header(tx: Transaction, bucket: Bucket, key: str, version: Version) -> str | None:
+    """Return `x-amz-expiration` of an object that is current: when it expires, by which rule."""
+    rules = await of_bucket(tx, bucket)
+    due = None if rules is None else rules.expiry(subject(key, version))
+    return None if due is None else f'expiry-date="{formatdate(due.at, usegmt=True)}", rule-id="{quote(due.rule)}"'
+
+
+async def abort_of(tx: Transaction, bucket: Bucket, key: str, begun: float) -> Due | None:
+    """Return when an upload that was begun then is aborted, by which rule (`x-amz-abort-date`, `x-amz-abort-rule-id`)."""
+    rules = await of_bucket(tx, bucket)
+    return None if rules is None else rules.abort(key, begun)

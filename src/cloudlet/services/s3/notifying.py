@@ -1,0 +1,176 @@
+"""Tells destinations of events: works off the lanes of the outbox, and tries again what fails.
+
+A destination that is slow or gone holds up nobody but itself. What it cannot be told within a day is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cloudlet.core import Arn, AwsError, Params, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import notified, until
+from cloudlet.services.s3 import notices
+from cloudlet.services.s3.notices import Lane, Notice
+
+log = logging.getLogger("cloudlet.s3")
+
+_LANES = 1000
+_BATCH = 10
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+_GIVEN_UP_SECONDS = 86_400.0
+_SUBJECT = "Amazon S3 Notification"
+_TRANSIENT = frozenset(("InternalError", "InternalFailure", "RequestThrottled", "ServiceUnavailable", "Throttling"))
+_SERVER_ERROR = 500
+_NOT_IMPLEMENTED = 501
+
+
+class _Failed(Exception):
+    """A notice that was not accepted; what is `permanent` is not tried again."""
+
+    def __init__(self, reason: str, *, permanent: bool) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
+_Outcomes = Sequence[_Failed | None]
+
+
+async def notify(block: Block) -> None:
+    """Tell what is in the outbox, until the block ends."""
+    lease = Lease(block)
+    busy: set[Lane] = set()
+    try:
+        async with notified(block, notices.TOPIC) as changed, asyncio.TaskGroup() as group:
+            while True:
+                changed.clear()
+                for lane in await block.store.transact(lambda tx: notices.lanes(tx, _LANES)):
+                    if lane not in busy:
+                        busy.add(lane)
+                        group.create_task(_work_off(block, lease, lane, busy, changed))
+                await changed.wait()
+    finally:
+        await lease.release()
+
+
+async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
+    """Tell a destination all that waits in its lane."""
+    pause = _FIRST_PAUSE_SECONDS
+    try:
+        while True:
+            await lease.hold()
+            found = await block.store.transact(lambda tx: notices.first(tx, lane, _BATCH))
+            if not found:
+                return
+            failures = await _tell(block, lane, [notice for _, notice in found])
+            done = [
+                key
+                for (key, notice), failed in zip(found, failures, strict=True)
+                if _is_over(block, lane, notice, failed)
+            ]
+
+            async def settle(tx: Transaction, done: list[bytes] = done) -> None:
+                for key in done:
+                    notices.remove(tx, key)
+
+            await block.store.transact(settle)
+            if len(done) == len(found):
+                pause = _FIRST_PAUSE_SECONDS
+            else:
+                await until(block, block.clock.now() + pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+    finally:
+        busy.discard(lane)
+        changed.set()
+
+
+def _is_over(block: Block, lane: Lane, notice: Notice, failed: _Failed | None) -> bool:
+    """Whether nothing more is to be done for a notice."""
+    if failed is None:
+        return True
+    if not failed.permanent and block.clock.now() - notice.noted < _GIVEN_UP_SECONDS:
+        return False
+    log.warning("%s could not be told of an event in %s: %s", lane.arn or "EventBridge", lane.source, failed)
+    return True
+
+
+async def _tell(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes:
+    """Tell a destination several notices; return what became of each."""
+    match lane.channel:
+        case "sqs":
+            entries = [{"Id": str(number), "MessageBody": notice.body} for number, notice in enumerate(told)]
+            return await _batch(
+                block, lane, "SendMessageBatch", {"QueueUrl": queue_url(block, lane.arn), "Entries": entries}, told
+            )
+        case "sns":
+            posts = [
+                {"Id": str(number), "Message": notice.body, "Subject": _SUBJECT} for number, notice in enumerate(told)
+            ]
+            return await _batch(
+                block, lane, "PublishBatch", {"TopicArn": lane.arn, "PublishBatchRequestEntries": posts}, told
+            )
+        case "lambda":
+            return [await _invoke(block, lane, notice) for notice in told]
+        case "events":
+            return await _put_events(block, lane, told)
+
+
+async def _batch(block: Block, lane: Lane, operation: str, params: Params, told: list[Notice]) -> _Outcomes:
+    try:
+        result = await call(block, lane, operation, params)
+    except AwsError as error:
+        return [_failed(error)] * len(told)
+    outcomes: list[_Failed | None] = [None] * len(told)
+    for failed in result.get("Failed") or ():
+        permanent = failed["SenderFault"] and failed["Code"] not in _TRANSIENT
+        outcomes[int(failed["Id"])] = _Failed(f"{failed['Code']}: {failed.get('Message')}", permanent=permanent)
+    return outcomes
+
+
+async def _invoke(block: Block, lane: Lane, notice: Notice) -> _Failed | None:
+    params = {"FunctionName": lane.arn, "InvocationType": "Event", "Payload": notice.body.encode()}
+    try:
+        await call(block, lane, "Invoke", params)
+    except AwsError as error:
+        return _failed(error)
+    return None
+
+
+async def _put_events(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes:
+    entries = [json.loads(notice.body) for notice in told]
+    try:
+        result = await call(block, lane, "PutEvents", {"Entries": entries})
+    except AwsError as error:
+        return [_failed(error)] * len(told)
+    return [
+        _Failed(f"{each['ErrorCode']}: {each.get('ErrorMessage')}", permanent=each["ErrorCode"] not in _TRANSIENT)
+        if each.get("ErrorCode")
+        else None
+        for each in result["Entries"]
+    ]
+
+
+async def call(block: Block, lane: Lane, operation: str, params: Params) -> Mapping[str, Any]:
+    """Call the service behind a lane, on behalf of its bucket. Raises AwsError."""
+    result = await block.call(
+        lane.channel, operation, params, account=lane.account, region=lane.region, source_arn=lane.source
+    )
+    return result or {}
+
+
+def queue_url(block: Block, arn: str) -> str:
+    """Return the URL of a queue."""
+    queue = Arn.parse(arn)
+    return f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
+
+
+def _failed(error: AwsError) -> _Failed:
+    """Return what the error of another block means: its own faults pass, those of the configuration stay."""
+    ours = error.status is not None and error.status >= _SERVER_ERROR and error.status != _NOT_IMPLEMENTED
+    return _Failed(f"{error.code}: {error.message}", permanent=not ours and error.code not in _TRANSIENT)

@@ -1,0 +1,153 @@
+"""Replication rules: which objects of a bucket are copied to which buckets; and what waits to be copied.
+
+User guide, "Replicating objects within and across Regions" ("What does Amazon S3 replicate?", "Replication
+configuration file elements", "Replicating metadata changes").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.s3 import versions
+from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.objects import Version
+
+KIND = "replication"
+TOPIC = b"replication"
+REPLICA = "REPLICA"
+
+_WAITING = Subspace("replicate")
+_CHANGES = ("ObjectTagging", "ObjectAcl", "ObjectLock")
+
+
+class Rule(NamedTuple):
+    """An enabled rule of a bucket."""
+
+    id: str
+    priority: int
+    prefix: str
+    tags: tuple[tuple[str, str], ...]
+    bucket: str
+    """The name of the destination."""
+    storage_class: str | None
+    account: str | None
+    """The account to own the replicas, where that is not the one that owns the objects."""
+    markers: bool
+    """Whether delete markers are replicated."""
+    kms: bool
+    """Whether objects are that KMS has encrypted."""
+    replica_changes: bool
+    """Whether changes of a replica's metadata are carried back."""
+
+    def concerns(self, key: str, version: Version) -> bool:
+        if not key.startswith(self.prefix):
+            return False
+        if version.marker:
+            return self.markers
+        kms = version.encryption is not None and version.encryption.algorithm.startswith("aws:kms")
+        return (self.kms or not kms) and all(version.tags.get(name) == value for name, value in self.tags)
+
+
+def rules(configuration: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """Return the enabled rules of a replication configuration."""
+    return tuple(_rule(rule) for rule in configuration["Rules"] if rule["Status"] == "Enabled")
+
+
+def _rule(rule: Mapping[str, Any]) -> Rule:
+    chosen = rule.get("Filter")
+    conditions = (chosen or {}).get("And") or chosen or {}
+    tags = conditions.get("Tags") or ([conditions["Tag"]] if conditions.get("Tag") else [])
+    destination = rule["Destination"]
+    criteria = rule.get("SourceSelectionCriteria") or {}
+    translated = destination.get("AccessControlTranslation") is not None
+    return Rule(
+        id=rule.get("ID") or "",
+        priority=rule.get("Priority") or 0,
+        prefix=rule.get("Prefix") or conditions.get("Prefix") or "",
+        tags=tuple((tag["Key"], tag["Value"]) for tag in tags),
+        bucket=destination["Bucket"].rpartition(":")[2],
+        storage_class=destination.get("StorageClass"),
+        account=destination.get("Account") if translated else None,
+        # Rules of the first version, which have no filter, replicate delete markers always.
+        markers=chosen is None or _enabled(rule, "DeleteMarkerReplication"),
+        kms=_enabled(criteria, "SseKmsEncryptedObjects"),
+        replica_changes=_enabled(criteria, "ReplicaModifications"),
+    )
+
+
+def _enabled(holder: Mapping[str, Any], name: str) -> bool:
+    return bool((holder.get(name) or {}).get("Status") == "Enabled")
+
+
+def applicable(all_rules: Iterable[Rule], key: str, version: Version) -> list[Rule]:
+    """Return the rules by which a version is replicated: for each destination the one of the highest priority."""
+    chosen: dict[str, Rule] = {}
+    for rule in all_rules:
+        if rule.concerns(key, version) and (rule.bucket not in chosen or rule.priority > chosen[rule.bucket].priority):
+            chosen[rule.bucket] = rule
+    return list(chosen.values())
+
+
+@lru_cache(256)
+def _rules(raw: bytes) -> tuple[Rule, ...]:
+    return rules(msgspec.msgpack.decode(raw))
+
+
+async def of_bucket(tx: Transaction, bucket: Bucket) -> tuple[Rule, ...]:
+    """Return the enabled rules of a bucket."""
+    raw = await tx.get(bucket.configurations.key(KIND)) if KIND in bucket.kinds else None
+    return () if raw is None else _rules(raw)
+
+
+class Task(msgspec.Struct, frozen=True, array_like=True):
+    """A version that is to be copied, or whose changed metadata are. `noted` is in seconds since the epoch."""
+
+    bucket: str
+    key: str
+    version_id: str
+    noted: float
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Task).decode
+
+
+async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key: str, version: Version) -> None:
+    """Note what an event makes to be replicated, if rules say so, and mark the version as pending."""
+    head = name.partition(":")[0]
+    changed = head in _CHANGES
+    if not (changed or head == "ObjectCreated" or (head == "ObjectRemoved" and version.marker)):
+        return
+    found = applicable(await of_bucket(tx, bucket), key, version)
+    if version.replication == REPLICA:
+        found = [rule for rule in found if changed and rule.replica_changes]
+    if not found:
+        return
+    if version.replication != REPLICA and not version.marker:
+        await versions.rewrite(tx, bucket, key, msgspec.structs.replace(version, replication="PENDING"))
+    now = block.clock.now()
+    # One row a version: what is changed again before it is copied is copied once.
+    tx.put(_WAITING.key(bucket.number, key, version.id), _encode(Task(bucket.name, key, version.id, now)))
+    tx.notify(TOPIC)
+
+
+async def waiting(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, bytes, Task]]:
+    """Return up to `count` tasks behind a key: each with its key and what is stored there."""
+    begin = after + b"\x00" if after else _WAITING.begin
+    return [(key, raw, _decode(raw)) for key, raw in await tx.range(begin, _WAITING.end, limit=count)]
+
+
+async def is_waiting(tx: Transaction, key: bytes, raw: bytes) -> bool:
+    """Whether a task is still there as it was."""
+    return await tx.get(key) == raw
+
+
+def done(tx: Transaction, key: bytes) -> None:
+    """Take a task out."""
+    tx.delete(key)
