@@ -80,7 +80,7 @@ def checked_value(value: Value, depth: int = 0) -> Value:
         return value if text == content else {"N": text}
     if kind in ("M", "L"):
         if depth >= DEEPEST:
-            raise validation("Nesting Levels have exceeded supported limits")
+            raise nested_too_deeply()
         if kind == "M":
             return {"M": {name: checked_value(inner, depth + 1) for name, inner in content.items()}}
         return {"L": [checked_value(inner, depth + 1) for inner in content]}
@@ -89,6 +89,13 @@ def checked_value(value: Value, depth: int = 0) -> Value:
             raise invalid_values("Null attribute value types must have the value of true")
         return value
     return {kind: _checked_set(kind, content)}
+
+
+def nested_too_deeply() -> AwsError:
+    return validation(
+        "Nesting Levels have exceeded supported limits: "
+        "Attributes in the item have nested levels beyond supported limit"
+    )
 
 
 def _checked_set(kind: str, members: list[Any]) -> list[Any]:

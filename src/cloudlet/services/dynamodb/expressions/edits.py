@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.values import DEEPEST, Item, Path, Value, depth
+from cloudlet.services.dynamodb.values import DEEPEST, Item, Path, Value, depth, nested_too_deeply
 
 Edit = tuple[Path, Value | None]
 """A path and the value to set there, or None to remove what is there. No path of an update contains another one."""
@@ -33,7 +33,7 @@ def edited(item: Item, edits: Iterable[Edit], *, exists: bool) -> Item:
                 result[name] = value
         elif value is not None or exists:
             if value is not None and len(path) - 1 + depth(value) > DEEPEST:
-                raise validation("Nesting Levels have exceeded supported limits")
+                raise nested_too_deeply()
             deep.setdefault(name, []).append((path[1:], value))
     for name, inner in deep.items():
         if name not in item:

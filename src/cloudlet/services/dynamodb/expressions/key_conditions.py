@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import invalid_values, validation
 from cloudlet.services.dynamodb.expressions import problems, syntax
 from cloudlet.services.dynamodb.expressions.condition_grammar import condition_syntax
@@ -60,22 +61,23 @@ class KeyCondition:
         Raises AwsError.
         """
         conditions = self._conditions
+        composite = len(hash_names) > 1 or len(range_names) > 1
         most = len(hash_names) + len(range_names)
-        if len(conditions) > most:
-            raise validation("Conditions can be of length 1 or 2 only" if most <= 2 else _too_many(most))
+        if len(conditions) > max(2, most):
+            raise validation(f"Conditions can be of length 1 {'or 2' if most <= 2 else f'to {most}'} only")
         for name in hash_names:
             if name not in conditions:
-                raise _missing(name)
+                raise _hash_without_equality() if composite else _missing(name)
         leading = _leading(range_names, conditions)
-        known = {*hash_names, *leading}
         for name in conditions:
-            if name not in known:
-                raise _missing(_next_range(range_names, leading) or name)
+            if name not in hash_names and name not in leading:
+                raise _misplaced(name, range_names, leading)
         for condition in conditions.values():
             _check_types(condition, types[condition.attribute])
-        for name in (*hash_names, *leading[:-1]):
-            if conditions[name].comparison != "=":
-                raise validation("Query key condition not supported")
+        if any(conditions[name].comparison != "=" for name in hash_names):
+            raise _hash_without_equality() if composite else _not_supported()
+        if any(conditions[name].comparison != "=" for name in leading[:-1]):
+            raise _range_with_gap()
         return _key_range(conditions, hash_names, leading)
 
 
@@ -101,8 +103,11 @@ def _leading(range_names: Sequence[str], conditions: Mapping[str, AttributeCondi
     return leading
 
 
-def _next_range(range_names: Sequence[str], leading: Sequence[str]) -> str | None:
-    return range_names[len(leading)] if len(leading) < len(range_names) else None
+def _misplaced(name: str, range_names: Sequence[str], leading: Sequence[str]) -> AwsError:
+    """Return the error about a condition on what is no key attribute, or not the one whose turn it is."""
+    if name in range_names:
+        return _range_with_gap()
+    return _missing(range_names[len(leading)]) if len(leading) < len(range_names) else _not_supported()
 
 
 def _key_range(
@@ -126,12 +131,23 @@ def _check_types(condition: AttributeCondition, kind: str) -> None:
             )
 
 
-def _missing(name: str) -> Exception:
+def _missing(name: str) -> AwsError:
     return validation(f"Query condition missed key schema element: {name}")
 
 
-def _too_many(most: int) -> str:
-    return f"Conditions can be of length 1 to {most} only"
+def _not_supported() -> AwsError:
+    return validation("Query key condition not supported")
+
+
+def _hash_without_equality() -> AwsError:
+    return validation("Query key condition not supported: all HASH key attributes need an equality condition")
+
+
+def _range_with_gap() -> AwsError:
+    return validation(
+        "Query key condition not supported: RANGE key attributes are given in the schema's order without a gap, "
+        "all but the last with an equality condition"
+    )
 
 
 # -- the expression's parts
