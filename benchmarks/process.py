@@ -40,7 +40,7 @@ class ServerProcess:
 
     def cpu_seconds(self) -> float:
         """Processor time of the tree so far, user and system, with what ended children used."""
-        return sum(_cpu_ticks(pid) for pid in self._tree()) / CLOCK_TICKS
+        return tree_cpu_seconds(self._process.pid)
 
     def stop(self) -> None:
         """Asks the tree to end, and after five seconds makes it."""
@@ -60,12 +60,12 @@ class ServerProcess:
             return
 
     def _tree(self) -> Iterator[int]:
-        waiting = [self._process.pid]
-        while waiting:
-            pid = waiting.pop()
-            yield pid
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                waiting += [int(child) for child in _read(children).split()]
+        return _tree(self._process.pid)
+
+
+def tree_cpu_seconds(root: int) -> float:
+    """Processor time of a process and its children so far, user and system, with what ended children used."""
+    return sum(_cpu_ticks(pid) for pid in _tree(root)) / CLOCK_TICKS
 
 
 def busy_cpu_seconds() -> float:
@@ -74,6 +74,15 @@ def busy_cpu_seconds() -> float:
         int(ticks) for ticks in _read(Path("/proc/stat")).split("\n", 1)[0].split()[1:9]
     )
     return (user + nice + system + irq + softirq + steal) / CLOCK_TICKS
+
+
+def _tree(root: int) -> Iterator[int]:
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            waiting += [int(child) for child in _read(children).split()]
 
 
 def _status_kib(pid: int, field: str) -> int:

@@ -54,6 +54,41 @@ class Blobs:
         await in_thread(writer.open)
         return writer
 
+    async def link(self, name: str) -> str:
+        """Give a blob a second name, durably, and return it: each of the two lasts until it is removed itself.
+
+        Raises StoreError, also where there is no such blob any more.
+        """
+        other = os.urandom(16).hex()
+
+        def link() -> None:
+            fresh = self.fresh_path(other)
+            fresh.hardlink_to(self.path(name))
+            # Its age is that of the name: what is young may yet be referred to.
+            os.utime(fresh)
+            self.name(fresh, other)
+
+        await in_thread(link)
+        return other
+
+    def name(self, fresh: Path, name: str) -> None:
+        """Give what is in a file that is not finished its final name, durably. Waits for the disk."""
+        final = self.path(name)
+        if not final.parent.exists():
+            final.parent.mkdir(exist_ok=True)
+            self._sync_folder(final.parent.parent)
+        fresh.rename(final)
+        self._sync_folder(final.parent)
+
+    def _sync_folder(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        if self._durable:
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
     def fresh_path(self, name: str) -> Path:
         """Return the file of a blob that is being written."""
         return self._folder / f"{_FRESH}{name}"
@@ -138,11 +173,15 @@ class BlobWriter:
         if self._held >= _PIECE_BYTES:
             await self._flush()
 
+    async def settle(self) -> None:
+        """Wait until the disk and the hashes have all that was written. Raises StoreError."""
+        await self._flush()
+        await self._settle()
+
     async def keep(self) -> None:
         """Make the blob durable under its name. Raises StoreError; then it is discarded."""
         try:
-            await self._flush()
-            await self._settle()
+            await self.settle()
             await in_thread(self._finish)
         except BaseException:
             await self.discard()
@@ -185,21 +224,7 @@ class BlobWriter:
             os.fdatasync(self._file)
         file, self._file = self._file, -1
         os.close(file)
-        final = self._blobs.path(self.name)
-        if not final.parent.exists():
-            final.parent.mkdir(exist_ok=True)
-            self._sync_folder(final.parent.parent)
-        self._blobs.fresh_path(self.name).rename(final)
-        self._sync_folder(final.parent)
-
-    def _sync_folder(self, folder: Path) -> None:
-        """Make the names in a folder durable."""
-        if self._durable:
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        self._blobs.name(self._blobs.fresh_path(self.name), self.name)
 
     def _abandon(self) -> None:
         file, self._file = self._file, -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -24,8 +25,7 @@ log = logging.getLogger("cloudlet.store")
 # How long those who wait are kept waiting while the server does not answer; from then on everybody is told at once.
 _PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.2
-# A connection that is idle is tried, since one can end without anybody saying so.
-_IDLE_SECONDS = 5.0
+_MEASURE_SECONDS = 5.0
 # So many turns are taken by locking after another process was seen to have had one.
 _CROWDED_TURNS = 16
 # A transaction that reads without end does not keep the turn from other processes without end.
@@ -127,10 +127,10 @@ class PostgresStore:
         if error is None:
             longest = max(map(len, transaction.writes), default=0)
             if longest > schema.LONGEST_KEY:
-                done(None, StoreError(f"a key of {longest} bytes is too long; {schema.LONGEST_KEY} are allowed"))
-                return
-            self._view.apply(transaction)
-            topics = [_digest(topic) for topic in transaction.topics]
+                error = StoreError(f"a key of {longest} bytes is too long; {schema.LONGEST_KEY} are allowed")
+            else:
+                self._view.apply(transaction)
+                topics = [_digest(topic) for topic in transaction.topics]
         self._outcomes.append(_Outcome(body, done, result, error, topics))
         self._wake()
 
@@ -194,7 +194,7 @@ class PostgresStore:
         if self._failing_since is not None:
             log.warning("the store %s is back", self._tables.keyspace)
             # What was notified meanwhile nobody has heard.
-            self._watches.call_all()
+            _call(self._watches.call_all)
         self._down = None
         return session
 
@@ -207,34 +207,41 @@ class PostgresStore:
             self._run_again(doubt.outcomes)
 
     async def _serve(self, session: Session) -> None:
+        time = asyncio.get_running_loop().time
+        measured = time()
         while True:
-            if not (self._waiting or self._outcomes or self._view.wants_reads()):
+            turn = self._view.turn
+            if time() - measured > _MEASURE_SECONDS:
+                # An idle connection can end without anybody saying so: this finds out.
+                self._size = await session.size()
+                measured = time()
+            elif not (self._waiting or self._outcomes or self._view.wants_reads()):
                 if self._closed and self._is_idle():
                     return
-                await self._rest(session)
-            elif self._crowded or self._view.turn is None:
+                await self._rest()
+                session.check()
+            elif self._crowded or turn is None:
                 await self._take_turn(session)
             else:
-                await self._go_on(session)
+                await self._go_on(session, turn)
             self._failing_since = None
 
-    async def _rest(self, session: Session) -> None:
+    async def _rest(self) -> None:
+        """Wait for work."""
         self._work.clear()
-        try:
-            await asyncio.wait_for(self._work.wait(), _IDLE_SECONDS)
-        except TimeoutError:
-            self._size = await session.size()
-        else:
-            session.check()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._work.wait(), _MEASURE_SECONDS)
 
-    async def _go_on(self, session: Session) -> None:
-        """Work on the state as it is known, and see whether it is still the last one."""
+    async def _go_on(self, session: Session, turn: int) -> None:
+        """Work on the state of a turn, and see whether it is still the last one."""
         await self._proceed()
         if self._view.wants_reads():
             if not await self._view.read(session):
                 self._lose()
-        elif self._outcomes:
-            await self._commit(session, taken=False)
+                return
+            await asyncio.sleep(0)
+        if self._outcomes:
+            await self._commit(session, turn, taken=False)
 
     async def _take_turn(self, session: Session) -> None:
         """Work while no other process can commit."""
@@ -252,20 +259,18 @@ class PostgresStore:
             await self._view.read(session)
             await asyncio.sleep(0)
         self._current = self._crowded == 0
-        await self._commit(session, taken=True)
+        await self._commit(session, turn, taken=True)
 
     async def _proceed(self) -> None:
         """Let everybody run who waits for the present state."""
         self._current = True
         waiting, self._waiting = self._waiting, []
         for each in waiting:
-            each.proceed()
+            _call(each.proceed)
         await asyncio.sleep(0)
 
-    async def _commit(self, session: Session, *, taken: bool) -> None:
-        """Commit what has gathered as one group; while that is under way the next may gather."""
-        turn = self._view.turn
-        assert turn is not None  # noqa: S101
+    async def _commit(self, session: Session, turn: int, *, taken: bool) -> None:
+        """Commit what has gathered as one group after a turn; while that is under way the next may gather."""
         self._group, self._outcomes = self._outcomes, []
         self._heard.clear()
         changes = self._view.take_pending()
@@ -284,8 +289,7 @@ class PostgresStore:
                 raise
             except Refused as error:
                 group, self._group = self._group, []
-                for outcome in group:
-                    outcome.done(None, error)
+                _fail(group, error)
                 raise
             if not committed:
                 self._lose()
@@ -295,18 +299,14 @@ class PostgresStore:
         group, self._group = self._group, []
         self._release(group)
         heard, self._heard = self._heard, {}
-        self._watches.call(heard)
+        _call(partial(self._watches.call, heard))
         if turn % _PRUNE_TURNS == 0:
             await session.prune(turn)
 
     def _release(self, outcomes: list[_Outcome]) -> None:
         for outcome in outcomes:
-            try:
-                self._watches.call(outcome.topics)
-                outcome.done(outcome.result, outcome.error)
-            except Exception:
-                # It is no affair of the others in the group, who wait for their answers.
-                log.exception("a transaction is durable, but could not be answered")
+            _call(partial(self._watches.call, outcome.topics))
+            _call(partial(outcome.done, outcome.result, outcome.error))
 
     def _lose(self) -> None:
         """Another process has had a turn: what was done meanwhile is done again, with the turn taken first."""
@@ -334,12 +334,10 @@ class PostgresStore:
         self._down = error
         doubt, self._doubt = self._doubt, None
         if doubt is not None:
-            unknown = StoreError(f"whether this has been written is not known: {error}")
-            for outcome in doubt.outcomes:
-                outcome.done(None, unknown)
+            _fail(doubt.outcomes, StoreError(f"whether this has been written is not known: {error}"))
         waiting, self._waiting = self._waiting, []
         for each in waiting:
-            each.fail(error)
+            _call(partial(each.fail, error))
         self._view.abandon_reads(error)
 
     # -- watches
@@ -367,6 +365,19 @@ class PostgresStore:
         if self._driver is not None:
             self._work.set()
             await self._driver
+
+
+def _fail(outcomes: list[_Outcome], error: StoreError) -> None:
+    for outcome in outcomes:
+        _call(partial(outcome.done, None, error))
+
+
+def _call(who: Callable[[], None]) -> None:
+    """Call somebody whose failure is no affair of the others, who wait for their answers."""
+    try:
+        who()
+    except Exception:
+        log.exception("a transaction could not be answered")
 
 
 def _digest(topic: bytes) -> bytes:

@@ -56,8 +56,11 @@ async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
         # The timeout of asyncpg is one for each host.
         async with asyncio.timeout(_CONNECT_SECONDS):
             connection = await asyncpg.connect(url, timeout=_CONNECT_SECONDS, target_session_attrs="read-write")
-    except ValueError as error:
+    except asyncpg.ClientConfigurationError as error:
         raise Refused(f"{failed}: {error}") from error
+    except ValueError as error:
+        # What it says may quote a part of the password.
+        raise Refused(f"{failed}: the URL is not valid") from error
     except asyncpg.PostgresError as error:
         raise (Lost if error.sqlstate in _GONE_SQLSTATES else Refused)(f"{failed}: {error}") from error
     except _BROKEN as error:
