@@ -75,13 +75,7 @@ class Authenticator:
                 f"The String-to-Sign should have been\n'{text}'\n",
             )
         if body_hash is not None and body_hash != payload_hash:
-            raise AwsError(
-                "XAmzContentSHA256Mismatch",
-                "The provided 'x-amz-content-sha256' header does not match what was computed.",
-                status=400,
-                ClientComputedContentSHA256=payload_hash,
-                S3ComputedContentSHA256=body_hash,
-            )
+            raise chunked.sha256_mismatch(payload_hash, body_hash)
         return _decoded(request, claim, known)
 
 

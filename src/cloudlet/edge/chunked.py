@@ -11,7 +11,7 @@ import hmac
 from collections.abc import AsyncIterator, Callable
 
 from cloudlet.edge.flow import read_all
-from cloudlet.wire import sigv4
+from cloudlet.wire import WireError, sigv4
 from cloudlet.wire.http import BodyStream
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -23,12 +23,25 @@ _LONGEST_LINE = 8192
 _LARGEST_CHUNK = 64 << 20
 
 
-class ChunkError(Exception):
+class ChunkError(WireError):
     """The body is not what it says; `tampered` where a chunk's signature is wrong."""
 
     def __init__(self, reason: str, *, tampered: bool = False) -> None:
-        super().__init__(reason)
-        self.tampered = tampered
+        message = f"The body is not what was signed: {reason}."
+        if tampered:
+            super().__init__("SignatureDoesNotMatch", message, status=403)
+        else:
+            super().__init__("IncompleteBody", message, status=400)
+
+
+def sha256_mismatch(stated: str, computed: str) -> WireError:
+    """The error for a body whose SHA-256 is not the one that was signed for it."""
+    return WireError(
+        "XAmzContentSHA256Mismatch",
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        status=400,
+        fields={"ClientComputedContentSHA256": stated, "S3ComputedContentSHA256": computed},
+    )
 
 
 class ChunkSigner:
@@ -220,7 +233,7 @@ class HashedBody:
             digest.update(part)
             yield part
         if digest.hexdigest() != self._expected:
-            raise ChunkError("the body's SHA-256 is not the one that was signed", tampered=True)
+            raise sha256_mismatch(self._expected, digest.hexdigest())
 
     async def read(self, limit: int) -> bytes:
         """Return the whole body; raise ValueError once it exceeds `limit` bytes."""

@@ -15,7 +15,6 @@ from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Result
 from cloudlet.edge import auth, routing
-from cloudlet.edge.chunked import ChunkError
 from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv4
@@ -210,11 +209,8 @@ class _Call:
         try:
             async with self.front.collecting:
                 body = await request.body.read(LARGEST_COLLECTED_BODY)
-        except ChunkError as error:
-            code = "SignatureDoesNotMatch" if error.tampered else "IncompleteBody"
-            self._fail(
-                AwsError(code, f"The body is not what was signed: {error}.", status=403 if error.tampered else 400)
-            )
+        except WireError as error:
+            self._fail(error)
             return False
         except ValueError:
             self._fail(AwsError("RequestEntityTooLarge", "The request's body is too large.", status=413))

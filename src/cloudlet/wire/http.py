@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class BodyStream(Protocol):
@@ -31,6 +31,15 @@ class HttpRequest:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | BodyStream = b""
+
+
+@runtime_checkable
+class TrailedBody(Protocol):
+    """A request body behind which headers come."""
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """The headers behind it, by their names in lower case; complete once it was read to its end."""
 
 
 class FilePart(NamedTuple):

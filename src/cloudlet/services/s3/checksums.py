@@ -1,0 +1,233 @@
+"""Checksums of objects and their parts.
+
+S3 user guide, "Checking object integrity for data uploads in Amazon S3". An object has one checksum. That of an object
+in parts is either of all its bytes (full object), which for CRCs can be had from those of the parts, or
+one of the parts' checksums (composite).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from awscrt import checksums as crt
+
+from cloudlet.core import AwsError, Params
+from cloudlet.services.s3 import errors
+from cloudlet.services.s3.objects import Checksum
+from cloudlet.wire.http import TrailedBody
+
+FULL_OBJECT, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
+DEFAULT = "CRC64NVME"
+"""What S3 computes of an object that comes without a checksum."""
+_HEADER = "x-amz-checksum-"
+
+
+class Hash(Protocol):
+    """A checksum that is being computed."""
+
+    def update(self, data: bytes, /) -> object: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc:
+    def __init__(self, function: Callable[[bytes, int], int], size: int) -> None:
+        self._function = function
+        self._size = size
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = self._function(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._size, "big")
+
+
+class _XxHash:
+    def __init__(self, state: crt.XXHash) -> None:
+        self._state = state
+
+    def update(self, data: bytes, /) -> None:
+        self._state.update(data)
+
+    def digest(self) -> bytes:
+        digest: bytes = self._state.finalize()
+        return digest
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What there is to know of an algorithm; `combine` gives the CRC of two stretches from theirs."""
+
+    new: Callable[[], Hash]
+    size: int
+    combine: Callable[[int, int, int], int] | None = None
+    composite: bool = True
+
+
+def _md5() -> Hash:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _sha1() -> Hash:
+    return hashlib.sha1(usedforsecurity=False)
+
+
+ALGORITHMS: Mapping[str, Algorithm] = {
+    "CRC32": Algorithm(lambda: _Crc(zlib.crc32, 4), 4, crt.combine_crc32),
+    "CRC32C": Algorithm(lambda: _Crc(crt.crc32c, 4), 4, crt.combine_crc32c),
+    "CRC64NVME": Algorithm(lambda: _Crc(crt.crc64nvme, 8), 8, crt.combine_crc64nvme, composite=False),
+    "SHA1": Algorithm(_sha1, 20),
+    "SHA256": Algorithm(hashlib.sha256, 32),
+    "SHA512": Algorithm(hashlib.sha512, 64),
+    "MD5": Algorithm(_md5, 16),
+    "XXHASH64": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash64()), 8),
+    "XXHASH3": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash3_64()), 8),
+    "XXHASH128": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash3_128()), 16),
+}
+_MEMBERS = {f"Checksum{name}": name for name in ALGORITHMS}
+
+
+def member(algorithm: str) -> str:
+    """Return the name of the members of requests and answers that carry a checksum of this algorithm."""
+    return f"Checksum{algorithm}"
+
+
+def shown(checksum: Checksum | None) -> dict[str, str]:
+    """Return a checksum as the members of an answer."""
+    if checksum is None:
+        return {}
+    return {member(checksum.algorithm): checksum.value, "ChecksumType": checksum.type}
+
+
+def text(digest: bytes) -> str:
+    """Return a digest as requests and answers carry it."""
+    return base64.b64encode(digest).decode()
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a request says of its body: an algorithm, and the checksum, unless that comes behind the body."""
+
+    algorithm: str
+    value: str | None
+
+
+def stated(params: Params, headers: Mapping[str, str]) -> Stated | None:
+    """Return the checksum that a request gives or announces. Raises AwsError for more than one, or a malformed one."""
+    given = [(name, params[key]) for key, name in _MEMBERS.items() if key in params]
+    trailers = [each.strip().lower() for each in headers.get("x-amz-trailer", "").split(",") if each.strip()]
+    announced = [each.removeprefix(_HEADER).upper() for each in trailers if each.startswith(_HEADER)]
+    asked = params.get("ChecksumAlgorithm")
+    if len(given) + len(announced) > 1:
+        raise errors.invalid_request(
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+    if not given and not announced:
+        if asked is None or headers.get("x-amz-sdk-checksum-algorithm") is None:
+            return None
+        raise errors.invalid_request(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
+            "were found."
+        )
+    algorithm, value = given[0] if given else (announced[0], None)
+    if algorithm not in ALGORITHMS:
+        raise errors.invalid_request("The value specified in the x-amz-trailer header is not supported")
+    if asked is not None and asked != algorithm:
+        raise errors.invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid.")
+    if value is not None:
+        check_form(algorithm, value)
+    return Stated(algorithm, value)
+
+
+def check_form(algorithm: str, value: str) -> None:
+    """Raise AwsError unless a value can be a checksum of this algorithm."""
+    if len(_decoded(value)) != ALGORITHMS[algorithm].size:
+        raise errors.invalid_request(f"Value for {_HEADER}{algorithm.lower()} header is invalid.")
+
+
+def _decoded(value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def trailing(body: Any, algorithm: str) -> str:
+    """Return the checksum that came behind a body that has been read. Raises AwsError where there is none."""
+    trailers = body.trailers if isinstance(body, TrailedBody) else {}
+    value = trailers.get(f"{_HEADER}{algorithm.lower()}")
+    if value is None:
+        raise AwsError(
+            "MalformedTrailerError",
+            "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+            status=400,
+        )
+    check_form(algorithm, value)
+    return value
+
+
+def check(algorithm: str, expected: str, digest: bytes) -> None:
+    """Raise BadDigest unless a body's checksum is the one that was stated."""
+    if _decoded(expected) != digest:
+        raise AwsError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.", status=400)
+
+
+def content_md5(params: Params) -> bytes | None:
+    """Return the digest that Content-MD5 states, or None. Raises InvalidDigest."""
+    value = params.get("ContentMD5")
+    if value is None:
+        return None
+    digest = _decoded(value)
+    if len(digest) != 16:
+        raise AwsError(
+            "InvalidDigest", "The Content-MD5 you specified was invalid.", status=400, **{"Content-MD5": value}
+        )
+    return digest
+
+
+def check_md5(expected: bytes | None, digest: bytes) -> None:
+    """Raise BadDigest unless a body's MD5 is the one that Content-MD5 stated, if it did."""
+    if expected is not None and expected != digest:
+        raise AwsError(
+            "BadDigest",
+            "The Content-MD5 you specified did not match what we received.",
+            status=400,
+            ExpectedDigest=text(expected),
+            CalculatedDigest=text(digest),
+        )
+
+
+def type_of_upload(algorithm: str, asked: str | None) -> str:
+    """Return the type of the checksum of a multipart upload. Raises AwsError for one that its algorithm has not."""
+    known = ALGORITHMS[algorithm]
+    if asked is None:
+        return COMPOSITE if known.composite else FULL_OBJECT
+    if (asked == COMPOSITE and not known.composite) or (asked == FULL_OBJECT and known.combine is None):
+        raise errors.invalid_request(
+            f"The {asked} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
+        )
+    return asked
+
+
+def of_parts(algorithm: str, kind: str, parts: Iterable[tuple[str, int]]) -> Checksum:
+    """Return the checksum of an object from those (base64) of its parts and their sizes."""
+    listed = list(parts)
+    known = ALGORITHMS[algorithm]
+    if kind == COMPOSITE:
+        hashed = known.new()
+        for value, _ in listed:
+            hashed.update(_decoded(value))
+        return Checksum(algorithm, f"{text(hashed.digest())}-{len(listed)}", COMPOSITE)
+    if known.combine is None:
+        raise ValueError(f"{algorithm} has no full-object checksum of parts")
+    total = 0
+    for value, size in listed:
+        total = known.combine(total, int.from_bytes(_decoded(value), "big"), size)
+    return Checksum(algorithm, text(total.to_bytes(known.size, "big")), FULL_OBJECT)

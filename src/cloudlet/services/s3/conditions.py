@@ -1,0 +1,99 @@
+"""Conditional requests: on reading, on writing, on deleting, and on the source of a copy.
+
+RFC 9110, 13; S3 user guide, "Add preconditions to S3 operations with conditional requests".
+"""
+
+from __future__ import annotations
+
+from cloudlet.core import AwsError, Params
+from cloudlet.services.s3 import errors
+from cloudlet.services.s3.objects import Version
+
+
+def failed(condition: str) -> AwsError:
+    return AwsError(
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+        status=412,
+        Condition=condition,
+    )
+
+
+def _is_named(header: str, version: Version) -> bool:
+    """Whether a list of entity tags has the one of this version, or is "*"."""
+    tags = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+    return "*" in tags or version.etag in tags
+
+
+def check_read(params: Params, version: Version) -> None:
+    """Raise 304 or 412 where the conditions of a GET or HEAD do not hold."""
+    seconds = version.modified // 1000
+    match, unmodified = params.get("IfMatch"), params.get("IfUnmodifiedSince")
+    if match is not None:
+        if not _is_named(match, version):
+            raise failed("If-Match")
+    elif unmodified is not None and seconds > unmodified:
+        raise failed("If-Unmodified-Since")
+    none_match, modified = params.get("IfNoneMatch"), params.get("IfModifiedSince")
+    if none_match is not None:
+        if _is_named(none_match, version):
+            raise AwsError("NotModified", "Not Modified", status=304)
+    elif modified is not None and seconds <= modified:
+        raise AwsError("NotModified", "Not Modified", status=304)
+
+
+def check_source(params: Params, version: Version) -> None:
+    """Raise 412 where the conditions on the source of a copy do not hold."""
+    seconds = version.modified // 1000
+    match, unmodified = params.get("CopySourceIfMatch"), params.get("CopySourceIfUnmodifiedSince")
+    if match is not None:
+        if not _is_named(match, version):
+            raise failed("x-amz-copy-source-If-Match")
+    elif unmodified is not None and seconds > unmodified:
+        raise failed("x-amz-copy-source-If-Unmodified-Since")
+    none_match, modified = params.get("CopySourceIfNoneMatch"), params.get("CopySourceIfModifiedSince")
+    if none_match is not None:
+        if _is_named(none_match, version):
+            raise failed("x-amz-copy-source-If-None-Match")
+    elif modified is not None and seconds <= modified:
+        raise failed("x-amz-copy-source-If-Modified-Since")
+
+
+def is_conditional(params: Params) -> bool:
+    """Whether a write depends on what is there."""
+    return "IfMatch" in params or "IfNoneMatch" in params
+
+
+def check_write(params: Params, key: str, current: Version | None) -> None:
+    """Raise where the conditions of a write do not hold; `current` is what the key stands for now."""
+    none_match, match = params.get("IfNoneMatch"), params.get("IfMatch")
+    if none_match is not None:
+        if none_match.strip() != "*":
+            raise errors.not_implemented("If-None-Match with anything but * on writing")
+        if current is not None:
+            raise failed("If-None-Match")
+    if match is not None:
+        if current is None:
+            raise errors.no_such_key(key)
+        if not _is_named(match, current):
+            raise failed("If-Match")
+
+
+def check_delete(conditions: Params, key: str, version: Version | None) -> None:
+    """Raise where the conditions of a deletion (entity tag, size, time) do not hold.
+
+    `conditions` has the members of DeleteObject (IfMatch, …) or of an entry of DeleteObjects (ETag, …).
+    """
+    match = conditions.get("IfMatch", conditions.get("ETag"))
+    size = conditions.get("IfMatchSize", conditions.get("Size"))
+    modified = conditions.get("IfMatchLastModifiedTime", conditions.get("LastModifiedTime"))
+    if match is None and size is None and modified is None:
+        return
+    if version is None:
+        raise errors.no_such_key(key)
+    if match is not None and (version.marker or not _is_named(match, version)):
+        raise failed("If-Match")
+    if size is not None and size != version.size:
+        raise failed("x-amz-if-match-size")
+    if modified is not None and int(modified) != version.modified // 1000:
+        raise failed("x-amz-if-match-last-modified-time")

@@ -1,0 +1,182 @@
+"""Encryption of objects: which one a request asks for, and that with a customer's key itself.
+
+S3 user guide, "Protecting data with server-side encryption". Under a customer's key (SSE-C) every file, and every small
+object, is encrypted with AES-256 in counter mode, under a key of its own that is derived from the customer's and a name
+that is never used twice. Of the customer's key nothing is kept but a salted HMAC that tells whether a key is the one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+
+from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.core.ids import random_bytes
+from cloudlet.services.s3 import errors
+from cloudlet.services.s3.bucket import Bucket, configuration
+from cloudlet.services.s3.objects import Encryption
+
+_BLOCK_BYTES = 16
+_KEY_BYTES = 32
+_KMS = ("aws:kms", "aws:kms:dsse")
+_BY_US = Encryption()
+
+
+@dataclass(frozen=True)
+class CustomerKey:
+    """A key that came with a request."""
+
+    key: bytes
+    md5: str
+
+    def sealed(self) -> Encryption:
+        """Return what is kept of this key with an object."""
+        salt = random_bytes(16)
+        return Encryption("", customer_md5=self.md5, salt=salt, proof=self._proof(salt))
+
+    def opens(self, encryption: Encryption) -> bool:
+        """Whether an object was encrypted with this key."""
+        return hmac.compare_digest(self._proof(encryption.salt), encryption.proof)
+
+    def cipher(self, name: str, offset: int = 0) -> CipherContext:
+        """Return what encrypts, or decrypts, the bytes of a file (or of what else has this name) from `offset` on."""
+        key = hmac.digest(self.key, b"object\0" + name.encode(), hashlib.sha256)
+        blocks, rest = divmod(offset, _BLOCK_BYTES)
+        context = Cipher(algorithms.AES(key), modes.CTR(blocks.to_bytes(_BLOCK_BYTES, "big"))).encryptor()
+        context.update(bytes(rest))
+        return context
+
+    def _proof(self, salt: bytes) -> bytes:
+        return hmac.digest(self.key, b"proof\0" + salt, hashlib.sha256)
+
+
+def customer_key(params: Params, prefix: str = "") -> CustomerKey | None:
+    """Return the customer's key that a request brings, or None; `prefix` is "CopySource" for that of a copy's source.
+
+    Raises AwsError for one that is not complete, or not right.
+    """
+    algorithm = params.get(f"{prefix}SSECustomerAlgorithm")
+    text = params.get(f"{prefix}SSECustomerKey")
+    md5 = params.get(f"{prefix}SSECustomerKeyMD5")
+    if algorithm is None and text is None and md5 is None:
+        return None
+    named = "Requests specifying Server Side Encryption with Customer provided keys must provide"
+    if not algorithm:
+        raise _invalid(f"{named} a valid encryption algorithm.", "algorithm", "null")
+    if algorithm != "AES256":
+        raise AwsError(
+            "InvalidEncryptionAlgorithmError",
+            "The encryption request that you specified is not valid. The valid value is AES256.",
+            status=400,
+            ArgumentName="x-amz-server-side-encryption-customer-algorithm",
+            ArgumentValue=algorithm,
+        )
+    if not text:
+        raise _invalid(f"{named} an appropriate secret key.", "key", "null")
+    if not md5:
+        raise _invalid(f"{named} the client calculated MD5 of the secret key.", "key-MD5", "null")
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise _invalid("The secret key was invalid for the specified algorithm.", "key", None)
+    if base64.b64encode(hashlib.md5(key, usedforsecurity=False).digest()).decode() != md5:
+        raise _invalid("The calculated MD5 hash of the key did not match the hash that was provided.", "key-MD5", md5)
+    return CustomerKey(key, md5)
+
+
+def _invalid(message: str, name: str, value: str | None) -> AwsError:
+    argument = {"ArgumentName": f"x-amz-server-side-encryption-customer-{name}", "ArgumentValue": value}
+    return AwsError("InvalidArgument", message, status=400, **argument)
+
+
+async def of_new_object(
+    ctx: Context, tx: Transaction, bucket: Bucket, params: Params, key: CustomerKey | None
+) -> Encryption:
+    """Return how a new object is to be encrypted: as its request says, or else its bucket. Raises AwsError."""
+    algorithm = params.get("ServerSideEncryption")
+    kms_key, bucket_key = params.get("SSEKMSKeyId") or "", params.get("BucketKeyEnabled")
+    context = params.get("SSEKMSEncryptionContext") or ""
+    if algorithm is None and (kms_key or context):
+        raise _not_kms("null")
+    if algorithm == "AES256" and kms_key:
+        raise _not_kms(algorithm)
+    if key is None and algorithm is None and "encryption" not in bucket.kinds:
+        return _BY_US
+    rule = await _default(tx, bucket)
+    if key is not None:
+        if algorithm is not None:
+            raise errors.invalid_argument(
+                "Server Side Encryption with Customer provided key is incompatible with the encryption method "
+                "specified",
+                "x-amz-server-side-encryption",
+                algorithm,
+            )
+        if "SSE-C" in (rule.get("BlockedEncryptionTypes") or {}).get("EncryptionType", []):
+            raise errors.access_denied("SSE-C encryption is blocked by the bucket's configuration.")
+        return key.sealed()
+    if algorithm is None:
+        default = rule.get("ApplyServerSideEncryptionByDefault") or {}
+        algorithm = default.get("SSEAlgorithm", "AES256")
+        kms_key = kms_key or default.get("KMSMasterKeyID") or ""
+    if algorithm not in ("AES256", *_KMS):
+        raise errors.invalid_argument(
+            "The encryption method specified is not supported", "x-amz-server-side-encryption", algorithm
+        )
+    if algorithm == "AES256":
+        return _BY_US
+    if not kms_key:
+        kms_key = f"arn:{partition_of(bucket.region)}:kms:{bucket.region}:{ctx.principal.account}:alias/aws/s3"
+    if bucket_key is None:
+        bucket_key = bool(rule.get("BucketKeyEnabled"))
+    return Encryption(algorithm, kms_key, context, bucket_key)
+
+
+def _not_kms(algorithm: str) -> AwsError:
+    return errors.invalid_argument(
+        "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
+        "x-amz-server-side-encryption",
+        algorithm,
+    )
+
+
+async def _default(tx: Transaction, bucket: Bucket) -> Params:
+    rules = (await configuration(tx, bucket, "encryption") or {}).get("Rules") or [{}]
+    return dict(rules[0])
+
+
+def shown(encryption: Encryption | None) -> Params:
+    """Return what answers say about an encryption."""
+    if encryption is None:
+        return {}
+    if encryption.customer_md5:
+        return {"SSECustomerAlgorithm": "AES256", "SSECustomerKeyMD5": encryption.customer_md5}
+    answer: Params = {"ServerSideEncryption": encryption.algorithm}
+    if encryption.kms_key:
+        answer["SSEKMSKeyId"] = encryption.kms_key
+        if encryption.bucket_key:
+            answer["BucketKeyEnabled"] = True
+    return answer
+
+
+def check_key(encryption: Encryption | None, key: CustomerKey | None) -> None:
+    """Raise AwsError unless a request has the key that an object needs, and none where it needs none."""
+    needed = encryption is not None and bool(encryption.customer_md5)
+    if key is None:
+        if needed:
+            raise errors.invalid_request(
+                "The object was stored using a form of Server Side Encryption. The correct parameters must be provided "
+                "to retrieve the object."
+            )
+        return
+    if encryption is None or not needed:
+        raise errors.invalid_request("The encryption parameters are not applicable to this object.")
+    if not key.opens(encryption):
+        raise errors.access_denied()

@@ -1,0 +1,233 @@
+"""Taking in the bytes of an object: hashed, checked and, unless they are few, written to a file as they arrive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params
+from cloudlet.core.block import Block
+from cloudlet.services.s3 import checksums
+from cloudlet.services.s3.encryption import CustomerKey
+from cloudlet.services.s3.objects import Checksum
+from cloudlet.store.blobs import BlobWriter, in_thread
+from cloudlet.store.interface import Body, T
+from cloudlet.wire import WireError
+
+INLINE_BYTES = 32 << 10
+"""Up to this size an object's bytes are in the store's rows: one synchronisation then makes many of them durable."""
+LARGEST_BYTES = 5 << 30
+"""What one request may bring."""
+
+
+class Received(msgspec.Struct):
+    """The bytes of a body: `data` where they are few, else the file `blob`."""
+
+    size: int
+    md5: bytes
+    checksum: Checksum
+    data: bytes = b""
+    blob: str = ""
+    also: Checksum | None = None
+    """The checksum that the request stated, where `checksum` had to be another one."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a request says about its body, and what is to be computed of it."""
+
+    stated: checksums.Stated | None
+    md5: bytes | None
+    size: int | None
+    """The size that it says; None where it does not."""
+    kept: str
+    """The algorithm of the checksum that is kept."""
+
+    @classmethod
+    def of(cls, params: Params, headers: Mapping[str, str], kept: str | None = None) -> Wanted:
+        """Read it from a request; `kept` is an algorithm that is asked for anyway. Raises AwsError."""
+        stated = checksums.stated(params, headers)
+        algorithm = kept or (stated.algorithm if stated is not None else checksums.DEFAULT)
+        size = _size(params, headers)
+        if size is not None and size > LARGEST_BYTES:
+            raise too_large(size)
+        return cls(stated, checksums.content_md5(params), size, algorithm)
+
+
+def _size(params: Params, headers: Mapping[str, str]) -> int | None:
+    body = params.get("Body")
+    if body is None or isinstance(body, bytes):
+        return None
+    decoded = headers.get("x-amz-decoded-content-length")
+    if decoded is not None:
+        if not decoded.isdecimal():
+            raise AwsError("InvalidArgument", "x-amz-decoded-content-length is not a number.", status=400)
+        return int(decoded)
+    length = params.get("ContentLength")
+    return None if "x-amz-trailer" in headers or length is None else int(length)
+
+
+def too_large(size: int) -> AwsError:
+    return AwsError(
+        "EntityTooLarge",
+        "Your proposed upload exceeds the maximum allowed size",
+        status=400,
+        ProposedSize=str(size),
+        MaxSizeAllowed=str(LARGEST_BYTES),
+    )
+
+
+def _incomplete() -> AwsError:
+    return AwsError(
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+        status=400,
+    )
+
+
+class _Sums:
+    """The hashes of one body."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._kept = checksums.ALGORITHMS[wanted.kept].new()
+        stated = wanted.stated
+        self._also = (
+            checksums.ALGORITHMS[stated.algorithm].new()
+            if stated is not None and stated.algorithm != wanted.kept
+            else None
+        )
+
+    @property
+    def hashes(self) -> list[checksums.Hash]:
+        return [each for each in (self._md5, self._kept, self._also) if each is not None]
+
+    def checked(self, body: Any, size: int) -> Received:
+        """Return what was received. Raises AwsError where it is not what the request stated."""
+        wanted = self._wanted
+        if wanted.size is not None and wanted.size != size:
+            raise _incomplete()
+        md5, kept = self._md5.digest(), self._kept.digest()
+        checksums.check_md5(wanted.md5, md5)
+        received = Received(size, md5, Checksum(wanted.kept, checksums.text(kept)))
+        if wanted.stated is not None:
+            algorithm = wanted.stated.algorithm
+            value = wanted.stated.value
+            if value is None:
+                value = checksums.trailing(body, algorithm)
+            checksums.check(algorithm, value, kept if self._also is None else self._also.digest())
+            received.also = Checksum(algorithm, value)
+        return received
+
+
+async def receive(
+    block: Block,
+    body: Any,
+    wanted: Wanted,
+    *,
+    key: CustomerKey | None = None,
+    name: str = "",
+    inline: int = INLINE_BYTES,
+) -> Received:
+    """Take in a body (bytes, or a stream of them), encrypted with the customer's `key` if there is one.
+
+    Bodies of up to `inline` bytes come back as `data`, encrypted under `name`; larger ones are in a file. Nothing is
+    kept of one that raises: AwsError for what the caller has done wrong, StoreError where the disk fails.
+    """
+    sums = _Sums(wanted)
+    if body is None or isinstance(body, bytes):
+        data = body or b""
+        if len(data) <= inline:
+            return _in_memory(data, body, sums, key, name)
+        return await _to_file(block, _once(data), body, sums, key)
+    stream = aiter(body)
+    head: list[bytes] = []
+    size = 0
+    try:
+        async for piece in stream:
+            head.append(piece)
+            size += len(piece)
+            if size > inline:
+                return await _to_file(block, _chained(head, stream), body, sums, key)
+    except ConnectionError:
+        raise _incomplete() from None
+    return _in_memory(b"".join(head), body, sums, key, name)
+
+
+def _in_memory(data: bytes, body: Any, sums: _Sums, key: CustomerKey | None, name: str) -> Received:
+    for each in sums.hashes:
+        each.update(data)
+    received = sums.checked(body, len(data))
+    received.data = data if key is None else key.cipher(name).update(data)
+    return received
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in head:
+        yield piece
+    head.clear()
+    async for piece in rest:
+        yield piece
+
+
+async def _to_file(
+    block: Block, pieces: AsyncIterator[bytes], body: Any, sums: _Sums, key: CustomerKey | None
+) -> Received:
+    writer = await block.blobs.begin(sums.hashes if key is None else ())
+    try:
+        size = await (_copy(writer, pieces) if key is None else _copy_encrypted(writer, pieces, sums, key))
+        # What the hashes have yet to see is seen once all is written.
+        await writer.settle()
+        received = sums.checked(body, size)
+        await writer.keep()
+    except ConnectionError:
+        await writer.discard()
+        raise _incomplete() from None
+    except BaseException:
+        await writer.discard()
+        raise
+    received.blob = writer.name
+    return received
+
+
+async def _copy(writer: BlobWriter, pieces: AsyncIterator[bytes]) -> int:
+    async for piece in pieces:
+        await writer.write(piece)
+        if writer.size > LARGEST_BYTES:
+            raise too_large(writer.size)
+    return writer.size
+
+
+async def _copy_encrypted(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums, key: CustomerKey) -> int:
+    cipher = key.cipher(writer.name)
+
+    def encrypted(piece: bytes) -> bytes:
+        for each in sums.hashes:
+            each.update(piece)
+        return cipher.update(piece)
+
+    async for piece in pieces:
+        await writer.write(await in_thread(partial(encrypted, piece)))
+        if writer.size > LARGEST_BYTES:
+            raise too_large(writer.size)
+    return writer.size
+
+
+async def keep(ctx: Context, blobs: Sequence[str], body: Body[T]) -> T:
+    """Run the transaction that refers to files that were just written; they are removed where it raises AwsError.
+
+    After any other failure it is not known whether it took place: the sweep will see.
+    """
+    try:
+        return await ctx.transact(body)
+    except WireError:
+        await ctx.block.blobs.remove(blob for blob in blobs if blob)
+        raise
