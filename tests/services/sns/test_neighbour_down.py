@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,8 @@ class _Neighbours:
     def __init__(self, sns: LocalSns, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sns = sns
         self.down = False
+        self.hangs = False
+        self.answer = asyncio.Event()
         self.tries = 0
         self._call = sns.cloud.call
         monkeypatch.setattr(sns.cloud, "call", self._called)
@@ -53,6 +56,8 @@ class _Neighbours:
         if service == "sqs" and self.down:
             self.tries += 1
             raise unavailable()
+        if service == "sqs" and self.hangs:
+            await self.answer.wait()
         return await self._call(service, operation, params, **more)
 
     def queue_named(self, name: str) -> str:
@@ -95,6 +100,16 @@ class _Neighbours:
 def neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Neighbours]:
     with local_sns(tmp_path) as sns:
         yield _Neighbours(sns, monkeypatch)
+
+
+def test_a_publisher_does_not_wait_for_a_queue_that_does_not_answer(neighbours: _Neighbours) -> None:
+    sns = neighbours.sns
+    neighbours.subscribe(neighbours.topic, "q")
+    neighbours.hangs = True
+    sns.call("Publish", TopicArn=neighbours.topic, Message="m")
+    neighbours.hangs = False
+    neighbours.answer.set()
+    neighbours.expect(neighbours.queue, ["m", "m"])
 
 
 def test_messages_wait_for_days(neighbours: _Neighbours) -> None:

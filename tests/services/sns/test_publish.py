@@ -201,6 +201,14 @@ def test_a_topic_may_take_larger_messages(fanout: Fanout, sns: Any) -> None:
             "Invalid parameter: Message Structure - No default entry in JSON message body",
         ),
         (
+            {"Message": '{"default": "\\ud800"}', "MessageStructure": "json"},
+            "Invalid parameter: Message Structure - No default entry in JSON message body",
+        ),
+        (
+            {"Message": "[" * 100_000, "MessageStructure": "json"},
+            "Invalid parameter: Message Structure - JSON message body failed to parse",
+        ),
+        (
             {"Message": "m", "MessageDeduplicationId": "d"},
             "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter "
             "that is not valid for this topic type",
@@ -228,6 +236,7 @@ def test_what_may_not_be_published(sns: Any, topic: str, params: dict[str, Any],
         ("a", {"DataType": "Number", "StringValue": "NaN"}),
         ("a", {"DataType": "String.Array", "StringValue": "[[]]"}),
         ("a", {"DataType": "String.Array", "StringValue": "a"}),
+        ("a", {"DataType": "String.Array", "StringValue": "[" * 100_000}),
     ],
 )
 def test_attributes_that_may_not_be_published(sns: Any, topic: str, name: str, value: dict[str, Any]) -> None:

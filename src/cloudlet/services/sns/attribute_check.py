@@ -81,7 +81,7 @@ def _check_number(name: str, text: str) -> None:
 def _check_array(name: str, text: str) -> None:
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
         raise _invalid(f"The message attribute '{name}' with type 'String.Array' must be an array of simple values.")

@@ -16,6 +16,7 @@ from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.topic import Topic
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r"[!-~]{1,128}")
 _NO_ATTRIBUTES: dict[str, Attribute] = {}
 
@@ -72,14 +73,19 @@ def _by_protocol(text: str) -> dict[str, str]:
     """Return the text for each protocol, of a message with MessageStructure json."""
     try:
         value = json.loads(text, object_pairs_hook=_object)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise errors.invalid_parameter("Message Structure - JSON message body failed to parse")
-    bodies = {protocol: body for protocol, body in value.items() if isinstance(body, str)}
+    bodies = {protocol: body for protocol, body in value.items() if isinstance(body, str) and _is_text(protocol, body)}
     if "default" not in bodies:
         raise errors.invalid_parameter("Message Structure - No default entry in JSON message body")
     return bodies
+
+
+def _is_text(*texts: str) -> bool:
+    """Whether strings of a JSON document are text: half of a surrogate pair, which JSON can express, is none."""
+    return all(text.isascii() or not _SURROGATE.search(text) for text in texts)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""The lease: of several who could deliver, one does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.cloud import Cloud, Config
+from cloudlet.core.lease import Lease
+from cloudlet.core.tokens import TokenSealer
+from cloudlet.store import pack
+from tests.services.sqs.conftest import MovableClock
+
+
+@asynccontextmanager
+async def _block(folder: Path, clock: MovableClock) -> AsyncIterator[Block]:
+    """A block with a store, which delivers nothing itself."""
+    cloud = Cloud(Config(data=folder, durable=False), TokenSealer(b"k" * 32), clock)
+    try:
+        yield cloud.block("sts")
+    finally:
+        await cloud.close()
+
+
+async def _settle() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def test_another_waits_until_the_lease_has_ended(tmp_path: Path) -> None:
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            await Lease(block).hold()
+            other = asyncio.create_task(Lease(block).hold())
+            await _settle()
+            clock.advance(9)
+            await _settle()
+            assert not other.done()
+            clock.advance(1)
+            await _settle()
+            assert other.done()
+
+    asyncio.run(check())
+
+
+def test_who_delivers_keeps_the_lease(tmp_path: Path) -> None:
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            owner = Lease(block)
+            await owner.hold()
+            other = asyncio.create_task(Lease(block).hold())
+            for _ in range(10):
+                await _settle()
+                clock.advance(5)
+                await owner.hold()
+            await _settle()
+            assert not other.done()
+            other.cancel()
+
+    asyncio.run(check())
+
+
+def test_a_lease_that_is_released_is_taken_at_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with _block(tmp_path, MovableClock()) as block:
+            owner = Lease(block)
+            await owner.hold()
+            await owner.release()
+            await asyncio.wait_for(Lease(block).hold(), 5)
+
+    asyncio.run(check())
+
+
+def test_the_lease_of_a_process_that_is_gone_is_taken_at_once(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            row = msgspec.msgpack.encode(((socket.gethostname(), gone.pid, "token"), clock.now() + 9))
+
+            async def leave(tx: Transaction) -> None:
+                tx.put(pack(("delivery-lease",)), row)
+
+            await block.store.transact(leave)
+            await asyncio.wait_for(Lease(block).hold(), 5)
+
+    asyncio.run(check())
