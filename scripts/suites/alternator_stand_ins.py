@@ -1,15 +1,19 @@
 """A pytest plugin: what ScyllaDB's alternator tests import of ScyllaDB itself, and the table of results.
 
 The tests speak the DynamoDB API; some fixtures try Scylla's CQL protocol besides, and skip where it cannot be
-reached. The stand-ins here cannot be reached. Nothing is written into the checkout.
+reached. The stand-ins here cannot be reached. Tests that AWS is not asked, or fails, are skipped. Nothing is written
+into the checkout.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,9 +51,7 @@ def _module(name: str, **contents: Any) -> None:
 
 
 _CLUSTER = ("Cluster", "ConsistencyLevel", "ExecutionProfile", "EXEC_PROFILE_DEFAULT", "Session", "ResponseFuture")
-_module(
-    "cassandra", ConsistencyLevel=type("ConsistencyLevel", (), {"LOCAL_QUORUM": 6, "LOCAL_SERIAL": 9}), __path__=[]
-)
+_module("cassandra", ConsistencyLevel=type("ConsistencyLevel", (), {"LOCAL_QUORUM": 6, "LOCAL_SERIAL": 9}), __path__=[])
 _module("cassandra.cluster", **dict.fromkeys(_CLUSTER, Unreachable), NoHostAvailable=NoHostAvailable)
 sys.modules["cassandra.cluster"].__dict__["ConsistencyLevel"] = sys.modules["cassandra"].__dict__["ConsistencyLevel"]
 _module("cassandra.auth", PlainTextAuthProvider=Unreachable)
@@ -63,6 +65,36 @@ def host() -> str:
 
 
 _module("test.cqlpy.conftest", host=host)
+
+
+# What the tests ask of Scylla's configuration, and by which fixtures they say that AWS does not pass them.
+_CONFIGURATION = {"alternator_ttl_period_in_seconds": "1"}
+_NOT_AWS = {"scylla_only": "about Scylla, not DynamoDB", "dynamodb_bug": "fails on AWS"}
+
+
+@contextmanager
+def _unchanged(*_: Any, **options: Any) -> Iterator[None]:
+    """Change nothing of a configuration, where a test says that it does not on AWS either; else skip it."""
+    if "nop" not in options:
+        importlib.import_module("test.pylib.skip_types").skip_env("changes Scylla's configuration")
+    yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Let the tests ask for what they ask of AWS, and not of Scylla's system tables."""
+    util = importlib.import_module("test.alternator.util")
+    util.__dict__["scylla_config_temporary"] = _unchanged
+    util.__dict__["scylla_config_read"] = lambda _, name: _CONFIGURATION.get(name)
+    util.__dict__["get_region"] = lambda dynamodb: dynamodb.meta.client.meta.region_name
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture, reason in _NOT_AWS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.skip_env(reason=reason))
 
 
 class Results:
