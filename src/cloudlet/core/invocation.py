@@ -85,7 +85,11 @@ class Invocation:
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
-        self._done(result, None if error is None else self._known(error))
+        known = None if error is None else self._known(error)
+        observer = self._block.service.observer
+        if observer is not None:
+            observer(self._context, self._handler.name, self._params, result, known)
+        self._done(result, known)
 
     def _known(self, error: BaseException) -> WireError:
         if isinstance(error, WireError):

@@ -19,6 +19,8 @@ Result = Mapping[str, Any] | None
 Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
 Direct = Callable[["Context", Params], Coroutine[Any, Any, Result]]
 Job = Callable[["Block"], Awaitable[None]]
+Observer = Callable[["Context", str, Params, Result, "WireError | None"], None]
+"""Is told of a call: its context, the operation, its parameters, and what was answered."""
 Page = Callable[["Block"], Awaitable[tuple[str, bytes]]]
 """Returns a content type and the content."""
 
@@ -55,6 +57,7 @@ class Service:
         self.handlers: dict[str, Handler] = {}
         self.jobs: list[Job] = []
         self.pages: dict[str, Page] = {}
+        self.observer: Observer | None = None
 
     def operation(self, name: str) -> Callable[[Transactional], Transactional]:
         """Declare the function of one operation: it runs in a transaction, and again where that conflicts.
@@ -90,6 +93,11 @@ class Service:
             return function
 
         return declare
+
+    def observe(self, function: Observer) -> Observer:
+        """Declare who is told of each call of an operation that is there, when it is answered. He may not fail."""
+        self.observer = function
+        return function
 
     def _add(self, handler: Handler) -> None:
         if handler.name in self.handlers:
