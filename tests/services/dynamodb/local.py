@@ -1,0 +1,196 @@
+"""DynamoDB within the test's own process, with a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from cloudlet.core import AwsError
+from cloudlet.core.cloud import Auth, Cloud, Config
+from cloudlet.core.identity import Principal, root
+from cloudlet.core.tokens import TokenSealer
+from tests.services.sqs.conftest import MovableClock
+
+ACCOUNT = "111111111111"
+OTHER = "222222222222"
+REGION = "eu-west-1"
+_PATIENCE_SECONDS = 20
+
+
+class LocalDynamo:
+    """Calls operations of DynamoDB and its streams as the root of an account, and moves the clock."""
+
+    def __init__(self, folder: Path, auth: Auth = "open") -> None:
+        self._runner = asyncio.Runner()
+        self._runner.get_loop()
+        self._folder = folder
+        self._auth: Auth = auth
+        self.clock = MovableClock()
+        self.cloud = self._open()
+
+    def _open(self) -> Cloud:
+        return Cloud(Config(data=self._folder, auth=self._auth, durable=False), TokenSealer(b"k" * 32), self.clock)
+
+    @property
+    def now(self) -> float:
+        return self.clock.time
+
+    def call(self, operation: str, *, by: Principal | None = None, **params: Any) -> dict[str, Any]:
+        """Call an operation and return its result. Raises AwsError."""
+        caller = by or root(ACCOUNT)
+        called = self.cloud.call("dynamodb", operation, params, principal=caller, account=caller.account, region=REGION)
+        answer: dict[str, Any] = _plain(self._runner.run(called) or {})
+        return answer
+
+    def refused(self, operation: str, *, by: Principal | None = None, **params: Any) -> AwsError:
+        """Call an operation that is refused; return the error."""
+        with pytest.raises(AwsError) as caught:
+            self.call(operation, by=by, **params)
+        return caught.value
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return self._runner.run(coroutine)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and let what waits for it run."""
+
+        async def move() -> None:
+            await self.settle()
+            self.clock.advance(seconds)
+            await self.settle()
+
+        self._runner.run(move())
+
+    async def settle(self) -> None:
+        """Let everything that can go on without the clock go on."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Let the cloud go on until a condition holds. Fails where it never does."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < end, "the condition never held"
+            self._runner.run(self.settle())
+
+    def restart(self) -> None:
+        """Close the cloud and open it again on the same data."""
+        self._runner.run(self.cloud.close())
+        self.cloud = self._open()
+
+        async def wake() -> None:
+            self.cloud.wake()
+            await self.settle()
+
+        self._runner.run(wake())
+
+    def close(self) -> None:
+        self._runner.run(self.cloud.close())
+        self._runner.close()
+
+    # -- in short
+
+    def table(self, name: str = "orders", *, view: str | None = None, sort: bool = False, **params: Any) -> str:
+        """Create a table with the string key p, and c if it is to have a sort key; return its ARN."""
+        keys = ("p", "c") if sort else ("p",)
+        if view is not None:
+            params["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view}
+        made = self.call(
+            "CreateTable",
+            TableName=name,
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST",
+            **params,
+        )
+        return str(made["TableDescription"]["TableArn"])
+
+    def put(self, key: str, table: str = "orders", **attributes: str | int) -> None:
+        self.call("PutItem", TableName=table, Item=item(key, **attributes))
+
+    def delete(self, key: str, table: str = "orders") -> None:
+        self.call("DeleteItem", TableName=table, Key={"p": {"S": key}})
+
+    def items(self, table: str = "orders") -> dict[str, dict[str, Any]]:
+        """Return all items of a table by their key."""
+        found: dict[str, dict[str, Any]] = {}
+        params: dict[str, Any] = {"TableName": table}
+        while True:
+            page = self.call("Scan", **params)
+            found |= {each["p"]["S"]: each for each in page["Items"]}
+            if "LastEvaluatedKey" not in page:
+                return found
+            params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def stream(self, table: str = "orders") -> str:
+        """Return the ARN of a table's latest stream."""
+        return str(self.call("DescribeTable", TableName=table)["Table"]["LatestStreamArn"])
+
+    def shards(self, stream: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.call("DescribeStream", StreamArn=stream)["StreamDescription"]["Shards"]
+        return found
+
+    def iterator(self, stream: str, shard: str, kind: str = "TRIM_HORIZON", **params: Any) -> str:
+        got = self.call("GetShardIterator", StreamArn=stream, ShardId=shard, ShardIteratorType=kind, **params)
+        return str(got["ShardIterator"])
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        """Return all records of a stream, shard by shard, in the order of each."""
+        found: list[dict[str, Any]] = []
+        for shard in self.shards(stream):
+            iterator: str | None = self.iterator(stream, shard["ShardId"])
+            while iterator is not None:
+                page = self.call("GetRecords", ShardIterator=iterator)
+                found += page["Records"]
+                iterator = page.get("NextShardIterator") if page["Records"] else None
+        return found
+
+
+def item(key: str, **attributes: str | int) -> dict[str, Any]:
+    """Return an item with the key p: strings become S, numbers N."""
+    return {"p": {"S": key}} | {
+        name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in attributes.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return an answer as a client has it: without what is None, and items decoded."""
+    if isinstance(value, msgspec.Raw):
+        return msgspec.json.decode(value)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+@contextmanager
+def local_dynamo(folder: Path, auth: Auth = "open") -> Iterator[LocalDynamo]:
+    """DynamoDB on a folder, until the end of the `with` block."""
+    local = LocalDynamo(folder, auth)
+    try:
+        yield local
+    finally:
+        local.close()
+
+
+@pytest.fixture
+def dynamo(tmp_path: Path) -> Iterator[LocalDynamo]:
+    with local_dynamo(tmp_path) as local:
+        yield local
+
+
+@pytest.fixture
+def strict_dynamo(tmp_path: Path) -> Iterator[LocalDynamo]:
+    """DynamoDB that enforces permissions."""
+    with local_dynamo(tmp_path, "strict") as local:
+        yield local

@@ -1,0 +1,143 @@
+"""Time to live: items are deleted soon after the second that they name, and not before."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.dynamodb.local import LocalDynamo, item
+
+
+def enable(dynamo: LocalDynamo, attribute: str = "expires", *, enabled: bool = True) -> None:
+    wanted = {"AttributeName": attribute, "Enabled": enabled}
+    answer = dynamo.call("UpdateTimeToLive", TableName="orders", TimeToLiveSpecification=wanted)
+    assert answer["TimeToLiveSpecification"] == wanted
+
+
+def test_an_item_is_deleted_when_its_time_has_come(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    enable(dynamo)
+    now = int(dynamo.now)
+    dynamo.put("soon", expires=now + 60)
+    dynamo.put("later", expires=now + 3600)
+    dynamo.put("never")
+    dynamo.advance(58)
+    assert set(dynamo.items()) == {"soon", "later", "never"}
+    dynamo.advance(4)
+    dynamo.until(lambda: set(dynamo.items()) == {"later", "never"})
+
+
+def test_the_stream_says_that_the_service_has_deleted_it(dynamo: LocalDynamo) -> None:
+    dynamo.table(view="OLD_IMAGE")
+    enable(dynamo)
+    expires = int(dynamo.now) + 1
+    dynamo.put("a", expires=expires)
+    dynamo.advance(3)
+    dynamo.until(lambda: not dynamo.items())
+    added, removed = dynamo.records(dynamo.stream())
+    assert "userIdentity" not in added
+    assert removed["eventName"] == "REMOVE"
+    assert removed["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+    assert removed["dynamodb"]["OldImage"] == item("a", expires=expires)
+
+
+def test_items_that_were_there_before_expire_too(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    for number in range(250):
+        dynamo.put(f"k{number:03}", expires=int(dynamo.now) + (5 if number % 2 else 500))
+    enable(dynamo)
+    dynamo.advance(0)
+    dynamo.advance(10)
+    dynamo.until(lambda: len(dynamo.items()) == 125)
+    assert all(int(key[1:]) % 2 == 0 for key in dynamo.items())
+
+
+def test_a_time_that_is_put_off_or_taken_away_does_not_count(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    enable(dynamo)
+    now = int(dynamo.now)
+    for key in ("put-off", "taken-away", "kept"):
+        dynamo.put(key, expires=now + 10)
+    dynamo.put("put-off", expires=now + 100)
+    dynamo.put("taken-away", other=1)
+    dynamo.advance(20)
+    dynamo.until(lambda: set(dynamo.items()) == {"put-off", "taken-away"})
+    dynamo.advance(100)
+    dynamo.until(lambda: set(dynamo.items()) == {"taken-away"})
+
+
+@pytest.mark.parametrize("value", [{"S": "1"}, {"N": "-5"}, {"N": "1E+20"}, {"BOOL": True}])
+def test_what_is_no_time_does_not_expire(dynamo: LocalDynamo, value: dict[str, object]) -> None:
+    dynamo.table()
+    enable(dynamo)
+    dynamo.call("PutItem", TableName="orders", Item={"p": {"S": "odd"}, "expires": value})
+    dynamo.put("plain", expires=int(dynamo.now))
+    dynamo.advance(2)
+    dynamo.until(lambda: set(dynamo.items()) == {"odd"})
+
+
+def test_what_is_more_than_five_years_past_does_not_expire(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    enable(dynamo)
+    dynamo.put("old", expires=int(dynamo.now) - 6 * 365 * 86400)
+    dynamo.put("recent", expires=int(dynamo.now) - 4 * 365 * 86400)
+    dynamo.advance(2)
+    dynamo.until(lambda: set(dynamo.items()) == {"old"})
+
+
+def test_indexes_lose_what_expires(dynamo: LocalDynamo) -> None:
+    schema = [{"AttributeName": "p", "KeyType": "HASH"}]
+    dynamo.call(
+        "CreateTable",
+        TableName="orders",
+        KeySchema=schema,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("p", "owner")],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-owner",
+                "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    enable(dynamo)
+    dynamo.put("a", owner="me", expires=int(dynamo.now) + 1)
+    dynamo.put("b", owner="me")
+    dynamo.advance(3)
+    dynamo.until(lambda: set(dynamo.items()) == {"b"})
+    found = dynamo.call("Scan", TableName="orders", IndexName="by-owner")["Items"]
+    assert [each["p"]["S"] for each in found] == ["b"]
+
+
+def test_it_goes_on_after_a_restart_and_ends_when_disabled(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    enable(dynamo)
+    dynamo.put("a", expires=int(dynamo.now) + 5)
+    dynamo.restart()
+    dynamo.advance(7)
+    dynamo.until(lambda: not dynamo.items())
+    dynamo.put("b", expires=int(dynamo.now) + 5)
+    enable(dynamo, enabled=False)
+    described = dynamo.call("DescribeTimeToLive", TableName="orders")["TimeToLiveDescription"]
+    assert described == {"TimeToLiveStatus": "DISABLED"}
+    dynamo.put("c", expires=int(dynamo.now) + 5)
+    dynamo.advance(60)
+    assert set(dynamo.items()) == {"b", "c"}
+
+
+def test_settings_that_do_not_fit_are_refused(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+
+    def refused(attribute: str, enabled: bool) -> str:
+        wanted = {"AttributeName": attribute, "Enabled": enabled}
+        error = dynamo.refused("UpdateTimeToLive", TableName="orders", TimeToLiveSpecification=wanted)
+        assert error.code == "ValidationException"
+        return error.message
+
+    assert refused("expires", False) == "TimeToLive is already disabled"
+    enable(dynamo)
+    described = dynamo.call("DescribeTimeToLive", TableName="orders")["TimeToLiveDescription"]
+    assert described == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+    assert refused("expires", True) == "TimeToLive is already enabled"
+    other = "TimeToLive is active on a different AttributeName: current AttributeName is expires"
+    assert refused("other", True) == refused("other", False) == other
