@@ -18,7 +18,9 @@ from cloudlet.services.sns.topic import Topic
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 _PAGE = 500
-_CACHED_PAGES = 512
+_SMALL = 16
+_SMALL_CACHED, _LARGE_CACHED = 2_048, 64
+"""Plans that are kept, of so many recipients and of more: 36 MiB at most each, at 1.1 KB a recipient."""
 
 
 class Recipient:
@@ -66,14 +68,17 @@ class Plan:
         return [recipient for recipient in self.recipients if recipient.queue is None]
 
 
-_plans = RecentlyUsed(_CACHED_PAGES)
+_small = RecentlyUsed(_SMALL_CACHED)
+_large = RecentlyUsed(_LARGE_CACHED)
 
 
 async def of_topic(tx: Transaction, topic: Topic, after: str = "") -> Plan:
     """Return the plan of the page of subscriptions that begins behind the id `after`."""
     key = (topic.number, topic.version, after)
-    plan = _plans.get(key)
+    plan = _small.get(key)
+    if plan is ABSENT:
+        plan = _large.get(key)
     if plan is ABSENT:
         plan = Plan(topic, await subscription.of_topic(tx, topic, after=after, limit=_PAGE))
-        _plans.add(key, plan)
+        (_small if len(plan.recipients) <= _SMALL else _large).add(key, plan)
     return plan  # type: ignore[no-any-return]
