@@ -9,6 +9,7 @@ from cloudlet.services.dynamodb import (
     access,
     actions,
     api_backups,
+    api_partiql,
     api_settings,
     api_streams,
     backfill,
@@ -34,6 +35,7 @@ service.job(backfill.fill_indexes)
 api_streams.declare(service)
 api_settings.declare(service)
 api_backups.declare(service)
+api_partiql.declare(service)
 
 _LISTED = 100
 

@@ -9,9 +9,9 @@ import msgspec
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import uuid4
-from cloudlet.services.dynamodb import directory, errors, schema, streams, tags, throughput, ttl
-from cloudlet.services.dynamodb.features import Features, Stream
+from cloudlet.core.ids import random_bytes, uuid4
+from cloudlet.services.dynamodb import access, directory, errors, schema, streams, tags, throughput, ttl
+from cloudlet.services.dynamodb.features import Features, Policy, Stream
 from cloudlet.services.dynamodb.table import ACTIVE, CREATING, ON_DEMAND, PROVISIONED, Table, TableRecord, table_arn
 
 TABLES = 2_500
@@ -43,10 +43,15 @@ async def create(ctx: Context, tx: Transaction, params: Params, *, status: str =
         )
     stream = await new_stream(tx, record, params.get("StreamSpecification"), now)
     labels = tags.checked({}, params["Tags"]) if params.get("Tags") else {}
+    policies = {"": _policy(params["ResourcePolicy"])} if "ResourcePolicy" in params else {}
     record = msgspec.structs.replace(
-        record, id=await directory.next_id(tx), features=Features(stream=stream, tags=labels)
+        record, id=await directory.next_id(tx), features=Features(stream=stream, tags=labels, policies=policies)
     )
     return directory.add(tx, record)
+
+
+def _policy(text: str) -> Policy:
+    return Policy(access.checked_policy(text), str(int.from_bytes(random_bytes(6), "big")))
 
 
 def _name(ctx: Context, given: str) -> str:
@@ -143,6 +148,10 @@ async def delete(ctx: Context, tx: Transaction, table: Table) -> None:
         )
     if record.status == CREATING:
         raise errors.in_use(f"Attempt to change a resource which is still in use: Table is being created: {table.name}")
+    if record.features.copies:
+        raise errors.in_use(
+            f"Attempt to change a resource which is still in use: Table is being backed up or exported: {table.name}"
+        )
     stream = record.features.stream
     if stream is not None and stream.enabled:
         await streams.disable(

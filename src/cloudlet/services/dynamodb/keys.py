@@ -12,12 +12,14 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
+from cloudlet.core import Subspace
 from cloudlet.store import pack
 from cloudlet.store.keys import successor
 
 HASH_VALUES = 1 << 16
 """How many values the hash of a partition key can have."""
 
+_BEHIND_HASHES = b"\xff\xff\xff"
 _LEAST_EXPONENT = -130
 _AFTER = b"\xff"
 """Sorts behind whatever can follow a complete value in a key."""
@@ -55,11 +57,17 @@ def partition(encoded_hash: bytes) -> bytes:
     return (crc32(encoded_hash) & 0xFFFF).to_bytes(2, "big") + encoded_hash
 
 
+def hashed(space: Subspace) -> Subspace:
+    """Return a subspace whose keys go on with a hash, any two bytes, rather than with packed elements."""
+    space.end = space.prefix + _BEHIND_HASHES
+    return space
+
+
 def segment(number: int, total: int) -> tuple[bytes, bytes]:
     """Return the range of hashes (begin, end) of one of `total` segments of a Scan."""
     begin = HASH_VALUES * number // total
     end = HASH_VALUES * (number + 1) // total
-    return begin.to_bytes(2, "big"), b"\xff\xff\xff" if end == HASH_VALUES else end.to_bytes(2, "big")
+    return begin.to_bytes(2, "big"), _BEHIND_HASHES if end == HASH_VALUES else end.to_bytes(2, "big")
 
 
 class KeySchema:

@@ -13,7 +13,7 @@ import msgspec
 from cloudlet.core import Arn, Subspace
 from cloudlet.core.arn import partition_of
 from cloudlet.services.dynamodb.features import Features
-from cloudlet.services.dynamodb.keys import Attribute, KeySchema
+from cloudlet.services.dynamodb.keys import Attribute, KeySchema, hashed
 
 _CACHED_TABLES = 1024
 
@@ -96,7 +96,7 @@ class Index:
         self.keys = KeySchema(
             tuple((name, types[name]) for name in record.hash), tuple((name, types[name]) for name in record.range)
         )
-        self.rows = table.sub("x", record.number)
+        self.rows = hashed(table.sub("x", record.number))
         """The index's key followed by that of the table → the item, as far as it is projected."""
         space = table.sub("n", record.number)
         self.row_count = space.key("rows")
@@ -152,7 +152,7 @@ class Table:
         )
         self.key_names = self.keys.names
         self.all = Subspace("t", record.id)
-        self.items = self.all.sub("i")
+        self.items = hashed(self.all.sub("i"))
         """Key → the stored item."""
         self.items_prefix = self.items.prefix
         space = self.all.sub("n")

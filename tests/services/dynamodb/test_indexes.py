@@ -1,0 +1,205 @@
+"""Secondary indexes: in line with their table, sparse, projected, of several attributes, made on a live table."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.services.dynamodb.conftest import MakeTable, index
+
+Item = dict[str, Any]
+
+
+def strings(**values: str) -> Item:
+    """Return attributes that are strings."""
+    return {name: {"S": value} for name, value in values.items()}
+
+
+def found(db: Any, table: str, name: str, condition: str, **more: Any) -> list[Item]:
+    """Return what a query of an index finds: `x = 1` compares with strings."""
+    names, values = {}, {}
+    parts = []
+    for number, part in enumerate(condition.split(" AND ")):
+        attribute, operator, value = part.split(" ")
+        names[f"#{number}"], values[f":{number}"] = attribute, {"S": value}
+        parts.append(f"#{number} {operator} :{number}")
+    items: list[Item] = db.query(
+        TableName=table,
+        IndexName=name,
+        KeyConditionExpression=" AND ".join(parts),
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=values,
+        **more,
+    )["Items"]
+    return items
+
+
+def until_active(db: Any, table: str, name: str) -> None:
+    """Wait for an index to be filled."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        indexes = db.describe_table(TableName=table)["Table"]["GlobalSecondaryIndexes"]
+        [status] = [each["IndexStatus"] for each in indexes if each["IndexName"] == name]
+        if status == "ACTIVE":
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{name} is still {status}")
+
+
+def test_an_index_follows_its_table(db: Any, make_table: MakeTable) -> None:
+    table = make_table("orders", "p:S", attributes="x:S", GlobalSecondaryIndexes=[index("by-x", "x")])
+    db.put_item(TableName=table, Item=strings(p="1", x="a", note="first"))
+    db.put_item(TableName=table, Item=strings(p="2", x="a"))
+    db.put_item(TableName=table, Item=strings(p="3"))
+    assert [item["p"]["S"] for item in found(db, table, "by-x", "x = a")] == ["1", "2"]
+    # The item moves within the index, changes in it, leaves it, and comes back.
+    db.put_item(TableName=table, Item=strings(p="1", x="b", note="second"))
+    assert [item["p"]["S"] for item in found(db, table, "by-x", "x = a")] == ["2"]
+    assert found(db, table, "by-x", "x = b") == [strings(p="1", x="b", note="second")]
+    db.update_item(TableName=table, Key=strings(p="1"), UpdateExpression="REMOVE note")
+    assert found(db, table, "by-x", "x = b") == [strings(p="1", x="b")]
+    db.update_item(TableName=table, Key=strings(p="1"), UpdateExpression="REMOVE x")
+    assert found(db, table, "by-x", "x = b") == []
+    assert len(db.scan(TableName=table, IndexName="by-x")["Items"]) == 1
+    db.delete_item(TableName=table, Key=strings(p="2"))
+    assert db.scan(TableName=table, IndexName="by-x")["Items"] == []
+
+
+def test_a_local_index_sorts_a_partition_otherwise(db: Any, make_table: MakeTable) -> None:
+    table = make_table("orders", "p:S c:S", attributes="x:S", LocalSecondaryIndexes=[index("by-x", "p x")])
+    for c, x in (("1", "c"), ("2", "a"), ("3", "b")):
+        db.put_item(TableName=table, Item=strings(p="p", c=c, x=x))
+    db.put_item(TableName=table, Item=strings(p="p", c="4"))
+    assert [item["c"]["S"] for item in found(db, table, "by-x", "p = p", ConsistentRead=True)] == ["2", "3", "1"]
+    assert [item["c"]["S"] for item in found(db, table, "by-x", "p = p AND x >= b")] == ["3", "1"]
+
+
+def test_what_an_index_shows_and_what_it_does_not(db: Any, make_table: MakeTable) -> None:
+    table = make_table(
+        "orders",
+        "p:S c:S",
+        attributes="x:S",
+        GlobalSecondaryIndexes=[index("keys", "x", "KEYS_ONLY"), index("some", "x", "INCLUDE", "a")],
+        LocalSecondaryIndexes=[index("local", "p x", "KEYS_ONLY")],
+    )
+    item = strings(p="p", c="c", x="x", a="a", b="b")
+    db.put_item(TableName=table, Item=item)
+    assert found(db, table, "keys", "x = x") == [strings(p="p", c="c", x="x")]
+    assert found(db, table, "some", "x = x") == [strings(p="p", c="c", x="x", a="a")]
+    with pytest.raises(ClientError, match=r"Global secondary index some does not project \[b\]"):
+        found(db, table, "some", "x = x", ProjectionExpression="b")
+    with pytest.raises(ClientError, match="Select type ALL_ATTRIBUTES is not supported for global secondary index"):
+        found(db, table, "keys", "x = x", Select="ALL_ATTRIBUTES")
+    # A local index fetches what it does not show.
+    assert found(db, table, "local", "p = p") == [strings(p="p", c="c", x="x")]
+    assert found(db, table, "local", "p = p", ProjectionExpression="b") == [strings(b="b")]
+    assert found(db, table, "local", "p = p", Select="ALL_ATTRIBUTES") == [item]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"N": "1"}, "Type mismatch for Index Key x Expected: S Actual: N IndexName: by-x"),
+        ({"NULL": True}, "Type mismatch for Index Key x Expected: S Actual: NULL IndexName: by-x"),
+        ({"S": ""}, "cannot contain an empty string value. IndexName: by-x, IndexKey: x"),
+        ({"S": "a" * 2049}, "has exceeded the maximum size limit of2048 bytes"),
+    ],
+)
+def test_what_cannot_be_a_key_of_an_index_is_refused(db: Any, make_table: MakeTable, value: Item, message: str) -> None:
+    table = make_table("orders", "p:S", attributes="x:S", GlobalSecondaryIndexes=[index("by-x", "x")])
+    with pytest.raises(ClientError) as error:
+        db.put_item(TableName=table, Item={"p": {"S": "1"}, "x": value})
+    assert message in error.value.response["Error"]["Message"]
+    with pytest.raises(ClientError) as error:
+        db.update_item(
+            TableName=table,
+            Key=strings(p="1"),
+            UpdateExpression="SET x = :x",
+            ExpressionAttributeValues={":x": value},
+        )
+    assert message in error.value.response["Error"]["Message"]
+    assert db.scan(TableName=table)["Items"] == []
+
+
+def test_keys_of_several_attributes(db: Any, make_table: MakeTable) -> None:
+    table = make_table(
+        "orders", "id:S", attributes="a:S b:S c:S d:S", GlobalSecondaryIndexes=[index("wide", "a+b c+d")]
+    )
+    for number, (c, d) in enumerate([("1", "2"), ("1", "1"), ("0", "9"), ("10", "0")]):
+        db.put_item(TableName=table, Item=strings(id=str(number), a="a", b="b", c=c, d=d))
+    db.put_item(TableName=table, Item=strings(id="sparse", a="a", b="b", c="1"))
+
+    def ids(condition: str) -> list[str]:
+        return [item["id"]["S"] for item in found(db, table, "wide", condition)]
+
+    assert ids("a = a AND b = b") == ["2", "1", "0", "3"]
+    assert ids("a = a AND b = b AND c = 1") == ["1", "0"]
+    assert ids("a = a AND b = b AND c = 1 AND d > 1") == ["0"]
+    assert ids("a = a AND b = other") == []
+    with pytest.raises(ClientError, match="ValidationException"):
+        ids("a = a")
+
+
+def test_an_index_on_a_live_table_is_filled_while_it_is_written_to(db: Any, make_table: MakeTable) -> None:
+    table = make_table("orders", "p:S")
+    for start in range(0, 300, 25):
+        requests = [
+            {"PutRequest": {"Item": strings(p=str(number), x="even" if number % 2 == 0 else "odd")}}
+            for number in range(start, start + 25)
+        ]
+        db.batch_write_item(RequestItems={table: requests})
+    # What could not be a key of the index is left out of it.
+    db.put_item(TableName=table, Item={"p": {"S": "number"}, "x": {"N": "1"}})
+    db.put_item(TableName=table, Item=strings(p="empty", x=""))
+    db.put_item(TableName=table, Item=strings(p="long", x="a" * 3000))
+    answer = db.update_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "x", "AttributeType": "S"}],
+        GlobalSecondaryIndexUpdates=[{"Create": index("by-x", "x", "KEYS_ONLY")}],
+    )["TableDescription"]
+    assert answer["GlobalSecondaryIndexes"][0]["IndexStatus"] == "CREATING"
+    db.put_item(TableName=table, Item=strings(p="0", x="zero"))
+    db.delete_item(TableName=table, Key=strings(p="2"))
+    until_active(db, table, "by-x")
+    assert len(found(db, table, "by-x", "x = even")) == 148
+    assert len(found(db, table, "by-x", "x = odd")) == 150
+    assert len(found(db, table, "by-x", "x = zero")) == 1
+    described = db.describe_table(TableName=table)["Table"]["GlobalSecondaryIndexes"][0]
+    assert described["ItemCount"] == 299
+    assert "Backfilling" not in described
+    with pytest.raises(ClientError, match="Type mismatch for Index Key x"):
+        db.put_item(TableName=table, Item={"p": {"S": "new"}, "x": {"N": "1"}})
+
+
+def test_an_index_is_deleted_and_its_attribute_free_again(db: Any, make_table: MakeTable) -> None:
+    table = make_table("orders", "p:S", attributes="x:S", GlobalSecondaryIndexes=[index("by-x", "x")])
+    db.put_item(TableName=table, Item=strings(p="1", x="a"))
+    db.update_table(TableName=table, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-x"}}])
+    described = db.describe_table(TableName=table)["Table"]
+    assert "GlobalSecondaryIndexes" not in described
+    assert described["AttributeDefinitions"] == [{"AttributeName": "p", "AttributeType": "S"}]
+    with pytest.raises(ClientError, match="The table does not have the specified index: by-x"):
+        found(db, table, "by-x", "x = a")
+    db.put_item(TableName=table, Item={"p": {"S": "1"}, "x": {"N": "1"}})
+    with pytest.raises(db.exceptions.ResourceNotFoundException):
+        db.update_table(TableName=table, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-x"}}])
+
+
+def test_one_index_is_made_at_a_time(db: Any, make_table: MakeTable) -> None:
+    table = make_table("orders", "p:S")
+    defined = [{"AttributeName": name, "AttributeType": "S"} for name in ("x", "y")]
+    with pytest.raises(db.exceptions.LimitExceededException):
+        db.update_table(
+            TableName=table,
+            AttributeDefinitions=defined,
+            GlobalSecondaryIndexUpdates=[{"Create": index("by-x", "x")}, {"Create": index("by-y", "y")}],
+        )
+
+
+def test_global_indexes_are_not_read_consistently(db: Any, make_table: MakeTable) -> None:
+    table = make_table("orders", "p:S", attributes="x:S", GlobalSecondaryIndexes=[index("by-x", "x")])
+    with pytest.raises(ClientError, match="Consistent reads are not supported on global secondary indexes"):
+        found(db, table, "by-x", "x = a", ConsistentRead=True)
