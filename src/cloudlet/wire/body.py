@@ -11,6 +11,11 @@ MAX_BODY = 128 * 1024 * 1024
 """How many bytes a compressed body may become."""
 
 
+def too_large(limit: int) -> InvalidRequest:
+    """Return the error about a body of more than `limit` bytes."""
+    return InvalidRequest("RequestEntityTooLarge", f"The request is larger than {limit} bytes", status=413)
+
+
 def decode_body(request: HttpRequest, limit: int = MAX_BODY) -> bytes:
     """Return a complete body, decompressed if it is gzip; raise `InvalidRequest` beyond `limit` bytes."""
     body = request.body
@@ -24,7 +29,7 @@ def decode_body(request: HttpRequest, limit: int = MAX_BODY) -> bytes:
     try:
         data = decompressor.decompress(body, limit + 1)
         if decompressor.unconsumed_tail or len(data) > limit:
-            raise InvalidRequest("RequestEntityTooLarge", f"The request is larger than {limit} bytes", status=413)
+            raise too_large(limit)
         if not decompressor.eof:
             raise InvalidRequest("SerializationException", "The compressed body is incomplete")
     except zlib.error:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cloudlet.wire import timestamps
-from cloudlet.wire.body import decode_body
+from cloudlet.wire.body import MAX_BODY, decode_body, too_large
 from cloudlet.wire.errors import InvalidResult, WireError
 from cloudlet.wire.failures import error_members, fault_of, status_of
 from cloudlet.wire.fast import NotPlain, TypeMaker
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.shapes import Ref, Shape
-from cloudlet.wire.supplements import error_namespace
+from cloudlet.wire.supplements import LARGEST_REQUESTS, error_namespace
 from cloudlet.wire.trees import Reader, Writer, malformed
 from cloudlet.wire.validation import invalid
 
@@ -125,6 +125,7 @@ class Codec:
     def __init__(self, operation: Operation) -> None:
         service = operation.service
         self._operation = operation
+        self._largest = LARGEST_REQUESTS.get(service.name, MAX_BODY)
         self._content_type = ("Content-Type", f"application/x-amz-json-{service.json_version}")
         self._reader: JsonReader | None = None
         self._checked: Decode | None = None
@@ -143,7 +144,9 @@ class Codec:
         """Return the parameters of a request."""
         body = request.body
         if type(body) is not bytes or "content-encoding" in request.headers:
-            body = decode_body(request)
+            body = decode_body(request, self._largest)
+        if len(body) > self._largest:
+            raise too_large(self._largest)
         decode = self._checked if check else self._unchecked()
         if decode is not None:
             try:

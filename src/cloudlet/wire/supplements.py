@@ -101,6 +101,10 @@ _COMMON_NAMESPACES = {"ValidationException": "com.amazon.coral.validate#"}
 _COMMON_NAMESPACE = "com.amazon.coral.service#"
 
 
+LARGEST_REQUESTS = {"dynamodb": 16 << 20, "dynamodbstreams": 16 << 20}
+"""How many bytes a request's body may have, decompressed, where a service says so."""
+
+
 def error_namespace(service: str, code: str, *, modeled: bool) -> str:
     """Return what a service puts before the `__type` of an error; "" where that is not known.
 
