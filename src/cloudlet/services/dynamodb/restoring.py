@@ -72,7 +72,7 @@ def _chosen(source: TableRecord, params: Params, member: str, *, is_global: bool
     existing = {index.name: index for index in source.indexes if index.is_global == is_global}
     wanted = params.get(member)
     if wanted is None:
-        return [msgspec.structs.replace(index, status=ACTIVE, filled_to=None) for index in existing.values()]
+        return [msgspec.structs.replace(index, status=ACTIVE) for index in existing.values()]
     chosen = []
     for override in wanted:
         index = existing.get(override["IndexName"])
@@ -83,7 +83,7 @@ def _chosen(source: TableRecord, params: Params, member: str, *, is_global: bool
         units = index.throughput
         if override.get("ProvisionedThroughput"):
             units = throughput.asked(override, PROVISIONED, index.name)
-        chosen.append(msgspec.structs.replace(index, status=ACTIVE, filled_to=None, throughput=units))
+        chosen.append(msgspec.structs.replace(index, status=ACTIVE, throughput=units))
     return chosen
 
 

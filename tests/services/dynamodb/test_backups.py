@@ -1,0 +1,312 @@
+"""Backups and point-in-time recovery: a table as it was at one moment, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from cloudlet.services.dynamodb import copies
+from tests.services.dynamodb.local import OTHER, LocalDynamo, item, root
+
+DAY = 86400
+
+
+def backup(dynamo: LocalDynamo, table: str = "orders") -> str:
+    made = dynamo.call("CreateBackup", TableName=table, BackupName="nightly")["BackupDetails"]
+    assert (made["BackupStatus"], made["BackupType"]) == ("CREATING", "USER")
+    return str(made["BackupArn"])
+
+
+def status(dynamo: LocalDynamo, arn: str) -> str:
+    described = dynamo.call("DescribeBackup", BackupArn=arn)["BackupDescription"]
+    return str(described["BackupDetails"]["BackupStatus"])
+
+
+def made(dynamo: LocalDynamo, arn: str) -> str:
+    dynamo.until(lambda: status(dynamo, arn) == "AVAILABLE")
+    return arn
+
+
+def restored(dynamo: LocalDynamo, name: str = "restored") -> dict[str, dict[str, Any]]:
+    """Return the items of a table once it is restored."""
+    dynamo.until(lambda: dynamo.call("DescribeTable", TableName=name)["Table"]["TableStatus"] == "ACTIVE")
+    return dynamo.items(name)
+
+
+def test_a_backup_is_restored_to_a_new_table(dynamo: LocalDynamo) -> None:
+    source = dynamo.table(Tags=[{"Key": "team", "Value": "a"}])
+    for number in range(130):
+        dynamo.put(f"k{number}", n=number)
+    before = dynamo.items()
+    arn = made(dynamo, backup(dynamo))
+    dynamo.call("DeleteTable", TableName="orders")
+    answer = dynamo.call("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)["TableDescription"]
+    assert answer["TableStatus"] == "CREATING"
+    assert answer["RestoreSummary"]["RestoreInProgress"] is True
+    assert restored(dynamo) == before
+    table = dynamo.call("DescribeTable", TableName="restored")["Table"]
+    assert table["ItemCount"] == 130
+    assert table["RestoreSummary"]["SourceBackupArn"] == arn
+    assert table["RestoreSummary"]["SourceTableArn"] == source
+    assert table["RestoreSummary"]["RestoreInProgress"] is False
+    assert dynamo.call("ListTagsOfResource", ResourceArn=table["TableArn"])["Tags"] == []
+
+
+def test_a_backup_has_the_table_as_it_was_though_it_is_written_to(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_ITEMS", 1)
+    dynamo.table()
+    chance = random.Random(7)
+    keys = [f"k{number:02}" for number in range(60)]
+    for key in keys[:40]:
+        dynamo.put(key, n=0)
+    before = dynamo.items()
+    arn = backup(dynamo)
+    turn = 0
+    while status(dynamo, arn) == "CREATING":
+        turn += 1
+        key = chance.choice(keys)
+        if chance.random() < 0.4:
+            dynamo.delete(key)
+        else:
+            dynamo.put(key, n=turn)
+    assert turn > 5
+    assert dynamo.items() != before
+    dynamo.call("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
+    assert restored(dynamo) == before
+
+
+def test_a_backup_and_a_restore_go_on_after_a_restart(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "_ITEMS", 2)
+    dynamo.table()
+    for number in range(30):
+        dynamo.put(f"k{number}", n=number)
+    before = dynamo.items()
+    arn = backup(dynamo)
+    dynamo.restart()
+    dynamo.put("later", n=1)
+    made(dynamo, arn)
+    dynamo.call("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
+    dynamo.restart()
+    assert restored(dynamo) == before
+
+
+def test_a_table_that_is_being_copied_is_not_deleted(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    arn = dynamo.run(_backed_up_and_deleted(dynamo))
+    assert status(dynamo, made(dynamo, arn)) == "AVAILABLE"
+    dynamo.call("DeleteTable", TableName="orders")
+
+
+async def _backed_up_and_deleted(dynamo: LocalDynamo) -> str:
+    """Delete a table in the very turn in which its backup is asked for."""
+    owner = root("111111111111")
+
+    async def call(operation: str, **params: Any) -> Any:
+        return await dynamo.cloud.call(
+            "dynamodb", operation, params, principal=owner, account=owner.account, region="eu-west-1"
+        )
+
+    answer = await call("CreateBackup", TableName="orders", BackupName="nightly")
+    with pytest.raises(Exception, match="still in use"):
+        await call("DeleteTable", TableName="orders")
+    return str(answer["BackupDetails"]["BackupArn"])
+
+
+def test_indexes_are_restored_and_can_be_left_out(dynamo: LocalDynamo) -> None:
+    index = {
+        "IndexName": "by-owner",
+        "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    dynamo.call(
+        "CreateTable",
+        TableName="orders",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("p", "owner")],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[index],
+    )
+    dynamo.put("a", owner="me")
+    dynamo.put("b")
+    arn = made(dynamo, backup(dynamo))
+    described = dynamo.call("DescribeBackup", BackupArn=arn)["BackupDescription"]
+    assert described["SourceTableDetails"]["ItemCount"] == 2
+    assert described["SourceTableDetails"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert [each["IndexName"] for each in described["SourceTableFeatureDetails"]["GlobalSecondaryIndexes"]] == [
+        "by-owner"
+    ]
+    dynamo.call("RestoreTableFromBackup", TargetTableName="with-index", BackupArn=arn)
+    restored(dynamo, "with-index")
+    found = dynamo.call("Scan", TableName="with-index", IndexName="by-owner")["Items"]
+    assert found == [item("a", owner="me")]
+    without = dynamo.call(
+        "RestoreTableFromBackup", TargetTableName="without", BackupArn=arn, GlobalSecondaryIndexOverride=[]
+    )["TableDescription"]
+    assert "GlobalSecondaryIndexes" not in without
+    assert [each["AttributeName"] for each in without["AttributeDefinitions"]] == ["p"]
+    other = {**index, "IndexName": "unknown"}
+    error = dynamo.refused(
+        "RestoreTableFromBackup", TargetTableName="refused", BackupArn=arn, GlobalSecondaryIndexOverride=[other]
+    )
+    assert error.code == "ValidationException"
+
+
+def test_the_billing_mode_can_be_overridden(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    arn = made(dynamo, backup(dynamo))
+    units = {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}
+    described = dynamo.call(
+        "RestoreTableFromBackup",
+        TargetTableName="restored",
+        BackupArn=arn,
+        BillingModeOverride="PROVISIONED",
+        ProvisionedThroughputOverride=units,
+    )["TableDescription"]
+    assert {name: described["ProvisionedThroughput"][name] for name in units} == units
+    error = dynamo.refused(
+        "RestoreTableFromBackup", TargetTableName="refused", BackupArn=arn, BillingModeOverride="PROVISIONED"
+    )
+    assert error.code == "ValidationException"
+
+
+def test_backups_are_listed_by_page_table_and_time(dynamo: LocalDynamo) -> None:
+    arns = []
+    for name in ("first", "second"):
+        dynamo.table(name)
+        for _ in range(2):
+            arns.append(made(dynamo, backup(dynamo, name)))
+            dynamo.advance(10)
+
+    def listed(**params: Any) -> list[str]:
+        return [each["BackupArn"] for each in dynamo.call("ListBackups", **params)["BackupSummaries"]]
+
+    assert listed() == arns
+    assert listed(TableName="second") == arns[2:]
+    page = dynamo.call("ListBackups", Limit=3)
+    assert page["LastEvaluatedBackupArn"] == arns[2]
+    assert listed(ExclusiveStartBackupArn=arns[2]) == arns[3:]
+    assert listed(TimeRangeLowerBound=dynamo.now - 30, TimeRangeUpperBound=dynamo.now - 10) == arns[1:3]
+    assert listed(BackupType="SYSTEM") == []
+    deleted = dynamo.call("DeleteBackup", BackupArn=arns[0])["BackupDescription"]
+    assert deleted["BackupDetails"]["BackupStatus"] == "DELETED"
+    assert listed() == arns[1:]
+
+
+def test_what_cannot_be_backed_up_or_restored_is_refused(dynamo: LocalDynamo) -> None:
+    error = dynamo.refused("CreateBackup", TableName="none-such", BackupName="nightly")
+    assert (error.code, error.message) == ("TableNotFoundException", "Table not found: none-such")
+    dynamo.table()
+    arn = made(dynamo, backup(dynamo))
+    missing = arn[:-8] + "00000000"
+    for operation in ("DescribeBackup", "DeleteBackup"):
+        assert dynamo.refused(operation, BackupArn=missing).code == "BackupNotFoundException"
+        assert dynamo.refused(operation, BackupArn=arn, by=root(OTHER)).code == "BackupNotFoundException"
+        assert dynamo.refused(operation, BackupArn="x" * 40).code == "ValidationException"
+    error = dynamo.refused("RestoreTableFromBackup", TargetTableName="orders", BackupArn=arn)
+    assert (error.code, error.message) == ("TableAlreadyExistsException", "Table already exists: orders")
+    assert dynamo.refused("RestoreTableFromBackup", TargetTableName="x", BackupArn=arn).code == "ValidationException"
+
+
+# -- point-in-time recovery
+
+
+def enable(dynamo: LocalDynamo, *, enabled: bool = True, **more: Any) -> dict[str, Any]:
+    answer = dynamo.call(
+        "UpdateContinuousBackups",
+        TableName="orders",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": enabled, **more},
+    )["ContinuousBackupsDescription"]
+    described: dict[str, Any] = answer["PointInTimeRecoveryDescription"]
+    assert dynamo.call("DescribeContinuousBackups", TableName="orders")["ContinuousBackupsDescription"] == answer
+    return described
+
+
+def rewound(dynamo: LocalDynamo, time: float, name: str = "restored") -> dict[str, dict[str, Any]]:
+    dynamo.call("RestoreTableToPointInTime", SourceTableName="orders", TargetTableName=name, RestoreDateTime=time)
+    return restored(dynamo, name)
+
+
+def test_a_table_is_restored_to_any_second(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    chance = random.Random(3)
+    for number in range(20):
+        dynamo.put(f"k{number}", n=-1)
+    enable(dynamo)
+    states = {}
+    for turn in range(12):
+        for _ in range(15):
+            key = f"k{chance.randrange(30)}"
+            if chance.random() < 0.4:
+                dynamo.delete(key)
+            else:
+                dynamo.put(key, n=turn)
+        states[dynamo.now] = dynamo.items()
+        dynamo.advance(1)
+    for at, (time, state) in enumerate(states.items()):
+        assert rewound(dynamo, time, f"restored-{at}") == state
+    latest = dynamo.items()
+    dynamo.call(
+        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="latest", UseLatestRestorableTime=True
+    )
+    assert restored(dynamo, "latest") == latest
+
+
+def test_a_backup_does_not_disturb_recovery(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    enable(dynamo)
+    states = {}
+    for turn in range(4):
+        dynamo.put("a", n=turn)
+        states[dynamo.now] = dynamo.items()
+        made(dynamo, backup(dynamo))
+        dynamo.advance(1)
+    for at, (time, state) in enumerate(states.items()):
+        assert rewound(dynamo, time, f"restored-{at}") == state
+
+
+def test_recovery_reaches_back_to_when_it_was_enabled_and_no_further_than_its_period(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    assert dynamo.call("DescribeContinuousBackups", TableName="orders")["ContinuousBackupsDescription"] == {
+        "ContinuousBackupsStatus": "ENABLED",
+        "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
+    }
+    error = dynamo.refused(
+        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="no", UseLatestRestorableTime=True
+    )
+    assert error.code == "PointInTimeRecoveryUnavailableException"
+    begun = dynamo.now
+    assert enable(dynamo, RecoveryPeriodInDays=2)["EarliestRestorableDateTime"] == begun
+    dynamo.put("a", n=1)
+    dynamo.clock.time += DAY
+    dynamo.put("a", n=2)
+    assert rewound(dynamo, begun + 60)["a"] == item("a", n=1)
+    dynamo.advance(DAY + 3600)
+    described = dynamo.call("DescribeContinuousBackups", TableName="orders")["ContinuousBackupsDescription"]
+    assert described["PointInTimeRecoveryDescription"]["EarliestRestorableDateTime"] == dynamo.now - 2 * DAY
+    for time in (begun, dynamo.now + 60):
+        error = dynamo.refused(
+            "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="no", RestoreDateTime=time
+        )
+        assert error.code == "InvalidRestoreTimeException"
+    assert rewound(dynamo, dynamo.now - DAY, "second")["a"] == item("a", n=2)
+    assert enable(dynamo, enabled=False) == {"PointInTimeRecoveryStatus": "DISABLED"}
+    dynamo.put("a", n=3)
+    assert enable(dynamo)["EarliestRestorableDateTime"] == dynamo.now
+
+
+def test_requests_that_contradict_themselves_are_refused(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    enable(dynamo)
+    for params in (
+        {"SourceTableName": "orders"},
+        {"SourceTableName": "orders", "RestoreDateTime": dynamo.now, "UseLatestRestorableTime": True},
+        {"UseLatestRestorableTime": True},
+    ):
+        error = dynamo.refused("RestoreTableToPointInTime", TargetTableName="restored", **params)
+        assert error.code == "ValidationException"
+    error = dynamo.refused("UpdateContinuousBackups", TableName="none-such", PointInTimeRecoverySpecification={})
+    assert error.code == "TableNotFoundException"

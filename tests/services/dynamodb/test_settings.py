@@ -1,0 +1,179 @@
+"""Tags, resource policies, contributor insights, and what an account may have."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.services.dynamodb.local import ACCOUNT, OTHER, LocalDynamo, item, root
+
+
+def tags(dynamo: LocalDynamo, arn: str) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in dynamo.call("ListTagsOfResource", ResourceArn=arn)["Tags"]}
+
+
+def pairs(**tags: str) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def test_a_table_is_tagged_and_untagged(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table(Tags=pairs(team="a", stage="test"))
+    dynamo.call("TagResource", ResourceArn=arn, Tags=pairs(team="b", cost=""))
+    assert tags(dynamo, arn) == {"team": "b", "stage": "test", "cost": ""}
+    dynamo.call("UntagResource", ResourceArn=arn, TagKeys=["stage", "unknown"])
+    assert tags(dynamo, arn) == {"team": "b", "cost": ""}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        [{"Key": "", "Value": "v"}],
+        [{"Key": "k" * 129, "Value": "v"}],
+        [{"Key": "k", "Value": "v" * 257}],
+        [{"Key": "what?", "Value": "v"}],
+        [{"Key": "k", "Value": '"'}],
+        [{"Key": "aws:k", "Value": "v"}],
+        [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}],
+        [{"Key": str(number), "Value": ""} for number in range(51)],
+    ],
+)
+def test_tags_that_aws_does_not_admit_are_refused(dynamo: LocalDynamo, wrong: list[dict[str, str]]) -> None:
+    arn = dynamo.table()
+    assert dynamo.refused("TagResource", ResourceArn=arn, Tags=wrong).code == "ValidationException"
+    assert tags(dynamo, arn) == {}
+
+
+def test_only_tables_that_exist_have_tags(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    for wrong, code in (
+        ("orders", "ValidationException"),
+        ("arn:aws:sqs:eu-west-1:111111111111:orders", "ValidationException"),
+        (f"{arn}/index/by-owner", "ValidationException"),
+        (f"{arn}x", "ResourceNotFoundException"),
+    ):
+        assert dynamo.refused("TagResource", ResourceArn=wrong, Tags=pairs(a="b")).code == code
+
+
+# -- policies
+
+
+def policy(arn: str, *actions: str, effect: str = "Allow", principal: str = OTHER) -> str:
+    statement = {
+        "Effect": effect,
+        "Principal": {"AWS": f"arn:aws:iam::{principal}:root"},
+        "Action": [f"dynamodb:{action}" for action in actions],
+        "Resource": arn,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_policy_is_put_read_and_deleted(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    assert dynamo.refused("GetResourcePolicy", ResourceArn=arn).code == "PolicyNotFoundException"
+    text = policy(arn, "GetItem")
+    revision = dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=text, ExpectedRevisionId="NO_POLICY")[
+        "RevisionId"
+    ]
+    assert dynamo.call("GetResourcePolicy", ResourceArn=arn) == {"Policy": text, "RevisionId": revision}
+    assert dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=text)["RevisionId"] == revision
+    error = dynamo.refused(
+        "PutResourcePolicy", ResourceArn=arn, Policy=policy(arn, "PutItem"), ExpectedRevisionId="other"
+    )
+    assert error.code == "PolicyNotFoundException"
+    assert dynamo.call("DeleteResourcePolicy", ResourceArn=arn, ExpectedRevisionId=revision) == {"RevisionId": revision}
+    assert dynamo.call("DeleteResourcePolicy", ResourceArn=arn) == {}
+
+
+def test_what_is_no_policy_is_refused(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    for wrong in ("", "{}", "[]", '{"Statement": {"Effect": "Maybe"}}'):
+        assert dynamo.refused("PutResourcePolicy", ResourceArn=arn, Policy=wrong).code == "ValidationException"
+    large = json.loads(policy(arn, "GetItem"))
+    large["Statement"] = [{**large["Statement"][0], "Sid": f"s{number}"} for number in range(200)]
+    error = dynamo.refused("PutResourcePolicy", ResourceArn=arn, Policy=json.dumps(large))
+    assert error.code == "LimitExceededException"
+
+
+def test_who_locks_himself_out_must_say_that_he_means_it(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    text = policy(arn, "PutResourcePolicy", effect="Deny", principal=ACCOUNT)
+    assert dynamo.refused("PutResourcePolicy", ResourceArn=arn, Policy=text).code == "ValidationException"
+    dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=text, ConfirmRemoveSelfResourceAccess=True)
+
+
+def test_another_account_may_do_what_the_policy_allows(strict_dynamo: LocalDynamo) -> None:
+    dynamo = strict_dynamo
+    arn = dynamo.table(view="KEYS_ONLY")
+    dynamo.put("a", n=1)
+    stranger = root(OTHER)
+    get: dict[str, Any] = {"TableName": arn, "Key": item("a"), "by": stranger}
+    assert dynamo.refused("GetItem", **get).code == "AccessDeniedException"
+    dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=policy(arn, "GetItem", "CreateBackup"))
+    assert dynamo.call("GetItem", **get)["Item"] == item("a", n=1)
+    assert dynamo.refused("PutItem", TableName=arn, Item=item("b"), by=stranger).code == "AccessDeniedException"
+    # No policy grants backups to others.
+    error = dynamo.refused("CreateBackup", TableName=arn, BackupName="theirs", by=stranger)
+    assert error.code == "AccessDeniedException"
+    dynamo.call(
+        "PutResourcePolicy",
+        ResourceArn=arn,
+        Policy=policy(arn, "GetItem", effect="Deny", principal=ACCOUNT),
+    )
+    assert dynamo.refused("GetItem", TableName="orders", Key=item("a")).code == "AccessDeniedException"
+    dynamo.put("b")
+
+
+def test_a_stream_has_a_policy_of_its_own(strict_dynamo: LocalDynamo) -> None:
+    dynamo = strict_dynamo
+    dynamo.table(view="KEYS_ONLY")
+    stream, stranger = dynamo.stream(), root(OTHER)
+    assert dynamo.refused("DescribeStream", StreamArn=stream, by=stranger).code == "AccessDeniedException"
+    dynamo.call("PutResourcePolicy", ResourceArn=stream, Policy=policy(stream, "DescribeStream"))
+    assert dynamo.call("DescribeStream", StreamArn=stream, by=stranger)["StreamDescription"]["TableName"] == "orders"
+    assert dynamo.call("GetResourcePolicy", ResourceArn=stream)["Policy"] == policy(stream, "DescribeStream")
+    missing = f"{stream[:-3]}001"
+    assert dynamo.refused("GetResourcePolicy", ResourceArn=missing).code == "ResourceNotFoundException"
+
+
+# -- insights and the account
+
+
+def test_contributor_insights_are_kept(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    assert dynamo.call("DescribeContributorInsights", TableName="orders")["ContributorInsightsStatus"] == "DISABLED"
+    answer = dynamo.call("UpdateContributorInsights", TableName="orders", ContributorInsightsAction="ENABLE")
+    assert answer["ContributorInsightsStatus"] == "ENABLING"
+    described = dynamo.call("DescribeContributorInsights", TableName="orders")
+    assert described["ContributorInsightsStatus"] == "ENABLED"
+    assert described["LastUpdateDateTime"] == dynamo.now
+    [summary] = dynamo.call("ListContributorInsights")["ContributorInsightsSummaries"]
+    assert (summary["TableName"], summary["ContributorInsightsStatus"]) == ("orders", "ENABLED")
+    error = dynamo.refused(
+        "UpdateContributorInsights", TableName="orders", IndexName="none", ContributorInsightsAction="ENABLE"
+    )
+    assert error.code == "ResourceNotFoundException"
+
+
+def test_limits_and_endpoints(dynamo: LocalDynamo) -> None:
+    assert dynamo.call("DescribeLimits") == {
+        "AccountMaxReadCapacityUnits": 80_000,
+        "AccountMaxWriteCapacityUnits": 80_000,
+        "TableMaxReadCapacityUnits": 40_000,
+        "TableMaxWriteCapacityUnits": 40_000,
+    }
+    assert dynamo.call("DescribeEndpoints")["Endpoints"] == [
+        {"Address": "localhost:4566", "CachePeriodInMinutes": 1440}
+    ]
+
+
+def test_what_is_not_built_says_so(dynamo: LocalDynamo) -> None:
+    for operation, params in (
+        ("ListGlobalTables", {}),
+        ("DescribeKinesisStreamingDestination", {"TableName": "orders"}),
+    ):
+        error = dynamo.refused(operation, **params)
+        assert (error.code, error.status) == ("NotImplemented", 501)
+        assert operation in error.message
