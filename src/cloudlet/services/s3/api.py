@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cloudlet.services.s3 import garbage
+from cloudlet.services.s3 import api_buckets, api_listing, api_objects, garbage
 from cloudlet.services.s3.block import service
 
 service.job(garbage.collect)
 service.job(garbage.sweep)
 
-__all__ = ["service"]
+__all__ = ["api_buckets", "api_listing", "api_objects", "service"]

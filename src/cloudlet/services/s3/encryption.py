@@ -44,9 +44,9 @@ class CustomerKey:
         """Whether an object was encrypted with this key."""
         return hmac.compare_digest(self._proof(encryption.salt), encryption.proof)
 
-    def cipher(self, name: str, offset: int = 0) -> CipherContext:
-        """Return what encrypts, or decrypts, the bytes of a file (or of what else has this name) from `offset` on."""
-        key = hmac.digest(self.key, b"object\0" + name.encode(), hashlib.sha256)
+    def cipher(self, nonce: str, offset: int = 0) -> CipherContext:
+        """Return what encrypts, or decrypts, bytes from `offset` on. No nonce is used for two different contents."""
+        key = hmac.digest(self.key, b"object\0" + nonce.encode(), hashlib.sha256)
         blocks, rest = divmod(offset, _BLOCK_BYTES)
         context = Cipher(algorithms.AES(key), modes.CTR(blocks.to_bytes(_BLOCK_BYTES, "big"))).encryptor()
         context.update(bytes(rest))
@@ -98,9 +98,12 @@ def _invalid(message: str, name: str, value: str | None) -> AwsError:
 
 
 async def of_new_object(
-    ctx: Context, tx: Transaction, bucket: Bucket, params: Params, key: CustomerKey | None
+    ctx: Context, tx: Transaction, bucket: Bucket, params: Params, sealed: Encryption | None
 ) -> Encryption:
-    """Return how a new object is to be encrypted: as its request says, or else its bucket. Raises AwsError."""
+    """Return how a new object is to be encrypted: as its request says, or else its bucket. Raises AwsError.
+
+    `sealed` is what is kept of the customer's key that came with the request, if one did.
+    """
     algorithm = params.get("ServerSideEncryption")
     kms_key, bucket_key = params.get("SSEKMSKeyId") or "", params.get("BucketKeyEnabled")
     context = params.get("SSEKMSEncryptionContext") or ""
@@ -108,10 +111,10 @@ async def of_new_object(
         raise _not_kms("null")
     if algorithm == "AES256" and kms_key:
         raise _not_kms(algorithm)
-    if key is None and algorithm is None and "encryption" not in bucket.kinds:
+    if sealed is None and algorithm is None and "encryption" not in bucket.kinds:
         return _BY_US
     rule = await _default(tx, bucket)
-    if key is not None:
+    if sealed is not None:
         if algorithm is not None:
             raise errors.invalid_argument(
                 "Server Side Encryption with Customer provided key is incompatible with the encryption method "
@@ -121,7 +124,7 @@ async def of_new_object(
             )
         if "SSE-C" in (rule.get("BlockedEncryptionTypes") or {}).get("EncryptionType", []):
             raise errors.access_denied("SSE-C encryption is blocked by the bucket's configuration.")
-        return key.sealed()
+        return sealed
     if algorithm is None:
         default = rule.get("ApplyServerSideEncryptionByDefault") or {}
         algorithm = default.get("SSEAlgorithm", "AES256")

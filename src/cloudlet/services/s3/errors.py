@@ -66,3 +66,9 @@ def malformed_xml() -> AwsError:
 def not_implemented(what: str) -> AwsError:
     """The answer to a header or parameter that Cloudlet has not built."""
     return AwsError("NotImplemented", f"Cloudlet's S3 does not implement {what}. See docs/services/s3.md.", status=501)
+
+
+def invalid_storage_class(name: str) -> AwsError:
+    return AwsError(
+        "InvalidStorageClass", "The storage class you specified is not valid", status=400, StorageClassRequested=name
+    )

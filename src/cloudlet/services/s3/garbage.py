@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.moments import until
 
 _FILES = Subspace("file")
 _GARBAGE = Subspace("garbage")
@@ -49,7 +50,7 @@ async def collect(block: Block) -> None:
             if due is None:
                 await changed.wait()
                 due = block.clock.now() + _GRACE_SECONDS
-            await _until(block, due)
+            await until(block, due)
     finally:
         end_watch()
 
@@ -83,7 +84,7 @@ async def sweep(block: Block) -> None:
         for start in range(0, len(names), _PAGE):
             await _remove_orphans(block, names[start : start + _PAGE])
             await asyncio.sleep(0)
-        await _until(block, block.clock.now() + _SWEEP_SECONDS)
+        await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
 async def _remove_orphans(block: Block, names: list[str]) -> None:
@@ -91,13 +92,3 @@ async def _remove_orphans(block: Block, names: list[str]) -> None:
         return [name for name in names if await tx.get(_FILES.key(name)) is None]
 
     await block.blobs.remove(await block.store.transact(unknown))
-
-
-async def _until(block: Block, when: float) -> None:
-    """Wait for a moment of the cloud's clock."""
-    reached = asyncio.Event()
-    cancel = block.clock.call_at(when, reached.set)
-    try:
-        await reached.wait()
-    finally:
-        cancel()

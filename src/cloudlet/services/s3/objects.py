@@ -79,6 +79,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     blob: str
     size: int
     checksum: str = ""
+    nonce: str = ""
+    """What it is encrypted under, "" where it is not."""
 
 
 class Version(msgspec.Struct, frozen=True, array_like=True):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers import CipherContext
 
 from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.block import Block
@@ -124,26 +125,31 @@ class _Sums:
         return received
 
 
+def is_small(body: Any) -> bool:
+    """Whether a body is kept in the store's rows for certain."""
+    return body is None or (isinstance(body, bytes) and len(body) <= INLINE_BYTES)
+
+
 async def receive(
     block: Block,
     body: Any,
     wanted: Wanted,
     *,
     key: CustomerKey | None = None,
-    name: str = "",
+    nonce: str = "",
     inline: int = INLINE_BYTES,
 ) -> Received:
-    """Take in a body (bytes, or a stream of them), encrypted with the customer's `key` if there is one.
+    """Take in a body (bytes, or a stream of them), encrypted with the customer's `key` under `nonce` if there is one.
 
-    Bodies of up to `inline` bytes come back as `data`, encrypted under `name`; larger ones are in a file. Nothing is
+    Bodies of up to `inline` bytes come back as `data`; larger ones are in a file. Nothing is
     kept of one that raises: AwsError for what the caller has done wrong, StoreError where the disk fails.
     """
     sums = _Sums(wanted)
     if body is None or isinstance(body, bytes):
         data = body or b""
         if len(data) <= inline:
-            return _in_memory(data, body, sums, key, name)
-        return await _to_file(block, _once(data), body, sums, key)
+            return _in_memory(data, body, sums, key, nonce)
+        return await _to_file(block, _once(data), body, sums, key, nonce)
     stream = aiter(body)
     head: list[bytes] = []
     size = 0
@@ -152,17 +158,17 @@ async def receive(
             head.append(piece)
             size += len(piece)
             if size > inline:
-                return await _to_file(block, _chained(head, stream), body, sums, key)
+                return await _to_file(block, _chained(head, stream), body, sums, key, nonce)
     except ConnectionError:
         raise _incomplete() from None
-    return _in_memory(b"".join(head), body, sums, key, name)
+    return _in_memory(b"".join(head), body, sums, key, nonce)
 
 
-def _in_memory(data: bytes, body: Any, sums: _Sums, key: CustomerKey | None, name: str) -> Received:
+def _in_memory(data: bytes, body: Any, sums: _Sums, key: CustomerKey | None, nonce: str) -> Received:
     for each in sums.hashes:
         each.update(data)
     received = sums.checked(body, len(data))
-    received.data = data if key is None else key.cipher(name).update(data)
+    received.data = data if key is None else key.cipher(nonce).update(data)
     return received
 
 
@@ -179,11 +185,13 @@ async def _chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterat
 
 
 async def _to_file(
-    block: Block, pieces: AsyncIterator[bytes], body: Any, sums: _Sums, key: CustomerKey | None
+    block: Block, pieces: AsyncIterator[bytes], body: Any, sums: _Sums, key: CustomerKey | None, nonce: str
 ) -> Received:
     writer = await block.blobs.begin(sums.hashes if key is None else ())
     try:
-        size = await (_copy(writer, pieces) if key is None else _copy_encrypted(writer, pieces, sums, key))
+        size = await (
+            _copy(writer, pieces) if key is None else _copy_encrypted(writer, pieces, sums, key.cipher(nonce))
+        )
         # What the hashes have yet to see is seen once all is written.
         await writer.settle()
         received = sums.checked(body, size)
@@ -206,8 +214,7 @@ async def _copy(writer: BlobWriter, pieces: AsyncIterator[bytes]) -> int:
     return writer.size
 
 
-async def _copy_encrypted(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums, key: CustomerKey) -> int:
-    cipher = key.cipher(writer.name)
+async def _copy_encrypted(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums, cipher: CipherContext) -> int:
 
     def encrypted(piece: bytes) -> bytes:
         for each in sums.hashes:

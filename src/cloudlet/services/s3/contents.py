@@ -1,0 +1,149 @@
+"""The bytes of a version as they are stored, and the ways to get at them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.s3 import versions
+from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.encryption import CustomerKey
+from cloudlet.services.s3.objects import Part, Version, decode_parts
+from cloudlet.store import StoreError
+from cloudlet.store.blobs import in_thread
+from cloudlet.wire.http import FileBody, FilePart
+
+_READ_BYTES = 1 << 20
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What a version's bytes are in: `data`, or the files of `parts`; an object of one piece has one part."""
+
+    size: int
+    data: bytes = b""
+    parts: tuple[Part, ...] = ()
+    nonce: str = ""
+    """What `data` is encrypted under, where it is."""
+
+
+def of_one_piece(size: int, data: bytes, blob: str, nonce: str) -> Contents:
+    """Return contents that are either `data` or in the file `blob`."""
+    if blob:
+        return Contents(size, parts=(Part(1, blob, size, nonce=nonce),))
+    return Contents(size, data, nonce=nonce)
+
+
+async def load(tx: Transaction, bucket: Bucket, key: str, version: Version) -> Contents:
+    """Return the contents of a version."""
+    nonce = nonce_of(version)
+    if version.blob:
+        return of_one_piece(version.size, b"", version.blob, nonce)
+    raw = await versions.contents(tx, bucket, key, version)
+    if version.parts:
+        return Contents(version.size, parts=decode_parts(raw) if raw else ())
+    return of_one_piece(version.size, raw, "", nonce)
+
+
+def nonce_of(version: Version) -> str:
+    """Return what a version that has no parts is encrypted under, "" where it is not."""
+    encryption = version.encryption
+    return encryption.salt.hex() if encryption is not None and encryption.customer_md5 else ""
+
+
+def body(
+    block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None
+) -> bytes | FileBody | AsyncIterator[bytes]:
+    """Return bytes `start` to `end` as the body of an answer; its files stay while it is sent."""
+    if not contents.parts:
+        if key is None:
+            return contents.data if start == 0 and end == contents.size else contents.data[start:end]
+        return key.cipher(contents.nonce, start).update(contents.data[start:end])
+    pieces = _pieces(contents, start, end)
+    hold = _Hold(block.blobs.read([part.blob for part, _, _ in pieces]))
+    if key is None:
+        files = [FilePart(block.blobs.path(part.blob), offset, size) for part, offset, size in pieces]
+        return FileBody(files, hold)
+    return _Decrypted(read(block, contents, start, end, key), hold)
+
+
+async def read(block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None) -> AsyncIterator[bytes]:
+    """Read bytes `start` to `end`, decrypted. Raises StoreError."""
+    if not contents.parts:
+        data = contents.data[start:end]
+        yield data if key is None else key.cipher(contents.nonce, start).update(data)
+        return
+    for part, offset, size in _pieces(contents, start, end):
+        file = await in_thread(partial(os.open, block.blobs.path(part.blob), os.O_RDONLY))
+        cipher = None if key is None else key.cipher(part.nonce, offset)
+        try:
+            left = size
+            while left:
+                piece = await in_thread(partial(os.pread, file, min(_READ_BYTES, left), offset))
+                if not piece:
+                    raise StoreError(f"the file of {part.blob} is shorter than it was")
+                offset += len(piece)
+                left -= len(piece)
+                yield piece if cipher is None else await in_thread(partial(cipher.update, piece))
+        finally:
+            os.close(file)
+
+
+async def linked(block: Block, contents: Contents) -> Contents:
+    """Return the same contents in files of their own, without copying; they have yet to be claimed. Raises StoreError.
+
+    Encrypted contents keep their key and their nonces.
+    """
+    parts = [
+        msgspec.structs.replace(part, blob=await block.blobs.link(part.blob)) for part in contents.parts if part.blob
+    ]
+    return msgspec.structs.replace(contents, parts=tuple(parts))
+
+
+def _pieces(contents: Contents, start: int, end: int) -> list[tuple[Part, int, int]]:
+    """Return the parts that bytes `start` to `end` are in, with the offset and the number of those bytes in each."""
+    pieces = []
+    begin = 0
+    for part in contents.parts:
+        first, last = max(start, begin), min(end, begin + part.size)
+        if first < last:
+            pieces.append((part, first - begin, last - first))
+        begin += part.size
+    return pieces
+
+
+class _Hold:
+    """Keeps files until it is called, or nobody has it any more: an answer may never be sent."""
+
+    def __init__(self, release: Callable[[], None]) -> None:
+        self._release: Callable[[], None] | None = release
+
+    def __call__(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def __del__(self) -> None:
+        self()
+
+
+class _Decrypted:
+    """A body that is decrypted while it is sent."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], hold: _Hold) -> None:
+        self._pieces = pieces
+        self._hold = hold
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._pieces)
+        except BaseException:
+            self._hold()
+            raise

@@ -1,0 +1,84 @@
+"""Deleting objects, one or many: DeleteObject, DeleteObjects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.services.s3 import access, conditions, errors, events, locks, putting, versions
+from cloudlet.services.s3.bucket import Bucket, get_bucket
+
+_MOST = 1000
+
+
+async def _delete(
+    ctx: Context, tx: Transaction, bucket: Bucket, params: Params, entry: Params, key: str, version_id: str | None
+) -> dict[str, Any]:
+    """Delete a version, or the object; return DeleteMarker and VersionId as DeleteObject does. Raises AwsError.
+
+    `params` are the request's, `entry` has the conditions.
+    """
+    now = int(ctx.now() * 1000)
+    if version_id == "":
+        raise errors.invalid_argument("Version id cannot be the empty string", "versionId", "")
+    if version_id is None:
+        await access.authorize(ctx, tx, bucket, "s3:DeleteObject", key=key, params=params)
+        before = await versions.newest(tx, bucket, key)
+        conditions.check_delete(entry, key, None if before is None or before.marker else before)
+        marker = await versions.delete(tx, bucket, key, now)
+        if marker is not None:
+            await events.note(ctx.block, tx, bucket, "ObjectRemoved:DeleteMarkerCreated", key, marker, ctx=ctx)
+            return {"DeleteMarker": True, "VersionId": marker.id}
+        if before is not None:
+            await events.note(ctx.block, tx, bucket, "ObjectRemoved:Delete", key, before, ctx=ctx)
+        return {}
+    named = {"s3:VersionId": version_id}
+    await access.authorize(ctx, tx, bucket, "s3:DeleteObjectVersion", key=key, params=params, conditions=named)
+    version = await versions.find(tx, bucket, key, version_id)
+    conditions.check_delete(entry, key, version)
+    if version is None:
+        return {"VersionId": version_id}
+    bypass = bool(params.get("BypassGovernanceRetention"))
+    await locks.check_deletable(ctx, tx, bucket, key, version, bypass=bypass)
+    await versions.remove(tx, bucket, key, version, now)
+    await events.note(ctx.block, tx, bucket, "ObjectRemoved:Delete", key, version, ctx=ctx)
+    return {"VersionId": version_id, **({"DeleteMarker": True} if version.marker else {})}
+
+
+def _check_mfa(params: Params) -> None:
+    if "MFA" in params:
+        raise errors.not_implemented("MFA delete")
+
+
+async def delete_object(ctx: Context, tx: Transaction, params: Params) -> dict[str, Any]:
+    """Delete one object or one version of it."""
+    _check_mfa(params)
+    putting.check_key(params["Key"])
+    bucket = await get_bucket(ctx, tx, params["Bucket"])
+    return await _delete(ctx, tx, bucket, params, params, params["Key"], params.get("VersionId"))
+
+
+async def delete_objects(ctx: Context, tx: Transaction, params: Params) -> dict[str, Any]:
+    """Delete up to a thousand; what goes wrong with one does not keep the others."""
+    _check_mfa(params)
+    entries, quiet = params["Delete"]["Objects"], params["Delete"].get("Quiet")
+    if not 1 <= len(entries) <= _MOST:
+        raise errors.malformed_xml()
+    bucket = await get_bucket(ctx, tx, params["Bucket"])
+    access.check_expected_owner(bucket, params.get("ExpectedBucketOwner"))
+    deleted: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for entry in entries:
+        key, version_id = entry["Key"], entry.get("VersionId") or None
+        named = {"Key": key} if version_id is None else {"Key": key, "VersionId": version_id}
+        try:
+            putting.check_key(key)
+            done = await _delete(ctx, tx, bucket, params, entry, key, version_id)
+        except AwsError as error:
+            failed.append({**named, "Code": error.code, "Message": error.message})
+            continue
+        if done.get("DeleteMarker"):
+            named |= {"DeleteMarker": True, "DeleteMarkerVersionId": done["VersionId"]}
+        deleted.append(named)
+    answer: dict[str, Any] = {} if quiet else {"Deleted": deleted}
+    return answer | ({"Errors": failed} if failed else {})

@@ -1,0 +1,216 @@
+"""Writing an object: PutObject, and what all ways of writing one have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.ids import random_bytes
+from cloudlet.services.s3 import (
+    access,
+    acl,
+    checksums,
+    conditions,
+    encryption,
+    errors,
+    events,
+    garbage,
+    lifecycle,
+    locks,
+    tagging,
+    upload,
+    versions,
+)
+from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.encryption import CustomerKey
+from cloudlet.services.s3.objects import Encryption, Version
+
+DEFAULT_TYPE = "binary/octet-stream"
+STORAGE_CLASSES = frozenset(
+    (
+        "STANDARD",
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER",
+        "DEEP_ARCHIVE",
+        "GLACIER_IR",
+    )
+)
+_KEY_BYTES = 1024
+_METADATA_BYTES = 2048
+_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
+
+
+def check_key(key: str) -> None:
+    """Raise AwsError for what cannot be the key of an object."""
+    if len(key.encode()) > _KEY_BYTES:
+        raise AwsError(
+            "KeyTooLongError",
+            "Your key is too long",
+            status=400,
+            Size=str(len(key.encode())),
+            MaxSizeAllowed=str(_KEY_BYTES),
+        )
+
+
+def headers_of(params: Params) -> dict[str, str]:
+    """Return the headers that are kept with an object."""
+    kept = {name: params[name] for name in _HEADERS if params.get(name)}
+    coding = kept.get("ContentEncoding")
+    if coding is not None and "aws-chunked" in coding:
+        # That was how the body travelled, not what it is.
+        codings = [each.strip() for each in coding.split(",")]
+        kept["ContentEncoding"] = ",".join(each for each in codings if each and each != "aws-chunked")
+        if not kept["ContentEncoding"]:
+            del kept["ContentEncoding"]
+    kept.setdefault("ContentType", DEFAULT_TYPE)
+    return kept
+
+
+def described(params: Params) -> Version:
+    """Return what a request says of an object that it wants written. Raises AwsError."""
+    check_key(params["Key"])
+    storage_class = params.get("StorageClass", "STANDARD")
+    if storage_class not in STORAGE_CLASSES:
+        raise errors.invalid_storage_class(storage_class)
+    metadata = params.get("Metadata") or {}
+    if metadata:
+        size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+        if size > _METADATA_BYTES:
+            raise AwsError(
+                "MetadataTooLarge",
+                "Your metadata headers exceed the maximum allowed metadata size",
+                status=400,
+                Size=str(size),
+                MaxSizeAllowed=str(_METADATA_BYTES),
+            )
+    redirect = params.get("WebsiteRedirectLocation", "")
+    if redirect and not redirect.startswith(("/", "http://", "https://")):
+        raise AwsError(
+            "InvalidRedirectLocation",
+            "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+            status=400,
+        )
+    return Version(
+        "",
+        0,
+        storage_class=storage_class,
+        headers=headers_of(params),
+        metadata=metadata,
+        tags=tagging.from_header(params.get("Tagging")),
+        redirect=redirect,
+    )
+
+
+class NewObject(msgspec.Struct):
+    """What a request wants to be written, before anything is looked up."""
+
+    params: Params
+    template: Version
+    key: CustomerKey | None
+    sealed: Encryption | None
+    """What is kept of the customer's key."""
+
+    @classmethod
+    def of(cls, params: Params) -> NewObject:
+        """Read it from the parameters that all operations which write an object have. Raises AwsError."""
+        key = encryption.customer_key(params)
+        return cls(params, described(params), key, None if key is None else key.sealed())
+
+    @property
+    def nonce(self) -> str:
+        """What its bytes are encrypted under, "" where they are not."""
+        return "" if self.sealed is None else self.sealed.salt.hex()
+
+    async def admitted(self, ctx: Context, tx: Transaction) -> Bucket:
+        """Return the bucket, if the caller may write this object to it now. Raises AwsError."""
+        params = self.params
+        bucket = await get_bucket(ctx, tx, params["Bucket"])
+        key = params["Key"]
+        await access.authorize(ctx, tx, bucket, "s3:PutObject", key=key, params=params)
+        if self.template.tags:
+            await access.authorize(ctx, tx, bucket, "s3:PutObjectTagging", key=key, params=params)
+        if conditions.is_conditional(params):
+            conditions.check_write(params, key, await versions.current(tx, bucket, key))
+        return bucket
+
+    async def record(self, ctx: Context, tx: Transaction, bucket: Bucket, now: int) -> Version:
+        """Return the record of the object, but for what its bytes determine. Raises AwsError."""
+        params = self.params
+        return msgspec.structs.replace(
+            self.template,
+            modified=now,
+            acl=acl.for_new_object(ctx, bucket, params),
+            encryption=await encryption.of_new_object(ctx, tx, bucket, params, self.sealed),
+            lock=await locks.of_new_object(ctx, tx, bucket, params, params["Key"]),
+        )
+
+
+def etag_of(md5: bytes, how: Encryption | None) -> str:
+    """Return the entity tag of an object of one piece: its MD5, unless only its owner is to know what it contains."""
+    return md5.hex() if how is None or how.algorithm == "AES256" else random_bytes(16).hex()
+
+
+def quoted(etag: str) -> str:
+    return f'"{etag}"'
+
+
+def version_of(bucket: Bucket, version: Version) -> Params:
+    """Return the VersionId of an answer: there is none where versioning was never on."""
+    return {"VersionId": version.id} if bucket.versioning else {}
+
+
+async def put_object(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put") -> Result:
+    """Write an object; `params` are those of PutObject, with the body as bytes or as a stream of them."""
+    if "WriteOffsetBytes" in params:
+        raise errors.not_implemented("appending to objects, which only directory buckets have")
+    new = NewObject.of(params)
+    wanted = upload.Wanted.of(params, ctx.headers)
+    if locks.is_asked(params) and wanted.stated is None and wanted.md5 is None:
+        raise errors.invalid_request(
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+        )
+    body = params.get("Body")
+    if not upload.is_small(body):
+        # Nobody sends gigabytes only to be told that he may not.
+        await ctx.transact(lambda tx: new.admitted(ctx, tx))
+    received = await upload.receive(ctx.block, body, wanted, key=new.key, nonce=new.nonce)
+
+    async def store(tx: Transaction) -> Result:
+        return await _store(ctx, tx, new, received, event)
+
+    return await (upload.keep(ctx, [received.blob], store) if received.blob else ctx.transact(store))
+
+
+async def _store(
+    ctx: Context, tx: Transaction, new: NewObject, received: upload.Received, event: str
+) -> dict[str, Any]:
+    now = int(ctx.now() * 1000)
+    bucket = await new.admitted(ctx, tx)
+    key = new.params["Key"]
+    record = await new.record(ctx, tx, bucket, now)
+    version = msgspec.structs.replace(
+        record,
+        size=received.size,
+        etag=etag_of(received.md5, record.encryption),
+        blob=received.blob,
+        checksum=received.checksum,
+    )
+    if received.blob:
+        garbage.claim(tx, [received.blob])
+    version = await versions.put(tx, bucket, key, version, now, data=received.data)
+    await events.note(ctx.block, tx, bucket, event, key, version, ctx=ctx)
+    return await written(tx, bucket, key, version) | {"ETag": quoted(version.etag), **checksums.shown(version.checksum)}
+
+
+async def written(tx: Transaction, bucket: Bucket, key: str, version: Version) -> dict[str, Any]:
+    """Return what all operations that write an object answer about it."""
+    answer = {**version_of(bucket, version), **encryption.shown(version.encryption)}
+    expiration = await lifecycle.expiration_header(tx, bucket, key, version)
+    if expiration is not None:
+        answer["Expiration"] = expiration
+    return answer
