@@ -106,7 +106,8 @@ class PostgresServer:
     """A server of its own, listening on the loopback interface; its data is in `folder`/data, its log in `folder`/log.
 
     As root, every folder above `folder` must let others through. Without a password everybody on this machine may
-    connect as the superuser. `settings` are of postgresql.conf. `major` counts for a new folder only.
+    connect as the superuser. `settings` are of postgresql.conf. `major` and `standby_of`, the
+    server that a new one is a streaming standby of, count for a new folder only.
     """
 
     def __init__(
@@ -117,11 +118,13 @@ class PostgresServer:
         password: str | None = None,
         settings: Mapping[str, str] | None = None,
         major: int | None = None,
+        standby_of: PostgresServer | None = None,
     ) -> None:
         self.folder = folder
         self.port = port or free_port()
         self._password = password
         self._settings = dict(settings or {})
+        self._primary = standby_of
         version = folder / "data" / "PG_VERSION"
         self._found = find(int(version.read_text()) if version.exists() else major)
         self._process: subprocess.Popen[bytes] | None = None
@@ -151,7 +154,18 @@ class PostgresServer:
             os.chown(self.folder, identity["user"], identity["group"])
         programs = self._within_reach() if identity else self._found
         if not (data / "PG_VERSION").exists():
-            self._initialise(programs, data, identity)
+            if self._primary is None:
+                self._initialise(programs, data, identity)
+            else:
+                copying = [
+                    "--pgdata",
+                    data,
+                    "--write-recovery-conf",
+                    "--checkpoint=fast",
+                    "--dbname",
+                    self._primary.url,
+                ]
+                self._run([programs / "pg_basebackup", *copying], identity)
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self._settings}
         options = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "log").open("ab") as log:
@@ -194,16 +208,19 @@ class PostgresServer:
                 if identity:
                     os.chown(secret.name, identity["user"], identity["group"])
                 command += ["--auth=scram-sha-256", f"--pwfile={secret.name}"]
-            made = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                **identity,
-            )
+            self._run(command, identity)
+
+    def _run(self, command: list[str | Path], identity: dict[str, Any]) -> None:
+        made = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            **identity,
+        )
         if made.returncode != 0:
-            raise PostgresError(f"initdb failed: {made.stdout.decode(errors='replace').strip()}")
+            raise PostgresError(f"{Path(command[0]).name} failed: {made.stdout.decode(errors='replace').strip()}")
 
     def _await_ready(self, process: subprocess.Popen[bytes], status: Path) -> None:
         """Wait until the postmaster says so in its status file, as pg_ctl does."""
@@ -242,11 +259,13 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def temporary(settings: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
+def temporary(
+    settings: Mapping[str, str] | None = None, standby_of: PostgresServer | None = None
+) -> Iterator[PostgresServer]:
     """A server in a temporary folder that is removed at the end."""
     # Not below pytest's or our own temporary folders, which may be closed to the user whom the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="cloudlet-postgres-"))
-    server = PostgresServer(folder, settings=settings)
+    server = PostgresServer(folder, settings=settings, standby_of=standby_of)
     try:
         server.start()
         yield server

@@ -96,7 +96,7 @@ TAKE = f"{TURN} FOR UPDATE"
 SKIP = "UPDATE cloudlet.turns SET number = number + 1 WHERE keyspace = $1"
 ENROL = "INSERT INTO cloudlet.turns VALUES ($1, 0) ON CONFLICT (keyspace) DO NOTHING"
 EXISTS = "SELECT to_regclass('cloudlet.turns') IS NOT NULL AND to_regclass($1) IS NOT NULL"
-SIZE = "SELECT pg_total_relation_size($1::regclass)"
+SIZE = "SELECT sum(pg_total_relation_size(name::regclass))::bigint FROM unnest($1::text[]) AS name"
 
 
 class Tables:
@@ -117,6 +117,11 @@ class Tables:
         self.author = f"SELECT session FROM {self.log} WHERE number = $1"
         self.log_skip = f"INSERT INTO {self.log} VALUES ($1, $2, '{{}}', '{{}}', '{{}}')"
         self.prune = f"DELETE FROM {self.log} WHERE number < $1"
+        self.statements = (
+            *(TURN, TAKE, SKIP, SIZE, self.read, self.missed, self.commit, self.clear),
+            *(self.author, self.log_skip, self.prune),
+        )
+        """What is asked of one session again and again."""
 
     def _named(self, statement: str) -> str:
         return statement.format(rows=self.rows, log=self.log, large=LARGE_VALUE)

@@ -83,6 +83,7 @@ class Session:
         self._url = url
         self._tables = tables
         self._connection = connection
+        self._prepared: dict[str, Any] = {}
         self.id = os.urandom(8)
 
     @classmethod
@@ -107,6 +108,10 @@ class Session:
 
         await self._ask(connection.execute(schema.SETTINGS), _READ_SECONDS)
         await self._create()
+        # Now, since the server times a session that hangs between two statements of a transaction, but not one that
+        # hangs within the preparation of one.
+        for statement in tables.statements:
+            self._prepared[statement] = await self._ask(connection.prepare(statement), _READ_SECONDS)
         await self._ask(connection.execute(schema.ENROL, tables.keyspace), _READ_SECONDS)
         await self._ask(connection.add_listener(tables.channel, receive), _READ_SECONDS)
 
@@ -130,12 +135,12 @@ class Session:
 
     async def turn(self) -> int:
         """Return the number of the last turn."""
-        return self._known(await self._ask(self._fetchval(schema.TURN), _READ_SECONDS))
+        return self._known(await self._value(schema.TURN, self._tables.keyspace))
 
     async def take(self) -> int:
         """Take the turn: nobody else commits until `release` or the commit. Return the number of the turn before."""
         await self._ask(self._connection.execute("BEGIN"), _READ_SECONDS)
-        return self._known(await self._ask(self._fetchval(schema.TAKE), _TAKE_SECONDS))
+        return self._known(await self._value(schema.TAKE, self._tables.keyspace, seconds=_TAKE_SECONDS))
 
     async def release(self) -> None:
         """Give back the turn that was taken."""
@@ -143,11 +148,8 @@ class Session:
 
     async def read(self, reads: Reads) -> int:
         """Read everything that is asked for, as of one turn, whose number is returned."""
-        rows = await self._ask(
-            self._connection.fetch(self._tables.read, self._tables.keyspace, *reads.arguments()), _READ_SECONDS
-        )
         turn: int | None = None
-        for asked, key, value in rows:
+        for asked, key, value in await self._rows(self._tables.read, self._tables.keyspace, *reads.arguments()):
             if asked:
                 reads.found(asked, key, value)
             else:
@@ -160,7 +162,7 @@ class Session:
         Instead of a value that is too large to be kept there is another one that is.
         """
         changes, turns = Overlay(), 0
-        for kind, key, value in await self._ask(self._connection.fetch(self._tables.missed, turn), _READ_SECONDS):
+        for kind, key, value in await self._rows(self._tables.missed, turn):
             if kind == "turns":
                 turns = int.from_bytes(key, "big")
             elif kind == "cleared":
@@ -171,7 +173,7 @@ class Session:
 
     async def commit(self, after: int, changes: Overlay, payloads: Sequence[str], *, taken: bool) -> bool:
         """Commit changes as the turn that follows `after`; return False if that was not the last one any more."""
-        connection, tables = self._connection, self._tables
+        tables = self._tables
         removed = [key for key, value in changes.writes.items() if value is None]
         put = [(key, value) for key, value in changes.writes.items() if value is not None]
         lows, highs = [low for low, _ in changes.cleared], [high for _, high in changes.cleared]
@@ -181,7 +183,7 @@ class Session:
                 await self.release()
                 return False
         if lows:
-            await self._ask(connection.execute(tables.clear, lows, highs), _CLEAR_SECONDS)
+            await self._value(tables.clear, lows, highs, seconds=_CLEAR_SECONDS)
         arguments = [
             tables.keyspace,
             after,
@@ -194,7 +196,7 @@ class Session:
             tables.channel,
             payloads,
         ]
-        committed = await self._ask(connection.fetchval(tables.commit, *arguments), _COMMIT_SECONDS) is not None
+        committed = await self._value(tables.commit, *arguments, seconds=_COMMIT_SECONDS) is not None
         if taken:
             await self.release()
         return committed
@@ -205,28 +207,23 @@ class Session:
         It takes a turn of its own: if that commit has not been carried out yet, it never will be. Raises Refused where
         the log does not go back so far.
         """
-        keyspace, connection = self._tables.keyspace, self._connection
+        tables = self._tables
         last = await self.take()
-        author = await self._ask(connection.fetchval(self._tables.author, turn), _READ_SECONDS)
+        author = await self._value(tables.author, turn)
         if author is None and turn <= last:
             raise Refused(f"{describe(self._url)}: nothing is known any more of what a lost connection has written")
-        await self._ask(connection.execute(self._tables.log_skip, last + 1, self.id), _READ_SECONDS)
-        await self._ask(connection.execute(schema.SKIP, keyspace), _READ_SECONDS)
+        await self._value(tables.log_skip, last + 1, self.id)
+        await self._value(schema.SKIP, tables.keyspace)
         await self.release()
         return bool(author == session)
 
     async def prune(self, turn: int) -> None:
         """Shorten the log of turns."""
-        await self._ask(self._connection.execute(self._tables.prune, turn - schema.KEPT_TURNS), _COMMIT_SECONDS)
+        await self._value(self._tables.prune, turn - schema.KEPT_TURNS, seconds=_COMMIT_SECONDS)
 
     async def size(self) -> int:
         """Return the bytes that the keyspace takes, indexes included."""
-        return sum(
-            [
-                await self._ask(self._connection.fetchval(schema.SIZE, table), _READ_SECONDS)
-                for table in (self._tables.rows, self._tables.log)
-            ]
-        )
+        return int(await self._value(schema.SIZE, [self._tables.rows, self._tables.log]))
 
     async def close(self) -> None:
         try:
@@ -238,8 +235,11 @@ class Session:
         """Close the connection without asking."""
         self._connection.terminate()
 
-    async def _fetchval(self, statement: str) -> Any:
-        return await self._connection.fetchval(statement, self._tables.keyspace)
+    async def _value(self, statement: str, *arguments: Any, seconds: float = _READ_SECONDS) -> Any:
+        return await self._ask(self._prepared[statement].fetchval(*arguments), seconds)
+
+    async def _rows(self, statement: str, *arguments: Any) -> Any:
+        return await self._ask(self._prepared[statement].fetch(*arguments), _READ_SECONDS)
 
     def _known(self, turn: int | None) -> int:
         if turn is None:
