@@ -1,14 +1,77 @@
-"""Who may do what with a bucket and its objects."""
+"""Who may do what with a bucket and its objects: policies, access control lists, blocked public access.
+
+Enforced where permissions are (`--auth strict`). Principals of the bucket's account may do all that its policy does
+not deny, but with objects that others own; everybody else needs the policy or an access control list to allow it.
+Services that call on behalf of a caller have that caller's permissions, those that act on their own (with a source
+ARN) need the policy.
+
+S3 user guide, "How Amazon S3 authorizes a request", "Access control list (ACL) overview" ("Mapping of ACL permissions
+and access policy permissions"), "Blocking public access", "Using Requester Pays general purpose buckets".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
-from cloudlet.core import Context, Params, Transaction
+from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.core.identity import Principal, root
+from cloudlet.core.policy import NamedPolicy, Policies, Policy, Reason, Request, Usage, evaluate
+from cloudlet.services.s3 import acl, bucket_policy, condition_keys, cors
+from cloudlet.services.s3.bucket import Bucket, configuration, get_bucket
+from cloudlet.services.s3.canonical_users import canonical_id
 
 if TYPE_CHECKING:
-    from cloudlet.services.s3.bucket import Bucket
+    from cloudlet.services.s3.acl import Acl
+
+LOGGING = "logging.s3.amazonaws.com"
+"""The service that delivers access logs."""
+
+_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
+_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
+
+_BUCKET_PERMISSIONS = {
+    "s3:ListBucket": "READ",
+    "s3:ListBucketVersions": "READ",
+    "s3:ListBucketMultipartUploads": "READ",
+    "s3:PutObject": "WRITE",
+    "s3:GetBucketAcl": "READ_ACP",
+    "s3:PutBucketAcl": "WRITE_ACP",
+}
+_OBJECT_PERMISSIONS = {
+    "s3:GetObject": "READ",
+    "s3:GetObjectVersion": "READ",
+    "s3:GetObjectAttributes": "READ",
+    "s3:GetObjectVersionAttributes": "READ",
+    "s3:GetObjectAcl": "READ_ACP",
+    "s3:GetObjectVersionAcl": "READ_ACP",
+    "s3:PutObjectAcl": "WRITE_ACP",
+    "s3:PutObjectVersionAcl": "WRITE_ACP",
+}
+_OBJECT_OWNERS = frozenset(
+    (
+        *_OBJECT_PERMISSIONS,
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersionTagging",
+        "s3:PutObjectTagging",
+        "s3:PutObjectVersionTagging",
+        "s3:DeleteObjectTagging",
+        "s3:DeleteObjectVersionTagging",
+    )
+)
+"""What the owner of an object decides, not the owner of the bucket it is in."""
+_DELETIONS = frozenset(("s3:DeleteObject",))
+
+
+class Version(Protocol):
+    """What is looked at of an object's record."""
+
+    @property
+    def acl(self) -> Acl | None: ...
+
+    @property
+    def tags(self) -> Mapping[str, str] | None: ...
 
 
 async def authorize(
@@ -18,7 +81,7 @@ async def authorize(
     action: str,
     *,
     key: str | None = None,
-    version: Any = None,
+    version: Version | None = None,
     params: Params | None = None,
     conditions: Mapping[str, str] | None = None,
 ) -> None:
@@ -27,16 +90,158 @@ async def authorize(
     `version` is the object's record, where there is one; `params` are the operation's, for ExpectedBucketOwner;
     `conditions` are further condition keys of this action.
     """
+    await cors.answer(ctx, tx, bucket)
+    if params is not None:
+        check_expected_owner(bucket, params.get("ExpectedBucketOwner"))
+    if bucket.requester_pays:
+        _charge(ctx, bucket)
+    if not ctx.strict:
+        return
+    principal = _principal(ctx)
+    if principal.kind == "root" and principal.account == bucket.account and _is_the_owners(bucket, version):
+        return
+    denial = await _denial(ctx, tx, principal, bucket, action, key, version, params, conditions)
+    if denial is not None:
+        raise denial
+
+
+def _is_the_owners(bucket: Bucket, version: Version | None) -> bool:
+    """Whether nothing could keep the bucket's owner from it: no policy, and no object of somebody else's."""
+    return "policy" not in bucket.kinds and (version is None or version.acl is None)
+
+
+def _principal(ctx: Context) -> Principal:
+    """Return whose permissions count: a service that names no resource of its own acts for its caller."""
+    principal = ctx.principal
+    return root(ctx.account) if principal.kind == "service" and not ctx.source_arn else principal
+
+
+async def _denial(
+    ctx: Context,
+    tx: Transaction,
+    principal: Principal,
+    bucket: Bucket,
+    action: str,
+    key: str | None,
+    version: Version | None,
+    params: Params | None,
+    conditions: Mapping[str, str] | None,
+) -> AwsError | None:
+    """Return the error for what the caller may not do."""
+    text = await configuration(tx, bucket, "policy") if "policy" in bucket.kinds else None
+    policy = None if text is None else bucket_policy.parsed(text)
+    keys = {}
+    if policy is not None:
+        tags = None if version is None else version.tags
+        keys = {**condition_keys.of(ctx, bucket, principal, tags, params), **(conditions or {})}
+    resource = bucket.arn if key is None else f"{bucket.arn}/{key}"
+    user = canonical_id(principal.account) if principal.account.isdecimal() else ""
+    request = Request(principal, action, resource, keys, bucket.account, canonical_user=user)
+    decision = evaluate(
+        request, Policies(_IDENTITY, resource=None if policy is None else NamedPolicy(bucket.arn, policy))
+    )
+    if decision.reason is not Reason.EXPLICIT_DENY:
+        stranger = principal.account != bucket.account
+        restricted = bucket.public_access is not None and bucket.public_access.restrict_public_buckets
+        hidden = stranger and restricted and policy is not None and bucket_policy.is_public(policy)
+        if decision.allowed and not hidden and not _is_anothers(bucket, action, version):
+            return None
+        if _listed(principal, bucket, action, version):
+            return None
+    if principal.account != bucket.account or decision.allowed:
+        return AwsError("AccessDenied", "Access Denied", status=403)
+    return AwsError("AccessDenied", decision.message, status=403)
+
+
+def _is_anothers(bucket: Bucket, action: str, version: Version | None) -> bool:
+    """Whether this is for somebody else than the bucket's owner to allow: the owner of the object."""
+    if version is None or action not in _OBJECT_OWNERS:
+        return False
+    return acl.object_owner(bucket, version.acl) != bucket.account
+
+
+def _listed(principal: Principal, bucket: Bucket, action: str, version: Version | None) -> bool:
+    """Whether an access control list allows it."""
+    grantees = _names(principal, bucket)
+    permission = _BUCKET_PERMISSIONS.get(action)
+    if permission is not None:
+        return acl.of_bucket(bucket).permits(grantees, permission)
+    if version is None:
+        return action in _DELETIONS and acl.of_bucket(bucket).permits(grantees, "WRITE")
+    owner = acl.object_owner(bucket, version.acl)
+    if action in _DELETIONS:
+        return principal.account == owner and acl.of_bucket(bucket).permits(grantees, "WRITE")
+    permission = _OBJECT_PERMISSIONS.get(action)
+    if permission is None or permission.endswith("_ACP"):
+        if principal.account == owner and action in _OBJECT_OWNERS:
+            return True
+        if permission is None:
+            return False
+    return acl.of_object(bucket, version.acl).permits(grantees, permission)
+
+
+def _names(principal: Principal, bucket: Bucket) -> Iterable[str]:
+    """Return the names under which lists may mean a principal."""
+    names = []
+    if principal.account.isdecimal():
+        names.append(canonical_id(principal.account))
+    blocked = bucket.public_access
+    if blocked is None or not blocked.ignore_public_acls:
+        names.append(acl.ALL_USERS)
+        if names[0] != acl.ALL_USERS:
+            names.append(acl.AUTHENTICATED_USERS)
+    if principal.kind == "service" and principal.arn == LOGGING:
+        names.append(acl.LOG_DELIVERY)
+    return names
 
 
 async def missing(ctx: Context, tx: Transaction, bucket: Bucket, key: str) -> None:
-    """Raise AccessDenied where the caller may not learn that there is no such object."""
+    """Raise AccessDenied where the caller may not learn that there is no such object: who may not list them."""
+    if not ctx.strict:
+        return
+    conditions = {"s3:prefix": key}
+    denial = await _denial(ctx, tx, _principal(ctx), bucket, "s3:ListBucket", None, None, None, conditions)
+    if denial is not None:
+        raise AwsError("AccessDenied", "Access Denied", status=403)
+
+
+async def may_deliver_logs(ctx: Context, tx: Transaction, bucket: Bucket, target: Bucket, prefix: str) -> bool:
+    """Whether the logging service may write the logs of a bucket into another one: its policy or its ACL lets it."""
+    if not ctx.strict:
+        return True
+    if acl.of_bucket(target).permits((acl.LOG_DELIVERY,), "WRITE"):
+        return True
+    logging = Principal("service", ctx.account, LOGGING, LOGGING)
+    caller = replace(
+        ctx, principal=logging, account=bucket.account, source_arn=bucket.arn, headers={}, response_headers=()
+    )
+    return await _denial(caller, tx, logging, target, "s3:PutObject", prefix, None, None, None) is None
+
+
+def check_expected_owner(bucket: Bucket, expected: str | None) -> None:
+    """Raise where a request expects the bucket to be somebody else's."""
+    if expected and expected != bucket.account:
+        raise AwsError("AccessDenied", "Access Denied", status=403)
+
+
+def _charge(ctx: Context, bucket: Bucket) -> None:
+    """Raise where the requester has to pay and does not say that he will; else tell him that he is charged."""
+    if ctx.principal.account == bucket.account:
+        return
+    if ctx.headers.get("x-amz-request-payer", "").lower() != "requester":
+        raise AwsError("AccessDenied", "Access Denied", status=403)
+    others = [header for header in ctx.response_headers if header[0] != "x-amz-request-charged"]
+    ctx.response_headers = (*others, ("x-amz-request-charged", "requester"))
 
 
 async def bucket_for(ctx: Context, tx: Transaction, params: Params, action: str) -> Bucket:
     """Return the bucket that a request is about, if the caller may do this to it."""
-    from cloudlet.services.s3.bucket import get_bucket
-
     bucket = await get_bucket(ctx, tx, params["Bucket"])
     await authorize(ctx, tx, bucket, action, params=params)
     return bucket
+
+
+def require_account(ctx: Context) -> None:
+    """Raise for a caller who belongs to no account, where no bucket could let him in."""
+    if ctx.principal.kind == "anonymous":
+        raise AwsError("AccessDenied", "Access Denied", status=403)

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from cloudlet.services.s3 import api_buckets, api_listing, api_objects, garbage
+from cloudlet.services.s3 import (
+    api_access,
+    api_buckets,
+    api_forms,
+    api_listing,
+    api_objects,
+    api_settings,
+    api_websites,
+    garbage,
+)
 from cloudlet.services.s3.block import service
 
 service.job(garbage.collect)
 service.job(garbage.sweep)
 
-__all__ = ["api_buckets", "api_listing", "api_objects", "service"]
+__all__ = [
+    "api_access",
+    "api_buckets",
+    "api_forms",
+    "api_listing",
+    "api_objects",
+    "api_settings",
+    "api_websites",
+    "service",
+]

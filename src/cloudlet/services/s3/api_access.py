@@ -1,0 +1,189 @@
+"""The operations on who may do what: policies, access control lists, object ownership, blocked public access."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.s3 import access, acl, bucket_policy, errors, events, reading, versions
+from cloudlet.services.s3.block import service
+from cloudlet.services.s3.bucket import (
+    Bucket,
+    configuration,
+    delete_configuration,
+    get_bucket,
+    put_configuration,
+    store_bucket,
+)
+from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.public_access import PublicAccess
+
+# -- the bucket's policy
+
+
+@service.operation("PutBucketPolicy")
+async def put_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketPolicy")
+    policy = bucket_policy.checked(params["Policy"], bucket.arn)
+    blocked = bucket.public_access
+    if blocked is not None and blocked.block_public_policy and bucket_policy.is_public(policy):
+        raise errors.access_denied()
+    changed = put_configuration(tx, bucket, "policy", params["Policy"])
+    if not params.get("ConfirmRemoveSelfBucketAccess"):
+        # Whoever locks himself out says that he means it.
+        await access.authorize(ctx, tx, changed, "s3:PutBucketPolicy")
+    return None
+
+
+@service.operation("GetBucketPolicy")
+async def get_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketPolicy")
+    return {"Policy": await _policy(tx, bucket)}
+
+
+async def _policy(tx: Transaction, bucket: Bucket) -> str:
+    text: str | None = await configuration(tx, bucket, "policy")
+    if text is None:
+        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", status=404, BucketName=bucket.name)
+    return text
+
+
+@service.operation("DeleteBucketPolicy")
+async def delete_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:DeleteBucketPolicy")
+    delete_configuration(tx, bucket, "policy")
+    return None
+
+
+@service.operation("GetBucketPolicyStatus")
+async def get_bucket_policy_status(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketPolicyStatus")
+    policy = bucket_policy.parsed(await _policy(tx, bucket))
+    return {"PolicyStatus": {"IsPublic": bucket_policy.is_public(policy)}}
+
+
+# -- access control lists
+
+
+@service.operation("PutBucketAcl")
+async def put_bucket_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketAcl")
+    changed = acl.changed(bucket, params, bucket.account, of_bucket=True)
+    store_bucket(tx, msgspec.structs.replace(bucket, acl=changed))
+    return None
+
+
+@service.operation("GetBucketAcl")
+async def get_bucket_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketAcl")
+    return acl.shown(acl.of_bucket(bucket))
+
+
+async def _version(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Bucket, Version]:
+    """Return the object whose list an operation is about, if the caller may do this to it."""
+    bucket = await get_bucket(ctx, tx, params["Bucket"])
+    version = await reading.found(ctx, tx, bucket, params, f"s3:{action}ObjectAcl", f"s3:{action}ObjectVersionAcl")
+    return bucket, version
+
+
+@service.operation("PutObjectAcl")
+async def put_object_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket, version = await _version(ctx, tx, params, "Put")
+    owner = acl.object_owner(bucket, version.acl)
+    changed = msgspec.structs.replace(version, acl=acl.changed(bucket, params, owner, of_bucket=False))
+    await versions.rewrite(tx, bucket, params["Key"], changed)
+    await events.note(ctx.block, tx, bucket, "ObjectAcl:Put", params["Key"], changed, ctx=ctx)
+    return None
+
+
+@service.operation("GetObjectAcl")
+async def get_object_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket, version = await _version(ctx, tx, params, "Get")
+    return acl.shown(acl.of_object(bucket, version.acl))
+
+
+# -- object ownership
+
+
+@service.operation("PutBucketOwnershipControls")
+async def put_bucket_ownership_controls(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketOwnershipControls")
+    rules = (params["OwnershipControls"] or {}).get("Rules") or []
+    if len(rules) != 1 or rules[0].get("ObjectOwnership") not in acl.OWNERSHIPS:
+        raise errors.malformed_xml()
+    ownership = rules[0]["ObjectOwnership"]
+    if ownership == acl.ENFORCED and bucket.ownership != acl.ENFORCED and bucket.acl is not None:
+        raise AwsError(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+            status=400,
+        )
+    store_bucket(tx, msgspec.structs.replace(bucket, ownership=ownership))
+    return None
+
+
+@service.operation("GetBucketOwnershipControls")
+async def get_bucket_ownership_controls(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketOwnershipControls")
+    if not bucket.ownership:
+        raise AwsError(
+            "OwnershipControlsNotFoundError",
+            "The bucket ownership controls were not found",
+            status=404,
+            BucketName=bucket.name,
+        )
+    return {"OwnershipControls": {"Rules": [{"ObjectOwnership": bucket.ownership}]}}
+
+
+@service.operation("DeleteBucketOwnershipControls")
+async def delete_bucket_ownership_controls(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketOwnershipControls")
+    store_bucket(tx, msgspec.structs.replace(bucket, ownership=""))
+    return None
+
+
+# -- blocked public access
+
+
+@service.operation("PutPublicAccessBlock")
+async def put_public_access_block(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketPublicAccessBlock")
+    wanted: dict[str, Any] = params["PublicAccessBlockConfiguration"] or {}
+    blocked = PublicAccess(
+        bool(wanted.get("BlockPublicAcls")),
+        bool(wanted.get("IgnorePublicAcls")),
+        bool(wanted.get("BlockPublicPolicy")),
+        bool(wanted.get("RestrictPublicBuckets")),
+    )
+    store_bucket(tx, msgspec.structs.replace(bucket, public_access=blocked))
+    return None
+
+
+@service.operation("GetPublicAccessBlock")
+async def get_public_access_block(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketPublicAccessBlock")
+    blocked = bucket.public_access
+    if blocked is None:
+        raise AwsError(
+            "NoSuchPublicAccessBlockConfiguration",
+            "The public access block configuration was not found",
+            status=404,
+            BucketName=bucket.name,
+        )
+    return {
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": blocked.block_public_acls,
+            "IgnorePublicAcls": blocked.ignore_public_acls,
+            "BlockPublicPolicy": blocked.block_public_policy,
+            "RestrictPublicBuckets": blocked.restrict_public_buckets,
+        }
+    }
+
+
+@service.operation("DeletePublicAccessBlock")
+async def delete_public_access_block(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketPublicAccessBlock")
+    store_bucket(tx, msgspec.structs.replace(bucket, public_access=None))
+    return None

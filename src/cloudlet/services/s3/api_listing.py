@@ -1,0 +1,270 @@
+"""The operations that list what is in a bucket: objects, versions, uploads under way.
+
+API reference, "ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.s3 import access, acl, canonical_users, errors, listing, multipart, objects
+from cloudlet.services.s3.block import service
+from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.objects import NULL, Version
+
+Written = Callable[[str], str]
+
+
+class _Asked(NamedTuple):
+    """What all listings are asked for. `written` writes keys as the answer is to have them."""
+
+    prefix: str
+    delimiter: str
+    limit: int
+    encoding: str | None
+    written: Written
+
+
+def _asked(params: Params, limit_name: str = "MaxKeys", argument: str = "max-keys") -> _Asked:
+    encoding = params.get("EncodingType")
+    if encoding not in (None, "url"):
+        raise errors.invalid_argument("Invalid Encoding Method specified in Request", "encoding-type", encoding)
+    limit = params.get(limit_name)
+    if limit is None:
+        limit = listing.LARGEST_PAGE
+    elif not 0 <= limit < 1 << 31:
+        message = f"Argument {argument} must be an integer between 0 and 2147483647"
+        raise errors.invalid_argument(message, argument, limit)
+    return _Asked(
+        params.get("Prefix") or "",
+        params.get("Delimiter") or "",
+        min(limit, listing.LARGEST_PAGE),
+        encoding,
+        str if encoding is None else _url_encoded,
+    )
+
+
+def _url_encoded(key: str) -> str:
+    return quote(key, safe="/*-._")
+
+
+def _common_prefixes(found: listing.Found[Any], asked: _Asked) -> list[dict[str, str]] | None:
+    return [{"Prefix": asked.written(prefix)} for prefix in found.prefixes] or None
+
+
+def _last_key(found: listing.Found[Any]) -> str:
+    """Return the key, or the common prefix, behind which the next page begins."""
+    return found.last if isinstance(found.last, str) else "" if found.last is None else found.last.key
+
+
+def _common(bucket: Bucket, asked: _Asked, found: listing.Found[Any]) -> dict[str, Any]:
+    return {
+        "Name": bucket.name,
+        "Prefix": asked.written(asked.prefix),
+        "Delimiter": asked.written(asked.delimiter) if asked.delimiter else None,
+        "EncodingType": asked.encoding,
+        "IsTruncated": found.truncated,
+        "CommonPrefixes": _common_prefixes(found, asked),
+    }
+
+
+def _existing(value: bytes) -> Version | None:
+    version = objects.decode(value)
+    return None if version.marker else version
+
+
+async def _objects(tx: Transaction, bucket: Bucket, asked: _Asked, after: str) -> listing.Found[Version]:
+    return await listing.listed(
+        tx,
+        bucket.objects,
+        _existing,
+        prefix=asked.prefix,
+        delimiter=asked.delimiter,
+        begin=listing.start_after(bucket.objects, asked.prefix, asked.delimiter, after),
+        limit=asked.limit,
+        first_only=bool(bucket.versioning),
+    )
+
+
+def _shown(bucket: Bucket, entry: listing.Entry[Version], asked: _Asked, *, with_owner: bool) -> dict[str, Any]:
+    version = entry.value
+    shown: dict[str, Any] = {
+        "Key": asked.written(entry.key),
+        "LastModified": version.modified // 1000,
+        "ETag": f'"{version.etag}"',
+        "Size": version.size,
+        "StorageClass": version.storage_class,
+    }
+    if version.checksum is not None:
+        shown["ChecksumAlgorithm"] = [version.checksum.algorithm]
+        shown["ChecksumType"] = version.checksum.type
+    if with_owner:
+        shown["Owner"] = canonical_users.owner(acl.object_owner(bucket, version.acl))
+    return shown
+
+
+def _restore_status(ctx: Context, params: Params, version: Version) -> dict[str, Any]:
+    """Return what a listing tells of an archived object's copy, where that is asked for."""
+    if "RestoreStatus" not in (params.get("OptionalObjectAttributes") or ()) or version.restore is None:
+        return {}
+    now = ctx.now() * 1000
+    if now < version.restore.ready:
+        return {"RestoreStatus": {"IsRestoreInProgress": True}}
+    return {"RestoreStatus": {"IsRestoreInProgress": False, "RestoreExpiryDate": version.restore.expires / 1000}}
+
+
+@service.operation("ListObjects")
+async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
+    asked, marker = _asked(params), params.get("Marker") or ""
+    found = await _objects(tx, bucket, asked, marker)
+    # Without a delimiter the last key is where to go on, and is not told.
+    tells_next = found.truncated and asked.delimiter
+    return {
+        **_common(bucket, asked, found),
+        "Marker": asked.written(marker),
+        "NextMarker": asked.written(_last_key(found)) if tells_next else None,
+        "MaxKeys": asked.limit,
+        "Contents": [
+            _shown(bucket, entry, asked, with_owner=True) | _restore_status(ctx, params, entry.value)
+            for entry in found.entries
+        ]
+        or None,
+    }
+
+
+@service.operation("ListObjectsV2")
+async def list_objects_v2(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
+    asked, token, start = _asked(params), params.get("ContinuationToken"), params.get("StartAfter")
+    if token == "":
+        raise errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", token)
+    found = await _objects(tx, bucket, asked, (start or "") if token is None else _opened(token))
+    with_owner = bool(params.get("FetchOwner"))
+    return {
+        **_common(bucket, asked, found),
+        "StartAfter": None if start is None else asked.written(start),
+        "ContinuationToken": token,
+        "NextContinuationToken": _sealed(_last_key(found)) if found.truncated else None,
+        "KeyCount": len(found.entries) + len(found.prefixes),
+        "MaxKeys": asked.limit,
+        "Contents": [
+            _shown(bucket, entry, asked, with_owner=with_owner) | _restore_status(ctx, params, entry.value)
+            for entry in found.entries
+        ]
+        or None,
+    }
+
+
+def _sealed(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _opened(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except (binascii.Error, UnicodeError):
+        raise errors.invalid_argument(
+            "The continuation token provided is incorrect", "continuation-token", token
+        ) from None
+
+
+@service.operation("ListObjectVersions")
+async def list_object_versions(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucketVersions")
+    asked = _asked(params)
+    key_marker, version_marker = params.get("KeyMarker") or "", params.get("VersionIdMarker") or ""
+    begin = listing.start_after(bucket.objects, asked.prefix, asked.delimiter, key_marker)
+    if version_marker:
+        if not key_marker:
+            message = "A version-id marker cannot be specified without a key marker."
+            raise errors.invalid_argument(message, "version-id-marker", version_marker)
+        begin = (
+            bucket.objects.prefix
+            + objects.place(key_marker, await _order(tx, bucket, key_marker, version_marker))
+            + b"\0"
+        )
+    found = await listing.listed(
+        tx,
+        bucket.objects,
+        objects.decode,
+        prefix=asked.prefix,
+        delimiter=asked.delimiter,
+        begin=begin,
+        limit=asked.limit,
+    )
+    versions: list[dict[str, Any]] = []
+    markers: list[dict[str, Any]] = []
+    previous = key_marker if version_marker else None
+    for entry in found.entries:
+        shown = _shown(bucket, entry, asked, with_owner=True)
+        shown |= {"VersionId": entry.value.id, "IsLatest": entry.key != previous}
+        previous = entry.key
+        if entry.value.marker:
+            markers.append({name: shown[name] for name in ("Key", "VersionId", "IsLatest", "LastModified", "Owner")})
+        else:
+            versions.append(shown | _restore_status(ctx, params, entry.value))
+    last = found.last
+    return {
+        **_common(bucket, asked, found),
+        "KeyMarker": asked.written(key_marker),
+        "VersionIdMarker": version_marker,
+        "NextKeyMarker": asked.written(_last_key(found)) if found.truncated else None,
+        "NextVersionIdMarker": last.value.id if found.truncated and isinstance(last, listing.Entry) else None,
+        "MaxKeys": asked.limit,
+        "Versions": versions or None,
+        "DeleteMarkers": markers or None,
+    }
+
+
+async def _order(tx: Transaction, bucket: Bucket, key: str, version_id: str) -> int:
+    """Return where in the order of a key's versions one of them is, or was."""
+    if version_id != NULL:
+        return objects.order_of(version_id)
+    raw = await tx.get(bucket.nulls.key(key))
+    return objects.LAST if raw is None else int.from_bytes(raw, "big")
+
+
+@service.operation("ListMultipartUploads")
+async def list_multipart_uploads(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucketMultipartUploads")
+    asked = _asked(params, "MaxUploads", "max-uploads")
+    key_marker, id_marker = params.get("KeyMarker") or "", params.get("UploadIdMarker") or ""
+    begin = listing.start_after(bucket.uploads, asked.prefix, asked.delimiter, key_marker)
+    if key_marker and id_marker:
+        begin = bucket.uploads.key(key_marker, id_marker) + b"\0"
+    found = await listing.listed(
+        tx,
+        bucket.uploads,
+        multipart.decode,
+        prefix=asked.prefix,
+        delimiter=asked.delimiter,
+        begin=begin,
+        limit=asked.limit,
+    )
+    last = found.last
+    next_id = bucket.uploads.unpack(last.row)[1] if isinstance(last, listing.Entry) else None
+    return {
+        "Bucket": bucket.name,
+        "Prefix": asked.written(asked.prefix),
+        "Delimiter": asked.written(asked.delimiter) if asked.delimiter else None,
+        "EncodingType": asked.encoding,
+        "KeyMarker": asked.written(key_marker),
+        "UploadIdMarker": id_marker,
+        "NextKeyMarker": asked.written(_last_key(found)) if found.truncated else None,
+        "NextUploadIdMarker": next_id if found.truncated else None,
+        "MaxUploads": asked.limit,
+        "IsTruncated": found.truncated,
+        "CommonPrefixes": _common_prefixes(found, asked),
+        "Uploads": [
+            multipart.shown(bucket, entry.key, bucket.uploads.unpack(entry.row)[1], entry.value)
+            | {"Key": asked.written(entry.key)}
+            for entry in found.entries
+        ]
+        or None,
+    }

@@ -1,0 +1,416 @@
+"""The operations on what is configured for a bucket, from CORS to its website."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.ids import token
+from cloudlet.services.s3 import (
+    access,
+    acl,
+    cors,
+    destinations,
+    errors,
+    lifecycle,
+    lifecycle_check,
+    replication,
+    replication_check,
+    tag_sets,
+    website,
+)
+from cloudlet.services.s3.block import service
+from cloudlet.services.s3.bucket import (
+    Bucket,
+    configuration,
+    delete_configuration,
+    find_bucket,
+    put_configuration,
+    store_bucket,
+)
+
+Check = Callable[[Transaction, Bucket, Any], Awaitable[Any]]
+
+
+class Setting(NamedTuple):
+    """A configuration that is put, got and deleted as a whole."""
+
+    kind: str
+    operation: str
+    """What its three operations are named for."""
+    member: str
+    """The parameter of the Put operation that has it."""
+    get_action: str
+    put_action: str
+    delete_action: str
+    absent: AwsError
+    """The error where there is none."""
+    check: Check
+    show: Callable[[Any], Result]
+    topic: bytes = b""
+    """Notified when it changes."""
+
+
+def _declare(setting: Setting) -> None:
+    """Declare the operations of a setting."""
+
+    @service.operation(f"Put{setting.operation}")
+    async def put(ctx: Context, tx: Transaction, params: Params) -> Result:
+        bucket = await access.bucket_for(ctx, tx, params, setting.put_action)
+        document = params.get(setting.member)
+        if document is None:
+            raise errors.malformed_xml()
+        put_configuration(tx, bucket, setting.kind, await setting.check(tx, bucket, document))
+        _tell(tx, setting)
+        return None
+
+    @service.operation(f"Get{setting.operation}")
+    async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
+        bucket = await access.bucket_for(ctx, tx, params, setting.get_action)
+        value = await configuration(tx, bucket, setting.kind)
+        if value is None:
+            raise AwsError(
+                setting.absent.code, setting.absent.message, status=setting.absent.status, BucketName=bucket.name
+            )
+        return setting.show(value)
+
+    @service.operation(f"Delete{setting.operation.removesuffix('Configuration')}")
+    async def delete(ctx: Context, tx: Transaction, params: Params) -> Result:
+        bucket = await access.bucket_for(ctx, tx, params, setting.delete_action)
+        delete_configuration(tx, bucket, setting.kind)
+        _tell(tx, setting)
+        return None
+
+
+def _tell(tx: Transaction, setting: Setting) -> None:
+    if setting.topic:
+        tx.notify(setting.topic)
+
+
+def _absent(code: str, message: str) -> AwsError:
+    return AwsError(code, message, status=404)
+
+
+async def _cors(tx: Transaction, bucket: Bucket, document: Any) -> Any:
+    return cors.checked(document)
+
+
+async def _tags(tx: Transaction, bucket: Bucket, document: Any) -> Any:
+    return tag_sets.checked_bucket_tags(document.get("TagSet") or ())
+
+
+async def _website(tx: Transaction, bucket: Bucket, document: Any) -> Any:
+    return website.checked(document)
+
+
+_declare(
+    Setting(
+        kind="cors",
+        operation="BucketCors",
+        member="CORSConfiguration",
+        get_action="s3:GetBucketCORS",
+        put_action="s3:PutBucketCORS",
+        delete_action="s3:PutBucketCORS",
+        absent=_absent("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
+        check=_cors,
+        show=lambda value: value,
+    )
+)
+_declare(
+    Setting(
+        kind="tagging",
+        operation="BucketTagging",
+        member="Tagging",
+        get_action="s3:GetBucketTagging",
+        put_action="s3:PutBucketTagging",
+        delete_action="s3:PutBucketTagging",
+        absent=_absent("NoSuchTagSet", "The TagSet does not exist"),
+        check=_tags,
+        show=lambda value: {"TagSet": tag_sets.shown(value)},
+    )
+)
+_declare(
+    Setting(
+        kind="website",
+        operation="BucketWebsite",
+        member="WebsiteConfiguration",
+        get_action="s3:GetBucketWebsite",
+        put_action="s3:PutBucketWebsite",
+        delete_action="s3:DeleteBucketWebsite",
+        absent=_absent("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+        check=_website,
+        show=lambda value: value,
+    )
+)
+_declare(
+    Setting(
+        kind="replication",
+        operation="BucketReplication",
+        member="ReplicationConfiguration",
+        get_action="s3:GetReplicationConfiguration",
+        put_action="s3:PutReplicationConfiguration",
+        delete_action="s3:PutReplicationConfiguration",
+        absent=_absent("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+        check=replication_check.checked,
+        show=lambda value: {"ReplicationConfiguration": value},
+        topic=replication.TOPIC,
+    )
+)
+
+
+# -- lifecycle: its Put and Get have a header besides
+
+
+@service.operation("PutBucketLifecycleConfiguration")
+async def put_bucket_lifecycle_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutLifecycleConfiguration")
+    if params.get("LifecycleConfiguration") is None:
+        raise errors.malformed_xml()
+    least = params.get("TransitionDefaultMinimumObjectSize") or "all_storage_classes_128K"
+    if least not in ("all_storage_classes_128K", "varies_by_storage_class"):
+        message = "Invalid TransitionDefaultMinimumObjectSize found"
+        raise errors.invalid_argument(message, "x-amz-transition-default-minimum-object-size", least)
+    document = lifecycle_check.checked(params["LifecycleConfiguration"])
+    put_configuration(tx, bucket, "lifecycle", {**document, "TransitionDefaultMinimumObjectSize": least})
+    tx.notify(lifecycle.TOPIC)
+    return {"TransitionDefaultMinimumObjectSize": least}
+
+
+@service.operation("GetBucketLifecycleConfiguration")
+async def get_bucket_lifecycle_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetLifecycleConfiguration")
+    value: Mapping[str, Any] | None = await configuration(tx, bucket, "lifecycle")
+    if value is None:
+        raise AwsError(
+            "NoSuchLifecycleConfiguration",
+            "The lifecycle configuration does not exist",
+            status=404,
+            BucketName=bucket.name,
+        )
+    return value
+
+
+@service.operation("DeleteBucketLifecycle")
+async def delete_bucket_lifecycle(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutLifecycleConfiguration")
+    delete_configuration(tx, bucket, "lifecycle")
+    tx.notify(lifecycle.TOPIC)
+    return None
+
+
+# -- default encryption: there always is one
+
+_DEFAULT_ENCRYPTION = {
+    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+}
+
+
+@service.operation("PutBucketEncryption")
+async def put_bucket_encryption(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutEncryptionConfiguration")
+    rules = (params["ServerSideEncryptionConfiguration"] or {}).get("Rules") or []
+    if len(rules) != 1:
+        raise errors.malformed_xml()
+    put_configuration(tx, bucket, "encryption", {"Rules": [_checked_encryption(rules[0])]})
+    return None
+
+
+def _checked_encryption(rule: Mapping[str, Any]) -> dict[str, Any]:
+    default = rule.get("ApplyServerSideEncryptionByDefault")
+    blocked = (rule.get("BlockedEncryptionTypes") or {}).get("EncryptionType") or []
+    if default is None and not blocked:
+        raise errors.malformed_xml()
+    if any(each not in ("NONE", "SSE-C") for each in blocked) or len(blocked) > 1:
+        raise errors.malformed_xml()
+    algorithm = "AES256" if default is None else default.get("SSEAlgorithm")
+    if algorithm not in ("AES256", "aws:kms", "aws:kms:dsse"):
+        raise errors.malformed_xml()
+    if algorithm == "AES256" and default is not None and default.get("KMSMasterKeyID"):
+        raise _invalid("a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+    if algorithm == "aws:kms:dsse" and rule.get("BucketKeyEnabled"):
+        raise _invalid("An S3 Bucket Key is not applicable if the default sse algorithm is aws:kms:dsse")
+    return {
+        "ApplyServerSideEncryptionByDefault": default or {"SSEAlgorithm": "AES256"},
+        "BucketKeyEnabled": bool(rule.get("BucketKeyEnabled")),
+        **({"BlockedEncryptionTypes": {"EncryptionType": blocked}} if blocked else {}),
+    }
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidArgument", message, status=400)
+
+
+@service.operation("GetBucketEncryption")
+async def get_bucket_encryption(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetEncryptionConfiguration")
+    value = await configuration(tx, bucket, "encryption")
+    return {"ServerSideEncryptionConfiguration": value or _DEFAULT_ENCRYPTION}
+
+
+@service.operation("DeleteBucketEncryption")
+async def delete_bucket_encryption(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutEncryptionConfiguration")
+    delete_configuration(tx, bucket, "encryption")
+    return None
+
+
+# -- notification
+
+
+@service.direct("PutBucketNotificationConfiguration")
+async def put_bucket_notification_configuration(ctx: Context, params: Params) -> Result:
+    async def admitted(tx: Transaction) -> Bucket:
+        return await access.bucket_for(ctx, tx, params, "s3:PutBucketNotification")
+
+    document = params["NotificationConfiguration"] or {}
+    _check_notification(document)
+    bucket = await ctx.transact(admitted)
+    await destinations.check(ctx, bucket, document, skip=bool(params.get("SkipDestinationValidation")))
+
+    async def store(tx: Transaction) -> None:
+        bucket = await admitted(tx)
+        if document:
+            put_configuration(tx, bucket, "notification", document)
+        else:
+            delete_configuration(tx, bucket, "notification")
+
+    await ctx.transact(store)
+    return None
+
+
+_NOTIFIED = {
+    "TopicConfigurations": "TopicArn",
+    "QueueConfigurations": "QueueArn",
+    "LambdaFunctionConfigurations": "LambdaFunctionArn",
+}
+
+
+def _check_notification(document: dict[str, Any]) -> None:
+    """Raise for what is no notification configuration; give those an id that have none."""
+    ids: set[str] = set()
+    watched: list[tuple[str, str, str]] = []
+    for kind in _NOTIFIED:
+        for each in document.get(kind) or ():
+            each["Id"] = each.get("Id") or token(48)
+            if each["Id"] in ids:
+                raise _invalid("Same ID used for multiple configurations. IDs must be unique")
+            ids.add(each["Id"])
+            rules = ((each.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ()
+            names = [str(rule.get("Name", "")).lower() for rule in rules]
+            if any(name not in ("prefix", "suffix") for name in names):
+                raise _invalid("filter rule name must be either prefix or suffix")
+            if len(set(names)) < len(names):
+                raise _invalid(f"Cannot specify more than one {names[0]} rule in a filter.")
+            values = dict(zip(names, (rule.get("Value") or "" for rule in rules), strict=True))
+            for event in each.get("Events") or ():
+                watched.append((event, values.get("prefix", ""), values.get("suffix", "")))
+    _check_overlaps(watched)
+
+
+def _check_overlaps(watched: list[tuple[str, str, str]]) -> None:
+    """No event may be for two destinations."""
+    for index, (event, prefix, suffix) in enumerate(watched):
+        for other_event, other_prefix, other_suffix in watched[:index]:
+            if (
+                _overlap(event, other_event)
+                and (prefix.startswith(other_prefix) or other_prefix.startswith(prefix))
+                and (suffix.endswith(other_suffix) or other_suffix.endswith(suffix))
+            ):
+                raise _invalid(
+                    "Configurations overlap. Configurations on the same bucket cannot share a common event type."
+                )
+
+
+def _overlap(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    return (one.endswith("*") and other.startswith(one[:-1])) or (other.endswith("*") and one.startswith(other[:-1]))
+
+
+@service.operation("GetBucketNotificationConfiguration")
+async def get_bucket_notification_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketNotification")
+    value: Mapping[str, Any] | None = await configuration(tx, bucket, "notification")
+    return value
+
+
+# -- logging
+
+
+@service.operation("PutBucketLogging")
+async def put_bucket_logging(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketLogging")
+    enabled = (params["BucketLoggingStatus"] or {}).get("LoggingEnabled")
+    if enabled is None:
+        delete_configuration(tx, bucket, "logging")
+        return None
+    if enabled.get("TargetBucket") is None or enabled.get("TargetPrefix") is None:
+        raise errors.malformed_xml()
+    target = await find_bucket(tx, enabled["TargetBucket"])
+    if target is None:
+        raise _invalid_target("The target bucket for logging does not exist", enabled["TargetBucket"])
+    if target.account != bucket.account:
+        raise _invalid_target(
+            "The owner for the bucket to be logged and the target bucket must be the same.", target.name
+        )
+    if target.region != bucket.region:
+        raise AwsError(
+            "CrossLocationLoggingProhibited",
+            "Cross S3 location logging not allowed.",
+            status=403,
+            TargetBucketLocation=target.region,
+        )
+    if target.requester_pays:
+        raise _invalid_target("The target bucket for logging cannot be a Requester Pays bucket.", target.name)
+    await _check_may_log(ctx, tx, bucket, target, enabled)
+    put_configuration(tx, bucket, "logging", {"LoggingEnabled": enabled})
+    return None
+
+
+async def _check_may_log(
+    ctx: Context, tx: Transaction, bucket: Bucket, target: Bucket, enabled: Mapping[str, Any]
+) -> None:
+    grants = enabled.get("TargetGrants")
+    if grants and target.ownership == acl.ENFORCED:
+        raise errors.invalid_argument(
+            "TargetGrants cannot be used with BucketOwnerEnforced object ownership", "TargetGrants", ""
+        )
+    if grants:
+        acl.check_log_grants(grants)
+    if not await access.may_deliver_logs(ctx, tx, bucket, target, enabled["TargetPrefix"]):
+        raise _invalid_target(
+            "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket", target.name
+        )
+
+
+def _invalid_target(message: str, name: str) -> AwsError:
+    return AwsError("InvalidTargetBucketForLogging", message, status=400, TargetBucket=name)
+
+
+@service.operation("GetBucketLogging")
+async def get_bucket_logging(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketLogging")
+    value: Mapping[str, Any] | None = await configuration(tx, bucket, "logging")
+    return value
+
+
+# -- who pays
+
+
+@service.operation("PutBucketRequestPayment")
+async def put_bucket_request_payment(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketRequestPayment")
+    payer = (params["RequestPaymentConfiguration"] or {}).get("Payer")
+    if payer not in ("Requester", "BucketOwner"):
+        raise errors.malformed_xml()
+    store_bucket(tx, msgspec.structs.replace(bucket, requester_pays=payer == "Requester"))
+    return None
+
+
+@service.operation("GetBucketRequestPayment")
+async def get_bucket_request_payment(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketRequestPayment")
+    return {"Payer": "Requester" if bucket.requester_pays else "BucketOwner"}

@@ -1,0 +1,77 @@
+"""Names and places of buckets.
+
+S3 user guide, "General purpose bucket naming rules"; API reference, "CreateBucket".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from cloudlet.core import AwsError
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
+_RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d")
+_OLD_EUROPE = "EU"
+"""A location constraint from before there were other regions in Europe."""
+
+DEFAULT_REGION = "us-east-1"
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidBucketName for what cannot be a general purpose bucket's name."""
+    if (
+        _NAME.fullmatch(name) is None
+        or ".." in name
+        or name.startswith(_RESERVED_PREFIXES)
+        or name.endswith(_RESERVED_SUFFIXES)
+        or _is_address(name)
+    ):
+        raise AwsError("InvalidBucketName", "The specified bucket is not valid.", status=400, BucketName=name)
+
+
+def check_account_name(name: str, account: str, region: str) -> None:
+    """Raise unless a name is one of an account's own namespace in a region."""
+    if not name.endswith(f"-{account}-{region}-an"):
+        raise AwsError("InvalidBucketName", "The specified bucket is not valid.", status=400, BucketName=name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.IPv4Address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def region_of(constraint: str | None, endpoint_region: str) -> str:
+    """Return the region of a bucket that is created through a region's endpoint. Raises AwsError.
+
+    The endpoint of us-east-1 creates buckets everywhere, others in their own region alone.
+    """
+    if not constraint:
+        if endpoint_region != DEFAULT_REGION:
+            raise _illegal("unspecified")
+        return DEFAULT_REGION
+    if constraint == DEFAULT_REGION or not (constraint == _OLD_EUROPE or _REGION.fullmatch(constraint)):
+        raise AwsError(
+            "InvalidLocationConstraint",
+            "The specified location-constraint is not valid",
+            status=400,
+            LocationConstraint=constraint,
+        )
+    region = "eu-west-1" if constraint == _OLD_EUROPE else constraint
+    if endpoint_region not in (DEFAULT_REGION, region):
+        raise _illegal(constraint)
+    return region
+
+
+def _illegal(constraint: str) -> AwsError:
+    return AwsError(
+        "IllegalLocationConstraintException",
+        f"The {constraint} location constraint is incompatible for the region specific endpoint this request was sent "
+        "to.",
+        status=400,
+    )

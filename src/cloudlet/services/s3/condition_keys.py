@@ -1,0 +1,105 @@
+"""The condition keys that a request to S3 has, for its bucket's policy.
+
+Service authorization reference, "Condition keys for Amazon S3"; IAM user guide, "AWS global condition context keys".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from cloudlet.core import Context, Params
+from cloudlet.core.identity import Principal
+from cloudlet.services.s3.bucket import Bucket
+
+_HEADERS = {
+    f"x-amz-{name}": f"s3:x-amz-{name}"
+    for name in (
+        "acl",
+        "content-sha256",
+        "copy-source",
+        "grant-full-control",
+        "grant-read",
+        "grant-read-acp",
+        "grant-write",
+        "grant-write-acp",
+        "metadata-directive",
+        "object-ownership",
+        "server-side-encryption",
+        "server-side-encryption-aws-kms-key-id",
+        "server-side-encryption-customer-algorithm",
+        "storage-class",
+        "website-redirect-location",
+    )
+} | {
+    "if-match": "s3:if-match",
+    "if-none-match": "s3:if-none-match",
+    "x-amz-object-lock-legal-hold": "s3:object-lock-legal-hold",
+    "x-amz-object-lock-mode": "s3:object-lock-mode",
+    "x-amz-object-lock-retain-until-date": "s3:object-lock-retain-until-date",
+    "referer": "aws:Referer",
+    "user-agent": "aws:UserAgent",
+}
+_PARAMS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys", "VersionId": "s3:VersionId"}
+_PRINCIPAL_TYPES = {
+    "root": "Account",
+    "user": "User",
+    "assumed-role": "AssumedRole",
+    "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
+    "service": "Service",
+}
+
+Keys = dict[str, "str | Sequence[str]"]
+
+
+def of(
+    ctx: Context,
+    bucket: Bucket,
+    principal: Principal,
+    object_tags: Mapping[str, str] | None,
+    params: Params | None,
+) -> Keys:
+    """Return the condition keys of a request to a bucket; `object_tags` are those of the object it is about."""
+    keys: Keys = {
+        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(ctx.now())),
+        "aws:PrincipalIsAWSService": "true" if principal.kind == "service" else "false",
+        "aws:PrincipalType": _PRINCIPAL_TYPES[principal.kind],
+        "aws:RequestedRegion": ctx.region,
+        "aws:ResourceAccount": bucket.account,
+        "s3:ResourceAccount": bucket.account,
+        "aws:SecureTransport": "true" if ctx.secure else "false",
+        "aws:SourceIp": ctx.source_ip,
+        "aws:userid": principal.user_id,
+    }
+    if principal.kind != "anonymous":
+        keys |= {"aws:PrincipalAccount": principal.account, "aws:PrincipalArn": principal.arn}
+        keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"
+        keys["s3:authType"] = "REST-HEADER" if "authorization" in ctx.headers else "REST-QUERY-STRING"
+    if ctx.source_arn:
+        account = ctx.source_arn.split(":")[4] or ctx.account
+        keys |= {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": account}
+    keys |= {_HEADERS[name]: value for name, value in ctx.headers.items() if name in _HEADERS}
+    if params is not None:
+        keys |= {key: str(params[name]) for name, key in _PARAMS.items() if params.get(name) is not None}
+    keys |= _tag_keys("s3:ExistingObjectTag", object_tags or {})
+    requested = _requested_tags(ctx, params)
+    if requested:
+        keys |= _tag_keys("s3:RequestObjectTag", requested)
+        keys["s3:RequestObjectTagKeys"] = list(requested)
+    return keys
+
+
+def _tag_keys(name: str, tags: Mapping[str, str]) -> Keys:
+    return {f"{name}/{key}": value for key, value in tags.items()}
+
+
+def _requested_tags(ctx: Context, params: Params | None) -> dict[str, str]:
+    """Return the tags that a request gives to an object, in a header or in its document."""
+    document: Any = (params or {}).get("Tagging")
+    if isinstance(document, Mapping):
+        return {tag["Key"]: tag["Value"] for tag in document.get("TagSet") or ()}
+    return dict(parse_qsl(ctx.headers.get("x-amz-tagging", ""), keep_blank_values=True))

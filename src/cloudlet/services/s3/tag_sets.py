@@ -1,0 +1,53 @@
+"""Sets of tags, as documents and as header have them.
+
+S3 user guide, "Categorizing your objects using tags"; API reference, "PutBucketTagging".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cloudlet.core import AwsError
+
+_LONGEST_KEY = 128
+_LONGEST_VALUE = 256
+_MOST_OF_A_BUCKET = 50
+_MARKS = frozenset(" _.:/=+-@")
+
+
+def checked_bucket_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the tags of a bucket to store. Raises AwsError."""
+    return checked(tags, _MOST_OF_A_BUCKET)
+
+
+def checked(tags: Iterable[Mapping[str, str]], most: int) -> dict[str, str]:
+    """Return tags to store, at most so many. Raises AwsError."""
+    found: dict[str, str] = {}
+    for tag in tags:
+        key, value = tag["Key"], tag["Value"]
+        if not 0 < len(key) <= _LONGEST_KEY or not _is_plain(key):
+            raise _invalid("The TagKey you have provided is invalid", key)
+        if len(value) > _LONGEST_VALUE or not _is_plain(value):
+            raise _invalid("The TagValue you have provided is invalid", key)
+        if key.lower().startswith("aws:"):
+            raise _invalid("System tags cannot be added/updated by requester", key)
+        if key in found:
+            raise _invalid("Cannot provide multiple Tags with the same key", key)
+        found[key] = value
+    if len(found) > most:
+        kind = "Bucket" if most == _MOST_OF_A_BUCKET else "Object"
+        raise AwsError("BadRequest", f"{kind} tag count cannot be greater than {most}", status=400)
+    return found
+
+
+def _is_plain(text: str) -> bool:
+    return all(each.isalnum() or each in _MARKS for each in text)
+
+
+def _invalid(message: str, key: str) -> AwsError:
+    return AwsError("InvalidTag", message, status=400, TagKey=key)
+
+
+def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as a TagSet."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
