@@ -1,0 +1,86 @@
+"""BatchGetItem and BatchWriteItem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.services.dynamodb.conftest import MakeTable
+
+Item = dict[str, Any]
+
+
+def key(p: int) -> Item:
+    return {"p": {"N": str(p)}}
+
+
+def test_writes_and_reads_of_two_tables(db: Any, make_table: MakeTable) -> None:
+    one, other = make_table("one", "p:N"), make_table("other", "p:N")
+    db.put_item(TableName=other, Item=key(9))
+    answer = db.batch_write_item(
+        RequestItems={
+            one: [{"PutRequest": {"Item": {**key(n), "x": {"S": "x"}}}} for n in range(3)],
+            other: [{"DeleteRequest": {"Key": key(9)}}, {"PutRequest": {"Item": key(1)}}],
+        }
+    )
+    assert answer["UnprocessedItems"] == {}
+    read = db.batch_get_item(
+        RequestItems={
+            one: {"Keys": [key(2), key(7), key(0)], "ProjectionExpression": "x"},
+            other: {"Keys": [key(9), key(1)]},
+        }
+    )
+    assert read["Responses"] == {one: [{"x": {"S": "x"}}] * 2, other: [key(1)]}
+    assert read["UnprocessedKeys"] == {}
+
+
+def test_a_write_that_is_wrong_undoes_all(db: Any, make_table: MakeTable) -> None:
+    table = make_table("one", "p:N")
+    with pytest.raises(ClientError, match="Missing the key p in the item"):
+        db.batch_write_item(
+            RequestItems={table: [{"PutRequest": {"Item": item}} for item in (key(1), {"x": {"S": ""}})]}
+        )
+    assert db.scan(TableName=table)["Items"] == []
+
+
+def test_one_item_once(db: Any, make_table: MakeTable) -> None:
+    table = make_table("one", "p:N")
+    same = {"p": {"N": "1.0"}}
+    with pytest.raises(ClientError, match="Provided list of item keys contains duplicates"):
+        db.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": key(1)}}, {"DeleteRequest": {"Key": same}}]})
+    with pytest.raises(ClientError, match="Provided list of item keys contains duplicates"):
+        db.batch_get_item(RequestItems={table: {"Keys": [key(1), same]}})
+
+
+def test_limits_of_number(db: Any, make_table: MakeTable) -> None:
+    one, other = make_table("one", "p:N"), make_table("other", "p:N")
+    writes = [{"PutRequest": {"Item": key(n)}} for n in range(13)]
+    with pytest.raises(ClientError, match="Too many items requested for the BatchWriteItem call"):
+        db.batch_write_item(RequestItems={one: writes, other: writes})
+    keys = [key(n) for n in range(51)]
+    with pytest.raises(ClientError, match="Too many items requested for the BatchGetItem call"):
+        db.batch_get_item(RequestItems={one: {"Keys": keys}, other: {"Keys": keys}})
+
+
+def test_an_answer_of_more_than_16_mb_is_left_unprocessed(db: Any, make_table: MakeTable) -> None:
+    table = make_table("one", "p:N")
+    for n in range(50):
+        db.put_item(TableName=table, Item={**key(n), "text": {"S": "x" * 390 * 1024}})
+    wanted: dict[str, Any] = {table: {"Keys": [key(n) for n in range(50)], "ProjectionExpression": "p"}}
+    found, calls = [], 0
+    while wanted:
+        answer = db.batch_get_item(RequestItems=wanted)
+        found += answer["Responses"][table]
+        wanted = answer["UnprocessedKeys"]
+        calls += 1
+    assert [int(item["p"]["N"]) for item in found] == list(range(50))
+    assert calls == 2
+
+
+def test_a_table_that_is_not_there(db: Any, make_table: MakeTable) -> None:
+    table = make_table("one", "p:N")
+    with pytest.raises(db.exceptions.ResourceNotFoundException):
+        db.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": key(1)}}] for name in (table, "none")})
+    assert db.scan(TableName=table)["Count"] == 0

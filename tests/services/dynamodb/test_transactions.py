@@ -1,0 +1,173 @@
+"""TransactWriteItems and TransactGetItems: all or nothing, once, with reasons."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.services.dynamodb.conftest import MakeTable
+
+Item = dict[str, Any]
+
+
+def key(p: str) -> Item:
+    return {"p": {"S": p}}
+
+
+@pytest.fixture
+def table(make_table: MakeTable) -> str:
+    return make_table("accounts", "p:S")
+
+
+def put(table: str, p: str, **more: Any) -> Item:
+    return {"Put": {"TableName": table, "Item": key(p), **more}}
+
+
+def add(table: str, p: str, amount: int, **more: Any) -> Item:
+    values = {":n": {"N": str(amount)}, **more.pop("values", {})}
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key(p),
+            "UpdateExpression": "ADD n :n",
+            "ExpressionAttributeValues": values,
+            **more,
+        }
+    }
+
+
+def test_all_kinds_of_actions_together(db: Any, make_table: MakeTable, table: str) -> None:
+    other = make_table("other", "p:S")
+    db.put_item(TableName=table, Item=key("deleted"))
+    db.put_item(TableName=other, Item=key("checked"))
+    check = {"TableName": other, "Key": key("checked"), "ConditionExpression": "attribute_exists(p)"}
+    db.transact_write_items(
+        TransactItems=[
+            put(table, "put"),
+            add(table, "updated", 3),
+            {"Delete": {"TableName": table, "Key": key("deleted")}},
+            {"ConditionCheck": check},
+        ]
+    )
+    read = db.transact_get_items(
+        TransactItems=[
+            {"Get": {"TableName": table, "Key": key(p), "ProjectionExpression": "p, n"}}
+            for p in ("put", "updated", "deleted")
+        ]
+    )
+    assert read["Responses"] == [{"Item": key("put")}, {"Item": {**key("updated"), "n": {"N": "3"}}}, {}]
+
+
+def test_a_condition_that_fails_undoes_all_and_says_why(db: Any, table: str) -> None:
+    db.put_item(TableName=table, Item={**key("there"), "x": {"S": "1"}})
+    absent = {"ConditionExpression": "attribute_not_exists(p)"}
+    with pytest.raises(db.exceptions.TransactionCanceledException) as error:
+        db.transact_write_items(
+            TransactItems=[
+                put(table, "new"),
+                put(table, "there", ReturnValuesOnConditionCheckFailure="ALL_OLD", **absent),
+                {"Delete": {"TableName": table, "Key": key("nothing"), "ConditionExpression": "attribute_exists(p)"}},
+            ]
+        )
+    response = error.value.response
+    assert response["Error"]["Message"] == (
+        "Transaction cancelled, please refer cancellation reasons for specific reasons "
+        "[None, ConditionalCheckFailed, ConditionalCheckFailed]"
+    )
+    assert response["CancellationReasons"] == [
+        {"Code": "None"},
+        {
+            "Code": "ConditionalCheckFailed",
+            "Message": "The conditional request failed",
+            "Item": {**key("there"), "x": {"S": "1"}},
+        },
+        {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"},
+    ]
+    assert db.scan(TableName=table)["Count"] == 1
+
+
+def test_what_a_table_does_not_admit_is_a_reason(db: Any, table: str) -> None:
+    wrong = {"Put": {"TableName": table, "Item": {"p": {"N": "1"}}}}
+    with pytest.raises(db.exceptions.TransactionCanceledException) as error:
+        db.transact_write_items(TransactItems=[put(table, "a"), wrong])
+    assert error.value.response["CancellationReasons"] == [
+        {"Code": "None"},
+        {
+            "Code": "ValidationError",
+            "Message": "One or more parameter values were invalid: Type mismatch for key p expected: S actual: N",
+        },
+    ]
+
+
+def test_an_operand_of_the_wrong_type_is_a_reason(db: Any, table: str) -> None:
+    db.put_item(TableName=table, Item={**key("a"), "n": {"S": "text"}})
+    with pytest.raises(db.exceptions.TransactionCanceledException) as error:
+        db.transact_write_items(TransactItems=[add(table, "a", 1)])
+    [reason] = error.value.response["CancellationReasons"]
+    assert reason["Code"] == "ValidationError"
+
+
+def test_one_item_once(db: Any, table: str) -> None:
+    with pytest.raises(ClientError, match="Transaction request cannot include multiple operations on one item"):
+        db.transact_write_items(TransactItems=[put(table, "a"), add(table, "a", 1)])
+
+
+def test_a_token_stands_for_one_transaction(db: Any, table: str) -> None:
+    items = [add(table, "a", 1)]
+    for _ in range(3):
+        db.transact_write_items(TransactItems=items, ClientRequestToken="token-1")
+    assert db.get_item(TableName=table, Key=key("a"))["Item"]["n"] == {"N": "1"}
+    with pytest.raises(db.exceptions.IdempotentParameterMismatchException):
+        db.transact_write_items(TransactItems=[add(table, "a", 2)], ClientRequestToken="token-1")
+    db.transact_write_items(TransactItems=items, ClientRequestToken="token-2")
+    assert db.get_item(TableName=table, Key=key("a"))["Item"]["n"] == {"N": "2"}
+
+
+def test_a_token_of_a_cancelled_transaction_can_be_used_again(db: Any, table: str) -> None:
+    items = [put(table, "a", ConditionExpression="attribute_exists(p)")]
+    for _ in range(2):
+        with pytest.raises(db.exceptions.TransactionCanceledException):
+            db.transact_write_items(TransactItems=items, ClientRequestToken="token-1")
+    db.put_item(TableName=table, Item=key("a"))
+    db.transact_write_items(TransactItems=items, ClientRequestToken="token-1")
+
+
+def test_what_is_moved_is_neither_lost_nor_doubled(db: Any, table: str) -> None:
+    names = "abcd"
+    db.transact_write_items(TransactItems=[add(table, name, 100) for name in names])
+
+    def move(number: int) -> None:
+        source, target = names[number % 4], names[(number * 7 + 1) % 4]
+        enough = {"ConditionExpression": "n >= :least", "values": {":least": {"N": "30"}}}
+        if source != target:
+            with suppress(db.exceptions.TransactionCanceledException):
+                db.transact_write_items(TransactItems=[add(table, source, -30, **enough), add(table, target, 30)])
+        gets = [{"Get": {"TableName": table, "Key": key(name)}} for name in names]
+        seen = [int(each["Item"]["n"]["N"]) for each in db.transact_get_items(TransactItems=gets)["Responses"]]
+        assert sum(seen) == 400
+        assert min(seen) >= 0
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(move, range(64)))
+
+
+def test_consumed_capacity_is_twice_that_of_single_items(db: Any, table: str) -> None:
+    written = db.transact_write_items(TransactItems=[put(table, "a"), put(table, "b")], ReturnConsumedCapacity="TOTAL")
+    assert written["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 4.0, "WriteCapacityUnits": 4.0}]
+    read = db.transact_get_items(
+        TransactItems=[{"Get": {"TableName": table, "Key": key("a")}}], ReturnConsumedCapacity="TOTAL"
+    )
+    assert read["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 2.0, "ReadCapacityUnits": 2.0}]
+
+
+def test_four_megabytes_at_most(db: Any, table: str) -> None:
+    for number in range(12):
+        db.put_item(TableName=table, Item={**key(str(number)), "x": {"S": "x" * 390 * 1024}})
+    gets = [{"Get": {"TableName": table, "Key": key(str(number))}} for number in range(12)]
+    assert len(db.transact_get_items(TransactItems=gets[:10])["Responses"]) == 10
+    with pytest.raises(ClientError, match="cannot exceed 4 MB"):
+        db.transact_get_items(TransactItems=gets)
