@@ -58,9 +58,11 @@ def size(text: str) -> int:
     """
     if text == "0":
         return 1
-    _, digits, exponent = Decimal(text).normalize(_EXACT).as_tuple()
-    lowest = int(exponent)
-    pairs = (lowest + len(digits) - 1) // 2 - lowest // 2 + 1
+    whole, _, fraction = text.lstrip("-").partition(".")
+    digits = (whole + fraction).lstrip("0")
+    lowest = -len(fraction) if fraction else len(digits) - len(digits.rstrip("0"))
+    highest = len(digits) - 1 - len(fraction)
+    pairs = highest // 2 - lowest // 2 + 1
     return min(pairs + 1 + text.startswith("-"), _LONGEST_SIZE)
 
 

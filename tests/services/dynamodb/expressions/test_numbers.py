@@ -132,3 +132,13 @@ def test_sums_are_exact_or_refused(one: Decimal, other: Decimal, operation: str)
 )
 def test_a_number_counts_a_byte_for_two_digits_and_one_more(number: str, size: int) -> None:
     assert numbers.size(number) == size
+
+
+@given(storable())
+def test_digits_pair_up_around_the_decimal_point(value: Decimal) -> None:
+    kept = numbers.canonical(str(value))
+    whole, _, fraction = kept.lstrip("-").partition(".")
+    padded = whole.zfill(len(whole) + len(whole) % 2) + fraction.ljust(len(fraction) + len(fraction) % 2, "0")
+    pairs = [padded[at : at + 2] for at in range(0, len(padded), 2)]
+    used = "".join("0" if pair == "00" else "1" for pair in pairs).strip("0")
+    assert numbers.size(kept) == min(21, max(1, len(used) + (value != 0) + (value < 0)))

@@ -6,10 +6,10 @@ the same grammar. Operators bind in this order: comparators, IN and BETWEEN; NOT
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TypeAlias, TypeGuard, cast
 
 from cloudlet.services.dynamodb.expressions.parser import Parser
+from cloudlet.services.dynamodb.expressions.remembering import remembered
 from cloudlet.services.dynamodb.expressions.syntax import (
     And,
     Between,
@@ -27,12 +27,11 @@ from cloudlet.services.dynamodb.expressions.syntax import (
 
 _COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 _BINDING = {"(": 0, "OR": 1, "AND": 2, "NOT": 3, **dict.fromkeys(_COMPARATORS, 4)}
-_REMEMBERED = 1024
 
 Term: TypeAlias = "Operand | ConditionSyntax"
 
 
-@lru_cache(_REMEMBERED)
+@remembered
 def condition_syntax(text: str) -> ConditionSyntax:
     """Return the tree of a condition. Raises ExpressionProblem."""
     return _ConditionParser(text).read()

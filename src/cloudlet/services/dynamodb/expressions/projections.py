@@ -6,17 +6,15 @@ Developer Guide, "Using projection expressions in DynamoDB".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Protocol
 
 from cloudlet.services.dynamodb.expressions.parser import Parser
 from cloudlet.services.dynamodb.expressions.paths import Tree, tree
 from cloudlet.services.dynamodb.expressions.problems import said_of
+from cloudlet.services.dynamodb.expressions.remembering import remembered
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.syntax import PathSyntax
 from cloudlet.services.dynamodb.values import Item, Path, Value
-
-_REMEMBERED = 1024
 
 
 class Projection(Protocol):
@@ -52,7 +50,7 @@ def parse_projection(text: str, subs: Substitutions) -> Projection:
         return PathProjection([subs.path(path) for path in _syntax(text)])
 
 
-@lru_cache(_REMEMBERED)
+@remembered
 def _syntax(text: str) -> tuple[PathSyntax, ...]:
     parser = Parser(text)
     paths = [parser.path()]

@@ -5,11 +5,11 @@ Developer Guide, "Using update expressions in DynamoDB".
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal
 
 from cloudlet.services.dynamodb.expressions.parser import Parser
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
+from cloudlet.services.dynamodb.expressions.remembering import remembered
 from cloudlet.services.dynamodb.expressions.syntax import (
     Action,
     Arithmetic,
@@ -20,10 +20,8 @@ from cloudlet.services.dynamodb.expressions.syntax import (
     SetOperation,
 )
 
-_REMEMBERED = 1024
 
-
-@lru_cache(_REMEMBERED)
+@remembered
 def update_syntax(text: str) -> tuple[Action, ...]:
     """Return the actions of an update, in the order of the text. Raises ExpressionProblem."""
     return _UpdateParser(text).read()
