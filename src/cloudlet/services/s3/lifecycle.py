@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
-from cloudlet.core import Transaction
+from cloudlet.core import Subspace, Transaction
 from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.objects import Version
 
 KIND = "lifecycle"
 TOPIC = b"lifecycle"
-"""Notified when a bucket's lifecycle configuration is stored or deleted."""
+"""Notified when the rules of a bucket change."""
 
 _DAY = 86_400
 _LEAST_TRANSITIONED_BYTES = 128 << 10
@@ -153,7 +154,9 @@ class Rule:
 class Lifecycle:
     """The enabled rules of a bucket."""
 
-    def __init__(self, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, configuration: Mapping[str, Any], source: bytes = b"") -> None:
+        self.source = source
+        """What the rules are stored as: the same bytes mean the same rules."""
         by_class = configuration.get("TransitionDefaultMinimumObjectSize") == "varies_by_storage_class"
         self._rules = [
             Rule(rule, small_objects_stay=not by_class)
@@ -207,9 +210,31 @@ def _reached_class(present: str, steps: list[Transition], now: float) -> str:
     return max((each for each in reached if each in _WATERFALL), key=_WATERFALL.index, default=present)
 
 
+_DONE = Subspace("lifecycle-done")
+"""Bucket number → the day (since the epoch) whose pass over the bucket is over, and by which rules it was made."""
+
+
+def _passed(rules: Lifecycle, now: float) -> bytes:
+    return b"%d %s" % (now // _DAY, sha256(rules.source).digest())
+
+
+async def is_done(tx: Transaction, bucket: Bucket, rules: Lifecycle, now: float) -> bool:
+    """Whether a bucket was gone through today by these rules."""
+    return await tx.get(_DONE.key(bucket.number)) == _passed(rules, now)
+
+
+def note_done(tx: Transaction, bucket: Bucket, rules: Lifecycle, now: float) -> None:
+    """Write down that a bucket was gone through for the day of `now`."""
+    tx.put(_DONE.key(bucket.number), _passed(rules, now))
+
+
+def next_midnight(now: float) -> float:
+    return (now // _DAY + 1) * _DAY
+
+
 @lru_cache(256)
 def _lifecycle(raw: bytes) -> Lifecycle:
-    return Lifecycle(msgspec.msgpack.decode(raw))
+    return Lifecycle(msgspec.msgpack.decode(raw), raw)
 
 
 async def of_bucket(tx: Transaction, bucket: Bucket) -> Lifecycle | None:
@@ -231,6 +256,6 @@ async def expiration_header(tx: Transaction, bucket: Bucket, key: str, version: 
 
 
 async def abort_of(tx: Transaction, bucket: Bucket, key: str, begun: float) -> Due | None:
-    """Return when an upload that was begun then is aborted, by which rule (`x-amz-abort-date`, `x-amz-abort-rule-id`)."""
+    """Return when an upload is aborted that was begun then, by which rule: `x-amz-abort-date` and `-rule-id`."""
     rules = await of_bucket(tx, bucket)
     return None if rules is None else rules.abort(key, begun)

@@ -25,7 +25,7 @@ _BATCH = 10
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _GIVEN_UP_SECONDS = 86_400.0
-_SUBJECT = "Amazon S3 Notification"
+SUBJECT = "Amazon S3 Notification"
 _TRANSIENT = frozenset(("InternalError", "InternalFailure", "RequestThrottled", "ServiceUnavailable", "Throttling"))
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
@@ -42,21 +42,17 @@ class _Failed(Exception):
 _Outcomes = Sequence[_Failed | None]
 
 
-async def notify(block: Block) -> None:
+async def notify(block: Block, lease: Lease) -> None:
     """Tell what is in the outbox, until the block ends."""
-    lease = Lease(block)
     busy: set[Lane] = set()
-    try:
-        async with notified(block, notices.TOPIC) as changed, asyncio.TaskGroup() as group:
-            while True:
-                changed.clear()
-                for lane in await block.store.transact(lambda tx: notices.lanes(tx, _LANES)):
-                    if lane not in busy:
-                        busy.add(lane)
-                        group.create_task(_work_off(block, lease, lane, busy, changed))
-                await changed.wait()
-    finally:
-        await lease.release()
+    async with notified(block, notices.TOPIC) as changed, asyncio.TaskGroup() as group:
+        while True:
+            changed.clear()
+            for lane in await block.store.transact(lambda tx: notices.lanes(tx, _LANES)):
+                if lane not in busy:
+                    busy.add(lane)
+                    group.create_task(_work_off(block, lease, lane, busy, changed))
+            await changed.wait()
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
@@ -110,7 +106,7 @@ async def _tell(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes:
             )
         case "sns":
             posts = [
-                {"Id": str(number), "Message": notice.body, "Subject": _SUBJECT} for number, notice in enumerate(told)
+                {"Id": str(number), "Message": notice.body, "Subject": SUBJECT} for number, notice in enumerate(told)
             ]
             return await _batch(
                 block, lane, "PublishBatch", {"TopicArn": lane.arn, "PublishBatchRequestEntries": posts}, told

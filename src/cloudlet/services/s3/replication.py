@@ -109,6 +109,8 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
     """A version that is to be copied, or whose changed metadata are. `noted` is in seconds since the epoch."""
 
     bucket: str
+    number: int
+    """The bucket's."""
     key: str
     version_id: str
     noted: float
@@ -133,7 +135,9 @@ async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key:
         await versions.rewrite(tx, bucket, key, msgspec.structs.replace(version, replication="PENDING"))
     now = block.clock.now()
     # One row a version: what is changed again before it is copied is copied once.
-    tx.put(_WAITING.key(bucket.number, key, version.id), _encode(Task(bucket.name, key, version.id, now)))
+    tx.put(
+        _WAITING.key(bucket.number, key, version.id), _encode(Task(bucket.name, bucket.number, key, version.id, now))
+    )
     tx.notify(TOPIC)
 
 
@@ -141,11 +145,6 @@ async def waiting(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes
     """Return up to `count` tasks behind a key: each with its key and what is stored there."""
     begin = after + b"\x00" if after else _WAITING.begin
     return [(key, raw, _decode(raw)) for key, raw in await tx.range(begin, _WAITING.end, limit=count)]
-
-
-async def is_waiting(tx: Transaction, key: bytes, raw: bytes) -> bool:
-    """Whether a task is still there as it was."""
-    return await tx.get(key) == raw
 
 
 def done(tx: Transaction, key: bytes) -> None:

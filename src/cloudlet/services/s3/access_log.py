@@ -1,0 +1,225 @@
+"""Server access logs: a line for each request to a bucket that has them, delivered to another bucket now and then.
+
+User guide, "Logging requests with server access logging" and "Amazon S3 server access log format". Like AWS's they are
+written as well as can be: a crash may lose what came last. Times of processing are not measured.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import deque
+from collections.abc import Mapping
+from functools import lru_cache
+from time import gmtime, strftime
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.ids import random_bytes
+from cloudlet.core.moments import first, notified
+from cloudlet.services.s3.bucket import Bucket, all_buckets, configuration, find_bucket
+from cloudlet.services.s3.canonical_users import canonical_id
+from cloudlet.services.s3.delivering import deliver
+from cloudlet.wire import WireError, load
+
+log = logging.getLogger("cloudlet.s3")
+
+KIND = "logging"
+TOPIC = b"access-log"
+"""Notified when a bucket gets or loses its logging."""
+
+_PRINCIPAL = "logging.s3.amazonaws.com"
+_PERIOD_SECONDS = 60.0
+_MOST_LINES = 100_000
+"""Of all buckets together, between two deliveries; more are dropped."""
+_BUCKETS = 100
+_RESOURCES = {
+    "uploadId": "UPLOAD",
+    "partNumber": "PART",
+    "delete": "MULTI_OBJECT_DELETE",
+    "policyStatus": "POLICY_STATUS",
+}
+
+
+class _Line(NamedTuple):
+    bucket: str
+    text: str
+
+
+class _Lines:
+    """The lines of one block that wait to be delivered."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, str] = {}
+        """The accounts of the buckets that have logs."""
+        self.waiting: deque[_Line] = deque()
+        self.dropped = 0
+
+
+_all: WeakKeyDictionary[Block, _Lines] = WeakKeyDictionary()
+
+
+def _of(block: Block) -> _Lines:
+    lines = _all.get(block)
+    if lines is None:
+        lines = _all[block] = _Lines()
+    return lines
+
+
+def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Note a request that was answered, if its bucket has logs."""
+    lines = _of(ctx.block)
+    owner = lines.owners.get(params.get("Bucket", ""))
+    if owner is None:
+        return
+    if len(lines.waiting) < _MOST_LINES:
+        lines.waiting.append(_Line(params["Bucket"], line(owner, ctx, operation, params, result, error)))
+    else:
+        lines.dropped += 1
+
+
+async def deliver_logs(block: Block) -> None:
+    """Deliver what is noted to the buckets that are to have it, now and then, until the block ends."""
+    lines = _of(block)
+    async with notified(block, TOPIC) as changed:
+        try:
+            while True:
+                changed.clear()
+                lines.owners = await _owners(block)
+                await first(block, changed, block.clock.now() + _PERIOD_SECONDS)
+                await _deliver(block, lines)
+        finally:
+            await _deliver(block, lines)
+
+
+async def _owners(block: Block) -> dict[str, str]:
+    found: dict[str, str] = {}
+    after = ""
+    while True:
+
+        async def page(tx: Transaction, after: str = after) -> list[Bucket]:
+            return await all_buckets(tx, after, _BUCKETS)
+
+        buckets = await block.store.transact(page)
+        found.update((bucket.name, bucket.account) for bucket in buckets if KIND in bucket.kinds)
+        if len(buckets) < _BUCKETS:
+            return found
+        after = buckets[-1].name
+
+
+async def _deliver(block: Block, lines: _Lines) -> None:
+    noted, lines.waiting = lines.waiting, deque()
+    if lines.dropped:
+        log.warning("%d lines of access logs were dropped: there were too many", lines.dropped)
+        lines.dropped = 0
+    by_bucket: dict[str, list[str]] = {}
+    for each in noted:
+        by_bucket.setdefault(each.bucket, []).append(each.text)
+    for name, texts in by_bucket.items():
+
+        async def find(tx: Transaction, name: str = name) -> tuple[Bucket, Mapping[str, Any]] | None:
+            bucket = await find_bucket(tx, name)
+            stored = None if bucket is None else await configuration(tx, bucket, KIND)
+            return None if bucket is None or stored is None else (bucket, stored["LoggingEnabled"])
+
+        found = await block.store.transact(find)
+        if found is None:
+            continue
+        bucket, enabled = found
+        body = "".join(f"{text}\n" for text in texts).encode()
+        try:
+            await deliver(
+                block,
+                _PRINCIPAL,
+                bucket,
+                enabled["TargetBucket"],
+                _key(bucket, enabled, block.clock.now()),
+                body,
+                ContentType="text/plain",
+            )
+        except AwsError as error:
+            log.warning("the access log of %s could not be delivered: %s", name, error.message)
+
+
+def _key(bucket: Bucket, enabled: Mapping[str, Any], now: float) -> str:
+    """Return the key of a log that is delivered now."""
+    prefix = enabled.get("TargetPrefix") or ""
+    name = f"{strftime('%Y-%m-%d-%H-%M-%S', gmtime(now))}-{random_bytes(8).hex().upper()}"
+    if (enabled.get("TargetObjectKeyFormat") or {}).get("PartitionedPrefix") is None:
+        return prefix + name
+    day = strftime("%Y/%m/%d", gmtime(now))
+    return f"{prefix}{bucket.account}/{bucket.region}/{bucket.name}/{day}/{name}"
+
+
+# -- lines
+
+
+def line(owner: str, ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> str:
+    """Return the line of a request that was answered, to a bucket of the account `owner`."""
+    method, resource, usual_status = _operation(operation)
+    headers = ctx.headers
+    answer = result or {}
+    key = params.get("Key")
+    status = error.status if error is not None else ctx.response_status or usual_status
+    size = answer.get("ContentLength") if error is None else None
+    path = quote(f"/{params['Bucket']}/{key or ''}", safe="/~")
+    fields = [
+        canonical_id(owner),
+        params["Bucket"],
+        strftime("[%d/%b/%Y:%H:%M:%S +0000]", gmtime(ctx.now())),
+        ctx.source_ip,
+        "-" if ctx.principal.kind == "anonymous" else ctx.principal.arn,
+        ctx.request_id,
+        f"REST.{method}.{resource}",
+        quote(key, safe="/~") if key else "-",
+        f'"{method} {path} HTTP/1.1"',
+        status or "-",
+        error.code if error is not None else "-",
+        size if size and method == "GET" else "-",
+        size if size else "-",
+        "-",
+        "-",
+        _quoted(headers.get("referer")),
+        _quoted(headers.get("user-agent")),
+        params.get("VersionId") or "-",
+        ctx.request_id,
+        "SigV4" if ctx.principal.kind != "anonymous" else "-",
+        "-",
+        _auth_type(ctx),
+        headers.get("host", "-"),
+        "-",
+        "-",
+        "-",
+    ]
+    return " ".join(map(str, fields))
+
+
+def _auth_type(ctx: Context) -> str:
+    if ctx.principal.kind == "anonymous":
+        return "-"
+    return "AuthHeader" if "authorization" in ctx.headers else "QueryString"
+
+
+def _quoted(value: str | None) -> str:
+    """Return a header as a field; no quote or line in it ends the field or the line."""
+    if value is None:
+        return '"-"'
+    written = re.sub(r"[\x00-\x1f\x7f]", " ", value).replace('"', "%22")
+    return f'"{written}"'
+
+
+@lru_cache(256)
+def _operation(name: str) -> tuple[str, str, int]:
+    """Return the method and the resource of an operation, as the log names them, and its status: GET, OBJECT, 200."""
+    model = load("s3").operations[name]
+    method, status = model.http_method, model.status
+    path, _, query = model.uri.partition("?")
+    for parameter in filter(None, re.split("[&=]", query)):
+        if parameter in _RESOURCES:
+            return method, _RESOURCES[parameter], status
+        if parameter.islower():
+            return method, parameter.replace("-", "").upper(), status
+    return method, "OBJECT" if "{Key" in path else "BUCKET", status

@@ -1,0 +1,29 @@
+"""What S3 does by itself, in the background."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.services.s3 import access_log, expiring, inventory_report, notifying, replicating, restoring
+from cloudlet.services.s3.block import service
+
+
+@service.job
+async def tell_and_replicate(block: Block) -> None:
+    """Tell of events and make replicas: of several processes on one store, one does so at a time."""
+    lease = Lease(block)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(notifying.notify(block, lease))
+            group.create_task(replicating.replicate(block, lease))
+    finally:
+        await lease.release()
+
+
+service.job(expiring.carry_out_rules)
+service.job(restoring.follow_restores)
+service.job(inventory_report.write_inventories)
+service.job(access_log.deliver_logs)
+service.observe(access_log.note)

@@ -1,0 +1,205 @@
+"""Replicates: copies what waits to the buckets that the rules name, and carries changes of metadata after it.
+
+A replica is a second name for the source's files, with the version's id, time, metadata and tags. User guide,
+"Replicating objects within and across Regions".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.identity import Principal
+from cloudlet.core.ids import uuid4
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.services.s3 import access, contents, events, garbage, replication, versions
+from cloudlet.services.s3.acl import private
+from cloudlet.services.s3.bucket import Bucket, configuration, find_bucket
+from cloudlet.services.s3.contents import Contents
+from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.replication import REPLICA, Rule, Task
+from cloudlet.store import StoreError
+
+log = logging.getLogger("cloudlet.s3")
+
+_PAGE = 100
+_AT_ONCE = 8
+_PAUSE_SECONDS = 30.0
+"""Until what failed because of the disk is tried again."""
+
+
+async def replicate(block: Block, lease: Lease) -> None:
+    """Copy what waits, until the block ends."""
+    async with notified(block, replication.TOPIC) as changed:
+        while True:
+            changed.clear()
+            if await _work_off(block, lease):
+                await changed.wait()
+            else:
+                await first(block, changed, block.clock.now() + _PAUSE_SECONDS)
+
+
+async def _work_off(block: Block, lease: Lease) -> bool:
+    """Do all tasks once; return whether none is left over."""
+    after, all_done = b"", True
+    while True:
+
+        async def page(tx: Transaction, after: bytes = after) -> list[tuple[bytes, bytes, Task]]:
+            return await replication.waiting(tx, after, _PAGE)
+
+        tasks = await block.store.transact(page)
+        if not tasks:
+            return all_done
+        for start in range(0, len(tasks), _AT_ONCE):
+            await lease.hold()
+            outcomes = await asyncio.gather(
+                *(_Copy(block, *each).run() for each in tasks[start : start + _AT_ONCE]), return_exceptions=True
+            )
+            for outcome in outcomes:
+                if isinstance(outcome, StoreError):
+                    log.warning("an object could not be replicated yet: %s", outcome)
+                    all_done = False
+                elif isinstance(outcome, BaseException):
+                    raise outcome
+        after = tasks[-1][0]
+
+
+class _Source(msgspec.Struct):
+    bucket: Bucket
+    version: Version
+    contents: Contents
+    rules: list[Rule]
+    role: str
+
+
+class _Copy:
+    """One task."""
+
+    def __init__(self, block: Block, row: bytes, raw: bytes, task: Task) -> None:
+        self._block = block
+        self._row = row
+        self._raw = raw
+        self._task = task
+
+    async def run(self) -> None:
+        """Make all replicas of a version, or bring them up to date. Raises StoreError."""
+        source = await self._block.store.transact(self._source)
+        if source is None:
+            return
+        failed = False
+        for rule in source.rules:
+            try:
+                await self._to(source, rule)
+            except AwsError as error:
+                log.warning("%s was not replicated to %s: %s", source.bucket.name, rule.bucket, error.message)
+                failed = True
+
+        async def settle(tx: Transaction) -> None:
+            await self._settle(tx, source, failed=failed)
+
+        await self._block.store.transact(settle)
+
+    async def _source(self, tx: Transaction) -> _Source | None:
+        """Return what is to be copied where, or forget the task where that has gone."""
+        task = self._task
+        bucket = await find_bucket(tx, task.bucket)
+        version = None
+        if bucket is not None and bucket.number == task.number:
+            version = await versions.find(tx, bucket, task.key, task.version_id)
+        if bucket is None or version is None:
+            replication.done(tx, self._row)
+            return None
+        found = replication.applicable(await replication.of_bucket(tx, bucket), task.key, version)
+        role = (await configuration(tx, bucket, replication.KIND) or {}).get("Role", "")
+        return _Source(bucket, version, await contents.load(tx, bucket, task.key, version), found, role)
+
+    async def _settle(self, tx: Transaction, source: _Source, *, failed: bool) -> None:
+        """Write down what became of it, unless the version was changed again meanwhile."""
+        if await tx.get(self._row) == self._raw:
+            replication.done(tx, self._row)
+        version = await versions.find(tx, source.bucket, self._task.key, self._task.version_id)
+        if version is not None and version.replication == "PENDING":
+            outcome = "FAILED" if failed else "COMPLETED"
+            await versions.rewrite(
+                tx, source.bucket, self._task.key, msgspec.structs.replace(version, replication=outcome)
+            )
+
+    async def _to(self, source: _Source, rule: Rule) -> None:
+        """Make one replica, or bring it up to date. Raises AwsError, StoreError."""
+        copied = await contents.linked(self._block, source.contents)
+        blobs = [part.blob for part in copied.parts if part.blob]
+
+        async def store(tx: Transaction) -> bool:
+            return await self._store(tx, source, rule, copied, blobs)
+
+        try:
+            if not await self._block.store.transact(store):
+                await self._block.blobs.remove(blobs)
+        except AwsError:
+            await self._block.blobs.remove(blobs)
+            raise
+
+    async def _store(self, tx: Transaction, source: _Source, rule: Rule, copied: Contents, blobs: list[str]) -> bool:
+        """Write a replica; return whether it has taken the files."""
+        key, version = self._task.key, source.version
+        target = await self._target(tx, source, rule)
+        replica = _replica(source, target, rule)
+        before = await versions.find(tx, target, key, version.id)
+        if before is not None:
+            kept = msgspec.structs.replace(before, tags=replica.tags, acl=replica.acl, lock=replica.lock)
+            await versions.rewrite(tx, target, key, kept)
+            return False
+        now = int(self._block.clock.now() * 1000)
+        garbage.claim(tx, blobs)
+        if version.parts:
+            written = await versions.put(tx, target, key, replica, now, parts=copied.parts)
+        else:
+            named = msgspec.structs.replace(replica, blob=blobs[0] if blobs else "")
+            written = await versions.put(tx, target, key, named, now, data=copied.data)
+        name = "ObjectRemoved:DeleteMarkerCreated" if version.marker else "ObjectCreated:Put"
+        await events.note(self._block, tx, target, name, key, written)
+        return True
+
+    async def _target(self, tx: Transaction, source: _Source, rule: Rule) -> Bucket:
+        """Return the bucket of a replica, if the rule's role may write to it. Raises AwsError."""
+        target = await find_bucket(tx, rule.bucket)
+        if target is None or target.versioning != "Enabled":
+            raise AwsError("InvalidRequest", "the destination bucket is not there, or has no versioning", status=400)
+        if target.account != source.bucket.account:
+            account = source.bucket.account
+            session = f"arn:aws:sts::{account}:assumed-role/{source.role.rpartition('/')[2]}/s3-replication"
+            role = Principal("assumed-role", account, session, f"{account}:s3-replication")
+            ctx = Context(
+                self._block,
+                role,
+                account,
+                source.bucket.region,
+                uuid4(),
+                self._block.cloud.config.endpoint,
+                secure=True,
+            )
+            action = "s3:ReplicateDelete" if source.version.marker else "s3:ReplicateObject"
+            await access.authorize(ctx, tx, target, action, key=self._task.key)
+        return target
+
+
+def _replica(source: _Source, target: Bucket, rule: Rule) -> Version:
+    """Return the record of a replica."""
+    version = source.version
+    acl = version.acl
+    if rule.account is not None or target.ownership == "BucketOwnerEnforced":
+        acl = None
+    elif acl is None and target.account != source.bucket.account:
+        acl = private(source.bucket.account)
+    return msgspec.structs.replace(
+        version,
+        storage_class=rule.storage_class or version.storage_class,
+        replication=REPLICA,
+        restore=None,
+        acl=acl,
+    )

@@ -1,0 +1,71 @@
+"""Temporary copies of archived objects: they are there when their time has come, and go when it is over.
+
+API reference, "RestoreObject"; user guide, "Restoring an archived object".
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.moments import first, notified
+from cloudlet.services.s3 import events, versions
+from cloudlet.services.s3.bucket import Bucket, find_bucket
+from cloudlet.services.s3.objects import Version
+
+_TOPIC = b"restore"
+_DUE = Subspace("restore")
+"""(Millisecond, bucket, its number, key, version id): when something changes about a copy."""
+_PAGE = 50
+
+
+def schedule(tx: Transaction, bucket: Bucket, key: str, version: Version) -> None:
+    """Let the copy of a version become ready and go, as its record says. What was scheduled before does no harm."""
+    assert version.restore is not None  # noqa: S101 - for the type checker: it is what there is to be scheduled
+    for moment in (version.restore.ready, version.restore.expires):
+        tx.put(_DUE.key(moment, bucket.name, bucket.number, key, version.id), b"")
+    tx.notify(_TOPIC)
+
+
+async def follow_restores(block: Block) -> None:
+    """Do what is due about copies, until the block ends."""
+    async with notified(block, _TOPIC) as changed:
+        while True:
+            changed.clear()
+
+            async def step(tx: Transaction) -> float | None:
+                return await _step(block, tx)
+
+            due = await block.store.transact(step)
+            if due is None:
+                await changed.wait()
+            elif due > block.clock.now():
+                await first(block, changed, due)
+
+
+async def _step(block: Block, tx: Transaction) -> float | None:
+    """Do what is due; return when there is more to do, in seconds since the epoch."""
+    now = int(block.clock.now() * 1000)
+    rows = await tx.range(_DUE.begin, _DUE.end, limit=_PAGE)
+    for row, _ in rows:
+        moment, name, number, key, version_id = _DUE.unpack(row)
+        if moment > now:
+            return float(moment) / 1000
+        tx.delete(row)
+        bucket = await find_bucket(tx, name)
+        if bucket is not None and bucket.number == number:
+            await _follow(block, tx, bucket, key, version_id, moment)
+    return now / 1000 if rows else None
+
+
+async def _follow(block: Block, tx: Transaction, bucket: Bucket, key: str, version_id: str, moment: int) -> None:
+    version = await versions.find(tx, bucket, key, version_id)
+    if version is None or version.restore is None:
+        return
+    if version.restore.expires == moment:
+        gone = msgspec.structs.replace(version, restore=None)
+        await versions.rewrite(tx, bucket, key, gone)
+        await events.note(block, tx, bucket, "ObjectRestore:Delete", key, version)
+    elif version.restore.ready == moment:
+        await events.note(block, tx, bucket, "ObjectRestore:Completed", key, version)

@@ -1,0 +1,265 @@
+"""S3 Select: a query over one object, run by DuckDB within this process.
+
+DuckDB sees the one file that it is to read and nothing else, and may use so much memory and no more. It is there with
+Cloudlet's extra `select`. API reference, "SelectObjectContent".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cloudlet.core import AwsError, Params
+from cloudlet.services.s3 import errors, select_expression, select_output, select_source
+from cloudlet.services.s3.select_expression import quoted
+from cloudlet.services.s3.select_output import Writer
+
+if TYPE_CHECKING:
+    import duckdb
+
+T = TypeVar("T")
+
+_THREADS = 2
+_MEMORY = "256MB"
+_ROWS = 1000
+_PAYLOAD_BYTES = 256 * 1024
+_MACROS = (
+    "CREATE MACRO s3_to_timestamp(t) AS CAST(CAST(t AS TIMESTAMPTZ) AS TIMESTAMP)",
+    "CREATE MACRO s3_date_add(part, n, t) AS CASE part "
+    "WHEN 'year' THEN t + to_years(CAST(n AS INTEGER)) WHEN 'month' THEN t + to_months(CAST(n AS INTEGER)) "
+    "WHEN 'day' THEN t + to_days(CAST(n AS INTEGER)) WHEN 'hour' THEN t + to_hours(n) "
+    "WHEN 'minute' THEN t + to_minutes(n) ELSE t + to_seconds(n) END",
+)
+_executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="select")
+
+
+@dataclass
+class _Counts:
+    scanned: int = 0
+    processed: int = 0
+    returned: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "Details": {
+                "BytesScanned": self.scanned,
+                "BytesProcessed": self.processed,
+                "BytesReturned": self.returned,
+            }
+        }
+
+
+def check(params: Params) -> None:
+    """Raise AwsError for a request that cannot be meant, or that takes what is not there."""
+    if params["ExpressionType"] != "SQL":
+        raise AwsError(
+            "InvalidExpressionType", "The ExpressionType is invalid. Only SQL expressions are supported.", status=400
+        )
+    source = params["InputSerialization"]
+    if sum(name in source for name in ("CSV", "JSON", "Parquet")) != 1:
+        raise errors.invalid_request("InputSerialization has to have exactly one of CSV, JSON and Parquet.")
+    if sum(name in params["OutputSerialization"] for name in ("CSV", "JSON")) != 1:
+        raise errors.invalid_request("OutputSerialization has to have exactly one of CSV and JSON.")
+    compressed = source.get("CompressionType", "NONE") != "NONE"
+    if "Parquet" in source and compressed:
+        raise AwsError("InvalidCompressionFormat", "Parquet has a compression of its own.", status=400)
+    if params.get("ScanRange") is not None and (compressed or "Parquet" in source):
+        raise errors.invalid_request("ScanRange is for CSV and JSON that are not compressed.")
+    try:
+        import duckdb  # noqa: F401
+    except ImportError:
+        raise errors.not_implemented("SelectObjectContent without DuckDB (pip install 'cloudlet[select]')") from None
+
+
+async def answer(params: Params, size: int, pieces: AsyncIterator[bytes], now: float) -> AsyncIterator[dict[str, Any]]:
+    """Return the events of the answer for an object whose bytes are `pieces`. Raises AwsError; so may the iterator."""
+    folder = tempfile.TemporaryDirectory(prefix="cloudlet-select-")
+    file = Path(folder.name) / "object"
+    counts = _Counts(size, await _write(file, params, size, pieces))
+    query = _Query(params, file, now)
+    try:
+        await query.begin()
+    except BaseException:
+        await _in_thread(query.close)
+        raise
+    progress = bool((params.get("RequestProgress") or {}).get("Enabled"))
+    return _events(query, counts, folder, progress=progress)
+
+
+async def _events(
+    query: _Query, counts: _Counts, folder: tempfile.TemporaryDirectory[str], *, progress: bool
+) -> AsyncIterator[dict[str, Any]]:
+    try:
+        while records := await query.records():
+            counts.returned += len(records)
+            yield {"Records": {"Payload": records}}
+            if progress:
+                yield {"Progress": counts.shown()}
+        yield {"Stats": counts.shown()}
+        yield {"End": {}}
+    finally:
+        await _in_thread(query.close)
+        await _in_thread(folder.cleanup)
+
+
+async def _write(file: Path, params: Params, size: int, pieces: AsyncIterator[bytes]) -> int:
+    """Write what is to be read into a file, decompressed; return its size."""
+    source = params["InputSerialization"]
+    stored = file.with_suffix(".stored")
+    with stored.open("wb") as target:
+        async for piece in pieces:
+            await _in_thread(partial(target.write, piece))
+    if source.get("CompressionType", "NONE") != "NONE":
+        await _in_thread(partial(_decompress, stored, file, source))
+    elif params.get("ScanRange") is not None:
+        await _in_thread(partial(_cut, stored, file, params, size))
+    else:
+        stored.rename(file)
+    return file.stat().st_size
+
+
+def _decompress(stored: Path, file: Path, source: Mapping[str, Any]) -> None:
+    try:
+        with select_source.opened(stored, source) as packed, file.open("wb") as target:
+            while piece := packed.read(_PAYLOAD_BYTES):
+                target.write(piece)
+    except (OSError, EOFError) as error:
+        name = source["CompressionType"]
+        message = f"{name} is not applicable to the queried object. Please correct the request and try again."
+        raise AwsError("InvalidCompressionFormat", message, status=400) from error
+    finally:
+        stored.unlink()
+
+
+def _cut(stored: Path, file: Path, params: Params, size: int) -> None:
+    """Keep the records that begin within the range, and the line with the names of the columns."""
+    asked = params["ScanRange"]
+    start, end = asked.get("Start"), asked.get("End")
+    if start is None:
+        # Without a start, so many bytes from the end.
+        start, end = max(0, size - (end or 0)), size - 1
+    if start >= size or (end is not None and end < start):
+        raise AwsError("InvalidScanRange", "The value of a parameter in ScanRange element is invalid.", status=400)
+    last = size - 1 if end is None else end
+    form = params["InputSerialization"].get("CSV")
+    named = form is not None and form.get("FileHeaderInfo", "NONE") != "NONE"
+    with stored.open("rb") as source, file.open("wb") as target:
+        if named:
+            target.write(source.readline())
+        if start > source.tell():
+            source.seek(start - 1)
+            source.readline()
+        while source.tell() <= last and (line := source.readline()):
+            target.write(line)
+    stored.unlink()
+
+
+class _Query:
+    """A query under way; all of it happens in threads."""
+
+    def __init__(self, params: Params, file: Path, now: float) -> None:
+        self._params = params
+        self._file = file
+        self._now = now
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._write: Writer = bytes
+        self._held: list[bytes] = []
+
+    async def begin(self) -> None:
+        await _in_thread(self._begin)
+
+    def _begin(self) -> None:
+        import duckdb
+
+        source = {**self._params["InputSerialization"], "CompressionType": "NONE"}
+        columns = select_source.header(self._file, source)
+        query = select_expression.parse(self._params["Expression"], columns)
+        connection = self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": _MEMORY})
+        for macro in _MACROS:
+            connection.execute(macro)
+        connection.execute(f"CREATE MACRO s3_utcnow() AS make_timestamp({int(self._now * 1_000_000)})")
+        # From here on it can open nothing else, nor be told otherwise.
+        connection.execute(f"SET allowed_paths = [{select_source.text(str(self._file))}]")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        with _worded(self._params["InputSerialization"]):
+            table = select_source.table(connection, self._file, source, columns, query.path)
+            output = self._params["OutputSerialization"]
+            if query.columns is not None:
+                selected = ", ".join(f"{column.sql} AS {quoted(f'{n}')}" for n, column in enumerate(query.columns))
+                self._write = select_output.writer(output, [column.name for column in query.columns])
+            elif "JSON" in source:
+                selected = quoted(select_source.DOCUMENT)
+                self._write = select_output.document_writer(output)
+            else:
+                selected = "*"
+            sql = f"SELECT {selected} FROM {table} AS s"
+            if query.where:
+                sql += f" WHERE {query.where}"
+            if query.limit is not None:
+                sql += f" LIMIT {query.limit}"
+            connection.execute(sql)
+            if selected == "*":
+                names = [column[0] for column in connection.description or ()]
+                self._write = select_output.writer(output, names)
+
+    async def records(self) -> bytes:
+        """Return the next records, b"" at the end."""
+        return await _in_thread(self._records)
+
+    def _records(self) -> bytes:
+        assert self._connection is not None  # noqa: S101 - for the type checker: it has begun
+        written: list[bytes] = []
+        size = 0
+        while size < _PAYLOAD_BYTES:
+            with _worded(self._params["InputSerialization"]):
+                rows: Sequence[Any] = self._connection.fetchmany(_ROWS)
+            if not rows:
+                break
+            records = [self._write(row) for row in rows]
+            written += records
+            size += sum(map(len, records))
+        return b"".join(written)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.interrupt()
+            self._connection.close()
+
+
+@contextmanager
+def _worded(source: Mapping[str, Any]) -> Iterator[None]:
+    """Turn DuckDB's errors into S3's."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise AwsError(_code(error, source), str(error).partition("\n")[0], status=400) from error
+
+
+def _code(error: duckdb.Error, source: Mapping[str, Any]) -> str:
+    import duckdb
+
+    match error:
+        case duckdb.ParserException():
+            return "ParseUnexpectedToken"
+        case duckdb.BinderException() | duckdb.CatalogException():
+            return "EvaluatorBindingDoesNotExist"
+        case duckdb.ConversionException() | duckdb.OutOfRangeException():
+            return "CastFailed"
+        case duckdb.OutOfMemoryException():
+            return "OverMaxRecordSize"
+    return next(f"{name}ParsingError" for name in ("CSV", "JSON", "Parquet") if name in source)
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_executor, function)
