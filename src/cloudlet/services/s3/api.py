@@ -7,10 +7,12 @@ from cloudlet.services.s3 import (
     api_buckets,
     api_forms,
     api_listing,
+    api_more,
     api_objects,
     api_settings,
     api_websites,
     garbage,
+    jobs,
 )
 from cloudlet.services.s3.block import service
 
@@ -22,8 +24,10 @@ __all__ = [
     "api_buckets",
     "api_forms",
     "api_listing",
+    "api_more",
     "api_objects",
     "api_settings",
     "api_websites",
+    "jobs",
     "service",
 ]
