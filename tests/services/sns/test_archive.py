@@ -16,6 +16,7 @@ from cloudlet.services.sns import topic as topics
 from cloudlet.testing.server import Aws
 from tests.services.sns.cloud import ACCOUNT, REGION, LocalSns, local_sns
 from tests.services.sns.fanout import Fanout
+from tests.services.sns.refused import refused
 
 _ARCHIVE = '{"MessageRetentionPeriod":"2"}'
 
@@ -146,6 +147,27 @@ def test_nobody_else_gets_what_is_replayed(fanout: Fanout, topic: str) -> None:
     assert fanout.texts(queue, 1) == ["a"]
     fanout.wait(lambda: _status(fanout, subscription) == "Completed")
     assert fanout.is_empty(other)
+
+
+def test_a_topic_with_an_archive_cannot_be_deleted(fanout: Fanout, topic: str) -> None:
+    message = "Invalid state: Cannot delete a topic with an ArchivePolicy"
+    assert refused(fanout.sns.delete_topic, TopicArn=topic) == ("InvalidState", message)
+    fanout.sns.set_topic_attributes(TopicArn=topic, AttributeName="ArchivePolicy", AttributeValue="{}")
+    fanout.sns.delete_topic(TopicArn=topic)
+    assert fanout.sns.list_topics()["Topics"] == []
+
+
+@pytest.mark.parametrize("policy", ["[" * 20_000, "[]", "no json", '{"MessageRetentionPeriod": "366"}'])
+def test_what_is_no_archive_policy_is_refused(fanout: Fanout, topic: str, policy: str) -> None:
+    change = {"TopicArn": topic, "AttributeName": "ArchivePolicy", "AttributeValue": policy}
+    assert refused(fanout.sns.set_topic_attributes, **change)[0] == "InvalidParameter"
+
+
+@pytest.mark.parametrize("policy", ["[" * 20_000, "[]", "{}", '{"PointType": "Timestamp"}'])
+def test_what_is_no_replay_policy_is_refused(fanout: Fanout, topic: str, policy: str) -> None:
+    subscription = fanout.subscribe(topic, fanout.queue("q.fifo"))
+    change = {"SubscriptionArn": subscription, "AttributeName": "ReplayPolicy", "AttributeValue": policy}
+    assert refused(fanout.sns.set_subscription_attributes, **change)[0] == "InvalidParameter"
 
 
 # -- retention

@@ -164,7 +164,7 @@ def test_an_archive_begins_when_it_is_asked_for(tmp_path: Path) -> None:
         assert beginning() == "2023-11-15T22:13:20.000Z"
         sns.call("SetTopicAttributes", TopicArn=arn, AttributeName="ArchivePolicy", AttributeValue="")
         assert "BeginningArchiveTime" not in sns.call("GetTopicAttributes", TopicArn=arn)["Attributes"]
-        for wrong in ("30", "{}", '{"MessageRetentionPeriod":"0"}', '{"MessageRetentionPeriod":"366"}'):
+        for wrong in ("30", "[]", '{"MessageRetentionPeriod":"0"}', '{"MessageRetentionPeriod":"366"}'):
             params = {"TopicArn": arn, "AttributeName": "ArchivePolicy", "AttributeValue": wrong}
             assert sns.refused("SetTopicAttributes", **params).code == "InvalidParameter"
 

@@ -114,6 +114,8 @@ async def delete_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
         if error.code == "NotFound":
             return None
         raise
+    if "ArchivePolicy" in topic.attributes:
+        raise AwsError("InvalidState", "Invalid state: Cannot delete a topic with an ArchivePolicy")
     await subscription.remove_all(tx, topic)
     topics.remove(tx, topic)
     return None

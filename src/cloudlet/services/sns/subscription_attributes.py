@@ -108,7 +108,7 @@ def _members(name: str, value: str, known: tuple[str, ...]) -> dict[str, Any]:
     """Return the members of a JSON object that may have only those known. Raises AwsError."""
     try:
         members = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         members = None
     if not isinstance(members, dict):
         raise errors.invalid_parameter(f"{name}: failed to parse JSON.")

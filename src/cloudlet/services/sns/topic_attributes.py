@@ -64,7 +64,9 @@ def changed(attributes: Mapping[str, str], name: str, value: str, arn: str, now:
         raise errors.invalid_parameter(name, f"Must be at most {limits.POLICY_BYTES} characters long.")
     errors.check_characters(name, value)
     after = dict(attributes)
-    if value == "" and (name in _TEXTS or name in _FEEDBACK):
+    # An archive is also given up by a policy of nothing.
+    nothing = value == "" or (name == "ArchivePolicy" and value.strip() == "{}")
+    if nothing and (name in _TEXTS or name in _FEEDBACK):
         after.pop(name, None)
     else:
         after[name] = _checked(name, value, arn)
@@ -122,7 +124,7 @@ def _checked_tracing(value: str) -> str:
 def _checked_archive_policy(value: str) -> str:
     try:
         policy = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise errors.invalid_parameter("ArchivePolicy", "ArchivePolicy: failed to parse JSON.") from None
     if not isinstance(policy, dict) or set(policy) != {"MessageRetentionPeriod"}:
         raise errors.invalid_parameter("ArchivePolicy", "ArchivePolicy must have MessageRetentionPeriod and no more.")
