@@ -130,6 +130,12 @@ def test_what_does_not_go_together(operation: str, params: dict[str, Any], messa
     assert refused(read, operation, params) == message
 
 
+def test_attributes_to_get_are_a_projection() -> None:
+    projection = read("GetItem", {"AttributesToGet": ["a", "b.c"]}).projection
+    assert projection is not None
+    assert projection.of({"a": ONE, "b": {"M": {"c": ONE}}, "b.c": TWO}) == {"a": ONE, "b.c": TWO}
+
+
 def test_key_conditions_go_with_other_expressions() -> None:
     clauses = read(
         "Query",

@@ -22,6 +22,7 @@ ITEM: dict[str, Any] = {
     "nil": {"NULL": True},
     "ss": {"SS": ["x", "y"]},
     "ns": {"NS": ["1", "2"]},
+    "digits": {"SS": ["1", "2"]},
     "l": {"L": [{"N": "1"}, {"S": "x"}, {"M": {"y": {"N": "5"}}}, {"NS": ["1", "2"]}]},
     "m": {"M": {"x": {"N": "1"}, "ls": {"L": [{"N": "-1"}, {"N": "2"}]}, "a.b": {"S": "dot"}}},
 }
@@ -120,6 +121,8 @@ def test_true_conditions(text: str) -> None:
         "begins_with(gone, s)",
         "contains(s, :one)",
         "contains(ss, :one)",
+        "contains(digits, :one)",
+        "attribute_exists(l[2147483647])",
         "contains(m, :x)",
         "contains(gone, :x)",
         "size(a) = :one",

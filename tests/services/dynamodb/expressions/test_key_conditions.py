@@ -119,6 +119,10 @@ class TestKeysOfSeveralAttributes:
             (P, Q), (P,), RangeCondition("r", "begins_with", (Q,))
         )
 
+    def test_there_are_no_more_conditions_than_attributes(self) -> None:
+        text = "p = :p AND h = :q AND q = :q AND r = :q AND c = :c"
+        assert refused(self._on, text) == "Conditions can be of length 1 to 4 only"
+
     @pytest.mark.parametrize("text", ["p = :p", "p = :p AND h > :q", "p = :p AND q = :q"])
     def test_hash_attributes_need_equality(self, text: str) -> None:
         assert "HASH" in refused(self._on, text)
