@@ -203,3 +203,21 @@ def test_global_indexes_are_not_read_consistently(db: Any, make_table: MakeTable
     table = make_table("orders", "p:S", attributes="x:S", GlobalSecondaryIndexes=[index("by-x", "x")])
     with pytest.raises(ClientError, match="Consistent reads are not supported on global secondary indexes"):
         found(db, table, "by-x", "x = a", ConsistentRead=True)
+
+
+def test_the_longest_keys_there_can_be(db: Any, make_table: MakeTable) -> None:
+    table = make_table("long", "p:S c:S", attributes="x:S y:S", GlobalSecondaryIndexes=[index("by-x", "x y")])
+    items = [strings(p="p" * 2048, c="c" * 1023 + c, x="x" * 2048, y="y" * 1023 + y) for c, y in ("12", "21", "30")]
+    for item in items:
+        db.put_item(TableName=table, Item=item)
+    twin = strings(p="p" * 2047 + "q", c="c", x="x" * 2048, y="y" * 1023 + "2")
+    db.put_item(TableName=table, Item=twin)
+    for item in items:
+        key = {name: item[name] for name in ("p", "c")}
+        assert db.get_item(TableName=table, Key=key)["Item"] == item
+    by_x = found(db, table, "by-x", f"x = {'x' * 2048}")
+    assert [item["y"]["S"][-1] for item in by_x] == ["0", "1", "2", "2"]
+    first = db.scan(TableName=table, IndexName="by-x", Limit=3)
+    last = db.scan(TableName=table, IndexName="by-x", ExclusiveStartKey=first["LastEvaluatedKey"])
+    assert [*first["Items"], *last["Items"]] == by_x
+    assert len(found(db, table, "by-x", f"x = {'x' * 2048} AND y > {'y' * 1023}1")) == 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cloudlet.core import Transaction
 from cloudlet.services.dynamodb import items
 from cloudlet.services.dynamodb.key_checks import fits_index
-from cloudlet.services.dynamodb.table import Index, Table
+from cloudlet.services.dynamodb.keys import behind_index_key
+from cloudlet.services.dynamodb.table import CREATING, Index, Table
 from cloudlet.services.dynamodb.values import Item
 
 _UNIT = 1024
@@ -13,15 +14,13 @@ _UNIT = 1024
 Units = dict[str, int]
 """Write capacity units by index."""
 
-HASH_BYTES = 2
-
 
 def row_key(index: Index, item: Item, key: bytes) -> bytes:
     """Return the key of an item's row in an index; `key` is that of the item below its table."""
-    return index.rows.prefix + index.keys.key(item) + key[HASH_BYTES:]
+    return index.rows.prefix + index.keys.key(item) + behind_index_key(key)
 
 
-def update(
+async def update(
     tx: Transaction, table: Table, key: bytes, old: Item | None, new: Item | None, new_raw: bytes | None
 ) -> Units:
     """Bring all indexes in line with a change of an item; return what that consumes of those that it concerns.
@@ -34,16 +33,25 @@ def update(
         after = None if new is None or not fits_index(index, new) else new
         if before is None and after is None:
             continue
-        consumed = _update(tx, index, key, before, after, new_raw)
+        old_key = None if before is None else row_key(index, before, key)
+        if old_key is not None and index.record.status == CREATING and await tx.get(old_key) is None:
+            # The index is being filled, and has not come to this item yet.
+            before = old_key = None
+        consumed = _update(tx, index, key, before, old_key, after, new_raw)
         if consumed:
             units[index.name] = consumed
     return units
 
 
 def _update(
-    tx: Transaction, index: Index, key: bytes, old: Item | None, new: Item | None, new_raw: bytes | None
+    tx: Transaction,
+    index: Index,
+    key: bytes,
+    old: Item | None,
+    old_key: bytes | None,
+    new: Item | None,
+    new_raw: bytes | None,
 ) -> int:
-    old_key = None if old is None else row_key(index, old, key)
     old_row = b"" if old is None else items.stored(index.projected(old))
     old_size = items.size_of(old_row)
     if new is None:

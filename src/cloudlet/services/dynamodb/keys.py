@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 from zlib import crc32
 
@@ -16,11 +17,15 @@ from cloudlet.core import Subspace
 from cloudlet.store import pack
 from cloudlet.store.keys import successor
 
+HASH_BYTES = 2
 HASH_VALUES = 1 << 16
 """How many values the hash of a partition key can have."""
 
 _BEHIND_HASHES = b"\xff\xff\xff"
 _LEAST_EXPONENT = -130
+_LONGEST_PLAIN = 64
+_DIGEST = b"\x03"
+"""Stands before a digest; no encoded value begins with it."""
 _AFTER = b"\xff"
 """Sorts behind whatever can follow a complete value in a key."""
 
@@ -54,7 +59,20 @@ def encoded(kind: str, value: Mapping[str, Any]) -> bytes:
 
 def partition(encoded_hash: bytes) -> bytes:
     """Return what the keys of all items with a partition key (its attributes encoded, in order) begin with."""
-    return (crc32(encoded_hash) & 0xFFFF).to_bytes(2, "big") + encoded_hash
+    return (crc32(encoded_hash) & 0xFFFF).to_bytes(HASH_BYTES, "big") + _shortened(encoded_hash)
+
+
+def behind_index_key(key: bytes) -> bytes:
+    """Return what tells items apart that have the same key in an index; `key` is that of the item in its table."""
+    return _shortened(key[HASH_BYTES:])
+
+
+def _shortened(values: bytes) -> bytes:
+    """Return encoded values of which the order does not matter, or a digest where they are long.
+
+    The keys of some stores have 2,600 bytes at most, and those of DynamoDB's indexes have up to 6,000.
+    """
+    return values if len(values) <= _LONGEST_PLAIN else _DIGEST + blake2b(values, digest_size=20).digest()
 
 
 def hashed(space: Subspace) -> Subspace:

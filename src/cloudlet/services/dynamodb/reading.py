@@ -177,7 +177,7 @@ class Reading:
             start = start_key(table, index, given)
             key = schema.key(start)
             if index is not None:
-                key += table.key(start)[2:]
+                key += keys.behind_index_key(table.key(start))
             at = place.prefix + key
             self._check_start(place, at)
             place.go_on_behind(at)

@@ -76,7 +76,7 @@ async def replace(
         new_item = items.item_of(new)
     units = _NO_UNITS
     if table.live_indexes:
-        units = indexes.update(tx, table, key, old_item, new_item, new)
+        units = await indexes.update(tx, table, key, old_item, new_item, new)
         if table.local_indexes:
             await item_collections.update(tx, table, old_item, new_item)
     if watched:
