@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions import Update
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
@@ -59,7 +60,11 @@ def _statement(reader: Reader) -> Statement:
         if selected.where is None or selected.index is not None or selected.order:
             raise malformed("EXISTS needs a SELECT of one item of a table")
         return Check(selected.table, selected.where)
-    raise reader.unexpected()
+    raise _no_statement()
+
+
+def _no_statement() -> AwsError:
+    return malformed("Expected data manipulation")
 
 
 def _select(reader: Reader) -> Select:
@@ -109,7 +114,7 @@ def _update(reader: Reader) -> Change:
         while reader.accept(","):
             actions.append(_remove(reader) if removes else _set(reader))
     if not actions:
-        raise reader.unexpected()
+        raise _no_statement()
     reader.expect("WHERE")
     where = condition(reader)
     try:

@@ -12,7 +12,7 @@ from cloudlet.services.dynamodb.values import Item, Path, Value, check_name, che
 
 _WORDS = """
 ALL AND ASC BETWEEN BY DELETE DESC EXISTS FALSE FROM IN INSERT INTO IS MISSING NOT NULL OR ORDER REMOVE RETURNING SELECT
-SET TRUE UPDATE VALUE WHERE
+SET TRUE UPDATE VALUE VALUES WHERE
 """
 _KEYWORDS = frozenset(_WORDS.split())
 """Words that are names in double quotes only."""
@@ -63,7 +63,11 @@ class Reader:
     def unexpected(self) -> AwsError:
         """Return the error about the next token, which cannot be where it is."""
         token = self.token
-        return malformed("Unexpected end of statement" if token.kind == "end" else f"Unexpected token {token.text!r}")
+        if token.kind == "end":
+            return malformed("Unexpected end of statement")
+        if token.kind == "word" and token.keyword in _KEYWORDS:
+            return malformed("Unexpected keyword")
+        return malformed(f"Unexpected term {token.text!r}")
 
     def deeper(self) -> None:
         """Count a parenthesis or bracket that was opened. Raises AwsError for too many within each other."""
