@@ -48,7 +48,7 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
     async def main() -> int:
         tokens = TokenSealer(b"k" * 32)
         cloud = Cloud(Config(data=tmp_path, durable=durable), tokens)
-        front = Front(cloud, Authenticator(KeyRing([], tokens), strict=False))
+        front = Front(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
         connection, transport = Connection(HttpServer(front)), Transport()
         connection.connection_made(transport)  # type: ignore[arg-type]
 

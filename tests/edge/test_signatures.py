@@ -249,7 +249,6 @@ def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) 
         ("codepipeline", "list_pipelines", {}),
         ("ec2", "describe_instances", {}),
         ("route53", "list_hosted_zones", {}),
-        ("s3", "list_buckets", {}),
         ("cloudwatch", "list_metrics", {}),
         ("polly", "describe_voices", {}),
         ("sts", "assume_role", {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "session"}),

@@ -17,6 +17,7 @@ _COMMANDS = {
     "down": "stop a running Cloudlet",
     "env": "print the environment that points AWS clients at Cloudlet",
     "block": "stop, start or restart one block of an isolated Cloudlet",
+    "clock": "show, freeze, advance or resume the time of a running Cloudlet",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
     "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back",

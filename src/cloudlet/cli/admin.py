@@ -21,10 +21,10 @@ def running_on(port: int) -> Running:
     return running
 
 
-def call(running: Running, method: str, path: str) -> Any:
+def call(running: Running, method: str, path: str, body: bytes | None = None) -> Any:
     """Return the answer of `/_cloudlet/<path>`. Raises CommandError."""
     request = urllib.request.Request(
-        f"{running.endpoint}/_cloudlet/{path}", method=method, headers={ADMIN_HEADER: running.admin_token}
+        f"{running.endpoint}/_cloudlet/{path}", body, method=method, headers={ADMIN_HEADER: running.admin_token}
     )
     context = ssl.create_default_context(cafile=running.authority) if running.endpoint.startswith("https") else None
     try:

@@ -207,7 +207,7 @@ class Cloud:
         if self._peers is None:
             from cloudlet.core.peers import Peers
 
-            self._peers = Peers(self.tokens)
+            self._peers = Peers(self.tokens, self.clock)
         return self._peers
 
     async def dismiss(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from cloudlet.core.clock import Clock
 from cloudlet.core.context import SOURCE_ARN_HEADER
 from cloudlet.core.errors import AwsError, unavailable
 from cloudlet.core.identity import Principal
@@ -27,8 +28,9 @@ class Peers:
     that has the same master key.
     """
 
-    def __init__(self, tokens: TokenSealer) -> None:
+    def __init__(self, tokens: TokenSealer, clock: Clock) -> None:
         self._tokens = tokens
+        self._clock = clock
         self._client = HttpClient()
         self._credentials: dict[tuple[str, str], TemporaryCredentials] = {}
 
@@ -48,6 +50,7 @@ class Peers:
         called = model.operations[operation]
         request = client.request_for(called, params)
         credentials = self._credentials_of(principal)
+        # The clock here is the system's: it is what signatures are checked against.
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         headers = {
             **request.headers,
@@ -84,8 +87,7 @@ class Peers:
     def _credentials_of(self, principal: Principal) -> TemporaryCredentials:
         key = (principal.arn, principal.account)
         known = self._credentials.get(key)
-        # The clock here is the system's: it is what the signature is checked against.
-        now = time.time()
+        now = self._clock.now()
         if known is None or known.expires - now < _RENEWED_SECONDS:
             if len(self._credentials) >= _MOST_CREDENTIALS:
                 self._credentials.clear()

@@ -82,7 +82,7 @@ class WaitingLines:
         else:
             self._topics[waiter] = topic
             self._answers[waiter] = wait.otherwise
-            self._deadlines[waiter] = self._clock.call_at(wait.until, lambda: self._expire(waiter))
+            self._deadlines[waiter] = self._deadline(wait.until, waiter)
         self._set_timer(topic, line, wait.wake_at)
         if line.again and not line.trying:
             line.again = False
@@ -126,13 +126,24 @@ class WaitingLines:
             # Not at once: a waiter that is served within its call would wake the next within its own.
             asyncio.get_running_loop().call_soon(waiter.retry)
 
+    def _deadline(self, until: float, waiter: Waiter) -> Callable[[], None]:
+        """Let a waiter's time be up then, and after as many real seconds though the clock stand."""
+        cancel = self._clock.call_at(until, lambda: self._expire(waiter))
+        real = asyncio.get_running_loop().call_later(max(0.0, until - self._clock.now()), self._expire, waiter)
+
+        def cancel_both() -> None:
+            cancel()
+            real.cancel()
+
+        return cancel_both
+
     def _expire(self, waiter: Waiter) -> None:
         topic = self._topics.get(waiter)
         if topic is None:
             return
         if waiter not in self._lines[topic].parked:
             # It is being tried right now: if that finds nothing, it is parked again and expires then.
-            self._deadlines[waiter] = self._clock.call_at(self._clock.now() + 0.001, lambda: self._expire(waiter))
+            self._deadlines[waiter] = asyncio.get_running_loop().call_later(0.001, self._expire, waiter).cancel
             return
         answer = self._answers[waiter]
         self.leave(waiter)

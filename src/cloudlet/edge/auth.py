@@ -12,6 +12,7 @@ import time
 
 import msgspec
 
+from cloudlet.core.clock import Clock
 from cloudlet.core.errors import AwsError
 from cloudlet.core.identity import ANONYMOUS, Known, Principal, root
 from cloudlet.core.tokens import account_of
@@ -34,14 +35,15 @@ class Caller(msgspec.Struct, frozen=True):
 class Authenticator:
     """Verifies every key that is known. An unknown one is the root of its account in open mode, nobody in strict."""
 
-    def __init__(self, keys: KeyRing, *, strict: bool) -> None:
+    def __init__(self, keys: KeyRing, clock: Clock, *, strict: bool) -> None:
         self._keys = keys
+        self._clock = clock
         self._strict = strict
 
     def authenticate(self, request: HttpRequest, claim: sigv4.Claim | None, model: ServiceModel) -> Caller:
         """Return who makes the request. Raises AwsError.
 
-        The clock here is the system's: clients sign with theirs, however tests move Cloudlet's.
+        Signatures are checked against the system's clock: clients sign with theirs, however tests move Cloudlet's.
         """
         if claim is None:
             principal = ANONYMOUS if self._strict else root(DEFAULT_ACCOUNT)
@@ -52,7 +54,7 @@ class Authenticator:
                 raise _unknown_key(claim, model)
             account = account_of(claim.access_key) or DEFAULT_ACCOUNT
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
-        if known.expires is not None and known.expires < time.time():
+        if known.expires is not None and known.expires < self._clock.now():
             raise _expired_token(model)
         _check_time(claim, model)
         return Caller(known.principal, self._verified(request, claim, known, model))

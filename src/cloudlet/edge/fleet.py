@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from cloudlet.core.clock import Setting
 from cloudlet.edge.forward import Failed, Forwarder
 from cloudlet.edge.http import BACKLOG, Exchange
 from cloudlet.edge.reports import BlockReport, memory_of
@@ -34,8 +35,8 @@ State = Literal["available", "running", "restarting", "stopped"]
 _HEALTHY_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 15.0
-_REPORT_SECONDS = 2.0
-_REPORT_BYTES = 64 << 10
+_ASK_SECONDS = 2.0
+_ANSWER_BYTES = 64 << 10
 
 
 class Launch(NamedTuple):
@@ -134,23 +135,25 @@ class Member:
         if process is None or self.state != "running":
             return BlockReport(self.name, self.state, None, self.port, self.restarts)
         known = BlockReport(self.name, self.state, process.pid, self.port, self.restarts, memory_of(process.pid))
-        client = HttpClient(unix=self._path)
         try:
-            response = await client.request(
-                "GET",
-                "http://block/_cloudlet/blocks",
-                admin_headers.items(),
-                timeout=_REPORT_SECONDS,
-                limit=_REPORT_BYTES,
-            )
-            told = msgspec.json.decode(response.body, type=dict[str, list[BlockReport]])["blocks"]
+            answer = await self.ask("GET", "/_cloudlet/blocks", admin_headers)
+            told = msgspec.json.decode(answer, type=dict[str, list[BlockReport]])["blocks"]
         except (HttpError, msgspec.DecodeError, KeyError) as error:
             log.warning("%s does not say how it is: %s", self.name, error)
             return known
-        finally:
-            await client.close()
         data = next((report.data for report in told if report.name == self.name), None)
         return msgspec.structs.replace(known, data=data)
+
+    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+        """Return what the process answers to a request for one of our own paths. Raises HttpError."""
+        client = HttpClient(unix=self._path)
+        try:
+            response = await client.request(
+                method, f"http://block{path}", headers.items(), body, timeout=_ASK_SECONDS, limit=_ANSWER_BYTES
+            )
+        finally:
+            await client.close()
+        return response.body
 
     def _open(self) -> socket.socket:
         """Return a new socket for the front door, which listens already: requests wait there for the process."""
@@ -246,6 +249,17 @@ class Fleet:
     async def reports(self) -> list[BlockReport]:
         """Return how each block is."""
         return list(await asyncio.gather(*(member.report(self._admin_headers) for member in self._members.values())))
+
+    async def set_clock(self, setting: Setting) -> None:
+        """Move the clocks of all processes; those that start later find it in the data folder."""
+        running = [member for member in self._members.values() if member.state == "running"]
+        body = msgspec.json.encode(setting)
+        answers = (member.ask("PUT", "/_cloudlet/clock", self._admin_headers, body) for member in running)
+        for member, answer in zip(running, await asyncio.gather(*answers, return_exceptions=True), strict=True):
+            if isinstance(answer, HttpError):
+                log.warning("%s does not hear of the time: %s", member.name, answer)
+            elif isinstance(answer, BaseException):
+                raise answer
 
     async def stopped(self, change: Callable[[], None]) -> None:
         """Run `change` on the data folder while no block is running, then go on."""

@@ -13,6 +13,7 @@ import cloudlet
 from cloudlet.core.cloud import Cloud
 from cloudlet.core.snapshots import SnapshotError, Snapshots
 from cloudlet.edge.http import Exchange
+from cloudlet.edge.moving import MovableTime, Rejected
 from cloudlet.edge.reports import OneProcess
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
@@ -43,12 +44,20 @@ class Internal:
     The token is a header of its own, so that no web page can use it: a browser asks first, and is told no.
     """
 
-    def __init__(self, cloud: Cloud, blocks: OneProcess | Fleet, snapshots: Snapshots | None, admin_token: str) -> None:
-        """`snapshots` is None where this process does not keep the blocks' data."""
+    def __init__(
+        self,
+        cloud: Cloud,
+        blocks: OneProcess | Fleet,
+        snapshots: Snapshots | None,
+        moving: MovableTime | None,
+        admin_token: str,
+    ) -> None:
+        """`snapshots` is None where this process does not keep the blocks' data, `moving` where time is not its own."""
         self._cloud = cloud
         self._blocks = blocks
         self._fleet = None if isinstance(blocks, OneProcess) else blocks
         self._snapshots = snapshots
+        self._moving = moving
         self._admin_token = admin_token
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
@@ -95,6 +104,8 @@ class Internal:
         if request.method == "GET" and path == "blocks":
             return {"blocks": await self._blocks.reports()}
         kind, _, name = path.partition("/")
+        if kind == "clock":
+            return await self._clock(request, name)
         if self._snapshots is None and kind in ("snapshots", "reset"):
             raise Refused(409, "the data is not in the data folder of this process: it takes no snapshots and no reset")
         action = self._snapshot_actions(kind, name) | self._block_actions(kind, name)
@@ -105,6 +116,25 @@ class Internal:
         except SnapshotError as error:
             raise Refused(409, str(error)) from error
         return {}
+
+    async def _clock(self, request: HttpRequest, action: str) -> Answer:
+        moving = self._moving
+        if moving is None:
+            raise Refused(409, "a block that is served alone follows the system's clock")
+        body = request.body if isinstance(request.body, bytes) else b""
+        match request.method, action:
+            case "POST", "freeze" | "advance" | "resume":
+                try:
+                    await moving.move(action, body)
+                except Rejected as rejected:
+                    raise Refused(400, str(rejected)) from rejected
+            case "PUT", "":
+                moving.set(body)
+            case "GET", "":
+                pass
+            case _:
+                raise Refused(404, f"there is no {request.method} {request.path} here")
+        return moving.shown()
 
     def _snapshot_actions(self, kind: str, name: str) -> Actions:
         snapshots = self._snapshots

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cloudlet.core.clock import Clock
+from cloudlet.core.clock import load as load_clock
 from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
 from cloudlet.core.data_folder import InUse, exclusively, together
 from cloudlet.core.snapshots import Snapshots
@@ -27,6 +29,8 @@ from cloudlet.edge.front import Front
 from cloudlet.edge.http import HttpServer
 from cloudlet.edge.internal import Internal
 from cloudlet.edge.keys import KeyRing, RootKey, read_root_keys
+from cloudlet.edge.moving import FILE as CLOCK
+from cloudlet.edge.moving import MovableTime
 from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.running import Running, announced
 from cloudlet.edge.sockets import bound, inherited, port_of
@@ -152,15 +156,19 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         store=settings.store,
         peers=settings.peers,
     )
-    cloud = Cloud(config, tokens)
+    # A block that is served alone has no say over the time of others.
+    movable = supervised is not None or not settings.shares_data
+    clock = Clock(load_clock(data / CLOCK) if movable else None)
+    cloud = Cloud(config, tokens, clock)
     admin_token = secrets.token_hex(24) if supervised is None else supervised.admin_token
     fleet = _fleet(settings, config, admin_token)
     blocks: OneProcess | Fleet = OneProcess(cloud, port) if fleet is None else fleet
     keys = KeyRing(root_keys, tokens)
     cloud.find_key = keys.find
-    front = Front(cloud, Authenticator(keys, strict=settings.auth == "strict"), fleet)
+    front = Front(cloud, Authenticator(keys, clock, strict=settings.auth == "strict"), fleet)
     snapshots = Snapshots(data, blocks, front.hold, front.release) if _keeps_data(settings) else None
-    front.internal = Internal(cloud, blocks, snapshots, admin_token)
+    moving = MovableTime(clock, data, None if fleet is None else fleet.set_clock) if movable else None
+    front.internal = Internal(cloud, blocks, snapshots, moving, admin_token)
     server = HttpServer(front)
     running = Running(
         pid=os.getpid(),

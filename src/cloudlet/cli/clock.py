@@ -1,0 +1,65 @@
+"""`cloudlet clock`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_port(parser)
+    parser.add_argument("action", choices=("show", "freeze", "advance", "resume"))
+    parser.add_argument(
+        "to",
+        nargs="?",
+        help="freeze: the time at which to stand (2030-01-31T08:00:00Z; default: now). advance: 90s, 1d12h",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    body = _body(options.action, options.to)
+    running = admin.running_on(options.port)
+    if options.action == "show":
+        answer = admin.call(running, "GET", "clock")
+    else:
+        answer = admin.call(running, "POST", f"clock/{options.action}", body)
+    shown = datetime.fromtimestamp(answer["now"], UTC).isoformat(timespec="milliseconds")
+    ahead = answer["ahead"]
+    apart = "" if abs(ahead) < 1 else f", {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the system's clock"
+    print(f"{shown}{' (it stands)' if answer['frozen'] else ''}{apart}")
+    return EXIT_OK
+
+
+def _body(action: str, text: str | None) -> bytes:
+    if action == "advance" and text is None:
+        raise CommandError("clock advance takes a duration (90s, 1d12h)", EXIT_USAGE)
+    if action in ("show", "resume") and text is not None:
+        raise CommandError(f"clock {action} takes nothing more", EXIT_USAGE)
+    content: dict[str, Any] = {}
+    if text is not None and action == "freeze":
+        content["time"] = _time(text)
+    elif text is not None:
+        content["seconds"] = _duration(text)
+    return json.dumps(content).encode()
+
+
+def _time(text: str) -> float:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"not a time: {text!r} (2030-01-31T08:00:00Z)", EXIT_USAGE) from error
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def _duration(text: str) -> float:
+    if not _DURATION.fullmatch(text):
+        raise CommandError(f"not a duration: {text!r} (90s, 1d12h)", EXIT_USAGE)
+    return sum(float(part[:-1]) * _UNITS[part[-1]] for part in re.findall(r"[\d.]+[smhdw]", text))

@@ -1,0 +1,58 @@
+"""`cloudlet clock`: what takes a day on AWS takes a moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import cloudlet
+
+EIGHT = datetime(2030, 1, 31, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_delay_passes_as_the_clock_does_and_a_frozen_clock_survives_a_restart(tmp_path: Path, isolated: bool) -> None:
+    options = (*(("--isolate",) if isolated else ()), "--data", str(tmp_path))
+    account = fresh_account()
+    with Server.start(*options) as server:
+        sqs = Aws(server.endpoint, account).client("sqs")
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        stands = cloudlet("clock", "freeze", "2030-01-31T08:00:00Z", "--port", server.port)
+        assert stands.stdout.startswith("2030-01-31T08:00:00.000+00:00 (it stands), ")
+        sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=900)
+        assert "Messages" not in sqs.receive_message(QueueUrl=url)
+        # A client that waits is answered when its own time is up.
+        assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+        cloudlet("clock", "advance", "14m", "--port", server.port)
+        assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    with Server.start(*options) as server:
+        sqs = Aws(server.endpoint, account).client("sqs")
+        assert cloudlet("clock", "show", "--port", server.port).stdout.startswith(
+            "2030-01-31T08:14:00.000+00:00 (it st"
+        )
+        assert "Messages" not in sqs.receive_message(QueueUrl=url)
+        cloudlet("clock", "advance", "1m", "--port", server.port)
+        (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["SentTimestamp"])["Messages"]
+        assert message["Attributes"]["SentTimestamp"] == str(int(EIGHT.timestamp() * 1000))
+        resumed = cloudlet("clock", "resume", "--port", server.port).stdout
+        assert resumed.startswith("2030-01-31T08:15:0")
+        assert "stands" not in resumed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["advance"], 2, "takes a duration"),
+        (["advance", "soon"], 2, "not a duration"),
+        (["freeze", "noon"], 2, "not a time"),
+        (["show", "1s"], 2, "takes nothing"),
+        (["advance", "9999999w"], 1, "from 1970 to 9999"),
+    ],
+)
+def test_what_no_clock_does_is_refused(arguments: list[str], code: int, said: str, cloudlet_server: Server) -> None:
+    refused = cloudlet("clock", *arguments, "--port", cloudlet_server.port)
+    assert refused.returncode == code
+    assert said in refused.stderr

@@ -1,0 +1,60 @@
+"""The clock that can be moved."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from cloudlet.core.clock import Clock, Setting, advanced, frozen, keep, load, resumed
+
+
+def test_it_runs_with_the_systems_until_it_is_moved() -> None:
+    clock = Clock()
+    assert clock.now() == pytest.approx(time.time(), abs=1)
+    clock.set(Setting(ahead=3600))
+    assert clock.now() == pytest.approx(time.time() + 3600, abs=1)
+
+
+def test_it_stands_goes_on_from_there_and_jumps() -> None:
+    setting = frozen(Setting(), at=1000.0)
+    assert Clock(setting).now() == 1000
+    setting = advanced(setting, 500)
+    assert Clock(setting).now() == 1500
+    setting = resumed(setting)
+    assert Clock(setting).now() == pytest.approx(1500, abs=1)
+    assert setting.frozen is None
+    assert Clock(advanced(setting, 100)).now() == pytest.approx(1600, abs=1)
+    assert Clock(frozen(setting)).now() == pytest.approx(1500, abs=1)
+    assert resumed(setting) == setting
+
+
+def test_timers_follow_it() -> None:
+    async def main() -> None:
+        clock = Clock(Setting(frozen=1000.0))
+        called: list[str] = []
+        clock.call_at(1010, lambda: called.append("first"))
+        clock.call_at(1020, lambda: called.append("second"))
+        clock.call_at(1015, lambda: called.append("cancelled"))()
+        clock.call_at(999, lambda: called.append("past"))
+        await asyncio.sleep(0)
+        assert called == ["past"]
+        clock.set(Setting(frozen=1010.0))
+        await asyncio.sleep(0)
+        assert called == ["past", "first"]
+        clock.set(Setting(ahead=1019.999 - time.time()))
+        async with asyncio.timeout(5):
+            while "second" not in called:
+                await asyncio.sleep(0)
+        assert called == ["past", "first", "second"]
+
+    asyncio.run(main())
+
+
+def test_its_setting_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "clock.json"
+    assert load(file) == Setting()
+    keep(file, Setting(1.5, 1000.0))
+    assert load(file) == Setting(1.5, 1000.0)
