@@ -31,7 +31,10 @@ _MEMORY = "256MB"
 _ROWS = 1000
 _PAYLOAD_BYTES = 256 * 1024
 _MACROS = (
-    "CREATE MACRO s3_to_timestamp(t) AS CAST(CAST(t AS TIMESTAMPTZ) AS TIMESTAMP)",
+    # Timestamps may end after the year, the month, the day (2007-04-05T) or the minute.
+    r"CREATE MACRO s3_to_timestamp(t) AS CAST(CAST(regexp_replace(regexp_replace(regexp_replace(regexp_replace("
+    r"t, '^(\d{4})T?$', '\1-01-01'), '^(\d{4}-\d{2})T?$', '\1-01'), '^(\d{4}-\d{2}-\d{2})T$', '\1'), "
+    r"'T(\d{2}:\d{2})(Z|[-+].*)?$', 'T\1:00\2') AS TIMESTAMPTZ) AS TIMESTAMP)",
     "CREATE MACRO s3_date_add(part, n, t) AS CASE part "
     "WHEN 'year' THEN t + to_years(CAST(n AS INTEGER)) WHEN 'month' THEN t + to_months(CAST(n AS INTEGER)) "
     "WHEN 'day' THEN t + to_days(CAST(n AS INTEGER)) WHEN 'hour' THEN t + to_hours(n) "
