@@ -12,6 +12,7 @@ import pytest
 
 from cloudlet.edge.tls import local_certificate, server_context
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
+from cloudlet.store.eager import Resumed
 
 Serve = Callable[["Exchange"], Awaitable[None]]
 
@@ -295,3 +296,24 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 def test_a_header_cannot_smuggle_another_one() -> None:
     with pytest.raises(ValueError, match="control characters"):
         asyncio.run(HttpClient().request("GET", "http://x/", [("a", "1\r\nb: 2")], timeout=1, limit=1))
+
+
+def test_a_request_may_begin_outside_of_any_task() -> None:
+    async def main() -> None:
+        async with server(answering(OK)) as (url, _):
+            client = HttpClient()
+            request = get(client, url)
+            pending: list[object] = []
+            begun = asyncio.Event()
+
+            def begin() -> None:
+                pending.append(request.send(None))
+                begun.set()
+
+            asyncio.get_running_loop().call_soon(begin)
+            await begun.wait()
+            response = await Resumed(request, pending[0])
+            assert response.body == b"hi"
+            await client.close()
+
+    asyncio.run(main())

@@ -88,12 +88,18 @@ class HttpClient:
         """
         target = _target(url)
         head = _head(method, target, headers, len(body))
+        repeatable = method in _REPEATABLE if repeatable is None else repeatable
+        # A task of its own, since the caller may not be in one: operations run outside until they wait.
+        sending = asyncio.get_running_loop().create_task(
+            self._send(target.origin, method, head, body, limit, repeatable)
+        )
         try:
-            async with asyncio.timeout(timeout):
-                repeatable = method in _REPEATABLE if repeatable is None else repeatable
-                return await self._send(target.origin, method, head, body, limit, repeatable)
-        except TimeoutError as error:
-            raise HttpError("timeout", f"no response within {timeout:g} seconds") from error
+            await asyncio.wait((sending,), timeout=timeout)
+            if sending.done():
+                return sending.result()
+        finally:
+            sending.cancel()
+        raise HttpError("timeout", f"no response within {timeout:g} seconds")
 
     async def close(self) -> None:
         """Close the connections at rest; those in use are closed when they come to rest."""
