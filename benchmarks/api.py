@@ -1,4 +1,4 @@
-"""The few SQS calls around a measurement: is it up, a fresh queue, how many messages are in it."""
+"""The few calls around a measurement: is it up; of SQS a fresh queue, and how many messages are in it."""
 
 import http.client
 import json
@@ -8,21 +8,22 @@ from dataclasses import replace
 
 from benchmarks.signing import Key, Signer
 
-SERVICE = "sqs"
-TARGET_PREFIX = "AmazonSQS"
-
 
 class CallFailed(Exception):
     """A call that was not answered with 200."""
 
 
-class SqsApi:
-    """SQS at `host` ("127.0.0.1:4566"), called with `key`."""
+class JsonApi:
+    """A service of AWS's JSON protocol at `host` ("127.0.0.1:4566"), called with `key`.
 
-    def __init__(self, host: str, key: Key) -> None:
+    `probe` is an operation that needs no parameters and that even an empty server answers.
+    """
+
+    def __init__(self, host: str, key: Key, service: str, target_prefix: str, probe: str) -> None:
         self.host = host
-        self.signer = Signer(key, host, SERVICE, TARGET_PREFIX)
-        self._key = key
+        self.signer = Signer(key, host, service, target_prefix)
+        self._forger = Signer(replace(key, secret="wrong"), host, service, target_prefix)
+        self._probe = probe
 
     def call(self, operation: str, parameters: Mapping[str, object]) -> dict[str, object]:
         """The answer of one call on a connection of its own; CallFailed if it is not 200."""
@@ -33,11 +34,11 @@ class SqsApi:
         return decoded
 
     def wait_until_up(self, timeout: float, alive: Callable[[], bool]) -> None:
-        """Returns with the first ListQueues that is answered; CallFailed after `timeout` seconds."""
+        """Returns with the first probe that is answered; CallFailed after `timeout` seconds."""
         give_up = time.monotonic() + timeout
         while True:
             try:
-                self.call("ListQueues", {})
+                self.call(self._probe, {})
             except (OSError, http.client.HTTPException, CallFailed) as error:
                 if not alive():
                     raise CallFailed("the server ended by itself") from error
@@ -49,9 +50,25 @@ class SqsApi:
 
     def verifies_signatures(self) -> bool:
         """Whether a request signed with the wrong secret is refused."""
-        forger = Signer(replace(self._key, secret="wrong"), self.host, SERVICE, TARGET_PREFIX)
-        status, _ = self._post(forger, "ListQueues", {})
-        return status == 403
+        status, _ = self._post(self._forger, self._probe, {})
+        return status in (400, 403)
+
+    def _post(self, signer: Signer, operation: str, parameters: Mapping[str, object]) -> tuple[int, bytes]:
+        body = json.dumps(parameters).encode()
+        connection = http.client.HTTPConnection(self.host, timeout=60)
+        try:
+            connection.request("POST", "/", body, signer.headers(operation, body))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+class SqsApi(JsonApi):
+    """SQS at `host`, called with `key`."""
+
+    def __init__(self, host: str, key: Key) -> None:
+        super().__init__(host, key, "sqs", "AmazonSQS", "ListQueues")
 
     def create_queue(self, name: str) -> str:
         """The URL of a fresh queue."""
@@ -73,13 +90,3 @@ class SqsApi:
         attributes = self.call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names})["Attributes"]
         assert isinstance(attributes, dict)
         return sum(int(attributes[name]) for name in names)
-
-    def _post(self, signer: Signer, operation: str, parameters: Mapping[str, object]) -> tuple[int, bytes]:
-        body = json.dumps(parameters).encode()
-        connection = http.client.HTTPConnection(self.host, timeout=60)
-        try:
-            connection.request("POST", "/", body, signer.headers(operation, body))
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()

@@ -18,7 +18,7 @@ from benchmarks.signing import Key
 
 REPOSITORY = Path(__file__).parent.parent
 KEY = Key("000000000001", "AKIDEXAMPLE00000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
-NODE_FOR_FAUXQS = (22, 5)
+NEWEST_NODE = (22, 5)
 
 
 class NotInstalled(Exception):
@@ -95,11 +95,31 @@ def _fauxqs(cache: Path) -> Installed:
     )
 
 
+def _dynalite(cache: Path) -> Installed:
+    folder = cache / "dynalite"
+    package = folder / "node_modules" / "dynalite"
+    node = _node(folder)
+    if not package.exists():
+        _npm(folder, "dynalite@latest")
+    version = _answer([node, "-p", f"require({str(package / 'package.json')!r}).version"])
+    no_delays = [f"--{name}TableMs=0" for name in ("create", "delete", "update")]
+    return Installed(
+        version=f"{version} (node {_answer([node, '--version'])})",
+        command=lambda port, data: [node, str(package / "cli.js"), f"--port={port}", *no_delays],
+    )
+
+
 CONTENDERS = (
     Contender("cloudlet", "on disk before it answers", True, _cloudlet),
     Contender("ministack", "in memory", False, _ministack),
     Contender("moto", "in memory", True, _moto),
     Contender("fauxqs", "in memory", False, _fauxqs),
+)
+
+
+DYNAMODB_CONTENDERS = (
+    *(contender for contender in CONTENDERS if contender.name != "fauxqs"),
+    Contender("dynalite", "in memory", False, _dynalite),
 )
 
 
@@ -122,16 +142,16 @@ def _package_version(environment: Path, package: str) -> str:
 
 
 def _node(folder: Path) -> str:
-    """A node new enough for fauxqs: the system's, else the one that npm itself has as a package."""
+    """A node new enough for all of them: the system's, else the one that npm itself has as a package."""
     system = shutil.which("node")
     if system is not None:
         major, minor, *_ = _answer([system, "--version"]).removeprefix("v").split(".")
-        if (int(major), int(minor)) >= NODE_FOR_FAUXQS:
+        if (int(major), int(minor)) >= NEWEST_NODE:
             return system
     own = folder / "node_modules" / ".bin" / "node"
     if not own.exists():
         machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-        _npm(folder, f"node-linux-{machine}@{NODE_FOR_FAUXQS[0]}")
+        _npm(folder, f"node-linux-{machine}@{NEWEST_NODE[0]}")
     return str(own)
 
 

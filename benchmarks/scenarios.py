@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
 from benchmarks import loop_client, wrk
-from benchmarks.api import SqsApi
+from benchmarks.api import JsonApi, SqsApi
 from benchmarks.loop_client import BATCH
 from benchmarks.process import ServerProcess, busy_cpu_seconds
 
@@ -22,6 +23,8 @@ BODY_BYTES = 100
 BATCH_POOL = 64
 # Consumers start on a queue of this many, and on a new one each time it is empty, until their time is over.
 LAP_MESSAGES = 10_000
+
+A = TypeVar("A", bound=JsonApi)
 
 _random = random.Random(20)  # Fixed, so that every contender and every run gets the same.
 _queue_numbers = itertools.count(1)
@@ -32,12 +35,20 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
-class Server:
-    """A running contender."""
+class Started(Generic[A]):
+    """A running contender, and the way to the service that is measured."""
 
     process: ServerProcess
-    api: SqsApi
+    api: A
     data: Path
+
+    def disk_bytes(self) -> int:
+        """What the data folder takes of the disk."""
+        return sum(path.lstat().st_blocks for path in self.data.rglob("*")) * 512
+
+
+class Server(Started[SqsApi]):
+    """A running contender whose SQS is measured."""
 
     @contextmanager
     def queue(self) -> Iterator[str]:
@@ -54,10 +65,6 @@ class Server:
         filled = loop_client.fill(self.api.signer, self.api.host, batches, messages, seconds, CONNECTIONS)
         _check_count(self.api.count_messages(queue_url) - before, filled.messages, filled.messages)
         return filled
-
-    def disk_bytes(self) -> int:
-        """What the data folder takes of the disk."""
-        return sum(path.lstat().st_blocks for path in self.data.rglob("*")) * 512
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks import machine, network, scenarios, wrk
-from benchmarks.api import CallFailed, SqsApi
+from benchmarks.api import CallFailed, JsonApi, SqsApi
 from benchmarks.contenders import CONTENDERS, KEY, Contender, Installed, NotInstalled
 from benchmarks.loop_client import LoopFailed
 from benchmarks.process import ServerProcess
 from benchmarks.report import Measurement, Report
-from benchmarks.scenarios import Server, Speed, Wrong
+from benchmarks.scenarios import Server, Speed, Started, Wrong
+from benchmarks.signing import Key
 from benchmarks.table import OURS, Row
 
 START_SECONDS = 30.0
@@ -79,6 +81,8 @@ class Run:
     problems: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     ours_failed: bool = False
+    api: Callable[[str, Key], JsonApi] = SqsApi
+    server: Callable[..., Started] = Server
 
     def note(self, key: str, contender: str, value: float) -> None:
         """Adds one sample to a row."""
@@ -103,7 +107,7 @@ class Run:
                 row.failed.add(contender)
 
     @contextmanager
-    def started(self, contender: Contender) -> Iterator[tuple[Server, float]]:
+    def started(self, contender: Contender) -> Iterator[tuple[Any, float]]:
         """The contender started afresh, and the seconds to its first answer; stopped afterwards."""
         installed = self.installed[contender.name]
         port = network.free_port()
@@ -111,12 +115,12 @@ class Run:
         data = Path(tempfile.mkdtemp(prefix=f"data-{contender.name}-", dir=self.cache))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= installed.environment(port)
-        api = SqsApi(f"127.0.0.1:{port}", KEY)
+        api = self.api(f"127.0.0.1:{port}", KEY)
         began = time.perf_counter()
         process = ServerProcess(installed.command(port, data), environment, self.cache / f"{contender.name}.log", data)
         try:
             api.wait_until_up(START_SECONDS, lambda: process.exit_code() is None)
-            yield Server(process, api, data), time.perf_counter() - began
+            yield self.server(process, api, data), time.perf_counter() - began
         finally:
             process.stop()
             shutil.rmtree(data, ignore_errors=True)

@@ -1,15 +1,16 @@
-"""Driving a server with wrk: one signed request, sent again and again over several connections."""
+"""Driving a server with wrk: one signed request, or some in turn, sent over several connections."""
 
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 REPLAY = Path(__file__).with_name("replay.lua")
+REPLAY_MANY = Path(__file__).with_name("replay_many.lua")
 GRACE_SECONDS = 30
 
 
@@ -41,14 +42,24 @@ def ensure_installed() -> str:
 
 
 def run(host: str, headers: Mapping[str, str], body: bytes, connections: int, seconds: int) -> WrkReport:
-    """Sends the request for `seconds`; raises WrkFailed if any answer was not 2xx or any connection broke."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as signed:
-        signed.write(_lua_request(headers, body))
-        signed.flush()
+    """Sends one request for `seconds`; raises WrkFailed if any answer was not 2xx or any connection broke."""
+    return _run(host, REPLAY, _lua_request(headers, body), connections, seconds)
+
+
+def run_many(host: str, requests: Sequence[bytes], connections: int, seconds: int) -> WrkReport:
+    """Sends whole requests (ASCII) in turn for `seconds`; raises WrkFailed as `run` does."""
+    listed = ",\n".join(json.dumps(request.decode("ascii")) for request in requests)
+    return _run(host, REPLAY_MANY, f"return {{\n{listed}\n}}\n", connections, seconds)
+
+
+def _run(host: str, script: Path, signed: str, connections: int, seconds: int) -> WrkReport:
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as file:
+        file.write(signed)
+        file.flush()
         # One thread: there are two cores, and the other one is the server's.
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(REPLAY)]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
         finished = subprocess.run(
-            [*command, f"http://{host}/", signed.name],
+            [*command, f"http://{host}/", file.name],
             check=False,
             capture_output=True,
             text=True,
