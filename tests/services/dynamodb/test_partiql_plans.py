@@ -84,8 +84,8 @@ def test_a_partition_that_is_named_is_all_that_is_read(number: int, condition: s
 
 
 _WORDS = """
-SELECT * FROM t WHERE INSERT INTO VALUE UPDATE SET REMOVE DELETE RETURNING ALL OLD ORDER BY DESC AND OR NOT IN BETWEEN IS
-MISSING NULL a b.c "q" 'x' 1 -2.5 ? ( ) [ ] { } << >> , : = <> size( begins_with( EXISTS(
+SELECT * FROM t WHERE INSERT INTO VALUE UPDATE SET REMOVE DELETE RETURNING ALL OLD ORDER BY DESC AND OR NOT IN BETWEEN
+IS MISSING NULL a b.c "q" 'x' 1 -2.5 ? ( ) [ ] { } << >> , : = <> size( begins_with( EXISTS(
 """
 
 

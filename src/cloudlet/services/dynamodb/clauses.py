@@ -23,7 +23,6 @@ from cloudlet.services.dynamodb.expressions import (
     parse_projection,
     parse_update,
 )
-from cloudlet.services.dynamodb.legacy.comparisons import operator_without_conditions
 
 Params = dict[str, Any]
 
@@ -110,7 +109,7 @@ def _legacy(params: Params, key_condition: KeyCondition | None) -> Clauses:
     expected, updates = params.get("Expected"), params.get("AttributeUpdates")
     filters, names = params.get("QueryFilter", params.get("ScanFilter")), params.get("AttributesToGet")
     if operator is not None and not expected and not filters:
-        raise operator_without_conditions()
+        raise validation("ConditionalOperator cannot be used without Filter or Expected")
     return Clauses(
         update=None if updates is None else legacy.attribute_updates(updates),
         condition=None if expected is None else legacy.expected_condition(expected, operator),

@@ -136,6 +136,24 @@ def test_attributes_to_get_are_a_projection() -> None:
     assert projection.of({"a": ONE, "b": {"M": {"c": ONE}}, "b.c": TWO}) == {"a": ONE, "b.c": TWO}
 
 
+def test_legacy_filters_and_key_conditions_go_together_or_alone() -> None:
+    key = {"KeyConditions": {"p": {"ComparisonOperator": "EQ", "AttributeValueList": [ONE]}}}
+    for params in (key, {**key, "QueryFilter": {"a": {"ComparisonOperator": "NULL"}}}):
+        clauses = read("Query", params)
+        assert clauses.key_condition is not None
+        assert clauses.key_condition.on(("p",), (), {"p": "N"}).hash == (ONE,)
+        assert (clauses.filter is not None) is ("QueryFilter" in params)
+
+
+def test_placeholders_have_255_characters_at_most() -> None:
+    def values(length: int) -> dict[str, Any]:
+        name = ":" + "v" * (length - 1)
+        return {"ConditionExpression": f"a = {name}", "ExpressionAttributeValues": {name: ONE}}
+
+    assert read("PutItem", values(255)).condition is not None
+    assert "Syntax error; key" in refused(read, "PutItem", values(256))
+
+
 def test_key_conditions_go_with_other_expressions() -> None:
     clauses = read(
         "Query",

@@ -52,18 +52,12 @@ def filter_condition(conditions: Mapping[str, Mapping[str, Any]], operator: str 
 def combined(conditions: Sequence[Condition], operator: str | None) -> Condition | None:
     """Return conditions as one, joined by AND unless the operator is OR. Raises AwsError."""
     if not conditions:
-        if operator is not None:
-            raise operator_without_conditions()
         return None
     if len(conditions) == 1:
         if operator is not None:
             raise validation("ConditionalOperator can only be used when Filter or Expected has two or more elements")
         return conditions[0]
     return AnyOf(conditions) if operator == "OR" else All(conditions)
-
-
-def operator_without_conditions() -> Exception:
-    return validation("ConditionalOperator cannot be used without Filter or Expected")
 
 
 def comparison(name: str, operator: str, given: Sequence[Value] | None) -> Condition:
