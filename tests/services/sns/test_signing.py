@@ -27,6 +27,7 @@ from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.testing.server import Aws
 from tests.services.sns import endpoint as endpoints
 from tests.services.sns.endpoint import Endpoint
+from tests.services.sns.fanout import Fanout
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -168,3 +169,23 @@ def test_many_who_want_the_same_signature_wait_for_one(tmp_path: Path) -> None:
         return len({task.result() for task in tasks[1:]})
 
     assert in_block(tmp_path, sign) == 1
+
+
+def test_the_dead_letter_of_an_endpoint_is_what_it_would_have_got(aws: Aws, endpoint: Endpoint) -> None:
+    fanout = Fanout(aws)
+    topic, dead = fanout.topic(), fanout.queue("dead")
+    fanout.sns.subscribe(
+        TopicArn=topic,
+        Protocol="http",
+        Endpoint=endpoint.url,
+        Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": fanout.arn(dead)})},
+    )
+    (asked,) = endpoint.wait(kind="SubscriptionConfirmation")
+    fanout.sns.confirm_subscription(TopicArn=topic, Token=asked.message["Token"])
+    endpoint.answer = lambda received: 404
+    fanout.sns.publish(TopicArn=topic, Message='{"default": "others", "http": "web"}', MessageStructure="json")
+    (refused,) = endpoint.wait()
+    (letter,) = fanout.envelopes(dead, 1)
+    assert letter["Message"] == "web"
+    assert letter == refused.message
+    verify(letter, certificate_of(letter))

@@ -64,6 +64,11 @@ class Plan:
         return [recipient for recipient in self.recipients if recipient.queue is not None]
 
     @cached_property
+    def queues_are_raw(self) -> bool:
+        """Whether no queue gets SNS's envelope, which may be signed."""
+        return all(recipient.queue.raw for recipient in self.queues if recipient.queue is not None)
+
+    @cached_property
     def others(self) -> list[Recipient]:
         return [recipient for recipient in self.recipients if recipient.queue is None]
 

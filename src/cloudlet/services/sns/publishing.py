@@ -174,11 +174,11 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
 
 
 def _may_go_directly(block: Block, topic: Topic, page: Plan) -> bool:
-    """Whether messages go to a topic's queues while the publisher waits. To sign them would take too long for that."""
+    """Whether messages go to a topic's queues while the publisher waits. To sign would take too long for that."""
     return (
         len(page.queues) <= _DIRECT_QUEUES
         and not page.following
-        and "SignatureVersion" not in topic.attributes
+        and ("SignatureVersion" not in topic.attributes or page.queues_are_raw)
         and direct.of(block).open
     )
 

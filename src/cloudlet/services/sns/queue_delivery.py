@@ -50,9 +50,12 @@ class Unavailable(Exception):
 def entry(
     queue: Queue, message: Message, subscribed: Subscription, endpoint: str, signature: Signature | None = None
 ) -> Entry:
-    """Return what is sent to the queue: the message as it is, with its attributes, or in SNS's envelope."""
+    """Return what is sent to the queue: the message as it is, with its attributes, or in SNS's envelope.
+
+    The queue is the subscriber, or holds what a subscriber of another protocol could not be given.
+    """
     if queue.raw:
-        made: Entry = {"MessageBody": message.body_for("sqs")}
+        made: Entry = {"MessageBody": message.body_for(subscribed.protocol)}
         if message.attributes:
             made["MessageAttributes"] = {
                 name: {
@@ -64,7 +67,11 @@ def entry(
     else:
         made = {
             "MessageBody": notification.envelope(
-                message, endpoint=endpoint, subscription_arn=subscribed.arn, signature=signature
+                message,
+                endpoint=endpoint,
+                subscription_arn=subscribed.arn,
+                signature=signature,
+                protocol=subscribed.protocol,
             )
         }
     if message.group is not None:
