@@ -16,6 +16,7 @@ from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.expressions import Condition, Update
 from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.values import Item, checked_item
 from cloudlet.services.dynamodb.writing import Written
 
@@ -124,11 +125,15 @@ class Done:
 
 async def do(ctx: Context, tx: Transaction, action: Action, now: float) -> Done:
     """Do an action, if its condition is satisfied. Raises AwsError."""
+    if throttle is not None:
+        throttle.admit(action.table, "Write", now)
     old = await action.old(tx)
     old_item = items.item_of(old) if old is not None and action.needs_old() else None
     action.check(ctx, old, old_item)
     new, new_item = action.outcome(old, old_item)
     written = await writing.replace(tx, action.table, action.key, old, new, now, old_item=old_item, new_item=new_item)
+    if throttle is not None:
+        throttle.spend(action.table, "Write", written.consumed, now)
     return Done(action, written, old_item, new_item)
 
 

@@ -29,6 +29,7 @@ from cloudlet.services.dynamodb.actions import Action
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.table import CREATING, DELETING, UPDATING
+from cloudlet.services.dynamodb.throttling import throttle
 
 service = Service("dynamodb")
 service.job(backfill.fill_indexes)
@@ -89,14 +90,18 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await directory.for_items(ctx, tx, params["TableName"])
     access.authorize(ctx, table, "GetItem")
     key, _ = key_of(table, params["Key"])
+    if throttle is not None:
+        throttle.admit(table, "Read", ctx.now())
     raw = await tx.get(table.items_prefix + key)
     result: dict[str, Any] = {}
     if raw is not None:
         result["Item"] = items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw))
-    if "ReturnConsumedCapacity" in params:
+    if throttle is not None or "ReturnConsumedCapacity" in params:
         size = 0 if raw is None else items.size_of(raw)
-        units = capacity.read_units(size, params.get("ConsistentRead", False))
-        result["ConsumedCapacity"] = capacity.shown(params, table, Consumed(units))
+        consumed = Consumed(capacity.read_units(size, params.get("ConsistentRead", False)))
+        result["ConsumedCapacity"] = capacity.shown(params, table, consumed)
+        if throttle is not None:
+            throttle.spend(table, "Read", consumed, ctx.now())
     return result
 
 
@@ -127,8 +132,7 @@ async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, param
     if attributes is not None:
         result["Attributes"] = attributes
     if "ReturnConsumedCapacity" in params:
-        consumed = Consumed(done.written.units, dict(done.written.index_units))
-        result["ConsumedCapacity"] = capacity.shown(params, table, consumed)
+        result["ConsumedCapacity"] = capacity.shown(params, table, done.written.consumed)
     if "ReturnItemCollectionMetrics" in params:
         result["ItemCollectionMetrics"] = await item_collections.metrics(
             tx, table, done.action.attributes, params["ReturnItemCollectionMetrics"]

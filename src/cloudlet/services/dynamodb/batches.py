@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import access, capacity, clauses, directory, errors, item_collections, items, writing
 from cloudlet.services.dynamodb.actions import written_item
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.values import Item
 
 READS, WRITES = 100, 25
@@ -36,11 +37,19 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     left: dict[str, Any] = {}
     consumed = []
     room = ANSWER_BYTES
+    read = 0.0
+    refusal: AwsError | None = None
+    now = ctx.now()
     for name, request, table, places in planned:
         found = responses[name] = []
         units = Consumed()
         projection, consistent = wanted[name].projection, request.get("ConsistentRead", False)
         for number, place in enumerate(places):
+            refused = None if throttle is None else throttle.refusal(table, "Read", now)
+            if refused is not None:
+                refusal = refusal or refused
+                left[name] = {**request, "Keys": request["Keys"][number:]}
+                break
             raw = await tx.get(table.items_prefix + place)
             size = 0 if raw is None else items.size_of(raw)
             if size > room:
@@ -48,10 +57,16 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
                 room = 0
                 break
             room -= size
-            units.add(capacity.read_units(size, consistent))
+            spent = capacity.read_units(size, consistent)
+            units.add(spent)
+            if throttle is not None:
+                throttle.spend(table, "Read", Consumed(spent), now)
             if raw is not None:
                 found.append(items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw)))
+        read += units.table
         consumed.append(capacity.shown(params, table, units))
+    if refusal is not None and not read:
+        raise refusal
     return {
         "Responses": responses,
         "UnprocessedKeys": left,
@@ -72,22 +87,35 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
         planned.append((name, table, _planned(table, writes)))
     now = ctx.now()
     consumed, metrics = [], {}
+    left: dict[str, Any] = {}
+    refusal: AwsError | None = None
+    done = 0.0
     for name, table, actions in planned:
         units = Consumed()
         collections = []
-        for key, given, item, raw in actions:
+        for number, (key, given, item, raw) in enumerate(actions):
+            refused = None if throttle is None else throttle.refusal(table, "Write", now)
+            if refused is not None:
+                refusal = refusal or refused
+                left[name] = requests[name][number:]
+                break
             old = await tx.get(table.items_prefix + key)
             written = await writing.replace(tx, table, key, old, raw, now, new_item=item)
             units.add(written.units, written.index_units)
+            if throttle is not None:
+                throttle.spend(table, "Write", written.consumed, now)
             collections.append(
                 await item_collections.metrics(tx, table, given, params.get("ReturnItemCollectionMetrics"))
             )
+        done += units.table
         consumed.append(capacity.shown(params, table, units))
         shown = [each for each in collections if each is not None]
         if shown:
             metrics[name] = shown
+    if refusal is not None and not done:
+        raise refusal
     return {
-        "UnprocessedItems": {},
+        "UnprocessedItems": left,
         "ItemCollectionMetrics": metrics or None,
         "ConsumedCapacity": [each for each in consumed if each is not None] or None,
     }

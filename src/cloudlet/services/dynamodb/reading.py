@@ -17,6 +17,7 @@ from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import invalid_start, start_key
 from cloudlet.services.dynamodb.table import CREATING, ON_DEMAND, Index, Table
+from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.values import Item
 from cloudlet.store.interface import Row
 
@@ -117,6 +118,8 @@ class Reading:
         place = self.place
         if place is None:
             place = self._open(table)
+            if throttle is not None:
+                throttle.admit(table, "Read", self.ctx.now(), place.index)
         elif place.table.record.id != table.record.id:
             raise errors.no_such_table()
         begin, end = place.begin, place.end
@@ -292,8 +295,11 @@ class Reading:
         if page.last_row is not None:
             last = items.item_of(page.last_row)
             result["LastEvaluatedKey"] = table.keys.chosen(last) | ({} if index is None else index.keys.chosen(last))
-        if "ReturnConsumedCapacity" in self.params:
-            result["ConsumedCapacity"] = capacity.shown(self.params, table, self._consumed(place))
+        if throttle is not None or "ReturnConsumedCapacity" in self.params:
+            consumed = self._consumed(place)
+            result["ConsumedCapacity"] = capacity.shown(self.params, table, consumed)
+            if throttle is not None:
+                throttle.spend(table, "Read", consumed, self.ctx.now())
         return result
 
     def _consumed(self, place: Place) -> Consumed:

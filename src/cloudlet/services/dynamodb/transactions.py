@@ -18,6 +18,7 @@ from cloudlet.services.dynamodb.actions import Action, Request
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.writing import replace
 
 LARGEST = 4 << 20
@@ -28,6 +29,8 @@ _CODES = {
     "ConditionalCheckFailedException": "ConditionalCheckFailed",
     "DuplicateItemException": "DuplicateItem",
     "ItemCollectionSizeLimitExceededException": "ItemCollectionSizeLimitExceeded",
+    "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
+    "ThrottlingException": "ThrottlingError",
 }
 """The codes of reasons for the errors of single actions; for all others ValidationError."""
 _KINDS = ("ConditionCheck", "Put", "Delete", "Update")
@@ -106,6 +109,7 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
             consumed = {name: Consumed(units) for name, units in known.units.items()}
             return {"ConsumedCapacity": _consumed(params, tables, consumed, "Read")}
     planned = _planned(tables, requests)
+    _check_throughput(planned, now)
     old = [await action.old(tx) for action in planned]
     outcomes = _outcomes(ctx, planned, old)
     consumed = {name: Consumed() for name in tables}
@@ -126,6 +130,9 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
             if shown is not None:
                 metrics.setdefault(request.table, []).append(shown)
         reads[request.table] += 2 * capacity.read_units(0 if new is None else items.size_of(new), True)
+    if throttle is not None:
+        for name, units in consumed.items():
+            throttle.spend(tables[name], "Write", units, now)
     if token is not None:
         _remember(ctx, tx, token, _Remembered(digest, now + TOKEN_SECONDS, reads))
     return {
@@ -147,6 +154,16 @@ def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Acti
     if sum(len(action.raw or b"") for action in planned) > LARGEST:
         raise errors.validation("Transaction request size cannot exceed 4 MB")
     return planned
+
+
+def _check_throughput(planned: Sequence[Action], now: float) -> None:
+    """Raise AwsError where a table has no throughput left."""
+    if throttle is None:
+        return
+    refused = [throttle.refusal(action.table, "Write", now) for action in planned]
+    failed = {at: error for at, error in enumerate(refused) if error is not None}
+    if failed:
+        raise _cancelled(failed, len(planned))
 
 
 def _outcomes(ctx: Context, planned: list[Action], old: list[bytes | None]) -> list[tuple[Any, Any, Any]]:
@@ -233,4 +250,8 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             responses.append({"Item": asked.projection.of(items.item_of(raw))})
     if total > LARGEST:
         raise errors.validation("Transaction request size cannot exceed 4 MB")
+    if throttle is not None:
+        for name, units in consumed.items():
+            throttle.admit(tables[name], "Read", ctx.now())
+            throttle.spend(tables[name], "Read", units, ctx.now())
     return {"Responses": responses, "ConsumedCapacity": _consumed(params, tables, consumed, "Read")}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items
+from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.indexes import Units
 from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key, key_of
 from cloudlet.services.dynamodb.table import Table
@@ -27,6 +28,11 @@ class Written:
     def units(self) -> float:
         old = 0 if self.old is None else items.size_of(self.old)
         return capacity.write_units(max(old, 0 if self.new is None else items.size_of(self.new)))
+
+    @property
+    def consumed(self) -> Consumed:
+        """What it has consumed of the table and its indexes."""
+        return Consumed(self.units, dict(self.index_units))
 
 
 def too_large(raw: bytes, updated: bool = False) -> AwsError | None:

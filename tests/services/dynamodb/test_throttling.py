@@ -1,0 +1,113 @@
+"""Throttling, where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.dynamodb.conftest import MakeTable, index
+
+SMALL = {"ReadCapacityUnits": 10, "WriteCapacityUnits": 10}
+SLOW: dict[str, Any] = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": SMALL}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server.start("--ephemeral", env={"CLOUDLET_DYNAMODB_THROTTLING": "1"}) as server:
+        yield server
+
+
+@pytest.fixture
+def aws(server: Server) -> Aws:
+    return Aws(server.endpoint, fresh_account())
+
+
+@pytest.fixture
+def db(aws: Aws) -> Any:
+    from botocore.config import Config
+
+    return aws.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+
+
+def item(p: str, kilobytes: int) -> dict[str, Any]:
+    return {"p": {"S": p}, "text": {"S": "x" * (kilobytes * 1024 - 10)}}
+
+
+def test_writes_beyond_the_throughput_are_refused_until_it_has_grown_back(db: Any, make_table: MakeTable) -> None:
+    make_table("slow", "p:S", **SLOW)
+    db.put_item(TableName="slow", Item=item("a", 40))
+    with pytest.raises(db.exceptions.ProvisionedThroughputExceededException) as error:
+        db.put_item(TableName="slow", Item=item("b", 1))
+    assert error.value.response["Error"]["Message"].startswith(
+        "The level of configured provisioned throughput for the table was exceeded."
+    )
+    with pytest.raises(db.exceptions.TransactionCanceledException) as error:
+        db.transact_write_items(TransactItems=[{"Put": {"TableName": "slow", "Item": item("b", 1)}}])
+    assert error.value.response["CancellationReasons"][0]["Code"] == "ProvisionedThroughputExceeded"
+    # Reads have a throughput of their own.
+    assert db.get_item(TableName="slow", Key={"p": {"S": "a"}})["Item"] == item("a", 40)
+    db.update_table(TableName="slow", ProvisionedThroughput={"ReadCapacityUnits": 10, "WriteCapacityUnits": 10_000})
+    while True:
+        try:
+            db.put_item(TableName="slow", Item=item("b", 1))
+        except db.exceptions.ProvisionedThroughputExceededException:
+            continue
+        break
+
+
+def test_reads_beyond_the_throughput_are_refused(db: Any, make_table: MakeTable) -> None:
+    make_table("slow", "p:S", **{**SLOW, "ProvisionedThroughput": {"ReadCapacityUnits": 2, "WriteCapacityUnits": 500}})
+    db.put_item(TableName="slow", Item=item("a", 400))
+    db.get_item(TableName="slow", Key={"p": {"S": "a"}})
+    for call in (
+        lambda: db.get_item(TableName="slow", Key={"p": {"S": "a"}}),
+        lambda: db.scan(TableName="slow"),
+        lambda: db.batch_get_item(RequestItems={"slow": {"Keys": [{"p": {"S": "a"}}]}}),
+    ):
+        with pytest.raises(db.exceptions.ProvisionedThroughputExceededException):
+            call()
+
+
+def test_a_batch_does_what_it_can(db: Any, make_table: MakeTable) -> None:
+    make_table("slow", "p:S", **SLOW)
+    requests = [{"PutRequest": {"Item": item(str(n), 8)}} for n in range(5)]
+    left = db.batch_write_item(RequestItems={"slow": requests})["UnprocessedItems"]
+    assert left == {"slow": requests[2:]}
+    with pytest.raises(db.exceptions.ProvisionedThroughputExceededException):
+        db.batch_write_item(RequestItems={"slow": requests[2:]})
+
+
+def test_a_slow_index_slows_down_its_table(db: Any, make_table: MakeTable) -> None:
+    by_x = {**index("by-x", "x"), "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}
+    fast = {"ReadCapacityUnits": 1000, "WriteCapacityUnits": 1000}
+    make_table(
+        "t-1", "p:S", attributes="x:S", **{**SLOW, "ProvisionedThroughput": fast, "GlobalSecondaryIndexes": [by_x]}
+    )
+    db.put_item(TableName="t-1", Item={**item("a", 40), "x": {"S": "x"}})
+    with pytest.raises(db.exceptions.ProvisionedThroughputExceededException, match="global secondary indexes"):
+        db.put_item(TableName="t-1", Item=item("b", 1))
+
+
+def test_a_table_on_demand_is_limited_by_its_maximum_alone(db: Any, make_table: MakeTable) -> None:
+    make_table("free", "p:S")
+    make_table("limited", "p:S", OnDemandThroughput={"MaxReadRequestUnits": 1, "MaxWriteRequestUnits": 1})
+    for n in range(5):
+        db.put_item(TableName="free", Item=item(str(n), 40))
+    db.put_item(TableName="limited", Item=item("a", 40))
+    with pytest.raises(db.exceptions.ThrottlingException, match="OnDemandThroughput"):
+        db.put_item(TableName="limited", Item=item("b", 1))
+
+
+def test_nothing_is_throttled_unless_it_is_asked_for(cloudlet_server: Server) -> None:
+    client = Aws(cloudlet_server.endpoint, fresh_account()).client("dynamodb")
+    client.create_table(
+        TableName="slow",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        **{**SLOW, "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
+    )
+    for n in range(5):
+        client.put_item(TableName="slow", Item=item(str(n), 40))
