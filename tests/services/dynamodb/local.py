@@ -16,6 +16,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.cloud import Auth, Cloud, Config
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.tokens import TokenSealer
+from cloudlet.services.dynamodb import objects
 from tests.services.sqs.conftest import MovableClock
 
 ACCOUNT = "111111111111"
@@ -42,10 +43,12 @@ class LocalDynamo:
     def now(self) -> float:
         return self.clock.time
 
-    def call(self, operation: str, *, by: Principal | None = None, **params: Any) -> dict[str, Any]:
+    def call(
+        self, operation: str, *, by: Principal | None = None, service: str = "dynamodb", **params: Any
+    ) -> dict[str, Any]:
         """Call an operation and return its result. Raises AwsError."""
         caller = by or root(ACCOUNT)
-        called = self.cloud.call("dynamodb", operation, params, principal=caller, account=caller.account, region=REGION)
+        called = self.cloud.call(service, operation, params, principal=caller, account=caller.account, region=REGION)
         answer: dict[str, Any] = _plain(self._runner.run(called) or {})
         return answer
 
@@ -54,6 +57,11 @@ class LocalDynamo:
         with pytest.raises(AwsError) as caught:
             self.call(operation, by=by, **params)
         return caught.value
+
+    def body(self, body: Any) -> bytes:
+        """Return the bytes of an object that S3 answers with."""
+        contents: bytes = self.run(objects.bytes_of(body))
+        return contents
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return self._runner.run(coroutine)

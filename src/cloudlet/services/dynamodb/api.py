@@ -12,6 +12,7 @@ from cloudlet.services.dynamodb import (
     api_partiql,
     api_settings,
     api_streams,
+    api_transfer,
     backfill,
     batches,
     capacity,
@@ -36,6 +37,7 @@ service.job(backfill.fill_indexes)
 api_streams.declare(service)
 api_settings.declare(service)
 api_backups.declare(service)
+api_transfer.declare(service)
 api_partiql.declare(service)
 
 _LISTED = 100

@@ -49,7 +49,7 @@ class Bucket:
         size = int((await self._call("HeadObject", Key=key))["ContentLength"])
         for begin in range(0, size, _PIECE):
             wanted = f"bytes={begin}-{min(begin + _PIECE, size) - 1}"
-            yield await _bytes_of((await self._call("GetObject", Key=key, Range=wanted))["Body"])
+            yield await bytes_of((await self._call("GetObject", Key=key, Range=wanted))["Body"])
 
     async def _call(self, operation: str, **params: Any) -> dict[str, Any]:
         owner = {} if self.owner is None else {"ExpectedBucketOwner": self.owner}
@@ -72,7 +72,8 @@ class Bucket:
         raise AssertionError("unreachable")
 
 
-async def _bytes_of(body: Any) -> bytes:
+async def bytes_of(body: Any) -> bytes:
+    """Return the bytes of an object's body, whatever form S3 gives it."""
     if isinstance(body, bytes):
         return body
     if isinstance(body, FileBody):

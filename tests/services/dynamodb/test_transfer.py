@@ -1,0 +1,225 @@
+"""Exports to S3 and imports from it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from tests.services.dynamodb.local import LocalDynamo, item
+
+BUCKET = "exports"
+MINUTE = 60
+
+
+def s3(dynamo: LocalDynamo, operation: str, **params: Any) -> Any:
+    return dynamo.call(operation, service="s3", Bucket=BUCKET, **params)
+
+
+def objects(dynamo: LocalDynamo) -> dict[str, bytes]:
+    listed = s3(dynamo, "ListObjectsV2").get("Contents") or []
+    return {each["Key"]: dynamo.body(s3(dynamo, "GetObject", Key=each["Key"])["Body"]) for each in listed}
+
+
+def export(dynamo: LocalDynamo, **params: Any) -> dict[str, Any]:
+    """Export the table and return the export's description once it has ended."""
+    arn = dynamo.call("DescribeTable", TableName="orders")["Table"]["TableArn"]
+    asked = {"TableArn": arn, "S3Bucket": BUCKET, **params}
+    started = dynamo.call("ExportTableToPointInTime", **asked)["ExportDescription"]
+    assert started["ExportStatus"] == "IN_PROGRESS"
+
+    def described() -> dict[str, Any]:
+        found: dict[str, Any] = dynamo.call("DescribeExport", ExportArn=started["ExportArn"])["ExportDescription"]
+        return found
+
+    dynamo.until(lambda: described()["ExportStatus"] != "IN_PROGRESS")
+    return described()
+
+
+def recoverable(dynamo: LocalDynamo) -> None:
+    dynamo.call(
+        "UpdateContinuousBackups",
+        TableName="orders",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+
+
+def lines(packed: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+
+
+def md5(data: bytes) -> str:
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+
+
+def test_a_table_is_exported_as_it_was(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dynamo.table()
+    recoverable(dynamo)
+    for number in range(250):
+        dynamo.put(f"k{number}", n=number)
+    before, time = dynamo.items(), dynamo.now
+    dynamo.advance(10)
+    for number in range(0, 250, 2):
+        dynamo.delete(f"k{number}")
+    made = export(dynamo, ExportTime=time, S3Prefix="nightly")
+    assert (made["ExportStatus"], made["ItemCount"], made["ExportType"]) == ("COMPLETED", 250, "FULL_EXPORT")
+    found = objects(dynamo)
+    summary = json.loads(found[made["ExportManifest"]])
+    assert summary["itemCount"] == 250
+    assert summary["exportArn"] == made["ExportArn"]
+    folder = made["ExportManifest"].removesuffix("/manifest-summary.json")
+    assert folder.startswith("nightly/AWSDynamoDB/")
+    for name in ("manifest-summary", "manifest-files"):
+        assert found[f"{folder}/{name}.checksum"].decode() == md5(found[f"{folder}/{name}.json"])
+    files = [json.loads(line) for line in found[summary["manifestFilesS3Key"]].splitlines()]
+    assert [md5(found[each["dataFileS3Key"]]) for each in files] == [each["md5Checksum"] for each in files]
+    items = [line["Item"] for each in files for line in lines(found[each["dataFileS3Key"]])]
+    assert {each["p"]["S"]: each for each in items} == before
+    assert len(items) == 250
+
+
+def test_changes_of_a_period_are_exported(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dynamo.table()
+    recoverable(dynamo)
+    for key in ("kept", "changed", "deleted"):
+        dynamo.put(key, n=1)
+    dynamo.advance(10)
+    begin = dynamo.now
+    dynamo.advance(10)
+    dynamo.put("changed", n=2)
+    dynamo.put("changed", n=3)
+    dynamo.put("added", n=1)
+    dynamo.put("came and went", n=1)
+    dynamo.delete("came and went")
+    dynamo.delete("deleted")
+    dynamo.advance(20 * MINUTE)
+    end = dynamo.now
+    dynamo.advance(10)
+    dynamo.put("changed", n=4)
+    dynamo.put("later", n=1)
+    period = {"ExportFromTime": begin, "ExportToTime": end}
+    made = export(dynamo, ExportType="INCREMENTAL_EXPORT", IncrementalExportSpecification=period)
+    assert made["ExportStatus"] == "COMPLETED"
+    found = objects(dynamo)
+    changes = [line for name in found if "/data/" in name for line in lines(found[name])]
+    assert {line["Keys"]["p"]["S"]: (line.get("OldImage"), line.get("NewImage")) for line in changes} == {
+        "changed": (item("changed", n=1), item("changed", n=3)),
+        "added": (None, item("added", n=1)),
+        "deleted": (item("deleted", n=1), None),
+    }
+    assert all(int(line["Metadata"]["WriteTimestampMicros"]["N"]) == (begin + 10) * 1_000_000 for line in changes)
+
+
+def test_an_export_to_a_bucket_that_is_not_there_fails_and_lets_the_table_go(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    recoverable(dynamo)
+    made = export(dynamo)
+    assert (made["ExportStatus"], made["FailureCode"]) == ("FAILED", "S3NoSuchBucket")
+    assert made["FailureMessage"]
+    assert [each["ExportArn"] for each in dynamo.call("ListExports")["ExportSummaries"]] == [made["ExportArn"]]
+    dynamo.call("DeleteTable", TableName="orders")
+
+
+def test_exports_that_cannot_be_made_are_refused(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    asked = {"TableArn": arn, "S3Bucket": BUCKET}
+    error = dynamo.refused("ExportTableToPointInTime", **asked)
+    assert error.code == "PointInTimeRecoveryUnavailableException"
+    error = dynamo.refused("ExportTableToPointInTime", **{**asked, "TableArn": f"{arn}x"})
+    assert error.code == "TableNotFoundException"
+    recoverable(dynamo)
+    error = dynamo.refused("ExportTableToPointInTime", **asked, ExportTime=dynamo.now + 60)
+    assert error.code == "InvalidExportTimeException"
+    for params in (
+        {"ExportFormat": "ION"},
+        {"ExportType": "INCREMENTAL_EXPORT"},
+        {"ExportType": "INCREMENTAL_EXPORT", "IncrementalExportSpecification": {"ExportFromTime": dynamo.now}},
+        {"FilterSpecification": {"FilterExpression": "n = n"}},
+    ):
+        assert dynamo.refused("ExportTableToPointInTime", **asked, **params).code == "ValidationException"
+    assert dynamo.refused("DescribeExport", ExportArn=f"{arn}/export/none").code == "ExportNotFoundException"
+
+
+def test_a_client_token_makes_one_export(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    recoverable(dynamo)
+    asked = {"TableArn": arn, "S3Bucket": BUCKET, "ClientToken": "once"}
+    first = dynamo.call("ExportTableToPointInTime", **asked)["ExportDescription"]
+    again = dynamo.call("ExportTableToPointInTime", **asked)["ExportDescription"]
+    assert first["ExportArn"] == again["ExportArn"]
+    error = dynamo.refused("ExportTableToPointInTime", **{**asked, "S3Bucket": "other"})
+    assert error.code == "ExportConflictException"
+
+
+# -- imports
+
+
+def imported(dynamo: LocalDynamo, **params: Any) -> dict[str, Any]:
+    """Import to a new table and return the import's description once it has ended."""
+    creation = {
+        "TableName": "orders",
+        "AttributeDefinitions": [
+            {"AttributeName": "p", "AttributeType": "S"},
+            {"AttributeName": "n", "AttributeType": "N"},
+        ],
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    asked = {"S3BucketSource": {"S3Bucket": BUCKET, "S3KeyPrefix": "in/"}, "TableCreationParameters": creation}
+    started = dynamo.call("ImportTable", **asked, **params)["ImportTableDescription"]
+    assert started["ImportStatus"] == "IN_PROGRESS"
+
+    def described() -> dict[str, Any]:
+        found: dict[str, Any] = dynamo.call("DescribeImport", ImportArn=started["ImportArn"])["ImportTableDescription"]
+        return found
+
+    dynamo.until(lambda: described()["ImportStatus"] != "IN_PROGRESS")
+    return described()
+
+
+def test_items_are_imported_from_dynamodb_json(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    good = [{"p": {"S": f"k{number}"}, "n": {"N": str(number)}, "b": {"B": "AP8="}} for number in range(120)]
+    text = "\n".join(json.dumps({"Item": each}) for each in good).encode()
+    # An object of two gzip members is one of all their lines.
+    s3(dynamo, "PutObject", Key="in/a.json.gz", Body=gzip.compress(text + b"\n") + gzip.compress(b'{"Item":{}}\n'))
+    s3(dynamo, "PutObject", Key="in/b.json.gz", Body=gzip.compress(b'no json\n{"Item":{"p":{"S":"x"}}}'))
+    s3(dynamo, "PutObject", Key="elsewhere", Body=b"not read")
+    made = imported(dynamo, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP")
+    assert made["ImportStatus"] == "COMPLETED"
+    assert (made["ImportedItemCount"], made["ProcessedItemCount"], made["ErrorCount"]) == (120, 123, 3)
+    found = dynamo.call("GetItem", TableName="orders", Key={"p": {"S": "k7"}, "n": {"N": "7"}})["Item"]
+    assert found == {"p": {"S": "k7"}, "n": {"N": "7"}, "b": {"B": b"\x00\xff"}}
+    assert len(dynamo.items()) == 120
+    [listed] = dynamo.call("ListImports")["ImportSummaryList"]
+    assert listed["ImportArn"] == made["ImportArn"]
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_items_are_imported_from_csv(dynamo: LocalDynamo, header: bool) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    rows = 'a;1;"two\nlines; ""quoted"""\r\nb;2;\r\nc;no number;x\r\nd;4;x;too many\r\n'
+    s3(dynamo, "PutObject", Key="in/rows.csv", Body=(("p;n;text\n" if header else "") + rows).encode())
+    csv: dict[str, Any] = {"Delimiter": ";"} | ({} if header else {"HeaderList": ["p", "n", "text"]})
+    made = imported(dynamo, InputFormat="CSV", InputFormatOptions={"Csv": csv})
+    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("COMPLETED", 2, 2)
+    assert dynamo.items() == {
+        "a": {"p": {"S": "a"}, "n": {"N": "1"}, "text": {"S": 'two\nlines; "quoted"'}},
+        "b": {"p": {"S": "b"}, "n": {"N": "2"}, "text": {"S": ""}},
+    }
+
+
+def test_an_import_that_fails_leaves_no_table(dynamo: LocalDynamo) -> None:
+    made = imported(dynamo, InputFormat="DYNAMODB_JSON")
+    assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "S3NoSuchBucket")
+    assert dynamo.refused("DescribeTable", TableName="orders").code == "ResourceNotFoundException"
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3(dynamo, "PutObject", Key="in/a", Body=b"not gzip")
+    made = imported(dynamo, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP")
+    assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InvalidFormat")
