@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.services.dynamodb.conftest import MakeTable, index
+from tests.services.dynamodb.local import ACCOUNT, OTHER, LocalDynamo, root
 
 Item = dict[str, Any]
 Run = Callable[..., Any]
@@ -180,6 +182,35 @@ def test_pages_go_on_where_the_last_one_ended(filled: Run, statement: str) -> No
         pages += 1
     assert found == whole
     assert pages > 1
+
+
+def _pages(run: Run, statement: str, **options: Any) -> list[int]:
+    """Return the number of items on each page."""
+    page = run(statement, **options)
+    sizes = [len(page["Items"])]
+    while "NextToken" in page:
+        page = run(statement, NextToken=page["NextToken"], **options)
+        sizes.append(len(page["Items"]))
+    return sizes
+
+
+def test_a_page_over_several_partitions_has_a_megabyte_and_the_rest_follows(run: Run) -> None:
+    for artist in "abcd":
+        for title in "xy":
+            run(
+                "INSERT INTO Music VALUE {'Artist': ?, 'Title': ?, 'a': ?}",
+                *({"S": s} for s in (artist, title, "a" * 300_000)),
+            )
+    assert _pages(run, "SELECT Title FROM Music WHERE Artist IN ['a', 'b', 'c', 'd']") == [4, 4]
+
+
+def test_partitions_of_one_item_are_read_one_by_one(make_table: MakeTable, run: Run) -> None:
+    make_table("Plain", "p:N")
+    for number in range(3):
+        run("INSERT INTO Plain VALUE {'p': ?}", {"N": str(number)})
+    assert _pages(run, "SELECT * FROM Plain WHERE p IN [0, 1, 2]", Limit=1) == [1, 1, 1]
+    assert _pages(run, "SELECT * FROM Plain WHERE p = 1", Limit=1) == [1]
+    assert sum(_pages(run, "SELECT * FROM Plain", Limit=1)) == 3
 
 
 def test_a_token_is_for_its_own_statement(filled: Run) -> None:
@@ -456,3 +487,24 @@ def test_a_transaction_either_reads_or_writes(db: Any, filled: Run) -> None:
         "DELETE FROM Music WHERE Artist = 'Bach' AND Title = 'T0'",
     )
     assert code == "ValidationException"
+
+
+# -- permissions
+
+
+def test_another_account_needs_the_permission_of_each_kind_of_statement(strict_dynamo: LocalDynamo) -> None:
+    arn = strict_dynamo.table()
+    statements = {
+        "PartiQLInsert": f"INSERT INTO \"{arn}\" VALUE {{'p': 'x', 'n': 1}}",
+        "PartiQLUpdate": f"UPDATE \"{arn}\" SET n = 2 WHERE p = 'x'",
+        "PartiQLSelect": f'SELECT * FROM "{arn}"',
+        "PartiQLDelete": f"DELETE FROM \"{arn}\" WHERE p = 'x'",
+    }
+    for action, statement in statements.items():
+        error = strict_dynamo.refused("ExecuteStatement", Statement=statement, by=root(OTHER))
+        assert error.code == "AccessDeniedException"
+        assert f"dynamodb:{action}" in error.message
+        policy = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": f"dynamodb:{action}", "Resource": arn}
+        document = json.dumps({"Version": "2012-10-17", "Statement": policy})
+        strict_dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=document, by=root(ACCOUNT))
+        strict_dynamo.call("ExecuteStatement", Statement=statement, by=root(OTHER))
