@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb.expressions import KeyRange, RangeCondition, Substitutions, parse_key_condition
+from cloudlet.services.dynamodb.expressions import AttributeCondition, KeyRange, Substitutions, parse_key_condition
 from cloudlet.services.dynamodb.legacy import key_conditions
 from tests.services.dynamodb.expressions.refusals import refused
 
@@ -32,10 +32,10 @@ def _on(text: str, hash_names: tuple[str, ...] = ("p",), range_names: tuple[str,
         ("p = :p", KeyRange((P,))),
         (":p = #p", KeyRange((P,))),
         ("c = :c AND p = :p", KeyRange((P,), (C,))),
-        ("p = :p AND c < :c", KeyRange((P,), (), RangeCondition("c", "<", (C,)))),
-        ("p = :p AND :c < c", KeyRange((P,), (), RangeCondition("c", ">", (C,)))),
-        ("p = :p AND :c >= c", KeyRange((P,), (), RangeCondition("c", "<=", (C,)))),
-        ("p = :p aNd c between :c And :d", KeyRange((P,), (), RangeCondition("c", "BETWEEN", (C, D)))),
+        ("p = :p AND c < :c", KeyRange((P,), (), AttributeCondition("c", "<", (C,)))),
+        ("p = :p AND :c < c", KeyRange((P,), (), AttributeCondition("c", ">", (C,)))),
+        ("p = :p AND :c >= c", KeyRange((P,), (), AttributeCondition("c", "<=", (C,)))),
+        ("p = :p aNd c between :c And :d", KeyRange((P,), (), AttributeCondition("c", "BETWEEN", (C, D)))),
         ("((p = :p) AND (c = :c))", KeyRange((P,), (C,))),
     ],
 )
@@ -45,7 +45,7 @@ def test_what_a_query_reads(text: str, wanted: KeyRange) -> None:
 
 def test_begins_with_is_for_strings() -> None:
     assert _on("p = :p AND begins_with(q, :q)", range_names=("q",)) == KeyRange(
-        (P,), (), RangeCondition("q", "begins_with", (Q,))
+        (P,), (), AttributeCondition("q", "begins_with", (Q,))
     )
     assert "begins_with" in refused(_on, "p = :p AND begins_with(c, :c)")
 
@@ -116,7 +116,7 @@ class TestKeysOfSeveralAttributes:
     def test_the_last_condition_may_be_any(self) -> None:
         assert self._on("p = :p AND h = :q") == KeyRange((P, Q))
         assert self._on("p = :p AND h = :q AND q = :p AND begins_with(r, :q)") == KeyRange(
-            (P, Q), (P,), RangeCondition("r", "begins_with", (Q,))
+            (P, Q), (P,), AttributeCondition("r", "begins_with", (Q,))
         )
 
     def test_there_are_no_more_conditions_than_attributes(self) -> None:

@@ -7,9 +7,9 @@ text that comes again is taken from a bounded cache.
 
 from cloudlet.services.dynamodb.expressions.conditions import parse_condition
 from cloudlet.services.dynamodb.expressions.key_conditions import (
+    AttributeCondition,
     KeyCondition,
     KeyRange,
-    RangeCondition,
     parse_key_condition,
 )
 from cloudlet.services.dynamodb.expressions.predicates import Condition
@@ -18,11 +18,11 @@ from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.updates import Update, parse_update
 
 __all__ = [
+    "AttributeCondition",
     "Condition",
     "KeyCondition",
     "KeyRange",
     "Projection",
-    "RangeCondition",
     "Substitutions",
     "Update",
     "parse_condition",

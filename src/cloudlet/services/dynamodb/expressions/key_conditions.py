@@ -34,9 +34,6 @@ class AttributeCondition:
     values: tuple[Value, ...]
 
 
-RangeCondition = AttributeCondition
-
-
 @dataclass(frozen=True, slots=True)
 class KeyRange:
     """What a query reads of one table or index."""
@@ -45,7 +42,7 @@ class KeyRange:
     """A value of each hash attribute, in the schema's order."""
     equal: tuple[Value, ...] = ()
     """Values of the leading range attributes."""
-    condition: RangeCondition | None = None
+    condition: AttributeCondition | None = None
     """A condition other than equality on the range attribute after those."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.expressions import KeyCondition, RangeCondition
+from cloudlet.services.dynamodb.expressions import AttributeCondition, KeyCondition
 from cloudlet.services.dynamodb.expressions.key_conditions import Comparison
 from cloudlet.services.dynamodb.legacy.comparisons import checked_values
 
@@ -29,9 +29,9 @@ def key_conditions(conditions: Mapping[str, Mapping[str, Any]]) -> KeyCondition:
     return KeyCondition([_one(name, condition) for name, condition in conditions.items()])
 
 
-def _one(name: str, condition: Mapping[str, Any]) -> RangeCondition:
+def _one(name: str, condition: Mapping[str, Any]) -> AttributeCondition:
     operator = condition["ComparisonOperator"]
     values = checked_values(operator, condition.get("AttributeValueList"))
     if operator not in _COMPARISONS:
         raise validation("Attempted conditional constraint is not an indexable operation")
-    return RangeCondition(name, _COMPARISONS[operator], tuple(values))
+    return AttributeCondition(name, _COMPARISONS[operator], tuple(values))

@@ -14,7 +14,7 @@ from typing import cast
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.expressions import Condition, KeyCondition, RangeCondition
+from cloudlet.services.dynamodb.expressions import AttributeCondition, Condition, KeyCondition
 from cloudlet.services.dynamodb.expressions.key_conditions import Comparison
 from cloudlet.services.dynamodb.expressions.operands import Attribute, Constant, Operand
 from cloudlet.services.dynamodb.expressions.predicates import (
@@ -54,7 +54,7 @@ def read_plan(where: Condition | None, schema: KeySchema, order: Sequence[tuple[
             return ReadPlan(None, where)
         terms.remove(term)
         fixed.append((name, _values_of(term, name) or []))
-    conditions: list[RangeCondition] = []
+    conditions: list[AttributeCondition] = []
     for name, _ in schema.range:
         found = next(((term, one) for term in terms if (one := _range_condition(term, name)) is not None), None)
         if found is None:
@@ -131,26 +131,28 @@ def _distinct(values: Sequence[Value]) -> list[Value]:
     return [value for place, value in enumerate(values) if value not in values[:place]]
 
 
-def _range_condition(term: Condition, name: str) -> RangeCondition | None:
+def _range_condition(term: Condition, name: str) -> AttributeCondition | None:
     if isinstance(term, Equals) and _is(term.left, name) and isinstance(term.right, Constant):
-        return RangeCondition(name, "=", (term.right.constant,))
+        return AttributeCondition(name, "=", (term.right.constant,))
     if isinstance(term, Ordered) and _is(term.left, name) and isinstance(term.right, Constant):
-        return RangeCondition(name, cast(Comparison, term.comparator), (term.right.constant,))
+        return AttributeCondition(name, cast(Comparison, term.comparator), (term.right.constant,))
     if isinstance(term, IsBetween) and _is(term.operand, name):
         if isinstance(term.lower, Constant) and isinstance(term.upper, Constant):
-            return RangeCondition(name, "BETWEEN", (term.lower.constant, term.upper.constant))
+            return AttributeCondition(name, "BETWEEN", (term.lower.constant, term.upper.constant))
     elif isinstance(term, BeginsWith) and _is(term.operand, name) and isinstance(term.prefix, Constant):
-        return RangeCondition(name, "begins_with", (term.prefix.constant,))
+        return AttributeCondition(name, "begins_with", (term.prefix.constant,))
     return None
 
 
-def _combinations(fixed: Sequence[tuple[str, list[Value]]]) -> list[list[RangeCondition]]:
+def _combinations(fixed: Sequence[tuple[str, list[Value]]]) -> list[list[AttributeCondition]]:
     """Return every choice of one value for each hash attribute. Raises AwsError for too many."""
     if prod([len(values) for _, values in fixed]) > _MOST_PARTITIONS:
         raise validation(f"WHERE clause names more than {_MOST_PARTITIONS} values of the partition key")
-    combinations: list[list[RangeCondition]] = [[]]
+    combinations: list[list[AttributeCondition]] = [[]]
     for name, values in fixed:
-        combinations = [[*chosen, RangeCondition(name, "=", (value,))] for chosen in combinations for value in values]
+        combinations = [
+            [*chosen, AttributeCondition(name, "=", (value,))] for chosen in combinations for value in values
+        ]
     return combinations
 
 
