@@ -20,11 +20,12 @@ TYPES = {"p": "N", "c": "N"}
 
 _NAMES = st.sampled_from(["p", "c", "x"])
 _NUMBERS = st.integers(0, 3)
+_PAIRS = st.tuples(_NUMBERS, _NUMBERS)
 _ATOMS = st.one_of(
     st.builds("{} {} {}".format, _NAMES, st.sampled_from(["=", "=", "<>", "<", ">="]), _NUMBERS),
     st.builds("{1} {2} {0}".format, _NAMES, _NUMBERS, st.sampled_from(["=", "<", ">="])),
     st.builds("{} IN [{}, {}]".format, _NAMES, _NUMBERS, _NUMBERS),
-    st.builds("{} BETWEEN {} AND {}".format, _NAMES, _NUMBERS, _NUMBERS),
+    st.builds(lambda name, bounds: "{} BETWEEN {} AND {}".format(name, *sorted(bounds)), _NAMES, _PAIRS),
     st.builds("({0} = {1} OR {0} = {2})".format, _NAMES, _NUMBERS, _NUMBERS),
     st.builds("{} IS {}MISSING".format, _NAMES, st.sampled_from(["", "NOT "])),
 )

@@ -19,7 +19,7 @@ from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, s
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.values import Value, compare, type_of
 
-_ORDERED_TYPES = ("S", "N", "B")
+ORDERED_TYPES = ("S", "N", "B")
 _MOST_MEMBERS = 100
 """Operands of IN, the one before it among them."""
 TYPE_NAMES = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M")
@@ -52,7 +52,7 @@ def _comparison(tree: syntax.Comparison, subs: Substitutions) -> Condition:
     check_distinct(tree.comparator, left, (right,))
     if tree.comparator in ORDERING:
         for side in (left, right):
-            check_constant(tree.comparator, side, _ORDERED_TYPES)
+            check_constant(tree.comparator, side, ORDERED_TYPES)
         return predicates.Ordered(tree.comparator, left, right)
     equals = predicates.Equals(left, right)
     return equals if tree.comparator == "=" else predicates.Negation(equals)
@@ -62,7 +62,7 @@ def _between(tree: syntax.Between, subs: Substitutions) -> Condition:
     value, lower, upper = (operand(side, subs) for side in (tree.operand, tree.lower, tree.upper))
     check_distinct("BETWEEN", value, (lower, upper))
     for side in (value, lower, upper):
-        check_constant("BETWEEN", side, _ORDERED_TYPES)
+        check_constant("BETWEEN", side, ORDERED_TYPES)
     if isinstance(lower, Constant) and isinstance(upper, Constant):
         check_bounds(lower.constant, upper.constant)
     return predicates.IsBetween(value, lower, upper)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions import Condition
-from cloudlet.services.dynamodb.expressions.conditions import TYPE_NAMES
-from cloudlet.services.dynamodb.expressions.operands import Attribute, Constant, Operand, Size
+from cloudlet.services.dynamodb.expressions.conditions import ORDERED_TYPES, TYPE_NAMES, check_bounds
+from cloudlet.services.dynamodb.expressions.operands import Attribute, Constant, Operand, Size, check_constant
 from cloudlet.services.dynamodb.expressions.predicates import (
     ORDERING,
     All,
@@ -25,13 +25,21 @@ from cloudlet.services.dynamodb.expressions.predicates import (
     Negation,
     Ordered,
 )
+from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
 from cloudlet.services.dynamodb.partiql.reader import Reader
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def condition(reader: Reader) -> Condition:
-    """Read a condition. Raises AwsError."""
+def where(reader: Reader) -> Condition:
+    """Read the condition that follows WHERE. Raises AwsError."""
+    try:
+        return _condition(reader)
+    except ExpressionProblem as problem:
+        raise validation(str(problem)) from None
+
+
+def _condition(reader: Reader) -> Condition:
     alternatives = [_conjunction(reader)]
     while reader.accept("OR"):
         alternatives.append(_conjunction(reader))
@@ -56,7 +64,7 @@ def _negation(reader: Reader) -> Condition:
 def _primary(reader: Reader) -> Condition:
     if reader.accept("("):
         reader.deeper()
-        inner = condition(reader)
+        inner = _condition(reader)
         reader.less_deep()
         reader.expect(")")
         return inner
@@ -70,10 +78,11 @@ def _comparison(reader: Reader, left: Operand) -> Condition:
     if reader.accept("IS"):
         return _is(reader, left)
     negated = reader.accept("NOT")
+    found: Condition
     if reader.accept("BETWEEN"):
         lower = _operand(reader)
         reader.expect("AND")
-        found: Condition = IsBetween(left, lower, _operand(reader))
+        found = _between(left, lower, _operand(reader))
     elif reader.accept("IN"):
         found = IsIn(left, _members(reader))
     elif negated:
@@ -81,6 +90,14 @@ def _comparison(reader: Reader, left: Operand) -> Condition:
     else:
         return _compared(reader, left)
     return Negation(found) if negated else found
+
+
+def _between(operand: Operand, lower: Operand, upper: Operand) -> Condition:
+    for side in (lower, upper):
+        check_constant("BETWEEN", side, ORDERED_TYPES)
+    if isinstance(lower, Constant) and isinstance(upper, Constant):
+        check_bounds(lower.constant, upper.constant)
+    return IsBetween(operand, lower, upper)
 
 
 def _compared(reader: Reader, left: Operand) -> Condition:
@@ -92,6 +109,7 @@ def _compared(reader: Reader, left: Operand) -> Condition:
     if isinstance(left, Constant) and not isinstance(right, Constant):
         left, right, comparator = right, left, _MIRRORED.get(comparator, comparator)
     if comparator in ORDERING:
+        check_constant(comparator, right, ORDERED_TYPES)
         return Ordered(comparator, left, right)
     equals = Equals(left, right)
     return equals if comparator == "=" else Negation(equals)
@@ -148,6 +166,7 @@ def _function(reader: Reader, function: str) -> Condition:
     second = _operand(reader)
     reader.expect(")")
     if function == "BEGINS_WITH":
+        check_constant("begins_with", second, ("S", "B"))
         return BeginsWith(first, second)
     if function == "CONTAINS":
         return Contains(first, second)

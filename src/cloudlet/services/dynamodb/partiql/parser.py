@@ -13,7 +13,7 @@ from cloudlet.services.dynamodb.expressions import Update
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
 from cloudlet.services.dynamodb.expressions.set_values import Appended, Computed, Copied, Given, NewValue
 from cloudlet.services.dynamodb.expressions.updates import Action, Add, Remove, Set, Subtract
-from cloudlet.services.dynamodb.partiql.conditions import condition, unsupported_function
+from cloudlet.services.dynamodb.partiql.conditions import unsupported_function, where
 from cloudlet.services.dynamodb.partiql.lexer import malformed
 from cloudlet.services.dynamodb.partiql.reader import Reader
 from cloudlet.services.dynamodb.partiql.statements import (
@@ -72,13 +72,13 @@ def _select(reader: Reader) -> Select:
     reader.expect("FROM")
     table = reader.name()
     index = reader.name() if reader.accept(".") else None
-    where = condition(reader) if reader.accept("WHERE") else None
+    condition = where(reader) if reader.accept("WHERE") else None
     order: list[tuple[str, bool]] = []
     if reader.accept("ORDER", "BY"):
         order.append(_order(reader))
         while reader.accept(","):
             order.append(_order(reader))
-    return Select(table, index, columns, where, order)
+    return Select(table, index, columns, condition, order)
 
 
 def _columns(reader: Reader) -> Columns:
@@ -116,22 +116,22 @@ def _update(reader: Reader) -> Change:
     if not actions:
         raise _no_statement()
     reader.expect("WHERE")
-    where = condition(reader)
+    condition = where(reader)
     try:
         update = Update(actions)
     except ExpressionProblem as problem:
         raise validation(str(problem)) from None
-    return Change(table, update, where, _returning(reader))
+    return Change(table, update, condition, _returning(reader))
 
 
 def _delete(reader: Reader) -> Delete:
     table = reader.name()
     reader.expect("WHERE")
-    where = condition(reader)
+    condition = where(reader)
     returning = _returning(reader)
     if returning not in (None, "ALL_OLD"):
         raise validation("DELETE can return ALL OLD * only")
-    return Delete(table, where, returning)
+    return Delete(table, condition, returning)
 
 
 def _returning(reader: Reader) -> Returning | None:
