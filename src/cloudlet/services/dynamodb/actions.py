@@ -41,7 +41,7 @@ def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
     """Return what the parameters of a write ask for; `operation` as in `clauses.read`. Raises AwsError."""
     given = params["Item"] if kind == "Put" else params["Key"]
     if kind == "Put":
-        given = written_item(given)
+        given = checked_item(given)
     return Request(
         kind,
         params["TableName"],
@@ -50,11 +50,6 @@ def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
         params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item",
     )
-
-
-def written_item(given: Item) -> Item:
-    """Return an item to be put as it is stored. Raises AwsError."""
-    return checked_item(given)
 
 
 class Action:

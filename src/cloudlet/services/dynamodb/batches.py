@@ -7,12 +7,11 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import access, capacity, clauses, directory, errors, item_collections, items, writing
-from cloudlet.services.dynamodb.actions import written_item
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
-from cloudlet.services.dynamodb.values import Item
+from cloudlet.services.dynamodb.values import Item, checked_item
 
 READS, WRITES = 100, 25
 ANSWER_BYTES = 16 << 20
@@ -132,7 +131,7 @@ def _checked(request: Mapping[str, Any]) -> tuple[Item | None, Item | None]:
             if put is not None
             else "Invalid Request: Each write request must contain either a PutRequest or a DeleteRequest"
         )
-    return (None, delete["Key"]) if put is None else (written_item(put["Item"]), None)
+    return (None, delete["Key"]) if put is None else (checked_item(put["Item"]), None)
 
 
 def _planned(

@@ -65,4 +65,5 @@ def shown(params: Mapping[str, Any], table: Table, consumed: Consumed, kind: str
 
 
 def _units(units: float, kind: str | None) -> dict[str, float]:
+    units = float(units)
     return {"CapacityUnits": units} if kind is None else {"CapacityUnits": units, f"{kind}CapacityUnits": units}

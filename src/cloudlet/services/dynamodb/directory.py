@@ -135,13 +135,6 @@ async def listed(
     return names, names[-1] if len(rows) > count else None
 
 
-async def page(tx: Transaction, after: int, count: int) -> list[Table]:
-    """Return tables of all accounts by their numbers, those behind `after`."""
-    rows = await tx.range(_BY_ID.key(after) + b"\x00", _BY_ID.end, limit=count)
-    found = [await tx.get(key) for _, key in rows]
-    return [decode(raw) for raw in found if raw is not None]
-
-
 def _count(account: str, region: str) -> bytes:
     return _COUNTS.key(account, region)
 

@@ -8,7 +8,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.indexes import Units
-from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key, key_of
+from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item
 
@@ -107,10 +107,3 @@ def admitted(table: Table, item: Item, *, updated: bool = False) -> bytes:
     if error is not None:
         raise error
     return raw
-
-
-async def delete(tx: Transaction, table: Table, given: Item, now: float, *, identity: str | None = None) -> Written:
-    """Delete the item with a key, if there is one."""
-    key, _ = key_of(table, given)
-    old = await tx.get(table.items_prefix + key)
-    return await replace(tx, table, key, old, None, now, identity=identity)
