@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -61,7 +62,9 @@ class FileSender:
     def stop(self) -> None:
         """Give up: the client has gone."""
         if self._socket is not None:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            # It may have been closed at the other end already: then there is nobody left to be told.
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     async def _send_part(self, to: socket.socket, file: int, part: FilePart) -> None:
         offset, end = part.offset, part.offset + part.size

@@ -148,6 +148,10 @@ async def _denial(
             return None
         if _listed(principal, bucket, action, version):
             return None
+        if version is None and action in _OBJECT_OWNERS and not decision.allowed:
+            # What is not there is nobody's. Whoever may list the bucket is told so.
+            named = {"s3:prefix": key or ""}
+            return await _denial(ctx, tx, principal, bucket, "s3:ListBucket", None, None, None, named)
     if principal.account != bucket.account or decision.allowed:
         return AwsError("AccessDenied", "Access Denied", status=403)
     return AwsError("AccessDenied", decision.message, status=403)
@@ -207,7 +211,8 @@ async def missing(ctx: Context, tx: Transaction, bucket: Bucket, key: str) -> No
 
 async def may_deliver_logs(ctx: Context, tx: Transaction, bucket: Bucket, target: Bucket, prefix: str) -> bool:
     """Whether the logging service may write the logs of a bucket into another one: its policy or its ACL lets it."""
-    if not ctx.strict:
+    if not ctx.strict or target.ownership == acl.ENFORCED:
+        # Without ACLs it is the policy's affair, which S3 does not look at before it delivers.
         return True
     if acl.of_bucket(target).permits((acl.LOG_DELIVERY,), "WRITE"):
         return True

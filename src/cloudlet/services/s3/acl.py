@@ -213,7 +213,9 @@ def for_new_object(ctx: Context, bucket: Bucket, params: Params) -> Acl | None:
     """
     asked = _asked(params)
     if bucket.ownership == ENFORCED:
-        _check_enforced(bucket, asked)
+        own = asked.canned == "private" and ctx.principal.account == bucket.account
+        if not own:
+            _check_enforced(bucket, asked)
         return None
     owner, gift = ctx.principal.account, _is_a_gift(bucket, asked)
     if bucket.ownership == PREFERRED and gift:

@@ -34,6 +34,7 @@ async def put_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Re
     if not params.get("ConfirmRemoveSelfBucketAccess"):
         # Whoever locks himself out says that he means it.
         await access.authorize(ctx, tx, changed, "s3:PutBucketPolicy")
+    ctx.response_status = 204
     return None
 
 

@@ -127,6 +127,8 @@ async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
     tells_next = found.truncated and asked.delimiter
     return {
         **_common(bucket, asked, found),
+        # Alone of all listings this one does not encode the prefix.
+        "Prefix": asked.prefix,
         "Marker": asked.written(marker),
         "NextMarker": asked.written(_last_key(found)) if tells_next else None,
         "MaxKeys": asked.limit,
@@ -142,9 +144,7 @@ async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def list_objects_v2(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
     asked, token, start = _asked(params), params.get("ContinuationToken"), params.get("StartAfter")
-    if token == "":
-        raise errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", token)
-    found = await _objects(tx, bucket, asked, (start or "") if token is None else _opened(token))
+    found = await _objects(tx, bucket, asked, _opened(token) if token else start or "")
     with_owner = bool(params.get("FetchOwner"))
     return {
         **_common(bucket, asked, found),

@@ -8,6 +8,8 @@ from cloudlet.wire import InvalidRequest, WireError
 
 def reword(request: InvalidRequest) -> WireError:
     """Return the error that S3 answers for a request that the model does not admit."""
+    if request.code == "SerializationException":
+        return AwsError("InvalidArgument", request.message, status=400)
     return request
 
 
