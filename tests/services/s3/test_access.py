@@ -1,0 +1,235 @@
+"""Who may do what, where permissions are enforced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services.s3.strict import DENIED, Strict, refused, strict_server
+
+_ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Strict]:
+    with strict_server() as running:
+        yield running
+
+
+def test_a_bucket_is_its_owners_alone(strict: Strict) -> None:
+    bucket = strict.bucket()
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    for stranger in (strict.other.s3, strict.nobody.s3):
+        assert refused(stranger.get_object, Bucket=bucket, Key="k") == DENIED
+        assert refused(stranger.list_objects_v2, Bucket=bucket) == DENIED
+        assert refused(stranger.put_object, Bucket=bucket, Key="k", Body=b"y") == DENIED
+        assert refused(stranger.delete_bucket, Bucket=bucket) == DENIED
+    assert strict.owner.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_a_policy_lets_an_account_in(strict: Strict) -> None:
+    bucket = strict.bucket()
+    strict.owner.s3.put_object(Bucket=bucket, Key="in/k", Body=b"x")
+    strict.allow(
+        bucket,
+        Principal={"AWS": strict.other.number},
+        Action="s3:GetObject",
+        Resource=f"arn:aws:s3:::{bucket}/in/*",
+    )
+    assert strict.other.s3.get_object(Bucket=bucket, Key="in/k")["Body"].read() == b"x"
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="out/k") == DENIED
+    assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="in/k") == DENIED
+
+
+def test_a_policy_that_lets_everybody_in_is_refused_while_that_is_blocked(strict: Strict) -> None:
+    bucket = strict.bucket()
+    policy = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
+    assert refused(strict.owner.s3.put_bucket_policy, Bucket=bucket, Policy=text) == DENIED
+    strict.owner.s3.delete_public_access_block(Bucket=bucket)
+    strict.owner.s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert strict.owner.s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert strict.nobody.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_a_public_policy_is_not_for_strangers_where_that_is_restricted(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    strict.allow(bucket, Action="s3:GetObject")
+    strict.nobody.s3.get_object(Bucket=bucket, Key="k")
+    blocked = {"RestrictPublicBuckets": True}
+    strict.owner.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocked)
+    assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="k") == DENIED
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="k") == DENIED
+    strict.owner.s3.get_object(Bucket=bucket, Key="k")
+
+
+def test_a_deny_is_for_the_owner_too_but_he_can_take_it_back(strict: Strict) -> None:
+    bucket = strict.bucket()
+    strict.allow(bucket, Effect="Deny", Action="s3:*")
+    assert refused(strict.owner.s3.list_objects_v2, Bucket=bucket) == DENIED
+    assert refused(strict.owner.s3.get_bucket_tagging, Bucket=bucket) == DENIED
+    strict.owner.s3.delete_bucket_policy(Bucket=bucket)
+    strict.owner.s3.list_objects_v2(Bucket=bucket)
+
+
+def test_conditions_see_the_request_and_the_object(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    for key, kind in (("a", "public"), ("b", "secret")):
+        strict.owner.s3.put_object(Bucket=bucket, Key=key, Body=b"x", Tagging=f"kind={kind}")
+    tagged = {"StringEquals": {"s3:ExistingObjectTag/kind": "public"}}
+    strict.allow(bucket, Action="s3:GetObject", Condition=tagged)
+    strict.other.s3.get_object(Bucket=bucket, Key="a")
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="b") == DENIED
+    strict.allow(bucket, Action="s3:ListBucket", Condition={"StringLike": {"s3:prefix": "home/*"}})
+    strict.other.s3.list_objects_v2(Bucket=bucket, Prefix="home/ann")
+    assert refused(strict.other.s3.list_objects_v2, Bucket=bucket) == DENIED
+    encrypted = {"StringEquals": {"s3:x-amz-server-side-encryption": "AES256"}}
+    strict.allow(bucket, Action="s3:PutObject", Condition=encrypted)
+    strict.other.s3.put_object(Bucket=bucket, Key="c", Body=b"x", ServerSideEncryption="AES256")
+    assert refused(strict.other.s3.put_object, Bucket=bucket, Key="d", Body=b"x") == DENIED
+
+
+def test_what_is_not_there_is_told_to_those_who_may_list(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.allow(bucket, Action="s3:GetObject")
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="none") == DENIED
+    strict.allow(bucket, Action=["s3:GetObject", "s3:ListBucket"])
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="none") == ("NoSuchKey", 404)
+
+
+def test_acls_are_off_in_a_new_bucket(strict: Strict) -> None:
+    bucket = strict.bucket()
+    unsupported = ("AccessControlListNotSupported", 400)
+    assert refused(strict.owner.s3.put_bucket_acl, Bucket=bucket, ACL="public-read") == unsupported
+    assert refused(strict.owner.s3.put_object, Bucket=bucket, Key="k", ACL="public-read") == unsupported
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", ACL="bucket-owner-full-control")
+    (grant,) = strict.owner.s3.get_bucket_acl(Bucket=bucket)["Grants"]
+    assert grant["Permission"] == "FULL_CONTROL"
+
+
+@pytest.mark.parametrize(
+    ("acl", "reads", "writes"),
+    [
+        ("private", False, False),
+        ("public-read", True, False),
+        ("public-read-write", True, True),
+        ("authenticated-read", False, False),
+    ],
+)
+def test_canned_acls_of_a_bucket(strict: Strict, acl: str, reads: bool, writes: bool) -> None:
+    bucket = strict.open_bucket()
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL=acl)
+    nobody = strict.nobody.s3
+    if reads:
+        nobody.list_objects_v2(Bucket=bucket)
+    else:
+        assert refused(nobody.list_objects_v2, Bucket=bucket) == DENIED
+    if writes:
+        nobody.put_object(Bucket=bucket, Key="k", Body=b"x")
+    else:
+        assert refused(nobody.put_object, Bucket=bucket, Key="k", Body=b"x") == DENIED
+    if acl == "authenticated-read":
+        strict.other.s3.list_objects_v2(Bucket=bucket)
+
+
+def test_an_object_has_an_acl_of_its_own(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.owner.s3.put_object(Bucket=bucket, Key="open", Body=b"x", ACL="public-read")
+    strict.owner.s3.put_object(Bucket=bucket, Key="closed", Body=b"x")
+    assert strict.nobody.s3.get_object(Bucket=bucket, Key="open")["Body"].read() == b"x"
+    assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="closed") == DENIED
+    strict.owner.s3.put_object_acl(Bucket=bucket, Key="closed", ACL="public-read")
+    strict.nobody.s3.get_object(Bucket=bucket, Key="closed")
+    shown = strict.owner.s3.get_object_acl(Bucket=bucket, Key="closed")
+    assert {"Grantee": {"Type": "Group", "URI": _ALL_USERS}, "Permission": "READ"} in shown["Grants"]
+
+
+def test_an_object_belongs_to_who_wrote_it_where_writers_own(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    strict.other.s3.put_object(Bucket=bucket, Key="k", Body=b"theirs")
+    assert refused(strict.owner.s3.get_object, Bucket=bucket, Key="k") == DENIED
+    assert strict.other.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"theirs"
+    strict.other.s3.put_object_acl(Bucket=bucket, Key="k", ACL="bucket-owner-full-control")
+    assert strict.owner.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"theirs"
+    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    strict.owner.s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=enforced)
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="k") == DENIED
+
+
+def test_the_owner_of_a_bucket_is_given_what_is_written_with_full_control_for_him(strict: Strict) -> None:
+    bucket = strict.open_bucket("BucketOwnerPreferred")
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    strict.other.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="bucket-owner-full-control")
+    mine = strict.owner.s3.get_bucket_acl(Bucket=bucket)["Owner"]["ID"]
+    assert strict.owner.s3.get_object_acl(Bucket=bucket, Key="k")["Owner"]["ID"] == mine
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="k") == DENIED
+
+
+def test_grants_name_accounts_by_their_canonical_ids(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    theirs = strict.other.s3.list_buckets()["Owner"]["ID"]
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x", GrantRead=f'id="{theirs}"')
+    assert strict.other.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="k") == DENIED
+    put = strict.owner.s3.put_object_acl
+    assert refused(put, Bucket=bucket, Key="k", GrantRead='id="nobody"') == ("InvalidArgument", 400)
+    assert refused(put, Bucket=bucket, Key="k", GrantRead='emailAddress="a@b.c"') == ("MethodNotAllowed", 405)
+    assert refused(put, Bucket=bucket, Key="k", GrantRead='uri="http://a"') == ("InvalidArgument", 400)
+
+
+def test_public_acls_can_be_blocked_and_ignored(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+    blocked = {"BlockPublicAcls": True, "IgnorePublicAcls": True}
+    strict.owner.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocked)
+    assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="k") == DENIED
+    assert refused(strict.owner.s3.put_object, Bucket=bucket, Key="l", ACL="public-read") == DENIED
+    assert refused(strict.owner.s3.put_bucket_acl, Bucket=bucket, ACL="public-read") == DENIED
+
+
+def test_the_requester_pays_and_says_so(strict: Strict) -> None:
+    bucket = strict.bucket()
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    strict.allow(bucket, Principal={"AWS": strict.other.number}, Action="s3:GetObject")
+    payer = {"Payer": "Requester"}
+    strict.owner.s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration=payer)
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="k") == DENIED
+    paid = strict.other.s3.get_object(Bucket=bucket, Key="k", RequestPayer="requester")
+    assert paid["RequestCharged"] == "requester"
+    assert "RequestCharged" not in strict.owner.s3.get_object(Bucket=bucket, Key="k")
+
+
+def test_a_request_may_expect_an_owner(strict: Strict) -> None:
+    bucket = strict.bucket()
+    strict.owner.s3.list_objects_v2(Bucket=bucket, ExpectedBucketOwner=strict.owner.number)
+    expecting = strict.owner.s3.list_objects_v2
+    assert refused(expecting, Bucket=bucket, ExpectedBucketOwner=strict.other.number) == DENIED
+
+
+def test_nobody_has_no_buckets(strict: Strict) -> None:
+    assert refused(strict.nobody.s3.list_buckets) == DENIED
+    assert refused(strict.nobody.s3.create_bucket, Bucket="nobodys-bucket") == DENIED
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ({"Resource": "arn:aws:s3:::another"}, "Policy has invalid resource"),
+        ({"Action": "sqs:SendMessage"}, "Policy has invalid action"),
+        ({"Action": "s3:ListBucket"}, "Action does not apply to any resource(s) in statement"),
+        ({"Principal": {"AWS": "nobody"}}, "Invalid principal in policy"),
+    ],
+)
+def test_what_is_no_policy_of_a_bucket(strict: Strict, statement: dict[str, str], message: str) -> None:
+    bucket = strict.bucket()
+    usual = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**usual, **statement}]})
+    with pytest.raises(strict.owner.s3.exceptions.ClientError, match="MalformedPolicy") as caught:
+        strict.owner.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    assert message in str(caught.value)
