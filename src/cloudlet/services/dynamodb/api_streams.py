@@ -215,7 +215,7 @@ async def get_records(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise _trimmed()
     found = await _records(tx, record, place.lane, at, end, limit)
     following = found[-1][0] + 1 if found else at
-    result: dict[str, Any] = {"Records": [_shown(record, place.lane, number, each) for number, each in found]}
+    result: dict[str, Any] = {"Records": [streams.told(ctx, each) for _, each in found]}
     if shard.end is None or following < end:
         later = Iterator(place.shard, place.lane, following, now, oldest=place.oldest and not found)
         result["NextShardIterator"] = iterators.text_of(record.arn, later)
@@ -239,29 +239,3 @@ async def _records(
             break
         at = page[-1][0] + 1
     return found
-
-
-def _shown(stream: StreamRecord, lane: int, number: int, record: Record) -> dict[str, Any]:
-    """Return a record as GetRecords answers it; the time of its creation is in whole seconds."""
-    change: dict[str, Any] = {
-        "ApproximateCreationDateTime": record.written // 1000,
-        "Keys": record.keys,
-        "SequenceNumber": streams.sequence_number(lane, number),
-        "SizeBytes": record.size,
-        "StreamViewType": stream.view,
-    }
-    if record.new is not None:
-        change["NewImage"] = record.new
-    if record.old is not None:
-        change["OldImage"] = record.old
-    shown: dict[str, Any] = {
-        "eventID": record.id,
-        "eventName": record.event,
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": stream.region,
-        "dynamodb": change,
-    }
-    if record.identity is not None:
-        shown["userIdentity"] = {"PrincipalId": record.identity, "Type": "Service"}
-    return shown

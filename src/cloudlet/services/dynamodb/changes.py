@@ -6,7 +6,8 @@ Each write of an item calls `record` where the table's features say that it is w
 from __future__ import annotations
 
 from cloudlet.core import Transaction
-from cloudlet.services.dynamodb import journal, streams, ttl
+from cloudlet.services.dynamodb import items, journal, streams, ttl
+from cloudlet.services.dynamodb.streams import Image
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item, equal
 
@@ -18,30 +19,35 @@ async def record(
     tx: Transaction,
     table: Table,
     key: bytes,
-    old: Item | None,
-    new: Item | None,
+    old: bytes | None,
+    new: bytes | None,
+    old_item: Item | None,
+    new_item: Item | None,
     now: float,
     identity: str | None = None,
 ) -> None:
     """Take note of a write at `now`: the item at `key` was `old` and is `new`, None where there is none.
 
-    A write that changes nothing leaves no trace, as in AWS's streams.
+    Both are given as stored and decoded. A write that changes nothing leaves no trace, as in AWS's streams.
     """
-    if old is None and new is None:
+    if old == new or (old_item is not None and new_item is not None and _same(old_item, new_item)):
         return
-    if old is not None and new is not None and _same(old, new):
-        return
-    features = table.record.features
+    features = table.features
     if features.ttl is not None:
-        ttl.index(tx, table, key, old, new, now)
+        ttl.index(tx, table, key, old_item, new_item, now)
     if features.journals:
         await journal.note(tx, table, key, old, now)
     if features.stream is not None and features.stream.enabled:
-        keys = table.keys.chosen(old if new is None else new)  # type: ignore[arg-type]
-        await streams.write(tx, features.stream, key, keys, old, new, now=now, identity=identity)
+        keys = table.keys.chosen(new_item or old_item or {})
+        region = table.record.region
+        await streams.write(
+            tx, features.stream, region, key, keys, _image(old), _image(new), now=now, identity=identity
+        )
+
+
+def _image(stored: bytes | None) -> Image | None:
+    return None if stored is None else Image(items.json_of(stored), items.size_of(stored))
 
 
 def _same(old: Item, new: Item) -> bool:
-    if old == new:
-        return True
     return old.keys() == new.keys() and all(equal(value, new[name]) for name, value in old.items())

@@ -49,6 +49,11 @@ def item_of(raw: bytes) -> Item:
     return item  # type: ignore[no-any-return]
 
 
+def json_of(raw: bytes) -> bytes:
+    """Return the JSON of a stored item."""
+    return raw[_SIZE_BYTES:]
+
+
 def shown(ctx: Context, raw: bytes) -> Any:
     """Return a stored item as an answer carries it: undecoded where it goes out as JSON."""
     return msgspec.Raw(raw[_SIZE_BYTES:]) if ctx.protocol == "json" else item_of(raw)

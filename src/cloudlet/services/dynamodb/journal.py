@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
-
 from cloudlet.core import Subspace, Transaction
+from cloudlet.services.dynamodb import items
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item
+from cloudlet.store.keys import pack_int
 
 
 class Moment(NamedTuple):
@@ -27,8 +27,12 @@ class Moment(NamedTuple):
     micros: int | None = None
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict | None).decode
+_ABSENT = b""
+"""Instead of a stored item: there was none."""
+
+
+def _item(stored: bytes) -> Item | None:
+    return None if stored == _ABSENT else items.item_of(stored)
 
 
 def _entries(table: Table) -> Subspace:
@@ -39,16 +43,16 @@ def _epochs(table: Table) -> Subspace:
     return table.all.sub("journal-epoch")
 
 
-async def note(tx: Transaction, table: Table, key: bytes, old: Item | None, now: float) -> None:
-    """Keep what an item was before a write at `now`. Of several in one microsecond the first counts."""
+async def note(tx: Transaction, table: Table, key: bytes, old: bytes | None, now: float) -> None:
+    """Keep what an item was, as stored, before a write at `now`. Of several in a microsecond the first counts."""
     entry = _entries(table).key(key, table.features.epoch, int(now * 1_000_000))
     if await tx.get(entry) is None:
-        tx.put(entry, _encode(old))
+        tx.put(entry, _ABSENT if old is None else old)
 
 
 def begin_epoch(tx: Transaction, table: Table, epoch: int, now: float) -> None:
     """Write down that an epoch begins at `now`; the caller puts it into the table's record."""
-    tx.put(_epochs(table).key(epoch), _encode(int(now * 1_000_000)))
+    tx.put(_epochs(table).key(epoch), pack_int(int(now * 1_000_000)))
 
 
 async def moment(tx: Transaction, table: Table, time: float) -> Moment:
@@ -56,7 +60,7 @@ async def moment(tx: Transaction, table: Table, time: float) -> Moment:
     micros = int(time * 1_000_000)
     space = _epochs(table)
     for key, value in reversed(await tx.range(space.begin, space.end, limit=100_000)):
-        if msgspec.msgpack.decode(value, type=int) <= micros:
+        if value <= pack_int(micros):
             return Moment(space.unpack(key)[0], micros)
     return Moment(0, micros)
 
@@ -66,7 +70,7 @@ async def before(tx: Transaction, table: Table, key: bytes, moment: Moment) -> t
     entries = _entries(table)
     begin = entries.key(key, moment.epoch) if moment.micros is None else entries.key(key, *moment) + b"\x00"
     rows = await tx.range(begin, entries.key(key) + b"\xff", limit=1)
-    return (True, _decode(rows[0][1])) if rows else (False, None)
+    return (True, _item(rows[0][1])) if rows else (False, None)
 
 
 class Changed(NamedTuple):
@@ -92,7 +96,7 @@ async def changed(
         return None
     last = await tx.range(begin, end, limit=1, reverse=True)
     written, later = await before(tx, table, key, until)
-    return Changed(_decode(first[0][1]), later if written else now, entries.unpack(last[0][0])[2])
+    return Changed(_item(first[0][1]), later if written else now, entries.unpack(last[0][0])[2])
 
 
 async def keys_after(tx: Transaction, table: Table, after: bytes, count: int) -> list[bytes]:

@@ -10,16 +10,18 @@ DynamoDB Streams".
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.dynamodb.features import Features, Stream
+from cloudlet.services.dynamodb.items import AttributeValue
 from cloudlet.services.dynamodb.values import Item, item_size
 from cloudlet.store import pack
 
@@ -74,25 +76,43 @@ class Shard(msgspec.Struct, array_like=True, frozen=True):
     closed: int | None = None
 
 
-class Record(msgspec.Struct, array_like=True, frozen=True):
+class Record(NamedTuple):
     """A stream's record. `written` is in milliseconds since the epoch."""
 
     written: int
-    event: str
-    id: str
     size: int
-    keys: Item
-    new: Item | None
-    old: Item | None
-    identity: str | None = None
-    """The service that made the change, where no caller did."""
+    """The bytes that its keys and images count for."""
+    json: bytes
+    """The record exactly as the JSON protocol answers it."""
+
+
+class _Change(TypedDict, total=False):
+    ApproximateCreationDateTime: int
+    Keys: dict[str, AttributeValue]
+    NewImage: dict[str, AttributeValue]
+    OldImage: dict[str, AttributeValue]
+    SequenceNumber: str
+    SizeBytes: int
+    StreamViewType: str
+
+
+class _Told(TypedDict, total=False):
+    eventID: str
+    eventName: str
+    eventVersion: str
+    eventSource: str
+    awsRegion: str
+    dynamodb: _Change
+    userIdentity: dict[str, str]
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_stream = msgspec.msgpack.Decoder(StreamRecord).decode
 _decode_lane = msgspec.msgpack.Decoder(Lane).decode
 _decode_shard = msgspec.msgpack.Decoder(Shard).decode
-_decode_record = msgspec.msgpack.Decoder(Record).decode
+_encode_json = msgspec.json.Encoder().encode
+_decode_json = msgspec.json.Decoder(_Told).decode
+_RECORD_HEAD = struct.Struct(">QI")
 
 
 class Contents:
@@ -107,7 +127,7 @@ class Contents:
         self.shards = self.all.sub("shard")
         """(Beginning in ms, lane) → `Shard`."""
         self.records = self.all.sub("record")
-        """(Lane, number) → `Record`."""
+        """(Lane, number) → when it was written and its size, and its JSON."""
 
 
 # -- naming
@@ -225,18 +245,29 @@ def _store(tx: Transaction, record: StreamRecord) -> None:
 # -- writing
 
 
+class Image(NamedTuple):
+    """What a record can show of an item: its JSON, and the bytes that it counts for."""
+
+    json: bytes
+    size: int
+
+
 async def write(
     tx: Transaction,
     stream: Stream,
+    region: str,
     key: bytes,
     keys: Item,
-    old: Item | None,
-    new: Item | None,
+    old: Image | None,
+    new: Image | None,
     *,
     now: float,
     identity: str | None = None,
 ) -> None:
-    """Add the record of a change: `key` is where the item is stored, `keys` its key attributes."""
+    """Add the record of a change: `key` is where the item is stored, `keys` its key attributes.
+
+    `identity` is the service that made the change, where no caller did.
+    """
     number_lane = key[0] >> _LANE_SHIFT
     contents = Contents(stream.id)
     lane_key = contents.lanes.key(number_lane)
@@ -248,11 +279,29 @@ async def write(
     if millis - lane.shard >= SHARD_LIFE:
         lane = await _follow(tx, contents, number_lane, lane, millis)
     event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
-    new_image = new if stream.view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES") else None
-    old_image = old if stream.view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES") else None
-    size = sum(item_size(part) for part in (keys, new_image, old_image) if part is not None)
-    record = Record(millis, event, random_bytes(16).hex(), size, keys, new_image, old_image, identity)
-    tx.put(contents.records.key(number_lane, lane.next), _encode(record))
+    size = item_size(keys)
+    change: dict[str, Any] = {"ApproximateCreationDateTime": millis // 1000, "Keys": keys}
+    if new is not None and stream.view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        change["NewImage"] = msgspec.Raw(new.json)
+        size += new.size
+    if old is not None and stream.view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
+        change["OldImage"] = msgspec.Raw(old.json)
+        size += old.size
+    change["SequenceNumber"] = sequence_number(number_lane, lane.next)
+    change["SizeBytes"] = size
+    change["StreamViewType"] = stream.view
+    record: dict[str, Any] = {
+        "eventID": random_bytes(16).hex(),
+        "eventName": event,
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": region,
+        "dynamodb": change,
+    }
+    if identity is not None:
+        record["userIdentity"] = {"PrincipalId": identity, "Type": "Service"}
+    head = _RECORD_HEAD.pack(millis, size)
+    tx.put(contents.records.key(number_lane, lane.next), head + _encode_json(record))
     tx.put(lane_key, _encode(Lane(lane.shard, lane.next + 1)))
 
 
@@ -329,7 +378,16 @@ async def read(tx: Transaction, stream: int, lane: int, first: int, end: int, co
     """Return up to `count` records, each with its number, with first <= number < end."""
     space = Contents(stream).records
     rows = await tx.range(space.key(lane, first), space.key(lane, end), limit=count)
-    return [(space.unpack(key)[1], _decode_record(value)) for key, value in rows]
+    found = []
+    for key, value in rows:
+        written, size = _RECORD_HEAD.unpack_from(value)
+        found.append((space.unpack(key)[1], Record(written, size, value[_RECORD_HEAD.size :])))
+    return found
+
+
+def told(ctx: Context, record: Record) -> Any:
+    """Return a record as GetRecords answers it: undecoded where it goes out as JSON."""
+    return msgspec.Raw(record.json) if ctx.protocol == "json" else _decode_json(record.json)
 
 
 async def first_since(tx: Transaction, stream: int, lane: int, first: int, end: int, millis: int) -> int:

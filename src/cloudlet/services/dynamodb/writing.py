@@ -86,7 +86,7 @@ async def replace(
         if table.local_indexes:
             await item_collections.update(tx, table, old_item, new_item)
     if watched:
-        await changes.record(tx, table, key, old_item, new_item, now, identity)
+        await changes.record(tx, table, key, old, new, old_item, new_item, now, identity)
     return Written(old, new, units)
 
 
