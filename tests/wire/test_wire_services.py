@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -215,6 +216,24 @@ class TestCompressedBodies:
         request = HttpRequest("POST", "/", "", {"content-encoding": "gzip"}, body)
         parsed = load("sqs").operations["SendMessage"].parse("json", request)
         assert parsed == {"QueueUrl": "q", "MessageBody": "m"}
+
+    @pytest.mark.parametrize(
+        ("coding", "body"),
+        [
+            ("gzip", gzip.compress(b"first, ") + gzip.compress(b"second")),
+            ("deflate", zlib.compress(b"first, second")),
+            ("aws-chunked, gzip", gzip.compress(b"first, second")),
+            ("identity", b"first, second"),
+        ],
+    )
+    def test_in_all_codings(self, coding: str, body: bytes) -> None:
+        assert decode_body(HttpRequest("POST", "/", "", {"content-encoding": coding}, body)) == b"first, second"
+
+    @pytest.mark.parametrize("body", [b"", b"x", gzip.compress(b"data")[:-1], gzip.compress(b"data") + b"x"])
+    def test_what_is_not_compressed_is_refused(self, body: bytes) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            decode_body(HttpRequest("POST", "/", "", {"content-encoding": "gzip"}, body))
+        assert caught.value.code == "SerializationException"
 
     def test_bombs_are_refused(self) -> None:
         request = HttpRequest("POST", "/", "", {"content-encoding": "gzip"}, gzip.compress(b"0" * 100_000))

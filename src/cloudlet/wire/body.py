@@ -16,22 +16,38 @@ def too_large(limit: int) -> InvalidRequest:
     return InvalidRequest("RequestEntityTooLarge", f"The request is larger than {limit} bytes", status=413)
 
 
+_WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""What zlib calls the codings (RFC 9110, 8.4.1; "deflate" is what zlib itself writes)."""
+
+_MOST_MEMBERS = 1000
+"""How many compressed pieces may follow each other (RFC 1952, 2.2)."""
+
+
 def decode_body(request: HttpRequest, limit: int = MAX_BODY) -> bytes:
-    """Return a complete body, decompressed if it is gzip; raise `InvalidRequest` beyond `limit` bytes."""
+    """Return a complete body, decompressed if it is gzip or deflate; raise `InvalidRequest` beyond `limit` bytes."""
     body = request.body
     if not isinstance(body, bytes | bytearray | memoryview):
         raise TypeError("the body of this operation must have been read before it is parsed")
     encodings = [name.strip().lower() for name in request.headers.get("content-encoding", "").split(",")]
     # SDKs append gzip to whatever encoding the caller declared; the rest is about the content.
-    if encodings[-1] != "gzip":
+    coding = encodings[-1]
+    if coding not in _WINDOWS:
         return bytes(body)
-    decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        data = decompressor.decompress(body, limit + 1)
-        if decompressor.unconsumed_tail or len(data) > limit:
+    parts: list[bytes] = []
+    size = 0
+    left = bytes(body)
+    for _ in range(_MOST_MEMBERS):
+        decompressor = zlib.decompressobj(wbits=_WINDOWS[coding])
+        try:
+            parts.append(decompressor.decompress(left, limit + 1 - size))
+        except zlib.error:
+            raise InvalidRequest("SerializationException", f"The body is not in {coding} format") from None
+        size += len(parts[-1])
+        if decompressor.unconsumed_tail or size > limit:
             raise too_large(limit)
         if not decompressor.eof:
             raise InvalidRequest("SerializationException", "The compressed body is incomplete")
-    except zlib.error:
-        raise InvalidRequest("SerializationException", "The body is not in gzip format") from None
-    return data
+        left = decompressor.unused_data
+        if not left:
+            return b"".join(parts)
+    raise too_large(limit)
