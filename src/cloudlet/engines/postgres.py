@@ -18,7 +18,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -158,12 +158,10 @@ class PostgresServer:
                 self._initialise(programs, data, identity)
             else:
                 copying = [
-                    "--pgdata",
-                    data,
-                    "--write-recovery-conf",
+                    f"--pgdata={data}",
+                    f"--dbname={self._primary.url}",
                     "--checkpoint=fast",
-                    "--dbname",
-                    self._primary.url,
+                    "--write-recovery-conf",
                 ]
                 self._run([programs / "pg_basebackup", *copying], identity)
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self._settings}
@@ -210,7 +208,7 @@ class PostgresServer:
                 command += ["--auth=scram-sha-256", f"--pwfile={secret.name}"]
             self._run(command, identity)
 
-    def _run(self, command: list[str | Path], identity: dict[str, Any]) -> None:
+    def _run(self, command: Sequence[str | Path], identity: dict[str, Any]) -> None:
         made = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
