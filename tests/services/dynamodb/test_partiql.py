@@ -118,6 +118,7 @@ def test_select_of_a_key_finds_the_item(filled: Run) -> None:
             ["BT1", "BT2", "BT3"],
         ),
         ("Artist = 'Bach' AND nope IS NOT MISSING", []),
+        ("Artist = 'Bach' AND Title > 'T1' AND Awards <> NULL AND Published <> TRUE", ["BT2", "BT3"]),
         ("Artist = 'Bach' AND nope IS MISSING AND attribute_type(Awards, 'M') AND Title <= 'T0'", ["BT0"]),
         ("Artist = 'Bach' AND Awards IS NOT NULL AND Title NOT IN ('T0', 'T1')", ["BT2", "BT3"]),
     ],
@@ -269,6 +270,12 @@ def test_update_returns_whole_items(db: Any, filled: Run) -> None:
     statement = "UPDATE Music SET Published = ? WHERE Artist = 'Bach' AND Title = 'T1' RETURNING ALL {} *"
     assert filled(statement.format("OLD"), {"N": "1"})["Items"] == [before]
     assert filled(statement.format("NEW"), {"N": "2"})["Items"] == [{**before, "Published": {"N": "2"}}]
+
+
+def test_update_sets_literals_without_quotes(db: Any, filled: Run) -> None:
+    filled("UPDATE Music SET yes = True, nil = NULL, n = -1 WHERE Artist = 'Bach' AND Title = 'T1'")
+    album = _album(db)
+    assert (album["yes"], album["nil"], album["n"]) == ({"BOOL": True}, {"NULL": True}, {"N": "-1"})
 
 
 def test_update_wants_the_item_to_be_there_and_as_it_says(db: Any, filled: Run) -> None:
@@ -461,6 +468,17 @@ def test_a_transaction_does_all_or_nothing(db: Any, filled: Run, failing: str, r
     assert caught.value.response["Error"]["Code"] == "TransactionCanceledException"
     assert [each["Code"] for each in caught.value.response["CancellationReasons"]] == ["None", reason]
     assert not _album(db, "T8")
+
+
+def test_a_cancelled_transaction_shows_the_item_that_failed_a_condition_if_asked_for(db: Any, filled: Run) -> None:
+    statement = "UPDATE Music SET a = 1 WHERE Artist = 'Bach' AND Title = 'T1' AND Published = 1"
+    for asked, shown in (("ALL_OLD", _album(db)), ("NONE", None)):
+        with pytest.raises(ClientError) as caught:
+            db.execute_transaction(
+                TransactStatements=[{"Statement": statement, "ReturnValuesOnConditionCheckFailure": asked}]
+            )
+        [reason] = caught.value.response["CancellationReasons"]
+        assert reason.get("Item") == shown
 
 
 def test_a_transaction_reads_what_is_there_at_one_moment(db: Any, filled: Run) -> None:
