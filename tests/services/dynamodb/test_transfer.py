@@ -83,6 +83,31 @@ def test_a_table_is_exported_as_it_was(dynamo: LocalDynamo) -> None:
     assert len(items) == 250
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"FilterExpression": "n > :n"}, {"k8": item("k8", n=8), "k9": item("k9", n=9)}),
+        ({"FilterExpression": "n > :n", "ProjectionExpression": "p"}, {"k8": item("k8"), "k9": item("k9")}),
+        ({"KeyConditionExpression": "p = :p", "FilterExpression": "n < :n"}, {"k3": item("k3", n=3)}),
+        ({"KeyConditionExpression": "p = :p", "FilterExpression": "n > :n"}, {}),
+    ],
+)
+def test_an_export_can_be_of_some_items(
+    dynamo: LocalDynamo, asked: dict[str, Any], expected: dict[str, dict[str, Any]]
+) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dynamo.table()
+    recoverable(dynamo)
+    for number in range(10):
+        dynamo.put(f"k{number}", n=number)
+    values = {":n": {"N": "7"}} | ({":p": {"S": "k3"}} if "KeyConditionExpression" in asked else {})
+    made = export(dynamo, FilterSpecification={**asked, "ExpressionAttributeValues": values})
+    assert (made["ExportStatus"], made["ItemCount"]) == ("COMPLETED", len(expected))
+    found = objects(dynamo)
+    items = [line["Item"] for name in found if "/data/" in name for line in lines(found[name])]
+    assert {each["p"]["S"]: each for each in items} == expected
+
+
 def test_changes_of_a_period_are_exported(dynamo: LocalDynamo) -> None:
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     dynamo.table()
@@ -140,7 +165,8 @@ def test_exports_that_cannot_be_made_are_refused(dynamo: LocalDynamo) -> None:
         {"ExportFormat": "ION"},
         {"ExportType": "INCREMENTAL_EXPORT"},
         {"ExportType": "INCREMENTAL_EXPORT", "IncrementalExportSpecification": {"ExportFromTime": dynamo.now}},
-        {"FilterSpecification": {"FilterExpression": "n = n"}},
+        {"FilterSpecification": {"FilterExpression": "n = :unknown"}},
+        {"FilterSpecification": {"KeyConditionExpression": "p > :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}},
     ):
         assert dynamo.refused("ExportTableToPointInTime", **asked, **params).code == "ValidationException"
     assert dynamo.refused("DescribeExport", ExportArn=f"{arn}/export/none").code == "ExportNotFoundException"

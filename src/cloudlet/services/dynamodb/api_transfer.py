@@ -18,6 +18,7 @@ from cloudlet.services.dynamodb import (
     transfers,
 )
 from cloudlet.services.dynamodb.errors import invalid_values, not_built, validation
+from cloudlet.services.dynamodb.export_filter import ExportFilter
 from cloudlet.services.dynamodb.exports import Export
 from cloudlet.services.dynamodb.imports import Import
 from cloudlet.services.dynamodb.table import CREATING, Table
@@ -66,9 +67,10 @@ def _table_name(arn: str | None) -> str | None:
 async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("ExportFormat") == "ION":
         raise not_built("exports in the format ION")
-    if params.get("FilterSpecification"):
-        raise not_built("exports with a FilterSpecification")
+    if params.get("FilterSpecification") and params.get("ExportType") == "INCREMENTAL_EXPORT":
+        raise not_built("incremental exports with a FilterSpecification")
     table = await api_backups.table_named(ctx, tx, params["TableArn"], "ExportTableToPointInTime")
+    ExportFilter.of(table, params.get("FilterSpecification"))
     now = ctx.now()
     token = params.get("ClientToken")
     if token is not None:

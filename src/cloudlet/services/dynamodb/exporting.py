@@ -16,8 +16,10 @@ import msgspec
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import token
+from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, exports, items, journal, snapshot
-from cloudlet.services.dynamodb.exports import COMPLETED, FAILED, DataFile, Export
+from cloudlet.services.dynamodb.export_filter import ExportFilter
+from cloudlet.services.dynamodb.exports import COMPLETED, FAILED, IN_PROGRESS, DataFile, Export
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
@@ -38,7 +40,11 @@ class _Gone(Exception):
     """The table of an export does not exist any more."""
 
 
-async def make(block: Block, key: bytes) -> None:
+class _TakenOver(Exception):
+    """Another process goes on with an export, since this one was held up."""
+
+
+async def make(block: Block, key: bytes, lease: Lease) -> None:
     """Make an export that is in progress: the one whose record is at `key`."""
     export = await block.store.transact(lambda tx: exports.by_key(tx, key))
     if export is None:
@@ -51,6 +57,7 @@ async def make(block: Block, key: bytes) -> None:
         if not export.files:
             await bucket.put(f"{export.folder}/{export.id}/_started", b"")
         while True:
+            await lease.hold()
             lines, following = await _gathered(block, export)
             export = await _written(block, bucket, export, lines, following)
             if following is None:
@@ -59,6 +66,8 @@ async def make(block: Block, key: bytes) -> None:
     except AwsError as error:
         log.warning("export %s failed: %s: %s", export.arn, error.code, error.message)
         await _end(block, key, FAILED, (_CODES.get(error.code, error.code), error.message))
+    except _TakenOver:
+        log.info("export %s is made by another process", export.arn)
     except _Gone:
         await _end(block, key, FAILED, ("TableNotFound", f"Table not found: {export.table}"))
     else:
@@ -91,7 +100,9 @@ async def _gathered(block: Block, export: Export) -> tuple[list[bytes], bytes | 
 
 async def _full(tx: Transaction, table: Table, export: Export, after: bytes) -> tuple[list[bytes], bytes | None]:
     page = await snapshot.read(tx, table, export.moment, after, _ITEMS)
-    return [_encode({"Item": item}) for _, item in page.found], page.following
+    choice = ExportFilter.of(table, export.request.get("FilterSpecification"))
+    chosen = [item for _, found in page.found if (item := choice.chosen(found)) is not None]
+    return [_encode({"Item": item}) for item in chosen], page.following
 
 
 async def _incremental(
@@ -135,6 +146,8 @@ async def _written(block: Block, bucket: Bucket, export: Export, lines: list[byt
     )
 
     async def body(tx: Transaction) -> None:
+        if await exports.by_key(tx, export.key) != export:
+            raise _TakenOver
         exports.store(tx, noted)
 
     await block.store.transact(body)
@@ -203,7 +216,7 @@ def _time(seconds: float) -> str:
 async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] | None) -> None:
     async def body(tx: Transaction) -> None:
         export = await exports.by_key(tx, key)
-        if export is None:
+        if export is None or export.status != IN_PROGRESS:
             return
         exports.store(tx, msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now()))
         table = await directory.by_id(tx, export.table_id)

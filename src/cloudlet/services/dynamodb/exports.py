@@ -176,4 +176,5 @@ def described(export: Export) -> dict[str, Any]:
         "ItemCount": export.items,
         "ExportType": "INCREMENTAL_EXPORT" if incremental else "FULL_EXPORT",
         "IncrementalExportSpecification": request.get("IncrementalExportSpecification"),
+        "FilterSpecification": request.get("FilterSpecification"),
     }

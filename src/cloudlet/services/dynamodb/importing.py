@@ -11,9 +11,10 @@ import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, imports, writing
 from cloudlet.services.dynamodb.import_formats import CsvReader, JsonReader, Malformed, Reader, Unpacked
-from cloudlet.services.dynamodb.imports import CANCELLED, COMPLETED, FAILED, Counts, Import
+from cloudlet.services.dynamodb.imports import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, Counts, Import
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item, checked_item
@@ -28,7 +29,11 @@ class _Gone(Exception):
     """The table of an import does not exist any more."""
 
 
-async def make(block: Block, key: bytes) -> None:
+class _TakenOver(Exception):
+    """Another process goes on with an import, since this one was held up."""
+
+
+async def make(block: Block, key: bytes, lease: Lease) -> None:
     """Make an import that is in progress: the one whose record is at `key`."""
     made = await block.store.transact(lambda tx: imports.by_key(tx, key))
     if made is None:
@@ -39,24 +44,27 @@ async def make(block: Block, key: bytes) -> None:
     try:
         async for name in bucket.keys(source.get("S3KeyPrefix") or ""):
             if name > made.done:
-                made = await _read(block, bucket, made, name)
+                made = await _read(block, bucket, made, name, lease)
     except AwsError as error:
         log.warning("import %s failed: %s: %s", made.arn, error.code, error.message)
         await _end(block, key, FAILED, (_CODES.get(error.code, error.code), error.message))
     except Malformed as error:
         await _end(block, key, FAILED, ("InvalidFormat", str(error)))
+    except _TakenOver:
+        log.info("import %s is made by another process", made.arn)
     except _Gone:
         await _end(block, key, CANCELLED, None)
     else:
         await _end(block, key, COMPLETED, None)
 
 
-async def _read(block: Block, bucket: Bucket, made: Import, name: str) -> Import:
+async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Lease) -> Import:
     """Put the items of an object into the table; what was put before a restart is put again."""
     unpacked = Unpacked(made.request.get("InputCompressionType") or "NONE")
     reader = _reader(made)
     counts = Counts()
     async for packed in bucket.pieces(name):
+        await lease.hold()
         counts = counts.plus(Counts(size=len(packed)))
         for piece in unpacked.pieces(packed):
             counts = counts.plus(await _store(block, made, reader.feed(piece)))
@@ -64,6 +72,8 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str) -> Import
     noted = msgspec.structs.replace(made, counts=made.counts.plus(counts), done=name)
 
     async def body(tx: Transaction) -> None:
+        if await imports.by_key(tx, made.key) != made:
+            raise _TakenOver
         imports.store(tx, noted)
 
     await block.store.transact(body)
@@ -111,7 +121,7 @@ async def _put(tx: Transaction, table: Table, item: Item | None, now: float) -> 
 async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] | None) -> None:
     async def body(tx: Transaction) -> None:
         made = await imports.by_key(tx, key)
-        if made is None:
+        if made is None or made.status != IN_PROGRESS:
             return
         imports.store(tx, msgspec.structs.replace(made, status=status, failure=failure, ended=block.clock.now()))
         table = await directory.by_id(tx, made.table_id)

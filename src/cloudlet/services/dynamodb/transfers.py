@@ -23,7 +23,7 @@ async def make(block: Block) -> None:
                     for key in keys:
                         # Of several processes one does it: two would both write files.
                         await lease.hold()
-                        await transfer(block, key)
+                        await transfer(block, key, lease)
                 await changed.wait()
     finally:
         await lease.release()
