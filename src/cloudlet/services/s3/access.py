@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.identity import Principal, root
@@ -49,19 +49,15 @@ _OBJECT_PERMISSIONS = {
     "s3:PutObjectAcl": "WRITE_ACP",
     "s3:PutObjectVersionAcl": "WRITE_ACP",
 }
-_OBJECT_OWNERS = frozenset(
-    (
-        *_OBJECT_PERMISSIONS,
-        "s3:GetObjectTagging",
-        "s3:GetObjectVersionTagging",
-        "s3:PutObjectTagging",
-        "s3:PutObjectVersionTagging",
-        "s3:DeleteObjectTagging",
-        "s3:DeleteObjectVersionTagging",
-    )
-)
-"""What the owner of an object decides, not the owner of the bucket it is in."""
+"""What the owner of an object decides, not the owner of the bucket it is in, and the permission for it."""
 _DELETIONS = frozenset(("s3:DeleteObject",))
+
+
+class _Denial(NamedTuple):
+    """What a caller is told who may not; whether something denies it, rather than that nothing allows it."""
+
+    error: AwsError
+    explicit: bool
 
 
 class Version(Protocol):
@@ -84,11 +80,13 @@ async def authorize(
     version: Version | None = None,
     params: Params | None = None,
     conditions: Mapping[str, str] | None = None,
+    initiator: str = "",
 ) -> None:
     """Raise unless the caller may do this to the bucket, or to the object `key` in it.
 
     `version` is the object's record, where there is one; `params` are the operation's, for ExpectedBucketOwner;
-    `conditions` are further condition keys of this action.
+    `conditions` are further condition keys of this action; `initiator` is the account that has begun the multipart
+    upload which this is about: it may go on with it unless that is denied.
     """
     await cors.answer(ctx, tx, bucket)
     if params is not None:
@@ -101,8 +99,8 @@ async def authorize(
     if principal.kind == "root" and principal.account == bucket.account and _is_the_owners(bucket, version):
         return
     denial = await _denial(ctx, tx, principal, bucket, action, key, version, params, conditions)
-    if denial is not None:
-        raise denial
+    if denial is not None and (denial.explicit or principal.account != initiator):
+        raise denial.error
 
 
 def _is_the_owners(bucket: Bucket, version: Version | None) -> bool:
@@ -126,8 +124,8 @@ async def _denial(
     version: Version | None,
     params: Params | None,
     conditions: Mapping[str, str] | None,
-) -> AwsError | None:
-    """Return the error for what the caller may not do."""
+) -> _Denial | None:
+    """Return why the caller may not do this, None where he may."""
     text = await configuration(tx, bucket, "policy") if "policy" in bucket.kinds else None
     policy = None if text is None else bucket_policy.parsed(text)
     keys = {}
@@ -148,18 +146,18 @@ async def _denial(
             return None
         if _listed(principal, bucket, action, version):
             return None
-        if version is None and action in _OBJECT_OWNERS and not decision.allowed:
+        if version is None and action in _OBJECT_PERMISSIONS and not decision.allowed:
             # What is not there is nobody's. Whoever may list the bucket is told so.
             named = {"s3:prefix": key or ""}
             return await _denial(ctx, tx, principal, bucket, "s3:ListBucket", None, None, None, named)
-    if principal.account != bucket.account or decision.allowed:
-        return AwsError("AccessDenied", "Access Denied", status=403)
-    return AwsError("AccessDenied", decision.message, status=403)
+    explained = principal.account == bucket.account and not decision.allowed
+    error = AwsError("AccessDenied", decision.message if explained else "Access Denied", status=403)
+    return _Denial(error, decision.reason is Reason.EXPLICIT_DENY)
 
 
 def _is_anothers(bucket: Bucket, action: str, version: Version | None) -> bool:
     """Whether this is for somebody else than the bucket's owner to allow: the owner of the object."""
-    if version is None or action not in _OBJECT_OWNERS:
+    if version is None or action not in _OBJECT_PERMISSIONS:
         return False
     return acl.object_owner(bucket, version.acl) != bucket.account
 
@@ -177,7 +175,7 @@ def _listed(principal: Principal, bucket: Bucket, action: str, version: Version 
         return principal.account == owner and acl.of_bucket(bucket).permits(grantees, "WRITE")
     permission = _OBJECT_PERMISSIONS.get(action)
     if permission is None or permission.endswith("_ACP"):
-        if principal.account == owner and action in _OBJECT_OWNERS:
+        if principal.account == owner and action in _OBJECT_PERMISSIONS:
             return True
         if permission is None:
             return False

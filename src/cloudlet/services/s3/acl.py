@@ -129,11 +129,11 @@ def _canned(name: str, owner: str, bucket_owner: str | None) -> Acl:
     if name == "private":
         return Acl(owner, (own,))
     if name == "public-read":
-        return Acl(owner, (own, Grant(ALL_USERS, "READ")))
+        return Acl(owner, (Grant(ALL_USERS, "READ"), own))
     if name == "public-read-write":
-        return Acl(owner, (own, Grant(ALL_USERS, "READ"), Grant(ALL_USERS, "WRITE")))
+        return Acl(owner, (Grant(ALL_USERS, "READ"), Grant(ALL_USERS, "WRITE"), own))
     if name == "authenticated-read":
-        return Acl(owner, (own, Grant(AUTHENTICATED_USERS, "READ")))
+        return Acl(owner, (Grant(AUTHENTICATED_USERS, "READ"), own))
     if name == "aws-exec-read":
         return Acl(owner, (own, Grant(_EC2_BUNDLES, "READ")))
     if name == "log-delivery-write" and bucket_owner is None:
