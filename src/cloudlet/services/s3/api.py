@@ -11,6 +11,7 @@ from cloudlet.services.s3 import (
     api_objects,
     api_settings,
     api_websites,
+    completed,
     garbage,
     jobs,
 )
@@ -18,6 +19,7 @@ from cloudlet.services.s3.block import service
 
 service.job(garbage.collect)
 service.job(garbage.sweep)
+service.job(completed.forget)
 
 __all__ = [
     "api_access",

@@ -40,8 +40,7 @@ async def of_object(ctx: Context, tx: Transaction, params: Params) -> dict[str, 
 
 
 async def _parts(tx: Transaction, bucket: Bucket, params: Params, version: Version) -> dict[str, Any]:
-    """Return a page of an object's parts; only those with checksums of their own are listed, as in AWS."""
-    count = {"TotalPartsCount": version.parts}
+    """Return a page of an object's parts."""
     most, after = params.get("MaxParts", _LISTED), params.get("PartNumberMarker", 0)
     if most < 0 or after < 0:
         raise errors.invalid_argument(
@@ -49,11 +48,10 @@ async def _parts(tx: Transaction, bucket: Bucket, params: Params, version: Versi
         )
     most = min(most, _LISTED)
     parts = [part for part in await versions.parts_of(tx, bucket, params["Key"], version) if part.number > after]
-    if version.checksum is None or not all(part.checksum for part in parts):
-        return count
-    member = checksums.member(version.checksum.algorithm)
     listed = parts[:most]
-    return count | {
+    member = checksums.member(checksums.DEFAULT if version.checksum is None else version.checksum.algorithm)
+    return {
+        "TotalPartsCount": version.parts,
         "PartNumberMarker": after,
         "NextPartNumberMarker": listed[-1].number if listed else after,
         "MaxParts": most,

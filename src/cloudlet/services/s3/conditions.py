@@ -9,6 +9,8 @@ from cloudlet.core import AwsError, Params
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Version
 
+NOT_MODIFIED = "NotModified"
+
 
 def failed(condition: str) -> AwsError:
     return AwsError(
@@ -37,9 +39,13 @@ def check_read(params: Params, version: Version) -> None:
     none_match, modified = params.get("IfNoneMatch"), params.get("IfModifiedSince")
     if none_match is not None:
         if _is_named(none_match, version):
-            raise AwsError("NotModified", "Not Modified", status=304)
+            raise _not_modified()
     elif modified is not None and seconds <= modified:
-        raise AwsError("NotModified", "Not Modified", status=304)
+        raise _not_modified()
+
+
+def _not_modified() -> AwsError:
+    return AwsError(NOT_MODIFIED, "Not Modified", status=304)
 
 
 def check_source(params: Params, version: Version) -> None:

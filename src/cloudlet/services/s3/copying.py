@@ -133,7 +133,7 @@ async def copy_object(ctx: Context, params: Params) -> Result:
         version = msgspec.structs.replace(
             record,
             size=copied.contents.size,
-            etag=copied.etag or etag_of(copied.md5, record.encryption),
+            etag=copied.etag or etag_of(copied.md5, record.encryption, new.key),
             blob=blobs[0] if blobs else "",
             checksum=copied.checksum,
         )

@@ -52,6 +52,10 @@ class CustomerKey:
         context.update(bytes(rest))
         return context
 
+    def tag(self, md5: bytes) -> str:
+        """Return an entity tag for contents with this MD5 that tells those who have not the key nothing of them."""
+        return hmac.digest(self.key, b"tag\0" + md5, hashlib.sha256)[:16].hex()
+
     def _proof(self, salt: bytes) -> bytes:
         return hmac.digest(self.key, b"proof\0" + salt, hashlib.sha256)
 

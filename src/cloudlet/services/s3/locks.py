@@ -142,9 +142,13 @@ def check_configuration(document: Params) -> None:
         raise errors.malformed_xml()
     unit = "Days" if "Days" in default else "Years"
     if default[unit] <= 0:
-        raise errors.invalid_argument("Default retention period must be a positive integer value.", unit, default[unit])
+        raise _invalid_period("Default retention period must be a positive integer value.")
     if default[unit] > _LONGEST[unit]:
-        raise errors.invalid_argument("Default retention period too large.", unit, default[unit])
+        raise _invalid_period("Default retention period too large.")
+
+
+def _invalid_period(message: str) -> AwsError:
+    return AwsError("InvalidRetentionPeriod", message, status=400)
 
 
 def shown(lock: Lock | None) -> Params:

@@ -19,6 +19,7 @@ from cloudlet.services.s3 import (
     access,
     acl,
     checksums,
+    completed,
     conditions,
     encryption,
     errors,
@@ -65,6 +66,14 @@ class UploadedPart(msgspec.Struct, frozen=True, array_like=True):
     checksum: str
     """Of the upload's algorithm."""
     nonce: str = ""
+    stated: Checksum | None = None
+    """The one that came with it, where that was of another algorithm."""
+
+    def has(self, algorithm: str, of_upload: str, value: str) -> bool:
+        """Whether this is its checksum."""
+        if algorithm == of_upload:
+            return value == self.checksum
+        return self.stated is not None and (self.stated.algorithm, self.stated.value) == (algorithm, value)
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -110,14 +119,21 @@ async def _abort_rule(tx: Transaction, bucket: Bucket, key: str, begun: Upload) 
     return {} if due is None else {"AbortDate": due.at, "AbortRuleId": due.rule}
 
 
-async def _find(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Bucket, Upload]:
-    """Return the upload that a request names, if the caller may do this with it. Raises AwsError."""
+async def _find(
+    ctx: Context, tx: Transaction, params: Params, action: str, *, own: bool = False
+) -> tuple[Bucket, Upload]:
+    """Return the upload that a request names, if the caller may do this with it. Raises AwsError.
+
+    What is done to uploads of one's `own` needs no permission.
+    """
     bucket = await get_bucket(ctx, tx, params["Bucket"])
-    await access.authorize(ctx, tx, bucket, action, key=params["Key"], params=params)
     raw = await tx.get(bucket.uploads.key(params["Key"], params["UploadId"]))
-    if raw is None:
+    begun = None if raw is None else decode(raw)
+    initiator = begun.account if begun is not None and own else ""
+    await access.authorize(ctx, tx, bucket, action, key=params["Key"], params=params, initiator=initiator)
+    if begun is None:
         raise errors.no_such_upload(params["UploadId"])
-    return bucket, decode(raw)
+    return bucket, begun
 
 
 # -- parts
@@ -136,6 +152,12 @@ async def find_for_part(
 ) -> tuple[Bucket, Upload]:
     """Return the upload that a part is for, if the caller may add one and has its key. Raises AwsError."""
     bucket, begun = await _find(ctx, tx, params, "s3:PutObject")
+    _check_key(begun, key)
+    return bucket, begun
+
+
+def _check_key(begun: Upload, key: CustomerKey | None) -> None:
+    """Raise AwsError unless a request has the key that the upload was begun with, and none where it has none."""
     how = begun.template.encryption
     if how is not None and how.customer_md5:
         if key is None:
@@ -150,7 +172,6 @@ async def find_for_part(
             "The multipart upload initiate did not request encryption. Please resend the request without sending "
             "encryption parameters."
         )
-    return bucket, begun
 
 
 async def upload_part(ctx: Context, params: Params) -> Result:
@@ -192,8 +213,9 @@ async def keep_part(
         before = await tx.get(row)
         if before is not None:
             garbage.release(tx, [_decode_part(before).blob], now)
-        etag = etag_of(received.md5, begun.template.encryption)
-        part = UploadedPart(received.size, etag, now, received.blob, received.checksum.value, nonce)
+        etag = etag_of(received.md5, begun.template.encryption, key)
+        stated = received.also if received.also is None or received.also.algorithm != begun.algorithm else None
+        part = UploadedPart(received.size, etag, now, received.blob, received.checksum.value, nonce, stated)
         garbage.claim(tx, [part.blob])
         tx.put(row, encode(part))
         return part
@@ -212,7 +234,7 @@ async def parts_of(
 
 async def list_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
     """List the parts of an upload."""
-    bucket, begun = await _find(ctx, tx, params, "s3:ListMultipartUploadParts")
+    bucket, begun = await _find(ctx, tx, params, "s3:ListMultipartUploadParts", own=True)
     most, after = params.get("MaxParts", _LISTED), max(0, params.get("PartNumberMarker", 0))
     if most < 0:
         raise errors.invalid_argument(
@@ -271,7 +293,7 @@ def shown(bucket: Bucket, key: str, upload_id: str, begun: Upload) -> dict[str, 
 
 async def abort(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Give an upload up; its parts are removed."""
-    bucket, begun = await _find(ctx, tx, params, "s3:AbortMultipartUpload")
+    bucket, begun = await _find(ctx, tx, params, "s3:AbortMultipartUpload", own=True)
     expected = params.get("IfMatchInitiatedTime")
     if expected is not None and int(expected) != begun.template.modified // 1000:
         raise conditions.failed("x-amz-if-match-initiated-time")
@@ -304,12 +326,18 @@ async def abort_all(tx: Transaction, bucket: Bucket, now: int) -> None:
 async def complete(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Make an object of the parts that a request lists; those that it does not are removed."""
     key, upload_id = params["Key"], params["UploadId"]
-    bucket, begun = await _find(ctx, tx, params, "s3:PutObject")
+    bucket = await get_bucket(ctx, tx, params["Bucket"])
+    await access.authorize(ctx, tx, bucket, "s3:PutObject", key=key, params=params)
+    raw = await tx.get(bucket.uploads.key(key, upload_id))
+    if raw is None:
+        return await _repeated(ctx, tx, bucket, params)
+    begun = decode(raw)
     if conditions.is_conditional(params):
         conditions.check_write(params, key, await versions.current(tx, bucket, key))
     customer_key = encryption.customer_key(params)
-    if customer_key is not None:
-        encryption.check_key(begun.template.encryption, customer_key)
+    if begun.explicit or customer_key is not None:
+        # API reference: the key is needed where the upload was begun with the algorithm of a checksum.
+        _check_key(begun, customer_key)
     uploaded = dict(await parts_of(tx, bucket, upload_id))
     chosen = _chosen(params, begun, uploaded)
     checksum = checksums.of_parts(begun.algorithm, begun.type, [(part.checksum, part.size) for _, part in chosen])
@@ -319,10 +347,7 @@ async def complete(ctx: Context, tx: Transaction, params: Params) -> Result:
     garbage.release(tx, [part.blob for number, part in uploaded.items() if number not in kept], now)
     _remove_rows(tx, bucket, key, upload_id)
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for _, part in chosen), usedforsecurity=False).hexdigest()
-    parts = tuple(
-        Part(number, part.blob, part.size, part.checksum if begun.explicit else "", part.nonce)
-        for number, part in chosen
-    )
+    parts = tuple(Part(number, part.blob, part.size, part.checksum, part.nonce) for number, part in chosen)
     version = msgspec.structs.replace(
         begun.template,
         modified=now,
@@ -332,15 +357,48 @@ async def complete(ctx: Context, tx: Transaction, params: Params) -> Result:
         checksum=checksum,
     )
     version = await versions.put(tx, bucket, key, version, now, parts=parts)
+    done = completed.Completed(
+        version.id, version.etag, completed.digest((number, part.etag) for number, part in chosen)
+    )
+    completed.note(tx, bucket, key, upload_id, done, now)
     await events.note(ctx.block, tx, bucket, "ObjectCreated:CompleteMultipartUpload", key, version, ctx=ctx)
+    return await _answer(ctx, tx, bucket, key, version)
+
+
+async def _repeated(ctx: Context, tx: Transaction, bucket: Bucket, params: Params) -> Result:
+    """Answer once more for an upload that was completed, with the same parts, while its object is there."""
+    key, upload_id = params["Key"], params["UploadId"]
+    done = await completed.find(tx, bucket, key, upload_id)
+    listed = ((part.get("PartNumber", 0), _etag(part)) for part in _listed(params))
+    if done is None or done.listed != completed.digest(listed):
+        raise errors.no_such_upload(upload_id)
+    version = await versions.find(tx, bucket, key, done.version_id)
+    if version is None or version.etag != done.etag:
+        raise errors.no_such_upload(upload_id)
+    return await _answer(ctx, tx, bucket, key, version)
+
+
+async def _answer(ctx: Context, tx: Transaction, bucket: Bucket, key: str, version: Version) -> dict[str, Any]:
     return {
         "Location": f"{ctx.endpoint}/{bucket.name}/{quote(key)}",
         "Bucket": bucket.name,
         "Key": key,
         "ETag": quoted(version.etag),
         **_without_customer_key(await written(tx, bucket, key, version)),
-        **checksums.shown(checksum),
+        **checksums.shown(version.checksum),
     }
+
+
+def _listed(params: Params) -> list[Params]:
+    """Return the parts that a request to complete lists. Raises MalformedXML where there are none."""
+    listed: list[Params] | None = (params.get("MultipartUpload") or {}).get("Parts")
+    if not listed:
+        raise errors.malformed_xml()
+    return listed
+
+
+def _etag(entry: Params) -> str:
+    return (entry.get("ETag") or "").strip('"')
 
 
 def _without_customer_key(answer: dict[str, Any]) -> dict[str, Any]:
@@ -349,12 +407,9 @@ def _without_customer_key(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _chosen(params: Params, begun: Upload, uploaded: dict[int, UploadedPart]) -> list[tuple[int, UploadedPart]]:
     """Return the parts that the object is made of. Raises AwsError."""
-    listed = (params.get("MultipartUpload") or {}).get("Parts")
-    if not listed:
-        raise errors.malformed_xml()
     chosen: list[tuple[int, UploadedPart]] = []
     member = checksums.member(begun.algorithm)
-    for entry in listed:
+    for entry in _listed(params):
         number = entry.get("PartNumber")
         if number is None:
             raise errors.malformed_xml()
@@ -367,8 +422,15 @@ def _chosen(params: Params, begun: Upload, uploaded: dict[int, UploadedPart]) ->
                 UploadId=params["UploadId"],
             )
         part = uploaded.get(number)
-        etag = (entry.get("ETag") or "").strip('"')
-        if part is None or etag != part.etag or (member in entry and entry[member] != part.checksum):
+        etag = _etag(entry)
+        given = {
+            name: entry[checksums.member(name)] for name in checksums.ALGORITHMS if checksums.member(name) in entry
+        }
+        if (
+            part is None
+            or etag != part.etag
+            or not all(part.has(name, begun.algorithm, value) for name, value in given.items())
+        ):
             raise _invalid_part(params, number, etag)
         if begun.explicit and begun.type == checksums.COMPOSITE and member not in entry:
             raise errors.invalid_request(

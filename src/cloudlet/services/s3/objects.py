@@ -73,7 +73,7 @@ class Restore(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
-    """A part of an object: its number, its file and its size, and its checksum (base64, or "")."""
+    """A part of an object: its number, its file and its size, and its checksum (base64, or "" where it is no part)."""
 
     number: int
     blob: str

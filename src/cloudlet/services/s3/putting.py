@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import (
     access,
     acl,
@@ -150,9 +150,16 @@ class NewObject(msgspec.Struct):
         )
 
 
-def etag_of(md5: bytes, how: Encryption | None) -> str:
-    """Return the entity tag of an object of one piece: its MD5, unless only its owner is to know what it contains."""
-    return md5.hex() if how is None or how.algorithm == "AES256" else random_bytes(16).hex()
+def etag_of(md5: bytes, how: Encryption | None, key: CustomerKey | None) -> str:
+    """Return the entity tag of an object of one piece, or of a part: its MD5, but under a key that is not ours another.
+
+    That is the same whenever the same bytes are written under the same key.
+    """
+    if key is not None:
+        return key.tag(md5)
+    if how is None or how.algorithm == "AES256":
+        return md5.hex()
+    return hashlib.md5(how.kms_key.encode() + md5, usedforsecurity=False).hexdigest()
 
 
 def quoted(etag: str) -> str:
@@ -166,6 +173,8 @@ def version_of(bucket: Bucket, version: Version) -> Params:
 
 async def put_object(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put") -> Result:
     """Write an object; `params` are those of PutObject, with the body as bytes or as a stream of them."""
+    if ctx.method == "PUT" and ctx.headers.keys().isdisjoint(("content-length", "transfer-encoding")):
+        raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
     if "WriteOffsetBytes" in params:
         raise errors.not_implemented("appending to objects, which only directory buckets have")
     new = NewObject.of(params)
@@ -196,7 +205,7 @@ async def _store(
     version = msgspec.structs.replace(
         record,
         size=received.size,
-        etag=etag_of(received.md5, record.encryption),
+        etag=etag_of(received.md5, record.encryption, new.key),
         blob=received.blob,
         checksum=received.checksum,
     )
@@ -209,7 +218,9 @@ async def _store(
 
 async def written(tx: Transaction, bucket: Bucket, key: str, version: Version) -> dict[str, Any]:
     """Return what all operations that write an object answer about it."""
-    answer = {**version_of(bucket, version), **encryption.shown(version.encryption)}
+    answer = encryption.shown(version.encryption)
+    if bucket.versioning == "Enabled":
+        answer["VersionId"] = version.id
     expiration = await lifecycle.expiration_header(tx, bucket, key, version)
     if expiration is not None:
         answer["Expiration"] = expiration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -57,7 +58,7 @@ async def found(
     if there is not None:
         return there
     if version is not None:
-        _say_marker(ctx, version)
+        _say(ctx, {"x-amz-delete-marker": "true", "x-amz-version-id": version.id})
         if version_id is not None:
             raise errors.method_not_allowed(_method(action), "DeleteMarker")
     await access.missing(ctx, tx, bucket, key)
@@ -69,9 +70,9 @@ def _method(action: str) -> str:
     return {"Get": "GET", "Put": "PUT", "Del": "DELETE"}.get(action[3:6], "POST")
 
 
-def _say_marker(ctx: Context, version: Version) -> None:
-    own = {"x-amz-delete-marker": "true", "x-amz-version-id": version.id}
-    ctx.response_headers = [*(each for each in ctx.response_headers if each[0] not in own), *own.items()]
+def _say(ctx: Context, headers: dict[str, str]) -> None:
+    """Add headers to the answer, which may be an error; a transaction that is run again adds them once."""
+    ctx.response_headers = [*(each for each in ctx.response_headers if each[0] not in headers), *headers.items()]
 
 
 class _Read(msgspec.Struct):
@@ -87,6 +88,12 @@ async def read_object(ctx: Context, params: Params, *, with_body: bool) -> Resul
     """Answer GetObject (`with_body`) or HeadObject."""
     if "Range" in params and "PartNumber" in params:
         raise errors.invalid_request("Cannot specify both Range header and partNumber query parameter")
+    if "x-amz-server-side-encryption" in ctx.headers:
+        raise errors.invalid_argument(
+            "x-amz-server-side-encryption header is not supported for this operation.",
+            "x-amz-server-side-encryption",
+            ctx.headers["x-amz-server-side-encryption"],
+        )
     if ctx.principal.kind == "anonymous" and any(name in params for name in _OVERRIDES):
         raise errors.invalid_request("Request specific response headers cannot be used for anonymous GET requests.")
     key = encryption.customer_key(params)
@@ -125,7 +132,14 @@ async def _read(ctx: Context, tx: Transaction, params: Params, key: CustomerKey 
     bucket = await get_bucket(ctx, tx, params["Bucket"])
     version = await found(ctx, tx, bucket, params, "s3:GetObject", "s3:GetObjectVersion")
     encryption.check_key(version.encryption, key)
-    conditions.check_read(params, version)
+    try:
+        conditions.check_read(params, version)
+    except AwsError as error:
+        if error.code == conditions.NOT_MODIFIED:
+            _say(
+                ctx, {"ETag": quoted(version.etag), "Last-Modified": formatdate(version.modified // 1000, usegmt=True)}
+            )
+        raise
     if with_body:
         archive.check_readable(version, ctx.now())
     needed = with_body or "PartNumber" in params
