@@ -6,6 +6,7 @@ written as well as can be: a crash may lose what came last. Times of processing 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections import deque
@@ -19,7 +20,7 @@ from weakref import WeakKeyDictionary
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import first
 from cloudlet.services.s3.bucket import Bucket, all_buckets, configuration, find_bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
@@ -28,9 +29,6 @@ from cloudlet.wire import WireError, load
 log = logging.getLogger("cloudlet.s3")
 
 KIND = "logging"
-TOPIC = b"access-log"
-"""Notified when a bucket gets or loses its logging."""
-
 _PRINCIPAL = "logging.s3.amazonaws.com"
 _PERIOD_SECONDS = 60.0
 _MOST_LINES = 100_000
@@ -55,6 +53,8 @@ class _Lines:
     def __init__(self) -> None:
         self.owners: dict[str, str] = {}
         """The accounts of the buckets that have logs."""
+        self.changed = asyncio.Event()
+        """A bucket got logs, or lost them. Other processes on the same store find out within a period."""
         self.waiting: deque[_Line] = deque()
         self.dropped = 0
 
@@ -72,6 +72,8 @@ def _of(block: Block) -> _Lines:
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Note a request that was answered, if its bucket has logs."""
     lines = _of(ctx.block)
+    if operation == "PutBucketLogging":
+        lines.changed.set()
     owner = lines.owners.get(params.get("Bucket", ""))
     if owner is None:
         return
@@ -84,15 +86,14 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 async def deliver_logs(block: Block) -> None:
     """Deliver what is noted to the buckets that are to have it, now and then, until the block ends."""
     lines = _of(block)
-    async with notified(block, TOPIC) as changed:
-        try:
-            while True:
-                changed.clear()
-                lines.owners = await _owners(block)
-                await first(block, changed, block.clock.now() + _PERIOD_SECONDS)
-                await _deliver(block, lines)
-        finally:
+    try:
+        while True:
+            lines.changed.clear()
+            lines.owners = await _owners(block)
+            await first(block, lines.changed, block.clock.now() + _PERIOD_SECONDS)
             await _deliver(block, lines)
+    finally:
+        await _deliver(block, lines)
 
 
 async def _owners(block: Block) -> dict[str, str]:

@@ -1,0 +1,96 @@
+"""What S3 does by itself: a server whose clock stands until a test moves it, and waiting for what is done in time."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import cloudlet
+
+_PATIENCE_SECONDS = 20
+T = TypeVar("T")
+
+NOON = "2030-03-13T12:00:00Z"
+"""The time at which the clock stands at first: a Wednesday."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A running Cloudlet whose clock stands."""
+
+    server: Server
+
+    def account(self) -> Aws:
+        return Aws(self.server.endpoint, fresh_account())
+
+    def advance(self, duration: str) -> None:
+        """Move the clock on (`1d12h`)."""
+        moved = cloudlet("clock", "advance", duration, "--port", self.server.port)
+        assert moved.returncode == 0, moved.stderr
+
+
+@contextmanager
+def standing_server() -> Iterator[Standing]:
+    """Run a server until the end of the `with` block; it is noon."""
+    with Server.start("--ephemeral") as server:
+        stands = cloudlet("clock", "freeze", NOON, "--port", server.port)
+        assert stands.returncode == 0, stands.stderr
+        yield Standing(server)
+
+
+def eventually(look: Callable[[], T], wanted: Callable[[T], bool] = bool) -> T:
+    """Look again and again until what is seen is what is wanted; return it. Fails where it never is."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while not wanted(seen := look()):
+        assert time.monotonic() < end, f"never seen; at last: {seen!r}"
+        time.sleep(0.02)
+    return seen
+
+
+def bucket(s3: Any, *, versioned: bool = False, **options: Any) -> str:
+    """Create a bucket."""
+    name = f"own-{secrets.token_hex(8)}"
+    s3.create_bucket(Bucket=name, **options)
+    if versioned:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def keys(s3: Any, name: str, prefix: str = "") -> list[str]:
+    """Return the keys of the objects in a bucket."""
+    return [each["Key"] for each in s3.list_objects_v2(Bucket=name, Prefix=prefix).get("Contents", [])]
+
+
+def queue(aws: Aws, name: str) -> tuple[str, str]:
+    """Create a queue; return its URL and its ARN."""
+    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    return url, f"arn:aws:sqs:{aws.region}:{aws.account}:{name}"
+
+
+def told(sqs: Any, url: str) -> Any:
+    """Return the next message of a queue, from JSON. Fails where none comes."""
+    received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10).get("Messages")
+    assert received, "no message came"
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
+    return json.loads(received[0]["Body"])
+
+
+def event(sqs: Any, url: str) -> Any:
+    """Return the one record of the next event notification in a queue."""
+    (record,) = told(sqs, url)["Records"]
+    return record
+
+
+def tell_queue(s3: Any, sqs: Any, name: str, url: str, arn: str, *events: str, **more: Any) -> None:
+    """Have events in a bucket told to a queue, and take the test event out of it."""
+    configured = {"QueueArn": arn, "Events": list(events), **more}
+    s3.put_bucket_notification_configuration(
+        Bucket=name, NotificationConfiguration={"QueueConfigurations": [configured]}
+    )
+    assert told(sqs, url)["Event"] == "s3:TestEvent"

@@ -1,0 +1,223 @@
+"""Event notifications: who is told of what, in which words, and what happens while nobody can be told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.s3.own_work import bucket, event, queue, tell_queue, told
+
+
+@pytest.fixture
+def s3(aws: Aws) -> Any:
+    return aws.client("s3")
+
+
+@pytest.fixture
+def sqs(aws: Aws) -> Any:
+    return aws.client("sqs")
+
+
+def refusal(s3: Any, name: str, configuration: dict[str, Any]) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=configuration)
+    error: dict[str, Any] = caught.value.response["Error"]
+    return error
+
+
+def test_a_queue_is_told_what_was_put_where_by_whom(aws: Aws, s3: Any, sqs: Any) -> None:
+    name = bucket(s3)
+    url, arn = queue(aws, "q")
+    tell_queue(s3, sqs, name, url, arn, "s3:ObjectCreated:*", Id="all")
+    etag = s3.put_object(Bucket=name, Key="a b/ü+c", Body=b"hello")["ETag"].strip('"')
+    record = event(sqs, url)
+    assert record["eventSource"] == "aws:s3"
+    assert record["eventName"] == "ObjectCreated:Put"
+    assert record["awsRegion"] == "us-east-1"
+    assert record["userIdentity"]["principalId"].endswith(aws.account)
+    assert record["requestParameters"] == {"sourceIPAddress": "127.0.0.1"}
+    assert record["s3"]["configurationId"] == "all"
+    assert record["s3"]["bucket"]["name"] == name
+    assert record["s3"]["bucket"]["arn"] == f"arn:aws:s3:::{name}"
+    sequencer = record["s3"]["object"].pop("sequencer")
+    assert record["s3"]["object"] == {"key": "a+b/%C3%BC%2Bc", "size": 5, "eTag": etag}
+    s3.put_object(Bucket=name, Key="a b/ü+c", Body=b"again")
+    assert event(sqs, url)["s3"]["object"]["sequencer"] > sequencer
+
+
+def test_each_way_to_make_and_remove_an_object_has_its_event(aws: Aws, s3: Any, sqs: Any) -> None:
+    name = bucket(s3, versioned=True)
+    url, arn = queue(aws, "q")
+    tell_queue(s3, sqs, name, url, arn, "s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*")
+    seen = []
+
+    def note() -> Any:
+        record = event(sqs, url)
+        seen.append(record["eventName"])
+        return record["s3"]["object"]
+
+    s3.put_object(Bucket=name, Key="a", Body=b"1")
+    note()
+    version = s3.copy_object(Bucket=name, Key="b", CopySource={"Bucket": name, "Key": "a"})["VersionId"]
+    assert note()["versionId"] == version
+    upload = s3.create_multipart_upload(Bucket=name, Key="c")["UploadId"]
+    part = s3.upload_part(Bucket=name, Key="c", UploadId=upload, PartNumber=1, Body=b"part")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=name, Key="c", UploadId=upload, MultipartUpload=parts)
+    note()
+    s3.put_object_tagging(Bucket=name, Key="a", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+    note()
+    s3.delete_object_tagging(Bucket=name, Key="a")
+    note()
+    marker = s3.delete_object(Bucket=name, Key="a")["VersionId"]
+    assert note()["versionId"] == marker
+    s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "b", "VersionId": version}]})
+    removed = note()
+    assert removed["versionId"] == version
+    assert "size" not in removed
+    assert seen == [
+        "ObjectCreated:Put",
+        "ObjectCreated:Copy",
+        "ObjectCreated:CompleteMultipartUpload",
+        "ObjectTagging:Put",
+        "ObjectTagging:Delete",
+        "ObjectRemoved:DeleteMarkerCreated",
+        "ObjectRemoved:Delete",
+    ]
+
+
+def test_filters_and_event_types_choose(aws: Aws, s3: Any, sqs: Any) -> None:
+    name = bucket(s3)
+    url, arn = queue(aws, "q")
+    rules = [{"Name": "prefix", "Value": "in/"}, {"Name": "suffix", "Value": ".png"}]
+    chosen = {"Key": {"FilterRules": rules}}
+    tell_queue(s3, sqs, name, url, arn, "s3:ObjectCreated:Put", Filter=chosen)
+    for key in ("in/a.jpg", "out/a.png", "in/a.png"):
+        s3.put_object(Bucket=name, Key=key)
+    s3.copy_object(Bucket=name, Key="in/copy.png", CopySource={"Bucket": name, "Key": "in/a.png"})
+    s3.delete_object(Bucket=name, Key="in/a.png")
+    s3.put_object(Bucket=name, Key="in/z.png")
+    assert [event(sqs, url)["s3"]["object"]["key"] for _ in range(2)] == ["in/a.png", "in/z.png"]
+
+
+def test_a_topic_is_told_and_tells_on(aws: Aws, s3: Any, sqs: Any) -> None:
+    name = bucket(s3)
+    url, arn = queue(aws, "q")
+    sns = aws.client("sns")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    s3.put_bucket_notification_configuration(
+        Bucket=name,
+        NotificationConfiguration={"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]},
+    )
+    assert json.loads(told(sqs, url)["Message"])["Event"] == "s3:TestEvent"
+    s3.put_object(Bucket=name, Key="k")
+    envelope = told(sqs, url)
+    assert envelope["Subject"] == "Amazon S3 Notification"
+    assert json.loads(envelope["Message"])["Records"][0]["s3"]["object"]["key"] == "k"
+
+
+def test_destinations_that_cannot_be_told_are_refused_when_they_are_configured(aws: Aws, s3: Any) -> None:
+    name = bucket(s3)
+    absent = f"arn:aws:sqs:us-east-1:{aws.account}:absent"
+    events = ["s3:ObjectCreated:*"]
+    error = refusal(s3, name, {"QueueConfigurations": [{"QueueArn": absent, "Events": events}]})
+    assert error["Code"] == "InvalidArgument"
+    assert error["Message"] == "Unable to validate the following destination configurations"
+    assert error["ArgumentName1"] == absent
+    assert error["ArgumentValue1"] == "The destination queue does not exist"
+    elsewhere = absent.replace("us-east-1", "eu-west-1")
+    error = refusal(s3, name, {"QueueConfigurations": [{"QueueArn": elsewhere, "Events": events}]})
+    assert "region is not valid" in error["Message"]
+    aws.client("sqs").create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    fifo = f"arn:aws:sqs:{aws.region}:{aws.account}:q.fifo"
+    assert "FIFO" in refusal(s3, name, {"QueueConfigurations": [{"QueueArn": fifo, "Events": events}]})["Message"]
+    assert not s3.get_bucket_notification_configuration(Bucket=name).get("QueueConfigurations")
+    s3.put_bucket_notification_configuration(
+        Bucket=name,
+        NotificationConfiguration={"QueueConfigurations": [{"QueueArn": absent, "Events": events}]},
+        SkipDestinationValidation=True,
+    )
+    assert s3.get_bucket_notification_configuration(Bucket=name)["QueueConfigurations"][0]["QueueArn"] == absent
+
+
+def test_eventbridge_is_refused_while_there_is_no_such_block(s3: Any) -> None:
+    assert refusal(s3, bucket(s3), {"EventBridgeConfiguration": {}})["Code"] == "NotImplemented"
+
+
+def test_a_queue_that_has_gone_holds_up_no_other(aws: Aws, s3: Any, sqs: Any) -> None:
+    name = bucket(s3)
+    gone, gone_arn = queue(aws, "gone")
+    url, arn = queue(aws, "stays")
+    s3.put_bucket_notification_configuration(
+        Bucket=name,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {"QueueArn": gone_arn, "Events": ["s3:ObjectCreated:*"]},
+                {"QueueArn": arn, "Events": ["s3:ObjectRemoved:*"]},
+            ]
+        },
+    )
+    assert told(sqs, url)["Event"] == "s3:TestEvent"
+    sqs.delete_queue(QueueUrl=gone)
+    s3.put_object(Bucket=name, Key="k")
+    s3.delete_object(Bucket=name, Key="k")
+    assert event(sqs, url)["eventName"] == "ObjectRemoved:Delete"
+
+
+def test_what_was_acknowledged_is_told_after_a_crash(tmp_path: Path) -> None:
+    account = fresh_account()
+    count = 200
+    with Server.start("--data", str(tmp_path)) as server:
+        aws = Aws(server.endpoint, account)
+        s3, sqs = aws.client("s3"), aws.client("sqs")
+        name = bucket(s3)
+        url, arn = queue(aws, "q")
+        tell_queue(s3, sqs, name, url, arn, "s3:ObjectCreated:*")
+        for number in range(count):
+            s3.put_object(Bucket=name, Key=str(number))
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        aws = Aws(server.endpoint, account)
+        sqs = aws.client("sqs")
+        url = sqs.get_queue_url(QueueName="q")["QueueUrl"]
+        heard: set[str] = set()
+        while len(heard) < count:
+            received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=10).get("Messages")
+            assert received, f"{count - len(heard)} events never came"
+            for message in received:
+                heard.add(json.loads(message["Body"])["Records"][0]["s3"]["object"]["key"])
+
+
+def test_in_strict_mode_the_queue_has_to_let_the_bucket_in() -> None:
+    account, key, secret = "111111111111", "AKIATESTNOTIFICATION", "a-secret-of-tests"
+    with Server.start("--ephemeral", "--auth", "strict", "--root-key", f"{account}:{key}:{secret}") as server:
+        session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1")
+        s3, sqs = (session.client(service, endpoint_url=server.endpoint) for service in ("s3", "sqs"))
+        name = bucket(s3)
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:{account}:q"
+        wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+        error = refusal(s3, name, wanted)
+        assert "Permissions on the destination queue do not allow" in error["ArgumentValue1"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{name}"},
+                "StringEquals": {"aws:SourceAccount": account},
+            },
+        }
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
+        tell_queue(s3, sqs, name, url, arn, "s3:ObjectCreated:*")
+        s3.put_object(Bucket=name, Key="k")
+        assert event(sqs, url)["s3"]["object"]["key"] == "k"
+        assert refusal(s3, bucket(s3), wanted)["Code"] == "InvalidArgument"
