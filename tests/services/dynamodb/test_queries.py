@@ -199,6 +199,11 @@ def test_where_a_query_cannot_begin(db: Any, table: str, start: Item, message: s
         query(db, table, ExclusiveStartKey=start)
 
 
+def test_a_query_of_a_range_begins_within_it(db: Any, table: str) -> None:
+    with pytest.raises(ClientError, match="The provided starting key does not match the range key predicate"):
+        query(db, table, "p = :p AND c > :c", values={":c": {"N": "2"}}, ExclusiveStartKey=key("a", 1))
+
+
 def test_a_query_begins_behind_a_key_that_need_not_be_there(db: Any, table: str) -> None:
     start = {"p": {"S": "a"}, "c": {"N": "0.5"}}
     assert sort_keys(query(db, table, ExclusiveStartKey=start)) == [1, 2, 3, 4]

@@ -121,11 +121,12 @@ def test_a_name_is_taken_once(db: Any, make_table: MakeTable) -> None:
     assert failure(error) == ("ResourceInUseException", "Table already exists: t-1")
 
 
-@pytest.mark.parametrize("what", ["VectorIndexes", "GlobalTableSourceArn"])
-def test_what_is_not_built_says_so(db: Any, make_table: MakeTable, what: str) -> None:
-    given = {"VectorIndexes": [], "GlobalTableSourceArn": "arn:aws:dynamodb:us-east-1:111111111111:table/other"}
-    with pytest.raises(ClientError, match="Cloudlet does not implement"):
-        make_table("t-1", "p:S", **{what: given[what]})
+def test_what_is_not_built_says_so(db: Any, make_table: MakeTable) -> None:
+    with pytest.raises(ClientError, match="Cloudlet does not implement global tables"):
+        make_table("t-1", "p:S", GlobalTableSourceArn="arn:aws:dynamodb:us-east-1:111111111111:table/other")
+    make_table("t-1", "p:S")
+    with pytest.raises(ClientError, match="Cloudlet does not implement global tables"):
+        db.update_table(TableName="t-1", ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
 
 
 HASH = {"AttributeName": "p", "KeyType": "HASH"}

@@ -25,6 +25,7 @@ from cloudlet.services.dynamodb import (
     reading,
     transactions,
     updating,
+    vector_search,
 )
 from cloudlet.services.dynamodb.actions import Action
 from cloudlet.services.dynamodb.capacity import Consumed
@@ -153,6 +154,11 @@ async def query(ctx: Context, params: Params) -> Result:
 @service.direct("Scan")
 async def scan(ctx: Context, params: Params) -> Result:
     return await reading.read(ctx, "Scan", params)
+
+
+@service.direct("SearchVectors")
+async def search_vectors(ctx: Context, params: Params) -> Result:
+    return await vector_search.search(ctx, params)
 
 
 @service.operation("BatchGetItem")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TypeVar
 
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import directory, indexes
-from cloudlet.services.dynamodb.table import ACTIVE, CREATING, Table
+from cloudlet.services.dynamodb import directory, indexes, vectors
+from cloudlet.services.dynamodb.table import ACTIVE, CREATING, Index, IndexRecord, Table, VectorIndex, VectorRecord
 
 _TOPIC = b"dynamodb-backfill"
 _WANTED = Subspace("backfill")
 """Number of a table → the key, below its items, of the first that is not in its new index yet."""
+_Record = TypeVar("_Record", IndexRecord, VectorRecord)
+
 _ROWS = 64
 _BYTES = 1 << 20
 
@@ -57,9 +60,7 @@ async def step(tx: Transaction, table_id: int) -> bool:
     place = _WANTED.key(table_id)
     done = await tx.get(place)
     table = await directory.by_id(tx, table_id)
-    index = None
-    if table is not None:
-        index = next((each for each in table.live_indexes if each.record.status == CREATING), None)
+    index = None if table is None else _unfinished(table)
     if table is None or index is None or done is None:
         tx.delete(place)
         return False
@@ -70,7 +71,10 @@ async def step(tx: Transaction, table_id: int) -> bool:
         if size > _BYTES:
             tx.put(place, key[at:])
             return True
-        size += await indexes.fill(tx, index, key[at:], raw)
+        if isinstance(index, VectorIndex):
+            size += await vectors.fill(tx, index, key[at:], raw)
+        else:
+            size += await indexes.fill(tx, index, key[at:], raw)
     if len(rows) == _ROWS:
         tx.put(place, rows[-1][0][at:] + b"\x00")
         return True
@@ -79,8 +83,20 @@ async def step(tx: Transaction, table_id: int) -> bool:
     return False
 
 
+def _unfinished(table: Table) -> Index | VectorIndex | None:
+    both: tuple[Index | VectorIndex, ...] = (*table.live_indexes, *table.vectors.values())
+    return next((index for index in both if index.record.status == CREATING), None)
+
+
 def _activate(tx: Transaction, table: Table, number: int) -> None:
-    changed = tuple(
-        msgspec.structs.replace(each, status=ACTIVE) if each.number == number else each for each in table.record.indexes
+    record = table.record
+    changed = msgspec.structs.replace(
+        record,
+        indexes=tuple(_active(each) if each.number == number else each for each in record.indexes),
+        vectors=tuple(_active(each) if each.number == number else each for each in record.vectors),
     )
-    directory.store(tx, msgspec.structs.replace(table.record, indexes=changed))
+    directory.store(tx, changed)
+
+
+def _active(record: _Record) -> _Record:
+    return msgspec.structs.replace(record, status=ACTIVE)

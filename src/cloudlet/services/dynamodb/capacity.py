@@ -32,6 +32,8 @@ class Consumed:
 
     table: float = 0
     indexes: dict[str, float] = field(default_factory=dict)
+    vectors: dict[str, float] = field(default_factory=dict)
+    """Bytes written to vector indexes, by name."""
 
     def add(self, units: float, indexes: Mapping[str, float] = {}) -> None:
         """Add units of the table, and of indexes by name."""
@@ -61,6 +63,10 @@ def shown(params: Mapping[str, Any], table: Table, consumed: Consumed, kind: str
             }
             if chosen:
                 answer[member] = chosen
+        if consumed.vectors:
+            answer["VectorIndexes"] = {
+                name: {"VectorWriteRequestBytes": float(size)} for name, size in consumed.vectors.items()
+            }
     return answer
 
 

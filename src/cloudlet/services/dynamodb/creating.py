@@ -20,7 +20,6 @@ TABLES = 2_500
 _NOT_BUILT = {
     "GlobalTableSourceArn": "global tables",
     "GlobalTableSettingsReplicationMode": "global tables",
-    "VectorIndexes": "vector indexes",
 }
 
 
@@ -73,15 +72,17 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
     billing = params.get("BillingMode", PROVISIONED)
     speed = throughput.asked(params, billing)
     hash, range = schema.table_keys(params["KeySchema"])
-    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "VectorIndexes"):
         if params.get(member) == []:
             raise errors.invalid_values(f"List of {member} is empty")
     indexes = [schema.local_index(each, hash, range, 0) for each in params.get("LocalSecondaryIndexes") or ()]
     for each in params.get("GlobalSecondaryIndexes") or ():
         made = schema.global_index(each, 0)
         indexes.append(msgspec.structs.replace(made, throughput=throughput.asked(each, billing, made.name)))
-    schema.check_indexes(indexes)
-    schema.check_defined(hash, range, indexes, attributes)
+    vectors = [schema.vector_index(each, 0) for each in params.get("VectorIndexes") or ()]
+    schema.check_indexes(indexes, vectors)
+    schema.check_vectors(vectors, billing)
+    schema.check_defined(hash, range, indexes, vectors, attributes)
     return TableRecord(
         id=0,
         account=ctx.account,
@@ -97,7 +98,8 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
         billing_changed=now if billing == ON_DEMAND else 0,
         throughput=speed,
         indexes=tuple(msgspec.structs.replace(index, number=at) for at, index in enumerate(indexes)),
-        indexes_made=len(indexes),
+        indexes_made=len(indexes) + len(vectors),
+        vectors=tuple(msgspec.structs.replace(index, number=len(indexes) + at) for at, index in enumerate(vectors)),
         table_class=params.get("TableClass"),
         deletion_protection=params.get("DeletionProtectionEnabled", False),
         **encryption(ctx.account, ctx.region, params.get("SSESpecification")),

@@ -6,7 +6,18 @@ from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.services.dynamodb import streams, throughput
-from cloudlet.services.dynamodb.table import ACTIVE, CREATING, DELETING, ON_DEMAND, Index, Table, TableRecord
+from cloudlet.services.dynamodb.table import (
+    ACTIVE,
+    CREATING,
+    DELETING,
+    ON_DEMAND,
+    Index,
+    IndexRecord,
+    Table,
+    TableRecord,
+    VectorIndex,
+    VectorRecord,
+)
 
 
 async def described(tx: Transaction, table: Table, now: float, status: str | None = None) -> dict[str, Any]:
@@ -33,6 +44,7 @@ async def described(tx: Transaction, table: Table, now: float, status: str | Non
         "CreationDateTime": record.created,
         "LocalSecondaryIndexes": await _indexes(tx, table, now, status, is_global=False),
         "GlobalSecondaryIndexes": await _indexes(tx, table, now, status, is_global=True),
+        "VectorIndexes": [await _vector(tx, table, each, status) for each in table.vectors.values()] or None,
         "WarmThroughput": throughput.shown_warm(record.throughput),
         "RestoreSummary": record.restored_from,
         "SSEDescription": _encryption(record),
@@ -76,15 +88,40 @@ async def _indexes(
     return [await _index(tx, table, index, now, status) for index in chosen] or None
 
 
-async def _index(tx: Transaction, table: Table, index: Index, now: float, status: str) -> dict[str, Any]:
-    record = index.record
+def _projection(record: IndexRecord | VectorRecord) -> dict[str, Any]:
     projection: dict[str, Any] = {"ProjectionType": record.projection}
     if record.included:
         projection["NonKeyAttributes"] = list(record.included)
+    return projection
+
+
+async def _vector(tx: Transaction, table: Table, index: VectorIndex, status: str) -> dict[str, Any]:
+    record = index.record
+    elements = [
+        *([(record.hash, "HASH")] if record.hash else []),
+        *((name, "INLINE_FILTER") for name in record.filters),
+    ]
+    return {
+        "IndexName": record.name,
+        "SearchSchema": [{"AttributeName": name, "SearchSchemaElementType": kind} for name, kind in elements] or None,
+        "Projection": _projection(record),
+        "VectorAttribute": {"AttributeName": record.attribute},
+        "Dimensions": record.dimensions,
+        "DistanceFunction": record.distance,
+        "IndexStatus": CREATING if status == CREATING else record.status,
+        "Backfilling": True if record.status == CREATING and status == ACTIVE else None,
+        "IndexSizeBytes": await tx.counter(index.size_count),
+        "ItemCount": await tx.counter(index.row_count),
+        "IndexArn": table.index_arn(record.name),
+    }
+
+
+async def _index(tx: Transaction, table: Table, index: Index, now: float, status: str) -> dict[str, Any]:
+    record = index.record
     description: dict[str, Any] = {
         "IndexName": record.name,
         "KeySchema": _key_schema(record.hash, record.range),
-        "Projection": projection,
+        "Projection": _projection(record),
         "IndexSizeBytes": await tx.counter(index.size_count),
         "ItemCount": await tx.counter(index.row_count),
         "IndexArn": table.index_arn(record.name),

@@ -20,6 +20,8 @@ class Place:
     begin: bytes
     end: bytes
     backwards: bool = False
+    partition: bytes = b""
+    """For a Query, what the keys of its partition begin with."""
     fetches: bool = False
     """Whether items are fetched from the table, since a local index does not show enough of them."""
 
@@ -81,6 +83,8 @@ class Asked:
                 raise errors.validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
             return None
         index = table.indexes.get(name)
+        if name in table.vectors:
+            raise errors.validation(f"{self.operation} is not supported on vector index: {name}. Use SearchVectors.")
         if index is None:
             raise errors.validation(f"The table does not have the specified index: {name}")
         if index.record.status == CREATING:
@@ -130,7 +134,7 @@ class Asked:
         hashes = b"".join(
             [keys.encoded(kind, value) for (_, kind), value in zip(schema.hash, wanted.hash, strict=True)]
         )
-        prefix = place.prefix + keys.partition(hashes)
+        prefix = place.partition = place.prefix + keys.partition(hashes)
         for (_, kind), value in zip(schema.range, wanted.equal, strict=False):
             prefix += keys.encoded(kind, value)
         if wanted.condition is None:
@@ -164,6 +168,8 @@ class Asked:
         if not place.schema.range and place.index is None:
             raise errors.validation("ExclusiveStartKey is not supported in a Query of a table without a sort key")
         if not place.begin <= at < place.end:
+            if at.startswith(place.partition):
+                raise errors.validation("The provided starting key does not match the range key predicate")
             raise errors.validation(
                 "The provided starting key is outside query boundaries based on provided conditions"
             )

@@ -5,19 +5,20 @@ API reference, CreateTable; Developer Guide, "Constraints" and "Global secondary
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import directory, errors
 from cloudlet.services.dynamodb.keys import Attribute
-from cloudlet.services.dynamodb.table import IndexRecord
+from cloudlet.services.dynamodb.table import ON_DEMAND, IndexRecord, VectorRecord
 from cloudlet.wire import Violation
 from cloudlet.wire.errors import validation_message
 
 LOCAL_INDEXES, GLOBAL_INDEXES = 5, 20
 KEY_PARTS = 4
 """How many attributes the partition key of a global index may have, and its sort key."""
+DIMENSIONS = 4096
 INCLUDED = 100
 """How many attributes all indexes of a table may project by name."""
 
@@ -135,13 +136,49 @@ def _projection(each: Mapping[str, Any], name: str) -> tuple[str, tuple[str, ...
     return kind, included
 
 
-def check_indexes(indexes: Sequence[IndexRecord]) -> None:
+def vector_index(each: Mapping[str, Any], number: int) -> VectorRecord:
+    """Return a vector index. Raises AwsError."""
+    name = each["IndexName"]
+    elements = each.get("SearchSchema") or ()
+    hashes = [part["AttributeName"] for part in elements if part["SearchSchemaElementType"] == "HASH"]
+    filters = [part["AttributeName"] for part in elements if part["SearchSchemaElementType"] != "HASH"]
+    if len(hashes) > 1:
+        raise errors.invalid_values(f"SearchSchema can only contain one HASH element for index: {name}")
+    if len({*hashes, *filters}) != len(elements):
+        raise errors.invalid_values(f"Some SearchSchema attributes have the same name for index: {name}")
+    if each["Dimensions"] > DIMENSIONS:
+        raise errors.invalid_values(f"Dimensions must be between 1 and {DIMENSIONS} for index: {name}")
+    return VectorRecord(
+        number,
+        name,
+        each["VectorAttribute"]["AttributeName"],
+        each["Dimensions"],
+        each["DistanceFunction"],
+        hashes[0] if hashes else None,
+        tuple(filters),
+        *_projection(each, name),
+    )
+
+
+def check_vectors(vectors: Sequence[VectorRecord], billing: str) -> None:
+    """Raise AwsError unless a table can have these vector indexes."""
+    if vectors and billing != ON_DEMAND:
+        raise errors.invalid_values("Vector indexes are only supported on tables with BillingMode PAY_PER_REQUEST")
+    dimensions: dict[str, int] = {}
+    for index in vectors:
+        if dimensions.setdefault(index.attribute, index.dimensions) != index.dimensions:
+            raise errors.invalid_values(
+                f"Vector indexes on the same attribute must have the same number of dimensions: {index.attribute}"
+            )
+
+
+def check_indexes(indexes: Sequence[IndexRecord], vectors: Sequence[VectorRecord]) -> None:
     """Raise AwsError for what a table cannot have together."""
     names: set[str] = set()
-    for index in indexes:
-        if index.name in names:
-            raise errors.invalid_values(f"Duplicate index name: {index.name}")
-        names.add(index.name)
+    for name in (*(index.name for index in indexes), *(index.name for index in vectors)):
+        if name in names:
+            raise errors.invalid_values(f"Duplicate index name: {name}")
+        names.add(name)
     if sum(not index.is_global for index in indexes) > LOCAL_INDEXES:
         raise errors.invalid_values(f"Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES}")
     if sum(index.is_global for index in indexes) > GLOBAL_INDEXES:
@@ -152,16 +189,24 @@ def check_indexes(indexes: Sequence[IndexRecord]) -> None:
         )
 
 
-def check_defined(hash: str, range: str | None, indexes: Sequence[IndexRecord], defined: Sequence[Attribute]) -> None:
+def check_defined(
+    hash: str,
+    range: str | None,
+    indexes: Sequence[IndexRecord],
+    vectors: Sequence[VectorRecord],
+    defined: Sequence[Attribute],
+) -> None:
     """Raise AwsError unless exactly the key attributes of a table and its indexes are defined."""
     names = [name for name, _ in defined]
     own = [hash] if range is None else [hash, range]
     _check_all(own, names)
     for index in indexes:
         check_index_defined(index, names)
-    used = list(dict.fromkeys([*own, *(name for index in indexes for name in (*index.hash, *index.range))]))
+    for vector in vectors:
+        check_vector_defined(vector, names)
+    used = list(dict.fromkeys([*own, *key_attributes(indexes, vectors)]))
     if len(names) > len(used):
-        if not indexes:
+        if not indexes and not vectors:
             raise errors.invalid_values(
                 "Number of attributes in KeySchema does not exactly match number of attributes defined in "
                 "AttributeDefinitions"
@@ -175,6 +220,20 @@ def check_defined(hash: str, range: str | None, indexes: Sequence[IndexRecord], 
 def check_index_defined(index: IndexRecord, defined: Sequence[str]) -> None:
     """Raise AwsError unless all key attributes of an index are defined, by name."""
     _check_all([*index.hash, *index.range], defined)
+
+
+def check_vector_defined(index: VectorRecord, defined: Sequence[str]) -> None:
+    """Raise AwsError unless all attributes of a vector index's search schema are defined, by name."""
+    if any(name not in defined for name in key_attributes((), (index,))):
+        raise errors.invalid_values("One element in SearchSchema is not defined in attribute definitions")
+
+
+def key_attributes(indexes: Iterable[IndexRecord], vectors: Iterable[VectorRecord]) -> list[str]:
+    """Return the names of attributes that are part of the keys of indexes."""
+    return [
+        *(name for index in indexes for name in (*index.hash, *index.range)),
+        *(name for index in vectors for name in (index.hash, *index.filters) if name is not None),
+    ]
 
 
 def _check_all(keys: Sequence[str], defined: Sequence[str]) -> None:

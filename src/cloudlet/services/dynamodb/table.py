@@ -51,6 +51,23 @@ class IndexRecord(msgspec.Struct, array_like=True, frozen=True):
     throughput: Throughput = Throughput()
 
 
+class VectorRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What is stored of a vector index."""
+
+    number: int
+    """Where its rows are; no other index of the table has or had it."""
+    name: str
+    attribute: str
+    dimensions: int
+    distance: str
+    """COSINE, EUCLIDEAN or DOT_PRODUCT."""
+    hash: str | None
+    filters: tuple[str, ...]
+    projection: str
+    included: tuple[str, ...] = ()
+    status: str = ACTIVE
+
+
 class TableRecord(msgspec.Struct, array_like=True, frozen=True):
     """What is stored of a table. Times are in seconds since the epoch."""
 
@@ -80,6 +97,7 @@ class TableRecord(msgspec.Struct, array_like=True, frozen=True):
     restored_from: dict[str, Any] | None = None
     """The RestoreSummary of a table that was made from a backup."""
     features: Features = Features()
+    vectors: tuple[VectorRecord, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -120,6 +138,36 @@ class Index:
         return item if attributes is None else {name: item[name] for name in item if name in attributes}
 
 
+class VectorIndex:
+    """A vector index as operations use it."""
+
+    __slots__ = ("attributes", "record", "row_count", "rows", "size_count", "types")
+
+    def __init__(self, record: VectorRecord, table: Subspace, types: dict[str, str], table_keys: KeySchema) -> None:
+        self.record = record
+        schema = (*(() if record.hash is None else (record.hash,)), *record.filters)
+        self.types = {name: types[name] for name in schema}
+        """The attributes of its search schema, which it always shows, and their types."""
+        self.rows = hashed(table.sub("v", record.number))
+        """The partition, and what tells its items apart → a vector, and the item as far as it is projected."""
+        space = table.sub("n", record.number)
+        self.row_count = space.key("rows")
+        self.size_count = space.key("bytes")
+        self.attributes: frozenset[str] | None = None
+        """The attributes that it shows; None means all."""
+        if record.projection != "ALL":
+            self.attributes = frozenset((*schema, *table_keys.names, *record.included))
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    def projected(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return what the index shows of an item."""
+        attributes = self.attributes
+        return item if attributes is None else {name: item[name] for name in item if name in attributes}
+
+
 class Table:
     """A table as operations use it."""
 
@@ -139,6 +187,7 @@ class Table:
         "record",
         "size_count",
         "types",
+        "vectors",
     )
 
     def __init__(self, record: TableRecord) -> None:
@@ -159,6 +208,7 @@ class Table:
         self.item_count = space.key("rows")
         self.size_count = space.key("bytes")
         self.indexes = {each.name: Index(each, self.all, self.types, self.keys) for each in record.indexes}
+        self.vectors = {each.name: VectorIndex(each, self.all, self.types, self.keys) for each in record.vectors}
         self.live_indexes = tuple(self.indexes.values())
         """Those that writes keep in line: all of them, also while they are filled."""
         self.local_indexes = tuple(index for index in self.live_indexes if not index.is_global)

@@ -29,6 +29,7 @@ _CHANGES = (
     "SSESpecification",
     "StreamSpecification",
     "TableClass",
+    "VectorIndexUpdates",
     "WarmThroughput",
 )
 _NOT_BUILT = {
@@ -37,7 +38,6 @@ _NOT_BUILT = {
     "GlobalTableWitnessUpdates": "global tables",
     "GlobalTableSettingsReplicationMode": "global tables",
     "DisassociationProtectionEnabled": "global tables",
-    "VectorIndexUpdates": "vector indexes",
 }
 
 
@@ -52,11 +52,13 @@ async def update(ctx: Context, tx: Transaction, table: Table, params: Params) ->
             "SSESpecification or ReplicaUpdates is required"
         )
     updates = _index_updates(params)
+    vector_updates = _vector_updates(params, updates)
     if table.record.status != ACTIVE:
         raise errors.in_use(f"Attempt to change a resource which is still in use: Table is being updated: {table.name}")
     now = ctx.now()
     record = _with_throughput(table.record, params, now)
     record = _with_indexes(tx, table, record, updates, params, now)
+    record = _with_vectors(tx, table, record, vector_updates, params)
     record = await _with_stream(tx, record, params.get("StreamSpecification"), now)
     if "DeletionProtectionEnabled" in params:
         record = msgspec.structs.replace(record, deletion_protection=params["DeletionProtectionEnabled"])
@@ -82,6 +84,7 @@ def _with_throughput(record: TableRecord, params: Params, now: float) -> TableRe
         if not any(name in params for name in ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")):
             return record
         return msgspec.structs.replace(record, throughput=throughput.changed(record.throughput, params, now, "table"))
+    schema.check_vectors(record.vectors, billing)
     asked = throughput.asked(params, billing)
     if billing == ON_DEMAND:
         indexes = tuple(
@@ -149,12 +152,7 @@ def _with_indexes(
 def _with_index(
     tx: Transaction, table: Table, record: TableRecord, wanted: dict[str, Any], params: Params
 ) -> TableRecord:
-    if wanted["IndexName"] in table.indexes:
-        raise errors.validation("Attempting to create an index which already exists")
-    if any(index.status == CREATING for index in record.indexes):
-        raise errors.limit_exceeded(
-            "Subscriber limit exceeded: Only 1 online index can be created simultaneously per table"
-        )
+    _check_creatable(table, wanted["IndexName"])
     index = schema.global_index(wanted, record.indexes_made)
     index = msgspec.structs.replace(
         index,
@@ -162,7 +160,7 @@ def _with_index(
         throughput=throughput.asked(wanted, record.billing, index.name),
     )
     indexes = (*record.indexes, index)
-    schema.check_indexes(indexes)
+    schema.check_indexes(indexes, record.vectors)
     attributes = _merged(record, params)
     given = [each["AttributeName"] for each in params.get("AttributeDefinitions") or ()]
     schema.check_index_defined(index, given)
@@ -170,6 +168,17 @@ def _with_index(
     return _with_used_attributes(
         msgspec.structs.replace(record, indexes=indexes, indexes_made=record.indexes_made + 1), attributes
     )
+
+
+def _check_creatable(table: Table, name: str) -> None:
+    """Raise AwsError unless an index of this name can be made now."""
+    if name in table.indexes or name in table.vectors:
+        raise errors.validation("Attempting to create an index which already exists")
+    record = table.record
+    if CREATING in (*(index.status for index in record.indexes), *(index.status for index in record.vectors)):
+        raise errors.limit_exceeded(
+            "Subscriber limit exceeded: Only 1 online index can be created simultaneously per table"
+        )
 
 
 def _merged(record: TableRecord, params: Params) -> dict[str, str]:
@@ -187,7 +196,7 @@ def _merged(record: TableRecord, params: Params) -> dict[str, str]:
 
 def _with_used_attributes(record: TableRecord, attributes: Mapping[str, str]) -> TableRecord:
     """Return a record with the definitions of those attributes that are part of any key."""
-    used = {record.hash, record.range, *(name for index in record.indexes for name in (*index.hash, *index.range))}
+    used = {record.hash, record.range, *schema.key_attributes(record.indexes, record.vectors)}
     return msgspec.structs.replace(
         record, attributes=tuple((name, kind) for name, kind in attributes.items() if name in used)
     )
@@ -222,6 +231,61 @@ def _with_changed_index(record: TableRecord, wanted: dict[str, Any], now: float)
     return msgspec.structs.replace(
         record, indexes=tuple(changed if each.number == index.number else each for each in record.indexes)
     )
+
+
+# -- vector indexes
+
+
+def _vector_updates(params: Params, others: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what is to be done to vector indexes: Create or Delete, and its parameters. Raises AwsError."""
+    given = params.get("VectorIndexUpdates")
+    if given is None:
+        return []
+    updates = []
+    for each in given:
+        kinds = [kind for kind in ("Create", "Delete") if kind in each]
+        if len(kinds) != 1:
+            raise errors.invalid_values("Exactly one of Create or Delete must be specified in each VectorIndexUpdate")
+        updates.append((kinds[0], each[kinds[0]]))
+    if not updates:
+        raise errors.invalid_values("VectorIndexUpdates is empty")
+    if len(updates) + sum(kind != "Update" for kind, _ in others) > 1:
+        raise errors.limit_exceeded(
+            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+        )
+    return updates
+
+
+def _with_vectors(
+    tx: Transaction, table: Table, record: TableRecord, updates: list[tuple[str, dict[str, Any]]], params: Params
+) -> TableRecord:
+    for kind, wanted in updates:
+        if kind == "Delete":
+            record = _without_vector(tx, table, record, wanted["IndexName"])
+            continue
+        _check_creatable(table, wanted["IndexName"])
+        index = msgspec.structs.replace(schema.vector_index(wanted, record.indexes_made), status=CREATING)
+        vectors = (*record.vectors, index)
+        schema.check_indexes(record.indexes, vectors)
+        schema.check_vectors(vectors, record.billing)
+        attributes = _merged(record, params)
+        schema.check_vector_defined(index, list(attributes))
+        backfill.begin(tx, record.id)
+        record = _with_used_attributes(
+            msgspec.structs.replace(record, vectors=vectors, indexes_made=record.indexes_made + 1), attributes
+        )
+    return record
+
+
+def _without_vector(tx: Transaction, table: Table, record: TableRecord, name: str) -> TableRecord:
+    index = table.vectors.get(name)
+    if index is None:
+        raise AwsError("ResourceNotFoundException", "Requested resource not found")
+    tx.delete_range(index.rows.begin, index.rows.end)
+    for counter in (index.row_count, index.size_count):
+        tx.delete(counter)
+    kept = tuple(each for each in record.vectors if each.number != index.record.number)
+    return _with_used_attributes(msgspec.structs.replace(record, vectors=kept), dict(record.attributes))
 
 
 # -- the stream

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items
+from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items, vectors
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.indexes import Units
 from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key
@@ -23,6 +23,8 @@ class Written:
     old: bytes | None
     new: bytes | None
     index_units: Units
+    vector_bytes: Units = field(default_factory=dict)
+    """The bytes written to vector indexes, by name."""
 
     @property
     def units(self) -> float:
@@ -32,7 +34,7 @@ class Written:
     @property
     def consumed(self) -> Consumed:
         """What it has consumed of the table and its indexes."""
-        return Consumed(self.units, dict(self.index_units))
+        return Consumed(self.units, dict(self.index_units), dict(self.vector_bytes))
 
 
 def too_large(raw: bytes, updated: bool = False) -> AwsError | None:
@@ -74,7 +76,7 @@ async def replace(
     if growth:
         tx.add(table.size_count, growth)
     watched = table.features.watched
-    if not table.live_indexes and not watched:
+    if not table.live_indexes and not watched and not table.vectors:
         return Written(old, new, _NO_UNITS)
     if old is not None and old_item is None:
         old_item = items.item_of(old)
@@ -85,9 +87,12 @@ async def replace(
         units = await indexes.update(tx, table, key, old_item, new_item, new)
         if table.local_indexes:
             await item_collections.update(tx, table, old_item, new_item)
+    vector_bytes = _NO_UNITS
+    if table.vectors:
+        vector_bytes = await vectors.update(tx, table, key, old_item, new_item)
     if watched:
         await changes.record(tx, table, key, old, new, old_item, new_item, now, identity)
-    return Written(old, new, units)
+    return Written(old, new, units, vector_bytes)
 
 
 async def put(tx: Transaction, table: Table, item: Item, now: float, *, identity: str | None = None) -> Written:
