@@ -70,7 +70,9 @@ def authorize(ctx: Context, queue: Queue, action: str) -> None:
 def _conditions(ctx: Context) -> dict[str, str]:
     source = {}
     if ctx.source_arn:
-        source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": ctx.source_arn.split(":")[4]}
+        # The ARN of a bucket names no account: S3 calls in that of the bucket's owner.
+        owner = ctx.source_arn.split(":")[4] or ctx.principal.account
+        source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": owner}
     return {
         **source,
         "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
