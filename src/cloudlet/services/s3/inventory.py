@@ -33,11 +33,6 @@ async def check(tx: Transaction, bucket: Bucket, configuration: Mapping[str, Any
         raise errors.invalid_argument("Invalid bucket ARN", "Bucket", destination["Bucket"])
     if destination["Format"] == "ORC":
         raise errors.not_implemented("inventories in the format ORC")
-    if destination["Format"] == "Parquet":
-        try:
-            import duckdb  # noqa: F401
-        except ImportError:
-            raise errors.not_implemented("inventories in Parquet without DuckDB (cloudlet[select])") from None
     if "SSEKMS" in (destination.get("Encryption") or {}):
         raise errors.not_implemented("inventories that are encrypted with SSE-KMS")
     for field in configuration.get("OptionalFields") or ():

@@ -1,7 +1,7 @@
 """S3 Select: a query over one object, run by DuckDB within this process.
 
-DuckDB sees the one file that it is to read and nothing else, and may use so much memory and no more. It is there with
-Cloudlet's extra `select`. API reference, "SelectObjectContent".
+DuckDB sees the one file that it is to read and nothing else, and may use so much memory and no more. It is imported
+when it is first used: that takes time and memory. API reference, "SelectObjectContent".
 """
 
 from __future__ import annotations
@@ -75,10 +75,6 @@ def check(params: Params) -> None:
         raise AwsError("InvalidCompressionFormat", "Parquet has a compression of its own.", status=400)
     if params.get("ScanRange") is not None and (compressed or "Parquet" in source):
         raise errors.invalid_request("ScanRange is for CSV and JSON that are not compressed.")
-    try:
-        import duckdb  # noqa: F401
-    except ImportError:
-        raise errors.not_implemented("SelectObjectContent without DuckDB (pip install 'cloudlet[select]')") from None
 
 
 async def answer(params: Params, size: int, pieces: AsyncIterator[bytes], now: float) -> AsyncIterator[dict[str, Any]]:
