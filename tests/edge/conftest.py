@@ -12,6 +12,7 @@ import uvloop
 
 from cloudlet.edge.http import Exchange, HttpServer, Limits
 from cloudlet.edge.sockets import bound, port_of
+from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 
 
@@ -66,10 +67,16 @@ class Echo:
             raise RuntimeError("as asked")
         elif isinstance(request.body, bytes):
             exchange.respond(HttpResponse(200, [("x-path", request.path)], request.body))
+        elif request.path == "/read":
+            spawn(self._read(request, exchange))
         elif request.path == "/refuse":
             exchange.respond(HttpResponse(403, [], b"no"))
         else:
             exchange.respond(HttpResponse(200, [], request.body.__aiter__()))
+
+    async def _read(self, request: HttpRequest, exchange: Exchange) -> None:
+        assert not isinstance(request.body, bytes)
+        exchange.respond(HttpResponse(200, [], await request.body.read(1 << 20)))
 
 
 Scenario = Callable[[HttpServer, Echo, Callable[[], Awaitable[Client]]], Awaitable[Any]]

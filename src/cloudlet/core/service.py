@@ -48,12 +48,15 @@ class Service:
         *,
         invalid_request: Callable[[InvalidRequest], WireError] | None = None,
         admits_anonymous: bool = False,
+        compressed_from: int | None = None,
     ) -> None:
         self.name = name
         self.admits_anonymous = admits_anonymous
         """Whether its resources' policies may let in a caller who has not signed; else strict mode refuses him."""
         self.invalid_request = invalid_request
         """Words a request that the model does not admit, where this service does not say it as most of AWS does."""
+        self.compressed_from = compressed_from
+        """From how many bytes on its answers are compressed for clients that ask for it; None: never."""
         self.handlers: dict[str, Handler] = {}
         self.jobs: list[Job] = []
         self.pages: dict[str, Page] = {}

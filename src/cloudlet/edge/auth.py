@@ -51,6 +51,7 @@ class Authenticator:
         known = self._keys.find(claim.access_key, claim.token)
         if known is None:
             if self._strict:
+                _check_skew(claim, model)
                 raise _unknown_key(claim, model)
             account = account_of(claim.access_key) or DEFAULT_ACCOUNT
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
@@ -110,14 +111,18 @@ def _decoded(request: HttpRequest, claim: sigv4.Claim | None, known: Known | Non
 
 
 def _check_time(claim: sigv4.Claim, model: ServiceModel) -> None:
-    signed = sigv4.seconds_of(claim.timestamp)
-    now = int(time.time())
+    _check_skew(claim, model)
     if claim.credential.date != claim.timestamp[:8]:
         raise _mismatch(
             model,
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{claim.credential.date}' != '{claim.timestamp[:8]}', from '{claim.timestamp}'.",
         )
+
+
+def _check_skew(claim: sigv4.Claim, model: ServiceModel) -> None:
+    signed = sigv4.seconds_of(claim.timestamp)
+    now = int(time.time())
     if claim.expires is not None:
         if now > signed + claim.expires:
             if model.name == "s3":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,7 +14,8 @@ from cloudlet.core.errors import AwsError, internal_failure, not_implemented, un
 from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Result
-from cloudlet.edge import auth, routing
+from cloudlet.edge import auth, browsers, routing
+from cloudlet.edge.compression import coding, compressed
 from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv4
@@ -47,6 +48,7 @@ class Front:
         self.fleet = fleet
         self.public_host = urlsplit(cloud.config.endpoint).hostname or "localhost"
         self.authenticator = authenticator
+        self._is_open = cloud.config.auth == "open"
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
         self._held: list[Callable[[], None]] | None = None
@@ -55,7 +57,16 @@ class Front:
         if request.path.startswith(_OWN_PATHS):
             self.internal.handle(request, exchange)
             return
+        if request.method == "OPTIONS":
+            allowed = browsers.preflight(request) if self.admits_page(request.headers) else None
+            if allowed is not None:
+                exchange.respond(allowed)
+                return
         self.admit(_Call(self, request, exchange).start)
+
+    def admits_page(self, headers: Mapping[str, str]) -> bool:
+        """Whether an API answers the page, if any, that a request comes from."""
+        return not self._is_open or not browsers.comes_from_elsewhere(headers)
 
     def admit(self, step: Callable[[], None]) -> None:
         """Take the next step of a request, or keep it waiting while all blocks are stopped."""
@@ -121,6 +132,8 @@ class _Call:
             self._name_service(None)
             raise auth.unreadable(self.service, str(error)) from error
         found = self._name_service(self.claim)
+        if found.model.name != "s3" and not self.front.admits_page(request.headers):
+            raise browsers.refused()
         fleet = self.front.fleet
         if fleet is not None and block_of(found.model.name) in fleet:
             fleet[block_of(found.model.name)].forward(request, self.exchange, lambda: self._fail(unavailable()))
@@ -258,10 +271,29 @@ class _Call:
                 response.status,
                 extra={"request_id": self.request_id, "error": code, "status": response.status},
             )
+        if (
+            "origin" in self.request.headers
+            and self.service.name != "s3"
+            and self.front.admits_page(self.request.headers)
+        ):
+            response.headers += browsers.allowing()
         context = self.context
-        if context is not None:
-            if context.response_status is not None and not code:
-                response.status = context.response_status
-            if context.response_headers:
-                response.headers += context.response_headers
+        if context is None:
+            self.exchange.respond(response)
+            return
+        if context.response_status is not None and not code:
+            response.status = context.response_status
+        if context.response_headers:
+            response.headers += context.response_headers
+        least, body = context.block.service.compressed_from, response.body
+        if least is not None and isinstance(body, bytes) and len(body) >= least:
+            name = coding(headers.get("accept-encoding", ""))
+            if name is not None:
+                spawn(self._respond_compressed(response, body, name))
+                return
+        self.exchange.respond(response)
+
+    async def _respond_compressed(self, response: HttpResponse, body: bytes, name: str) -> None:
+        response.body = await asyncio.to_thread(compressed, body, name)
+        response.headers.append(("content-encoding", name))
         self.exchange.respond(response)

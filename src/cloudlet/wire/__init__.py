@@ -6,7 +6,7 @@ protocol that the service speaks. No service contains wire code.
 
 from cloudlet.wire.body import decode_body
 from cloudlet.wire.catalog import candidates, catalog
-from cloudlet.wire.errors import InvalidRequest, InvalidResult, Violation, WireError
+from cloudlet.wire.errors import InvalidRequest, InvalidResult, Undecodable, Violation, WireError
 from cloudlet.wire.http import BodyStream, FileBody, FilePart, HttpRequest, HttpResponse
 from cloudlet.wire.matching import identify
 from cloudlet.wire.model import Operation, ServiceModel, load
@@ -21,6 +21,7 @@ __all__ = [
     "InvalidResult",
     "Operation",
     "ServiceModel",
+    "Undecodable",
     "Violation",
     "WireError",
     "candidates",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from cloudlet.wire.errors import InvalidRequest
+from cloudlet.wire.errors import InvalidRequest, Undecodable
 from cloudlet.wire.http import HttpRequest
 
 MAX_BODY = 128 * 1024 * 1024
@@ -41,12 +41,12 @@ def decode_body(request: HttpRequest, limit: int = MAX_BODY) -> bytes:
         try:
             parts.append(decompressor.decompress(left, limit + 1 - size))
         except zlib.error:
-            raise InvalidRequest("SerializationException", f"The body is not in {coding} format") from None
+            raise Undecodable(f"The body is not in {coding} format") from None
         size += len(parts[-1])
         if decompressor.unconsumed_tail or size > limit:
             raise too_large(limit)
         if not decompressor.eof:
-            raise InvalidRequest("SerializationException", "The compressed body is incomplete")
+            raise Undecodable("The compressed body is incomplete")
         left = decompressor.unused_data
         if not left:
             return b"".join(parts)

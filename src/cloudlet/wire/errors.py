@@ -74,6 +74,13 @@ class InvalidRequest(WireError):
         self.violations = tuple(violations)
 
 
+class Undecodable(InvalidRequest):
+    """A compressed body that cannot be decompressed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("SerializationException", message)
+
+
 _SHOWN = 2_000
 
 

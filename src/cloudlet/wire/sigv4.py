@@ -113,8 +113,8 @@ def _credential(stated: str) -> Credential:
             else "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
         )
     parts: dict[str, str] = {}
-    for part in rest.split(","):
-        name, _, value = part.strip().partition("=")
+    for part in rest.replace(",", " ").split():
+        name, _, value = part.partition("=")
         parts[name] = value
     missing = [name for name in ("Credential", "SignedHeaders") if not parts.get(name)]
     if missing:

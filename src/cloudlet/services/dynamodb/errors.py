@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError
+from cloudlet.wire import InvalidRequest, Undecodable, WireError
+
+
+def reword(request: InvalidRequest) -> WireError:
+    """Return the error that DynamoDB answers to a request that the model does not admit."""
+    if isinstance(request, Undecodable):
+        return AwsError("InternalServerError", "The request could not be decompressed", status=500)
+    return request
 
 
 def validation(message: str) -> AwsError:

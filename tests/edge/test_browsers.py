@@ -1,0 +1,97 @@
+"""Pages in a browser: what they are allowed, and what pages from elsewhere are not."""
+
+from __future__ import annotations
+
+import http.client
+from urllib.parse import urlsplit
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server
+
+CREDENTIALS = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"
+HERE, ELSEWHERE = "http://localhost:3000", "https://elsewhere.example"
+
+
+def ask(
+    endpoint: str, method: str, path: str = "/", body: str = "", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=10)
+    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    response = connection.getresponse()
+    answer = response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+    connection.close()
+    return answer
+
+
+def list_queues(endpoint: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    return ask(
+        endpoint,
+        "POST",
+        body="{}",
+        Content_Type="application/x-amz-json-1.0",
+        X_Amz_Target="AmazonSQS.ListQueues",
+        X_Amz_Date="20260101T000000Z",
+        Authorization=CREDENTIALS,
+        **headers,
+    )
+
+
+@pytest.mark.parametrize("origin", [HERE, "http://127.0.0.1", "http://[::1]:8080", "https://app.localhost"])
+def test_pages_of_this_machine_may_read_what_an_api_answers(aws: Aws, origin: str) -> None:
+    status, headers, _ = list_queues(aws.endpoint, Origin=origin)
+    assert status == 200
+    assert headers["access-control-allow-origin"] == "*"
+    assert "x-amzn-RequestId" in headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("path", ["/", "/000000000000/a-queue"])
+def test_a_browser_is_told_what_a_page_may_send(aws: Aws, path: str) -> None:
+    status, headers, _ = ask(
+        aws.endpoint,
+        "OPTIONS",
+        path,
+        Origin=HERE,
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="authorization,x-amz-target",
+    )
+    assert status == 200
+    assert headers["access-control-allow-methods"] == "POST"
+    assert headers["access-control-allow-headers"] == "authorization,x-amz-target"
+    assert int(headers["access-control-max-age"]) > 0
+
+
+def test_no_headers_for_who_is_no_page(aws: Aws) -> None:
+    assert not [name for name in list_queues(aws.endpoint)[1] if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("origin", [ELSEWHERE, "null", "http://[", "http://10.0.0.1"])
+def test_pages_from_elsewhere_are_refused_where_nobody_signs(aws: Aws, origin: str) -> None:
+    status, _, answer = list_queues(aws.endpoint, Origin=origin)
+    assert status == 403
+    assert b"AccessDenied" in answer
+    status, headers, _ = ask(aws.endpoint, "OPTIONS", Origin=origin, Access_Control_Request_Method="POST")
+    assert status >= 400
+    assert "access-control-allow-origin" not in headers
+
+
+def test_a_form_that_a_page_from_elsewhere_sends_does_nothing(aws: Aws) -> None:
+    status, _, answer = ask(
+        aws.endpoint,
+        "POST",
+        body="Action=ListQueues&Version=2012-11-05",
+        Content_Type="application/x-www-form-urlencoded",
+        Sec_Fetch_Site="cross-site",
+    )
+    assert status == 403
+    assert b"AccessDenied" in answer
+
+
+def test_in_strict_mode_pages_from_everywhere_sign_like_everybody() -> None:
+    with Server.start("--ephemeral", "--auth", "strict", "--root-key", "111122223333:AKIAKNOWN:secret") as server:
+        status, headers, _ = ask(server.endpoint, "OPTIONS", Origin=ELSEWHERE, Access_Control_Request_Method="POST")
+        assert (status, headers["access-control-allow-origin"]) == (200, "*")
+        status, headers, answer = list_queues(server.endpoint, Origin=ELSEWHERE)
+        assert status == 403
+        assert b"expired" in answer
+        assert headers["access-control-allow-origin"] == "*"
