@@ -20,6 +20,7 @@ from cloudlet.services.dynamodb import (
     creating,
     describing,
     directory,
+    errors,
     item_collections,
     items,
     reading,
@@ -33,7 +34,7 @@ from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.table import CREATING, DELETING, UPDATING
 from cloudlet.services.dynamodb.throttling import throttle
 
-service = Service("dynamodb")
+service = Service("dynamodb", invalid_request=errors.reword, compressed_from=4096)
 service.job(backfill.fill_indexes)
 api_streams.declare(service)
 api_settings.declare(service)
