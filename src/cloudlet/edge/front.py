@@ -271,11 +271,8 @@ class _Call:
                 response.status,
                 extra={"request_id": self.request_id, "error": code, "status": response.status},
             )
-        if (
-            "origin" in self.request.headers
-            and self.service.name != "s3"
-            and self.front.admits_page(self.request.headers)
-        ):
+        headers = self.request.headers
+        if "origin" in headers and self.service.name != "s3" and self.front.admits_page(headers):
             response.headers += browsers.allowing()
         context = self.context
         if context is None:
