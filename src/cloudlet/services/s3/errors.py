@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from cloudlet.core import AwsError
 from cloudlet.wire import InvalidRequest, WireError
+from cloudlet.wire.errors import Violation
+
+_UNKNOWN_VALUES = {
+    "MetadataDirective": ("x-amz-metadata-directive", "Unknown metadata directive."),
+    "TaggingDirective": ("x-amz-tagging-directive", "Unknown tagging directive."),
+    "ObjectLockMode": ("x-amz-object-lock-mode", "Unknown wormMode directive."),
+    "ObjectLockLegalHoldStatus": ("x-amz-object-lock-legal-hold", "Legal Hold must be either of 'ON' or 'OFF'"),
+    "ServerSideEncryption": ("x-amz-server-side-encryption", "The encryption method specified is not supported"),
+    "ObjectAttributes": ("x-amz-object-attributes", "Invalid attribute name specified."),
+}
+"""Headers that have one of a few values, by their members in the model, and what S3 says of any other."""
 
 
 def reword(request: InvalidRequest) -> WireError:
     """Return the error that S3 answers for a request that the model does not admit."""
     if request.code == "SerializationException":
         return AwsError("InvalidArgument", request.message, status=400)
+    for violation in request.violations:
+        if violation.kind == "enum" and (error := _unknown_value(violation)) is not None:
+            return error
     return request
+
+
+def _unknown_value(violation: Violation) -> AwsError | None:
+    if violation.member == "StorageClass":
+        return invalid_storage_class(str(violation.value))
+    if violation.member in _UNKNOWN_VALUES:
+        header, message = _UNKNOWN_VALUES[violation.member]
+        return invalid_argument(message, header, violation.value)
+    return None
 
 
 def no_such_bucket(name: str) -> AwsError:
