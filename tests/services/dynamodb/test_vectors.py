@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -59,6 +60,23 @@ def where(**values: str) -> dict[str, Any]:
     }
 
 
+def wait(state: Callable[[], str], wanted: str) -> None:
+    deadline = time.monotonic() + 30
+    while state() != wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def active(db: Any, table: str) -> Item:
+    """Return the description of the only vector index, once it is filled."""
+
+    def described() -> Item:
+        return db.describe_table(TableName=table)["Table"]["VectorIndexes"][0]  # type: ignore[no-any-return]
+
+    wait(lambda: described()["IndexStatus"], "ACTIVE")
+    return described()
+
+
 @pytest.mark.parametrize(
     ("distance", "expected"),
     [
@@ -111,14 +129,35 @@ def test_an_index_follows_its_table(db: Any, make_table: MakeTable) -> None:
     assert db.describe_table(TableName=table)["Table"]["VectorIndexes"][0]["ItemCount"] == 0
 
 
-def test_what_is_no_vector_is_written_and_not_found(db: Any, make_table: MakeTable) -> None:
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (vector(1, 2, 3), "Invalid size for parameter v, Expected: 2, Actual: 3"),
+        (vector(1, 1e100), "Invalid value for parameter v: its members must be 32-bit floating point numbers"),
+        ({"L": [{"N": "1"}, {"S": "2"}]}, r"Invalid type for parameter v\[1\], Expected: N, Actual: S"),
+        ({"NS": ["1", "2"]}, "Invalid type for parameter v, Expected: L, Actual: NS"),
+    ],
+)
+def test_what_is_no_vector_is_refused(db: Any, make_table: MakeTable, value: Item, problem: str) -> None:
     table = make_table("things", "p:S", VectorIndexes=[vector_index("by-v")])
-    put(db, table, "none")
-    put(db, table, "long", 1, 2, 3)
-    put(db, table, "large", 1, 1e100)
-    db.put_item(TableName=table, Item={"p": {"S": "text"}, "v": {"L": [{"S": "1"}, {"S": "2"}]}})
+    message = f"One or more parameter values were invalid: {problem}. IndexName: by-v$"
+    with pytest.raises(ClientError, match=message):
+        db.put_item(TableName=table, Item={"p": {"S": "a"}, "v": value})
+    put(db, table, "a")
+    change = {"UpdateExpression": "SET v = :v", "ExpressionAttributeValues": {":v": value}}
+    with pytest.raises(ClientError, match=message):
+        db.update_item(TableName=table, Key={"p": {"S": "a"}}, **change)
     assert search(db, table, "by-v", 0, 0) == []
-    assert db.scan(TableName=table)["Count"] == 4
+
+
+def test_items_of_before_the_index_may_have_no_vectors(db: Any, make_table: MakeTable) -> None:
+    table = make_table("things", "p:S")
+    put(db, table, "long", 1, 2, 3)
+    put(db, table, "fits", 1, 2)
+    db.put_item(TableName=table, Item={"p": {"S": "text"}, "v": {"S": "1, 2"}})
+    db.update_table(TableName=table, VectorIndexUpdates=[{"Create": vector_index("by-v")}])
+    assert active(db, table)["ItemCount"] == 1
+    assert search(db, table, "by-v", 1, 2) == [("fits", 0.0)]
 
 
 def test_a_partition_and_filters(db: Any, make_table: MakeTable) -> None:
@@ -135,22 +174,148 @@ def test_a_partition_and_filters(db: Any, make_table: MakeTable) -> None:
     put(db, table, "5", 9, 0, shop="a")
     assert [name for name, _ in search(db, table, "by-v", 0, 0, **where(shop="a"))] == ["1", "2", "5"]
     assert [name for name, _ in search(db, table, "by-v", 0, 0, **where(shop="a", color="red"))] == ["1"]
-    answer = db.search_vectors(
-        TableName=table, IndexName="by-v", SearchVector=vector(0, 0)["L"], TopK=1, **where(shop="b")
-    )
-    assert answer["SearchResults"][0]["Item"] == {"p": {"S": "3"}, "shop": {"S": "b"}, "color": {"S": "red"}}
+    assert [name for name, _ in search(db, table, "by-v", 0, 0, **where(color="blue", shop="a"))] == ["2"]
     for condition, message in (
         ({}, "SearchConditionExpression must be provided when SearchSchema has a HASH key"),
         (where(color="red"), "must contain the HASH key of the SearchSchema: shop"),
         (where(shop="a", note="x"), "can only contain attributes of the SearchSchema: note"),
         (
-            {**where(shop="a"), "SearchConditionExpression": "shop >= :shop"},
-            "Invalid comparator used in SearchConditionExpression",
+            {"SearchConditionExpression": "shop = :a", "ExpressionAttributeValues": {":a": {"N": "1"}}},
+            "Condition parameter type does not match schema type",
         ),
-        ({**where(shop="a"), "ProjectionExpression": "note"}, r"Vector index by-v does not project \[note\]"),
+        *(
+            ({**where(shop="a"), "SearchConditionExpression": wrong}, f"^.*: Invalid SearchConditionExpression: {said}")
+            for wrong, said in (
+                ("shop >= :shop", "Invalid comparator used in SearchConditionExpression$"),
+                ("shop <> :shop", "Invalid comparator used in SearchConditionExpression$"),
+                ("shop IN (:shop)", "Invalid operator used in SearchConditionExpression$"),
+                ("NOT shop = :shop", "Invalid operator used in SearchConditionExpression$"),
+                ("shop = :shop AND :shop = shop", "Only one condition is allowed for each attribute"),
+                ("shop.a = :shop", "SearchConditionExpressions cannot have conditions on nested attributes"),
+                ("shop = color AND shop = :shop", "A condition of a SearchConditionExpression compares an attribute"),
+            )
+        ),
     ):
         with pytest.raises(ClientError, match=message):
             search(db, table, "by-v", 0, 0, **condition)
+
+
+def test_who_lacks_the_partition_key_is_written_and_not_found(db: Any, make_table: MakeTable) -> None:
+    table = make_table("things", "p:S", attributes="shop:S", VectorIndexes=[vector_index("by-v", schema="HASH:shop")])
+    put(db, table, "a", 1, 0, shop="x")
+    put(db, table, "b", 2, 0, shop="x")
+    db.update_item(TableName=table, Key={"p": {"S": "a"}}, UpdateExpression="REMOVE shop")
+    assert search(db, table, "by-v", 0, 0, **where(shop="x")) == [("b", 2.0)]
+    put(db, table, "b", 2, 0, shop="y")
+    assert search(db, table, "by-v", 0, 0, **where(shop="x")) == []
+    assert search(db, table, "by-v", 0, 0, **where(shop="y")) == [("b", 2.0)]
+    with pytest.raises(ClientError, match="Type mismatch for Index Key shop Expected: S Actual: N IndexName: by-v"):
+        db.put_item(TableName=table, Item={"p": {"S": "c"}, "shop": {"N": "1"}})
+    with pytest.raises(ClientError, match=r"cannot contain an empty string value\. IndexName: by-v, IndexKey: shop"):
+        put(db, table, "c", 1, 0, shop="")
+
+
+@pytest.mark.parametrize(
+    ("projection", "expected"),
+    [
+        ({"ProjectionType": "ALL"}, {"p", "color", "note", "other"}),
+        ({"ProjectionType": "KEYS_ONLY"}, {"p", "color"}),
+        ({"ProjectionType": "INCLUDE", "NonKeyAttributes": ["note"]}, {"p", "color", "note"}),
+    ],
+)
+def test_what_a_search_shows(db: Any, make_table: MakeTable, projection: Item, expected: set[str]) -> None:
+    index = {**vector_index("by-v", 3, schema="INLINE_FILTER:color"), "Projection": projection}
+    table = make_table("things", "p:S", attributes="color:S", VectorIndexes=[index])
+    put(db, table, "a", 0.1, -2.5, 1234567.1, color="red", note="x", other="y")
+    asked: dict[str, Any] = {"TableName": table, "IndexName": "by-v", "SearchVector": vector(0, 0, 0)["L"], "TopK": 1}
+    [found] = db.search_vectors(**asked)["SearchResults"]
+    assert set(found["Item"]) == expected
+    [found] = db.search_vectors(**asked, ProjectionExpression="p, note, v, absent")["SearchResults"]
+    assert set(found["Item"]) == {"p", "v"} | (expected & {"note"})
+    # 32-bit floats, as the index has them, are told apart by these digits.
+    assert found["Item"]["v"] == {"L": [{"N": "0.1"}, {"N": "-2.5"}, {"N": "1234567.1"}]}
+    [found] = db.search_vectors(**asked, ProjectionExpression="v[1]")["SearchResults"]
+    assert found["Item"] == {"v": {"L": [{"N": "-2.5"}]}}
+
+
+def test_what_is_consumed(db: Any, make_table: MakeTable) -> None:
+    indexes = [vector_index("by-v", 2), vector_index("v-by", 2, "COSINE")]
+    table = make_table("things", "p:S", VectorIndexes=indexes)
+    item = {"p": {"S": "a"}, "v": vector(1, 2), "note": {"S": "x" * 496}}
+    # Each row: 8 bytes of vector, 2 of the key, 500 of the note.
+    rows = {"by-v": {"VectorWriteRequestBytes": 514.0}, "v-by": {"VectorWriteRequestBytes": 510.0}}
+    wanted = {"ReturnConsumedCapacity": "INDEXES"}
+    consumed = db.put_item(TableName=table, Item=item, **wanted)["ConsumedCapacity"]
+    assert consumed["VectorIndexes"] == rows
+    assert "VectorIndexes" not in db.put_item(TableName=table, Item=item, **wanted)["ConsumedCapacity"]
+    [consumed] = db.transact_write_items(
+        TransactItems=[{"Delete": {"TableName": table, "Key": {"p": {"S": "a"}}}}], **wanted
+    )["ConsumedCapacity"]
+    assert consumed["VectorIndexes"] == rows
+    request = {"PutRequest": {"Item": {**item, "note": {"S": "x" * 4086}}}}
+    [consumed] = db.batch_write_item(RequestItems={table: [request]}, **wanted)["ConsumedCapacity"]
+    assert consumed["VectorIndexes"] == {name: {"VectorWriteRequestBytes": 4100.0} for name in rows}
+    statement = {"Statement": f"UPDATE {table} SET note = 'y' WHERE p = 'a'"}
+    [consumed] = db.batch_execute_statement(Statements=[statement], **wanted)["ConsumedCapacity"]
+    assert consumed["VectorIndexes"] == {name: {"VectorWriteRequestBytes": 4100.0} for name in rows}
+    asked: dict[str, Any] = {"TableName": table, "IndexName": "by-v", "SearchVector": vector(0, 0)["L"], "TopK": 1}
+    answer = db.search_vectors(**asked, ReturnConsumedCapacity="TOTAL")
+    assert answer["ConsumedCapacity"] == {"VectorSearchRequestBytes": 1024.0}
+    assert "ConsumedCapacity" not in db.search_vectors(**asked)
+
+
+def test_a_restored_table_has_them(db: Any, make_table: MakeTable) -> None:
+    indexes = [vector_index("by-v", schema="HASH:shop INLINE_FILTER:color"), vector_index("v-by")]
+    table = make_table("things", "p:S", attributes="shop:S color:S", VectorIndexes=indexes)
+    put(db, table, "a", 3, 4, shop="x")
+    backup = db.create_backup(TableName=table, BackupName="all")["BackupDetails"]["BackupArn"]
+    wait(
+        lambda: db.describe_backup(BackupArn=backup)["BackupDescription"]["BackupDetails"]["BackupStatus"], "AVAILABLE"
+    )
+    # SourceTableFeatureDetails tells what CreateTable was told.
+    described = db.describe_backup(BackupArn=backup)["BackupDescription"]["SourceTableFeatureDetails"]
+    assert described["VectorIndexes"] == indexes
+    db.restore_table_from_backup(TargetTableName="all", BackupArn=backup)
+    db.restore_table_from_backup(TargetTableName="some", BackupArn=backup, VectorIndexOverride=indexes[:1])
+    for name in ("all", "some"):
+        wait(lambda name=name: db.describe_table(TableName=name)["Table"]["TableStatus"], "ACTIVE")
+        assert search(db, name, "by-v", 0, 0, **where(shop="x")) == [("a", 5.0)]
+    assert search(db, "all", "v-by", 3, 4) == [("a", 0.0)]
+    assert [index["IndexName"] for index in db.describe_table(TableName="some")["Table"]["VectorIndexes"]] == ["by-v"]
+    with pytest.raises(ClientError, match="VectorIndexOverride must be a subset of the indexes of the source table"):
+        db.restore_table_from_backup(
+            TargetTableName="more", BackupArn=backup, VectorIndexOverride=[vector_index("v-by", 3)]
+        )
+    with pytest.raises(ClientError, match="only supported on tables with BillingMode PAY_PER_REQUEST"):
+        db.restore_table_from_backup(
+            TargetTableName="more",
+            BackupArn=backup,
+            BillingModeOverride="PROVISIONED",
+            ProvisionedThroughputOverride={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+        )
+
+
+def test_one_index_is_made_or_deleted_at_a_time(db: Any, make_table: MakeTable) -> None:
+    table = make_table("things", "p:S", VectorIndexes=[vector_index("by-v")])
+    with pytest.raises(ClientError, match="Attempting to create an index which already exists"):
+        db.update_table(TableName=table, VectorIndexUpdates=[{"Create": vector_index("by-v")}])
+    with pytest.raises(ClientError, match="Only 1 online index can be created or deleted simultaneously per table"):
+        db.update_table(
+            TableName=table,
+            VectorIndexUpdates=[{"Create": vector_index("v-by")}, {"Delete": {"IndexName": "by-v"}}],
+        )
+    with pytest.raises(ClientError, match="Exactly one of Create or Delete"):
+        db.update_table(TableName=table, VectorIndexUpdates=[{}])
+    with pytest.raises(ClientError, match="VectorIndexUpdates is empty"):
+        db.update_table(TableName=table, VectorIndexUpdates=[])
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        db.update_table(TableName=table, VectorIndexUpdates=[{"Delete": {"IndexName": "other"}}])
+    with pytest.raises(ClientError, match="only supported on tables with BillingMode PAY_PER_REQUEST"):
+        db.update_table(
+            TableName=table,
+            BillingMode="PROVISIONED",
+            ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+        )
 
 
 def test_an_index_on_a_live_table(db: Any, make_table: MakeTable) -> None:
@@ -159,26 +324,33 @@ def test_an_index_on_a_live_table(db: Any, make_table: MakeTable) -> None:
         put(db, table, str(number), number, 0)
     db.update_table(TableName=table, VectorIndexUpdates=[{"Create": vector_index("by-v")}])
     put(db, table, "0", 1000, 0)
-    deadline = time.monotonic() + 30
-    while (index := db.describe_table(TableName=table)["Table"]["VectorIndexes"][0])["IndexStatus"] != "ACTIVE":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert index["ItemCount"] == 100
+    assert active(db, table)["ItemCount"] == 100
     assert search(db, table, "by-v", 1001, 0, count=2) == [("0", 1.0), ("99", 902.0)]
     db.update_table(TableName=table, VectorIndexUpdates=[{"Delete": {"IndexName": "by-v"}}])
     assert "VectorIndexes" not in db.describe_table(TableName=table)["Table"]
-    with pytest.raises(ClientError, match="does not have the specified vector index: by-v"):
+    with pytest.raises(ClientError, match="does not have the specified index: by-v"):
         search(db, table, "by-v", 0, 0)
 
 
 def test_what_a_search_may_ask_for(db: Any, make_table: MakeTable) -> None:
     table = make_table("things", "p:S", VectorIndexes=[vector_index("by-v")])
-    with pytest.raises(ClientError, match="Provided TopK value is out of valid range"):
+    with pytest.raises(ClientError, match=r"TopK value '101' is out of valid range. .* between 1 and 100 inclusive"):
         search(db, table, "by-v", 0, 0, count=101)
-    with pytest.raises(ClientError, match="SearchVector must be a list of 2 numbers"):
+    with pytest.raises(ClientError, match="search vector dimension 3 does not match vector index dimension 2"):
         search(db, table, "by-v", 0, 0, 0)
-    with pytest.raises(ClientError, match="Scan is not supported on vector index: by-v"):
+    with pytest.raises(ClientError, match="must be 32-bit floating point numbers"):
+        search(db, table, "by-v", 0, 1e100)
+    with pytest.raises(ClientError, match="Scan operation not supported on this index type"):
         db.scan(TableName=table, IndexName="by-v")
+    with pytest.raises(ClientError, match="Query operation not supported on this index type"):
+        db.query(
+            TableName=table,
+            IndexName="by-v",
+            KeyConditionExpression="p = :p",
+            ExpressionAttributeValues={":p": {"S": "a"}},
+        )
+    with pytest.raises(ClientError, match="does not have the specified index: by-v"):
+        db.execute_statement(Statement=f'SELECT * FROM "{table}"."by-v"')
 
 
 @pytest.mark.parametrize(
@@ -187,6 +359,14 @@ def test_what_a_search_may_ask_for(db: Any, make_table: MakeTable) -> None:
         ({"VectorIndexes": [vector_index("by-v", 4097)]}, "Dimensions must be between 1 and 4096"),
         ({"VectorIndexes": [vector_index("by-v"), vector_index("by-v")]}, "Duplicate index name: by-v"),
         ({"VectorIndexes": [vector_index("by-v"), vector_index("v-by", 3)]}, "must have the same number of dimensions"),
+        ({"VectorIndexes": [vector_index(f"by-{n}") for n in range(6)]}, "exceeds the per-table limit of 5"),
+        (
+            {"VectorIndexes": [vector_index("by-v", schema=" ".join(f"INLINE_FILTER:a{n}" for n in range(19)))]},
+            "exceeds the limit of 18",
+        ),
+        ({"VectorIndexes": [vector_index("by-v", schema="HASH:p HASH:q")]}, "can only contain one HASH element"),
+        ({"VectorIndexes": [vector_index("by-v", schema="HASH:p INLINE_FILTER:p")]}, "have the same name"),
+        ({"VectorIndexes": []}, "List of VectorIndexes is empty"),
         ({"VectorIndexes": [vector_index("by-v", schema="HASH:a")]}, "One element in SearchSchema is not defined"),
         (
             {

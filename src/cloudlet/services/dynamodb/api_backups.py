@@ -15,6 +15,9 @@ from cloudlet.services.dynamodb.features import Recovery
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.table import ACTIVE, Table, table_arn
 
+_INDEX = ("IndexName", "KeySchema", "Projection")
+_VECTOR_INDEX = ("IndexName", "VectorAttribute", "SearchSchema", "Projection", "Dimensions", "DistanceFunction")
+"""What a backup tells of an index, and of a vector index."""
 _LISTED = 100
 _DAYS = 35
 
@@ -127,11 +130,12 @@ async def _described(ctx: Context, tx: Transaction, backup: Backup) -> dict[str,
     }
     features: dict[str, Any] = {}
     for member, names in (
-        ("LocalSecondaryIndexes", ("IndexName", "KeySchema", "Projection")),
-        ("GlobalSecondaryIndexes", ("IndexName", "KeySchema", "Projection")),
+        ("LocalSecondaryIndexes", _INDEX),
+        ("GlobalSecondaryIndexes", _INDEX),
+        ("VectorIndexes", _VECTOR_INDEX),
     ):
         if described.get(member):
-            features[member] = [{name: index[name] for name in names} for index in described[member]]
+            features[member] = [{name: index.get(name) for name in names} for index in described[member]]
     if table.features.streams:
         features["StreamDescription"] = described["StreamSpecification"]
     if table.features.ttl is not None:

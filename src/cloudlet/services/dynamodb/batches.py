@@ -100,7 +100,7 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
                 break
             old = await tx.get(table.items_prefix + key)
             written = await writing.replace(tx, table, key, old, raw, now, new_item=item)
-            units.add(written.units, written.index_units)
+            units.add(written.units, written.index_units, written.vector_bytes)
             if throttle is not None:
                 throttle.spend(table, "Write", written.consumed, now)
             collections.append(

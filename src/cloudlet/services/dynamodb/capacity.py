@@ -35,11 +35,12 @@ class Consumed:
     vectors: dict[str, float] = field(default_factory=dict)
     """Bytes written to vector indexes, by name."""
 
-    def add(self, units: float, indexes: Mapping[str, float] = {}) -> None:
-        """Add units of the table, and of indexes by name."""
+    def add(self, units: float, indexes: Mapping[str, float] = {}, vectors: Mapping[str, float] = {}) -> None:
+        """Add units of the table and of indexes by name, and bytes of vector indexes by name."""
         self.table += units
-        for name, more in indexes.items():
-            self.indexes[name] = self.indexes.get(name, 0) + more
+        for total, more in ((self.indexes, indexes), (self.vectors, vectors)):
+            for name, units in more.items():
+                total[name] = total.get(name, 0) + units
 
 
 def shown(params: Mapping[str, Any], table: Table, consumed: Consumed, kind: str | None = None) -> Any:

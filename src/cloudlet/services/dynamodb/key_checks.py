@@ -8,7 +8,7 @@ from typing import Any
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import errors, numbers
 from cloudlet.services.dynamodb.keys import Attribute
-from cloudlet.services.dynamodb.table import Index, Table
+from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.values import Item, Value, checked_item, type_of
 
 LONGEST_HASH = 2048
@@ -71,6 +71,9 @@ def check_index_keys(table: Table, item: Item) -> None:
     for index in table.live_indexes:
         if index.keys.contains(item):
             _check_lengths(index.keys.hash, index.keys.range, item)
+    for vector in table.vectors.values():
+        if vector.record.hash in item:
+            _check_lengths(vector.hash, (), item)
 
 
 def fits_index(index: Index, item: Item) -> bool:
@@ -80,6 +83,20 @@ def fits_index(index: Index, item: Item) -> bool:
     return all(item[name][kind] for name, kind in index.keys.attributes) and not _too_long(
         index.keys.hash, index.keys.range, item
     )
+
+
+def fits_vector_index(index: VectorIndex, item: Item) -> bool:
+    """Whether the attributes of an item that a vector index is searched by are as it wants them.
+
+    It may lack those that are filtered by; items of before the index may have other things in their place.
+    """
+    for name, kind in index.types.items():
+        value = item.get(name)
+        if value is None and name != index.record.hash:
+            continue
+        if value is None or not value.get(kind):
+            return False
+    return not index.hash or _too_long(index.hash, (), item) is None
 
 
 def start_key(table: Table, index: Index | None, given: Item) -> Item:
@@ -101,7 +118,10 @@ def invalid_start(reason: str) -> AwsError:
 
 
 def _index_of(table: Table, attribute: str) -> str:
-    return next(index.name for index in table.live_indexes if attribute in index.keys.names)
+    for index in table.live_indexes:
+        if attribute in index.keys.names:
+            return index.name
+    return next(vector.name for vector in table.vectors.values() if attribute in vector.types)
 
 
 def _type_word(kind: str) -> str:

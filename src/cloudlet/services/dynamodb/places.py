@@ -84,7 +84,7 @@ class Asked:
             return None
         index = table.indexes.get(name)
         if name in table.vectors:
-            raise errors.validation(f"{self.operation} is not supported on vector index: {name}. Use SearchVectors.")
+            raise errors.validation(f"{self.operation} operation not supported on this index type.")
         if index is None:
             raise errors.validation(f"The table does not have the specified index: {name}")
         if index.record.status == CREATING:

@@ -11,8 +11,8 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.dynamodb import creating, directory, throughput
-from cloudlet.services.dynamodb.errors import invalid_values, not_built
+from cloudlet.services.dynamodb import creating, directory, schema, throughput
+from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.features import Features
 from cloudlet.services.dynamodb.table import (
     ACTIVE,
@@ -23,6 +23,7 @@ from cloudlet.services.dynamodb.table import (
     Table,
     TableRecord,
     Throughput,
+    VectorRecord,
 )
 
 
@@ -38,12 +39,12 @@ async def create(
         *_chosen(source, params, "GlobalSecondaryIndexOverride", is_global=True),
     ]
     billing = params.get("BillingModeOverride") or source.billing
-    if params.get("VectorIndexOverride"):
-        raise not_built("vector indexes")
+    vectors = _chosen_vectors(source, params)
+    schema.check_vectors(vectors, billing)
     encryption: dict[str, Any] = {}
     if params.get("SSESpecificationOverride"):
         encryption = creating.encryption(ctx.account, ctx.region, params["SSESpecificationOverride"])
-    keys = {source.hash, source.range, *(name for index in indexes for name in (*index.hash, *index.range))}
+    keys = {source.hash, source.range, *schema.key_attributes(indexes, vectors)}
     now = ctx.now()
     record = msgspec.structs.replace(
         source,
@@ -59,6 +60,7 @@ async def create(
         billing_changed=now if billing == ON_DEMAND else 0,
         throughput=_throughput(source, params, billing),
         indexes=tuple(_of_billing(index, billing) for index in indexes),
+        vectors=tuple(vectors),
         deletion_protection=False,
         restored_from=summary,
         features=Features(),
@@ -85,6 +87,21 @@ def _chosen(source: TableRecord, params: Params, member: str, *, is_global: bool
             units = throughput.asked(override, PROVISIONED, index.name)
         chosen.append(msgspec.structs.replace(index, status=ACTIVE, throughput=units))
     return chosen
+
+
+def _chosen_vectors(source: TableRecord, params: Params) -> list[VectorRecord]:
+    """Return the vector indexes of the source that the restored table is to have."""
+    member = "VectorIndexOverride"
+    existing = {index.name: msgspec.structs.replace(index, status=ACTIVE) for index in source.vectors}
+    wanted = params.get(member)
+    if wanted is None:
+        return list(existing.values())
+    chosen = [schema.vector_index(override, 0) for override in wanted]
+    for index in chosen:
+        known = existing.get(index.name)
+        if known is None or msgspec.structs.replace(known, number=0) != index:
+            raise invalid_values(f"{member} must be a subset of the indexes of the source table: {index.name}")
+    return [existing[index.name] for index in chosen]
 
 
 def _schema(index: Params) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -18,7 +18,10 @@ from cloudlet.wire.errors import validation_message
 LOCAL_INDEXES, GLOBAL_INDEXES = 5, 20
 KEY_PARTS = 4
 """How many attributes the partition key of a global index may have, and its sort key."""
+VECTOR_INDEXES = 5
 DIMENSIONS = 4096
+INLINE_FILTERS = 18
+"""How many attributes a vector index may filter by."""
 INCLUDED = 100
 """How many attributes all indexes of a table may project by name."""
 
@@ -146,6 +149,10 @@ def vector_index(each: Mapping[str, Any], number: int) -> VectorRecord:
         raise errors.invalid_values(f"SearchSchema can only contain one HASH element for index: {name}")
     if len({*hashes, *filters}) != len(elements):
         raise errors.invalid_values(f"Some SearchSchema attributes have the same name for index: {name}")
+    if len(filters) > INLINE_FILTERS:
+        raise errors.invalid_values(
+            f"Number of INLINE_FILTER elements in SearchSchema exceeds the limit of {INLINE_FILTERS} for index: {name}"
+        )
     if each["Dimensions"] > DIMENSIONS:
         raise errors.invalid_values(f"Dimensions must be between 1 and {DIMENSIONS} for index: {name}")
     return VectorRecord(
@@ -164,6 +171,8 @@ def check_vectors(vectors: Sequence[VectorRecord], billing: str) -> None:
     """Raise AwsError unless a table can have these vector indexes."""
     if vectors and billing != ON_DEMAND:
         raise errors.invalid_values("Vector indexes are only supported on tables with BillingMode PAY_PER_REQUEST")
+    if len(vectors) > VECTOR_INDEXES:
+        raise errors.invalid_values(f"VectorIndex count exceeds the per-table limit of {VECTOR_INDEXES}")
     dimensions: dict[str, int] = {}
     for index in vectors:
         if dimensions.setdefault(index.attribute, index.dimensions) != index.dimensions:

@@ -141,20 +141,21 @@ class Index:
 class VectorIndex:
     """A vector index as operations use it."""
 
-    __slots__ = ("attributes", "record", "row_count", "rows", "size_count", "types")
+    __slots__ = ("attributes", "hash", "record", "row_count", "rows", "size_count", "types")
 
     def __init__(self, record: VectorRecord, table: Subspace, types: dict[str, str], table_keys: KeySchema) -> None:
         self.record = record
         schema = (*(() if record.hash is None else (record.hash,)), *record.filters)
         self.types = {name: types[name] for name in schema}
         """The attributes of its search schema, which it always shows, and their types."""
+        self.hash: tuple[Attribute, ...] = () if record.hash is None else ((record.hash, types[record.hash]),)
         self.rows = hashed(table.sub("v", record.number))
-        """The partition, and what tells its items apart → a vector, and the item as far as it is projected."""
+        """The partition, and what tells its items apart → a vector, and what else is projected of the item."""
         space = table.sub("n", record.number)
         self.row_count = space.key("rows")
         self.size_count = space.key("bytes")
         self.attributes: frozenset[str] | None = None
-        """The attributes that it shows; None means all."""
+        """The attributes that it shows beside the vector; None means all."""
         if record.projection != "ALL":
             self.attributes = frozenset((*schema, *table_keys.names, *record.included))
 
@@ -163,9 +164,9 @@ class VectorIndex:
         return self.record.name
 
     def projected(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Return what the index shows of an item."""
-        attributes = self.attributes
-        return item if attributes is None else {name: item[name] for name in item if name in attributes}
+        """Return what the index shows of an item beside its vector."""
+        attributes, vector = self.attributes, self.record.attribute
+        return {name: item[name] for name in item if name != vector and (attributes is None or name in attributes)}
 
 
 class Table:
@@ -212,11 +213,12 @@ class Table:
         self.live_indexes = tuple(self.indexes.values())
         """Those that writes keep in line: all of them, also while they are filled."""
         self.local_indexes = tuple(index for index in self.live_indexes if not index.is_global)
+        keys_of_indexes = (
+            *(index.keys.attributes for index in self.live_indexes),
+            *(tuple(index.types.items()) for index in self.vectors.values()),
+        )
         self.key_attribute_types = {
-            name: kind
-            for index in self.live_indexes
-            for name, kind in index.keys.attributes
-            if name not in self.key_names
+            name: kind for keys in keys_of_indexes for name, kind in keys if name not in self.key_names
         }
         """The attributes beside the table's own key that are keys of indexes: their types are fixed too."""
 

@@ -122,7 +122,9 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
         else:
             written = await replace(tx, action.table, action.key, was, new, now, old_item=old_item, new_item=new_item)
             consumed[request.table].add(
-                2 * written.units, {name: 2 * units for name, units in written.index_units.items()}
+                2 * written.units,
+                {name: 2 * units for name, units in written.index_units.items()},
+                written.vector_bytes,
             )
             shown = await item_collections.metrics(
                 tx, action.table, action.attributes, params.get("ReturnItemCollectionMetrics")

@@ -13,13 +13,15 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import access, directory, errors, items, vectors
-from cloudlet.services.dynamodb.expressions import KeyCondition, Substitutions, parse_key_condition, parse_projection
-from cloudlet.services.dynamodb.table import CREATING, Table, VectorIndex
+from cloudlet.services.dynamodb.expressions import Substitutions, parse_projection, parse_search_condition
+from cloudlet.services.dynamodb.table import CREATING, VectorIndex
 from cloudlet.services.dynamodb.values import Item, Value, checked_value, equal
 
 MOST_RESULTS = 100
 ANSWER_BYTES = 16 << 20
-_ROWS = 64
+_MOST_ROWS = 64
+_FLOATS = 1 << 14
+"""How many numbers are compared before others have a turn."""
 _CONDITION = "SearchConditionExpression"
 
 
@@ -29,6 +31,8 @@ class _Stretch:
 
     table_id: int
     index: VectorIndex
+    conditions: dict[str, Value]
+    """The values that attributes of the search schema must have."""
     rows: list[tuple[bytes, bytes]]
     is_last: bool
 
@@ -41,20 +45,23 @@ class _Search:
         self.params = params
         self.count: int = params["TopK"]
         if not 1 <= self.count <= MOST_RESULTS:
-            raise errors.validation("Provided TopK value is out of valid range")
+            raise errors.validation(
+                f"Provided TopK value '{self.count}' is out of valid range. "
+                f"The value must be between 1 and {MOST_RESULTS} inclusive"
+            )
         subs = Substitutions(params.get("ExpressionAttributeNames"), params.get("ExpressionAttributeValues"))
         text, wanted = params.get(_CONDITION), params.get("ProjectionExpression")
-        self.condition: KeyCondition | None = None if text is None else parse_key_condition(text, subs, _CONDITION)
+        self.condition = None if text is None else parse_search_condition(text, subs)
         self.projection = None if wanted is None else parse_projection(wanted, subs)
         subs.check_used()
         self.given: Value = {"L": [checked_value(element) for element in params["SearchVector"]]}
         self.table_id: int | None = None
-        self.vector: tuple[float, ...] = ()
+        self.vector: vectors.Vector = ()
         self.larger_is_better = False
         self.last = b""
         self.size = 0
         self.best: list[tuple[float, int, bytes]] = []
-        """The best so far, the worst of them first: how good, a number that tells equals apart, the stored item."""
+        """The best so far, the worst of them first: how good, a number that tells equals apart, the row."""
 
     async def step(self, tx: Transaction) -> _Stretch:
         """Read some more rows. Raises AwsError."""
@@ -62,91 +69,89 @@ class _Search:
         name = self.params["IndexName"]
         access.authorize(self.ctx, table, "SearchVectors", name)
         index = table.vectors.get(name)
-        if index is None:
-            raise errors.validation(f"The table does not have the specified vector index: {name}")
+        if index is None or self.table_id not in (None, table.id):
+            raise errors.validation(f"The table does not have the specified index: {name}")
         if index.record.status == CREATING:
             raise errors.validation(f"Cannot search backfilling vector index: {name}")
-        self._check(table, index)
-        begin = vectors.in_partition(index, self._partition(index))
-        rows = await tx.range(self.last + b"\x00" if self.last else begin, begin + b"\xff", limit=_ROWS)
-        return _Stretch(table.id, index, rows, len(rows) < _ROWS)
+        self._check_vector(index)
+        conditions = self._conditions(index)
+        begin = vectors.in_partition(index, conditions.get(index.record.hash or ""))
+        most = max(1, min(_MOST_ROWS, _FLOATS // index.record.dimensions))
+        rows = await tx.range(self.last + b"\x00" if self.last else begin, begin + b"\xff", limit=most)
+        return _Stretch(table.id, index, conditions, rows, len(rows) < most)
+
+    def _check_vector(self, index: VectorIndex) -> None:
+        """Raise AwsError unless the given vector is one that can be searched for."""
+        given, dimensions = len(self.given["L"]), index.record.dimensions
+        if given != dimensions:
+            raise errors.validation(
+                f"Input search vector dimension {given} does not match vector index dimension {dimensions}"
+            )
+        if vectors.packed(self.given, dimensions) is None:
+            raise errors.validation("The members of SearchVector must be 32-bit floating point numbers")
+
+    def _conditions(self, index: VectorIndex) -> dict[str, Value]:
+        """Return the values that attributes of the search schema must have. Raises AwsError."""
+        name, conditions = index.record.hash, self.condition
+        if conditions is None:
+            if name is not None:
+                raise errors.validation(f"{_CONDITION} must be provided when SearchSchema has a HASH key")
+            return {}
+        for attribute, value in conditions.items():
+            kind = index.types.get(attribute)
+            if kind is None:
+                raise errors.validation(f"{_CONDITION} can only contain attributes of the SearchSchema: {attribute}")
+            if kind not in value:
+                raise errors.invalid_values("Condition parameter type does not match schema type")
+        if name is not None and name not in conditions:
+            raise errors.validation(f"{_CONDITION} must contain the HASH key of the SearchSchema: {name}")
+        return conditions
 
     def take(self, stretch: _Stretch) -> bool:
         """Take in what a step has read; return whether the search is over."""
         record = stretch.index.record
-        self.table_id = stretch.table_id
-        if not self.vector:
+        if self.table_id is None:
+            self.table_id = stretch.table_id
             self.vector = vectors.unpacked(vectors.packed(self.given, record.dimensions) or b"", record.dimensions)
-        filters = self._filters(stretch.index)
-        self.larger_is_better = record.distance == "DOT_PRODUCT"
+            self.larger_is_better = record.distance == "DOT_PRODUCT"
+        filters = {name: value for name, value in stretch.conditions.items() if name != record.hash}
         at = record.dimensions * vectors.FLOAT_BYTES
         for key, row in stretch.rows:
             self.last = key
             self.size += at
-            stored = row[at:]
-            if filters and not _passes(items.item_of(stored), filters):
+            if filters and not _passes(items.item_of(row[at:]), filters):
                 continue
             score = vectors.score(record.distance, vectors.unpacked(row, record.dimensions), self.vector)
-            entry = (score if self.larger_is_better else -score, -self.size, stored)
+            entry = (score if self.larger_is_better else -score, -self.size, row)
             if len(self.best) < self.count:
                 heapq.heappush(self.best, entry)
             else:
                 heapq.heappushpop(self.best, entry)
         return stretch.is_last
 
-    def _check(self, table: Table, index: VectorIndex) -> None:
-        """Raise AwsError unless the request goes with the index."""
-        record = index.record
-        if self.table_id not in (None, table.id):
-            raise errors.no_such_table()
-        if vectors.packed(self.given, record.dimensions) is None:
-            raise errors.validation(
-                f"SearchVector must be a list of {record.dimensions} numbers, as many as the index has dimensions"
-            )
-        if self.projection is not None and index.attributes is not None:
-            missing = sorted(self.projection.attributes - index.attributes)
-            if missing:
-                raise errors.invalid_values(f"Vector index {index.name} does not project [{', '.join(missing)}]")
-
-    def _conditions(self, index: VectorIndex) -> dict[str, Value]:
-        """Return the values that attributes of the search schema must have. Raises AwsError."""
-        name, condition = index.record.hash, self.condition
-        if condition is None:
-            if name is not None:
-                raise errors.validation(f"{_CONDITION} must be provided when SearchSchema has a HASH key")
-            return {}
-        names = sorted(condition.attributes)
-        unknown = [each for each in names if each not in index.types]
-        if unknown:
-            raise errors.validation(f"{_CONDITION} can only contain attributes of the SearchSchema: {unknown[0]}")
-        if name is not None and name not in condition.attributes:
-            raise errors.validation(f"{_CONDITION} must contain the HASH key of the SearchSchema: {name}")
-        if not condition.compares_only_equality:
-            raise errors.validation(f"Invalid comparator used in {_CONDITION}")
-        return dict(zip(names, condition.on(names, [], index.types).hash, strict=True))
-
-    def _partition(self, index: VectorIndex) -> Value | None:
-        conditions = self._conditions(index)
-        return None if index.record.hash is None else conditions[index.record.hash]
-
-    def _filters(self, index: VectorIndex) -> dict[str, Value]:
-        return {name: value for name, value in self._conditions(index).items() if name != index.record.hash}
-
-    def answer(self) -> Result:
+    def answer(self, index: VectorIndex) -> Result:
         """Return the best, the most similar first. Raises AwsError."""
         found = sorted(self.best, reverse=True)
-        if sum(len(stored) for _, _, stored in found) > ANSWER_BYTES:
+        at = index.record.dimensions * vectors.FLOAT_BYTES
+        if sum(len(row) - at for _, _, row in found) > ANSWER_BYTES:
             raise errors.validation("The response of SearchVectors is limited to 16 MB. Use a smaller TopK.")
-        result: dict[str, Any] = {"SearchResults": [self._shown(*entry) for entry in found]}
+        # The sum makes 0.0 of -0.0.
+        sign = 1 if self.larger_is_better else -1
+        results = [{"Item": self._shown(index, row, at), "Score": sign * goodness + 0.0} for goodness, _, row in found]
+        result: dict[str, Any] = {"SearchResults": results}
         if self.params.get("ReturnConsumedCapacity", "NONE") != "NONE":
-            result["ConsumedCapacity"] = {"VectorSearchRequestBytes": float(self.size)}
+            result["ConsumedCapacity"] = {"VectorSearchRequestBytes": float(max(vectors.LEAST_BYTES, self.size))}
         return result
 
-    def _shown(self, goodness: float, _: int, stored: bytes) -> dict[str, Any]:
-        projection = self.projection
-        item = items.shown(self.ctx, stored) if projection is None else projection.of(items.item_of(stored))
-        # The sum makes 0.0 of -0.0.
-        return {"Item": item, "Score": goodness if self.larger_is_better else -goodness + 0.0}
+    def _shown(self, index: VectorIndex, row: bytes, at: int) -> Any:
+        """Return what is wanted of a row; the vector is part of it only where it is asked for by name."""
+        if self.projection is None:
+            return items.shown(self.ctx, row[at:])
+        item = items.item_of(row[at:])
+        name = index.record.attribute
+        if name in self.projection.attributes:
+            item[name] = vectors.shown(vectors.unpacked(row, index.record.dimensions))
+        return self.projection.of(item)
 
 
 def _passes(item: Item, filters: dict[str, Value]) -> bool:
@@ -156,6 +161,8 @@ def _passes(item: Item, filters: dict[str, Value]) -> bool:
 async def search(ctx: Context, params: Params) -> Result:
     """Answer SearchVectors. Raises AwsError."""
     search = _Search(ctx, params)
-    while not search.take(await ctx.transact(search.step)):
+    while True:
+        stretch = await ctx.transact(search.step)
+        if search.take(stretch):
+            return search.answer(stretch.index)
         await asyncio.sleep(0)
-    return search.answer()

@@ -1,22 +1,30 @@
 """Keeping vector indexes in line with the items of their table.
 
-An item is in a vector index if its vector attribute is a list of as many numbers as the index has dimensions, and it
-has the attribute that the index is partitioned by; else it is written, but not found by a search (Developer Guide,
-"Data synchronization between tables and vector indexes"). Vectors are kept as 32-bit floats.
+An item is in a vector index if it has the vector attribute and the attribute that the index is partitioned by. A write
+of something else than a vector of the index's dimensions is refused (Developer Guide, "Writing items with vector data",
+"Troubleshooting vector indexes"). Vectors are kept as 32-bit floats.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from operator import mul
 
 from cloudlet.core import Transaction
-from cloudlet.services.dynamodb import items
+from cloudlet.services.dynamodb import errors, items
+from cloudlet.services.dynamodb.key_checks import fits_vector_index
 from cloudlet.services.dynamodb.keys import behind_index_key, encoded, partition
 from cloudlet.services.dynamodb.table import CREATING, Table, VectorIndex
-from cloudlet.services.dynamodb.values import Item, Value
+from cloudlet.services.dynamodb.values import Item, Value, type_of
 
 FLOAT_BYTES = 4
+LEAST_BYTES = 1024
+"""What a write or a search counts for at least."""
+_DIGITS = range(6, 10)
+"""With how many significant digits a 32-bit float may have to be written."""
+
+Vector = tuple[float, ...]
 
 
 def packed(value: Value | None, dimensions: int) -> bytes | None:
@@ -24,38 +32,61 @@ def packed(value: Value | None, dimensions: int) -> bytes | None:
     elements = None if value is None else value.get("L")
     if elements is None or len(elements) != dimensions or not all("N" in element for element in elements):
         return None
-    numbers = [float(element["N"]) for element in elements]
     try:
-        raw = struct.pack(f"<{dimensions}f", *numbers)
+        return struct.pack(f"<{dimensions}f", *(float(element["N"]) for element in elements))
     except OverflowError:
         return None
-    return raw
 
 
-def unpacked(raw: bytes, dimensions: int) -> tuple[float, ...]:
+def unpacked(raw: bytes, dimensions: int) -> Vector:
     """Return the vector that `packed` has made, or that a row begins with."""
-    vector: tuple[float, ...] = struct.unpack_from(f"<{dimensions}f", raw)
-    return vector
+    return struct.unpack_from(f"<{dimensions}f", raw)
+
+
+def shown(vector: Vector) -> Value:
+    """Return a vector of 32-bit floats as an attribute value, each number as short as it can be told from others."""
+    return {"L": [{"N": _number(number)} for number in vector]}
+
+
+def _number(number: float) -> str:
+    exact = struct.pack("<f", number)
+    texts = (f"{number:.{digits}g}" for digits in _DIGITS)
+    return next(text for text in texts if struct.pack("<f", float(text)) == exact)
+
+
+def check(table: Table, item: Item) -> None:
+    """Raise AwsError where an item has something else than a vector of an index in the place of one."""
+    for index in table.vectors.values():
+        name, dimensions = index.record.attribute, index.record.dimensions
+        value = item.get(name)
+        if value is None or packed(value, dimensions) is not None:
+            continue
+        elements = value.get("L")
+        if elements is None:
+            problem = f"Invalid type for parameter {name}, Expected: L, Actual: {type_of(value)}"
+        elif len(elements) != dimensions:
+            problem = f"Invalid size for parameter {name}, Expected: {dimensions}, Actual: {len(elements)}"
+        else:
+            wrong = next((at for at, element in enumerate(elements) if "N" not in element), None)
+            problem = (
+                f"Invalid value for parameter {name}: its members must be 32-bit floating point numbers"
+                if wrong is None
+                else f"Invalid type for parameter {name}[{wrong}], Expected: N, Actual: {type_of(elements[wrong])}"
+            )
+        raise errors.invalid_values(f"{problem}. IndexName: {index.name}")
 
 
 def in_partition(index: VectorIndex, value: Value | None) -> bytes:
     """Return what the keys of all rows of a partition begin with; `value` is None where there are no partitions."""
-    name = index.record.hash
-    encoded_hash = b"" if name is None or value is None else encoded(index.types[name], value)
+    encoded_hash = b"" if value is None else encoded(index.hash[0][1], value)
     return index.rows.prefix + partition(encoded_hash)
 
 
 def _row(index: VectorIndex, item: Item | None, key: bytes) -> tuple[bytes, bytes] | None:
     """Return the key and the contents of an item's row; None where it has none."""
-    if item is None:
+    if item is None or not fits_vector_index(index, item):
         return None
     record = index.record
-    for name, kind in index.types.items():
-        value = item.get(name)
-        if value is None and name != record.hash:
-            continue
-        if value is None or not value.get(kind):
-            return None
     vector = packed(item.get(record.attribute), record.dimensions)
     if vector is None:
         return None
@@ -65,8 +96,8 @@ def _row(index: VectorIndex, item: Item | None, key: bytes) -> tuple[bytes, byte
 
 def size_of(index: VectorIndex, row: bytes) -> int:
     """Return the bytes that a row counts for."""
-    vector = index.record.dimensions * FLOAT_BYTES
-    return vector + items.size_of(row[vector : vector + FLOAT_BYTES])
+    at = index.record.dimensions * FLOAT_BYTES
+    return at + items.size_of(row[at:])
 
 
 async def update(tx: Transaction, table: Table, key: bytes, old: Item | None, new: Item | None) -> dict[str, int]:
@@ -83,9 +114,13 @@ async def update(tx: Transaction, table: Table, key: bytes, old: Item | None, ne
             tx.delete(before[0])
         if after is not None:
             tx.put(*after)
-        sizes = [0 if row is None else size_of(index, row[1]) for row in (before, after)]
-        _count(tx, index, (after is not None) - (before is not None), sizes[1] - sizes[0])
-        written[index.name] = max(sizes)
+        old_size, new_size = (0 if row is None else size_of(index, row[1]) for row in (before, after))
+        _count(tx, index, (after is not None) - (before is not None), new_size - old_size)
+        written[index.name] = max(old_size, new_size)
+    if written:
+        # The least that is counted is per request, not per index.
+        first = next(iter(written))
+        written[first] += max(0, LEAST_BYTES - sum(written.values()))
     return written
 
 
@@ -109,11 +144,11 @@ def _count(tx: Transaction, index: VectorIndex, rows: int, size: int) -> None:
         tx.add(index.size_count, size)
 
 
-def score(distance: str, one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def score(distance: str, one: Vector, other: Vector) -> float:
     """Return the score of two vectors: COSINE and EUCLIDEAN are the smaller the more alike, DOT_PRODUCT the larger."""
     if distance == "EUCLIDEAN":
         return math.dist(one, other)
-    product = math.fsum(a * b for a, b in zip(one, other, strict=True))
+    product: float = sum(map(mul, one, other))
     if distance == "DOT_PRODUCT":
         return product
     lengths = math.hypot(*one) * math.hypot(*other)

@@ -107,6 +107,8 @@ def admitted(table: Table, item: Item, *, updated: bool = False) -> bytes:
     """Return the stored form of a checked item with a key that is right. Raises AwsError for what cannot be stored."""
     if table.key_attribute_types:
         check_index_keys(table, item)
+    if table.vectors:
+        vectors.check(table, item)
     raw = items.stored(item)
     error = too_large(raw, updated)
     if error is not None:

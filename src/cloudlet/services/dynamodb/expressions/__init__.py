@@ -14,6 +14,7 @@ from cloudlet.services.dynamodb.expressions.key_conditions import (
 )
 from cloudlet.services.dynamodb.expressions.predicates import Condition
 from cloudlet.services.dynamodb.expressions.projections import Projection, parse_projection
+from cloudlet.services.dynamodb.expressions.search_conditions import parse_search_condition
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.updates import Update, parse_update
 
@@ -28,5 +29,6 @@ __all__ = [
     "parse_condition",
     "parse_key_condition",
     "parse_projection",
+    "parse_search_condition",
     "parse_update",
 ]

@@ -51,13 +51,6 @@ class KeyCondition:
 
     def __init__(self, conditions: Sequence[AttributeCondition]) -> None:
         self._conditions = {condition.attribute: condition for condition in conditions}
-        self.attributes = frozenset(self._conditions)
-        """The attributes that it looks at."""
-
-    @property
-    def compares_only_equality(self) -> bool:
-        """Whether all conditions are equalities."""
-        return all(condition.comparison == "=" for condition in self._conditions.values())
 
     def on(self, hash_names: Sequence[str], range_names: Sequence[str], types: Mapping[str, str]) -> KeyRange:
         """Return what is read of a table or index with this schema; `types` are the key attributes' (S, N, B).
@@ -85,15 +78,15 @@ class KeyCondition:
         return _key_range(conditions, hash_names, leading)
 
 
-def parse_key_condition(text: str, subs: Substitutions, kind: str = "KeyConditionExpression") -> KeyCondition:
-    """Return key conditions; `kind` is the parameter's name. Raises AwsError."""
-    with said_of(kind):
+def parse_key_condition(text: str, subs: Substitutions) -> KeyCondition:
+    """Return key conditions. Raises AwsError."""
+    with said_of("KeyConditionExpression"):
         tree = condition_syntax(text)
         parts = tree.conditions if isinstance(tree, syntax.And) else (tree,)
         conditions = [_condition(part, subs) for part in parts]
     names = [condition.attribute for condition in conditions]
     if len(set(names)) < len(names):
-        raise validation(f"{kind}s must only contain one condition per key")
+        raise validation("KeyConditionExpressions must only contain one condition per key")
     return KeyCondition(conditions)
 
 

@@ -38,7 +38,7 @@ class _Account:
 
     def add(self, table: Table, consumed: Consumed) -> None:
         _, total = self._tables.setdefault(table.name, (table, Consumed()))
-        total.add(consumed.table, consumed.indexes)
+        total.add(consumed.table, consumed.indexes, consumed.vectors)
 
     def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
         shown = [capacity.shown(params, table, consumed) for table, consumed in self._tables.values()]
@@ -82,7 +82,7 @@ async def _one(
         access.authorize(ctx, table, asked.permission)
         done = await actions.do(ctx, tx, Action(table, asked), ctx.now())
         item = actions.returned(ctx, done, writing.returning(statement))
-        return table, item, Consumed(done.written.units, dict(done.written.index_units))
+        return table, item, done.written.consumed
 
     try:
         table, item, consumed = await ctx.transact(body)
