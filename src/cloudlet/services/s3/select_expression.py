@@ -54,7 +54,7 @@ _FUNCTIONS = {
     "COALESCE": "coalesce",
     "COUNT": "count",
     "DATE_ADD": "s3_date_add",
-    "DATE_DIFF": "date_diff",
+    "DATE_DIFF": "date_sub",
     "EXTRACT": "extract",
     "LOWER": "lower",
     "MAX": "max",
@@ -73,14 +73,16 @@ _PARTS = frozenset(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "TIMEZON
 _TYPES = {
     "BOOL": "BOOLEAN",
     "BOOLEAN": "BOOLEAN",
-    "DECIMAL": "DECIMAL",
+    "DECIMAL": "DECIMAL(38, 15)",
     "FLOAT": "DOUBLE",
     "INT": "BIGINT",
     "INTEGER": "BIGINT",
-    "NUMERIC": "DECIMAL",
+    "NUMERIC": "DECIMAL(38, 15)",
     "STRING": "VARCHAR",
     "TIMESTAMP": "TIMESTAMP",
 }
+VALUE = "\x01value"
+"""The column with what a row is, where that is not a set of columns: a name that no column has."""
 _POSITION = re.compile(r"_([1-9]\d*)")
 _LONGEST_BYTES = 256 * 1024
 
@@ -103,14 +105,17 @@ class _Token:
 
 Step = str | int | None
 """Of a path into a JSON document: a member's name, an element's number, or all elements (None)."""
+Path = list[Step]
 
 
 @dataclass
 class Column:
-    """One of what is selected: its expression in DuckDB's SQL, and its name in the output."""
+    """One of what is selected: its expression in DuckDB's SQL, its name in the output, and what it is a path to."""
 
     sql: str
     name: str
+    path: Path | None = None
+    """None for an expression that is more than a path; [] for the row itself."""
 
 
 @dataclass
@@ -119,9 +124,11 @@ class Query:
 
     columns: list[Column] | None
     """None: everything (`SELECT *`)."""
-    path: list[Step] = field(default_factory=list)
+    path: Path = field(default_factory=list)
     where: str = ""
     limit: int | None = None
+    references: list[Path] = field(default_factory=list)
+    """What the expressions look at of a row."""
 
 
 def unexpected(token: str) -> AwsError:
@@ -163,6 +170,7 @@ class _Parser:
         self._tokens = tokens
         self._header = header
         self._aliases = {"s3object"}
+        self._references: list[Path] = []
 
     def query(self) -> Query:
         tokens = self._tokens
@@ -180,6 +188,7 @@ class _Parser:
             path,
             "" if where is None else self._expression(tokens[where + 1 : limit if limit is not None else end]),
             None if limit is None else self._limit(tokens[limit + 1 :]),
+            self._references,
         )
 
     def _find(self, words: tuple[str, ...], start: int) -> int | None:
@@ -192,13 +201,13 @@ class _Parser:
                 return at
         return None
 
-    def _source(self, at: int, end: int) -> list[Step]:
+    def _source(self, at: int, end: int) -> Path:
         tokens = self._tokens[at:end]
         if not tokens or not tokens[0].is_word("S3OBJECT"):
             raise AwsError(
                 "InvalidDataSource", "Invalid data source: the FROM clause has to name S3Object.", status=400
             )
-        path: list[Step] = []
+        path: Path = []
         at = 1
         while at < len(tokens) and tokens[at].is_sign(".", "["):
             if tokens[at].is_sign("."):
@@ -217,6 +226,9 @@ class _Parser:
         if at < len(tokens):
             self._aliases.add(self._at(tokens, at, "word", "quoted").name.lower())
             at += 1
+        elif path:
+            last = path[-1]
+            self._aliases.add(last.lower() if isinstance(last, str) else "_1")
         if at < len(tokens):
             raise unexpected(tokens[at].text)
         return path
@@ -235,7 +247,7 @@ class _Parser:
         return int(tokens[0].text)
 
     def _columns(self, tokens: list[_Token]) -> list[Column] | None:
-        if len(tokens) == 1 and (tokens[0].is_sign("*") or tokens[0].name.lower() in self._aliases):
+        if len(tokens) == 1 and tokens[0].is_sign("*"):
             return None
         if (
             len(tokens) == 3
@@ -248,23 +260,31 @@ class _Parser:
 
     def _column(self, tokens: list[_Token], number: int) -> Column:
         if len(tokens) > 2 and tokens[-2].is_word("AS") and tokens[-1].kind in ("word", "quoted"):
-            return Column(self._expression(tokens[:-2]), tokens[-1].name)
+            sql, path = self._written(tokens[:-2])
+            return Column(sql, tokens[-1].name, path)
         last = tokens[-1] if tokens else None
         plain = all(token.kind in ("word", "quoted") or token.is_sign(".") for token in tokens)
+        sql, path = self._written(tokens)
         if last is None or not plain or not last.name or last.is_word(*_WORDS):
-            return Column(self._expression(tokens), f"_{number}")
-        return Column(self._expression(tokens), last.name)
+            return Column(sql, f"_{number}", path)
+        return Column(sql, last.name, path)
 
     # -- expressions
 
     def _expression(self, tokens: list[_Token]) -> str:
-        if not tokens:
-            raise unexpected("the end")
+        return self._written(tokens)[0]
+
+    def _written(self, tokens: list[_Token]) -> tuple[str, Path | None]:
+        """Return an expression in SQL, and the path that it is if it is nothing else."""
+        before = len(self._references)
         written: list[str] = []
         at = 0
         while at < len(tokens):
             at = self._element(tokens, at, written)
-        return " ".join(written)
+        if not written:
+            raise unexpected("the end")
+        whole = len(written) == 1 and len(self._references) == before + 1
+        return " ".join(written), self._references[-1] if whole else None
 
     def _element(self, tokens: list[_Token], at: int, written: list[str]) -> int:
         """Write one element of an expression; return where the next one begins."""
@@ -278,7 +298,8 @@ class _Parser:
             written.append("NULL")
             return at + 1
         if token.kind == "word" and at and tokens[at - 1].is_word("AS") and token.text.upper() in _TYPES:
-            written.append(_TYPES[token.text.upper()])
+            sized = following is not None and following.is_sign("(")
+            written.append("DECIMAL" if sized else _TYPES[token.text.upper()])
             return at + 1
         if token.is_word(*_WORDS):
             written.append(token.text.upper())
@@ -306,37 +327,60 @@ class _Parser:
 
     def _reference(self, tokens: list[_Token], at: int, written: list[str]) -> int:
         """Write the path to a value: alias.column.member[3]."""
-        names: list[str] = [tokens[at].name]
-        bare = tokens[at].kind == "word"
+        name = tokens[at]
         at += 1
-        if names[0].lower() in self._aliases and at < len(tokens) and tokens[at].is_sign("."):
-            first = self._at(tokens, at + 1, "word", "quoted")
-            names, bare = [first.name], first.kind == "word"
+        if name.name.lower() in self._aliases and not self._is_column(name):
+            if at == len(tokens) or not tokens[at].is_sign("."):
+                if self._header is not None:
+                    raise unexpected(name.text)
+                self._references.append([])
+                written.append(quoted(VALUE))
+                return at
+            name = self._at(tokens, at + 1, "word", "quoted")
             at += 2
-        sql = quoted(self._positioned(names[0]) if bare else names[0])
+        first = self._of_header(name)
+        path: Path = [first]
+        sql = quoted(first)
         while at < len(tokens) and tokens[at].is_sign(".", "["):
+            if self._header is not None:
+                raise unexpected(tokens[at].text)
             if tokens[at].is_sign("."):
-                sql += "." + quoted(self._at(tokens, at + 1, "word", "quoted").name)
+                member = self._at(tokens, at + 1, "word", "quoted").name
+                path.append(member)
+                sql += f".{quoted(member)}"
                 at += 2
                 continue
-            index = int(self._at(tokens, at + 1, "number").text)
-            if not self._at(tokens, at + 2, "sign").is_sign("]"):
-                raise unexpected(tokens[at + 2].text)
+            index = self._at(tokens, at + 1, "number").text
+            if not index.isdecimal() or not self._at(tokens, at + 2, "sign").is_sign("]"):
+                raise unexpected(index)
+            path.append(int(index))
             # DuckDB counts elements from 1, S3 Select from 0.
-            sql += f"[{index + 1}]"
+            sql += f"[{int(index) + 1}]"
             at += 3
+        self._references.append(path)
         written.append(sql)
         return at
 
-    def _positioned(self, name: str) -> str:
-        """Return the name of the column that a name such as _3 stands for."""
-        position = _POSITION.fullmatch(name)
-        if position is None or self._header is None:
-            return name
-        index = int(position[1]) - 1
-        if index >= len(self._header):
-            raise AwsError("InvalidColumnIndex", "Column index in the SQL expression is invalid.", status=400)
-        return self._header[index]
+    def _is_column(self, token: _Token) -> bool:
+        return token.name.lower() in (name.lower() for name in self._header or ())
+
+    def _of_header(self, token: _Token) -> str:
+        """Return the name of the column that a name, or a position such as _3, stands for."""
+        if self._header is None:
+            return token.name
+        if token.name in self._header:
+            return token.name
+        if token.kind == "word":
+            found = [name for name in self._header if name.lower() == token.name.lower()]
+            if found:
+                return found[0]
+            position = _POSITION.fullmatch(token.name)
+            if position is not None:
+                if int(position[1]) > len(self._header):
+                    raise AwsError("InvalidColumnIndex", "Column index in the SQL expression is invalid.", status=400)
+                return self._header[int(position[1]) - 1]
+        message = "Some headers in the query are missing from the file. Check the file and try again."
+        raise AwsError("MissingHeaders", message, status=400)
 
 
 def _split(tokens: list[_Token]) -> list[list[_Token]]:

@@ -40,6 +40,17 @@ _MACROS = (
     "WHEN 'day' THEN t + to_days(CAST(n AS INTEGER)) WHEN 'hour' THEN t + to_hours(n) "
     "WHEN 'minute' THEN t + to_minutes(n) ELSE t + to_seconds(n) END",
 )
+_ROW = "\x01row"
+"""The alias of what a query selects from: none that a column has."""
+_CODES = {
+    "Parser Error": "ParseUnexpectedToken",
+    "Binder Error": "EvaluatorBindingDoesNotExist",
+    "Catalog Error": "EvaluatorBindingDoesNotExist",
+    "Conversion Error": "CastFailed",
+    "Out of Range Error": "CastFailed",
+    "Out of Memory Error": "OverMaxRecordSize",
+}
+"""Of S3 Select, by what DuckDB's messages begin with."""
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="select")
 
 
@@ -73,21 +84,29 @@ def check(params: Params) -> None:
     compressed = source.get("CompressionType", "NONE") != "NONE"
     if "Parquet" in source and compressed:
         raise AwsError("InvalidCompressionFormat", "Parquet has a compression of its own.", status=400)
-    if params.get("ScanRange") is not None and (compressed or "Parquet" in source):
-        raise errors.invalid_request("ScanRange is for CSV and JSON that are not compressed.")
+    if params.get("ScanRange") is not None and not _may_be_scanned(source):
+        raise errors.invalid_request("ScanRange is for CSV and for lines of JSON, which are not compressed.")
+
+
+def _may_be_scanned(source: Mapping[str, Any]) -> bool:
+    if source.get("CompressionType", "NONE") != "NONE" or (source.get("JSON") or {}).get("Type") == "DOCUMENT":
+        return False
+    return "Parquet" not in source and not (source.get("CSV") or {}).get("AllowQuotedRecordDelimiter")
 
 
 async def answer(params: Params, size: int, pieces: AsyncIterator[bytes], now: float) -> AsyncIterator[dict[str, Any]]:
     """Return the events of the answer for an object whose bytes are `pieces`. Raises AwsError; so may the iterator."""
     folder = tempfile.TemporaryDirectory(prefix="cloudlet-select-")
     file = Path(folder.name) / "object"
-    counts = _Counts(size, await _write(file, params, size, pieces))
     query = _Query(params, file, now)
     try:
+        processed = await _write(file, params, size, pieces)
         await query.begin()
     except BaseException:
-        await _in_thread(query.close)
+        await query.end()
+        await _in_thread(folder.cleanup)
         raise
+    counts = _Counts(size if params.get("ScanRange") is None else processed, processed)
     progress = bool((params.get("RequestProgress") or {}).get("Enabled"))
     return _events(query, counts, folder, progress=progress)
 
@@ -104,7 +123,7 @@ async def _events(
         yield {"Stats": counts.shown()}
         yield {"End": {}}
     finally:
-        await _in_thread(query.close)
+        await query.end()
         await _in_thread(folder.cleanup)
 
 
@@ -189,18 +208,23 @@ class _Query:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        with _worded(self._params["InputSerialization"]):
-            table = select_source.table(connection, self._file, source, columns, query.path)
+        with self._worded():
+            table = select_source.table(connection, self._file, source, columns, query)
             output = self._params["OutputSerialization"]
             if query.columns is not None:
-                selected = ", ".join(f"{column.sql} AS {quoted(f'{n}')}" for n, column in enumerate(query.columns))
-                self._write = select_output.writer(output, [column.name for column in query.columns])
+                selected = ", ".join(
+                    f"{table.selected(each)} AS {quoted(f'{n}')}" for n, each in enumerate(query.columns)
+                )
+                parts = frozenset(
+                    n for n, each in enumerate(query.columns) if "JSON" in source and each.path is not None
+                )
+                self._write = select_output.writer(output, [each.name for each in query.columns], parts)
             elif "JSON" in source:
                 selected = quoted(select_source.DOCUMENT)
                 self._write = select_output.document_writer(output)
             else:
                 selected = "*"
-            sql = f"SELECT {selected} FROM {table} AS s"
+            sql = f"SELECT {selected} FROM {table.sql} AS {quoted(_ROW)}"
             if query.where:
                 sql += f" WHERE {query.where}"
             if query.limit is not None:
@@ -219,7 +243,7 @@ class _Query:
         written: list[bytes] = []
         size = 0
         while size < _PAYLOAD_BYTES:
-            with _worded(self._params["InputSerialization"]):
+            with self._worded():
                 rows: Sequence[Any] = self._connection.fetchmany(_ROWS)
             if not rows:
                 break
@@ -228,36 +252,30 @@ class _Query:
             size += sum(map(len, records))
         return b"".join(written)
 
-    def close(self) -> None:
+    async def end(self) -> None:
+        """Give the query up, if it is still under way, and what it holds."""
         if self._connection is not None:
+            # At once: the threads may all be at work.
             self._connection.interrupt()
-            self._connection.close()
+            await _in_thread(self._connection.close)
 
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        """Turn DuckDB's errors into S3's, which know nothing of files."""
+        import duckdb
 
-@contextmanager
-def _worded(source: Mapping[str, Any]) -> Iterator[None]:
-    """Turn DuckDB's errors into S3's."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        raise AwsError(_code(error, source), str(error).partition("\n")[0], status=400) from error
-
-
-def _code(error: duckdb.Error, source: Mapping[str, Any]) -> str:
-    import duckdb
-
-    match error:
-        case duckdb.ParserException():
-            return "ParseUnexpectedToken"
-        case duckdb.BinderException() | duckdb.CatalogException():
-            return "EvaluatorBindingDoesNotExist"
-        case duckdb.ConversionException() | duckdb.OutOfRangeException():
-            return "CastFailed"
-        case duckdb.OutOfMemoryException():
-            return "OverMaxRecordSize"
-    return next(f"{name}ParsingError" for name in ("CSV", "JSON", "Parquet") if name in source)
+        try:
+            yield
+        except duckdb.Error as error:
+            # What goes wrong while rows are fetched comes wrapped in another error.
+            reason = str(error).rpartition("\nError: ")[2].partition("\n")[0]
+            kind, _, message = reason.partition(": ")
+            code = _CODES.get(kind) or next(
+                f"{name}ParsingError"
+                for name in ("CSV", "JSON", "Parquet")
+                if name in self._params["InputSerialization"]
+            )
+            raise AwsError(code, message.replace(str(self._file), "the object"), status=400) from error
 
 
 async def _in_thread(function: Callable[[], T]) -> T:

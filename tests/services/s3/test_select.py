@@ -1,0 +1,307 @@
+"""S3 Select: what a query finds in CSV, JSON and Parquet, how it is written, and what is no query."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from botocore.exceptions import ClientError, EventStreamError
+
+from cloudlet.testing.server import Aws
+from tests.services.s3.own_work import bucket
+
+PEOPLE = b'name,age,city\nAnn,31,Oslo\nBob,,Rome\n"Cy, Jr",7,"New ""York"""\n'
+USE = {"CSV": {"FileHeaderInfo": "USE"}}
+IGNORE = {"CSV": {"FileHeaderInfo": "IGNORE"}}
+NONE: dict[str, Any] = {"CSV": {}}
+LINES = {"JSON": {"Type": "LINES"}}
+DOCUMENT = {"JSON": {"Type": "DOCUMENT"}}
+PARQUET: dict[str, Any] = {"Parquet": {}}
+AS_JSON: dict[str, Any] = {"JSON": {}}
+
+
+class Selecting:
+    """A bucket to select from."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.s3 = aws.client("s3")
+        self.bucket = bucket(self.s3)
+        self.put(PEOPLE)
+
+    def put(self, body: bytes, **more: Any) -> None:
+        """Store what is selected from."""
+        self.s3.put_object(Bucket=self.bucket, Key="k", Body=body, **more)
+
+    def events(self, sql: str, source: Any, output: Any = NONE, **more: Any) -> list[dict[str, Any]]:
+        """Return the events of the answer."""
+        asked = {
+            "Bucket": self.bucket,
+            "Key": "k",
+            "Expression": sql,
+            "ExpressionType": "SQL",
+            "InputSerialization": source,
+            "OutputSerialization": output,
+        }
+        return list(self.s3.select_object_content(**{**asked, **more})["Payload"])
+
+    def __call__(self, sql: str, source: Any, output: Any = NONE, **more: Any) -> str:
+        """Return all records of the answer."""
+        events = self.events(sql, source, output, **more)
+        return b"".join(event["Records"]["Payload"] for event in events if "Records" in event).decode()
+
+    def refused(self, sql: str, source: Any, **more: Any) -> tuple[str, int]:
+        """Return the code and the status of the refusal; nothing of this machine is in its words."""
+        with pytest.raises(ClientError) as caught:
+            self.events(sql, source, **more)
+        response = caught.value.response
+        assert "/tmp" not in response["Error"]["Message"]
+        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@pytest.fixture
+def select(aws: Aws) -> Selecting:
+    return Selecting(aws)
+
+
+def test_columns_have_names_or_positions_as_the_header_mode_says(select: Selecting) -> None:
+    assert select("SELECT * FROM S3Object", NONE).startswith("name,age,city\nAnn,31,Oslo\n")
+    assert select("SELECT s._1, s._3 FROM S3Object s LIMIT 2", IGNORE) == "Ann,Oslo\nBob,Rome\n"
+    assert select("SELECT s.CITY, _1 FROM s3object AS s LIMIT 1", USE) == "Oslo,Ann\n"
+    assert select('SELECT s."name" FROM S3Object s LIMIT 1', USE) == "Ann\n"
+    assert select.refused('SELECT s."Name" FROM S3Object s', USE) == ("MissingHeaders", 400)
+    assert select.refused("SELECT s.name FROM S3Object s", IGNORE) == ("MissingHeaders", 400)
+    assert select.refused("SELECT s._4 FROM S3Object s", USE) == ("InvalidColumnIndex", 400)
+
+
+@pytest.mark.parametrize(
+    ("selected", "found"),
+    [
+        ("s.name || '!', 1 + 2 * 3", "Ann!,7"),
+        ("UPPER(s.name), LOWER(s.name), CHAR_LENGTH(s.name), SUBSTRING(s.name, 2), SUBSTRING(s.name FROM 1 FOR 2)",
+         "ANN,ann,3,nn,An"),
+        ("TRIM(' a '), TRIM(LEADING 'A' FROM s.name), NULLIF(s.name, 'Ann'), COALESCE(NULL, s.city)", "a,nn,,Oslo"),
+        ("CASE WHEN s.age = '31' THEN 'x' ELSE 'y' END, s.age IS NOT NULL", "x,true"),
+        ("CAST(s.age AS INT) + 1, CAST('0.00000123' AS DECIMAL), CAST(s.age AS FLOAT) / 2, CAST('true' AS BOOL)",
+         "32,0.00000123,15.5,true"),
+        ("TO_TIMESTAMP('2020T'), DATE_ADD(month, 13, TO_TIMESTAMP('2010-01T'))",
+         "2020-01-01T00:00:00Z,2011-02-01T00:00:00Z"),
+        # Not 1: there has to be a whole day between them.
+        ("DATE_DIFF(day, TO_TIMESTAMP('2010-01-01T23:00Z'), TO_TIMESTAMP('2010-01-02T01:00Z'))", "0"),
+        ("DATE_DIFF(month, TO_TIMESTAMP('2010T'), TO_TIMESTAMP('2011T'))", "12"),
+        ("EXTRACT(YEAR FROM TO_TIMESTAMP('2010-02-03T')), EXTRACT(HOUR FROM TO_TIMESTAMP('2010-02-03T04:05+01:00'))",
+         "2010,3"),
+    ],
+)  # fmt: skip
+def test_expressions(select: Selecting, selected: str, found: str) -> None:
+    assert select(f"SELECT {selected} FROM S3Object s LIMIT 1", USE) == f"{found}\n"
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("s.age = ''", ["Bob"]),
+        ("s.age <> '' AND CAST(s.age AS INT) > 10", ["Ann"]),
+        ("s.name LIKE 'A%' OR s.city IN ('Rome', 'Paris')", ["Ann", "Bob"]),
+        ("s.city LIKE '%!_%' ESCAPE '!'", []),
+        ("NOT (s.name BETWEEN 'A' AND 'B')", ["Bob", '"Cy, Jr"']),
+        ("s.name IS NULL", []),
+    ],
+)
+def test_conditions(select: Selecting, condition: str, found: list[str]) -> None:
+    assert select(f"SELECT s.name FROM S3Object s WHERE {condition}", USE).splitlines() == found
+
+
+def test_aggregates_look_at_all_rows(select: Selecting) -> None:
+    sql = "SELECT COUNT(*), SUM(CAST(s.age AS INT)) AS total, AVG(CAST(s.age AS INT)), MIN(s.name), MAX(s.name) "
+    assert json.loads(select(f"{sql} FROM S3Object s WHERE s.age <> ''", USE, AS_JSON)) == {
+        "_1": 2, "total": 38, "_3": 19.0, "_4": "Ann", "_5": "Cy, Jr",
+    }  # fmt: skip
+
+
+def test_the_output_is_written_as_asked(select: Selecting) -> None:
+    form = {"QuoteFields": "ALWAYS", "FieldDelimiter": "|", "RecordDelimiter": ";\n", "QuoteCharacter": "'"}
+    assert select("SELECT s.name, s.age FROM S3Object s", USE, {"CSV": form}) == (
+        "'Ann'|'31';\n'Bob'|'';\n'Cy, Jr'|'7';\n"
+    )
+    escaped = {"QuoteEscapeCharacter": "\\"}
+    assert select("SELECT s._3 FROM S3Object s", IGNORE, {"CSV": escaped}).splitlines()[2] == '"New \\"York\\""'
+    assert select("SELECT _1 FROM S3Object LIMIT 2", IGNORE, {"JSON": {"RecordDelimiter": ";"}}) == (
+        '{"_1":"Ann"};{"_1":"Bob"};'
+    )
+
+
+def test_the_input_is_read_as_told(select: Selecting) -> None:
+    select.put(b"a|'x|y'\r\n# no\r\nb|'it\\'s'\r\n")
+    form = {"FieldDelimiter": "|", "RecordDelimiter": "\r\n", "QuoteCharacter": "'", "QuoteEscapeCharacter": "\\"}
+    assert select("SELECT s._2 FROM S3Object s", {"CSV": {**form, "Comments": "#"}}) == "x|y\nit's\n"
+    select.put(b"a,b\nc\nd,e,f\n")
+    assert select("SELECT s._1, s._2 FROM S3Object s", NONE) == "a,b\nc,\nd,e\n"
+    for strange in ({"RecordDelimiter": "|"}, {"FieldDelimiter": "||"}):
+        assert select.refused("SELECT * FROM S3Object", {"CSV": strange}) == ("NotImplemented", 501)
+
+
+@pytest.mark.parametrize(("kind", "pack"), [("GZIP", gzip.compress), ("BZIP2", bz2.compress)])
+def test_compressed_objects_are_read_and_others_are_no_such(select: Selecting, kind: str, pack: Any) -> None:
+    source = {**USE, "CompressionType": kind}
+    assert select.refused("SELECT * FROM S3Object", source) == ("InvalidCompressionFormat", 400)
+    packed = pack(PEOPLE)
+    select.put(packed[:-12])
+    assert select.refused("SELECT * FROM S3Object", source) == ("InvalidCompressionFormat", 400)
+    select.put(packed)
+    assert select("SELECT COUNT(*) FROM S3Object", source) == "3\n"
+    stats = select.events("SELECT * FROM S3Object", source)[-2]["Stats"]["Details"]
+    assert stats == {"BytesScanned": len(packed), "BytesProcessed": len(PEOPLE), "BytesReturned": 48}
+    assert select.refused("SELECT * FROM S3Object", USE) == ("InvalidTextEncoding", 400)
+
+
+DOCUMENTS = b"""{"a": 1, "b": {"c": "x"}, "l": [1, {"deep": true}], "mixed": "7"}
+{"a": 2.5, "d": null, "mixed": 8}
+{"A": "other", "b": {"c": "y"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        # Numbers stay what they are, null is not missing, and what no document has is missing.
+        ("SELECT s.a, s.d, s.nope, s.b.nope FROM S3Object s", [{"a": 1}, {"a": 2.5, "d": None}, {}]),
+        ("SELECT s.b.c, s.l[1].deep AS deep FROM S3Object s", [{"c": "x", "deep": True}, {}, {"c": "y"}]),
+        ("SELECT s.B.C FROM S3Object s LIMIT 1", [{"C": "x"}]),
+        ("SELECT s.a FROM S3Object s WHERE s.a > 1", [{"a": 2.5}]),
+        ("SELECT s.a FROM S3Object s WHERE s.b.c = 'x' AND s.l[0] = 1", [{"a": 1}]),
+        ("SELECT s.a FROM S3Object s WHERE s.mixed = '8'", [{"a": 2.5}]),
+        ("SELECT s.a FROM S3Object s WHERE s.nope IS MISSING AND s.b IS NOT MISSING", [{"a": 1}, {}]),
+        ("SELECT COUNT(s.b), SUM(s.a) FROM S3Object s", [{"_1": 2, "_2": 3.5}]),
+    ],
+)  # fmt: skip
+def test_json_lines(select: Selecting, sql: str, found: list[Any]) -> None:
+    select.put(DOCUMENTS)
+    assert [json.loads(line) for line in select(sql, LINES, AS_JSON).splitlines()] == found
+
+
+ORDER = {"Rules": [{"id": "1"}, {"expr": "y > x"}, {"id": "2", "tags": ["p", "q"]}], "total": 3}
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("SELECT * FROM S3Object", [ORDER]),
+        ("SELECT * FROM S3Object[*] s", [ORDER]),
+        ("SELECT s.total, s.Rules[2].id AS third FROM S3Object s", [{"total": 3, "third": "2"}]),
+        # A wildcard gives a row at least; what is missing is an empty record.
+        ("SELECT id FROM S3Object[*].Rules[*].id", [{"id": "1"}, {}, {"id": "2"}]),
+        ("SELECT id FROM S3Object[*].Rules[*].id WHERE id IS NOT MISSING", [{"id": "1"}, {"id": "2"}]),
+        ("SELECT r.id FROM S3Object.Rules[*] AS r WHERE r.id = '2'", [{"id": "2"}]),
+        ("SELECT _1 FROM S3Object.Rules[2].tags[*] WHERE _1 > 'p'", [{"_1": "q"}]),
+        ("SELECT * FROM S3Object.Rules[2].tags[*]", [{"_1": "p"}, {"_1": "q"}]),
+        ("SELECT s.x FROM S3Object.nothing[*] s", [{}]),
+        ("SELECT s.x FROM S3Object.Rules s", [{}]),
+    ],
+)
+def test_paths_into_json_documents(select: Selecting, sql: str, found: list[Any]) -> None:
+    select.put(json.dumps(ORDER, indent=2).encode())
+    assert [json.loads(line) for line in select(sql, DOCUMENT, AS_JSON).splitlines()] == found
+
+
+def test_json_as_csv(select: Selecting) -> None:
+    select.put(b'{"a": 1, "b": "x,y", "c": [1, 2]}\n{"a": null, "b": true}\n')
+    assert select("SELECT * FROM S3Object", LINES) == '1,"x,y","[1,2]"\n,true\n'
+    assert select("SELECT s.b, s.a FROM S3Object s", LINES) == '"x,y",1\ntrue,\n'
+
+
+def test_parquet(select: Selecting, tmp_path: Path) -> None:
+    file = tmp_path / "p.parquet"
+    duckdb.sql(
+        "COPY (SELECT i AS n, 'x' || i AS t, DATE '2020-01-01' AS d, [i] AS l, {'a': i} AS s, "
+        f"CAST(i AS DECIMAL(9, 2)) / 4 AS f FROM range(3) r(i)) TO '{file}' (FORMAT parquet)"
+    )
+    select.put(file.read_bytes())
+    found = [json.loads(line) for line in select("SELECT * FROM S3Object", PARQUET, AS_JSON).splitlines()]
+    assert found[2] == {"n": 2, "t": "x2", "d": "2020-01-01", "l": [2], "s": {"a": 2}, "f": 0.5}
+    assert select("SELECT o.t, o.s.a, o.l[0] FROM S3Object o WHERE o.n > 1", PARQUET) == "x2,2,2\n"
+    assert select.refused("SELECT o.nope FROM S3Object o", PARQUET) == ("EvaluatorBindingDoesNotExist", 400)
+    assert select.refused("SELECT filename FROM S3Object", PARQUET) == ("EvaluatorBindingDoesNotExist", 400)
+    select.put(PEOPLE)
+    assert select.refused("SELECT * FROM S3Object", PARQUET) == ("ParquetParsingError", 400)
+
+
+def test_two_scans_find_each_record_once_wherever_the_border_is(select: Selecting) -> None:
+    whole = select("SELECT * FROM S3Object", NONE)
+    for border in (1, 13, 14, 15, 20, len(PEOPLE) - 1):
+        first = select("SELECT * FROM S3Object", NONE, ScanRange={"Start": 0, "End": border - 1})
+        second = select("SELECT * FROM S3Object", NONE, ScanRange={"Start": border})
+        assert first + second == whole, border
+        assert first
+    last = select.events("SELECT s.name FROM S3Object s", USE, ScanRange={"End": 3})
+    assert not any("Records" in event for event in last)
+    assert select("SELECT s.age FROM S3Object s", USE, ScanRange={"Start": 15, "End": 26}) == "\n"
+    beyond = select.refused("SELECT * FROM S3Object", NONE, ScanRange={"Start": 500})
+    assert beyond == ("InvalidScanRange", 400)
+    packed = select.refused("SELECT * FROM S3Object", {**USE, "CompressionType": "GZIP"}, ScanRange={"Start": 5})
+    assert packed == ("InvalidRequest", 400)
+
+
+def test_large_answers_come_in_pieces_and_an_error_in_the_middle_is_an_event(select: Selecting) -> None:
+    rows = 200_000
+    body = "".join(f"{number},x\n" for number in range(rows))
+    select.put(f"{body}oops,x\n".encode())
+    events = select.events("SELECT s._1 FROM S3Object s", NONE, RequestProgress={"Enabled": True})
+    records = b"".join(event["Records"]["Payload"] for event in events if "Records" in event).split()
+    assert records[:-1] == [b"%d" % number for number in range(rows)]
+    assert sum("Records" in event for event in events) > 1
+    assert [next(iter(event)) for event in events[-3:]] == ["Progress", "Stats", "End"]
+    assert events[-2]["Stats"]["Details"]["BytesReturned"] == sum(len(record) + 1 for record in records)
+    with pytest.raises(EventStreamError) as caught:
+        select("SELECT CAST(s._1 AS INT) FROM S3Object s", NONE)
+    assert caught.value.response["Error"]["Code"] == "CastFailed"
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("", "UnsupportedSqlOperation"),
+        ("DELETE FROM S3Object", "UnsupportedSqlOperation"),
+        ("SELECT *", "ParseSelectMissingFrom"),
+        ("SELECT * FROM other", "InvalidDataSource"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "InvalidDataSource"),
+        ("SELECT * FROM S3Object.a", "InvalidDataSource"),
+        ("SELECT getenv('HOME') FROM S3Object", "UnsupportedFunction"),
+        ("SELECT filename FROM S3Object", "MissingHeaders"),
+        ("SELECT 1; SELECT 2 FROM S3Object", "LexerInvalidChar"),
+        ("SELECT * FROM S3Object s ORDER BY s.name", "ParseUnexpectedToken"),
+        ("SELECT * FROM S3Object WHERE", "ParseUnexpectedToken"),
+        ("SELECT s.name + FROM S3Object s", "ParseUnexpectedToken"),
+        ("SELECT * FROM S3Object LIMIT many", "ParseUnexpectedToken"),
+        ("SELECT CAST(s.name AS INT) FROM S3Object s", "CastFailed"),
+        ("SELECT * FROM S3Object s WHERE s.age > 10", "EvaluatorBindingDoesNotExist"),
+        (f"SELECT {'1+' * 140_000}1 FROM S3Object", "ExpressionTooLong"),
+    ],
+)
+def test_what_is_no_query(select: Selecting, sql: str, code: str) -> None:
+    assert select.refused(sql, USE) == (code, 400)
+
+
+def test_objects_that_cannot_be_read(select: Selecting) -> None:
+    select.put(b'{"a": 1}\n{"a":')
+    for source in (LINES, DOCUMENT):
+        assert select.refused("SELECT * FROM S3Object", source) == ("JSONParsingError", 400)
+    assert select.refused("SELECT * FROM S3Object", {**USE, **LINES}) == ("InvalidRequest", 400)
+    assert select.refused("SELECT * FROM S3Object", NONE, Key="absent") == ("NoSuchKey", 404)
+    select.put(PEOPLE, StorageClass="GLACIER")
+    assert select.refused("SELECT * FROM S3Object", USE) == ("InvalidObjectState", 403)
+    for empty in (NONE, USE, LINES, DOCUMENT):
+        select.put(b"")
+        assert select("SELECT * FROM S3Object", empty) == ""
+        assert select("SELECT COUNT(*) FROM S3Object", empty) == "0\n"
+
+
+def test_with_a_key_of_the_customers(select: Selecting) -> None:
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    select.put(PEOPLE, **key)
+    assert select("SELECT s._1 FROM S3Object s LIMIT 1", IGNORE, **key) == "Ann\n"
+    assert select.refused("SELECT * FROM S3Object", USE)[1] == 400
