@@ -124,7 +124,7 @@ def _check_skew(claim: sigv4.Claim, model: ServiceModel) -> None:
     signed = sigv4.seconds_of(claim.timestamp)
     now = int(time.time())
     if claim.expires is not None:
-        if now > signed + claim.expires:
+        if time.time() > signed + claim.expires:
             if model.name == "s3":
                 raise AwsError("AccessDenied", "Request has expired", status=403, X_Amz_Expires=str(claim.expires))
             raise AwsError("RequestExpired", "Request has expired.", status=400)
