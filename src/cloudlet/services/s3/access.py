@@ -183,14 +183,13 @@ def _listed(principal: Principal, bucket: Bucket, action: str, version: Version 
 
 
 def _names(principal: Principal, bucket: Bucket) -> Iterable[str]:
-    """Return the names under which lists may mean a principal."""
-    names = []
-    if principal.account.isdecimal():
-        names.append(canonical_id(principal.account))
+    """Return the names under which lists may mean a principal. A service is no user of the account it works for."""
+    is_user = principal.kind not in ("anonymous", "service")
+    names = [canonical_id(principal.account)] if is_user else []
     blocked = bucket.public_access
     if blocked is None or not blocked.ignore_public_acls:
         names.append(acl.ALL_USERS)
-        if names[0] != acl.ALL_USERS:
+        if is_user:
             names.append(acl.AUTHENTICATED_USERS)
     if principal.kind == "service" and principal.arn == LOGGING:
         names.append(acl.LOG_DELIVERY)

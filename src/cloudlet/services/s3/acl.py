@@ -129,11 +129,11 @@ def _canned(name: str, owner: str, bucket_owner: str | None) -> Acl:
     if name == "private":
         return Acl(owner, (own,))
     if name == "public-read":
-        return Acl(owner, (Grant(ALL_USERS, "READ"), own))
+        return Acl(owner, (own, Grant(ALL_USERS, "READ")))
     if name == "public-read-write":
-        return Acl(owner, (Grant(ALL_USERS, "READ"), Grant(ALL_USERS, "WRITE"), own))
+        return Acl(owner, (own, Grant(ALL_USERS, "READ"), Grant(ALL_USERS, "WRITE")))
     if name == "authenticated-read":
-        return Acl(owner, (Grant(AUTHENTICATED_USERS, "READ"), own))
+        return Acl(owner, (own, Grant(AUTHENTICATED_USERS, "READ")))
     if name == "aws-exec-read":
         return Acl(owner, (own, Grant(_EC2_BUNDLES, "READ")))
     if name == "log-delivery-write" and bucket_owner is None:
@@ -311,8 +311,9 @@ def object_owner(bucket: Bucket, acl: Acl | None) -> str:
 
 
 def shown(acl: Acl) -> dict[str, Any]:
-    """Return an ACL as GetBucketAcl and GetObjectAcl show it."""
-    return {"Owner": canonical_users.owner(acl.owner), "Grants": [shown_grant(grant) for grant in acl.grants]}
+    """Return an ACL as GetBucketAcl and GetObjectAcl show it: groups first."""
+    grants = sorted(acl.grants, key=lambda grant: grant.grantee not in _GROUPS)
+    return {"Owner": canonical_users.owner(acl.owner), "Grants": [shown_grant(grant) for grant in grants]}
 
 
 def shown_grant(grant: Grant) -> dict[str, Any]:

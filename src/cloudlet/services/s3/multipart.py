@@ -269,9 +269,10 @@ async def list_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 def _people(bucket: Bucket, begun: Upload) -> dict[str, Any]:
-    initiator = owner(begun.account)
+    # API reference, "Initiator": an account is shown as an owner is, a user by his ARN and his name.
+    _, is_user, name = begun.arn.rpartition("/")
     return {
-        "Initiator": {"ID": initiator["ID"], "DisplayName": begun.arn.rpartition("/")[2]},
+        "Initiator": {"ID": begun.arn, "DisplayName": name} if is_user else owner(begun.account),
         "Owner": owner(acl.object_owner(bucket, begun.template.acl)),
     }
 

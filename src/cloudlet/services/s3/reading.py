@@ -104,7 +104,8 @@ async def read_object(ctx: Context, params: Params, *, with_body: bool) -> Resul
         answer["Expiration"] = read.expiration
     for override, name in _OVERRIDES.items():
         if override in params:
-            answer[name] = params[override]
+            value = params[override]
+            answer[name] = formatdate(value, usegmt=True) if name == "Expires" else value
     start, end = 0, version.size
     part = None
     if "PartNumber" in params:

@@ -49,5 +49,5 @@ def _invalid(message: str, key: str) -> AwsError:
 
 
 def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return tags as a TagSet."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+    """Return tags as a TagSet, in the order of their keys."""
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
