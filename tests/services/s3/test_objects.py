@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
-import socket
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 
@@ -256,76 +254,6 @@ def test_an_archived_object_is_restored_before_it_is_read(s3: Any, bucket: str) 
     assert again == ("RestoreAlreadyInProgress", 409)
     s3.put_object(Bucket=bucket, Key="warm", Body=b"x")
     assert refused(s3.restore_object, Bucket=bucket, Key="warm", RestoreRequest=wanted) == ("InvalidObjectState", 403)
-
-
-# -- how bodies travel
-
-
-class _Raw:
-    """HTTP as it is told to be, with a signature that nobody checks: the server knows no keys."""
-
-    def __init__(self, aws: Aws) -> None:
-        self.host = urlsplit(aws.endpoint).netloc
-        self._auth = (
-            f"AWS4-HMAC-SHA256 Credential={aws.account}/20300101/us-east-1/s3/aws4_request, "
-            "SignedHeaders=host;x-amz-date, Signature=0"
-        )
-
-    def head(self, method: str, target: str, **headers: str) -> bytes:
-        signed = {"X-Amz-Date": "20300101T000000Z", "X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}
-        said = {"Host": self.host, **signed, "Authorization": self._auth, **headers}
-        lines = [f"{name.replace('_', '-')}: {value}" for name, value in said.items()]
-        return "\r\n".join((f"{method} {target} HTTP/1.1", *lines, "", "")).encode()
-
-    def connect(self) -> socket.socket:
-        address, port = self.host.split(":")
-        return socket.create_connection((address, int(port)), timeout=10)
-
-
-def _answer(connection: socket.socket) -> tuple[int, bytes]:
-    answer = http.client.HTTPResponse(connection)
-    answer.begin()
-    return answer.status, answer.read()
-
-
-def test_a_body_may_come_in_chunks_without_a_length(aws: Aws, s3: Any, bucket: str) -> None:
-    raw = _Raw(aws)
-    with raw.connect() as connection:
-        connection.sendall(raw.head("PUT", f"/{bucket}/k", Transfer_Encoding="chunked"))
-        for _ in range(100):
-            connection.sendall(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
-        connection.sendall(b"0\r\n\r\n")
-        assert _answer(connection)[0] == 200
-    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x" * 1_000_000
-
-
-def test_a_body_needs_a_length(aws: Aws, s3: Any, bucket: str) -> None:
-    raw = _Raw(aws)
-    with raw.connect() as connection:
-        connection.sendall(raw.head("PUT", f"/{bucket}/k"))
-        status, body = _answer(connection)
-    assert (status, b"<Code>MissingContentLength</Code>" in body) == (411, True)
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
-
-
-def test_more_than_5_gib_is_refused_before_it_comes(aws: Aws, bucket: str) -> None:
-    raw = _Raw(aws)
-    with raw.connect() as connection:
-        connection.sendall(raw.head("PUT", f"/{bucket}/k", Content_Length=str((5 << 30) + 1)))
-        status, body = _answer(connection)
-    assert (status, b"<Code>EntityTooLarge</Code>" in body) == (400, True)
-
-
-@pytest.mark.parametrize("sent", [1000, 2_000_000])
-def test_half_an_upload_is_no_object(aws: Aws, s3: Any, bucket: str, sent: int) -> None:
-    s3.put_object(Bucket=bucket, Key="k", Body=b"before")
-    raw = _Raw(aws)
-    with raw.connect() as connection:
-        connection.sendall(raw.head("PUT", f"/{bucket}/k", Content_Length="3000000") + b"x" * sent)
-        connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(10)
-        connection.recv(1 << 16)
-    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"before"
 
 
 def test_objects_are_never_held_in_memory() -> None:
