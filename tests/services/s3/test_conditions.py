@@ -1,0 +1,149 @@
+"""Conditional requests. RFC 9110, 13; user guide, "Add preconditions to S3 operations"."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.services.s3.strict import refused
+
+_FAILED = ("PreconditionFailed", 412)
+_UNCHANGED = ("304", 304)
+
+
+@pytest.fixture
+def there(s3: Any, bucket: str) -> dict[str, Any]:
+    """An object: its bucket, key and body, its entity tag, and when it was written."""
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"there")["ETag"]
+    modified = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
+    return {"ETag": etag, "LastModified": modified}
+
+
+@pytest.mark.parametrize("method", ["get_object", "head_object"])
+def test_reading(s3: Any, bucket: str, there: dict[str, Any], method: str) -> None:
+    call = getattr(s3, method)
+    etag, modified = there["ETag"], there["LastModified"]
+    before, after = modified - timedelta(seconds=1), modified + timedelta(seconds=1)
+    failed = _FAILED if method == "get_object" else ("412", 412)
+
+    def reading(**conditions: Any) -> Any:
+        try:
+            return call(Bucket=bucket, Key="k", **conditions)["ETag"]
+        except s3.exceptions.ClientError as error:
+            return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+    assert reading(IfMatch=etag) == etag
+    assert reading(IfMatch=f'"other", {etag}') == etag
+    assert reading(IfMatch="*") == etag
+    assert reading(IfMatch='"other"') == failed
+    assert reading(IfNoneMatch='"other"') == etag
+    assert reading(IfNoneMatch=etag) == _UNCHANGED
+    assert reading(IfNoneMatch="*") == _UNCHANGED
+    assert reading(IfModifiedSince=before) == etag
+    assert reading(IfModifiedSince=modified) == _UNCHANGED
+    assert reading(IfUnmodifiedSince=modified) == etag
+    assert reading(IfUnmodifiedSince=before) == failed
+    # Entity tags are asked first.
+    assert reading(IfMatch=etag, IfUnmodifiedSince=before) == etag
+    assert reading(IfNoneMatch=etag, IfModifiedSince=before) == _UNCHANGED
+    assert reading(IfNoneMatch='"other"', IfModifiedSince=after) == etag
+
+
+def test_what_is_unchanged_is_named(s3: Any, bucket: str, there: dict[str, Any]) -> None:
+    with pytest.raises(s3.exceptions.ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="k", IfNoneMatch=there["ETag"])
+    headers = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert headers["etag"] == there["ETag"]
+    assert headers["last-modified"] == there["LastModified"].strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def test_writing_only_what_is_not_there(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"first", IfNoneMatch="*")
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"second", IfNoneMatch="*") == _FAILED
+    large = b"x" * 2_000_000
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=large, IfNoneMatch="*") == _FAILED
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"first"
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"", IfNoneMatch='"a"') == ("NotImplemented", 501)
+    s3.delete_object(Bucket=bucket, Key="k")
+    s3.put_object(Bucket=bucket, Key="k", Body=large, IfNoneMatch="*")
+
+
+def test_writing_over_what_is_known(s3: Any, bucket: str, there: dict[str, Any]) -> None:
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", IfMatch='"other"') == _FAILED
+    written = s3.put_object(Bucket=bucket, Key="k", Body=b"new", IfMatch=there["ETag"])
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", IfMatch=there["ETag"]) == _FAILED
+    assert s3.get_object(Bucket=bucket, Key="k")["ETag"] == written["ETag"]
+    assert refused(s3.put_object, Bucket=bucket, Key="no", Body=b"x", IfMatch='"a"') == ("NoSuchKey", 404)
+
+
+def test_one_of_many_writers_is_the_first(s3: Any, bucket: str) -> None:
+    outcomes: list[bytes] = []
+
+    def write(body: bytes) -> None:
+        try:
+            s3.put_object(Bucket=bucket, Key="k", Body=body, IfNoneMatch="*")
+        except s3.exceptions.ClientError:
+            return
+        outcomes.append(body)
+
+    threads = [threading.Thread(target=write, args=(bytes([number]) * 50_000,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 1
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == outcomes[0]
+
+
+def test_completing_an_upload(s3: Any, bucket: str, there: dict[str, Any]) -> None:
+    upload_id = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    upload = {"Bucket": bucket, "Key": "k", "UploadId": upload_id}
+    etag = s3.upload_part(**upload, PartNumber=1, Body=b"parts")["ETag"]
+    completing = {**upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": etag}]}}
+    assert refused(s3.complete_multipart_upload, **completing, IfNoneMatch="*") == _FAILED
+    assert refused(s3.complete_multipart_upload, **completing, IfMatch='"other"') == _FAILED
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"there"
+    s3.complete_multipart_upload(**completing, IfMatch=there["ETag"])
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"parts"
+
+
+def test_the_source_and_the_target_of_a_copy(s3: Any, bucket: str, there: dict[str, Any]) -> None:
+    etag, modified = there["ETag"], there["LastModified"]
+    before = modified - timedelta(seconds=1)
+    copying = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "k"}}
+    for failing in (
+        {"CopySourceIfMatch": '"other"'},
+        {"CopySourceIfNoneMatch": etag},
+        {"CopySourceIfModifiedSince": modified},
+        {"CopySourceIfUnmodifiedSince": before},
+    ):
+        assert refused(s3.copy_object, **copying, **failing) == _FAILED
+    s3.copy_object(**copying, CopySourceIfMatch=etag, CopySourceIfUnmodifiedSince=before, IfNoneMatch="*")
+    assert refused(s3.copy_object, **copying, IfNoneMatch="*") == _FAILED
+    assert refused(s3.copy_object, **copying, IfMatch='"other"') == _FAILED
+    s3.copy_object(**copying, CopySourceIfNoneMatch='"other"', CopySourceIfModifiedSince=modified, IfMatch=etag)
+
+
+def test_deleting(s3: Any, bucket: str, there: dict[str, Any]) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def deleting(**conditions: Any) -> tuple[str, int]:
+        return refused(s3.delete_object, Bucket=bucket, Key="k", **conditions)
+
+    assert deleting(IfMatch='"other"') == _FAILED
+    assert deleting(IfMatchSize=4) == _FAILED
+    assert deleting(IfMatchLastModifiedTime=long_ago) == _FAILED
+    assert refused(s3.delete_object, Bucket=bucket, Key="no", IfMatch="*") == ("NoSuchKey", 404)
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k", "ETag": '"other"'}]})
+    assert [each["Code"] for each in answer["Errors"]] == ["PreconditionFailed"]
+    s3.head_object(Bucket=bucket, Key="k")
+    s3.delete_object(
+        Bucket=bucket, Key="k", IfMatch=there["ETag"], IfMatchSize=5, IfMatchLastModifiedTime=there["LastModified"]
+    )
+    assert refused(s3.head_object, Bucket=bucket, Key="k")[1] == 404
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k", "ETag": etag, "Size": 1}]})
+    assert [each["Key"] for each in answer["Deleted"]] == ["k"]
