@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import pytest
+
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 
@@ -42,6 +44,13 @@ def standing_server() -> Iterator[Standing]:
         stands = cloudlet("clock", "freeze", NOON, "--port", server.port)
         assert stands.returncode == 0, stands.stderr
         yield Standing(server)
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Standing]:
+    """A server whose clock stands; the tests of a module share it, and each leaves it at some noon."""
+    with standing_server() as server:
+        yield server
 
 
 def eventually(look: Callable[[], T], wanted: Callable[[T], bool] = bool) -> T:

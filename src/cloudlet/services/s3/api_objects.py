@@ -20,6 +20,7 @@ from cloudlet.services.s3 import (
     multipart,
     putting,
     reading,
+    restoring,
     tagging,
     versions,
 )
@@ -117,6 +118,7 @@ async def restore_object(ctx: Context, tx: Transaction, params: Params) -> Resul
     restore, was_there = archive.restored(version, params.get("RestoreRequest") or {}, ctx.now())
     changed = msgspec.structs.replace(version, restore=restore)
     await _change(ctx, tx, where, params, "ObjectRestore:Post", changed)
+    restoring.schedule(tx, where, params["Key"], restore, version.id, ctx.now())
     ctx.response_status = 200 if was_there else 202
     return None
 

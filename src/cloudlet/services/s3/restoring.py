@@ -12,7 +12,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import events, versions
 from cloudlet.services.s3.bucket import Bucket, find_bucket
-from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.objects import Restore
 
 _TOPIC = b"restore"
 _DUE = Subspace("restore")
@@ -20,11 +20,11 @@ _DUE = Subspace("restore")
 _PAGE = 50
 
 
-def schedule(tx: Transaction, bucket: Bucket, key: str, version: Version) -> None:
-    """Let the copy of a version become ready and go, as its record says. What was scheduled before does no harm."""
-    assert version.restore is not None  # noqa: S101 - for the type checker: it is what there is to be scheduled
-    for moment in (version.restore.ready, version.restore.expires):
-        tx.put(_DUE.key(moment, bucket.name, bucket.number, key, version.id), b"")
+def schedule(tx: Transaction, bucket: Bucket, key: str, restore: Restore, version_id: str, now: float) -> None:
+    """Let the copy of a version become ready, if it is not, and go. What was scheduled before does no harm."""
+    for moment in (restore.ready, restore.expires):
+        if moment > now * 1000:
+            tx.put(_DUE.key(moment, bucket.name, bucket.number, key, version_id), b"")
     tx.notify(_TOPIC)
 
 
