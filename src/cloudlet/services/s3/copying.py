@@ -143,7 +143,7 @@ async def copy_object(ctx: Context, params: Params) -> Result:
         return {
             "CopyObjectResult": {
                 "ETag": quoted(version.etag),
-                "LastModified": version.modified / 1000,
+                "LastModified": version.modified // 1000,
                 **checksums.shown(version.checksum),
             },
             **source.answer,
@@ -253,7 +253,7 @@ async def upload_part_copy(ctx: Context, params: Params) -> Result:
     return {
         "CopyPartResult": {
             "ETag": quoted(part.etag),
-            "LastModified": part.modified / 1000,
+            "LastModified": part.modified // 1000,
             **({checksums.member(begun.algorithm): part.checksum} if begun.explicit else {}),
         },
         **source.answer,

@@ -254,7 +254,7 @@ async def list_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
         "Parts": [
             {
                 "PartNumber": number,
-                "LastModified": part.modified / 1000,
+                "LastModified": part.modified // 1000,
                 "ETag": quoted(part.etag),
                 "Size": part.size,
                 **({checksums.member(begun.algorithm): part.checksum} if begun.explicit else {}),
@@ -282,7 +282,7 @@ def shown(bucket: Bucket, key: str, upload_id: str, begun: Upload) -> dict[str, 
     return {
         "Key": key,
         "UploadId": upload_id,
-        "Initiated": begun.template.modified / 1000,
+        "Initiated": begun.template.modified // 1000,
         "StorageClass": begun.template.storage_class,
         **_people(bucket, begun),
         **({"ChecksumAlgorithm": begun.algorithm, "ChecksumType": begun.type} if begun.explicit else {}),
