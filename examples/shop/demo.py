@@ -1,7 +1,7 @@
 """Open the shop, let customers order, break it, repair it, and check that every order was handled.
 
 Runs against whatever AWS the environment names (AWS_ENDPOINT_URL, AWS_DEFAULT_REGION, credentials or a profile).
-Leaves the topic and the queues in place; `python demo.py --clean-up` deletes them.
+Leaves tables, bucket, topic and queues in place; `python deploy.py --clean-up` deletes them.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import boto3
 import outage
-from outcome import ALL, ORDERS, ORDERS_IN_THE_OUTAGE, POISONED, due, handled, mistakes
+from customer import Customer, fetch
+from deploy import deploy
+from outcome import FOR_THE_LAST_PIECE, ORDERS, ORDERS_IN_THE_OUTAGE, POISONED, RUN, due, handled, mistakes
 from processes import DEADLINE_SECONDS, Service, wait
-from shop import queues, topic
+from shop import gallery, pictures, queues, topic
 from shop.order import Order
 
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
@@ -35,44 +39,45 @@ class Demo:
         self.running = running
         self.sns = boto3.client("sns")
         self.sqs = boto3.client("sqs")
-        self.topic_arn = topic.create(self.sns)
-        self.listeners: list[str] = []
+        self.listeners = ["outbox", "payments", "inventory", "email"]
         """Who is to hear of the orders."""
+        self.taken: list[Order] = []
+        """The orders that customers had confirmed."""
 
-    def run(self) -> None:
-        self.subscribe_queues()
+    def run(self) -> list[str]:
+        """Return what went wrong."""
+        deploy()
         print("\nThe services start, each in its own process")
-        payments = self.start("payments")
-        self.start("inventory")
-        self.start("email")
-        shop = self.start("orders", SHOP_PORT="0").greeting
+        orders = self.start("orders", SHOP_PORT="0")
+        self.shop = orders.greeting()
+        self.customer = Customer(self.shop)
+        names = ("outbox", "payments", "inventory", "email", "pictures")
+        services = {name: self.start(name, SHOP_ORDERS=self.shop) for name in names}
+        for service in services.values():
+            service.greeting()
         self.subscribe_partner()
-        self.take_orders(shop)
-        self.take_orders_while_sqs_is_down(shop)
-        self.repair(payments)
+        self.look_at_the_catalogue()
+        self.take_orders()
+        self.sell_the_last_piece()
+        self.take_orders_while_sqs_is_down()
+        self.repair(services["payments"])
         self.wait_for_empty_queues()
+        self.look_at_the_orders()
+        return mistakes(self.data, self.listeners, self.taken, self.customer.catalogue())
 
     def start(self, name: str, **settings: str) -> Service:
         service = Service(name, self.data, **settings)
         self.running.callback(service.stop)
-        wait(f"{name} to start", service.ready)
         return service
-
-    def subscribe_queues(self) -> None:
-        print(f"\nThe topic {topic.NAME}, at {self.sns.meta.endpoint_url}, and which orders go where")
-        for service in queues.SERVICES:
-            queue_arn = queues.create(self.sqs, service, self.topic_arn)
-            topic.subscribe_queue(self.sns, self.topic_arn, service, queue_arn)
-            self.listeners.append(service)
-            print(f"  {queues.name(service):<15} {topic.FILTERS[service]['FilterPolicy']}")
 
     def subscribe_partner(self) -> None:
         print("\nA partner, who carries the parcels, is told of them over HTTP")
         if urlsplit(self.sns.meta.endpoint_url).hostname not in ("localhost", "127.0.0.1"):
             print("  left out: its server is on this machine, where this SNS cannot reach it")
             return
-        partner = self.start("partner", PARTNER_PORT="0", SHOP_TOPIC=self.topic_arn)
-        subscription = topic.subscribe_partner(self.sns, self.topic_arn, partner.greeting)
+        topic_arn = topic.create(self.sns)
+        partner = self.start("partner", PARTNER_PORT="0", SHOP_TOPIC=topic_arn).greeting()
+        subscription = topic.subscribe_partner(self.sns, topic_arn, partner)
         self.running.callback(self.sns.unsubscribe, SubscriptionArn=subscription)
         self.listeners.append("partner")
 
@@ -82,38 +87,56 @@ class Demo:
 
         wait("the partner to confirm", confirmed)
         print("  (somebody else pretends to be SNS)")
-        forge(partner.greeting, self.topic_arn)
+        forge(partner, topic_arn)
 
-    def take_orders(self, shop: str) -> None:
+    def look_at_the_catalogue(self) -> None:
+        print("\nA customer looks at the catalogue, once it has its thumbnails")
+        for product in self.customer.catalogue():
+            item, stock = product["item"], product["stock"]
+            wait(f"the thumbnail of a {item}", partial(is_thumbnail, product["thumbnail"], item))
+            prices = ", ".join(f"{price} {currency}" for currency, price in product["prices"].items())
+            print(f"  {item:<10} {'as many as you like' if stock is None else f'{stock} left':<20} {prices}")
+
+    def take_orders(self) -> None:
         print("\nCustomers order; payments cannot charge in yen")
         for order in ORDERS:
-            place(shop, order)
+            self.place(order)
         print("  (ada is not sure that her first order has arrived, and sends it again)")
-        place(shop, ORDERS[0])
+        self.customer.place(ORDERS[0])
         self.wait_for(order for order in ORDERS if order != POISONED)
         letters = queues.url(self.sqs, queues.dead_letters_name("payments"))
         wait("the yen order in the dead letters", lambda: POISONED in dead_letters(self.sqs, letters))
-        print(f"\n{POISONED.id} is now in {queues.dead_letters_name('payments')}; all other orders were handled")
+        wait("its other parts", lambda: self.waits_for(POISONED) == ["payments"])
+        print(f"\n{POISONED.id} is now in {queues.dead_letters_name('payments')}; all other orders are complete")
 
-    def take_orders_while_sqs_is_down(self, shop: str) -> None:
+    def sell_the_last_piece(self) -> None:
+        print("\nTwo customers order the last globe at the same time")
+        before = len(self.taken)
+        with ThreadPoolExecutor(len(FOR_THE_LAST_PIECE)) as customers:
+            list(customers.map(self.place, FOR_THE_LAST_PIECE))
+        sold = self.taken[before:]
+        print(f"  sold to {' and to '.join(order.customer for order in sold)}")
+        self.wait_for(sold)
+
+    def take_orders_while_sqs_is_down(self) -> None:
         sqs = outage.of_isolated("sqs")
         if sqs is None:
             print("\nMore orders (SQS stays up: only in a `cloudlet up --isolate` can the demo take it away)")
             for order in ORDERS_IN_THE_OUTAGE:
-                place(shop, order)
+                self.place(order)
         else:
             self.kill(sqs)
             print("\nSQS is stopped; customers go on ordering")
             with sqs.stopped():
-                before = [handled(self.data, name) for name in queues.SERVICES]
+                before = [handled(self.data, name) for name in topic.FILTERS]
                 for order in ORDERS_IN_THE_OUTAGE:
                     began = time.monotonic()
-                    place(shop, order)
+                    self.place(order)
                     print(f"  {order.id} is taken, in {milliseconds_since(began)}")
-                if [handled(self.data, name) for name in queues.SERVICES] != before:
+                if [handled(self.data, name) for name in topic.FILTERS] != before:
                     raise SystemExit("An order has come through a queue that is not there.")
             print("\nSQS is back")
-        self.wait_for(order for order in ALL if order != POISONED)
+        self.wait_for(order for order in self.taken if order != POISONED)
 
     def kill(self, sqs: outage.Block) -> None:
         killed = sqs.process
@@ -128,10 +151,34 @@ class Demo:
     def repair(self, payments: Service) -> None:
         print("\nPayments learns yen and is started anew; the dead letters go back to its queue")
         payments.stop()
-        self.start("payments", SHOP_CURRENCIES=CURRENCIES_REPAIRED)
-        letters = queues.arn(self.topic_arn, queues.dead_letters_name("payments"))
+        self.start("payments", SHOP_ORDERS=self.shop, SHOP_CURRENCIES=CURRENCIES_REPAIRED).greeting()
+        letters = queues.arn(self.sqs, queues.dead_letters_name("payments"))
         print(f"  messages moved: {redrive(self.sqs, letters)}")
-        self.wait_for(ALL)
+        self.wait_for(self.taken)
+
+    def look_at_the_orders(self) -> None:
+        print("\nThe customers look at their orders")
+        for customer in sorted({order.customer for order in self.taken}):
+            for row in self.customer.orders(customer):
+                if row["order"].startswith(f"{RUN}-"):
+                    state = f"waits for {', '.join(row['waits_for'])}" if row["waits_for"] else "complete"
+                    what = f"{row['quantity']} {row['item']}"
+                    print(f"  {customer:<10} {row['order']:<8} {what:<11} {row['price']:>8} {row['currency']}  {state}")
+
+    def place(self, order: Order) -> None:
+        """Order, and look whether the confirmation has the right price, and a picture of what was ordered."""
+        confirmation = self.customer.place(order)
+        if confirmation is None:
+            return
+        if confirmation["price"] != order.price:
+            raise SystemExit(f"{order.id} costs {confirmation['price']}, not {order.price}.")
+        if fetch(confirmation["picture"]) != gallery.draw(order.item):
+            raise SystemExit(f"{order.id} was confirmed with something that is no picture of a {order.item}.")
+        self.taken.append(order)
+
+    def waits_for(self, order: Order) -> list[str]:
+        [waits_for] = [row["waits_for"] for row in self.customer.orders(order.customer) if row["order"] == order.id]
+        return list(waits_for)
 
     def wait_for(self, orders: Iterable[Order]) -> None:
         """Return once all have handled those of the orders that are for them."""
@@ -140,7 +187,7 @@ class Demo:
         def all_handled() -> bool:
             return all(due(name, placed) <= set(handled(self.data, name)) for name in self.listeners)
 
-        wait("the orders to be handled", all_handled)
+        wait("the orders to be complete", all_handled)
 
     def wait_for_empty_queues(self) -> None:
         """A message is deleted after it was handled: who leaves in between finds it again next time."""
@@ -149,12 +196,13 @@ class Demo:
         wait("the queues to be empty", lambda: all(is_empty(self.sqs, name) for name in names))
 
 
-def place(shop: str, order: Order) -> None:
-    """Order over the shop's HTTP API."""
-    document = {name: value for name, value in vars(order).items() if name != "id"}
-    request = urllib.request.Request(f"{shop}/orders/{order.id}", json.dumps(document).encode(), method="PUT")
-    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS):
-        pass
+def is_thumbnail(url: str, item: str) -> bool:
+    """Whether the thumbnail of an item is under a URL by now."""
+    try:
+        return fetch(url) == pictures.shrink(gallery.draw(item))
+    except HTTPError as missing:
+        missing.close()
+        return False
 
 
 def forge(partner: str, topic_arn: str) -> None:
@@ -163,7 +211,7 @@ def forge(partner: str, topic_arn: str) -> None:
         "Type": "Notification",
         "MessageId": "00000000-0000-0000-0000-000000000000",
         "TopicArn": topic_arn,
-        "Message": Order("forged", "mallory", "desk", 9, "0", "EUR").to_json(),
+        "Message": Order("forged", "mallory", "desk", 9, "EUR", price="0").to_json(),
         "Timestamp": "2030-01-01T00:00:00.000Z",
         "SignatureVersion": "2",
         "Signature": "Zm9yZ2Vk",
@@ -205,29 +253,15 @@ def redrive(sqs: Any, queue_arn: str) -> int:
     return int(latest()["ApproximateNumberOfMessagesMoved"])
 
 
-def clean_up() -> None:
-    sns, sqs = boto3.client("sns"), boto3.client("sqs")
-    # Its subscriptions go with it.
-    sns.delete_topic(TopicArn=topic.create(sns))
-    for service in queues.SERVICES:
-        for queue in (queues.name(service), queues.dead_letters_name(service)):
-            sqs.delete_queue(QueueUrl=queues.url(sqs, queue))
-
-
 def main() -> int:
-    if sys.argv[1:] == ["--clean-up"]:
-        clean_up()
-        return 0
-    with tempfile.TemporaryDirectory(prefix="shop-") as data:
-        with ExitStack() as running:
-            demo = Demo(data, running)
-            demo.run()
+    with tempfile.TemporaryDirectory(prefix="shop-") as data, ExitStack() as running:
+        wrong = Demo(data, running).run()
         print("\nThe outcome")
-        wrong = mistakes(data, demo.listeners)
-    for line in wrong or [
-        "each order was charged, reserved, thanked for and carried once, by those alone whom it concerns"
-    ]:
-        print(f"  {line}")
+        for line in wrong or [
+            "each order was charged, packed, thanked for and carried once, by those alone whom it concerns",
+            "the last globe was sold once, and the stock is what was not sold",
+        ]:
+            print(f"  {line}")
     return 1 if wrong else 0
 
 

@@ -4,47 +4,52 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
-from decimal import Decimal
 from typing import Any
 
+from shop.catalogue import PRODUCTS
 from shop.order import Order
 
 RUN = secrets.token_hex(2)
 """Tells this run's orders from those of others."""
 
 ORDERS = [
-    Order(f"{RUN}-1", "ada", "desk", 1, "499.00", "EUR"),
-    Order(f"{RUN}-2", "grace", "lamp", 2, "59.80", "USD", mail=False),
-    Order(f"{RUN}-3", "ada", "manual", 1, "9.90", "EUR", delivery="download"),
-    Order(f"{RUN}-4", "hideo", "catalogue", 1, "0", "USD", delivery="download"),
-    Order(f"{RUN}-5", "hideo", "chair", 2, "41000", "JPY"),
-    Order(f"{RUN}-6", "grace", "sample", 3, "0.00", "USD", mail=False),
+    Order(f"{RUN}-1", "ada", "desk", 1, "EUR", price="499.00"),
+    Order(f"{RUN}-2", "grace", "lamp", 2, "USD", price="59.80", mail=False),
+    Order(f"{RUN}-3", "ada", "manual", 1, "EUR", price="9.90", delivery="download"),
+    Order(f"{RUN}-4", "hideo", "brochure", 1, "USD", price="0", delivery="download"),
+    Order(f"{RUN}-5", "hideo", "chair", 2, "JPY", price="41000"),
+    Order(f"{RUN}-6", "grace", "sample", 3, "USD", price="0.00", mail=False),
+]
+FOR_THE_LAST_PIECE = [
+    Order(f"{RUN}-7", "ada", "globe", 1, "EUR", price="1250.00"),
+    Order(f"{RUN}-8", "grace", "globe", 1, "USD", price="1300.00"),
 ]
 ORDERS_IN_THE_OUTAGE = [
-    Order(f"{RUN}-7", "hideo", "desk", 1, "545.00", "USD"),
-    Order(f"{RUN}-8", "ada", "lamp", 2, "59.80", "EUR"),
-    Order(f"{RUN}-9", "grace", "chair", 4, "516.00", "USD", mail=False),
+    Order(f"{RUN}-9", "hideo", "desk", 1, "USD", price="545.00"),
+    Order(f"{RUN}-10", "ada", "lamp", 2, "EUR", price="59.80"),
+    Order(f"{RUN}-11", "grace", "chair", 4, "USD", price="516.00", mail=False),
 ]
-ALL = [*ORDERS, *ORDERS_IN_THE_OUTAGE]
 POISONED = ORDERS[4]
 
-WANTED: dict[str, Callable[[Order], bool]] = {
-    "payments": lambda order: Decimal(order.price) > 0,
-    "inventory": lambda order: order.delivery == "parcel",
-    "email": lambda order: order.mail,
-    "partner": lambda order: order.delivery == "parcel",
+TABLES = {
+    "payments": "charges",
+    "inventory": "packed",
+    "email": "letters",
+    "partner": "parcels",
+    "outbox": "completed",
 }
-"""Which orders each should get."""
-
-TABLES = {"payments": "charges", "inventory": "reservations", "email": "letters", "partner": "parcels"}
 """In each one's books, the table that has a row for each order."""
 
 
-def due(service: str, orders: Iterable[Order] = ALL) -> set[str]:
-    """Return the ids of the orders that a service should handle."""
-    return {order.id for order in orders if WANTED[service](order)}
+def due(service: str, orders: Iterable[Order]) -> set[str]:
+    """Return the ids of those of the orders that a service should handle."""
+    return {
+        order.id
+        for order in orders
+        if service == "outbox" or service in order.todo or (service == "partner" and order.delivery == "parcel")
+    }
 
 
 def handled(data: str, service: str) -> list[str]:
@@ -53,17 +58,18 @@ def handled(data: str, service: str) -> list[str]:
     return [order_id for (order_id,) in rows]
 
 
-def mistakes(data: str, services: Iterable[str]) -> list[str]:
-    """Say what went otherwise than it should have."""
+def mistakes(data: str, services: Iterable[str], taken: list[Order], catalogue: list[dict[str, Any]]) -> list[str]:
+    """Say what went otherwise than it should have. `taken` are the orders that customers had confirmed."""
     found = []
     for service in services:
-        done = handled(data, service)
-        if sorted(done) != sorted(due(service)):
-            found.append(f"{service} should have handled {sorted(due(service))}, but handled {sorted(done)}")
-    for item, left in _ask(data, "inventory", "SELECT item, quantity FROM stock"):
-        ordered = sum(order.quantity for order in ALL if order.item == item)
-        if left != 100 - ordered:
-            found.append(f"{left} of 100 {item} are left after {ordered} were ordered")
+        done, wanted = sorted(handled(data, service)), sorted(due(service, taken))
+        if done != wanted:
+            found.append(f"{service} should have handled {wanted}, but handled {done}")
+    left = {product["item"]: product["stock"] for product in catalogue}
+    for product in PRODUCTS:
+        sold = sum(order.quantity for order in taken if order.item == product.item)
+        if product.stock is not None and left[product.item] != product.stock - sold:
+            found.append(f"{left[product.item]} of {product.stock} {product.item} are left after {sold} were sold")
     [[yen]] = _ask(data, "payments", "SELECT sum(amount) FROM charges WHERE currency = 'JPY'")
     if yen != int(POISONED.price):
         found.append(f"charged {yen} yen, not {POISONED.price}")

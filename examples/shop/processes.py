@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 
 DEADLINE_SECONDS = 60
 HERE = Path(__file__).parent
+
+T = TypeVar("T")
 
 
 class Service:
@@ -19,7 +22,7 @@ class Service:
 
     def __init__(self, name: str, data: str, **settings: str) -> None:
         self.name = name
-        self.greeting = ""
+        self._greeting = ""
         self._process = subprocess.Popen(
             [sys.executable, "-u", "-m", f"shop.{name}"],
             cwd=HERE,
@@ -29,26 +32,31 @@ class Service:
         )
         Thread(target=self._relay, daemon=True).start()
 
-    def ready(self) -> bool:
-        if self._process.poll() is not None:
-            raise SystemExit(f"{self.name} has died")
-        return bool(self.greeting)
+    def greeting(self) -> str:
+        """Wait until the service is ready, and return the first thing it says."""
+        return wait(f"{self.name} to start", self._greet)
 
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
 
+    def _greet(self) -> str:
+        if self._process.poll() is not None:
+            raise SystemExit(f"{self.name} has died")
+        return self._greeting
+
     def _relay(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.greeting = self.greeting or line.strip()
+            self._greeting = self._greeting or line.strip()
             print(f"  {self.name:<10} {line}", end="", flush=True)
 
 
-def wait(what: str, condition: Callable[[], bool]) -> None:
-    """Return once `condition` holds; give up on the whole demo where that takes too long."""
+def wait(what: str, condition: Callable[[], T]) -> T:
+    """Return the first answer of `condition` that is true; give up on the whole demo where that takes too long."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
+    while not (answer := condition()):
         if time.monotonic() > deadline:
             raise SystemExit(f"Gave up after {DEADLINE_SECONDS} seconds waiting for {what}.")
-        time.sleep(0.02)
+        time.sleep(0.05)
+    return answer

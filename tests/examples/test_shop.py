@@ -6,22 +6,28 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import cloudlet
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 SECONDS = 90
+
+T = TypeVar("T")
 
 
 def environment(aws: Aws) -> dict[str, str]:
@@ -30,9 +36,9 @@ def environment(aws: Aws) -> dict[str, str]:
     return {**os.environ, "PATH": path, **aws.environment}
 
 
-def run(aws: Aws, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def run(aws: Aws, program: str = "demo.py", *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "demo.py", *arguments],
+        [sys.executable, program, *arguments],
         cwd=SHOP,
         env=environment(aws) | more,
         capture_output=True,
@@ -41,28 +47,28 @@ def run(aws: Aws, *arguments: str, **more: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_every_order_is_handled_once_by_those_whom_it_concerns_though_one_was_poisoned(aws: Aws) -> None:
-    shop = run(aws)
-
-    assert shop.returncode == 0, shop.stdout + shop.stderr
-    assert "failed, try 3 of 3: cannot charge hideo in JPY" in shop.stdout
-    assert "messages moved: 1" in shop.stdout
-    assert "partner    refused" in shop.stdout
-    assert "SQS stays up" in shop.stdout
-
-
-def test_the_shop_opens_again_on_what_it_left_and_cleans_up(aws: Aws) -> None:
+def test_every_order_is_handled_once_by_those_whom_it_concerns_also_when_the_shop_opens_again(aws: Aws) -> None:
     for _ in range(2):
         shop = run(aws)
         assert shop.returncode == 0, shop.stdout + shop.stderr
+        assert "failed, try 3 of 3: cannot charge hideo in JPY" in shop.stdout
+        assert "messages moved: 1" in shop.stdout
+        assert "partner    refused" in shop.stdout
+        assert "orders     refused: there are fewer than 1 globe left" in shop.stdout
+        assert "SQS stays up" in shop.stdout
 
     # The partner, whose server has gone, is not subscribed any more.
     subscriptions = aws.client("sns").list_subscriptions()["Subscriptions"]
     assert sorted(one["Protocol"] for one in subscriptions) == ["sqs", "sqs", "sqs"]
 
-    assert run(aws, "--clean-up").returncode == 0
+    # A second time there is nothing left to delete.
+    for _ in range(2):
+        cleaning = run(aws, "deploy.py", "--clean-up")
+        assert cleaning.returncode == 0, cleaning.stderr
     assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
     assert aws.client("sns").list_topics()["Topics"] == []
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert aws.client("dynamodb").list_tables()["TableNames"] == []
 
 
 def test_orders_are_taken_while_sqs_is_down_and_arrive_once_it_is_back(tmp_path: Path) -> None:
@@ -75,8 +81,8 @@ def test_orders_are_taken_while_sqs_is_down_and_arrive_once_it_is_back(tmp_path:
     )
     assert killed < stopped < back
     assert shop.stdout[stopped:back].count(" is taken, in ") == 3
-    assert ": reserved" not in shop.stdout[stopped:back]
-    assert shop.stdout[back:].count(": reserved") == 3
+    assert ": packed" not in shop.stdout[stopped:back]
+    assert shop.stdout[back:].count(": packed") == 3
 
 
 def test_the_shop_needs_no_more_than_its_policies_allow() -> None:
@@ -88,8 +94,10 @@ def test_the_shop_needs_no_more_than_its_policies_allow() -> None:
             AWS_ACCESS_KEY_ID="AKIASHOPSHOPSHOPSHOP",
             AWS_SECRET_ACCESS_KEY=secret,
         )
+        assert shop.returncode == 0, shop.stdout + shop.stderr
 
-    assert shop.returncode == 0, shop.stdout + shop.stderr
+        # Without a signature nobody sees its pictures.
+        assert status(f"{server.endpoint}/shop-pictures-{account}/pictures/desk.svg") == 403
 
 
 @contextmanager
@@ -109,34 +117,185 @@ def endpoint() -> Iterator[tuple[str, Queue[dict[str, Any]]]]:
 
     server = HTTPServer(("127.0.0.1", 0), Listener)
     Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", heard
-    server.shutdown()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", heard
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the shop's services, running, and what it says."""
+
+    process: subprocess.Popen[str]
+    said: Queue[str]
+
+    def says(self) -> str:
+        return self.said.get(timeout=SECONDS)
+
+
+@contextmanager
+def service(aws: Aws, name: str, data: Path, **settings: str) -> Iterator[Service]:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", f"shop.{name}"],
+        cwd=SHOP,
+        env=environment(aws) | {"SHOP_DATA": str(data)} | settings,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    said: Queue[str] = Queue()
+
+    def listen() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.put(line.strip())
+
+    listener = Thread(target=listen)
+    listener.start()
+    try:
+        yield Service(process, said)
+    finally:
+        process.terminate()
+        process.wait()
+        listener.join()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 @contextmanager
 def partner(aws: Aws, topic: str, data: Path) -> Iterator[str]:
     """The URL of a partner who has agreed to hear from a topic."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "shop.partner"],
-        cwd=SHOP,
-        env=environment(aws) | {"SHOP_TOPIC": topic, "SHOP_DATA": str(data), "PARTNER_PORT": "0"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    process.terminate()
-    process.communicate()
+    with service(aws, "partner", data, SHOP_TOPIC=topic, PARTNER_PORT="0") as running:
+        yield running.says()
 
 
-def post(url: str, message: object) -> int:
+@contextmanager
+def orders(aws: Aws, data: Path) -> Iterator[str]:
+    """The URL of the orders of a shop that was just deployed."""
+    deployed = run(aws, "deploy.py")
+    assert deployed.returncode == 0, deployed.stderr
+    with service(aws, "orders", data, SHOP_PORT="0") as running:
+        yield running.says()
+
+
+def status(what: str | Request) -> int:
     try:
-        with urlopen(url, json.dumps(message).encode(), timeout=SECONDS) as answer:
+        with urlopen(what, timeout=SECONDS) as answer:
             return int(answer.status)
     except HTTPError as refusal:
         refusal.close()
         return refusal.code
+
+
+def post(url: str, message: object) -> int:
+    return status(Request(url, json.dumps(message).encode()))
+
+
+def place(shop: str, order: str, wish: object) -> int:
+    return status(Request(f"{shop}/orders/{order}", json.dumps(wish).encode(), method="PUT"))
+
+
+def get(url: str) -> Any:
+    with urlopen(url, timeout=SECONDS) as answer:
+        return json.load(answer)
+
+
+def eventually(look: Callable[[], T | None]) -> T:
+    """The first thing seen that is true."""
+    end = time.monotonic() + SECONDS
+    while not (seen := look()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return seen
+
+
+WISH = {"customer": "ada", "item": "lamp", "quantity": 10, "currency": "EUR"}
+
+
+def test_no_more_is_sold_than_there_is_however_many_order_at_once(aws: Aws, tmp_path: Path) -> None:
+    with orders(aws, tmp_path) as shop, ThreadPoolExecutor(12) as customers:
+
+        def order(number: int) -> int:
+            # As a customer does who is asked to order again.
+            return eventually(lambda: answer if (answer := place(shop, f"order-{number}", WISH)) != 503 else None)
+
+        assert sorted(customers.map(order, range(12))) == [202] * 10 + [409] * 2
+        assert {one["item"]: one["stock"] for one in get(f"{shop}/catalogue")}["lamp"] == 0
+        mine = get(f"{shop}/customers/ada/orders")
+        assert len(mine) == 10
+        assert all(one["waits_for"] == ["email", "inventory", "payments"] for one in mine)
+
+        # Who has bought before it was sold out hears the same again.
+        assert place(shop, mine[0]["order"], WISH) == 202
+        assert len(get(f"{shop}/customers/ada/orders")) == 10
+
+
+def test_the_shop_refuses_what_is_no_order(aws: Aws, tmp_path: Path) -> None:
+    with orders(aws, tmp_path) as shop:
+        assert place(shop, "1", WISH) == 202
+        for wish, expected in (
+            ([], 400),
+            ("a lamp", 400),
+            ({"customer": "ada"}, 400),
+            (WISH | {"quantity": 0}, 400),
+            (WISH | {"quantity": "1"}, 400),
+            (WISH | {"price": "0.01"}, 400),
+            (WISH | {"mail": "yes"}, 400),
+            (WISH | {"item": "dragon"}, 404),
+            (WISH | {"currency": "JPY"}, 404),
+            (WISH | {"quantity": 1000}, 409),
+        ):
+            assert place(shop, "2", wish) == expected, wish
+        assert place(shop, "1", WISH | {"quantity": 9}) == 409
+        assert place(shop, "no%20name", WISH) == 400
+        assert place(shop, "2/done", WISH) == 404
+        assert place(shop, "2/done/payments", {}) == 404
+        assert status(f"{shop}/orders") == 404
+
+        assert place(shop, "1/done/payments", {}) == 200
+        [order] = get(f"{shop}/customers/ada/orders")
+        assert order == {
+            "order": "1",
+            "item": "lamp",
+            "quantity": 10,
+            "price": "299.00",
+            "currency": "EUR",
+            "waits_for": ["email", "inventory"],
+        }
+
+
+def test_the_outbox_publishes_each_order_though_it_dies_and_the_streams_shards_close(tmp_path: Path) -> None:
+    with Server.start("--ephemeral") as server:
+        aws = Aws(server.endpoint, fresh_account())
+        positions = aws.resource("dynamodb").Table("shop-outbox-positions")
+        with orders(aws, tmp_path) as shop:
+            with service(aws, "outbox", tmp_path) as outbox:
+                assert outbox.says() == "ready"
+                place(shop, "1", WISH)
+                assert outbox.says() == "1: published"
+                eventually(lambda: positions.scan()["Items"])
+                outbox.process.kill()
+
+            # Shards are closed after four hours, and iterators hold for a quarter of one.
+            advance(server, "5h")
+            place(shop, "2", WISH)
+            with service(aws, "outbox", tmp_path) as outbox:
+                assert outbox.says() == "ready"
+                assert outbox.says() == "2: published"
+
+                advance(server, "5h")
+                place(shop, "3", WISH)
+                assert outbox.says() == "3: published"
+                for name in ("payments", "inventory", "email"):
+                    place(shop, f"3/done/{name}", {})
+                assert outbox.says() == "3: complete"
+                assert outbox.said.empty()
+
+
+def advance(server: Server, duration: str) -> None:
+    moved = cloudlet("clock", "advance", duration, "--port", server.port)
+    assert moved.returncode == 0, moved.stderr
 
 
 ORDER = {"id": "7", "customer": "ada", "item": "desk", "quantity": 1, "price": "499.00", "currency": "EUR"}

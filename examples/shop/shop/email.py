@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shop.books import open_books
 from shop.order import Order
-from shop.worker import serve
+from shop.worker import serve_orders
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -28,4 +28,4 @@ def thank(order: Order) -> str:
 
 if __name__ == "__main__":
     books = open_books("email", SCHEMA)
-    serve("email", thank)
+    serve_orders("email", thank)

@@ -1,15 +1,13 @@
-"""inventory: takes what was ordered off the stock, once."""
+"""inventory: packs the parcels, each once. The goods are off the stock since the order was taken."""
 
 from __future__ import annotations
 
 from shop.books import open_books
 from shop.order import Order
-from shop.worker import serve
+from shop.worker import serve_orders
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS stock (item TEXT PRIMARY KEY, quantity INTEGER);
-INSERT INTO stock VALUES ('lamp', 100), ('chair', 100), ('desk', 100), ('sample', 100) ON CONFLICT DO NOTHING;
-CREATE TABLE IF NOT EXISTS reservations (
+CREATE TABLE IF NOT EXISTS packed (
     position INTEGER PRIMARY KEY,
     order_id TEXT UNIQUE,
     item TEXT,
@@ -18,17 +16,15 @@ CREATE TABLE IF NOT EXISTS reservations (
 """
 
 
-def reserve(order: Order) -> str:
+def pack(order: Order) -> str:
     with books:
-        new = books.execute(
-            "INSERT INTO reservations (order_id, item, quantity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        books.execute(
+            "INSERT INTO packed (order_id, item, quantity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (order.id, order.item, order.quantity),
-        ).rowcount
-        if new:
-            books.execute("UPDATE stock SET quantity = quantity - ? WHERE item = ?", (order.quantity, order.item))
-    return f"reserved {order.quantity} {order.item}"
+        )
+    return f"packed {order.quantity} {order.item}"
 
 
 if __name__ == "__main__":
     books = open_books("inventory", SCHEMA)
-    serve("inventory", reserve)
+    serve_orders("inventory", pack)

@@ -1,50 +1,111 @@
-"""orders: takes orders over HTTP and publishes each to the topic; who follows up on it is not its business.
+"""orders: shows customers what there is, takes their orders, and tells what has become of them, over HTTP.
 
-    PUT /orders/ID  {"customer": …, "item": …, "quantity": …, "price": …, "currency": …, "delivery": …, "mail": …}
+    GET /catalogue              what is sold, with a URL for each item's thumbnail
+    PUT /orders/ID              {"customer": …, "item": …, "quantity": …, "currency": …, "mail": …}
+    PUT /orders/ID/done/NAME    one of the shop's services has done its part
+    GET /customers/NAME/orders  a customer's orders, and what they wait for
 
-It answers 202 as soon as SNS has acknowledged the order: no queue, and none of the other services, needs to be there.
-A customer who got no answer, or a 503, asks again under the same id; those who follow up on an order do so once.
+An order is answered with 202 as soon as DynamoDB has acknowledged it: no topic, no queue, and none of the other
+services needs to be there. A customer who got no answer, or a 503, asks again under the same id: it is taken once.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shop import topic
-from shop.order import Order
+from shop import catalogue, gallery, order_book, tables
+from shop.order import Wish
 
-sns = boto3.client("sns")
-topic_arn = topic.create(sns)
+dynamodb = tables.client()
+s3, bucket = gallery.client(), gallery.name()
+
+Answer = tuple[HTTPStatus, Any]
+
+
+def show_catalogue() -> Answer:
+    return HTTPStatus.OK, [
+        {
+            "item": product.item,
+            "prices": product.prices,
+            "stock": product.stock,
+            "thumbnail": gallery.url(s3, bucket, gallery.THUMBNAILS, product.item),
+        }
+        for product in catalogue.show(dynamodb)
+    ]
+
+
+def place_order(order_id: str, body: bytes) -> Answer:
+    wish = Wish.from_json(body, id=order_id)
+    order = catalogue.price(dynamodb, wish)
+    print(f"{order.id}: {order.customer} orders {order.quantity} {order.item} for {order.price} {order.currency}")
+    order_book.place(dynamodb, order)
+    picture = gallery.url(s3, bucket, gallery.PICTURES, order.item)
+    return HTTPStatus.ACCEPTED, {"order": order.id, "price": order.price, "picture": picture}
+
+
+def note_done(order_id: str, service: str) -> Answer:
+    order_book.done(dynamodb, order_id, service)
+    return HTTPStatus.OK, {"order": order_id}
+
+
+def show_orders(customer: str) -> Answer:
+    return HTTPStatus.OK, [
+        {
+            "order": row["id"],
+            "item": row["item"],
+            "quantity": int(row["quantity"]),
+            "price": row["price"],
+            "currency": row["currency"],
+            "waits_for": sorted(row.get("todo", ())),
+        }
+        for row in order_book.of_customer(dynamodb, customer)
+    ]
 
 
 class OrdersApi(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        match self.path.split("/"):
+            case ["", "catalogue"]:
+                self.answer(show_catalogue)
+            case ["", "customers", customer, "orders"]:
+                self.answer(show_orders, customer)
+            case _:
+                self.send(HTTPStatus.NOT_FOUND, {"error": "there is nothing here"})
+
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        root, _, order_id = self.path.rpartition("/")
-        if root != "/orders":
-            self.answer(HTTPStatus.NOT_FOUND, {"error": "PUT /orders/ID places an order"})
-            return
-        try:
-            order = Order.from_json(body, id=order_id)
-        except ValueError as error:
-            self.answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-            return
-        print(f"{order.id}: {order.customer} orders {order.quantity} {order.item} for {order.price} {order.currency}")
-        try:
-            topic.publish(sns, topic_arn, order)
-        except (BotoCoreError, ClientError) as error:
-            print(f"{order.id}: not taken: {error}")
-            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "please order again"})
-            return
-        self.answer(HTTPStatus.ACCEPTED, {"order": order.id})
+        match self.path.split("/"):
+            case ["", "orders", order_id]:
+                self.answer(place_order, order_id, body)
+            case ["", "orders", order_id, "done", service]:
+                self.answer(note_done, order_id, service)
+            case _:
+                self.send(HTTPStatus.NOT_FOUND, {"error": "there is nothing here"})
 
-    def answer(self, status: HTTPStatus, document: dict[str, str]) -> None:
+    def answer(self, function: Callable[..., Answer], *arguments: Any) -> None:
+        """Send what a function answers, or why it does not."""
+        try:
+            status, document = function(*arguments)
+        except ValueError as error:
+            status, document = HTTPStatus.BAD_REQUEST, {"error": str(error)}
+        except LookupError as error:
+            status, document = HTTPStatus.NOT_FOUND, {"error": str(error)}
+        except order_book.Refused as error:
+            print(f"refused: {error}")
+            status, document = HTTPStatus.CONFLICT, {"error": str(error)}
+        except (order_book.Conflict, BotoCoreError, ClientError) as error:
+            print(f"not now: {error!r}")
+            status, document = HTTPStatus.SERVICE_UNAVAILABLE, {"error": "please ask again"}
+        self.send(status, document)
+
+    def send(self, status: HTTPStatus, document: Any) -> None:
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

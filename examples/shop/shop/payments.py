@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from shop.books import open_books
 from shop.order import Order
-from shop.worker import serve
+from shop.worker import serve_orders
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS charges (
@@ -40,4 +40,4 @@ def charge(order: Order) -> str:
 
 if __name__ == "__main__":
     books = open_books("payments", SCHEMA)
-    serve("payments", charge)
+    serve_orders("payments", charge)

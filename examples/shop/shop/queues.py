@@ -1,13 +1,13 @@
-"""The shop's queues: one for each service that follows up on orders, and one for the orders it cannot handle."""
+"""The shop's queues: one for each service that is told of something, and one for what it cannot handle."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-SERVICES = ("payments", "inventory", "email")
+SERVICES = ("payments", "inventory", "email", "pictures")
 TRIES = 3
-"""How often a service tries an order before it goes to the dead letters."""
+"""How often a service tries a message before it goes to the dead letters."""
 
 _VISIBILITY_SECONDS = 10
 _FORTNIGHT_SECONDS = 14 * 24 * 3600
@@ -21,33 +21,36 @@ def dead_letters_name(service: str) -> str:
     return f"shop-{service}-dead-letters"
 
 
-def create(sqs: Any, service: str, topic_arn: str) -> str:
-    """Create the two queues of a service, for the messages of a topic; return the ARN of the one that it reads.
+def create(sqs: Any, service: str, sender: str, source_arn: str) -> str:
+    """Create the two queues of a service and return the ARN of the one that it reads.
 
-    Creating what is there already, as it is, changes nothing.
+    Into that one `sender`, an AWS service, may put what comes from `source_arn`. Queues that are there already are
+    kept, with what is in them.
     """
-    queue, dead_letters = name(service), dead_letters_name(service)
-    sqs.create_queue(QueueName=dead_letters, Attributes={"MessageRetentionPeriod": str(_FORTNIGHT_SECONDS)})
-    redrive = {"deadLetterTargetArn": arn(topic_arn, dead_letters), "maxReceiveCount": TRIES}
-    sqs.create_queue(
-        QueueName=queue,
+    letters = sqs.create_queue(QueueName=dead_letters_name(service))["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=letters, Attributes={"MessageRetentionPeriod": str(_FORTNIGHT_SECONDS)})
+    queue = sqs.create_queue(QueueName=name(service))["QueueUrl"]
+    redrive = {"deadLetterTargetArn": arn(sqs, dead_letters_name(service)), "maxReceiveCount": TRIES}
+    queue_arn = arn(sqs, name(service))
+    sqs.set_queue_attributes(
+        QueueUrl=queue,
         Attributes={
             "VisibilityTimeout": str(_VISIBILITY_SECONDS),
             "RedrivePolicy": json.dumps(redrive),
-            "Policy": json.dumps(_admit(topic_arn, arn(topic_arn, queue))),
+            "Policy": json.dumps(_admit(sender, source_arn, queue_arn)),
         },
     )
-    return arn(topic_arn, queue)
+    return queue_arn
 
 
-def _admit(topic_arn: str, queue_arn: str) -> dict[str, Any]:
-    """Return a policy by which SNS may send to a queue, on behalf of one topic."""
+def _admit(sender: str, source_arn: str, queue_arn: str) -> dict[str, Any]:
+    """Return a policy by which an AWS service may send to a queue, on behalf of one topic or bucket."""
     statement = {
         "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
+        "Principal": {"Service": sender},
         "Action": "sqs:SendMessage",
         "Resource": queue_arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
 
@@ -56,7 +59,6 @@ def url(sqs: Any, queue: str) -> str:
     return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
 
 
-def arn(topic_arn: str, queue: str) -> str:
-    """Return the ARN of a queue in the account and region of a topic."""
-    _, partition, _, region, account, _ = topic_arn.split(":")
-    return f"arn:{partition}:sqs:{region}:{account}:{queue}"
+def arn(sqs: Any, queue: str) -> str:
+    answer = sqs.get_queue_attributes(QueueUrl=url(sqs, queue), AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])

@@ -1,44 +1,50 @@
 """How a service works through its queue.
 
-A service may be stopped, or die, at any moment, and so may the queue: an order that was not deleted comes back after
-the visibility timeout. So an order may come twice, and each service sees to it that the second time changes nothing.
+A service may be stopped, or die, at any moment, and so may the queue: a message that was not deleted comes back after
+the visibility timeout. So a message may come twice, and each service sees to it that the second time changes nothing.
 """
 
 from __future__ import annotations
 
-import time
+import os
+import urllib.request
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from shop import queues
 from shop.order import Order
+from shop.patience import FEW_TRIES, RETRY_AFTER_SECONDS, keep_at_it
 
-RETRY_AFTER_SECONDS = 1
 LONG_POLL_SECONDS = 20
-SERVER_ERROR = 500
+TIMEOUT_SECONDS = 10
 
 
-def serve(service: str, handle: Callable[[Order], str]) -> None:
-    """Give each order in the service's queue to `handle`, which says what it did, or raises to be tried again."""
-    # Three attempts, a moment apart; the default makes five, and may sleep for long after the queue is back.
-    sqs = boto3.client("sqs", config=Config(retries={"mode": "standard"}))
+def serve_orders(service: str, handle: Callable[[Order], str]) -> None:
+    """Give each order in the service's queue to `handle`, which says what it did, and tell `$SHOP_ORDERS`, a URL."""
+    orders = os.environ["SHOP_ORDERS"]
+
+    def handle_order(text: str) -> None:
+        order = Order.from_json(text)
+        print(f"{order.id}: {handle(order)}")
+        report = urllib.request.Request(f"{orders}/orders/{order.id}/done/{service}", method="PUT")
+        with urllib.request.urlopen(report, timeout=TIMEOUT_SECONDS):
+            pass
+
+    serve(service, handle_order)
+
+
+def serve(service: str, handle: Callable[[str], None]) -> None:
+    """Give each message in the service's queue to `handle`, which raises where it is to be tried again."""
+    sqs = boto3.client("sqs", config=FEW_TRIES)
     queue = queues.url(sqs, queues.name(service))
     print("ready")
-    while True:
-        try:
-            _work(sqs, queue, handle)
-        except (BotoCoreError, ClientError) as error:
-            if not _is_outage(error):
-                raise
-            print("cannot reach the queue, and keeps trying")
-            time.sleep(RETRY_AFTER_SECONDS)
+    keep_at_it(partial(_work, sqs, queue, handle), "the queue")
 
 
-def _work(sqs: Any, queue: str, handle: Callable[[Order], str]) -> None:
+def _work(sqs: Any, queue: str, handle: Callable[[str], None]) -> None:
     """Handle what is in the queue, or comes while we wait."""
     answer = sqs.receive_message(
         QueueUrl=queue,
@@ -49,16 +55,10 @@ def _work(sqs: Any, queue: str, handle: Callable[[Order], str]) -> None:
     for message in answer.get("Messages", []):
         receipt = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
         try:
-            order = Order.from_json(message["Body"])
-            print(f"{order.id}: {handle(order)}")
+            handle(message["Body"])
         except Exception as error:
             attempt = message["Attributes"]["ApproximateReceiveCount"]
             print(f"failed, try {attempt} of {queues.TRIES}: {error}")
             sqs.change_message_visibility(**receipt, VisibilityTimeout=RETRY_AFTER_SECONDS)
         else:
             sqs.delete_message(**receipt)
-
-
-def _is_outage(error: BotoCoreError | ClientError) -> bool:
-    """Whether SQS could not be reached, or could not answer; what it refuses, it will refuse again."""
-    return not isinstance(error, ClientError) or error.response["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_ERROR

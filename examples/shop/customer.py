@@ -1,0 +1,51 @@
+"""What a customer does with the shop, over its HTTP API."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import fields
+from http import HTTPStatus
+from typing import Any
+from urllib.error import HTTPError
+
+from processes import DEADLINE_SECONDS, wait
+from shop.order import Order, Wish
+
+
+class Customer:
+    """`shop` is the URL of the service `orders`."""
+
+    def __init__(self, shop: str) -> None:
+        self._shop = shop
+
+    def catalogue(self) -> list[dict[str, Any]]:
+        return list(json.loads(fetch(f"{self._shop}/catalogue")))
+
+    def orders(self, customer: str) -> list[dict[str, Any]]:
+        """Return a customer's orders, the oldest first."""
+        return list(json.loads(fetch(f"{self._shop}/customers/{customer}/orders")))
+
+    def place(self, order: Order) -> dict[str, Any] | None:
+        """Order until there is an answer; return the confirmation, or None where the shop does not take the order."""
+        wish = {field.name: getattr(order, field.name) for field in fields(Wish) if field.name != "id"}
+
+        def ask() -> list[dict[str, Any] | None]:
+            request = urllib.request.Request(f"{self._shop}/orders/{order.id}", json.dumps(wish).encode(), method="PUT")
+            try:
+                return [json.loads(fetch(request))]
+            except HTTPError as refusal:
+                with refusal:
+                    if refusal.code == HTTPStatus.CONFLICT:
+                        return [None]
+                    if refusal.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                        return []
+                raise
+
+        [confirmation] = wait(f"an answer to {order.id}", ask)
+        return confirmation
+
+
+def fetch(what: str | urllib.request.Request) -> bytes:
+    with urllib.request.urlopen(what, timeout=DEADLINE_SECONDS) as answer:
+        return bytes(answer.read())

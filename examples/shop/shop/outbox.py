@@ -1,0 +1,55 @@
+"""outbox: tells the world what becomes of the orders, by reading the stream of their table.
+
+Each new order is published to the topic. Did `orders` do so itself, it could die between taking an order and
+publishing it, and nobody would ever hear of that order; what is in the table is in the stream. An order that is
+complete is written down in the books, once.
+"""
+
+from __future__ import annotations
+
+import time
+
+import boto3
+
+from shop import order_book, tables, topic
+from shop.books import open_books
+from shop.patience import FEW_TRIES, keep_at_it
+from shop.stream import Reader, Row
+
+POSITIONS = "shop-outbox-positions"
+POLL_SECONDS = 0.2
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS completed (
+    position INTEGER PRIMARY KEY,
+    order_id TEXT UNIQUE
+)
+"""
+
+
+def follow(before: Row | None, after: Row | None) -> None:
+    if after is None:
+        return
+    order = order_book.from_row(after)
+    if before is None:
+        topic.publish(sns, topic_arn, order)
+        print(f"{order.id}: published")
+    if "todo" not in after and (before is None or "todo" in before):
+        with books:
+            books.execute("INSERT INTO completed (order_id) VALUES (?) ON CONFLICT DO NOTHING", (order.id,))
+        print(f"{order.id}: complete")
+
+
+def look() -> None:
+    reader.read(follow)
+    time.sleep(POLL_SECONDS)
+
+
+if __name__ == "__main__":
+    sns = boto3.client("sns", config=FEW_TRIES)
+    topic_arn = topic.create(sns)
+    streams, dynamodb = boto3.client("dynamodbstreams", config=FEW_TRIES), tables.client()
+    reader = Reader(streams, dynamodb, order_book.create(dynamodb), POSITIONS)
+    books = open_books("outbox", SCHEMA)
+    print("ready")
+    keep_at_it(look, "the stream or the topic")
