@@ -149,6 +149,17 @@ def test_expect_continue_is_answered_when_the_body_is_wanted(run_server: Run) ->
     run_server(scenario)
 
 
+def test_expect_continue_is_answered_when_there_is_no_body(run_server: Run) -> None:
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        client = await connect()
+        for length in ("Content-Length: 0\r\n", ""):
+            await client.send(f"PUT /nothing HTTP/1.1\r\nExpect: 100-continue\r\n{length}\r\n".encode())
+            assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            assert (await client.response())[0] == 200
+
+    run_server(scenario)
+
+
 def test_head_and_204_have_no_body(run_server: Run) -> None:
     async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
         client = await connect()

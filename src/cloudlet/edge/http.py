@@ -244,11 +244,15 @@ class Connection(asyncio.Protocol):
         if buffered and length is not None:
             buffered = int(length) <= self._limits.buffered_body
         expects = headers.get("expect", "").lower() == "100-continue"
-        if not buffered or (expects and length != "0"):
+        if not buffered or (expects and length not in (None, "0")):
             # Who expects to be told whether to go on is told by whoever reads the body, or refuses to.
             stream = ReceivedBody(self._transport, self._send_continue if expects else None)
             self._stream = stream
             self._enqueue(stream)
+        elif expects and self._current is None and not self._ready:
+            # There is nothing to go on with, but S3 says so: botocore takes the status of an answer without it for that
+            # of the connection's next one too, and then misses where that one's head ends.
+            self._send_continue()
 
     def _check_head_size(self) -> None:
         """Look closely, where what has been received may be more than the head alone."""
