@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.services.dynamodb import import_formats
 from tests.services.dynamodb.local import LocalDynamo, item
 
 BUCKET = "exports"
@@ -186,9 +187,10 @@ def test_a_client_token_makes_one_export(dynamo: LocalDynamo) -> None:
 # -- imports
 
 
-def imported(dynamo: LocalDynamo, **params: Any) -> dict[str, Any]:
-    """Import to a new table and return the import's description once it has ended."""
-    creation = {
+IMPORT: dict[str, Any] = {
+    "S3BucketSource": {"S3Bucket": BUCKET, "S3KeyPrefix": "in/"},
+    "InputFormat": "DYNAMODB_JSON",
+    "TableCreationParameters": {
         "TableName": "orders",
         "AttributeDefinitions": [
             {"AttributeName": "p", "AttributeType": "S"},
@@ -196,9 +198,13 @@ def imported(dynamo: LocalDynamo, **params: Any) -> dict[str, Any]:
         ],
         "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
         "BillingMode": "PAY_PER_REQUEST",
-    }
-    asked = {"S3BucketSource": {"S3Bucket": BUCKET, "S3KeyPrefix": "in/"}, "TableCreationParameters": creation}
-    started = dynamo.call("ImportTable", **asked, **params)["ImportTableDescription"]
+    },
+}
+
+
+def imported(dynamo: LocalDynamo, **params: Any) -> dict[str, Any]:
+    """Import to a new table and return the import's description once it has ended."""
+    started = dynamo.call("ImportTable", **{**IMPORT, **params})["ImportTableDescription"]
     assert started["ImportStatus"] == "IN_PROGRESS"
 
     def described() -> dict[str, Any]:
@@ -230,14 +236,17 @@ def test_items_are_imported_from_dynamodb_json(dynamo: LocalDynamo) -> None:
 @pytest.mark.parametrize("header", [True, False])
 def test_items_are_imported_from_csv(dynamo: LocalDynamo, header: bool) -> None:
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    rows = 'a;1;"two\nlines; ""quoted"""\r\nb;2;\r\nc;no number;x\r\nd;4;x;too many\r\n'
-    s3(dynamo, "PutObject", Key="in/rows.csv", Body=(("p;n;text\n" if header else "") + rows).encode())
+    large = "x\n" * 100_000
+    rows = 'a;1;"two\r\nlines; ""quoted"""\r\nb;2;\r\n\nc;no number;x\r\nd;4;x;too many\r\ne;5;a\rb\n'
+    text = f'{"p;n;text" if header else ""}\n{rows}f;6;"{large}"\ng;7;'
+    s3(dynamo, "PutObject", Key="in/rows.csv", Body=text.encode() + b'\xff\nh;8;"open\n')
     csv: dict[str, Any] = {"Delimiter": ";"} | ({} if header else {"HeaderList": ["p", "n", "text"]})
     made = imported(dynamo, InputFormat="CSV", InputFormatOptions={"Csv": csv})
-    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("COMPLETED", 2, 2)
+    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("COMPLETED", 3, 5)
     assert dynamo.items() == {
-        "a": {"p": {"S": "a"}, "n": {"N": "1"}, "text": {"S": 'two\nlines; "quoted"'}},
+        "a": {"p": {"S": "a"}, "n": {"N": "1"}, "text": {"S": 'two\r\nlines; "quoted"'}},
         "b": {"p": {"S": "b"}, "n": {"N": "2"}, "text": {"S": ""}},
+        "f": {"p": {"S": "f"}, "n": {"N": "6"}, "text": {"S": large}},
     }
 
 
@@ -246,6 +255,67 @@ def test_an_import_that_fails_leaves_no_table(dynamo: LocalDynamo) -> None:
     assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "S3NoSuchBucket")
     assert dynamo.refused("DescribeTable", TableName="orders").code == "ResourceNotFoundException"
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    s3(dynamo, "PutObject", Key="in/a", Body=b"not gzip")
-    made = imported(dynamo, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP")
-    assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InvalidFormat")
+    whole = gzip.compress(b'{"Item": {"p": {"S": "a"}, "n": {"N": "1"}}}')
+    for body in (b"not gzip", whole[:-1], whole + whole[:5]):
+        s3(dynamo, "PutObject", Key="in/a", Body=body)
+        made = imported(dynamo, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP")
+        assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InvalidFormat")
+
+
+def test_a_record_longer_than_any_item_ends_an_import(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_formats, "LONGEST_RECORD", 100)
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for kind, body in (("CSV", b'p;n\n"' + b"x\n" * 60), ("DYNAMODB_JSON", b"x" * 101)):
+        s3(dynamo, "PutObject", Key="in/a", Body=body)
+        made = imported(dynamo, InputFormat=kind)
+        assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InvalidFormat")
+
+
+def test_binary_keys_are_imported_from_csv(dynamo: LocalDynamo) -> None:
+    reader = import_formats.CsvReader({"p": "B"}, None, ",")
+    assert list(reader.feed(b"p,x\nAP8=,1\n?,1\n")) == [{"p": {"B": b"\x00\xff"}, "x": {"S": "1"}}, None]
+
+
+def test_imports_are_listed_by_page_and_table(dynamo: LocalDynamo) -> None:
+    arns = []
+    for name in ("orders-1", "orders-2", "orders-3"):
+        asked = {**IMPORT, "TableCreationParameters": {**IMPORT["TableCreationParameters"], "TableName": name}}
+        arns.append(dynamo.call("ImportTable", **asked)["ImportTableDescription"]["ImportArn"])
+        dynamo.advance(1)
+
+    def listed(**params: Any) -> list[str]:
+        return [each["ImportArn"] for each in dynamo.call("ListImports", **params)["ImportSummaryList"]]
+
+    assert listed() == arns
+    page = dynamo.call("ListImports", PageSize=2)
+    assert [each["ImportArn"] for each in page["ImportSummaryList"]] == arns[:2]
+    assert listed(PageSize=2, NextToken=page["NextToken"]) == arns[2:]
+    assert "NextToken" not in dynamo.call("ListImports", PageSize=3)
+    assert listed(TableArn=arns[1].partition("/import/")[0]) == arns[1:2]
+    assert dynamo.refused("ListImports", NextToken="0" * 112).code == "ValidationException"
+
+
+def test_imports_that_cannot_be_made_are_refused(dynamo: LocalDynamo) -> None:
+    for params in (
+        {"InputFormat": "ION"},
+        {"InputCompressionType": "ZSTD"},
+        {"InputFormatOptions": {"Csv": {"Delimiter": ";"}}},
+        {"TableCreationParameters": {**IMPORT["TableCreationParameters"], "AttributeDefinitions": []}},
+    ):
+        assert dynamo.refused("ImportTable", **{**IMPORT, **params}).code == "ValidationException"
+    arn = dynamo.table()
+    assert dynamo.refused("ImportTable", **IMPORT).code == "ResourceInUseException"
+    for wrong in (f"{arn}/import/none", f"{arn}/export/none", "x" * 40):
+        assert dynamo.refused("DescribeImport", ImportArn=wrong).code == "ImportNotFoundException"
+
+
+def test_a_client_token_makes_one_import(dynamo: LocalDynamo) -> None:
+    first = dynamo.call("ImportTable", **IMPORT, ClientToken="once")["ImportTableDescription"]
+    again = dynamo.call("ImportTable", **IMPORT, ClientToken="once")["ImportTableDescription"]
+    assert (first["ImportArn"], first["ClientToken"]) == (again["ImportArn"], "once")
+    error = dynamo.refused("ImportTable", **{**IMPORT, "InputFormat": "CSV"}, ClientToken="once")
+    assert error.code == "ImportConflictException"
+    dynamo.advance(8 * 3600 + 1)
+    dynamo.until(lambda: dynamo.call("ListTables")["TableNames"] == [])
+    third = dynamo.call("ImportTable", **IMPORT, ClientToken="once")["ImportTableDescription"]
+    assert third["ImportArn"] != first["ImportArn"]

@@ -9,13 +9,12 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.dynamodb import access, directory, expiring, resources, tags, ttl
+from cloudlet.services.dynamodb import access, directory, expiring, resources, tags, throughput, ttl
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Insights, Policy
 from cloudlet.services.dynamodb.table import ACTIVE, UPDATING, Table
 
 _ACCOUNT_UNITS = 80_000
-_TABLE_UNITS = 40_000
 _ENDPOINT_MINUTES = 1440
 _LISTED_INSIGHTS = 100
 _MODE = "ACCESSED_AND_THROTTLED_KEYS"
@@ -231,8 +230,8 @@ async def describe_limits(ctx: Context, tx: Transaction, params: Params) -> Resu
     return {
         "AccountMaxReadCapacityUnits": _ACCOUNT_UNITS,
         "AccountMaxWriteCapacityUnits": _ACCOUNT_UNITS,
-        "TableMaxReadCapacityUnits": _TABLE_UNITS,
-        "TableMaxWriteCapacityUnits": _TABLE_UNITS,
+        "TableMaxReadCapacityUnits": throughput.TABLE_UNITS,
+        "TableMaxWriteCapacityUnits": throughput.TABLE_UNITS,
     }
 
 

@@ -19,6 +19,8 @@ from cloudlet.services.dynamodb.values import Item
 
 LONGEST_RECORD = 8 << 20
 """No record of an item of 400 KB is longer."""
+# The csv module's own limit is smaller than an item.
+csv.field_size_limit(LONGEST_RECORD)
 
 
 class Malformed(Exception):
@@ -40,6 +42,7 @@ class Unpacked:
 
     def __init__(self, compression: str) -> None:
         self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if compression == "GZIP" else None
+        self._is_whole = True
 
     def pieces(self, data: bytes, most: int = 1 << 20) -> Iterator[bytes]:
         """Return what more bytes unpack to, in pieces of no more than `most`."""
@@ -52,10 +55,16 @@ class Unpacked:
             except zlib.error as error:
                 raise Malformed(f"an object is not in gzip format: {error}") from None
             data = self._gzip.unconsumed_tail
+            self._is_whole = self._gzip.eof
             if self._gzip.eof:
                 # Several gzip members may follow each other.
                 data = self._gzip.unused_data
                 self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    def end(self) -> None:
+        """Raise Malformed where the object ends before what is compressed in it does."""
+        if not self._is_whole:
+            raise Malformed("an object in gzip format ends too early")
 
 
 class _Lines:
@@ -111,7 +120,9 @@ class CsvReader:
         self._header = header
         self._delimiter = delimiter
         self._lines = _Lines()
-        self._open = ""
+        self._open: list[bytes] = []
+        """The lines of a record that goes on: a line break is within quotes."""
+        self._open_bytes = 0
 
     def feed(self, piece: bytes) -> Iterator[Item | None]:
         for line in self._lines.feed(piece):
@@ -121,26 +132,29 @@ class CsvReader:
         for line in self._lines.end():
             yield from self._line(line)
         if self._open:
-            self._open = ""
+            self._open.clear()
             yield None
 
-    def _line(self, raw: bytes) -> Iterator[Item | None]:
+    def _line(self, line: bytes) -> Iterator[Item | None]:
+        is_within_quotes = bool(self._open) != bool(line.count(b'"') % 2)
+        self._open.append(line)
+        self._open_bytes += len(line) + 1
+        if self._open_bytes > LONGEST_RECORD:
+            raise Malformed("a record is longer than any item")
+        if is_within_quotes:
+            return
+        record = b"\n".join(self._open)
+        self._open.clear()
+        self._open_bytes = 0
+        if record.strip():
+            yield from self._record(record)
+
+    def _record(self, record: bytes) -> Iterator[Item | None]:
         try:
-            text = self._open + raw.removesuffix(b"\r").decode()
-        except UnicodeDecodeError:
-            self._open = ""
+            fields = next(csv.reader([record.removesuffix(b"\r").decode()], delimiter=self._delimiter))
+        except (UnicodeDecodeError, csv.Error):
             yield None
             return
-        if text.count('"') % 2:
-            # The record goes on: a line break is within quotes.
-            self._open = text + "\n"
-            if len(self._open) > LONGEST_RECORD:
-                raise Malformed("a record is longer than any item")
-            return
-        self._open = ""
-        if not text.strip():
-            return
-        fields = next(csv.reader([text], delimiter=self._delimiter), [])
         if self._header is None:
             self._header = fields
         elif len(fields) > len(self._header):

@@ -68,6 +68,7 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Le
         counts = counts.plus(Counts(size=len(packed)))
         for piece in unpacked.pieces(packed):
             counts = counts.plus(await _store(block, made, reader.feed(piece)))
+    unpacked.end()
     counts = counts.plus(await _store(block, made, reader.end()))
     noted = msgspec.structs.replace(made, counts=made.counts.plus(counts), done=name)
 

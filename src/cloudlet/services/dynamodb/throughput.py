@@ -13,6 +13,8 @@ import msgspec
 from cloudlet.services.dynamodb import errors
 from cloudlet.services.dynamodb.table import ON_DEMAND, PROVISIONED, Throughput
 
+TABLE_UNITS = 40_000
+"""How much a table or an index may read, and write (Developer Guide, "Service, account, and table quotas")."""
 _DAY = 86_400
 
 
@@ -40,8 +42,18 @@ def asked(params: Mapping[str, Any], billing: str, index: str | None = None) -> 
 
 
 def _provisioned(given: Mapping[str, int]) -> Throughput:
-    read, write = given["ReadCapacityUnits"], given["WriteCapacityUnits"]
+    read, write = _units(given)
     return Throughput(read, write, warm_read=read, warm_write=write)
+
+
+def _units(given: Mapping[str, int]) -> tuple[int, int]:
+    read, write = given["ReadCapacityUnits"], given["WriteCapacityUnits"]
+    for name, wanted in (("ReadCapacityUnits", read), ("WriteCapacityUnits", write)):
+        if wanted > TABLE_UNITS:
+            raise errors.limit_exceeded(
+                f"Subscriber limit exceeded: {name} of {wanted} exceeds the limit of {TABLE_UNITS} per table"
+            )
+    return read, write
 
 
 def _limited(throughput: Throughput, params: Mapping[str, Any]) -> Throughput:
@@ -66,7 +78,7 @@ def changed(current: Throughput, params: Mapping[str, Any], now: float, what: st
     provisioned = params.get("ProvisionedThroughput")
     if provisioned is None:
         return _limited(current, params)
-    read, write = provisioned["ReadCapacityUnits"], provisioned["WriteCapacityUnits"]
+    read, write = _units(provisioned)
     if (read, write) == (current.read, current.write):
         raise errors.validation(
             f"The provisioned throughput for the {what} will not change. The requested value equals the current value. "

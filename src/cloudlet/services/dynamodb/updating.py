@@ -303,9 +303,9 @@ async def _with_stream(
             raise errors.validation("Table already has an enabled stream: TableName: " + record.name)
         stream = await creating.new_stream(tx, record, wanted, now)
     else:
+        await creating.new_stream(tx, record, wanted, now)
         if stream is None or not is_on:
             raise errors.validation("Table is already in the desired state: stream is disabled")
-        await creating.new_stream(tx, record, wanted, now)
         stream = await streams.disable(
             tx, stream, account=record.account, region=record.region, table=record.name, now=now
         )
