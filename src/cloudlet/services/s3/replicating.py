@@ -123,7 +123,7 @@ class _Copy:
         if await tx.get(self._row) == self._raw:
             replication.done(tx, self._row)
         version = await versions.find(tx, source.bucket, self._task.key, self._task.version_id)
-        if version is not None and version.replication == "PENDING":
+        if version is not None and version.replication == "PENDING" and source.rules:
             outcome = "FAILED" if failed else "COMPLETED"
             await versions.rewrite(
                 tx, source.bucket, self._task.key, msgspec.structs.replace(version, replication=outcome)
@@ -153,6 +153,9 @@ class _Copy:
         if before is not None:
             kept = msgspec.structs.replace(before, tags=replica.tags, acl=replica.acl, lock=replica.lock)
             await versions.rewrite(tx, target, key, kept)
+            return False
+        if version.replication == REPLICA:
+            # Changes are carried back to where it is from, and to nobody else.
             return False
         now = int(self._block.clock.now() * 1000)
         garbage.claim(tx, blobs)
@@ -196,8 +199,12 @@ def _replica(source: _Source, target: Bucket, rule: Rule) -> Version:
         acl = None
     elif acl is None and target.account != source.bucket.account:
         acl = private(source.bucket.account)
+    encryption = version.encryption
+    if encryption is not None and encryption.kms_key and rule.kms_key:
+        encryption = msgspec.structs.replace(encryption, kms_key=rule.kms_key)
     return msgspec.structs.replace(
         version,
+        encryption=encryption,
         storage_class=rule.storage_class or version.storage_class,
         replication=REPLICA,
         restore=None,

@@ -42,6 +42,8 @@ class Rule(NamedTuple):
     """Whether delete markers are replicated."""
     kms: bool
     """Whether objects are that KMS has encrypted."""
+    kms_key: str
+    """The key for their replicas."""
     replica_changes: bool
     """Whether changes of a replica's metadata are carried back."""
 
@@ -77,6 +79,7 @@ def _rule(rule: Mapping[str, Any]) -> Rule:
         # Rules of the first version, which have no filter, replicate delete markers always.
         markers=chosen is None or _enabled(rule, "DeleteMarkerReplication"),
         kms=_enabled(criteria, "SseKmsEncryptedObjects"),
+        kms_key=(destination.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID") or "",
         replica_changes=_enabled(criteria, "ReplicaModifications"),
     )
 
@@ -86,9 +89,14 @@ def _enabled(holder: Mapping[str, Any], name: str) -> bool:
 
 
 def applicable(all_rules: Iterable[Rule], key: str, version: Version) -> list[Rule]:
-    """Return the rules by which a version is replicated: for each destination the one of the highest priority."""
+    """Return the rules by which a version is replicated: for each destination the one of the highest priority.
+
+    Of replicas only changes are, where rules say so.
+    """
     chosen: dict[str, Rule] = {}
     for rule in all_rules:
+        if version.replication == REPLICA and not rule.replica_changes:
+            continue
         if rule.concerns(key, version) and (rule.bucket not in chosen or rule.priority > chosen[rule.bucket].priority):
             chosen[rule.bucket] = rule
     return list(chosen.values())
@@ -126,10 +134,10 @@ async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key:
     changed = head in _CHANGES
     if not (changed or head == "ObjectCreated" or (head == "ObjectRemoved" and version.marker)):
         return
-    found = applicable(await of_bucket(tx, bucket), key, version)
-    if version.replication == REPLICA:
-        found = [rule for rule in found if changed and rule.replica_changes]
-    if not found:
+    # What was there before the rules, or came as a replica, is not replicated; nor are changes of the former.
+    if (not version.replication) if changed else (version.replication == REPLICA):
+        return
+    if not applicable(await of_bucket(tx, bucket), key, version):
         return
     if version.replication != REPLICA and not version.marker:
         await versions.rewrite(tx, bucket, key, msgspec.structs.replace(version, replication="PENDING"))

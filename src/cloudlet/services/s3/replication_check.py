@@ -58,6 +58,9 @@ def _check_rule(rule: Document) -> None:
         raise errors.malformed_xml()
     if rule.get("Not") is not None or "Not" in ((rule.get("Filter") or {}).get("And") or {}):
         raise errors.not_implemented("replication rules that exclude objects (Not)")
+    if (rule.get("ExistingObjectReplication") or {}).get("Status") == "Enabled":
+        raise errors.not_implemented("the replication of objects that are there already (ExistingObjectReplication)")
+    _check_kms(rule)
     chosen = rule.get("Filter")
     if chosen is None:
         if rule.get("Priority") is not None or rule.get("DeleteMarkerReplication") is not None:
@@ -76,6 +79,20 @@ def _check_rule(rule: Document) -> None:
     tagged = chosen.get("Tag") or (chosen.get("And") or {}).get("Tags")
     if tagged and (rule["DeleteMarkerReplication"] or {}).get("Status") == "Enabled":
         raise errors.invalid_request("Delete marker replication is not supported if any Tag filter is specified.")
+
+
+def _check_kms(rule: Document) -> None:
+    criteria = rule.get("SourceSelectionCriteria") or {}
+    wanted = (criteria.get("SseKmsEncryptedObjects") or {}).get("Status") == "Enabled"
+    key = (rule["Destination"].get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID")
+    if wanted and not key:
+        raise errors.invalid_request(
+            "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is present and enabled."
+        )
+    if key and not wanted:
+        raise errors.invalid_request(
+            "SseKmsEncryptedObjects must be specified and enabled if EncryptionConfiguration is present."
+        )
 
 
 async def _check_destination(tx: Transaction, bucket: Bucket, destination: Document) -> None:
