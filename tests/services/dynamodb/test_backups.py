@@ -186,6 +186,9 @@ def test_backups_are_listed_by_page_table_and_time(dynamo: LocalDynamo) -> None:
 
     assert listed() == arns
     assert listed(TableName="second") == arns[2:]
+    assert listed(TableName="arn:aws:dynamodb:eu-west-1:111111111111:table/second") == arns[2:]
+    for params in ({"TableName": "arn:aws"}, {"ExclusiveStartBackupArn": "x" * 40}):
+        assert dynamo.refused("ListBackups", **params).code == "ValidationException"
     page = dynamo.call("ListBackups", Limit=3)
     assert page["LastEvaluatedBackupArn"] == arns[2]
     assert listed(ExclusiveStartBackupArn=arns[2]) == arns[3:]
@@ -209,6 +212,90 @@ def test_what_cannot_be_backed_up_or_restored_is_refused(dynamo: LocalDynamo) ->
     error = dynamo.refused("RestoreTableFromBackup", TargetTableName="orders", BackupArn=arn)
     assert (error.code, error.message) == ("TableAlreadyExistsException", "Table already exists: orders")
     assert dynamo.refused("RestoreTableFromBackup", TargetTableName="x", BackupArn=arn).code == "ValidationException"
+
+
+def test_a_backup_that_is_being_made_or_restored_is_in_use(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_ITEMS", 1)
+    dynamo.table()
+    for number in range(100):
+        dynamo.put(f"k{number}")
+    arn = backup(dynamo)
+    for operation, params in (("DeleteBackup", {}), ("RestoreTableFromBackup", {"TargetTableName": "restored"})):
+        error = dynamo.refused(operation, BackupArn=arn, **params)
+        assert (error.code, error.message) == ("BackupInUseException", f"Backup is being created: {arn}")
+    made(dynamo, arn)
+    dynamo.call("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
+    error = dynamo.refused("DeleteBackup", BackupArn=arn)
+    assert (error.code, error.message) == ("BackupInUseException", f"Backup is being restored: {arn}")
+    error = dynamo.refused("CreateBackup", TableName="restored", BackupName="again")
+    assert (error.code, error.message) == ("TableInUseException", "Table is not ACTIVE: restored")
+    restored(dynamo)
+    dynamo.call("DeleteBackup", BackupArn=arn)
+
+
+def test_a_backup_tells_what_its_table_had(dynamo: LocalDynamo) -> None:
+    dynamo.table(view="KEYS_ONLY", sort=True, SSESpecification={"Enabled": True})
+    dynamo.call("UpdateTimeToLive", TableName="orders", TimeToLiveSpecification={"Enabled": True, "AttributeName": "t"})
+    arn = made(dynamo, backup(dynamo))
+    described = dynamo.call("DescribeBackup", BackupArn=arn)["BackupDescription"]
+    assert described["SourceTableFeatureDetails"] == {
+        "StreamDescription": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+        "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "t"},
+        "SSEDescription": {
+            "Status": "ENABLED",
+            "SSEType": "KMS",
+            "KMSMasterKeyArn": "arn:aws:kms:eu-west-1:111111111111:alias/aws/dynamodb",
+        },
+    }
+    assert [key["AttributeName"] for key in described["SourceTableDetails"]["KeySchema"]] == ["p", "c"]
+    dynamo.call(
+        "RestoreTableFromBackup",
+        TargetTableName="restored",
+        BackupArn=arn,
+        SSESpecificationOverride={"Enabled": False},
+        OnDemandThroughputOverride={"MaxReadRequestUnits": 3},
+    )
+    restored(dynamo)
+    table = dynamo.call("DescribeTable", TableName="restored")["Table"]
+    assert "SSEDescription" not in table
+    assert table["OnDemandThroughput"]["MaxReadRequestUnits"] == 3
+    assert "LatestStreamArn" not in table
+
+
+def test_a_provisioned_index_is_restored_with_other_units(dynamo: LocalDynamo) -> None:
+    units = {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}
+    index: dict[str, Any] = {
+        "IndexName": "by-owner",
+        "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["n"]},
+    }
+    dynamo.call(
+        "CreateTable",
+        TableName="orders",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("p", "owner")],
+        ProvisionedThroughput=units,
+        GlobalSecondaryIndexes=[{**index, "ProvisionedThroughput": units}],
+    )
+    arn = made(dynamo, backup(dynamo))
+
+    def shown(name: str, **params: Any) -> list[tuple[int, int]]:
+        asked = {"TargetTableName": name, "BackupArn": arn, **params}
+        table = dynamo.call("RestoreTableFromBackup", **asked)["TableDescription"]
+        throughputs = (each["ProvisionedThroughput"] for each in (table, *table["GlobalSecondaryIndexes"]))
+        return [(each["ReadCapacityUnits"], each["WriteCapacityUnits"]) for each in throughputs]
+
+    assert shown("same") == [(3, 4), (3, 4)]
+    override = {**index, "ProvisionedThroughput": {**units, "ReadCapacityUnits": 9}}
+    assert shown("other", GlobalSecondaryIndexOverride=[override]) == [(3, 4), (9, 4)]
+    assert shown("on-demand", BillingModeOverride="PAY_PER_REQUEST") == [(0, 0), (0, 0)]
+    wrong = {**index, "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["m"]}}
+    error = dynamo.refused(
+        "RestoreTableFromBackup", TargetTableName="no-table", BackupArn=arn, GlobalSecondaryIndexOverride=[wrong]
+    )
+    assert "must be a subset of the indexes of the source table: by-owner" in error.message
 
 
 # -- point-in-time recovery
@@ -308,5 +395,11 @@ def test_requests_that_contradict_themselves_are_refused(dynamo: LocalDynamo) ->
     ):
         error = dynamo.refused("RestoreTableToPointInTime", TargetTableName="restored", **params)
         assert error.code == "ValidationException"
+    disabled = {"PointInTimeRecoveryEnabled": False, "RecoveryPeriodInDays": 3}
+    error = dynamo.refused("UpdateContinuousBackups", TableName="orders", PointInTimeRecoverySpecification=disabled)
+    assert error.code == "ValidationException"
+    assert enable(dynamo)["RecoveryPeriodInDays"] == 35
+    assert enable(dynamo, RecoveryPeriodInDays=3)["RecoveryPeriodInDays"] == 3
+    assert enable(dynamo)["RecoveryPeriodInDays"] == 3
     error = dynamo.refused("UpdateContinuousBackups", TableName="none-such", PointInTimeRecoverySpecification={})
     assert error.code == "TableNotFoundException"

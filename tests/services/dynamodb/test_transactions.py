@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.services.dynamodb.conftest import MakeTable
+from tests.services.dynamodb.conftest import MakeTable, index
+from tests.services.dynamodb.local import LocalDynamo
 
 Item = dict[str, Any]
 
@@ -162,6 +163,72 @@ def test_consumed_capacity_is_twice_that_of_single_items(db: Any, table: str) ->
         TransactItems=[{"Get": {"TableName": table, "Key": key("a")}}], ReturnConsumedCapacity="TOTAL"
     )
     assert read["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 2.0, "ReadCapacityUnits": 2.0}]
+
+
+def test_a_condition_check_consumes_too_and_a_repetition_reads(db: Any, table: str) -> None:
+    db.put_item(TableName=table, Item={**key("a"), "x": {"S": "x" * 2000}})
+    check = {"TableName": table, "Key": key("a"), "ConditionExpression": "attribute_exists(p)"}
+    asked: dict[str, Any] = {
+        "TransactItems": [{"ConditionCheck": check}, put(table, "b")],
+        "ClientRequestToken": "token-1",
+        "ReturnConsumedCapacity": "INDEXES",
+    }
+    for kind, units in (("Write", 6.0), ("Read", 4.0)):
+        expected = {"CapacityUnits": units, f"{kind}CapacityUnits": units}
+        [consumed] = db.transact_write_items(**asked)["ConsumedCapacity"]
+        assert consumed == {"TableName": table, **expected, "Table": expected}
+
+
+def test_a_token_is_good_for_ten_minutes(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    asked = {"TransactItems": [add("orders", "a", 1)], "ClientRequestToken": "token-1"}
+    dynamo.call("TransactWriteItems", **asked)
+    dynamo.advance(599)
+    dynamo.call("TransactWriteItems", **asked)
+    assert dynamo.items()["a"]["n"] == {"N": "1"}
+    dynamo.advance(2)
+    dynamo.call("TransactWriteItems", **asked)
+    assert dynamo.items()["a"]["n"] == {"N": "2"}
+    dynamo.advance(599)
+    dynamo.call("TransactWriteItems", **asked)
+    assert dynamo.items()["a"]["n"] == {"N": "2"}
+
+
+def test_reads_that_do_not_go_together(db: Any, table: str) -> None:
+    arn = db.describe_table(TableName=table)["Table"]["TableArn"]
+    twice = [{"Get": {"TableName": name, "Key": key("a")}} for name in (table, arn)]
+    with pytest.raises(ClientError, match="Transaction request cannot include multiple operations on one item"):
+        db.transact_get_items(TransactItems=twice)
+    with pytest.raises(db.exceptions.TransactionCanceledException) as error:
+        db.transact_get_items(TransactItems=[twice[0], {"Get": {"TableName": table, "Key": {"q": {"S": "a"}}}}])
+    assert error.value.response["CancellationReasons"] == [
+        {"Code": "None"},
+        {"Code": "ValidationError", "Message": "The provided key element does not match the schema"},
+    ]
+    with pytest.raises(ClientError, match="can only contain one of Check, Put, Update or Delete"):
+        db.transact_write_items(TransactItems=[{**put(table, "a"), **add(table, "b", 1)}])
+    with pytest.raises(db.exceptions.ResourceNotFoundException):
+        db.transact_write_items(TransactItems=[put(table, "a"), put("none-such", "a")])
+
+
+def test_item_collections_are_measured(db: Any, make_table: MakeTable) -> None:
+    make_table("orders", "p:S c:S", attributes="x:S", LocalSecondaryIndexes=[index("by-x", "p x")])
+    items = [{"Put": {"TableName": "orders", "Item": {**key("a"), "c": {"S": c}, "x": {"S": c}}}} for c in "12"]
+    metrics = db.transact_write_items(TransactItems=items, ReturnItemCollectionMetrics="SIZE")["ItemCollectionMetrics"]
+    assert [each["ItemCollectionKey"] for each in metrics["orders"]] == [key("a"), key("a")]
+    assert metrics["orders"][0]["SizeEstimateRangeGB"] == [0.0, 1.0]
+
+
+def test_what_is_written_has_four_megabytes_at_most(db: Any, table: str) -> None:
+    large = [{**key(str(number)), "x": {"S": "x" * 400_000}} for number in range(11)]
+    puts = [{"Put": {"TableName": table, "Item": each}} for each in large]
+    with pytest.raises(ClientError, match="Transaction request size cannot exceed 4 MB"):
+        db.transact_write_items(TransactItems=puts)
+    assert db.scan(TableName=table, Select="COUNT")["Count"] == 0
+    db.transact_write_items(TransactItems=puts[:10])
+    # What counts is the size of items, not that of their JSON: escapes take more room in it.
+    escaped = [{**key(str(number)), "x": {"S": "\x01" * 50_000}} for number in range(20)]
+    db.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": each}} for each in escaped])
 
 
 def test_four_megabytes_at_most(db: Any, table: str) -> None:

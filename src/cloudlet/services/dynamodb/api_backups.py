@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Params, Result, Service, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import access, backups, copies, describing, directory, journal, recovery, restoring
 from cloudlet.services.dynamodb.backups import Backup
 from cloudlet.services.dynamodb.copies import Copy
@@ -86,8 +86,8 @@ async def delete_backup(ctx: Context, tx: Transaction, params: Params) -> Result
 
 async def list_backups(ctx: Context, tx: Transaction, params: Params) -> Result:
     name = params.get("TableName")
-    if name is not None and name.startswith("arn:"):
-        name = Arn.parse(name).resource.removeprefix("table/")
+    if name is not None:
+        name = directory.name_of(ctx, name)
     limit = params.get("Limit") or _LISTED
     after = None
     if params.get("ExclusiveStartBackupArn"):

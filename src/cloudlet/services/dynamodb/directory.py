@@ -51,6 +51,11 @@ def _address(ctx: Context, name: str) -> tuple[str, str, str]:
     return arn.account, arn.region, table
 
 
+def name_of(ctx: Context, name: str) -> str:
+    """Return the name of a table that is named or given by its ARN. Raises AwsError for what is neither."""
+    return _address(ctx, name)[2]
+
+
 def _key(ctx: Context, name: str) -> bytes:
     known = (ctx.account, ctx.region, name)
     key = _keys.get(known)

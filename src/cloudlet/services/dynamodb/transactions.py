@@ -112,6 +112,8 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
     _check_throughput(planned, now)
     old = [await action.old(tx) for action in planned]
     outcomes = _outcomes(ctx, planned, old)
+    if sum(items.size_of(new) for new, _, _ in outcomes if new is not None) > LARGEST:
+        raise _too_large()
     consumed = {name: Consumed() for name in tables}
     reads = dict.fromkeys(tables, 0.0)
     metrics: dict[str, list[Any]] = {}
@@ -153,9 +155,11 @@ def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Acti
             raise _cancelled({at: error}, len(requests)) from error
     if len({(action.table.id, action.key) for action in planned}) != len(planned):
         raise errors.validation("Transaction request cannot include multiple operations on one item")
-    if sum(len(action.raw or b"") for action in planned) > LARGEST:
-        raise errors.validation("Transaction request size cannot exceed 4 MB")
     return planned
+
+
+def _too_large() -> AwsError:
+    return errors.validation("Transaction request size cannot exceed 4 MB")
 
 
 def _check_throughput(planned: Sequence[Action], now: float) -> None:
@@ -234,7 +238,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             places.append(key_of(tables[get["TableName"]], get["Key"])[0])
         except AwsError as error:
             raise _cancelled({at: error}, len(wanted)) from error
-    if len({(get["TableName"], place) for get, place in zip(wanted, places, strict=True)}) != len(places):
+    if len({(tables[get["TableName"]].id, place) for get, place in zip(wanted, places, strict=True)}) != len(places):
         raise errors.validation("Transaction request cannot include multiple operations on one item")
     responses: list[dict[str, Any]] = []
     consumed = {name: Consumed() for name in tables}
@@ -251,7 +255,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
         else:
             responses.append({"Item": asked.projection.of(items.item_of(raw))})
     if total > LARGEST:
-        raise errors.validation("Transaction request size cannot exceed 4 MB")
+        raise _too_large()
     if throttle is not None:
         for name, units in consumed.items():
             throttle.admit(tables[name], "Read", ctx.now())
