@@ -11,7 +11,6 @@ import importlib
 import os
 import re
 import sys
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from suite_results import Results
 
 
 class NoHostAvailable(Exception):
@@ -97,40 +97,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip_env(reason=reason))
 
 
-class Results:
-    """Counts outcomes by file, and writes one line for each test that did not pass."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._outcomes: dict[str, tuple[str, str]] = {}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.passed and report.when != "call":
-            return
-        outcome = "error" if report.failed and report.when == "setup" else report.outcome
-        # A test that failed does not become better by how it was cleaned up after.
-        if self._outcomes.get(report.nodeid, ("",))[0] != "failed":
-            crash = getattr(report.longrepr, "reprcrash", None)
-            text = crash.message if crash is not None else str(report.longrepr or "")
-            self._outcomes[report.nodeid] = (outcome, " ".join(text.split())[:300])
-
-    def pytest_sessionfinish(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "failing.txt").open("w") as failing:
-            for test, (outcome, text) in sorted(self._outcomes.items()):
-                if outcome in ("failed", "error"):
-                    failing.write(f"{outcome}\t{test.rpartition('/')[2]}\t{text}\n")
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        areas: dict[str, Counter[str]] = defaultdict(Counter)
-        for test, (outcome, _) in self._outcomes.items():
-            match = re.search(r"test_(\w+)\.py", test)
-            areas[match[1] if match else test][outcome] += 1
-        total = sum(areas.values(), Counter())
-        for area, counts in [*sorted(areas.items()), ("TOTAL", total)]:
-            terminalreporter.write_line(f"{area:28} " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
-        terminalreporter.write_line(f"those that failed: {self._folder / 'failing.txt'}")
+def _area(test: str) -> str:
+    match = re.search(r"test_(\w+)\.py", test)
+    return match[1] if match else test
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Results(Path(os.environ["SUITE_RESULTS"])))
+    config.pluginmanager.register(Results(Path(os.environ["SUITE_RESULTS"]), _area))

@@ -47,7 +47,7 @@ def configuration(endpoint: str) -> ConfigParser:
             "access_key": keys["aws_access_key_id"],
             "secret_key": keys["aws_secret_access_key"],
             "tenant": "testx" if section == "s3 tenant" else "",
-            "api_name": "",
+            "api_name": "eu-west-1",
         }
     return written
 

@@ -1,0 +1,121 @@
+"""Which of Ceph's s3-tests are not asked, and which ask for what AWS does not do: each with the reason.
+
+The tests that their authors mark as failing on AWS are left out by that mark; these are the others.
+"""
+
+from __future__ import annotations
+
+LEFT_OUT = {
+    "version 2 signatures, which S3 does not take for buckets that were created after June 2020": (
+        "test_cors_presigned_get_object_tenant_v2",
+        "test_cors_presigned_get_object_v2",
+        "test_cors_presigned_put_object_tenant_v2",
+        "test_cors_presigned_put_object_v2",
+    ),
+    "Ceph's tenants": (
+        "test_block_public_policy_with_principal",
+        "test_bucket_policy_different_tenant",
+        "test_bucket_policy_tenanted_bucket",
+        "test_get_nonpublicpolicy_principal_bucket_policy_status",
+    ),
+    "the request is not what the test means to send; its authors mark that Ceph fails it too": (
+        "test_bucket_create_bad_authorization_empty",
+        "test_bucket_create_bad_authorization_none",
+        "test_bucket_policy_put_obj_request_obj_tag",
+        "test_bucket_policy_set_condition_operator_end_with_IfExists",
+        "test_object_create_bad_authorization_empty",
+        "test_object_create_bad_authorization_none",
+        "test_object_create_bad_contentlength_none",
+        "test_object_read_unreadable",
+        "test_object_set_get_unicode_metadata",
+    ),
+}
+
+AGAINST_AWS = {
+    "every bucket encrypts since January 2023: GetBucketEncryption has an answer always": (
+        "test_delete_bucket_encryption_kms",
+        "test_delete_bucket_encryption_s3",
+        "test_get_bucket_encryption_kms",
+        "test_get_bucket_encryption_s3",
+    ),
+    "GetBucketPolicyStatus answers NoSuchBucketPolicy where there is no policy": (
+        "test_get_authpublic_acl_bucket_policy_status",
+        "test_get_bucket_policy_status",
+        "test_get_nonpublicpolicy_acl_bucket_policy_status",
+        "test_get_public_acl_bucket_policy_status",
+        "test_get_publicpolicy_acl_bucket_policy_status",
+    ),
+    "If-None-Match of a write takes nothing but *": (
+        "test_multipart_put_current_object_if_match",
+        "test_multipart_put_current_object_if_none_match",
+        "test_multipart_put_object_if_match",
+        "test_put_current_object_if_match",
+        "test_put_current_object_if_none_match",
+        "test_put_object_current_if_match",
+        "test_put_object_if_match",
+    ),
+    "a part that an object does not have is 416 InvalidPartNumber; without its key an SSE-C object is not looked at": (
+        "test_multipart_get_part",
+        "test_multipart_single_get_part",
+        "test_multipart_sse_c_get_part",
+        "test_non_multipart_get_part",
+        "test_non_multipart_sse_c_get_part",
+    ),
+    "X-Amz-Expires below 0 or above a week is 400 AuthorizationQueryParametersError": (
+        "test_object_raw_get_x_amz_expires_out_max_range",
+        "test_object_raw_get_x_amz_expires_out_positive_range",
+        "test_object_raw_put_authenticated_expired",
+    ),
+    "who creates his bucket again in us-east-1 is answered 200, and its ACL is reset": (
+        "test_bucket_recreate_new_acl",
+        "test_bucket_recreate_overwrite_acl",
+    ),
+    "what is no checksum of the algorithm is InvalidRequest; BadDigest is for one that does not match": (
+        "test_multipart_checksum_sha256",
+        "test_object_checksum_crc64nvme",
+        "test_object_checksum_sha256",
+    ),
+    "completing an SSE-C upload needs the key only where the upload was begun with a checksum's algorithm": (
+        "test_copy_part_enc[sse-c-sse-c-STANDARD-STANDARD-8388608]",
+        "test_copy_part_enc[sse-kms-sse-c-STANDARD-STANDARD-8388608]",
+        "test_copy_part_enc[sse-s3-sse-c-STANDARD-STANDARD-8388608]",
+    ),
+    "where the upload was begun with SHA256, completing it names each part's checksum": (
+        "test_get_multipart_checksum_object_attributes",
+    ),
+    "another SSE-C key than the object's is 403 AccessDenied": (
+        "test_encryption_sse_c_multipart_bad_download",
+        "test_encryption_sse_c_other_key",
+    ),
+    "where SSE-KMS names no key, it is the account's aws/s3 key": ("test_sse_kms_no_key",),
+    "nobody can be granted anything by his e-mail address since October 2025: 405 MethodNotAllowed": (
+        "test_bucket_acl_grant_email_not_exist",
+    ),
+    "a range beyond the source of UploadPartCopy is InvalidArgument": ("test_multipart_copy_invalid_range",),
+    "a part is listed once in CompleteMultipartUpload": ("test_multipart_resend_first_finishes_last",),
+    "a bucket's policy names resources, and actions that apply to them": (
+        "test_bucket_logging_owner",
+        "test_bucket_policy_multipart",
+    ),
+    "logs go to a bucket of the same owner; the error for all others is InvalidTargetBucketForLogging": (
+        "test_put_bucket_logging_errors",
+        "test_put_bucket_logging_permissions",
+        "test_put_bucket_logging_policy_wildcard",
+    ),
+    "aws:SourceAccount is the number of an account, not the canonical user's id": ("test_rm_bucket_logging",),
+    "GetBucketLogging answers the TargetGrants that were put": ("test_put_bucket_logging",),
+    "more than ten tags are BadRequest": ("test_put_excess_tags",),
+    "writing with tags needs s3:PutObjectTagging, which no ACL grants": ("test_post_object_tags_anonymous_request",),
+    "a form has just the fields that its policy has conditions on": (
+        "test_post_object_upload_checksum",
+        "test_sse_kms_default_post_object_authenticated_request",
+        "test_sse_s3_default_post_object_authenticated_request",
+    ),
+    "x-amz-delete-marker is not in an answer where it would be false": ("test_delete_marker_nonversioned",),
+    "Access-Control-Request-Method counts in preflights only": ("test_cors_origin_response",),
+}
+
+
+def reasons(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return the reason for each test of a table."""
+    return {test: reason for reason, tests in table.items() for test in tests}
