@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Server
 
-_SECRET = "a-secret-of-tests"  # noqa: S105 - of a server that lives as long as the test
+_SECRET = "a-secret-of-tests"
 
 
 @dataclass(frozen=True)

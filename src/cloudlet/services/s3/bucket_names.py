@@ -13,7 +13,6 @@ from cloudlet.core import AwsError
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d")
 _OLD_EUROPE = "EU"
 """A location constraint from before there were other regions in Europe."""
 
@@ -49,19 +48,13 @@ def _is_address(name: str) -> bool:
 def region_of(constraint: str | None, endpoint_region: str) -> str:
     """Return the region of a bucket that is created through a region's endpoint. Raises AwsError.
 
-    The endpoint of us-east-1 creates buckets everywhere, others in their own region alone.
+    `constraint` is one that the model knows. The endpoint of us-east-1 creates buckets everywhere, others in their own
+    region alone.
     """
     if not constraint:
         if endpoint_region != DEFAULT_REGION:
             raise _illegal("unspecified")
         return DEFAULT_REGION
-    if constraint == DEFAULT_REGION or not (constraint == _OLD_EUROPE or _REGION.fullmatch(constraint)):
-        raise AwsError(
-            "InvalidLocationConstraint",
-            "The specified location-constraint is not valid",
-            status=400,
-            LocationConstraint=constraint,
-        )
     region = "eu-west-1" if constraint == _OLD_EUROPE else constraint
     if endpoint_region not in (DEFAULT_REGION, region):
         raise _illegal(constraint)

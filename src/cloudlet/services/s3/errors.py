@@ -30,6 +30,13 @@ def reword(request: InvalidRequest) -> WireError:
 def _unknown_value(violation: Violation) -> AwsError | None:
     if violation.member == "StorageClass":
         return invalid_storage_class(str(violation.value))
+    if violation.path.endswith(".locationConstraint"):
+        return AwsError(
+            "InvalidLocationConstraint",
+            "The specified location-constraint is not valid",
+            status=400,
+            LocationConstraint=str(violation.value),
+        )
     if violation.member in _UNKNOWN_VALUES:
         header, message = _UNKNOWN_VALUES[violation.member]
         return invalid_argument(message, header, violation.value)

@@ -55,5 +55,5 @@ def _checked(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def document(tags: dict[str, str]) -> list[dict[str, str]]:
-    """Return tags as a TagSet."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+    """Return tags as a TagSet, in the order of their keys."""
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
