@@ -11,6 +11,7 @@ from cloudlet.core.context import Context
 from cloudlet.core.errors import not_implemented
 from cloudlet.core.identity import Principal
 from cloudlet.core.invocation import Done, Invocation
+from cloudlet.core.metrics import Metrics, report
 from cloudlet.core.service import Job, Params, Result, Service
 from cloudlet.core.waiting import WaitingLines
 from cloudlet.store import Store
@@ -35,7 +36,9 @@ class Block:
         self.store = store
         self.clock = cloud.clock
         self.lines = WaitingLines(store, cloud.clock)
-        self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in service.jobs]
+        self.metrics = Metrics()
+        jobs = [*service.jobs, report] if service.namespace and cloud.has("cloudwatch") else service.jobs
+        self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in jobs]
 
     @cached_property
     def blobs(self) -> Blobs:

@@ -141,6 +141,10 @@ class Cloud:
     def enabled(self, name: str) -> bool:
         return self.config.services is None or name in self.config.services
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a block, here or elsewhere."""
+        return name in self._modules and (self.enabled(name) or self._elsewhere(name) is not None)
+
     def block(self, name: str) -> Block:
         """Return a block, loading it where this is its first use. Raises AwsError for what is not to be had."""
         block = self._blocks.get(name)

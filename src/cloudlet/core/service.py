@@ -49,6 +49,7 @@ class Service:
         invalid_request: Callable[[InvalidRequest], WireError] | None = None,
         admits_anonymous: bool = False,
         compressed_from: int | None = None,
+        namespace: str = "",
     ) -> None:
         self.name = name
         self.admits_anonymous = admits_anonymous
@@ -57,6 +58,9 @@ class Service:
         """Words a request that the model does not admit, where this service does not say it as most of AWS does."""
         self.compressed_from = compressed_from
         """From how many bytes on its answers are compressed for clients that ask for it; None: never."""
+        self.namespace = namespace
+        """Under which it reports its own metrics to CloudWatch ("AWS/SQS"); empty where it measures nothing."""
+        self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         self.jobs: list[Job] = []
         self.pages: dict[str, Page] = {}
@@ -86,6 +90,11 @@ class Service:
     def job(self, function: Job) -> Job:
         """Declare a background job: runs while the block does; started again, with a pause, whenever it fails."""
         self.jobs.append(function)
+        return function
+
+    def gauge(self, function: Job) -> Job:
+        """Declare what is called each minute, before the block's metrics are sent: it adds what has to be read."""
+        self.gauges.append(function)
         return function
 
     def page(self, name: str) -> Callable[[Page], Page]:

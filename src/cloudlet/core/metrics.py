@@ -1,0 +1,166 @@
+"""What a block measures of itself, for CloudWatch, as AWS's services do: counted in memory, sent each minute.
+
+CloudWatch gets it through its API, off the way of requests. While it is down, what was measured waits, in memory: a
+crash loses what was not sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cloudlet.core.errors import AwsError
+from cloudlet.core.moments import until
+
+if TYPE_CHECKING:
+    from cloudlet.core.block import Block
+
+log = logging.getLogger("cloudlet.core")
+
+PERIOD_SECONDS = 60
+_MOST_SERIES = 20_000
+"""Of all accounts together, between two reports; more are dropped."""
+_DISTINCT = 150
+"""So many different values of a metric are kept apart; it is what PutMetricData takes."""
+_AT_ONCE = 500
+"""So many metrics are sent in one request, of the thousand that PutMetricData takes."""
+
+Dimensions = tuple[tuple[str, str], ...]
+
+
+class Series(NamedTuple):
+    """One metric of one resource in one minute."""
+
+    account: str
+    region: str
+    name: str
+    unit: str
+    dimensions: Dimensions
+    minute: int
+    """Its beginning, in seconds since the epoch."""
+
+
+class Values:
+    """What was measured of a series."""
+
+    __slots__ = ("count", "counts", "least", "most", "sum")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum = 0.0
+        self.least = float("inf")
+        self.most = float("-inf")
+        self.counts: dict[float, int] | None = {}
+        """How often each value was; None once there were too many different ones."""
+
+    def add(self, value: float, count: int = 1) -> None:
+        self.count += count
+        self.sum += value * count
+        self.least = min(self.least, value)
+        self.most = max(self.most, value)
+        counts = self.counts
+        if counts is not None:
+            counts[value] = counts.get(value, 0) + count
+            if len(counts) > _DISTINCT:
+                self.counts = None
+
+    def datum(self, series: Series) -> dict[str, Any]:
+        """Return them as PutMetricData takes them."""
+        datum: dict[str, Any] = {
+            "MetricName": series.name,
+            "Unit": series.unit,
+            "Timestamp": series.minute,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
+        }
+        if self.counts is not None:
+            datum["Values"] = list(self.counts)
+            datum["Counts"] = [float(count) for count in self.counts.values()]
+        else:
+            datum["StatisticValues"] = {
+                "SampleCount": float(self.count),
+                "Sum": self.sum,
+                "Minimum": self.least,
+                "Maximum": self.most,
+            }
+        return datum
+
+
+class Metrics:
+    """The measurements of one block that are not sent yet."""
+
+    def __init__(self) -> None:
+        self._series: dict[Series, Values] = {}
+        self._dropped = 0
+
+    def add(
+        self,
+        account: str,
+        region: str,
+        name: str,
+        dimensions: Dimensions,
+        now: float,
+        value: float = 1.0,
+        *,
+        unit: str = "Count",
+        count: int = 1,
+    ) -> None:
+        """Note a value that was measured `count` times; `now` is in seconds since the epoch."""
+        series = Series(account, region, name, unit, dimensions, int(now) // PERIOD_SECONDS * PERIOD_SECONDS)
+        values = self._series.get(series)
+        if values is None:
+            if len(self._series) >= _MOST_SERIES:
+                self._dropped += 1
+                return
+            values = self._series[series] = Values()
+        values.add(value, count)
+
+    def take(self, before: float) -> dict[Series, Values]:
+        """Take out what was measured in minutes that ended before a time."""
+        taken = {series: values for series, values in self._series.items() if series.minute + PERIOD_SECONDS <= before}
+        for series in taken:
+            del self._series[series]
+        if self._dropped:
+            log.warning("%d measurements were dropped: there are too many metrics", self._dropped)
+            self._dropped = 0
+        return taken
+
+    def put_back(self, taken: dict[Series, Values]) -> None:
+        """Put in again what could not be sent."""
+        for series, values in taken.items():
+            if series not in self._series and len(self._series) < _MOST_SERIES:
+                self._series[series] = values
+
+
+async def report(block: Block) -> None:
+    """Send what a block has measured to CloudWatch, each minute, for ever."""
+    while True:
+        now = block.clock.now()
+        await until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
+        for gauge in block.service.gauges:
+            await gauge(block)
+        await _send(block, block.metrics.take(block.clock.now()))
+
+
+async def _send(block: Block, taken: dict[Series, Values]) -> None:
+    by_place: defaultdict[tuple[str, str], dict[Series, Values]] = defaultdict(dict)
+    for series, values in taken.items():
+        by_place[series.account, series.region][series] = values
+    for (account, region), measured in by_place.items():
+        for part in _parts(measured):
+            data = [values.datum(series) for series, values in part.items()]
+            params = {"Namespace": block.service.namespace, "MetricData": data}
+            try:
+                await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
+            except AwsError as error:
+                if error.status is not None and error.status >= 500:
+                    block.metrics.put_back(part)
+                else:
+                    log.warning("CloudWatch does not take the metrics of %s: %s", block.service.name, error)
+
+
+def _parts(measured: dict[Series, Values]) -> Iterator[dict[Series, Values]]:
+    rows = list(measured.items())
+    for start in range(0, len(rows), _AT_ONCE):
+        yield dict(rows[start : start + _AT_ONCE])
