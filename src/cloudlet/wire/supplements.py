@@ -124,6 +124,9 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         for shape, root in _S3_ROOTS.items():
             if shape in shapes:
                 shapes[shape]["locationName"] = root
+        if "ChecksumMode" in shapes:
+            # The SDK for C++, and so Arrow, sends it in small letters.
+            shapes["ChecksumMode"]["enum"] = ["ENABLED", "enabled"]
         _add_what_browsers_send(description["operations"], shapes)
 
 

@@ -73,6 +73,13 @@ def test_an_object_without_a_checksum_gets_one(plain: Any, bucket: str) -> None:
     assert told["Checksum"] == _as("CRC64NVME", b"hello")
 
 
+def test_the_mode_may_be_in_small_letters(plain: Any, bucket: str) -> None:
+    """So the SDK for C++ sends it."""
+    written = plain.put_object(Bucket=bucket, Key="k", Body=b"hello", ChecksumAlgorithm="SHA256")
+    read = plain.head_object(Bucket=bucket, Key="k", ChecksumMode="enabled")
+    assert read["ChecksumSHA256"] == written["ChecksumSHA256"]
+
+
 def test_content_md5_is_verified(plain: Any, bucket: str) -> None:
     for data in (b"hello", b"hello" * 500_000):
         right = base64.b64encode(hashlib.md5(data).digest()).decode()

@@ -116,9 +116,9 @@ async def read_object(ctx: Context, params: Params, *, with_body: bool) -> Resul
     elif (asked := ranges.requested(params.get("Range"), version.size)) is not None:
         start, end = asked
         ctx.response_status = 206
-    if params.get("ChecksumMode") == "ENABLED" and ctx.response_status is None:
+    if "ChecksumMode" in params and ctx.response_status is None:
         answer.update(checksums.shown(version.checksum))
-    elif params.get("ChecksumMode") == "ENABLED" and part is not None and part.checksum and version.checksum:
+    elif "ChecksumMode" in params and part is not None and part.checksum and version.checksum:
         answer[checksums.member(version.checksum.algorithm)] = part.checksum
         answer["ChecksumType"] = version.checksum.type
     if ctx.response_status == 206 and end > start:
