@@ -34,12 +34,36 @@ _PERIOD_SECONDS = 60.0
 _MOST_LINES = 100_000
 """Of all buckets together, between two deliveries; more are dropped."""
 _BUCKETS = 100
-_RESOURCES = {
-    "uploadId": "UPLOAD",
-    "partNumber": "PART",
-    "delete": "MULTI_OBJECT_DELETE",
-    "policyStatus": "POLICY_STATUS",
+_OPERATIONS = {
+    "AbortMultipartUpload": "REST.DELETE.UPLOAD",
+    "CompleteMultipartUpload": "REST.POST.UPLOAD",
+    "CopyObject": "REST.COPY.OBJECT",
+    "DeleteObjectTagging": "REST.DELETE.OBJECT_TAGGING",
+    "GetObjectTagging": "REST.GET.OBJECT_TAGGING",
+    "GetWebsiteIndex": "WEBSITE.GET.OBJECT",
+    "GetWebsiteObject": "WEBSITE.GET.OBJECT",
+    "HeadWebsiteIndex": "WEBSITE.HEAD.OBJECT",
+    "HeadWebsiteObject": "WEBSITE.HEAD.OBJECT",
+    "ListParts": "REST.GET.UPLOAD",
+    "PutObjectTagging": "REST.PUT.OBJECT_TAGGING",
+    "UploadPart": "REST.PUT.PART",
+    "UploadPartCopy": "REST.COPY.PART",
 }
+"""What the log names them by, where that does not follow from their method and URI."""
+_RESOURCES = {
+    "delete": "MULTI_OBJECT_DELETE",
+    "list-type": "BUCKET",
+    "intelligent-tiering": "INTELLIGENT_TIERING",
+    "logging": "LOGGING_STATUS",
+    "object-lock": "OBJECT_LOCK_CONFIGURATION",
+    "ownershipControls": "OWNERSHIP_CONTROLS",
+    "policy": "BUCKETPOLICY",
+    "policyStatus": "POLICY_STATUS",
+    "publicAccessBlock": "PUBLIC_ACCESS_BLOCK",
+    "requestPayment": "REQUEST_PAYMENT",
+    "versions": "BUCKETVERSIONS",
+}
+"""What it calls a parameter that names a resource, where that is not the parameter in capitals."""
 
 
 class _Line(NamedTuple):
@@ -160,12 +184,13 @@ def _key(bucket: Bucket, enabled: Mapping[str, Any], now: float) -> str:
 
 def line(owner: str, ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> str:
     """Return the line of a request that was answered, to a bucket of the account `owner`."""
-    method, resource, usual_status = _operation(operation)
+    method, name, usual_status = _operation(operation)
     headers = ctx.headers
     answer = result or {}
     key = params.get("Key")
     status = error.status if error is not None else ctx.response_status or usual_status
     size = answer.get("ContentLength") if error is None else None
+    signed = _auth_type(ctx)
     path = quote(f"/{params['Bucket']}/{key or ''}", safe="/~")
     fields = [
         canonical_id(owner),
@@ -174,7 +199,7 @@ def line(owner: str, ctx: Context, operation: str, params: Params, result: Resul
         ctx.source_ip,
         "-" if ctx.principal.kind == "anonymous" else ctx.principal.arn,
         ctx.request_id,
-        f"REST.{method}.{resource}",
+        name,
         quote(key, safe="/~") if key else "-",
         f'"{method} {path} HTTP/1.1"',
         status or "-",
@@ -187,9 +212,9 @@ def line(owner: str, ctx: Context, operation: str, params: Params, result: Resul
         _quoted(headers.get("user-agent")),
         params.get("VersionId") or "-",
         ctx.request_id,
-        "SigV4" if ctx.principal.kind != "anonymous" else "-",
+        "-" if signed == "-" else "SigV4",
         "-",
-        _auth_type(ctx),
+        signed,
         headers.get("host", "-"),
         "-",
         "-",
@@ -214,13 +239,15 @@ def _quoted(value: str | None) -> str:
 
 @lru_cache(256)
 def _operation(name: str) -> tuple[str, str, int]:
-    """Return the method and the resource of an operation, as the log names them, and its status: GET, OBJECT, 200."""
+    """Return the method of an operation, what the log names it by, and its status: GET, "REST.GET.OBJECT", 200."""
     model = load("s3").operations[name]
     method, status = model.http_method, model.status
+    if name in _OPERATIONS:
+        return method, _OPERATIONS[name], status
     path, _, query = model.uri.partition("?")
     for parameter in filter(None, re.split("[&=]", query)):
         if parameter in _RESOURCES:
-            return method, _RESOURCES[parameter], status
+            return method, f"REST.{method}.{_RESOURCES[parameter]}", status
         if parameter.islower():
-            return method, parameter.replace("-", "").upper(), status
-    return method, "OBJECT" if "{Key" in path else "BUCKET", status
+            return method, f"REST.{method}.{parameter.replace('-', '').upper()}", status
+    return method, f"REST.{method}.{'OBJECT' if '{Key' in path else 'BUCKET'}", status

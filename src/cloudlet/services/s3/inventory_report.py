@@ -164,6 +164,26 @@ _FIELDS: dict[str, Callable[[_Row], str]] = {
     "LifecycleExpirationDate": _expiry,
 }
 """What each field of an inventory has, by its name."""
+_TYPES = {
+    "IsDeleteMarker": "BOOLEAN",
+    "IsLatest": "BOOLEAN",
+    "IsMultipartUploaded": "BOOLEAN",
+    "LastModifiedDate": "TIMESTAMP_MS",
+    "LifecycleExpirationDate": "TIMESTAMP_MS",
+    "ObjectLockRetainUntilDate": "TIMESTAMP_MS",
+    "Size": "BIGINT",
+}
+"""What is no text in Parquet, in DuckDB's words."""
+_PARQUET = {
+    "BIGINT": "int64 {}",
+    "BOOLEAN": "boolean {}",
+    "TIMESTAMP_MS": "int64 {} (TIMESTAMP_MILLIS)",
+    "VARCHAR": "binary {} (UTF8)",
+}
+
+
+def _duckdb_type(field: str) -> str:
+    return _TYPES.get(field, "VARCHAR")
 
 
 def _truth(value: bool) -> str:
@@ -221,7 +241,7 @@ class _Report:
         await self._deliver(f"{self._folder}/hive/dt={moment[:10]}-{moment[11:16]}/symlink.txt", link)
 
     def _parquet_schema(self) -> str:
-        columns = " ".join(f"optional binary {_column(name)} (UTF8);" for name in self._fields)
+        columns = " ".join(f"optional {_PARQUET[_duckdb_type(name)].format(_column(name))};" for name in self._fields)
         return f"message s3.inventory {{ {columns} }}"
 
     async def _deliver(self, key: str, body: Any) -> str:
@@ -247,11 +267,17 @@ class _Report:
         import duckdb
 
         target = file.with_name("inventory.parquet")
-        columns = ", ".join(f"'{_column(name)}': 'VARCHAR'" for name in self._fields)
+        texts = ", ".join(f"'{_column(name)}': 'VARCHAR'" for name in self._fields)
+        # In Parquet what is not there is null, and keys are not encoded.
+        typed = ", ".join(
+            f"CAST(NULLIF({'url_decode(key)' if name == 'Key' else _column(name)}, '') AS {_duckdb_type(name)}) "
+            f"AS {_column(name)}"
+            for name in self._fields
+        )
         with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as connection:
             connection.execute(
-                f"COPY (SELECT * FROM read_csv('{file}', compression = 'gzip', auto_detect = false, header = false, "
-                f"columns = {{{columns}}}, quote = '\"', escape = '\"')) TO '{target}' (FORMAT parquet)"
+                f"COPY (SELECT {typed} FROM read_csv('{file}', compression = 'gzip', auto_detect = false, "
+                f"header = false, columns = {{{texts}}}, quote = '\"', escape = '\"')) TO '{target}' (FORMAT parquet)"
             )
         return target
 

@@ -1,0 +1,161 @@
+"""Server access logs: a line for each request, in AWS's format, delivered to another bucket."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.s3.own_work import Standing, bucket, eventually, keys, standing
+
+__all__ = ["standing"]
+
+_FIELD = re.compile(r'\[[^]]*\]|"[^"]*"|\S+')
+_NAMES = [
+    "owner", "bucket", "time", "ip", "requester", "request", "operation", "key", "uri", "status", "error", "sent",
+    "size", "total", "turnaround", "referer", "agent", "version", "host_id", "signature", "cipher", "authentication",
+    "host", "tls", "access_point", "acl",
+]  # fmt: skip
+
+
+@pytest.fixture
+def account(standing: Standing) -> Aws:
+    return standing.account()
+
+
+@pytest.fixture
+def s3(account: Aws) -> Any:
+    return account.client("s3")
+
+
+def lines(s3: Any, target: str, prefix: str = "") -> list[dict[str, str]]:
+    """Return the fields of all lines that were delivered, in the order of the deliveries."""
+    found = []
+    for key in keys(s3, target, prefix):
+        for line in s3.get_object(Bucket=target, Key=key)["Body"].read().decode().splitlines():
+            fields = _FIELD.findall(line)
+            assert len(fields) == len(_NAMES), line
+            found.append(dict(zip(_NAMES, fields, strict=True)))
+    return found
+
+
+def log_to(standing: Standing, s3: Any, name: str, target: str, **more: Any) -> None:
+    """Switch logs on, and wait until that holds."""
+    enabled = {"TargetBucket": target, "TargetPrefix": "logs/", **more}
+    s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": enabled})
+
+    def heard() -> list[str]:
+        s3.head_bucket(Bucket=name)
+        standing.advance("1m")
+        return keys(s3, target)
+
+    for key in eventually(heard):
+        s3.delete_object(Bucket=target, Key=key)
+
+
+def test_each_request_is_a_line(standing: Standing, account: Aws, s3: Any) -> None:
+    name, target = bucket(s3, versioned=True), bucket(s3)
+    log_to(standing, s3, name, target)
+    made = s3.put_object(Bucket=name, Key="a b", Body=b"hello")
+    got = s3.get_object(Bucket=name, Key="a b", VersionId=made["VersionId"])
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.get_object(Bucket=name, Key="absent")
+    s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "a b"}]})
+    upload = s3.create_multipart_upload(Bucket=name, Key="big")["UploadId"]
+    s3.upload_part(Bucket=name, Key="big", UploadId=upload, PartNumber=1, Body=b"part")
+    s3.list_objects_v2(Bucket=name)
+    s3.get_bucket_versioning(Bucket=name)
+    standing.advance("1m")
+    found = eventually(lambda: lines(s3, target, "logs/"), lambda seen: len(seen) >= 8)
+    assert [(each["operation"], each["key"], each["status"], each["error"]) for each in found] == [
+        ("REST.PUT.OBJECT", "a%20b", "200", "-"),
+        ("REST.GET.OBJECT", "a%20b", "200", "-"),
+        ("REST.GET.OBJECT", "absent", "404", "NoSuchKey"),
+        ("REST.POST.MULTI_OBJECT_DELETE", "-", "200", "-"),
+        ("REST.POST.UPLOADS", "big", "200", "-"),
+        ("REST.PUT.PART", "big", "200", "-"),
+        ("REST.GET.BUCKET", "-", "200", "-"),
+        ("REST.GET.VERSIONING", "-", "200", "-"),
+    ]
+    read = found[1]
+    assert read["owner"] == s3.list_buckets()["Owner"]["ID"]
+    assert read["bucket"] == name
+    assert read["ip"] == "127.0.0.1"
+    assert read["requester"] == f"arn:aws:iam::{account.account}:root"
+    assert read["request"] == got["ResponseMetadata"]["RequestId"]
+    assert read["uri"] == f'"GET /{name}/a%20b HTTP/1.1"'
+    assert (read["sent"], read["size"]) == ("5", "5")
+    assert read["version"] == made["VersionId"]
+    assert "Boto3" in read["agent"]
+    assert (read["signature"], read["authentication"]) == ("SigV4", "AuthHeader")
+    assert re.fullmatch(r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\]", read["time"])
+
+
+def test_no_header_ends_a_field_or_a_line(standing: Standing, account: Aws, s3: Any) -> None:
+    name, target = bucket(s3), bucket(s3)
+    log_to(standing, s3, name, target)
+    odd = account.client("s3", config=Config(user_agent='a "quoted" agent'))
+    odd.head_bucket(Bucket=name)
+    standing.advance("1m")
+    (line,) = eventually(lambda: lines(s3, target))
+    assert line["agent"].startswith('"a %22quoted%22 agent')
+
+
+def test_names_may_tell_the_day(standing: Standing, account: Aws, s3: Any) -> None:
+    name, target = bucket(s3), bucket(s3)
+    partitioned = {"PartitionedPrefix": {"PartitionDateSource": "DeliveryTime"}}
+    log_to(standing, s3, name, target, TargetObjectKeyFormat=partitioned)
+    s3.head_bucket(Bucket=name)
+    standing.advance("1m")
+    (key,) = eventually(lambda: keys(s3, target))
+    day = s3.head_object(Bucket=target, Key=key)["LastModified"]
+    assert re.fullmatch(
+        rf"logs/{account.account}/us-east-1/{name}/{day:%Y/%m/%d}/{day:%Y-%m-%d-%H-%M}-\d\d-[0-9A-F]{{16}}", key
+    )
+
+
+def test_without_its_logging_a_bucket_has_no_lines(standing: Standing, s3: Any) -> None:
+    name, other, target = bucket(s3), bucket(s3), bucket(s3)
+    log_to(standing, s3, other, target)
+    log_to(standing, s3, name, target)
+    s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={})
+
+    def only_of_the_other() -> bool:
+        for key in keys(s3, target):
+            s3.delete_object(Bucket=target, Key=key)
+        for each in (name, other):
+            s3.head_bucket(Bucket=each)
+        standing.advance("1m")
+        return {line["bucket"] for line in eventually(lambda: lines(s3, target))} == {other}
+
+    eventually(only_of_the_other)
+    assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=name)
+
+
+def test_what_is_noted_is_delivered_when_the_server_ends(tmp_path: Path) -> None:
+    account = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        s3 = Aws(server.endpoint, account).client("s3")
+        name, target = bucket(s3), bucket(s3)
+        enabled = {"TargetBucket": target, "TargetPrefix": ""}
+        s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": enabled})
+        for _ in range(20):
+            s3.head_bucket(Bucket=name)
+    with Server.start("--data", str(tmp_path)) as server:
+        s3 = Aws(server.endpoint, account).client("s3")
+        assert {line["operation"] for line in lines(s3, target)} == {"REST.HEAD.BUCKET"}
+
+
+def test_where_logs_cannot_go(aws: Aws) -> None:
+    s3 = aws.client("s3")
+    name = bucket(s3)
+    with pytest.raises(ClientError) as caught:
+        s3.put_bucket_logging(
+            Bucket=name, BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": "absent-target", "TargetPrefix": ""}}
+        )
+    assert caught.value.response["Error"]["Code"] == "InvalidTargetBucketForLogging"
