@@ -25,6 +25,8 @@ ACCOUNT = "123456789012"
 BUCKET = "crashing"
 ROUNDS = 5
 WRITERS = 4
+WRITES = 8
+"""So many each of them has done in each round, at least, before the server is killed."""
 KEYS = 10
 SIZES = (0, 700, 20_000, 100_000, 1_200_000, 2_500_000)
 PART_BYTES = 5 << 20
@@ -143,7 +145,7 @@ class Writer:
             key, new = self.doubtful
             assert new is not None
             assert s3.complete_multipart_upload(**self.completing)["ETag"] == new.etag
-            mine[key] = (new.etag, s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+            mine[key] = _read(s3, key)
         if self.doubtful is not None:
             key, new = self.doubtful
             if mine.get(key, ("", b""))[0] == (new.etag if new is not None else ""):
@@ -158,8 +160,12 @@ class Writer:
 def _objects(s3: Any) -> dict[str, tuple[str, bytes]]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
-    read = {key: s3.get_object(Bucket=BUCKET, Key=key) for key in keys}
-    return {key: (each["ETag"], each["Body"].read()) for key, each in read.items()}
+    return {key: _read(s3, key) for key in keys}
+
+
+def _read(s3: Any, key: str) -> tuple[str, bytes]:
+    read = s3.get_object(Bucket=BUCKET, Key=key)
+    return read["ETag"], read["Body"].read()
 
 
 def _files(data: Path) -> list[Path]:
@@ -212,8 +218,9 @@ def test_acknowledged_objects_are_whole_and_nothing_else_is_left(tmp_path: Path)
             threads = [threading.Thread(target=writer.run, args=(server,)) for writer in writers]
             for thread in threads:
                 thread.start()
-            time.sleep(random.uniform(0.5, 1.2))
+            while not all(writer.written >= (turn + 1) * WRITES for writer in writers):
+                time.sleep(0.01)
+            time.sleep(random.uniform(0, 0.3))
             server.kill()
             for thread in threads:
                 thread.join()
-    assert all(writer.written > 20 for writer in writers)
