@@ -1,0 +1,45 @@
+"""Programs that are clients of AWS, as `scripts/environment clients` installs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+E2E = Path(__file__).parent
+INSTALLED = E2E.parents[1] / ".venv-clients" / "bin"
+
+
+@dataclass(frozen=True)
+class Client:
+    """A program, and the environment that points it at an account of Cloudlet."""
+
+    program: str
+    environment: dict[str, str]
+
+    def run(self, *arguments: str | Path, input: bytes | None = None) -> str:
+        """Run the program to its end and return what it printed. Fails the test where it fails."""
+        done = self.attempt(*arguments, input=input)
+        if done.returncode != 0:
+            said = f"{done.stdout.decode(errors='replace')}\n{done.stderr.decode(errors='replace')}"
+            called = " ".join(map(str, (Path(self.program).name, *arguments)))
+            pytest.fail(f"{called}: ended with {done.returncode}\n{said}")
+        return done.stdout.decode()
+
+    def attempt(self, *arguments: str | Path, input: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        """Run the program to its end, however it ends."""
+        command = [self.program, *map(str, arguments)]
+        return subprocess.run(command, env=self.environment, input=input or b"", capture_output=True, timeout=120)
+
+
+def installed(name: str) -> str:
+    """Return a program's path. Fails the test where it is not installed."""
+    path = os.pathsep.join((str(INSTALLED), os.environ.get("PATH", os.defpath)))
+    found = shutil.which(name, path=path)
+    if found is None:
+        pytest.fail(f"{name} is not installed: scripts/environment clients does it", pytrace=False)
+    return found
