@@ -171,7 +171,7 @@ def test_items_are_updated_where_a_condition_holds(table: Any) -> None:
             "total": Decimal("9.99"),
             "tags": {"a", "b"},
             "address": {"street": "Elm"},
-            "raw": b"\0\1",
+            "scan_of": b"\0\1",
         },
         ConditionExpression=Attr("customer").not_exists(),
     )
@@ -181,7 +181,7 @@ def test_items_are_updated_where_a_condition_holds(table: Any) -> None:
 
     changed = table.update_item(
         Key=key,
-        UpdateExpression="SET #s = :paid, #t = #t + :more, address.city = :city ADD tags :tags REMOVE raw",
+        UpdateExpression="SET #s = :paid, #t = #t + :more, address.city = :city ADD tags :tags REMOVE scan_of",
         ConditionExpression=Attr("state").eq("new") & Attr("total").lt(10),
         ExpressionAttributeNames={"#s": "state", "#t": "total"},
         ExpressionAttributeValues={":paid": "paid", ":more": Decimal("0.01"), ":city": "Ulm", ":tags": {"c"}},
