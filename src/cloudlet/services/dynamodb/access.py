@@ -8,11 +8,10 @@ Guide, "API operations supported by resource-based policies").
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from functools import lru_cache
 
 from cloudlet.core import AwsError, Context
-from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.core.policy import PolicyError
+from cloudlet.core.resource_policy import decide, parsed
 from cloudlet.services.dynamodb import streams
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Policy as StoredPolicy
@@ -45,19 +44,11 @@ OWNERS_ACTIONS = frozenset(
 )
 """What no policy can grant to another account."""
 
-_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
-_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
-
-
-@lru_cache(256)
-def _parsed(text: str) -> Policy:
-    return Policy.parse(text, Usage.RESOURCE)
-
 
 def checked_policy(text: str) -> str:
     """Return a policy to store. Raises AwsError for what is no policy of a resource."""
     try:
-        _parsed(text)
+        parsed(text)
         compact = json.dumps(json.loads(text), separators=(",", ":"))
     except (PolicyError, ValueError) as error:
         raise validation(f"Resource-based policy is not valid: {error}") from None
@@ -85,9 +76,7 @@ def authorize_stream(ctx: Context, stream: StreamRecord, table: Table | None, ac
 
 def locks_out(ctx: Context, table: Table, text: str) -> bool:
     """Whether a policy of a table would deny the caller to change it."""
-    request = Request(ctx.principal, "dynamodb:PutResourcePolicy", table.arn, _conditions(ctx), table.record.account)
-    policies = Policies(identity=_IDENTITY, resource=NamedPolicy(table.arn, _parsed(text)))
-    return not evaluate(request, policies).allowed
+    return not decide(ctx, "dynamodb:PutResourcePolicy", table.arn, table.record.account, text).allowed
 
 
 def _decide(ctx: Context, action: str, resource: str, owner: str, policy: StoredPolicy | None) -> None:
@@ -95,29 +84,10 @@ def _decide(ctx: Context, action: str, resource: str, owner: str, policy: Stored
     principal = ctx.principal
     if action in OWNERS_ACTIONS and principal.account != owner:
         raise _denied(f"User: {principal.arn} is not authorized to perform: {name} on resource: {resource}")
-    named = None if policy is None else NamedPolicy(resource, _parsed(policy.text))
-    request = Request(principal, name, resource, _conditions(ctx), owner)
-    decision = evaluate(request, Policies(identity=_IDENTITY, resource=named))
+    decision = decide(ctx, name, resource, owner, None if policy is None else policy.text)
     if not decision.allowed:
         raise _denied(decision.message)
 
 
 def _denied(message: str) -> AwsError:
     return AwsError("AccessDeniedException", message, status=400)
-
-
-def _conditions(ctx: Context) -> dict[str, str]:
-    source = {}
-    if ctx.source_arn:
-        source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": ctx.source_arn.split(":")[4]}
-    return {
-        **source,
-        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:EpochTime": str(int(ctx.now())),
-        "aws:PrincipalAccount": ctx.principal.account,
-        "aws:PrincipalArn": ctx.principal.arn,
-        "aws:RequestedRegion": ctx.region,
-        "aws:SecureTransport": "true" if ctx.secure else "false",
-        "aws:SourceIp": ctx.source_ip,
-        "aws:userid": ctx.principal.user_id,
-    }

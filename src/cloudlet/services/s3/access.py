@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.identity import Principal, root
-from cloudlet.core.policy import NamedPolicy, Policies, Policy, Reason, Request, Usage, evaluate
+from cloudlet.core.policy import NamedPolicy, Policies, Reason, Request, evaluate
+from cloudlet.core.resource_policy import IDENTITY, parsed
 from cloudlet.services.s3 import acl, bucket_policy, condition_keys, cors
 from cloudlet.services.s3.bucket import Bucket, configuration, get_bucket
 from cloudlet.services.s3.canonical_users import canonical_id
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 LOGGING = "logging.s3.amazonaws.com"
 """The service that delivers access logs."""
-
-_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
-_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
 
 _BUCKET_PERMISSIONS = {
     "s3:ListBucket": "READ",
@@ -127,7 +125,7 @@ async def _denial(
 ) -> _Denial | None:
     """Return why the caller may not do this, None where he may."""
     text = await configuration(tx, bucket, "policy") if "policy" in bucket.kinds else None
-    policy = None if text is None else bucket_policy.parsed(text)
+    policy = None if text is None else parsed(text)
     keys = {}
     if policy is not None:
         tags = None if version is None else version.tags
@@ -136,7 +134,7 @@ async def _denial(
     user = canonical_id(principal.account) if principal.account.isdecimal() else ""
     request = Request(principal, action, resource, keys, bucket.account, canonical_user=user)
     decision = evaluate(
-        request, Policies(_IDENTITY, resource=None if policy is None else NamedPolicy(bucket.arn, policy))
+        request, Policies(IDENTITY, resource=None if policy is None else NamedPolicy(bucket.arn, policy))
     )
     if decision.reason is not Reason.EXPLICIT_DENY:
         stranger = principal.account != bucket.account

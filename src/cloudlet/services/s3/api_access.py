@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.resource_policy import parsed
 from cloudlet.services.s3 import access, acl, bucket_policy, errors, events, reading, versions
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import (
@@ -61,7 +62,7 @@ async def delete_bucket_policy(ctx: Context, tx: Transaction, params: Params) ->
 @service.operation("GetBucketPolicyStatus")
 async def get_bucket_policy_status(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketPolicyStatus")
-    policy = bucket_policy.parsed(await _policy(tx, bucket))
+    policy = parsed(await _policy(tx, bucket))
     return {"PolicyStatus": {"IsPublic": bucket_policy.is_public(policy)}}
 
 

@@ -9,11 +9,11 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.policy import Condition, Effect, Policy, PolicyError, Statement, Usage
+from cloudlet.core.policy import Condition, Effect, Policy, PolicyError, Statement
+from cloudlet.core.resource_policy import parsed
 
 _BYTES = 20 * 1024
 
@@ -82,12 +82,6 @@ _LIMITING_KEYS = frozenset(
 )
 _LIMITING_OPERATOR = re.compile(r"(?:String|Arn)(?:Equals|EqualsIgnoreCase|Like)|IpAddress")
 _WIDEST_NETWORK = {4: 8, 6: 32}
-
-
-@lru_cache(256)
-def parsed(text: str) -> Policy:
-    """Return the policy that a text is. Raises PolicyError."""
-    return Policy.parse(text, Usage.RESOURCE)
 
 
 def checked(text: str, bucket_arn: str) -> Policy:

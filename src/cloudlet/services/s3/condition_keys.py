@@ -1,17 +1,17 @@
 """The condition keys that a request to S3 has, for its bucket's policy.
 
-Service authorization reference, "Condition keys for Amazon S3"; IAM user guide, "AWS global condition context keys".
+Service authorization reference, "Condition keys for Amazon S3".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from cloudlet.core import Context, Params
 from cloudlet.core.identity import Principal
+from cloudlet.core.resource_policy import Keys, global_keys
 from cloudlet.services.s3.bucket import Bucket
 
 _HEADERS = {
@@ -39,20 +39,8 @@ _HEADERS = {
     "x-amz-object-lock-legal-hold": "s3:object-lock-legal-hold",
     "x-amz-object-lock-mode": "s3:object-lock-mode",
     "x-amz-object-lock-retain-until-date": "s3:object-lock-retain-until-date",
-    "referer": "aws:Referer",
-    "user-agent": "aws:UserAgent",
 }
 _PARAMS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys", "VersionId": "s3:VersionId"}
-_PRINCIPAL_TYPES = {
-    "root": "Account",
-    "user": "User",
-    "assumed-role": "AssumedRole",
-    "federated-user": "FederatedUser",
-    "anonymous": "Anonymous",
-    "service": "Service",
-}
-
-Keys = dict[str, "str | Sequence[str]"]
 
 
 def of(
@@ -63,25 +51,11 @@ def of(
     params: Params | None,
 ) -> Keys:
     """Return the condition keys of a request to a bucket; `object_tags` are those of the object it is about."""
-    keys: Keys = {
-        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:EpochTime": str(int(ctx.now())),
-        "aws:PrincipalIsAWSService": "true" if principal.kind == "service" else "false",
-        "aws:PrincipalType": _PRINCIPAL_TYPES[principal.kind],
-        "aws:RequestedRegion": ctx.region,
-        "aws:ResourceAccount": bucket.account,
-        "s3:ResourceAccount": bucket.account,
-        "aws:SecureTransport": "true" if ctx.secure else "false",
-        "aws:SourceIp": ctx.source_ip,
-        "aws:userid": principal.user_id,
-    }
+    keys = global_keys(ctx, bucket.account, principal)
+    keys["s3:ResourceAccount"] = bucket.account
     if principal.kind != "anonymous":
-        keys |= {"aws:PrincipalAccount": principal.account, "aws:PrincipalArn": principal.arn}
         keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"
         keys["s3:authType"] = "REST-HEADER" if "authorization" in ctx.headers else "REST-QUERY-STRING"
-    if ctx.source_arn:
-        account = ctx.source_arn.split(":")[4] or ctx.account
-        keys |= {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": account}
     keys |= {_HEADERS[name]: value for name, value in ctx.headers.items() if name in _HEADERS}
     if params is not None:
         keys |= {key: str(params[name]) for name, key in _PARAMS.items() if params.get(name) is not None}

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.identity import Principal
-from cloudlet.core.policy import Effect, NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.core.policy import Effect, PolicyError
 from cloudlet.core.policy.principals import ACCOUNT_KINDS
+from cloudlet.core.resource_policy import decide, parsed, source_account
 from cloudlet.services.sns import errors, limits
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
@@ -47,8 +46,6 @@ _DEFAULT_ACTIONS = (
     "SNS:Publish",
 )
 _KNOWN_ACTIONS = frozenset(action.lower() for action in (*SHARED_ACTIONS, "Receive"))
-_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
-_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
 
 
 def default_policy(topic: Topic) -> str:
@@ -70,17 +67,12 @@ def policy_of(topic: Topic) -> str:
     return topic.attributes.get("Policy") or default_policy(topic)
 
 
-@lru_cache(256)
-def _parsed(text: str) -> Policy:
-    return Policy.parse(text, Usage.RESOURCE)
-
-
 def checked_policy(text: str, arn: str) -> str:
     """Return the Policy attribute to store for a topic. Raises AwsError for what is no policy of this topic."""
     if len(text.encode()) > limits.POLICY_BYTES:
         raise errors.invalid_parameter(f"Policy must be at most {limits.POLICY_BYTES} bytes long")
     try:
-        policy = _parsed(text)
+        policy = parsed(text)
     except PolicyError as error:
         raise errors.invalid_parameter(f"Policy Error: {error}") from None
     if len(policy.statements) > limits.POLICY_STATEMENTS:
@@ -112,9 +104,9 @@ def authorize(ctx: Context, topic: Topic, action: str, conditions: Mapping[str, 
     if not ctx.strict or (_needs_no_allowance(principal, topic) and not _denies(topic.attributes.get("Policy"))):
         return
     name = f"SNS:{action}"
-    request = Request(principal, name, topic.arn, {**_conditions(ctx), **(conditions or {})}, topic.account)
-    resource = NamedPolicy(topic.arn, _parsed(policy_of(topic)))
-    decision = evaluate(request, Policies(identity=_IDENTITY, resource=resource))
+    # SNS's own name for the account that makes a call, or for which a service makes it.
+    keys = {"aws:SourceOwner": source_account(ctx) or principal.account, **(conditions or {})}
+    decision = decide(ctx, name, topic.arn, topic.account, policy_of(topic), keys)
     if not decision.allowed:
         raise errors.not_authorized(decision.message)
 
@@ -125,7 +117,7 @@ def _needs_no_allowance(principal: Principal, topic: Topic) -> bool:
 
 def _denies(policy: str | None) -> bool:
     """Whether a policy denies anything to anybody; the default one does not."""
-    return policy is not None and any(statement.effect is Effect.DENY for statement in _parsed(policy).statements)
+    return policy is not None and any(statement.effect is Effect.DENY for statement in parsed(policy).statements)
 
 
 def authorize_owner(
@@ -157,21 +149,3 @@ def require_own_account(ctx: Context, account: str, action: str, resource: str) 
 def is_signed(ctx: Context) -> bool:
     """Whether the caller has proved, or in open mode claimed, who he is: a browser that opens a link has not."""
     return ctx.principal.kind == "service" or bool(ctx.principal.access_key)
-
-
-def _conditions(ctx: Context) -> dict[str, str]:
-    # Some ARNs, as those of buckets, tell no account: then it is the one for which the service calls.
-    owner = (ctx.source_arn.split(":")[4] if ctx.source_arn else "") or ctx.principal.account
-    source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": owner} if ctx.source_arn else {}
-    return {
-        **source,
-        "aws:SourceOwner": owner,
-        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:EpochTime": str(int(ctx.now())),
-        "aws:PrincipalAccount": ctx.principal.account,
-        "aws:PrincipalArn": ctx.principal.arn,
-        "aws:RequestedRegion": ctx.region,
-        "aws:SecureTransport": "true" if ctx.secure else "false",
-        "aws:SourceIp": ctx.source_ip,
-        "aws:userid": ctx.principal.user_id,
-    }

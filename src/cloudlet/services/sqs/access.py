@@ -7,11 +7,9 @@ queue's account need no allowance by it, but can be denied; all others need one.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
-
 from cloudlet.core import AwsError, Context
-from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.core.policy import PolicyError
+from cloudlet.core.resource_policy import decide, parsed
 from cloudlet.services.sqs import errors, limits
 from cloudlet.services.sqs.queue import Queue
 
@@ -27,19 +25,11 @@ SHARED_ACTIONS = (
 )
 """What a queue's policy can grant to others."""
 
-_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
-_IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
-
-
-@lru_cache(256)
-def _parsed(text: str) -> Policy:
-    return Policy.parse(text, Usage.RESOURCE)
-
 
 def checked_policy(text: str) -> str:
     """Return the Policy attribute to store. Raises AwsError for what is no policy of a resource."""
     try:
-        policy = _parsed(text)
+        policy = parsed(text)
     except PolicyError:
         raise errors.invalid_attribute("Policy") from None
     if len(text.encode()) > limits.POLICY_BYTES or len(policy.statements) > limits.POLICY_STATEMENTS:
@@ -60,27 +50,6 @@ def authorize(ctx: Context, queue: Queue, action: str) -> None:
             status=403,
         )
     text = queue.record.attributes.get("Policy")
-    request = Request(principal, name, queue.arn, _conditions(ctx), queue.record.account)
-    resource = NamedPolicy(queue.arn, _parsed(text)) if text else None
-    decision = evaluate(request, Policies(identity=_IDENTITY, resource=resource))
+    decision = decide(ctx, name, queue.arn, queue.record.account, text)
     if not decision.allowed:
         raise AwsError("AccessDenied", decision.message, status=403)
-
-
-def _conditions(ctx: Context) -> dict[str, str]:
-    source = {}
-    if ctx.source_arn:
-        # The ARN of a bucket names no account: S3 calls in that of the bucket's owner.
-        owner = ctx.source_arn.split(":")[4] or ctx.principal.account
-        source = {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": owner}
-    return {
-        **source,
-        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:EpochTime": str(int(ctx.now())),
-        "aws:PrincipalAccount": ctx.principal.account,
-        "aws:PrincipalArn": ctx.principal.arn,
-        "aws:RequestedRegion": ctx.region,
-        "aws:SecureTransport": "true" if ctx.secure else "false",
-        "aws:SourceIp": ctx.source_ip,
-        "aws:userid": ctx.principal.user_id,
-    }

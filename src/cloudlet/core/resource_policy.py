@@ -1,0 +1,84 @@
+"""What a resource's own policy says of a call, and the condition keys that every call has.
+
+Until IAM is there, the identity-based side admits everything: principals of the resource's account need no allowance
+by its policy, but can be denied; all others need one (IAM User Guide, "Cross-account policy evaluation logic", "AWS
+global condition context keys").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from cloudlet.core.context import Context
+from cloudlet.core.identity import Principal
+from cloudlet.core.policy import Decision, NamedPolicy, Policies, Policy, Request, Usage, evaluate
+
+Keys = dict[str, "str | Sequence[str]"]
+
+_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
+IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
+"""The identity-based policies of every principal."""
+
+
+@lru_cache(256)
+def parsed(text: str) -> Policy:
+    """Return a resource's policy. Raises PolicyError."""
+    return Policy.parse(text, Usage.RESOURCE)
+
+
+def decide(
+    ctx: Context, action: str, arn: str, account: str, text: str | None, keys: Mapping[str, str] | None = None
+) -> Decision:
+    """Return whether the caller may do this to a resource of an account; `text` is its policy, if it has one.
+
+    `keys` are condition keys of this action, besides the global ones.
+    """
+    request = Request(ctx.principal, action, arn, {**global_keys(ctx, account), **(keys or {})}, account)
+    resource = None if text is None else NamedPolicy(arn, parsed(text))
+    return evaluate(request, Policies(identity=IDENTITY, resource=resource))
+
+
+def source_account(ctx: Context) -> str:
+    """Return the account of the resource on whose behalf a service calls; empty where there is none."""
+    if not ctx.source_arn:
+        return ""
+    # Some ARNs, as those of buckets, name no account: then it is the one for which the service calls.
+    return ctx.source_arn.split(":")[4] or ctx.principal.account
+
+
+def global_keys(ctx: Context, account: str, principal: Principal | None = None) -> Keys:
+    """Return the global condition keys of a call about a resource of an account.
+
+    `principal` is who makes it, where that is not the context's.
+    """
+    caller = principal or ctx.principal
+    keys: Keys = {
+        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(ctx.now())),
+        "aws:PrincipalIsAWSService": "true" if caller.kind == "service" else "false",
+        "aws:PrincipalType": _PRINCIPAL_TYPES[caller.kind],
+        "aws:RequestedRegion": ctx.region,
+        "aws:ResourceAccount": account,
+        "aws:SecureTransport": "true" if ctx.secure else "false",
+        "aws:SourceIp": ctx.source_ip,
+        "aws:userid": caller.user_id,
+    }
+    if caller.kind != "anonymous":
+        keys |= {"aws:PrincipalAccount": caller.account, "aws:PrincipalArn": caller.arn}
+    if ctx.source_arn:
+        keys |= {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": source_account(ctx)}
+    keys |= {key: ctx.headers[name] for name, key in _HEADERS.items() if name in ctx.headers}
+    return keys
+
+
+_PRINCIPAL_TYPES = {
+    "root": "Account",
+    "user": "User",
+    "assumed-role": "AssumedRole",
+    "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
+    "service": "Service",
+}
+_HEADERS = {"referer": "aws:Referer", "user-agent": "aws:UserAgent"}

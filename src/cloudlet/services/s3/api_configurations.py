@@ -1,0 +1,73 @@
+"""The operations on acceleration, and on what has an id: inventories, metrics, analytics, tiers of a bucket."""
+
+from __future__ import annotations
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.s3 import access, errors, identified, inventory
+from cloudlet.services.s3.block import service
+from cloudlet.services.s3.bucket import configuration, put_configuration
+
+
+def _declare(kind: str) -> None:
+    """Declare the operations on one kind of configurations."""
+
+    @service.operation(f"PutBucket{kind}Configuration")
+    async def put(ctx: Context, tx: Transaction, params: Params) -> Result:
+        bucket = await access.bucket_for(ctx, tx, params, f"s3:Put{kind}Configuration")
+        value = params[f"{kind}Configuration"]
+        if value["Id"] != params["Id"]:
+            raise errors.invalid_argument("The id in the body is not the one of the request.", "Id", params["Id"])
+        if kind == "Inventory":
+            await inventory.check(tx, bucket, value)
+        await identified.put(tx, bucket, kind, params["Id"], value)
+        if kind == "Inventory":
+            inventory.changed(tx)
+        return None
+
+    @service.operation(f"GetBucket{kind}Configuration")
+    async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
+        bucket = await access.bucket_for(ctx, tx, params, f"s3:Get{kind}Configuration")
+        return {f"{kind}Configuration": await identified.get(tx, bucket, kind, params["Id"])}
+
+    @service.operation(f"DeleteBucket{kind}Configuration")
+    async def delete(ctx: Context, tx: Transaction, params: Params) -> Result:
+        bucket = await access.bucket_for(ctx, tx, params, f"s3:Put{kind}Configuration")
+        await identified.delete(tx, bucket, kind, params["Id"])
+        return None
+
+    @service.operation(f"ListBucket{kind}Configurations")
+    async def list(ctx: Context, tx: Transaction, params: Params) -> Result:
+        bucket = await access.bucket_for(ctx, tx, params, f"s3:Get{kind}Configuration")
+        after = params.get("ContinuationToken") or ""
+        found = await identified.listed(tx, bucket, kind, after, identified.LISTED + 1)
+        shown = found[: identified.LISTED]
+        more = len(found) > len(shown)
+        return {
+            f"{kind}ConfigurationList": [value for _, value in shown],
+            "IsTruncated": more,
+            "ContinuationToken": params.get("ContinuationToken"),
+            "NextContinuationToken": shown[-1][0] if more else None,
+        }
+
+
+for _kind in ("Analytics", "IntelligentTiering", "Inventory", "Metrics"):
+    _declare(_kind)
+
+
+@service.operation("PutBucketAccelerateConfiguration")
+async def put_bucket_accelerate_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutAccelerateConfiguration")
+    if "." in bucket.name:
+        message = "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names"
+        raise errors.invalid_request(message)
+    status = params["AccelerateConfiguration"].get("Status")
+    if status is None:
+        raise errors.malformed_xml()
+    put_configuration(tx, bucket, "accelerate", status)
+    return None
+
+
+@service.operation("GetBucketAccelerateConfiguration")
+async def get_bucket_accelerate_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetAccelerateConfiguration")
+    return {"Status": await configuration(tx, bucket, "accelerate")}

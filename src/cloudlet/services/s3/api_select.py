@@ -1,0 +1,25 @@
+"""S3 Select: the operation."""
+
+from __future__ import annotations
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.s3 import archive, contents, encryption, reading, selecting
+from cloudlet.services.s3.block import service
+from cloudlet.services.s3.bucket import get_bucket
+
+
+@service.direct("SelectObjectContent")
+async def select_object_content(ctx: Context, params: Params) -> Result:
+    selecting.check(params)
+    key = encryption.customer_key(params)
+
+    async def find(tx: Transaction) -> contents.Contents:
+        bucket = await get_bucket(ctx, tx, params["Bucket"])
+        version = await reading.found(ctx, tx, bucket, params, "s3:GetObject", "s3:GetObjectVersion")
+        encryption.check_key(version.encryption, key)
+        archive.check_readable(version, ctx.now())
+        return await contents.load(tx, bucket, params["Key"], version)
+
+    found = await ctx.transact(find)
+    pieces = contents.read(ctx.block, found, 0, found.size, key)
+    return {"Payload": await selecting.answer(params, found.size, pieces, ctx.now())}
