@@ -362,6 +362,25 @@ _NO_KEY = "Where clause does not contain a mandatory equality on all key attribu
         ("UPDATE Music WHERE Artist = 'x'", "Expected data manipulation"),
         ("DELETE FROM Music WHERE Artist = 'x' AND Title = 'y' RETURNING ALL NEW *", "ALL OLD *"),
         ("EXISTS(SELECT * FROM Music WHERE Artist = 'x' AND Title = 'y')", "transactions only"),
+        ("EXISTS(SELECT * FROM Music)", "EXISTS needs a SELECT of one item of a table"),
+        ("INSERT INTO Music VALUE 'x'", "The value of INSERT must be a map of attributes"),
+        ("INSERT INTO Music VALUE {'Artist': 'x', 'Artist': 'y'}", "Duplicate key in a map: Artist"),
+        ("SELECT a[99999999999] FROM Music", "List index is not within the allowable range"),
+        ("SELECT * FROM Music WHERE attribute_type(Awards, 'X')", "Invalid attribute type name found; type: X"),
+        (
+            "UPDATE Music SET Tags = set_add(Others, <<'c'>>) WHERE Artist = 'x' AND Title = 'y'",
+            "SET_ADD must be about the attribute that is set",
+        ),
+        ("UPDATE Music SET Tags = set_add(Tags, 'c') WHERE Artist = 'x' AND Title = 'y'", "SET_ADD needs a set"),
+        ("UPDATE Music SET Tags = dog(Tags) WHERE Artist = 'x' AND Title = 'y'", "Unsupported function: dog"),
+        (
+            f"SELECT * FROM Music WHERE Artist IN [{', '.join(str(n) for n in range(51))}]",
+            "more than 50 values of the partition key",
+        ),
+        (
+            "SELECT * FROM Music WHERE Artist IN ['x', 'y'] ORDER BY Title",
+            "ORDER BY a sort key across several partitions is not supported",
+        ),
     ],
 )
 def test_what_is_refused(filled: Run, statement: str, part: str) -> None:
@@ -418,6 +437,28 @@ def test_a_batch_reads_items_by_their_keys(db: Any, filled: Run) -> None:
     assert found == {"TableName": "Music", "Item": {"Published": {"N": "1901"}}}
     assert none == {"TableName": "Music"}
     assert refused["Error"]["Code"] == "ValidationError"
+
+
+def test_options_of_select_are_for_select_alone(filled: Run) -> None:
+    statement = "DELETE FROM Music WHERE Artist = 'Bach' AND Title = 'T1'"
+    for options in ({"Limit": 1}, {"NextToken": "AAAA"}):
+        code, message = _refused(filled, statement, **options)
+        assert (code, message) == ("ValidationException", f"{next(iter(options))} is for SELECT only")
+    assert len(filled("SELECT * FROM Music WHERE Artist = 'Bach'")["Items"]) == 4
+
+
+def test_what_transactions_do_not_admit(db: Any, filled: Run) -> None:
+    read = "SELECT * FROM Music WHERE Artist = 'Bach' AND Title = 'T1'"
+    write = "DELETE FROM Music WHERE Artist = 'Bach' AND Title = 'T1'"
+    for statements, part in (
+        ((read, read), "cannot include multiple operations on one item"),
+        ((write, write), "cannot include multiple operations on one item"),
+        ((f"{write} RETURNING ALL OLD *",), "RETURNING is not supported in transactions"),
+        (("SELECT * FROM Music",), "must specify the primary key in the where clause"),
+    ):
+        code, message = _refused(_transact, db, *statements)
+        assert (code, part in message) == ("ValidationException", True), message
+    assert _album(db)
 
 
 def test_a_batch_either_reads_or_writes(db: Any, filled: Run) -> None:
@@ -530,3 +571,38 @@ def test_another_account_needs_the_permission_of_each_kind_of_statement(strict_d
         document = json.dumps({"Version": "2012-10-17", "Statement": policy})
         strict_dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=document, by=root(ACCOUNT))
         strict_dynamo.call("ExecuteStatement", Statement=statement, by=root(OTHER))
+
+
+def test_a_batch_and_a_transaction_need_the_permission_of_each_statement(strict_dynamo: LocalDynamo) -> None:
+    arn = strict_dynamo.table()
+    allowed = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "dynamodb:PartiQLInsert", "Resource": arn}
+    document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    strict_dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=document, by=root(ACCOUNT))
+    statements = [
+        {"Statement": f"INSERT INTO \"{arn}\" VALUE {{'p': 'x'}}"},
+        {"Statement": f"DELETE FROM \"{arn}\" WHERE p = 'x'"},
+    ]
+    error = strict_dynamo.refused("ExecuteTransaction", TransactStatements=statements, by=root(OTHER))
+    assert error.code == "AccessDeniedException"
+    assert strict_dynamo.items() == {}
+    answer = strict_dynamo.call("BatchExecuteStatement", Statements=statements, by=root(OTHER))
+    assert [each.get("Error", {}).get("Code") for each in answer["Responses"]] == [None, "AccessDenied"]
+    assert list(strict_dynamo.items()) == ["x"]
+    read = [{"Statement": f"SELECT * FROM \"{arn}\" WHERE p = 'x'"}]
+    error = strict_dynamo.refused("ExecuteTransaction", TransactStatements=read, by=root(OTHER))
+    assert error.code == "AccessDeniedException"
+    answer = strict_dynamo.call("BatchExecuteStatement", Statements=read, by=root(OTHER))
+    assert answer["Responses"][0]["Error"]["Code"] == "AccessDenied"
+
+
+def test_a_permission_for_an_index_is_one_for_it_alone(strict_dynamo: LocalDynamo) -> None:
+    arn = strict_dynamo.table(GlobalSecondaryIndexes=[index("by-p", "p")])
+    resource = f"{arn}/index/by-p"
+    allowed = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "dynamodb:PartiQLSelect", "Resource": resource}
+    document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    strict_dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=document, by=root(ACCOUNT))
+    strict_dynamo.put("a")
+    found = strict_dynamo.call("ExecuteStatement", Statement=f'SELECT * FROM "{arn}"."by-p"', by=root(OTHER))
+    assert found["Items"] == [{"p": {"S": "a"}}]
+    error = strict_dynamo.refused("ExecuteStatement", Statement=f'SELECT * FROM "{arn}"', by=root(OTHER))
+    assert error.code == "AccessDeniedException"

@@ -177,3 +177,41 @@ def test_what_is_not_built_says_so(dynamo: LocalDynamo) -> None:
         error = dynamo.refused(operation, **params)
         assert (error.code, error.status) == ("NotImplemented", 501)
         assert operation in error.message
+
+
+def test_insights_are_listed_by_page_and_by_table(dynamo: LocalDynamo) -> None:
+    for name in ("first", "second", "third"):
+        dynamo.table(name)
+        dynamo.call("UpdateContributorInsights", TableName=name, ContributorInsightsAction="ENABLE")
+
+    def listed(**params: Any) -> list[str]:
+        found = dynamo.call("ListContributorInsights", **params)["ContributorInsightsSummaries"]
+        return [each["TableName"] for each in found]
+
+    page = dynamo.call("ListContributorInsights", MaxResults=2)
+    assert [each["TableName"] for each in page["ContributorInsightsSummaries"]] == ["first", "second"]
+    assert listed(MaxResults=2, NextToken=page["NextToken"]) == ["third"]
+    assert listed(TableName="second") == ["second"]
+    dynamo.call("UpdateContributorInsights", TableName="second", ContributorInsightsAction="DISABLE")
+    described = dynamo.call("DescribeContributorInsights", TableName="second")
+    assert described["ContributorInsightsStatus"] == "DISABLED"
+
+
+def test_what_names_no_resource_is_refused(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    assert dynamo.refused("ListTagsOfResource", ResourceArn=arn, NextToken="x").code == "ValidationException"
+    assert dynamo.refused("UntagResource", ResourceArn=arn, TagKeys=[]).code == "ValidationException"
+    for wrong in ("arn:aws", "arn:aws:dynamodb:eu-west-1:111111111111:backup/x", f"{arn}/index/by-x"):
+        assert dynamo.refused("GetResourcePolicy", ResourceArn=wrong).code == "ValidationException"
+    elsewhere = arn.replace("eu-west-1", "us-east-1")
+    assert dynamo.refused("GetResourcePolicy", ResourceArn=elsewhere).code == "ResourceNotFoundException"
+
+
+def test_a_table_can_be_made_with_a_policy(strict_dynamo: LocalDynamo) -> None:
+    arn = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/orders"
+    assert strict_dynamo.table(ResourcePolicy=policy(arn, "GetItem")) == arn
+    strict_dynamo.put("a")
+    assert strict_dynamo.call("GetItem", TableName=arn, Key=item("a"), by=root(OTHER))["Item"] == item("a")
+    assert strict_dynamo.refused("GetItem", TableName=arn, Key=item("a"), by=root("333333333333")).code == (
+        "AccessDeniedException"
+    )

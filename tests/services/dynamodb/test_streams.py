@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.services.dynamodb import iterators, streams
+from cloudlet.services.dynamodb.iterators import Iterator
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo, item
 
 HOUR = 3600
@@ -262,14 +266,14 @@ def test_the_stream_of_a_deleted_table_can_be_read_for_a_day(dynamo: LocalDynamo
 
 
 def test_streams_are_listed_by_page_and_by_table(dynamo: LocalDynamo) -> None:
-    streams = []
+    arns = []
     for name in ("first", "second", "third"):
         dynamo.table(name, view="KEYS_ONLY")
-        streams.append(dynamo.stream(name))
+        arns.append(dynamo.stream(name))
     page = dynamo.call("ListStreams", Limit=2)
-    assert page["LastEvaluatedStreamArn"] == streams[1]
-    assert _listed(dynamo, Limit=2, ExclusiveStartStreamArn=streams[1]) == streams[2:]
-    assert _listed(dynamo, TableName="second") == streams[1:2]
+    assert page["LastEvaluatedStreamArn"] == arns[1]
+    assert _listed(dynamo, Limit=2, ExclusiveStartStreamArn=arns[1]) == arns[2:]
+    assert _listed(dynamo, TableName="second") == arns[1:2]
     assert dynamo.call("ListStreams", TableName="none-such")["Streams"] == []
 
 
@@ -326,7 +330,7 @@ def test_what_is_no_stream_shard_or_iterator_is_refused(dynamo: LocalDynamo) -> 
 
 
 def test_a_boto3_client_reads_a_stream(aws: Any) -> None:
-    db, streams = aws.client("dynamodb"), aws.client("dynamodbstreams")
+    db, client = aws.client("dynamodb"), aws.client("dynamodbstreams")
     db.create_table(
         TableName="orders",
         KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
@@ -336,15 +340,115 @@ def test_a_boto3_client_reads_a_stream(aws: Any) -> None:
     )
     stored = {"p": {"B": b"\x00\xff"}, "set": {"NS": ["1", "2.5"]}, "map": {"M": {"list": {"L": [{"NULL": True}]}}}}
     db.put_item(TableName="orders", Item=stored)
-    [listed] = streams.list_streams(TableName="orders")["Streams"]
-    shards = streams.describe_stream(StreamArn=listed["StreamArn"])["StreamDescription"]["Shards"]
+    [listed] = client.list_streams(TableName="orders")["Streams"]
+    shards = client.describe_stream(StreamArn=listed["StreamArn"])["StreamDescription"]["Shards"]
     images = []
     for shard in shards:
-        iterator = streams.get_shard_iterator(
+        iterator = client.get_shard_iterator(
             StreamArn=listed["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        page = streams.get_records(ShardIterator=iterator)
+        page = client.get_records(ShardIterator=iterator)
         images += [record["dynamodb"]["NewImage"] for record in page["Records"]]
     assert images == [stored]
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        streams.describe_stream(StreamArn=listed["StreamArn"].replace("orders", "others"))
+        client.describe_stream(StreamArn=listed["StreamArn"].replace("orders", "others"))
+
+
+def test_shards_are_described_by_page(dynamo: LocalDynamo) -> None:
+    dynamo.table(view="KEYS_ONLY")
+    stream = dynamo.stream()
+    for turn in range(2):
+        dynamo.clock.time += 4 * HOUR
+        for number in range(40):
+            dynamo.put(f"k{number}", n=turn)
+    whole = [shard["ShardId"] for shard in dynamo.shards(stream)]
+    assert len(whole) == 12
+    found: list[str] = []
+    start: dict[str, Any] = {}
+    while True:
+        page = dynamo.call("DescribeStream", StreamArn=stream, Limit=5, **start)["StreamDescription"]
+        found += [shard["ShardId"] for shard in page["Shards"]]
+        if "LastEvaluatedShardId" not in page:
+            break
+        assert page["LastEvaluatedShardId"] == found[-1]
+        start = {"ExclusiveStartShardId": found[-1]}
+    assert found == whole
+    behind = dynamo.call("DescribeStream", StreamArn=stream, ExclusiveStartShardId="shardId-none")
+    assert behind["StreamDescription"]["Shards"] == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"ShardId": "shardId-00000000000000000001-00000001"}, "ShardFilter.Type must be provided"),
+        ({"Type": "CHILD_SHARDS"}, "ShardFilter.ShardId must be provided"),
+        ({"Type": "CHILD_SHARDS", "ShardId": "shardId-00000000000000000001-0000000x"}, "Invalid ShardFilter.ShardId"),
+        ({"Type": "CHILD_SHARDS", "ShardId": "shardId-0000000000000000000x-00000001"}, "Invalid ShardFilter.ShardId"),
+    ],
+)
+def test_a_filter_for_shards_must_be_whole(dynamo: LocalDynamo, wanted: dict[str, str], message: str) -> None:
+    dynamo.table(view="KEYS_ONLY")
+    error = dynamo.refused("DescribeStream", StreamArn=dynamo.stream(), ShardFilter=wanted)
+    assert (error.code, message in error.message) == ("ValidationException", True)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Iterator(0, streams.LANES, 0, 0),
+        Iterator(0, 0, -1, 0),
+        Iterator(-1, 0, 0, 0),
+        Iterator(0, -1, 0, 0),
+    ],
+)
+def test_an_iterator_that_was_made_up_is_refused(dynamo: LocalDynamo, place: Iterator) -> None:
+    dynamo.table(view="KEYS_ONLY")
+    made_up = msgspec.structs.replace(place, issued=int(dynamo.now * 1000))
+    error = dynamo.refused("GetRecords", ShardIterator=iterators.text_of(dynamo.stream(), made_up))
+    assert (error.code, error.message) == ("ValidationException", "Invalid ShardIterator")
+
+
+def test_an_iterator_of_no_shard_is_refused(dynamo: LocalDynamo) -> None:
+    dynamo.table(view="KEYS_ONLY")
+    for place in (Iterator(1, 0, 0, 0), Iterator(1 << 63, 3, 1 << 63, 0)):
+        made_up = msgspec.structs.replace(place, issued=int(dynamo.now * 1000))
+        error = dynamo.refused("GetRecords", ShardIterator=iterators.text_of(dynamo.stream(), made_up))
+        assert error.code == "ResourceNotFoundException"
+
+
+def test_a_stream_that_is_over_leaves_nothing(dynamo: LocalDynamo) -> None:
+    dynamo.table(view="KEYS_ONLY")
+    dynamo.put("a")
+    dynamo.call("DeleteTable", TableName="orders")
+    dynamo.clock.time += 25 * HOUR
+
+    async def swept() -> None:
+        store = dynamo.cloud.block("dynamodb").store
+        for key, _ in await store.transact(lambda tx: streams.all_after(tx, b"", 100)):
+            await store.transact(partial(streams.trim, key=key, now=dynamo.now))
+        left = await store.transact(lambda tx: tx.range(b"", b"\xff", limit=100))
+        assert [key for key, _ in left if b"stream" in key] == [b"\x02stream-ids\x00"]
+
+    dynamo.run(swept())
+
+
+@pytest.mark.parametrize("operation", ["ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"])
+def test_what_partiql_writes_is_told(dynamo: LocalDynamo, operation: str) -> None:
+    dynamo.table(view=IMAGES)
+    for statement in (
+        "INSERT INTO orders VALUE {'p': 'a', 'n': 1}",
+        "UPDATE orders SET n = n + 1 WHERE p = 'a'",
+        "UPDATE orders SET n = 2 WHERE p = 'a'",
+        "DELETE FROM orders WHERE p = 'a'",
+        "DELETE FROM orders WHERE p = 'a'",
+    ):
+        if operation == "ExecuteStatement":
+            dynamo.call(operation, Statement=statement)
+        else:
+            member = "Statements" if operation == "BatchExecuteStatement" else "TransactStatements"
+            dynamo.call(operation, **{member: [{"Statement": statement}]})
+    assert changes(dynamo.records(dynamo.stream())) == [
+        ("INSERT", None, item("a", n=1)),
+        ("MODIFY", item("a", n=1), item("a", n=2)),
+        ("REMOVE", item("a", n=2), None),
+    ]

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.services.dynamodb import creating
 from tests.services.dynamodb.conftest import MakeTable, index
+from tests.services.dynamodb.local import LocalDynamo
 
 
 def failure(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
@@ -161,6 +163,42 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"GlobalSecondaryIndexes": [index("one", "c", "INCLUDE")]}, "NonKeyAttributes is not specified"),
     ({"GlobalSecondaryIndexes": [index("one", "c", "ALL", "x")]}, "ProjectionType is ALL, but NonKeyAttributes"),
     ({"GlobalSecondaryIndexes": [{**index("one", "c"), "Projection": {}}]}, "Unknown ProjectionType: null"),
+    (
+        {"GlobalSecondaryIndexes": [index("one", "c", "INCLUDE", "x", "x")]},
+        "Duplicate attribute in NonKeyAttributes for index: one",
+    ),
+    (
+        {
+            "GlobalSecondaryIndexes": [
+                index(f"one-{number}", "c", "INCLUDE", *(f"x{number}-{n}" for n in range(17))) for number in range(6)
+            ]
+        },
+        "Number of projected NonKeyAttributes of all indexes exceeds the per-table limit of 100",
+    ),
+    (
+        {"LocalSecondaryIndexes": [{**index("one", "p c"), "KeySchema": [HASH, RANGE, RANGE]}]},
+        "'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2",
+    ),
+    ({"GlobalSecondaryIndexes": [index("one", "c+c")]}, "Some index key attributes have the same name"),
+    (
+        {"GlobalSecondaryIndexes": [{**index("one", "c"), "KeySchema": [RANGE, HASH]}]},
+        "Invalid KeySchema: HASH keys must precede RANGE keys: one",
+    ),
+    (
+        {"GlobalSecondaryIndexes": [index("one", "c+p+q+r+s")]},
+        "Number of HASH key attributes exceeds the limit of 4 for index: one",
+    ),
+    (
+        {"GlobalSecondaryIndexes": [index("one", "c p+q+r+s+t")]},
+        "Number of RANGE key attributes exceeds the limit of 4 for index: one",
+    ),
+    (
+        {
+            "AttributeDefinitions": [*STRINGS, {"AttributeName": "x", "AttributeType": "S"}],
+            "GlobalSecondaryIndexes": [index("one", "c")],
+        },
+        "Some AttributeDefinitions are not used. AttributeDefinitions: [p, c, x], keys used: [p, c]",
+    ),
     ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType must be specified"),
 ]
 
@@ -191,3 +229,46 @@ def test_tables_belong_to_an_account_and_a_region(aws: Any, db: Any, make_table:
     elsewhere = aws.session.client("dynamodb", endpoint_url=aws.endpoint, region_name="eu-west-1")
     assert elsewhere.list_tables()["TableNames"] == []
     assert db.list_tables()["TableNames"] == ["t-1"]
+
+
+def test_a_table_can_be_named_by_its_arn(db: Any, aws: Any) -> None:
+    arn = f"arn:aws:dynamodb:us-east-1:{aws.account}:table/orders"
+    keys = {
+        "KeySchema": [HASH],
+        "AttributeDefinitions": STRINGS[:1],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    assert db.create_table(TableName=arn, **keys)["TableDescription"]["TableArn"] == arn
+    db.put_item(TableName=arn, Item={"p": {"S": "a"}})
+    assert db.get_item(TableName="orders", Key={"p": {"S": "a"}})["Item"] == {"p": {"S": "a"}}
+    with pytest.raises(ClientError, match="ResourceInUseException"):
+        db.create_table(TableName="orders", **keys)
+    for wrong in (
+        arn.replace("us-east-1", "eu-west-1"),
+        arn.replace("dynamodb", "sqs"),
+        f"{arn}/index/by-x",
+        "arn:aws:dynamodb",
+    ):
+        with pytest.raises(ClientError) as error:
+            db.get_item(TableName=wrong, Key={"p": {"S": "a"}})
+        assert failure(error)[0] == "ValidationException"
+        with pytest.raises(ClientError) as error:
+            db.create_table(TableName=wrong, **keys)
+        assert failure(error)[0] == "ValidationException"
+
+
+def test_an_account_has_2500_tables_in_a_region(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert creating.TABLES == 2500
+    monkeypatch.setattr(creating, "TABLES", 2)
+    dynamo.table("orders-1")
+    dynamo.table("orders-2")
+    asked: dict[str, Any] = {
+        "TableName": "orders-3",
+        "KeySchema": [HASH],
+        "AttributeDefinitions": STRINGS[:1],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    error = dynamo.refused("CreateTable", **asked)
+    assert (error.code, "limit of 2 tables" in error.message) == ("LimitExceededException", True)
+    dynamo.call("DeleteTable", TableName="orders-1")
+    dynamo.call("CreateTable", **asked)

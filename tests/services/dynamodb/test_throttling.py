@@ -111,3 +111,15 @@ def test_nothing_is_throttled_unless_it_is_asked_for(cloudlet_server: Server) ->
     )
     for n in range(5):
         client.put_item(TableName="slow", Item=item(str(n), 40))
+
+
+def test_each_statement_of_a_batch_is_throttled_for_itself(db: Any, make_table: MakeTable) -> None:
+    make_table("slow", "p:S", **SLOW)
+    make_table("free", "p:S")
+    statements = [
+        {"Statement": f"INSERT INTO {table} VALUE {{'p': '{p}', 'text': ?}}", "Parameters": [{"S": "x" * 40_000}]}
+        for table, p in (("slow", "a"), ("slow", "b"), ("free", "a"))
+    ]
+    answer = db.batch_execute_statement(Statements=statements)
+    errors = [each.get("Error", {}).get("Code") for each in answer["Responses"]]
+    assert errors == [None, "ProvisionedThroughputExceeded", None]

@@ -46,7 +46,7 @@ def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
         kind,
         params["TableName"],
         given,
-        clauses.read(operation, dict(params)),
+        clauses.read(operation, params),
         params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item",
     )
@@ -75,8 +75,9 @@ class Action:
                 self._check_targets(self.update)
 
     def _check_targets(self, update: Update) -> None:
+        written = update.attributes
         for name in self.table.key_names:
-            if name in update.targets.attributes:
+            if name in written:
                 raise errors.invalid_values(f"Cannot update attribute {name}. This attribute is part of the key")
 
     async def old(self, tx: Transaction) -> bytes | None:

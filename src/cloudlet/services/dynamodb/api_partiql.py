@@ -7,7 +7,6 @@ from typing import Any
 from cloudlet.core import Context, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import access, actions, capacity, directory
 from cloudlet.services.dynamodb.actions import Action
-from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.partiql import batches, reading, transactions, writing
 from cloudlet.services.dynamodb.partiql.parser import parse
@@ -37,10 +36,9 @@ async def execute_statement(ctx: Context, params: Params) -> Result:
         access.authorize(ctx, table, asked.permission)
         done = await actions.do(ctx, tx, Action(table, asked), ctx.now())
         shown: Any = actions.returned(ctx, done, writing.returning(statement))
-        consumed = Consumed(done.written.units, dict(done.written.index_units))
         return {
             "Items": [] if shown is None else [shown],
-            "ConsumedCapacity": capacity.shown(params, table, consumed),
+            "ConsumedCapacity": capacity.shown(params, table, done.written.consumed),
         }
 
     return await ctx.transact(body)

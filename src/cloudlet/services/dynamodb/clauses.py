@@ -6,9 +6,10 @@ malformed, undefined or unused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from cloudlet.services.dynamodb import legacy
 from cloudlet.services.dynamodb.errors import validation
@@ -24,7 +25,7 @@ from cloudlet.services.dynamodb.expressions import (
     parse_update,
 )
 
-Params = dict[str, Any]
+Params = Mapping[str, Any]
 
 _EXPRESSIONS = (
     "ConditionExpression",
@@ -44,8 +45,7 @@ _WITH_VALUES = {
 """The expressions of an operation in which values may occur; ConditionExpression alone where it is not listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clauses:
+class Clauses(msgspec.Struct, frozen=True):
     """What a request asks for; None for what it does not have."""
 
     condition: Condition | None = None
@@ -61,6 +61,7 @@ class Clauses:
 
 
 _NONE = Clauses()
+_ANY = frozenset((*_EXPRESSIONS, *_LEGACY, "KeyConditions", "ExpressionAttributeNames", "ExpressionAttributeValues"))
 
 
 def read(operation: str, params: Params) -> Clauses:
@@ -69,6 +70,8 @@ def read(operation: str, params: Params) -> Clauses:
     `operation` is the operation's name; for the parts of a transaction Put, Update, Delete, ConditionCheck and Get, for
     a table of BatchGetItem KeysAndAttributes. Raises AwsError.
     """
+    if _ANY.isdisjoint(params):
+        return _NONE
     written = [name for name in _EXPRESSIONS if params.get(name) is not None]
     old = [name for name in _LEGACY if params.get(name) is not None]
     if written and old:

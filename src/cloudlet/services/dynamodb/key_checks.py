@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import errors, numbers
-from cloudlet.services.dynamodb.keys import Attribute
+from cloudlet.services.dynamodb.keys import Attribute, KeySchema, partition
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.values import Item, Value, checked_item, type_of
 
@@ -32,8 +32,7 @@ def key_of(table: Table, given: Item) -> tuple[bytes, Item]:
         elif not value[kind]:
             raise _empty_key(name, kind)
         key[name] = value
-    _check_lengths(schema.hash, schema.range, key)
-    return schema.key(key), key
+    return _key(schema, key), key
 
 
 def check_item_key(table: Table, item: Item) -> bytes:
@@ -47,8 +46,16 @@ def check_item_key(table: Table, item: Item) -> bytes:
             raise errors.invalid_values(f"Type mismatch for key {name} expected: {kind} actual: {type_of(value)}")
         if not value[kind]:
             raise _empty_key(name, kind)
-    _check_lengths(schema.hash, schema.range, item)
-    return schema.key(item)
+    return _key(schema, item)
+
+
+def _key(schema: KeySchema, item: Item) -> bytes:
+    """Return the key of an item that has all key attributes. Raises AwsError where one is too long."""
+    hash, range = schema.hash_bytes(item), schema.range_bytes(item)
+    if len(hash) > LONGEST_HASH or len(range) > LONGEST_RANGE:
+        # Encoded they take some bytes more, so these may still be short enough.
+        _check_lengths(schema.hash, schema.range, item)
+    return partition(hash) + range
 
 
 def check_index_keys(table: Table, item: Item) -> None:

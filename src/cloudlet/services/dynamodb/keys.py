@@ -57,6 +57,15 @@ def encoded(kind: str, value: Mapping[str, Any]) -> bytes:
     return pack((number_bytes(scalar),) if kind == "N" else (scalar,))
 
 
+def _packed(attributes: tuple[Attribute, ...], item: Mapping[str, Any]) -> bytes:
+    """Return the bytes of the values of some key attributes, in order."""
+    values = [item[name][kind] for name, kind in attributes]
+    for at, (_, kind) in enumerate(attributes):
+        if kind == "N":
+            values[at] = number_bytes(values[at])
+    return pack(tuple(values))
+
+
 def partition(encoded_hash: bytes) -> bytes:
     """Return what the keys of all items with a partition key (its attributes encoded, in order) begin with."""
     return (crc32(encoded_hash) & 0xFFFF).to_bytes(HASH_BYTES, "big") + _shortened(encoded_hash)
@@ -91,13 +100,16 @@ def segment(number: int, total: int) -> tuple[bytes, bytes]:
 class KeySchema:
     """The key attributes of a table or an index, and the keys that items have by them."""
 
-    __slots__ = ("attributes", "hash", "names", "range")
+    __slots__ = ("attributes", "hash", "hash_names", "names", "range", "range_names", "types")
 
     def __init__(self, hash: tuple[Attribute, ...], range: tuple[Attribute, ...]) -> None:
         self.hash = hash
         self.range = range
         self.attributes = (*hash, *range)
-        self.names = tuple(name for name, _ in self.attributes)
+        self.types = dict(self.attributes)
+        self.names = tuple(self.types)
+        self.hash_names = tuple(name for name, _ in hash)
+        self.range_names = tuple(name for name, _ in range)
 
     def key(self, item: Mapping[str, Any]) -> bytes:
         """Return the key of an item that has all key attributes, in their types."""
@@ -105,14 +117,11 @@ class KeySchema:
 
     def hash_bytes(self, item: Mapping[str, Any]) -> bytes:
         """Return the encoded partition key of an item."""
-        if len(self.hash) == 1:
-            name, kind = self.hash[0]
-            return encoded(kind, item[name])
-        return b"".join([encoded(kind, item[name]) for name, kind in self.hash])
+        return _packed(self.hash, item)
 
     def range_bytes(self, item: Mapping[str, Any]) -> bytes:
         """Return the encoded sort key of an item; empty without one."""
-        return b"".join([encoded(kind, item[name]) for name, kind in self.range])
+        return _packed(self.range, item)
 
     def contains(self, item: Mapping[str, Any]) -> bool:
         """Whether an item has all key attributes, in their types: an index leaves out those that have not."""

@@ -15,6 +15,8 @@ PRECISION = 38
 LARGEST_EXPONENT = 125
 SMALLEST_EXPONENT = -130
 _LONGEST_SIZE = 21
+_LONGEST_WHOLE = PRECISION - 1
+"""Characters of whole numbers whose sum has no more digits than a number may have."""
 
 _CANONICAL_INTEGER = re.compile(r"-?[1-9][0-9]{0,37}|0").fullmatch
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?").fullmatch
@@ -36,11 +38,15 @@ def canonical(text: str) -> str:
 
 def add(left: str, right: str) -> str:
     """Return the sum of two canonical numbers. Raises AwsError where 38 digits cannot hold it."""
+    if _whole(left) and _whole(right):
+        return str(int(left) + int(right))
     return _sum(_EXACT.add(Decimal(left), Decimal(right)))
 
 
 def subtract(left: str, right: str) -> str:
     """Return the difference of two canonical numbers. Raises AwsError where 38 digits cannot hold it."""
+    if _whole(left) and _whole(right):
+        return str(int(left) - int(right))
     return _sum(_EXACT.subtract(Decimal(left), Decimal(right)))
 
 
@@ -56,6 +62,8 @@ def size(text: str) -> int:
 
     Digits pair up around the decimal point, as the digits of a number to the base of 100.
     """
+    if text.isdigit() and text[-1] != "0":
+        return min((len(text) + 1) // 2 + 1, _LONGEST_SIZE)
     if text == "0":
         return 1
     whole, _, fraction = text.lstrip("-").partition(".")
@@ -64,6 +72,11 @@ def size(text: str) -> int:
     highest = len(digits) - 1 - len(fraction)
     pairs = highest // 2 - lowest // 2 + 1
     return min(pairs + 1 + text.startswith("-"), _LONGEST_SIZE)
+
+
+def _whole(text: str) -> bool:
+    """Whether a canonical number is an integer with which Python counts as DynamoDB does."""
+    return len(text) <= _LONGEST_WHOLE and "." not in text
 
 
 def not_a_number(text: str) -> AwsError:

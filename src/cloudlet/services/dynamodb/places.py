@@ -127,9 +127,7 @@ class Asked:
             raise errors.validation(
                 "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
             )
-        wanted = condition.on(
-            [name for name, _ in schema.hash], [name for name, _ in schema.range], dict(schema.attributes)
-        )
+        wanted = condition.on(schema.hash_names, schema.range_names, schema.types)
         self._check_filter(schema)
         hashes = b"".join(
             [keys.encoded(kind, value) for (_, kind), value in zip(schema.hash, wanted.hash, strict=True)]

@@ -43,8 +43,7 @@ class Page:
     """Read units spent on fetching items that a local index does not show all of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """What one transaction has read: rows, what is shown of each, and whether there are no more."""
 
     place: Place

@@ -25,6 +25,8 @@ DEEPEST = 32
 """Lists and maps within each other, and elements of a path."""
 LONGEST_NAME = 65535
 """Bytes of an attribute's name."""
+_SHORT_NAME = LONGEST_NAME // 4
+"""Characters of a name that is not too long, whatever characters they are."""
 TYPE_NAMES = {
     "S": "STRING",
     "N": "NUMBER",
@@ -39,6 +41,8 @@ TYPE_NAMES = {
 }
 SETS = ("SS", "NS", "BS")
 _COMPARABLE = ("S", "N", "B")
+_PLAIN = frozenset(("S", "B", "BOOL"))
+"""Types of which each value can be kept as it is."""
 
 
 def type_of(value: Value) -> str:
@@ -51,7 +55,8 @@ def type_of(value: Value) -> str:
 def checked_item(item: Item) -> Item:
     """Return an item as DynamoDB keeps it: numbers in canonical text. Raises AwsError for what it cannot keep."""
     for name in item:
-        check_name(name)
+        if not 0 < len(name) <= _SHORT_NAME:
+            check_name(name)
     return {name: checked_value(value) for name, value in item.items()}
 
 
@@ -73,7 +78,7 @@ def checked_value(value: Value, depth: int = 0) -> Value:
             "must contain exactly one of the supported datatypes"
         )
     [(kind, content)] = value.items()
-    if kind in ("S", "B", "BOOL"):
+    if kind in _PLAIN:
         return value
     if kind == "N":
         text = numbers.canonical(content)
@@ -176,7 +181,11 @@ _ELEMENT = 1
 
 def item_size(item: Item) -> int:
     """Return the bytes that an item counts for: its names and its values."""
-    return sum(_text(name) + value_size(value) for name, value in item.items())
+    size = 0
+    for name, value in item.items():
+        for kind, content in value.items():
+            size += _text(name) + _SIZES[kind](content)
+    return size
 
 
 def value_size(value: Value) -> int:
@@ -198,7 +207,7 @@ def _list_size(content: list[Value]) -> int:
 
 
 def _total(size: Callable[[Any], int]) -> Callable[[Iterable[Any]], int]:
-    return lambda members: sum(map(size, members))
+    return lambda members: sum([size(member) for member in members])
 
 
 def _one(_: object) -> int:

@@ -8,8 +8,9 @@ gap, and only the last of those otherwise than with `=`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import invalid_values, validation
@@ -25,8 +26,7 @@ Comparison = Literal["=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"]
 _MIRRORED: dict[str, Comparison] = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeCondition:
+class AttributeCondition(msgspec.Struct, frozen=True):
     """One condition on a key attribute: `values` are two for BETWEEN (lower, upper), else one."""
 
     attribute: str
@@ -34,8 +34,7 @@ class AttributeCondition:
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRange:
+class KeyRange(msgspec.Struct, frozen=True):
     """What a query reads of one table or index."""
 
     hash: tuple[Value, ...]

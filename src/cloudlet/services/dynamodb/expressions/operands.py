@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from cloudlet.services.dynamodb.expressions import problems
 from cloudlet.services.dynamodb.expressions.paths import find, shown
@@ -18,8 +19,7 @@ CONDITION_FUNCTIONS = ("attribute_exists", "attribute_not_exists", "attribute_ty
 _SIZED = ("S", "B", "SS", "NS", "BS", "L", "M")
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True):
     """What an item has at a path."""
 
     path: Path
@@ -29,8 +29,7 @@ class Attribute:
         return item.get(path[0]) if len(path) == 1 else find(item, path)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(msgspec.Struct, frozen=True):
     """A value that the request gives."""
 
     constant: Value
@@ -39,8 +38,7 @@ class Constant:
         return self.constant
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(msgspec.Struct, frozen=True):
     """The characters of a string, the bytes of a binary, the members of a set, list or map."""
 
     operand: Attribute | Constant

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from cloudlet.services.dynamodb.expressions.operands import Operand, attributes
 from cloudlet.services.dynamodb.values import SETS, Item, Value, compare, equal, type_of
@@ -35,8 +36,7 @@ _ORDERS: dict[str, Callable[[int, int], bool]] = {
 ORDERING = tuple(_ORDERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Equals:
+class Equals(msgspec.Struct, frozen=True):
     left: Operand
     right: Operand
 
@@ -49,8 +49,7 @@ class Equals:
         return left is not None and right is not None and equal(left, right)
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered:
+class Ordered(msgspec.Struct, frozen=True):
     """One of <, <=, > and >=: true for strings, numbers and binaries of one type only."""
 
     comparator: str
@@ -65,8 +64,7 @@ class Ordered:
         return in_order(self.comparator, self.left.value(item), self.right.value(item))
 
 
-@dataclass(frozen=True, slots=True)
-class IsBetween:
+class IsBetween(msgspec.Struct, frozen=True):
     operand: Operand
     lower: Operand
     upper: Operand
@@ -80,8 +78,7 @@ class IsBetween:
         return in_order(">=", value, self.lower.value(item)) and in_order("<=", value, self.upper.value(item))
 
 
-@dataclass(frozen=True, slots=True)
-class IsIn:
+class IsIn(msgspec.Struct, frozen=True):
     operand: Operand
     members: tuple[Operand, ...]
 
@@ -97,8 +94,7 @@ class IsIn:
         return any(candidate is not None and equal(value, candidate) for candidate in candidates)
 
 
-@dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(msgspec.Struct, frozen=True):
     operand: Operand
 
     @property
@@ -109,8 +105,7 @@ class Exists:
         return self.operand.value(item) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class IsOfType:
+class IsOfType(msgspec.Struct, frozen=True):
     operand: Operand
     kind: str
 
@@ -123,8 +118,7 @@ class IsOfType:
         return value is not None and type_of(value) == self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class BeginsWith:
+class BeginsWith(msgspec.Struct, frozen=True):
     operand: Operand
     prefix: Operand
 
@@ -140,8 +134,7 @@ class BeginsWith:
         return kind in ("S", "B") and kind in value and value[kind].startswith(prefix[kind])
 
 
-@dataclass(frozen=True, slots=True)
-class Contains:
+class Contains(msgspec.Struct, frozen=True):
     operand: Operand
     element: Operand
 
@@ -154,8 +147,7 @@ class Contains:
         return value is not None and element is not None and contains(value, element)
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(msgspec.Struct, frozen=True):
     condition: Condition
 
     @property
@@ -166,8 +158,7 @@ class Negation:
         return not self.condition.matches(item)
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(msgspec.Struct, frozen=True):
     conditions: Sequence[Condition]
 
     @property
@@ -181,8 +172,7 @@ class All:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(msgspec.Struct, frozen=True):
     conditions: Sequence[Condition]
 
     @property

@@ -5,9 +5,6 @@ An `ExpressionProblem` does not know which parameter its expression is of; `said
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from cloudlet.services.dynamodb.errors import validation
 
 
@@ -15,13 +12,20 @@ class ExpressionProblem(Exception):
     """An expression that DynamoDB refuses; the text is AWS's message without the parameter's name."""
 
 
-@contextmanager
-def said_of(parameter: str) -> Iterator[None]:
+class said_of:
     """Turn problems into AwsErrors about a parameter, as ConditionExpression."""
-    try:
-        yield
-    except ExpressionProblem as problem:
-        raise validation(f"Invalid {parameter}: {problem}") from None
+
+    __slots__ = ("_parameter",)
+
+    def __init__(self, parameter: str) -> None:
+        self._parameter = parameter
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, ExpressionProblem):
+            raise validation(f"Invalid {self._parameter}: {problem}") from None
 
 
 def syntax_error(token: str, near: str) -> ExpressionProblem:

@@ -5,8 +5,9 @@ All of it is read from the item as it was before the update. Developer Guide, "U
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import numbers
@@ -25,16 +26,14 @@ class NewValue(Protocol):
         """Return the value, given the item before the update. Raises AwsError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     constant: Value
 
     def value(self, item: Item) -> Value:
         return self.constant
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(msgspec.Struct, frozen=True):
     path: Path
 
     def value(self, item: Item) -> Value:
@@ -44,8 +43,7 @@ class Copied:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class IfNotExists:
+class IfNotExists(msgspec.Struct, frozen=True):
     path: Path
     otherwise: NewValue
 
@@ -54,8 +52,7 @@ class IfNotExists:
         return self.otherwise.value(item) if value is None else value
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     first: NewValue
     second: NewValue
 
@@ -66,8 +63,7 @@ class Appended:
         return {"L": [*first["L"], *second["L"]]}
 
 
-@dataclass(frozen=True, slots=True)
-class Computed:
+class Computed(msgspec.Struct, frozen=True):
     """A sum or a difference of numbers."""
 
     operator: str

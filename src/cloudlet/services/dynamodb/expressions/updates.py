@@ -6,13 +6,14 @@ Developer Guide, "Using update expressions in DynamoDB".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.expressions import syntax
 from cloudlet.services.dynamodb.expressions.edits import Edit, edited
-from cloudlet.services.dynamodb.expressions.paths import find
+from cloudlet.services.dynamodb.expressions.paths import find, tree
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.projections import PathProjection, Projection
 from cloudlet.services.dynamodb.expressions.set_values import NewValue, new_value, wrong_data_type
@@ -40,9 +41,18 @@ class Update:
 
     def __init__(self, actions: Sequence[Action]) -> None:
         self._actions = actions
-        self.targets: Projection = PathProjection([action.path for action in actions])
-        """The parts that it writes: `targets.attributes` for the check of keys, `targets.of(old)` is UPDATED_OLD and
-        `targets.of(new)` is UPDATED_NEW."""
+        if len(actions) > 1:
+            tree([action.path for action in actions])
+
+    @property
+    def attributes(self) -> list[str]:
+        """The top-level attributes of which it writes something."""
+        return [str(action.path[0]) for action in self._actions]
+
+    @property
+    def targets(self) -> Projection:
+        """The parts that it writes: `targets.of(old)` is UPDATED_OLD, `targets.of(new)` is UPDATED_NEW."""
+        return PathProjection([action.path for action in self._actions])
 
     @property
     def only_removes(self) -> bool:
@@ -58,8 +68,7 @@ class Update:
         return edited(item, edits, exists=exists)
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(msgspec.Struct, frozen=True):
     path: Path
     new: NewValue
 
@@ -71,8 +80,7 @@ class Set:
         return self.path, self.new.value(item)
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(msgspec.Struct, frozen=True):
     path: Path
 
     @property
@@ -83,8 +91,7 @@ class Remove:
         return self.path, None
 
 
-@dataclass(frozen=True, slots=True)
-class Add:
+class Add(msgspec.Struct, frozen=True):
     """Add to a number, as to 0 where there is none, or to a set."""
 
     path: Path
@@ -107,8 +114,7 @@ class Add:
         return self.path, {kind: [*old[kind], *(member for member in self.value[kind] if member not in present)]}
 
 
-@dataclass(frozen=True, slots=True)
-class Subtract:
+class Subtract(msgspec.Struct, frozen=True):
     """Take members from a set; an attribute that has none left is removed."""
 
     path: Path
@@ -137,17 +143,17 @@ def parse_update(text: str, subs: Substitutions) -> Update:
         return Update([_action(action, subs) for action in update_syntax(text)])
 
 
-def _action(tree: syntax.Action, subs: Substitutions) -> Action:
-    path = subs.path(tree.path)
-    if isinstance(tree, syntax.SetAction):
-        return Set(path, new_value(tree.value, subs))
-    if isinstance(tree, syntax.RemoveAction):
+def _action(asked: syntax.Action, subs: Substitutions) -> Action:
+    path = subs.path(asked.path)
+    if isinstance(asked, syntax.SetAction):
+        return Set(path, new_value(asked.value, subs))
+    if isinstance(asked, syntax.RemoveAction):
         return Remove(path)
-    value = subs.value(tree.value.name)
+    value = subs.value(asked.value.name)
     kind = type_of(value)
-    if kind not in SETS and not (kind == "N" and tree.operator == "ADD"):
+    if kind not in SETS and not (kind == "N" and asked.operator == "ADD"):
         raise ExpressionProblem(
             "Incorrect operand type for operator or function; "
-            f"operator: {tree.operator}, operand type: {TYPE_NAMES[kind]}"
+            f"operator: {asked.operator}, operand type: {TYPE_NAMES[kind]}"
         )
-    return Add(path, value) if tree.operator == "ADD" else Subtract(path, value)
+    return Add(path, value) if asked.operator == "ADD" else Subtract(path, value)

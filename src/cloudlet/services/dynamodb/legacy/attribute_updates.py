@@ -6,8 +6,9 @@ API Reference, AttributeValueUpdate. Unlike the ADD of expressions, this one app
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import invalid_values, validation
@@ -20,8 +21,7 @@ from cloudlet.services.dynamodb.values import SETS, TYPE_NAMES, Item, Path, chec
 _ADDABLE = ("N", "L", *SETS)
 
 
-@dataclass(frozen=True, slots=True)
-class _OfSameType:
+class _OfSameType(msgspec.Struct, frozen=True):
     """An action that wants what is there to be of its own type."""
 
     action: Add | Subtract
