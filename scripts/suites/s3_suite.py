@@ -39,7 +39,7 @@ _NAMED = reasons(LEFT_OUT)
 _AGAINST_AWS = reasons(AGAINST_AWS)
 _AREAS = (
     "lifecycle|object_lock|multipart|post_object|cors|logging|policy|public|encrypt|sse_|copy|checksum|tag|version"
-    "|conditional|if_match|if_none_match|owner|acl|access|list|bucket|object"
+    "|owner|acl|access|list|bucket|object"
 )
 """Words in the names of tests; an area is the first of them that a name has."""
 _ACL_PARAMETERS = ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")

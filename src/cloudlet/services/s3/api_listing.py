@@ -167,8 +167,8 @@ def _sealed(key: str) -> str:
 
 def _opened(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
-    except (binascii.Error, UnicodeError):
+        return base64.b64decode(token, b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
         raise errors.invalid_argument(
             "The continuation token provided is incorrect", "continuation-token", token
         ) from None
