@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 
+_CHECKSUM = re.compile(r"x-amz-checksum-(?!mode|algorithm|type).*|x-amz-sdk-checksum-algorithm")
 _REQUEST_LOCATIONS = frozenset({"uri", "querystring", "header", "headers"})
 _RESPONSE_LOCATIONS = frozenset({"header", "headers", "statusCode"})
 _SIGNATURE = frozenset(
@@ -162,10 +163,14 @@ class RequestReader:
         return segments[before:]
 
     def _read_hoisted(self, query: str, params: dict[str, Any]) -> None:
+        """Read headers out of a presigned URL, but for checksums of the body.
+
+        S3 does not look for those there (aws-sdk #480), and the SDK for JavaScript adds that of an empty body.
+        """
         hoisted = {key.lower(): value for key, value in parse_pairs(query) if key[:6].lower() == "x-amz-"}
         if hoisted:
             for wire, name, read in self._headers:
-                if wire in hoisted:
+                if wire in hoisted and not _CHECKSUM.fullmatch(wire):
                     params[name] = read(hoisted[wire])
 
     def _query_map(self, values: dict[str, list[str]], ref: Ref) -> dict[str, Any]:
