@@ -10,6 +10,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import access, capacity, clauses, directory, errors, items, keys
 from cloudlet.services.dynamodb.capacity import Consumed
