@@ -1,7 +1,7 @@
 """What all benchmarks against the peers share: contenders are installed, warmed up, measured in rounds, and reported.
 
-Each contender is started afresh in every round, in turn. The table has the medians of the rounds, and Cloudlet's divided
-by theirs. A contender that cannot be installed or started is reported, and the others are measured.
+Each contender is started afresh in every round, in turn. The table has the medians of the rounds, and Cloudlet's
+divided by theirs. A contender that cannot be installed or started is reported, and the others are measured.
 """
 
 import argparse
