@@ -74,7 +74,7 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
     now = ctx.now()
     token = params.get("ClientToken")
     if token is not None:
-        earlier, same = await exports.of_token(tx, ctx.account, ctx.region, token, params, now - _TOKEN_SECONDS)
+        earlier, same = await exports.records.of_token(tx, ctx.account, ctx.region, token, params, now - _TOKEN_SECONDS)
         if not same:
             raise AwsError("ExportConflictException", "The client token was used with other parameters before.")
         if earlier is not None:
@@ -94,9 +94,9 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
         time=end,
     )
     copies.hold(tx, table, now, at_once=False)
-    exports.store(tx, export)
+    exports.records.store(tx, export)
     if token is not None:
-        exports.note_token(tx, export, token, params)
+        exports.records.note_token(tx, export, token, params)
     tx.notify(transfers.TOPIC)
     return {"ExportDescription": exports.described(export)}
 
@@ -129,7 +129,7 @@ async def describe_export(ctx: Context, tx: Transaction, params: Params) -> Resu
     parts = _parts(params["ExportArn"], "export")
     found = None
     if parts is not None and parts[:2] == (ctx.account, ctx.region):
-        found = await exports.find(tx, *parts)
+        found = await exports.records.get(tx, exports.records.key(*parts))
     if found is None:
         raise AwsError("ExportNotFoundException", f"Export not found: {params['ExportArn']}")
     return {"ExportDescription": exports.described(found)}
@@ -143,9 +143,9 @@ async def list_exports(ctx: Context, tx: Transaction, params: Params) -> Result:
         parts = _parts(params["NextToken"], "export")
         if parts is None:
             raise validation("Invalid NextToken")
-        after = parts[2:]
+        after = exports.records.key(ctx.account, ctx.region, *parts[2:])
     table = _table_name(params.get("TableArn"))
-    found = await exports.listed(tx, ctx.account, ctx.region, table, after, limit + 1)
+    found = await exports.records.listed(tx, ctx.account, ctx.region, table, after, limit + 1)
     shown = []
     for each in found[:limit]:
         described = exports.described(each)
@@ -166,7 +166,7 @@ async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     now = ctx.now()
     token = params.get("ClientToken")
     if token is not None:
-        earlier, same = await imports.of_token(tx, ctx.account, ctx.region, token, params, now - _TOKEN_SECONDS)
+        earlier, same = await imports.records.of_token(tx, ctx.account, ctx.region, token, params, now - _TOKEN_SECONDS)
         if not same:
             raise AwsError("ImportConflictException", "The client token was used with other parameters before.")
         if earlier is not None:
@@ -175,9 +175,9 @@ async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     made = Import(
         ctx.account, ctx.region, table.name, table.id, table.record.uuid, backups.new_id(now), now, request=params
     )
-    imports.store(tx, made)
+    imports.records.store(tx, made)
     if token is not None:
-        imports.note_token(tx, made, token, params)
+        imports.records.note_token(tx, made, token, params)
     tx.notify(transfers.TOPIC)
     return {"ImportTableDescription": imports.described(made)}
 
@@ -186,7 +186,7 @@ async def describe_import(ctx: Context, tx: Transaction, params: Params) -> Resu
     parts = _parts(params["ImportArn"], "import")
     found = None
     if parts is not None and parts[:2] == (ctx.account, ctx.region):
-        found = await imports.find(tx, *parts)
+        found = await imports.records.get(tx, imports.records.key(*parts))
     if found is None:
         raise AwsError("ImportNotFoundException", f"Import not found: {params['ImportArn']}")
     return {"ImportTableDescription": imports.described(found)}
@@ -196,10 +196,10 @@ async def list_imports(ctx: Context, tx: Transaction, params: Params) -> Result:
     limit = params.get("PageSize") or _LISTED
     table = _table_name(params.get("TableArn"))
     after = _read_token(params["NextToken"]) if params.get("NextToken") else None
-    found = await imports.listed(tx, ctx.account, ctx.region, table, after, limit + 1)
+    found = await imports.records.listed(tx, ctx.account, ctx.region, table, after, limit + 1)
     result: dict[str, Any] = {"ImportSummaryList": [imports.summary(each) for each in found[:limit]]}
     if len(found) > limit:
-        result["NextToken"] = _token(found[limit - 1].key)
+        result["NextToken"] = _token(imports.records.key_of(found[limit - 1]))
     return result
 
 

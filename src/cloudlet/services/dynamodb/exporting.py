@@ -19,10 +19,11 @@ from cloudlet.core.ids import token
 from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, exports, items, journal, snapshot
 from cloudlet.services.dynamodb.export_filter import ExportFilter
-from cloudlet.services.dynamodb.exports import COMPLETED, FAILED, IN_PROGRESS, DataFile, Export
+from cloudlet.services.dynamodb.exports import DataFile, Export
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
 
 log = logging.getLogger("cloudlet.dynamodb")
 
@@ -46,7 +47,7 @@ class _TakenOver(Exception):
 
 async def make(block: Block, key: bytes, lease: Lease) -> None:
     """Make an export that is in progress: the one whose record is at `key`."""
-    export = await block.store.transact(lambda tx: exports.by_key(tx, key))
+    export = await block.store.transact(lambda tx: exports.records.get(tx, key))
     if export is None:
         return
     request = export.request
@@ -146,9 +147,9 @@ async def _written(block: Block, bucket: Bucket, export: Export, lines: list[byt
     )
 
     async def body(tx: Transaction) -> None:
-        if await exports.by_key(tx, export.key) != export:
+        if await exports.records.get(tx, exports.records.key_of(export)) != export:
             raise _TakenOver
-        exports.store(tx, noted)
+        exports.records.store(tx, noted)
 
     await block.store.transact(body)
     return noted
@@ -215,10 +216,12 @@ def _time(seconds: float) -> str:
 
 async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] | None) -> None:
     async def body(tx: Transaction) -> None:
-        export = await exports.by_key(tx, key)
+        export = await exports.records.get(tx, key)
         if export is None or export.status != IN_PROGRESS:
             return
-        exports.store(tx, msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now()))
+        exports.records.store(
+            tx, msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now())
+        )
         table = await directory.by_id(tx, export.table_id)
         if table is not None:
             copies.release(tx, table)

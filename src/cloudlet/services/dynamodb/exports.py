@@ -6,15 +6,10 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn
 from cloudlet.core.arn import partition_of
 from cloudlet.services.dynamodb.journal import Moment
-
-IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
-
-_EXPORTS = Subspace("export")
-_TOKENS = Subspace("export-token")
-_RUNNING = Subspace("exporting")
+from cloudlet.services.dynamodb.transfer_records import COMPLETED, IN_PROGRESS, TransferRecords
 
 
 class DataFile(msgspec.Struct, array_like=True, frozen=True):
@@ -63,10 +58,6 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
         return f"{self.table_arn}/export/{self.id}"
 
     @property
-    def key(self) -> bytes:
-        return _EXPORTS.key(self.account, self.region, self.table, self.id)
-
-    @property
     def folder(self) -> str:
         """Where in the bucket its objects are."""
         prefix = self.request.get("S3Prefix") or ""
@@ -82,71 +73,7 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
         return (self.request.get("IncrementalExportSpecification") or {}).get("ExportViewType") or "NEW_AND_OLD_IMAGES"
 
 
-class _Token(msgspec.Struct, array_like=True, frozen=True):
-    export: bytes
-    request: bytes
-    used: float
-
-
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
-_decode = msgspec.msgpack.Decoder(Export).decode
-_decode_token = msgspec.msgpack.Decoder(_Token).decode
-
-
-def store(tx: Transaction, export: Export) -> None:
-    """Write an export's record; the job does those that are in progress."""
-    tx.put(export.key, _encode(export))
-    if export.status == IN_PROGRESS:
-        tx.put(_RUNNING.key(export.key), b"")
-    else:
-        tx.delete(_RUNNING.key(export.key))
-
-
-async def running(tx: Transaction) -> list[bytes]:
-    """Return the keys of the exports in progress."""
-    return [_RUNNING.unpack(key)[0] for key, _ in await tx.range(_RUNNING.begin, _RUNNING.end, limit=10_000)]
-
-
-async def by_key(tx: Transaction, key: bytes) -> Export | None:
-    """Return an export by the key of its record, or None."""
-    raw = await tx.get(key)
-    return None if raw is None else _decode(raw)
-
-
-async def find(tx: Transaction, account: str, region: str, table: str, id: str) -> Export | None:
-    """Return an export, or None."""
-    return await by_key(tx, _EXPORTS.key(account, region, table, id))
-
-
-async def listed(
-    tx: Transaction, account: str, region: str, table: str | None, after: tuple[str, str] | None, count: int
-) -> list[Export]:
-    """Return up to `count` exports, of a table or all, that come after one (its table and id)."""
-    space = _EXPORTS.sub(account, region) if table is None else _EXPORTS.sub(account, region, table)
-    begin = space.begin
-    if after is not None:
-        begin = max(begin, _EXPORTS.key(account, region, *after) + b"\x00")
-    rows = await tx.range(begin, space.end, limit=count) if begin < space.end else []
-    return [_decode(value) for _, value in rows]
-
-
-async def of_token(
-    tx: Transaction, account: str, region: str, token: str, request: dict[str, Any], since: float
-) -> tuple[Export | None, bool]:
-    """Return the export that a client token was used for after `since`, and whether for the same request."""
-    raw = await tx.get(_TOKENS.key(account, region, token))
-    if raw is None:
-        return None, True
-    used = _decode_token(raw)
-    if used.used < since:
-        return None, True
-    return await by_key(tx, used.export), used.request == _encode(request)
-
-
-def note_token(tx: Transaction, export: Export, token: str, request: dict[str, Any]) -> None:
-    """Remember what a client token was used for."""
-    key = _TOKENS.key(export.account, export.region, token)
-    tx.put(key, _encode(_Token(export.key, _encode(request), export.started)))
+records = TransferRecords("export", Export)
 
 
 def described(export: Export) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, imports, writing
 from cloudlet.services.dynamodb.import_formats import CsvReader, JsonReader, Malformed, Reader, Unpacked
-from cloudlet.services.dynamodb.imports import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, Counts, Import
+from cloudlet.services.dynamodb.imports import CANCELLED, Counts, Import
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
 from cloudlet.services.dynamodb.values import Item, checked_item
 
 log = logging.getLogger("cloudlet.dynamodb")
@@ -35,7 +36,7 @@ class _TakenOver(Exception):
 
 async def make(block: Block, key: bytes, lease: Lease) -> None:
     """Make an import that is in progress: the one whose record is at `key`."""
-    made = await block.store.transact(lambda tx: imports.by_key(tx, key))
+    made = await block.store.transact(lambda tx: imports.records.get(tx, key))
     if made is None:
         return
     source = made.request["S3BucketSource"]
@@ -73,9 +74,9 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Le
     noted = msgspec.structs.replace(made, counts=made.counts.plus(counts), done=name)
 
     async def body(tx: Transaction) -> None:
-        if await imports.by_key(tx, made.key) != made:
+        if await imports.records.get(tx, imports.records.key_of(made)) != made:
             raise _TakenOver
-        imports.store(tx, noted)
+        imports.records.store(tx, noted)
 
     await block.store.transact(body)
     return noted
@@ -121,10 +122,12 @@ async def _put(tx: Transaction, table: Table, item: Item | None, now: float) -> 
 
 async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] | None) -> None:
     async def body(tx: Transaction) -> None:
-        made = await imports.by_key(tx, key)
+        made = await imports.records.get(tx, key)
         if made is None or made.status != IN_PROGRESS:
             return
-        imports.store(tx, msgspec.structs.replace(made, status=status, failure=failure, ended=block.clock.now()))
+        imports.records.store(
+            tx, msgspec.structs.replace(made, status=status, failure=failure, ended=block.clock.now())
+        )
         table = await directory.by_id(tx, made.table_id)
         if table is not None and status == COMPLETED:
             copies.activate(tx, table)

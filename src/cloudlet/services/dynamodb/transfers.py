@@ -18,9 +18,8 @@ async def make(block: Block) -> None:
         async with moments.notified(block, TOPIC) as changed:
             while True:
                 changed.clear()
-                running = await block.store.transact(exports.running), await block.store.transact(imports.running)
-                for keys, transfer in zip(running, (exporting.make, importing.make), strict=True):
-                    for key in keys:
+                for records, transfer in ((exports.records, exporting.make), (imports.records, importing.make)):
+                    for key in await block.store.transact(records.running):
                         # Of several processes one does it: two would both write files.
                         await lease.hold()
                         await transfer(block, key, lease)

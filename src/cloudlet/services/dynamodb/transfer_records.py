@@ -1,0 +1,107 @@
+"""Where the records of exports, and those of imports, are kept."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+
+IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
+
+_MOST_RUNNING = 10_000
+
+
+class Transfer(Protocol):
+    """What an export and an import have in common. Times are in seconds since the epoch."""
+
+    @property
+    def account(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def table(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def started(self) -> float: ...
+    @property
+    def status(self) -> str: ...
+
+
+T = TypeVar("T", bound=Transfer)
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+class _Token(msgspec.Struct, array_like=True, frozen=True):
+    """What a client token was used for."""
+
+    transfer: bytes
+    request: bytes
+    used: float
+
+
+_decode_token = msgspec.msgpack.Decoder(_Token).decode
+
+
+class TransferRecords(Generic[T]):
+    """The records of one kind of transfer."""
+
+    def __init__(self, kind: str, record: type[T]) -> None:
+        self._records = Subspace(kind)
+        self._tokens = Subspace(f"{kind}-token")
+        self._running = Subspace(f"{kind}ing")
+        self._decode = msgspec.msgpack.Decoder(record).decode
+
+    def key(self, account: str, region: str, table: str, id: str) -> bytes:
+        """Return the key of a record; they are listed by table and id."""
+        return self._records.key(account, region, table, id)
+
+    def key_of(self, transfer: T) -> bytes:
+        return self.key(transfer.account, transfer.region, transfer.table, transfer.id)
+
+    def store(self, tx: Transaction, transfer: T) -> None:
+        """Write a record; the job does those that are in progress."""
+        key = self.key_of(transfer)
+        tx.put(key, _encode(transfer))
+        if transfer.status == IN_PROGRESS:
+            tx.put(self._running.key(key), b"")
+        else:
+            tx.delete(self._running.key(key))
+
+    async def running(self, tx: Transaction) -> list[bytes]:
+        """Return the keys of those in progress."""
+        rows = await tx.range(self._running.begin, self._running.end, limit=_MOST_RUNNING)
+        return [self._running.unpack(key)[0] for key, _ in rows]
+
+    async def get(self, tx: Transaction, key: bytes) -> T | None:
+        """Return a record, or None."""
+        raw = await tx.get(key)
+        return None if raw is None else self._decode(raw)
+
+    async def listed(
+        self, tx: Transaction, account: str, region: str, table: str | None, after: bytes | None, count: int
+    ) -> list[T]:
+        """Return up to `count` records, of a table or all, that come after a key."""
+        space = self._records.sub(account, region) if table is None else self._records.sub(account, region, table)
+        begin = space.begin if after is None else max(space.begin, after + b"\x00")
+        rows = await tx.range(begin, space.end, limit=count) if begin < space.end else []
+        return [self._decode(value) for _, value in rows]
+
+    async def of_token(
+        self, tx: Transaction, account: str, region: str, token: str, request: dict[str, Any], since: float
+    ) -> tuple[T | None, bool]:
+        """Return what a client token was used for after `since`, and whether for the same request."""
+        raw = await tx.get(self._tokens.key(account, region, token))
+        if raw is None:
+            return None, True
+        used = _decode_token(raw)
+        if used.used < since:
+            return None, True
+        return await self.get(tx, used.transfer), used.request == _encode(request)
+
+    def note_token(self, tx: Transaction, transfer: T, token: str, request: dict[str, Any]) -> None:
+        """Remember what a client token was used for."""
+        key = self._tokens.key(transfer.account, transfer.region, token)
+        tx.put(key, _encode(_Token(self.key_of(transfer), _encode(request), transfer.started)))
