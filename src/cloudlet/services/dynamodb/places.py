@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from cloudlet.core import Params
 from cloudlet.services.dynamodb import errors, keys
 from cloudlet.services.dynamodb.clauses import Clauses
@@ -43,8 +45,7 @@ class Place:
             self.begin = max(self.begin, key + b"\x00")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What is asked for, before it is known what the table is like."""
 
     operation: str
