@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.core import AwsError
+from cloudlet.core.clock import Clock
+from cloudlet.core.cloud import Cloud, Config
+from cloudlet.core.identity import root
+from cloudlet.core.tokens import TokenSealer
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import cloudlet
 from tests.services.s3.own_work import bucket, event, queue, tell_queue, told
 
 
@@ -147,8 +156,51 @@ def test_destinations_that_cannot_be_told_are_refused_when_they_are_configured(a
     assert s3.get_bucket_notification_configuration(Bucket=name)["QueueConfigurations"][0]["QueueArn"] == absent
 
 
-def test_eventbridge_is_refused_while_there_is_no_such_block(s3: Any) -> None:
-    assert refusal(s3, bucket(s3), {"EventBridgeConfiguration": {}})["Code"] == "NotImplemented"
+@pytest.mark.parametrize("skip", [False, True])
+def test_functions_and_event_buses_are_refused_while_there_are_none(aws: Aws, s3: Any, skip: bool) -> None:
+    name = bucket(s3)
+    function = f"arn:aws:lambda:us-east-1:{aws.account}:function:f"
+    told = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}
+    for wanted in ({"LambdaFunctionConfigurations": [told]}, {"EventBridgeConfiguration": {}}):
+        with pytest.raises(ClientError) as caught:
+            s3.put_bucket_notification_configuration(
+                Bucket=name, NotificationConfiguration=wanted, SkipDestinationValidation=skip
+            )
+        assert caught.value.response["Error"]["Code"] == "NotImplemented"
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"QueueArn": "nonsense"}, "InvalidArgument"),
+        ({"QueueArn": "arn:aws:sns:us-east-1:111111111111:t"}, "InvalidArgument"),
+        ({"Events": ["s3:Nothing"]}, "MalformedXML"),
+        ({"Filter": {"Key": {"FilterRules": [{"Name": "infix", "Value": "a"}]}}}, "MalformedXML"),
+        ({"Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "x"}] * 2}}}, "InvalidArgument"),
+    ],
+)
+def test_what_is_no_configuration(aws: Aws, s3: Any, changed: dict[str, Any], code: str) -> None:
+    _, arn = queue(aws, "q")
+    wanted = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], **changed}
+    assert refusal(s3, bucket(s3), {"QueueConfigurations": [wanted]})["Code"] == code
+
+
+def test_two_configurations_do_not_share_an_event(aws: Aws, s3: Any) -> None:
+    name = bucket(s3)
+    _, arn = queue(aws, "q")
+    image = {"Key": {"FilterRules": [{"Name": "suffix", "Value": ".png"}]}}
+    text = {"Key": {"FilterRules": [{"Name": "suffix", "Value": ".txt"}]}}
+    wanted = [
+        {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": image},
+        {"QueueArn": arn, "Events": ["s3:ObjectCreated:Put"], "Filter": text},
+    ]
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"QueueConfigurations": wanted})
+    found = s3.get_bucket_notification_configuration(Bucket=name)["QueueConfigurations"]
+    assert [each["Events"] for each in found] == [["s3:ObjectCreated:*"], ["s3:ObjectCreated:Put"]]
+    assert all(each["Id"] for each in found)
+    del wanted[1]["Filter"]
+    assert "overlap" in refusal(s3, name, {"QueueConfigurations": wanted})["Message"]
 
 
 def test_a_queue_that_has_gone_holds_up_no_other(aws: Aws, s3: Any, sqs: Any) -> None:
@@ -195,6 +247,35 @@ def test_what_was_acknowledged_is_told_after_a_crash(tmp_path: Path) -> None:
                 heard.add(json.loads(message["Body"])["Records"][0]["s3"]["object"]["key"])
 
 
+def test_events_wait_while_their_queue_is_down_and_hold_up_no_other(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        aws = Aws(server.endpoint, fresh_account())
+        s3, sqs, sns = aws.client("s3"), aws.client("sqs"), aws.client("sns")
+        name = bucket(s3)
+        url, arn = queue(aws, "q")
+        topic = sns.create_topic(Name="t")["TopicArn"]
+        s3.put_bucket_notification_configuration(
+            Bucket=name,
+            NotificationConfiguration={
+                "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}],
+                "TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectRemoved:*"]}],
+            },
+        )
+        assert told(sqs, url)["Event"] == "s3:TestEvent"
+        assert cloudlet("block", "stop", "sqs", "--port", server.port).returncode == 0
+        names = [f"{number:02d}" for number in range(25)]
+        for key in names:
+            s3.put_object(Bucket=name, Key=key)
+        # What is not told yet outlives S3 too.
+        assert cloudlet("block", "restart", "s3", "--port", server.port).returncode == 0
+        s3.delete_object(Bucket=name, Key=names.pop())
+        assert cloudlet("block", "start", "sqs", "--port", server.port).returncode == 0
+        heard: list[str] = []
+        while len(heard) < 25:
+            heard.append(event(sqs, url)["s3"]["object"]["key"])
+        assert sorted(heard) == [*names, "24"]
+
+
 def test_in_strict_mode_the_queue_has_to_let_the_bucket_in() -> None:
     account, key, secret = "111111111111", "AKIATESTNOTIFICATION", "a-secret-of-tests"
     with Server.start("--ephemeral", "--auth", "strict", "--root-key", f"{account}:{key}:{secret}") as server:
@@ -221,3 +302,122 @@ def test_in_strict_mode_the_queue_has_to_let_the_bucket_in() -> None:
         s3.put_object(Bucket=name, Key="k")
         assert event(sqs, url)["s3"]["object"]["key"] == "k"
         assert refusal(s3, bucket(s3), wanted)["Code"] == "InvalidArgument"
+
+
+# -- destinations whose blocks are yet to come: what S3 calls, and what it makes of the answers
+
+
+class Neighbours(Cloud):
+    """A cloud in this process, in which functions and event buses are what a test says."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Config(data=folder, durable=False), TokenSealer(b"k" * 32), Clock())
+        self.called: list[tuple[str, str, Any]] = []
+        self.source = ""
+        self.answers: list[Any] = []
+        """What the next calls of PutEvents and Invoke answer, or raise; then all is well."""
+
+    async def call(self, service: str, operation: str, params: Any, **who: Any) -> Any:
+        if service not in ("lambda", "events"):
+            return await super().call(service, operation, params, **who)
+        self.source = who["source_arn"]
+        if operation in ("DescribeEventBus", "Invoke") and params.get("InvocationType") != "Event":
+            return {}
+        self.called.append((service, operation, params))
+        answer = self.answers.pop(0) if self.answers else {"Entries": [{} for _ in params.get("Entries", ())]}
+        if isinstance(answer, AwsError):
+            raise answer
+        return answer
+
+    async def s3(self, operation: str, **params: Any) -> Any:
+        who = {"principal": root("111111111111"), "account": "111111111111", "region": "us-east-1"}
+        return await self.call("s3", operation, {"Bucket": "told", **params}, **who)
+
+    async def until(self, count: int) -> None:
+        """Wait until so many calls were made."""
+        async with asyncio.timeout(10):
+            while len(self.called) < count:
+                await asyncio.sleep(0.01)
+
+
+@contextmanager
+def neighbours(folder: Path) -> Iterator[tuple[asyncio.Runner, Neighbours]]:
+    with asyncio.Runner() as runner:
+        runner.get_loop()
+        cloud = Neighbours(folder)
+        runner.run(cloud.s3("CreateBucket"))
+        yield runner, cloud
+        runner.run(cloud.close())
+
+
+def test_a_function_is_invoked_with_s3s_message_until_it_takes_it(tmp_path: Path) -> None:
+    function = "arn:aws:lambda:us-east-1:111111111111:function:f"
+    wanted = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:Put"]}
+
+    async def act(cloud: Neighbours) -> None:
+        await cloud.s3(
+            "PutBucketNotificationConfiguration", NotificationConfiguration={"LambdaFunctionConfigurations": [wanted]}
+        )
+        cloud.answers = [AwsError("ServiceException", "down", status=500)]
+        await cloud.s3("PutObject", Key="a", Body=b"x")
+        await cloud.until(2)
+        # No function, no other try.
+        cloud.answers = [AwsError("ResourceNotFoundException", "gone", status=404)]
+        await cloud.s3("PutObject", Key="b", Body=b"x")
+        await cloud.until(3)
+        await cloud.s3("PutObject", Key="c", Body=b"x")
+        await cloud.until(4)
+
+    with neighbours(tmp_path) as (runner, cloud):
+        runner.run(act(cloud))
+    heard = []
+    for service, operation, params in cloud.called:
+        assert (service, operation) == ("lambda", "Invoke")
+        assert (params["FunctionName"], params["InvocationType"]) == (function, "Event")
+        (record,) = json.loads(params["Payload"])["Records"]
+        assert record["eventName"] == "ObjectCreated:Put"
+        heard.append(record["s3"]["object"]["key"])
+    assert heard == ["a", "a", "b", "c"]
+    assert cloud.source == "arn:aws:s3:::told"
+
+
+def test_an_event_bus_gets_all_events_as_eventbridge_has_them(tmp_path: Path) -> None:
+    async def act(cloud: Neighbours) -> None:
+        await cloud.s3("PutBucketVersioning", VersioningConfiguration={"Status": "Enabled"})
+        await cloud.s3("PutBucketNotificationConfiguration", NotificationConfiguration={"EventBridgeConfiguration": {}})
+        cloud.answers = [{"Entries": [{"ErrorCode": "InternalFailure"}]}]
+        made = await cloud.s3("PutObject", Key="a b", Body=b"12345")
+        await cloud.until(2)
+        await cloud.s3("PutObjectTagging", Key="a b", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+        await cloud.until(3)
+        await cloud.s3("DeleteObject", Key="a b", VersionId=made["VersionId"])
+        await cloud.until(4)
+
+    with neighbours(tmp_path) as (runner, cloud):
+        runner.run(act(cloud))
+    entries = [params["Entries"][0] for _, _, params in cloud.called]
+    assert [each["DetailType"] for each in entries] == [
+        "Object Created",
+        "Object Created",
+        "Object Tags Added",
+        "Object Deleted",
+    ]
+    assert entries[0] == entries[1]
+    assert entries[0]["Source"] == "aws.s3"
+    assert entries[0]["Resources"] == ["arn:aws:s3:::told"]
+    created, deleted = (json.loads(entries[number]["Detail"]) for number in (0, 3))
+    version = created["object"]["version-id"]
+    assert created["bucket"] == {"name": "told"}
+    assert created["reason"] == "PutObject"
+    assert created["requester"] == "111111111111"
+    assert created["source-ip-address"] == "127.0.0.1"
+    assert created["object"] == {
+        "key": "a b",
+        "size": 5,
+        "etag": "827ccb0eea8a706c4c34a16891f84e7b",
+        "version-id": version,
+        "sequencer": created["object"]["sequencer"],
+    }
+    assert (deleted["reason"], deleted["deletion-type"]) == ("DeleteObject", "Permanently Deleted")
+    assert deleted["object"]["version-id"] == version
+    assert "size" not in deleted["object"]

@@ -18,22 +18,24 @@ from cloudlet.services.s3.event_messages import test_event
 from cloudlet.services.s3.notices import Lane
 from cloudlet.services.s3.notification import Destination, destinations
 
+_NOT_IMPLEMENTED = 501
 _NAMES = {"sqs": "queue", "sns": "topic", "lambda": "function"}
 
 
 async def check(ctx: Context, bucket: Bucket, configuration: Mapping[str, Any], *, skip: bool = False) -> None:
     """Raise InvalidArgument, as AWS words it, unless S3 may tell every destination of events in the bucket.
 
-    `skip` leaves out what the destinations themselves say. EventBridge must be there in any case.
+    `skip` leaves out what the destinations themselves say. The blocks that they belong to must be there in any case.
     """
     failed: list[tuple[str, str]] = []
     for destination in destinations(configuration):
         if destination.channel != "events":
             _check_arn(bucket, destination)
-        if not skip or destination.channel == "events":
-            problem = await _problem(ctx, bucket, destination)
-            if problem is not None:
-                failed.append((destination.arn, problem))
+        if skip and destination.channel in ("sqs", "sns"):
+            continue
+        problem = await _problem(ctx, bucket, destination)
+        if problem is not None and not skip:
+            failed.append((destination.arn, problem))
     if failed:
         # AWS numbers the pairs.
         fields = {
@@ -80,7 +82,7 @@ async def _problem(ctx: Context, bucket: Bucket, destination: Destination) -> st
             case "events":
                 await notifying.call(block, lane, "DescribeEventBus", {"Name": "default"})
     except AwsError as error:
-        if destination.channel == "events":
+        if destination.channel == "events" or error.status == _NOT_IMPLEMENTED:
             raise
         return _worded(destination, error)
     return None
