@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Server
 
-_SECRET = "a-secret-of-tests"
+SECRET = "a-secret-of-tests"
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Strict:
 def strict_server() -> Iterator[Strict]:
     """Run the server until the end of the `with` block."""
     keys = {account: f"AKIATEST{account}" for account in ("111111111111", "222222222222")}
-    options = [part for account, key in keys.items() for part in ("--root-key", f"{account}:{key}:{_SECRET}")]
+    options = [part for account, key in keys.items() for part in ("--root-key", f"{account}:{key}:{SECRET}")]
     with Server.start("--ephemeral", "--auth", "strict", *options) as server:
 
         def client(**settings: Any) -> Any:
             return boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1", **settings)
 
         owner, other = (
-            Account(account, client(aws_access_key_id=key, aws_secret_access_key=_SECRET))
+            Account(account, client(aws_access_key_id=key, aws_secret_access_key=SECRET))
             for account, key in keys.items()
         )
         yield Strict(
