@@ -234,6 +234,44 @@ def test_a_presigned_url_is_verified_and_expires(strict_server: Server) -> None:
     assert (status, "IncompleteSignature" in text) == (403, True)
 
 
+def test_open_mode_looks_at_what_needs_no_secret(open_server: Server) -> None:
+    scope = "Credential=AKIDUNKNOWN/20200101/us-east-1/s3/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"}
+    headers["X-Amz-Date"] = "20200101T000000Z"
+    query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-{scope.replace('/', '%2F')}&X-Amz-SignedHeaders=host"
+    query += "&X-Amz-Date=20200101T000000Z&X-Amz-Expires=60&X-Amz-Signature=0"
+    refused = [
+        ("a URL that has expired", f"/bucket/key?{query}", {}, "Request has expired"),
+        (
+            "a wrong hash of the body",
+            "/bucket/key",
+            {**headers, "X-Amz-Content-Sha256": "0" * 64},
+            "ContentSHA256Mismatch",
+        ),
+        ("what is no hash", "/bucket/key", {**headers, "X-Amz-Content-Sha256": "foo"}, "InvalidArgument"),
+        ("version 2 of signatures", "/bucket/key?AWSAccessKeyId=x&Signature=y&Expires=1", {}, "AWS4-HMAC-SHA256"),
+        (
+            "an empty key id",
+            "/bucket/key",
+            {**headers, "Authorization": headers["Authorization"].replace("AKIDUNKNOWN", "")},
+            "non-empty Access Key",
+        ),
+    ]
+    for what, path, sent, told in refused:
+        status, text = send(open_server, "PUT", path, sent, b"contents")
+        assert 400 <= status < 404, what
+        assert told in text, what
+
+
+def test_s3_says_what_it_has_no_method_for(open_server: Server) -> None:
+    for method, path in [("PATCH", "/bucket/key"), ("POST", "/"), ("DELETE", "/")]:
+        status, text = send(open_server, method, path, {})
+        assert (status, "<Code>MethodNotAllowed</Code>" in text) == (405, True), (method, path, text)
+    for path in ("/bucket/%", "/bucket/%zz", "/bucket/%ff"):
+        status, text = send(open_server, "PUT", path, {})
+        assert (status, "<Code>InvalidURI</Code>" in text) == (400, True), (path, text)
+
+
 def test_json_services_name_their_errors_in_their_own_way(strict_server: Server) -> None:
     with pytest.raises(ClientError) as error:
         client(strict_server, "dynamodb", key="AKIDUNKNOWN").list_tables()
@@ -249,7 +287,7 @@ def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) 
         ("codepipeline", "list_pipelines", {}),
         ("ec2", "describe_instances", {}),
         ("route53", "list_hosted_zones", {}),
-        ("cloudwatch", "list_metrics", {}),
+        ("cloudformation", "list_stacks", {}),
         ("polly", "describe_voices", {}),
         ("sts", "assume_role", {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "session"}),
     ]

@@ -53,6 +53,10 @@ class Authenticator:
             if self._strict:
                 _check_skew(claim, model)
                 raise _unknown_key(claim, model)
+            if claim.expires is not None:
+                _check_skew(claim, model)
+            elif model.name == "s3":
+                _check_stated_hash(request)
             account = account_of(claim.access_key) or DEFAULT_ACCOUNT
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
         if known.expires is not None and known.expires < self._clock.now():
@@ -80,6 +84,25 @@ class Authenticator:
         if body_hash is not None and body_hash != payload_hash:
             raise chunked.sha256_mismatch(payload_hash, body_hash)
         return _decoded(request, claim, known)
+
+
+def _check_stated_hash(request: HttpRequest) -> None:
+    """Raise unless the body has the hash that is stated for it, where no signature is looked at."""
+    stated = request.headers.get("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)
+    if stated == sigv4.UNSIGNED_PAYLOAD or stated in chunked.MODES:
+        return
+    if len(stated) != _SHA256_HEX_LENGTH:
+        raise AwsError(
+            "InvalidArgument",
+            f"x-amz-content-sha256 must be {sigv4.UNSIGNED_PAYLOAD}, {', '.join(sorted(chunked.MODES))}, or a valid "
+            "sha256 value.",
+            status=400,
+            ArgumentName="x-amz-content-sha256",
+            ArgumentValue=stated,
+        )
+    body = request.body
+    if isinstance(body, bytes) and hashlib.sha256(body).hexdigest() != stated:
+        raise chunked.sha256_mismatch(stated, hashlib.sha256(body).hexdigest())
 
 
 def _payload_hash(request: HttpRequest, claim: sigv4.Claim) -> tuple[str, str | None]:

@@ -95,7 +95,9 @@ class _Link(asyncio.Protocol):
         body = request.body
         if isinstance(body, bytes):
             self._sent = True
-            transport.write(_head(request, exchange, f"content-length: {len(body)}\r\n") + body)
+            # Who has said nothing of a body is not made to say that it is empty.
+            framing = f"content-length: {len(body)}\r\n" if body or "content-length" in request.headers else ""
+            transport.write(_head(request, exchange, framing) + body)
         else:
             spawn(self._send(request, exchange))
 

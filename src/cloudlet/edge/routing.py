@@ -85,7 +85,8 @@ def _signed(request: HttpRequest, service: str) -> Route:
             return Route(model, match[0], model.operations[match[1]])
     model = load(names[0])
     protocol = protocol_of(request, model)
-    raise Unroutable(_unknown_operation(request, protocol), model, protocol)
+    error = _not_allowed() if model.name == "s3" else _unknown_operation(request, protocol)
+    raise Unroutable(error, model, protocol)
 
 
 def _unsigned(request: HttpRequest) -> Route:
@@ -93,7 +94,16 @@ def _unsigned(request: HttpRequest) -> Route:
         model = load(service)
         return Route(model, protocol, model.operations[operation])
     protocol = protocol_of(request, None)
+    if protocol == "json" and "x-amz-target" not in request.headers:
+        # Nothing says whose it is, as with S3's requests.
+        raise Unroutable(_not_allowed(), load("s3"), "rest-xml")
     raise Unroutable(_unknown_operation(request, protocol), nobody(protocol), protocol)
+
+
+def _not_allowed() -> AwsError:
+    """S3's error for a method that a bucket or an object has not."""
+    message = "The specified method is not allowed against this resource."
+    return AwsError("MethodNotAllowed", message, status=405)
 
 
 def protocol_of(request: HttpRequest, model: ServiceModel | None) -> str:

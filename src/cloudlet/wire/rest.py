@@ -50,10 +50,15 @@ def body_members(shape: Shape) -> dict[str, Ref]:
     return {name: ref for name, ref in shape.members.items() if ref.location not in _RESPONSE_LOCATIONS}
 
 
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
 def decode_label(text: str) -> str:
-    """Return a part of a path decoded; raise `InvalidRequest` if it is not UTF-8."""
+    """Return a part of a path decoded; raise `InvalidRequest` if it is not encoded rightly, or not UTF-8."""
     if "%" not in text:
         return text
+    if _BROKEN.search(text):
+        raise InvalidRequest("InvalidURI", "Couldn't parse the specified URI.")
     try:
         return unquote_to_bytes(text).decode("utf-8")
     except UnicodeError:
@@ -67,7 +72,7 @@ class RequestReader:
         self._labels: list[tuple[int, int | None, str, Callable[[str], Any]]] = []
         self._query: list[tuple[str, str, Callable[[list[str]], Any]]] = []
         self._query_maps: list[tuple[str, Ref]] = []
-        self._headers: list[tuple[str, str, Callable[[str], Any]]] = []
+        self._headers: dict[str, tuple[str, Callable[[str], Any]]] = {}
         self._named: set[str] = set()
         self._header_maps: list[tuple[str, str]] = []
         self._host = host_pattern(operation)
@@ -81,7 +86,7 @@ class RequestReader:
             elif ref.location == "querystring":
                 self._add_query(name, wire, ref)
             elif ref.location == "header":
-                self._headers.append((wire.lower(), name, _header_reader(ref)))
+                self._headers[wire.lower()] = (name, _header_reader(ref))
             elif ref.location == "headers":
                 self._header_maps.append((wire.lower(), name))
         path, _, static = operation.uri.partition("?")
@@ -133,10 +138,12 @@ class RequestReader:
             if request.query and self._hoists:
                 self._read_hoisted(request.query, params)
             headers = request.headers
-            for wire, name, read_header in self._headers:
-                text_value = headers.get(wire)
-                if text_value is not None:
-                    params[name] = read_header(text_value)
+            # A request has few headers, and may have many more.
+            known = self._headers
+            for wire, text_value in headers.items():
+                header = known.get(wire)
+                if header is not None:
+                    params[header[0]] = header[1](text_value)
         except NotConvertible as error:
             raise InvalidRequest(
                 "SerializationException", f"The value '{str(error)[:200]}' of {wire} cannot be understood", status=400
@@ -169,7 +176,7 @@ class RequestReader:
         """
         hoisted = {key.lower(): value for key, value in parse_pairs(query) if key[:6].lower() == "x-amz-"}
         if hoisted:
-            for wire, name, read in self._headers:
+            for wire, (name, read) in self._headers.items():
                 if wire in hoisted and not _CHECKSUM.fullmatch(wire):
                     params[name] = read(hoisted[wire])
 
@@ -254,7 +261,7 @@ class ResponseHeads:
     def __init__(self, status: int, shape: Shape | None) -> None:
         self._status = status
         self._status_member: str | None = None
-        self._headers: list[tuple[str, str, Callable[[Any], str | None]]] = []
+        self._headers: dict[str, tuple[str, Callable[[Any], str | None]]] = {}
         self._header_maps: list[tuple[str, str]] = []
         members = shape.members if shape is not None else {}
         for name, ref in members.items():
@@ -262,18 +269,19 @@ class ResponseHeads:
             if ref.location == "statusCode":
                 self._status_member = name
             elif ref.location == "header":
-                self._headers.append((wire, name, _header_writer(ref)))
+                self._headers[name] = (wire, _header_writer(ref))
             elif ref.location == "headers":
                 self._header_maps.append((wire, name))
 
     def write(self, result: Mapping[str, Any], headers: Headers) -> int:
         """Append the headers of a result and return its status."""
-        for wire, name, write in self._headers:
-            value = result.get(name)
-            if value is not None:
-                text = write(value)
+        known = self._headers
+        for name, value in result.items():
+            header = known.get(name)
+            if header is not None and value is not None:
+                text = header[1](value)
                 if text is not None:
-                    headers.append((wire, header_safe(text)))
+                    headers.append((header[0], text if text.isprintable() else header_safe(text)))
         for prefix, name in self._header_maps:
             values = result.get(name)
             if values is not None:

@@ -62,6 +62,9 @@ class Claim(msgspec.Struct, frozen=True):
         return self.credential.service
 
 
+_UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+
+
 @lru_cache(maxsize=64)
 def seconds_of(timestamp: str) -> int:
     """Return an X-Amz-Date in seconds since the epoch. Raises Malformed."""
@@ -82,6 +85,8 @@ def claim(request: HttpRequest) -> Claim | None:
         found = _header_claim(authorization, request)
     elif "X-Amz-Algorithm=" in request.query or "X-Amz-Signature=" in request.query:
         found = _query_claim(request)
+    elif "AWSAccessKeyId=" in request.query:
+        raise Malformed(_UNSUPPORTED)
     else:
         return None
     seconds_of(found.timestamp)
@@ -110,7 +115,7 @@ def _credential(stated: str) -> Credential:
         raise Malformed(
             f"Unsupported AWS 'algorithm': '{algorithm}'. Cloudlet verifies {ALGORITHM}."
             if algorithm.startswith("AWS4-")
-            else "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+            else _UNSUPPORTED
         )
     parts: dict[str, str] = {}
     for part in rest.replace(",", " ").split():
@@ -150,6 +155,8 @@ def _parsed(credential: str, signed_headers: str) -> Credential:
             f"AKID/date/region/service/aws4_request, got '{credential}'"
         )
     access_key, _, scope = credential.partition("/")
+    if not access_key:
+        raise Malformed("A non-empty Access Key (AKID) must be provided in the credential.")
     return Credential(access_key, parts[1], parts[2], parts[3], signed_headers, tuple(signed_headers.split(";")), scope)
 
 

@@ -125,7 +125,12 @@ def iso8601(value: Any) -> str:
 
 def http_date(value: Any) -> str:
     """Return `Sun, 25 Jan 2015 08:00:00 GMT`; HTTP dates have whole seconds only."""
-    parts = time.gmtime(int(epoch(value) // 1))
+    return _http_date(int(epoch(value) // 1))
+
+
+@lru_cache(1024)
+def _http_date(seconds: int) -> str:
+    parts = time.gmtime(seconds)
     month = _MONTHS[parts.tm_mon - 1].capitalize()
     return (
         f"{_DAYS[parts.tm_wday]}, {parts.tm_mday:02} {month} {parts.tm_year:04} "

@@ -112,7 +112,7 @@ def _integer(value: Any) -> int | None:
 def _object(name: str, text: str, title: str, keys: list[str]) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise errors.invalid_value(name, text, f"{title} is not a valid JSON map.")
