@@ -1,0 +1,49 @@
+"""ListMetrics. API reference, "ListMetrics" and "DimensionFilter"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.cloudwatch import directory, errors, paging
+from cloudlet.services.cloudwatch.metric import Metric
+
+PAGE = 500
+_LOOKED_AT = 2000
+"""Metrics that one transaction looks at, where filters leave few of them."""
+
+
+async def list_metrics(ctx: Context, params: Params) -> Result:
+    """Return a page of the metrics that had values in the last two weeks."""
+    if params.get("IncludeLinkedAccounts") or params.get("OwningAccount", ctx.account) != ctx.account:
+        raise errors.not_built("monitoring accounts (IncludeLinkedAccounts, OwningAccount)")
+    after = paging.place_of(params.get("NextToken"), errors.invalid_value("The parameter NextToken is invalid."))
+    namespace, name = params.get("Namespace"), params.get("MetricName")
+    recent = directory.RECENT_SECONDS if params.get("RecentlyActive") else directory.LISTED_SECONDS
+    oldest = ctx.now() - recent
+    wanted = {one["Name"]: one.get("Value") for one in params.get("Dimensions") or []}
+    found: list[dict[str, Any]] = []
+    while True:
+
+        async def body(tx: Transaction, after: bytes = after) -> list[tuple[bytes, Metric, int]]:
+            return await directory.page(tx, ctx.account, ctx.region, namespace, name, after, _LOOKED_AT)
+
+        rows = await ctx.transact(body)
+        for key, metric, seen in rows:
+            if seen >= oldest and (name is None or metric.name == name) and _has(metric, wanted):
+                if len(found) == PAGE:
+                    return {"Metrics": found, "NextToken": paging.token_of(after)}
+                found.append(metric.shown())
+            after = key
+        if len(rows) < _LOOKED_AT:
+            return {"Metrics": found}
+
+
+def _has(metric: Metric, wanted: dict[str, str | None]) -> bool:
+    """Whether a metric has some dimensions, with some values where values are asked for."""
+    if not wanted:
+        return True
+    dimensions = dict(metric.dimensions)
+    return all(
+        dimension in dimensions and value in (None, dimensions[dimension]) for dimension, value in wanted.items()
+    )

@@ -1,0 +1,25 @@
+"""CloudWatch of an account, and a Cloudlet whose clock the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.testing.server import Aws
+from tests.services.cloudwatch.local import LocalCloud, local_cloud
+
+
+@pytest.fixture
+def cw(aws: Aws) -> Any:
+    """A client of an account of its own."""
+    return aws.client("cloudwatch")
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    """A Cloudlet in this process, with a clock that stands until it is moved."""
+    with local_cloud(tmp_path) as running:
+        yield running
