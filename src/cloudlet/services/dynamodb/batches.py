@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.dynamodb import access, capacity, clauses, directory, errors, item_collections, items, writing
+from cloudlet.core.resource_policy import Keys
+from cloudlet.services.dynamodb import (
+    access,
+    capacity,
+    clauses,
+    condition_keys,
+    directory,
+    errors,
+    item_collections,
+    items,
+    writing,
+)
 from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
@@ -27,7 +40,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     reads = [(name, request, await directory.for_items(ctx, tx, name)) for name, request in requests.items()]
     planned = []
     for name, request, table in reads:
-        access.authorize(ctx, table, "BatchGetItem")
+        access.authorize(ctx, table, "BatchGetItem", keys=partial(_read_keys, table, request, wanted[name], params))
         places = [key_of(table, key)[0] for key in request["Keys"]]
         if len(set(places)) != len(places):
             raise errors.validation("Provided list of item keys contains duplicates")
@@ -82,9 +95,11 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
     planned = []
     for name, writes in checked.items():
         table = await directory.for_items(ctx, tx, name)
-        access.authorize(ctx, table, "BatchWriteItem")
+        access.authorize(ctx, table, "BatchWriteItem", keys=partial(_write_keys, table, writes, params))
         planned.append((name, table, _planned(table, writes)))
     now = ctx.now()
+    is_counted = throttle is not None or "ReturnConsumedCapacity" in params
+    wanted_metrics = params.get("ReturnItemCollectionMetrics")
     consumed, metrics = [], {}
     left: dict[str, Any] = {}
     refusal: AwsError | None = None
@@ -100,12 +115,12 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
                 break
             old = await tx.get(table.items_prefix + key)
             written = await writing.replace(tx, table, key, old, raw, now, new_item=item)
-            units.add(written.units, written.index_units, written.vector_bytes)
+            if is_counted:
+                units.add(written.units, written.index_units, written.vector_bytes)
             if throttle is not None:
                 throttle.spend(table, "Write", written.consumed, now)
-            collections.append(
-                await item_collections.metrics(tx, table, given, params.get("ReturnItemCollectionMetrics"))
-            )
+            if wanted_metrics is not None:
+                collections.append(await item_collections.metrics(tx, table, given, wanted_metrics))
         done += units.table
         consumed.append(capacity.shown(params, table, units))
         shown = [each for each in collections if each is not None]
@@ -118,6 +133,15 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
         "ItemCollectionMetrics": metrics or None,
         "ConsumedCapacity": [each for each in consumed if each is not None] or None,
     }
+
+
+def _read_keys(table: Table, request: Mapping[str, Any], asked: Clauses, params: Params) -> Keys:
+    return condition_keys.of_items(table.keys, request["Keys"], asked, params, reads=True)
+
+
+def _write_keys(table: Table, writes: list[tuple[Item | None, Item | None]], params: Params) -> Keys:
+    given = [item if item is not None else key for item, key in writes]
+    return condition_keys.of_items(table.keys, [each for each in given if each is not None], Clauses(), params)
 
 
 def _checked(request: Mapping[str, Any]) -> tuple[Item | None, Item | None]:

@@ -5,6 +5,7 @@ So what a read answers without looking into it is put into the response as it is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 import msgspec
@@ -57,3 +58,10 @@ def json_of(raw: bytes) -> bytes:
 def shown(ctx: Context, raw: bytes) -> Any:
     """Return a stored item as an answer carries it: undecoded where it goes out as JSON."""
     return msgspec.Raw(raw[_SIZE_BYTES:]) if ctx.protocol == "json" else item_of(raw)
+
+
+def all_shown(ctx: Context, rows: Iterable[bytes]) -> list[Any]:
+    """Return stored items as an answer carries them."""
+    if ctx.protocol == "json":
+        return [msgspec.Raw(raw[_SIZE_BYTES:]) for raw in rows]
+    return [item_of(raw) for raw in rows]

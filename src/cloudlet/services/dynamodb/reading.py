@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.dynamodb import access, capacity, clauses, directory, errors, items, keys
+from cloudlet.core.resource_policy import Keys
+from cloudlet.services.dynamodb import access, capacity, clauses, condition_keys, directory, errors, items, keys
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.places import Asked, Place, check_selection
@@ -89,7 +90,9 @@ class Reading:
         It changes nothing about the reading: a transaction that conflicts is run again.
         """
         table = await directory.for_items(self.ctx, tx, self.params["TableName"])
-        access.authorize(self.ctx, table, self._permission, self.params.get("IndexName"))
+        access.authorize(
+            self.ctx, table, self._permission, self.params.get("IndexName"), lambda: self._condition_keys(table)
+        )
         place = self.place
         if place is None:
             place = self._asked.place(table)
@@ -106,34 +109,50 @@ class Reading:
         shown = [await self._fetch(tx, table, row) for _, row in rows] if place.fetches else [row for _, row in rows]
         return Stretch(place, rows, shown, len(rows) < wanted)
 
+    def _condition_keys(self, table: Table) -> Keys:
+        index = table.indexes.get(self.params.get("IndexName", ""))
+        schema = table.keys if index is None else index.keys
+        return condition_keys.of_read(schema, self.clauses, self.params, is_partiql=self._asked.filters_keys)
+
     def take(self, stretch: Stretch) -> bool:
         """Take in what a step has read; return whether the page is complete."""
         place, page = stretch.place, self.page
         self.place = place
-        at = len(place.prefix)
-        condition, projection = self.clauses.filter, self.clauses.projection
-        for (key, row), shown in zip(stretch.rows, stretch.shown, strict=True):
-            page.scanned += 1
+        rows, shown = stretch.rows, stretch.shown
+        taken = 0
+        is_full = False
+        for _, row in rows:
+            taken += 1
             page.size += items.size_of(row)
-            page.last = key[at:]
-            if place.fetches:
-                page.fetched += capacity.read_units(items.size_of(shown), self.consistent)
-            item = None if condition is None else items.item_of(shown)
-            if condition is None or condition.matches(item or {}):
-                page.matched += 1
-                if not self.counts_only:
-                    page.found.append(self._answer(shown, item, projection))
-            if page.size > PAGE_BYTES or page.scanned == self.limit:
-                page.last_row = row
-                return True
+            if page.size > PAGE_BYTES or page.scanned + taken == self.limit:
+                is_full = True
+                break
+        if taken:
+            key, row = rows[taken - 1]
+            page.scanned += taken
+            page.last = key[len(place.prefix) :]
+            page.last_row = row if is_full else None
+            self._show(shown if taken == len(shown) else shown[:taken], fetched=place.fetches)
         average = max(1, page.size // max(1, page.scanned))
         self._rows = min(_MOST_ROWS, (PAGE_BYTES - page.size) // average + 1)
-        return stretch.is_last
+        return is_full or stretch.is_last
 
-    def _answer(self, row: bytes, item: Item | None, projection: Any) -> Any:
+    def _show(self, rows: list[bytes], *, fetched: bool) -> None:
+        """Put rows on the page, as far as the filter lets them and as much of them as is wanted."""
+        page, condition, projection = self.page, self.clauses.filter, self.clauses.projection
+        if fetched:
+            page.fetched += sum([capacity.read_units(items.size_of(row), self.consistent) for row in rows])
+        decoded: list[Item] = []
+        if condition is not None:
+            kept = [(row, item) for row in rows if condition.matches(item := items.item_of(row))]
+            rows, decoded = [row for row, _ in kept], [item for _, item in kept]
+        page.matched += len(rows)
+        if self.counts_only:
+            return
         if projection is None:
-            return items.shown(self.ctx, row)
-        return projection.of(items.item_of(row) if item is None else item)
+            page.found += items.all_shown(self.ctx, rows)
+        else:
+            page.found += [projection.of(item) for item in decoded or map(items.item_of, rows)]
 
     async def _fetch(self, tx: Transaction, table: Table, row: bytes) -> bytes:
         """Return the item of the table that a row of a local index shows a part of."""

@@ -7,15 +7,28 @@ cancelled for a conflict. Developer Guide, "Amazon DynamoDB Transactions: How it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Subspace, Transaction
-from cloudlet.services.dynamodb import access, actions, capacity, clauses, directory, errors, item_collections, items
+from cloudlet.core.resource_policy import Keys
+from cloudlet.services.dynamodb import (
+    access,
+    actions,
+    capacity,
+    clauses,
+    condition_keys,
+    directory,
+    errors,
+    item_collections,
+    items,
+)
 from cloudlet.services.dynamodb.actions import Action, Request
 from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
@@ -85,10 +98,13 @@ def _requests(transact_items: list[dict[str, Any]]) -> list[Request]:
 async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Answer TransactWriteItems. Raises AwsError."""
     requests = _requests(params["TransactItems"])
-    return await run(ctx, tx, requests, params, _digest(params["TransactItems"]))
+    digest = _digest(params["TransactItems"]) if "ClientRequestToken" in params else b""
+    return await run(ctx, tx, requests, params, "TransactWriteItems", digest)
 
 
-async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params: Params, digest: bytes) -> Result:
+async def run(
+    ctx: Context, tx: Transaction, requests: Sequence[Request], params: Params, operation: str, digest: bytes
+) -> Result:
     """Do what requests ask for, all or nothing. Raises AwsError.
 
     Of `params` the token and what is to be returned count; a token stands for the `digest` it came with.
@@ -97,7 +113,8 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
     token = params.get("ClientRequestToken")
     tables = {request.table: await directory.for_items(ctx, tx, request.table) for request in requests}
     for request in requests:
-        access.authorize(ctx, tables[request.table], request.permission)
+        table = tables[request.table]
+        access.authorize(ctx, table, request.permission, keys=partial(_write_keys, table, request, params, operation))
     if token is not None:
         known = await _remembered(ctx, tx, token, now)
         if known is not None:
@@ -114,6 +131,8 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
     outcomes = _outcomes(ctx, planned, old)
     if sum(items.size_of(new) for new, _, _ in outcomes if new is not None) > LARGEST:
         raise _too_large()
+    is_counted = throttle is not None or "ReturnConsumedCapacity" in params
+    wanted_metrics = params.get("ReturnItemCollectionMetrics")
     consumed = {name: Consumed() for name in tables}
     reads = dict.fromkeys(tables, 0.0)
     metrics: dict[str, list[Any]] = {}
@@ -123,17 +142,18 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
             consumed[request.table].add(2 * capacity.write_units(size))
         else:
             written = await replace(tx, action.table, action.key, was, new, now, old_item=old_item, new_item=new_item)
-            consumed[request.table].add(
-                2 * written.units,
-                {name: 2 * units for name, units in written.index_units.items()},
-                written.vector_bytes,
-            )
-            shown = await item_collections.metrics(
-                tx, action.table, action.attributes, params.get("ReturnItemCollectionMetrics")
-            )
-            if shown is not None:
-                metrics.setdefault(request.table, []).append(shown)
-        reads[request.table] += 2 * capacity.read_units(0 if new is None else items.size_of(new), True)
+            if is_counted:
+                consumed[request.table].add(
+                    2 * written.units,
+                    {name: 2 * units for name, units in written.index_units.items()},
+                    written.vector_bytes,
+                )
+            if wanted_metrics is not None:
+                shown = await item_collections.metrics(tx, action.table, action.attributes, wanted_metrics)
+                if shown is not None:
+                    metrics.setdefault(request.table, []).append(shown)
+        if token is not None:
+            reads[request.table] += 2 * capacity.read_units(0 if new is None else items.size_of(new), True)
     if throttle is not None:
         for name, units in consumed.items():
             throttle.spend(tables[name], "Write", units, now)
@@ -143,6 +163,10 @@ async def run(ctx: Context, tx: Transaction, requests: Sequence[Request], params
         "ConsumedCapacity": _consumed(params, tables, consumed, "Write"),
         "ItemCollectionMetrics": metrics or None,
     }
+
+
+def _write_keys(table: Table, request: Request, params: Params, operation: str) -> Keys:
+    return condition_keys.of_items(table.keys, [request.given], request.clauses, params, enclosing=operation)
 
 
 def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Action]:
@@ -223,6 +247,10 @@ def _remember(ctx: Context, tx: Transaction, token: str, done: _Remembered) -> N
 # -- reads
 
 
+def _read_keys(table: Table, get: Mapping[str, Any], asked: Clauses, params: Params) -> Keys:
+    return condition_keys.of_items(table.keys, [get["Key"]], asked, params, reads=True, enclosing="TransactGetItems")
+
+
 async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Answer TransactGetItems. Raises AwsError."""
     wanted = [each.get("Get") for each in params["TransactItems"]]
@@ -230,8 +258,9 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.validation("TransactItems of TransactGetItems must contain a Get")
     read = [clauses.read("Get", get) for get in wanted]
     tables = {get["TableName"]: await directory.for_items(ctx, tx, get["TableName"]) for get in wanted}
-    for table in tables.values():
-        access.authorize(ctx, table, "GetItem")
+    for get, asked in zip(wanted, read, strict=True):
+        table = tables[get["TableName"]]
+        access.authorize(ctx, table, "GetItem", keys=partial(_read_keys, table, get, asked, params))
     places = []
     for at, get in enumerate(wanted):
         try:

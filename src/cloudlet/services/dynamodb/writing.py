@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items, vectors
@@ -16,14 +16,13 @@ LARGEST_ITEM = 400 * 1024
 _NO_UNITS: Units = {}
 
 
-@dataclass(slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What a write has done. `units` are the write units of the table, `index_units` those of indexes by name."""
 
     old: bytes | None
     new: bytes | None
     index_units: Units
-    vector_bytes: Units = field(default_factory=dict)
+    vector_bytes: Units = _NO_UNITS
     """The bytes written to vector indexes, by name."""
 
     @property
