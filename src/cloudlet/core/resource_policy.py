@@ -29,7 +29,12 @@ def parsed(text: str) -> Policy:
 
 
 def decide(
-    ctx: Context, action: str, arn: str, account: str, text: str | None, keys: Mapping[str, str] | None = None
+    ctx: Context,
+    action: str,
+    arn: str,
+    account: str,
+    text: str | None,
+    keys: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Decision:
     """Return whether the caller may do this to a resource of an account; `text` is its policy, if it has one.
 

@@ -8,10 +8,11 @@ Guide, "API operations supported by resource-based policies").
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.policy import PolicyError
-from cloudlet.core.resource_policy import decide, parsed
+from cloudlet.core.resource_policy import Keys, decide, parsed
 from cloudlet.services.dynamodb import streams
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Policy as StoredPolicy
@@ -57,12 +58,18 @@ def checked_policy(text: str) -> str:
     return text
 
 
-def authorize(ctx: Context, table: Table, action: str, index: str | None = None) -> None:
-    """Raise unless the caller may do this to a table, or to one of its indexes."""
+def authorize(
+    ctx: Context, table: Table, action: str, index: str | None = None, keys: Callable[[], Keys] | None = None
+) -> None:
+    """Raise unless the caller may do this to a table, or to one of its indexes.
+
+    `keys` returns the condition keys of a call about items.
+    """
     if not ctx.strict:
         return
     resource = table.arn if index is None else table.index_arn(index)
-    _decide(ctx, action, resource, table.record.account, table.features.policies.get(""))
+    known = _tag_keys(table) | ({} if keys is None else keys())
+    _decide(ctx, action, resource, table.record.account, table.features.policies.get(""), known)
 
 
 def authorize_stream(ctx: Context, stream: StreamRecord, table: Table | None, action: str) -> None:
@@ -71,7 +78,12 @@ def authorize_stream(ctx: Context, stream: StreamRecord, table: Table | None, ac
         return
     policy = None if table is None else table.features.policies.get(stream.label)
     owner = stream.account
-    _decide(ctx, action, streams.arn_of(owner, stream.region, stream.table, stream.label), owner, policy)
+    arn = streams.arn_of(owner, stream.region, stream.table, stream.label)
+    _decide(ctx, action, arn, owner, policy, {} if table is None else _tag_keys(table))
+
+
+def _tag_keys(table: Table) -> Keys:
+    return {f"aws:ResourceTag/{name}": value for name, value in table.features.tags.items()}
 
 
 def locks_out(ctx: Context, table: Table, text: str) -> bool:
@@ -79,12 +91,12 @@ def locks_out(ctx: Context, table: Table, text: str) -> bool:
     return not decide(ctx, "dynamodb:PutResourcePolicy", table.arn, table.record.account, text).allowed
 
 
-def _decide(ctx: Context, action: str, resource: str, owner: str, policy: StoredPolicy | None) -> None:
+def _decide(ctx: Context, action: str, resource: str, owner: str, policy: StoredPolicy | None, keys: Keys) -> None:
     name = f"dynamodb:{action}"
     principal = ctx.principal
     if action in OWNERS_ACTIONS and principal.account != owner:
         raise _denied(f"User: {principal.arn} is not authorized to perform: {name} on resource: {resource}")
-    decision = decide(ctx, name, resource, owner, None if policy is None else policy.text)
+    decision = decide(ctx, name, resource, owner, None if policy is None else policy.text, keys)
     if not decision.allowed:
         raise _denied(decision.message)
 

@@ -75,7 +75,7 @@ class Action:
                 self._check_targets(self.update)
 
     def _check_targets(self, update: Update) -> None:
-        written = update.attributes
+        written = update.written
         for name in self.table.key_names:
             if name in written:
                 raise errors.invalid_values(f"Cannot update attribute {name}. This attribute is part of the key")

@@ -17,6 +17,7 @@ from cloudlet.services.dynamodb import (
     batches,
     capacity,
     clauses,
+    condition_keys,
     creating,
     describing,
     directory,
@@ -90,9 +91,15 @@ async def list_tables(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("GetItem")
 async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
-    projection = clauses.read("GetItem", params).projection
+    asked = clauses.read("GetItem", params)
+    projection = asked.projection
     table = await directory.for_items(ctx, tx, params["TableName"])
-    access.authorize(ctx, table, "GetItem")
+    access.authorize(
+        ctx,
+        table,
+        "GetItem",
+        keys=lambda: condition_keys.of_items(table.keys, [params["Key"]], asked, params, reads=True),
+    )
     key, _ = key_of(table, params["Key"])
     if throttle is not None:
         throttle.admit(table, "Read", ctx.now())
@@ -129,7 +136,12 @@ async def update_item(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, params: Params) -> Result:
     request = actions.read(kind, operation, params)
     table = await directory.for_items(ctx, tx, request.table)
-    access.authorize(ctx, table, operation)
+    access.authorize(
+        ctx,
+        table,
+        operation,
+        keys=lambda: condition_keys.of_items(table.keys, [request.given], request.clauses, params),
+    )
     done = await actions.do(ctx, tx, Action(table, request), ctx.now())
     result: dict[str, Any] = {}
     attributes = actions.returned(ctx, done, params.get("ReturnValues"))

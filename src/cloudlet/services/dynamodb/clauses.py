@@ -59,6 +59,12 @@ class Clauses(msgspec.Struct, frozen=True):
     key_condition: KeyCondition | None = None
     """KeyConditionExpression or KeyConditions."""
 
+    @property
+    def attributes(self) -> frozenset[str]:
+        """All top-level attributes that are named in it."""
+        parts = (self.condition, self.update, self.filter, self.projection, self.key_condition)
+        return frozenset().union(*(part.attributes for part in parts if part is not None))
+
 
 _NONE = Clauses()
 _ANY = frozenset((*_EXPRESSIONS, *_LEGACY, "KeyConditions", "ExpressionAttributeNames", "ExpressionAttributeValues"))

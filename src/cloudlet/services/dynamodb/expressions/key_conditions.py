@@ -51,6 +51,16 @@ class KeyCondition:
     def __init__(self, conditions: Sequence[AttributeCondition]) -> None:
         self._conditions = {condition.attribute: condition for condition in conditions}
 
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The attributes that it looks at."""
+        return frozenset(self._conditions)
+
+    def equal_to(self, name: str) -> tuple[Value, ...]:
+        """Return the value that it wants an attribute to have, if it wants it to have one."""
+        condition = self._conditions.get(name)
+        return condition.values if condition is not None and condition.comparison == "=" else ()
+
     def on(self, hash_names: Sequence[str], range_names: Sequence[str], types: Mapping[str, str]) -> KeyRange:
         """Return what is read of a table or index with this schema; `types` are the key attributes' (S, N, B).
 

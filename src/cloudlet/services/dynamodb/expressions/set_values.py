@@ -22,6 +22,10 @@ from cloudlet.services.dynamodb.values import Item, Path, Value, type_of
 class NewValue(Protocol):
     """What an attribute is set to."""
 
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The top-level attributes that it looks at."""
+
     def value(self, item: Item) -> Value:
         """Return the value, given the item before the update. Raises AwsError."""
 
@@ -29,12 +33,20 @@ class NewValue(Protocol):
 class Given(msgspec.Struct, frozen=True):
     constant: Value
 
+    @property
+    def attributes(self) -> frozenset[str]:
+        return frozenset()
+
     def value(self, item: Item) -> Value:
         return self.constant
 
 
 class Copied(msgspec.Struct, frozen=True):
     path: Path
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return frozenset((str(self.path[0]),))
 
     def value(self, item: Item) -> Value:
         value = find(item, self.path)
@@ -47,6 +59,10 @@ class IfNotExists(msgspec.Struct, frozen=True):
     path: Path
     otherwise: NewValue
 
+    @property
+    def attributes(self) -> frozenset[str]:
+        return self.otherwise.attributes | {str(self.path[0])}
+
     def value(self, item: Item) -> Value:
         value = find(item, self.path)
         return self.otherwise.value(item) if value is None else value
@@ -55,6 +71,10 @@ class IfNotExists(msgspec.Struct, frozen=True):
 class Appended(msgspec.Struct, frozen=True):
     first: NewValue
     second: NewValue
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return self.first.attributes | self.second.attributes
 
     def value(self, item: Item) -> Value:
         first, second = self.first.value(item), self.second.value(item)
@@ -69,6 +89,10 @@ class Computed(msgspec.Struct, frozen=True):
     operator: str
     left: NewValue
     right: NewValue
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return self.left.attributes | self.right.attributes
 
     def value(self, item: Item) -> Value:
         left, right = self.left.value(item), self.right.value(item)

@@ -45,9 +45,15 @@ class Update:
             tree([action.path for action in actions])
 
     @property
-    def attributes(self) -> list[str]:
+    def written(self) -> list[str]:
         """The top-level attributes of which it writes something."""
         return [str(action.path[0]) for action in self._actions]
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The top-level attributes that it writes or looks at."""
+        read = [action.new.attributes for action in self._actions if isinstance(action, Set)]
+        return frozenset(self.written).union(*read)
 
     @property
     def targets(self) -> Projection:

@@ -81,7 +81,7 @@ async def _one(
             size, item = await Single(statement, table).read(ctx, tx)
             return table, item, Consumed(capacity.read_units(size, given.get("ConsistentRead") or False))
         asked = writing.request(statement, table, given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
-        access.authorize(ctx, table, asked.permission)
+        access.authorize(ctx, table, asked.permission, keys=lambda: writing.keys_of(statement, asked, table))
         done = await actions.do(ctx, tx, Action(table, asked), ctx.now())
         item = actions.returned(ctx, done, writing.returning(statement))
         return table, item, done.written.consumed

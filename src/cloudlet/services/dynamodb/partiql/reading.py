@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.dynamodb import access, directory, items
+from cloudlet.core.resource_policy import Keys
+from cloudlet.services.dynamodb import access, condition_keys, directory, items
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions import Condition, KeyCondition
@@ -127,16 +128,24 @@ class Single:
             raise _not_single()
         key, self._rest = plans.key_of(statement.where, table.keys)
         self.table = table
-        self.key, _ = key_of(table, key)
+        self.key, self._given = key_of(table, key)
         self._columns = statement.columns
 
-    async def read(self, ctx: Context, tx: Transaction) -> tuple[int, Any]:
-        """Return the size of the item that is there, and what is wanted of it, None if nothing."""
-        access.authorize(ctx, self.table, PERMISSION)
+    async def read(self, ctx: Context, tx: Transaction, enclosing: str | None = None) -> tuple[int, Any]:
+        """Return the size of the item that is there, and what is wanted of it, None if nothing.
+
+        `enclosing` is the operation, if it is a transaction. Raises AwsError.
+        """
+        access.authorize(ctx, self.table, PERMISSION, keys=lambda: self._condition_keys(enclosing))
         raw = await tx.get(self.table.items_prefix + self.key)
         if raw is None:
             return 0, None
         return items.size_of(raw), self._shown(ctx, raw, self._rest)
+
+    def _condition_keys(self, enclosing: str | None) -> Keys:
+        asked = Clauses(filter=self._rest, projection=self._columns)
+        keys = condition_keys.of_items(self.table.keys, [self._given], asked, {}, reads=True, enclosing=enclosing)
+        return keys | {"dynamodb:FullTableScan": "false"}
 
     def _shown(self, ctx: Context, raw: bytes, rest: Condition | None) -> Any:
         if rest is None and self._columns is None:

@@ -44,7 +44,7 @@ async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], par
     responses, total = [], 0
     consumed: dict[str, tuple[Table, Consumed]] = {}
     for one in wanted:
-        size, item = await one.read(ctx, tx)
+        size, item = await one.read(ctx, tx, "ExecuteTransaction")
         total += size
         responses.append({} if item is None else {"Item": item})
         _, units = consumed.setdefault(one.table.name, (one.table, Consumed()))
@@ -64,5 +64,6 @@ async def _write(
         writing.request(each, await directory.for_items(ctx, tx, each.table), shown)
         for each, shown in zip(statements, shows_old, strict=True)
     ]
-    done: Any = await transactions.run(ctx, tx, requests, params, digest_of(params["TransactStatements"]))
+    digest = digest_of(params["TransactStatements"])
+    done: Any = await transactions.run(ctx, tx, requests, params, "ExecuteTransaction", digest)
     return {"Responses": [{} for _ in statements], "ConsumedCapacity": done["ConsumedCapacity"]}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudlet.core import AwsError
+from cloudlet.core.resource_policy import Keys
+from cloudlet.services.dynamodb import condition_keys
 from cloudlet.services.dynamodb.actions import Request
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.expressions import Condition
@@ -47,6 +49,14 @@ def request(statement: Write, table: Table, shows_old: bool) -> Request:
         return Request("Delete", statement.table, key, Clauses(condition=condition), shows_old, "PartiQLDelete")
     asked = Clauses(condition=_all(there, rest))
     return Request("ConditionCheck", statement.table, key, asked, shows_old, "ConditionCheckItem")
+
+
+def keys_of(statement: Write, asked: Request, table: Table) -> Keys:
+    """Return the condition keys of a statement, which asks for an action."""
+    shown = returning(statement)
+    return condition_keys.of_items(
+        table.keys, [asked.given], asked.clauses, {} if shown is None else {"ReturnValues": shown}
+    )
 
 
 def returning(statement: Write) -> Returning | None:
