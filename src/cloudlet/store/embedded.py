@@ -163,7 +163,8 @@ class EmbeddedStore:
             # Rows are read ahead where scans go on from what is known, not at a place that is new.
             goes_on = unknown != begin or stretches.ends_at(begin)
             found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD if goes_on else 0)
-            stretches.learn(unknown, stop, found)
+            if goes_on or stretches.is_asked_again(begin):
+                stretches.learn(unknown, stop, found)
             rows += found[:missing]
         return rows
 

@@ -13,6 +13,8 @@ from cloudlet.store.interface import Row
 
 _ROWS = 64
 _VALUE_BYTES = 1024
+_ASKED = 1024
+"""So many beginnings of scans are remembered."""
 
 
 class _Stretch:
@@ -41,9 +43,10 @@ class _Stretch:
 class Stretches:
     """Disjoint stretches. They may be forgotten (there is a limit); they are never wrong."""
 
-    __slots__ = ("_limit", "_starts", "_stretches")
+    __slots__ = ("_asked", "_limit", "_starts", "_stretches")
 
     def __init__(self, limit: int = 512) -> None:
+        self._asked: set[bytes] = set()
         self._starts: list[bytes] = []
         self._stretches: list[_Stretch] = []
         self._limit = limit
@@ -67,6 +70,15 @@ class Stretches:
         """Whether a stretch stops right before `key`: a scan from there goes on from an earlier one."""
         at = bisect_right(self._starts, key) - 1
         return at >= 0 and self._stretches[at].stop == key
+
+    def is_asked_again(self, begin: bytes) -> bool:
+        """Whether a scan has begun here not long ago: what is scanned once only is not worth remembering."""
+        if begin in self._asked:
+            return True
+        if len(self._asked) >= _ASKED:
+            self._asked.clear()
+        self._asked.add(begin)
+        return False
 
     def learn(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
         """Note that `rows` are all that is alive with begin <= key < stop. Nothing there was known before."""
