@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,35 @@ def test_names_may_tell_the_day(standing: Standing, account: Aws, s3: Any) -> No
     assert re.fullmatch(
         rf"logs/{account.account}/us-east-1/{name}/{day:%Y/%m/%d}/{day:%Y-%m-%d-%H-%M}-\d\d-[0-9A-F]{{16}}", key
     )
+
+
+def test_names_may_tell_the_day_of_the_requests(standing: Standing, account: Aws, s3: Any) -> None:
+    name, target = bucket(s3), bucket(s3)
+    partitioned = {"PartitionedPrefix": {"PartitionDateSource": "EventTime"}}
+    log_to(standing, s3, name, target, TargetObjectKeyFormat=partitioned)
+    s3.head_bucket(Bucket=name)
+    standing.advance("1d")
+    (key,) = eventually(lambda: keys(s3, target))
+    day = s3.head_object(Bucket=target, Key=key)["LastModified"] - timedelta(days=1)
+    path = f"logs/{account.account}/us-east-1/{name}/{day:%Y/%m/%d}/{day:%Y-%m-%d}"
+    assert re.fullmatch(rf"{path}-00-00-00-[0-9A-F]{{16}}", key)
+
+
+def test_others_may_be_let_read_the_logs(standing: Standing, account: Aws, s3: Any) -> None:
+    name, target = bucket(s3), bucket(s3, ObjectOwnership="ObjectWriter")
+    s3.put_bucket_acl(Bucket=target, ACL="log-delivery-write")
+    reader = standing.account().client("s3").list_buckets()["Owner"]["ID"]
+    grant = {"Grantee": {"Type": "CanonicalUser", "ID": reader}, "Permission": "READ"}
+    log_to(standing, s3, name, target, TargetGrants=[grant])
+    s3.head_bucket(Bucket=name)
+    standing.advance("1m")
+    (key,) = eventually(lambda: keys(s3, target))
+    grants = s3.get_object_acl(Bucket=target, Key=key)["Grants"]
+    owner = s3.list_buckets()["Owner"]["ID"]
+    assert {(each["Grantee"]["ID"], each["Permission"]) for each in grants} == {
+        (reader, "READ"),
+        (owner, "FULL_CONTROL"),
+    }
 
 
 def test_without_its_logging_a_bucket_has_no_lines(standing: Standing, s3: Any) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from time import gmtime, strftime
 from typing import Any, NamedTuple
@@ -34,6 +34,9 @@ _PERIOD_SECONDS = 60.0
 _MOST_LINES = 100_000
 """Of all buckets together, between two deliveries; more are dropped."""
 _BUCKETS = 100
+_DAY = 86_400
+_GRANTEES = (("ID", "id"), ("URI", "uri"), ("EmailAddress", "emailAddress"))
+_PERMISSIONS = (("READ", "GrantRead"), ("FULL_CONTROL", "GrantFullControl"))
 _OPERATIONS = {
     "AbortMultipartUpload": "REST.DELETE.UPLOAD",
     "CompleteMultipartUpload": "REST.POST.UPLOAD",
@@ -68,6 +71,8 @@ _RESOURCES = {
 
 class _Line(NamedTuple):
     bucket: str
+    at: float
+    """In seconds since the epoch."""
     text: str
 
 
@@ -102,7 +107,8 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     if owner is None:
         return
     if len(lines.waiting) < _MOST_LINES:
-        lines.waiting.append(_Line(params["Bucket"], line(owner, ctx, operation, params, result, error)))
+        text = line(owner, ctx, operation, params, result, error)
+        lines.waiting.append(_Line(params["Bucket"], ctx.now(), text))
     else:
         lines.dropped += 1
 
@@ -140,43 +146,67 @@ async def _deliver(block: Block, lines: _Lines) -> None:
     if lines.dropped:
         log.warning("%d lines of access logs were dropped: there were too many", lines.dropped)
         lines.dropped = 0
-    by_bucket: dict[str, list[str]] = {}
+    by_bucket: dict[str, list[_Line]] = {}
     for each in noted:
-        by_bucket.setdefault(each.bucket, []).append(each.text)
-    for name, texts in by_bucket.items():
-
-        async def find(tx: Transaction, name: str = name) -> tuple[Bucket, Mapping[str, Any]] | None:
-            bucket = await find_bucket(tx, name)
-            stored = None if bucket is None else await configuration(tx, bucket, KIND)
-            return None if bucket is None or stored is None else (bucket, stored["LoggingEnabled"])
-
-        found = await block.store.transact(find)
-        if found is None:
-            continue
-        bucket, enabled = found
-        body = "".join(f"{text}\n" for text in texts).encode()
+        by_bucket.setdefault(each.bucket, []).append(each)
+    for name, found in by_bucket.items():
         try:
-            await deliver(
-                block,
-                _PRINCIPAL,
-                bucket,
-                enabled["TargetBucket"],
-                _key(bucket, enabled, block.clock.now()),
-                body,
-                ContentType="text/plain",
-            )
+            await _deliver_of(block, name, found)
         except AwsError as error:
             log.warning("the access log of %s could not be delivered: %s", name, error.message)
 
 
-def _key(bucket: Bucket, enabled: Mapping[str, Any], now: float) -> str:
-    """Return the key of a log that is delivered now."""
+async def _deliver_of(block: Block, name: str, lines: list[_Line]) -> None:
+    """Deliver the lines of one bucket, if it still has logs. Raises AwsError."""
+
+    async def find(tx: Transaction) -> tuple[Bucket, Mapping[str, Any]] | None:
+        bucket = await find_bucket(tx, name)
+        stored = None if bucket is None else await configuration(tx, bucket, KIND)
+        return None if bucket is None or stored is None else (bucket, stored["LoggingEnabled"])
+
+    found = await block.store.transact(find)
+    if found is None:
+        return
+    bucket, enabled = found
+    more = {"ContentType": "text/plain", **_grants(bucket, enabled)}
+    for key, texts in _objects(bucket, enabled, lines, block.clock.now()):
+        body = "".join(f"{text}\n" for text in texts).encode()
+        await deliver(block, _PRINCIPAL, bucket, enabled["TargetBucket"], key, body, **more)
+
+
+def _objects(
+    bucket: Bucket, enabled: Mapping[str, Any], lines: list[_Line], now: float
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the keys of the objects that are delivered now, with the lines that each has."""
     prefix = enabled.get("TargetPrefix") or ""
-    name = f"{strftime('%Y-%m-%d-%H-%M-%S', gmtime(now))}-{random_bytes(8).hex().upper()}"
-    if (enabled.get("TargetObjectKeyFormat") or {}).get("PartitionedPrefix") is None:
-        return prefix + name
-    day = strftime("%Y/%m/%d", gmtime(now))
-    return f"{prefix}{bucket.account}/{bucket.region}/{bucket.name}/{day}/{name}"
+    partitioned = (enabled.get("TargetObjectKeyFormat") or {}).get("PartitionedPrefix")
+    if partitioned is None:
+        yield prefix + _name(now), [line.text for line in lines]
+        return
+    by_event = partitioned.get("PartitionDateSource") == "EventTime"
+    days: dict[float, list[str]] = {}
+    for each in lines:
+        days.setdefault(each.at // _DAY * _DAY if by_event else now, []).append(each.text)
+    for day, texts in days.items():
+        path = f"{bucket.account}/{bucket.region}/{bucket.name}/{strftime('%Y/%m/%d', gmtime(day))}"
+        yield f"{prefix}{path}/{_name(day)}", texts
+
+
+def _name(moment: float) -> str:
+    return f"{strftime('%Y-%m-%d-%H-%M-%S', gmtime(moment))}-{random_bytes(8).hex().upper()}"
+
+
+def _grants(bucket: Bucket, enabled: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters of PutObject by which those whom the owner names may read the logs, besides the owner."""
+    granted: dict[str, list[str]] = {"READ": [], "FULL_CONTROL": [f'id="{canonical_id(bucket.account)}"']}
+    for grant in enabled.get("TargetGrants") or ():
+        grantee = grant["Grantee"]
+        name = next(f'{form}="{grantee[member]}"' for member, form in _GRANTEES if grantee.get(member))
+        # There is nothing that WRITE would allow with an object.
+        granted.setdefault(grant["Permission"], []).append(name)
+    if not enabled.get("TargetGrants"):
+        return {}
+    return {member: ", ".join(granted[name]) for name, member in _PERMISSIONS if granted[name]}
 
 
 # -- lines
