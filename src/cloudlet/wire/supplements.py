@@ -127,6 +127,9 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         if "ChecksumMode" in shapes:
             # The SDK for C++, and so Arrow, sends it in small letters.
             shapes["ChecksumMode"]["enum"] = ["ENABLED", "enabled"]
+        if "BucketCannedACL" in shapes:
+            # User guide, "Access control list (ACL) overview", "Canned ACL".
+            shapes["BucketCannedACL"]["enum"].append("log-delivery-write")
         _add_what_browsers_send(description["operations"], shapes)
 
 
