@@ -7,6 +7,8 @@ from cloudlet.wire import InvalidRequest, WireError
 from cloudlet.wire.errors import Violation
 
 _UNKNOWN_VALUES = {
+    "ACL": ("x-amz-acl", ""),
+    "ObjectOwnership": ("x-amz-object-ownership", "Invalid x-amz-object-ownership header"),
     "MetadataDirective": ("x-amz-metadata-directive", "Unknown metadata directive."),
     "TaggingDirective": ("x-amz-tagging-directive", "Unknown tagging directive."),
     "ObjectLockMode": ("x-amz-object-lock-mode", "Unknown wormMode directive."),
