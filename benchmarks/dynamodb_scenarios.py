@@ -28,9 +28,9 @@ class DynamoApi(JsonApi):
     def __init__(self, host: str, key: Key) -> None:
         super().__init__(host, key, "dynamodb", "DynamoDB_20120810", "ListTables")
 
-    def create_table(self) -> str:
+    def create_table(self, name: str | None = None) -> str:
         """The name of a fresh table with the partition key p and the sort key c."""
-        name = f"benchmark-{next(_numbers)}"
+        name = name or f"benchmark-{next(_numbers)}"
         names = ("p", "c")
         self.call(
             "CreateTable",
@@ -116,7 +116,7 @@ def put(server: Started[DynamoApi], seconds: int) -> Speed:
     """PutItem of 1,000 items in turn, none of which is there before."""
     with table_of(server, 0) as table:
         bodies = [{"TableName": table, "Item": item(number, n=1)} for number in _order(ITEMS)]
-        speed = _measured(server, "PutItem", bodies, seconds)
+        speed = measured(server, "PutItem", bodies, seconds)
         expected = min(ITEMS, speed.messages)
         found, total = server.api.total(table)
         if not expected <= found == total <= ITEMS:
@@ -136,7 +136,7 @@ def update(server: Started[DynamoApi], seconds: int) -> Speed:
             }
             for number in _order(ITEMS)
         ]
-        speed = _measured(server, "UpdateItem", bodies, seconds)
+        speed = measured(server, "UpdateItem", bodies, seconds)
         _, total = server.api.total(table)
         # When its time is over wrk drops what is under way: at most one request a connection.
         if not speed.messages <= total <= speed.messages + CONNECTIONS:
@@ -151,7 +151,7 @@ def batch(server: Started[DynamoApi], seconds: int) -> Speed:
             {"RequestItems": {table: [{"PutRequest": {"Item": item(at + each, n=1)}} for each in range(BATCH)]}}
             for at in range(0, ITEMS, BATCH)
         ]
-        speed = _measured(server, "BatchWriteItem", bodies, seconds, BATCH)
+        speed = measured(server, "BatchWriteItem", bodies, seconds, BATCH)
         found, _ = server.api.total(table)
         if found != min(ITEMS, found) or found < min(ITEMS, speed.messages):
             raise Wrong(f"{found} items are in the table after {speed.messages} were put")
@@ -173,7 +173,7 @@ def transact(server: Started[DynamoApi], seconds: int) -> Speed:
                 for each in (number, number + ITEMS // 2)
             ]
             bodies.append({"TransactItems": [{"Update": each} for each in updates]})
-        speed = _measured(server, "TransactWriteItems", bodies, seconds)
+        speed = measured(server, "TransactWriteItems", bodies, seconds)
         _, total = server.api.total(table)
         if not 2 * speed.messages <= total <= 2 * (speed.messages + CONNECTIONS):
             raise Wrong(f"the numbers add up to {total} after {speed.messages} transactions of two updates")
@@ -189,15 +189,16 @@ def _read(server: Started[DynamoApi], operation: str, bodies: list[dict[str, obj
     before = server.api.call(operation, bodies[0])
     if not (before.get("Item") or before.get("Items")):
         raise Wrong(f"{operation} found nothing")
-    speed = _measured(server, operation, bodies, seconds)
+    speed = measured(server, operation, bodies, seconds)
     if server.api.call(operation, bodies[0]) != before:
         raise Wrong(f"{operation} answers otherwise after being measured")
     return speed
 
 
-def _measured(
+def measured(
     server: Started[DynamoApi], operation: str, bodies: Sequence[dict[str, object]], seconds: int, messages: int = 1
 ) -> Speed:
+    """How fast requests with these bodies are answered, one after the other; a request counts for so many messages."""
     signer = server.api.signer
     requests = [signer.request(operation, json.dumps(body, separators=(",", ":")).encode()) for body in bodies]
     meter = Meter(server.process)
