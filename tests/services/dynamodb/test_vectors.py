@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.services.dynamodb import backfill
 from tests.services.dynamodb.conftest import MakeTable
+from tests.services.dynamodb.local import LocalDynamo
 
 Item = dict[str, Any]
 
@@ -122,7 +124,10 @@ def test_an_index_follows_its_table(db: Any, make_table: MakeTable) -> None:
     assert search(db, table, "by-v", 5, 0)[0] == ("a", 0.0)
     [described] = db.describe_table(TableName=table)["Table"]["VectorIndexes"]
     assert (described["ItemCount"], described["IndexStatus"], described["Dimensions"]) == (2, "ACTIVE", 2)
+    # For each item eight bytes of its vector, and two of its key.
+    assert described["IndexSizeBytes"] == 20
     db.update_item(TableName=table, Key={"p": {"S": "a"}}, UpdateExpression="REMOVE v")
+    assert db.describe_table(TableName=table)["Table"]["VectorIndexes"][0]["IndexSizeBytes"] == 10
     assert [name for name, _ in search(db, table, "by-v", 5, 0)] == ["b"]
     db.delete_item(TableName=table, Key={"p": {"S": "b"}})
     assert search(db, table, "by-v", 5, 0) == []
@@ -330,6 +335,37 @@ def test_an_index_on_a_live_table(db: Any, make_table: MakeTable) -> None:
     assert "VectorIndexes" not in db.describe_table(TableName=table)["Table"]
     with pytest.raises(ClientError, match="does not have the specified index: by-v"):
         search(db, table, "by-v", 0, 0)
+
+
+def test_an_index_is_right_though_its_table_is_written_to_while_it_is_filled(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "_ROWS", 1)
+    dynamo.table()
+
+    def write(number: int, *numbers: float) -> None:
+        dynamo.call("PutItem", TableName="orders", Item={"p": {"S": f"{number:02}"}, "v": vector(*numbers)})
+
+    def described() -> Item:
+        found: list[Item] = dynamo.call("DescribeTable", TableName="orders")["Table"]["VectorIndexes"]
+        return found[0]
+
+    for number in range(40):
+        write(number, number, 0)
+    dynamo.call("UpdateTable", TableName="orders", VectorIndexUpdates=[{"Create": vector_index("by-v")}])
+    asked: dict[str, Any] = {"TableName": "orders", "IndexName": "by-v", "SearchVector": vector(0, 100)["L"]}
+    assert dynamo.refused("SearchVectors", **asked, TopK=1).message == "Cannot search backfilling vector index: by-v"
+    assert described()["Backfilling"] is True
+    for number in range(0, 40, 3):
+        write(number, number, 100)
+        dynamo.delete(f"{number + 1:02}")
+    dynamo.until(lambda: described()["IndexStatus"] == "ACTIVE")
+    left = [f"{number:02}" for number in range(40) if number % 3 != 1]
+    assert described()["ItemCount"] == len(left)
+    assert described()["IndexSizeBytes"] == 11 * len(left)
+    found = dynamo.call("SearchVectors", **asked, TopK=100)["SearchResults"]
+    assert sorted(each["Item"]["p"]["S"] for each in found) == left
+    assert [each["Item"]["p"]["S"] for each in found[:14]] == [f"{number:02}" for number in range(0, 40, 3)]
 
 
 def test_what_a_search_may_ask_for(db: Any, make_table: MakeTable) -> None:
