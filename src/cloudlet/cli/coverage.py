@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloudlet.cli import EXIT_OK
-from cloudlet.core.cloud import built, models_of
+from cloudlet.core.cloud import built
+from cloudlet.core.models import models_of
 from cloudlet.wire import load
 
 

@@ -6,7 +6,7 @@ import argparse
 import shlex
 
 from cloudlet.cli import EXIT_OK, add_port
-from cloudlet.core.cloud import models_of
+from cloudlet.core.models import models_of
 from cloudlet.edge.running import find
 
 

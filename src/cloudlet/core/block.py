@@ -7,6 +7,7 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cloudlet.core.audit import Trail
 from cloudlet.core.context import Context
 from cloudlet.core.errors import not_implemented
 from cloudlet.core.identity import Principal
@@ -37,7 +38,13 @@ class Block:
         self.clock = cloud.clock
         self.lines = WaitingLines(store, cloud.clock)
         self.metrics = Metrics()
-        jobs = [*service.jobs, report] if service.namespace and cloud.has("cloudwatch") else service.jobs
+        self.trail = Trail(self) if cloud.has("cloudtrail") else None
+        """What is told to CloudTrail, if there is one."""
+        jobs = list(service.jobs)
+        if service.namespace and cloud.has("cloudwatch"):
+            jobs.append(report)
+        if self.trail is not None:
+            jobs.append(self.trail.job)
         self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in jobs]
 
     @cached_property
@@ -85,6 +92,8 @@ class Block:
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
+        if self.trail is not None:
+            await self.trail.write()
         await self.store.close()
 
     async def _keep_running(self, job: Job) -> None:

@@ -16,6 +16,7 @@ from cloudlet.core.context import Context
 from cloudlet.core.errors import AwsError, unavailable
 from cloudlet.core.identity import Known, Principal
 from cloudlet.core.ids import uuid4
+from cloudlet.core.models import block_of
 from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Store, StoreError
@@ -51,20 +52,6 @@ class Config:
     """The URL of the PostgreSQL that keeps the blocks' data; None: the data folder does."""
     peers: Mapping[str, str] = field(default_factory=dict)
     """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
-
-
-_ANSWERED_BY = {"dynamodbstreams": "dynamodb"}
-"""Models of AWS whose operations belong to the block of another one: they are about the same data."""
-
-
-def block_of(model: str) -> str:
-    """Return the name of the block that answers for one of AWS's models."""
-    return _ANSWERED_BY.get(model, model)
-
-
-def models_of(block: str) -> list[str]:
-    """Return the names of AWS's models that a block answers for."""
-    return [block, *(model for model, name in _ANSWERED_BY.items() if name == block)]
 
 
 def built() -> dict[str, str]:

@@ -15,6 +15,7 @@ from cloudlet.store.eager import Resumed, spawn
 from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
+    from cloudlet.core.audit import Trail
     from cloudlet.core.block import Block
 
 log = logging.getLogger("cloudlet.core")
@@ -65,7 +66,14 @@ class Invocation:
         self._done(answer, None)
 
     def _body(self, tx: Transaction) -> Coroutine[Any, Any, Result]:
+        if self._block.trail is not None and self._handler.is_noted:
+            return self._noted(tx, self._block.trail)
         return self._handler.function(self._context, tx, self._params)
+
+    async def _noted(self, tx: Transaction, trail: Trail) -> Result:
+        result = await self._handler.function(self._context, tx, self._params)
+        trail.note_in(tx, self._context, self._handler, self._params, result)
+        return result
 
     async def _await(self, coroutine: Coroutine[Any, Any, Result], pending: Any) -> None:
         try:
@@ -89,6 +97,9 @@ class Invocation:
         observer = self._block.service.observer
         if observer is not None:
             observer(self._context, self._handler.name, self._params, result, known)
+        trail = self._block.trail
+        if trail is not None:
+            trail.answered(self._context, self._handler, self._params, result, known)
         self._done(result, known)
 
     def _known(self, error: BaseException) -> WireError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,9 @@ Page = Callable[["Block"], Awaitable[tuple[str, bytes]]]
 """Returns a content type and the content."""
 
 
+_READING = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select", "Test")
+
+
 @dataclass(frozen=True, slots=True)
 class Handler:
     """The code behind one operation."""
@@ -32,6 +35,18 @@ class Handler:
     name: str
     function: Callable[..., Coroutine[Any, Any, Result]]
     transactional: bool
+    is_data_event: bool = False
+    """Whether CloudTrail has it among data events: it is about what a resource holds, not about the resource."""
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it changes nothing, by its name."""
+        return self.name.startswith(_READING)
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether CloudTrail's record of a call is written in the transaction of the call itself."""
+        return self.transactional and not self.is_data_event and not self.is_read_only
 
 
 class Service:
@@ -50,6 +65,8 @@ class Service:
         admits_anonymous: bool = False,
         compressed_from: int | None = None,
         namespace: str = "",
+        data_events: Iterable[str] = (),
+        hidden: Iterable[str] = (),
     ) -> None:
         self.name = name
         self.admits_anonymous = admits_anonymous
@@ -60,6 +77,10 @@ class Service:
         """From how many bytes on its answers are compressed for clients that ask for it; None: never."""
         self.namespace = namespace
         """Under which it reports its own metrics to CloudWatch ("AWS/SQS"); empty where it measures nothing."""
+        self.data_events = frozenset(data_events)
+        """The operations that CloudTrail has among data events."""
+        self.hidden = frozenset(hidden)
+        """The members of requests and answers whose values CloudTrail does not show."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         self.jobs: list[Job] = []
@@ -73,7 +94,7 @@ class Service:
         """
 
         def declare(function: Transactional) -> Transactional:
-            self._add(Handler(name, function, transactional=True))
+            self._add(Handler(name, function, True, name in self.data_events))
             return function
 
         return declare
@@ -82,7 +103,7 @@ class Service:
         """Declare an operation that needs no transaction, or several (`ctx.transact`)."""
 
         def declare(function: Direct) -> Direct:
-            self._add(Handler(name, function, transactional=False))
+            self._add(Handler(name, function, False, name in self.data_events))
             return function
 
         return declare

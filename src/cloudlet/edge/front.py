@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cloudlet.core.cloud import Cloud, block_of
+from cloudlet.core.cloud import Cloud
 from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.ids import uuid4
+from cloudlet.core.models import block_of
 from cloudlet.core.service import Result
 from cloudlet.edge import auth, browsers, routing
 from cloudlet.edge.compression import coding, compressed

@@ -131,6 +131,8 @@ def supplement(service: str, description: dict[str, Any]) -> None:
             # User guide, "Access control list (ACL) overview", "Canned ACL".
             shapes["BucketCannedACL"]["enum"].append("log-delivery-write")
         _add_what_browsers_send(description["operations"], shapes)
+    elif service == "cloudtrail":
+        _add_what_blocks_record(description["operations"], shapes)
 
 
 def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
@@ -205,6 +207,26 @@ def _add_what_browsers_send(operations: dict[str, Any], shapes: dict[str, Any]) 
         verb = method.capitalize()
         add(f"{verb}WebsiteIndex", method, f"/{{Bucket}}?{WEBSITE}", conditions, "GetObjectOutput")
         add(f"{verb}WebsiteObject", method, f"/{{Bucket}}/{{Key+}}?{WEBSITE}", conditions, "GetObjectOutput")
+
+
+def _add_what_blocks_record(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
+    """Add the operation by which blocks tell CloudTrail of calls; AWS's services have a way of their own."""
+    shapes |= {
+        "RecordedEvents": {"type": "list", "member": {"shape": "RecordedEvent"}, "max": 1000},
+        "RecordedEvent": {"type": "string"},
+        "RecordEventsRequest": {
+            "type": "structure",
+            "required": ["Events", "Source"],
+            "members": {"Events": {"shape": "RecordedEvents"}, "Source": {"shape": "RecordedEvent"}},
+        },
+        "RecordEventsResponse": {"type": "structure", "members": {"WantsDataEvents": {"shape": "Boolean"}}},
+    }
+    operations["RecordEvents"] = {
+        "name": "RecordEvents",
+        "http": {"method": "POST", "requestUri": "/"},
+        "input": {"shape": "RecordEventsRequest"},
+        "output": {"shape": "RecordEventsResponse"},
+    }
 
 
 def _admit_system_attributes(shapes: dict[str, Any]) -> None:

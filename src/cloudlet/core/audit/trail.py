@@ -1,0 +1,150 @@
+"""The calls of one block, on their way to CloudTrail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.core.audit import record
+from cloudlet.core.context import Context
+from cloudlet.core.errors import AwsError
+from cloudlet.core.moments import notified
+from cloudlet.core.service import Handler, Params, Result
+from cloudlet.store import StoreError, Subspace, Transaction
+from cloudlet.store.eager import spawn
+from cloudlet.store.interface import Row
+from cloudlet.wire import WireError
+
+if TYPE_CHECKING:
+    from cloudlet.core.block import Block
+
+log = logging.getLogger("cloudlet.core")
+
+_ROWS = Subspace("audit")
+"""Time in milliseconds, event id → (account, region, record)."""
+_TOPIC = b"audit"
+_BATCH = 200
+_MOST_WAITING = 20_000
+"""Records that are not written down yet; more are dropped."""
+_GATHERED_SECONDS = 0.05
+_PAUSE_SECONDS = 1.0
+_ASKED_AGAIN_SECONDS = 2.0
+"""While there are data events, CloudTrail is asked so often whether it wants them."""
+_ACCOUNT, _REGION = "000000000000", "us-east-1"
+"""CloudTrail takes records of all accounts and regions in one call, which is made in some."""
+
+
+class Trail:
+    """What a block tells CloudTrail."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._wants_data = False
+        self._has_seen_data = asyncio.Event()
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._writing = False
+        self._dropped = 0
+
+    def answered(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
+        """Note a call that was answered, unless its transaction has, or it is a data event that no trail selects."""
+        if handler.is_data_event:
+            self._has_seen_data.set()
+            if not self._wants_data:
+                return
+        elif handler.is_noted and error is None:
+            return
+        self._note(ctx, handler, params, result, error)
+
+    def note_in(self, tx: Transaction, ctx: Context, handler: Handler, params: Params, result: Result) -> None:
+        """Note a call in the transaction that does it."""
+        _put(tx, record.record(ctx, handler, params, result, None))
+        tx.notify(_TOPIC)
+
+    def _note(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
+        if len(self._waiting) >= _MOST_WAITING:
+            self._dropped += 1
+            return
+        self._waiting.append(record.record(ctx, handler, params, result, error))
+        if not self._writing:
+            self._writing = True
+            spawn(self._write_soon())
+
+    async def _write_soon(self) -> None:
+        await asyncio.sleep(_GATHERED_SECONDS)
+        await self.write()
+
+    async def write(self) -> None:
+        """Write down what was noted."""
+        self._writing = False
+        noted, self._waiting = self._waiting, deque()
+        if self._dropped:
+            log.warning("%d calls were not recorded for CloudTrail: there were too many", self._dropped)
+            self._dropped = 0
+        if not noted:
+            return
+
+        async def body(tx: Transaction) -> None:
+            for each in noted:
+                _put(tx, each)
+            tx.notify(_TOPIC)
+
+        try:
+            await self._block.store.transact(body)
+        except StoreError as error:
+            log.error("%d calls could not be recorded for CloudTrail: %s", len(noted), error)
+
+    async def job(self, block: Block) -> None:
+        """Give CloudTrail what was written down, for ever."""
+        async with notified(block, _TOPIC) as changed:
+            while True:
+                changed.clear()
+                rows = await self._block.store.transact(_first)
+                if not rows and not self._has_seen_data.is_set():
+                    await self._anything(changed)
+                elif not await self._give([value.decode() for _, value in rows]):
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                elif rows:
+                    await self._block.store.transact(lambda tx, rows=rows: _forget(tx, rows))  # type: ignore[misc]
+
+    async def _anything(self, changed: asyncio.Event) -> None:
+        """Wait until there is something to tell or, some time after a data event, to ask."""
+        waiting = [asyncio.ensure_future(changed.wait()), asyncio.ensure_future(self._data_seen())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+        # What comes in a moment goes along.
+        await asyncio.sleep(_GATHERED_SECONDS)
+
+    async def _data_seen(self) -> None:
+        await asyncio.sleep(_ASKED_AGAIN_SECONDS)
+        await self._has_seen_data.wait()
+
+    async def _give(self, records: list[str]) -> bool:
+        """Hand over records, perhaps none, and learn whether data events are wanted; return whether that went well."""
+        block = self._block
+        self._has_seen_data.clear()
+        params = {"Events": records, "Source": block.service.name}
+        try:
+            answer = await block.call("cloudtrail", "RecordEvents", params, account=_ACCOUNT, region=_REGION)
+        except AwsError as error:
+            log.warning("CloudTrail does not take what %s has for it: %s", block.service.name, error)
+            return False
+        self._wants_data = bool(answer and answer.get("WantsDataEvents"))
+        return True
+
+
+async def _forget(tx: Transaction, rows: list[Row]) -> None:
+    for key, _ in rows:
+        tx.delete(key)
+
+
+async def _first(tx: Transaction) -> list[Row]:
+    return await tx.range(_ROWS.begin, _ROWS.end, limit=_BATCH)
+
+
+def _put(tx: Transaction, made: dict[str, Any]) -> None:
+    tx.put(_ROWS.key(made["eventTime"], made["eventID"]), record.encode(made))
