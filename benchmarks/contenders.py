@@ -12,12 +12,15 @@ import sys
 import venv
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks.signing import Key
 
 REPOSITORY = Path(__file__).parent.parent
 KEY = Key("000000000001", "AKIDEXAMPLE00000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+S3_KEY = Key(KEY.account, "S3RVER", "S3RVER")
+"""The one that s3rver knows; it verifies."""
 NEWEST_NODE = (22, 5)
 
 
@@ -45,7 +48,7 @@ class Contender:
     install: Callable[[Path], Installed]
 
 
-def _cloudlet(cache: Path) -> Installed:
+def _cloudlet(cache: Path, key: Key = KEY) -> Installed:
     executable = Path(sys.executable).with_name("cloudlet")
     if not executable.exists():
         raise NotInstalled(f"no {executable}: run this with the Python of the environment Cloudlet is in")
@@ -53,7 +56,7 @@ def _cloudlet(cache: Path) -> Installed:
     if works.returncode != 0:
         raise NotInstalled(f"`cloudlet --help` fails: {_last_line(works.stderr)}")
     commit = _answer(["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"])
-    root_key = f"{KEY.account}:{KEY.key_id}:{KEY.secret}"
+    root_key = f"{key.account}:{key.key_id}:{key.secret}"
     return Installed(
         version=commit,
         command=lambda port, data: [
@@ -109,6 +112,22 @@ def _dynalite(cache: Path) -> Installed:
     )
 
 
+def _s3rver(cache: Path) -> Installed:
+    folder = cache / "s3rver"
+    package = folder / "node_modules" / "s3rver"
+    node = _node(folder)
+    if not package.exists():
+        _npm(folder, "s3rver@latest")
+    version = _answer([node, "-p", f"require({str(package / 'package.json')!r}).version"])
+    program = str(package / "bin" / "s3rver.js")
+    return Installed(
+        version=f"{version} (node {_answer([node, '--version'])})",
+        command=lambda port, data: [
+            *(node, program, "--directory", str(data), "--address", "127.0.0.1", "--port", str(port), "--silent")
+        ],
+    )
+
+
 CONTENDERS = (
     Contender("cloudlet", "on disk before it answers", True, _cloudlet),
     Contender("ministack", "in memory", False, _ministack),
@@ -120,6 +139,13 @@ CONTENDERS = (
 DYNAMODB_CONTENDERS = (
     *(contender for contender in CONTENDERS if contender.name != "fauxqs"),
     Contender("dynalite", "in memory", False, _dynalite),
+)
+
+
+S3_CONTENDERS = (
+    Contender("cloudlet", "on disk before it answers", True, partial(_cloudlet, key=S3_KEY)),
+    *CONTENDERS[1:],
+    Contender("s3rver", "in files, not synchronised", True, _s3rver),
 )
 
 
