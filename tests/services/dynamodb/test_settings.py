@@ -192,6 +192,7 @@ def test_insights_are_listed_by_page_and_by_table(dynamo: LocalDynamo) -> None:
     assert [each["TableName"] for each in page["ContributorInsightsSummaries"]] == ["first", "second"]
     assert listed(MaxResults=2, NextToken=page["NextToken"]) == ["third"]
     assert listed(TableName="second") == ["second"]
+    assert dynamo.refused("ListContributorInsights", MaxResults=-1).code == "ValidationException"
     dynamo.call("UpdateContributorInsights", TableName="second", ContributorInsightsAction="DISABLE")
     described = dynamo.call("DescribeContributorInsights", TableName="second")
     assert described["ContributorInsightsStatus"] == "DISABLED"

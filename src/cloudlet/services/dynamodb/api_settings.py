@@ -196,7 +196,13 @@ async def list_contributor_insights(ctx: Context, tx: Transaction, params: Param
     if name is not None:
         names, following = [(await _table(ctx, tx, params, "ListContributorInsights")).name], None
     else:
-        count = params.get("MaxResults") or _LISTED_INSIGHTS
+        count = params.get("MaxResults", _LISTED_INSIGHTS)
+        if count < 1:
+            # The model has an upper bound alone.
+            raise validation(
+                f"1 validation error detected: Value '{count}' at 'maxResults' failed to satisfy constraint: Member "
+                "must have value greater than or equal to 1"
+            )
         names, following = await directory.listed(tx, ctx.account, ctx.region, after, count)
     summaries = []
     for each in names:
