@@ -1,7 +1,7 @@
 """The whole server, killed while DynamoDB is written to: what it acknowledged is there, whole, with all that follows.
 
-Writers put, update and delete items of their own, some by themselves and some two in a transaction. After each crash
-the table, its index and its stream agree with each other and with what was acknowledged.
+Writers put, update and delete items of their own and add to a counter, one by one, in batches and in transactions.
+After each crash the table, its index and its stream agree with each other and with what was acknowledged.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,54 +39,97 @@ class Writer:
     state: dict[str, int | None] = field(default_factory=dict)
     """What each item has been given last, None for deleted; acknowledged."""
     doubtful: dict[str, int | None] = field(default_factory=dict)
-    """What was asked for when the server went, of each item: all of it holds, or nothing."""
+    """What was asked for when the server went, of each item."""
+    is_batch: bool = False
+    """Whether that was a batch, of which each write stands for itself; else all of it holds, or nothing."""
     written: int = 0
-
-    def key(self, number: int) -> str:
-        return f"{self.name}-{number}"
 
     def run(self, server: Server) -> None:
         """Write until the server is gone."""
         db = _client(server)
-        chance = random.Random(self.name)
+        chance = random.Random(f"{self.name} {self.written}")
+        writes = (self._put, self._update, self._delete, self._add, self._transact, self._batch)
         while True:
             self.written += 1
-            kind = chance.randrange(4)
-            key, other = (self.key(number) for number in chance.sample(range(KEYS), 2))
-            self.doubtful = {key: None if kind == 2 else self.written}
-            if kind == 3:
-                self.doubtful[other] = self.written
+            keys = [f"{self.name}-{number}" for number in chance.sample(range(KEYS), 3)]
+            write = chance.choice(writes)
+            self.is_batch = write == self._batch
             try:
-                self._write(db, kind, key, other)
+                write(db, *keys)
             except (BotoCoreError, ClientError):
                 return
             self.state |= self.doubtful
             self.doubtful = {}
 
-    def _write(self, db: Any, kind: int, key: str, other: str) -> None:
-        number = {"N": str(self.written)}
-        if kind == 0:
-            db.put_item(TableName="orders", Item={"p": {"S": key}, "n": number, "g": {"S": self.name}})
-        elif kind == 1:
-            db.update_item(
-                TableName="orders",
-                Key={"p": {"S": key}},
-                UpdateExpression="SET n = :n, g = :g",
-                ExpressionAttributeValues={":n": number, ":g": {"S": self.name}},
-            )
-        elif kind == 2:
-            db.delete_item(TableName="orders", Key={"p": {"S": key}})
-        else:
-            puts = [{"p": {"S": each}, "n": number, "g": {"S": self.name}} for each in (key, other)]
-            db.transact_write_items(TransactItems=[{"Put": {"TableName": "orders", "Item": item}} for item in puts])
+    def _item(self, key: str) -> dict[str, Any]:
+        """What is put: the attribute that the index has as its key is another one each time."""
+        return {"p": {"S": key}, "n": {"N": str(self.written)}, "g": {"S": f"g{self.written % 3}"}}
+
+    def _put(self, db: Any, key: str, *_: str) -> None:
+        self.doubtful = {key: self.written}
+        db.put_item(TableName="orders", Item=self._item(key))
+
+    def _update(self, db: Any, key: str, *_: str) -> None:
+        self.doubtful = {key: self.written}
+        item = self._item(key)
+        db.update_item(
+            TableName="orders",
+            Key={"p": item["p"]},
+            UpdateExpression="SET n = :n, g = :g",
+            ExpressionAttributeValues={":n": item["n"], ":g": item["g"]},
+        )
+
+    def _delete(self, db: Any, key: str, *_: str) -> None:
+        self.doubtful = {key: None}
+        db.delete_item(TableName="orders", Key={"p": {"S": key}})
+
+    def _addition(self) -> dict[str, Any]:
+        """Add one to the writer's counter: it shows if an update is done twice."""
+        counter = f"{self.name}-counter"
+        self.doubtful[counter] = (self.state.get(counter) or 0) + 1
+        return {
+            "TableName": "orders",
+            "Key": {"p": {"S": counter}},
+            "UpdateExpression": "SET g = :g ADD n :one",
+            "ExpressionAttributeValues": {":g": {"S": f"g{self.written % 3}"}, ":one": {"N": "1"}},
+        }
+
+    def _add(self, db: Any, *_: str) -> None:
+        self.doubtful = {}
+        db.update_item(**self._addition())
+
+    def _transact(self, db: Any, key: str, other: str, third: str) -> None:
+        self.doubtful = {key: self.written, other: None}
+        db.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": "orders", "Item": self._item(key)}},
+                {"Delete": {"TableName": "orders", "Key": {"p": {"S": other}}}},
+                {"Update": self._addition()},
+                {
+                    "ConditionCheck": {
+                        "TableName": "orders",
+                        "Key": {"p": {"S": third}},
+                        "ConditionExpression": f"attribute_{'' if self.state.get(third) else 'not_'}exists(p)",
+                    }
+                },
+            ]
+        )
+
+    def _batch(self, db: Any, key: str, other: str, third: str) -> None:
+        self.doubtful = {key: self.written, other: self.written, third: None}
+        writes: list[dict[str, Any]] = [{"PutRequest": {"Item": self._item(each)}} for each in (key, other)]
+        writes.append({"DeleteRequest": {"Key": {"p": {"S": third}}}})
+        answer = db.batch_write_item(RequestItems={"orders": writes})
+        assert not answer["UnprocessedItems"]
 
     def check(self, found: dict[str, int]) -> None:
         """Compare with the items that are there; what was doubtful becomes what they say."""
         asked = {key: number for key, number in self.doubtful.items() if self.state.get(key) != number}
         done = {key for key, number in asked.items() if found.get(key) == number}
-        assert done in (set(), set(asked)), "a transaction is half done"
+        assert self.is_batch or done in (set(), set(asked)), "a transaction is half done"
         for key in done:
             self.state[key] = asked[key]
+        self.doubtful = {}
         expected = {key: number for key, number in self.state.items() if number is not None}
         mine = {key: number for key, number in found.items() if key.startswith(f"{self.name}-")}
         assert mine == expected
@@ -92,7 +137,10 @@ class Writer:
 
 def _items(db: Any, **params: Any) -> dict[str, int]:
     pages = db.get_paginator("scan").paginate(TableName="orders", **params)
-    return {item["p"]["S"]: int(item["n"]["N"]) for page in pages for item in page["Items"]}
+    items = [item for page in pages for item in page["Items"]]
+    found = {item["p"]["S"]: int(item["n"]["N"]) for item in items}
+    assert len(found) == len(items), "an item is in the index twice"
+    return found
 
 
 def _told(server: Server) -> dict[str, int]:
@@ -138,7 +186,7 @@ def test_what_was_acknowledged_is_there_with_its_index_and_its_stream(tmp_path: 
                         {
                             "IndexName": "by-g",
                             "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
-                            "Projection": {"ProjectionType": "ALL"},
+                            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["n"]},
                         }
                     ],
                     StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
@@ -155,28 +203,57 @@ def test_what_was_acknowledged_is_there_with_its_index_and_its_stream(tmp_path: 
             threads = [threading.Thread(target=writer.run, args=(server,)) for writer in writers]
             for thread in threads:
                 thread.start()
-            time.sleep(random.uniform(0.2, 0.8))
+            _wait(partial(_have_written, writers, sum(writer.written for writer in writers) + random.randint(50, 200)))
             server.kill()
             for thread in threads:
                 thread.join()
-    assert all(writer.written > 50 for writer in writers)
+
+
+def _have_written(writers: list[Writer], count: int) -> bool:
+    return sum(writer.written for writer in writers) >= count
+
+
+def test_an_index_is_filled_after_a_crash(tmp_path: Path) -> None:
+    with Server.start("--data", str(tmp_path)) as server:
+        db = _client(server)
+        _create(db)
+        _fill(db, 2_000, {"g": {"S": "all"}})
+        db.update_table(
+            TableName="orders",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g")],
+            GlobalSecondaryIndexUpdates=[
+                {
+                    "Create": {
+                        "IndexName": "by-g",
+                        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                }
+            ],
+        )
+        db.delete_item(TableName="orders", Key={"p": {"S": "k7"}})
+        server.kill()
+
+    with Server.start("--data", str(tmp_path)) as server:
+        db = _client(server)
+
+        def index() -> dict[str, Any]:
+            described: dict[str, Any] = db.describe_table(TableName="orders")["Table"]["GlobalSecondaryIndexes"][0]
+            return described
+
+        db.put_item(TableName="orders", Item={"p": {"S": "late"}, "n": {"N": "1"}, "g": {"S": "all"}})
+        _wait(lambda: index()["IndexStatus"] == "ACTIVE")
+        found = _items(db)
+        assert len(found) == 2_000
+        assert _items(db, IndexName="by-g") == found
+        assert index()["ItemCount"] == 2_000
 
 
 def test_a_backup_and_expiry_go_on_after_a_crash(tmp_path: Path) -> None:
     with Server.start("--data", str(tmp_path)) as server:
         db = _client(server)
-        db.create_table(
-            TableName="orders",
-            KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        for begin in range(0, 500, 25):
-            puts = [
-                {"PutRequest": {"Item": {"p": {"S": f"k{number}"}, "n": {"N": str(number)}}}}
-                for number in range(begin, begin + 25)
-            ]
-            db.batch_write_item(RequestItems={"orders": puts})
+        _create(db)
+        _fill(db, 500, {})
         wanted = {"AttributeName": "n", "Enabled": True}
         backup = db.create_backup(TableName="orders", BackupName="before")["BackupDetails"]["BackupArn"]
         db.put_item(TableName="orders", Item={"p": {"S": "soon"}, "n": {"N": str(int(time.time()) + 1)}})
@@ -185,17 +262,41 @@ def test_a_backup_and_expiry_go_on_after_a_crash(tmp_path: Path) -> None:
 
     with Server.start("--data", str(tmp_path)) as server:
         db = _client(server)
-        _wait(lambda: db.describe_backup(BackupArn=backup)["BackupDescription"]["BackupDetails"]["BackupStatus"])
+        _wait(
+            lambda: (
+                db.describe_backup(BackupArn=backup)["BackupDescription"]["BackupDetails"]["BackupStatus"]
+                == "AVAILABLE"
+            )
+        )
         db.restore_table_from_backup(TargetTableName="restored", BackupArn=backup)
-        _wait(lambda: db.describe_table(TableName="restored")["Table"]["TableStatus"])
+        _wait(lambda: db.describe_table(TableName="restored")["Table"]["TableStatus"] == "ACTIVE")
         assert db.scan(TableName="restored", Select="COUNT")["Count"] == 500
         # The numbers of the others are of 1970, which is too long ago to expire.
-        _wait(lambda: "ACTIVE" if "soon" not in _items(db) else "")
+        _wait(lambda: "soon" not in _items(db))
         assert len(_items(db)) == 500
 
 
-def _wait(state: Any) -> None:
-    end = time.monotonic() + 30
-    while state() not in ("ACTIVE", "AVAILABLE"):
+def _create(db: Any) -> None:
+    db.create_table(
+        TableName="orders",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def _fill(db: Any, items: int, attributes: dict[str, Any]) -> None:
+    """Put items k0, k1 …, with their numbers and more attributes."""
+    for begin in range(0, items, 25):
+        puts = [
+            {"PutRequest": {"Item": {"p": {"S": f"k{number}"}, "n": {"N": str(number)}, **attributes}}}
+            for number in range(begin, begin + 25)
+        ]
+        db.batch_write_item(RequestItems={"orders": puts})
+
+
+def _wait(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so():
         assert time.monotonic() < end
-        time.sleep(0.05)
+        time.sleep(0.02)
