@@ -94,7 +94,8 @@ def to_text(ref: Ref, timestamp_format: str = "iso8601") -> ToText:
         return lambda value: b64encode(check_scalar(shape, value)).decode("ascii")
     if shape.kind in ("float", "double"):
         return lambda value: float_text(check_scalar(shape, value))
-    return lambda value: _plain(shape, value)
+    written = str if shape.kind in ("string", "character") else int
+    return lambda value: str(value) if type(value) is written else _plain(shape, value)
 
 
 def _plain(shape: Shape, value: Any) -> str:

@@ -22,6 +22,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 LONGEST_PRESIGNED_SECONDS = 7 * 24 * 3600
+_EXPIRES = re.compile(r"[0-9]{1,9}")
 
 _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
@@ -141,7 +142,7 @@ def _query_claim(request: HttpRequest) -> Claim:
         )
     # Only S3 asks for X-Amz-Expires; elsewhere a presigned request is good for as long as one signed in its headers.
     expires = query.get("X-Amz-Expires", "900")
-    if not expires.isdecimal() or int(expires) > LONGEST_PRESIGNED_SECONDS:
+    if not _EXPIRES.fullmatch(expires) or int(expires) > LONGEST_PRESIGNED_SECONDS:
         raise Malformed("X-Amz-Expires must be a number of seconds, less than a week (604800)")
     credential, signed, signature, date = (query[name] for name in names)
     return Claim(_parsed(credential, signed), signature, date, int(expires), query.get("X-Amz-Security-Token"))

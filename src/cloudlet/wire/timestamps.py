@@ -109,7 +109,11 @@ def _date(days: int) -> str:
 
 def iso8601(value: Any) -> str:
     """Return `2015-01-25T08:00:00Z`, with milli- or microseconds where there are any."""
-    seconds = epoch(value)
+    return _iso8601(value if type(value) is int else epoch(value))
+
+
+@lru_cache(1024)
+def _iso8601(seconds: float) -> str:
     whole, fraction = int(seconds), 0
     if whole != seconds:
         whole, fraction = divmod(round(seconds * 1_000_000), 1_000_000)

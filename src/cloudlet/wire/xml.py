@@ -15,6 +15,7 @@ from cloudlet.wire.trees import unexpected
 MAX_DEPTH = 128
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
+"""In the order in which they are replaced: of what takes their places only the ampersand is among them."""
 _NEEDS_ESCAPE = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -185,7 +186,9 @@ def escape(text: str) -> str:
     """Return text as the content of an element or of a quoted attribute."""
     if _NEEDS_ESCAPE.search(text) is None:
         return text
-    return _NEEDS_ESCAPE.sub(lambda match: _ESCAPES.get(match[0]) or _reference(match[0]), text)
+    for char, reference in _ESCAPES.items():
+        text = text.replace(char, reference)
+    return _NOT_XML.sub(_reference, text)
 
 
 def escape_error(text: object) -> str:
@@ -193,8 +196,9 @@ def escape_error(text: object) -> str:
     return escape(_NOT_XML.sub("\ufffd", str(text)))
 
 
-def _reference(char: str) -> str:
+def _reference(match: re.Match[str]) -> str:
     # XML 1.0 has no way to write these; AWS writes the reference all the same, and lone surrogates as U+FFFD.
+    char = match[0]
     return "\ufffd" if "\ud800" <= char <= "\udfff" else f"&#x{ord(char):X};"
 
 
@@ -221,7 +225,8 @@ class XmlWriter:
         names = table.keys()
 
         def write_structure(value: Any, out: list[str]) -> None:
-            if not isinstance(value, Mapping):
+            # A plain dictionary is known at once; asking whether something is a Mapping takes longer than writing it.
+            if type(value) is not dict and not isinstance(value, Mapping):
                 raise unexpected(shape, value)
             if not value.keys() <= names:
                 unknown = ", ".join(map(repr, value.keys() - names))

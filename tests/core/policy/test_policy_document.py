@@ -132,6 +132,7 @@ def test_what_is_no_principal(principal: object) -> None:
         ("[]", "expected an object, not a list", ""),
         ("NaN", "Syntax errors in policy", ""),
         ("[" * 100_000, "nested too deeply", ""),
+        ('{"Version": ' + "9" * 5_000 + "}", "a number of 5000 characters", ""),
         ('{"a":' * 100_000, "nested too deeply", ""),
         ("{}", "Missing required field Statement", ""),
         (document(), "Statement is empty", "Statement"),

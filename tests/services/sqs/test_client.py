@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from base64 import b64encode
 from hashlib import md5
 from typing import Any
 
@@ -237,6 +238,20 @@ def test_permissions_are_statements_of_the_policy(aws: Aws, client: Any, url: st
     assert _refused(client.remove_permission, QueueUrl=url, Label="senders") == (
         "InvalidParameterValue",
         "Value senders for parameter Label is invalid. Reason: can't find label on existing policy.",
+    )
+
+
+def test_what_is_too_long_or_too_deep_is_refused(client: Any, url: str) -> None:
+    """What Python itself refuses to read (numbers of 5,000 digits, JSON of 10,000 levels) is the caller's mistake."""
+    deep = "[" * 10_000
+    for name, value in {"DelaySeconds": "9" * 5_000, "RedrivePolicy": deep, "RedriveAllowPolicy": deep}.items():
+        code, _ = _refused(client.set_queue_attributes, QueueUrl=url, Attributes={name: value})
+        assert code in ("InvalidAttributeValue", "InvalidParameterValue"), name
+    handle = b64encode(deep.encode()).decode()
+    assert _refused(client.cancel_message_move_task, TaskHandle=handle)[0] == "InvalidParameterValue"
+    huge = {"n": {"DataType": "Number", "StringValue": "1e999999999"}}
+    assert _refused(client.send_message, QueueUrl=url, MessageBody="m", MessageAttributes=huge)[0] == (
+        "InvalidParameterValue"
     )
 
 

@@ -124,6 +124,7 @@ def _check_sids(statements: tuple[Statement, ...]) -> None:
 
 # --- Elements of a statement --------------------------------------------------------------------------
 
+_LONGEST_NUMBER = 400
 _ELEMENTS = (
     "Sid",
     "Effect",
@@ -282,6 +283,12 @@ class _Number(str):
     """A JSON number as it is written: a string where a number may stand for one, and no string elsewhere."""
 
 
+def _number(text: str) -> _Number:
+    if len(text) > _LONGEST_NUMBER:
+        raise PolicyError(f"Syntax errors in policy: a number of {len(text)} characters")
+    return _Number(text)
+
+
 def _object(pairs: list[tuple[str, object]]) -> _Object:
     members = _Object(pairs)
     if len(members) < len(pairs):
@@ -297,7 +304,7 @@ def _not_json(constant: str) -> NoReturn:
 def _load(text: str) -> object:
     try:
         return json.loads(
-            text, object_pairs_hook=_object, parse_int=_Number, parse_float=_Number, parse_constant=_not_json
+            text, object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_not_json
         )
     except RecursionError:
         raise PolicyError("Syntax errors in policy: it is nested too deeply") from None

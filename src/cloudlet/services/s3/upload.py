@@ -19,6 +19,7 @@ from cloudlet.store.blobs import BlobWriter, in_thread
 from cloudlet.store.interface import Body, T
 from cloudlet.wire import WireError
 
+_DIGITS = 20
 INLINE_BYTES = 32 << 10
 """Up to this size an object's bytes are in the store's rows: one synchronisation then makes many of them durable."""
 LARGEST_BYTES = 5 << 30
@@ -64,7 +65,7 @@ def _size(params: Params, headers: Mapping[str, str]) -> int | None:
         return None
     decoded = headers.get("x-amz-decoded-content-length")
     if decoded is not None:
-        if not decoded.isdecimal():
+        if not decoded.isdecimal() or len(decoded) > _DIGITS:
             raise AwsError("InvalidArgument", "x-amz-decoded-content-length is not a number.", status=400)
         return int(decoded)
     length = params.get("ContentLength")

@@ -5,12 +5,14 @@ API reference, CreateQueue, SetQueueAttributes and GetQueueAttributes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.sqs import access, errors, limits, redrive
 from cloudlet.services.sqs.queue import Queue, QueueRecord
 
+_NUMBER = re.compile(r"[0-9]{1,20}")
 _RANGES = {
     "DelaySeconds": (0, limits.DELAY_SECONDS),
     "MaximumMessageSize": (1024, limits.MESSAGE_BYTES),
@@ -84,7 +86,7 @@ async def _checked(tx: Transaction, record: QueueRecord, name: str, value: str) 
     """Return an attribute's value as it is stored."""
     if name in _RANGES:
         low, high = _RANGES[name]
-        if not value.isascii() or not value.isdecimal() or not low <= int(value) <= high:
+        if not _NUMBER.fullmatch(value) or not low <= int(value) <= high:
             raise errors.invalid_attribute(name)
         return str(int(value))
     if name in _CHOICES:

@@ -18,7 +18,7 @@ _TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _TYPE_LENGTH = 256
 _TRACE_HEADER = "AWSTraceHeader"
 _DIGITS = 38
-_LARGEST, _SMALLEST = Decimal("1e126"), Decimal("1e-128")
+_EXPONENTS = range(-128, 127)
 
 
 def checked(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
@@ -92,7 +92,7 @@ def _check_number(what: str, text: str) -> None:
         number = Decimal("NaN")
     if not number.is_finite() or not text.isascii() or "_" in text:
         raise errors.invalid_parameter(f"Can't cast the value of {what} to a number.")
-    if len(number.as_tuple().digits) > _DIGITS or (number and not _SMALLEST <= abs(number) <= _LARGEST):
+    if len(number.as_tuple().digits) > _DIGITS or (number and number.adjusted() not in _EXPONENTS):
         raise errors.invalid_parameter(f"Number in {what} should be in range (-10**128..10**126).")
 
 

@@ -54,7 +54,7 @@ def read_handle(handle: str) -> tuple[str, str]:
     try:
         value = json.loads(b64decode(handle, validate=True))
         return str(value["taskId"]), str(value["sourceArn"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise errors.invalid_parameter("Value for parameter TaskHandle is invalid.") from None
 
 
