@@ -18,11 +18,15 @@ from cloudlet.core.identity import ANONYMOUS, Known, Principal, root
 from cloudlet.core.tokens import account_of
 from cloudlet.edge import chunked
 from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing
-from cloudlet.wire import HttpRequest, ServiceModel, sigv4
+from cloudlet.wire import HttpRequest, ServiceModel, sigv2, sigv4
 from cloudlet.wire.http import BodyStream
 
 _HEADER_SKEW_SECONDS = 15 * 60
 _SHA256_HEX_LENGTH = 64
+_NO_MATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -40,9 +44,10 @@ class Authenticator:
         self._clock = clock
         self._strict = strict
 
-    def authenticate(self, request: HttpRequest, claim: sigv4.Claim | None, model: ServiceModel) -> Caller:
+    def authenticate(self, request: HttpRequest, claim: sigv4.Claim | None, model: ServiceModel, path: str) -> Caller:
         """Return who makes the request. Raises AwsError.
 
+        `path` is the request's, and begins with the bucket where that is in its host.
         Signatures are checked against the system's clock: clients sign with theirs, however tests move Cloudlet's.
         """
         if claim is None:
@@ -62,7 +67,18 @@ class Authenticator:
         if known.expires is not None and known.expires < self._clock.now():
             raise _expired_token(model)
         _check_time(claim, model)
+        if isinstance(claim, sigv2.Claim):
+            return Caller(known.principal, self._verified_v2(request, claim, known, model, path))
         return Caller(known.principal, self._verified(request, claim, known, model))
+
+    def _verified_v2(
+        self, request: HttpRequest, claim: sigv2.Claim, known: Known, model: ServiceModel, path: str
+    ) -> bytes | BodyStream:
+        """Return the body of a request whose signature of version 2 is right. Raises AwsError."""
+        text = sigv2.string_to_sign(request, path)
+        if not hmac.compare_digest(sigv2.signature(known.secret_key, text), claim.signature):
+            raise _mismatch(model, f"{_NO_MATCH}\n\nThe String-to-Sign should have been\n'{text}'\n")
+        return _decoded(request, claim, known)
 
     def _verified(
         self, request: HttpRequest, claim: sigv4.Claim, known: Known, model: ServiceModel
@@ -76,9 +92,7 @@ class Authenticator:
         if not hmac.compare_digest(sigv4.signature(known.secret_key, claim, text), claim.signature):
             raise _mismatch(
                 model,
-                "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
-                "Access Key and signing method. Consult the service documentation for details.\n\n"
-                f"The Canonical String for this request should have been\n'{canonical}'\n\n"
+                f"{_NO_MATCH}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n"
                 f"The String-to-Sign should have been\n'{text}'\n",
             )
         if body_hash is not None and body_hash != payload_hash:

@@ -19,7 +19,7 @@ from cloudlet.edge import auth, browsers, routing
 from cloudlet.edge.compression import coding, compressed
 from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
-from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv4
+from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 
 if TYPE_CHECKING:
     from cloudlet.edge.fleet import Fleet
@@ -128,7 +128,7 @@ class _Call:
             spawn(self._collect(request))
             return
         try:
-            self.claim = sigv4.claim(request)
+            self.claim = sigv2.claim(request) or sigv4.claim(request)
         except sigv4.Malformed as error:
             self._name_service(None)
             raise auth.unreadable(self.service, str(error)) from error
@@ -144,7 +144,7 @@ class _Call:
             return
         # Browsers ask for leave in advance with the URL that is signed for the request to come: nobody signs OPTIONS.
         claim = None if found.operation.http_method == "OPTIONS" else self.claim
-        caller = self.front.authenticator.authenticate(request, claim, found.model)
+        caller = self.front.authenticator.authenticate(request, claim, found.model, found.path_of(request))
         if caller.body is not request.body:
             self.request = request = HttpRequest(
                 request.method, request.path, request.query, request.headers, caller.body

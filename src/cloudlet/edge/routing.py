@@ -29,6 +29,12 @@ class Route:
     address: Address | None = None
     """What the model reads instead of the request's own path and query string."""
 
+    def path_of(self, request: HttpRequest) -> str:
+        """Return the path of a request as if its bucket were in it, were that in the host or not."""
+        if self.address is None:
+            return request.path
+        return self.address.path if request.path not in ("", "/") else f"{self.address.path}/"
+
 
 class Unroutable(Exception):
     """No operation matches; the error, whose error it is and how it is written."""

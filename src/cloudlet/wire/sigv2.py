@@ -18,12 +18,41 @@ _MARK = "AWSAccessKeyId="
 _EPOCH = "19700101T000000Z"
 _LATEST = 253_402_300_799
 _SUBRESOURCES = frozenset(
-    """
-    accelerate acl analytics cors delete inventory lifecycle location logging metrics notification object-lock
-    partNumber policy replication requestPayment response-cache-control response-content-disposition
-    response-content-encoding response-content-language response-content-type response-expires restore select
-    select-type tagging torrent uploadId uploads versionId versioning versions website
-    """.split()
+    (
+        "accelerate",
+        "acl",
+        "analytics",
+        "cors",
+        "delete",
+        "inventory",
+        "lifecycle",
+        "location",
+        "logging",
+        "metrics",
+        "notification",
+        "object-lock",
+        "partNumber",
+        "policy",
+        "replication",
+        "requestPayment",
+        "response-cache-control",
+        "response-content-disposition",
+        "response-content-encoding",
+        "response-content-language",
+        "response-content-type",
+        "response-expires",
+        "restore",
+        "select",
+        "select-type",
+        "tagging",
+        "torrent",
+        "uploadId",
+        "uploads",
+        "versionId",
+        "versioning",
+        "versions",
+        "website",
+    )
 )
 """The parameters of a query that say what a request is about: they are signed."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import boto3
 import pytest
@@ -125,6 +127,69 @@ def test_a_url_is_for_one_method_and_one_time(strict: Strict, owner: Any) -> Non
         time.sleep(0.1)
     assert (answer.status, answer.code) == (403, "AccessDenied")
     assert b"Request has expired" in answer.body
+
+
+def _by_default(strict: Strict, operation: str, params: dict[str, Any], seconds: int = 60) -> str:
+    """Return a URL as boto3 makes it where it is told nothing: with a signature of version 2."""
+    url: str = strict.owner.s3.generate_presigned_url(operation, Params=params, ExpiresIn=seconds)
+    assert "AWSAccessKeyId=" in url
+    return url
+
+
+def test_the_urls_that_boto3_makes_by_default(strict: Strict) -> None:
+    where = {"Bucket": strict.bucket(), "Key": "a/ü &+"}
+    put = _by_default(strict, "put_object", {**where, "ContentType": "text/x", "ServerSideEncryption": "AES256"})
+    assert fetch(put, "PUT", b"text", Content_Type="text/x").status == 200
+    assert fetch(put, "PUT", b"text", Content_Type="text/y").code == "SignatureDoesNotMatch"
+    answer = fetch(_by_default(strict, "get_object", {**where, "ResponseContentType": "text/y; charset=x"}))
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"text", "text/y; charset=x")
+    assert b"<TagSet" in fetch(_by_default(strict, "get_object_tagging", where)).body
+    assert fetch(_by_default(strict, "delete_object", where), "DELETE").status == 204
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        (("Signature=", "Signature=A"), 403, "SignatureDoesNotMatch"),
+        (("/k?", "/l?"), 403, "SignatureDoesNotMatch"),
+        (("Expires=", "Expires=1"), 403, "SignatureDoesNotMatch"),
+        (("Expires=", "Expires=x"), 400, "Authorization"),
+        (("Expires=", "Other="), 400, "Authorization"),
+        (("AKIATEST", "AKIANOBODY"), 403, "InvalidAccessKeyId"),
+    ],
+)
+def test_a_url_of_version_2_that_was_changed(strict: Strict, change: tuple[str, str], status: int, code: str) -> None:
+    url = _by_default(strict, "get_object", {"Bucket": strict.bucket(), "Key": "k"})
+    answer = fetch(url.replace(*change))
+    assert answer.status == status
+    assert answer.code.startswith(code)
+
+
+def test_a_url_of_version_2_expires(strict: Strict) -> None:
+    bucket = strict.bucket()
+    answer = fetch(_by_default(strict, "get_object", {"Bucket": bucket, "Key": "k"}, seconds=-5))
+    assert (answer.status, answer.code) == (403, "AccessDenied")
+    assert b"Request has expired" in answer.body
+
+
+@pytest.mark.parametrize(("target", "path"), [("/a%20b", "/{}/a%20b"), ("/?list-type=2", "/{}/")])
+def test_a_url_of_version_2_with_the_bucket_in_the_host(strict: Strict, target: str, path: str) -> None:
+    bucket, expires = strict.bucket(), int(time.time()) + 60
+    strict.owner.s3.put_object(Bucket=bucket, Key="a b", Body=b"x")
+    text = f"GET\n\n\n{expires}\n{path.format(bucket)}"
+    signature = base64.b64encode(hmac.digest(SECRET.encode(), text.encode(), "sha1")).decode()
+    key = f"AKIATEST{strict.owner.number}"
+    signed = urlencode({"AWSAccessKeyId": key, "Signature": signature, "Expires": expires})
+    joint = "&" if "?" in target else "?"
+    answer = ask(strict.endpoint, "GET", f"{target}{joint}{signed}", host=f"{bucket}.localhost")
+    assert answer.status == 200
+
+
+def test_a_url_of_version_2_is_taken_of_anybody_where_nobody_is_known(aws: Aws, s3: Any, bucket: str) -> None:
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
+    assert fetch(url, "PUT", b"x", Content_Type="text/x").status == 200
+    (listed,) = s3.list_objects_v2(Bucket=bucket, FetchOwner=True)["Contents"]
+    assert listed["Owner"] == s3.list_buckets()["Owner"]
 
 
 def test_a_url_for_a_part(strict: Strict, owner: Any) -> None:
