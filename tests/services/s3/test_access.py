@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.services.s3.raw import ask, fetch
 from tests.services.s3.strict import DENIED, Strict, refused, strict_server
 
 _ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -233,3 +234,70 @@ def test_what_is_no_policy_of_a_bucket(strict: Strict, statement: dict[str, str]
     with pytest.raises(strict.owner.s3.exceptions.ClientError, match="MalformedPolicy") as caught:
         strict.owner.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     assert message in str(caught.value)
+
+
+def test_only_its_owners_account_has_to_do_with_a_policy(strict: Strict) -> None:
+    bucket = strict.bucket()
+    strict.allow(bucket, Principal={"AWS": strict.other.number}, Action="s3:*")
+    policy = strict.owner.s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    assert refused(strict.other.s3.get_bucket_policy, Bucket=bucket) == ("MethodNotAllowed", 405)
+    assert refused(strict.other.s3.put_bucket_policy, Bucket=bucket, Policy=policy) == ("MethodNotAllowed", 405)
+    assert refused(strict.other.s3.delete_bucket_policy, Bucket=bucket) == ("MethodNotAllowed", 405)
+    assert strict.other.s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is False
+
+
+def test_who_began_an_upload_may_give_it_up(strict: Strict) -> None:
+    bucket = strict.bucket()
+    other = {"AWS": strict.other.number}
+    strict.allow(bucket, Principal=other, Action="s3:PutObject")
+    mine, theirs = (
+        each.s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"] for each in (strict.owner, strict.other)
+    )
+    s3, where = strict.other.s3, {"Bucket": bucket, "Key": "k"}
+    assert s3.list_parts(**where, UploadId=theirs).get("Parts", []) == []
+    assert refused(s3.list_parts, **where, UploadId=mine) == DENIED
+    assert refused(s3.abort_multipart_upload, **where, UploadId=mine) == DENIED
+    s3.abort_multipart_upload(**where, UploadId=theirs)
+    denied = s3.create_multipart_upload(**where)["UploadId"]
+    strict.allow(bucket, Effect="Deny", Principal=other, Action="s3:AbortMultipartUpload")
+    assert refused(s3.abort_multipart_upload, **where, UploadId=denied) == DENIED
+    strict.owner.s3.abort_multipart_upload(**where, UploadId=denied)
+
+
+def test_everybody_is_told_where_a_bucket_is(strict: Strict) -> None:
+    bucket = strict.bucket(CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    answer = ask(strict.endpoint, "HEAD", f"/{bucket}")
+    assert (answer.status, answer.headers["x-amz-bucket-region"]) == (403, "eu-west-1")
+    owners = strict.owner.s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+    assert owners["x-amz-bucket-region"] == "eu-west-1"
+
+
+def test_conditional_writes_can_be_demanded(strict: Strict) -> None:
+    bucket = strict.bucket()
+    unconditional = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    strict.allow(bucket, Effect="Deny", Action="s3:PutObject", Condition=unconditional)
+    s3, where = strict.owner.s3, {"Bucket": bucket, "Key": "k"}
+    assert refused(s3.put_object, **where) == DENIED
+    s3.put_object(Bucket=bucket, Key="l", IfNoneMatch="*")
+    where["UploadId"] = s3.create_multipart_upload(**where)["UploadId"]
+    etag = s3.upload_part(**where, PartNumber=1, Body=b"x")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    assert refused(s3.complete_multipart_upload, **where, MultipartUpload=parts) == DENIED
+    s3.complete_multipart_upload(**where, MultipartUpload=parts, IfNoneMatch="*")
+
+
+def test_nobody_cannot_be_charged(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    strict.allow(bucket, Action="s3:GetObject")
+    payer = {"Payer": "Requester"}
+    strict.owner.s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration=payer)
+    assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="k", RequestPayer="requester") == DENIED
+    where = {"Bucket": bucket, "Key": "k"}
+    plain, payed = (
+        strict.other.s3.generate_presigned_url("get_object", Params={**where, **more})
+        for more in ({}, {"RequestPayer": "requester"})
+    )
+    assert fetch(plain).status == 403
+    answer = fetch(payed)
+    assert (answer.status, answer.headers["x-amz-request-charged"]) == (200, "requester")

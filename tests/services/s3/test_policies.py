@@ -63,6 +63,7 @@ def test_what_is_no_policy(aws: Aws, bucket: str, text: str) -> None:
         {"Condition": {"StringSortOf": {"s3:prefix": "a"}}},
         {"Resource": "arn:aws:sqs:us-east-1:123456789012:q"},
         {"Action": "s3:CreateBucket"},
+        {"Condition": {"StringEquals": {"s3:no-such-key": "a"}}},
     ],
 )
 def test_what_is_no_statement(s3: Any, bucket: str, statement: dict[str, Any]) -> None:

@@ -90,7 +90,7 @@ async def authorize(
     if params is not None:
         check_expected_owner(bucket, params.get("ExpectedBucketOwner"))
     if bucket.requester_pays:
-        _charge(ctx, bucket)
+        _charge(ctx, bucket, params or {})
     if not ctx.strict:
         return
     principal = _principal(ctx)
@@ -129,7 +129,7 @@ async def _denial(
     keys = {}
     if policy is not None:
         tags = None if version is None else version.tags
-        keys = {**condition_keys.of(ctx, bucket, principal, tags, params), **(conditions or {})}
+        keys = {**condition_keys.of(ctx, bucket, principal, action, tags, params), **(conditions or {})}
     resource = bucket.arn if key is None else f"{bucket.arn}/{key}"
     user = canonical_id(principal.account) if principal.account.isdecimal() else ""
     request = Request(principal, action, resource, keys, bucket.account, canonical_user=user)
@@ -224,11 +224,15 @@ def check_expected_owner(bucket: Bucket, expected: str | None) -> None:
         raise AwsError("AccessDenied", "Access Denied", status=403)
 
 
-def _charge(ctx: Context, bucket: Bucket) -> None:
-    """Raise where the requester has to pay and does not say that he will; else tell him that he is charged."""
+def _charge(ctx: Context, bucket: Bucket, params: Params) -> None:
+    """Raise where the requester has to pay and does not say that he will; else tell him that he is charged.
+
+    He says so in a header, or in the query of a URL that he has signed. Who is nobody cannot be charged.
+    """
     if ctx.principal.account == bucket.account:
         return
-    if ctx.headers.get("x-amz-request-payer", "").lower() != "requester":
+    says = params.get("RequestPayer") or ctx.headers.get("x-amz-request-payer", "")
+    if says.lower() != "requester" or ctx.principal.kind == "anonymous":
         raise AwsError("AccessDenied", "Access Denied", status=403)
     others = [header for header in ctx.response_headers if header[0] != "x-amz-request-charged"]
     ctx.response_headers = (*others, ("x-amz-request-charged", "requester"))

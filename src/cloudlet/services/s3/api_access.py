@@ -24,9 +24,20 @@ from cloudlet.services.s3.public_access import PublicAccess
 # -- the bucket's policy
 
 
+async def _own_bucket(ctx: Context, tx: Transaction, params: Params, action: str) -> Bucket:
+    """Return the bucket whose policy an operation is about: only its owner's account may have to do with that.
+
+    API reference, "PutBucketPolicy": others are answered 405, also where they have the permission.
+    """
+    bucket = await access.bucket_for(ctx, tx, params, action)
+    if ctx.strict and ctx.principal.account != bucket.account:
+        raise errors.method_not_allowed(ctx.method, "BUCKETPOLICY")
+    return bucket
+
+
 @service.operation("PutBucketPolicy")
 async def put_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketPolicy")
+    bucket = await _own_bucket(ctx, tx, params, "s3:PutBucketPolicy")
     policy = bucket_policy.checked(params["Policy"], bucket.arn)
     blocked = bucket.public_access
     if blocked is not None and blocked.block_public_policy and bucket_policy.is_public(policy):
@@ -41,7 +52,7 @@ async def put_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Re
 
 @service.operation("GetBucketPolicy")
 async def get_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketPolicy")
+    bucket = await _own_bucket(ctx, tx, params, "s3:GetBucketPolicy")
     return {"Policy": await _policy(tx, bucket)}
 
 
@@ -54,7 +65,7 @@ async def _policy(tx: Transaction, bucket: Bucket) -> str:
 
 @service.operation("DeleteBucketPolicy")
 async def delete_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    bucket = await access.bucket_for(ctx, tx, params, "s3:DeleteBucketPolicy")
+    bucket = await _own_bucket(ctx, tx, params, "s3:DeleteBucketPolicy")
     delete_configuration(tx, bucket, "policy")
     return None
 

@@ -11,6 +11,7 @@ from cloudlet.services.s3.bucket import (
     Bucket,
     buckets_of,
     find_bucket,
+    get_bucket,
     is_empty,
     next_number,
     put_configuration,
@@ -115,7 +116,13 @@ async def delete_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
 
 @service.operation("HeadBucket")
 async def head_bucket(ctx: Context, tx: Transaction, params: Params) -> Result:
-    bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
+    bucket = await get_bucket(ctx, tx, params["Bucket"])
+    try:
+        await access.authorize(ctx, tx, bucket, "s3:ListBucket", params=params)
+    except AwsError:
+        # Where it is, is told to everybody.
+        ctx.response_headers = (("x-amz-bucket-region", bucket.region),)
+        raise
     return {"BucketRegion": bucket.region, "BucketArn": bucket.arn, "AccessPointAlias": False}
 
 

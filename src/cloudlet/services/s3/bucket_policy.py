@@ -14,6 +14,7 @@ from typing import Any
 from cloudlet.core import AwsError
 from cloudlet.core.policy import Condition, Effect, Policy, PolicyError, Statement
 from cloudlet.core.resource_policy import parsed
+from cloudlet.services.s3 import condition_keys, errors
 
 _BYTES = 20 * 1024
 
@@ -118,6 +119,11 @@ def _check(statement: Mapping[str, Any], bucket_arn: str) -> None:
             continue
         if not (of_objects if name in _OBJECT_ACTIONS else of_bucket):
             raise _malformed("Action does not apply to any resource(s) in statement")
+    for key in (key for keys in statement.get("Condition", {}).values() for key in keys):
+        if key.lower() == condition_keys.UNBUILT:
+            raise errors.not_implemented("the condition key s3:signatureAge")
+        if not condition_keys.is_known(key):
+            raise _malformed("Policy has an invalid condition key")
 
 
 def _is_in(resource: str, bucket_arn: str) -> bool:

@@ -42,11 +42,45 @@ _HEADERS = {
 }
 _PARAMS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys", "VersionId": "s3:VersionId"}
 
+CREATES = "s3:ObjectCreationOperation"
+"""Whether a request with s3:PutObject makes an object, rather than begin an upload or add a part to one."""
+
+_OTHERS = (
+    CREATES,
+    "s3:AccessGrantsInstanceArn",
+    "s3:AccessPointNetworkOrigin",
+    "s3:DataAccessPointAccount",
+    "s3:DataAccessPointArn",
+    "s3:InventoryAccessibleOptionalFields",
+    "s3:ResourceAccount",
+    "s3:TlsVersion",
+    "s3:authType",
+    "s3:destinationRegion",
+    "s3:isReplicationPauseRequest",
+    "s3:object-lock-remaining-retention-days",
+    "s3:RequestObjectTagKeys",
+    "s3:signatureversion",
+    "s3:x-amz-bucket-namespace",
+)
+_KNOWN = frozenset(key.lower() for key in (*_HEADERS.values(), *_PARAMS.values(), *_OTHERS))
+_KNOWN_WITH_TAGS = ("s3:accesspointtag/", "s3:buckettag/", "s3:existingobjecttag/", "s3:requestobjecttag/")
+
+
+UNBUILT = "s3:signatureage"
+"""Small letters; how long the signature of a URL is good for is not known here."""
+
+
+def is_known(key: str) -> bool:
+    """Whether the policy of a bucket may have a condition on a key: S3 knows its own."""
+    lowered = key.lower()
+    return not lowered.startswith("s3:") or lowered in _KNOWN or lowered.startswith(_KNOWN_WITH_TAGS)
+
 
 def of(
     ctx: Context,
     bucket: Bucket,
     principal: Principal,
+    action: str,
     object_tags: Mapping[str, str] | None,
     params: Params | None,
 ) -> Keys:
@@ -59,6 +93,8 @@ def of(
     keys |= {_HEADERS[name]: value for name, value in ctx.headers.items() if name in _HEADERS}
     if params is not None:
         keys |= {key: str(params[name]) for name, key in _PARAMS.items() if params.get(name) is not None}
+    if action == "s3:PutObject":
+        keys[CREATES] = "true"
     keys |= _tag_keys("s3:ExistingObjectTag", object_tags or {})
     requested = _requested_tags(ctx, params)
     if requested:

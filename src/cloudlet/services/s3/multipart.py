@@ -20,6 +20,7 @@ from cloudlet.services.s3 import (
     acl,
     checksums,
     completed,
+    condition_keys,
     conditions,
     encryption,
     errors,
@@ -89,7 +90,7 @@ def _new_id(now: int) -> str:
 async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Begin an upload."""
     new = NewObject.of(params)
-    bucket = await new.admitted(ctx, tx)
+    bucket = await new.admitted(ctx, tx, begins=True)
     now = int(ctx.now() * 1000)
     asked = params.get("ChecksumAlgorithm")
     if asked is None and "ChecksumType" in params:
@@ -130,7 +131,10 @@ async def _find(
     raw = await tx.get(bucket.uploads.key(params["Key"], params["UploadId"]))
     begun = None if raw is None else decode(raw)
     initiator = begun.account if begun is not None and own else ""
-    await access.authorize(ctx, tx, bucket, action, key=params["Key"], params=params, initiator=initiator)
+    named = {condition_keys.CREATES: "false"} if action == "s3:PutObject" else None
+    await access.authorize(
+        ctx, tx, bucket, action, key=params["Key"], params=params, conditions=named, initiator=initiator
+    )
     if begun is None:
         raise errors.no_such_upload(params["UploadId"])
     return bucket, begun

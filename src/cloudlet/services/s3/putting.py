@@ -12,6 +12,7 @@ from cloudlet.services.s3 import (
     access,
     acl,
     checksums,
+    condition_keys,
     conditions,
     encryption,
     errors,
@@ -126,12 +127,16 @@ class NewObject(msgspec.Struct):
         """What its bytes are encrypted under, "" where they are not."""
         return "" if self.sealed is None else self.sealed.salt.hex()
 
-    async def admitted(self, ctx: Context, tx: Transaction) -> Bucket:
-        """Return the bucket, if the caller may write this object to it now. Raises AwsError."""
+    async def admitted(self, ctx: Context, tx: Transaction, *, begins: bool = False) -> Bucket:
+        """Return the bucket, if the caller may write this object to it now. Raises AwsError.
+
+        `begins` means that its parts are to come.
+        """
         params = self.params
         bucket = await get_bucket(ctx, tx, params["Bucket"])
         key = params["Key"]
-        await access.authorize(ctx, tx, bucket, "s3:PutObject", key=key, params=params)
+        named = {condition_keys.CREATES: "false"} if begins else None
+        await access.authorize(ctx, tx, bucket, "s3:PutObject", key=key, params=params, conditions=named)
         if self.template.tags:
             await access.authorize(ctx, tx, bucket, "s3:PutObjectTagging", key=key, params=params)
         if conditions.is_conditional(params):
