@@ -27,7 +27,8 @@ def cell_of(values: list[float]) -> Cell:
 
 def of(name: str, *of_cells: Cell) -> float | None:
     columns = Columns()
-    columns.put(dict(enumerate(of_cells)))
+    for time, cell in enumerate(of_cells):
+        columns.add(time, cell)
     return statistic.parse(name).of(columns, 0, len(of_cells))
 
 

@@ -10,6 +10,7 @@ them. See docs/decisions/0006-metrics-storage.md.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from typing import NamedTuple
 
 import msgspec
@@ -88,26 +89,22 @@ class Columns:
             cell.values, cell.counts, cell.bits = list(kept.values), list(kept.counts), kept.bits
         return cell
 
-    def put(self, cells_by_time: dict[int, Cell]) -> None:
-        """Set cells, in place of those that there are at their times."""
-        times = self.times
-        if not times or min(cells_by_time, default=0) > times[-1]:
-            for time in sorted(cells_by_time):
-                self._append(time, cells_by_time[time])
-            return
-        rest = {time: self.cell(at) for at, time in enumerate(times)} | cells_by_time
-        self.times, self.counts, self.totals, self.lows, self.highs = [], [], [], [], []
-        for time in sorted(rest):
-            self._append(time, rest[time])
-
-    def _append(self, time: int, cell: Cell) -> None:
-        self.times.append(time)
-        self.counts.append(cell.count)
-        self.totals.append(cell.total)
-        self.lows.append(cell.low)
-        self.highs.append(cell.high)
+    def add(self, time: int, cell: Cell) -> None:
+        """Add the values of a cell to that of a time."""
+        at = bisect_left(self.times, time)
+        if at < len(self.times) and self.times[at] == time:
+            known = self.cell(at)
+            cells.add(known, cell)
+            cell = known
+        else:
+            self.times.insert(at, time)
+            for column in (self.counts, self.totals, self.lows, self.highs):
+                column.insert(at, 0.0)
+        self.counts[at], self.totals[at], self.lows[at], self.highs[at] = cell.count, cell.total, cell.low, cell.high
         if cell.values is not None:
             self.values[time] = cell
+        else:
+            self.values.pop(time, None)
 
 
 async def add(tx: Transaction, stream: Stream, time: int, resolution: int, cell: Cell, now: float) -> None:
@@ -132,24 +129,9 @@ async def read(
     """Return the cells of a resolution that begin in a span of time; with their different values, if asked for."""
     begin = max(begin, int(now) - RETENTION[resolution])
     columns = await _folded(tx, stream, resolution, begin, end, values=values)
-    fresh = await _fresh(tx, stream, resolution, begin, end)
-    if fresh:
-        _merge(columns, fresh)
+    for time, cell in (await _fresh(tx, stream, resolution, begin, end)).items():
+        columns.add(time, cell)
     return columns
-
-
-def _merge(columns: Columns, fresh: dict[int, Cell]) -> None:
-    """Add cells to columns."""
-    if columns.times and min(fresh) <= columns.times[-1]:
-        known = {time: at for at, time in enumerate(columns.times)}
-        for time, added in fresh.items():
-            at = known.get(time)
-            if at is not None:
-                cell = columns.cell(at)
-                cells.add(cell, added)
-                columns.values.pop(time, None)
-                fresh[time] = cell
-    columns.put(fresh)
 
 
 async def _folded(tx: Transaction, stream: Stream, resolution: int, begin: int, end: int, *, values: bool) -> Columns:
@@ -250,13 +232,14 @@ async def _add_to_chunk(tx: Transaction, stream: Stream, resolution: int, start:
         await _read_values(tx, stream, resolution, min(added), max(added) + 1, columns)
     else:
         tx.put(_EXPIRING.key(end + RETENTION[resolution], stream.metric, stream.unit, resolution, start), b"")
-    had_values = set(columns.values)
-    _merge(columns, added)
     values = _VALUES.sub(stream.metric, stream.unit, resolution)
     for time, cell in added.items():
-        if cell.values is not None:
-            tx.put(values.key(time), _encode(_Values(cell.values, cell.counts, cell.bits)))
-        elif time in had_values:
+        had_values = time in columns.values
+        columns.add(time, cell)
+        whole = columns.values.get(time)
+        if whole is not None:
+            tx.put(values.key(time), _encode(_Values(whole.values, whole.counts, whole.bits)))
+        elif had_values:
             tx.delete(values.key(time))
     chunk = _Chunk(
         array("I", [time - start for time in columns.times]).tobytes(),

@@ -1,0 +1,112 @@
+"""GetMetricData. API reference, "GetMetricData"."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cloudlet.core import Context, Params, Result
+from cloudlet.services.cloudwatch import errors, labels, paging, query_check, querying
+from cloudlet.services.cloudwatch.expressions.series import TimeSeries
+from cloudlet.services.cloudwatch.query_check import Query
+
+MOST_QUERIES = 500
+MOST_DATAPOINTS = 100_800
+
+_Shown = tuple[Query, TimeSeries, str]
+"""A series that is returned: of which query, and its label."""
+
+
+async def get_metric_data(ctx: Context, params: Params) -> Result:
+    """Return the series of queries, a page of them."""
+    given = params["MetricDataQueries"]
+    if len(given) > MOST_QUERIES:
+        raise errors.validation(f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
+    begin, end = params["StartTime"], params["EndTime"]
+    if begin >= end:
+        raise errors.validation("The parameter StartTime must be less than the parameter EndTime.")
+    most = params.get("MaxDatapoints", MOST_DATAPOINTS)
+    if not 1 <= most <= MOST_DATAPOINTS:
+        raise errors.validation(f"The parameter MaxDatapoints must be between 1 and {MOST_DATAPOINTS}.")
+    queries = query_check.queries_of(ctx.account, ctx.region, given, "MetricDataQueries")
+    if not any(query.returned for query in queries):
+        raise errors.validation("At least one of the MetricDataQueries must have ReturnData set to true.")
+    zone = labels.zone_of((params.get("LabelOptions") or {}).get("Timezone"))
+    results = await querying.results_of(ctx, queries, begin, end)
+    shown: list[_Shown] = []
+    for query in queries:
+        if query.returned:
+            value = results.values[query.id]
+            for series in value if isinstance(value, list) else [value]:
+                default = _default_label(query, series, several=isinstance(value, list))
+                label = default if query.label is None else _given_label(query.label, series, isinstance(value, list))
+                shown.append((query, series, labels.filled(label, series, default, ctx.now(), zone)))
+    descending = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
+    page, token = _page(shown, most, params.get("NextToken"), descending=descending)
+    messages = [{"Code": code, "Value": text} for code, text in results.messages]
+    return {"MetricDataResults": page, "NextToken": token, "Messages": messages}
+
+
+def _default_label(query: Query, series: TimeSeries, *, several: bool) -> str:
+    if isinstance(query, query_check.MetricQuery) or (several and series.label):
+        return series.label
+    return query.id
+
+
+def _given_label(label: str, series: TimeSeries, several: bool) -> str:
+    """Return the label that a query gives; before that of each series, where there are several."""
+    if not several or "${" in label or not series.label:
+        return label
+    return f"{label} {series.label}".strip()
+
+
+def _page(
+    shown: list[_Shown], most: int, token: str | None, *, descending: bool
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the results of a page, and the token of the next: pages follow each other in time."""
+    after = _time_of(token)
+    if after is None:
+        kept = [series.points for _, series, _ in shown]
+    else:
+        kept = [
+            {time: value for time, value in series.points.items() if (time < after) == descending and time != after}
+            for _, series, _ in shown
+        ]
+    last: int | None = None
+    if sum([len(points) for points in kept]) > most:
+        counts: dict[int, int] = {}
+        for points in kept:
+            for time in points:
+                counts[time] = counts.get(time, 0) + 1
+        total = 0
+        for time in sorted(counts, reverse=descending):
+            total += counts[time]
+            if total > most and last is not None:
+                break
+            last = time
+    results = []
+    for (query, _, label), points in zip(shown, kept, strict=True):
+        times = list(points)
+        if last is not None:
+            times = [time for time in times if (time >= last if descending else time <= last)]
+        partial = len(times) < len(points)
+        if descending:
+            times.reverse()
+        values = [points[time] for time in times]
+        status = "PartialData" if partial else "Complete"
+        results.append({"Id": query.id, "Label": label, "Timestamps": times, "Values": values, "StatusCode": status})
+    more = last is not None and any(result["StatusCode"] == "PartialData" for result in results)
+    return results, paging.token_of(json.dumps(last).encode()) if more else None
+
+
+def _time_of(token: str | None) -> int | None:
+    """Return the time with which the page before ended. Raises AwsError."""
+    if token is None:
+        return None
+    try:
+        time = json.loads(paging.place_of(token))
+    except ValueError:
+        raise errors.invalid_token() from None
+    if not isinstance(time, int):
+        raise errors.invalid_token()
+    return time

@@ -1,0 +1,125 @@
+"""What GetMetricData and alarms take as queries. API reference, "MetricDataQuery" and "MetricStat"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cloudlet.core import AwsError
+from cloudlet.services.cloudwatch import errors, labels, reading, statistic
+from cloudlet.services.cloudwatch.expressions.parser import parse
+from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
+from cloudlet.services.cloudwatch.expressions.syntax import Node
+from cloudlet.services.cloudwatch.metric import UNIT_CODES, Metric, dimensions_of
+from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
+
+_ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
+_INSIGHTS = re.compile(r"\s*SELECT\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricQuery:
+    """A statistic of a metric."""
+
+    id: str
+    metric: Metric
+    statistic: Statistic
+    period: int
+    unit: int | None
+    label: str | None
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionQuery:
+    """An expression."""
+
+    id: str
+    expression: str
+    node: Node
+    period: int | None
+    label: str | None
+    returned: bool
+
+
+Query = MetricQuery | ExpressionQuery
+
+
+def queries_of(account: str, region: str, given: Sequence[dict[str, Any]], member: str) -> list[Query]:
+    """Return the queries of a request's member. Raises AwsError."""
+    found: list[Query] = []
+    for at, one in enumerate(given, 1):
+        found.append(_query(account, region, f"{member}.member.{at}", one))
+    if len({query.id for query in found}) < len(found):
+        raise errors.validation(f"The values for parameter Id in {member} are not unique.")
+    return found
+
+
+def expression_error(id: str, problem: ExpressionProblem) -> AwsError:
+    """What is answered to an expression that cannot be read or computed."""
+    return errors.validation(f"Error in expression '{id}': {problem}")
+
+
+def _query(account: str, region: str, path: str, given: dict[str, Any]) -> Query:
+    id, label = given["Id"], given.get("Label")
+    if not _ID.fullmatch(id):
+        raise errors.validation(
+            f"The value {id} for parameter {path}.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
+        )
+    if label is not None:
+        labels.check(path, label)
+    if given.get("AccountId", account) != account:
+        raise errors.not_built("queries of metrics in other accounts (AccountId)")
+    returned = given.get("ReturnData", True)
+    expression, stat = given.get("Expression"), given.get("MetricStat")
+    if (expression is None) == (stat is None):
+        both = f"{path}.Expression and {path}.MetricStat"
+        if stat is None:
+            raise errors.validation(f"At least one of the parameters {both} must be specified.")
+        raise errors.validation(f"The parameters {both} are mutually exclusive and you have specified both.")
+    if stat is not None:
+        if "Period" in given:
+            raise errors.validation(f"The parameters {path}.Period and {path}.MetricStat are mutually exclusive.")
+        return _metric_query(account, region, path, id, stat, label, returned)
+    period = given.get("Period")
+    if period is not None:
+        check_period(f"{path}.Period", period)
+    assert expression is not None  # noqa: S101 - for the type checker: one of them is there
+    if _INSIGHTS.match(expression):
+        raise errors.not_built("Metrics Insights queries (SELECT …)")
+    try:
+        node = parse(expression)
+    except ExpressionProblem as problem:
+        raise expression_error(id, problem) from None
+    return ExpressionQuery(id, expression, node, period, label, returned)
+
+
+def _metric_query(
+    account: str, region: str, path: str, id: str, given: dict[str, Any], label: str | None, returned: bool
+) -> MetricQuery:
+    described = given["Metric"]
+    for name in ("Namespace", "MetricName"):
+        if name not in described:
+            raise errors.validation(f"The parameter {path}.MetricStat.Metric.{name} is required.")
+    check_period(f"{path}.MetricStat.Period", given["Period"])
+    dimensions = dimensions_of(described.get("Dimensions"))
+    metric = Metric(account, region, described["Namespace"], described["MetricName"], dimensions)
+    asked = statistic_of(f"{path}.MetricStat.Stat", given["Stat"])
+    unit = UNIT_CODES[given["Unit"]] if "Unit" in given else None
+    return MetricQuery(id, metric, asked, given["Period"], unit, label, returned)
+
+
+def check_period(path: str, period: int) -> None:
+    """Raise AwsError for a period that no statistics are of."""
+    if not reading.is_period(period):
+        raise errors.validation(f"The value {period} for parameter {path} is invalid: it must be a multiple of 60.")
+
+
+def statistic_of(path: str, name: str) -> Statistic:
+    """Return the statistic of a name. Raises AwsError."""
+    try:
+        return statistic.parse(name)
+    except UnknownStatistic:
+        raise errors.validation(f"The value {name} for parameter {path} is not supported.") from None

@@ -1,0 +1,173 @@
+"""Computes queries: series of metrics, and of expressions over them. GetMetricData and alarms do so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cloudlet.core import Context, Transaction
+from cloudlet.services.cloudwatch import directory, labels, reading, search, search_grammar, storage
+from cloudlet.services.cloudwatch.errors import not_built
+from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
+from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
+from cloudlet.services.cloudwatch.expressions.series import Source, TimeSeries, Value
+from cloudlet.services.cloudwatch.expressions.syntax import Call, Number, Text, walk
+from cloudlet.services.cloudwatch.metric import Metric
+from cloudlet.services.cloudwatch.query_check import ExpressionQuery, MetricQuery, Query, expression_error
+from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
+from cloudlet.services.cloudwatch.statistic import parse as parse_statistic
+
+TOO_MANY_METRICS = ("MaxMetricsExceeded", "Maximum number of allowed metrics exceeded")
+_DEFAULT_PERIOD = 300
+
+
+@dataclass(slots=True)
+class Results:
+    """The values of queries by their ids, and messages (code, text) about all of them."""
+
+    values: dict[str, TimeSeries | list[TimeSeries]] = field(default_factory=dict)
+    messages: list[tuple[str, str]] = field(default_factory=list)
+
+
+async def series_of(
+    tx: Transaction,
+    metric: Metric,
+    asked: Statistic,
+    period: int,
+    unit: int | None,
+    begin: float,
+    end: float,
+    now: float,
+) -> tuple[list[int], list[float], storage.Columns]:
+    """Return the times and values of a statistic of a metric, and the cells that they are made of."""
+    start = reading.rounded_start(begin, period, now)
+    together: storage.Columns | None = None
+    for stream in await directory.streams(tx, metric, unit):
+        columns = await reading.columns_of(tx, stream, period, start, end, now, values=asked.needs_values)
+        if together is None:
+            together = columns
+        else:
+            # Values with different units count together where no unit was asked for.
+            for at, time in enumerate(columns.times):
+                together.add(time, columns.cell(at))
+    if together is None:
+        together = storage.Columns()
+    times, values = reading.values_of(together, asked, period, start)
+    while times and times[-1] >= end:
+        times.pop()
+        values.pop()
+    return times, values, together
+
+
+async def results_of(ctx: Context, queries: Sequence[Query], begin: float, end: float) -> Results:
+    """Return the values of all queries over a span of time. Raises AwsError."""
+    return await _Computation(ctx, queries, begin, end).run()
+
+
+class _Computation:
+    def __init__(self, ctx: Context, queries: Sequence[Query], begin: float, end: float) -> None:
+        self._ctx = ctx
+        self._queries = {query.id: query for query in queries}
+        self._begin, self._end = begin, end
+        self._results = Results()
+        self._metrics: dict[str, TimeSeries] = {}
+        self._found: dict[Call, list[TimeSeries]] = {}
+        self._computing: set[str] = set()
+        periods = [query.period for query in queries if isinstance(query, MetricQuery)]
+        self._period = min(periods, default=_DEFAULT_PERIOD)
+
+    async def run(self) -> Results:
+        for query in self._queries.values():
+            if isinstance(query, MetricQuery):
+                series = await self._series(query.metric, query.statistic, query.period, query.unit)
+                self._metrics[query.id] = self._results.values[query.id] = series
+        for query in self._queries.values():
+            if isinstance(query, ExpressionQuery):
+                await self._search(query)
+        for id in self._queries:
+            self._value(id)
+            await asyncio.sleep(0)
+        return self._results
+
+    async def _series(
+        self, metric: Metric, asked: Statistic, period: int, unit: int | None = None, label: str | None = None
+    ) -> TimeSeries:
+        now = self._ctx.now()
+
+        async def body(tx: Transaction) -> tuple[list[int], list[float], storage.Columns]:
+            return await series_of(tx, metric, asked, period, unit, self._begin, self._end, now)
+
+        times, values, _ = await self._ctx.transact(body)
+        source = Source(metric.namespace, metric.name, metric.dimensions, asked.name, metric.account, metric.region)
+        points = dict(zip(times, values, strict=True))
+        return TimeSeries(points, period, metric.name if label is None else label, source)
+
+    # -- expressions
+
+    def _value(self, id: str) -> TimeSeries | list[TimeSeries]:
+        known = self._results.values.get(id)
+        if known is not None:
+            return known
+        query = self._queries[id]
+        assert isinstance(query, ExpressionQuery)  # noqa: S101 - for the type checker: the others are known
+        self._computing.add(id)
+        around = Surroundings(
+            (self._begin, self._end), query.period or self._period, self._metrics, self._lookup, self._found
+        )
+        try:
+            value = evaluate(query.node, around)
+            if not isinstance(value, TimeSeries | list):
+                raise ExpressionProblem("The final result must be a time series or an array of time series")
+        except ExpressionProblem as problem:
+            raise expression_error(id, problem) from None
+        except NotBuilt as error:
+            raise not_built(str(error)) from None
+        self._computing.discard(id)
+        self._results.values[id] = value
+        return value
+
+    def _lookup(self, id: str) -> Value:
+        if id not in self._queries:
+            raise ExpressionProblem(f"Unknown identifier '{id}'")
+        if id in self._computing:
+            raise ExpressionProblem(f"The expression depends on itself, through '{id}'")
+        return self._value(id)
+
+    async def _search(self, query: ExpressionQuery) -> None:
+        """Find what the SEARCHes of an expression search for."""
+        for node in walk(query.node):
+            if isinstance(node, Call) and node.function == "SEARCH" and node not in self._found:
+                try:
+                    search_for, asked, period = _search_arguments(node, query.period or self._period)
+                except ExpressionProblem as problem:
+                    raise expression_error(query.id, problem) from None
+                metrics = await search.find(self._ctx, search_for)
+                if len(metrics) > search.MOST_FOUND:
+                    metrics.pop()
+                    if TOO_MANY_METRICS not in self._results.messages:
+                        self._results.messages.append(TOO_MANY_METRICS)
+                named = zip(metrics, labels.of_found(metrics), strict=True)
+                self._found[node] = [await self._series(metric, asked, period, label=label) for metric, label in named]
+
+
+def _search_arguments(node: Call, otherwise: int) -> tuple[search_grammar.Search, Statistic, int]:
+    """Return what a SEARCH searches for, the statistic and the period. Raises ExpressionProblem."""
+    if not 2 <= len(node.arguments) <= 3:
+        raise ExpressionProblem("Invalid number of arguments for the function SEARCH")
+    text, name, *rest = node.arguments
+    if not isinstance(text, Text) or not isinstance(name, Text):
+        raise ExpressionProblem("SEARCH takes a search expression and a statistic, each a string")
+    period: float = otherwise
+    if rest:
+        (given,) = rest
+        if not isinstance(given, Number):
+            raise ExpressionProblem("The period of SEARCH must be a number")
+        period = given.value
+    if period != int(period) or not reading.is_period(int(period)):
+        raise ExpressionProblem(f"The period {period:g} of SEARCH must be a multiple of 60")
+    try:
+        asked = parse_statistic(name.value)
+    except UnknownStatistic:
+        raise ExpressionProblem(f"The statistic {name.value} is not supported") from None
+    return search_grammar.parse(text.value), asked, int(period)
