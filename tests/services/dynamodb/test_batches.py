@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.services.dynamodb.conftest import MakeTable
+from tests.services.dynamodb.conftest import MakeTable, index
 
 Item = dict[str, Any]
 
@@ -84,3 +84,25 @@ def test_a_table_that_is_not_there(db: Any, make_table: MakeTable) -> None:
     with pytest.raises(db.exceptions.ResourceNotFoundException):
         db.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": key(1)}}] for name in (table, "none")})
     assert db.scan(TableName=table)["Count"] == 0
+
+
+def test_each_request_is_one_write(db: Any, make_table: MakeTable) -> None:
+    table = make_table("one", "p:N")
+    for request in ({}, {"PutRequest": {"Item": key(1)}, "DeleteRequest": {"Key": key(1)}}):
+        with pytest.raises(ClientError, match="ValidationException"):
+            db.batch_write_item(RequestItems={table: [request]})
+    assert db.scan(TableName=table)["Count"] == 0
+
+
+def test_item_collections_are_measured(db: Any, make_table: MakeTable) -> None:
+    table = make_table("one", "p:N c:N", attributes="x:S", LocalSecondaryIndexes=[index("by-x", "p x")])
+    plain = make_table("plain", "p:N")
+    written = {
+        table: [{"PutRequest": {"Item": {**key(p), "c": {"N": "1"}}}} for p in (1, 2)],
+        plain: [{"PutRequest": {"Item": key(1)}}],
+    }
+    metrics = db.batch_write_item(RequestItems=written, ReturnItemCollectionMetrics="SIZE")["ItemCollectionMetrics"]
+    assert {name: [each["ItemCollectionKey"] for each in some] for name, some in metrics.items()} == {
+        table: [key(1), key(2)]
+    }
+    assert "ItemCollectionMetrics" not in db.batch_write_item(RequestItems=written)

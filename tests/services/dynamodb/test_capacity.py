@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core import AwsError
+from cloudlet.services.dynamodb import item_collections
 from tests.services.dynamodb.conftest import MakeTable, index
+from tests.services.dynamodb.local import LocalDynamo
 
 Item = dict[str, Any]
 KEY: Item = {"p": {"S": "a"}, "c": {"S": "1"}}
@@ -154,3 +157,30 @@ def test_metrics_are_those_of_a_table_with_local_indexes(db: Any, make_table: Ma
 def test_nothing_is_said_unless_it_is_asked_for(db: Any, table: str) -> None:
     assert "ConsumedCapacity" not in db.put_item(TableName=table, Item=item(100))
     assert "ConsumedCapacity" not in db.scan(TableName=table, ReturnConsumedCapacity="NONE")
+
+
+def test_an_item_collection_has_a_limit(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert item_collections.LARGEST == 10 << 30
+    monkeypatch.setattr(item_collections, "LARGEST", 1000)
+    dynamo.table(sort=True, LocalSecondaryIndexes=[index("by-c", "p c")])
+
+    def put(p: str, c: str, size: int) -> str | None:
+        made = {"p": {"S": p}, "c": {"S": c}, "pad": {"S": "x" * (size - len("ppccpad"))}}
+        try:
+            dynamo.call("PutItem", TableName="orders", Item=made)
+        except AwsError as error:
+            return error.code
+        return None
+
+    # An item counts twice: in the table and in the index.
+    assert [put("p", "1", 300), put("p", "2", 200)] == [None, None]
+    refused = "ItemCollectionSizeLimitExceededException"
+    assert put("p", "3", 10) == refused
+    assert put("q", "3", 10) is None
+    assert put("p", "2", 201) == refused
+    assert [put("p", "2", 190), put("p", "3", 10)] == [None, None]
+    action = {"TableName": "orders", "Item": {"p": {"S": "p"}, "c": {"S": "4"}}}
+    error = dynamo.refused("TransactWriteItems", TransactItems=[{"Put": action}])
+    assert [each["Code"] for each in error.fields["CancellationReasons"]] == ["ItemCollectionSizeLimitExceeded"]
+    dynamo.call("DeleteItem", TableName="orders", Key={"p": {"S": "p"}, "c": {"S": "1"}})
+    assert put("p", "5", 290) is None

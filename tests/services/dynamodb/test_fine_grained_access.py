@@ -224,6 +224,24 @@ def test_a_policy_can_be_about_some_attributes(
     assert allowed(operation, **named, **params) is expected
 
 
+def test_what_is_selected_without_saying_so(strict_dynamo: LocalDynamo, allowed: Allowed) -> None:
+    strict_dynamo.table(GlobalSecondaryIndexes=[index("by-p", "p")])
+    for select, expected in (
+        ("ALL_ATTRIBUTES", [True, False, False, False]),
+        ("ALL_PROJECTED_ATTRIBUTES", [False, True, False, False]),
+        ("SPECIFIC_ATTRIBUTES", [False, False, True, False]),
+        ("COUNT", [False, False, False, True]),
+    ):
+        allow(strict_dynamo, "Scan", StringEquals={"dynamodb:Select": select})
+        asked: list[dict[str, Any]] = [
+            {},
+            {"IndexName": "by-p"},
+            {"ProjectionExpression": "p"},
+            {"IndexName": "by-p", "Select": "COUNT"},
+        ]
+        assert [allowed("Scan", TableName=ARN, **params) for params in asked] == expected
+
+
 def test_a_policy_can_ask_for_a_transaction(strict_dynamo: LocalDynamo, allowed: Allowed) -> None:
     strict_dynamo.table()
     put = {"TableName": ARN, "Item": item("a")}

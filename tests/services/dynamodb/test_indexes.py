@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.services.dynamodb import backfill
 from tests.services.dynamodb.conftest import MakeTable, index
+from tests.services.dynamodb.local import LocalDynamo
 
 Item = dict[str, Any]
 
@@ -221,3 +223,29 @@ def test_the_longest_keys_there_can_be(db: Any, make_table: MakeTable) -> None:
     last = db.scan(TableName=table, IndexName="by-x", ExclusiveStartKey=first["LastEvaluatedKey"])
     assert [*first["Items"], *last["Items"]] == by_x
     assert len(found(db, table, "by-x", f"x = {'x' * 2048} AND y > {'y' * 1023}1")) == 2
+
+
+def test_an_index_that_is_being_filled_is_not_read(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not even one item is put into it at a time.
+    monkeypatch.setattr(backfill, "_BYTES", -1)
+    dynamo.table()
+    dynamo.put("a", x="1")
+    created = {"Create": index("by-x", "x")}
+    definitions = [{"AttributeName": "x", "AttributeType": "S"}]
+    dynamo.call(
+        "UpdateTable", TableName="orders", AttributeDefinitions=definitions, GlobalSecondaryIndexUpdates=[created]
+    )
+    error = dynamo.refused("Scan", TableName="orders", IndexName="by-x")
+    assert error.message == "Cannot read from backfilling global secondary index: by-x"
+    monkeypatch.setattr(backfill, "_BYTES", 0)
+    for key in "bcde":
+        dynamo.put(key, x=key)
+
+    def described() -> Item:
+        found: list[Item] = dynamo.call("DescribeTable", TableName="orders")["Table"]["GlobalSecondaryIndexes"]
+        return found[0]
+
+    dynamo.until(lambda: described()["IndexStatus"] == "ACTIVE")
+    assert described()["ItemCount"] == 5
+    found = dynamo.call("Scan", TableName="orders", IndexName="by-x")["Items"]
+    assert sorted(each["p"]["S"] for each in found) == list("abcde")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb import import_formats
+from cloudlet.services.dynamodb import exporting, import_formats
 from tests.services.dynamodb.local import LocalDynamo, item
 
 BUCKET = "exports"
@@ -319,3 +319,54 @@ def test_a_client_token_makes_one_import(dynamo: LocalDynamo) -> None:
     dynamo.until(lambda: dynamo.call("ListTables")["TableNames"] == [])
     third = dynamo.call("ImportTable", **IMPORT, ClientToken="once")["ImportTableDescription"]
     assert third["ImportArn"] != first["ImportArn"]
+
+
+def test_exports_are_listed_by_page_and_table(dynamo: LocalDynamo) -> None:
+    arns = []
+    for name in ("orders-1", "orders-2", "orders-3"):
+        table = dynamo.table(name)
+        dynamo.call(
+            "UpdateContinuousBackups",
+            TableName=name,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+        asked = {"TableArn": table, "S3Bucket": BUCKET}
+        arns.append(dynamo.call("ExportTableToPointInTime", **asked)["ExportDescription"]["ExportArn"])
+
+    def listed(**params: Any) -> list[str]:
+        return [each["ExportArn"] for each in dynamo.call("ListExports", **params)["ExportSummaries"]]
+
+    assert listed() == arns
+    page = dynamo.call("ListExports", MaxResults=2)
+    assert [each["ExportArn"] for each in page["ExportSummaries"]] == arns[:2]
+    assert listed(MaxResults=2, NextToken=page["NextToken"]) == arns[2:]
+    assert "NextToken" not in dynamo.call("ListExports", MaxResults=3)
+    assert listed(TableArn=arns[1].partition("/export/")[0]) == arns[1:2]
+    assert dynamo.refused("ListExports", NextToken="x" * 40).code == "ValidationException"
+
+
+def test_an_export_is_encrypted_as_it_was_asked_for(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "_FILE_BYTES", 100)
+    monkeypatch.setattr(exporting, "_ITEMS", 4)
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dynamo.table()
+    recoverable(dynamo)
+    for number in range(20):
+        dynamo.put(f"k{number}", n=number)
+    made = export(dynamo)
+    summary = json.loads(objects(dynamo)[made["ExportManifest"]])
+    files = [json.loads(line) for line in objects(dynamo)[summary["manifestFilesS3Key"]].splitlines()]
+    # No file is larger than it has to be, and none of the items is lost or there twice.
+    assert len(files) == 5
+    assert sum(file["itemCount"] for file in files) == 20
+    names = [line["Item"]["p"]["S"] for file in files for line in lines(objects(dynamo)[file["dataFileS3Key"]])]
+    assert sorted(names) == sorted(f"k{number}" for number in range(20))
+    assert (summary["s3SseAlgorithm"], made["ItemCount"]) == ("AES256", 20)
+    head = s3(dynamo, "HeadObject", Key=files[0]["dataFileS3Key"])
+    assert head["ServerSideEncryption"] == "AES256"
+    key = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd"
+    made = export(dynamo, S3SseAlgorithm="KMS", S3SseKmsKeyId=key)
+    summary = json.loads(objects(dynamo)[made["ExportManifest"]])
+    assert (summary["s3SseAlgorithm"], summary["s3SseKmsKeyId"]) == ("KMS", key)
+    head = s3(dynamo, "HeadObject", Key=made["ExportManifest"])
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)

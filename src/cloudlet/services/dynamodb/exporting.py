@@ -60,7 +60,8 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         while True:
             await lease.hold()
             lines, following = await _gathered(block, export)
-            export = await _written(block, bucket, export, lines, following)
+            if lines or not export.files:
+                export = await _written(block, bucket, export, lines, following)
             if following is None:
                 break
         await _write_manifests(block, bucket, export)

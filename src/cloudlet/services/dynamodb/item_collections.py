@@ -14,7 +14,7 @@ from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item, item_size
 
 _GIGABYTE = 1 << 30
-_LARGEST = 10 * _GIGABYTE
+LARGEST = 10 * _GIGABYTE
 
 
 def _place(table: Table, item: Item) -> bytes:
@@ -41,7 +41,7 @@ async def update(tx: Transaction, table: Table, old: Item | None, new: Item | No
     tx.add(place, growth)
     if growth < 0 and new is None and await tx.counter(place) <= 0:
         tx.delete(place)
-    elif growth > 0 and await tx.counter(place) > _LARGEST:
+    elif growth > 0 and await tx.counter(place) > LARGEST:
         raise AwsError(
             "ItemCollectionSizeLimitExceededException",
             "Collection size exceeded. A table with local secondary indexes can have 10 GB per partition key.",

@@ -136,12 +136,18 @@ async def run(
     consumed = {name: Consumed() for name in tables}
     reads = dict.fromkeys(tables, 0.0)
     metrics: dict[str, list[Any]] = {}
-    for request, action, was, (new, new_item, old_item) in zip(requests, planned, old, outcomes, strict=True):
+    together = zip(requests, planned, old, outcomes, strict=True)
+    for at, (request, action, was, (new, new_item, old_item)) in enumerate(together):
         if action.kind == "ConditionCheck":
             size = 0 if was is None else items.size_of(was)
             consumed[request.table].add(2 * capacity.write_units(size))
         else:
-            written = await replace(tx, action.table, action.key, was, new, now, old_item=old_item, new_item=new_item)
+            try:
+                written = await replace(
+                    tx, action.table, action.key, was, new, now, old_item=old_item, new_item=new_item
+                )
+            except AwsError as error:
+                raise _cancelled({at: error}, len(planned)) from error
             if is_counted:
                 consumed[request.table].add(
                     2 * written.units,
