@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from cloudlet.core import AwsError
+from cloudlet.services.s3 import select_times
 
 _TOKEN = re.compile(
     r"""\s+
@@ -312,6 +313,8 @@ class _Parser:
 
     def _call(self, tokens: list[_Token], at: int, written: list[str]) -> int:
         name = tokens[at].text.upper()
+        if name == "TO_STRING":
+            return self._to_string(tokens, at, written)
         if name not in _FUNCTIONS:
             raise AwsError(
                 "UnsupportedFunction", f"Encountered an unsupported SQL function: {tokens[at].text}.", status=400
@@ -324,6 +327,20 @@ class _Parser:
             written.append(f"'{part.text.lower()}'" if name in _DATED else part.text.lower())
             return at + 3
         return at + 2
+
+    def _to_string(self, tokens: list[_Token], at: int, written: list[str]) -> int:
+        depth, end = 0, at + 1
+        while end < len(tokens):
+            depth += tokens[end].is_sign("(") - tokens[end].is_sign(")")
+            if not depth:
+                break
+            end += 1
+        arguments = _split(tokens[at + 2 : end])
+        if depth or len(arguments) != 2 or len(arguments[1]) != 1 or arguments[1][0].kind != "text":
+            raise unexpected(tokens[at].text)
+        pattern = arguments[1][0].text[1:-1].replace("''", "'")
+        written.append(select_times.formatted(self._expression(arguments[0]), pattern))
+        return end + 1
 
     def _reference(self, tokens: list[_Token], at: int, written: list[str]) -> int:
         """Write the path to a value: alias.column.member[3]."""
