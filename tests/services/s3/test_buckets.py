@@ -102,6 +102,23 @@ def test_regions_that_it_cannot_be_in(aws: Aws, endpoint: str, constraint: str |
     assert refused(s3.create_bucket, Bucket=_name(), **wanted) == (code, 400)
 
 
+def test_who_signs_for_no_region_is_told_which(aws: Aws) -> None:
+    """botocore goes on from there, and so does s3cmd, which signs for US."""
+    s3, name = Aws(aws.endpoint, aws.account, "US").client("s3"), _name()
+    errors: list[dict[str, str]] = []
+
+    def watch(response: Any, **_: Any) -> None:
+        errors.append(response[1].get("Error", {}))
+
+    s3.meta.events.register("needs-retry.s3.CreateBucket", watch)
+    s3.create_bucket(Bucket=name)
+    assert [(error.get("Code"), error.get("Region")) for error in errors] == [
+        ("AuthorizationHeaderMalformed", "us-east-1"),
+        (None, None),
+    ]
+    assert aws.client("s3").head_bucket(Bucket=name)["BucketRegion"] == "us-east-1"
+
+
 def test_a_name_belongs_to_who_had_it_first(aws: Aws, s3: Any) -> None:
     name = _name()
     s3.create_bucket(Bucket=name)

@@ -11,6 +11,7 @@ import re
 from cloudlet.core import AwsError
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
+_REGION = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+")
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _OLD_EUROPE = "EU"
@@ -49,8 +50,17 @@ def region_of(constraint: str | None, endpoint_region: str) -> str:
     """Return the region of a bucket that is created through a region's endpoint. Raises AwsError.
 
     `constraint` is one that the model knows. The endpoint of us-east-1 creates buckets everywhere, others in their own
-    region alone.
+    region alone. A request that was signed for what is no region is told that of the endpoint which any region's
+    request reaches: s3cmd, for one, signs for US until then.
     """
+    if not _REGION.fullmatch(endpoint_region):
+        raise AwsError(
+            "AuthorizationHeaderMalformed",
+            f"The authorization header is malformed; the region '{endpoint_region}' is wrong; expecting "
+            f"'{DEFAULT_REGION}'",
+            status=400,
+            Region=DEFAULT_REGION,
+        )
     if not constraint:
         if endpoint_region != DEFAULT_REGION:
             raise _illegal("unspecified")
