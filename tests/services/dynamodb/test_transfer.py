@@ -163,7 +163,6 @@ def test_exports_that_cannot_be_made_are_refused(dynamo: LocalDynamo) -> None:
     error = dynamo.refused("ExportTableToPointInTime", **asked, ExportTime=dynamo.now + 60)
     assert error.code == "InvalidExportTimeException"
     for params in (
-        {"ExportFormat": "ION"},
         {"ExportType": "INCREMENTAL_EXPORT"},
         {"ExportType": "INCREMENTAL_EXPORT", "IncrementalExportSpecification": {"ExportFromTime": dynamo.now}},
         {"FilterSpecification": {"FilterExpression": "n = :unknown"}},
@@ -233,6 +232,67 @@ def test_items_are_imported_from_dynamodb_json(dynamo: LocalDynamo) -> None:
     assert listed["ImportArn"] == made["ImportArn"]
 
 
+def test_what_is_exported_as_ion_is_imported_as_it_was(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dynamo.table(sort=False)
+    recoverable(dynamo)
+    values: dict[str, Any] = {
+        "text": {"S": 'a "quoted"\n\\ü \U0001f600\x00'},
+        "empty": {"S": ""},
+        "whole": {"N": "103"},
+        "broken": {"N": "-0.125"},
+        "large": {"N": "1" + "0" * 125},
+        "bytes": {"B": b"\x00\xff"},
+        "yes": {"BOOL": True},
+        "no": {"BOOL": False},
+        "nil": {"NULL": True},
+        "texts": {"SS": ["a", "b"]},
+        "numbers": {"NS": ["1", "2.5"]},
+        "blobs": {"BS": [b"a", b""]},
+        "list": {"L": [{"N": "1"}, {"L": []}, {"M": {"a b": {"S": "c"}}}]},
+        "map": {"M": {"null": {"M": {}}, "$ion_1_0": {"S": "x"}}},
+        "a name, with: {signs}": {"S": "y"},
+    }
+    for number, (name, value) in enumerate(values.items()):
+        put = {"p": {"S": name}, "n": {"N": str(number)}, name: value}
+        dynamo.call("PutItem", TableName="orders", Item=put)
+    before = dynamo.items()
+    exported = export(dynamo, ExportFormat="ION")
+    found = objects(dynamo)
+    summary = json.loads(found[exported["ExportManifest"]])
+    assert (exported["ExportFormat"], summary["outputFormat"]) == ("ION", "ION")
+    [file] = [json.loads(line) for line in found[summary["manifestFilesS3Key"]].splitlines()]
+    assert file["dataFileS3Key"].endswith(".ion.gz")
+    written = gzip.decompress(found[file["dataFileS3Key"]]).splitlines()
+    assert b'$ion_1_0 {Item:{p:"texts",n:9.,texts:$dynamodb_SS::["a","b"]}}' in written
+    dynamo.call("DeleteTable", TableName="orders")
+    source = {"S3Bucket": BUCKET, "S3KeyPrefix": file["dataFileS3Key"]}
+    made = imported(dynamo, S3BucketSource=source, InputFormat="ION", InputCompressionType="GZIP")
+    assert (made["ImportStatus"], made["ErrorCount"]) == ("COMPLETED", 0)
+    assert dynamo.items() == before
+
+
+def test_changes_are_exported_as_ion(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dynamo.table()
+    recoverable(dynamo)
+    dynamo.put("a", n=1)
+    begin = dynamo.now
+    dynamo.advance(20 * MINUTE)
+    dynamo.put("a", n=2)
+    dynamo.advance(1)
+    period = {"ExportFromTime": begin, "ExportToTime": dynamo.now}
+    made = export(dynamo, ExportType="INCREMENTAL_EXPORT", IncrementalExportSpecification=period, ExportFormat="ION")
+    found = objects(dynamo)
+    [name] = [name for name in found if "/data/" in name]
+    micros = int(begin + 20 * MINUTE) * 1_000_000
+    assert made["ItemCount"] == 1
+    assert gzip.decompress(found[name]).decode() == (
+        f'$ion_1_0 {{Record:{{Metadata:{{WriteTimestampMicros:{micros}.}},Keys:{{p:"a"}},'
+        'OldImage:{p:"a",n:1.},NewImage:{p:"a",n:2.}}}\n'
+    )
+
+
 @pytest.mark.parametrize("header", [True, False])
 def test_items_are_imported_from_csv(dynamo: LocalDynamo, header: bool) -> None:
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -297,7 +357,6 @@ def test_imports_are_listed_by_page_and_table(dynamo: LocalDynamo) -> None:
 
 def test_imports_that_cannot_be_made_are_refused(dynamo: LocalDynamo) -> None:
     for params in (
-        {"InputFormat": "ION"},
         {"InputCompressionType": "ZSTD"},
         {"InputFormatOptions": {"Csv": {"Delimiter": ";"}}},
         {"TableCreationParameters": {**IMPORT["TableCreationParameters"], "AttributeDefinitions": []}},

@@ -65,8 +65,6 @@ def _table_name(arn: str | None) -> str | None:
 
 
 async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: Params) -> Result:
-    if params.get("ExportFormat") == "ION":
-        raise not_built("exports in the format ION")
     if params.get("FilterSpecification") and params.get("ExportType") == "INCREMENTAL_EXPORT":
         raise not_built("incremental exports with a FilterSpecification")
     table = await api_backups.table_named(ctx, tx, params["TableArn"], "ExportTableToPointInTime")
@@ -157,8 +155,6 @@ async def list_exports(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
-    if params["InputFormat"] == "ION":
-        raise not_built("imports in the format ION")
     if params.get("InputCompressionType") == "ZSTD":
         raise not_built("imports with the compression ZSTD")
     if params.get("InputFormatOptions") and params["InputFormat"] != "CSV":

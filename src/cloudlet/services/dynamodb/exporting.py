@@ -17,13 +17,14 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import token
 from cloudlet.core.lease import Lease
-from cloudlet.services.dynamodb import copies, directory, exports, items, journal, snapshot
+from cloudlet.services.dynamodb import copies, directory, exports, ion, items, journal, snapshot
 from cloudlet.services.dynamodb.export_filter import ExportFilter
 from cloudlet.services.dynamodb.exports import DataFile, Export
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
+from cloudlet.services.dynamodb.values import Item
 
 log = logging.getLogger("cloudlet.dynamodb")
 
@@ -104,7 +105,7 @@ async def _full(tx: Transaction, table: Table, export: Export, after: bytes) -> 
     page = await snapshot.read(tx, table, export.moment, after, _ITEMS)
     choice = ExportFilter.of(table, export.request.get("FilterSpecification"))
     chosen = [item for _, found in page.found if (item := choice.chosen(found)) is not None]
-    return [_encode({"Item": item}) for item in chosen], page.following
+    return [_line(export, "Item", item) for item in chosen], page.following
 
 
 async def _incremental(
@@ -118,25 +119,32 @@ async def _incremental(
         change = await journal.changed(tx, table, key, since, export.moment, present)
         if change is None or (change.old is None and change.new is None):
             continue
-        line: dict[str, Any] = {
+        told: dict[str, Item] = {
             "Metadata": {"WriteTimestampMicros": {"N": str(change.micros)}},
             "Keys": table.keys.chosen(change.new or change.old or {}),
         }
         if change.old is not None and export.view == "NEW_AND_OLD_IMAGES":
-            line["OldImage"] = change.old
+            told["OldImage"] = change.old
         if change.new is not None:
-            line["NewImage"] = change.new
-        lines.append(_encode(line))
+            told["NewImage"] = change.new
+        if export.format == exports.ION:
+            lines.append(ion.line("Record", {name: {"M": content} for name, content in told.items()}))
+        else:
+            lines.append(_encode(told))
     return lines, keys[-1] if len(keys) == _ITEMS else None
+
+
+def _line(export: Export, name: str, item: Item) -> bytes:
+    return ion.line(name, item) if export.format == exports.ION else _encode({name: item})
 
 
 async def _written(block: Block, bucket: Bucket, export: Export, lines: list[bytes], following: bytes | None) -> Export:
     """Write a file of lines and note it."""
     data = b"".join(line + b"\n" for line in lines)
     packed = await asyncio.to_thread(gzip.compress, data)
-    name = f"{export.folder}/{export.id}/data/{token(26, _ALPHABET)}.json.gz"
-    if export.since is not None:
-        name = f"{export.folder}/data/{token(26, _ALPHABET)}.json.gz"
+    folder = export.folder if export.since is not None else f"{export.folder}/{export.id}"
+    ending = "ion" if export.format == exports.ION else "json"
+    name = f"{folder}/data/{token(26, _ALPHABET)}.{ending}.gz"
     etag = await bucket.put(name, packed, **_encryption(export))
     file = DataFile(name, len(lines), _md5(packed), etag)
     noted = msgspec.structs.replace(
@@ -183,7 +191,7 @@ async def _write_manifests(block: Block, bucket: Bucket, export: Export) -> None
         "manifestFilesS3Key": f"{folder}/manifest-files.json",
         "billedSizeBytes": export.size,
         "itemCount": export.items,
-        "outputFormat": "DYNAMODB_JSON",
+        "outputFormat": export.format,
         "exportType": "FULL_EXPORT",
     }
     if export.since is not None:

@@ -11,6 +11,8 @@ from cloudlet.core.arn import partition_of
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, IN_PROGRESS, TransferRecords
 
+ION = "ION"
+
 
 class DataFile(msgspec.Struct, array_like=True, frozen=True):
     """An object that has been written."""
@@ -68,6 +70,11 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
         return f"{self.folder}/{self.id}/manifest-summary.json"
 
     @property
+    def format(self) -> str:
+        """DYNAMODB_JSON or ION."""
+        return self.request.get("ExportFormat") or "DYNAMODB_JSON"
+
+    @property
     def view(self) -> str:
         """What an incremental export shows: NEW_IMAGE or NEW_AND_OLD_IMAGES."""
         return (self.request.get("IncrementalExportSpecification") or {}).get("ExportViewType") or "NEW_AND_OLD_IMAGES"
@@ -98,7 +105,7 @@ def described(export: Export) -> dict[str, Any]:
         "S3SseKmsKeyId": request.get("S3SseKmsKeyId"),
         "FailureCode": code,
         "FailureMessage": message,
-        "ExportFormat": "DYNAMODB_JSON",
+        "ExportFormat": export.format,
         "BilledSizeBytes": export.size,
         "ItemCount": export.items,
         "ExportType": "INCREMENTAL_EXPORT" if incremental else "FULL_EXPORT",

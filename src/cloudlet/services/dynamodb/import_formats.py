@@ -1,4 +1,4 @@
-"""What imported objects are made of: gzip or not, lines of DynamoDB JSON or records of CSV.
+"""What imported objects are made of: gzip or not, lines of DynamoDB JSON or Ion, or records of CSV.
 
 Developer Guide, "Amazon S3 import formats for DynamoDB".
 """
@@ -9,7 +9,7 @@ import binascii
 import csv
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -91,24 +91,30 @@ class _Line(msgspec.Struct):
 _decode_line = msgspec.json.Decoder(_Line).decode
 
 
-class JsonReader:
-    """Lines of DynamoDB JSON: {"Item": {…}}."""
+class LineReader:
+    """An item a line, in DynamoDB JSON, {"Item": {…}}, or in Ion."""
 
-    def __init__(self) -> None:
+    def __init__(self, item_of: Callable[[bytes], Item]) -> None:
+        """`item_of` returns the item of a line. Raises ValueError for anything else."""
+        self._item_of = item_of
         self._lines = _Lines()
 
     def feed(self, piece: bytes) -> Iterator[Item | None]:
-        return map(_of_json, filter(bytes.strip, self._lines.feed(piece)))
+        return map(self._item, filter(bytes.strip, self._lines.feed(piece)))
 
     def end(self) -> Iterator[Item | None]:
-        return map(_of_json, self._lines.end())
+        return map(self._item, self._lines.end())
+
+    def _item(self, line: bytes) -> Item | None:
+        try:
+            return self._item_of(line)
+        except ValueError:
+            return None
 
 
-def _of_json(line: bytes) -> Item | None:
-    try:
-        item: Any = _decode_line(line).Item
-    except (msgspec.MsgspecError, ValueError):
-        return None
+def item_of_json(line: bytes) -> Item:
+    """Return the item of a line of DynamoDB JSON. Raises ValueError for anything else."""
+    item: Any = _decode_line(line).Item
     return item  # type: ignore[no-any-return]
 
 

@@ -12,8 +12,8 @@ import msgspec
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
-from cloudlet.services.dynamodb import copies, directory, imports, writing
-from cloudlet.services.dynamodb.import_formats import CsvReader, JsonReader, Malformed, Reader, Unpacked
+from cloudlet.services.dynamodb import copies, directory, imports, ion, writing
+from cloudlet.services.dynamodb.import_formats import CsvReader, LineReader, Malformed, Reader, Unpacked, item_of_json
 from cloudlet.services.dynamodb.imports import CANCELLED, Counts, Import
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
@@ -84,7 +84,9 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Le
 
 def _reader(made: Import) -> Reader:
     if made.request["InputFormat"] == "DYNAMODB_JSON":
-        return JsonReader()
+        return LineReader(item_of_json)
+    if made.request["InputFormat"] == "ION":
+        return LineReader(ion.item)
     options = (made.request.get("InputFormatOptions") or {}).get("Csv") or {}
     defined = made.request["TableCreationParameters"]["AttributeDefinitions"]
     types = {each["AttributeName"]: each["AttributeType"] for each in defined}
