@@ -16,6 +16,7 @@ MAX_DEPTH = 128
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
 """In the order in which they are replaced: of what takes their places only the ampersand is among them."""
+_WRITTEN_VALUES = 64
 _NEEDS_ESCAPE = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -254,9 +255,12 @@ class XmlWriter:
             # Numbers, dates, booleans and base64 have nothing to escape.
             return lambda value, out: out.append(f"{opening}{text(value)}{closing}")
 
+        # What has one of a few values is mostly written already.
+        written = {each: f"{opening}{escape(each)}{closing}" for each in shape.enum[:_WRITTEN_VALUES]}
+
         def write_string(value: Any, out: list[str]) -> None:
             plain = value if type(value) is str else text(value)
-            out.append(f"{opening}{escape(plain)}{closing}")
+            out.append(written.get(plain) or f"{opening}{escape(plain)}{closing}")
 
         return write_string
 
