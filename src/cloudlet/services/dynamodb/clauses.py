@@ -76,10 +76,11 @@ def read(operation: str, params: Params) -> Clauses:
     `operation` is the operation's name; for the parts of a transaction Put, Update, Delete, ConditionCheck and Get, for
     a table of BatchGetItem KeysAndAttributes. Raises AwsError.
     """
-    if _ANY.isdisjoint(params):
+    given = _ANY.intersection(params)
+    if not given:
         return _NONE
-    written = [name for name in _EXPRESSIONS if params.get(name) is not None]
-    old = [name for name in _LEGACY if params.get(name) is not None]
+    written = [name for name in _EXPRESSIONS if name in given and params[name] is not None]
+    old = [name for name in _LEGACY if name in given and params[name] is not None]
     if written and old:
         raise _both(old, written)
     old_key = params.get("KeyConditions")
@@ -137,7 +138,7 @@ def _both(old: Sequence[str], written: Sequence[str]) -> Exception:
 
 def _check_values_usable(operation: str, written: Sequence[str]) -> None:
     usable = _WITH_VALUES.get(operation, ("ConditionExpression",))
-    if not any(name in written for name in usable):
+    if set(usable).isdisjoint(written):
         verb = "is" if len(usable) == 1 else "are"
         raise validation(
             "ExpressionAttributeValues can only be specified when using expressions: "

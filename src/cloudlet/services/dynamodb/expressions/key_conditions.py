@@ -80,10 +80,12 @@ class KeyCondition:
                 raise _misplaced(name, range_names, leading)
         for condition in conditions.values():
             _check_types(condition, types[condition.attribute])
-        if any(conditions[name].comparison != "=" for name in hash_names):
-            raise _hash_without_equality() if composite else _not_supported()
-        if any(conditions[name].comparison != "=" for name in leading[:-1]):
-            raise _range_with_gap()
+        for name in hash_names:
+            if conditions[name].comparison != "=":
+                raise _hash_without_equality() if composite else _not_supported()
+        for name in leading[:-1]:
+            if conditions[name].comparison != "=":
+                raise _range_with_gap()
         return _key_range(conditions, hash_names, leading)
 
 
