@@ -22,4 +22,4 @@ async def select_object_content(ctx: Context, params: Params) -> Result:
 
     found = await ctx.transact(find)
     pieces = contents.read(ctx.block, found, 0, found.size, key)
-    return {"Payload": await selecting.answer(params, found.size, pieces, ctx.now())}
+    return {"Payload": await selecting.answer(ctx.block, params, found.size, pieces)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import md5
@@ -22,7 +21,7 @@ from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import first, notified
-from cloudlet.services.s3 import identified, inventory, lifecycle
+from cloudlet.services.s3 import identified, inventory, lifecycle, workspace
 from cloudlet.services.s3.bucket import Bucket, all_buckets
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
@@ -219,7 +218,7 @@ class _Report:
         """Write the report. Raises AwsError."""
         suffix = "csv.gz" if self._format == "CSV" else "parquet"
         data = f"{self._folder}/data/{uuid4()}.{suffix}"
-        with tempfile.TemporaryDirectory(prefix="cloudlet-inventory-") as folder:
+        with workspace.folder(self._block) as folder:
             file = await self._data(Path(folder))
             size = file.stat().st_size
             tag = await self._deliver(data, _read(file))

@@ -6,7 +6,15 @@ import asyncio
 
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
-from cloudlet.services.s3 import access_log, expiring, inventory_report, notifying, replicating, restoring
+from cloudlet.services.s3 import (
+    access_log,
+    expiring,
+    inventory_report,
+    notifying,
+    replicating,
+    restoring,
+    workspace,
+)
 from cloudlet.services.s3.block import service
 
 
@@ -26,4 +34,5 @@ service.job(expiring.carry_out_rules)
 service.job(restoring.follow_restores)
 service.job(inventory_report.write_inventories)
 service.job(access_log.deliver_logs)
+service.job(workspace.clear)
 service.observe(access_log.note)

@@ -7,19 +7,22 @@ when it is first used: that takes time and memory. API reference, "SelectObjectC
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudlet.core import AwsError, Params
-from cloudlet.services.s3 import errors, select_expression, select_output, select_source
+from cloudlet.core.block import Block
+from cloudlet.services.s3 import errors, select_expression, select_output, select_source, workspace
 from cloudlet.services.s3.select_expression import quoted
 from cloudlet.services.s3.select_output import Writer
+from cloudlet.store import StoreError
 
 if TYPE_CHECKING:
     import duckdb
@@ -94,17 +97,24 @@ def _may_be_scanned(source: Mapping[str, Any]) -> bool:
     return "Parquet" not in source and not (source.get("CSV") or {}).get("AllowQuotedRecordDelimiter")
 
 
-async def answer(params: Params, size: int, pieces: AsyncIterator[bytes], now: float) -> AsyncIterator[dict[str, Any]]:
-    """Return the events of the answer for an object whose bytes are `pieces`. Raises AwsError; so may the iterator."""
-    folder = tempfile.TemporaryDirectory(prefix="cloudlet-select-")
+async def answer(
+    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes]
+) -> AsyncIterator[dict[str, Any]]:
+    """Return the events of the answer for an object whose bytes are `pieces`.
+
+    Raises AwsError, and StoreError where there is no room to work; so may the iterator.
+    """
+    folder = workspace.folder(block)
     file = Path(folder.name) / "object"
-    query = _Query(params, file, now)
+    query = _Query(params, file, block.clock.now())
     try:
         processed = await _write(file, params, size, pieces)
         await query.begin()
+    except OSError as error:
+        await _give_up(query, folder)
+        raise StoreError(str(error)) from error
     except BaseException:
-        await query.end()
-        await _in_thread(folder.cleanup)
+        await _give_up(query, folder)
         raise
     counts = _Counts(size if params.get("ScanRange") is None else processed, processed)
     progress = bool((params.get("RequestProgress") or {}).get("Enabled"))
@@ -112,7 +122,7 @@ async def answer(params: Params, size: int, pieces: AsyncIterator[bytes], now: f
 
 
 async def _events(
-    query: _Query, counts: _Counts, folder: tempfile.TemporaryDirectory[str], *, progress: bool
+    query: _Query, counts: _Counts, folder: TemporaryDirectory[str], *, progress: bool
 ) -> AsyncIterator[dict[str, Any]]:
     try:
         while records := await query.records():
@@ -123,8 +133,12 @@ async def _events(
         yield {"Stats": counts.shown()}
         yield {"End": {}}
     finally:
-        await query.end()
-        await _in_thread(folder.cleanup)
+        await _give_up(query, folder)
+
+
+async def _give_up(query: _Query, folder: TemporaryDirectory[str]) -> None:
+    await query.end()
+    await _in_thread(folder.cleanup)
 
 
 async def _write(file: Path, params: Params, size: int, pieces: AsyncIterator[bytes]) -> int:
@@ -148,7 +162,10 @@ def _decompress(stored: Path, file: Path, source: Mapping[str, Any]) -> None:
         with select_source.opened(stored, source) as packed, file.open("wb") as target:
             while piece := packed.read(_PAYLOAD_BYTES):
                 target.write(piece)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # It is the disk, and not what was read.
+            raise
         name = source["CompressionType"]
         message = f"{name} is not applicable to the queried object. Please correct the request and try again."
         raise AwsError("InvalidCompressionFormat", message, status=400) from error
