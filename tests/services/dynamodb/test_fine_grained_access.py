@@ -242,6 +242,33 @@ def test_what_is_selected_without_saying_so(strict_dynamo: LocalDynamo, allowed:
         assert [allowed("Scan", TableName=ARN, **params) for params in asked] == expected
 
 
+def test_a_search_needs_the_permission_for_the_index(strict_dynamo: LocalDynamo, allowed: Allowed) -> None:
+    names = ("by-v", "v-by")
+    vectors = [
+        {
+            "IndexName": name,
+            "VectorAttribute": {"AttributeName": "v"},
+            "Projection": {"ProjectionType": "ALL"},
+            "Dimensions": 1,
+            "DistanceFunction": "COSINE",
+        }
+        for name in names
+    ]
+    strict_dynamo.table(VectorIndexes=vectors)
+    asked: dict[str, Any] = {"TableName": ARN, "SearchVector": [{"N": "1"}], "TopK": 1}
+    assert not allowed("SearchVectors", IndexName="by-v", **asked)
+    allow(strict_dynamo, "SearchVectors", ArnEquals={"aws:PrincipalArn": f"arn:aws:iam::{OTHER}:root"})
+    assert allowed("SearchVectors", IndexName="by-v", **asked)
+    document = {
+        "Effect": "Allow",
+        "Principal": {"AWS": OTHER},
+        "Action": "dynamodb:SearchVectors",
+        "Resource": f"{ARN}/index/v-by",
+    }
+    strict_dynamo.call("PutResourcePolicy", ResourceArn=ARN, Policy=json.dumps({"Statement": document}))
+    assert [allowed("SearchVectors", IndexName=name, **asked) for name in names] == [False, True]
+
+
 def test_a_policy_can_ask_for_a_transaction(strict_dynamo: LocalDynamo, allowed: Allowed) -> None:
     strict_dynamo.table()
     put = {"TableName": ARN, "Item": item("a")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cloudlet.core import Arn, Transaction
+from cloudlet.services.dynamodb import directory
 from tests.services.dynamodb.local import LocalDynamo, item
 
 
@@ -141,3 +143,34 @@ def test_settings_that_do_not_fit_are_refused(dynamo: LocalDynamo) -> None:
     assert refused("expires", True) == "TimeToLive is already enabled"
     other = "TimeToLive is active on a different AttributeName: current AttributeName is expires"
     assert refused("other", True) == refused("other", False) == other
+
+
+def test_nothing_is_left_of_times_that_do_not_count_any_more(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    enable(dynamo)
+
+    async def entries() -> int:
+        async def count(tx: Transaction) -> int:
+            table = await directory.by_arn(tx, Arn.parse(arn))
+            assert table is not None
+            space = table.all.sub("ttl")
+            return len(await tx.range(space.begin, space.end, limit=100))
+
+        return await dynamo.cloud.block("dynamodb").store.transact(count)
+
+    now = int(dynamo.now)
+    dynamo.put("put off", expires=now + 10)
+    dynamo.put("put off", expires=now + 10_000)
+    assert dynamo.run(entries()) == 1
+    dynamo.put("put off")
+    assert dynamo.run(entries()) == 0
+    dynamo.put("expires", expires=now + 10)
+    dynamo.put("deleted", expires=now + 10)
+    dynamo.delete("deleted")
+    assert dynamo.run(entries()) == 1
+    dynamo.advance(20)
+    dynamo.until(lambda: set(dynamo.items()) == {"put off"})
+    assert dynamo.run(entries()) == 0
+    dynamo.put("kept", expires=now + 10_000)
+    enable(dynamo, enabled=False)
+    assert dynamo.run(entries()) == 0

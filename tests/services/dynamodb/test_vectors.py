@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.services.dynamodb import backfill
+from cloudlet.services.dynamodb import backfill, vector_search
 from tests.services.dynamodb.conftest import MakeTable
 from tests.services.dynamodb.local import LocalDynamo
 
@@ -121,7 +121,8 @@ def test_an_index_follows_its_table(db: Any, make_table: MakeTable) -> None:
     put(db, table, "a", 1, 0)
     put(db, table, "b", 0, 1)
     put(db, table, "a", 5, 0)
-    assert search(db, table, "by-v", 5, 0)[0] == ("a", 0.0)
+    [(name, score), _] = search(db, table, "by-v", 5, 0)
+    assert (name, str(score)) == ("a", "0.0")
     [described] = db.describe_table(TableName=table)["Table"]["VectorIndexes"]
     assert (described["ItemCount"], described["IndexStatus"], described["Dimensions"]) == (2, "ACTIVE", 2)
     # For each item eight bytes of its vector, and two of its key.
@@ -366,6 +367,22 @@ def test_an_index_is_right_though_its_table_is_written_to_while_it_is_filled(
     found = dynamo.call("SearchVectors", **asked, TopK=100)["SearchResults"]
     assert sorted(each["Item"]["p"]["S"] for each in found) == left
     assert [each["Item"]["p"]["S"] for each in found[:14]] == [f"{number:02}" for number in range(0, 40, 3)]
+
+
+def test_an_answer_has_a_limit(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert vector_search.ANSWER_BYTES == 16 << 20
+    dynamo.table(VectorIndexes=[vector_index("by-v")])
+    for key in "ab":
+        dynamo.call("PutItem", TableName="orders", Item={"p": {"S": key}, "v": vector(1, 2)})
+    asked: dict[str, Any] = {"TableName": "orders", "IndexName": "by-v", "SearchVector": vector(0, 0)["L"]}
+    # Of each result 15 bytes of JSON count, and four of its size.
+    for most, code in ((38, None), (37, "ValidationException")):
+        monkeypatch.setattr(vector_search, "ANSWER_BYTES", most)
+        if code is None:
+            assert len(dynamo.call("SearchVectors", TopK=2, **asked)["SearchResults"]) == 2
+        else:
+            assert dynamo.refused("SearchVectors", TopK=2, **asked).code == code
+    assert len(dynamo.call("SearchVectors", TopK=1, **asked)["SearchResults"]) == 1
 
 
 def test_what_a_search_may_ask_for(db: Any, make_table: MakeTable) -> None:
