@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 E2E = Path(__file__).parent
 INSTALLED = E2E.parents[1] / ".venv-clients" / "bin"
+# Before the system's programs those that are made for these tests, and the AWS CLI of the environment they run in.
+PATH = os.pathsep.join((str(INSTALLED), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,7 @@ class Client:
 
 def installed(name: str) -> str:
     """Return a program's path. Fails the test where it is not installed."""
-    path = os.pathsep.join((str(INSTALLED), os.environ.get("PATH", os.defpath)))
-    found = shutil.which(name, path=path)
+    found = shutil.which(name, path=PATH)
     if found is None:
         pytest.fail(f"{name} is not installed: scripts/environment clients does it", pytrace=False)
     return found

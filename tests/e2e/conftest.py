@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.testing.server import Aws
-from tests.e2e.client import INSTALLED, Client, installed
+from tests.e2e.client import PATH, Client, installed
 
 MakeClient = Callable[..., Client]
 
@@ -21,8 +21,7 @@ def client(aws: Aws, tmp_path: Path) -> MakeClient:
     """Makes a client on demand: `client("rclone", RCLONE_VERBOSE="1")`; it finds no configuration but its own."""
     home = tmp_path / "home"
     home.mkdir()
-    path = os.pathsep.join((str(INSTALLED), os.environ.get("PATH", os.defpath)))
-    own = {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "TMPDIR": str(tmp_path)}
+    own = {"HOME": str(home), "PATH": PATH, "LANG": "C.UTF-8", "TMPDIR": str(tmp_path)}
 
     def make(program: str, **environment: str) -> Client:
         return Client(installed(program), {**own, **aws.environment, **environment})

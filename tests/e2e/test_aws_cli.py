@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ MIB = 2**20
 
 @pytest.fixture
 def cli(client: MakeClient) -> Client:
-    """The CLI of the environment that the tests run in."""
-    return client(str(Path(sys.executable).with_name("aws")), AWS_PAGER="")
+    """The CLI, in its version 1: PyPI has no other."""
+    return client("aws")
 
 
 def _json(cli: Client, *arguments: str) -> Any:

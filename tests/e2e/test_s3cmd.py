@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -10,28 +11,21 @@ from cloudlet.testing.server import Aws
 from tests.e2e.client import Client
 from tests.e2e.conftest import MakeClient, changed, contents
 
-# docs/clients.md shows this.
-CONFIGURATION = """\
-# --8<-- [start:configuration]
-[default]
-host_base = localhost:4566
-host_bucket = localhost:4566
-use_https = False
-access_key = test
-secret_key = test
-bucket_location = us-east-1
-# --8<-- [end:configuration]
-"""
-
 
 @pytest.fixture
-def s3cmd(client: MakeClient, aws: Aws, tmp_path: Path) -> Client:
-    """s3cmd with the configuration that the documentation shows, and five megabytes a part."""
-    written = CONFIGURATION.replace("localhost:4566", aws.endpoint.removeprefix("http://"))
-    written = written.replace("access_key = test", f"access_key = {aws.account}")
-    made = client("s3cmd", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
-    written += "multipart_chunk_size_mb = 5\nprogress_meter = False\n"
-    Path(made.environment["HOME"], ".s3cfg").write_text(written)
+def s3cmd(client: MakeClient, aws: Aws) -> Client:
+    """s3cmd, with five megabytes a part."""
+    made = client("s3cmd")
+    host = aws.endpoint.removeprefix("http://")
+    configuration = f"""\
+        [default]
+        host_base = {host}
+        host_bucket = {host}
+        use_https = False
+        multipart_chunk_size_mb = 5
+        progress_meter = False
+    """
+    Path(made.environment["HOME"], ".s3cfg").write_text(dedent(configuration))
     return made
 
 

@@ -45,10 +45,8 @@ def test_csv(frame: pandas.DataFrame) -> None:
 
 
 def test_parquet(frame: pandas.DataFrame) -> None:
-    # --8<-- [start:parquet]
     frame.to_parquet(f"s3://{BUCKET}/sales.parquet")
     again = pandas.read_parquet(f"s3://{BUCKET}/sales.parquet", columns=["city", "sold"])
-    # --8<-- [end:parquet]
     pandas.testing.assert_frame_equal(again, frame[["city", "sold"]])
 
 

@@ -15,10 +15,8 @@ MIB = 2**20
 
 @pytest.fixture
 def files() -> S3FileSystem:
-    # --8<-- [start:filesystem]
-    # Arrow reads AWS_ENDPOINT_URL, the keys and the region from the environment; the scheme has to be told.
+    # Arrow reads the keys and the region from the environment, but not the endpoint.
     return S3FileSystem(endpoint_override=os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"), scheme="http")
-    # --8<-- [end:filesystem]
 
 
 def test_a_dataset(files: S3FileSystem) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,17 +23,13 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactGet, TransactWrite
 
 
-# --8<-- [start:model]
 class Order(Model):
     class Meta:
         table_name = "orders"
-        host = os.environ["AWS_ENDPOINT_URL"]
-        region = os.environ["AWS_REGION"]
         billing_mode = "PAY_PER_REQUEST"
 
     customer = UnicodeAttribute(hash_key=True)
     number = NumberAttribute(range_key=True)
-    # --8<-- [end:model]
     state = UnicodeAttribute(default="new")
     total = NumberAttribute(default=0)
     placed = UTCDateTimeAttribute(null=True)
@@ -134,7 +129,7 @@ def test_queries_pages_and_indexes() -> None:
 
 
 def test_transactions() -> None:
-    connection = Connection(region=Order.Meta.region, host=Order.Meta.host)
+    connection = Connection()
     order = Order("ann", 1, total=1)
     order.save()
     with TransactWrite(connection=connection, client_request_token="once") as together:

@@ -1,0 +1,49 @@
+"""docs/clients.md, run as it stands: its files are written, its commands run, and what they print is compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from cloudlet.testing.server import Aws
+from tests.e2e.client import E2E, INSTALLED, PATH
+from tests.e2e.conftest import MakeClient
+
+_PAGE = (E2E.parents[1] / "docs" / "clients.md").read_text()
+_BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_SECTIONS = {
+    section.partition("\n")[0]: _BLOCK.findall(section) for section in re.split(r"^## ", _PAGE, flags=re.M)[1:]
+}
+
+
+@pytest.mark.parametrize("section", [name for name, blocks in _SECTIONS.items() if blocks])
+def test_section(section: str, client: MakeClient, aws: Aws, tmp_path: Path) -> None:
+    own = {"CLOUDLET_PORT": aws.endpoint.rpartition(":")[2]}
+    if section == "boto3":
+        # The clients' environment has none: this is the one that the tests run in.
+        own["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), PATH))
+    bash = client("bash", **own)
+    here, home = tmp_path / "here", Path(bash.environment["HOME"])
+    here.mkdir()
+    (tmp_path / "node_modules").symlink_to(E2E / "javascript" / "node_modules")
+    assert INSTALLED.is_dir(), "the clients are not installed: scripts/environment clients does it"
+    printed = ""
+    for language, title, text in _SECTIONS[section]:
+        # Names of buckets are unique in the whole of Cloudlet, which other tests use too.
+        text = text.replace("localhost:4566", aws.endpoint.removeprefix("http://")).replace(
+            "photos", f"photos-{aws.account}"
+        )
+        if title:
+            file = Path(title.replace("~", str(home), 1)) if title.startswith("~") else here / title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        elif language == "sh":
+            printed += bash.run("-euo", "pipefail", "-c", f"cd '{here}'\n{text}")
+        else:
+            assert (language, printed) == ("text", text)
+            printed = ""
+    assert printed == "", "the page does not show what this prints"
