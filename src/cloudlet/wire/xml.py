@@ -256,7 +256,7 @@ class XmlWriter:
             return lambda value, out: out.append(f"{opening}{text(value)}{closing}")
 
         # What has one of a few values is mostly written already.
-        written = {each: f"{opening}{escape(each)}{closing}" for each in shape.enum[:_WRITTEN_VALUES]}
+        written = {each: f"{opening}{escape(each)}{closing}" for each in ref.enum[:_WRITTEN_VALUES]}
 
         def write_string(value: Any, out: list[str]) -> None:
             plain = value if type(value) is str else text(value)
