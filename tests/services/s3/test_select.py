@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import duckdb
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
-from cloudlet.testing.server import Aws
-from tests.services.s3.own_work import bucket
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.s3.own_work import bucket, eventually
 
 PEOPLE = b'name,age,city\nAnn,31,Oslo\nBob,,Rome\n"Cy, Jr",7,"New ""York"""\n'
 USE = {"CSV": {"FileHeaderInfo": "USE"}}
@@ -315,3 +316,27 @@ def test_with_a_key_of_the_customers(select: Selecting) -> None:
     select.put(PEOPLE, **key)
     assert select("SELECT s._1 FROM S3Object s LIMIT 1", IGNORE, **key) == "Ann\n"
     assert select.refused("SELECT * FROM S3Object", USE)[1] == 400
+
+
+def test_nothing_is_left_in_the_data_folder(tmp_path: Path) -> None:
+    work = tmp_path / "work" / "s3"
+    account = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        select = Selecting(Aws(server.endpoint, account))
+        assert select("SELECT COUNT(*) FROM S3Object", USE) == "3\n"
+        assert select.refused("SELECT * FROM S3Object", PARQUET) == ("ParquetParsingError", 400)
+        select.put(b"some,words\n" * 500_000)
+        asked = {"ExpressionType": "SQL", "InputSerialization": NONE, "OutputSerialization": NONE}
+        answer = select.s3.select_object_content(
+            Bucket=select.bucket, Key="k", Expression="SELECT * FROM S3Object", **asked
+        )
+        # Somebody who has gone before the end.
+        next(iter(answer["Payload"]))
+        answer["Payload"].close()
+        eventually(lambda: not list(work.iterdir()))
+        server.kill()
+    (work / "of-a-dead-process").mkdir()
+    os.utime(work / "of-a-dead-process", (0, 0))
+    with Server.start("--data", str(tmp_path)) as server:
+        Aws(server.endpoint, account).client("s3").list_buckets()
+        eventually(lambda: not list(work.iterdir()))
