@@ -118,6 +118,10 @@ def test_ownership(s3: Any, bucket: str) -> None:
     assert refused(put, Bucket=bucket, OwnershipControls={"Rules": []}) == _MALFORMED
     wrong = {"Rules": [{"ObjectOwnership": "Nobody"}]}
     assert refused(put, Bucket=bucket, OwnershipControls=wrong) == _MALFORMED
+    private = f"{bucket}-private"
+    s3.create_bucket(Bucket=private, ACL="private")
+    rules = s3.get_bucket_ownership_controls(Bucket=private)["OwnershipControls"]["Rules"]
+    assert rules == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     s3.delete_bucket_ownership_controls(Bucket=bucket)
     gone = refused(s3.get_bucket_ownership_controls, Bucket=bucket)
     assert gone == ("OwnershipControlsNotFoundError", 404)

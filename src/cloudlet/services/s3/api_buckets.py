@@ -30,7 +30,7 @@ async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
     if wanted.get("Location") or wanted.get("Bucket"):
         raise errors.not_implemented("directory buckets")
     region = bucket_names.region_of(wanted.get("LocationConstraint"), ctx.region)
-    ownership = params.get("ObjectOwnership") or _default_ownership(params)
+    ownership = params.get("ObjectOwnership") or acl.ENFORCED
     if ownership not in acl.OWNERSHIPS:
         raise errors.invalid_argument("Invalid x-amz-object-ownership header", "x-amz-object-ownership", ownership)
     labels = tag_sets.checked_bucket_tags(wanted["Tags"]) if wanted.get("Tags") else {}
@@ -57,14 +57,6 @@ async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
     if labels:
         put_configuration(tx, bucket, "tagging", labels)
     return _location(bucket)
-
-
-def _default_ownership(params: Params) -> str:
-    """Return who owns the objects where the request does not say: an ACL that is asked for turns ACLs on, if private.
-
-    S3 refuses all other ACLs (`InvalidBucketAclWithObjectOwnership`).
-    """
-    return acl.PREFERRED if params.get("ACL") == "private" else acl.ENFORCED
 
 
 def _check_namespace(ctx: Context, params: Params, region: str) -> None:
