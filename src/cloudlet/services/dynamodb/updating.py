@@ -7,14 +7,12 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.services.dynamodb import backfill, creating, directory, errors, schema, streams, throughput
+from cloudlet.core import Context, Params, Transaction
+from cloudlet.services.dynamodb import creating, directory, errors, index_updates, schema, streams, throughput
 from cloudlet.services.dynamodb.table import (
     ACTIVE,
-    CREATING,
     ON_DEMAND,
     PROVISIONED,
-    IndexRecord,
     Table,
     TableRecord,
     Throughput,
@@ -51,14 +49,12 @@ async def update(ctx: Context, tx: Transaction, table: Table, params: Params) ->
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
             "SSESpecification or ReplicaUpdates is required"
         )
-    updates = _index_updates(params)
-    vector_updates = _vector_updates(params, updates)
+    updates = index_updates.read(params)
     if table.record.status != ACTIVE:
         raise errors.in_use(f"Attempt to change a resource which is still in use: Table is being updated: {table.name}")
     now = ctx.now()
     record = _with_throughput(table.record, params, now)
-    record = _with_indexes(tx, table, record, updates, params, now)
-    record = _with_vectors(tx, table, record, vector_updates, params)
+    record = index_updates.apply(tx, table, record, updates, params, now)
     record = await _with_stream(tx, record, params.get("StreamSpecification"), now)
     if "DeletionProtectionEnabled" in params:
         record = msgspec.structs.replace(record, deletion_protection=params["DeletionProtectionEnabled"])
@@ -99,193 +95,6 @@ def _with_throughput(record: TableRecord, params: Params, now: float) -> TableRe
         if index.is_global and index.name not in given:
             raise errors.invalid_values(f"ProvisionedThroughput must be specified for index: {index.name}")
     return msgspec.structs.replace(record, billing=billing, throughput=asked)
-
-
-# -- indexes
-
-
-def _index_updates(params: Params) -> list[tuple[str, dict[str, Any]]]:
-    """Return what is to be done to global indexes: Create, Update or Delete, and its parameters. Raises AwsError."""
-    given = params.get("GlobalSecondaryIndexUpdates")
-    if given is None:
-        return []
-    if not given:
-        raise errors.invalid_values("GlobalSecondaryIndexUpdates is empty")
-    updates = []
-    for each in given:
-        kinds = [kind for kind in ("Create", "Update", "Delete") if kind in each]
-        if len(kinds) != 1:
-            raise errors.invalid_values(
-                "Exactly one of Create, Update or Delete must be specified in each GlobalSecondaryIndexUpdate"
-            )
-        updates.append((kinds[0], each[kinds[0]]))
-    if sum(kind != "Update" for kind, _ in updates) > 1:
-        raise errors.limit_exceeded(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-        )
-    names = [each["IndexName"] for _, each in updates]
-    if len(set(names)) != len(names):
-        raise errors.invalid_values("Only one global secondary index update per index is allowed simultaneously")
-    return updates
-
-
-def _with_indexes(
-    tx: Transaction,
-    table: Table,
-    record: TableRecord,
-    updates: list[tuple[str, dict[str, Any]]],
-    params: Params,
-    now: float,
-) -> TableRecord:
-    for kind, wanted in updates:
-        if kind == "Create":
-            record = _with_index(tx, table, record, wanted, params)
-        elif kind == "Delete":
-            record = _without_index(tx, table, record, wanted["IndexName"])
-        else:
-            record = _with_changed_index(record, wanted, now)
-    if params.get("AttributeDefinitions") and not any(kind == "Create" for kind, _ in updates):
-        _merged(record, params)
-    return record
-
-
-def _with_index(
-    tx: Transaction, table: Table, record: TableRecord, wanted: dict[str, Any], params: Params
-) -> TableRecord:
-    _check_creatable(table, wanted["IndexName"])
-    index = schema.global_index(wanted, record.indexes_made)
-    index = msgspec.structs.replace(
-        index,
-        status=CREATING,
-        throughput=throughput.asked(wanted, record.billing, index.name),
-    )
-    indexes = (*record.indexes, index)
-    schema.check_indexes(indexes, record.vectors)
-    attributes = _merged(record, params)
-    given = [each["AttributeName"] for each in params.get("AttributeDefinitions") or ()]
-    schema.check_index_defined(index, given)
-    backfill.begin(tx, record.id)
-    return _with_used_attributes(
-        msgspec.structs.replace(record, indexes=indexes, indexes_made=record.indexes_made + 1), attributes
-    )
-
-
-def _check_creatable(table: Table, name: str) -> None:
-    """Raise AwsError unless an index of this name can be made now."""
-    if name in table.indexes or name in table.vectors:
-        raise errors.validation("Attempting to create an index which already exists")
-    record = table.record
-    if CREATING in (*(index.status for index in record.indexes), *(index.status for index in record.vectors)):
-        raise errors.limit_exceeded(
-            "Subscriber limit exceeded: Only 1 online index can be created simultaneously per table"
-        )
-
-
-def _merged(record: TableRecord, params: Params) -> dict[str, str]:
-    """Return the attributes that are defined, and those that a request defines. Raises AwsError."""
-    attributes = dict(record.attributes)
-    if "AttributeDefinitions" in params:
-        for name, kind in schema.attribute_definitions(params):
-            if attributes.setdefault(name, kind) != kind:
-                raise errors.invalid_values(
-                    "Attributes cannot be redefined. Please check that your attribute has the same type as previously "
-                    f"defined. Existing schema: {name}:{attributes[name]}, new schema: {name}:{kind}"
-                )
-    return attributes
-
-
-def _with_used_attributes(record: TableRecord, attributes: Mapping[str, str]) -> TableRecord:
-    """Return a record with the definitions of those attributes that are part of any key."""
-    used = {record.hash, record.range, *schema.key_attributes(record.indexes, record.vectors)}
-    return msgspec.structs.replace(
-        record, attributes=tuple((name, kind) for name, kind in attributes.items() if name in used)
-    )
-
-
-def _index(record: TableRecord, name: str) -> IndexRecord:
-    for index in record.indexes:
-        if index.name == name and index.is_global:
-            return index
-    raise AwsError("ResourceNotFoundException", "Requested resource not found")
-
-
-def _without_index(tx: Transaction, table: Table, record: TableRecord, name: str) -> TableRecord:
-    index = _index(record, name)
-    rows = table.indexes[name]
-    tx.delete_range(rows.rows.begin, rows.rows.end)
-    for counter in (rows.row_count, rows.size_count):
-        tx.delete(counter)
-    kept = tuple(each for each in record.indexes if each.number != index.number)
-    return _with_used_attributes(msgspec.structs.replace(record, indexes=kept), dict(record.attributes))
-
-
-def _with_changed_index(record: TableRecord, wanted: dict[str, Any], now: float) -> TableRecord:
-    index = _index(record, wanted["IndexName"])
-    if record.billing == ON_DEMAND and "ProvisionedThroughput" in wanted:
-        raise errors.invalid_values(
-            f"ProvisionedThroughput should not be specified for index: {index.name} when BillingMode is PAY_PER_REQUEST"
-        )
-    changed = msgspec.structs.replace(
-        index, throughput=throughput.changed(index.throughput, wanted, now, f"index: {index.name}")
-    )
-    return msgspec.structs.replace(
-        record, indexes=tuple(changed if each.number == index.number else each for each in record.indexes)
-    )
-
-
-# -- vector indexes
-
-
-def _vector_updates(params: Params, others: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return what is to be done to vector indexes: Create or Delete, and its parameters. Raises AwsError."""
-    given = params.get("VectorIndexUpdates")
-    if given is None:
-        return []
-    updates = []
-    for each in given:
-        kinds = [kind for kind in ("Create", "Delete") if kind in each]
-        if len(kinds) != 1:
-            raise errors.invalid_values("Exactly one of Create or Delete must be specified in each VectorIndexUpdate")
-        updates.append((kinds[0], each[kinds[0]]))
-    if not updates:
-        raise errors.invalid_values("VectorIndexUpdates is empty")
-    if len(updates) + sum(kind != "Update" for kind, _ in others) > 1:
-        raise errors.limit_exceeded(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-        )
-    return updates
-
-
-def _with_vectors(
-    tx: Transaction, table: Table, record: TableRecord, updates: list[tuple[str, dict[str, Any]]], params: Params
-) -> TableRecord:
-    for kind, wanted in updates:
-        if kind == "Delete":
-            record = _without_vector(tx, table, record, wanted["IndexName"])
-            continue
-        _check_creatable(table, wanted["IndexName"])
-        index = msgspec.structs.replace(schema.vector_index(wanted, record.indexes_made), status=CREATING)
-        vectors = (*record.vectors, index)
-        schema.check_indexes(record.indexes, vectors)
-        schema.check_vectors(vectors, record.billing)
-        attributes = _merged(record, params)
-        schema.check_vector_defined(index, list(attributes))
-        backfill.begin(tx, record.id)
-        record = _with_used_attributes(
-            msgspec.structs.replace(record, vectors=vectors, indexes_made=record.indexes_made + 1), attributes
-        )
-    return record
-
-
-def _without_vector(tx: Transaction, table: Table, record: TableRecord, name: str) -> TableRecord:
-    index = table.vectors.get(name)
-    if index is None:
-        raise AwsError("ResourceNotFoundException", "Requested resource not found")
-    tx.delete_range(index.rows.begin, index.rows.end)
-    for counter in (index.row_count, index.size_count):
-        tx.delete(counter)
-    kept = tuple(each for each in record.vectors if each.number != index.record.number)
-    return _with_used_attributes(msgspec.structs.replace(record, vectors=kept), dict(record.attributes))
 
 
 # -- the stream
