@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -99,16 +100,19 @@ def _csv(form: Mapping[str, Any]) -> Writer:
     quote = form.get("QuoteCharacter") or '"'
     escape = form.get("QuoteEscapeCharacter") or quote
     always = form.get("QuoteFields") == "ALWAYS"
-    special = (field, quote, "\n", "\r", delimiter.decode())
+    ends = {field, quote, "\n", "\r", delimiter.decode()}
+    special = re.compile("|".join(map(re.escape, ends))).search
 
     def write(row: Sequence[Any]) -> bytes:
-        return field.join([cell(value) for value in row]).encode() + delimiter
+        texts = [value if type(value) is str else _text(value) for value in row]
+        if always:
+            texts = [quoted(each) for each in texts]
+        else:
+            texts = [quoted(each) if special(each) else each for each in texts]
+        return field.join(texts).encode() + delimiter
 
-    def cell(value: Any) -> str:
-        written = _text(value)
-        if always or any(each in written for each in special):
-            return quote + written.replace(quote, escape + quote) + quote
-        return written
+    def quoted(text: str) -> str:
+        return quote + text.replace(quote, escape + quote) + quote
 
     return write
 
@@ -116,8 +120,6 @@ def _csv(form: Mapping[str, Any]) -> Writer:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list | tuple):

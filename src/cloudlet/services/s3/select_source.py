@@ -163,7 +163,9 @@ def _json(connection: duckdb.DuckDBPyConnection, file: Path, form: Mapping[str, 
     # S3Object[*] are all documents, as S3Object is.
     for step in query.path[1:] if query.path[:1] == [None] else query.path:
         documents = f"SELECT {_stepped(step)} AS d FROM ({documents})"
-    row = connection.execute(f"SELECT json_group_structure(d) FROM ({documents})").fetchone()
+    # One document of each structure: those of all documents together would be as much as the object is.
+    kinds = f"SELECT any_value(d) AS d FROM ({documents}) GROUP BY json_structure(d)"
+    row = connection.execute(f"SELECT json_group_structure(d) FROM ({kinds})").fetchone()
     found = msgspec.json.decode(row[0]) if row is not None and row[0] is not None else {}
     if found == "NULL":
         found = {}
