@@ -20,6 +20,7 @@ from tests.services.sqs.conftest import MovableClock
 ACCOUNT = "111111111111"
 REGION = "eu-west-1"
 OWNER = root(ACCOUNT, ACCOUNT)
+_SERVICES = frozenset({"cloudwatch", "sns", "sqs", "lambda"})
 _PATIENCE_SECONDS = 20
 
 
@@ -30,7 +31,8 @@ class LocalCloud:
         self._runner = asyncio.Runner()
         self._runner.get_loop()
         self._clock = MovableClock()
-        self._cloud = Cloud(Config(data=folder, durable=False), TokenSealer(b"k" * 32), self._clock)
+        config = Config(data=folder, services=_SERVICES, durable=False)
+        self._cloud = Cloud(config, TokenSealer(b"k" * 32), self._clock)
 
     @property
     def now(self) -> float:

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core import Service
 
-service = Service("cloudwatch")
+service = Service(
+    "cloudwatch",
+    data_events=("GetMetricData", "GetMetricStatistics", "GetMetricWidgetImage", "ListMetrics", "PutMetricData"),
+)

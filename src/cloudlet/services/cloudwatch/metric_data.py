@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.services.cloudwatch import errors, labels, paging, query_check, querying
+from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries
 from cloudlet.services.cloudwatch.query_check import Query
 
@@ -32,7 +33,8 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
     if not any(query.returned for query in queries):
         raise errors.validation("At least one of the MetricDataQueries must have ReturnData set to true.")
     zone = labels.zone_of((params.get("LabelOptions") or {}).get("Timezone"))
-    results = await querying.results_of(ctx, queries, begin, end)
+    asker = Asker(ctx.block.store, ctx.account, ctx.region, ctx.now())
+    results = await querying.results_of(asker, queries, begin, end)
     shown: list[_Shown] = []
     for query in queries:
         if query.returned:

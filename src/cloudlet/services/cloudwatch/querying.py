@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cloudlet.core import Context, Transaction
+from cloudlet.core import Transaction
 from cloudlet.services.cloudwatch import directory, labels, reading, search, search_grammar, storage
+from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.errors import not_built
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
@@ -36,12 +37,11 @@ async def series_of(
     asked: Statistic,
     period: int,
     unit: int | None,
-    begin: float,
+    start: int,
     end: float,
     now: float,
 ) -> tuple[list[int], list[float], storage.Columns]:
     """Return the times and values of a statistic of a metric, and the cells that they are made of."""
-    start = reading.rounded_start(begin, period, now)
     together: storage.Columns | None = None
     for stream in await directory.streams(tx, metric, unit):
         columns = await reading.columns_of(tx, stream, period, start, end, now, values=asked.needs_values)
@@ -60,14 +60,20 @@ async def series_of(
     return times, values, together
 
 
-async def results_of(ctx: Context, queries: Sequence[Query], begin: float, end: float) -> Results:
-    """Return the values of all queries over a span of time. Raises AwsError."""
-    return await _Computation(ctx, queries, begin, end).run()
+async def results_of(
+    asker: Asker, queries: Sequence[Query], begin: float, end: float, *, exactly: bool = False
+) -> Results:
+    """Return the values of all queries over a span of time. Raises AwsError.
+
+    Periods begin with the span, as GetMetricData rounds it down; or `exactly`.
+    """
+    return await _Computation(asker, queries, begin, end, exactly).run()
 
 
 class _Computation:
-    def __init__(self, ctx: Context, queries: Sequence[Query], begin: float, end: float) -> None:
-        self._ctx = ctx
+    def __init__(self, asker: Asker, queries: Sequence[Query], begin: float, end: float, exactly: bool) -> None:
+        self._asker = asker
+        self._exactly = exactly
         self._queries = {query.id: query for query in queries}
         self._begin, self._end = begin, end
         self._results = Results()
@@ -93,12 +99,13 @@ class _Computation:
     async def _series(
         self, metric: Metric, asked: Statistic, period: int, unit: int | None = None, label: str | None = None
     ) -> TimeSeries:
-        now = self._ctx.now()
+        now = self._asker.now
+        start = int(self._begin) if self._exactly else reading.rounded_start(self._begin, period, now)
 
         async def body(tx: Transaction) -> tuple[list[int], list[float], storage.Columns]:
-            return await series_of(tx, metric, asked, period, unit, self._begin, self._end, now)
+            return await series_of(tx, metric, asked, period, unit, start, self._end, now)
 
-        times, values, _ = await self._ctx.transact(body)
+        times, values, _ = await self._asker.store.transact(body)
         source = Source(metric.namespace, metric.name, metric.dimensions, asked.name, metric.account, metric.region)
         points = dict(zip(times, values, strict=True))
         return TimeSeries(points, period, metric.name if label is None else label, source)
@@ -142,7 +149,7 @@ class _Computation:
                     search_for, asked, period = _search_arguments(node, query.period or self._period)
                 except ExpressionProblem as problem:
                     raise expression_error(query.id, problem) from None
-                metrics = await search.find(self._ctx, search_for)
+                metrics = await search.find(self._asker, search_for)
                 if len(metrics) > search.MOST_FOUND:
                     metrics.pop()
                     if TOO_MANY_METRICS not in self._results.messages:

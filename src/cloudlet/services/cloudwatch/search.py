@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from cloudlet.core import Context, Transaction
+from cloudlet.core import Transaction
 from cloudlet.services.cloudwatch import directory
+from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.metric import Metric
 from cloudlet.services.cloudwatch.search_grammar import All, AnyOf, Condition, Not, Search, Term
 
@@ -18,17 +19,17 @@ _CHUNK = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_A-Za-z0-9]+")
 
 
-async def find(ctx: Context, search: Search) -> list[Metric]:
+async def find(asker: Asker, search: Search) -> list[Metric]:
     """Return the metrics that a search finds, of those with values in the last two weeks; 500 at most, and one more."""
-    oldest = ctx.now() - directory.LISTED_SECONDS
+    oldest = asker.now - directory.LISTED_SECONDS
     found: list[Metric] = []
     after = b""
     while len(found) <= MOST_FOUND:
 
         async def body(tx: Transaction, after: bytes = after) -> list[tuple[bytes, Metric, int]]:
-            return await directory.page(tx, ctx.account, ctx.region, search.namespace, None, after, _LOOKED_AT)
+            return await directory.page(tx, asker.account, asker.region, search.namespace, None, after, _LOOKED_AT)
 
-        rows = await ctx.transact(body)
+        rows = await asker.store.transact(body)
         found += [metric for _, metric, seen in rows if seen >= oldest and matches(metric, search)]
         if len(rows) < _LOOKED_AT:
             break

@@ -1,0 +1,160 @@
+"""Evaluates alarms when they are due: metric alarms every minute, or every ten seconds for shorter periods than that;
+composite alarms when one that they depend on has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.services.cloudwatch import alarm as alarms
+from cloudlet.services.cloudwatch import alarm_rule, changing, reasons, watching
+from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm
+from cloudlet.services.cloudwatch.asker import Asker
+from cloudlet.services.cloudwatch.judging import COMPARISONS, Verdict, judge
+from cloudlet.services.cloudwatch.times import spoken
+from cloudlet.services.cloudwatch.watching import Datapoints
+
+log = logging.getLogger("cloudlet.cloudwatch")
+
+_AT_ONCE = 100
+_FAR_SECONDS = 365 * 86400.0
+_MOST_VISITED = 1000
+_LONGEST_DATA = 4000
+
+Row = tuple[int, str, str, str]
+
+
+async def evaluate_alarms(block: Block, lease: Lease) -> None:
+    """Evaluate alarms for ever, each when it is due."""
+    async with notified(block, alarms.TOPIC) as event:
+        while True:
+            event.clear()
+            rows = await block.store.transact(lambda tx: alarms.scheduled(tx, _AT_ONCE))
+            now = block.clock.now()
+            due = [row for row in rows if row[0] <= now * 1000]
+            if not due:
+                await first(block, event, rows[0][0] / 1000 if rows else now + _FAR_SECONDS)
+                continue
+            await lease.hold()
+            for row in due:
+                await _evaluate(block, row)
+                await asyncio.sleep(0)
+
+
+async def _evaluate(block: Block, row: Row) -> None:
+    _, account, region, name = row
+    now = block.clock.now()
+    asker = Asker(block.store, account, region, now)
+    alarm = await block.store.transact(lambda tx: alarms.find(tx, account, region, name))
+    if alarm is None or alarm.due != row[0]:
+        return
+    found: Datapoints | None = None
+    if alarm.kind != COMPOSITE:
+        try:
+            found = await watching.datapoints(asker, alarm)
+        except AwsError as error:
+            # What was checked when the alarm was put can fail all the same, with the data that there are now.
+            log.warning("%s cannot be evaluated: %s", alarm.arn, error)
+
+    async def body(tx: Transaction) -> None:
+        fresh = await alarms.find(tx, account, region, name)
+        if fresh is None or fresh.due != row[0]:
+            return
+        is_same = fresh.configured == alarm.configured
+        alarms.schedule(tx, fresh, None)
+        if fresh.kind == COMPOSITE:
+            await _evaluate_rule(tx, fresh, now)
+        else:
+            interval = watching.interval_of(fresh)
+            alarms.schedule(tx, fresh, (int(now) // interval + 1) * interval * 1000 if is_same else int(now * 1000))
+            if is_same and found is not None:
+                await _judge(tx, fresh, found, now)
+            await changing.follow(tx, fresh, now, changed=False)
+        alarms.save(tx, fresh)
+
+    await block.store.transact(body)
+
+
+# -- metric alarms
+
+
+async def _judge(tx: Transaction, alarm: Alarm, found: Datapoints, now: float) -> None:
+    config = alarm.config
+    n = config["EvaluationPeriods"]
+    m = config.get("DatapointsToAlarm", n)
+    treatment = config.get("TreatMissingData", "missing")
+    if config.get("Namespace") == "AWS/DynamoDB":
+        treatment = "ignore"
+    breaches, _ = COMPARISONS[config["ComparisonOperator"]]
+    threshold = config["Threshold"]
+    verdict = judge(found.values, lambda value: breaches(value, threshold), n, m, treatment)
+    if verdict.state is None or verdict.state == alarm.state or _is_too_little(alarm, verdict, found):
+        return
+    reason = reasons.reason(alarm, verdict, found, n, m, treatment)
+    data = reasons.data(alarm, verdict, found, now)
+    await changing.change(tx, alarm, verdict.state, reason, data if len(data) <= _LONGEST_DATA else None, now)
+
+
+def _is_too_little(alarm: Alarm, verdict: Verdict, found: Datapoints) -> bool:
+    """Whether a percentile is of too few values to say something, and the alarm is to ignore it then."""
+    statistic = watching.statistic_of(alarm)
+    if (
+        alarm.config.get("EvaluateLowSampleCountPercentile") != "ignore"
+        or statistic is None
+        or statistic.percentile is None
+        or not verdict.evaluated
+    ):
+        return False
+    share = statistic.percentile / 100
+    rarer = share if share < 0.5 else 1 - share
+    samples = sum([found.samples[at] for at in verdict.evaluated])
+    return rarer <= 0 or round(samples * rarer, 6) < 10
+
+
+# -- composite alarms
+
+
+async def _evaluate_rule(tx: Transaction, alarm: Alarm, now: float) -> None:
+    """Set the state of a composite alarm; one that depends on itself stays as it is."""
+    if not await _depends_on_itself(tx, alarm):
+        states = {}
+        for name in alarm.children:
+            child = await alarms.find(tx, alarm.account, alarm.region, name)
+            if child is not None:
+                states[name] = child.state
+        state: alarms.State = "ALARM" if alarm_rule.holds(alarm_rule.parse(alarm.config["AlarmRule"]), states) else "OK"
+        if state != alarm.state:
+            await changing.change(tx, alarm, state, *_reason(alarm, now), now)
+            alarm.trigger = None
+            return
+    alarm.trigger = None
+    await changing.follow(tx, alarm, now, changed=False)
+
+
+def _reason(alarm: Alarm, now: float) -> tuple[str, str | None]:
+    if alarm.trigger is None:
+        return f"{alarm.arn} was evaluated at {spoken(now)}", None
+    arn, state, time = alarm.trigger
+    data = {"triggeringAlarms": [{"arn": arn, "state": {"value": state, "timestamp": time}}]}
+    return f"{arn} transitioned to {state} at {spoken(now)}", json.dumps(data, separators=(",", ":"))
+
+
+async def _depends_on_itself(tx: Transaction, alarm: Alarm) -> bool:
+    waiting, seen = list(alarm.children), set[str]()
+    while waiting and len(seen) < _MOST_VISITED:
+        name = waiting.pop()
+        if name == alarm.name:
+            return True
+        if name in seen:
+            continue
+        seen.add(name)
+        child = await alarms.find(tx, alarm.account, alarm.region, name)
+        if child is not None:
+            waiting += child.children
+    return False

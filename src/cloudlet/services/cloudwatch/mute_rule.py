@@ -1,0 +1,110 @@
+"""Alarm mute rules. User guide, "Alarm mute rules"."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.services.cloudwatch import schedule
+from cloudlet.services.cloudwatch.schedule import Schedule
+
+Status = Literal["SCHEDULED", "ACTIVE", "EXPIRED"]
+
+MOST_RULES = 1000
+_RULES, _TARGETS = Subspace("mute-rule"), Subspace("mute-target")
+
+
+class MuteRule(msgspec.Struct, array_like=True):
+    """A rule. Times are in seconds since the epoch."""
+
+    account: str
+    region: str
+    name: str
+    description: str | None
+    expression: str
+    duration: str
+    timezone: str | None
+    targets: list[str]
+    starts: float | None
+    expires: float | None
+    updated: float
+
+    @property
+    def arn(self) -> str:
+        return arn_of(self.account, self.region, self.name)
+
+    @property
+    def schedule(self) -> Schedule:
+        return schedule.parse(self.expression, self.duration, self.timezone)
+
+    def open_until(self, now: float) -> float | None:
+        """Return until when alarms are muted, if they are now."""
+        if (self.starts is not None and now < self.starts) or (self.expires is not None and now >= self.expires):
+            return None
+        end = self.schedule.window(now)
+        return end if end is None or self.expires is None else min(end, self.expires)
+
+    def status(self, now: float) -> Status:
+        if (self.expires is not None and now >= self.expires) or self.schedule.has_ended(now):
+            return "EXPIRED"
+        return "SCHEDULED" if self.open_until(now) is None else "ACTIVE"
+
+    @property
+    def mute_type(self) -> str:
+        return "RECURRING" if self.schedule.recurs else "ONE_TIME"
+
+    @property
+    def shown_rule(self) -> dict[str, Any]:
+        described = {"Expression": self.expression, "Duration": self.duration}
+        return {"Schedule": described if self.timezone is None else {**described, "Timezone": self.timezone}}
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(MuteRule).decode
+
+
+def arn_of(account: str, region: str, name: str) -> str:
+    """Return the ARN of a rule."""
+    return str(Arn(partition_of(region), "cloudwatch", region, account, f"alarm-mute-rule:{name}"))
+
+
+async def find(tx: Transaction, account: str, region: str, name: str) -> MuteRule | None:
+    """Return a rule."""
+    raw = await tx.get(_RULES.key(account, region, name))
+    return None if raw is None else _decode(raw)
+
+
+def save(tx: Transaction, rule: MuteRule) -> None:
+    """Store a rule."""
+    tx.put(_RULES.key(rule.account, rule.region, rule.name), _encode(rule))
+    for target in rule.targets:
+        tx.put(_TARGETS.key(rule.account, rule.region, target, rule.name), b"")
+
+
+def remove(tx: Transaction, rule: MuteRule) -> None:
+    """Remove a rule."""
+    tx.delete(_RULES.key(rule.account, rule.region, rule.name))
+    for target in rule.targets:
+        tx.delete(_TARGETS.key(rule.account, rule.region, target, rule.name))
+
+
+async def page(tx: Transaction, account: str, region: str, after: str, count: int) -> list[MuteRule]:
+    """Return rules in the order of their names, after a name."""
+    space = _RULES.sub(account, region)
+    begin = space.key(after) + b"\x00" if after else space.begin
+    return [_decode(raw) for _, raw in await tx.range(begin, space.end, limit=count)]
+
+
+async def muted_until(tx: Transaction, account: str, region: str, alarm: str, now: float) -> float | None:
+    """Return until when the actions of an alarm are muted, by all rules together; None if they are not."""
+    space = _TARGETS.sub(account, region, alarm)
+    ends = []
+    for key, _ in await tx.range(space.begin, space.end, limit=MOST_RULES):
+        rule = await find(tx, account, region, space.unpack(key)[0])
+        end = None if rule is None else rule.open_until(now)
+        if end is not None:
+            ends.append(end)
+    return max(ends, default=None)

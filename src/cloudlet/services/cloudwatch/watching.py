@@ -1,0 +1,86 @@
+"""What a metric alarm watches: the datapoints of its metric or expression."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from cloudlet.core import Transaction
+from cloudlet.services.cloudwatch import query_check, querying, reading
+from cloudlet.services.cloudwatch.alarm import Alarm
+from cloudlet.services.cloudwatch.asker import Asker
+from cloudlet.services.cloudwatch.expressions.series import TimeSeries
+from cloudlet.services.cloudwatch.judging import MORE_PERIODS
+from cloudlet.services.cloudwatch.metric import UNIT_CODES, Metric, dimensions_of
+from cloudlet.services.cloudwatch.statistic import Statistic, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Datapoints:
+    """The datapoints of the periods before a time, the oldest first; None where one is missing."""
+
+    times: list[int]
+    """When each period begins, in seconds since the epoch."""
+    values: list[float | None]
+    samples: list[float]
+    """How many values each is made of; nothing where that is not known."""
+
+
+def period_of(alarm: Alarm) -> int:
+    """Return the period of a metric alarm, in seconds."""
+    if "Period" in alarm.config:
+        return int(alarm.config["Period"])
+    queries = alarm.config["Metrics"]
+    periods: list[int] = [query["MetricStat"]["Period"] for query in queries if "MetricStat" in query]
+    periods += [query["Period"] for query in queries if "Period" in query]
+    return max(periods)
+
+
+def interval_of(alarm: Alarm) -> int:
+    """Return how often a metric alarm is evaluated, in seconds."""
+    return 60 if period_of(alarm) >= 60 else 10
+
+
+def statistic_of(alarm: Alarm) -> Statistic | None:
+    """Return the statistic of an alarm on one metric."""
+    name = alarm.config.get("Statistic") or alarm.config.get("ExtendedStatistic")
+    return None if name is None else parse(name)
+
+
+async def datapoints(asker: Asker, alarm: Alarm) -> Datapoints:
+    """Return the datapoints that an alarm is evaluated by. Raises AwsError for an expression that fails."""
+    period, interval = period_of(alarm), interval_of(alarm)
+    end = int(asker.now) // interval * interval
+    count = alarm.config["EvaluationPeriods"] + MORE_PERIODS
+    times = list(range(end - count * period, end, period))
+    statistic = statistic_of(alarm)
+    if statistic is not None:
+        return await _of_metric(asker, alarm.config, statistic, period, times, end)
+    queries = query_check.queries_of(asker.account, asker.region, alarm.config["Metrics"], "Metrics")
+    (watched,) = (query for query in queries if query.returned)
+    results = await querying.results_of(asker, queries, times[0], end, exactly=True)
+    series = results.values[watched.id]
+    points = series.points if isinstance(series, TimeSeries) else {}
+    return Datapoints(times, [points.get(time) for time in times], [])
+
+
+async def _of_metric(
+    asker: Asker, config: dict[str, Any], statistic: Statistic, period: int, times: list[int], end: int
+) -> Datapoints:
+    dimensions = dimensions_of(config.get("Dimensions"))
+    metric = Metric(asker.account, asker.region, config["Namespace"], config["MetricName"], dimensions)
+    unit = UNIT_CODES[config["Unit"]] if "Unit" in config else None
+
+    async def body(tx: Transaction) -> Datapoints:
+        found, values, columns = await querying.series_of(tx, metric, statistic, period, unit, times[0], end, asker.now)
+        points = dict(zip(found, values, strict=True))
+        counts = {
+            begin: sum(columns.counts[first:last])
+            for begin, first, last in reading.periods_of(columns, period, times[0])
+        }
+        return Datapoints(times, [points.get(time) for time in times], [counts.get(time, 0.0) for time in times])
+
+    result = await asker.store.transact(body)
+    await asyncio.sleep(0)
+    return result
