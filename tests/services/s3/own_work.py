@@ -15,7 +15,7 @@ import pytest
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 
-_PATIENCE_SECONDS = 20
+_PATIENCE_SECONDS = 60
 T = TypeVar("T")
 
 NOON = "2030-03-13T12:00:00Z"
@@ -84,8 +84,7 @@ def queue(aws: Aws, name: str) -> tuple[str, str]:
 
 def told(sqs: Any, url: str) -> Any:
     """Return the next message of a queue, from JSON. Fails where none comes."""
-    received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10).get("Messages")
-    assert received, "no message came"
+    received = eventually(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages"))
     sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
     return json.loads(received[0]["Body"])
 

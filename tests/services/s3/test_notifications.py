@@ -241,7 +241,7 @@ def test_what_was_acknowledged_is_told_after_a_crash(tmp_path: Path) -> None:
         url = sqs.get_queue_url(QueueName="q")["QueueUrl"]
         heard: set[str] = set()
         while len(heard) < count:
-            received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=10).get("Messages")
+            received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20).get("Messages")
             assert received, f"{count - len(heard)} events never came"
             for message in received:
                 heard.add(json.loads(message["Body"])["Records"][0]["s3"]["object"]["key"])
@@ -335,7 +335,7 @@ class Neighbours(Cloud):
 
     async def until(self, count: int) -> None:
         """Wait until so many calls were made."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.called) < count:
                 await asyncio.sleep(0.01)
 
