@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ def _read_endpoint(process: subprocess.Popen[str]) -> str:
     raise RuntimeError(f"cloudlet ended with code {process.wait()} before it was ready")
 
 
+@cache
+def _shared_session() -> boto3.Session:
+    """The session of all clients: what each service is like is read once, not once for each test."""
+    import boto3
+
+    return boto3.Session()
+
+
+_making = Lock()
+"""A session makes one client at a time."""
+
+
 def fresh_account() -> str:
     """Return an account number that no other test has."""
     return str(secrets.randbelow(9 * 10**11) + 10**11)
@@ -108,7 +121,14 @@ class Aws:
 
     def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client."""
-        return self.session.client(service, endpoint_url=self.endpoint, **options)
+        own = {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": self.account,
+            "aws_secret_access_key": "test",
+        }
+        with _making:
+            return _shared_session().client(service, **{**own, **options})
 
     def resource(self, service: str, **options: Any) -> Any:
         """Return a boto3 resource."""
