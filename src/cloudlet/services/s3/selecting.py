@@ -7,6 +7,7 @@ when it is first used: that takes time and memory. API reference, "SelectObjectC
 from __future__ import annotations
 
 import asyncio
+import weakref
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from cloudlet.core import AwsError, Params
 from cloudlet.core.block import Block
@@ -54,6 +56,9 @@ _CODES = {
     "Out of Memory Error": "OverMaxRecordSize",
 }
 """Of S3 Select, by what DuckDB's messages begin with."""
+_AT_ONCE = 4
+"""So many queries have memory at a time; others wait."""
+_running: WeakKeyDictionary[Block, asyncio.Semaphore] = WeakKeyDictionary()
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="select")
 
 
@@ -104,6 +109,26 @@ async def answer(
 
     Raises AwsError, and StoreError where there is no room to work; so may the iterator.
     """
+    running = _running.setdefault(block, asyncio.Semaphore(_AT_ONCE))
+    await running.acquire()
+    try:
+        events = await _begun(block, params, size, pieces)
+    except BaseException:
+        running.release()
+        raise
+    # Whoever asked may have gone by now, and nobody begins to read.
+    weakref.finalize(events, _release, asyncio.get_running_loop(), running).atexit = False
+    return events
+
+
+def _release(loop: asyncio.AbstractEventLoop, running: asyncio.Semaphore) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(running.release)
+
+
+async def _begun(
+    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes]
+) -> AsyncIterator[dict[str, Any]]:
     folder = workspace.folder(block)
     file = Path(folder.name) / "object"
     query = _Query(params, file, block.clock.now())
