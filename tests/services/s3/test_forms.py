@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from cloudlet.testing.server import Aws
 from tests.services.s3.raw import Answer, ask, form
-from tests.services.s3.strict import SECRET, Strict, strict_server
+from tests.services.s3.strict import DENIED, SECRET, Account, Strict, refused, strict_server
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,12 @@ def _send(
 
 
 def _signed(
-    strict: Strict, bucket: str, key: str, fields: dict[str, str] | None = None, conditions: list[Any] | None = None
+    strict: Strict,
+    bucket: str,
+    key: str,
+    fields: dict[str, str] | None = None,
+    conditions: list[Any] | None = None,
+    by: Account | None = None,
 ) -> dict[str, str]:
     """Return a form as the SDK makes it; there is a condition for each of `fields` by itself."""
     named = fields or {}
@@ -46,7 +51,7 @@ def _signed(
         "s3",
         endpoint_url=strict.endpoint,
         region_name="us-east-1",
-        aws_access_key_id=f"AKIATEST{strict.owner.number}",
+        aws_access_key_id=f"AKIATEST{(by or strict.owner).number}",
         aws_secret_access_key=SECRET,
         config=Config(signature_version="s3v4"),
     )
@@ -243,6 +248,14 @@ def test_without_a_policy_everybody_writes_where_everybody_may(strict: Strict, n
     strict.owner.s3.put_bucket_acl(Bucket=public, ACL="public-read-write")
     assert _send(strict.endpoint, public, {"key": "anyone", "acl": "public-read"}).status == 204
     assert strict.nobody.s3.get_object(Bucket=public, Key="anyone")["Body"].read() == b"hello"
+
+
+def test_a_policy_may_let_in_forms_alone(strict: Strict) -> None:
+    bucket, other = strict.bucket(), strict.other
+    condition = {"StringEquals": {"s3:authType": "POST"}}
+    strict.allow(bucket, Principal={"AWS": other.number}, Action="s3:PutObject", Condition=condition)
+    assert _send(strict.endpoint, bucket, _signed(strict, bucket, "k", by=other)).status == 204
+    assert refused(other.s3.put_object, Bucket=bucket, Key="k") == DENIED
 
 
 def test_a_form_needs_a_file_at_its_end(aws: Aws, bucket: str) -> None:

@@ -89,7 +89,7 @@ def of(
     keys["s3:ResourceAccount"] = bucket.account
     if principal.kind != "anonymous":
         keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"
-        keys["s3:authType"] = "REST-HEADER" if "authorization" in ctx.headers else "REST-QUERY-STRING"
+        keys["s3:authType"] = _auth_type(ctx, params)
     keys |= {_HEADERS[name]: value for name, value in ctx.headers.items() if name in _HEADERS}
     if params is not None:
         keys |= {key: str(params[name]) for name, key in _PARAMS.items() if params.get(name) is not None}
@@ -101,6 +101,13 @@ def of(
         keys |= _tag_keys("s3:RequestObjectTag", requested)
         keys["s3:RequestObjectTagKeys"] = list(requested)
     return keys
+
+
+def _auth_type(ctx: Context, params: Params | None) -> str:
+    if "authorization" in ctx.headers:
+        return "REST-HEADER"
+    # Of all that is posted only a form has the body of an object.
+    return "POST" if ctx.method == "POST" and "Body" in (params or {}) else "REST-QUERY-STRING"
 
 
 def _tag_keys(name: str, tags: Mapping[str, str]) -> Keys:
