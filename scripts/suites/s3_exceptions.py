@@ -6,7 +6,7 @@ The tests that their authors mark as failing on AWS are left out by that mark; t
 from __future__ import annotations
 
 LEFT_OUT = {
-    "version 2 signatures, which S3 does not take for buckets that were created after June 2020": (
+    "version 2 signatures in headers, which S3 does not take for buckets made after June 2020": (
         "test_cors_presigned_get_object_tenant_v2",
         "test_cors_presigned_get_object_v2",
         "test_cors_presigned_put_object_tenant_v2",

@@ -26,7 +26,7 @@ from suite_results import Results
 
 _MARKED = {
     "appendobject": "Ceph's extensions",
-    "auth_aws2": "version 2 signatures, which S3 does not take for buckets that were created after June 2020",
+    "auth_aws2": "version 2 signatures in headers, which S3 does not take for buckets made after June 2020",
     "cloud_restore": "Ceph's extensions",
     "cloud_transition": "Ceph's extensions",
     "fails_on_aws": "marked as failing on AWS",
