@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import errors, mute_rule, tagging
+from cloudlet.services.cloudwatch import dashboard, errors, mute_rule, tagging
 from cloudlet.services.cloudwatch.block import service
 
 
@@ -19,6 +19,8 @@ async def _check_resource(ctx: Context, tx: Transaction, arn: str) -> None:
         raise errors.invalid_value(f"The ARN {arn} is invalid.")
     if kind == "alarm":
         there = await alarms.find(tx, ctx.account, parsed.region, name) is not None
+    elif kind.startswith("dashboard/"):
+        there = await dashboard.find(tx, ctx.account, kind.removeprefix("dashboard/")) is not None
     elif kind == "alarm-mute-rule":
         there = await mute_rule.find(tx, ctx.account, parsed.region, name) is not None
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import timezone
 from typing import Any
 
 from cloudlet.core import Context, Params, Result
@@ -38,15 +40,23 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
     shown: list[_Shown] = []
     for query in queries:
         if query.returned:
-            value = results.values[query.id]
-            for series in value if isinstance(value, list) else [value]:
-                default = _default_label(query, series, several=isinstance(value, list))
-                label = default if query.label is None else _given_label(query.label, series, isinstance(value, list))
-                shown.append((query, series, labels.filled(label, series, default, ctx.now(), zone)))
+            for label, series in labelled(query, results.values[query.id], ctx.now(), zone):
+                shown.append((query, series, label))
     descending = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
     page, token = _page(shown, most, params.get("NextToken"), descending=descending)
     messages = [{"Code": code, "Value": text} for code, text in results.messages]
     return {"MetricDataResults": page, "NextToken": token, "Messages": messages}
+
+
+def labelled(
+    query: Query, value: TimeSeries | list[TimeSeries], now: float, zone: timezone
+) -> Iterator[tuple[str, TimeSeries]]:
+    """Yield the series of a query, each with its label."""
+    several = isinstance(value, list)
+    for series in value if isinstance(value, list) else [value]:
+        default = _default_label(query, series, several=several)
+        label = default if query.label is None else _given_label(query.label, series, several)
+        yield labels.filled(label, series, default, now, zone), series
 
 
 def _default_label(query: Query, series: TimeSeries, *, several: bool) -> str:

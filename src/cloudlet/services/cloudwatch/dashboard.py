@@ -1,0 +1,52 @@
+"""Dashboards, as they are stored: they belong to an account, in all regions."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+
+_DASHBOARDS = Subspace("dashboard")
+
+
+class Dashboard(msgspec.Struct, array_like=True):
+    """A dashboard. `modified` is in seconds since the epoch."""
+
+    account: str
+    name: str
+    body: str
+    modified: float
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Dashboard).decode
+
+
+def arn_of(account: str, region: str, name: str) -> str:
+    """Return the ARN of a dashboard, which names no region but is of a region's partition."""
+    return str(Arn(partition_of(region), "cloudwatch", "", account, f"dashboard/{name}"))
+
+
+async def find(tx: Transaction, account: str, name: str) -> Dashboard | None:
+    """Return a dashboard."""
+    raw = await tx.get(_DASHBOARDS.key(account, name))
+    return None if raw is None else _decode(raw)
+
+
+def save(tx: Transaction, dashboard: Dashboard) -> None:
+    """Store a dashboard."""
+    tx.put(_DASHBOARDS.key(dashboard.account, dashboard.name), _encode(dashboard))
+
+
+def remove(tx: Transaction, dashboard: Dashboard) -> None:
+    """Remove a dashboard."""
+    tx.delete(_DASHBOARDS.key(dashboard.account, dashboard.name))
+
+
+async def page(tx: Transaction, account: str, prefix: str, after: str, count: int) -> list[Dashboard]:
+    """Return dashboards in the order of their names: those that begin with a prefix, after a name."""
+    space = _DASHBOARDS.sub(account)
+    begin = space.key(after) + b"\x00" if after and after >= prefix else space.key(prefix)
+    rows = await tx.range(begin, space.end, limit=count)
+    return [one for _, raw in rows if (one := _decode(raw)).name.startswith(prefix)]
