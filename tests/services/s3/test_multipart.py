@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from tests.services.s3.own_work import Standing, eventually, standing_server
+from tests.services.s3.own_work import bucket as new_bucket
 from tests.services.s3.strict import refused
 
 _PART = 5 << 20
@@ -251,3 +253,32 @@ def test_boto3_uploads_and_downloads_large_files_in_parts(s3: Any, bucket: str, 
     assert back.read_bytes() == there.read_bytes()
     s3.copy({"Bucket": bucket, "Key": "k"}, bucket, "copy")
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == there.read_bytes()
+
+
+# -- as time goes by
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Standing]:
+    with standing_server() as running:
+        yield running
+
+
+def test_for_a_day_a_completion_may_be_asked_for_again(standing: Standing) -> None:
+    s3 = standing.account().client("s3")
+    bucket = new_bucket(s3)
+    upload = _begin(s3, bucket)
+    completing = {**upload, "MultipartUpload": _upload(s3, upload, [b"x"])}
+    done = s3.complete_multipart_upload(**completing)
+    standing.advance("23h")
+    assert s3.complete_multipart_upload(**completing)["ETag"] == done["ETag"]
+    standing.advance("2h")
+
+    def again() -> Any:
+        try:
+            return s3.complete_multipart_upload(**completing)
+        except s3.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
+
+    eventually(again, lambda answer: answer == "NoSuchUpload")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
