@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import boto3
 import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
@@ -51,6 +52,47 @@ def standing() -> Iterator[Standing]:
     """A server whose clock stands; the tests of a module share it, and each leaves it at some noon."""
     with standing_server() as server:
         yield server
+
+
+@dataclass(frozen=True)
+class Strict:
+    """A running Cloudlet that enforces permissions, and the root of an account on it."""
+
+    server: Server
+    account: str = "111111111111"
+    key: str = "AKIATESTOWNWORK"
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.server.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.key,
+            aws_secret_access_key="of-tests",
+        )
+
+    def admit(self, bucket: str, principal: str, source: str) -> None:
+        """Let a service of S3's write into a bucket on behalf of another one."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": principal},
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{source}"},
+                "StringEquals": {"aws:SourceAccount": self.account},
+            },
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
+@contextmanager
+def strict_server() -> Iterator[Strict]:
+    """Run a server until the end of the `with` block."""
+    root = f"{Strict.account}:{Strict.key}:of-tests"
+    with Server.start("--ephemeral", "--auth", "strict", "--root-key", root) as server:
+        yield Strict(server)
 
 
 def eventually(look: Callable[[], T], wanted: Callable[[T], bool] = bool) -> T:

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
-from tests.services.s3.own_work import Standing, bucket, eventually, keys, standing
+from tests.services.s3.own_work import Standing, bucket, eventually, keys, standing, strict_server
 
 __all__ = ["standing"]
 
@@ -193,6 +193,18 @@ def test_reports_come_daily_or_on_sundays_or_not_at_all(standing: Standing, s3: 
     standing.advance("1d")
     report(s3, never, 2)
     assert len(manifests(s3, daily)) == 8
+
+
+def test_in_strict_mode_the_target_has_to_let_reports_in() -> None:
+    with strict_server() as strict:
+        s3 = strict.client("s3")
+        name, closed, open_to_it = (bucket(s3) for _ in range(3))
+        strict.admit(open_to_it, "s3.amazonaws.com", name)
+        strict.admit(closed, "s3.amazonaws.com", open_to_it)
+        configure(s3, name, closed, "a")
+        configure(s3, name, open_to_it, "b")
+        report(s3, open_to_it)
+        assert not keys(s3, closed)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.services.s3.own_work import Standing, bucket, eventually, keys, standing
+from tests.services.s3.own_work import Standing, bucket, eventually, keys, standing, strict_server
 
 __all__ = ["standing"]
 
@@ -179,6 +179,27 @@ def test_what_is_noted_is_delivered_when_the_server_ends(tmp_path: Path) -> None
     with Server.start("--data", str(tmp_path)) as server:
         s3 = Aws(server.endpoint, account).client("s3")
         assert {line["operation"] for line in lines(s3, target)} == {"REST.HEAD.BUCKET"}
+
+
+def test_in_strict_mode_the_target_has_to_let_logs_in() -> None:
+    with strict_server() as strict:
+        s3, standing = strict.client("s3"), Standing(strict.server)
+        name, closed = bucket(s3), bucket(s3)
+        enabled = {"TargetBucket": closed, "TargetPrefix": ""}
+        s3.put_bucket_logging(Bucket=bucket(s3), BucketLoggingStatus={"LoggingEnabled": enabled})
+        by_policy, by_acl = bucket(s3), bucket(s3, ObjectOwnership="ObjectWriter")
+        strict.admit(by_policy, "logging.s3.amazonaws.com", name)
+        log_to(standing, s3, name, by_policy)
+        refused = {"LoggingEnabled": {"TargetBucket": by_acl, "TargetPrefix": ""}}
+        with pytest.raises(ClientError, match="InvalidTargetBucketForLogging"):
+            s3.put_bucket_logging(Bucket=name, BucketLoggingStatus=refused)
+        s3.put_bucket_acl(Bucket=by_acl, ACL="log-delivery-write")
+        log_to(standing, s3, name, by_acl)
+        s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": enabled})
+        s3.head_bucket(Bucket=name)
+        standing.advance("2m")
+        log_to(standing, s3, name, by_policy)
+        assert not keys(s3, closed)
 
 
 def test_where_logs_cannot_go(aws: Aws) -> None:

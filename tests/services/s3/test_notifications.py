@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -20,7 +19,7 @@ from cloudlet.core.identity import root
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
-from tests.services.s3.own_work import bucket, event, queue, tell_queue, told
+from tests.services.s3.own_work import bucket, event, queue, strict_server, tell_queue, told
 
 
 @pytest.fixture
@@ -277,10 +276,8 @@ def test_events_wait_while_their_queue_is_down_and_hold_up_no_other(tmp_path: Pa
 
 
 def test_in_strict_mode_the_queue_has_to_let_the_bucket_in() -> None:
-    account, key, secret = "111111111111", "AKIATESTNOTIFICATION", "a-secret-of-tests"
-    with Server.start("--ephemeral", "--auth", "strict", "--root-key", f"{account}:{key}:{secret}") as server:
-        session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1")
-        s3, sqs = (session.client(service, endpoint_url=server.endpoint) for service in ("s3", "sqs"))
+    with strict_server() as strict:
+        s3, sqs, account = strict.client("s3"), strict.client("sqs"), strict.account
         name = bucket(s3)
         url = sqs.create_queue(QueueName="q")["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:{account}:q"

@@ -191,6 +191,15 @@ def test_changes_of_replicas_go_back_where_that_is_asked_for(s3: Any, source: st
     assert [key for key, _ in entries(s3, third)] == ["own"]
 
 
+def test_changes_of_replicas_stay_where_they_are_else(s3: Any, source: str, target: str) -> None:
+    configure(s3, source, rule(target))
+    configure(s3, target, rule(source))
+    put(s3, source, "k", Tagging="a=1")
+    s3.put_object_tagging(Bucket=target, Key="k", Tagging={"TagSet": [{"Key": "a", "Value": "2"}]})
+    put(s3, target, "own")
+    assert tags(s3, source, "k") == {"a": "1"}
+
+
 def test_what_kms_has_encrypted_needs_a_key_for_its_replicas(s3: Any, source: str, target: str) -> None:
     encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:111111111111:key/a"}
     configure(s3, source, rule(target))
@@ -332,3 +341,5 @@ def test_what_was_acknowledged_is_replicated_after_a_crash(tmp_path: Any) -> Non
         eventually(lambda: entries(s3, target), lambda seen: len(seen) == count)
         assert entries(s3, target) == entries(s3, source)
         assert s3.get_object(Bucket=target, Key="099")["Body"].read() == b"x" * 2000
+        for key, version in entries(s3, source):
+            assert settled(s3, source, key, version) == "COMPLETED"
