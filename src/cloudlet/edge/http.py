@@ -56,6 +56,7 @@ _STATUS_LINES = {
 }
 FORWARDED_FOR, FORWARDED_PROTO = "x-forwarded-for", "x-forwarded-proto"
 _BODILESS = frozenset((204, 304))
+_ONE_LINE = {ord(char): " " for char in "\r\n\0"}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _header_names: dict[bytes, str] = {}
 _KNOWN_NAMES_LIMIT = 1000
@@ -350,8 +351,10 @@ class Connection(asyncio.Protocol):
         if not keep_alive:
             lines.append("connection: close\r\n")
         head = "".join(lines)
-        if head.count("\n") != len(lines) or head.count("\r") != len(lines):
-            raise ValueError(f"a line break in a header: {response.headers}")
+        if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
+            # What somebody has stored comes back in headers; a line break in it must not begin another one (RFC 9110,
+            # section 5.5).
+            head = "".join(f"{line[:-2].translate(_ONE_LINE)}\r\n" for line in lines)
         return (head + "\r\n").encode("utf-8", "surrogateescape")
 
     async def _send_files(
