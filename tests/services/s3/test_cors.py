@@ -53,6 +53,7 @@ def test_a_configuration_comes_back_as_it_was_put(s3: Any, bucket: str) -> None:
         ([_rule(["http://*.*.com"], ["GET"])], "InvalidRequest"),
         ([_rule(["*"], ["GET"], AllowedHeaders=["*-*"])], "InvalidRequest"),
         ([_rule(["*"], ["GET"], ExposeHeaders=["x-*"])], "InvalidRequest"),
+        ([_rule(["*"], ["GET"], ExposeHeaders=["x\nSet-Cookie: a"])], "InvalidRequest"),
         ([_rule(["*"], ["GET"], ID="i" * 256)], "InvalidRequest"),
     ],
 )

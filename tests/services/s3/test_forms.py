@@ -270,6 +270,12 @@ def test_a_form_needs_a_file_at_its_end(aws: Aws, bucket: str) -> None:
     assert (other.status, other.code) == (412, "PreconditionFailed")
 
 
+def test_a_field_that_is_a_header_is_one_line(aws: Aws, s3: Any, bucket: str) -> None:
+    answer = _send(aws.endpoint, bucket, {"key": "k", "x-amz-meta-color": "red\r\nSet-Cookie: a"})
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert _send(aws.endpoint, bucket, {"key": "k\r\nk"}).headers["location"].endswith("/k%0D%0Ak")
+
+
 def test_a_large_file_arrives_whole(aws: Aws, s3: Any, bucket: str) -> None:
     file = bytes(range(256)) * 4096 * 5 + b"\r\n--not-the-boundary"
     answer = _send(aws.endpoint, bucket, {"key": "large"}, file)

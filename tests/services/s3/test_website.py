@@ -52,6 +52,8 @@ def _ruled(redirect: dict[str, str], **condition: str) -> dict[str, Any]:
         ({"IndexDocument": {"Suffix": "a/index.html"}}, "InvalidArgument"),
         ({"RedirectAllRequestsTo": {"HostName": "a"}, **_PLAIN}, "InvalidArgument"),
         (_ruled({}), "MalformedXML"),
+        (_ruled({"HostName": "a\nSet-Cookie: b"}), "InvalidRequest"),
+        ({"RedirectAllRequestsTo": {"HostName": "a b"}}, "InvalidRequest"),
         (_ruled({"HostName": "a"}, KeyPrefixEquals="", HttpErrorCodeReturnedEquals="200"), "InvalidRequest"),
         (_ruled({"HttpRedirectCode": "300"}), "InvalidRequest"),
         (_ruled({"ReplaceKeyWith": "a", "ReplaceKeyPrefixWith": "b"}), "InvalidRequest"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html import escape
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -13,6 +14,7 @@ from cloudlet.services.s3.forms import Form
 from cloudlet.wire import HttpRequest, load
 
 _STATUSES = ("200", "201", "204")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_HEADERS = frozenset(
     (
         "acl",
@@ -86,6 +88,9 @@ def _headers(form: Form) -> dict[str, str]:
         for name, value in fields.items()
         if name not in _NOT_HEADERS and not name.startswith("x-ignore-") and value
     }
+    for name, value in headers.items():
+        if _CONTROL.search(value):
+            raise errors.invalid_argument("A header has no control characters in it.", name, value)
     if fields.get("acl"):
         headers["x-amz-acl"] = fields["acl"]
     if fields.get("tagging"):

@@ -21,6 +21,7 @@ _NOT_ALLOWED = (
     "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / "
     "Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
 )
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MOST_RULES = 100
 _LONGEST_ID = 255
 
@@ -51,6 +52,8 @@ def checked(document: Mapping[str, Any]) -> Mapping[str, Any]:
                 raise errors.invalid_request(
                     f'ExposeHeader "{value}" contains wildcard. We currently do not support wildcard for ExposeHeader.'
                 )
+            if _HEADER_NAME.fullmatch(value) is None:
+                raise errors.invalid_request(f'ExposeHeader "{value}" contains invalid character.')
     return document
 
 

@@ -6,6 +6,7 @@ S3 user guide, "Hosting a static website using Amazon S3", "(Optional) Configuri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from cloudlet.core import AwsError
 from cloudlet.services.s3 import errors
 
+_HOST = re.compile(r"[A-Za-z0-9._~\[\]:-]+")
 _MOST_RULES = 50
 _PROTOCOLS = ("http", "https")
 
@@ -31,7 +33,7 @@ def checked(document: Document) -> Document:
             )
         if not everything.get("HostName"):
             raise errors.malformed_xml()
-        _check_protocol(everything)
+        _check_target(everything)
         return document
     index = document.get("IndexDocument")
     if index is None:
@@ -59,7 +61,7 @@ def _check_rule(rule: Document) -> None:
         raise errors.malformed_xml()
     if "ReplaceKeyWith" in redirect and "ReplaceKeyPrefixWith" in redirect:
         raise errors.invalid_request("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
-    _check_protocol(redirect)
+    _check_target(redirect)
     code = redirect.get("HttpRedirectCode")
     if code is not None and not (code.isdecimal() and 300 < int(code) < 400):
         raise errors.invalid_request(
@@ -79,7 +81,10 @@ def _check_rule(rule: Document) -> None:
         )
 
 
-def _check_protocol(redirect: Document) -> None:
+def _check_target(redirect: Document) -> None:
+    host = redirect.get("HostName")
+    if host is not None and _HOST.fullmatch(host) is None:
+        raise errors.invalid_request(f"The host name '{host}' is not valid.")
     protocol = redirect.get("Protocol")
     if protocol is not None and protocol not in _PROTOCOLS:
         raise errors.invalid_request(
