@@ -181,9 +181,18 @@ def test_a_partition_and_filters(db: Any, make_table: MakeTable) -> None:
     assert [name for name, _ in search(db, table, "by-v", 0, 0, **where(shop="a"))] == ["1", "2", "5"]
     assert [name for name, _ in search(db, table, "by-v", 0, 0, **where(shop="a", color="red"))] == ["1"]
     assert [name for name, _ in search(db, table, "by-v", 0, 0, **where(color="blue", shop="a"))] == ["2"]
+    nested = {**where(shop="a", color="red"), "SearchConditionExpression": "color = :color AND (shop = :shop)"}
+    assert [name for name, _ in search(db, table, "by-v", 0, 0, **nested)] == ["1"]
     for condition, message in (
         ({}, "SearchConditionExpression must be provided when SearchSchema has a HASH key"),
-        (where(color="red"), "must contain the HASH key of the SearchSchema: shop"),
+        *(
+            ({**where(shop="a"), "SearchConditionExpression": wrong}, "an equality on the HASH key: shop")
+            for wrong in ("color = :shop", "shop >= :shop", "shop IN (:shop)", "shop = :shop OR color = :shop")
+        ),
+        (
+            {**where(shop="a"), "SearchConditionExpression": "shop = :shop AND (color = :shop OR shop = :shop)"},
+            "must contain only one condition on the HASH key: shop",
+        ),
         (where(shop="a", note="x"), "can only contain attributes of the SearchSchema: note"),
         (
             {"SearchConditionExpression": "shop = :a", "ExpressionAttributeValues": {":a": {"N": "1"}}},
@@ -192,11 +201,10 @@ def test_a_partition_and_filters(db: Any, make_table: MakeTable) -> None:
         *(
             ({**where(shop="a"), "SearchConditionExpression": wrong}, f"^.*: Invalid SearchConditionExpression: {said}")
             for wrong, said in (
-                ("shop >= :shop", "Invalid comparator used in SearchConditionExpression$"),
                 ("shop <> :shop", "Invalid comparator used in SearchConditionExpression$"),
-                ("shop IN (:shop)", "Invalid operator used in SearchConditionExpression$"),
                 ("NOT shop = :shop", "Invalid operator used in SearchConditionExpression$"),
-                ("shop = :shop AND :shop = shop", "Only one condition is allowed for each attribute"),
+                ("attribute_exists(shop) AND shop = :shop", "Invalid operator used in SearchConditionExpression$"),
+                (":shop = shop", "A condition of a SearchConditionExpression compares an attribute with values"),
                 ("shop.a = :shop", "SearchConditionExpressions cannot have conditions on nested attributes"),
                 ("shop = color AND shop = :shop", "A condition of a SearchConditionExpression compares an attribute"),
             )
@@ -204,6 +212,52 @@ def test_a_partition_and_filters(db: Any, make_table: MakeTable) -> None:
     ):
         with pytest.raises(ClientError, match=message):
             search(db, table, "by-v", 0, 0, **condition)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("price = :2", {2}),
+        ("price < :2", {1}),
+        ("price <= :2", {1, 2}),
+        ("price > :2", {3, 4}),
+        ("price >= :2 AND price < :4", {2, 3}),
+        ("price BETWEEN :2 AND :3", {2, 3}),
+        ("price IN (:1, :4)", {1, 4}),
+        ("price = :1 OR price > :3", {1, 4}),
+        ("color = :red AND (price = :1 OR price = :2)", {1}),
+        ("color > :blue", {1, 3}),
+    ],
+)
+def test_conditions_on_what_is_filtered_by(dynamo: LocalDynamo, condition: str, expected: set[int]) -> None:
+    index = vector_index("by-v", schema="INLINE_FILTER:price INLINE_FILTER:color")
+    dynamo.call(
+        "CreateTable",
+        TableName="orders",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("p", "S"), ("price", "N"), ("color", "S"))
+        ],
+        BillingMode="PAY_PER_REQUEST",
+        VectorIndexes=[index],
+    )
+    colors = {1: {"color": {"S": "red"}}, 2: {"color": {"S": "blue"}}, 3: {"color": {"S": "red"}}}
+    for price in (1, 2, 3, 4):
+        item = {"p": {"S": str(price)}, "price": {"N": str(price)}, "v": vector(price, 0), **colors.get(price, {})}
+        dynamo.call("PutItem", TableName="orders", Item=item)
+    dynamo.call("PutItem", TableName="orders", Item={"p": {"S": "9"}, "v": vector(0, 0)})
+    values = {f":{n}": {"N": str(n)} for n in (1, 2, 3, 4)} | {f":{color}": {"S": color} for color in ("red", "blue")}
+    found = dynamo.call(
+        "SearchVectors",
+        TableName="orders",
+        IndexName="by-v",
+        SearchVector=vector(0, 0)["L"],
+        TopK=10,
+        SearchConditionExpression=condition,
+        ExpressionAttributeValues={name: value for name, value in values.items() if name in condition},
+    )["SearchResults"]
+    assert [int(each["Item"]["p"]["S"]) for each in found] == sorted(expected)
 
 
 def test_who_lacks_the_partition_key_is_written_and_not_found(db: Any, make_table: MakeTable) -> None:

@@ -15,7 +15,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import access, directory, errors, items, vectors
 from cloudlet.services.dynamodb.expressions import Substitutions, parse_projection, parse_search_condition
 from cloudlet.services.dynamodb.table import CREATING, VectorIndex
-from cloudlet.services.dynamodb.values import Item, Value, checked_value, equal
+from cloudlet.services.dynamodb.values import Value, checked_value
 
 MOST_RESULTS = 100
 ANSWER_BYTES = 16 << 20
@@ -31,8 +31,6 @@ class _Stretch:
 
     table_id: int
     index: VectorIndex
-    conditions: dict[str, Value]
-    """The values that attributes of the search schema must have."""
     rows: list[tuple[bytes, bytes]]
     is_last: bool
 
@@ -74,11 +72,10 @@ class _Search:
         if index.record.status == CREATING:
             raise errors.validation(f"Cannot search backfilling vector index: {name}")
         self._check_vector(index)
-        conditions = self._conditions(index)
-        begin = vectors.in_partition(index, conditions.get(index.record.hash or ""))
+        begin = vectors.in_partition(index, self._partition(index))
         most = max(1, min(_MOST_ROWS, _FLOATS // index.record.dimensions))
         rows = await tx.range(self.last + b"\x00" if self.last else begin, begin + b"\xff", limit=most)
-        return _Stretch(table.id, index, conditions, rows, len(rows) < most)
+        return _Stretch(table.id, index, rows, len(rows) < most)
 
     def _check_vector(self, index: VectorIndex) -> None:
         """Raise AwsError unless the given vector is one that can be searched for."""
@@ -90,22 +87,28 @@ class _Search:
         if vectors.packed(self.given, dimensions) is None:
             raise errors.validation("The members of SearchVector must be 32-bit floating point numbers")
 
-    def _conditions(self, index: VectorIndex) -> dict[str, Value]:
-        """Return the values that attributes of the search schema must have. Raises AwsError."""
-        name, conditions = index.record.hash, self.condition
-        if conditions is None:
+    def _partition(self, index: VectorIndex) -> Value | None:
+        """Return the value of the partition to search, where there are any. Raises AwsError for a wrong condition."""
+        name, asked = index.record.hash, self.condition
+        if asked is None:
             if name is not None:
                 raise errors.validation(f"{_CONDITION} must be provided when SearchSchema has a HASH key")
-            return {}
-        for attribute, value in conditions.items():
-            kind = index.types.get(attribute)
+            return None
+        for term in asked.terms:
+            kind = index.types.get(term.attribute)
             if kind is None:
-                raise errors.validation(f"{_CONDITION} can only contain attributes of the SearchSchema: {attribute}")
-            if kind not in value:
+                raise errors.validation(
+                    f"{_CONDITION} can only contain attributes of the SearchSchema: {term.attribute}"
+                )
+            if any(kind not in value for value in term.values):
                 raise errors.invalid_values("Condition parameter type does not match schema type")
-        if name is not None and name not in conditions:
-            raise errors.validation(f"{_CONDITION} must contain the HASH key of the SearchSchema: {name}")
-        return conditions
+        if name is None:
+            return None
+        if name not in asked.required:
+            raise errors.validation(f"{_CONDITION} must contain an equality on the HASH key: {name}")
+        if sum(term.attribute == name for term in asked.terms) > 1:
+            raise errors.validation(f"{_CONDITION} must contain only one condition on the HASH key: {name}")
+        return asked.required[name]
 
     def take(self, stretch: _Stretch) -> bool:
         """Take in what a step has read; return whether the search is over."""
@@ -114,12 +117,14 @@ class _Search:
             self.table_id = stretch.table_id
             self.vector = vectors.unpacked(vectors.packed(self.given, record.dimensions) or b"", record.dimensions)
             self.larger_is_better = record.distance == "DOT_PRODUCT"
-        filters = {name: value for name, value in stretch.conditions.items() if name != record.hash}
+        # The condition on the partition key is kept by the choice of the partition.
+        asked = self.condition
+        is_filtered = asked is not None and len(asked.terms) > (record.hash is not None)
         at = record.dimensions * vectors.FLOAT_BYTES
         for key, row in stretch.rows:
             self.last = key
             self.size += at
-            if filters and not _passes(items.item_of(row[at:]), filters):
+            if is_filtered and asked is not None and not asked.condition.matches(items.item_of(row[at:])):
                 continue
             score = vectors.score(record.distance, vectors.unpacked(row, record.dimensions), self.vector)
             entry = (score if self.larger_is_better else -score, -self.size, row)
@@ -152,10 +157,6 @@ class _Search:
         if name in self.projection.attributes:
             item[name] = vectors.shown(vectors.unpacked(row, index.record.dimensions))
         return self.projection.of(item)
-
-
-def _passes(item: Item, filters: dict[str, Value]) -> bool:
-    return all(name in item and equal(item[name], value) for name, value in filters.items())
 
 
 async def search(ctx: Context, params: Params) -> Result:
