@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
 from cloudlet.store.blobs import in_thread
 
-_LEFT_BEHIND_SECONDS = 24 * 3600.0
-"""Nothing takes that long: the folder is of a process that was killed."""
+_OURS = uuid4()
+"""What the names of this process's folders begin with. No other process has the same data folder."""
 
 
 def folder(block: Block) -> TemporaryDirectory[str]:
     """Make a folder, to be removed by its `cleanup`. Raises OSError."""
     base = _base(block)
     base.mkdir(parents=True, exist_ok=True)
-    return TemporaryDirectory(dir=base)
+    return TemporaryDirectory(prefix=_OURS, dir=base)
 
 
 async def clear(block: Block) -> None:
-    """Remove what was left behind. Raises StoreError."""
-    await in_thread(lambda: _clear(_base(block), time.time() - _LEFT_BEHIND_SECONDS))
+    """Remove what a process has left behind that was killed. Raises StoreError."""
+    await in_thread(lambda: _clear(_base(block)))
 
 
 def _base(block: Block) -> Path:
     return block.cloud.config.data / "work" / block.service.name
 
 
-def _clear(base: Path, before: float) -> None:
+def _clear(base: Path) -> None:
     for left in base.glob("*"):
-        if left.stat().st_mtime < before:
+        if not left.name.startswith(_OURS):
             shutil.rmtree(left)
