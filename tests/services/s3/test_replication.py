@@ -182,7 +182,7 @@ def test_changes_of_replicas_go_back_where_that_is_asked_for(s3: Any, source: st
     third = bucket(s3, versioned=True)
     both = {"SourceSelectionCriteria": {"ReplicaModifications": {"Status": "Enabled"}}}
     configure(s3, source, rule(target, **both))
-    configure(s3, target, rule(source, 1, **both), rule(third, 2))
+    configure(s3, target, rule(source, 1, **both), rule(third, 2, **both))
     put(s3, source, "k", Tagging="a=1")
     s3.put_object_tagging(Bucket=target, Key="k", Tagging={"TagSet": [{"Key": "a", "Value": "2"}]})
     eventually(lambda: tags(s3, source, "k") == {"a": "2"})
