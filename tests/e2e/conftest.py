@@ -5,15 +5,33 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.e2e.client import PATH, Client, installed
 
 MakeClient = Callable[..., Client]
+ACCOUNTS = 100
+"""So many tests can run on one Cloudlet."""
+
+
+@pytest.fixture(scope="session")
+def accounts() -> Iterator[Iterator[Aws]]:
+    """Accounts whose key Cloudlet knows, so that it verifies every signature of these clients."""
+    known = [fresh_account() for _ in range(ACCOUNTS)]
+    # The key's id is the account's number, and the secret that of all accounts in tests.
+    keys = [part for account in known for part in ("--root-key", f"{account}:{account}:test")]
+    with Server.start("--ephemeral", *keys) as server:
+        yield (Aws(server.endpoint, account) for account in known)
+
+
+@pytest.fixture
+def aws(accounts: Iterator[Aws]) -> Aws:
+    """An account that no other test has."""
+    return next(accounts)
 
 
 @pytest.fixture

@@ -67,6 +67,7 @@ def test_a_presigned_url_is_fetched_by_curl(cli: Client, client: MakeClient, aws
     url = cli.run("s3", "presign", f"s3://{bucket}/a key/ü.txt", "--expires-in", "60").strip()
     assert curl.run("-sSf", url) == "0123456789"
     assert curl.run("-sSf", "-r", "2-4", url) == "234"
+    assert "<Code>SignatureDoesNotMatch</Code>" in curl.run("-sS", url.replace("/a%20key/", "/another%20key/"))
 
 
 def test_versions_of_an_object(cli: Client, bucket: str, tmp_path: Path) -> None:
