@@ -125,4 +125,7 @@ def _shown(shape: Shape | None, value: Any, hidden: frozenset[str], depth: int =
 
 
 def _lowered(name: str) -> str:
+    if name == "Bucket":
+        # S3's own name for it.
+        return "bucketName"
     return name[:1].lower() + name[1:]

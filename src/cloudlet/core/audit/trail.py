@@ -25,6 +25,8 @@ log = logging.getLogger("cloudlet.core")
 _ROWS = Subspace("audit")
 """Time in milliseconds, event id → (account, region, record)."""
 _TOPIC = b"audit"
+RECORD = "RecordEvents"
+"""The operation by which this is told, which is itself not told of."""
 _BATCH = 200
 _MOST_WAITING = 20_000
 """Records that are not written down yet; more are dropped."""
@@ -43,12 +45,16 @@ class Trail:
         self._block = block
         self._wants_data = False
         self._has_seen_data = asyncio.Event()
+        self._asked = 0.0
+        """When CloudTrail was asked, by the event loop's clock."""
         self._waiting: deque[dict[str, Any]] = deque()
         self._writing = False
         self._dropped = 0
 
     def answered(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
         """Note a call that was answered, unless its transaction has, or it is a data event that no trail selects."""
+        if handler.name == RECORD:
+            return
         if handler.is_data_event:
             self._has_seen_data.set()
             if not self._wants_data:
@@ -59,14 +65,19 @@ class Trail:
 
     def note_in(self, tx: Transaction, ctx: Context, handler: Handler, params: Params, result: Result) -> None:
         """Note a call in the transaction that does it."""
-        _put(tx, record.record(ctx, handler, params, result, None))
-        tx.notify(_TOPIC)
+        made = _recorded(ctx, handler, params, result, None)
+        if made is not None:
+            _put(tx, made)
+            tx.notify(_TOPIC)
 
     def _note(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
         if len(self._waiting) >= _MOST_WAITING:
             self._dropped += 1
             return
-        self._waiting.append(record.record(ctx, handler, params, result, error))
+        made = _recorded(ctx, handler, params, result, error)
+        if made is None:
+            return
+        self._waiting.append(made)
         if not self._writing:
             self._writing = True
             spawn(self._write_soon())
@@ -101,12 +112,17 @@ class Trail:
             while True:
                 changed.clear()
                 rows = await self._block.store.transact(_first)
-                if not rows and not self._has_seen_data.is_set():
+                if not rows and not self._is_to_ask():
                     await self._anything(changed)
                 elif not await self._give([value.decode() for _, value in rows]):
                     await asyncio.sleep(_PAUSE_SECONDS)
                 elif rows:
                     await self._block.store.transact(lambda tx, rows=rows: _forget(tx, rows))  # type: ignore[misc]
+
+    def _is_to_ask(self) -> bool:
+        """Whether there were data events, and some time has passed since CloudTrail said whether it wants them."""
+        now = asyncio.get_running_loop().time()
+        return self._has_seen_data.is_set() and now - self._asked >= _ASKED_AGAIN_SECONDS
 
     async def _anything(self, changed: asyncio.Event) -> None:
         """Wait until there is something to tell or, some time after a data event, to ask."""
@@ -127,14 +143,26 @@ class Trail:
         """Hand over records, perhaps none, and learn whether data events are wanted; return whether that went well."""
         block = self._block
         self._has_seen_data.clear()
+        self._asked = asyncio.get_running_loop().time()
         params = {"Events": records, "Source": block.service.name}
         try:
-            answer = await block.call("cloudtrail", "RecordEvents", params, account=_ACCOUNT, region=_REGION)
+            answer = await block.call("cloudtrail", RECORD, params, account=_ACCOUNT, region=_REGION)
         except AwsError as error:
             log.warning("CloudTrail does not take what %s has for it: %s", block.service.name, error)
             return False
         self._wants_data = bool(answer and answer.get("WantsDataEvents"))
         return True
+
+
+def _recorded(
+    ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None
+) -> dict[str, Any] | None:
+    """Return the record of a call; None where none could be made of it, which is no fault of the call."""
+    try:
+        return record.record(ctx, handler, params, result, error)
+    except Exception:
+        log.exception("the call %s of %s could not be recorded", ctx.request_id, handler.name)
+        return None
 
 
 async def _forget(tx: Transaction, rows: list[Row]) -> None:

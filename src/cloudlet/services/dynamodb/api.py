@@ -35,7 +35,30 @@ from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.table import CREATING, DELETING, UPDATING
 from cloudlet.services.dynamodb.throttling import throttle
 
-service = Service("dynamodb", invalid_request=errors.reword, compressed_from=4096)
+service = Service(
+    "dynamodb",
+    invalid_request=errors.reword,
+    compressed_from=4096,
+    data_events=(
+        "BatchExecuteStatement",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "ExecuteStatement",
+        "ExecuteTransaction",
+        "GetItem",
+        "GetRecords",
+        "GetShardIterator",
+        "PutItem",
+        "Query",
+        "Scan",
+        "SearchVectors",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UpdateItem",
+    ),
+    hidden=("Attributes", "ExpressionAttributeValues", "Item", "Items", "Parameters", "Records", "SearchVector"),
+)
 service.job(backfill.fill_indexes)
 api_streams.declare(service)
 api_settings.declare(service)

@@ -38,7 +38,12 @@ from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 
-service = Service("sns", admits_anonymous=True)
+service = Service(
+    "sns",
+    admits_anonymous=True,
+    data_events=("Publish", "PublishBatch"),
+    hidden=("Message", "MessageAttributes", "PlatformCredential", "Token"),
+)
 for _job in (delivery.deliver, notices.send, confirming.expire, archive.expire, status_log.write):
     service.job(_job)
 

@@ -29,7 +29,21 @@ from cloudlet.services.sqs import (
 from cloudlet.services.sqs.queue import Queue, QueueRecord, split_timer
 from cloudlet.services.sqs.receive_request import ReceiveRequest
 
-service = Service("sqs", invalid_request=errors.reword, admits_anonymous=True)
+service = Service(
+    "sqs",
+    invalid_request=errors.reword,
+    admits_anonymous=True,
+    data_events=(
+        "ChangeMessageVisibility",
+        "ChangeMessageVisibilityBatch",
+        "DeleteMessage",
+        "DeleteMessageBatch",
+        "ReceiveMessage",
+        "SendMessage",
+        "SendMessageBatch",
+    ),
+    hidden=("Body", "MessageAttributes", "MessageBody"),
+)
 service.job(jobs.move_messages)
 service.job(jobs.expire_messages)
 

@@ -1,0 +1,99 @@
+"""One recorded event, and what it is looked up by."""
+
+from __future__ import annotations
+
+from calendar import timegm
+from functools import cached_property
+from time import strptime
+from typing import Any
+
+import msgspec
+
+_TYPES = {
+    "alarmName": "AWS::CloudWatch::Alarm",
+    "bucketName": "AWS::S3::Bucket",
+    "dashboardName": "AWS::CloudWatch::Dashboard",
+    "functionName": "AWS::Lambda::Function",
+    "logGroupName": "AWS::Logs::LogGroup",
+    "queueName": "AWS::SQS::Queue",
+    "queueUrl": "AWS::SQS::Queue",
+    "subscriptionArn": "AWS::SNS::Subscription",
+    "tableName": "AWS::DynamoDB::Table",
+    "topicArn": "AWS::SNS::Topic",
+    "trailARN": "AWS::CloudTrail::Trail",
+}
+"""Members of requests and answers that name a resource."""
+_READER = msgspec.json.Decoder(dict[str, Any])
+
+
+class Event:
+    """An event, from the text of its record. Raises ValueError where that is no record."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.record = _READER.decode(text)
+        self.id: str = self.record["eventID"]
+        self.account: str = self.record["recipientAccountId"]
+        self.region: str = self.record["awsRegion"]
+        self.time: int = timegm(strptime(self.record["eventTime"], "%Y-%m-%dT%H:%M:%SZ"))
+        """In seconds since the epoch."""
+
+    @property
+    def is_management(self) -> bool:
+        return bool(self.record["managementEvent"])
+
+    @property
+    def username(self) -> str | None:
+        """The name of the caller, as the history shows it."""
+        identity = self.record["userIdentity"]
+        if identity["type"] == "Root":
+            return "root"
+        arn: str = identity.get("arn", "")
+        return identity.get("userName") or arn.rpartition("/")[2] or identity.get("invokedBy")
+
+    @cached_property
+    def resources(self) -> list[tuple[str, str]]:
+        """The types and the names of the resources that it is about."""
+        found: dict[tuple[str, str], None] = {}
+        for members in (self.record.get("requestParameters"), self.record.get("responseElements")):
+            for name, value in (members or {}).items():
+                if name in _TYPES and isinstance(value, str):
+                    found[_TYPES[name], value] = None
+        return list(found)
+
+    def has(self, key: str, value: str) -> bool:
+        """Whether this is the value of an attribute that events are looked up by."""
+        record = self.record
+        match key:
+            case "ResourceType":
+                return any(kind == value for kind, _ in self.resources)
+            case "ResourceName":
+                return any(name == value for _, name in self.resources)
+            case "ReadOnly":
+                return str(record["readOnly"]).lower() == value
+            case "Username":
+                return self.username == value
+            case "AccessKeyId":
+                return bool(record["userIdentity"].get("accessKeyId") == value)
+            case "EventId":
+                return self.id == value
+            case "EventName":
+                return bool(record["eventName"] == value)
+            case "EventSource":
+                return bool(record["eventSource"] == value)
+        raise ValueError(key)
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as LookupEvents shows it."""
+        record = self.record
+        return {
+            "EventId": self.id,
+            "EventName": record["eventName"],
+            "ReadOnly": str(record["readOnly"]).lower(),
+            "AccessKeyId": record["userIdentity"].get("accessKeyId"),
+            "EventTime": self.time,
+            "EventSource": record["eventSource"],
+            "Username": self.username,
+            "Resources": [{"ResourceType": kind, "ResourceName": name} for kind, name in self.resources],
+            "CloudTrailEvent": self.text,
+        }

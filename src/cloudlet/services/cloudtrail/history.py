@@ -1,0 +1,65 @@
+"""The history of events: kept for 90 days, by account and region.
+
+User guide, "Viewing event history".
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.moments import until
+from cloudlet.services.cloudtrail.event import Event
+
+KEPT_SECONDS = 90 * 86_400
+_SWEEP_SECONDS = 3600.0
+_PAGE = 500
+
+_EVENTS = Subspace("event")
+"""Account, region, time in seconds, id → the text of a record."""
+_BY_TIME = Subspace("event-time")
+"""Time in seconds, key of an event → nothing."""
+
+
+def add(tx: Transaction, event: Event) -> None:
+    """Keep an event; one that is there already stays as it is."""
+    key = _EVENTS.key(event.account, event.region, event.time, event.id)
+    tx.put(key, event.text.encode())
+    tx.put(_BY_TIME.key(event.time, key), b"")
+
+
+async def newest(
+    tx: Transaction, account: str, region: str, begin: int, before: bytes | None, end: int
+) -> list[tuple[bytes, Event]]:
+    """Return up to a page of events with begin <= time <= end, the newest first, with their keys.
+
+    `before` is the key of the last one of the page before.
+    """
+    space = _EVENTS.sub(account, region)
+    high = space.key(end + 1) if before is None else before
+    rows = await tx.range(space.key(begin), high, limit=_PAGE, reverse=True)
+    return [(key, Event(value.decode())) for key, value in rows]
+
+
+def is_last(found: list[tuple[bytes, Event]]) -> bool:
+    """Whether no page comes after this one."""
+    return len(found) < _PAGE
+
+
+async def forget(block: Block) -> None:
+    """Delete events that are too old, now and then, until the block ends."""
+    while True:
+        oldest = int(block.clock.now()) - KEPT_SECONDS
+
+        async def page(tx: Transaction, oldest: int = oldest) -> int:
+            rows = await tx.range(_BY_TIME.begin, _BY_TIME.key(oldest), limit=_PAGE)
+            for key, _ in rows:
+                tx.delete(_BY_TIME.unpack(key)[1])
+                tx.delete(key)
+            return len(rows)
+
+        if await block.store.transact(page) < _PAGE:
+            await until(block, block.clock.now() + _SWEEP_SECONDS)
+        else:
+            await asyncio.sleep(0)

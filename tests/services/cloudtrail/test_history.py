@@ -1,0 +1,103 @@
+"""Calls to all blocks are found in the history of events."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws
+
+_PATIENCE_SECONDS = 20
+
+
+def lookup(aws: Aws, count: int, **by: str) -> list[dict[str, Any]]:
+    """Return the events with some attributes once there are so many; fails where there never are."""
+    trail = aws.client("cloudtrail")
+    attributes = [{"AttributeKey": key, "AttributeValue": value} for key, value in by.items()]
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        events: list[dict[str, Any]] = trail.lookup_events(LookupAttributes=attributes)["Events"]
+        if len(events) >= count:
+            assert len(events) == count
+            return events
+        assert time.monotonic() < end, f"never seen; at last: {[event['EventName'] for event in events]}"
+        time.sleep(0.02)
+
+
+def test_a_call_is_recorded_as_aws_does_it(aws: Aws) -> None:
+    aws.client("sqs").create_queue(QueueName="orders", Attributes={"DelaySeconds": "3"})
+    (event,) = lookup(aws, 1, EventName="CreateQueue")
+    record = json.loads(event["CloudTrailEvent"])
+    assert event["EventSource"] == record["eventSource"] == "sqs.amazonaws.com"
+    assert (event["Username"], event["ReadOnly"]) == ("root", "false")
+    assert {"ResourceType": "AWS::SQS::Queue", "ResourceName": "orders"} in event["Resources"]
+    assert record["userIdentity"]["type"] == "Root"
+    assert record["userIdentity"]["accountId"] == record["recipientAccountId"] == aws.account
+    assert record["requestParameters"] == {"queueName": "orders", "attributes": {"DelaySeconds": "3"}}
+    assert record["responseElements"]["queueUrl"].endswith("/orders")
+    assert record["awsRegion"] == aws.region
+    assert record["userAgent"].startswith("Boto3/")
+    assert record["managementEvent"] is True
+
+
+def test_failures_and_reads_are_recorded_too(aws: Aws) -> None:
+    sqs = aws.client("sqs")
+    with pytest.raises(ClientError):
+        sqs.get_queue_url(QueueName="missing")
+    (event,) = lookup(aws, 1, EventName="GetQueueUrl")
+    record = json.loads(event["CloudTrailEvent"])
+    assert (event["ReadOnly"], record["responseElements"]) == ("true", None)
+    assert record["errorCode"].endswith("NonExistentQueue") or record["errorCode"] == "QueueDoesNotExist"
+    assert "does not exist" in record["errorMessage"]
+
+
+def test_calls_of_all_blocks_are_there_and_messages_are_not(aws: Aws) -> None:
+    url = aws.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody="secret")
+    aws.client("sns").create_topic(Name="t")
+    aws.client("s3").create_bucket(Bucket=f"bucket-{aws.account}")
+    aws.client("s3").put_object(Bucket=f"bucket-{aws.account}", Key="k", Body=b"secret")
+    aws.client("dynamodb").create_table(
+        TableName="table",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    aws.client("dynamodb").put_item(TableName="table", Item={"id": {"S": "secret"}})
+    aws.client("sts").get_caller_identity()
+    lookup(aws, 1, EventName="GetCallerIdentity")
+    events = lookup(aws, 4, ReadOnly="false")
+    assert {event["EventName"] for event in events} == {"CreateBucket", "CreateQueue", "CreateTable", "CreateTopic"}
+    assert "secret" not in json.dumps(events, default=str)
+    (bucket,) = lookup(aws, 1, ResourceName=f"bucket-{aws.account}")
+    assert json.loads(bucket["CloudTrailEvent"])["requestParameters"]["bucketName"] == f"bucket-{aws.account}"
+
+
+def test_events_come_in_pages_the_newest_first(aws: Aws) -> None:
+    sqs, trail = aws.client("sqs"), aws.client("cloudtrail")
+    for number in range(7):
+        sqs.create_queue(QueueName=f"q{number}")
+    lookup(aws, 7, EventName="CreateQueue")
+    pages = trail.get_paginator("lookup_events").paginate(PaginationConfig={"PageSize": 3})
+    found = [event for page in pages for event in page["Events"] if event["EventName"] == "CreateQueue"]
+    assert len({event["EventId"] for event in found}) == 7
+    times = [event["EventTime"] for event in found]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"NextToken": "?"}, "InvalidNextTokenException"),
+        ({"EventCategory": "insight"}, "InvalidEventCategoryException"),
+        ({"StartTime": 2e9, "EndTime": 1e9}, "InvalidTimeRangeException"),
+    ],
+)
+def test_what_cannot_be_looked_up(aws: Aws, params: dict[str, Any], code: str) -> None:
+    with pytest.raises(ClientError) as error:
+        aws.client("cloudtrail").lookup_events(**params)
+    assert error.value.response["Error"]["Code"] == code
