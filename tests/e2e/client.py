@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 E2E = Path(__file__).parent
-INSTALLED = E2E.parents[1] / ".venv-clients" / "bin"
+_CLIENTS = E2E.parents[1] / ".venv-clients"
+INSTALLED = _CLIENTS / "bin"
 # Before the system's programs those that are made for these tests, and the AWS CLI of the environment they run in.
 PATH = os.pathsep.join((str(INSTALLED), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
@@ -42,6 +43,6 @@ class Client:
 def installed(name: str) -> str:
     """Return a program's path. Fails the test where it is not installed."""
     found = shutil.which(name, path=PATH)
-    if found is None:
+    if found is None or (Path(found).is_relative_to(_CLIENTS) and not (_CLIENTS / ".made").exists()):
         pytest.fail(f"{name} is not installed: scripts/environment clients does it", pytrace=False)
     return found

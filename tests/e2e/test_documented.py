@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.testing.server import Aws
-from tests.e2e.client import E2E, INSTALLED, PATH
+from tests.e2e.client import E2E, INSTALLED, PATH, installed
 from tests.e2e.conftest import MakeClient
 
 _PAGE = (E2E.parents[1] / "docs" / "clients.md").read_text()
@@ -30,7 +30,7 @@ def test_section(section: str, client: MakeClient, aws: Aws, tmp_path: Path) -> 
     here, home = tmp_path / "here", Path(bash.environment["HOME"])
     here.mkdir()
     (tmp_path / "node_modules").symlink_to(E2E / "javascript" / "node_modules")
-    assert INSTALLED.is_dir(), "the clients are not installed: scripts/environment clients does it"
+    installed(str(INSTALLED / "python"))
     printed = ""
     for language, title, text in _SECTIONS[section]:
         # Names of buckets are unique in the whole of Cloudlet, which other tests use too.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.client import E2E
+from tests.e2e.client import E2E, INSTALLED
 from tests.e2e.conftest import MakeClient
 
 
 @pytest.mark.parametrize("file", ["dynamodb", "s3", "messaging"])
 def test_sdk(file: str, client: MakeClient, bucket: str) -> None:
-    if not (E2E / "javascript" / "node_modules").is_dir():
-        pytest.fail("The SDK for JavaScript is not installed: scripts/environment clients does it", pytrace=False)
-    client("node", BUCKET=bucket).run("--test", E2E / "javascript" / f"{file}.test.mjs")
+    client(str(INSTALLED / "node"), BUCKET=bucket).run("--test", E2E / "javascript" / f"{file}.test.mjs")
