@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch import statistic
 from cloudlet.services.cloudwatch.cell import MOST_VALUES, Cell
-from cloudlet.services.cloudwatch.storage import Columns
+from cloudlet.services.cloudwatch.columns import Columns
 
 VALUES = st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=1, max_size=60)
 PERCENTS = st.floats(0, 100).map(lambda share: round(share, 2))

@@ -29,7 +29,7 @@ _decode = msgspec.msgpack.Decoder(Entry).decode
 
 
 def _key(metric: Metric) -> bytes:
-    return _METRICS.key(*metric)
+    return _METRICS.prefix + metric.key
 
 
 async def note(tx: Transaction, metric: Metric, unit: int, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -53,14 +54,25 @@ class Metric(NamedTuple):
     dimensions: Dimensions
 
     @property
+    def key(self) -> bytes:
+        """Itself as part of a key."""
+        return _packed(self)[0]
+
+    @property
     def id(self) -> bytes:
         """What its data are kept under: 12 bytes that no other metric has."""
-        return blake2b(pack(tuple(self)), digest_size=12).digest()
+        return _packed(self)[1]
 
     def shown(self) -> dict[str, Any]:
         """Return it as the API shows metrics."""
         dimensions = [{"Name": name, "Value": value} for name, value in self.dimensions]
         return {"Namespace": self.namespace, "MetricName": self.name, "Dimensions": dimensions}
+
+
+@lru_cache(maxsize=10_000)
+def _packed(metric: Metric) -> tuple[bytes, bytes]:
+    packed = pack(tuple(metric))
+    return packed, blake2b(packed, digest_size=12).digest()
 
 
 def dimensions_of(given: Iterable[Mapping[str, Any]] | None) -> Dimensions:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cloudlet.core import Transaction
-from cloudlet.services.cloudwatch import directory, labels, reading, search, search_grammar, storage
+from cloudlet.services.cloudwatch import directory, labels, reading, search, search_grammar
 from cloudlet.services.cloudwatch.asker import Asker
+from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.errors import not_built
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
@@ -40,9 +41,9 @@ async def series_of(
     start: int,
     end: float,
     now: float,
-) -> tuple[list[int], list[float], storage.Columns]:
+) -> tuple[list[int], list[float], Columns]:
     """Return the times and values of a statistic of a metric, and the cells that they are made of."""
-    together: storage.Columns | None = None
+    together: Columns | None = None
     for stream in await directory.streams(tx, metric, unit):
         columns = await reading.columns_of(tx, stream, period, start, end, now, values=asked.needs_values)
         if together is None:
@@ -52,7 +53,7 @@ async def series_of(
             for at, time in enumerate(columns.times):
                 together.add(time, columns.cell(at))
     if together is None:
-        together = storage.Columns()
+        together = Columns()
     times, values = reading.values_of(together, asked, period, start)
     while times and times[-1] >= end:
         times.pop()
@@ -102,7 +103,7 @@ class _Computation:
         now = self._asker.now
         start = int(self._begin) if self._exactly else reading.rounded_start(self._begin, period, now)
 
-        async def body(tx: Transaction) -> tuple[list[int], list[float], storage.Columns]:
+        async def body(tx: Transaction) -> tuple[list[int], list[float], Columns]:
             return await series_of(tx, metric, asked, period, unit, start, self._end, now)
 
         times, values, _ = await self._asker.store.transact(body)

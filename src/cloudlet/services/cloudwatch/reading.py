@@ -12,8 +12,9 @@ from math import ceil, gcd
 
 from cloudlet.core import Transaction
 from cloudlet.services.cloudwatch import storage
+from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.statistic import Statistic
-from cloudlet.services.cloudwatch.storage import DAY, HOUR, RETENTION, Columns, Stream
+from cloudlet.services.cloudwatch.storage import DAY, HOUR, RETENTION, Stream
 
 _SUB_MINUTE = (1, 5, 10, 20, 30)
 
@@ -66,6 +67,8 @@ def periods_of(columns: Columns, period: int, start: int) -> Iterator[tuple[int,
 
 def values_of(columns: Columns, statistic: Statistic, period: int, start: int) -> tuple[list[int], list[float]]:
     """Return the times and the values of a statistic."""
+    if statistic.of_each is not None and period == resolution_for(period, start):
+        return columns.times.tolist(), statistic.of_each(columns)
     times: list[int] = []
     values: list[float] = []
     for begin, first, last in periods_of(columns, period, start):

@@ -12,11 +12,12 @@ import math
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from operator import truediv
 from typing import NamedTuple
 
 from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch.cell import Cell
-from cloudlet.services.cloudwatch.storage import Columns
+from cloudlet.services.cloudwatch.columns import Columns
 
 PLAIN = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
@@ -46,6 +47,8 @@ class Statistic(NamedTuple):
     needs_values: bool
     percentile: float | None = None
     """For p99: 99."""
+    of_each: Callable[[Columns], list[float]] | None = None
+    """What it is of each cell, where that is to be had of all at once."""
 
 
 class UnknownStatistic(ValueError):
@@ -56,7 +59,7 @@ class UnknownStatistic(ValueError):
 def parse(name: str) -> Statistic:
     """Return the statistic of a name. Raises UnknownStatistic."""
     if name in _PLAIN:
-        return Statistic(name, _PLAIN[name], needs_values=False)
+        return Statistic(name, _PLAIN[name], needs_values=False, of_each=_PLAIN_OF_EACH[name])
     if name.upper() == "IQM":
         return _extended(name, "TM", Bounds(25.0, 75.0, percent=True))
     if match := _SHORT.fullmatch(name):
@@ -99,6 +102,14 @@ _PLAIN: dict[str, Callable[[Columns, int, int], float | None]] = {
     "Average": lambda columns, first, last: math.fsum(columns.totals[first:last]) / sum(columns.counts[first:last]),
     "Minimum": lambda columns, first, last: min(columns.lows[first:last]),
     "Maximum": lambda columns, first, last: max(columns.highs[first:last]),
+}
+
+_PLAIN_OF_EACH: dict[str, Callable[[Columns], list[float]]] = {
+    "SampleCount": lambda columns: columns.counts.tolist(),
+    "Sum": lambda columns: columns.totals.tolist(),
+    "Average": lambda columns: list(map(truediv, columns.totals, columns.counts)),
+    "Minimum": lambda columns: columns.lows.tolist(),
+    "Maximum": lambda columns: columns.highs.tolist(),
 }
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.cloudwatch import directory, errors, reading, statistic
+from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.metric import UNIT_CODES, UNITS, Metric, dimensions_of
 from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
-from cloudlet.services.cloudwatch.storage import Columns
 
 MOST_DATAPOINTS = 1440
 

@@ -9,8 +9,6 @@ them. See docs/decisions/0006-metrics-storage.md.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
 from typing import NamedTuple
 
 import msgspec
@@ -18,21 +16,26 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch.cell import Cell
+from cloudlet.services.cloudwatch.columns import Columns
 
 HOUR, DAY = 3600, 86400
 RETENTION = {1: 3 * HOUR, 60: 15 * DAY, 300: 63 * DAY, 3600: 455 * DAY}
 """For how many seconds the cells of a resolution (seconds) are kept."""
 FOLD_SECONDS = 900
 """How often fresh cells are folded."""
+SOON_SECONDS = 60
+"""How soon those are that are of a time long ago: whoever puts such brings many, and each only once."""
 
 _SPANS = {1: 900, 60: 6 * HOUR, 300: DAY, 3600: 15 * DAY}
 """How many seconds the cells of a chunk are for, by resolution."""
 _FRESH, _CHUNKS, _VALUES = Subspace("fresh"), Subspace("chunk"), Subspace("values")
 _DUE, _EXPIRING = Subspace("due"), Subspace("expiring")
 _MANY = 1_000_000
-_FOLDED = 500
+_FOLDED = 200
 """Fresh cells that are folded in one transaction."""
 _EXPIRED = 100
+_ZERO = 0x14
+"""The code of a packed 0; that of a number of so many bytes is so much more."""
 
 
 class Stream(NamedTuple):
@@ -44,7 +47,7 @@ class Stream(NamedTuple):
 
 
 class _Chunk(msgspec.Struct, array_like=True):
-    """Columns: doubles in the machine's own form; times are seconds after the chunk's start."""
+    """Columns, as they are in memory."""
 
     times: bytes
     counts: bytes
@@ -67,52 +70,13 @@ _decode_chunk = msgspec.msgpack.Decoder(_Chunk).decode
 _decode_values = msgspec.msgpack.Decoder(_Values).decode
 
 
-class Columns:
-    """Cells in the order of time, as columns. Times are seconds since the epoch."""
-
-    __slots__ = ("counts", "highs", "lows", "times", "totals", "values")
-
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.counts: list[float] = []
-        self.totals: list[float] = []
-        self.lows: list[float] = []
-        self.highs: list[float] = []
-        self.values: dict[int, Cell] = {}
-        """Cells by their times, for those that have different values."""
-
-    def cell(self, at: int) -> Cell:
-        """Return a copy of the cell at an index."""
-        kept = self.values.get(self.times[at])
-        cell = Cell(self.counts[at], self.totals[at], self.lows[at], self.highs[at])
-        if kept is not None and kept.values is not None and kept.counts is not None:
-            cell.values, cell.counts, cell.bits = list(kept.values), list(kept.counts), kept.bits
-        return cell
-
-    def add(self, time: int, cell: Cell) -> None:
-        """Add the values of a cell to that of a time."""
-        at = bisect_left(self.times, time)
-        if at < len(self.times) and self.times[at] == time:
-            known = self.cell(at)
-            cells.add(known, cell)
-            cell = known
-        else:
-            self.times.insert(at, time)
-            for column in (self.counts, self.totals, self.lows, self.highs):
-                column.insert(at, 0.0)
-        self.counts[at], self.totals[at], self.lows[at], self.highs[at] = cell.count, cell.total, cell.low, cell.high
-        if cell.values is not None:
-            self.values[time] = cell
-        else:
-            self.values.pop(time, None)
-
-
 async def add(tx: Transaction, stream: Stream, time: int, resolution: int, cell: Cell, now: float) -> None:
     """Add values to the fresh cell of a second or a minute, which begins at `time`."""
     key = _FRESH.key(stream.metric, stream.unit, time, resolution)
     raw = await tx.get(key)
     if raw is None:
-        tx.put(_DUE.key(int(now) // FOLD_SECONDS, stream.metric, stream.unit), b"")
+        every = FOLD_SECONDS if now - time < HOUR else SOON_SECONDS
+        tx.put(_DUE.key((int(now) // every + 1) * every, stream.metric, stream.unit), b"")
     else:
         fresh = _decode_cell(raw)
         cells.add(fresh, cell)
@@ -140,17 +104,14 @@ async def _folded(tx: Transaction, stream: Stream, resolution: int, begin: int, 
         return columns
     span = _SPANS[resolution]
     space = _CHUNKS.sub(stream.metric, stream.unit, resolution)
-    for key, raw in await tx.range(space.key(begin // span * span), space.key(end), limit=_MANY):
-        (start,) = space.unpack(key)
+    for _, raw in await tx.range(space.key(begin // span * span), space.key(end), limit=_MANY):
         chunk = _decode_chunk(raw)
-        times = [start + second for second in array("I", chunk.times)]
-        first = 0 if times[0] >= begin else sum([time < begin for time in times])
-        last = len(times) if times[-1] < end else sum([time < end for time in times])
-        columns.times += times[first:last]
-        columns.counts += array("d", chunk.counts)[first:last]
-        columns.totals += array("d", chunk.totals)[first:last]
-        columns.lows += array("d", chunk.lows)[first:last]
-        columns.highs += array("d", chunk.highs)[first:last]
+        columns.times.frombytes(chunk.times)
+        columns.counts.frombytes(chunk.counts)
+        columns.totals.frombytes(chunk.totals)
+        columns.lows.frombytes(chunk.lows)
+        columns.highs.frombytes(chunk.highs)
+    columns.cut(begin, end)
     if values:
         await _read_values(tx, stream, resolution, begin, end, columns)
     return columns
@@ -171,7 +132,7 @@ async def _fresh(tx: Transaction, stream: Stream, resolution: int, begin: int, e
     found: dict[int, Cell] = {}
     space = _FRESH.sub(stream.metric, stream.unit)
     for key, raw in await tx.range(space.key(begin), space.key(end), limit=_MANY):
-        time, own = space.unpack(key)
+        time, own = _time_and_resolution(key, space)
         if own > resolution:
             continue
         time -= time % resolution
@@ -185,43 +146,48 @@ async def _fresh(tx: Transaction, stream: Stream, resolution: int, begin: int, e
     return found
 
 
+def _time_and_resolution(key: bytes, space: Subspace) -> tuple[int, int]:
+    """Return what the key of a fresh cell ends with."""
+    at = len(space.prefix)
+    end = at + 1 + key[at] - _ZERO
+    return int.from_bytes(key[at + 1 : end], "big"), int.from_bytes(key[end + 1 :], "big")
+
+
 # -- folding and forgetting
 
 
 async def due(tx: Transaction, now: float, count: int) -> list[bytes]:
     """Return the keys of streams whose fresh cells are to be folded."""
-    end = _DUE.key(int(now) // FOLD_SECONDS)
-    return [key for key, _ in await tx.range(_DUE.begin, end, limit=count)]
+    return [key for key, _ in await tx.range(_DUE.begin, _DUE.key(int(now) + 1), limit=count)]
 
 
-async def fold(tx: Transaction, due_key: bytes, now: float) -> bool:
-    """Fold some fresh cells of a stream that is due; return whether that were all."""
+async def fold(tx: Transaction, due_key: bytes, after: bytes, now: float) -> bytes | None:
+    """Fold some fresh cells of a stream that is due, after a key; return the last of them, or None if that were all."""
     _, metric, unit = _DUE.unpack(due_key)
     stream = Stream(metric, unit)
     space = _FRESH.sub(metric, unit)
-    rows = await tx.range(space.begin, space.end, limit=_FOLDED)
-    added: dict[int, dict[int, Cell]] = {resolution: {} for resolution in RETENTION}
+    rows = await tx.range(max(space.begin, after), space.end, limit=_FOLDED)
+    added: dict[tuple[int, int], dict[int, Cell]] = {}
     for key, raw in rows:
         tx.delete(key)
-        time, own = space.unpack(key)
+        time, own = _time_and_resolution(key, space)
         for resolution, keeping in RETENTION.items():
             start = time - time % resolution
             if own > resolution or start < now - keeping:
                 continue
-            known = added[resolution].get(start)
+            span = _SPANS[resolution]
+            chunk = added.setdefault((resolution, time - time % span), {})
+            known = chunk.get(start)
             if known is None:
-                added[resolution][start] = _decode_cell(raw)
+                chunk[start] = _decode_cell(raw)
             else:
                 cells.add(known, _decode_cell(raw))
-    for resolution, by_time in added.items():
-        span = _SPANS[resolution]
-        for start in sorted({time // span * span for time in by_time}):
-            of_chunk = {time: cell for time, cell in by_time.items() if start <= time < start + span}
-            await _add_to_chunk(tx, stream, resolution, start, of_chunk)
-    if len(rows) < _FOLDED:
-        tx.delete(due_key)
-        return True
-    return False
+    for (resolution, start), of_chunk in added.items():
+        await _add_to_chunk(tx, stream, resolution, start, of_chunk)
+    if len(rows) == _FOLDED:
+        return rows[-1][0]
+    tx.delete(due_key)
+    return None
 
 
 async def _add_to_chunk(tx: Transaction, stream: Stream, resolution: int, start: int, added: dict[int, Cell]) -> None:
@@ -242,11 +208,11 @@ async def _add_to_chunk(tx: Transaction, stream: Stream, resolution: int, start:
         elif had_values:
             tx.delete(values.key(time))
     chunk = _Chunk(
-        array("I", [time - start for time in columns.times]).tobytes(),
-        array("d", columns.counts).tobytes(),
-        array("d", columns.totals).tobytes(),
-        array("d", columns.lows).tobytes(),
-        array("d", columns.highs).tobytes(),
+        columns.times.tobytes(),
+        columns.counts.tobytes(),
+        columns.totals.tobytes(),
+        columns.lows.tobytes(),
+        columns.highs.tobytes(),
     )
     tx.put(key, _encode(chunk))
 

@@ -18,7 +18,7 @@ _AT_ONCE = 200
 
 
 async def keep_in_order(block: Block, lease: Lease) -> None:
-    """Fold and forget for ever, every quarter of an hour."""
+    """Fold and forget for ever, what is due each minute."""
     day = -1
     while True:
         await lease.hold()
@@ -29,7 +29,7 @@ async def keep_in_order(block: Block, lease: Lease) -> None:
         if now // storage.DAY != day:
             await _forget_metrics(block, now)
             day = int(now // storage.DAY)
-        await until(block, (now // storage.FOLD_SECONDS + 1) * storage.FOLD_SECONDS + 1)
+        await until(block, (now // storage.SOON_SECONDS + 1) * storage.SOON_SECONDS)
 
 
 async def _all(block: Block, some: Callable[[Transaction, float], Awaitable[bool]], now: float) -> None:
@@ -46,12 +46,15 @@ async def _fold(block: Block, lease: Lease) -> None:
     while keys := await block.store.transact(lambda tx: storage.due(tx, block.clock.now(), _AT_ONCE)):
         for key in keys:
             await lease.hold()
+            # Where it went on before: what was removed there takes time to pass over.
+            after: bytes | None = b""
+            while after is not None:
 
-            async def some(tx: Transaction, now: float, key: bytes = key) -> bool:
-                return await storage.fold(tx, key, now)
+                async def some(tx: Transaction, key: bytes = key, after: bytes = after) -> bytes | None:
+                    return await storage.fold(tx, key, after, block.clock.now())
 
-            await _all(block, some, block.clock.now())
-            await asyncio.sleep(0)
+                after = await block.store.transact(some)
+                await asyncio.sleep(0)
 
 
 async def _forget_metrics(block: Block, now: float) -> None:
