@@ -301,3 +301,37 @@ def test_nobody_cannot_be_charged(strict: Strict) -> None:
     assert fetch(plain).status == 403
     answer = fetch(payed)
     assert (answer.status, answer.headers["x-amz-request-charged"]) == (200, "requester")
+
+
+def test_who_may_write_into_a_bucket_may_delete_what_is_his(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    user = strict.other.s3.list_buckets()["Owner"]["ID"]
+    own = strict.owner.s3.list_buckets()["Owner"]["ID"]
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, GrantWrite=f"id={user}", GrantFullControl=f"id={own}")
+    strict.owner.s3.put_object(Bucket=bucket, Key="owners")
+    strict.other.s3.put_object(Bucket=bucket, Key="others")
+    assert refused(strict.other.s3.list_objects_v2, Bucket=bucket) == DENIED
+    assert refused(strict.other.s3.delete_object, Bucket=bucket, Key="owners") == DENIED
+    strict.other.s3.delete_object(Bucket=bucket, Key="others")
+    assert refused(strict.nobody.s3.delete_object, Bucket=bucket, Key="owners") == DENIED
+    listed = strict.owner.s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["Key"] for each in listed] == ["owners"]
+
+
+def test_logs_go_where_a_policy_or_an_acl_lets_them(strict: Strict) -> None:
+    bucket, target = strict.bucket(), strict.open_bucket()
+    status = {"LoggingEnabled": {"TargetBucket": target, "TargetPrefix": "logs/"}}
+    put = strict.owner.s3.put_bucket_logging
+    invalid = ("InvalidTargetBucketForLogging", 400)
+    assert refused(put, Bucket=bucket, BucketLoggingStatus=status) == invalid
+    service = {"Service": "logging.s3.amazonaws.com"}
+    source = {
+        "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
+        "StringEquals": {"aws:SourceAccount": strict.owner.number},
+    }
+    strict.allow(target, Principal=service, Action="s3:PutObject", Condition=source)
+    put(Bucket=bucket, BucketLoggingStatus=status)
+    strict.owner.s3.delete_bucket_policy(Bucket=target)
+    assert refused(put, Bucket=bucket, BucketLoggingStatus=status) == invalid
+    strict.owner.s3.put_bucket_acl(Bucket=target, ACL="log-delivery-write")
+    put(Bucket=bucket, BucketLoggingStatus=status)

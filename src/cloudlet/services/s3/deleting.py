@@ -22,9 +22,10 @@ async def _delete(
     if version_id == "":
         raise errors.invalid_argument("Version id cannot be the empty string", "versionId", "")
     if version_id is None:
-        await access.authorize(ctx, tx, bucket, "s3:DeleteObject", key=key, params=params)
         before = await versions.newest(tx, bucket, key)
-        conditions.check_delete(entry, key, None if before is None or before.marker else before)
+        there = None if before is None or before.marker else before
+        await access.authorize(ctx, tx, bucket, "s3:DeleteObject", key=key, version=there, params=params)
+        conditions.check_delete(entry, key, there)
         marker = await versions.delete(tx, bucket, key, now)
         if marker is not None:
             await events.note(ctx.block, tx, bucket, "ObjectRemoved:DeleteMarkerCreated", key, marker, ctx=ctx)
