@@ -266,8 +266,27 @@ def test_a_form_needs_a_file_at_its_end(aws: Aws, bucket: str) -> None:
     assert (cut.status, cut.code) == (400, "MalformedPOSTRequest")
     long = _send(aws.endpoint, bucket, {"key": "k", "x-ignore-long": "x" * 30_000})
     assert (long.status, long.code) == (400, "MaxPostPreDataLengthExceeded")
-    other = ask(aws.endpoint, "POST", f"/{bucket}", b"key=k", Content_Type="application/x-www-form-urlencoded")
-    assert (other.status, other.code) == (412, "PreconditionFailed")
+    for other in (
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "multipart/form-data; boundary*=utf-8''%E6",
+    ):
+        answer = ask(aws.endpoint, "POST", f"/{bucket}", b"key=k", Content_Type=other)
+        assert (answer.status, answer.code) == (412, "PreconditionFailed")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b"Content-Disposition: form-data\r\n",
+        b'Content-Disposition: form-data; name="key"\r\n\r\n\xff\r\n--x--',
+        b"X" * 30_000,
+    ],
+)
+def test_a_part_that_says_nothing_of_itself(aws: Aws, bucket: str, part: bytes) -> None:
+    body = b"--x\r\n" + part + b"\r\n\r\n--x--"
+    assert ask(aws.endpoint, "POST", f"/{bucket}", body, Content_Type="multipart/form-data; boundary=x").status == 400
 
 
 def test_a_field_that_is_a_header_is_one_line(aws: Aws, s3: Any, bucket: str) -> None:

@@ -34,14 +34,14 @@ async def read(body: bytes | AsyncIterator[bytes], content_type: str) -> Form:
     header = Message()
     header["Content-Type"] = content_type
     boundary = header.get_boundary()
-    if header.get_content_type() != "multipart/form-data" or not boundary:
+    if header.get_content_type() != "multipart/form-data" or not boundary or not boundary.isascii():
         raise AwsError(
             "PreconditionFailed",
             "At least one of the pre-conditions you specified did not hold",
             status=412,
             Condition="Bucket POST must be of the enclosure-type multipart/form-data",
         )
-    reader = _Reader(_pieces(body), boundary.encode("latin-1"))
+    reader = _Reader(_pieces(body), boundary.encode())
     fields: dict[str, str] = {}
     await reader.begin()
     while True:
