@@ -230,10 +230,16 @@ def _expired_token(model: ServiceModel) -> AwsError:
     return AwsError(code, "The security token included in the request is expired", status=403)
 
 
-def unreadable(model: ServiceModel, reason: str) -> AwsError:
-    """The error for a request whose signature cannot be read."""
+def unreadable(model: ServiceModel, error: sigv4.Malformed, *, in_header: bool) -> AwsError:
+    """The error for a request whose signature cannot be read, be it in its headers or in its URL."""
+    reason = str(error)
+    if model.name == "s3" and isinstance(error, sigv2.Malformed):
+        return AwsError("AccessDenied", reason, status=403)
+    if model.name == "s3" and reason == sigv4.UNSUPPORTED:
+        return AwsError("InvalidRequest", reason, status=400)
     if model.name == "s3":
-        return AwsError("AuthorizationHeaderMalformed", reason, status=400)
+        code = "AuthorizationHeaderMalformed" if in_header else "AuthorizationQueryParametersError"
+        return AwsError(code, reason, status=400)
     code = "IncompleteSignature" if speaks_query(model) else "IncompleteSignatureException"
     return AwsError(code, reason, status=403)
 

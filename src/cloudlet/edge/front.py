@@ -131,7 +131,7 @@ class _Call:
             self.claim = sigv2.claim(request) or sigv4.claim(request)
         except sigv4.Malformed as error:
             self._name_service(None)
-            raise auth.unreadable(self.service, str(error)) from error
+            raise auth.unreadable(self.service, error, in_header="authorization" in request.headers) from error
         found = self._name_service(self.claim)
         if found.model.name != "s3" and not self.front.admits_page(request.headers):
             raise browsers.refused()

@@ -57,22 +57,24 @@ _SUBRESOURCES = frozenset(
 """The parameters of a query that say what a request is about: they are signed."""
 
 
+class Malformed(sigv4.Malformed):
+    """The URL is signed in a way that cannot be read."""
+
+
 class Claim(sigv4.Claim, frozen=True):
     """What a URL says of itself: as if it had been signed when the epoch began, and were good until it expires."""
 
 
 def claim(request: HttpRequest) -> Claim | None:
-    """Return what a URL claims, or None where it is not signed so. Raises sigv4.Malformed."""
+    """Return what a URL claims, or None where it is not signed so. Raises Malformed."""
     if _MARK not in request.query or "authorization" in request.headers:
         return None
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     access_key, signature, expires = (query.get(name, "") for name in ("AWSAccessKeyId", "Signature", "Expires"))
     if not access_key or not signature or not expires:
-        raise sigv4.Malformed(
-            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
-        )
+        raise Malformed("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
     if not (expires.isascii() and expires.isdecimal() and len(expires) <= len(str(_LATEST))):
-        raise sigv4.Malformed(f"Invalid date (should be seconds since epoch): {expires}")
+        raise Malformed(f"Invalid date (should be seconds since epoch): {expires}")
     credential = sigv4.Credential(access_key, _EPOCH[:8], "", "s3", "", (), "")
     return Claim(credential, signature, _EPOCH, int(expires), query.get("x-amz-security-token"))
 

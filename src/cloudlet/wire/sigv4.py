@@ -22,7 +22,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 LONGEST_PRESIGNED_SECONDS = 7 * 24 * 3600
-_EXPIRES = re.compile(r"[0-9]{1,9}")
+_EXPIRES = re.compile(r"-?[0-9]{1,20}")
 
 _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
@@ -63,7 +63,7 @@ class Claim(msgspec.Struct, frozen=True):
         return self.credential.service
 
 
-_UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 
 
 @lru_cache(maxsize=64)
@@ -86,8 +86,6 @@ def claim(request: HttpRequest) -> Claim | None:
         found = _header_claim(authorization, request)
     elif "X-Amz-Algorithm=" in request.query or "X-Amz-Signature=" in request.query:
         found = _query_claim(request)
-    elif "AWSAccessKeyId=" in request.query:
-        raise Malformed(_UNSUPPORTED)
     else:
         return None
     seconds_of(found.timestamp)
@@ -116,7 +114,7 @@ def _credential(stated: str) -> Credential:
         raise Malformed(
             f"Unsupported AWS 'algorithm': '{algorithm}'. Cloudlet verifies {ALGORITHM}."
             if algorithm.startswith("AWS4-")
-            else _UNSUPPORTED
+            else UNSUPPORTED
         )
     parts: dict[str, str] = {}
     for part in rest.replace(",", " ").split():
@@ -142,8 +140,15 @@ def _query_claim(request: HttpRequest) -> Claim:
         )
     # Only S3 asks for X-Amz-Expires; elsewhere a presigned request is good for as long as one signed in its headers.
     expires = query.get("X-Amz-Expires", "900")
-    if not _EXPIRES.fullmatch(expires) or int(expires) > LONGEST_PRESIGNED_SECONDS:
-        raise Malformed("X-Amz-Expires must be a number of seconds, less than a week (604800)")
+    if not _EXPIRES.fullmatch(expires):
+        raise Malformed("X-Amz-Expires should be a number")
+    if int(expires) < 0:
+        raise Malformed("X-Amz-Expires must be non-negative")
+    if int(expires) > LONGEST_PRESIGNED_SECONDS:
+        raise Malformed(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            f"{LONGEST_PRESIGNED_SECONDS} seconds"
+        )
     credential, signed, signature, date = (query[name] for name in names)
     return Claim(_parsed(credential, signed), signature, date, int(expires), query.get("X-Amz-Security-Token"))
 

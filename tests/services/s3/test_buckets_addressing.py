@@ -100,17 +100,16 @@ def test_a_url_gets_and_puts_for_who_has_no_key(strict: Strict, owner: Any) -> N
         (("X-Amz-Signature=", "X-Amz-Signature=0"), 403, "SignatureDoesNotMatch"),
         (("/k?", "/l?"), 403, "SignatureDoesNotMatch"),
         (("X-Amz-Expires=60", "X-Amz-Expires=61"), 403, "SignatureDoesNotMatch"),
-        (("X-Amz-Expires=60", "X-Amz-Expires=604801"), 400, "Authorization"),
-        (("X-Amz-Expires=60", "X-Amz-Expires=-1"), 400, "Authorization"),
-        (("X-Amz-Expires=60", "X-Amz-Expires=soon"), 400, "Authorization"),
+        (("X-Amz-Expires=60", "X-Amz-Expires=604801"), 400, "AuthorizationQueryParametersError"),
+        (("X-Amz-Expires=60", "X-Amz-Expires=-1"), 400, "AuthorizationQueryParametersError"),
+        (("X-Amz-Expires=60", "X-Amz-Expires=soon"), 400, "AuthorizationQueryParametersError"),
         (("AKIATEST", "AKIANOBODY"), 403, "InvalidAccessKeyId"),
     ],
 )
 def test_a_url_that_was_changed(strict: Strict, owner: Any, change: tuple[str, str], status: int, code: str) -> None:
     url = owner.generate_presigned_url("get_object", Params={"Bucket": strict.bucket(), "Key": "k"}, ExpiresIn=60)
     answer = fetch(url.replace(*change))
-    assert answer.status == status
-    assert answer.code.startswith(code)
+    assert (answer.status, answer.code) == (status, code)
 
 
 def test_a_url_is_for_one_method_and_one_time(strict: Strict, owner: Any) -> None:
@@ -153,16 +152,15 @@ def test_the_urls_that_boto3_makes_by_default(strict: Strict) -> None:
         (("Signature=", "Signature=A"), 403, "SignatureDoesNotMatch"),
         (("/k?", "/l?"), 403, "SignatureDoesNotMatch"),
         (("Expires=", "Expires=1"), 403, "SignatureDoesNotMatch"),
-        (("Expires=", "Expires=x"), 400, "Authorization"),
-        (("Expires=", "Other="), 400, "Authorization"),
+        (("Expires=", "Expires=x"), 403, "AccessDenied"),
+        (("Expires=", "Other="), 403, "AccessDenied"),
         (("AKIATEST", "AKIANOBODY"), 403, "InvalidAccessKeyId"),
     ],
 )
 def test_a_url_of_version_2_that_was_changed(strict: Strict, change: tuple[str, str], status: int, code: str) -> None:
     url = _by_default(strict, "get_object", {"Bucket": strict.bucket(), "Key": "k"})
     answer = fetch(url.replace(*change))
-    assert answer.status == status
-    assert answer.code.startswith(code)
+    assert (answer.status, answer.code) == (status, code)
 
 
 def test_a_url_of_version_2_expires(strict: Strict) -> None:
@@ -200,6 +198,12 @@ def test_a_url_for_a_part(strict: Strict, owner: Any) -> None:
     etag = fetch(url, "PUT", b"part").headers["etag"]
     owner.complete_multipart_upload(**where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
     assert owner.get_object(Bucket=bucket, Key="k")["Body"].read() == b"part"
+
+
+def test_a_header_of_version_2_is_refused(strict: Strict) -> None:
+    answer = ask(strict.endpoint, "GET", f"/{strict.bucket()}", Authorization="AWS AKIATEST111111111111:c2ln")
+    assert (answer.status, answer.code) == (400, "InvalidRequest")
+    assert b"Please use AWS4-HMAC-SHA256." in answer.body
 
 
 def test_an_address_of_nothing(aws: Aws, s3: Any) -> None:
