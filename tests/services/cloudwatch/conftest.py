@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.services.cloudwatch import evaluating
 from cloudlet.testing.server import Aws
 from tests.services.cloudwatch.local import LocalCloud, local_cloud
 
@@ -19,7 +20,8 @@ def cw(aws: Aws) -> Any:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    """A Cloudlet in this process, with a clock that stands until it is moved."""
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCloud]:
+    """A Cloudlet in this process, with a clock that stands until it is moved, and nothing that comes late."""
+    monkeypatch.setattr(evaluating, "LATE_SECONDS", 0)
     with local_cloud(tmp_path) as running:
         yield running

@@ -15,6 +15,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.tokens import TokenSealer
+from cloudlet.services.cloudwatch.alarm import scheduled
 from tests.services.sqs.conftest import MovableClock
 
 ACCOUNT = "111111111111"
@@ -71,8 +72,17 @@ class LocalCloud:
             await self._settle()
             self._clock.advance(seconds)
             await self._settle()
+            while await self._is_due():
+                await asyncio.sleep(0)
+            await self._settle()
 
         self._runner.run(move())
+
+    async def _is_due(self) -> bool:
+        """Whether alarms are still to be evaluated now."""
+        block = self._cloud.running().get("cloudwatch")
+        rows = await block.store.transact(lambda tx: scheduled(tx, 1)) if block is not None else []
+        return bool(rows) and rows[0][0] <= self.now * 1000
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Let the cloud go on until a condition holds. Fails where it never does."""
