@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
 from cloudlet.testing.server import Aws
 from tests.services.dynamodb.local import dynamo, strict_dynamo
@@ -17,8 +18,8 @@ MakeTable = Callable[..., str]
 
 @pytest.fixture
 def db(aws: Aws) -> Any:
-    """A DynamoDB client of an account that nobody else uses."""
-    return aws.client("dynamodb")
+    """A DynamoDB client of an account that nobody else uses; it does not try again what is refused."""
+    return aws.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
 
 
 @pytest.fixture

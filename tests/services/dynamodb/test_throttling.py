@@ -25,13 +25,6 @@ def aws(server: Server) -> Aws:
     return Aws(server.endpoint, fresh_account())
 
 
-@pytest.fixture
-def db(aws: Aws) -> Any:
-    from botocore.config import Config
-
-    return aws.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
-
-
 def item(p: str, kilobytes: int) -> dict[str, Any]:
     return {"p": {"S": p}, "text": {"S": "x" * (kilobytes * 1024 - 10)}}
 
