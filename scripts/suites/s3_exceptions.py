@@ -32,20 +32,20 @@ LEFT_OUT = {
 }
 
 AGAINST_AWS = {
-    "every bucket encrypts since January 2023: GetBucketEncryption has an answer always": (
+    "every bucket encrypts since January 2023, as GetBucketEncryption says (user guide, default encryption)": (
         "test_delete_bucket_encryption_kms",
         "test_delete_bucket_encryption_s3",
         "test_get_bucket_encryption_kms",
         "test_get_bucket_encryption_s3",
     ),
-    "GetBucketPolicyStatus answers NoSuchBucketPolicy where there is no policy": (
+    "GetBucketPolicyStatus answers NoSuchBucketPolicy where there is no policy (seen on AWS: cloudquery #12163)": (
         "test_get_authpublic_acl_bucket_policy_status",
         "test_get_bucket_policy_status",
         "test_get_nonpublicpolicy_acl_bucket_policy_status",
         "test_get_public_acl_bucket_policy_status",
         "test_get_publicpolicy_acl_bucket_policy_status",
     ),
-    "If-None-Match of a write takes nothing but *": (
+    "If-None-Match of a write takes nothing but * (API reference, PutObject; seen on AWS: aws-sdk-ruby #3144)": (
         "test_multipart_put_current_object_if_match",
         "test_multipart_put_current_object_if_none_match",
         "test_multipart_put_object_if_match",
@@ -61,12 +61,12 @@ AGAINST_AWS = {
         "test_non_multipart_get_part",
         "test_non_multipart_sse_c_get_part",
     ),
-    "X-Amz-Expires below 0 or above a week is 400 AuthorizationQueryParametersError": (
+    "X-Amz-Expires below 0 or above a week is AuthorizationQueryParametersError (seen on AWS: minio #5162)": (
         "test_object_raw_get_x_amz_expires_out_max_range",
         "test_object_raw_get_x_amz_expires_out_positive_range",
         "test_object_raw_put_authenticated_expired",
     ),
-    "who creates his bucket again in us-east-1 is answered 200, and its ACL is reset": (
+    "who creates his bucket again in us-east-1 is answered 200, and its ACL is reset (API reference, CreateBucket)": (
         "test_bucket_recreate_new_acl",
         "test_bucket_recreate_overwrite_acl",
     ),
@@ -75,7 +75,7 @@ AGAINST_AWS = {
         "test_object_checksum_crc64nvme",
         "test_object_checksum_sha256",
     ),
-    "completing an SSE-C upload needs the key only where the upload was begun with a checksum's algorithm": (
+    "completing an SSE-C upload needs the key only where the upload was begun with a checksum's algorithm (API reference, CompleteMultipartUpload)": (
         "test_copy_part_enc[sse-c-sse-c-STANDARD-STANDARD-8388608]",
         "test_copy_part_enc[sse-kms-sse-c-STANDARD-STANDARD-8388608]",
         "test_copy_part_enc[sse-s3-sse-c-STANDARD-STANDARD-8388608]",
@@ -83,15 +83,17 @@ AGAINST_AWS = {
     "where the upload was begun with SHA256, completing it names each part's checksum": (
         "test_get_multipart_checksum_object_attributes",
     ),
-    "another SSE-C key than the object's is 403 AccessDenied": (
+    "another SSE-C key than the object's is 403 AccessDenied (seen on AWS: minio #6600)": (
         "test_encryption_sse_c_multipart_bad_download",
         "test_encryption_sse_c_other_key",
     ),
-    "where SSE-KMS names no key, it is the account's aws/s3 key": ("test_sse_kms_no_key",),
-    "nobody can be granted anything by his e-mail address since October 2025: 405 MethodNotAllowed": (
+    "where SSE-KMS names no key, it is the account's aws/s3 key (API reference, PutObject)": ("test_sse_kms_no_key",),
+    "nobody can be granted anything by his e-mail address since October 2025: 405 MethodNotAllowed (API reference, Grantee)": (
         "test_bucket_acl_grant_email_not_exist",
     ),
-    "a range beyond the source of UploadPartCopy is InvalidArgument": ("test_multipart_copy_invalid_range",),
+    "a range beyond the source of UploadPartCopy is InvalidArgument (seen on AWS: versitygw #610)": (
+        "test_multipart_copy_invalid_range",
+    ),
     "a part is listed once in CompleteMultipartUpload": ("test_multipart_resend_first_finishes_last",),
     "a bucket's policy names resources, and actions that apply to them": (
         "test_bucket_logging_owner",
@@ -104,15 +106,19 @@ AGAINST_AWS = {
     ),
     "aws:SourceAccount is the number of an account, not the canonical user's id": ("test_rm_bucket_logging",),
     "GetBucketLogging answers the TargetGrants that were put": ("test_put_bucket_logging",),
-    "more than ten tags are BadRequest": ("test_put_excess_tags",),
-    "writing with tags needs s3:PutObjectTagging, which no ACL grants": ("test_post_object_tags_anonymous_request",),
-    "a form has just the fields that its policy has conditions on": (
+    "more than ten tags are BadRequest (seen on AWS: boto3 #1213)": ("test_put_excess_tags",),
+    "writing with tags needs s3:PutObjectTagging, which no ACL grants (API reference, PutObject; user guide, ACL overview)": (
+        "test_post_object_tags_anonymous_request",
+    ),
+    "a form has just the fields that its policy has conditions on (API reference, POST Policy)": (
         "test_post_object_upload_checksum",
         "test_sse_kms_default_post_object_authenticated_request",
         "test_sse_s3_default_post_object_authenticated_request",
     ),
-    "x-amz-delete-marker is not in an answer where it would be false": ("test_delete_marker_nonversioned",),
-    "Access-Control-Request-Method counts in preflights only": ("test_cors_origin_response",),
+    "x-amz-delete-marker is not in an answer where it would be false (API reference, HeadObject)": (
+        "test_delete_marker_nonversioned",
+    ),
+    "Access-Control-Request-Method counts in preflights only (user guide, CORS)": ("test_cors_origin_response",),
 }
 
 
