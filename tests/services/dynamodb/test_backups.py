@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb import copies
+from cloudlet.core import Arn, Transaction
+from cloudlet.services.dynamodb import copies, directory
 from tests.services.dynamodb.local import OTHER, LocalDynamo, item, root
 
 DAY = 86400
@@ -403,3 +404,47 @@ def test_requests_that_contradict_themselves_are_refused(dynamo: LocalDynamo) ->
     assert enable(dynamo)["RecoveryPeriodInDays"] == 3
     error = dynamo.refused("UpdateContinuousBackups", TableName="none-such", PointInTimeRecoverySpecification={})
     assert error.code == "TableNotFoundException"
+
+
+def _journal(dynamo: LocalDynamo, arn: str) -> int:
+    """Return how many former states of items are kept."""
+
+    async def count(tx: Transaction) -> int:
+        table = await directory.by_arn(tx, Arn.parse(arn))
+        assert table is not None
+        space = table.all.sub("journal")
+        return len(await tx.range(space.begin, space.end, limit=1000))
+
+    kept: int = dynamo.run(dynamo.cloud.block("dynamodb").store.transact(count))
+    return kept
+
+
+def test_former_states_are_kept_for_the_recovery_period(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    dynamo.put("a", n=0)
+    assert _journal(dynamo, arn) == 0
+    enable(dynamo, RecoveryPeriodInDays=1)
+    for number in range(1, 4):
+        dynamo.put("a", n=number)
+        dynamo.advance(DAY / 4)
+    assert _journal(dynamo, arn) == 3
+    dynamo.advance(DAY / 2)
+    dynamo.until(lambda: _journal(dynamo, arn) == 2)
+    dynamo.put("a", n=4)
+    assert rewound(dynamo, dynamo.now - DAY + 1)["a"] == item("a", n=2)
+    enable(dynamo, enabled=False)
+    assert _journal(dynamo, arn) == 0
+
+
+def test_former_states_are_kept_no_longer_than_a_backup_needs_them(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_ITEMS", 1)
+    arn = dynamo.table()
+    for number in range(50):
+        dynamo.put(f"k{number}", n=0)
+    copy = backup(dynamo)
+    dynamo.put("k49", n=1)
+    assert _journal(dynamo, arn) == 1
+    made(dynamo, copy)
+    assert _journal(dynamo, arn) == 0
