@@ -272,11 +272,39 @@ def test_what_is_exported_as_ion_is_imported_as_it_was(dynamo: LocalDynamo) -> N
     assert dynamo.items() == before
 
 
+def test_a_period_begins_with_its_first_moment_and_ends_before_its_last(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dynamo.table()
+    recoverable(dynamo)
+    times = []
+    for number in range(4):
+        times.append(dynamo.now)
+        dynamo.put("a", n=number)
+        dynamo.advance(15 * MINUTE)
+
+    def images(begin: float, **end: float) -> list[tuple[Any, Any]]:
+        period = {"ExportFromTime": begin, **end}
+        before = set(objects(dynamo))
+        export(dynamo, ExportType="INCREMENTAL_EXPORT", IncrementalExportSpecification=period)
+        found = objects(dynamo)
+        told = [line for name in found.keys() - before if "/data/" in name for line in lines(found[name])]
+        return [(line.get("OldImage"), line.get("NewImage")) for line in told]
+
+    # From the moment on at which recovery began, and the item was first written.
+    assert images(times[0], ExportToTime=times[1]) == [(None, item("a", n=0))]
+    assert images(times[1], ExportToTime=times[2]) == [(item("a", n=0), item("a", n=1))]
+    assert images(times[1], ExportToTime=times[3]) == [(item("a", n=0), item("a", n=2))]
+    dynamo.put("a", n=4)
+    # Without an end, all that there is.
+    assert images(times[2]) == [(item("a", n=1), item("a", n=4))]
+
+
 def test_changes_are_exported_as_ion(dynamo: LocalDynamo) -> None:
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     dynamo.table()
     recoverable(dynamo)
     dynamo.put("a", n=1)
+    dynamo.advance(1)
     begin = dynamo.now
     dynamo.advance(20 * MINUTE)
     dynamo.put("a", n=2)

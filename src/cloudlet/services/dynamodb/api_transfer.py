@@ -26,6 +26,8 @@ from cloudlet.services.dynamodb.table import CREATING, Table
 _LISTED = 25
 _TOKEN_SECONDS = 8 * 3600
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 15 * 60, 24 * 3600
+_MICROSECOND = 0.000_001
+"""The least difference between times of writes."""
 _TOKEN_DIGITS = 112
 _TOKEN_GROUP = 16
 
@@ -86,8 +88,8 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
         table_uuid=table.record.uuid,
         id=backups.new_id(now),
         started=now,
-        moment=await journal.moment(tx, table, end),
-        since=None if begin is None else await journal.moment(tx, table, begin),
+        moment=await journal.moment(tx, table, end - _MICROSECOND if _excludes_end(params) else end),
+        since=None if begin is None else await journal.moment(tx, table, begin - _MICROSECOND),
         request=params,
         time=end,
     )
@@ -97,6 +99,11 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
         exports.records.note_token(tx, export, token, params)
     tx.notify(transfers.TOPIC)
     return {"ExportDescription": exports.described(export)}
+
+
+def _excludes_end(params: Params) -> bool:
+    """Whether what was written at the very end of the period is not exported; what was at its beginning always is."""
+    return "ExportToTime" in (params.get("IncrementalExportSpecification") or {})
 
 
 def _period(table: Table, params: Params, now: float) -> tuple[float | None, float]:
