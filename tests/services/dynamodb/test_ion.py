@@ -92,6 +92,7 @@ def test_what_is_read(text: str, expected: dict[str, Any]) -> None:
         r'{Item:{a:"\Uffffffff"}}',
         '{Item:{a:"open}}',
         "{Item:{a:" + "[" * 200 + "]" * 200 + "}}",
+        "{Item:{a:" + "a::" * 5000 + "1}}",
         " " * 100_000 + "?",
         "//" * 100_000 + "\n?",
     ],

@@ -366,6 +366,7 @@ _NO_KEY = "Where clause does not contain a mandatory equality on all key attribu
         ("INSERT INTO Music VALUE 'x'", "The value of INSERT must be a map of attributes"),
         ("INSERT INTO Music VALUE {'Artist': 'x', 'Artist': 'y'}", "Duplicate key in a map: Artist"),
         ("SELECT a[99999999999] FROM Music", "List index is not within the allowable range"),
+        (f"SELECT a[{'9' * 5000}] FROM Music", "List index is not within the allowable range"),
         ("SELECT * FROM Music WHERE attribute_type(Awards, 'X')", "Invalid attribute type name found; type: X"),
         (
             "UPDATE Music SET Tags = set_add(Others, <<'c'>>) WHERE Artist = 'x' AND Title = 'y'",

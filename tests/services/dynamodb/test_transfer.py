@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb import exporting, import_formats
+from cloudlet.services.dynamodb import exporting, import_formats, importing
 from tests.services.dynamodb.local import LocalDynamo, item
 
 BUCKET = "exports"
@@ -348,6 +348,31 @@ def test_an_import_that_fails_leaves_no_table(dynamo: LocalDynamo) -> None:
         s3(dynamo, "PutObject", Key="in/a", Body=body)
         made = imported(dynamo, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP")
         assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InvalidFormat")
+
+
+def test_lines_that_are_nested_too_deeply_are_errors_like_any_other(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    deep = b'{"Item":{"p":{"M":' + b'{"a":{"M":' * 50_000
+    good = b'{"Item":{"p":{"S":"ok"},"n":{"N":"1"}}}'
+    s3(dynamo, "PutObject", Key="in/a", Body=b"\n".join([deep, b'{"Item":' + b"[" * 100_000, good]))
+    made = imported(dynamo)
+    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("COMPLETED", 1, 2)
+
+
+def test_a_fault_fails_the_one_transfer_that_it_is_in(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with monkeypatch.context() as broken:
+        broken.setattr(importing, "Unpacked", lambda _: 1 / 0)
+        s3(dynamo, "PutObject", Key="in/a", Body=b'{"Item":{"p":{"S":"a"},"n":{"N":"1"}}}')
+        made = imported(dynamo)
+        assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InternalServerError")
+    assert imported(dynamo)["ImportStatus"] == "COMPLETED"
+    recoverable(dynamo)
+    with monkeypatch.context() as broken:
+        broken.setattr(exporting, "_line", lambda *_: 1 / 0)
+        made = export(dynamo)
+        assert (made["ExportStatus"], made["FailureCode"]) == ("FAILED", "InternalServerError")
+    assert export(dynamo)["ExportStatus"] == "COMPLETED"
 
 
 def test_a_record_longer_than_any_item_ends_an_import(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
 from cloudlet.services.dynamodb.values import Item
+from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.dynamodb")
 
@@ -73,6 +74,12 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         log.info("export %s is made by another process", export.arn)
     except _Gone:
         await _end(block, key, FAILED, ("TableNotFound", f"Table not found: {export.table}"))
+    except StoreError:
+        raise
+    except Exception:
+        # The other exports are to go on.
+        log.exception("export %s failed", export.arn)
+        await _end(block, key, FAILED, ("InternalServerError", "An internal error occurred"))
     else:
         await _end(block, key, COMPLETED, None)
 

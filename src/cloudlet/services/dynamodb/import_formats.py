@@ -108,7 +108,7 @@ class LineReader:
     def _item(self, line: bytes) -> Item | None:
         try:
             return self._item_of(line)
-        except ValueError:
+        except (ValueError, OverflowError, RecursionError):
             return None
 
 

@@ -19,6 +19,7 @@ from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
 from cloudlet.services.dynamodb.values import Item, checked_item
+from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.dynamodb")
 
@@ -55,6 +56,12 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         log.info("import %s is made by another process", made.arn)
     except _Gone:
         await _end(block, key, CANCELLED, None)
+    except StoreError:
+        raise
+    except Exception:
+        # The other imports are to go on.
+        log.exception("import %s failed", made.arn)
+        await _end(block, key, FAILED, ("InternalServerError", "An internal error occurred"))
     else:
         await _end(block, key, COMPLETED, None)
 

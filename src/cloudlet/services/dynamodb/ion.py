@@ -128,7 +128,7 @@ class _Reader:
         kind, text = self.kind, self.text
         self._take()
         if kind in ("word", "symbol") and self.accept("::"):
-            return _as_set(_symbol(kind, text), self.value(depth))
+            return _as_set(_symbol(kind, text), self.value(depth + 1))
         if kind == "sign" and text == "{":
             return {"M": self.members(depth + 1)}
         if kind == "sign" and text == "[":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from cloudlet.core import AwsError
@@ -17,6 +18,7 @@ SET TRUE UPDATE VALUE VALUES WHERE
 _KEYWORDS = frozenset(_WORDS.split())
 """Words that are names in double quotes only."""
 _DEEPEST = 64
+_INDEX = re.compile(r"[0-9]{1,9}")
 _LITERALS: dict[str, Value] = {"TRUE": {"BOOL": True}, "FALSE": {"BOOL": False}, "NULL": {"NULL": True}}
 _SET_TYPES = {"S": "SS", "N": "NS", "B": "BS"}
 
@@ -111,7 +113,7 @@ class Reader:
         token = self.take()
         if token.kind == "string":
             return token.text
-        if token.kind == "number" and token.text.isdecimal() and int(token.text) <= LARGEST_INDEX:
+        if token.kind == "number" and _INDEX.fullmatch(token.text) and int(token.text) <= LARGEST_INDEX:
             return int(token.text)
         raise malformed("List index is not within the allowable range")
 
