@@ -386,7 +386,8 @@ def test_a_record_longer_than_any_item_ends_an_import(dynamo: LocalDynamo, monke
 
 def test_binary_keys_are_imported_from_csv(dynamo: LocalDynamo) -> None:
     reader = import_formats.CsvReader({"p": "B"}, None, ",")
-    assert list(reader.feed(b"p,x\nAP8=,1\n?,1\n")) == [{"p": {"B": b"\x00\xff"}, "x": {"S": "1"}}, None]
+    rows = "p,x\nAP8=,1\n?,1\n\u00fc,1\n".encode()
+    assert list(reader.feed(rows)) == [{"p": {"B": b"\x00\xff"}, "x": {"S": "1"}}, None, None]
 
 
 def test_imports_are_listed_by_page_and_table(dynamo: LocalDynamo) -> None:

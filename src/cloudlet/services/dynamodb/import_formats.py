@@ -5,7 +5,6 @@ Developer Guide, "Amazon S3 import formats for DynamoDB".
 
 from __future__ import annotations
 
-import binascii
 import csv
 import zlib
 from base64 import b64decode
@@ -174,6 +173,6 @@ class CsvReader:
             kind = self._types.get(name, "S")
             try:
                 item[name] = {kind: b64decode(field, validate=True) if kind == "B" else field}
-            except binascii.Error:
+            except ValueError:
                 return None
         return item
