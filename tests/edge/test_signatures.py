@@ -131,6 +131,18 @@ def test_an_unsigned_request(strict_server: Server, open_server: Server) -> None
     assert "<Account>000000000000</Account>" in text
 
 
+def test_nobody_makes_queues_or_topics_without_signing(strict_server: Server) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for query in (
+        "Action=CreateQueue&QueueName=evil&Version=2012-11-05",
+        "Action=ListQueues&Version=2012-11-05",
+        "Action=CreateTopic&Name=evil&Version=2010-03-31",
+        "Action=ListTopics&Version=2010-03-31",
+    ):
+        status, text = send(strict_server, "POST", "/", headers, query.encode())
+        assert (status, "MissingAuthenticationToken" in text) == (403, True), (query, text)
+
+
 def test_a_queue_policy_may_let_in_who_has_not_signed(strict_server: Server) -> None:
     sqs = client(strict_server, "sqs")
     statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}

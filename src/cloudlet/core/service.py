@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,15 +62,14 @@ class Service:
         name: str,
         *,
         invalid_request: Callable[[InvalidRequest], WireError] | None = None,
-        admits_anonymous: bool = False,
+        admits_anonymous: bool | Collection[str] = False,
         compressed_from: int | None = None,
         namespace: str = "",
         data_events: Iterable[str] = (),
         hidden: Iterable[str] = (),
     ) -> None:
         self.name = name
-        self.admits_anonymous = admits_anonymous
-        """Whether its resources' policies may let in a caller who has not signed; else strict mode refuses him."""
+        self._admits_anonymous = admits_anonymous
         self.invalid_request = invalid_request
         """Words a request that the model does not admit, where this service does not say it as most of AWS does."""
         self.compressed_from = compressed_from
@@ -86,6 +85,11 @@ class Service:
         self.jobs: list[Job] = []
         self.pages: dict[str, Page] = {}
         self.observer: Observer | None = None
+
+    def admits_anonymous(self, operation: str) -> bool:
+        """Whether a policy of a resource may let in a caller who has not signed; else strict mode refuses him."""
+        admits = self._admits_anonymous
+        return admits if isinstance(admits, bool) else operation in admits
 
     def operation(self, name: str) -> Callable[[Transactional], Transactional]:
         """Declare the function of one operation: it runs in a transaction, and again where that conflicts.

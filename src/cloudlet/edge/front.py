@@ -171,7 +171,7 @@ class _Call:
         service = block.service
         if operation.name not in service.handlers:
             raise not_implemented(model.name, operation.name)
-        if caller.principal is ANONYMOUS and not service.admits_anonymous:
+        if caller.principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(model)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")

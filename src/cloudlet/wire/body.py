@@ -8,6 +8,7 @@ from cloudlet.wire.errors import InvalidRequest, Undecodable
 from cloudlet.wire.http import HttpRequest
 
 MAX_BODY = 128 * 1024 * 1024
+_MOST_UNPACKED = 16 * 1024 * 1024
 """How many bytes a compressed body may become."""
 
 
@@ -33,6 +34,7 @@ def decode_body(request: HttpRequest, limit: int = MAX_BODY) -> bytes:
     coding = encodings[-1]
     if coding not in _WINDOWS:
         return bytes(body)
+    limit = min(limit, _MOST_UNPACKED)
     parts: list[bytes] = []
     size = 0
     left = bytes(body)

@@ -24,6 +24,8 @@ TOPIC = b"lifecycle"
 """Notified when the rules of a bucket change."""
 
 _DAY = 86_400
+_LATEST = 253_402_300_799
+"""The end of the year 9999: later dates cannot be told."""
 _LEAST_TRANSITIONED_BYTES = 128 << 10
 _WATERFALL = (
     "STANDARD",
@@ -252,10 +254,13 @@ async def expiration_header(tx: Transaction, bucket: Bucket, key: str, version: 
     """Return `x-amz-expiration` of an object that is current: when it expires, by which rule."""
     rules = await of_bucket(tx, bucket)
     due = None if rules is None else rules.expiry(subject(key, version))
-    return None if due is None else f'expiry-date="{formatdate(due.at, usegmt=True)}", rule-id="{quote(due.rule)}"'
+    if due is None or due.at > _LATEST:
+        return None
+    return f'expiry-date="{formatdate(due.at, usegmt=True)}", rule-id="{quote(due.rule)}"'
 
 
 async def abort_of(tx: Transaction, bucket: Bucket, key: str, begun: float) -> Due | None:
     """Return when an upload is aborted that was begun then, by which rule: `x-amz-abort-date` and `-rule-id`."""
     rules = await of_bucket(tx, bucket)
-    return None if rules is None else rules.abort(key, begun)
+    due = None if rules is None else rules.abort(key, begun)
+    return None if due is None or due.at > _LATEST else due

@@ -217,7 +217,7 @@ def _condition(condition: Any) -> tuple[str, Any, Any]:
 def _range(least: Any, most: Any) -> Range:
     try:
         sizes = Range(int(least), int(most))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _invalid("Invalid content-length-range: not a number.") from None
     if sizes.least < 0 or (sizes.most or 0) < 0:
         raise _invalid("Invalid content-length-range: must not be negative.")

@@ -6,8 +6,8 @@ import re
 
 from cloudlet.core import AwsError
 
-_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
-_COPIED = re.compile(r"bytes=(\d+)-(\d+)")
+_RANGE = re.compile(r"bytes\s*=\s*(\d{0,20})\s*-\s*(\d{0,20})\s*", re.IGNORECASE)
+_COPIED = re.compile(r"bytes=(\d{1,20})-(\d{1,20})")
 
 
 def requested(header: str | None, size: int) -> tuple[int, int] | None:

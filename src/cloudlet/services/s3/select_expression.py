@@ -84,6 +84,9 @@ _TYPES = {
 }
 VALUE = "\x01value"
 """The column with what a row is, where that is not a set of columns: a name that no column has."""
+_DIGITS = 18
+_STEPS = 100
+"""Of a path behind S3Object."""
 _POSITION = re.compile(r"_([1-9]\d*)")
 _LONGEST_BYTES = 256 * 1024
 
@@ -134,6 +137,13 @@ class Query:
 
 def unexpected(token: str) -> AwsError:
     return AwsError("ParseUnexpectedToken", f"Expected something else than {token} in the SQL expression.", status=400)
+
+
+def _integer(text: str) -> int:
+    """Return a number that counts something. Raises AwsError."""
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise unexpected(text[:_DIGITS])
+    return int(text)
 
 
 def quoted(name: str) -> str:
@@ -211,6 +221,8 @@ class _Parser:
         path: Path = []
         at = 1
         while at < len(tokens) and tokens[at].is_sign(".", "["):
+            if len(path) == _STEPS:
+                raise unexpected(tokens[at].text)
             if tokens[at].is_sign("."):
                 path.append(self._at(tokens, at + 1, "word", "quoted").name)
                 at += 2
@@ -218,7 +230,7 @@ class _Parser:
             inner = self._at(tokens, at + 1, "number", "sign")
             if inner.kind == "sign" and inner.text != "*":
                 raise unexpected(inner.text)
-            path.append(None if inner.kind == "sign" else int(inner.text))
+            path.append(None if inner.kind == "sign" else _integer(inner.text))
             if not self._at(tokens, at + 2, "sign").is_sign("]"):
                 raise unexpected(tokens[at + 2].text)
             at += 3
@@ -243,9 +255,9 @@ class _Parser:
         return tokens[at]
 
     def _limit(self, tokens: list[_Token]) -> int:
-        if len(tokens) != 1 or not tokens[0].text.isdecimal():
+        if len(tokens) != 1:
             raise unexpected(tokens[-1].text if tokens else "the end")
-        return int(tokens[0].text)
+        return _integer(tokens[0].text)
 
     def _columns(self, tokens: list[_Token]) -> list[Column] | None:
         if len(tokens) == 1 and tokens[0].is_sign("*"):
@@ -367,12 +379,12 @@ class _Parser:
                 sql += f".{quoted(member)}"
                 at += 2
                 continue
-            index = self._at(tokens, at + 1, "number").text
-            if not index.isdecimal() or not self._at(tokens, at + 2, "sign").is_sign("]"):
-                raise unexpected(index)
-            path.append(int(index))
+            index = _integer(self._at(tokens, at + 1, "number").text)
+            if not self._at(tokens, at + 2, "sign").is_sign("]"):
+                raise unexpected(tokens[at + 2].text)
+            path.append(index)
             # DuckDB counts elements from 1, S3 Select from 0.
-            sql += f"[{int(index) + 1}]"
+            sql += f"[{index + 1}]"
             at += 3
         self._references.append(path)
         written.append(sql)
@@ -393,9 +405,10 @@ class _Parser:
                 return found[0]
             position = _POSITION.fullmatch(token.name)
             if position is not None:
-                if int(position[1]) > len(self._header):
+                number = _integer(position[1])
+                if number > len(self._header):
                     raise AwsError("InvalidColumnIndex", "Column index in the SQL expression is invalid.", status=400)
-                return self._header[int(position[1]) - 1]
+                return self._header[number - 1]
         message = "Some headers in the query are missing from the file. Check the file and try again."
         raise AwsError("MissingHeaders", message, status=400)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.services.s3 import errors, select_expression
+from cloudlet.services.s3 import errors, json_depth, select_expression
 from cloudlet.services.s3.select_expression import VALUE, Column, Query, Step, quoted
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _SCALARS = frozenset(("BOOLEAN", "DOUBLE", "BIGINT", "UBIGINT", "HUGEINT", "VARC
 _NO_NULL = "\x01\x02"
 """What stands for null in CSV: nothing. An empty field is an empty text."""
 _FIRST_LINE_BYTES = 1 << 20
+_DEEPEST = 200
 _DELIMITERS = {"\n": "\\n", "\r\n": "\\r\\n", "\r": "\\r"}
 
 
@@ -124,7 +125,7 @@ def table(
 ) -> Table:
     """Return the object as what a query selects from. Raises AwsError."""
     if "JSON" in serialization:
-        return _json(connection, file, serialization["JSON"], query)
+        return _json(connection, file, serialization, query)
     if query.path:
         raise AwsError("InvalidDataSource", "A path behind S3Object is for JSON only.", status=400)
     if "CSV" in serialization:
@@ -153,11 +154,15 @@ def _csv(file: Path, form: Mapping[str, Any], columns: list[str]) -> str:
     }
     if form.get("Comments"):
         options["comment"] = text(_one(form, "Comments", "#"))
-    told = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"(SELECT * FROM read_csv({text(str(file))}, {told}))"
+    return f"read_csv({text(str(file))}, {', '.join(f'{name} = {value}' for name, value in options.items())})"
 
 
-def _json(connection: duckdb.DuckDBPyConnection, file: Path, form: Mapping[str, Any], query: Query) -> Table:
+def _json(connection: duckdb.DuckDBPyConnection, file: Path, serialization: Mapping[str, Any], query: Query) -> Table:
+    with opened(file, serialization) as source:
+        if json_depth.is_deeper(source, _DEEPEST):
+            message = f"Error parsing JSON file: it is nested more than {_DEEPEST} times."
+            raise AwsError("JSONParsingError", message, status=400)
+    form = serialization["JSON"]
     kind = "newline_delimited" if form.get("Type") == "LINES" else "unstructured"
     documents = f"SELECT json AS d FROM read_json_objects({text(str(file))}, format = '{kind}')"
     # S3Object[*] are all documents, as S3Object is.

@@ -18,6 +18,7 @@ from cloudlet.services.s3 import errors
 _HOST = re.compile(r"[A-Za-z0-9._~\[\]:-]+")
 _MOST_RULES = 50
 _PROTOCOLS = ("http", "https")
+_STATUS = re.compile(r"[0-9]{3}")
 
 Document = Mapping[str, Any]
 
@@ -63,7 +64,7 @@ def _check_rule(rule: Document) -> None:
         raise errors.invalid_request("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
     _check_target(redirect)
     code = redirect.get("HttpRedirectCode")
-    if code is not None and not (code.isdecimal() and 300 < int(code) < 400):
+    if code is not None and not (_STATUS.fullmatch(code) and 300 < int(code) < 400):
         raise errors.invalid_request(
             f"The provided HTTP redirect code ({code}) is not valid. Valid codes are 3XX except 300."
         )
@@ -75,7 +76,7 @@ def _check_rule(rule: Document) -> None:
             "Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't "
             "be present."
         )
-    if error is not None and not (error.isdecimal() and 400 <= int(error) < 600):
+    if error is not None and not (_STATUS.fullmatch(error) and 400 <= int(error) < 600):
         raise errors.invalid_request(
             f"The provided HTTP error code ({error}) is not valid. Valid codes are 4XX or 5XX."
         )

@@ -24,6 +24,7 @@ SHARED_ACTIONS = (
     "SendMessage",
 )
 """What a queue's policy can grant to others."""
+ALL_SHARED = frozenset((*SHARED_ACTIONS, "ChangeMessageVisibilityBatch", "DeleteMessageBatch", "SendMessageBatch"))
 
 
 def checked_policy(text: str) -> str:

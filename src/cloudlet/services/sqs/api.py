@@ -32,7 +32,7 @@ from cloudlet.services.sqs.receive_request import ReceiveRequest
 service = Service(
     "sqs",
     invalid_request=errors.reword,
-    admits_anonymous=True,
+    admits_anonymous=access.ALL_SHARED,
     data_events=(
         "ChangeMessageVisibility",
         "ChangeMessageVisibilityBatch",
