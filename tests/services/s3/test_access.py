@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,7 @@ def test_a_public_policy_is_not_for_strangers_where_that_is_restricted(strict: S
     assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="k") == DENIED
     assert refused(strict.other.s3.get_object, Bucket=bucket, Key="k") == DENIED
     strict.owner.s3.get_object(Bucket=bucket, Key="k")
+    strict.owner.s3.get_bucket_versioning(Bucket=bucket)
 
 
 def test_a_deny_is_for_the_owner_too_but_he_can_take_it_back(strict: Strict) -> None:
@@ -335,3 +337,63 @@ def test_logs_go_where_a_policy_or_an_acl_lets_them(strict: Strict) -> None:
     assert refused(put, Bucket=bucket, BucketLoggingStatus=status) == invalid
     strict.owner.s3.put_bucket_acl(Bucket=target, ACL="log-delivery-write")
     put(Bucket=bucket, BucketLoggingStatus=status)
+
+
+_OF_BUCKETS = {
+    "READ": ("list_objects_v2", "list_object_versions", "list_multipart_uploads"),
+    "WRITE": ("put_object",),
+    "READ_ACP": ("get_bucket_acl",),
+    "WRITE_ACP": ("put_bucket_acl",),
+}
+_OF_OBJECTS = {
+    "READ": ("get_object", "head_object", "get_object_attributes"),
+    "READ_ACP": ("get_object_acl",),
+    "WRITE_ACP": ("put_object_acl",),
+}
+_HEADERS = {"READ": "Read", "WRITE": "Write", "READ_ACP": "ReadACP", "WRITE_ACP": "WriteACP"} | {
+    "FULL_CONTROL": "FullControl"
+}
+_MORE: dict[str, dict[str, Any]] = {
+    "get_object_attributes": {"ObjectAttributes": ["ETag"]},
+    "put_bucket_acl": {"ACL": "private"},
+    "put_object": {"Key": "new"},
+    "put_object_acl": {"ACL": "private"},
+}
+
+
+@pytest.mark.parametrize("permission", [*_OF_BUCKETS, "FULL_CONTROL"])
+def test_what_each_permission_on_a_bucket_is_for(strict: Strict, permission: str) -> None:
+    bucket = strict.open_bucket()
+    user = strict.other.s3.list_buckets()["Owner"]["ID"]
+    header = f"Grant{_HEADERS[permission]}"
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, **{header: f"id={user}"})
+    for needed, calls in _OF_BUCKETS.items():
+        for name in calls:
+            call, params = getattr(strict.other.s3, name), {"Bucket": bucket, **_MORE.get(name, {})}
+            if permission in (needed, "FULL_CONTROL"):
+                call(**params)
+            else:
+                assert refused(call, **params) == DENIED, name
+
+
+@pytest.mark.parametrize("permission", [*_OF_OBJECTS, "FULL_CONTROL"])
+def test_what_each_permission_on_an_object_is_for(strict: Strict, permission: str) -> None:
+    bucket = strict.open_bucket()
+    user = strict.other.s3.list_buckets()["Owner"]["ID"]
+    header = f"Grant{_HEADERS[permission]}"
+    strict.owner.s3.put_object(Bucket=bucket, Key="k", **{header: f"id={user}"})
+    for needed, calls in _OF_OBJECTS.items():
+        for name in calls:
+            call, params = getattr(strict.other.s3, name), {"Bucket": bucket, "Key": "k", **_MORE.get(name, {})}
+            if permission in (needed, "FULL_CONTROL"):
+                call(**params)
+            else:
+                assert refused(call, **params)[1] == 403, name
+
+
+def test_who_may_list_by_an_acl_is_told_what_is_not_there(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="none") == DENIED
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="authenticated-read")
+    assert refused(strict.other.s3.get_object, Bucket=bucket, Key="none") == ("NoSuchKey", 404)
+    assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="none") == DENIED
