@@ -156,6 +156,8 @@ def test_windows(expression: str, duration: str, zone: str | None, now: str, end
         ("cron(0 2 * FOO *)", "PT1H", None),
         ("cron(*/5 2 * * *)", "PT1H", None),
         ("at(2024-13-01T00:00)", "PT1H", None),
+        ("at(9999-12-31T23:59)", "PT1H", None),
+        ("at(0001-01-01T00:00)", "PT1H", "Asia/Tokyo"),
         ("cron(0 2 * * *)", "PT30S", None),
         ("cron(0 2 * * *)", "P16D", None),
         ("cron(0 2 * * *)", "P", None),

@@ -66,6 +66,7 @@ WRONG = [
     (body(*[WIDGET] * 501), "/widgets", "Should NOT have more than 500 items"),
     (body(5), "/widgets/0", "Should be object"),
     (body({"type": "video"}), "/widgets/0/type", "Should be equal to one of the allowed values: metric, text, log"),
+    (body({"type": []}), "/widgets/0/type", "Should be equal to one of the allowed values"),
     (body({"type": "text"}), "/widgets/0", "Should have required property 'properties'"),
     (body({"type": "text", "properties": {}}), "/widgets/0/properties", "Should have required property 'markdown'"),
     (body({**WIDGET, "width": 25}), "/widgets/0/width", "Should be <= 24"),

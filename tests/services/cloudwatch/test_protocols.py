@@ -100,3 +100,19 @@ def test_errors_have_the_form_of_the_protocol(aws: Aws) -> None:
     assert "<Type>Sender</Type>" in xml
     status, xml = query(aws, "SetAlarmState", AlarmName="none", StateValue="OK", StateReason="x")
     assert (status, "<Code>ResourceNotFound</Code>" in xml) == (404, True)
+
+
+def test_numbers_that_no_double_has_are_refused(aws: Aws) -> None:
+    data = {"Namespace": "N", "MetricData": [{"MetricName": "m", "Value": 10**400}]}
+    assert json_call(aws, "PutMetricData", data)[0] == 400
+    alarm = {
+        "AlarmName": "a",
+        "Namespace": "N",
+        "MetricName": "m",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 10**400,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    assert json_call(aws, "PutMetricAlarm", alarm)[0] == 400

@@ -13,6 +13,7 @@ from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem,
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries, Value
 from cloudlet.services.cloudwatch.expressions.syntax import Call, walk
 from cloudlet.services.cloudwatch.judging import COMPARISONS, TREATMENTS
+from cloudlet.services.cloudwatch.putting import LARGEST
 from cloudlet.services.cloudwatch.query_check import ExpressionQuery, MetricQuery, Query
 
 _OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit")
@@ -38,6 +39,9 @@ def metric_alarm(ctx: Context, params: Params) -> dict[str, Any]:
     for name in ("EvaluationPeriods", "ComparisonOperator", "Threshold"):
         if name not in config:
             raise errors.validation(f"The parameter {name} is required.")
+    if not abs(config["Threshold"]) <= LARGEST:
+        raise errors.validation("The value of the parameter Threshold is invalid.")
+    config["Threshold"] = float(config["Threshold"])
     if config["ComparisonOperator"] not in COMPARISONS:
         raise errors.not_built(f"anomaly detection ({config['ComparisonOperator']})")
     treatment = config.get("TreatMissingData", "missing")

@@ -73,7 +73,7 @@ def _check_widget(path: str, widget: Any, found: Findings) -> None:
         found.errors.append((path, "Should be object"))
         return
     kind = widget.get("type")
-    if kind not in _REQUIRED:
+    if not isinstance(kind, str) or kind not in _REQUIRED:
         allowed = ", ".join(_REQUIRED)
         found.errors.append((f"{path}/type", f"Should be equal to one of the allowed values: {allowed}"))
         return

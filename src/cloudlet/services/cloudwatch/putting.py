@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params
@@ -133,10 +132,11 @@ def _cell_of_statistics(path: str, given: dict[str, float]) -> Cell:
 
 
 def _number(path: str, value: float) -> float:
-    if not math.isfinite(value) or abs(value) > LARGEST:
+    # JSON may bring whole numbers too large for a double, and NaN is not less than anything.
+    if not abs(value) <= LARGEST:
         raise _invalid_number(path, value)
     return float(value)
 
 
 def _invalid_number(path: str, value: float) -> AwsError:
-    return errors.invalid_value(f"The value {value} for parameter {path} is invalid.")
+    return errors.invalid_value(f"The value {str(value)[:50]} for parameter {path} is invalid.")

@@ -86,7 +86,8 @@ def parse(expression: str, duration: str, timezone: str | None) -> Schedule:
     if match := _AT.fullmatch(expression):
         try:
             at = datetime.fromisoformat(match[1]).replace(tzinfo=zone).astimezone(UTC)
-        except ValueError:
+            (at + length).timestamp()
+        except (ValueError, OverflowError):
             raise ScheduleProblem(f"{expression} is no time") from None
         return Schedule(at, (), (False, False), length, zone)
     match = _CRON.fullmatch(expression)
