@@ -117,14 +117,15 @@ class _Search:
             self.table_id = stretch.table_id
             self.vector = vectors.unpacked(vectors.packed(self.given, record.dimensions) or b"", record.dimensions)
             self.larger_is_better = record.distance == "DOT_PRODUCT"
-        # The condition on the partition key is kept by the choice of the partition.
-        asked = self.condition
-        is_filtered = asked is not None and len(asked.terms) > (record.hash is not None)
+        asked, condition = self.condition, None
+        if asked is not None and len(asked.terms) > (record.hash is not None):
+            # There is more to it than the partition key, which all rows here have.
+            condition = asked.condition
         at = record.dimensions * vectors.FLOAT_BYTES
         for key, row in stretch.rows:
             self.last = key
             self.size += at
-            if is_filtered and asked is not None and not asked.condition.matches(items.item_of(row[at:])):
+            if condition is not None and not condition.matches(items.item_of(row[at:])):
                 continue
             score = vectors.score(record.distance, vectors.unpacked(row, record.dimensions), self.vector)
             entry = (score if self.larger_is_better else -score, -self.size, row)
