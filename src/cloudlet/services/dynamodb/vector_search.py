@@ -20,8 +20,8 @@ from cloudlet.services.dynamodb.values import Value, checked_value
 MOST_RESULTS = 100
 ANSWER_BYTES = 16 << 20
 _MOST_ROWS = 64
-_FLOATS = 1 << 14
-"""How many numbers are compared before others have a turn."""
+_FLOATS, _BYTES = 1 << 14, 1 << 20
+"""How many numbers are compared, and how many bytes are read, before others have a turn."""
 _CONDITION = "SearchConditionExpression"
 
 
@@ -58,6 +58,8 @@ class _Search:
         self.larger_is_better = False
         self.last = b""
         self.size = 0
+        self.row_bytes = _BYTES // 16
+        """How large the last rows were, on average; before the first, a guess."""
         self.best: list[tuple[float, int, bytes]] = []
         """The best so far, the worst of them first: how good, a number that tells equals apart, the row."""
 
@@ -73,7 +75,7 @@ class _Search:
             raise errors.validation(f"Cannot search backfilling vector index: {name}")
         self._check_vector(index)
         begin = vectors.in_partition(index, self._partition(index))
-        most = max(1, min(_MOST_ROWS, _FLOATS // index.record.dimensions))
+        most = max(1, min(_MOST_ROWS, _FLOATS // index.record.dimensions, _BYTES // self.row_bytes))
         rows = await tx.range(self.last + b"\x00" if self.last else begin, begin + b"\xff", limit=most)
         return _Stretch(table.id, index, rows, len(rows) < most)
 
@@ -122,6 +124,7 @@ class _Search:
             # There is more to it than the partition key, which all rows here have.
             condition = asked.condition
         at = record.dimensions * vectors.FLOAT_BYTES
+        self.row_bytes = max(1, sum(len(row) for _, row in stretch.rows) // max(1, len(stretch.rows)))
         for key, row in stretch.rows:
             self.last = key
             self.size += at
