@@ -71,17 +71,18 @@ def test_a_report_lists_the_objects_and_a_manifest_names_it(s3: Any) -> None:
     for number in range(450):
         s3.put_object(Bucket=name, Key=f"n/{number:03d}")
     s3.put_object(Bucket=name, Key='a "b", ü')
-    configure(s3, name, target)
+    configure(s3, name, target, IncludedObjectVersions="All")
     key, manifest, data = report(s3, target)
     at = s3.head_object(Bucket=target, Key=key)["LastModified"]
     assert key == f"lists/{name}/daily/{at:%Y-%m-%dT%H-%MZ}/manifest.json"
     assert manifest["sourceBucket"] == name
     assert manifest["destinationBucket"] == f"arn:aws:s3:::{target}"
-    assert (manifest["fileFormat"], manifest["fileSchema"]) == ("CSV", "Bucket, Key")
+    schema = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker"
+    assert (manifest["fileFormat"], manifest["fileSchema"]) == ("CSV", schema)
     assert manifest["creationTimestamp"] == str(int(at.timestamp() * 1000))
     listed = rows(data)
-    assert listed[0] == [name, "a%20%22b%22%2C%20%C3%BC"]
-    assert [row[1] for row in listed[1:]] == [f"n/{number:03d}" for number in range(450)]
+    assert listed[0] == [name, "a%20%22b%22%2C%20%C3%BC", "", "true", "false"]
+    assert [(row[1], row[3]) for row in listed[1:]] == [(f"n/{number:03d}", "true") for number in range(450)]
     (link,) = keys(s3, target, f"lists/{name}/daily/hive/dt={at:%Y-%m-%d-%H-%M}/")
     linked = s3.get_object(Bucket=target, Key=link)["Body"].read().decode()
     assert linked == f"s3://{target}/{manifest['files'][0]['key']}\n"
