@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cloudlet.testing.server import Aws
-from tests.e2e.client import E2E, INSTALLED, PATH, installed
+from tests.commands import free_port
+from tests.e2e.client import E2E, INSTALLED, PATH, Client, installed
 from tests.e2e.conftest import MakeClient
 
 _PAGE = (E2E.parents[1] / "docs" / "clients.md").read_text()
@@ -20,23 +22,32 @@ _SECTIONS = {
 }
 
 
-@pytest.mark.parametrize("section", [name for name, blocks in _SECTIONS.items() if blocks])
-def test_section(section: str, client: MakeClient, aws: Aws, tmp_path: Path) -> None:
-    own = {"CLOUDLET_PORT": aws.endpoint.rpartition(":")[2]}
+@pytest.fixture
+def bash(section: str, client: MakeClient, aws: Aws, tmp_path: Path) -> Iterator[Client]:
+    """A shell in which `cloudlet` and `python` are those that the section means."""
+    installed(str(INSTALLED / "python"))
     if section == "boto3":
         # The clients' environment has none: this is the one that the tests run in.
-        own["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), PATH))
-    bash = client("bash", **own)
+        yield client("bash", PATH=os.pathsep.join((str(Path(sys.executable).parent), PATH)))
+    elif section == "Over TLS":
+        shell = client("bash", CLOUDLET_PORT=str(free_port()), CLOUDLET_DATA=str(tmp_path / "data"))
+        yield shell
+        shell.attempt("-c", "cloudlet down")
+    else:
+        yield client("bash", CLOUDLET_PORT=aws.endpoint.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("section", [name for name, blocks in _SECTIONS.items() if blocks])
+def test_section(section: str, bash: Client, aws: Aws, tmp_path: Path) -> None:
     here, home = tmp_path / "here", Path(bash.environment["HOME"])
     here.mkdir()
     (tmp_path / "node_modules").symlink_to(E2E / "javascript" / "node_modules")
-    installed(str(INSTALLED / "python"))
+    # Names of buckets are unique in the whole of Cloudlet, which other tests use too.
+    renamed = {"localhost:4566": aws.endpoint.removeprefix("http://"), "photos": f"photos-{aws.account}"}
     printed = ""
     for language, title, text in _SECTIONS[section]:
-        # Names of buckets are unique in the whole of Cloudlet, which other tests use too.
-        text = text.replace("localhost:4566", aws.endpoint.removeprefix("http://")).replace(
-            "photos", f"photos-{aws.account}"
-        )
+        for shown, meant in renamed.items():
+            text = text.replace(shown, meant)
         if title:
             file = Path(title.replace("~", str(home), 1)) if title.startswith("~") else here / title
             file.parent.mkdir(parents=True, exist_ok=True)
