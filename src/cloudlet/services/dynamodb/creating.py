@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes, uuid4
-from cloudlet.services.dynamodb import access, directory, errors, schema, streams, tags, throughput, ttl
+from cloudlet.services.dynamodb import access, directory, errors, schema, streams, tags, throughput, ttl, vector_schema
 from cloudlet.services.dynamodb.features import Features, Policy, Stream
 from cloudlet.services.dynamodb.table import ACTIVE, CREATING, ON_DEMAND, PROVISIONED, Table, TableRecord, table_arn
 
@@ -79,9 +79,10 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
     for each in params.get("GlobalSecondaryIndexes") or ():
         made = schema.global_index(each, 0)
         indexes.append(msgspec.structs.replace(made, throughput=throughput.asked(each, billing, made.name)))
-    vectors = [schema.vector_index(each, 0) for each in params.get("VectorIndexes") or ()]
+    vectors = [vector_schema.vector_index(each, 0) for each in params.get("VectorIndexes") or ()]
     schema.check_indexes(indexes, vectors)
-    schema.check_vectors(vectors, billing)
+    vector_schema.check(vectors, billing)
+    vector_schema.check_defined(vectors, [name for name, _ in attributes])
     schema.check_defined(hash, range, indexes, vectors, attributes)
     return TableRecord(
         id=0,

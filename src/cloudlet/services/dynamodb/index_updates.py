@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Params, Transaction
-from cloudlet.services.dynamodb import backfill, errors, schema, throughput
+from cloudlet.services.dynamodb import backfill, errors, schema, throughput, vector_schema
 from cloudlet.services.dynamodb.table import (
     CREATING,
     ON_DEMAND,
@@ -186,12 +186,12 @@ def _with_vector(
     tx: Transaction, table: Table, record: TableRecord, wanted: dict[str, Any], params: Params
 ) -> TableRecord:
     _check_creatable(table, wanted["IndexName"])
-    index = msgspec.structs.replace(schema.vector_index(wanted, record.indexes_made), status=CREATING)
+    index = msgspec.structs.replace(vector_schema.vector_index(wanted, record.indexes_made), status=CREATING)
     vectors = (*record.vectors, index)
     schema.check_indexes(record.indexes, vectors)
-    schema.check_vectors(vectors, record.billing)
+    vector_schema.check(vectors, record.billing)
     attributes = _defined(record, params)
-    schema.check_vector_defined(index, list(attributes))
+    vector_schema.check_defined((index,), list(attributes))
     backfill.begin(tx, record.id)
     made = msgspec.structs.replace(record, vectors=vectors, indexes_made=record.indexes_made + 1)
     return _with_used_attributes(made, attributes)

@@ -11,7 +11,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.dynamodb import creating, directory, schema, throughput
+from cloudlet.services.dynamodb import creating, directory, schema, throughput, vector_schema
 from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.features import Features
 from cloudlet.services.dynamodb.table import (
@@ -40,7 +40,7 @@ async def create(
     ]
     billing = params.get("BillingModeOverride") or source.billing
     vectors = _chosen_vectors(source, params)
-    schema.check_vectors(vectors, billing)
+    vector_schema.check(vectors, billing)
     encryption: dict[str, Any] = {}
     if params.get("SSESpecificationOverride"):
         encryption = creating.encryption(ctx.account, ctx.region, params["SSESpecificationOverride"])
@@ -96,7 +96,7 @@ def _chosen_vectors(source: TableRecord, params: Params) -> list[VectorRecord]:
     wanted = params.get(member)
     if wanted is None:
         return list(existing.values())
-    chosen = [schema.vector_index(override, 0) for override in wanted]
+    chosen = [vector_schema.vector_index(override, 0) for override in wanted]
     for index in chosen:
         known = existing.get(index.name)
         if known is None or msgspec.structs.replace(known, number=0) != index:

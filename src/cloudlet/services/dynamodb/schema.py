@@ -11,17 +11,13 @@ from typing import Any
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import directory, errors
 from cloudlet.services.dynamodb.keys import Attribute
-from cloudlet.services.dynamodb.table import ON_DEMAND, IndexRecord, VectorRecord
+from cloudlet.services.dynamodb.table import IndexRecord, VectorRecord
 from cloudlet.wire import Violation
 from cloudlet.wire.errors import validation_message
 
 LOCAL_INDEXES, GLOBAL_INDEXES = 5, 20
 KEY_PARTS = 4
 """How many attributes the partition key of a global index may have, and its sort key."""
-VECTOR_INDEXES = 5
-DIMENSIONS = 4096
-INLINE_FILTERS = 18
-"""How many attributes a vector index may filter by."""
 INCLUDED = 100
 """How many attributes all indexes of a table may project by name."""
 
@@ -114,20 +110,21 @@ def local_index(each: Mapping[str, Any], hash: str, range: str | None, number: i
             f"Index KeySchema does not have the same leading hash key as table KeySchema for index: {name}. "
             f"index hash key: {hashes[0]}, table hash key: {hash}"
         )
-    return IndexRecord(number, name, False, hashes, ranges, *_projection(each, name))
+    return IndexRecord(number, name, False, hashes, ranges, *projection(each, name))
 
 
 def global_index(each: Mapping[str, Any], number: int) -> IndexRecord:
     """Return a global index, without its throughput. Raises AwsError."""
     name = each["IndexName"]
     hashes, ranges = _parts(each["KeySchema"], KEY_PARTS, name)
-    return IndexRecord(number, name, True, hashes, ranges, *_projection(each, name))
+    return IndexRecord(number, name, True, hashes, ranges, *projection(each, name))
 
 
-def _projection(each: Mapping[str, Any], name: str) -> tuple[str, tuple[str, ...]]:
+def projection(each: Mapping[str, Any], name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the type of an index's projection, and the attributes that it includes. Raises AwsError."""
     directory.check_name(name, "indexName")
-    projection = each.get("Projection") or {}
-    kind, included = projection.get("ProjectionType"), tuple(projection.get("NonKeyAttributes") or ())
+    given = each.get("Projection") or {}
+    kind, included = given.get("ProjectionType"), tuple(given.get("NonKeyAttributes") or ())
     if kind is None:
         raise errors.invalid_values("Unknown ProjectionType: null")
     if kind == "INCLUDE" and not included:
@@ -137,48 +134,6 @@ def _projection(each: Mapping[str, Any], name: str) -> tuple[str, tuple[str, ...
     if len(set(included)) != len(included):
         raise errors.invalid_values(f"Duplicate attribute in NonKeyAttributes for index: {name}")
     return kind, included
-
-
-def vector_index(each: Mapping[str, Any], number: int) -> VectorRecord:
-    """Return a vector index. Raises AwsError."""
-    name = each["IndexName"]
-    elements = each.get("SearchSchema") or ()
-    hashes = [part["AttributeName"] for part in elements if part["SearchSchemaElementType"] == "HASH"]
-    filters = [part["AttributeName"] for part in elements if part["SearchSchemaElementType"] != "HASH"]
-    if len(hashes) > 1:
-        raise errors.invalid_values(f"SearchSchema can only contain one HASH element for index: {name}")
-    if len({*hashes, *filters}) != len(elements):
-        raise errors.invalid_values(f"Some SearchSchema attributes have the same name for index: {name}")
-    if len(filters) > INLINE_FILTERS:
-        raise errors.invalid_values(
-            f"Number of INLINE_FILTER elements in SearchSchema exceeds the limit of {INLINE_FILTERS} for index: {name}"
-        )
-    if each["Dimensions"] > DIMENSIONS:
-        raise errors.invalid_values(f"Dimensions must be between 1 and {DIMENSIONS} for index: {name}")
-    return VectorRecord(
-        number,
-        name,
-        each["VectorAttribute"]["AttributeName"],
-        each["Dimensions"],
-        each["DistanceFunction"],
-        hashes[0] if hashes else None,
-        tuple(filters),
-        *_projection(each, name),
-    )
-
-
-def check_vectors(vectors: Sequence[VectorRecord], billing: str) -> None:
-    """Raise AwsError unless a table can have these vector indexes."""
-    if vectors and billing != ON_DEMAND:
-        raise errors.invalid_values("Vector indexes are only supported on tables with BillingMode PAY_PER_REQUEST")
-    if len(vectors) > VECTOR_INDEXES:
-        raise errors.invalid_values(f"VectorIndex count exceeds the per-table limit of {VECTOR_INDEXES}")
-    dimensions: dict[str, int] = {}
-    for index in vectors:
-        if dimensions.setdefault(index.attribute, index.dimensions) != index.dimensions:
-            raise errors.invalid_values(
-                f"Vector indexes on the same attribute must have the same number of dimensions: {index.attribute}"
-            )
 
 
 def check_indexes(indexes: Sequence[IndexRecord], vectors: Sequence[VectorRecord]) -> None:
@@ -211,8 +166,6 @@ def check_defined(
     _check_all(own, names)
     for index in indexes:
         check_index_defined(index, names)
-    for vector in vectors:
-        check_vector_defined(vector, names)
     used = list(dict.fromkeys([*own, *key_attributes(indexes, vectors)]))
     if len(names) > len(used):
         if not indexes and not vectors:
@@ -229,12 +182,6 @@ def check_defined(
 def check_index_defined(index: IndexRecord, defined: Sequence[str]) -> None:
     """Raise AwsError unless all key attributes of an index are defined, by name."""
     _check_all([*index.hash, *index.range], defined)
-
-
-def check_vector_defined(index: VectorRecord, defined: Sequence[str]) -> None:
-    """Raise AwsError unless all attributes of a vector index's search schema are defined, by name."""
-    if any(name not in defined for name in key_attributes((), (index,))):
-        raise errors.invalid_values("One element in SearchSchema is not defined in attribute definitions")
 
 
 def key_attributes(indexes: Iterable[IndexRecord], vectors: Iterable[VectorRecord]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Params, Transaction
-from cloudlet.services.dynamodb import creating, directory, errors, index_updates, schema, streams, throughput
+from cloudlet.services.dynamodb import creating, directory, errors, index_updates, streams, throughput, vector_schema
 from cloudlet.services.dynamodb.table import (
     ACTIVE,
     ON_DEMAND,
@@ -80,7 +80,7 @@ def _with_throughput(record: TableRecord, params: Params, now: float) -> TableRe
         if not any(name in params for name in ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")):
             return record
         return msgspec.structs.replace(record, throughput=throughput.changed(record.throughput, params, now, "table"))
-    schema.check_vectors(record.vectors, billing)
+    vector_schema.check(record.vectors, billing)
     asked = throughput.asked(params, billing)
     if billing == ON_DEMAND:
         indexes = tuple(
