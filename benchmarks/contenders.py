@@ -20,7 +20,7 @@ from benchmarks.signing import Key
 REPOSITORY = Path(__file__).parent.parent
 KEY = Key("000000000001", "AKIDEXAMPLE00000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 S3_KEY = Key(KEY.account, "S3RVER", "S3RVER")
-"""The one that s3rver knows; it verifies."""
+"""The one that s3rver knows."""
 NEWEST_NODE = (22, 5)
 
 
