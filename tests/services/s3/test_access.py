@@ -397,3 +397,28 @@ def test_who_may_list_by_an_acl_is_told_what_is_not_there(strict: Strict) -> Non
     strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="authenticated-read")
     assert refused(strict.other.s3.get_object, Bucket=bucket, Key="none") == ("NoSuchKey", 404)
     assert refused(strict.nobody.s3.get_object, Bucket=bucket, Key="none") == DENIED
+
+
+def test_who_owns_an_object_has_to_do_with_its_acl_whatever_that_says(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    nobodys = {"Bucket": bucket, "Key": "k"}
+    owner = strict.owner.s3.list_buckets()["Owner"]["ID"]
+    strict.other.s3.put_object(**nobodys, GrantReadACP=f"id={owner}")
+    assert len(strict.other.s3.get_object_acl(**nobodys)["Grants"]) == 1
+    assert refused(strict.other.s3.get_object, **nobodys) == DENIED
+    assert refused(strict.owner.s3.put_object_acl, **nobodys, ACL="private") == DENIED
+    strict.other.s3.put_object_acl(**nobodys, ACL="private")
+    strict.other.s3.get_object(**nobodys)
+
+
+def test_a_gift_changes_the_owner_only_where_that_is_preferred(strict: Strict) -> None:
+    user = strict.other.s3.list_buckets()["Owner"]["ID"]
+    for ownership, owned in (("ObjectWriter", True), ("BucketOwnerPreferred", False)):
+        bucket = strict.open_bucket(ownership)
+        strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+        strict.other.s3.put_object(Bucket=bucket, Key="k", ACL="bucket-owner-full-control")
+        shown = strict.owner.s3.get_object_acl(Bucket=bucket, Key="k")
+        assert (shown["Owner"]["ID"] == user) is owned
+        strict.other.s3.put_object(Bucket=bucket, Key="l")
+        assert refused(strict.owner.s3.get_object, Bucket=bucket, Key="l") == DENIED

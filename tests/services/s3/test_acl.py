@@ -134,6 +134,7 @@ def test_what_is_no_acl(aws: Aws, s3: Any, open_bucket: str, other: str) -> None
     stranger = {**document, "Owner": {"ID": other}}
     assert refused(put, Bucket=open_bucket, AccessControlPolicy=stranger) == DENIED
     assert refused(put, Bucket=open_bucket, AccessControlPolicy={"Grants": []}) == ("MalformedACLError", 400)
+    put(Bucket=open_bucket, AccessControlPolicy={**document, "Grants": document["Grants"] * 100})
     many = {**document, "Grants": document["Grants"] * 101}
     assert refused(put, Bucket=open_bucket, AccessControlPolicy=many) == ("MalformedACLError", 400)
     both = refused(put, Bucket=open_bucket, ACL="private", AccessControlPolicy=document)
@@ -183,6 +184,17 @@ def test_acls_are_turned_off_when_they_say_nothing_and_come_back_when_turned_on(
     assert _shown(s3.get_object_acl(Bucket=open_bucket, Key="k"), _me(s3)) == {_OWN}
     own("BucketOwnerPreferred")
     assert (_EVERYBODY, "READ") in _shown(s3.get_object_acl(Bucket=open_bucket, Key="k"), _me(s3))
+
+
+def test_only_the_setting_for_acls_blocks_them(s3: Any, open_bucket: str) -> None:
+    block = s3.put_public_access_block
+    block(Bucket=open_bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": True, "IgnorePublicAcls": True})
+    s3.put_bucket_acl(Bucket=open_bucket, ACL="public-read")
+    s3.put_object(Bucket=open_bucket, Key="k", ACL="public-read")
+    block(Bucket=open_bucket, PublicAccessBlockConfiguration={"BlockPublicAcls": True})
+    assert refused(s3.put_bucket_acl, Bucket=open_bucket, ACL="public-read") == DENIED
+    assert refused(s3.put_object_acl, Bucket=open_bucket, Key="k", ACL="authenticated-read") == DENIED
+    s3.put_bucket_acl(Bucket=open_bucket, ACL="log-delivery-write")
 
 
 def test_versions_have_acls_of_their_own(s3: Any, open_bucket: str) -> None:
