@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.services.cloudwatch import alarm_rule, schedule
-from cloudlet.services.cloudwatch.alarm_rule import RuleProblem
+from cloudlet.services.cloudwatch import alarm_rule, schedule, search, search_grammar
+from cloudlet.services.cloudwatch.alarm_rule import All, AnyOf, Constant, InState, Not, Rule, RuleProblem
+from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 from cloudlet.services.cloudwatch.judging import TREATMENTS, judge
+from cloudlet.services.cloudwatch.metric import Metric
 from cloudlet.services.cloudwatch.schedule import ScheduleProblem
 
 KEEPS = None
@@ -110,6 +114,53 @@ def test_rules_that_are_refused(text: str, said: str) -> None:
 
 def test_a_rule_names_each_alarm_once() -> None:
     assert alarm_rule.names(alarm_rule.parse("ALARM(b) OR (OK(a) AND NOT ALARM(b))")) == ["b", "a"]
+
+
+_NAMES = st.text('ab c():"\\\\é', min_size=1, max_size=6).map(lambda name: f"x{name}")
+_RULES = st.recursive(
+    st.builds(InState, _NAMES, st.sampled_from(["ALARM", "OK", "INSUFFICIENT_DATA"]))
+    | st.builds(Constant, st.booleans()),
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(lambda parts: All(tuple(parts)), st.lists(inner, min_size=2, max_size=3)),
+        st.builds(lambda parts: AnyOf(tuple(parts)), st.lists(inner, min_size=2, max_size=3)),
+    ),
+    max_leaves=10,
+)
+
+
+def written(rule: Rule) -> str:
+    """Return a text that says a rule."""
+    if isinstance(rule, InState):
+        quoted = re.sub(r'(["\\])', r"\\\1", rule.name)
+        return f'{rule.state}("{quoted}")'
+    if isinstance(rule, Constant):
+        return "TRUE" if rule.value else "FALSE"
+    if isinstance(rule, Not):
+        return f"NOT ({written(rule.part)})"
+    word = " AND " if isinstance(rule, All) else " OR "
+    return word.join(f"({written(part)})" for part in rule.parts)
+
+
+@given(_RULES, st.data())
+def test_a_rule_that_is_written_means_what_it_says(rule: Rule, data: st.DataObject) -> None:
+    read = alarm_rule.parse(written(rule))
+    assert alarm_rule.names(read) == alarm_rule.names(rule)
+    states = {name: data.draw(st.sampled_from(["ALARM", "OK"])) for name in alarm_rule.names(rule)}
+    assert alarm_rule.holds(read, states) == alarm_rule.holds(rule, states)
+
+
+@given(st.text('ALRMOKNDT()"\\\\ aé_', max_size=40))
+def test_any_text_is_a_rule_or_refused(text: str) -> None:
+    with contextlib.suppress(RuleProblem):
+        alarm_rule.parse(text)
+
+
+@given(st.text('{}()=,"\\\\ abANDORNOT:.é', max_size=40))
+def test_any_text_is_a_search_or_refused(text: str) -> None:
+    metric = Metric("1", "r", "ab/AND", "aNDbOr", (("a", "b"),))
+    with contextlib.suppress(ExpressionProblem):
+        search.matches(metric, search_grammar.parse(text))
 
 
 # -- schedules of mute rules

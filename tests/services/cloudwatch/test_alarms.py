@@ -244,6 +244,19 @@ def test_an_alarm_on_an_expression(cloud: LocalCloud) -> None:
     assert [query["Id"] for query in alarm(cloud)["Metrics"]] == ["rate", "errors", "requests"]
 
 
+def test_reasons_of_many_datapoints_are_cut(cloud: LocalCloud) -> None:
+    put_alarm(cloud, EvaluationPeriods=100, TreatMissingData="ignore")
+    for minute in range(100):
+        cloud.put(20 + minute / 7, ago=60 * (minute + 1))
+    cloud.advance(MINUTE)
+    found = alarm(cloud)
+    assert found["StateValue"] == "ALARM"
+    assert len(found["StateReason"]) == 1023
+    data = json.loads(found["StateReasonData"])
+    assert len(data["recentDatapoints"]) == len(data["evaluatedDatapoints"]) == 20
+    assert data["recentDatapoints"][-1] == 20
+
+
 # -- what is told
 
 

@@ -25,7 +25,6 @@ log = logging.getLogger("cloudlet.cloudwatch")
 _AT_ONCE = 100
 _FAR_SECONDS = 365 * 86400.0
 _MOST_VISITED = 1000
-_LONGEST_DATA = 4000
 
 LATE_SECONDS = 0.25
 """For so long (whatever the clock) evaluations wait for values that come in when a minute is full: blocks send theirs
@@ -102,8 +101,7 @@ async def _judge(tx: Transaction, alarm: Alarm, found: Datapoints, now: float) -
     if verdict.state is None or verdict.state == alarm.state or _is_too_little(alarm, verdict, found):
         return
     reason = reasons.reason(alarm, verdict, found, n, m, treatment)
-    data = reasons.data(alarm, verdict, found, now)
-    await changing.change(tx, alarm, verdict.state, reason, data if len(data) <= _LONGEST_DATA else None, now)
+    await changing.change(tx, alarm, verdict.state, reason, reasons.data(alarm, verdict, found, now), now)
 
 
 def _is_too_little(alarm: Alarm, verdict: Verdict, found: Datapoints) -> bool:

@@ -11,7 +11,8 @@ from cloudlet.services.cloudwatch.times import short, stamp
 from cloudlet.services.cloudwatch.watching import Datapoints, period_of
 
 CREATED = "Unchecked: Initial alarm creation"
-_LONGEST_REASON = 1023
+_LONGEST_REASON, _LONGEST_DATA = 1023, 4000
+_MOST_NAMED = 20
 _TREATED = {"breaching": "[Breaching]", "notBreaching": "[NonBreaching]"}
 
 
@@ -60,7 +61,13 @@ def data(alarm: Alarm, verdict: Verdict, found: Datapoints, now: float) -> str:
     described["recentDatapoints"] = [found.values[at] for at in reversed(evaluated)]
     described["threshold"] = float(config["Threshold"])
     described["evaluatedDatapoints"] = [_evaluated(found, at) for at in evaluated]
-    return json.dumps(described, separators=(",", ":"))
+    text = json.dumps(described, separators=(",", ":"))
+    if len(text) > _LONGEST_DATA:
+        # Of many datapoints only the latest are named.
+        described["recentDatapoints"] = described["recentDatapoints"][-_MOST_NAMED:]
+        described["evaluatedDatapoints"] = described["evaluatedDatapoints"][:_MOST_NAMED]
+        text = json.dumps(described, separators=(",", ":"))
+    return text
 
 
 def _evaluated(found: Datapoints, at: int) -> dict[str, Any]:
