@@ -163,6 +163,9 @@ def test_an_object_belongs_to_who_wrote_it_where_writers_own(strict: Strict) -> 
     strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="private")
     strict.owner.s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=enforced)
     assert refused(strict.other.s3.get_object, Bucket=bucket, Key="k") == DENIED
+    assert refused(strict.other.s3.get_object_acl, Bucket=bucket, Key="k") == DENIED
+    (listed,) = strict.owner.s3.list_objects_v2(Bucket=bucket, FetchOwner=True)["Contents"]
+    assert listed["Owner"] == strict.owner.s3.list_buckets()["Owner"]
 
 
 def test_the_owner_of_a_bucket_is_given_what_is_written_with_full_control_for_him(strict: Strict) -> None:
