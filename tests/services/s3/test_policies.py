@@ -45,7 +45,6 @@ def test_a_policy_comes_back_as_it_was_put(s3: Any, bucket: str) -> None:
         '{"Statement": []}',
         '{"Version": "2020-01-01", "Statement": []}',
         '{"Statement": [{"Effect": "Allow"}]}',
-        f'{{"Statement": [], "Id": "{"x" * 20480}"}}',
     ],
 )
 def test_what_is_no_policy(aws: Aws, bucket: str, text: str) -> None:
@@ -98,6 +97,22 @@ def test_the_meaning_of_public(s3: Any, bucket: str, statement: dict[str, Any], 
         s3.delete_public_access_block(Bucket=bucket)
     s3.put_bucket_policy(Bucket=bucket, Policy=text)
     assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is public
+
+
+def test_all_but_somebody_is_everybody(s3: Any, bucket: str) -> None:
+    s3.delete_public_access_block(Bucket=bucket)
+    text = _document(bucket).replace('"Principal": "*"', '"NotPrincipal": {"AWS": "123456789012"}')
+    s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
+
+
+def test_a_policy_has_20_kilobytes(s3: Any, bucket: str) -> None:
+    def sized(size: int) -> str:
+        text = _document(bucket, Effect="Deny", Condition={"StringEquals": {"aws:UserAgent": "@"}})
+        return text.replace("@", "x" * (size - len(text) + 1))
+
+    s3.put_bucket_policy(Bucket=bucket, Policy=sized(20480))
+    assert refused(s3.put_bucket_policy, Bucket=bucket, Policy=sized(20481)) == ("MalformedPolicy", 400)
 
 
 def test_who_locks_himself_out_says_that_he_means_it(strict: Strict) -> None:
