@@ -34,14 +34,14 @@ async def put_object(ctx: Context, params: Params) -> Result:
     return await putting.put_object(ctx, params)
 
 
-@service.direct("GetObject")
-async def get_object(ctx: Context, params: Params) -> Result:
-    return await reading.read_object(ctx, params, with_body=True)
+@service.operation("GetObject")
+async def get_object(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await reading.read_object(ctx, tx, params, with_body=True)
 
 
-@service.direct("HeadObject")
-async def head_object(ctx: Context, params: Params) -> Result:
-    return await reading.read_object(ctx, params, with_body=False)
+@service.operation("HeadObject")
+async def head_object(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await reading.read_object(ctx, tx, params, with_body=False)
 
 
 @service.operation("GetObjectAttributes")

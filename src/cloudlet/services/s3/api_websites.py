@@ -75,10 +75,9 @@ class _Visit:
 
     async def _object(self, key: str, params: Params) -> Result:
         """Return an object as the answer, or the redirect that it stands for. Raises WireError."""
-        asked = {name: params[name] for name in _CONDITIONS if name in params}
-        found = await reading.read_object(
-            self._visitor, {"Bucket": self._bucket, "Key": key, **asked}, with_body=self._with_body
-        )
+        asked = {"Bucket": self._bucket, "Key": key} | {name: params[name] for name in _CONDITIONS if name in params}
+        visitor, with_body = self._visitor, self._with_body
+        found = await visitor.transact(lambda tx: reading.read_object(visitor, tx, asked, with_body=with_body))
         self._take_over()
         found = dict(found or {})
         target = found.get("WebsiteRedirectLocation")
@@ -115,12 +114,10 @@ class _Visit:
     async def _folder(self) -> website.Redirect | None:
         """Return where the folder's index is, where a path names a folder without its slash."""
         folder = f"{self._key}/"
+        visitor = replace(self._visitor)
+        asked = {"Bucket": self._bucket, "Key": website.index_key(self._document, folder)}
         try:
-            await reading.read_object(
-                replace(self._visitor),
-                {"Bucket": self._bucket, "Key": website.index_key(self._document, folder)},
-                with_body=False,
-            )
+            await visitor.transact(lambda tx: reading.read_object(visitor, tx, asked, with_body=False))
         except WireError:
             return None
         return website.Redirect(302, f"/{folder}")

@@ -84,8 +84,9 @@ class _Read(msgspec.Struct):
     expiration: str | None
 
 
-async def read_object(ctx: Context, params: Params, *, with_body: bool) -> Result:
+async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_body: bool) -> Result:
     """Answer GetObject (`with_body`) or HeadObject."""
+    ctx.response_status = None
     if "Range" in params and "PartNumber" in params:
         raise errors.invalid_request("Cannot specify both Range header and partNumber query parameter")
     if "x-amz-server-side-encryption" in ctx.headers:
@@ -97,7 +98,7 @@ async def read_object(ctx: Context, params: Params, *, with_body: bool) -> Resul
     if ctx.principal.kind == "anonymous" and any(name in params for name in _OVERRIDES):
         raise errors.invalid_request("Request specific response headers cannot be used for anonymous GET requests.")
     key = encryption.customer_key(params)
-    read = await ctx.transact(lambda tx: _read(ctx, tx, params, key, with_body))
+    read = await _read(ctx, tx, params, key, with_body)
     version = read.version
     answer = described(read.bucket, version, now=ctx.now())
     if read.expiration is not None:
