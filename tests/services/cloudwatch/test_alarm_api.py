@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.s3.own_work import Standing, eventually, standing, told
 
 __all__ = ["standing"]
@@ -234,3 +235,21 @@ def test_an_alarm_rings_through_a_topic_when_the_time_has_come(standing: Standin
     assert eventually(actions) == [f"Successfully executed action {topic}"]
     standing.advance("23h59m")
     eventually(lambda: cw.describe_alarms(StateValue="INSUFFICIENT_DATA")["MetricAlarms"])
+
+
+def test_an_action_outlives_a_crash(tmp_path: Path) -> None:
+    number = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        cw, sns, sqs = (Aws(server.endpoint, number).client(name) for name in ("cloudwatch", "sns", "sqs"))
+        topic = sns.create_topic(Name="ring")["TopicArn"]
+        sqs.create_queue(QueueName="bell")
+        queue = f"arn:aws:sqs:us-east-1:{number}:bell"
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+        cw.put_metric_alarm(**SIMPLE, AlarmActions=[topic], TreatMissingData="ignore")
+        cw.set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="test")
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        cw, sqs = (Aws(server.endpoint, number).client(name) for name in ("cloudwatch", "sqs"))
+        assert cw.describe_alarms()["MetricAlarms"][0]["StateValue"] == "ALARM"
+        url = sqs.get_queue_url(QueueName="bell")["QueueUrl"]
+        assert told(sqs, url)["Subject"].startswith('ALARM: "high"')

@@ -204,6 +204,18 @@ def test_long_expressions_are_computed() -> None:
     assert shown(compute("m1" + "+m1" * 600, m1=series(1)), 1) == [601]
 
 
+def test_series_without_gaps_have_an_end() -> None:
+    empty = series(_)
+    for expression in ("TIME_SERIES(1)", "FILL(m1, 0)", "EPOCH(m1)"):
+        with pytest.raises(ExpressionProblem, match="100,800 data points at most"):
+            compute(expression, length=100_801, m1=empty)
+    with pytest.raises(ExpressionProblem, match="1,000 time series at most"):
+        compute(f"[{','.join(['m1'] * 1001)}]", m1=empty)
+    many = {f"m{number}": empty for number in range(11)}
+    with pytest.raises(ExpressionProblem, match="1,000,000 data points together"):
+        compute("FILL(METRICS(), 0)", length=100_000, **many)
+
+
 # -- the parser
 
 _NAMES = st.from_regex(r"[a-z][a-zA-Z0-9_]{0,5}", fullmatch=True)

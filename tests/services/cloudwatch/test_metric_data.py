@@ -302,3 +302,7 @@ def test_a_search_finds_five_hundred_metrics(cw: Any, hour: datetime) -> None:
     )
     assert answer["Messages"] == [{"Code": "MaxMetricsExceeded", "Value": "Maximum number of allowed metrics exceeded"}]
     assert answer["MetricDataResults"][0]["Values"] == [500]
+    # All searches of a request together.
+    two = [{"Id": f"e{period}", "Expression": f"SUM(SEARCH('many', 'Sum', {period}))"} for period in (60, 300)]
+    answer = cw.get_metric_data(MetricDataQueries=two, StartTime=hour, EndTime=hour + MINUTE)
+    assert [one["Values"] for one in answer["MetricDataResults"]] == [[500], []]

@@ -92,10 +92,12 @@ def _add_values(cell: Cell, other: Cell) -> None:
         else:
             values.insert(at, value)
             counts.insert(at, count)
-    while len(values) > MOST_VALUES:
-        cell.bits = cell.bits - 1 if cell.bits else _FINEST_BITS
-        _round(cell, cell.bits)
-        values = cell.values
+    while len(cell.values) > MOST_VALUES:
+        if cell.bits == 1:
+            _halve(cell)
+        else:
+            cell.bits = cell.bits - 1 if cell.bits else _FINEST_BITS
+            _round(cell, cell.bits)
 
 
 def _round(cell: Cell, bits: int) -> None:
@@ -105,6 +107,15 @@ def _round(cell: Cell, bits: int) -> None:
         value = _rounded(value, bits)
         merged[value] = merged.get(value, 0.0) + count
     cell.values, cell.counts = list(merged), list(merged.values())
+
+
+def _halve(cell: Cell) -> None:
+    """Let each two neighbours count as the higher one: the values of this cell differ by hundreds of powers of 2."""
+    values, counts = distribution(cell)
+    odd = len(values) % 2
+    cell.values = values[:odd] + values[odd + 1 :: 2]
+    pairs = zip(counts[odd::2], counts[odd + 1 :: 2], strict=True)
+    cell.counts = counts[:odd] + [one + other for one, other in pairs]
 
 
 def _rounded(value: float, bits: int) -> float:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cloudlet.core import Transaction
-from cloudlet.services.cloudwatch import directory, labels, reading, search, search_grammar
+from cloudlet.services.cloudwatch import directory, errors, labels, reading, search, search_grammar
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns
-from cloudlet.services.cloudwatch.errors import not_built
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 from cloudlet.services.cloudwatch.expressions.series import Source, TimeSeries, Value
@@ -21,6 +20,8 @@ from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
 from cloudlet.services.cloudwatch.statistic import parse as parse_statistic
 
 TOO_MANY_METRICS = ("MaxMetricsExceeded", "Maximum number of allowed metrics exceeded")
+MOST_POINTS = 1_000_000
+"""Of all series of a request together, before they are paged."""
 _DEFAULT_PERIOD = 300
 
 
@@ -81,6 +82,7 @@ class _Computation:
         self._metrics: dict[str, TimeSeries] = {}
         self._found: dict[Call, list[TimeSeries]] = {}
         self._computing: set[str] = set()
+        self._points = 0
         periods = [query.period for query in queries if isinstance(query, MetricQuery)]
         self._period = min(periods, default=_DEFAULT_PERIOD)
 
@@ -107,6 +109,12 @@ class _Computation:
             return await series_of(tx, metric, asked, period, unit, start, self._end, now)
 
         times, values, _ = await self._asker.store.transact(body)
+        self._points += len(times)
+        if self._points > MOST_POINTS:
+            raise errors.validation(
+                f"The request is for more than {MOST_POINTS:,} datapoints. You may reduce the datapoints requested by "
+                "increasing Period, or decreasing the time range."
+            )
         source = Source(metric.namespace, metric.name, metric.dimensions, asked.name, metric.account, metric.region)
         points = dict(zip(times, values, strict=True))
         return TimeSeries(points, period, metric.name if label is None else label, source)
@@ -130,7 +138,7 @@ class _Computation:
         except ExpressionProblem as problem:
             raise expression_error(id, problem) from None
         except NotBuilt as error:
-            raise not_built(str(error)) from None
+            raise errors.not_built(str(error)) from None
         self._computing.discard(id)
         self._results.values[id] = value
         return value
@@ -150,9 +158,10 @@ class _Computation:
                     search_for, asked, period = _search_arguments(node, query.period or self._period)
                 except ExpressionProblem as problem:
                     raise expression_error(query.id, problem) from None
+                room = search.MOST_FOUND - sum([len(found) for found in self._found.values()])
                 metrics = await search.find(self._asker, search_for)
-                if len(metrics) > search.MOST_FOUND:
-                    metrics.pop()
+                if len(metrics) > room:
+                    del metrics[room:]
                     if TOO_MANY_METRICS not in self._results.messages:
                         self._results.messages.append(TOO_MANY_METRICS)
                 named = zip(metrics, labels.of_found(metrics), strict=True)

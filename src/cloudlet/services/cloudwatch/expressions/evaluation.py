@@ -13,6 +13,8 @@ from cloudlet.services.cloudwatch.expressions.series import TimeSeries, Value, c
 from cloudlet.services.cloudwatch.expressions.syntax import Array, Call, Name, Negation, Node, Number, Operation, Text
 
 NOT_BUILT = ("ANOMALY_DETECTION_BAND", "DB_PERF_INSIGHTS", "INSIGHT_RULE_METRIC", "LAMBDA", "SERVICE_QUOTA")
+MOST_SERIES = 1000
+"""Of an array: 500 metrics of the request, and as many that were searched for."""
 _SORTED_BY = ("AVG", "MIN", "MAX", "SUM")
 
 
@@ -69,6 +71,8 @@ def _array(node: Array, around: Surroundings) -> list[TimeSeries]:
             items += value
         else:
             raise ExpressionProblem("An array has time series, and no scalars")
+        if len(items) > MOST_SERIES:
+            raise ExpressionProblem(f"An array has {MOST_SERIES:,} time series at most")
     return items
 
 
@@ -132,6 +136,7 @@ def _fill(node: Call, around: Surroundings) -> Value:
         if isinstance(given, list):
             raise ExpressionProblem("FILL takes a scalar, a time series, REPEAT or LINEAR")
         filler = given
+    functions.check_together(value, around.span)
     return each(value, lambda one: functions.filled(one, filler, around.span))
 
 

@@ -15,6 +15,8 @@ Span = tuple[float, float]
 
 MOST_POINTS = 100_800
 """Of a series that an expression makes: as many as a request can have."""
+MOST_TOGETHER = 1_000_000
+"""Of all series that a function makes."""
 
 
 def grid(series: TimeSeries, span: Span) -> range:
@@ -29,6 +31,12 @@ def grid(series: TimeSeries, span: Span) -> range:
     if len(times) > MOST_POINTS:
         raise ExpressionProblem(f"A time series has {MOST_POINTS:,} data points at most")
     return times
+
+
+def check_together(value: Value, span: Span) -> None:
+    """Raise ExpressionProblem where the series of an array would have too many values without gaps."""
+    if isinstance(value, list) and sum([len(grid(one, span)) for one in value]) > MOST_TOGETHER:
+        raise ExpressionProblem(f"Time series have {MOST_TOGETHER:,} data points together at most")
 
 
 # -- of each value
@@ -167,6 +175,7 @@ TIMES: dict[str, Callable[[int], float]] = {
 
 def of_times(name: str, value: Value, span: Span) -> Value:
     """Return the minutes, hours … of the periods of a series."""
+    check_together(value, span)
     return each(value, lambda one: one.with_points({time: TIMES[name](time) for time in grid(one, span)}))
 
 
