@@ -14,6 +14,8 @@ from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.e2e.client import PATH, Client, installed
 
 MakeClient = Callable[..., Client]
+ONCE = {"AWS_MAX_ATTEMPTS": "1"}
+"""What fails is not tried again, which would hide it."""
 ACCOUNTS = 100
 """So many tests can run on one Cloudlet."""
 
@@ -29,8 +31,10 @@ def accounts() -> Iterator[Iterator[Aws]]:
 
 
 @pytest.fixture
-def aws(accounts: Iterator[Aws]) -> Aws:
+def aws(accounts: Iterator[Aws], monkeypatch: pytest.MonkeyPatch) -> Aws:
     """An account that no other test has."""
+    for name, value in ONCE.items():
+        monkeypatch.setenv(name, value)
     return next(accounts)
 
 
@@ -42,7 +46,7 @@ def client(aws: Aws, tmp_path: Path) -> MakeClient:
     own = {"HOME": str(home), "PATH": PATH, "LANG": "C.UTF-8", "TMPDIR": str(tmp_path)}
 
     def make(program: str, **environment: str) -> Client:
-        return Client(installed(program), {**own, **aws.environment, **environment})
+        return Client(installed(program), {**own, **ONCE, **aws.environment, **environment})
 
     return make
 

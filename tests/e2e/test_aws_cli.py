@@ -27,7 +27,8 @@ def _json(cli: Client, *arguments: str) -> Any:
 
 def test_a_folder_is_synced_up_and_down(cli: Client, bucket: str, tree: Path, tmp_path: Path) -> None:
     there = f"s3://{bucket}/backup"
-    cli.run("s3", "sync", tree, there)
+    # An answer that the CLI waits for in vain is no answer.
+    cli.run("--cli-read-timeout", "20", "s3", "sync", tree, there)
     assert cli.run("s3", "sync", tree, there) == "", "nothing has changed"
 
     changed(tree)
