@@ -78,7 +78,9 @@ class OrderedMap:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         try:
-            self._db = Rdict(str(folder), _options(durable))
+            options = _options(durable)
+            # Said of the column family too: else it is opened as it was before, with a small cache of its own.
+            self._db = Rdict(str(folder), options, column_families={"default": options})
         except Exception as error:
             # RocksDB's binding has no exceptions of its own.
             raise StoreError(f"cannot open {folder}: {error}") from error
