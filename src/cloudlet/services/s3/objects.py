@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 
 import msgspec
 
@@ -119,6 +120,7 @@ encode_parts = msgspec.msgpack.Encoder().encode
 decode_parts = msgspec.msgpack.Decoder(tuple[Part, ...]).decode
 
 
+@lru_cache(1024)
 def place(key: str, order: int) -> bytes:
     """Return what the rows of a version have behind the prefix of their subspace."""
     return pack((key,)) + pack_int(order)

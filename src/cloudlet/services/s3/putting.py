@@ -26,7 +26,7 @@ from cloudlet.services.s3 import (
 )
 from cloudlet.services.s3.bucket import Bucket, get_bucket
 from cloudlet.services.s3.encryption import CustomerKey
-from cloudlet.services.s3.objects import Encryption, Version
+from cloudlet.services.s3.objects import NULL, Encryption, Version
 
 DEFAULT_TYPE = "binary/octet-stream"
 STORAGE_CLASSES = frozenset(
@@ -97,7 +97,7 @@ def described(params: Params) -> Version:
             status=400,
         )
     return Version(
-        "",
+        NULL,
         0,
         storage_class=storage_class,
         headers=headers_of(params),

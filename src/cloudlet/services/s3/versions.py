@@ -94,7 +94,7 @@ async def _placed(tx: Transaction, bucket: Bucket, key: str, version: Version, n
     """Return the order and the final record of a version that is to be added; make way for it."""
     if not bucket.versioning:
         await _remove_null(tx, bucket, key, now)
-        return LAST, msgspec.structs.replace(version, id=NULL)
+        return LAST, version if version.id == NULL else msgspec.structs.replace(version, id=NULL)
     if version.id not in ("", NULL):
         return order_of(version.id), version
     if bucket.versioning == "Suspended":
