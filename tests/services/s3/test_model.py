@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cloudlet.testing.server import Aws
-from tests.services.s3.own_work import bucket
+from tests.services.s3.own_work import Standing, bucket, standing
 
-_KEYS = ("a", "a/b", "é")
+__all__ = ["standing"]
+
+_KEYS = ("a", "a/é")
+"""Few, so that much happens to each."""
 _NULL = "null"
 _LARGE = 100_000
 """Bytes: an object of this size is in a file of its own."""
@@ -222,5 +225,18 @@ class TestVersions(Versions.TestCase):  # type: ignore[name-defined,misc]
     )
 
     @pytest.fixture(autouse=True)
-    def on_a_server(self, aws: Aws) -> None:
-        Versions.aws = aws
+    def on_a_server(self, standing: Standing) -> None:
+        """The clock stands: the order of versions is not that of their times alone."""
+        Versions.aws = standing.account()
+
+
+def test_a_null_version_is_found_wherever_it_was_before(aws: Aws) -> None:
+    s3 = aws.client("s3")
+    name = bucket(s3, versioned=True)
+    first = s3.put_object(Bucket=name, Key="k")["VersionId"]
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
+    s3.put_object(Bucket=name, Key="k")
+    for version in (_NULL, first):
+        s3.delete_object(Bucket=name, Key="k", VersionId=version)
+    s3.put_object(Bucket=name, Key="k", Body=b"again")
+    assert s3.get_object(Bucket=name, Key="k", VersionId=_NULL)["Body"].read() == b"again"
