@@ -8,6 +8,7 @@ from cloudlet.wire.errors import InvalidRequest, Undecodable
 from cloudlet.wire.http import HttpRequest
 
 MAX_BODY = 128 * 1024 * 1024
+"""How many bytes a body may have."""
 _MOST_UNPACKED = 16 * 1024 * 1024
 """How many bytes a compressed body may become."""
 
