@@ -40,14 +40,17 @@ class Columns:
             if times[at] == time:
                 known = self.cell(at)
                 cells.add(known, cell)
-                self._set(at, time, known)
+                self._replace(at, time, known)
                 return
         times.insert(at, time)
-        for column in (self.counts, self.totals, self.lows, self.highs):
-            column.insert(at, 0.0)
-        self._set(at, time, cell)
+        self.counts.insert(at, cell.count)
+        self.totals.insert(at, cell.total)
+        self.lows.insert(at, cell.low)
+        self.highs.insert(at, cell.high)
+        if cell.values is not None:
+            self.values[time] = cell
 
-    def _set(self, at: int, time: int, cell: Cell) -> None:
+    def _replace(self, at: int, time: int, cell: Cell) -> None:
         self.counts[at], self.totals[at], self.lows[at], self.highs[at] = cell.count, cell.total, cell.low, cell.high
         if cell.values is not None:
             self.values[time] = cell

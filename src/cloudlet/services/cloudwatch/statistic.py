@@ -88,12 +88,24 @@ def _extended(name: str, kind: str, bounds: Bounds) -> Statistic:
 
 def _of_values(of: Callable[[Cell], float | None]) -> Callable[[Columns, int, int], float | None]:
     def of_columns(columns: Columns, first: int, last: int) -> float | None:
-        cell = columns.cell(first)
-        for at in range(first + 1, last):
-            cells.add(cell, columns.cell(at))
+        cell = _together(columns, first, last)
         return of(cell) if cell.is_known and cell.low >= 0 else None
 
     return of_columns
+
+
+def _together(columns: Columns, first: int, last: int) -> Cell:
+    """Return the cell of some cells together."""
+    lows = columns.lows[first:last]
+    if last - first > 1 and lows == columns.highs[first:last]:
+        # Each has one value only: quicker than to add one after the other.
+        together = cells.of_values(lows.tolist(), columns.counts[first:last].tolist())
+        if math.isclose(together.total, math.fsum(columns.totals[first:last]), rel_tol=1e-9, abs_tol=1e-300):
+            return together
+    cell = columns.cell(first)
+    for at in range(first + 1, last):
+        cells.add(cell, columns.cell(at))
+    return cell
 
 
 _PLAIN: dict[str, Callable[[Columns, int, int], float | None]] = {

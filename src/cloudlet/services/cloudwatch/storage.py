@@ -33,6 +33,8 @@ _DUE, _EXPIRING = Subspace("due"), Subspace("expiring")
 _MANY = 1_000_000
 _FOLDED = 200
 """Fresh cells that are folded in one transaction."""
+_WORTH_A_RANGE = 50
+"""Rows that are removed as a range: the store remembers a removed range for longer than a removed row."""
 _EXPIRED = 100
 _ZERO = 0x14
 """The code of a packed 0; that of a number of so many bytes is so much more."""
@@ -167,9 +169,9 @@ async def fold(tx: Transaction, due_key: bytes, after: bytes, now: float) -> byt
     stream = Stream(metric, unit)
     space = _FRESH.sub(metric, unit)
     rows = await tx.range(max(space.begin, after), space.end, limit=_FOLDED)
+    _remove(tx, [key for key, _ in rows])
     added: dict[tuple[int, int], dict[int, Cell]] = {}
     for key, raw in rows:
-        tx.delete(key)
         time, own = _time_and_resolution(key, space)
         for resolution, keeping in RETENTION.items():
             start = time - time % resolution
@@ -188,6 +190,15 @@ async def fold(tx: Transaction, due_key: bytes, after: bytes, now: float) -> byt
         return rows[-1][0]
     tx.delete(due_key)
     return None
+
+
+def _remove(tx: Transaction, keys: list[bytes]) -> None:
+    """Remove rows that follow each other."""
+    if len(keys) >= _WORTH_A_RANGE:
+        tx.delete_range(keys[0], keys[-1] + b"\x00")
+        return
+    for key in keys:
+        tx.delete(key)
 
 
 async def _add_to_chunk(tx: Transaction, stream: Stream, resolution: int, start: int, added: dict[int, Cell]) -> None:
