@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.cloudwatch import directory, drawing, listing, metric_data, putting, statistics, storage
+from cloudlet.services.cloudwatch import directory, drawing, listing, metric_data, metric_statistics, putting, storage
 from cloudlet.services.cloudwatch.block import service
 
 
@@ -16,7 +16,7 @@ async def put_metric_data(ctx: Context, tx: Transaction, params: Params) -> Resu
     return None
 
 
-service.operation("GetMetricStatistics")(statistics.get_metric_statistics)
+service.operation("GetMetricStatistics")(metric_statistics.get_metric_statistics)
 service.direct("GetMetricData")(metric_data.get_metric_data)
 service.direct("GetMetricWidgetImage")(drawing.get_metric_widget_image)
 service.direct("ListMetrics")(listing.list_metrics)
