@@ -79,7 +79,7 @@ async def follow(
     else:
         perform = changed
     until = None
-    if perform or alarm.muted:
+    if perform or (alarm.muted and not alarm.suppressed_by):
         until = await mute_rule.muted_until(tx, alarm.account, alarm.region, alarm.name, now)
         perform, alarm.muted = until is None, until is not None
     if until is not None:
