@@ -35,6 +35,7 @@ Row = tuple[int, str, str, str]
 
 async def evaluate_alarms(block: Block, lease: Lease) -> None:
     """Evaluate alarms for ever, each when it is due."""
+    waited_for = 0
     async with notified(block, alarms.TOPIC) as event:
         while True:
             event.clear()
@@ -45,7 +46,9 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
                 await first(block, event, rows[0][0] / 1000 if rows else now + _FAR_SECONDS)
                 continue
             await lease.hold()
-            await asyncio.sleep(LATE_SECONDS)
+            if due[-1][0] > waited_for:
+                waited_for = int(now * 1000)
+                await asyncio.sleep(LATE_SECONDS)
             for row in due:
                 await _evaluate(block, row)
                 await asyncio.sleep(0)
