@@ -26,7 +26,7 @@ def test_a_cloudlet_moves_into_postgresql_and_back(tmp_path: Path) -> None:
     with postgres.temporary() as database:
         copied = cloudlet("store", "copy", str(first), database.url)
         assert copied.returncode == 0, copied.stderr
-        assert copied.stdout.startswith("sqs ")
+        assert "\nsqs " in f"\n{copied.stdout}"
         again = cloudlet("store", "copy", str(first), database.url)
         assert again.returncode == 1
         assert "not empty" in again.stderr
