@@ -19,7 +19,7 @@ from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.policy import NamedPolicy, Policies, Reason, Request, evaluate
 from cloudlet.core.resource_policy import IDENTITY, parsed
-from cloudlet.services.s3 import acl, bucket_policy, condition_keys, cors
+from cloudlet.services.s3 import abac, acl, bucket_policy, condition_keys, cors
 from cloudlet.services.s3.bucket import Bucket, configuration, get_bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 
@@ -130,6 +130,7 @@ async def _denial(
     if policy is not None:
         tags = None if version is None else version.tags
         keys = {**condition_keys.of(ctx, bucket, principal, action, tags, params), **(conditions or {})}
+        keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
     resource = bucket.arn if key is None else f"{bucket.arn}/{key}"
     user = canonical_id(principal.account) if principal.account.isdecimal() else ""
     request = Request(principal, action, resource, keys, bucket.account, canonical_user=user)

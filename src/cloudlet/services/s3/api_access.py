@@ -1,4 +1,4 @@
-"""The operations on who may do what: policies, access control lists, object ownership, blocked public access."""
+"""The operations on who may do what: policies, access control lists, ownership, blocked public access, ABAC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.resource_policy import parsed
-from cloudlet.services.s3 import access, acl, bucket_policy, errors, events, reading, versions
+from cloudlet.services.s3 import abac, access, acl, bucket_policy, errors, events, reading, versions
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import (
     Bucket,
@@ -200,3 +200,25 @@ async def delete_public_access_block(ctx: Context, tx: Transaction, params: Para
     bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketPublicAccessBlock")
     store_bucket(tx, msgspec.structs.replace(bucket, public_access=None))
     return None
+
+
+# -- attribute-based access control
+
+
+@service.operation("PutBucketAbac")
+async def put_bucket_abac(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketAbac")
+    status = params["AbacStatus"].get("Status")
+    if status == "Enabled":
+        put_configuration(tx, bucket, abac.KIND, {})
+    elif status == "Disabled":
+        delete_configuration(tx, bucket, abac.KIND)
+    else:
+        raise errors.malformed_xml()
+    return None
+
+
+@service.operation("GetBucketAbac")
+async def get_bucket_abac(ctx: Context, tx: Transaction, params: Params) -> Result:
+    bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketAbac")
+    return {"AbacStatus": {"Status": "Enabled" if abac.is_enabled(bucket) else "Disabled"}}

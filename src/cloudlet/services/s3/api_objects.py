@@ -14,6 +14,7 @@ from cloudlet.services.s3 import (
     bucket,
     copying,
     deleting,
+    encryption_update,
     errors,
     events,
     locks,
@@ -121,6 +122,9 @@ async def restore_object(ctx: Context, tx: Transaction, params: Params) -> Resul
     restoring.schedule(tx, where, params["Key"], restore, version.id, ctx.now())
     ctx.response_status = 200 if was_there else 202
     return None
+
+
+service.operation("UpdateObjectEncryption")(encryption_update.update)
 
 
 # -- Object Lock

@@ -10,6 +10,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import token
 from cloudlet.services.s3 import (
+    abac,
     access,
     acl,
     cors,
@@ -35,6 +36,10 @@ from cloudlet.services.s3.bucket import (
 Check = Callable[[Transaction, Bucket, Any], Awaitable[Any]]
 
 
+def _always(bucket: Bucket) -> None:
+    """Let a configuration be changed whatever the bucket is."""
+
+
 class Setting(NamedTuple):
     """A configuration that is put, got and deleted as a whole."""
 
@@ -52,6 +57,8 @@ class Setting(NamedTuple):
     show: Callable[[Any], Result]
     topic: bytes = b""
     """Notified when it changes."""
+    check_changeable: Callable[[Bucket], None] = _always
+    """Raises AwsError where the bucket does not let it be changed."""
 
 
 def _declare(setting: Setting) -> None:
@@ -60,6 +67,7 @@ def _declare(setting: Setting) -> None:
     @service.operation(f"Put{setting.operation}")
     async def put(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, setting.put_action)
+        setting.check_changeable(bucket)
         document = params.get(setting.member)
         if document is None:
             raise errors.malformed_xml()
@@ -80,6 +88,7 @@ def _declare(setting: Setting) -> None:
     @service.operation(f"Delete{setting.operation.removesuffix('Configuration')}")
     async def delete(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, setting.delete_action)
+        setting.check_changeable(bucket)
         delete_configuration(tx, bucket, setting.kind)
         _tell(tx, setting)
         return None
@@ -130,6 +139,7 @@ _declare(
         absent=_absent("NoSuchTagSet", "The TagSet does not exist"),
         check=_tags,
         show=lambda value: {"TagSet": tag_sets.shown(value)},
+        check_changeable=abac.check_taggable,
     )
 )
 _declare(

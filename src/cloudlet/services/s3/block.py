@@ -44,6 +44,7 @@ service = Service(
         "PutObjectTagging",
         "RestoreObject",
         "SelectObjectContent",
+        "UpdateObjectEncryption",
         "UploadPart",
         "UploadPartCopy",
     ),

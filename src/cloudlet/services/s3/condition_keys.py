@@ -103,6 +103,11 @@ def of(
     return keys
 
 
+def of_bucket_tags(tags: Mapping[str, str]) -> Keys:
+    """Return the condition keys that the tags of a bucket are, for what is done to it and to its objects."""
+    return _tag_keys("aws:ResourceTag", tags) | _tag_keys("s3:BucketTag", tags)
+
+
 def _auth_type(ctx: Context, params: Params | None) -> str:
     if "authorization" in ctx.headers:
         return "REST-HEADER"

@@ -24,6 +24,8 @@ def reword(request: InvalidRequest) -> WireError:
     if request.code == "SerializationException":
         return AwsError("InvalidArgument", request.message, status=400)
     for violation in request.violations:
+        if violation.path.endswith(".kMSKeyArn"):
+            return _unfit_key_arn(violation)
         if violation.kind == "enum" and (error := _unknown_value(violation)) is not None:
             return error
     return request
@@ -43,6 +45,20 @@ def _unknown_value(violation: Violation) -> AwsError | None:
         header, message = _UNKNOWN_VALUES[violation.member]
         return invalid_argument(message, header, violation.value)
     return None
+
+
+def _unfit_key_arn(violation: Violation) -> AwsError:
+    """Return what API reference, "UpdateObjectEncryption", has for a key that is not there, or no ARN of a key."""
+    modify = "Requests that modify an object's encryption type to SSE-KMS require"
+    if violation.kind == "required":
+        return invalid_request(
+            f"{modify} an AWS KMS key Amazon Resource Name (ARN). Modify the request to specify a KMS key ARN, and "
+            "then try again."
+        )
+    return invalid_request(
+        f"{modify} a valid AWS KMS key Amazon Resource Name (ARN). Confirm that you have a correctly formatted KMS key "
+        "ARN in your request, and then try again."
+    )
 
 
 def no_such_bucket(name: str) -> AwsError:
