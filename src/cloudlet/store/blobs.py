@@ -156,6 +156,7 @@ class BlobWriter:
         self._parts: list[bytes] = []
         self._held = 0
         self._under_way: Awaitable[Any] | None = None
+        self._syncing: asyncio.Future[None] | None = None
 
     def open(self) -> None:
         file = self._blobs.fresh_path(self.name)
@@ -182,6 +183,7 @@ class BlobWriter:
         """Make the blob durable under its name. Raises StoreError; then it is discarded."""
         try:
             await self.settle()
+            await self._synced()
             await in_thread(self._finish)
         except BaseException:
             await self.discard()
@@ -191,7 +193,7 @@ class BlobWriter:
         """Forget what was written."""
         if self._file >= 0:
             # Nobody must write to the descriptor's number once it is closed.
-            await asyncio.gather(self._settle(), return_exceptions=True)
+            await asyncio.gather(self._settle(), self._synced(), return_exceptions=True)
             await in_thread(self._abandon)
 
     async def _flush(self) -> None:
@@ -199,11 +201,22 @@ class BlobWriter:
         self._parts.clear()
         self._held = 0
         await self._settle()
+        if self._durable and self._unsynced >= _UNSYNCED_BYTES:
+            await self._synced()
+            self._unsynced = 0
+            self._syncing = asyncio.ensure_future(in_thread(partial(os.fdatasync, self._file)))
         if piece:
+            self._unsynced += len(piece)
             self._under_way = asyncio.gather(
                 in_thread(partial(self._write, piece)),
                 *(in_thread(partial(each.update, piece)) for each in self._hashes),
             )
+
+    async def _synced(self) -> None:
+        """Wait for the disk to have taken what it was asked to, while more was written. Raises StoreError."""
+        syncing, self._syncing = self._syncing, None
+        if syncing is not None:
+            await syncing
 
     async def _settle(self) -> None:
         under_way, self._under_way = self._under_way, None
@@ -214,10 +227,6 @@ class BlobWriter:
         view = memoryview(piece)
         while view:
             view = view[os.write(self._file, view) :]
-        self._unsynced += len(piece)
-        if self._durable and self._unsynced >= _UNSYNCED_BYTES:
-            os.fdatasync(self._file)
-            self._unsynced = 0
 
     def _finish(self) -> None:
         if self._durable:
