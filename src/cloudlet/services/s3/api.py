@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.services.s3 import (
     api_access,
+    api_annotations,
     api_buckets,
     api_configurations,
     api_forms,
@@ -24,6 +25,7 @@ service.job(completed.forget)
 
 __all__ = [
     "api_access",
+    "api_annotations",
     "api_buckets",
     "api_configurations",
     "api_forms",

@@ -75,6 +75,16 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, dict=True):
         return Subspace("p", self.number)
 
     @cached_property
+    def annotations(self) -> Subspace:
+        """(Key, order of versions, name) → an annotation of the version; see `annotating`."""
+        return Subspace("a", self.number)
+
+    @cached_property
+    def annotation_data(self) -> Subspace:
+        """(Key, order of versions, name) → the payload of a small annotation."""
+        return Subspace("b", self.number)
+
+    @cached_property
     def configurations(self) -> Subspace:
         """Kind → configuration."""
         return Subspace("c", self.number)

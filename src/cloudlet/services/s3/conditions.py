@@ -85,6 +85,12 @@ def check_write(params: Params, key: str, current: Version | None) -> None:
             raise failed("If-Match")
 
 
+def check_object(match: str, version: Version) -> None:
+    """Raise where the object that something is attached to is not the one that x-amz-object-if-match names."""
+    if not _is_named(match, version):
+        raise failed("x-amz-object-if-match")
+
+
 def check_delete(conditions: Params, key: str, version: Version | None) -> None:
     """Raise where the conditions of a deletion (entity tag, size, time) do not hold.
 

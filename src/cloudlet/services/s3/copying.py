@@ -15,6 +15,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import (
     access,
+    annotating,
     archive,
     checksums,
     conditions,
@@ -29,6 +30,7 @@ from cloudlet.services.s3 import (
     upload,
     versions,
 )
+from cloudlet.services.s3.annotating import Carried
 from cloudlet.services.s3.bucket import Bucket, get_bucket
 from cloudlet.services.s3.contents import Contents
 from cloudlet.services.s3.encryption import CustomerKey
@@ -104,11 +106,9 @@ async def find_source(ctx: Context, tx: Transaction, params: Params) -> Source:
 
 async def copy_object(ctx: Context, params: Params) -> Result:
     """Copy an object of up to 5 GiB."""
-    if "AnnotationDirective" in params:
-        raise errors.not_implemented("annotations")
     new = NewObject.of(_described_by(params))
 
-    async def look(tx: Transaction) -> tuple[Source, Version]:
+    async def look(tx: Transaction) -> tuple[Source, Version, list[Carried]]:
         bucket = await new.admitted(ctx, tx)
         source = await find_source(ctx, tx, params)
         _check_change(params, bucket, source)
@@ -120,11 +120,12 @@ async def copy_object(ctx: Context, params: Params) -> Result:
         if params.get("TaggingDirective", "COPY") == "COPY" and source.version.tags:
             action = "s3:GetObjectVersionTagging" if source.named else "s3:GetObjectTagging"
             await access.authorize(ctx, tx, source.bucket, action, key=source.key, version=source.version)
-        return source, await new.record(ctx, tx, bucket, 0)
+        return source, await new.record(ctx, tx, bucket, 0), await _annotations(ctx, tx, params, new, bucket, source)
 
-    source, record = await ctx.transact(look)
+    source, record, attached = await ctx.transact(look)
     copied = await _copied(ctx, params, new, source, record)
     blobs = [part.blob for part in copied.contents.parts if part.blob]
+    carried = await annotating.linked(ctx.block, attached)
 
     async def store(tx: Transaction) -> Result:
         now = int(ctx.now() * 1000)
@@ -136,9 +137,15 @@ async def copy_object(ctx: Context, params: Params) -> Result:
             etag=copied.etag or etag_of(copied.md5, record.encryption, new.key),
             blob=blobs[0] if blobs else "",
             checksum=copied.checksum,
+            annotations=len(carried),
         )
+        if carried:
+            await _check_unchanged(tx, source, attached)
         garbage.claim(tx, blobs)
         version = await versions.put(tx, bucket, params["Key"], version, now, data=copied.contents.data)
+        if carried:
+            where = await versions.where(tx, bucket, params["Key"], version)
+            await annotating.replace_all(tx, bucket, where, carried, now)
         await events.note(ctx.block, tx, bucket, "ObjectCreated:Copy", params["Key"], version, ctx=ctx)
         return {
             "CopyObjectResult": {
@@ -150,7 +157,28 @@ async def copy_object(ctx: Context, params: Params) -> Result:
             **await written(tx, bucket, params["Key"], version),
         }
 
-    return await upload.keep(ctx, blobs, store)
+    return await upload.keep(ctx, [*blobs, *annotating.blobs_of(carried)], store)
+
+
+async def _annotations(
+    ctx: Context, tx: Transaction, params: Params, new: NewObject, bucket: Bucket, source: Source
+) -> list[Carried]:
+    """Return the annotations that a copy is to have, if the caller may copy them. Raises AwsError."""
+    version = source.version
+    if not version.annotations or params.get("AnnotationDirective", "COPY") == "EXCLUDE":
+        return []
+    if new.key is not None:
+        raise errors.invalid_request("Objects encrypted with SSE-C cannot have annotations.")
+    await access.authorize(ctx, tx, source.bucket, "s3:GetObjectAnnotation", key=source.key, version=version)
+    await access.authorize(ctx, tx, bucket, "s3:PutObjectAnnotation", key=params["Key"], params=params)
+    return await annotating.load_all(tx, source.bucket, await versions.where(tx, source.bucket, source.key, version))
+
+
+async def _check_unchanged(tx: Transaction, source: Source, attached: list[Carried]) -> None:
+    """Raise an error after which clients try again where the source has other annotations by now."""
+    where = await versions.where(tx, source.bucket, source.key, source.version)
+    if await annotating.page(tx, source.bucket, where) != [(each.name, each.annotation) for each in attached]:
+        raise AwsError("ServiceUnavailable", "The annotations of the source were modified. Try again.", status=503)
 
 
 def _described_by(params: Params) -> Params:

@@ -10,6 +10,7 @@ _UNKNOWN_VALUES = {
     "ACL": ("x-amz-acl", ""),
     "ObjectOwnership": ("x-amz-object-ownership", "Invalid x-amz-object-ownership header"),
     "MetadataDirective": ("x-amz-metadata-directive", "Unknown metadata directive."),
+    "AnnotationDirective": ("x-amz-object-annotation-directive", "Unknown annotation directive."),
     "TaggingDirective": ("x-amz-tagging-directive", "Unknown tagging directive."),
     "ObjectLockMode": ("x-amz-object-lock-mode", "Unknown wormMode directive."),
     "ObjectLockLegalHoldStatus": ("x-amz-object-lock-legal-hold", "Legal Hold must be either of 'ON' or 'OFF'"),

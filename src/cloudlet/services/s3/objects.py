@@ -112,6 +112,8 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     restore: Restore | None = None
     replication: str = ""
     """PENDING, COMPLETED, FAILED or REPLICA."""
+    annotations: int = 0
+    """How many annotations it has."""
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -67,7 +67,7 @@ async def found(
 
 def _method(action: str) -> str:
     """Return the HTTP method that an action on an object is done with."""
-    return {"Get": "GET", "Put": "PUT", "Upd": "PUT", "Del": "DELETE"}.get(action[3:6], "POST")
+    return {"Get": "GET", "Lis": "GET", "Put": "PUT", "Upd": "PUT", "Del": "DELETE"}.get(action[3:6], "POST")
 
 
 def _say(ctx: Context, headers: dict[str, str]) -> None:

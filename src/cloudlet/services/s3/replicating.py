@@ -17,8 +17,9 @@ from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.s3 import access, contents, events, garbage, replication, versions
+from cloudlet.services.s3 import access, annotating, contents, events, garbage, replication, versions
 from cloudlet.services.s3.acl import private
+from cloudlet.services.s3.annotating import Carried
 from cloudlet.services.s3.bucket import Bucket, configuration, find_bucket
 from cloudlet.services.s3.contents import Contents
 from cloudlet.services.s3.objects import Version
@@ -73,6 +74,7 @@ class _Source(msgspec.Struct):
     bucket: Bucket
     version: Version
     contents: Contents
+    attached: list[Carried]
     rules: list[Rule]
     role: str
 
@@ -116,7 +118,11 @@ class _Copy:
             return None
         found = replication.applicable(await replication.of_bucket(tx, bucket), task.key, version)
         role = (await configuration(tx, bucket, replication.KIND) or {}).get("Role", "")
-        return _Source(bucket, version, await contents.load(tx, bucket, task.key, version), found, role)
+        attached: list[Carried] = []
+        if version.annotations:
+            where = await versions.where(tx, bucket, task.key, version)
+            attached = await annotating.load_all(tx, bucket, where)
+        return _Source(bucket, version, await contents.load(tx, bucket, task.key, version), attached, found, role)
 
     async def _settle(self, tx: Transaction, source: _Source, *, failed: bool) -> None:
         """Write down what became of it, unless the version was changed again meanwhile."""
@@ -133,40 +139,59 @@ class _Copy:
         """Make one replica, or bring it up to date. Raises AwsError, StoreError."""
         copied = await contents.linked(self._block, source.contents)
         blobs = [part.blob for part in copied.parts if part.blob]
+        carried = await annotating.linked(self._block, source.attached)
 
-        async def store(tx: Transaction) -> bool:
-            return await self._store(tx, source, rule, copied, blobs)
+        async def store(tx: Transaction) -> list[str]:
+            return await self._store(tx, source, rule, copied, blobs, carried)
 
+        left = [*blobs, *annotating.blobs_of(carried)]
         try:
-            if not await self._block.store.transact(store):
-                await self._block.blobs.remove(blobs)
-        except AwsError:
-            await self._block.blobs.remove(blobs)
+            left = await self._block.store.transact(store)
+        except StoreError:
+            # It is not known whether they were taken: the sweep will see.
+            left = []
             raise
+        finally:
+            await self._block.blobs.remove(left)
 
-    async def _store(self, tx: Transaction, source: _Source, rule: Rule, copied: Contents, blobs: list[str]) -> bool:
-        """Write a replica; return whether it has taken the files."""
+    async def _store(
+        self, tx: Transaction, source: _Source, rule: Rule, copied: Contents, blobs: list[str], carried: list[Carried]
+    ) -> list[str]:
+        """Write a replica; return the files that it has not taken."""
         key, version = self._task.key, source.version
         target = await self._target(tx, source, rule)
         replica = _replica(source, target, rule)
+        now = int(self._block.clock.now() * 1000)
         before = await versions.find(tx, target, key, version.id)
         if before is not None:
-            kept = msgspec.structs.replace(before, tags=replica.tags, acl=replica.acl, lock=replica.lock)
+            kept = msgspec.structs.replace(
+                before, tags=replica.tags, acl=replica.acl, lock=replica.lock, annotations=len(carried)
+            )
             await versions.rewrite(tx, target, key, kept)
-            return False
+            if before.annotations or carried:
+                await self._annotate(tx, target, kept, carried, now)
+            return blobs
         if version.replication == REPLICA:
             # Changes are carried back to where it is from, and to nobody else.
-            return False
-        now = int(self._block.clock.now() * 1000)
+            return [*blobs, *annotating.blobs_of(carried)]
         garbage.claim(tx, blobs)
         if version.parts:
             written = await versions.put(tx, target, key, replica, now, parts=copied.parts)
         else:
             named = msgspec.structs.replace(replica, blob=blobs[0] if blobs else "")
             written = await versions.put(tx, target, key, named, now, data=copied.data)
+        if carried:
+            await self._annotate(tx, target, written, carried, now)
         name = "ObjectRemoved:DeleteMarkerCreated" if version.marker else "ObjectCreated:Put"
         await events.note(self._block, tx, target, name, key, written)
-        return True
+        return []
+
+    async def _annotate(
+        self, tx: Transaction, target: Bucket, replica: Version, carried: list[Carried], now: int
+    ) -> None:
+        """Give a replica the annotations of its source."""
+        where = await versions.where(tx, target, self._task.key, replica)
+        await annotating.replace_all(tx, target, where, carried, now)
 
     async def _target(self, tx: Transaction, source: _Source, rule: Rule) -> Bucket:
         """Return the bucket of a replica, if the rule's role may write to it. Raises AwsError."""

@@ -23,7 +23,7 @@ TOPIC = b"replication"
 REPLICA = "REPLICA"
 
 _WAITING = Subspace("replicate")
-_CHANGES = ("ObjectTagging", "ObjectAcl", "ObjectLock")
+_CHANGES = ("ObjectTagging", "ObjectAcl", "ObjectLock", "ObjectAnnotation")
 
 
 class Rule(NamedTuple):

@@ -72,17 +72,17 @@ def _size(params: Params, headers: Mapping[str, str]) -> int | None:
     return None if "x-amz-trailer" in headers or length is None else int(length)
 
 
-def too_large(size: int) -> AwsError:
+def too_large(size: int, most: int = LARGEST_BYTES) -> AwsError:
     return AwsError(
         "EntityTooLarge",
         "Your proposed upload exceeds the maximum allowed size",
         status=400,
         ProposedSize=str(size),
-        MaxSizeAllowed=str(LARGEST_BYTES),
+        MaxSizeAllowed=str(most),
     )
 
 
-def _incomplete() -> AwsError:
+def incomplete() -> AwsError:
     return AwsError(
         "IncompleteBody",
         "You did not provide the number of bytes specified by the Content-Length HTTP header",
@@ -112,7 +112,7 @@ class _Sums:
         """Return what was received. Raises AwsError where it is not what the request stated."""
         wanted = self._wanted
         if wanted.size is not None and wanted.size != size:
-            raise _incomplete()
+            raise incomplete()
         md5, kept = self._md5.digest(), self._kept.digest()
         checksums.check_md5(wanted.md5, md5)
         received = Received(size, md5, Checksum(wanted.kept, checksums.text(kept)))
@@ -161,7 +161,7 @@ async def receive(
             if size > inline:
                 return await _to_file(block, _chained(head, stream), body, sums, key, nonce)
     except ConnectionError:
-        raise _incomplete() from None
+        raise incomplete() from None
     return _in_memory(b"".join(head), body, sums, key, nonce)
 
 
@@ -171,6 +171,11 @@ def _in_memory(data: bytes, body: Any, sums: _Sums, key: CustomerKey | None, non
     received = sums.checked(body, len(data))
     received.data = data if key is None else key.cipher(nonce).update(data)
     return received
+
+
+def pieces(body: Any) -> AsyncIterator[bytes]:
+    """Return the pieces of a body: bytes, or a stream of them."""
+    return _once(body or b"") if body is None or isinstance(body, bytes) else aiter(body)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
@@ -199,7 +204,7 @@ async def _to_file(
         await writer.keep()
     except ConnectionError:
         await writer.discard()
-        raise _incomplete() from None
+        raise incomplete() from None
     except BaseException:
         await writer.discard()
         raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.services.s3 import garbage
+from cloudlet.services.s3 import annotating, garbage
 from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.objects import (
     LAST,
@@ -83,10 +83,10 @@ async def put(
     one that has some. The files that it refers to must be claimed, those of a version that it replaces are released.
     """
     order, version = await _placed(tx, bucket, key, version, now)
-    where = place(key, order)
-    tx.put(bucket.objects.prefix + where, encode(version))
+    at = place(key, order)
+    tx.put(bucket.objects.prefix + at, encode(version))
     if data or parts:
-        tx.put(bucket.contents.prefix + where, encode_parts(parts) if parts else data)
+        tx.put(bucket.contents.prefix + at, encode_parts(parts) if parts else data)
     return version
 
 
@@ -118,9 +118,14 @@ async def _remove_null(tx: Transaction, bucket: Bucket, key: str, now: int) -> N
         await _remove(tx, bucket, key, order, decode(raw), now)
 
 
+async def where(tx: Transaction, bucket: Bucket, key: str, version: Version) -> bytes:
+    """Return the place of a version that is there: what its rows have behind the prefixes of their subspaces."""
+    return place(key, await _order(tx, bucket, key, version))
+
+
 async def rewrite(tx: Transaction, bucket: Bucket, key: str, version: Version) -> None:
     """Write the changed record of a version that is there: its tags, its lock, its storage class."""
-    tx.put(bucket.objects.prefix + place(key, await _order(tx, bucket, key, version)), encode(version))
+    tx.put(bucket.objects.prefix + await where(tx, bucket, key, version), encode(version))
 
 
 async def contents(tx: Transaction, bucket: Bucket, key: str, version: Version) -> bytes:
@@ -142,15 +147,17 @@ async def remove(tx: Transaction, bucket: Bucket, key: str, version: Version, no
 
 
 async def _remove(tx: Transaction, bucket: Bucket, key: str, order: int, version: Version, now: int) -> None:
-    where = place(key, order)
+    at = place(key, order)
     if version.parts:
-        raw = await tx.get(bucket.contents.prefix + where)
+        raw = await tx.get(bucket.contents.prefix + at)
         garbage.release(tx, [part.blob for part in decode_parts(raw or b"\x90") if part.blob], now)
     elif version.blob:
         garbage.release(tx, [version.blob], now)
-    tx.delete(bucket.objects.prefix + where)
+    if version.annotations:
+        await annotating.remove_all(tx, bucket, at, now)
+    tx.delete(bucket.objects.prefix + at)
     if version.size and not version.blob:
-        tx.delete(bucket.contents.prefix + where)
+        tx.delete(bucket.contents.prefix + at)
     if version.id == NULL and order != LAST:
         tx.delete(bucket.nulls.key(key))
 
