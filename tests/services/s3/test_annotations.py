@@ -185,7 +185,7 @@ def test_a_version_has_at_most_a_thousand(s3: Any, thing: dict[str, str]) -> Non
         list(pool.map(lambda number: annotate(s3, thing, f"n{number}"), range(1000)))
     assert refused(annotate, s3=s3, thing=thing, name="one-more") == ("AnnotationLimitExceeded", 400)
     annotate(s3, thing, "n7", b"replaced")
-    assert s3.list_object_annotations(**thing)["AnnotationCount"] == 1000
+    assert names(s3, thing) == sorted(f"n{number}" for number in range(1000))
     s3.delete_object_annotation(**thing, AnnotationName="n8")
     annotate(s3, thing, "one-more")
 

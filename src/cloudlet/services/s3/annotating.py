@@ -73,11 +73,10 @@ async def page(
 
 async def put(
     tx: Transaction, bucket: Bucket, where: bytes, name: str, annotation: Annotation, payload: bytes, now: int
-) -> bool:
-    """Write an annotation; return whether there was none of this name. Its file is claimed, that of before released."""
-    was_there = await remove(tx, bucket, where, name, now)
+) -> None:
+    """Write an annotation in the place of the one with its name, if any; its file is claimed, that one's released."""
+    await remove(tx, bucket, where, name, now)
     _write(tx, bucket, where, Carried(name, annotation, payload))
-    return not was_there
 
 
 def _write(tx: Transaction, bucket: Bucket, where: bytes, carried: Carried) -> None:

@@ -120,14 +120,16 @@ async def put_object_annotation(ctx: Context, params: Params) -> Result:
         now = int(ctx.now() * 1000)
         etag = etag_of(received.md5, version.encryption, None)
         annotation = Annotation(now, received.size, etag, received.checksum, received.blob)
-        is_new = await annotating.put(tx, bucket, where, name, annotation, received.data, now)
-        count = version.annotations + is_new
+        count = version.annotations
+        if await annotating.find(tx, bucket, where, name) is None:
+            count += 1
         if count > annotating.LIMIT:
             raise AwsError(
                 "AnnotationLimitExceeded",
                 "The request would exceed the maximum number of annotations allowed per object.",
                 status=400,
             )
+        await annotating.put(tx, bucket, where, name, annotation, received.data, now)
         await _changed(ctx, tx, bucket, params["Key"], version, "ObjectAnnotation:Put", count)
         return {
             "Key": params["Key"],

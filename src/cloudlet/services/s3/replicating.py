@@ -144,15 +144,11 @@ class _Copy:
         async def store(tx: Transaction) -> list[str]:
             return await self._store(tx, source, rule, copied, blobs, carried)
 
-        left = [*blobs, *annotating.blobs_of(carried)]
         try:
-            left = await self._block.store.transact(store)
-        except StoreError:
-            # It is not known whether they were taken: the sweep will see.
-            left = []
+            await self._block.blobs.remove(await self._block.store.transact(store))
+        except AwsError:
+            await self._block.blobs.remove([*blobs, *annotating.blobs_of(carried)])
             raise
-        finally:
-            await self._block.blobs.remove(left)
 
     async def _store(
         self, tx: Transaction, source: _Source, rule: Rule, copied: Contents, blobs: list[str], carried: list[Carried]
