@@ -38,10 +38,12 @@ class Block:
         self.clock = cloud.clock
         self.lines = WaitingLines(store, cloud.clock)
         self.metrics = Metrics()
+        self.is_measured = bool(service.namespace) and cloud.has("cloudwatch")
+        """Whether its metrics go to CloudWatch."""
         self.trail = Trail(self) if cloud.has("cloudtrail") else None
         """What is told to CloudTrail, if there is one."""
         jobs = list(service.jobs)
-        if service.namespace and cloud.has("cloudwatch"):
+        if self.is_measured:
             jobs.append(report)
         if self.trail is not None:
             jobs.append(self.trail.job)

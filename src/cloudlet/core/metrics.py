@@ -107,14 +107,26 @@ class Metrics:
         count: int = 1,
     ) -> None:
         """Note a value that was measured `count` times; `now` is in seconds since the epoch."""
-        series = Series(account, region, name, unit, dimensions, int(now) // PERIOD_SECONDS * PERIOD_SECONDS)
+        values = self._of(Series(account, region, name, unit, dimensions, _minute(now)))
+        if values is not None:
+            values.add(value, count)
+
+    def include(
+        self, account: str, region: str, name: str, dimensions: Dimensions, now: float, values: Values, unit: str
+    ) -> None:
+        """Note all values of a metric that a block has gathered itself; they are not to change any more."""
+        series = Series(account, region, name, unit, dimensions, _minute(now))
+        if values.count and self._of(series) is not None:
+            self._series[series] = values
+
+    def _of(self, series: Series) -> Values | None:
         values = self._series.get(series)
         if values is None:
             if len(self._series) >= _MOST_SERIES:
                 self._dropped += 1
-                return
+                return None
             values = self._series[series] = Values()
-        values.add(value, count)
+        return values
 
     def take(self, before: float) -> dict[Series, Values]:
         """Take out what was measured in minutes that ended before a time."""
@@ -131,6 +143,10 @@ class Metrics:
         for series, values in taken.items():
             if series not in self._series and len(self._series) < _MOST_SERIES:
                 self._series[series] = values
+
+
+def _minute(now: float) -> int:
+    return int(now) // PERIOD_SECONDS * PERIOD_SECONDS
 
 
 async def report(block: Block) -> None:

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.services.s3.own_work import Standing, eventually, standing, told
+from tests.services.s3.own_work import told
+from tests.standing import Standing, eventually, standing
 
 __all__ = ["standing"]
 

@@ -18,10 +18,11 @@ from botocore.config import Config
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.services.s3.own_work import bucket as fresh_bucket
-from tests.services.s3.own_work import event, eventually, queue, tell_queue
+from tests.services.s3.own_work import event, queue, tell_queue
 from tests.services.s3.raw import fetch
 from tests.services.s3.strict import DENIED, Strict, refused, strict_server
 from tests.services.s3.test_replication import configure, put, rule, settled, status
+from tests.standing import eventually
 
 LARGE = "ä".encode() * (1 << 19)
 """A payload of the largest size."""

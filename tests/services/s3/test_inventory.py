@@ -16,7 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
-from tests.services.s3.own_work import Standing, bucket, eventually, keys, standing, strict_server
+from tests.services.s3.own_work import bucket, keys, strict_server
+from tests.standing import Standing, eventually, standing
 
 __all__ = ["standing"]
 

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
-from tests.services.s3.own_work import Standing, bucket, event, eventually, keys, queue, standing, tell_queue
+from tests.services.s3.own_work import bucket, event, keys, queue, tell_queue
+from tests.standing import Standing, eventually, standing
 
 __all__ = ["standing"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.s3.own_work import Standing, standing_server
 from tests.services.s3.strict import DENIED, refused
+from tests.standing import Standing, standing_server
 
 _NOON = datetime(2030, 3, 13, 12, tzinfo=UTC)
 _SOON, _LATER = _NOON + timedelta(days=1), _NOON + timedelta(days=2)

@@ -12,7 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.services.s3.own_work import Standing, bucket, eventually, keys, standing, strict_server
+from tests.services.s3.own_work import bucket, keys, strict_server
+from tests.standing import Standing, eventually, standing
 
 __all__ = ["standing"]
 

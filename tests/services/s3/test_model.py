@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cloudlet.testing.server import Aws
-from tests.services.s3.own_work import Standing, bucket, standing
+from tests.services.s3.own_work import bucket
+from tests.standing import Standing, standing
 
 __all__ = ["standing"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.services.s3.own_work import Standing, eventually, standing_server
 from tests.services.s3.own_work import bucket as new_bucket
 from tests.services.s3.strict import refused
+from tests.standing import Standing, eventually, standing_server
 
 _PART = 5 << 20
 _BIG = os.urandom(_PART)

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.services.s3.own_work import bucket, event, eventually, queue, tell_queue
+from tests.services.s3.own_work import bucket, event, queue, tell_queue
+from tests.standing import eventually
 
 ROLE = "arn:aws:iam::111111111111:role/replicator"
 

@@ -13,7 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.services.s3.own_work import bucket, eventually
+from tests.services.s3.own_work import bucket
+from tests.standing import eventually
 
 PEOPLE = b'name,age,city\nAnn,31,Oslo\nBob,,Rome\n"Cy, Jr",7,"New ""York"""\n'
 USE = {"CSV": {"FileHeaderInfo": "USE"}}

@@ -17,6 +17,7 @@ from cloudlet.services.sqs import (
     fifo,
     jobs,
     limits,
+    measuring,
     messages,
     move_tasks,
     permissions,
@@ -43,7 +44,10 @@ service = Service(
         "SendMessageBatch",
     ),
     hidden=("Body", "MessageAttributes", "MessageBody"),
+    namespace="AWS/SQS",
 )
+service.observe(measuring.note)
+service.gauge(measuring.measure)
 service.job(jobs.move_messages)
 service.job(jobs.expire_messages)
 

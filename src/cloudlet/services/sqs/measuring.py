@@ -1,0 +1,156 @@
+"""What SQS measures of itself, for CloudWatch.
+
+Developer guide, "Available CloudWatch metrics for Amazon SQS". What a queue did is counted as its calls are answered.
+What it holds is read each minute, of queues that were used within the last six hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.services.sqs import contents, directory
+from cloudlet.services.sqs.messages import decode
+from cloudlet.wire import WireError
+
+_ACTIVE_SECONDS = 6 * 3600
+_MOST_QUEUES = 10_000
+"""Of those that are measured; the least recently used are forgotten."""
+_SETTLED = 1000
+
+
+class _Name(NamedTuple):
+    account: str
+    region: str
+    queue: str
+
+
+class _Use:
+    """What a queue did since the last report."""
+
+    __slots__ = ("deleted", "empty", "last", "received", "sent", "sizes")
+
+    def __init__(self) -> None:
+        self.last = 0.0
+        """When it was used, in seconds since the epoch."""
+        self.reset()
+
+    def reset(self) -> None:
+        self.sent = self.deleted = self.empty = 0
+        self.sizes = Values()
+        """Of the messages that were sent, in bytes."""
+        self.received = Values()
+        """How many messages receives gave."""
+
+
+_uses: WeakKeyDictionary[Block, dict[_Name, _Use]] = WeakKeyDictionary()
+
+
+def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Count a call that was answered."""
+    if error is not None or not ctx.block.is_measured:
+        return
+    match operation:
+        case "SendMessage":
+            _sent(_of(ctx, params), params)
+        case "SendMessageBatch":
+            use = _of(ctx, params)
+            accepted = {each["Id"] for each in _listed(result, "Successful")}
+            for each in params["Entries"]:
+                if each["Id"] in accepted:
+                    _sent(use, each)
+        case "ReceiveMessage":
+            use, count = _of(ctx, params), len(_listed(result, "Messages"))
+            if count:
+                use.received.add(count)
+            else:
+                use.empty += 1
+        case "DeleteMessage":
+            _of(ctx, params).deleted += 1
+        case "DeleteMessageBatch":
+            _of(ctx, params).deleted += len(_listed(result, "Successful"))
+
+
+def _listed(result: Result, name: str) -> list[Any]:
+    return (result or {}).get(name) or []
+
+
+def _sent(use: _Use, message: Mapping[str, Any]) -> None:
+    use.sent += 1
+    use.sizes.add(len(message["MessageBody"]))
+
+
+def _of(ctx: Context, params: Params) -> _Use:
+    uses = _uses.get(ctx.block)
+    if uses is None:
+        uses = _uses[ctx.block] = {}
+    parts = params["QueueUrl"].rsplit("/", 2)
+    key = _Name(parts[-2] if len(parts) > 1 else ctx.account, ctx.region, parts[-1])
+    use = uses.get(key)
+    if use is None:
+        if len(uses) >= _MOST_QUEUES:
+            del uses[min(uses, key=lambda each: uses[each].last)]
+        use = uses[key] = _Use()
+    use.last = ctx.now()
+    return use
+
+
+async def measure(block: Block) -> None:
+    """Add what all queues did and hold to the block's metrics."""
+    now = block.clock.now()
+    uses = _uses.get(block, {})
+    for name, use in list(uses.items()):
+        _add_use(block, name, use, now - 1)
+        held = await block.store.transact(lambda tx, name=name: _held(tx, name, now))  # type: ignore[misc]
+        if held is None or now - use.last > _ACTIVE_SECONDS:
+            uses.pop(name, None)
+        for metric, value in (held or {}).items():
+            unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"
+            block.metrics.add(name.account, name.region, metric, _dimensions(name), now - 1, value, unit=unit)
+
+
+def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:
+    """Add what a queue did to the minute that has just ended, and count anew."""
+    for metric, unit, values in (
+        ("SentMessageSize", "Bytes", use.sizes),
+        ("NumberOfMessagesReceived", "Count", use.received),
+        ("NumberOfMessagesSent", "Count", _ones(use.sent)),
+        ("NumberOfMessagesDeleted", "Count", _ones(use.deleted)),
+        ("NumberOfEmptyReceives", "Count", _ones(use.empty)),
+    ):
+        block.metrics.include(name.account, name.region, metric, _dimensions(name), at, values, unit)
+    use.reset()
+
+
+def _ones(count: int) -> Values:
+    values = Values()
+    if count:
+        values.add(1.0, count)
+    return values
+
+
+def _dimensions(name: _Name) -> Dimensions:
+    return (("QueueName", name.queue),)
+
+
+async def _held(tx: Transaction, name: _Name, now: float) -> dict[str, float] | None:
+    """Return what a queue holds, or None where there is no such queue."""
+    queue = await directory.by_name(tx, name.account, name.region, name.queue)
+    if queue is None:
+        return None
+    await contents.settle(tx, queue, int(now * 1000), _SETTLED)
+    total = await tx.counter(queue.messages_count)
+    in_flight = await tx.counter(queue.in_flight_count)
+    delayed = await tx.counter(queue.delayed_count)
+    oldest = await tx.range(queue.messages.begin, queue.messages.end, limit=1)
+    age = now - decode(oldest[0][1]).sent / 1000 if oldest else 0.0
+    return {
+        "ApproximateAgeOfOldestMessage": max(0.0, float(int(age))),
+        "ApproximateNumberOfMessagesDelayed": delayed,
+        "ApproximateNumberOfMessagesNotVisible": in_flight,
+        "ApproximateNumberOfMessagesVisible": total - in_flight - delayed,
+    }

@@ -1,0 +1,91 @@
+"""What SQS measures of itself is found in CloudWatch, a minute after."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cloudlet.testing.server import Aws
+from tests.standing import NOON, Standing, eventually, standing_server
+
+MINUTE = 60
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Standing]:
+    with standing_server() as started:
+        yield started
+
+
+def values(aws: Aws, metric: str, queue: str, *statistics: str) -> list[dict[str, Any]]:
+    noon = datetime.datetime.fromisoformat(NOON)
+    return list(
+        aws.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SQS",
+            MetricName=metric,
+            Dimensions=[{"Name": "QueueName", "Value": queue}],
+            StartTime=noon - datetime.timedelta(hours=1),
+            EndTime=noon + datetime.timedelta(hours=8),
+            Period=MINUTE,
+            Statistics=list(statistics),
+        )["Datapoints"]
+    )
+
+
+def test_a_queue_tells_what_it_did_and_what_it_holds(standing: Standing) -> None:
+    aws = standing.account()
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    for size in (10, 10, 40):
+        sqs.send_message(QueueUrl=url, MessageBody="x" * size)
+    sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "a", "MessageBody": "x"}, {"Id": "b", "MessageBody": ""}])
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    sqs.receive_message(QueueUrl=sqs.create_queue(QueueName="empty")["QueueUrl"])
+    standing.advance("1m")
+
+    (sent,) = eventually(lambda: values(aws, "SentMessageSize", "orders", "Sum", "SampleCount", "Maximum"))
+    assert (sent["Sum"], sent["SampleCount"], sent["Maximum"], sent["Unit"]) == (61, 4, 40, "Bytes")
+    for metric, total in {
+        "NumberOfMessagesSent": 4,
+        "NumberOfMessagesReceived": 1,
+        "NumberOfMessagesDeleted": 1,
+        "ApproximateNumberOfMessagesVisible": 3,
+        "ApproximateNumberOfMessagesNotVisible": 0,
+        "ApproximateAgeOfOldestMessage": 60,
+    }.items():
+        (point,) = values(aws, metric, "orders", "Sum")
+        assert point["Sum"] == total, metric
+    (empty,) = values(aws, "NumberOfEmptyReceives", "empty", "Sum")
+    assert empty["Sum"] == 1
+    assert not values(aws, "NumberOfMessagesSent", "empty", "Sum")
+
+
+def test_an_alarm_rings_when_messages_are_left(standing: Standing) -> None:
+    aws = standing.account()
+    sqs, cloudwatch = aws.client("sqs"), aws.client("cloudwatch")
+    url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    topic = aws.client("sns").create_topic(Name="bell")["TopicArn"]
+    bell = sqs.create_queue(QueueName="bell")["QueueUrl"]
+    aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{aws.region}:{aws.account}:bell")
+    cloudwatch.put_metric_alarm(
+        AlarmName="dead letters",
+        Namespace="AWS/SQS",
+        MetricName="ApproximateNumberOfMessagesVisible",
+        Dimensions=[{"Name": "QueueName", "Value": "dead"}],
+        Statistic="Maximum",
+        Period=MINUTE,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=[topic],
+    )
+    sqs.send_message(QueueUrl=url, MessageBody="poison")
+    standing.advance("1m")
+    eventually(lambda: values(aws, "ApproximateNumberOfMessagesVisible", "dead", "Maximum"))
+    standing.advance("1m")
+    (rung,) = sqs.receive_message(QueueUrl=bell, WaitTimeSeconds=20)["Messages"]
+    assert "dead letters" in rung["Body"]

@@ -1,0 +1,60 @@
+"""A server whose clock stands until a test moves it, and waiting for what is done in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import cloudlet
+
+_PATIENCE_SECONDS = 60
+T = TypeVar("T")
+
+NOON = "2030-03-13T12:00:00Z"
+"""The time at which the clock stands at first: a Wednesday."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A running Cloudlet whose clock stands."""
+
+    server: Server
+
+    def account(self) -> Aws:
+        return Aws(self.server.endpoint, fresh_account())
+
+    def advance(self, duration: str) -> None:
+        """Move the clock on (`1d12h`)."""
+        moved = cloudlet("clock", "advance", duration, "--port", self.server.port)
+        assert moved.returncode == 0, moved.stderr
+
+
+@contextmanager
+def standing_server() -> Iterator[Standing]:
+    """Run a server until the end of the `with` block; it is noon."""
+    with Server.start("--ephemeral") as server:
+        stands = cloudlet("clock", "freeze", NOON, "--port", server.port)
+        assert stands.returncode == 0, stands.stderr
+        yield Standing(server)
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Standing]:
+    """A server whose clock stands; the tests of a module share it, and each leaves it at some noon."""
+    with standing_server() as server:
+        yield server
+
+
+def eventually(look: Callable[[], T], wanted: Callable[[T], bool] = bool) -> T:
+    """Look again and again until what is seen is what is wanted; return it. Fails where it never is."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while not wanted(seen := look()):
+        assert time.monotonic() < end, f"never seen; at last: {seen!r}"
+        time.sleep(0.02)
+    return seen
