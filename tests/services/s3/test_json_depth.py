@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudlet.services.s3 import json_depth
@@ -29,6 +29,8 @@ def depth_of(document: Any) -> int:
 
 
 @given(st.lists(DOCUMENTS, max_size=4), st.integers(1, 40))
+@example([{"": []}], 8)
+@example(["", [[]]], 2)
 def test_what_is_deeper_is_seen_and_what_is_half_as_deep_is_not(documents: list[Any], chunk: int) -> None:
     text = "\n".join(map(json.dumps, documents)).encode()
     deepest = max(map(depth_of, documents), default=0)

@@ -8,6 +8,7 @@ from typing import BinaryIO
 _CHUNK = 1 << 20
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _STRING = re.compile(rb'"[^"]*"')
+_EMPTY = re.compile(rb"\[\]|\{\}")
 _MEANINGLESS = bytes(set(range(256)) - set(b'"[]{}'))
 
 
@@ -27,7 +28,7 @@ def is_deeper(source: BinaryIO, deepest: int) -> bool:
         brackets, is_in_string, _ = _STRING.sub(b"", brackets).partition(b'"')
         levels = 0
         while levels <= deepest:
-            fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
+            fewer = _EMPTY.sub(b"", brackets)
             if len(fewer) == len(brackets):
                 break
             brackets = fewer
