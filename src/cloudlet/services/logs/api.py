@@ -1,0 +1,8 @@
+"""The operations of CloudWatch Logs, gathered from the modules that have them."""
+
+from __future__ import annotations
+
+from cloudlet.services.logs import api_events, api_groups, api_streams, jobs
+from cloudlet.services.logs.block import service
+
+__all__ = ["api_events", "api_groups", "api_streams", "jobs", "service"]

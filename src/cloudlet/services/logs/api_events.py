@@ -1,0 +1,79 @@
+"""The operations on log events."""
+
+from __future__ import annotations
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.logs import errors, events, putting, scanning
+from cloudlet.services.logs import group as groups
+from cloudlet.services.logs import stream as streams
+from cloudlet.services.logs.block import service
+from cloudlet.services.logs.events import Position
+from cloudlet.services.logs.scanning import FOREVER, Search
+
+_START = Position(0, 0, 0, 0)
+
+
+@service.operation("PutLogEvents")
+async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("entity") is not None:
+        raise errors.not_built("entities of log events (entity)")
+    now = ctx.now()
+    group = await groups.named(ctx, tx, params["logGroupName"])
+    stream = await streams.named(tx, group, params["logStreamName"])
+    kept, size, rejected = putting.accepted(group, params["logEvents"], now)
+    if kept:
+        millis = int(now * 1000)
+        events.put(tx, group, stream, kept, millis)
+        streams.note(tx, group, stream, kept[0][0], kept[-1][0], millis)
+        groups.add_bytes(tx, group.id, size)
+    return {"nextSequenceToken": f"{stream.batches:056d}", "rejectedLogEventsInfo": rejected}
+
+
+@service.direct("GetLogEvents")
+async def get_log_events(ctx: Context, params: Params) -> Result:
+    if params.get("unmask"):
+        raise errors.not_built("data protection (unmask)")
+
+    async def look(tx: Transaction) -> tuple[groups.Group, streams.Stream]:
+        group = await groups.identified(ctx, tx, params)
+        return group, await streams.named(tx, group, params["logStreamName"])
+
+    group, stream = await ctx.transact(look)
+    forward, position = _token(params.get("nextToken"), params.get("startFromHead", False))
+    search = Search(
+        group.id,
+        stream.id,
+        first=max(params.get("startTime", 0), group.horizon(ctx.now())),
+        last=params.get("endTime", FOREVER + 1) - 1,
+        after=position if forward else None,
+        before=None if forward else position,
+        reverse=not forward,
+    )
+    found, _ = await scanning.page(ctx.block.store, search, params.get("limit", scanning.MOST_EVENTS))
+    if not forward:
+        found.reverse()
+    # Where nothing is found, both tokens stay at the place where nothing was.
+    first, last = (found[0].position, found[-1].position) if found else (position or _START,) * 2
+    return {
+        "events": [
+            {"timestamp": event.position.timestamp, "message": event.message, "ingestionTime": event.ingested}
+            for event in found
+        ],
+        "nextForwardToken": f"f/{last.id}/s",
+        "nextBackwardToken": f"b/{first.id}/s",
+    }
+
+
+def _token(token: str | None, from_head: bool) -> tuple[bool, Position | None]:
+    """Return whether a token of GetLogEvents goes forward, and from where. Raises AwsError."""
+    if token is None:
+        return from_head, None
+    direction, _, rest = token.partition("/")
+    event_id, _, end = rest.partition("/")
+    try:
+        position = events.position_of(event_id)
+    except ValueError:
+        raise errors.invalid_token() from None
+    if direction not in ("f", "b") or end != "s":
+        raise errors.invalid_token()
+    return direction == "f", position

@@ -1,0 +1,12 @@
+"""The building block itself; `api.py` gathers its operations."""
+
+from __future__ import annotations
+
+from cloudlet.core import Service
+from cloudlet.services.logs import errors
+
+service = Service(
+    "logs",
+    invalid_request=errors.reword,
+    data_events=("PutLogEvents", "GetLogEvents", "FilterLogEvents"),
+)

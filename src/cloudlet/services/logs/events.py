@@ -1,0 +1,183 @@
+"""Where log events are: in rows of up to some thousand, each with events of one second.
+
+A row is stored under its group, the timestamp of its first event, its stream and its number in that; a second row
+under the stream leads to it. Since all events of a row are of one second, readers go through seconds, and sort
+what they find in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.services.logs import group as groups
+from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.stream import Stream
+from cloudlet.store import Store
+
+SECOND = 1000
+OVERHEAD = 26
+"""Bytes that count for each event besides its message."""
+_ROWS, _OF_STREAM, _ORPHANS = Subspace("events"), Subspace("stream-events"), Subspace("orphan")
+_AT_ONCE = 100
+_INDEX_BITS, _NUMBER_BITS, _STREAM_BITS = 16, 48, 48
+_ID_DIGITS = 56
+
+
+class Position(NamedTuple):
+    """Where an event is among those of its group: the order in which events are shown."""
+
+    timestamp: int
+    stream: int
+    row: int
+    nth: int
+    """Which one of its row."""
+
+    @property
+    def id(self) -> str:
+        """The event's id: 56 digits, which sort as positions do."""
+        number = self.timestamp
+        for part, bits in zip(self[1:], (_STREAM_BITS, _NUMBER_BITS, _INDEX_BITS), strict=True):
+            number = (number << bits) | part
+        return f"{number:0{_ID_DIGITS}d}"
+
+
+def position_of(event_id: str) -> Position:
+    """Return the position that an id means. Raises ValueError."""
+    if len(event_id) != _ID_DIGITS or not event_id.isdecimal() or not event_id.isascii():
+        raise ValueError(f"not the id of an event: {event_id!r}")
+    number = int(event_id)
+    parts = []
+    for bits in (_INDEX_BITS, _NUMBER_BITS, _STREAM_BITS):
+        parts.append(number & ((1 << bits) - 1))
+        number >>= bits
+    return Position(number, *reversed(parts))
+
+
+class Row(msgspec.Struct, array_like=True):
+    """Some events of one stream in one second. Times are in milliseconds since the epoch."""
+
+    ingested: int
+    timestamps: list[int]
+    messages: list[str]
+
+    @property
+    def size(self) -> int:
+        return sum(len(message.encode()) + OVERHEAD for message in self.messages)
+
+
+class Place(NamedTuple):
+    """Where a row is."""
+
+    first: int
+    """The timestamp of its first event."""
+    stream: int
+    number: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Row).decode
+
+
+def put(tx: Transaction, group: Group, stream: Stream, given: Sequence[tuple[int, str]], now: int) -> list[Place]:
+    """Store events, which are in the order of their timestamps, and return where; the stream is to be saved then."""
+    places = []
+    for some in _by_second(given):
+        place = Place(some[0][0], stream.id, stream.batches)
+        stream.batches += 1
+        row = Row(now, [timestamp for timestamp, _ in some], [message for _, message in some])
+        tx.put(_ROWS.key(group.id, *place), _encode(row))
+        tx.put(_OF_STREAM.key(group.id, stream.id, place.first, place.number), b"")
+        places.append(place)
+    return places
+
+
+def _by_second(given: Sequence[tuple[int, str]]) -> Iterator[Sequence[tuple[int, str]]]:
+    begin = 0
+    for end in range(1, len(given) + 1):
+        if end == len(given) or given[end][0] // SECOND != given[begin][0] // SECOND:
+            yield given[begin:end]
+            begin = end
+
+
+async def at(tx: Transaction, group: int, place: Place) -> bytes | None:
+    """Return a row as it is stored."""
+    return await tx.get(_ROWS.key(group, *place))
+
+
+def bounds(group: int, stream: int | None, first: int, last: int) -> tuple[bytes, bytes]:
+    """Return between which keys rows are of a group, or of one stream, with events of some time (ms, inclusive)."""
+    space = _ROWS.sub(group) if stream is None else _OF_STREAM.sub(group, stream)
+    return space.key(first // SECOND * SECOND), space.key(last + 1)
+
+
+async def between(
+    tx: Transaction, group: int, stream: int | None, low: bytes, high: bytes, count: int, *, reverse: bool
+) -> list[tuple[bytes, Place, bytes]]:
+    """Return rows between two keys, each with its own key and place."""
+    found = await tx.range(low, high, limit=count, reverse=reverse)
+    if stream is None:
+        space = _ROWS.sub(group)
+        return [(key, Place(*space.unpack(key)), value) for key, value in found]
+    space = _OF_STREAM.sub(group, stream)
+    result = []
+    for key, _ in found:
+        first, number = space.unpack(key)
+        place = Place(first, stream, number)
+        value = await at(tx, group, place)
+        if value is not None:
+            result.append((key, place, value))
+    return result
+
+
+def remove_all(tx: Transaction, group: int) -> None:
+    """Remove all events of a group."""
+    for space in (_ROWS.sub(group), _OF_STREAM.sub(group), _ORPHANS.sub(group)):
+        tx.delete_range(space.begin, space.end)
+
+
+async def expire(tx: Transaction, group: Group, horizon: int) -> bool:
+    """Remove rows with events of before a time (ms), some at a time; return whether there may be more."""
+    space = _ROWS.sub(group.id)
+    found = await tx.range(space.begin, space.key(horizon // SECOND * SECOND), limit=_AT_ONCE)
+    _remove(tx, group.id, [(Place(*space.unpack(key)), value) for key, value in found])
+    return len(found) == _AT_ONCE
+
+
+def _remove(tx: Transaction, group: int, found: list[tuple[Place, bytes]]) -> None:
+    for place, value in found:
+        tx.delete(_ROWS.key(group, *place))
+        tx.delete(_OF_STREAM.key(group, place.stream, place.first, place.number))
+        groups.add_bytes(tx, group, -decode(value).size)
+
+
+# -- what deleted streams leave
+
+
+def orphan(tx: Transaction, group: int, stream: int) -> None:
+    """Note that the events of a stream are to be removed."""
+    tx.put(_ORPHANS.key(group, stream), b"")
+
+
+async def orphans(tx: Transaction, count: int) -> list[tuple[int, int]]:
+    """Return streams that are gone while their events are still there: their groups' numbers and their own."""
+    return [_ORPHANS.unpack(key) for key, _ in await tx.range(_ORPHANS.begin, _ORPHANS.end, limit=count)]
+
+
+async def clear_orphan(store: Store, group: int, stream: int) -> None:
+    """Remove all events of a stream that is gone, some in each transaction."""
+    low, high = bounds(group, stream, 0, 1 << 62)
+
+    async def some(tx: Transaction) -> bool:
+        found = await between(tx, group, stream, low, high, _AT_ONCE, reverse=False)
+        _remove(tx, group, [(place, value) for _, place, value in found])
+        if len(found) < _AT_ONCE:
+            tx.delete(_ORPHANS.key(group, stream))
+        return len(found) < _AT_ONCE
+
+    while not await store.transact(some):
+        await asyncio.sleep(0)

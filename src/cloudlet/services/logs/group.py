@@ -1,0 +1,125 @@
+"""A log group, as it is stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Arn, Context, Params, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.services.logs import errors
+from cloudlet.store import pack
+
+DAY_MILLIS = 86_400_000
+
+_GROUPS, _BYTES = Subspace("group"), Subspace("bytes")
+_LAST_ID = pack(("last-id",))
+
+
+class Group(msgspec.Struct, array_like=True):
+    """A log group. Times are in milliseconds since the epoch."""
+
+    id: int
+    account: str
+    region: str
+    name: str
+    created: int
+    retention: int | None = None
+    """Days."""
+    tags: dict[str, str] = {}
+    protected: bool = False
+    """Whether it cannot be deleted."""
+    filters: int = 0
+    """How many metric filters it has."""
+
+    @property
+    def arn(self) -> str:
+        resource = f"log-group:{self.name}"
+        return str(Arn(partition_of(self.region), "logs", self.region, self.account, resource))
+
+    def horizon(self, now: float) -> int:
+        """Return before which time (ms) events have expired, at a time in seconds."""
+        return 0 if self.retention is None else int(now * 1000) - self.retention * DAY_MILLIS
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Group).decode
+
+
+async def new_id(tx: Transaction) -> int:
+    """Return a number that no group and no stream has had."""
+    last = int.from_bytes(await tx.get(_LAST_ID) or b"", "big") + 1
+    tx.put(_LAST_ID, last.to_bytes(8, "big"))
+    return last
+
+
+async def find(tx: Transaction, account: str, region: str, name: str) -> Group | None:
+    """Return a log group."""
+    raw = await tx.get(_GROUPS.key(account, region, name))
+    return None if raw is None else _decode(raw)
+
+
+async def named(ctx: Context, tx: Transaction, name: str) -> Group:
+    """Return a log group of the caller's. Raises AwsError."""
+    group = await find(tx, ctx.account, ctx.region, name)
+    if group is None:
+        raise errors.no_group()
+    return group
+
+
+async def identified(ctx: Context, tx: Transaction, params: Params) -> Group:
+    """Return the log group that a request names by its name, or by its name or ARN. Raises AwsError."""
+    name, identifier = params.get("logGroupName"), params.get("logGroupIdentifier")
+    if (name is None) == (identifier is None):
+        raise errors.invalid("Exactly one of logGroupName and logGroupIdentifier must be specified.")
+    return await named(ctx, tx, name_of(ctx, identifier or "") if name is None else name)
+
+
+def name_of(ctx: Context, identifier: str) -> str:
+    """Return the name of a log group that is given by its name or ARN. Raises AwsError."""
+    if not identifier.startswith("arn:"):
+        return identifier
+    try:
+        arn = Arn.parse(identifier)
+    except ValueError:
+        raise errors.invalid(f"The ARN {identifier} is invalid.") from None
+    kind, _, name = arn.resource.partition(":")
+    if arn.service != "logs" or kind != "log-group" or not name:
+        raise errors.invalid(f"The ARN {identifier} is not one of a log group.")
+    if (arn.account, arn.region) != (ctx.account, ctx.region):
+        raise errors.no_group()
+    return name.removesuffix(":*")
+
+
+def save(tx: Transaction, group: Group) -> None:
+    """Store a log group."""
+    tx.put(_GROUPS.key(group.account, group.region, group.name), _encode(group))
+
+
+def remove(tx: Transaction, group: Group) -> None:
+    """Remove the row of a log group."""
+    tx.delete(_GROUPS.key(group.account, group.region, group.name))
+    tx.delete(_BYTES.key(group.id))
+
+
+async def page(tx: Transaction, account: str, region: str, prefix: str, after: str, count: int) -> list[Group]:
+    """Return log groups in the order of their names: those that begin with a prefix, after a name."""
+    space = _GROUPS.sub(account, region)
+    begin = space.key(max(prefix, after)) + (b"\x00" if after and after >= prefix else b"")
+    rows = await tx.range(begin, space.end, limit=count)
+    return [group for _, raw in rows if (group := _decode(raw)).name.startswith(prefix)]
+
+
+async def all_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, Group]]:
+    """Return the groups of all accounts with their keys, after a key."""
+    begin = after + b"\x00" if after else _GROUPS.begin
+    return [(key, _decode(raw)) for key, raw in await tx.range(begin, _GROUPS.end, limit=count)]
+
+
+def add_bytes(tx: Transaction, group: int, size: int) -> None:
+    """Note how many bytes of events have come, or (negative) gone."""
+    tx.add(_BYTES.key(group), size)
+
+
+async def stored_bytes(tx: Transaction, group: Group) -> int:
+    """Return how many bytes the events of a group have, as PutLogEvents counts them."""
+    return await tx.counter(_BYTES.key(group.id))

@@ -1,0 +1,67 @@
+"""What CloudWatch Logs does by itself: it removes events that have expired, and those of deleted streams.
+
+What readers see does not depend on when this runs; disk space does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import until
+from cloudlet.services.logs import events
+from cloudlet.services.logs import group as groups
+from cloudlet.services.logs.block import service
+from cloudlet.services.logs.group import Group
+
+_SWEEP_SECONDS = 60.0
+_PAGE = 100
+
+
+@service.job
+async def tidy(block: Block) -> None:
+    """Remove what is not shown any more, now and then."""
+    lease = Lease(block)
+    try:
+        while True:
+            await lease.hold()
+            await _clear_orphans(block)
+            await _expire(block)
+            await until(block, block.clock.now() + _SWEEP_SECONDS)
+    finally:
+        await lease.release()
+
+
+async def _clear_orphans(block: Block) -> None:
+    while found := await block.store.transact(lambda tx: events.orphans(tx, _PAGE)):
+        for group, stream in found:
+            await events.clear_orphan(block.store, group, stream)
+
+
+async def _expire(block: Block) -> None:
+    after = b""
+    while True:
+
+        async def page(tx: Transaction, after: bytes = after) -> list[tuple[bytes, Group]]:
+            return await groups.all_after(tx, after, _PAGE)
+
+        found = await block.store.transact(page)
+        for after, group in found:  # noqa: B007 - the last one is where the next page begins
+            if group.retention is not None:
+                await _expire_group(block, group)
+        if len(found) < _PAGE:
+            return
+
+
+async def _expire_group(block: Block, group: Group) -> None:
+    async def some(tx: Transaction) -> bool:
+        # It may be gone by now, or keep its events for longer.
+        current = await groups.find(tx, group.account, group.region, group.name)
+        if current is None or current.id != group.id:
+            return False
+        return await events.expire(tx, current, current.horizon(block.clock.now()))
+
+    while await block.store.transact(some):
+        await asyncio.sleep(0)

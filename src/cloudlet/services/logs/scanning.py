@@ -1,0 +1,150 @@
+"""Going through the events of a group, or of one of its streams, in either direction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Container
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cloudlet.core import Transaction
+from cloudlet.services.logs import events
+from cloudlet.services.logs.events import OVERHEAD, SECOND, Position
+from cloudlet.store import Store
+
+MOST_EVENTS = 10_000
+MOST_BYTES = 1_048_576
+FOREVER = (1 << 62) - 1
+_ROWS_AT_ONCE = 32
+
+
+class Found(NamedTuple):
+    """An event. Times are in milliseconds since the epoch."""
+
+    position: Position
+    ingested: int
+    message: str
+
+
+Matches = Callable[[str], bool]
+MayMatch = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which events are wanted."""
+
+    group: int
+    stream: int | None = None
+    """The only stream that is looked at."""
+    streams: Container[int] | None = None
+    """The streams whose events are wanted; None: of all."""
+    first: int = 0
+    last: int = FOREVER
+    """Between which timestamps, both inclusive."""
+    after: Position | None = None
+    before: Position | None = None
+    """Between which positions, both exclusive."""
+    reverse: bool = False
+    matches: Matches | None = None
+    may_match: MayMatch | None = None
+    """Whether a row, as it is stored, may have an event that matches."""
+
+    def wants(self, position: Position) -> bool:
+        return (
+            self.first <= position.timestamp <= self.last
+            and (self.after is None or position > self.after)
+            and (self.before is None or position < self.before)
+        )
+
+
+async def page(store: Store, search: Search, most: int) -> tuple[list[Found], bool]:
+    """Return the first events, as many as are wanted and fit into 1 MB; and whether there are more."""
+    found: list[Found] = []
+    size = 0
+    async for some in _seconds(store, search, most):
+        for event in some:
+            size += len(event.message.encode()) + OVERHEAD
+            if len(found) == most or (found and size > MOST_BYTES):
+                return found, True
+            found.append(event)
+    return found, False
+
+
+async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[list[Found]]:
+    """Yield the events of one second after the other, each in order; of a second with more, not more than wanted."""
+    pending = _Second(search.reverse, most)
+    first = search.first if search.after is None else max(search.first, search.after.timestamp)
+    last = search.last if search.before is None else min(search.last, search.before.timestamp)
+    low, high = events.bounds(search.group, search.stream, first, last)
+    while low < high:
+
+        async def rows(
+            tx: Transaction, low: bytes = low, high: bytes = high
+        ) -> list[tuple[bytes, events.Place, bytes]]:
+            return await events.between(
+                tx, search.group, search.stream, low, high, _ROWS_AT_ONCE, reverse=search.reverse
+            )
+
+        some = await store.transact(rows)
+        for _, place, raw in some:
+            second = place.first // SECOND
+            if pending.found and second != pending.second:
+                yield pending.taken()
+            if search.streams is not None and place.stream not in search.streams:
+                continue
+            if search.may_match is None or search.may_match(raw):
+                pending.second = second
+                _add(pending, search, place, raw)
+        if not some:
+            break
+        if search.reverse:
+            high = some[-1][0]
+        else:
+            low = some[-1][0] + b"\x00"
+        await asyncio.sleep(0)
+    if pending.found:
+        yield pending.taken()
+
+
+class _Second:
+    """What is found in one second: the first that are wanted, and some more."""
+
+    def __init__(self, reverse: bool, most: int) -> None:
+        self.second = 0
+        self.found: list[Found] = []
+        self._reverse = reverse
+        self._most = most
+        self._bytes = 0
+
+    def add(self, event: Found) -> None:
+        self.found.append(event)
+        self._bytes += len(event.message)
+        if len(self.found) > 2 * self._most + MOST_EVENTS or self._bytes > 16 * MOST_BYTES:
+            self._trim()
+
+    def _trim(self) -> None:
+        """Forget what comes after more than a page."""
+        self.found.sort(reverse=self._reverse)
+        size = kept = 0
+        while kept < len(self.found) and kept <= self._most and size <= MOST_BYTES:
+            size += len(self.found[kept].message)
+            kept += 1
+        del self.found[kept + 1 :]
+        self._bytes = sum(len(event.message) for event in self.found)
+
+    def taken(self) -> list[Found]:
+        self.found.sort(reverse=self._reverse)
+        found, self.found, self._bytes = self.found, [], 0
+        return found
+
+
+def _add(pending: _Second, search: Search, place: events.Place, raw: bytes) -> None:
+    """Add the events of a row that are wanted."""
+    row = events.decode(raw)
+    matches = search.matches
+    for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
+        if matches is None or matches(message):
+            position = Position(timestamp, place.stream, place.number, index)
+            if search.wants(position):
+                pending.add(Found(position, row.ingested, message))
