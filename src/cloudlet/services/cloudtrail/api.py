@@ -1,70 +1,11 @@
-"""The operations of CloudTrail: check, decide, answer."""
+"""The operations of CloudTrail, gathered from the modules that have them."""
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
+from cloudlet.services.cloudtrail import api_history, api_selectors, api_tags, api_trails, delivering, history
+from cloudlet.services.cloudtrail.block import service
 
-from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
-from cloudlet.services.cloudtrail import history
-from cloudlet.services.cloudtrail.event import Event
+__all__ = ["api_history", "api_selectors", "api_tags", "api_trails", "service"]
 
-service = Service("cloudtrail", data_events=("RecordEvents",))
 service.job(history.forget)
-
-_MOST_RESULTS = 50
-
-
-@service.operation("RecordEvents")
-async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result:
-    """Keep what a block has noted of its calls."""
-    if ctx.principal.kind != "service":
-        raise AwsError("AccessDeniedException", "RecordEvents is for Cloudlet's blocks.", status=403)
-    for text in params["Events"]:
-        event = Event(text)
-        if event.is_management:
-            history.add(tx, event)
-    return {"WantsDataEvents": False}
-
-
-@service.direct("LookupEvents")
-async def lookup_events(ctx: Context, params: Params) -> Result:
-    if params.get("EventCategory"):
-        raise AwsError("InvalidEventCategoryException", "Cloudlet records no Insights events.", status=400)
-    count = params.get("MaxResults", _MOST_RESULTS)
-    if not 1 <= count <= _MOST_RESULTS:
-        raise AwsError("InvalidMaxResultsException", "Max results must be between 1 and 50.", status=400)
-    attributes = params.get("LookupAttributes") or []
-    if len(attributes) > 1:
-        raise AwsError("InvalidLookupAttributesException", "You may not specify more than one attribute.", status=400)
-    now = int(ctx.now())
-    begin = int(params.get("StartTime", now - history.KEPT_SECONDS))
-    end = int(params.get("EndTime", now))
-    if begin > end:
-        raise AwsError("InvalidTimeRangeException", "The start time must be before the end time.", status=400)
-    before = None if params.get("NextToken") is None else _read_token(params["NextToken"])
-    shown: list[Event] = []
-    while True:
-
-        async def page(tx: Transaction, before: bytes | None = before) -> list[tuple[bytes, Event]]:
-            return await history.newest(tx, ctx.account, ctx.region, begin, before, end)
-
-        found = await ctx.transact(page)
-        for key, event in found:
-            if all(event.has(each["AttributeKey"], each["AttributeValue"]) for each in attributes):
-                shown.append(event)
-            before = key
-            if len(shown) == count:
-                return {"Events": [each.shown() for each in shown], "NextToken": _token(key)}
-        if history.is_last(found):
-            return {"Events": [each.shown() for each in shown]}
-
-
-def _token(key: bytes) -> str:
-    return urlsafe_b64encode(key).decode()
-
-
-def _read_token(token: str) -> bytes:
-    try:
-        return b64decode(token.encode(), altchars=b"-_", validate=True)
-    except ValueError:
-        raise AwsError("InvalidNextTokenException", "The next token is invalid.", status=400) from None
+service.job(delivering.deliver)

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.services.cloudtrail import arns
+
 _TYPES = {
     "alarmName": "AWS::CloudWatch::Alarm",
     "bucketName": "AWS::S3::Bucket",
@@ -41,6 +43,23 @@ class Event:
     @property
     def is_management(self) -> bool:
         return bool(self.record["managementEvent"])
+
+    @cached_property
+    def arns(self) -> list[arns.Resource]:
+        """The types and the ARNs of the resources of a data event."""
+        return arns.of(self.record)
+
+    @property
+    def in_file(self) -> str:
+        """The text of the record as it is in a trail's files, where a data event names its resources."""
+        if self.is_management or not self.arns:
+            return self.text
+        resources = [
+            # Objects belong to their bucket's account, which is told of the bucket.
+            {"type": kind, "ARN": arn} | ({} if kind == "AWS::S3::Object" else {"accountId": self.account})
+            for kind, arn in self.arns
+        ]
+        return msgspec.json.encode({**self.record, "resources": resources}).decode()
 
     @property
     def username(self) -> str | None:

@@ -22,11 +22,14 @@ _BY_TIME = Subspace("event-time")
 """Time in seconds, key of an event → nothing."""
 
 
-def add(tx: Transaction, event: Event) -> None:
-    """Keep an event; one that is there already stays as it is."""
+async def add(tx: Transaction, event: Event) -> bool:
+    """Keep an event; return whether it is new."""
     key = _EVENTS.key(event.account, event.region, event.time, event.id)
+    if await tx.get(key) is not None:
+        return False
     tx.put(key, event.text.encode())
     tx.put(_BY_TIME.key(event.time, key), b"")
+    return True
 
 
 async def newest(

@@ -1,0 +1,39 @@
+"""Operations on the event selectors of trails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.cloudtrail import selectors, trail
+from cloudlet.services.cloudtrail.block import service
+
+
+@service.operation("PutEventSelectors")
+async def put_event_selectors(ctx: Context, tx: Transaction, params: Params) -> Result:
+    basic, advanced = params.get("EventSelectors"), params.get("AdvancedEventSelectors")
+    if (basic is None) == (advanced is None):
+        raise AwsError(
+            "InvalidEventSelectorsException", "Give either event selectors or advanced event selectors, and not both."
+        )
+    found = await trail.find(ctx, tx, params["TrailName"], at_home=True)
+    changed = msgspec.structs.replace(
+        found,
+        basic=[] if basic is None else selectors.basic(basic),
+        advanced=[] if advanced is None else selectors.advanced(advanced),
+    )
+    trail.save(tx, changed)
+    return _shown(changed)
+
+
+@service.operation("GetEventSelectors")
+async def get_event_selectors(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return _shown(await trail.find(ctx, tx, params["TrailName"]))
+
+
+def _shown(found: trail.Trail) -> dict[str, Any]:
+    if found.advanced:
+        return {"TrailARN": found.arn, "AdvancedEventSelectors": found.advanced}
+    return {"TrailARN": found.arn, "EventSelectors": found.basic or selectors.DEFAULT}

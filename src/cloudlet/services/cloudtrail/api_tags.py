@@ -1,0 +1,58 @@
+"""Operations on the tags of trails."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.cloudtrail import trail
+from cloudlet.services.cloudtrail.block import service
+
+_MOST_LISTED = 20
+
+
+async def _tagged(ctx: Context, tx: Transaction, arn: str) -> trail.Trail:
+    """Return the trail of an ARN. Raises AwsError."""
+    if any(f":{kind}/" in arn for kind in ("eventdatastore", "channel", "dashboard")):
+        raise AwsError("ResourceTypeNotSupportedException", f"Cloudlet has no such resources: {arn}")
+    if not arn.startswith("arn:"):
+        raise AwsError("CloudTrailARNInvalidException", f"Invalid trail ARN: {arn}")
+    try:
+        return await trail.find(ctx, tx, arn)
+    except AwsError as error:
+        if error.code == "TrailNotFoundException":
+            raise AwsError("ResourceNotFoundException", f"Resource not found: {arn}") from None
+        raise
+
+
+@service.operation("AddTags")
+async def add_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await _tagged(ctx, tx, params["ResourceId"])
+    tags = trail.with_tags(found.tags, params["TagsList"])
+    trail.save(tx, msgspec.structs.replace(found, tags=tags))
+    return {}
+
+
+@service.operation("RemoveTags")
+async def remove_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await _tagged(ctx, tx, params["ResourceId"])
+    removed = {tag["Key"] for tag in params["TagsList"]}
+    tags = {key: value for key, value in found.tags.items() if key not in removed}
+    trail.save(tx, msgspec.structs.replace(found, tags=tags))
+    return {}
+
+
+@service.operation("ListTags")
+async def list_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("NextToken"):
+        raise AwsError("InvalidTokenException", "The token is not valid.")
+    arns = params["ResourceIdList"]
+    if len(arns) > _MOST_LISTED:
+        raise AwsError("InvalidParameterException", "The tags of 20 resources at most are listed at once.", status=400)
+    found = [await _tagged(ctx, tx, arn) for arn in arns]
+    return {
+        "ResourceTagList": [
+            {"ResourceId": arn, "TagsList": [{"Key": key, "Value": value} for key, value in each.tags.items()]}
+            for arn, each in zip(arns, found, strict=True)
+        ]
+    }

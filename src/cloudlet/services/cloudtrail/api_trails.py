@@ -1,0 +1,224 @@
+"""Operations on trails."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.arn import Arn, partition_of
+from cloudlet.services.cloudtrail import delivering, digests, files, outbox, public_keys, trail
+from cloudlet.services.cloudtrail.block import service
+from cloudlet.services.cloudtrail.outbox import Lane
+from cloudlet.services.cloudtrail.trail import Trail
+
+_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_LONGEST_PREFIX = 200
+_TEST_MESSAGE = "CloudTrail validation message."
+_SETTINGS = {
+    "S3BucketName": "bucket",
+    "S3KeyPrefix": "prefix",
+    "IncludeGlobalServiceEvents": "global_events",
+    "IsMultiRegionTrail": "multi_region",
+    "EnableLogFileValidation": "validated",
+    "RecursiveLogging": "recursive",
+}
+
+
+@service.direct("CreateTrail")
+async def create_trail(ctx: Context, params: Params) -> Result:
+    trail.check_name(params["Name"])
+    tags = trail.with_tags({}, params.get("TagsList") or [])
+    made = _changed(ctx, Trail(ctx.account, ctx.region, params["Name"], "", tags=tags), params)
+    await _check_destinations(ctx, made, topic=bool(made.topic_arn))
+    await ctx.transact(lambda tx: trail.add(tx, made))
+    return made.settings()
+
+
+@service.direct("UpdateTrail")
+async def update_trail(ctx: Context, params: Params) -> Result:
+    old = await ctx.transact(lambda tx: trail.find(ctx, tx, params["Name"], at_home=True))
+    wanted = _changed(ctx, old, params)
+    await _check_destinations(ctx, wanted, topic=bool(wanted.topic_arn) and wanted.topic_arn != old.topic_arn)
+
+    async def change(tx: Transaction) -> Trail:
+        changed = _changed(ctx, await trail.find(ctx, tx, params["Name"], at_home=True), params)
+        trail.save(tx, changed)
+        if changed.validated and changed.logging:
+            await digests.begin(tx, Lane(changed.arn, changed.region), ctx.now())
+        return changed
+
+    return (await ctx.transact(change)).settings()
+
+
+def _changed(ctx: Context, old: Trail, params: Params) -> Trail:
+    """Return a trail with the settings that are given. Raises AwsError for such as cannot be."""
+    _refuse_what_is_not_built(params)
+    changes: dict[str, Any] = {field: params[name] for name, field in _SETTINGS.items() if params.get(name) is not None}
+    if len(changes.get("prefix", "")) > _LONGEST_PREFIX:
+        raise AwsError("InvalidS3PrefixException", "The S3 key prefix has 200 characters at most.")
+    if params.get("SnsTopicName") is not None:
+        changes |= _topic(ctx, params["SnsTopicName"])
+    changed = msgspec.structs.replace(old, **changes)
+    if changed.multi_region and not changed.global_events:
+        raise AwsError("InvalidParameterCombinationException", "Multi-Region trail must include global service events.")
+    return changed
+
+
+def _topic(ctx: Context, name: str) -> dict[str, Any]:
+    """Return the members of a trail that say its topic, from a name or an ARN. Raises AwsError."""
+    if not name:
+        return {"topic_arn": "", "topic_name": ""}
+    if not name.startswith("arn:"):
+        arn = Arn(partition_of(ctx.region), "sns", ctx.region, ctx.account, name)
+    else:
+        try:
+            arn = Arn.parse(name)
+        except ValueError:
+            raise _bad_topic(name) from None
+    if arn.service != "sns" or not arn.region or _TOPIC.fullmatch(arn.resource) is None:
+        raise _bad_topic(name)
+    return {"topic_arn": str(arn), "topic_name": name}
+
+
+def _bad_topic(name: str) -> AwsError:
+    return AwsError("InvalidSnsTopicNameException", f"The SNS topic name is not valid: {name}")
+
+
+def _refuse_what_is_not_built(params: Params) -> None:
+    """Raise AwsError where a trail is to do what Cloudlet's do not."""
+    if params.get("CloudWatchLogsLogGroupArn") or params.get("CloudWatchLogsRoleArn"):
+        raise AwsError(
+            "CloudWatchLogsDeliveryUnavailableException", "Cloudlet does not deliver events to CloudWatch Logs."
+        )
+    if params.get("KmsKeyId"):
+        raise AwsError("UnsupportedOperationException", "Cloudlet does not encrypt the files of trails with KMS keys.")
+    if params.get("IsOrganizationTrail"):
+        raise AwsError("OrganizationsNotInUseException", "Your account is not a member of an organization.")
+
+
+async def _check_destinations(ctx: Context, wanted: Trail, *, topic: bool) -> None:
+    """Raise AwsError where a trail's bucket, or its topic, is not there or does not let CloudTrail in."""
+    try:
+        await ctx.call("s3", "GetBucketAcl", {"Bucket": wanted.bucket}, source_arn=wanted.arn)
+    except AwsError as error:
+        raise _refused_bucket(wanted.bucket, error) from error
+    if topic:
+        try:
+            await delivering.publish(ctx.block, wanted, _TEST_MESSAGE)
+        except AwsError as error:
+            if (error.status or 400) >= 500:
+                raise
+            raise AwsError(
+                "InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!"
+            ) from error
+
+
+def _refused_bucket(bucket: str, error: AwsError) -> AwsError:
+    match error.code:
+        case "NoSuchBucket":
+            return AwsError("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!")
+        case "AccessDenied":
+            return AwsError(
+                "InsufficientS3BucketPolicyException",
+                f"Incorrect S3 bucket policy is detected for bucket: {bucket}",
+            )
+        case "InvalidBucketName":
+            return AwsError("InvalidS3BucketNameException", f"The bucket name is not valid: {bucket}")
+    return error
+
+
+@service.operation("DeleteTrail")
+async def delete_trail(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await trail.find(ctx, tx, params["Name"], at_home=True)
+    trail.remove(tx, found)
+    outbox.clear(tx, found.arn)
+    digests.clear(tx, found.arn)
+    return {}
+
+
+@service.operation("GetTrail")
+async def get_trail(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return {"Trail": (await trail.find(ctx, tx, params["Name"])).shown()}
+
+
+@service.operation("DescribeTrails")
+async def describe_trails(ctx: Context, tx: Transaction, params: Params) -> Result:
+    wanted = params.get("trailNameList") or []
+    with_shadows = params.get("includeShadowTrails") is not False
+    found = await trail.of_account(tx, ctx.account)
+    if wanted:
+        shown = [each for each in found if each.arn in wanted or (each.region == ctx.region and each.name in wanted)]
+    else:
+        shown = [each for each in found if each.region == ctx.region or each.multi_region]
+    return {"trailList": [each.shown() for each in shown if with_shadows or each.region == ctx.region]}
+
+
+@service.operation("ListTrails")
+async def list_trails(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("NextToken"):
+        raise AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
+    found = await trail.of_account(tx, ctx.account)
+    return {"Trails": [{"TrailARN": each.arn, "Name": each.name, "HomeRegion": each.region} for each in found]}
+
+
+@service.operation("StartLogging")
+async def start_logging(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await trail.find(ctx, tx, params["Name"], at_home=True)
+    if not found.logging:
+        trail.save(tx, msgspec.structs.replace(found, logging=True, started=ctx.now()))
+        if found.validated:
+            await digests.begin(tx, Lane(found.arn, found.region), ctx.now())
+    return {}
+
+
+@service.operation("StopLogging")
+async def stop_logging(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await trail.find(ctx, tx, params["Name"], at_home=True)
+    if found.logging:
+        trail.save(tx, msgspec.structs.replace(found, logging=False, stopped=ctx.now()))
+    return {}
+
+
+@service.operation("GetTrailStatus")
+async def get_trail_status(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await trail.find(ctx, tx, params["Name"])
+    status = await trail.status(tx, found.arn)
+    return {
+        "IsLogging": found.logging,
+        "StartLoggingTime": found.started,
+        "StopLoggingTime": found.stopped,
+        "TimeLoggingStarted": _text(found.started),
+        "TimeLoggingStopped": _text(found.stopped),
+        "LatestDeliveryTime": status.delivered,
+        "LatestDeliveryError": status.error or None,
+        "LatestDeliveryAttemptTime": _text(status.attempted),
+        "LatestDeliveryAttemptSucceeded": _text(status.delivered),
+        "LatestNotificationTime": status.notified,
+        "LatestNotificationError": status.notice_error or None,
+        "LatestNotificationAttemptTime": _text(status.notice_attempted),
+        "LatestNotificationAttemptSucceeded": _text(status.notified),
+        "LatestDigestDeliveryTime": status.digest_delivered,
+        "LatestDigestDeliveryError": status.digest_error or None,
+    }
+
+
+def _text(moment: float | None) -> str:
+    return "" if moment is None else files.stamp(moment)
+
+
+@service.direct("ListPublicKeys")
+async def list_public_keys(ctx: Context, params: Params) -> Result:
+    if params.get("NextToken"):
+        raise AwsError("InvalidTokenException", "The token is not valid.")
+    now = ctx.now()
+    begin, end = params.get("StartTime"), params.get("EndTime")
+    begin, end = now if begin is None else begin, now if end is None else end
+    if begin > end:
+        raise AwsError("InvalidTimeRangeException", "The start time must be before the end time.")
+    if begin <= now <= end:
+        await public_keys.current(ctx.block, ctx.region)
+    keys = await ctx.transact(lambda tx: public_keys.between(tx, ctx.region, begin, end))
+    return {"PublicKeyList": [key.shown() for key in keys]}

@@ -1,0 +1,146 @@
+"""The job that delivers events to the buckets of trails, and digests of what was delivered.
+
+Files are delivered each five minutes (user guide, "How CloudTrail works"). A file that was put just before a crash is
+delivered again, under another name: the ids of events tell what is there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import msgspec
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.arn import Arn
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.services.cloudtrail import digests, files, outbox, trail
+from cloudlet.services.cloudtrail.outbox import Lane, Waiting
+from cloudlet.services.cloudtrail.trail import Trail
+
+_PERIOD_SECONDS = 300
+_LARGEST_BYTES = 4 << 20
+"""Of the records of a file, before they are compressed."""
+_GIVEN_UP_SECONDS = 30 * 86_400
+"""What could not be delivered for so long never is (user guide, on GetTrailStatus: AWS tries for 30 days)."""
+
+
+class _File(NamedTuple):
+    """A file that was put."""
+
+    key: str
+    content: bytes
+    events: list[Waiting]
+
+
+async def deliver(block: Block) -> None:
+    """Deliver what waits, now and then, until the block ends; of several processes on one store, one does so."""
+    lease = Lease(block)
+    due = _next_period(block.clock.now())
+    try:
+        async with notified(block, trail.TOPIC) as changed:
+            while True:
+                changed.clear()
+                await lease.hold()
+                if block.clock.now() >= due:
+                    await _deliver_all(block, lease)
+                    due = _next_period(block.clock.now())
+                digest_due = await digests.deliver_due(block)
+                await first(block, changed, min(due, digest_due))
+    finally:
+        await lease.release()
+
+
+def _next_period(now: float) -> float:
+    return (now // _PERIOD_SECONDS + 1) * _PERIOD_SECONDS
+
+
+async def _deliver_all(block: Block, lease: Lease) -> None:
+    lane: Lane | None = None
+    while True:
+        lane = await block.store.transact(lambda tx, lane=lane: outbox.lane_after(tx, lane))  # type: ignore[misc]
+        if lane is None:
+            return
+        while await _deliver_file(block, lane):
+            await lease.hold()
+
+
+async def _deliver_file(block: Block, lane: Lane) -> bool:
+    """Deliver one file of a lane; return whether there may be another one to deliver."""
+    to = await block.store.transact(lambda tx: trail.by_arn(tx, lane.arn))
+    events = await _gather(block, lane)
+    if to is None or not events:
+        return False
+    now = block.clock.now()
+    key = files.log_key(to, lane.region, now)
+    content = b'{"Records":[' + ",".join(each.text for each in events).encode() + b"]}"
+    try:
+        await files.put(block, to, key, content)
+    except AwsError as error:
+        await _failed(block, lane, events, error.code)
+        return False
+    await _delivered(block, to, lane, _File(key, content, events))
+    if to.topic_arn:
+        await _tell(block, to, key)
+    return True
+
+
+async def _gather(block: Block, lane: Lane) -> list[Waiting]:
+    """Return the oldest events of a lane, as many as a file may have."""
+    found: list[Waiting] = []
+    size = 0
+    while size < _LARGEST_BYTES:
+        after = found[-1].key if found else None
+        page = await block.store.transact(lambda tx, after=after: outbox.first(tx, lane, after))  # type: ignore[misc]
+        found += page
+        size += sum(len(each.text) for each in page)
+        if len(page) < outbox.PAGE:
+            break
+    return found
+
+
+async def _delivered(block: Block, to: Trail, lane: Lane, file: _File) -> None:
+    now = block.clock.now()
+    times = [each.time for each in file.events]
+    made = digests.Delivered(to.bucket, hashlib.sha256(file.content).hexdigest(), min(times), max(times))
+
+    async def body(tx: Transaction) -> None:
+        outbox.remove(tx, file.events)
+        is_there = await trail.by_arn(tx, lane.arn)
+        if is_there is not None and is_there.validated:
+            await digests.add(tx, lane, now, file.key, made)
+        await trail.note(tx, lane.arn, delivered=now, attempted=now, error="")
+
+    await block.store.transact(body)
+
+
+async def _failed(block: Block, lane: Lane, events: list[Waiting], code: str) -> None:
+    now = block.clock.now()
+    given_up = [each for each in events if each.time < now - _GIVEN_UP_SECONDS]
+
+    async def body(tx: Transaction) -> None:
+        outbox.remove(tx, given_up)
+        await trail.note(tx, lane.arn, attempted=now, error=code)
+
+    await block.store.transact(body)
+
+
+async def _tell(block: Block, to: Trail, key: str) -> None:
+    """Notify the trail's topic of a file."""
+    now = block.clock.now()
+    message = msgspec.json.encode({"s3Bucket": to.bucket, "s3ObjectKey": [key]}).decode()
+    try:
+        await publish(block, to, message)
+        changes = {"notified": now, "notice_attempted": now, "notice_error": ""}
+    except AwsError as error:
+        changes = {"notice_attempted": now, "notice_error": error.code}
+    await block.store.transact(lambda tx: trail.note(tx, to.arn, **changes))
+
+
+async def publish(block: Block, to: Trail, message: str) -> None:
+    """Publish a message to a trail's topic. Raises AwsError."""
+    params = {"TopicArn": to.topic_arn, "Message": message}
+    region = Arn.parse(to.topic_arn).region
+    await block.call("sns", "Publish", params, account=to.account, region=region, source_arn=to.arn)

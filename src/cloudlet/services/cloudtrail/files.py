@@ -1,0 +1,54 @@
+"""The files of a trail in its bucket: their names, and how they are put there.
+
+User guide, "Finding your CloudTrail log files" and "CloudTrail digest file structure".
+"""
+
+from __future__ import annotations
+
+import gzip
+from time import gmtime, strftime
+from typing import Any
+
+from cloudlet.core.block import Block
+from cloudlet.core.ids import token
+from cloudlet.services.cloudtrail.trail import Trail
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def stamp(moment: float) -> str:
+    """Return a moment as digests have it in their contents."""
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment))
+
+
+def log_key(trail: Trail, region: str, now: float) -> str:
+    """Return the key of a new file of events."""
+    name = f"{trail.account}_CloudTrail_{region}_{strftime('%Y%m%dT%H%MZ', gmtime(now))}_{token(16, _LETTERS)}"
+    return f"{_folder(trail, 'CloudTrail', region, now)}/{name}.json.gz"
+
+
+def digest_key(trail: Trail, region: str, end: float) -> str:
+    """Return the key of the digest file that ends at a moment."""
+    name = f"{trail.account}_CloudTrail-Digest_{region}_{trail.name}_{trail.region}"
+    folder = _folder(trail, "CloudTrail-Digest", region, end)
+    return f"{folder}/{name}_{strftime('%Y%m%dT%H%M%SZ', gmtime(end))}.json.gz"
+
+
+def _folder(trail: Trail, kind: str, region: str, moment: float) -> str:
+    prefix = f"{trail.prefix}/" if trail.prefix else ""
+    return f"{prefix}AWSLogs/{trail.account}/{kind}/{region}/{strftime('%Y/%m/%d', gmtime(moment))}"
+
+
+async def put(block: Block, trail: Trail, key: str, content: bytes, **more: Any) -> None:
+    """Put a file into a trail's bucket, compressed. Raises AwsError."""
+    params = {
+        "Bucket": trail.bucket,
+        "Key": key,
+        "Body": gzip.compress(content, compresslevel=6, mtime=0),
+        "ContentType": "application/json",
+        "ContentEncoding": "gzip",
+        # The policy that the guide gives for the bucket demands it.
+        "ACL": "bucket-owner-full-control",
+        **more,
+    }
+    await block.call("s3", "PutObject", params, account=trail.account, region=trail.region, source_arn=trail.arn)
