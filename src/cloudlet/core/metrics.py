@@ -55,6 +55,14 @@ class Values:
         self.counts: dict[float, int] | None = {}
         """How often each value was; None once there were too many different ones."""
 
+    @classmethod
+    def ones(cls, count: int) -> Values:
+        """Return the value 1, so many times."""
+        values = cls()
+        if count:
+            values.add(1.0, count)
+        return values
+
     def add(self, value: float, count: int = 1) -> None:
         self.count += count
         self.sum += value * count

@@ -17,6 +17,7 @@ from cloudlet.services.sns import (
     errors,
     fifo,
     limits,
+    measuring,
     notices,
     paging,
     permissions,
@@ -43,7 +44,10 @@ service = Service(
     admits_anonymous=True,
     data_events=("Publish", "PublishBatch"),
     hidden=("Message", "MessageAttributes", "PlatformCredential", "Token"),
+    namespace="AWS/SNS",
 )
+service.observe(measuring.note)
+service.gauge(measuring.measure)
 for _job in (delivery.deliver, notices.send, confirming.expire, archive.expire, status_log.write):
     service.job(_job)
 

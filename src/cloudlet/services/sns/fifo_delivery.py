@@ -19,6 +19,7 @@ from cloudlet.services.sns import (
     cursor,
     dead_letters,
     fifo,
+    measuring,
     outward,
     plan,
     queue_delivery,
@@ -217,6 +218,7 @@ class FifoDelivery:
                 if failure is not None:
                     return place - 1, failure
                 status_log.note(self._block, turn.topic, turn.recipient.subscription, message, outcome, failures + 1)
+                measuring.settled(self._block, turn.topic, outcome)
                 failures = 0
         return turn.last, None
 

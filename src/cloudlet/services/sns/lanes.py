@@ -14,7 +14,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.sns import backlog, dead_letters, outward, retries, status_log, subscription
+from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, status_log, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
@@ -175,3 +175,4 @@ class Lanes:
         attempts = waiting.attempts + 1
         if failure is None or failure.permanent or retries.delay(turn.topic, turn.subscribed, attempts) is None:
             status_log.note(self._block, turn.topic, turn.subscribed, message, failure, attempts)
+            measuring.settled(self._block, turn.topic, failure)

@@ -11,7 +11,17 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.sns import direct, outbox, outward, plan, queue_delivery, retries, status_log, subscription
+from cloudlet.services.sns import (
+    direct,
+    measuring,
+    outbox,
+    outward,
+    plan,
+    queue_delivery,
+    retries,
+    status_log,
+    subscription,
+)
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
@@ -135,6 +145,7 @@ class OutboxDelivery:
                 if outcome is None or outcome.permanent:
                     subscribed = parcel.recipient.subscription
                     status_log.note(self._block, parcel.topic, subscribed, parcel.message, outcome)
+                    measuring.settled(self._block, parcel.topic, outcome)
                 if outcome is not None:
                     failed.append((parcel, outcome))
 

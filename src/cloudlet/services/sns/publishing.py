@@ -14,6 +14,7 @@ from cloudlet.services.sns import (
     errors,
     fifo,
     limits,
+    measuring,
     outbox,
     outbox_delivery,
     plan,
@@ -164,6 +165,10 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
     outcomes: list[Outcome | Unavailable] = [_NOT_TRIED] * len(pairs)
     if directly and pairs:
         outcomes = await direct.of(block).deliver(pairs)
+        measuring.settled(block, topic, None, outcomes.count(None))
+        for outcome in outcomes:
+            if isinstance(outcome, Undeliverable) and outcome.permanent:
+                measuring.settled(block, topic, outcome)
         if status_log.is_on(topic):
             for (message, recipient), outcome in zip(pairs, outcomes, strict=True):
                 if outcome is None or (isinstance(outcome, Undeliverable) and outcome.permanent):

@@ -118,19 +118,12 @@ def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:
     for metric, unit, values in (
         ("SentMessageSize", "Bytes", use.sizes),
         ("NumberOfMessagesReceived", "Count", use.received),
-        ("NumberOfMessagesSent", "Count", _ones(use.sent)),
-        ("NumberOfMessagesDeleted", "Count", _ones(use.deleted)),
-        ("NumberOfEmptyReceives", "Count", _ones(use.empty)),
+        ("NumberOfMessagesSent", "Count", Values.ones(use.sent)),
+        ("NumberOfMessagesDeleted", "Count", Values.ones(use.deleted)),
+        ("NumberOfEmptyReceives", "Count", Values.ones(use.empty)),
     ):
         block.metrics.include(name.account, name.region, metric, _dimensions(name), at, values, unit)
     use.reset()
-
-
-def _ones(count: int) -> Values:
-    values = Values()
-    if count:
-        values.add(1.0, count)
-    return values
 
 
 def _dimensions(name: _Name) -> Dimensions:
