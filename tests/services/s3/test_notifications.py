@@ -156,17 +156,33 @@ def test_destinations_that_cannot_be_told_are_refused_when_they_are_configured(a
 
 
 @pytest.mark.parametrize("skip", [False, True])
-def test_functions_and_event_buses_are_refused_while_there_are_none(aws: Aws, s3: Any, skip: bool) -> None:
+def test_functions_are_refused_while_there_are_none(aws: Aws, s3: Any, skip: bool) -> None:
     name = bucket(s3)
     function = f"arn:aws:lambda:us-east-1:{aws.account}:function:f"
     told = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}
-    for wanted in ({"LambdaFunctionConfigurations": [told]}, {"EventBridgeConfiguration": {}}):
-        with pytest.raises(ClientError) as caught:
-            s3.put_bucket_notification_configuration(
-                Bucket=name, NotificationConfiguration=wanted, SkipDestinationValidation=skip
-            )
-        assert caught.value.response["Error"]["Code"] == "NotImplemented"
-        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    with pytest.raises(ClientError) as caught:
+        s3.put_bucket_notification_configuration(
+            Bucket=name,
+            NotificationConfiguration={"LambdaFunctionConfigurations": [told]},
+            SkipDestinationValidation=skip,
+        )
+    assert caught.value.response["Error"]["Code"] == "NotImplemented"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_a_rule_of_the_default_bus_sees_what_happens_in_a_bucket(aws: Aws, s3: Any) -> None:
+    name = bucket(s3)
+    sqs, events = aws.client("sqs"), aws.client("events")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="r", EventPattern=json.dumps({"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}}}))
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": queue}])
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    s3.put_object(Bucket=name, Key="k", Body=b"12345")
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    told = json.loads(message["Body"])
+    assert (told["detail-type"], told["resources"]) == ("Object Created", [f"arn:aws:s3:::{name}"])
+    assert told["detail"]["object"]["key"] == "k"
 
 
 @pytest.mark.parametrize(

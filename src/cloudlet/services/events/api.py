@@ -1,0 +1,11 @@
+"""The operations of EventBridge, and its jobs."""
+
+from __future__ import annotations
+
+from cloudlet.services.events import api_buses, api_events, api_rules, api_tags, api_targets, delivering, scheduling
+from cloudlet.services.events.block import service
+
+__all__ = ["api_buses", "api_events", "api_rules", "api_tags", "api_targets", "service"]
+
+service.job(delivering.deliver)
+service.job(scheduling.run)

@@ -1,0 +1,142 @@
+"""The operations on rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.events import access, bus, errors, paging, rule, schedule, scheduling, tagging
+from cloudlet.services.events.block import service
+from cloudlet.services.events.bus import Place
+from cloudlet.services.events.rule import Rule
+
+
+async def place_for(ctx: Context, tx: Transaction, params: Params, action: str) -> Place:
+    """Return the bus that a request about rules names, if the caller may do this there. Raises AwsError."""
+    found = await bus.get(tx, bus.place_of(ctx, params.get("EventBusName")))
+    access.authorize(ctx, found, action)
+    return found.place
+
+
+def _shown(found: Rule) -> dict[str, Any]:
+    shown = {
+        "Name": found.name,
+        "Arn": found.arn,
+        "EventPattern": found.pattern,
+        "ScheduleExpression": found.schedule,
+        "State": found.state,
+        "Description": found.description,
+        "RoleArn": found.role,
+        "EventBusName": found.bus,
+    }
+    return {name: value for name, value in shown.items() if value}
+
+
+@service.operation("PutRule")
+async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    place = await place_for(ctx, tx, params, "PutRule")
+    name, pattern, expression = params["Name"], params.get("EventPattern") or "", params.get("ScheduleExpression") or ""
+    if not pattern and not expression:
+        raise errors.validation("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+    state = params.get("State") or "ENABLED"
+    if state == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS":
+        raise errors.not_built(f"the state {state} of rules")
+    if pattern:
+        rule.compiled_pattern(pattern)
+    if expression:
+        if place.name != bus.DEFAULT:
+            raise errors.validation("ScheduleExpression is supported only on the default event bus.")
+        schedule.parse(expression)
+    known = await rule.find(tx, place, name)
+    if known is None:
+        rules = rule.of_bus(place)
+        if len(await tx.range(rules.begin, rules.end, limit=rule.RULES)) == rule.RULES:
+            raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+    put = Rule(
+        *place,
+        name,
+        state,
+        pattern,
+        expression,
+        params.get("Description") or "",
+        params.get("RoleArn") or "",
+        0 if known is None else known.due,
+    )
+    rule.save(tx, scheduling.enter(tx, put, ctx.now()))
+    # Tags of a rule that is there already are left as they are (API reference, "PutRule").
+    if known is None:
+        tagging.save(tx, put.arn, tagging.checked(params.get("Tags")))
+    return {"RuleArn": put.arn}
+
+
+@service.operation("DeleteRule")
+async def delete_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    place = await place_for(ctx, tx, params, "DeleteRule")
+    found = await rule.find(tx, place, params["Name"])
+    if found is None:
+        return None
+    if await rule.targets(tx, found):
+        raise errors.validation("Rule can't be deleted since it has targets.")
+    scheduling.leave(tx, found)
+    rule.remove(tx, found)
+    tagging.save(tx, found.arn, {})
+    return None
+
+
+@service.operation("DescribeRule")
+async def describe_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    place = await place_for(ctx, tx, params, "DescribeRule")
+    found = await rule.get(tx, place, params["Name"])
+    return {**_shown(found), "CreatedBy": found.account}
+
+
+async def _set_state(ctx: Context, tx: Transaction, params: Params, action: str, state: str) -> Result:
+    place = await place_for(ctx, tx, params, action)
+    found = await rule.get(tx, place, params["Name"])
+    if found.state != state:
+        rule.save(tx, scheduling.enter(tx, replace(found, state=state), ctx.now()))
+    return None
+
+
+@service.operation("EnableRule")
+async def enable_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await _set_state(ctx, tx, params, "EnableRule", "ENABLED")
+
+
+@service.operation("DisableRule")
+async def disable_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await _set_state(ctx, tx, params, "DisableRule", "DISABLED")
+
+
+@service.operation("ListRules")
+async def list_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
+    place = await place_for(ctx, tx, params, "ListRules")
+    prefix = params.get("NamePrefix") or ""
+
+    def select(raw: bytes) -> dict[str, Any] | None:
+        found = rule.decode(raw)
+        return _shown(found) if found.name.startswith(prefix) else None
+
+    found, token = await paging.page(tx, rule.of_bus(place), params.get("NextToken"), params.get("Limit"), select)
+    return {"Rules": found, "NextToken": token}
+
+
+@service.operation("ListRuleNamesByTarget")
+async def list_rule_names_by_target(ctx: Context, tx: Transaction, params: Params) -> Result:
+    place = await place_for(ctx, tx, params, "ListRuleNamesByTarget")
+    wanted = params["TargetArn"]
+    space = rule.targets_of_bus(place)
+    names = {
+        space.unpack(key)[0]
+        for key, raw in await tx.range(space.begin, space.end, limit=rule.RULES * rule.TARGETS)
+        if rule.decode_target(raw)["Arn"] == wanted
+    }
+
+    def select(raw: bytes) -> str | None:
+        name = rule.decode(raw).name
+        return name if name in names else None
+
+    found, token = await paging.page(tx, rule.of_bus(place), params.get("NextToken"), params.get("Limit"), select)
+    return {"RuleNames": found, "NextToken": token}

@@ -1,0 +1,40 @@
+"""The operations on the targets of rules."""
+
+from __future__ import annotations
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.events import errors, paging, rule, target
+from cloudlet.services.events.api_rules import place_for
+from cloudlet.services.events.block import service
+
+
+@service.operation("PutTargets")
+async def put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await rule.get(tx, await place_for(ctx, tx, params, "PutTargets"), params["Rule"])
+    given = {each["Id"]: each for each in params["Targets"]}
+    if len(given) < len(params["Targets"]):
+        raise errors.validation("Target Ids must be unique within a request.")
+    known = {each["Id"] for each in await rule.targets(tx, found)}
+    if len(known | given.keys()) > rule.TARGETS:
+        raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+    for each in given.values():
+        await target.check(ctx, tx, found, each)
+        rule.save_target(tx, found, each)
+    return {"FailedEntryCount": 0, "FailedEntries": []}
+
+
+@service.operation("RemoveTargets")
+async def remove_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await rule.get(tx, await place_for(ctx, tx, params, "RemoveTargets"), params["Rule"])
+    for id in params["Ids"]:
+        rule.remove_target(tx, found, id)
+    return {"FailedEntryCount": 0, "FailedEntries": []}
+
+
+@service.operation("ListTargetsByRule")
+async def list_targets_by_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await rule.get(tx, await place_for(ctx, tx, params, "ListTargetsByRule"), params["Rule"])
+    targets, token = await paging.page(
+        tx, rule.targets_of(found), params.get("NextToken"), params.get("Limit"), rule.decode_target
+    )
+    return {"Targets": targets, "NextToken": token}

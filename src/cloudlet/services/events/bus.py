@@ -1,0 +1,102 @@
+"""Event buses: what is stored of them, and how requests name them. Each account has a default bus in each region."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from cloudlet.core import Arn, Context, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.services.events import errors
+
+DEFAULT = "default"
+_BUSES = Subspace("bus")
+_PREFIX = "event-bus/"
+
+
+class Place(NamedTuple):
+    """Which bus."""
+
+    account: str
+    region: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        return str(Arn(partition_of(self.region), "events", self.region, self.account, f"{_PREFIX}{self.name}"))
+
+
+class Bus(msgspec.Struct, frozen=True):
+    """A bus. Times are in seconds since the epoch; 0 for a default bus that was never changed."""
+
+    account: str
+    region: str
+    name: str
+    created: float = 0.0
+    modified: float = 0.0
+    description: str = ""
+    policy: str = ""
+    """A policy of resources, as JSON; empty where there is none."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.account, self.region, self.name)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Bus).decode
+
+
+def place_of(ctx: Context, named: str | None) -> Place:
+    """Return the bus that a request names, by name or ARN, or not at all. Raises AwsError."""
+    if named is None:
+        return Place(ctx.account, ctx.region, DEFAULT)
+    if not named.startswith("arn:"):
+        return Place(ctx.account, ctx.region, named)
+    place = place_of_arn(named)
+    if place.region != ctx.region:
+        raise errors.validation("Provided EventBus Arn is not in the same region as the request.")
+    return place
+
+
+def place_of_arn(text: str) -> Place:
+    """Return the bus with an ARN. Raises AwsError for what is no ARN of a bus."""
+    try:
+        arn = Arn.parse(text)
+    except ValueError:
+        raise errors.validation("Provided Arn is not in correct format.") from None
+    if arn.service != "events" or not arn.resource.startswith(_PREFIX) or not arn.account or not arn.region:
+        raise errors.validation("Provided Arn is not in correct format.")
+    return Place(arn.account, arn.region, arn.resource.removeprefix(_PREFIX))
+
+
+async def find(tx: Transaction, place: Place) -> Bus | None:
+    """Return a bus, or None where there is none."""
+    raw = await tx.get(_BUSES.key(*place))
+    if raw is not None:
+        return decode(raw)
+    return Bus(*place) if place.name == DEFAULT else None
+
+
+async def get(tx: Transaction, place: Place) -> Bus:
+    """Return a bus. Raises AwsError where there is none."""
+    bus = await find(tx, place)
+    if bus is None:
+        raise errors.no_such_bus(place.name)
+    return bus
+
+
+def of_account(account: str, region: str) -> Subspace:
+    """Return where the records of an account's buses are, by name."""
+    return _BUSES.sub(account, region)
+
+
+def save(tx: Transaction, bus: Bus) -> None:
+    """Write a bus's record."""
+    tx.put(_BUSES.key(*bus.place), _encode(bus))
+
+
+def remove(tx: Transaction, bus: Bus) -> None:
+    """Delete a bus's record."""
+    tx.delete(_BUSES.key(*bus.place))

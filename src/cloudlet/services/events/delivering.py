@@ -1,0 +1,115 @@
+"""Works off the outbox, and tries again what fails. User guide, "How EventBridge retries delivering events"."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from msgspec.structs import replace
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.services.events import outbox, target
+from cloudlet.services.events.outbox import Delivery, Lane
+from cloudlet.services.events.target import BATCH, Failed
+
+log = logging.getLogger("cloudlet.events")
+
+_LANES = 1000
+_AT_ONCE = 10 * BATCH
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 480.0
+_ATTEMPTS = 185
+_AGE_SECONDS = 86_400
+
+
+async def deliver(block: Block) -> None:
+    """Deliver what is in the outbox, until the block ends."""
+    lease = Lease(block)
+    busy: set[Lane] = set()
+    try:
+        async with notified(block, outbox.TOPIC) as changed, asyncio.TaskGroup() as group:
+            while True:
+                changed.clear()
+                after: Lane | None = None
+                while found := await block.store.transact(lambda tx, after=after: outbox.lanes(tx, after, _LANES)):  # type: ignore[misc]
+                    for lane in found:
+                        if lane not in busy:
+                            busy.add(lane)
+                            group.create_task(_work_off(block, lease, lane, busy, changed))
+                    after = found[-1]
+                await changed.wait()
+    finally:
+        await lease.release()
+
+
+async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
+    """Deliver all that waits in a lane."""
+    try:
+        async with notified(block, lane.rows.prefix) as more:
+            while True:
+                more.clear()
+                waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, _AT_ONCE))
+                if not waiting:
+                    return
+                due = [each for each in waiting if each.due <= block.clock.now() * 1000]
+                if not due:
+                    await first(block, more, waiting[0].due / 1000)
+                    continue
+                await lease.hold()
+                await _deliver(block, lane, due)
+    finally:
+        busy.discard(lane)
+        changed.set()
+
+
+async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
+    """Try deliveries that are due, and write down what became of them."""
+    batches = [due[at : at + BATCH] for at in range(0, len(due), BATCH)]
+    outcomes = await asyncio.gather(*[target.give(block, lane.target, batch) for batch in batches])
+    failures = [failed for batch in outcomes for failed in batch]
+    now = block.clock.now()
+
+    async def settle(tx: Transaction) -> None:
+        for delivery, failed in zip(due, failures, strict=True):
+            outbox.remove(tx, delivery)
+            following = None if failed is None else _after(delivery, failed, now)
+            if following is not None:
+                outbox.save(tx, following)
+
+    await block.store.transact(settle)
+    for delivery, failed in zip(due, failures, strict=True):
+        if failed is not None and _after(delivery, failed, now) is None:
+            log.warning("%s could not be given an event of %s: %s", lane.target, lane.rule, failed)
+
+
+def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:
+    """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
+    policy = (delivery.target.get("RetryPolicy") or {}) if delivery.dead is None else {}
+    most = policy.get("MaximumRetryAttempts", _ATTEMPTS)
+    age = policy.get("MaximumEventAgeInSeconds", _AGE_SECONDS)
+    attempts = delivery.attempts + 1
+    pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(delivery.attempts, 20), _LONGEST_PAUSE_SECONDS)
+    due = int((now + pause) * 1000)
+    exhausted = ""
+    if not failed.permanent:
+        if attempts > most:
+            exhausted = "MaximumRetryAttempts"
+        elif due > delivery.noted + age * 1000:
+            exhausted = "MaximumEventAgeInSeconds"
+        else:
+            return replace(delivery, attempts=attempts, due=due)
+    if delivery.dead is not None or not (delivery.target.get("DeadLetterConfig") or {}).get("Arn"):
+        return None
+    dead = {
+        "RULE_ARN": delivery.rule.arn,
+        "TARGET_ARN": delivery.target["Arn"],
+        "ERROR_CODE": failed.code,
+        "ERROR_MESSAGE": failed.message or failed.code,
+        "RETRY_ATTEMPTS": str(delivery.attempts),
+    }
+    if exhausted:
+        dead["EXHAUSTED_RETRY_CONDITION"] = exhausted
+    return replace(delivery, noted=int(now * 1000), due=int(now * 1000), attempts=0, dead=dead)

@@ -1,0 +1,41 @@
+"""Events as rules match them and as targets get them. User guide, "Amazon EventBridge events"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from cloudlet.core.ids import uuid4
+
+
+class Event(msgspec.Struct, frozen=True, rename={"detail_type": "detail-type"}):
+    """An event, in the order of AWS's members. `detail` is JSON as it was given."""
+
+    version: str
+    id: str
+    detail_type: str
+    source: str
+    account: str
+    time: str
+    region: str
+    resources: Sequence[str]
+    detail: msgspec.Raw
+
+    @property
+    def text(self) -> str:
+        """The event as JSON."""
+        return msgspec.json.encode(self).decode()
+
+
+def made(
+    *, source: str, kind: str, account: str, region: str, time: float, resources: Sequence[str], detail: str
+) -> Event:
+    """Return a new event; `time` is in seconds since the epoch, `detail` a JSON object."""
+    return Event("0", uuid4(), kind, source, account, timestamp(time), region, resources, msgspec.Raw(detail.encode()))
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as events have it."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

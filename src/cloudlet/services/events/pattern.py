@@ -1,0 +1,165 @@
+"""Event patterns: which events a rule matches. User guide, "Amazon EventBridge event patterns".
+
+Every property of a pattern must hold. An array holds the alternatives for a property; an event's array matches where
+one of its elements does. Properties below an array of objects must hold for one and the same of these objects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from cloudlet.services.events import errors
+from cloudlet.services.events.pattern_values import RESERVED, PatternError, Test, exact, operator
+
+_CHARACTERS = 4096
+_COMBINATIONS = 1000
+_OR = "$or"
+Path: TypeAlias = "tuple[str, ...]"
+Matcher: TypeAlias = "Callable[[Any, Any], bool]"
+"""Whether a part of an event (None where there is none) and the whole event match."""
+
+
+class Pattern:
+    """A compiled pattern."""
+
+    __slots__ = ("_matches",)
+
+    def __init__(self, matches: Matcher) -> None:
+        self._matches = matches
+
+    def matches(self, event: dict[str, Any]) -> bool:
+        """Whether an event, as its JSON says, matches."""
+        return self._matches(event, event)
+
+
+def compile(text: str) -> Pattern:
+    """Return the pattern of a JSON text. Raises InvalidEventPatternException."""
+    if len(text) > _CHARACTERS:
+        raise errors.invalid_pattern(f"it is longer than {_CHARACTERS} characters")
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise errors.invalid_pattern(str(error) or "it is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise errors.invalid_pattern("Filter is not an object")
+    try:
+        if _combinations(document) > _COMBINATIONS:
+            raise PatternError(f"The $or combinations exceed the limit of {_COMBINATIONS}")
+        return Pattern(_object(document, ()))
+    except PatternError as error:
+        raise errors.invalid_pattern(str(error)) from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _is_or(name: str, value: Any) -> bool:
+    """Whether a property is the operator `$or`, and no property that is called so."""
+    return (
+        name == _OR
+        and isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(each, dict) and not RESERVED & each.keys() for each in value)
+    )
+
+
+def _combinations(document: Any) -> int:
+    """Return how many patterns without `$or` a pattern stands for."""
+    if not isinstance(document, dict):
+        return 1
+    count = 1
+    for name, value in document.items():
+        count *= sum(map(_combinations, value)) if _is_or(name, value) else _combinations(value)
+    return count
+
+
+def _object(document: dict[str, Any], path: Path) -> Matcher:
+    if not document:
+        raise PatternError("Empty objects are not allowed")
+    shared: list[Matcher] = []
+    properties: list[tuple[str, Matcher]] = []
+    for name, value in document.items():
+        if _is_or(name, value):
+            shared.append(_either([_object(each, path) for each in value]))
+        else:
+            properties.append((name, _property(name, value, (*path, name))))
+
+    def matches(part: Any, event: Any) -> bool:
+        if isinstance(part, list):
+            # Absence is asked of the event as a whole, so that it may also hold where the array is empty.
+            return any(matches(element, event) for element in part or (None,))
+        inner = part if isinstance(part, dict) else {}
+        return all(test(inner.get(name, _MISSING), event) for name, test in properties) and all(
+            test(inner, event) for test in shared
+        )
+
+    return matches
+
+
+class _Missing:
+    """What stands where an event has nothing."""
+
+
+_MISSING = _Missing()
+
+
+def _either(matchers: list[Matcher]) -> Matcher:
+    return lambda part, event: any(matches(part, event) for matches in matchers)
+
+
+def _property(name: str, value: Any, path: Path) -> Matcher:
+    if isinstance(value, dict):
+        return _object(value, path)
+    if not isinstance(value, list):
+        raise PatternError(f'"{name}" must be an object or an array')
+    if not value:
+        raise PatternError("Empty arrays are not allowed")
+    present = absent = False
+    tests: list[Test] = []
+    for alternative in value:
+        if isinstance(alternative, dict):
+            (operation, operand), *others = alternative.items() or (("", None),)
+            if others:
+                raise PatternError("Only one key allowed in match expression")
+            if operation == "exists":
+                if not isinstance(operand, bool):
+                    raise PatternError("exists match pattern must be either true or false.")
+                present, absent = present or operand, absent or not operand
+            else:
+                tests.append(operator(operation, operand))
+        else:
+            tests.append(exact(alternative))
+    literals = frozenset(each for each in value if isinstance(each, str))
+
+    def matches(part: Any, event: Any) -> bool:
+        if type(part) is str and part in literals:
+            return True
+        for leaf in _leaves(part):
+            if present or any(test(leaf) for test in tests):
+                return True
+        return absent and not any(True for _ in _at(event, path))
+
+    return matches
+
+
+def _leaves(part: Any) -> Iterator[Any]:
+    """Yield the values that stand somewhere: one, those of an array, or none."""
+    if isinstance(part, list):
+        for element in part:
+            yield from _leaves(element)
+    elif part is not _MISSING and not isinstance(part, dict):
+        yield part
+
+
+def _at(part: Any, path: Path) -> Iterator[Any]:
+    """Yield the values at a path, through arrays."""
+    if isinstance(part, list):
+        for element in part:
+            yield from _at(element, path)
+    elif not path:
+        yield from _leaves(part)
+    elif isinstance(part, dict) and path[0] in part:
+        yield from _at(part[path[0]], path[1:])

@@ -1,0 +1,219 @@
+"""What an event pattern asks of one value: exact values and comparison operators.
+
+User guide, "Comparison operators for use in event patterns". Where it is silent, the rules and the words of the errors
+are those of AWS's Event Ruler, the library that EventBridge matches with (https://github.com/aws/event-ruler).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+Test: TypeAlias = Callable[[Any], bool]
+
+_LARGEST = 5e9
+_DIGITS = 6
+_ADDRESS_CHARACTERS = 45
+_PIECE = re.compile(r"\\(.)|\*|\\$", re.DOTALL)
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "=": lambda value, bound: value == bound,
+    "<": lambda value, bound: value < bound,
+    "<=": lambda value, bound: value <= bound,
+    ">": lambda value, bound: value > bound,
+    ">=": lambda value, bound: value >= bound,
+}
+
+
+class PatternError(ValueError):
+    """A pattern that is not admitted; says why."""
+
+
+def exact(wanted: Any) -> Test:
+    """Return the test of a literal: a string, a number, true, false or null."""
+    if wanted is None or isinstance(wanted, bool):
+        return lambda value: value is wanted
+    if isinstance(wanted, str):
+        return lambda value: type(value) is str and value == wanted
+    if isinstance(wanted, int | float):
+        number = _rounded(wanted)
+        return lambda value: is_number(value) and _rounded(value) == number
+    raise PatternError("Match value must be String, number, true, false, or null")
+
+
+def operator(name: str, operand: Any) -> Test:
+    """Return the test of an operator, of all but `exists`. Raises PatternError."""
+    compiled = _OPERATORS.get(name)
+    if compiled is None:
+        raise PatternError(f"Unrecognized match type {name}")
+    return compiled(operand)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _rounded(number: float) -> float:
+    """Return a number with the digits that are looked at; beyond the range of numbers, as it is."""
+    return round(number, _DIGITS) if -_LARGEST <= number <= _LARGEST else number
+
+
+def _text(operand: Any, name: str) -> str:
+    if not isinstance(operand, str):
+        raise PatternError(f"{name} match pattern must be a string")
+    return operand
+
+
+def _affix(name: str, holds: Callable[[str, str], bool]) -> Callable[[Any], Test]:
+    """Return `prefix` or `suffix`, either of which may ignore case."""
+
+    def compiled(operand: Any) -> Test:
+        if isinstance(operand, dict):
+            if list(operand) != ["equals-ignore-case"]:
+                raise PatternError(f"Unsupported {name} pattern: {next(iter(operand), '')}")
+            folded = _text(operand["equals-ignore-case"], "equals-ignore-case").lower()
+            return lambda value: type(value) is str and holds(value.lower(), folded)
+        affix = _text(operand, name)
+        return lambda value: type(value) is str and holds(value, affix)
+
+    return compiled
+
+
+def _equals_ignore_case(operand: Any) -> Test:
+    folded = _text(operand, "equals-ignore-case").lower()
+    return lambda value: type(value) is str and value.lower() == folded
+
+
+def _wildcard(operand: Any) -> Test:
+    """Match `*` with any characters; `\\*` and `\\\\` stand for themselves. Takes time linear in the value."""
+    first, *rest = _pieces(_text(operand, "wildcard"))
+    if not rest:
+        return lambda value: type(value) is str and value == first
+    *middle, last = rest
+
+    def test(value: Any) -> bool:
+        if type(value) is not str or not value.startswith(first) or not value.endswith(last):
+            return False
+        at, end = len(first), len(value) - len(last)
+        for piece in middle:
+            at = value.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return at <= end
+
+    return test
+
+
+def _pieces(wildcard: str) -> list[str]:
+    """Return what stands between the asterisks of a wildcard pattern."""
+    pieces = [""]
+    at = after_star = 0
+    for found in _PIECE.finditer(wildcard):
+        pieces[-1] += wildcard[at : found.start()]
+        at = found.end()
+        if found[0] == "*":
+            if 0 < after_star == found.start():
+                raise PatternError(f"Consecutive wildcard characters at pos {found.start() - 1}")
+            after_star = found.end()
+            pieces.append("")
+        elif found[1] in ("*", "\\"):
+            pieces[-1] += found[1]
+        else:
+            raise PatternError(f"Invalid escape character at pos {found.start()}")
+    pieces[-1] += wildcard[at:]
+    return pieces
+
+
+def _cidr(operand: Any) -> Test:
+    text = _text(operand, "cidr")
+    if "/" not in text:
+        raise PatternError("Malformed CIDR, one '/' required")
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise PatternError(f"Malformed CIDR: {error}") from None
+
+    def test(value: Any) -> bool:
+        if type(value) is not str or len(value) > _ADDRESS_CHARACTERS:
+            return False
+        try:
+            return ipaddress.ip_address(value) in network
+        except ValueError:
+            return False
+
+    return test
+
+
+def _anything_but(operand: Any) -> Test:
+    """Admit whatever is not denied, of any type."""
+    if isinstance(operand, dict):
+        name, given = next(iter(operand.items()), ("", None))
+        if name not in ("prefix", "suffix", "equals-ignore-case", "wildcard") or len(operand) > 1:
+            raise PatternError(f"Unsupported anything-but pattern: {name}")
+        denied = given if isinstance(given, list) else [given]
+        if not denied:
+            raise PatternError("Empty arrays are not allowed")
+        if name in ("prefix", "suffix") and "" in denied:
+            raise PatternError("Null prefix/suffix not allowed")
+        tests = [operator(name, value) for value in denied]
+    else:
+        denied = operand if isinstance(operand, list) else [operand]
+        if not denied or not (
+            all(isinstance(value, str) for value in denied) or all(is_number(value) for value in denied)
+        ):
+            raise PatternError(
+                "Inside anything but list, either all values are number or string, mixed type is not supported"
+            )
+        tests = [exact(value) for value in denied]
+    return lambda value: not any(test(value) for test in tests)
+
+
+def _numeric(operand: Any) -> Test:
+    """Compare with one bound, or with a lower and an upper one."""
+    if not isinstance(operand, list) or not operand:
+        raise PatternError("Value of numeric must be an array.")
+    if len(operand) not in (2, 4):
+        raise PatternError("Too many elements in numeric expression" if len(operand) > 2 else "Value must be numeric")
+    bounds = [(operand[at], _bound(operand[at + 1])) for at in range(0, len(operand), 2)]
+    for name, _ in bounds:
+        if not isinstance(name, str) or name not in _COMPARISONS:
+            raise PatternError(f"Unrecognized numeric range operator: {name}")
+    if len(bounds) == 2:
+        (first, bottom), (second, top) = bounds
+        if first not in (">", ">=") or second not in ("<", "<="):
+            raise PatternError(f"Bad numeric range operator: {second}")
+        if bottom >= top:
+            raise PatternError("Bottom must be less than top")
+    comparisons = [(_COMPARISONS[name], bound) for name, bound in bounds]
+
+    def test(value: Any) -> bool:
+        if not is_number(value) or not -_LARGEST <= value <= _LARGEST:
+            return False
+        number = _rounded(value)
+        return all(holds(number, bound) for holds, bound in comparisons)
+
+    return test
+
+
+def _bound(value: Any) -> float:
+    if not is_number(value):
+        raise PatternError("Value of numeric must be numeric")
+    if not -_LARGEST <= value <= _LARGEST:
+        raise PatternError("Value must be between -5.0E9 and 5.0E9, inclusive")
+    return _rounded(value)
+
+
+_OPERATORS: dict[str, Callable[[Any], Test]] = {
+    "prefix": _affix("prefix", str.startswith),
+    "suffix": _affix("suffix", str.endswith),
+    "equals-ignore-case": _equals_ignore_case,
+    "wildcard": _wildcard,
+    "cidr": _cidr,
+    "anything-but": _anything_but,
+    "numeric": _numeric,
+}
+
+RESERVED = frozenset((*_OPERATORS, "exists"))
+"""Names that are no properties where they stand alone within `$or`."""

@@ -1,0 +1,88 @@
+"""PutEvents: what an entry must be, and the event that it becomes. API reference, "PutEvents"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.services.events import access, bus, errors, event, matching
+
+_BYTES = 262_144
+_TIME_BYTES = 14
+_DETAIL_TYPE_CHARACTERS = 128
+_SOURCE_CHARACTERS = 256
+Entry = Mapping[str, Any]
+
+
+def check_size(entries: list[Entry]) -> None:
+    """Raise AwsError where the entries are too large (user guide, "Calculating PutEvents event entry size")."""
+    if sum(map(_size, entries)) > _BYTES:
+        raise errors.validation("Total size of the entries in the request is over the limit.")
+
+
+def _size(entry: Entry) -> int:
+    texts = [entry.get(name) or "" for name in ("Source", "DetailType", "Detail")]
+    texts += entry.get("Resources") or ()
+    return sum(len(text.encode()) for text in texts) + (_TIME_BYTES if entry.get("Time") is not None else 0)
+
+
+async def put(ctx: Context, tx: Transaction, entry: Entry) -> dict[str, str]:
+    """Put an entry on its bus; return what the answer says of it."""
+    try:
+        return {"EventId": await _put(ctx, tx, entry)}
+    except AwsError as error:
+        return {"ErrorCode": error.code, "ErrorMessage": error.message}
+
+
+async def _put(ctx: Context, tx: Transaction, entry: Entry) -> str:
+    """Put an entry on its bus; return the id of the event. Raises AwsError."""
+    _check(entry)
+    source = entry["Source"]
+    if source.startswith("aws.") and ctx.principal.kind != "service":
+        raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
+    try:
+        place = bus.place_of(ctx, entry.get("EventBusName"))
+    except AwsError as error:
+        raise _invalid("EventBusName", error.message) from None
+    found = await bus.find(tx, place)
+    time = entry.get("Time")
+    made = event.made(
+        source=source,
+        kind=entry["DetailType"],
+        account=ctx.account,
+        region=ctx.region,
+        time=ctx.now() if time is None else time,
+        resources=entry.get("Resources") or (),
+        detail=entry["Detail"],
+    )
+    # As on AWS, what is put on a bus that is not there is taken, and goes nowhere.
+    if found is not None:
+        access.authorize(ctx, found, "PutEvents", event_keys(entry))
+        await matching.put(tx, place, made.text, ctx.now())
+    return made.id
+
+
+def event_keys(entry: Entry) -> dict[str, str]:
+    """Return the condition keys of putting an entry (user guide, "Using IAM policy conditions")."""
+    return {"events:source": entry["Source"], "events:detail-type": entry["DetailType"]}
+
+
+def _check(entry: Entry) -> None:
+    for name, most in (("Source", _SOURCE_CHARACTERS), ("DetailType", _DETAIL_TYPE_CHARACTERS), ("Detail", _BYTES)):
+        if not entry.get(name):
+            raise _invalid(name, f"{name} is a required argument.")
+        if len(entry[name]) > most:
+            raise _invalid(name, f"{name} is longer than {most} characters.")
+    try:
+        detail = msgspec.json.decode(entry["Detail"])
+    except (ValueError, RecursionError):
+        raise AwsError("MalformedDetail", "Detail is malformed.") from None
+    if not isinstance(detail, dict):
+        raise AwsError("MalformedDetail", "Detail is malformed.")
+
+
+def _invalid(name: str, reason: str) -> AwsError:
+    return AwsError("InvalidArgument", f"Parameter {name} is not valid. Reason: {reason}")

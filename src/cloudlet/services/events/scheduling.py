@@ -1,0 +1,75 @@
+"""Runs rules by their schedules. What fell due while nothing ran happens once, then the schedule goes on."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.moments import first, notified
+from cloudlet.services.events import event, outbox, rule, schedule
+from cloudlet.services.events.bus import Place
+from cloudlet.services.events.rule import Rule
+
+TOPIC = b"schedules"
+_DUE = Subspace("due")
+_AT_ONCE = 50
+
+
+def enter(tx: Transaction, changed: Rule, now: float) -> Rule:
+    """Return a rule with when it runs next, after `now` (s), having entered that instead of what was."""
+    leave(tx, changed)
+    following = schedule.parse(changed.schedule)(now) if changed.schedule and changed.enabled else None
+    if following is None:
+        return replace(changed, due=0)
+    scheduled = replace(changed, due=int(following * 1000))
+    tx.put(_key(scheduled), b"")
+    tx.notify(TOPIC)
+    return scheduled
+
+
+def leave(tx: Transaction, gone: Rule) -> None:
+    """Let a rule run no more."""
+    if gone.due:
+        tx.delete(_key(gone))
+
+
+def _key(scheduled: Rule) -> bytes:
+    return _DUE.key(scheduled.due, *scheduled.place, scheduled.name)
+
+
+async def run(block: Block) -> None:
+    """Run rules when they are due, until the block ends."""
+    async with notified(block, TOPIC) as changed:
+        while True:
+            changed.clear()
+            following = await block.store.transact(lambda tx: _run_due(tx, block.clock.now()))
+            if following is None:
+                await changed.wait()
+            else:
+                await first(block, changed, following / 1000)
+
+
+async def _run_due(tx: Transaction, now: float) -> int | None:
+    """Run some of the rules that are due; return when (ms) there is more to do, if ever."""
+    for key, _ in await tx.range(_DUE.begin, _DUE.end, limit=_AT_ONCE):
+        due, account, region, bus, name = _DUE.unpack(key)
+        if due > now * 1000:
+            return int(due)
+        found = await rule.find(tx, Place(account, region, bus), name)
+        if found is None or found.due != due:
+            tx.delete(key)
+            continue
+        made = event.made(
+            source="aws.events",
+            kind="Scheduled Event",
+            account=account,
+            region=region,
+            time=due / 1000,
+            resources=(found.arn,),
+            detail="{}",
+        )
+        outbox.add(tx, found, await rule.targets(tx, found), made.text, now)
+        rule.save(tx, enter(tx, found, now))
+    rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
+    return int(_DUE.unpack(rows[0][0])[0]) if rows else None

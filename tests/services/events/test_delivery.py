@@ -1,0 +1,171 @@
+"""From PutEvents to the targets of the rules that match."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server
+from tests.services.events.cloud import EventCloud
+
+
+def test_a_queue_gets_the_event_as_aws_shapes_it(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": arn})
+    answer = cloud.put({"id": 7}, Resources=["arn:aws:x"], Time=1_700_000_000)
+    assert cloud.bodies(url) == [
+        {
+            "version": "0",
+            "id": answer["EventId"],
+            "detail-type": "order",
+            "source": "shop",
+            "account": cloud.account,
+            "time": "2023-11-14T22:13:20Z",
+            "region": "us-east-1",
+            "resources": ["arn:aws:x"],
+            "detail": {"id": 7},
+        }
+    ]
+
+
+def test_only_what_matches_is_delivered_and_to_every_target(cloud: EventCloud) -> None:
+    first, first_arn = cloud.queue("a")
+    second, second_arn = cloud.queue("b")
+    pattern = {"detail": {"total": [{"numeric": [">", 10]}]}}
+    cloud.rule({"Id": "1", "Arn": first_arn}, {"Id": "2", "Arn": second_arn}, pattern=pattern)
+    for total in (5, 11, 10, 12):
+        cloud.put({"total": total})
+    for url in (first, second):
+        assert sorted(each["detail"]["total"] for each in cloud.bodies(url, 2)) == [11, 12]
+
+
+def test_a_rule_that_is_disabled_matches_nothing(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": arn})
+    cloud.events.disable_rule(Name="r")
+    cloud.put({"n": 1})
+    cloud.events.enable_rule(Name="r")
+    cloud.put({"n": 2})
+    assert cloud.bodies(url)[0]["detail"] == {"n": 2}
+
+
+def test_entries_fail_one_by_one(cloud: EventCloud) -> None:
+    good = {"Source": "shop", "DetailType": "order", "Detail": "{}"}
+    entries: list[Any] = [
+        good,
+        {**good, "Detail": "nonsense"},
+        {**good, "Detail": "[1]"},
+        {**good, "Source": "aws.ec2"},
+        {"Source": "shop", "DetailType": "order"},
+        {**good, "EventBusName": "absent"},
+    ]
+    answer = cloud.events.put_events(Entries=entries)
+    assert answer["FailedEntryCount"] == 4
+    assert [each.get("ErrorCode") for each in answer["Entries"]] == [
+        None,
+        "MalformedDetail",
+        "MalformedDetail",
+        "NotAuthorizedForSourceException",
+        "InvalidArgument",
+        None,
+    ]
+
+
+def test_entries_that_are_too_large_are_refused(cloud: EventCloud) -> None:
+    with pytest.raises(cloud.events.exceptions.ClientError, match="over the limit") as caught:
+        cloud.put({"text": "x" * 262_144})
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_topic_and_a_fifo_queue_are_targets(cloud: EventCloud) -> None:
+    topic = cloud.sns.create_topic(Name="t")["TopicArn"]
+    url, arn = cloud.queue()
+    cloud.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    fifo, fifo_arn = cloud.queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    group = {"MessageGroupId": "g"}
+    cloud.rule({"Id": "1", "Arn": topic}, {"Id": "2", "Arn": fifo_arn, "SqsParameters": group})
+    cloud.put({"n": 1})
+    assert cloud.bodies(url)[0]["detail"] == {"n": 1}
+    assert cloud.bodies(fifo)[0]["detail"] == {"n": 1}
+
+
+def test_other_buses_get_the_same_event_on_and_on_but_not_in_a_circle_for_ever(cloud: EventCloud) -> None:
+    one, two = (cloud.events.create_event_bus(Name=name)["EventBusArn"] for name in ("one", "two"))
+    url, arn = cloud.queue()
+    dead, dead_arn = cloud.queue("dead")
+    cloud.rule({"Id": "1", "Arn": one})
+    cloud.rule({"Id": "1", "Arn": two}, name="on", EventBusName="one")
+    back = {"Id": "1", "Arn": one, "DeadLetterConfig": {"Arn": dead_arn}}
+    cloud.rule(back, {"Id": "2", "Arn": arn}, name="back", EventBusName="two")
+    answer = cloud.put({"n": 1})
+    assert cloud.bodies(url)[0]["id"] == answer["EventId"]
+    (letter,) = cloud.received(dead)
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "LOOP_DETECTED"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"Input": '{"constant":1}'}, '{"constant":1}'),
+        ({"InputPath": "$.detail.items[1]"}, '{"name":"b"}'),
+        ({"InputPath": "$.detail.items[*].name"}, '["a","b"]'),
+        (
+            {"InputTransformer": {"InputPathsMap": {"n": "$.detail.id"}, "InputTemplate": '"order <n> has come"'}},
+            '"order 7 has come"',
+        ),
+        (
+            {
+                "InputTransformer": {
+                    "InputPathsMap": {"who": "$.detail.who", "items": "$.detail.items"},
+                    "InputTemplate": '{"who":<who>,"text":"for <who>","items":<items>,"rule":"<aws.events.rule-name>"}',
+                }
+            },
+            '{"who":"a \\"b\\"","text":"for a \\"b\\"","items":[{"name":"a"},{"name":"b"}],"rule":"r"}',
+        ),
+    ],
+)
+def test_a_target_gets_what_its_input_says(cloud: EventCloud, given: dict[str, Any], expected: str) -> None:
+    url, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": arn, **given})
+    cloud.put({"id": 7, "who": 'a "b"', "items": [{"name": "a"}, {"name": "b"}]})
+    assert cloud.received(url)[0]["Body"] == expected
+
+
+def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(cloud: EventCloud) -> None:
+    url, arn = cloud.queue("dead")
+    gone = arn.replace("dead", "gone")
+    rule = cloud.rule({"Id": "1", "Arn": gone, "DeadLetterConfig": {"Arn": arn}, "Input": "1"})
+    answer = cloud.put({"n": 1})
+    (letter,) = cloud.received(url)
+    assert json.loads(letter["Body"])["id"] == answer["EventId"]
+    told = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert told.pop("ERROR_MESSAGE")
+    assert told == {
+        "RULE_ARN": rule,
+        "TARGET_ARN": gone,
+        "ERROR_CODE": "NO_RESOURCE",
+        "RETRY_ATTEMPTS": "0",
+    }
+
+
+def test_what_is_put_while_sqs_is_down_survives_a_crash_and_is_delivered(tmp_path: Path) -> None:
+    account = "123456789012"
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = EventCloud(Aws(server.endpoint, account))
+        _, arn = cloud.queue()
+        cloud.rule({"Id": "1", "Arn": arn})
+    with Server.start("--data", str(tmp_path), "--services", "events,sts") as server:
+        cloud = EventCloud(Aws(server.endpoint, account))
+        for number in range(20):
+            cloud.put({"n": number})
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = EventCloud(Aws(server.endpoint, account))
+        url = cloud.sqs.get_queue_url(QueueName="q")["QueueUrl"]
+        numbers: set[int] = set()
+        while len(numbers) < 20:
+            numbers |= {each["detail"]["n"] for each in cloud.bodies(url)}
+        assert numbers == set(range(20))
