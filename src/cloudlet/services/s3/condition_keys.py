@@ -41,6 +41,13 @@ _HEADERS = {
     "x-amz-object-lock-retain-until-date": "s3:object-lock-retain-until-date",
 }
 _PARAMS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys", "VersionId": "s3:VersionId"}
+_FROM_WITHIN = {
+    "ACL": "s3:x-amz-acl",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "StorageClass": "s3:x-amz-storage-class",
+}
+"""Parameters that are headers of a request; a call by another block in this process has no headers."""
 
 CREATES = "s3:ObjectCreationOperation"
 """Whether a request with s3:PutObject makes an object, rather than begin an upload or add a part to one."""
@@ -92,7 +99,8 @@ def of(
         keys["s3:authType"] = _auth_type(ctx, params)
     keys |= {_HEADERS[name]: value for name, value in ctx.headers.items() if name in _HEADERS}
     if params is not None:
-        keys |= {key: str(params[name]) for name, key in _PARAMS.items() if params.get(name) is not None}
+        named = _PARAMS if ctx.method else {**_PARAMS, **_FROM_WITHIN}
+        keys |= {key: str(params[name]) for name, key in named.items() if params.get(name) is not None}
     if action == "s3:PutObject":
         keys[CREATES] = "true"
     keys |= _tag_keys("s3:ExistingObjectTag", object_tags or {})
