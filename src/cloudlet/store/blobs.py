@@ -10,9 +10,11 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +25,7 @@ T = TypeVar("T")
 _THREADS = 8
 _FRESH = ".fresh-"
 _PIECE_BYTES = 1 << 20
+_NAMES = 500
 _UNSYNCED_BYTES = 16 << 20
 """So much is written before the disk is asked to take it, so that the end of a large blob has not to wait for all."""
 
@@ -122,15 +125,22 @@ class Blobs:
         for name in names:
             self.path(name).unlink(missing_ok=True)
 
-    async def names(self, older_than: float) -> list[str]:
-        """Return the blobs that were written more than so many seconds ago."""
-        return await in_thread(lambda: list(self._names(time.time() - older_than)))
+    async def names(self, older_than: float) -> AsyncIterator[list[str]]:
+        """Return the blobs that were written more than so many seconds ago, some of them at a time."""
+        before = time.time() - older_than
+        found = self._names(before)
+        while names := await in_thread(lambda: list(islice(found, _NAMES))):
+            yield names
 
     def _names(self, before: float) -> Iterator[str]:
-        for folder in self._folder.glob("??"):
-            for file in folder.iterdir():
-                if file.stat().st_mtime < before:
-                    yield file.name
+        for number in range(256):
+            folder = self._folder / f"{number:02x}"
+            if folder.exists():
+                with os.scandir(folder) as files:
+                    for file in files:
+                        with suppress(FileNotFoundError):
+                            if file.stat().st_mtime < before:
+                                yield file.name
 
     async def remove_unfinished(self, older_than: float) -> None:
         """Remove what was begun more than so many seconds ago and not finished."""

@@ -80,10 +80,8 @@ async def sweep(block: Block) -> None:
     """Remove the files that a crash has left without a reference, now and then."""
     while True:
         await block.blobs.remove_unfinished(_ORPHANED_SECONDS)
-        names = await block.blobs.names(_ORPHANED_SECONDS)
-        for start in range(0, len(names), _PAGE):
-            await _remove_orphans(block, names[start : start + _PAGE])
-            await asyncio.sleep(0)
+        async for names in block.blobs.names(_ORPHANED_SECONDS):
+            await _remove_orphans(block, names)
         await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
