@@ -68,7 +68,7 @@ async def _deliver_all(block: Block, lease: Lease) -> None:
 
 
 async def _deliver_file(block: Block, lane: Lane) -> bool:
-    """Deliver one file of a lane; return whether there may be another one to deliver."""
+    """Deliver one file of a lane; return whether it was full: what comes meanwhile waits for the next time."""
     to = await block.store.transact(lambda tx: trail.by_arn(tx, lane.arn))
     events = await _gather(block, lane)
     if to is None or not events:
@@ -84,7 +84,7 @@ async def _deliver_file(block: Block, lane: Lane) -> bool:
     await _delivered(block, to, lane, _File(key, content, events))
     if to.topic_arn:
         await _tell(block, to, key)
-    return True
+    return len(content) >= _LARGEST_BYTES
 
 
 async def _gather(block: Block, lane: Lane) -> list[Waiting]:

@@ -5,6 +5,7 @@ User guide, "CloudTrail digest file structure" and "Custom implementations of Cl
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -114,7 +115,8 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
     name = files.digest_key(of, lane.region, end)
     content = msgspec.json.encode(_content(of, lane, chain, end, name, key, listed))
     digest = hashlib.sha256(content).hexdigest()
-    signature = key.sign(f"{files.stamp(end)}\n{of.bucket}/{name}\n{digest}\n{chain.signature or 'null'}")
+    signed = f"{files.stamp(end)}\n{of.bucket}/{name}\n{digest}\n{chain.signature or 'null'}"
+    signature = await asyncio.to_thread(key.sign, signed)
     try:
         metadata = {"signature": signature, "signature-algorithm": _ALGORITHM}
         await files.put(block, of, name, content, Metadata=metadata)

@@ -5,6 +5,7 @@ User guide, "Finding your CloudTrail log files" and "CloudTrail digest file stru
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from time import gmtime, strftime
 from typing import Any
@@ -41,10 +42,11 @@ def _folder(trail: Trail, kind: str, region: str, moment: float) -> str:
 
 async def put(block: Block, trail: Trail, key: str, content: bytes, **more: Any) -> None:
     """Put a file into a trail's bucket, compressed. Raises AwsError."""
+    compressed = await asyncio.to_thread(gzip.compress, content, 6, mtime=0)
     params = {
         "Bucket": trail.bucket,
         "Key": key,
-        "Body": gzip.compress(content, compresslevel=6, mtime=0),
+        "Body": compressed,
         "ContentType": "application/json",
         "ContentEncoding": "gzip",
         # The policy that the guide gives for the bucket demands it.
