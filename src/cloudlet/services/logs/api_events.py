@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.logs import errors, events, putting, scanning
+from cloudlet.services.logs import errors, events, filtering, putting, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -77,3 +77,7 @@ def _token(token: str | None, from_head: bool) -> tuple[bool, Position | None]:
     if direction not in ("f", "b") or end != "s":
         raise errors.invalid_token()
     return direction == "f", position
+
+
+service.direct("FilterLogEvents")(filtering.filter_log_events)
+service.direct("TestMetricFilter")(filtering.test_metric_filter)

@@ -16,6 +16,9 @@ MOST_EVENTS = 10_000
 MOST_BYTES = 1_048_576
 FOREVER = (1 << 62) - 1
 _ROWS_AT_ONCE = 32
+_MOST_READ_BYTES = 512 * 1024 * 1024
+"""After which a page ends, though it may have nothing."""
+_LAST = ((1 << 48) - 1, (1 << 48) - 1, (1 << 16) - 1)
 
 
 class Found(NamedTuple):
@@ -58,22 +61,35 @@ class Search:
         )
 
 
-async def page(store: Store, search: Search, most: int) -> tuple[list[Found], bool]:
-    """Return the first events, as many as are wanted and fit into 1 MB; and whether there are more."""
+async def page(store: Store, search: Search, most: int) -> tuple[list[Found], Position | None]:
+    """Return the first events, as many as are wanted and fit into 1 MB; and from where on there may be more."""
     found: list[Found] = []
     size = 0
-    async for some in _seconds(store, search, most):
-        for event in some:
+    async for second in _seconds(store, search, most):
+        for event in second.found:
             size += len(event.message.encode()) + OVERHEAD
             if len(found) == most or (found and size > MOST_BYTES):
-                return found, True
+                return found, found[-1].position
             found.append(event)
-    return found, False
+        if second.is_last:
+            return found, _before(second) if search.reverse else _behind(second)
+    return found, None
 
 
-async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[list[Found]]:
-    """Yield the events of one second after the other, each in order; of a second with more, not more than wanted."""
-    pending = _Second(search.reverse, most)
+def _behind(second: _Second) -> Position:
+    """Return the last position in a second."""
+    return Position(second.number * SECOND + SECOND - 1, *_LAST)
+
+
+def _before(second: _Second) -> Position:
+    """Return a position before all that are of events in a second."""
+    return Position(second.number * SECOND, 0, 0, 0)
+
+
+async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Second]:
+    """Yield the seconds that have such events, in order, until so much has been read that it is enough for once."""
+    second = _Second(None, search.reverse, most)
+    read = 0
     first = search.first if search.after is None else max(search.first, search.after.timestamp)
     last = search.last if search.before is None else min(search.last, search.before.timestamp)
     low, high = events.bounds(search.group, search.stream, first, last)
@@ -88,14 +104,17 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[lis
 
         some = await store.transact(rows)
         for _, place, raw in some:
-            second = place.first // SECOND
-            if pending.found and second != pending.second:
-                yield pending.taken()
+            number = place.first // SECOND
+            if number != second.number:
+                second.is_last = read > _MOST_READ_BYTES
+                if second.found or second.is_last:
+                    yield second.sorted()
+                second = _Second(number, search.reverse, most)
+            read += len(raw)
             if search.streams is not None and place.stream not in search.streams:
                 continue
             if search.may_match is None or search.may_match(raw):
-                pending.second = second
-                _add(pending, search, place, raw)
+                _add(second, search, place, raw)
         if not some:
             break
         if search.reverse:
@@ -103,16 +122,18 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[lis
         else:
             low = some[-1][0] + b"\x00"
         await asyncio.sleep(0)
-    if pending.found:
-        yield pending.taken()
+    if second.found:
+        yield second.sorted()
 
 
 class _Second:
     """What is found in one second: the first that are wanted, and some more."""
 
-    def __init__(self, reverse: bool, most: int) -> None:
-        self.second = 0
+    def __init__(self, number: int | None, reverse: bool, most: int) -> None:
+        self.number = -1 if number is None else number
         self.found: list[Found] = []
+        self.is_last = False
+        """Whether nothing has been looked for after it."""
         self._reverse = reverse
         self._most = most
         self._bytes = 0
@@ -125,7 +146,7 @@ class _Second:
 
     def _trim(self) -> None:
         """Forget what comes after more than a page."""
-        self.found.sort(reverse=self._reverse)
+        self.sorted()
         size = kept = 0
         while kept < len(self.found) and kept <= self._most and size <= MOST_BYTES:
             size += len(self.found[kept].message)
@@ -133,13 +154,13 @@ class _Second:
         del self.found[kept + 1 :]
         self._bytes = sum(len(event.message) for event in self.found)
 
-    def taken(self) -> list[Found]:
+    def sorted(self) -> _Second:
+        """Return it with its events in order."""
         self.found.sort(reverse=self._reverse)
-        found, self.found, self._bytes = self.found, [], 0
-        return found
+        return self
 
 
-def _add(pending: _Second, search: Search, place: events.Place, raw: bytes) -> None:
+def _add(second: _Second, search: Search, place: events.Place, raw: bytes) -> None:
     """Add the events of a row that are wanted."""
     row = events.decode(raw)
     matches = search.matches
@@ -147,4 +168,4 @@ def _add(pending: _Second, search: Search, place: events.Place, raw: bytes) -> N
         if matches is None or matches(message):
             position = Position(timestamp, place.stream, place.number, index)
             if search.wants(position):
-                pending.add(Found(position, row.ingested, message))
+                second.add(Found(position, row.ingested, message))

@@ -1,0 +1,126 @@
+"""Comparing a value with what stands in a condition: text with wildcards, a number, a regular expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from cloudlet.services.logs.patterns.problems import PatternProblem
+from cloudlet.services.logs.patterns.reading import Reader
+
+OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
+_UNQUOTED = re.compile(r"([^\s\"%(){}\[\]&|,=<>!]+)")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_SAFE = re.compile(r"[A-Za-z0-9 _.:@#;,=+-]+")
+"""Text that is written in JSON as it is, or with \\u."""
+
+Test = Callable[[Any], bool]
+Operand = str | float | re.Pattern[str]
+
+
+class Comparison:
+    """An operator and what is on its right."""
+
+    def __init__(self, operator: str, operand: Operand, text: str) -> None:
+        self.operator = operator
+        self.operand = operand
+        self._text = text
+        """How the operand was written."""
+
+    def test(self) -> Test:
+        """Return what tells whether a value (of JSON, or a text) fits."""
+        operand = self.operand
+        if isinstance(operand, float):
+            return _of_number(self.operator, operand, self._text)
+        if isinstance(operand, str):
+            equal: Test = _of_text(operand)
+        else:
+
+            def equal(value: Any) -> bool:
+                return isinstance(value, str) and operand.search(value) is not None
+
+        return equal if self.operator == "=" else lambda value: not equal(value)
+
+    def needed(self) -> list[bytes]:
+        """Return what has to be somewhere in a message of JSON that fits, if it has no \\u."""
+        if self.operator != "=" or not isinstance(self.operand, str):
+            return []
+        return [piece.encode() for piece in self.operand.split("*") if _SAFE.fullmatch(piece)]
+
+
+def read(reader: Reader) -> Comparison | None:
+    """Read an operator and an operand, if an operator is next. Raises PatternProblem."""
+    operator = next((one for one in OPERATORS if reader.take(one)), None)
+    if operator is None:
+        return None
+    reader.skip()
+    quoted = reader.quoted()
+    operand: Operand | None = quoted if quoted is not None else reader.regex()
+    text = quoted or ""
+    if operand is None:
+        word = reader.match(_UNQUOTED)
+        if word is None:
+            raise PatternProblem(f"a value is expected at: {reader.rest!r}")
+        text, operand = word, float(word) if _NUMBER.fullmatch(word) else word
+    if operator not in ("=", "!=") and not isinstance(operand, float):
+        raise PatternProblem(f"{operator} takes a number")
+    return Comparison(operator, operand, text)
+
+
+def _of_number(operator: str, number: float, text: str) -> Test:
+    compare: dict[str, Callable[[float], bool]] = {
+        "=": lambda value: value == number,
+        "!=": lambda value: value != number,
+        ">": lambda value: value > number,
+        ">=": lambda value: value >= number,
+        "<": lambda value: value < number,
+        "<=": lambda value: value <= number,
+    }
+    chosen = compare[operator]
+
+    def test(value: Any) -> bool:
+        if isinstance(value, str):
+            if _NUMBER.fullmatch(value):
+                return chosen(float(value))
+            return operator == "!="
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return operator == "!="
+        return chosen(value)
+
+    return test
+
+
+def _of_text(text: str) -> Test:
+    if "*" not in text:
+        return lambda value: shown(value) == text
+    head, *middle, tail = text.split("*")
+
+    def fits(value: Any) -> bool:
+        whole = shown(value)
+        if whole is None or len(whole) < len(head) + len(tail):
+            return False
+        if not whole.startswith(head) or not whole.endswith(tail):
+            return False
+        at, end = len(head), len(whole) - len(tail)
+        for piece in middle:
+            at = whole.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
+    return fits
+
+
+def shown(value: Any) -> str | None:
+    """Return a value as text; None for null, objects and arrays."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    return None

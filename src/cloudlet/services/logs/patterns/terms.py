@@ -1,0 +1,81 @@
+"""Patterns of terms: `ERROR "not found" -DEBUG`, `?ERROR ?WARN`, `%4[0-9]{2}%`.
+
+User guide, "Using filter patterns to match terms in unstructured log events".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from cloudlet.services.logs.patterns.pattern import Pattern
+from cloudlet.services.logs.patterns.problems import PatternProblem
+from cloudlet.services.logs.patterns.reading import Reader
+
+_WORD = re.compile(r"([^\s\"%]+)")
+_PLAIN = re.compile(r"\w+")
+
+Term = str | re.Pattern[str]
+
+
+def parse(text: str) -> Pattern:
+    """Return a pattern of terms. Raises PatternProblem."""
+    reader = Reader(text)
+    required: list[Term] = []
+    optional: list[Term] = []
+    excluded: list[Term] = []
+    while not reader.ended():
+        into = optional if reader.take("?") else excluded if reader.take("-") else required
+        into.append(_term(reader))
+    if required or excluded:
+        # A question mark means nothing beside other terms, as the user guide says.
+        optional = []
+    return Pattern(
+        _matcher(required, optional, excluded), _may_match(required, optional), lambda message: {}, reader.regexes
+    )
+
+
+def _term(reader: Reader) -> Term:
+    quoted = reader.quoted()
+    if quoted is not None:
+        return quoted
+    pattern = reader.regex()
+    if pattern is not None:
+        return pattern
+    word = reader.match(_WORD)
+    if word is None or not _PLAIN.fullmatch(word):
+        raise PatternProblem(f"a term with other characters than letters, digits and _ has to be quoted: {word or ''}")
+    return word
+
+
+def _test(term: Term) -> Callable[[str], bool]:
+    if isinstance(term, str):
+        return lambda message: term in message
+    return lambda message: term.search(message) is not None
+
+
+def _matcher(required: list[Term], optional: list[Term], excluded: list[Term]) -> Callable[[str], bool]:
+    if not optional and not excluded and len(required) == 1:
+        return _test(required[0])
+    all_of, any_of, none_of = ([_test(term) for term in terms] for terms in (required, optional, excluded))
+
+    def matches(message: str) -> bool:
+        return (
+            all(test(message) for test in all_of)
+            and (not any_of or any(test(message) for test in any_of))
+            and not any(test(message) for test in none_of)
+        )
+
+    return matches
+
+
+def _may_match(required: list[Term], optional: list[Term]) -> Callable[[bytes], bool]:
+    all_of = [term.encode() for term in required if isinstance(term, str)]
+    any_of = [term.encode() for term in optional if isinstance(term, str)]
+    if len(any_of) < len(optional):
+        any_of = []
+
+    def may_match(raw: bytes) -> bool:
+        return all(term in raw for term in all_of) and (not any_of or any(term in raw for term in any_of))
+
+    return may_match
