@@ -1,0 +1,10 @@
+"""The operations of X-Ray, gathered from the modules that have them."""
+
+from __future__ import annotations
+
+from cloudlet.services.xray import api_traces, storage
+from cloudlet.services.xray.block import service
+
+__all__ = ["api_traces", "service"]
+
+service.job(storage.forget)

@@ -1,0 +1,108 @@
+"""Operations on traces: how segments come, and how traces are found."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.xray import document, filter_grammar, finding, paging, storage, summary
+from cloudlet.services.xray.block import service
+from cloudlet.services.xray.document import BadDocument, Document
+from cloudlet.services.xray.errors import invalid
+from cloudlet.services.xray.finding import Range
+
+_MOST_DOCUMENTS = 50
+_MOST_IDS = 5
+_MOST_SUMMARIES = 100
+_MOST_SCANNED = 1000
+_INSTANCE = re.compile(r"(?:i-)?[0-9A-Za-z]*")
+
+
+@service.operation("PutTraceSegments")
+async def put_trace_segments(ctx: Context, tx: Transaction, params: Params) -> Result:
+    texts = params["TraceSegmentDocuments"]
+    if len(texts) > _MOST_DOCUMENTS:
+        raise invalid(f"Number of segments exceeds limit {_MOST_DOCUMENTS}")
+    bad = []
+    for text in texts:
+        try:
+            segment = document.parse(text)
+            await _check_moment(ctx, tx, segment)
+            await storage.put(tx, ctx.account, ctx.region, segment, ctx.now())
+        except BadDocument as problem:
+            bad.append({"Id": problem.identity, "ErrorCode": problem.code, "Message": str(problem)})
+    return {"UnprocessedTraceSegments": bad}
+
+
+async def _check_moment(ctx: Context, tx: Transaction, segment: Document) -> None:
+    """Raise BadDocument for a segment that comes too late, or into a trace that is full."""
+    if (document.trace_time(segment.trace_id) or 0) < ctx.now() - storage.KEPT_SECONDS:
+        raise BadDocument("InvalidTraceId", segment.id)
+    if await storage.is_full(tx, ctx.account, ctx.region, segment.trace_id):
+        raise BadDocument("TraceSizeLimitExceeded", segment.id)
+
+
+@service.operation("BatchGetTraces")
+async def batch_get_traces(ctx: Context, tx: Transaction, params: Params) -> Result:
+    paging.refuse(params.get("NextToken"))
+    if len(params["TraceIds"]) > _MOST_IDS:
+        raise invalid(f"Number of trace ids exceeds limit {_MOST_IDS}")
+    shown = []
+    for identity in dict.fromkeys(params["TraceIds"]):
+        trace = await finding.of_id(ctx, tx, identity)
+        if trace is not None:
+            shown.append(
+                {
+                    "Id": trace.id,
+                    "Duration": trace.duration,
+                    "LimitExceeded": await storage.is_full(tx, ctx.account, ctx.region, identity),
+                    "Segments": [{"Id": each.id, "Document": each.text} for each in trace.documents],
+                }
+            )
+    # An id of which nothing is known is left out; the unprocessed ones are those to ask for again.
+    return {"Traces": shown, "UnprocessedTraceIds": []}
+
+
+@service.direct("GetTraceSummaries")
+async def get_trace_summaries(ctx: Context, params: Params) -> Result:
+    finding.check_range(params["StartTime"], params["EndTime"])
+    _check_sampling(params)
+    asked = Range(params["StartTime"], params["EndTime"], params.get("TimeRangeType") or "TraceId")
+    wanted = filter_grammar.parse(params.get("FilterExpression") or "")
+    shown: list[dict[str, Any]] = []
+    scanned = 0
+    token = None
+    async for place, trace in finding.matching(ctx, asked, wanted, paging.place_of(params.get("NextToken"))):
+        scanned += 1
+        if trace is not None:
+            shown.append(summary.summary(trace))
+        if len(shown) == _MOST_SUMMARIES or scanned == _MOST_SCANNED:
+            token = paging.token_of(place)
+            break
+    return {
+        "TraceSummaries": shown,
+        "ApproximateTime": ctx.now(),
+        "TracesProcessedCount": scanned,
+        "NextToken": token,
+    }
+
+
+def _check_sampling(params: Params) -> None:
+    """Raise AwsError where only a part of the traces is wanted."""
+    strategy = params.get("SamplingStrategy")
+    if params.get("Sampling") or (
+        strategy is not None and not (strategy.get("Name") == "FixedRate" and strategy.get("Value") == 1)
+    ):
+        raise invalid(
+            "Cloudlet does not sample the traces that it looks through: leave out Sampling and SamplingStrategy."
+        )
+
+
+@service.operation("PutTelemetryRecords")
+async def put_telemetry_records(ctx: Context, tx: Transaction, params: Params) -> Result:
+    """Take what a daemon tells of itself. AWS shows it nowhere, so it is not kept."""
+    identity = params.get("EC2InstanceId")
+    if identity and _INSTANCE.fullmatch(identity) is None:
+        raise invalid(f"Invalid EC2InstanceId: {identity}")
+    return {}

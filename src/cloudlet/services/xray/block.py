@@ -1,0 +1,19 @@
+"""The building block itself; `api.py` gathers its operations."""
+
+from __future__ import annotations
+
+from cloudlet.core import Service
+
+service = Service(
+    "xray",
+    data_events=(
+        "BatchGetTraces",
+        "GetSamplingTargets",
+        "GetServiceGraph",
+        "GetTimeSeriesServiceStatistics",
+        "GetTraceGraph",
+        "GetTraceSummaries",
+        "PutTelemetryRecords",
+        "PutTraceSegments",
+    ),
+)

@@ -1,0 +1,241 @@
+"""Whether a filter expression holds of a trace.
+
+Keywords alone are about the request as its root segment served it; in the braces of `service`, `edge` and `rootcause`
+about the entity in question. Where there are several values (users, annotations), `!=` means that none is equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from cloudlet.services.xray import root_causes, summary
+from cloudlet.services.xray.filter_grammar import (
+    All,
+    AnnotationTest,
+    AnyOf,
+    Causes,
+    Edges,
+    Filter,
+    Not,
+    Selector,
+    Services,
+    Test,
+    Value,
+)
+from cloudlet.services.xray.root_causes import Kind
+from cloudlet.services.xray.trace import Entity, Node, Trace
+
+Groups = Mapping[str, "Filter | None"]
+"""The names and ARNs of groups, and what their traces have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a filter is about: a trace, or one of its entities, which may have a place on a way to a root cause."""
+
+    trace: Trace
+    groups: Groups
+    entity: Entity | None = None
+    index: int | None = None
+    length: int = 0
+
+    @property
+    def served(self) -> Entity:
+        return self.trace.root if self.entity is None else self.entity
+
+    @property
+    def entities(self) -> list[Entity]:
+        """Whose values count."""
+        return self.trace.entities if self.entity is None else [self.entity]
+
+
+def holds(filter: Filter | None, trace: Trace, groups: Groups) -> bool:
+    """Whether a filter holds of a trace; no filter holds of all."""
+    return filter is None or _holds(filter, _Subject(trace, groups))
+
+
+def _holds(filter: Filter, subject: _Subject) -> bool:
+    match filter:
+        case All(parts):
+            return all(_holds(part, subject) for part in parts)
+        case AnyOf(parts):
+            return any(_holds(part, subject) for part in parts)
+        case Not(part):
+            return not _holds(part, subject)
+        case Test("group.name" | "group.arn", operator, value):
+            found = subject.groups.get(str(value))
+            inside = found is None or _holds(found, _Subject(subject.trace, {}))
+            return (str(value) in subject.groups and inside) == (operator == "=")
+        case Test(keyword, operator, value):
+            return _compare(_values(keyword, subject), operator, value)
+        case AnnotationTest(key, operator, value):
+            found_values = _annotations(key, subject)
+            # One that is false is there.
+            return bool(found_values) if operator is None else _compare(found_values, operator, value)
+        case Services(selector, inner):
+            return any(
+                _inside(inner, subject, entity)
+                for node in subject.trace.nodes()
+                if _means(selector, node)
+                for entity in subject.trace.served(node)
+            )
+        case Edges(source, target, inner):
+            return any(
+                _inside(inner, subject, call.entity)
+                for call in subject.trace.calls()
+                if call.caller is not None and _means(source, call.caller) and _means(target, call.called)
+            )
+        case Causes(kind, of, inner):
+            return _any_cause(_KINDS[kind], of, inner, subject)
+
+
+_KINDS: dict[str, Kind] = {"fault": "fault", "error": "error", "responsetime": "responsetime"}
+
+
+def _inside(inner: Filter | None, subject: _Subject, entity: Entity) -> bool:
+    return inner is None or _holds(inner, _Subject(subject.trace, subject.groups, entity))
+
+
+def _any_cause(kind: Kind, of: str, inner: Filter | None, subject: _Subject) -> bool:
+    for path in root_causes.paths(subject.trace, kind):
+        if of == "service":
+            way = [path[0]] + [entity for above, entity in pairwise(path) if entity.node != above.node]
+        else:
+            way = path
+        for index, entity in enumerate(way):
+            if inner is None or _holds(inner, _Subject(subject.trace, subject.groups, entity, index, len(way))):
+                return True
+    return False
+
+
+def _means(selector: Selector, node: Node) -> bool:
+    return (
+        selector.name in (None, node.name)
+        and selector.type in (None, node.type)
+        and selector.account in (None, node.account)
+    )
+
+
+def _compare(values: list[Value], operator: str | None, wanted: Value) -> bool:
+    if operator is None:
+        return any(value is not False for value in values)
+    if operator == "!=":
+        return not _compare(values, "=", wanted)
+    return any(_is(value, operator, wanted) for value in values if _kind(value) is _kind(wanted))
+
+
+def _kind(value: Value) -> type:
+    return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
+
+
+def _is(value: Value, operator: str, wanted: Value) -> bool:
+    if isinstance(value, str) and isinstance(wanted, str):
+        match operator:
+            case "CONTAINS":
+                return wanted in value
+            case "BEGINSWITH":
+                return value.startswith(wanted)
+            case "ENDSWITH":
+                return value.endswith(wanted)
+        return value == wanted
+    if isinstance(value, str) or isinstance(wanted, str):
+        return False
+    match operator:
+        case "<":
+            return value < wanted
+        case "<=":
+            return value <= wanted
+        case ">":
+            return value > wanted
+        case ">=":
+            return value >= wanted
+    return value == wanted
+
+
+def _annotations(key: str, subject: _Subject) -> list[Value]:
+    return [
+        entity.raw["annotations"][key] for entity in subject.entities if key in (entity.raw.get("annotations") or {})
+    ]
+
+
+def _values(keyword: str, subject: _Subject) -> list[Value]:
+    served, trace = subject.served, subject.trace
+    match keyword:
+        case "ok":
+            return [served.is_ok]
+        case "error":
+            return [served.has_error]
+        case "throttle":
+            return [served.has_throttle]
+        case "fault":
+            return [served.has_fault]
+        case "partial":
+            return [trace.is_partial if subject.entity is None else served.end is None]
+        case "inferred":
+            return [served.is_inferred]
+        case "remote":
+            return [served.is_remote]
+        case "root":
+            return [served is trace.root]
+        case "first":
+            return [] if subject.index is None else [subject.index == 0]
+        case "last":
+            return [] if subject.index is None else [subject.index == subject.length - 1]
+        case "index":
+            return [] if subject.index is None else [float(subject.index)]
+        case "coverage":
+            return [root_causes.coverage(trace, served)]
+        case "responsetime":
+            return [served.duration]
+        case "duration":
+            return [trace.duration if subject.entity is None else served.duration]
+        case "http.status":
+            return [] if served.status is None else [float(served.status)]
+        case "name":
+            return _names(subject)
+        case "message":
+            return [each["Message"] for entity in subject.entities for each in entity.exceptions()]
+        case "type":
+            return [node.type for node in _nodes(subject)]
+    return _texts(keyword, subject)
+
+
+_REQUEST = {
+    "http.url": "url",
+    "http.method": "method",
+    "http.useragent": "user_agent",
+    "http.clientip": "client_ip",
+}
+
+
+def _texts(keyword: str, subject: _Subject) -> list[Value]:
+    if keyword in _REQUEST:
+        text = subject.served.request.get(_REQUEST[keyword])
+        return [text] if isinstance(text, str) else []
+    found: list[str | None] = []
+    for entity in subject.entities:
+        match keyword:
+            case "user":
+                found.append(entity.raw.get("user"))
+            case "resource.arn":
+                found.append(entity.raw.get("resource_arn"))
+            case "availabilityzone":
+                found.append(summary.ec2_of(entity, "availability_zone"))
+            case "instance.id":
+                found.append(summary.ec2_of(entity, "instance_id"))
+    return [text for text in found if text]
+
+
+def _names(subject: _Subject) -> list[Value]:
+    exceptions = [each["Name"] for entity in subject.entities for each in entity.exceptions()]
+    if subject.entity is None:
+        return [*(node.name for node in subject.trace.nodes()), *exceptions]
+    return [subject.entity.name, *exceptions]
+
+
+def _nodes(subject: _Subject) -> list[Node]:
+    if subject.entity is None:
+        return subject.trace.nodes()
+    return [subject.entity.called or subject.entity.node]
