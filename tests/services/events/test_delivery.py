@@ -74,6 +74,25 @@ def test_entries_fail_one_by_one(cloud: EventCloud) -> None:
     ]
 
 
+def test_deep_events_are_matched_and_too_deep_ones_are_refused(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": arn, "InputPath": "$.detail"}, pattern={"detail": {"a": ["x"], "b": {"c": ["x"]}}})
+    for levels, code in ((1090, None), (1200, "MalformedDetail"), (100_000, "MalformedDetail")):
+        deep = "[" * levels + '"x"' + "]" * levels
+        answer = cloud.put(Detail=f'{{"a":{deep},"b":{{"c":"x"}}}}')
+        assert answer.get("ErrorCode") == code
+    assert cloud.received(url)[0]["Body"].startswith('{"a":[[[')
+
+
+def test_a_queue_gets_the_trace_header(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": arn})
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    cloud.put(TraceHeader=trace)
+    answer = cloud.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MessageSystemAttributeNames=["All"])
+    assert answer["Messages"][0]["Attributes"]["AWSTraceHeader"] == trace
+
+
 def test_entries_that_are_too_large_are_refused(cloud: EventCloud) -> None:
     with pytest.raises(cloud.events.exceptions.ClientError, match="over the limit") as caught:
         cloud.put({"text": "x" * 262_144})

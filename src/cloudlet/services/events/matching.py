@@ -9,7 +9,7 @@ from cloudlet.services.events import outbox, rule
 from cloudlet.services.events.bus import Place
 
 
-async def put(tx: Transaction, place: Place, event: str, now: float, hops: int = 0) -> None:
+async def put(tx: Transaction, place: Place, event: str, now: float, hops: int = 0, trace: str = "") -> None:
     """Have an event (JSON) delivered to the targets of all rules of a bus that match it."""
     rules = await rule.compiled(tx, place)
     if not rules:
@@ -17,4 +17,4 @@ async def put(tx: Transaction, place: Place, event: str, now: float, hops: int =
     document = msgspec.json.decode(event)
     for each in rules:
         if each.pattern.matches(document):
-            outbox.add(tx, each.rule, each.targets, event, now, hops)
+            outbox.add(tx, each.rule, each.targets, event, now, hops, trace)

@@ -43,6 +43,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     sequence: int
     hops: int = 0
     """How often a rule has handed the event on to another bus."""
+    trace: str = ""
+    """The entry's TraceHeader, which queues get as AWSTraceHeader."""
     attempts: int = 0
     """How often it has failed."""
     dead: dict[str, str] | None = None
@@ -58,13 +60,15 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Delivery).decode
 
 
-def add(tx: Transaction, rule: Rule, targets: list[Target], event: str, now: float, hops: int = 0) -> None:
+def add(
+    tx: Transaction, rule: Rule, targets: list[Target], event: str, now: float, hops: int = 0, trace: str = ""
+) -> None:
     """Have an event delivered to targets of a rule; `now` is in seconds since the epoch."""
     global _last_sequence
     for target in targets:
         _last_sequence = max(_last_sequence + 1, int(now * 1_000_000))
         noted = int(now * 1000)
-        save(tx, Delivery(event, rule, target, noted, noted, _last_sequence, hops))
+        save(tx, Delivery(event, rule, target, noted, noted, _last_sequence, hops, trace))
 
 
 def save(tx: Transaction, delivery: Delivery) -> None:

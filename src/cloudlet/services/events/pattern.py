@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from cloudlet.services.events import errors
+from cloudlet.services.events.depth import is_deeper
 from cloudlet.services.events.pattern_values import RESERVED, PatternError, Test, exact, operator
 
 _CHARACTERS = 4096
 _COMBINATIONS = 1000
+_LEVELS = 100
 _OR = "$or"
 Path: TypeAlias = "tuple[str, ...]"
 Matcher: TypeAlias = "Callable[[Any, Any], bool]"
@@ -45,6 +47,8 @@ def compile(text: str) -> Pattern:
     if not isinstance(document, dict):
         raise errors.invalid_pattern("Filter is not an object")
     try:
+        if is_deeper(document, _LEVELS):
+            raise PatternError(f"it is nested more than {_LEVELS} levels deep")
         if _combinations(document) > _COMBINATIONS:
             raise PatternError(f"The $or combinations exceed the limit of {_COMBINATIONS}")
         return Pattern(_object(document, ()))
@@ -90,7 +94,7 @@ def _object(document: dict[str, Any], path: Path) -> Matcher:
     def matches(part: Any, event: Any) -> bool:
         if isinstance(part, list):
             # Absence is asked of the event as a whole, so that it may also hold where the array is empty.
-            return any(matches(element, event) for element in part or (None,))
+            return any(matches(element, event) for element in list(_elements(part)) or (None,))
         inner = part if isinstance(part, dict) else {}
         return all(test(inner.get(name, _MISSING), event) for name, test in properties) and all(
             test(inner, event) for test in shared
@@ -145,21 +149,27 @@ def _property(name: str, value: Any, path: Path) -> Matcher:
     return matches
 
 
+def _elements(part: Any) -> Iterator[Any]:
+    """Yield what stands somewhere: one thing, or the elements of an array and of the arrays within."""
+    waiting = [part]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting += reversed(found)
+        else:
+            yield found
+
+
 def _leaves(part: Any) -> Iterator[Any]:
     """Yield the values that stand somewhere: one, those of an array, or none."""
-    if isinstance(part, list):
-        for element in part:
-            yield from _leaves(element)
-    elif part is not _MISSING and not isinstance(part, dict):
-        yield part
+    return (each for each in _elements(part) if each is not _MISSING and not isinstance(each, dict))
 
 
 def _at(part: Any, path: Path) -> Iterator[Any]:
     """Yield the values at a path, through arrays."""
-    if isinstance(part, list):
-        for element in part:
-            yield from _at(element, path)
-    elif not path:
+    if not path:
         yield from _leaves(part)
-    elif isinstance(part, dict) and path[0] in part:
-        yield from _at(part[path[0]], path[1:])
+        return
+    for element in _elements(part):
+        if isinstance(element, dict) and path[0] in element:
+            yield from _at(element[path[0]], path[1:])

@@ -9,9 +9,11 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.services.events import access, bus, errors, event, matching
+from cloudlet.services.events.depth import is_deeper
 
 _BYTES = 262_144
 _TIME_BYTES = 14
+_LEVELS = 1100
 _DETAIL_TYPE_CHARACTERS = 128
 _SOURCE_CHARACTERS = 256
 Entry = Mapping[str, Any]
@@ -61,7 +63,7 @@ async def _put(ctx: Context, tx: Transaction, entry: Entry) -> str:
     # As on AWS, what is put on a bus that is not there is taken, and goes nowhere.
     if found is not None:
         access.authorize(ctx, found, "PutEvents", event_keys(entry))
-        await matching.put(tx, place, made.text, ctx.now())
+        await matching.put(tx, place, made.text, ctx.now(), trace=entry.get("TraceHeader") or "")
     return made.id
 
 
@@ -80,7 +82,7 @@ def _check(entry: Entry) -> None:
         detail = msgspec.json.decode(entry["Detail"])
     except (ValueError, RecursionError):
         raise AwsError("MalformedDetail", "Detail is malformed.") from None
-    if not isinstance(detail, dict):
+    if not isinstance(detail, dict) or is_deeper(detail, _LEVELS):
         raise AwsError("MalformedDetail", "Detail is malformed.")
 
 

@@ -130,7 +130,7 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
 
     async def body(tx: Transaction) -> None:
         await bus.get(tx, place)
-        await matching.put(tx, place, delivery.event, block.clock.now(), delivery.hops + 1)
+        await matching.put(tx, place, delivery.event, block.clock.now(), delivery.hops + 1, delivery.trace)
 
     await block.store.transact(body)
 
@@ -163,7 +163,10 @@ def _message(delivery: Delivery) -> dict[str, Any]:
     if delivery.dead is not None:
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in delivery.dead.items()}
         return {"MessageBody": delivery.event, "MessageAttributes": attributes}
-    message = {"MessageBody": transforming.text(delivery)}
+    message: dict[str, Any] = {"MessageBody": transforming.text(delivery)}
+    if delivery.trace:
+        trace = {"DataType": "String", "StringValue": delivery.trace}
+        message["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
     group = (delivery.target.get("SqsParameters") or {}).get("MessageGroupId")
     return {**message, "MessageGroupId": group} if group else message
 

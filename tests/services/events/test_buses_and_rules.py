@@ -1,0 +1,228 @@
+"""Buses, their policies, rules, targets and tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws
+from tests.services.events.cloud import EventCloud
+from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, STRANGER, LocalSns, local_sns
+
+PATTERN = json.dumps({"source": ["shop"]})
+
+
+def code(function: Any, **params: Any) -> str:
+    """Call an operation that is refused; return the error's code."""
+    with pytest.raises(ClientError) as caught:
+        function(**params)
+    return str(caught.value.response["Error"]["Code"])
+
+
+@pytest.fixture
+def events(aws: Aws) -> Any:
+    """A client of an account of its own."""
+    return aws.client("events")
+
+
+def test_every_account_has_a_default_bus(events: Any, aws: Aws) -> None:
+    arn = f"arn:aws:events:us-east-1:{aws.account}:event-bus/default"
+    found = events.describe_event_bus()
+    assert (found["Name"], found["Arn"]) == ("default", arn)
+    assert [bus["Arn"] for bus in events.list_event_buses()["EventBuses"]] == [arn]
+    assert code(events.delete_event_bus, Name="default") == "ValidationException"
+    assert code(events.create_event_bus, Name="default") == "ResourceAlreadyExistsException"
+
+
+def test_buses_come_are_changed_and_go(events: Any) -> None:
+    arn = events.create_event_bus(Name="b", Description="one")["EventBusArn"]
+    assert code(events.create_event_bus, Name="b") == "ResourceAlreadyExistsException"
+    assert events.describe_event_bus(Name=arn)["Description"] == "one"
+    assert events.update_event_bus(Name="b", Description="two")["Arn"] == arn
+    found = events.describe_event_bus(Name="b")
+    assert found["Description"] == "two"
+    assert found["LastModifiedTime"] >= found["CreationTime"]
+    events.put_rule(Name="r", EventPattern=PATTERN, EventBusName="b")
+    assert code(events.delete_event_bus, Name="b") == "ValidationException"
+    events.delete_rule(Name="r", EventBusName="b")
+    events.delete_event_bus(Name="b")
+    events.delete_event_bus(Name="b")
+    assert code(events.describe_event_bus, Name="b") == "ResourceNotFoundException"
+    assert code(events.update_event_bus, Name="b") == "ResourceNotFoundException"
+    assert code(events.create_event_bus, Name="a/b") == "ValidationException"
+    assert code(events.create_event_bus, Name="k", KmsKeyIdentifier="key") == "NotImplemented"
+
+
+def test_buses_are_listed_in_pages(events: Any) -> None:
+    for name in ("a", "b", "c"):
+        events.create_event_bus(Name=name)
+    names, token = [], {}
+    while True:
+        page = events.list_event_buses(Limit=1, **token)
+        names += [bus["Name"] for bus in page["EventBuses"]]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert names == ["default", "a", "b", "c"]
+    assert [bus["Name"] for bus in events.list_event_buses(NamePrefix="b")["EventBuses"]] == ["b"]
+    assert code(events.list_event_buses, NextToken="nonsense") == "ValidationException"
+
+
+def test_rules_come_are_changed_and_go(events: Any, aws: Aws) -> None:
+    arn = events.put_rule(Name="r", EventPattern=PATTERN, Description="d", State="DISABLED")["RuleArn"]
+    assert arn == f"arn:aws:events:us-east-1:{aws.account}:rule/r"
+    found = events.describe_rule(Name="r")
+    del found["ResponseMetadata"]
+    assert found == {
+        "Name": "r",
+        "Arn": arn,
+        "EventPattern": PATTERN,
+        "State": "DISABLED",
+        "Description": "d",
+        "EventBusName": "default",
+        "CreatedBy": aws.account,
+    }
+    events.put_rule(Name="r", ScheduleExpression="rate(1 day)")
+    found = events.describe_rule(Name="r")
+    assert (found["State"], found["ScheduleExpression"]) == ("ENABLED", "rate(1 day)")
+    assert "EventPattern" not in found
+    events.disable_rule(Name="r")
+    assert events.describe_rule(Name="r")["State"] == "DISABLED"
+    events.delete_rule(Name="r")
+    events.delete_rule(Name="r")
+    for function in (events.describe_rule, events.enable_rule, events.disable_rule):
+        assert code(function, Name="r") == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"EventPattern": "{"}, "InvalidEventPatternException"),
+        ({"EventPattern": None}, "ValidationException"),
+        ({"ScheduleExpression": "every day"}, "ValidationException"),
+        ({"EventBusName": "absent"}, "ResourceNotFoundException"),
+        ({"EventBusName": "arn:aws:events:eu-west-1:123456789012:event-bus/b"}, "ValidationException"),
+        ({"State": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}, "NotImplemented"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(events: Any, changed: dict[str, Any], expected: str) -> None:
+    params = {"Name": "r", "EventPattern": PATTERN, **changed}
+    given = {name: value for name, value in params.items() if value is not None}
+    assert code(events.put_rule, **given) == expected
+
+
+def test_targets_come_are_listed_and_go(cloud: EventCloud) -> None:
+    _, arn = cloud.queue()
+    target = {
+        "Id": "1",
+        "Arn": arn,
+        "InputTransformer": {"InputPathsMap": {"a": "$.detail"}, "InputTemplate": "<a>"},
+        "RetryPolicy": {"MaximumRetryAttempts": 3},
+    }
+    cloud.rule(target)
+    events = cloud.events
+    assert events.list_targets_by_rule(Rule="r")["Targets"] == [target]
+    assert events.list_rule_names_by_target(TargetArn=arn)["RuleNames"] == ["r"]
+    assert events.list_rule_names_by_target(TargetArn=arn + "x")["RuleNames"] == []
+    assert code(events.delete_rule, Name="r") == "ValidationException"
+    others = [{"Id": str(number), "Arn": arn} for number in range(2, 7)]
+    assert code(events.put_targets, Rule="r", Targets=others) == "LimitExceededException"
+    assert events.remove_targets(Rule="r", Ids=["1", "9"])["FailedEntryCount"] == 0
+    assert events.list_targets_by_rule(Rule="r")["Targets"] == []
+    assert code(events.put_targets, Rule="absent", Targets=others) == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"Arn": "nonsense"}, "ValidationException"),
+        ({"Arn": "arn:aws:sqs:eu-west-1:123456789012:q"}, "ValidationException"),
+        ({"Arn": "arn:aws:sqs:us-east-1:123456789012:q.fifo"}, "ValidationException"),
+        ({"Arn": "arn:aws:ecs:us-east-1:123456789012:cluster/c"}, "NotImplemented"),
+        ({"Arn": "arn:aws:events:us-east-1:123456789012:nonsense/x"}, "ValidationException"),
+        ({"EcsParameters": {"TaskDefinitionArn": "x"}}, "NotImplemented"),
+        ({"Input": "nonsense"}, "ValidationException"),
+        ({"Input": "1", "InputPath": "$"}, "ValidationException"),
+        ({"InputPath": "detail"}, "ValidationException"),
+        ({"InputPath": "$.detail[x]"}, "ValidationException"),
+        ({"InputTransformer": {"InputTemplate": "<unknown>"}}, "ValidationException"),
+        ({"InputTransformer": {"InputPathsMap": {"aws.x": "$"}, "InputTemplate": "x"}}, "ValidationException"),
+        ({"DeadLetterConfig": {"Arn": "nonsense"}}, "ValidationException"),
+        ({"DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:1:q.fifo"}}, "ValidationException"),
+        ({"RetryPolicy": {"MaximumRetryAttempts": 186}}, "ValidationException"),
+    ],
+)
+def test_targets_that_make_no_sense_are_refused(events: Any, changed: dict[str, Any], expected: str) -> None:
+    events.put_rule(Name="r", EventPattern=PATTERN)
+    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:q", **changed}
+    assert code(events.put_targets, Rule="r", Targets=[target]) == expected
+    assert events.list_targets_by_rule(Rule="r")["Targets"] == []
+
+
+def test_buses_and_rules_have_tags(events: Any) -> None:
+    bus = events.create_event_bus(Name="b", Tags=[{"Key": "a", "Value": "1"}])["EventBusArn"]
+    rule = events.put_rule(Name="r", EventPattern=PATTERN, EventBusName="b")["RuleArn"]
+    assert events.list_tags_for_resource(ResourceARN=bus)["Tags"] == [{"Key": "a", "Value": "1"}]
+    events.tag_resource(ResourceARN=rule, Tags=[{"Key": "x", "Value": "1"}, {"Key": "y", "Value": "2"}])
+    events.untag_resource(ResourceARN=rule, TagKeys=["x"])
+    assert events.list_tags_for_resource(ResourceARN=rule)["Tags"] == [{"Key": "y", "Value": "2"}]
+    assert code(events.tag_resource, ResourceARN=rule + "x", Tags=[]) == "ResourceNotFoundException"
+    assert code(events.tag_resource, ResourceARN="x", Tags=[]) == "ValidationException"
+    reserved = [{"Key": "aws:x", "Value": "1"}]
+    assert code(events.tag_resource, ResourceARN=rule, Tags=reserved) == "ValidationException"
+
+
+def test_a_policy_is_made_of_permissions(events: Any, aws: Aws) -> None:
+    allowed = {"Action": "events:PutEvents", "Principal": "222222222222", "StatementId": "s"}
+    events.put_permission(**allowed)
+    policy = json.loads(events.describe_event_bus()["Policy"])
+    assert policy["Statement"] == [
+        {
+            "Sid": "s",
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
+            "Action": "events:PutEvents",
+            "Resource": f"arn:aws:events:us-east-1:{aws.account}:event-bus/default",
+        }
+    ]
+    assert code(events.put_permission, **{**allowed, "Principal": "x"}) == "ValidationException"
+    assert code(events.put_permission, **{**allowed, "Action": "events:X"}) == "ValidationException"
+    assert code(events.put_permission, Policy="nonsense") == "ValidationException"
+    assert code(events.put_permission, Policy="{}", StatementId="s") == "ValidationException"
+    assert code(events.remove_permission, StatementId="t") == "ResourceNotFoundException"
+    assert code(events.remove_permission) == "ValidationException"
+    events.remove_permission(StatementId="s")
+    assert "Policy" not in events.describe_event_bus()
+    events.put_permission(Policy=json.dumps(policy))
+    events.remove_permission(RemoveAllPermissions=True)
+    assert "Policy" not in events.describe_event_bus()
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[LocalSns]:
+    """A Cloudlet that enforces permissions."""
+    with local_sns(tmp_path, "strict") as running:
+        yield running
+
+
+def test_a_stranger_needs_the_policy_of_a_bus(strict: LocalSns) -> None:
+    bus = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/b"
+    strict.call("CreateEventBus", service="events", Name="b")
+    entry = {"Source": "shop", "DetailType": "t", "Detail": "{}", "EventBusName": bus}
+
+    def put() -> Any:
+        (answer,) = strict.call("PutEvents", service="events", by=STRANGER, Entries=[entry])["Entries"]
+        return answer.get("ErrorCode")
+
+    assert put() == "AccessDeniedException"
+    allowed = {"Action": "events:PutEvents", "Principal": OTHER, "StatementId": "s", "EventBusName": "b"}
+    strict.call("PutPermission", service="events", **allowed)
+    assert put() is None
+    error = strict.refused("PutRule", by=STRANGER, service="events", Name="r", EventPattern=PATTERN, EventBusName=bus)
+    assert error.code == "AccessDeniedException"
+    strict.call("PutRule", service="events", by=OWNER, Name="r", EventPattern=PATTERN, EventBusName="b")
