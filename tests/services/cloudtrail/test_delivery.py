@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from cloudlet.testing.server import Aws
 from tests.commands import cloudlet
 from tests.services.cloudtrail.test_history import lookup
-from tests.services.s3.own_work import Strict, bucket, keys, strict_server, told
+from tests.services.s3.own_work import Strict, bucket, keys, queue, strict_server, told
 from tests.standing import Standing, eventually, standing
 
 __all__ = ["standing"]
@@ -57,11 +57,10 @@ def _trail(aws: Aws, **settings: Any) -> tuple[str, str]:
 def test_events_come_in_files_and_a_topic_is_told(standing: Standing) -> None:
     aws = standing.account()
     sns, sqs = aws.client("sns"), aws.client("sqs")
-    url = sqs.create_queue(QueueName="told")["QueueUrl"]
+    url, endpoint = queue(aws, "told")
     topic = sns.create_topic(Name="files")["TopicArn"]
-    queue = f"arn:aws:sqs:{aws.region}:{aws.account}:told"
     raw = {"RawMessageDelivery": "true"}
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=raw)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint, Attributes=raw)
     name, _ = _trail(aws, SnsTopicName="files", S3KeyPrefix="")
     test = eventually(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages"))[0]
     assert test["Body"] == "CloudTrail validation message."
@@ -87,6 +86,67 @@ def test_events_come_in_files_and_a_topic_is_told(standing: Standing) -> None:
     assert status["LatestDeliveryTime"]
     assert status["LatestNotificationAttemptSucceeded"]
     assert "LatestDeliveryError" not in status
+
+
+def test_a_log_group_has_the_events_too(standing: Standing) -> None:
+    aws = standing.account()
+    logs, trails = aws.client("logs"), aws.client("cloudtrail")
+    logs.create_log_group(logGroupName="audit/all")
+    name, _ = _trail(
+        aws,
+        CloudWatchLogsLogGroupArn=f"arn:aws:logs:us-east-1:{aws.account}:log-group:audit/all:*",
+        CloudWatchLogsRoleArn=f"arn:aws:iam::{aws.account}:role/trail",
+    )
+    stream = f"{aws.account}_CloudTrail_us-east-1"
+    (made,) = logs.describe_log_streams(logGroupName="audit/all")["logStreams"]
+    assert made["logStreamName"] == stream
+    for number in range(120):
+        aws.client("sqs").create_queue(QueueName=f"q{number}")
+    eventually(lambda: len(_history(aws, "CreateQueue")) == 120)
+
+    def told() -> set[str]:
+        events = logs.get_log_events(logGroupName="audit/all", logStreamName=stream, startFromHead=True)["events"]
+        records = [json.loads(event["message"]) for event in events]
+        return {each["requestParameters"]["queueName"] for each in records if each["eventName"] == "CreateQueue"}
+
+    assert told() == set()
+    standing.advance("5m")
+    assert eventually(told, lambda seen: len(seen) == 120)
+    assert trails.get_trail_status(Name="audit")["LatestCloudWatchLogsDeliveryTime"]
+    assert "CreateQueue" in eventually(lambda: _names(aws, name))
+
+    logs.delete_log_group(logGroupName="audit/all")
+    aws.client("sqs").create_queue(QueueName="last")
+    lookup(aws, 1, ResourceName="last")
+    standing.advance("5m")
+    error = "LatestCloudWatchLogsDeliveryError"
+    status = eventually(lambda: trails.get_trail_status(Name="audit"), lambda seen: error in seen)
+    assert status[error] == "ResourceNotFoundException"
+    assert trails.update_trail(Name="audit", CloudWatchLogsLogGroupArn="", CloudWatchLogsRoleArn="")
+
+
+def _history(aws: Aws, name: str) -> list[dict[str, Any]]:
+    attributes = [{"AttributeKey": "EventName", "AttributeValue": name}]
+    pages = aws.client("cloudtrail").get_paginator("lookup_events").paginate(LookupAttributes=attributes)
+    return [event for page in pages for event in page["Events"]]
+
+
+def test_a_rule_of_eventbridge_is_told_of_what_changes_something(aws: Aws) -> None:
+    sqs, events = aws.client("sqs"), aws.client("events")
+    url, arn = queue(aws, "told")
+    pattern = {"detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventSource": ["sqs.amazonaws.com"]}}
+    events.put_rule(Name="calls", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="calls", Targets=[{"Id": "queue", "Arn": arn}])
+    sqs.create_queue(QueueName="before")
+    lookup(aws, 1, ResourceName="before")
+    _trail(aws)
+    sqs.list_queues()
+    lookup(aws, 1, EventName="ListQueues")
+    sqs.create_queue(QueueName="orders")
+    event = told(sqs, url)
+    assert (event["source"], event["account"], event["region"]) == ("aws.sqs", aws.account, aws.region)
+    assert event["detail"]["eventName"] == "CreateQueue"
+    assert event["detail"]["requestParameters"] == {"queueName": "orders"}
 
 
 def test_what_cannot_be_delivered_waits_and_says_why(standing: Standing) -> None:

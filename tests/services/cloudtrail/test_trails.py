@@ -70,6 +70,9 @@ def test_a_region_has_five_trails(aws: Aws, bucket: str) -> None:
     assert too_many == "MaximumNumberOfTrailsExceededException"
 
 
+_ROLE = {"CloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/trail"}
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [
@@ -87,14 +90,26 @@ def test_a_region_has_five_trails(aws: Aws, bucket: str) -> None:
         ({"IsOrganizationTrail": True}, "OrganizationsNotInUseException"),
         ({"KmsKeyId": "alias/key"}, "UnsupportedOperationException"),
         (
-            {"CloudWatchLogsLogGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:g:*"},
-            "CloudWatchLogsDeliveryUnavailableException",
+            {"CloudWatchLogsLogGroupArn": "arn:aws:logs:us-east-1:{account}:log-group:g:*"},
+            "InvalidCloudWatchLogsRoleArnException",
+        ),
+        (
+            {"CloudWatchLogsLogGroupArn": "arn:aws:logs:us-east-1:{account}:log-group:g:*", **_ROLE},
+            "InvalidCloudWatchLogsLogGroupArnException",
+        ),
+        (
+            {"CloudWatchLogsLogGroupArn": "arn:aws:logs:us-east-1:999999999999:log-group:g:*", **_ROLE},
+            "InvalidCloudWatchLogsLogGroupArnException",
         ),
         ({"TagsList": [{"Key": "aws:x", "Value": "y"}]}, "InvalidTagParameterException"),
     ],
 )
 def test_what_cannot_be_a_trail(aws: Aws, bucket: str, params: dict[str, Any], code: str) -> None:
-    wanted = {"Name": "audit", "S3BucketName": bucket, **params}
+    named = {
+        name: value.replace("{account}", aws.account) if isinstance(value, str) else value
+        for name, value in params.items()
+    }
+    wanted = {"Name": "audit", "S3BucketName": bucket, **named}
     trails = aws.client("cloudtrail")
     assert code_of(trails.create_trail, **wanted) == code
     assert trails.list_trails()["Trails"] == []

@@ -17,6 +17,7 @@ async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result
     """Keep what a block has noted of its calls, and say whether some trail wants data events."""
     if ctx.principal.kind != "service":
         raise AwsError("AccessDeniedException", "RecordEvents is for Cloudlet's blocks.", status=403)
+    has_buses = ctx.block.cloud.has("events")
     trails: dict[str, list[trail.Trail]] = {}
     for text in params["Events"]:
         event = Event(text)
@@ -25,9 +26,13 @@ async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result
             continue
         if event.account not in trails:
             trails[event.account] = await trail.of_account(tx, event.account)
-        for each in trails[event.account]:
-            if each.logs(event):
-                outbox.add(tx, each, event)
+        logging = [each for each in trails[event.account] if each.logs(event)]
+        for each in logging:
+            outbox.add(tx, "s3", each.arn, event)
+            if each.log_group:
+                outbox.add(tx, "logs", each.arn, event)
+        if logging and has_buses and not event.record["readOnly"]:
+            outbox.add(tx, "events", event.account, event)
     return {"WantsDataEvents": await trail.any_logs_data(tx)}
 
 

@@ -9,12 +9,14 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.arn import Arn, partition_of
-from cloudlet.services.cloudtrail import delivering, digests, files, outbox, public_keys, trail
+from cloudlet.services.cloudtrail import delivering, digests, files, log_group, outbox, public_keys, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.outbox import Lane
 from cloudlet.services.cloudtrail.trail import Trail
 
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_LOG_GROUP = re.compile(r"log-group:[.\-_/#A-Za-z0-9]{1,512}:\*")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
 _LONGEST_PREFIX = 200
 _TEST_MESSAGE = "CloudTrail validation message."
 _SETTINGS = {
@@ -32,7 +34,7 @@ async def create_trail(ctx: Context, params: Params) -> Result:
     trail.check_name(params["Name"])
     tags = trail.with_tags({}, params.get("TagsList") or [])
     made = _changed(ctx, Trail(ctx.account, ctx.region, params["Name"], "", tags=tags), params)
-    await _check_destinations(ctx, made, topic=bool(made.topic_arn))
+    await _check_destinations(ctx, Trail(ctx.account, ctx.region, made.name, ""), made)
     await ctx.transact(lambda tx: trail.add(tx, made))
     return made.settings()
 
@@ -41,7 +43,7 @@ async def create_trail(ctx: Context, params: Params) -> Result:
 async def update_trail(ctx: Context, params: Params) -> Result:
     old = await ctx.transact(lambda tx: trail.find(ctx, tx, params["Name"], at_home=True))
     wanted = _changed(ctx, old, params)
-    await _check_destinations(ctx, wanted, topic=bool(wanted.topic_arn) and wanted.topic_arn != old.topic_arn)
+    await _check_destinations(ctx, old, wanted)
 
     async def change(tx: Transaction) -> Trail:
         changed = _changed(ctx, await trail.find(ctx, tx, params["Name"], at_home=True), params)
@@ -61,6 +63,7 @@ def _changed(ctx: Context, old: Trail, params: Params) -> Trail:
         raise AwsError("InvalidS3PrefixException", "The S3 key prefix has 200 characters at most.")
     if params.get("SnsTopicName") is not None:
         changes |= _topic(ctx, params["SnsTopicName"])
+    changes |= _logs(ctx, old, params)
     changed = msgspec.structs.replace(old, **changes)
     if changed.multi_region and not changed.global_events:
         raise AwsError("InvalidParameterCombinationException", "Multi-Region trail must include global service events.")
@@ -87,25 +90,49 @@ def _bad_topic(name: str) -> AwsError:
     return AwsError("InvalidSnsTopicNameException", f"The SNS topic name is not valid: {name}")
 
 
+def _logs(ctx: Context, old: Trail, params: Params) -> dict[str, Any]:
+    """Return the members of a trail that say its log group. Raises AwsError."""
+    group, role = params.get("CloudWatchLogsLogGroupArn"), params.get("CloudWatchLogsRoleArn")
+    if group is None and role is None:
+        return {}
+    group = old.log_group if group is None else group
+    role = old.log_role if role is None else role
+    if (group or role) and not _is_log_group(ctx, group):
+        raise AwsError(
+            "InvalidCloudWatchLogsLogGroupArnException", f"The CloudWatch Logs log group ARN is not valid: {group}"
+        )
+    if group and _ROLE.fullmatch(role) is None:
+        raise AwsError("InvalidCloudWatchLogsRoleArnException", f"The CloudWatch Logs role ARN is not valid: {role}")
+    return {"log_group": group, "log_role": role}
+
+
+def _is_log_group(ctx: Context, arn: str) -> bool:
+    """Whether an ARN is one of a log group of the caller's account."""
+    try:
+        parts = Arn.parse(arn)
+    except ValueError:
+        return False
+    is_group = parts.service == "logs" and _LOG_GROUP.fullmatch(parts.resource) is not None
+    return is_group and parts.account == ctx.account and bool(parts.region)
+
+
 def _refuse_what_is_not_built(params: Params) -> None:
     """Raise AwsError where a trail is to do what Cloudlet's do not."""
-    if params.get("CloudWatchLogsLogGroupArn") or params.get("CloudWatchLogsRoleArn"):
-        raise AwsError(
-            "CloudWatchLogsDeliveryUnavailableException", "Cloudlet does not deliver events to CloudWatch Logs."
-        )
     if params.get("KmsKeyId"):
         raise AwsError("UnsupportedOperationException", "Cloudlet does not encrypt the files of trails with KMS keys.")
     if params.get("IsOrganizationTrail"):
         raise AwsError("OrganizationsNotInUseException", "Your account is not a member of an organization.")
 
 
-async def _check_destinations(ctx: Context, wanted: Trail, *, topic: bool) -> None:
-    """Raise AwsError where a trail's bucket, or its topic, is not there or does not let CloudTrail in."""
+async def _check_destinations(ctx: Context, old: Trail, wanted: Trail) -> None:
+    """Raise AwsError where what a trail delivers to is not there, or does not let CloudTrail in."""
     try:
         await ctx.call("s3", "GetBucketAcl", {"Bucket": wanted.bucket}, source_arn=wanted.arn)
     except AwsError as error:
         raise _refused_bucket(wanted.bucket, error) from error
-    if topic:
+    if wanted.log_group and wanted.log_group != old.log_group:
+        await _check_log_group(ctx, wanted)
+    if wanted.topic_arn and wanted.topic_arn != old.topic_arn:
         try:
             await delivering.publish(ctx.block, wanted, _TEST_MESSAGE)
         except AwsError as error:
@@ -114,6 +141,23 @@ async def _check_destinations(ctx: Context, wanted: Trail, *, topic: bool) -> No
             raise AwsError(
                 "InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!"
             ) from error
+
+
+async def _check_log_group(ctx: Context, wanted: Trail) -> None:
+    """Create the log stream of a trail. Raises AwsError."""
+    if not ctx.block.cloud.has("logs"):
+        raise AwsError(
+            "CloudWatchLogsDeliveryUnavailableException", "There is no CloudWatch Logs to deliver events to here."
+        )
+    try:
+        await log_group.make_stream(ctx.block, wanted, wanted.region)
+    except AwsError as error:
+        if error.code == "ResourceNotFoundException":
+            raise AwsError(
+                "InvalidCloudWatchLogsLogGroupArnException",
+                f"CloudTrail cannot validate the specified log group ARN: {wanted.log_group}",
+            ) from error
+        raise
 
 
 def _refused_bucket(bucket: str, error: AwsError) -> AwsError:
@@ -200,6 +244,8 @@ async def get_trail_status(ctx: Context, tx: Transaction, params: Params) -> Res
         "LatestNotificationError": status.notice_error or None,
         "LatestNotificationAttemptTime": _text(status.notice_attempted),
         "LatestNotificationAttemptSucceeded": _text(status.notified),
+        "LatestCloudWatchLogsDeliveryTime": status.logs_delivered,
+        "LatestCloudWatchLogsDeliveryError": status.logs_error or None,
         "LatestDigestDeliveryTime": status.digest_delivered,
         "LatestDigestDeliveryError": status.digest_error or None,
     }

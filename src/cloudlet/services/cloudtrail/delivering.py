@@ -6,7 +6,9 @@ delivered again, under another name: the ids of events tell what is there twice.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -16,15 +18,16 @@ from cloudlet.core.arn import Arn
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.cloudtrail import digests, files, outbox, trail
-from cloudlet.services.cloudtrail.outbox import Lane, Waiting
+from cloudlet.services.cloudtrail import digests, event_bus, files, log_group, outbox, trail
+from cloudlet.services.cloudtrail.outbox import Channel, Lane, Waiting
 from cloudlet.services.cloudtrail.trail import Trail
 
 _PERIOD_SECONDS = 300
 _LARGEST_BYTES = 4 << 20
 """Of the records of a file, before they are compressed."""
-_GIVEN_UP_SECONDS = 30 * 86_400
-"""What could not be delivered for so long never is (user guide, on GetTrailStatus: AWS tries for 30 days)."""
+
+Deliver = Callable[[Block, Lane], Awaitable[bool]]
+"""Delivers some events of a lane, and returns whether there may be more to deliver at once."""
 
 
 class _File(NamedTuple):
@@ -36,40 +39,51 @@ class _File(NamedTuple):
 
 
 async def deliver(block: Block) -> None:
-    """Deliver what waits, now and then, until the block ends; of several processes on one store, one does so."""
+    """Deliver what waits until the block ends; of several processes on one store, one does so at a time."""
     lease = Lease(block)
-    due = _next_period(block.clock.now())
     try:
-        async with notified(block, trail.TOPIC) as changed:
-            while True:
-                changed.clear()
-                await lease.hold()
-                if block.clock.now() >= due:
-                    await _deliver_all(block, lease)
-                    due = _next_period(block.clock.now())
-                digest_due = await digests.deliver_due(block)
-                await first(block, changed, min(due, digest_due))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_deliver_now_and_then(block, lease))
+            group.create_task(event_bus.tell(block, lease))
     finally:
         await lease.release()
+
+
+async def _deliver_now_and_then(block: Block, lease: Lease) -> None:
+    due = _next_period(block.clock.now())
+    async with notified(block, trail.TOPIC) as changed:
+        while True:
+            changed.clear()
+            await lease.hold()
+            if block.clock.now() >= due:
+                await _deliver_all(block, lease, "s3", _deliver_file)
+                await _deliver_all(block, lease, "logs", log_group.deliver)
+                due = _next_period(block.clock.now())
+            digest_due = await digests.deliver_due(block)
+            await first(block, changed, min(due, digest_due))
 
 
 def _next_period(now: float) -> float:
     return (now // _PERIOD_SECONDS + 1) * _PERIOD_SECONDS
 
 
-async def _deliver_all(block: Block, lease: Lease) -> None:
+async def _deliver_all(block: Block, lease: Lease, channel: Channel, deliver_some: Deliver) -> None:
     lane: Lane | None = None
     while True:
-        lane = await block.store.transact(lambda tx, lane=lane: outbox.lane_after(tx, lane))  # type: ignore[misc]
+
+        async def following(tx: Transaction, lane: Lane | None = lane) -> Lane | None:
+            return await outbox.lane_after(tx, channel, lane)
+
+        lane = await block.store.transact(following)
         if lane is None:
             return
-        while await _deliver_file(block, lane):
+        while await deliver_some(block, lane):
             await lease.hold()
 
 
 async def _deliver_file(block: Block, lane: Lane) -> bool:
     """Deliver one file of a lane; return whether it was full: what comes meanwhile waits for the next time."""
-    to = await block.store.transact(lambda tx: trail.by_arn(tx, lane.arn))
+    to = await block.store.transact(lambda tx: trail.by_arn(tx, lane.of))
     events = await _gather(block, lane)
     if to is None or not events:
         return False
@@ -93,7 +107,7 @@ async def _gather(block: Block, lane: Lane) -> list[Waiting]:
     size = 0
     while size < _LARGEST_BYTES:
         after = found[-1].key if found else None
-        page = await block.store.transact(lambda tx, after=after: outbox.first(tx, lane, after))  # type: ignore[misc]
+        page = await block.store.transact(lambda tx, after=after: outbox.first(tx, "s3", lane, after))  # type: ignore[misc]
         found += page
         size += sum(len(each.text) for each in page)
         if len(page) < outbox.PAGE:
@@ -108,21 +122,21 @@ async def _delivered(block: Block, to: Trail, lane: Lane, file: _File) -> None:
 
     async def body(tx: Transaction) -> None:
         outbox.remove(tx, file.events)
-        is_there = await trail.by_arn(tx, lane.arn)
+        is_there = await trail.by_arn(tx, lane.of)
         if is_there is not None and is_there.validated:
             await digests.add(tx, lane, now, file.key, made)
-        await trail.note(tx, lane.arn, delivered=now, attempted=now, error="")
+        await trail.note(tx, lane.of, delivered=now, attempted=now, error="")
 
     await block.store.transact(body)
 
 
 async def _failed(block: Block, lane: Lane, events: list[Waiting], code: str) -> None:
     now = block.clock.now()
-    given_up = [each for each in events if each.time < now - _GIVEN_UP_SECONDS]
+    given_up = [each for each in events if each.time < now - trail.GIVEN_UP_SECONDS]
 
     async def body(tx: Transaction) -> None:
         outbox.remove(tx, given_up)
-        await trail.note(tx, lane.arn, attempted=now, error=code)
+        await trail.note(tx, lane.of, attempted=now, error=code)
 
     await block.store.transact(body)
 

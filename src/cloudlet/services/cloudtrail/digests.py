@@ -105,7 +105,7 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
     async def read(tx: Transaction) -> tuple[Trail | None, list[tuple[str, Delivered]]]:
         rows = await tx.range(space.begin, space.end, limit=_MOST_FILES)
         listed = [(space.unpack(key)[0], _decode_file(raw)) for key, raw in rows]
-        return await trail.by_arn(tx, lane.arn), listed
+        return await trail.by_arn(tx, lane.of), listed
 
     of, listed = await block.store.transact(read)
     if of is None:
@@ -122,11 +122,11 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
         await files.put(block, of, name, content, Metadata=metadata)
     except AwsError as error:
         code = error.code
-        await block.store.transact(lambda tx: trail.note(tx, lane.arn, digest_error=code))
+        await block.store.transact(lambda tx: trail.note(tx, lane.of, digest_error=code))
         return
 
     async def go_on(tx: Transaction) -> None:
-        if await trail.by_arn(tx, lane.arn) is None:
+        if await trail.by_arn(tx, lane.of) is None:
             return
         for each, _ in listed:
             tx.delete(space.key(each))
@@ -134,7 +134,7 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
             tx.put(_CHAINS.key(*lane), _encode(Chain(end, of.bucket, name, digest, signature)))
         else:
             tx.delete(_CHAINS.key(*lane))
-        await trail.note(tx, lane.arn, digest_delivered=block.clock.now(), digest_error="")
+        await trail.note(tx, lane.of, digest_delivered=block.clock.now(), digest_error="")
 
     await block.store.transact(go_on)
 

@@ -1,24 +1,27 @@
-"""Events on their way into the files of trails: on disk from when CloudTrail takes them until a file with them is.
+"""Events on their way to where trails deliver: on disk from when CloudTrail takes them until they are there.
 
-A lane has the events of one trail and one region.
+A lane has the events that go from one region over one channel, for a trail or, to EventBridge, for an account.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.cloudtrail.event import Event
-from cloudlet.services.cloudtrail.trail import Trail
 
-_WAITING = Subspace("trail-event")
-"""ARN of a trail, region, time in seconds, event id → the text of a record."""
+Channel = Literal["s3", "logs", "events"]
+
+_WAITING = Subspace("outbox")
+"""Channel, ARN of a trail or account, region, time in seconds, event id → the text of a record."""
 PAGE = 100
+TOLD = b"events"
+"""The topic that is told of what waits for EventBridge."""
 
 
 class Lane(NamedTuple):
-    arn: str
-    """The trail's."""
+    of: str
+    """The ARN of a trail; for EventBridge, an account."""
     region: str
 
 
@@ -31,21 +34,24 @@ class Waiting(NamedTuple):
     text: str
 
 
-def add(tx: Transaction, trail: Trail, event: Event) -> None:
-    """Have an event delivered to a trail."""
-    tx.put(_WAITING.key(trail.arn, event.region, event.time, event.id), event.in_file.encode())
+def add(tx: Transaction, channel: Channel, of: str, event: Event) -> None:
+    """Have an event delivered."""
+    tx.put(_WAITING.key(channel, of, event.region, event.time, event.id), event.in_file.encode())
+    if channel == "events":
+        tx.notify(TOLD)
 
 
-async def lane_after(tx: Transaction, lane: Lane | None) -> Lane | None:
-    """Return the next lane in which something waits."""
-    begin = _WAITING.begin if lane is None else _WAITING.sub(*lane).end
-    rows = await tx.range(begin, _WAITING.end, limit=1)
-    return Lane(*_WAITING.unpack(rows[0][0])[:2]) if rows else None
+async def lane_after(tx: Transaction, channel: Channel, lane: Lane | None) -> Lane | None:
+    """Return the next lane of a channel in which something waits."""
+    space = _WAITING.sub(channel)
+    begin = space.begin if lane is None else space.sub(*lane).end
+    rows = await tx.range(begin, space.end, limit=1)
+    return Lane(*space.unpack(rows[0][0])[:2]) if rows else None
 
 
-async def first(tx: Transaction, lane: Lane, after: bytes | None) -> list[Waiting]:
+async def first(tx: Transaction, channel: Channel, lane: Lane, after: bytes | None = None) -> list[Waiting]:
     """Return a page of the events of a lane, the oldest first, after the key of another one."""
-    space = _WAITING.sub(*lane)
+    space = _WAITING.sub(channel, *lane)
     begin = space.begin if after is None else after + b"\0"
     rows = await tx.range(begin, space.end, limit=PAGE)
     return [Waiting(key, space.unpack(key)[0], text.decode()) for key, text in rows]
@@ -59,5 +65,6 @@ def remove(tx: Transaction, events: list[Waiting]) -> None:
 
 def clear(tx: Transaction, arn: str) -> None:
     """Give up all that waits for a trail."""
-    space = _WAITING.sub(arn)
-    tx.delete_range(space.begin, space.end)
+    for channel in ("s3", "logs"):
+        space = _WAITING.sub(channel, arn)
+        tx.delete_range(space.begin, space.end)

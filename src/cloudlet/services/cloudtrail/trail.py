@@ -22,6 +22,8 @@ TOPIC = b"trails"
 _MOST = 5
 """Of a region, with those of other regions that are for all."""
 _LISTED = 1000
+GIVEN_UP_SECONDS = 30 * 86_400
+"""What could not be delivered for so long never is (AWS tries for 30 days)."""
 _MOST_TAGS = 50
 _NAME = re.compile(r"[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*")
 _GLOBAL = frozenset({"cloudfront.amazonaws.com", "iam.amazonaws.com", "organizations.amazonaws.com"})
@@ -47,6 +49,9 @@ class Trail(msgspec.Struct, frozen=True):
     topic_arn: str = ""
     topic_name: str = ""
     """As it was given."""
+    log_group: str = ""
+    """The ARN of a log group of CloudWatch Logs."""
+    log_role: str = ""
     global_events: bool = True
     multi_region: bool = False
     validated: bool = False
@@ -93,6 +98,8 @@ class Trail(msgspec.Struct, frozen=True):
             "IsMultiRegionTrail": self.multi_region,
             "TrailARN": self.arn,
             "LogFileValidationEnabled": self.validated,
+            "CloudWatchLogsLogGroupArn": self.log_group or None,
+            "CloudWatchLogsRoleArn": self.log_role or None,
             "IsOrganizationTrail": False,
             "RecursiveLogging": self.recursive,
         }
@@ -118,6 +125,8 @@ class Status(msgspec.Struct, frozen=True):
     notice_error: str = ""
     digest_delivered: float | None = None
     digest_error: str = ""
+    logs_delivered: float | None = None
+    logs_error: str = ""
 
 
 _encode = msgspec.msgpack.encode

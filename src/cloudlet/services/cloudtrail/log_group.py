@@ -1,0 +1,92 @@
+"""Delivery to CloudWatch Logs: an event of a log for each event of a trail.
+
+User guide, "Monitoring CloudTrail Log Files with Amazon CloudWatch Logs". CloudTrail calls as itself, on behalf of the
+trail: the trail's role is kept, and not assumed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.arn import Arn
+from cloudlet.core.block import Block
+from cloudlet.services.cloudtrail import outbox, trail
+from cloudlet.services.cloudtrail.outbox import Lane, Waiting
+from cloudlet.services.cloudtrail.trail import Trail
+
+_LARGEST_BYTES = 900_000
+_OVERHEAD = 26
+"""How many bytes an event of a log counts besides its text."""
+_LONGEST_SPAN_SECONDS = 86_400
+
+
+def stream_of(of: Trail, region: str) -> str:
+    """Return the name of the log stream for the events of a region."""
+    return f"{of.account}_CloudTrail_{region}"
+
+
+async def call(block: Block, of: Trail, operation: str, region: str, **more: Any) -> None:
+    """Call CloudWatch Logs about the stream of a trail and a region of events. Raises AwsError."""
+    group = Arn.parse(of.log_group)
+    name = group.resource.removeprefix("log-group:").removesuffix(":*")
+    params = {"logGroupName": name, "logStreamName": stream_of(of, region), **more}
+    await block.call("logs", operation, params, account=group.account, region=group.region, source_arn=of.arn)
+
+
+async def make_stream(block: Block, of: Trail, region: str) -> None:
+    """Create the log stream for the events of a region, if it is not there. Raises AwsError."""
+    try:
+        await call(block, of, "CreateLogStream", region)
+    except AwsError as error:
+        if error.code != "ResourceAlreadyExistsException":
+            raise
+
+
+async def deliver(block: Block, lane: Lane) -> bool:
+    """Deliver a batch of events, or drop it where the trail has no log group any more.
+
+    Return whether there may be more of them to deliver now.
+    """
+    to = await block.store.transact(lambda tx: trail.by_arn(tx, lane.of))
+    events = await block.store.transact(lambda tx: outbox.first(tx, "logs", lane))
+    if to is None or not events:
+        return False
+    batch = _batch(events)
+    now = block.clock.now()
+    changes: dict[str, Any] = {"logs_delivered": now, "logs_error": ""}
+    if to.log_group:
+        try:
+            await _put(block, to, lane.region, batch)
+        except AwsError as error:
+            batch = [each for each in batch if each.time < now - trail.GIVEN_UP_SECONDS]
+            changes = {"logs_error": error.code}
+
+    async def body(tx: Transaction) -> None:
+        outbox.remove(tx, batch)
+        await trail.note(tx, lane.of, **changes)
+
+    await block.store.transact(body)
+    return not changes["logs_error"] and (len(batch) < len(events) or len(events) == outbox.PAGE)
+
+
+def _batch(events: list[Waiting]) -> list[Waiting]:
+    """Return the first of some events, as many as go in one call."""
+    size = 0
+    for count, each in enumerate(events):
+        size += len(each.text.encode()) + _OVERHEAD
+        if count and (size > _LARGEST_BYTES or each.time - events[0].time >= _LONGEST_SPAN_SECONDS):
+            return events[:count]
+    return events
+
+
+async def _put(block: Block, to: Trail, region: str, events: list[Waiting]) -> None:
+    """Put events into their stream, which is made with the first of them. Raises AwsError."""
+    told = [{"timestamp": each.time * 1000, "message": each.text} for each in events]
+    try:
+        await call(block, to, "PutLogEvents", region, logEvents=told)
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        await make_stream(block, to, region)
+        await call(block, to, "PutLogEvents", region, logEvents=told)
