@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.logs import errors, events, filtering, putting, scanning
+from cloudlet.services.logs import errors, events, filtering, pending, putting, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -23,7 +23,9 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
     kept, size, rejected = putting.accepted(group, params["logEvents"], now)
     if kept:
         millis = int(now * 1000)
-        events.put(tx, group, stream, kept, millis)
+        for place in events.put(tx, group, stream, kept, millis):
+            if group.filters:
+                pending.add(tx, group, place)
         streams.note(tx, group, stream, kept[0][0], kept[-1][0], millis)
         groups.add_bytes(tx, group.id, size)
     return {"nextSequenceToken": f"{stream.batches:056d}", "rejectedLogEventsInfo": rejected}

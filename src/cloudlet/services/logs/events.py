@@ -104,7 +104,7 @@ def _by_second(given: Sequence[tuple[int, str]]) -> Iterator[Sequence[tuple[int,
             begin = end
 
 
-async def at(tx: Transaction, group: int, place: Place) -> bytes | None:
+async def _at(tx: Transaction, group: int, place: Place) -> bytes | None:
     """Return a row as it is stored."""
     return await tx.get(_ROWS.key(group, *place))
 
@@ -128,10 +128,16 @@ async def between(
     for key, _ in found:
         first, number = space.unpack(key)
         place = Place(first, stream, number)
-        value = await at(tx, group, place)
+        value = await _at(tx, group, place)
         if value is not None:
             result.append((key, place, value))
     return result
+
+
+async def of_place(tx: Transaction, group: int, place: Place) -> Row | None:
+    """Return a row; None where it is gone."""
+    raw = await _at(tx, group, place)
+    return None if raw is None else decode(raw)
 
 
 def remove_all(tx: Transaction, group: int) -> None:

@@ -1,6 +1,6 @@
-"""What CloudWatch Logs does by itself: it removes events that have expired, and those of deleted streams.
+"""What CloudWatch Logs does by itself: it publishes metrics, and removes expired events and those of deleted streams.
 
-What readers see does not depend on when this runs; disk space does.
+What readers see does not depend on when events are removed; disk space does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.logs import events
+from cloudlet.services.logs import events, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.group import Group
@@ -21,17 +21,24 @@ _PAGE = 100
 
 
 @service.job
-async def tidy(block: Block) -> None:
-    """Remove what is not shown any more, now and then."""
+async def publish_and_tidy(block: Block) -> None:
+    """Do all of it: of several processes on one store, one does so at a time."""
     lease = Lease(block)
     try:
-        while True:
-            await lease.hold()
-            await _clear_orphans(block)
-            await _expire(block)
-            await until(block, block.clock.now() + _SWEEP_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(publishing.publish(block, lease))
+            group.create_task(_tidy(block, lease))
     finally:
         await lease.release()
+
+
+async def _tidy(block: Block, lease: Lease) -> None:
+    """Remove what is not shown any more, now and then."""
+    while True:
+        await lease.hold()
+        await _clear_orphans(block)
+        await _expire(block)
+        await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
 async def _clear_orphans(block: Block) -> None:

@@ -1,0 +1,148 @@
+"""Publishes what metric filters find in new events, through CloudWatch's API, at least once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import notified
+from cloudlet.services.logs import events, metric_filter, pending
+from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
+from cloudlet.services.logs.pending import Pending
+
+T = TypeVar("T")
+
+log = logging.getLogger("cloudlet.logs")
+
+_AT_ONCE = 50
+_PAUSE_SECONDS = 1.0
+_UNAVAILABLE = (500, 503)
+_MOST_VALUES, _MOST_DATA = 150, 500
+_MINUTE_MILLIS = 60_000
+
+
+class _Series(NamedTuple):
+    """Which values belong together in a request."""
+
+    account: str
+    region: str
+    namespace: str
+    name: str
+    unit: str
+    dimensions: tuple[tuple[str, str], ...]
+    minute: int
+    """When it begins, in milliseconds since the epoch."""
+
+
+_Values = defaultdict[_Series, Counter[float]]
+
+
+async def publish(block: Block, lease: Lease) -> None:
+    """Have metric filters look at new events, for ever."""
+    async with notified(block, pending.TOPIC) as event:
+        while True:
+            event.clear()
+            rows = await block.store.transact(lambda tx: pending.first(tx, _AT_ONCE))
+            if not rows:
+                await event.wait()
+                continue
+            await lease.hold()
+            if not await _publish(block, rows):
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _publish(block: Block, rows: list[Pending]) -> bool:
+    """Publish what is in some rows; return False where that has to be tried again."""
+    values: _Values = defaultdict(Counter)
+
+    async def read(tx: Transaction) -> list[tuple[Pending, events.Row, list[bytes]]]:
+        found = []
+        for one in rows:
+            row = await events.of_place(tx, one.group, one.place)
+            if row is not None:
+                found.append((one, row, await metric_filter.stored(tx, one.account, one.region, one.name)))
+        return found
+
+    for one, row, filters in await block.store.transact(read):
+        for raw in filters:
+            observer = metric_filter.observer(raw)
+            # It looks at what has come since it is there.
+            if observer.filter.created <= row.ingested:
+                _observe(values, one, row, observer)
+        await asyncio.sleep(0)
+    for (account, region, namespace), data in _requests(values):
+        params = {"Namespace": namespace, "MetricData": data}
+        try:
+            await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
+        except AwsError as error:
+            if error.status in _UNAVAILABLE:
+                return False
+            log.warning("values of metric filters were refused by CloudWatch: %s", error)
+
+    async def done(tx: Transaction) -> None:
+        for one in rows:
+            pending.remove(tx, one)
+
+    await block.store.transact(done)
+    return True
+
+
+def _observe(values: _Values, one: Pending, row: events.Row, observer: Observer) -> None:
+    """Add what a filter finds in a row; its default value for each minute in which it finds nothing."""
+    default = observer.filter.transformation.get("defaultValue")
+    missed, found = set(), set()
+    for timestamp, message in zip(row.timestamps, row.messages, strict=True):
+        observation = observer.observe(message)
+        minute = timestamp // _MINUTE_MILLIS * _MINUTE_MILLIS
+        if observation is None:
+            missed.add(minute)
+        else:
+            found.add(minute)
+            values[_series(one, observer.filter, observation, minute)][observation.value] += 1
+    if default is not None:
+        for minute in missed - found:
+            values[_series(one, observer.filter, Observation((), default), minute)][default] += 1
+
+
+def _series(one: Pending, of: MetricFilter, observation: Observation, minute: int) -> _Series:
+    made = of.transformation
+    unit = made.get("unit", "None")
+    return _Series(
+        one.account,
+        one.region,
+        made["metricNamespace"],
+        made["metricName"],
+        unit,
+        observation.dimensions,
+        minute,
+    )
+
+
+def _requests(values: _Values) -> Iterator[tuple[tuple[str, str, str], list[dict[str, Any]]]]:
+    """Yield for each request its account, region and namespace, and the data."""
+    data: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for series, counted in values.items():
+        for some in _parts(list(counted.items()), _MOST_VALUES):
+            datum = {
+                "MetricName": series.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
+                "Timestamp": series.minute / 1000,
+                "Unit": series.unit,
+                "Values": [value for value, _ in some],
+                "Counts": [float(count) for _, count in some],
+            }
+            data.setdefault(series[:3], []).append(datum)
+    for target, all_of in data.items():
+        for part in _parts(all_of, _MOST_DATA):
+            yield target, list(part)
+
+
+def _parts(whole: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    for begin in range(0, len(whole), most):
+        yield whole[begin : begin + most]

@@ -1,0 +1,150 @@
+"""Metrics from log events."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws
+
+PATIENCE_SECONDS = 20
+
+
+@pytest.fixture
+def stream(logs: Any) -> dict[str, str]:
+    """A stream, as parameters name it."""
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    return {"logGroupName": "g", "logStreamName": "s"}
+
+
+def put_filter(logs: Any, pattern: str, value: str = "1", name: str = "f", group: str = "g", **more: Any) -> None:
+    transformation = {"metricName": "m", "metricNamespace": "Shop", "metricValue": value, **more}
+    logs.put_metric_filter(
+        logGroupName=group, filterName=name, filterPattern=pattern, metricTransformations=[transformation]
+    )
+
+
+def put(logs: Any, stream: dict[str, str], *messages: str) -> None:
+    at = int(time.time() * 1000)
+    logs.put_log_events(**stream, logEvents=[{"timestamp": at, "message": message} for message in messages])
+
+
+def eventually(ask: Callable[[], Any], expected: Any) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (answer := ask()) != expected and time.monotonic() < end:
+        time.sleep(0.02)
+    assert answer == expected
+
+
+def sums(cloudwatch: Any, **dimensions: str) -> Callable[[], tuple[float, float]]:
+    """Return what tells how many values the metric has, and their sum."""
+
+    def ask() -> tuple[float, float]:
+        now = time.time()
+        found = cloudwatch.get_metric_statistics(
+            Namespace="Shop",
+            MetricName="m",
+            StartTime=now - 3600,
+            EndTime=now + 3600,
+            Period=86400,
+            Statistics=["Sum", "SampleCount"],
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        )["Datapoints"]
+        return sum(one["SampleCount"] for one in found), sum(one["Sum"] for one in found)
+
+    return ask
+
+
+def refusal(call: Callable[..., Any], *args: Any, **params: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(*args, **params)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def test_matching_events_are_counted(logs: Any, aws: Aws, stream: dict[str, str]) -> None:
+    put(logs, stream, "ERROR before the filter is there")
+    put_filter(logs, "ERROR")
+    put(logs, stream, "ERROR 1", "fine", "ERROR 2")
+    put(logs, stream, "ERROR 3")
+    eventually(sums(aws.client("cloudwatch")), (3, 3))
+
+
+def test_values_and_dimensions_are_taken_from_events(logs: Any, aws: Aws, stream: dict[str, str]) -> None:
+    put_filter(logs, "{ $.latency = * }", "$.latency", unit="Milliseconds", dimensions={"Path": "$.request.path"})
+    put(
+        logs,
+        stream,
+        json.dumps({"latency": 12.5, "request": {"path": "/a"}}),
+        json.dumps({"latency": 7, "request": {"path": "/a"}}),
+        json.dumps({"latency": 1, "request": {"path": "/b"}}),
+        json.dumps({"latency": 1000}),
+        json.dumps({"latency": "slow", "request": {"path": "/a"}}),
+    )
+    cloudwatch = aws.client("cloudwatch")
+    eventually(sums(cloudwatch, Path="/b"), (1, 1))
+    assert sums(cloudwatch, Path="/a")() == (2, 19.5)
+    assert len(cloudwatch.list_metrics(Namespace="Shop")["Metrics"]) == 2
+
+
+def test_a_default_value_is_for_when_nothing_matches(logs: Any, aws: Aws, stream: dict[str, str]) -> None:
+    put_filter(logs, "[level = ERROR, bytes]", "$bytes", defaultValue=0.5)
+    put(logs, stream, "INFO 3", "INFO 4")
+    put(logs, stream, "ERROR 30", "INFO 4")
+    eventually(sums(aws.client("cloudwatch")), (2, 30.5))
+
+
+def test_filters_are_described_and_deleted(logs: Any, stream: dict[str, str]) -> None:
+    for name in ("one", "other", "third"):
+        put_filter(logs, "ERROR", name=name)
+    put_filter(logs, "{ $.a = 1 }", "$.a", name="one", metricName="n", defaultValue=0.0)
+    pages = logs.get_paginator("describe_metric_filters")
+
+    def names(**params: Any) -> list[str]:
+        found = pages.paginate(**params, PaginationConfig={"PageSize": 2})
+        return [one["filterName"] for page in found for one in page["metricFilters"]]
+
+    assert names(logGroupName="g") == ["one", "other", "third"]
+    assert names(logGroupName="g", filterNamePrefix="o") == ["one", "other"]
+    assert names(metricName="m", metricNamespace="Shop") == ["other", "third"]
+    assert logs.describe_log_groups()["logGroups"][0]["metricFilterCount"] == 3
+    (first,) = logs.describe_metric_filters(logGroupName="g", filterNamePrefix="one")["metricFilters"]
+    assert abs(first.pop("creationTime") / 1000 - time.time()) < 60
+    assert first == {
+        "filterName": "one",
+        "filterPattern": "{ $.a = 1 }",
+        "logGroupName": "g",
+        "metricTransformations": [
+            {"metricName": "n", "metricNamespace": "Shop", "metricValue": "$.a", "defaultValue": 0.0}
+        ],
+    }
+    logs.delete_metric_filter(logGroupName="g", filterName="one")
+    assert names(logGroupName="g") == ["other", "third"]
+    code = "ResourceNotFoundException"
+    assert refusal(logs.delete_metric_filter, logGroupName="g", filterName="one") == code
+    assert refusal(logs.describe_metric_filters, logGroupName="x") == code
+    assert refusal(logs.describe_metric_filters, metricName="m") == "InvalidParameterException"
+    logs.delete_log_group(logGroupName="g")
+    assert names() == []
+
+
+def test_a_filter_that_makes_no_sense_is_refused(logs: Any, stream: dict[str, str]) -> None:
+    code = "InvalidParameterException"
+    assert refusal(put_filter, logs, "{ $.a") == code
+    assert refusal(put_filter, logs, "ERROR", "many") == code
+    assert refusal(put_filter, logs, "ERROR", "$.a") == code
+    assert refusal(put_filter, logs, "[a, b]", "$c") == code
+    assert refusal(put_filter, logs, "{ $.a = 1 }", "nan") == code
+    assert refusal(put_filter, logs, "ERROR", metricNamespace="AWS/Logs") == code
+    assert refusal(put_filter, logs, "{ $.a = 1 }", defaultValue=1.0, dimensions={"a": "$.a"}) == code
+    dimensions = dict.fromkeys("abcd", "$.a")
+    assert refusal(put_filter, logs, "{ $.a = 1 }", dimensions=dimensions) == code
+    assert refusal(put_filter, logs, "ERROR", group="x") == "ResourceNotFoundException"
+    for number in range(5):
+        put_filter(logs, "%a%", name=str(number))
+    assert refusal(put_filter, logs, "%b%", name="sixth") == "LimitExceededException"
