@@ -288,6 +288,33 @@ def test_basic_selectors_choose_reads_or_writes(standing: Standing, selector: di
     assert came == names
 
 
+def test_basic_selectors_choose_objects_and_tables(standing: Standing) -> None:
+    aws = standing.account()
+    name, _ = _trail(aws)
+    s3 = aws.client("s3")
+    seen = bucket(s3)
+    objects = {"Type": "AWS::S3::Object", "Values": [f"arn:aws:s3:::{seen}/a"]}
+    tables = {"Type": "AWS::DynamoDB::Table", "Values": ["arn:aws:dynamodb"]}
+    selector = {"IncludeManagementEvents": False, "DataResources": [objects, tables], "ReadWriteType": "WriteOnly"}
+    trails = aws.client("cloudtrail")
+    trails.put_event_selectors(TrailName="audit", EventSelectors=[selector])
+
+    def work() -> set[tuple[str, str]]:
+        for key in ("a/1", "b/1"):
+            s3.put_object(Bucket=seen, Key=key)
+            s3.head_object(Bucket=seen, Key=key)
+        with pytest.raises(ClientError):
+            aws.client("dynamodb").delete_item(TableName="missing", Key={"id": {"S": "1"}})
+        standing.advance("5m")
+        return {(each["eventName"], each["resources"][0]["ARN"]) for each in _data_records(aws, name)}
+
+    table = f"arn:aws:dynamodb:us-east-1:{aws.account}:table/missing"
+    wanted = {("PutObject", f"arn:aws:s3:::{seen}/a/1"), ("DeleteItem", table)}
+    assert eventually(work, lambda found: found >= wanted) == wanted
+    failed = next(each for each in _data_records(aws, name) if each["eventName"] == "DeleteItem")
+    assert failed["errorCode"] == "ResourceNotFoundException"
+
+
 def test_a_trail_of_all_regions_has_files_of_each(standing: Standing) -> None:
     aws = standing.account()
     name, _ = _trail(aws, IsMultiRegionTrail=True, EnableLogFileValidation=True)

@@ -80,6 +80,7 @@ _ROLE = {"CloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/trail"}
         ({"Name": "my--trail"}, "InvalidTrailNameException"),
         ({"Name": "192.168.5.4"}, "InvalidTrailNameException"),
         ({"S3BucketName": "bucket-that-is-not-there-at-all"}, "S3BucketDoesNotExistException"),
+        ({"S3BucketName": "no/name"}, "InvalidS3BucketNameException"),
         ({"S3KeyPrefix": "x" * 201}, "InvalidS3PrefixException"),
         ({"SnsTopicName": "no such name"}, "InvalidSnsTopicNameException"),
         ({"SnsTopicName": "missing"}, "InsufficientSnsTopicPolicyException"),

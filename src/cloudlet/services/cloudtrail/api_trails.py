@@ -14,6 +14,7 @@ from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.outbox import Lane
 from cloudlet.services.cloudtrail.trail import Trail
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _LOG_GROUP = re.compile(r"log-group:[.\-_/#A-Za-z0-9]{1,512}:\*")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
@@ -59,6 +60,8 @@ def _changed(ctx: Context, old: Trail, params: Params) -> Trail:
     """Return a trail with the settings that are given. Raises AwsError for such as cannot be."""
     _refuse_what_is_not_built(params)
     changes: dict[str, Any] = {field: params[name] for name, field in _SETTINGS.items() if params.get(name) is not None}
+    if "bucket" in changes and _BUCKET.fullmatch(changes["bucket"]) is None:
+        raise AwsError("InvalidS3BucketNameException", f"The bucket name is not valid: {changes['bucket']}")
     if len(changes.get("prefix", "")) > _LONGEST_PREFIX:
         raise AwsError("InvalidS3PrefixException", "The S3 key prefix has 200 characters at most.")
     if params.get("SnsTopicName") is not None:

@@ -56,7 +56,7 @@ async def _send(block: Block, lane: Lane) -> bool:
         done = batch
         try:
             if entries:
-                await block.call("events", "PutEvents", {"Entries": entries}, account=lane.of, region=lane.region)
+                await _put(block, lane, entries)
         except AwsError as error:
             log.warning("EventBridge does not take the events of %s: %s", lane.of, error)
             oldest = block.clock.now() - _GIVEN_UP_SECONDS
@@ -65,6 +65,14 @@ async def _send(block: Block, lane: Lane) -> bool:
         if len(done) < len(batch):
             return False
     return True
+
+
+async def _put(block: Block, lane: Lane, entries: list[dict[str, Any]]) -> None:
+    """Put events on the default bus. What the bus itself refuses is not sent again. Raises AwsError."""
+    answer = await block.call("events", "PutEvents", {"Entries": entries}, account=lane.of, region=lane.region)
+    refused = [each for each in (answer or {})["Entries"] if each.get("ErrorCode")]
+    if refused:
+        log.warning("the default bus of %s refused %d events: %s", lane.of, len(refused), refused[0]["ErrorMessage"])
 
 
 async def _remove(tx: Transaction, events: list[Waiting]) -> None:
