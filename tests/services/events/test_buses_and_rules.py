@@ -226,3 +226,40 @@ def test_a_stranger_needs_the_policy_of_a_bus(strict: LocalSns) -> None:
     error = strict.refused("PutRule", by=STRANGER, service="events", Name="r", EventPattern=PATTERN, EventBusName=bus)
     assert error.code == "AccessDeniedException"
     strict.call("PutRule", service="events", by=OWNER, Name="r", EventPattern=PATTERN, EventBusName="b")
+
+
+def test_a_rule_needs_the_policy_of_a_queue(strict: LocalSns) -> None:
+    url = strict.call("CreateQueue", service="sqs", QueueName="q")["QueueUrl"]
+    dead = strict.call("CreateQueue", service="sqs", QueueName="dead")["QueueUrl"]
+    rule = strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)["RuleArn"]
+    arn = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:"
+    target = {"Id": "1", "Arn": f"{arn}q", "DeadLetterConfig": {"Arn": f"{arn}dead"}}
+    strict.call("PutTargets", service="events", Rule="r", Targets=[target])
+
+    def allow(queue: str) -> None:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        strict.call("SetQueueAttributes", service="sqs", QueueUrl=queue, Attributes={"Policy": policy})
+
+    def heard(queue: str) -> dict[str, Any]:
+        strict.call("PutEvents", service="events", Entries=[{"Source": "shop", "DetailType": "t", "Detail": "{}"}])
+        found: list[dict[str, Any]] = []
+
+        def received() -> bool:
+            params = {"QueueUrl": queue, "MessageAttributeNames": ["All"]}
+            found.extend(strict.call("ReceiveMessage", service="sqs", **params).get("Messages", []))
+            return bool(found)
+
+        strict.until(received)
+        return found[0]
+
+    allow(dead)
+    assert heard(dead)["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    allow(url)
+    assert json.loads(heard(url)["Body"])["source"] == "shop"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,25 @@ def test_a_topic_and_a_fifo_queue_are_targets(cloud: EventCloud) -> None:
     cloud.put({"n": 1})
     assert cloud.bodies(url)[0]["detail"] == {"n": 1}
     assert cloud.bodies(fifo)[0]["detail"] == {"n": 1}
+
+
+def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="/aws/events/orders")
+    arn = f"arn:aws:logs:us-east-1:{aws.account}:log-group:/aws/events/orders"
+    url, queue = cloud.queue()
+    dead = {"Id": "2", "Arn": arn.replace("orders", "gone"), "DeadLetterConfig": {"Arn": queue}}
+    cloud.rule({"Id": "1", "Arn": arn, "InputPath": "$.detail"}, dead)
+    written: list[str] = []
+    for number in range(2):
+        cloud.put({"n": number})
+        assert cloud.received(url)[0]["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+        end = time.monotonic() + 20
+        while len(written) <= number:
+            assert time.monotonic() < end
+            found = logs.filter_log_events(logGroupName="/aws/events/orders")["events"]
+            written = [event["message"] for event in found]
+    assert sorted(written) == ['{"n":0}', '{"n":1}']
 
 
 def test_other_buses_get_the_same_event_on_and_on_but_not_in_a_circle_for_ever(cloud: EventCloud) -> None:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from cloudlet.services.events import api_buses, api_events, api_rules, api_tags, api_targets, delivering, scheduling
+from cloudlet.services.events import (
+    api_archives,
+    api_buses,
+    api_events,
+    api_rules,
+    api_tags,
+    api_targets,
+    archive,
+    delivering,
+    replay,
+    scheduling,
+)
 from cloudlet.services.events.block import service
 
-__all__ = ["api_buses", "api_events", "api_rules", "api_tags", "api_targets", "service"]
+__all__ = ["api_archives", "api_buses", "api_events", "api_rules", "api_tags", "api_targets", "service"]
 
 service.job(delivering.deliver)
 service.job(scheduling.run)
+service.job(archive.expire)
+service.job(replay.run)

@@ -30,7 +30,8 @@ _MEMBERS = frozenset(
         "RetryPolicy",
     )
 )
-_SERVICES = ("sqs", "sns", "events", "lambda")
+_SERVICES = ("sqs", "sns", "events", "lambda", "logs")
+_GROUP = "log-group:"
 
 
 class Failed(Exception):
@@ -69,6 +70,8 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
         raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
     if arn.service == "events":
         await _check_bus(ctx, tx, rule, target)
+    if arn.service == "logs" and not arn.resource.removeprefix(_GROUP).startswith("/aws/events/"):
+        raise errors.validation(f"Log group names of targets must start with /aws/events/, as that of {id} does not.")
     letters = (target.get("DeadLetterConfig") or {}).get("Arn")
     if letters is not None:
         _check_dead_letters(letters)
@@ -110,6 +113,8 @@ async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> Failed | None
             case "lambda":
                 params = {"FunctionName": str(arn), "InvocationType": "Event", "Payload": text.encode()}
                 await _call(block, arn, delivery, "Invoke", params)
+            case "logs":
+                await _log(block, arn, delivery, text)
             case _:
                 await _hand_on(block, str(arn), delivery)
     except AwsError as error:
@@ -133,6 +138,24 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
         await matching.put(tx, place, delivery.event, block.clock.now(), delivery.hops + 1, delivery.trace)
 
     await block.store.transact(body)
+
+
+async def _log(block: Block, arn: Arn, delivery: Delivery, text: str) -> None:
+    """Write to a log group, into a stream of the rule."""
+    name = {"logGroupName": arn.resource.removeprefix(_GROUP).removesuffix(":*"), "logStreamName": delivery.rule.name}
+    line = {"timestamp": delivery.noted, "message": text}
+    try:
+        await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        # It is the stream that is not there yet, or the group, which is then what this says.
+        try:
+            await _call(block, arn, delivery, "CreateLogStream", name)
+        except AwsError as refused:
+            if refused.code != "ResourceAlreadyExistsException":
+                raise
+        await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
 
 
 async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, params: dict[str, Any]) -> Any:

@@ -1,0 +1,163 @@
+"""Archives: events of a bus that are kept, by when they happened. User guide, "Archiving and replaying events"."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+from cloudlet.core.moments import first, notified
+from cloudlet.services.events import errors
+from cloudlet.services.events.bus import Place
+from cloudlet.services.events.rule import compiled_pattern
+
+ARCHIVES = 100
+"""Of an account in a region, at most."""
+TOPIC = b"archives"
+_ARCHIVES = Subspace("archive")
+_BY_BUS = Subspace("archive-of-bus")
+_EVENTS = Subspace("archived")
+_EXPIRING = Subspace("expiring")
+_COUNTS = Subspace("archive-count")
+_DAY_MILLIS = 86_400_000
+_AT_ONCE = 200
+
+
+class Archive(msgspec.Struct, frozen=True):
+    """An archive. `created` is in seconds since the epoch."""
+
+    account: str
+    region: str
+    name: str
+    bus: str
+    id: str
+    """Of what is kept in it; no other archive has or had it."""
+    created: float
+    pattern: str = ""
+    description: str = ""
+    days: int = 0
+    """How long events are kept; 0 for ever."""
+
+    @property
+    def arn(self) -> str:
+        return str(Arn(partition_of(self.region), "events", self.region, self.account, f"archive/{self.name}"))
+
+    @property
+    def place(self) -> Place:
+        return Place(self.account, self.region, self.bus)
+
+
+class Kept(NamedTuple):
+    """An event of an archive, and when (ms) it happened."""
+
+    time: int
+    key: bytes
+    event: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Archive).decode
+
+
+def of_account(account: str, region: str) -> Subspace:
+    """Return where the archives of an account are, by name."""
+    return _ARCHIVES.sub(account, region)
+
+
+async def find(tx: Transaction, account: str, region: str, name: str) -> Archive | None:
+    """Return an archive, or None where there is none."""
+    raw = await tx.get(_ARCHIVES.key(account, region, name))
+    return None if raw is None else decode(raw)
+
+
+async def get(tx: Transaction, account: str, region: str, name: str) -> Archive:
+    """Return an archive. Raises AwsError where there is none."""
+    found = await find(tx, account, region, name)
+    if found is None:
+        raise errors.not_found(f"Archive {name} does not exist.")
+    return found
+
+
+def save(tx: Transaction, archive: Archive) -> None:
+    """Write an archive."""
+    tx.put(_ARCHIVES.key(archive.account, archive.region, archive.name), _encode(archive))
+    tx.put(_BY_BUS.key(*archive.place, archive.name), b"")
+
+
+def remove(tx: Transaction, archive: Archive) -> None:
+    """Delete an archive and what is kept in it."""
+    tx.delete(_ARCHIVES.key(archive.account, archive.region, archive.name))
+    tx.delete(_BY_BUS.key(*archive.place, archive.name))
+    for space in (_EVENTS.sub(archive.id), _COUNTS.sub(archive.id)):
+        tx.delete_range(space.begin, space.end)
+
+
+async def of_bus(tx: Transaction, place: Place) -> list[Archive]:
+    """Return the archives of a bus."""
+    space = _BY_BUS.sub(*place)
+    rows = await tx.range(space.begin, space.end, limit=ARCHIVES)
+    return [await get(tx, place.account, place.region, space.unpack(key)[0]) for key, _ in rows]
+
+
+def keep(tx: Transaction, archive: Archive, event: str, time: float, now: float) -> None:
+    """Put an event that happened at `time` into an archive at `now`, both in seconds since the epoch."""
+    key = _EVENTS.key(archive.id, int(time * 1000), uuid4())
+    tx.put(key, event.encode())
+    tx.add(_COUNTS.key(archive.id, "events"), 1)
+    tx.add(_COUNTS.key(archive.id, "bytes"), len(event.encode()))
+    if archive.days:
+        tx.put(_EXPIRING.key(int(now * 1000) + archive.days * _DAY_MILLIS, archive.id, key), b"")
+        tx.notify(TOPIC)
+
+
+def admits(archive: Archive, document: dict[str, object]) -> bool:
+    """Whether an event goes into an archive."""
+    return not archive.pattern or compiled_pattern(archive.pattern).matches(document)
+
+
+async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:
+    """Return how many events are kept in an archive, and their bytes."""
+    return (
+        await tx.counter(_COUNTS.key(archive.id, "events")),
+        await tx.counter(_COUNTS.key(archive.id, "bytes")),
+    )
+
+
+async def between(tx: Transaction, archive: Archive, after: bytes, start: float, end: float, count: int) -> list[Kept]:
+    """Return events that happened from `start` until before `end` (s), in that order, those that follow a key."""
+    space = _EVENTS.sub(archive.id)
+    begin = after + b"\x00" if after else space.key(int(start * 1000))
+    rows = await tx.range(begin, space.key(int(end * 1000)), limit=count)
+    return [Kept(space.unpack(key)[0], key, raw.decode()) for key, raw in rows]
+
+
+async def expire(block: Block) -> None:
+    """Drop events whose time in their archives is over, until the block ends."""
+    async with notified(block, TOPIC) as changed:
+        while True:
+            changed.clear()
+            following = await block.store.transact(lambda tx: _drop(tx, block.clock.now()))
+            if following is None:
+                await changed.wait()
+            else:
+                await first(block, changed, following / 1000)
+
+
+async def _drop(tx: Transaction, now: float) -> int | None:
+    """Drop some of what has expired; return when (ms) there is more to do, if ever."""
+    for row, _ in await tx.range(_EXPIRING.begin, _EXPIRING.end, limit=_AT_ONCE):
+        due, id, key = _EXPIRING.unpack(row)
+        if due > now * 1000:
+            return int(due)
+        tx.delete(row)
+        raw = await tx.get(key)
+        if raw is not None:
+            tx.delete(key)
+            tx.add(_COUNTS.key(id, "events"), -1)
+            tx.add(_COUNTS.key(id, "bytes"), -len(raw))
+    rows = await tx.range(_EXPIRING.begin, _EXPIRING.end, limit=1)
+    return int(_EXPIRING.unpack(rows[0][0])[0]) if rows else None

@@ -1,0 +1,128 @@
+"""Replays: events of an archive are put on its bus again. API reference, "StartReplay"."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from msgspec.structs import replace
+
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.core.block import Block
+from cloudlet.core.moments import notified
+from cloudlet.services.events import archive, errors, matching
+
+TOPIC = b"replays"
+_REPLAYS = Subspace("replay")
+_RUNNING = Subspace("replay-running")
+_AT_ONCE = 50
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """A replay. Times are in seconds since the epoch; 0 for what has not come to pass."""
+
+    account: str
+    region: str
+    name: str
+    archive: str
+    """The archive's name."""
+    bus: str
+    """Its bus's ARN."""
+    rules: tuple[str, ...]
+    """The ARNs of the only rules that get the events; none for all."""
+    start: float
+    end: float
+    started: float
+    state: str
+    reason: str = ""
+    description: str = ""
+    ended: float = 0.0
+    last: float = 0.0
+    """When the last event that was replayed had happened."""
+    after: bytes = b""
+    """Events up to this key of the archive are done."""
+
+    @property
+    def arn(self) -> str:
+        return str(Arn(partition_of(self.region), "events", self.region, self.account, f"replay/{self.name}"))
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("STARTING", "RUNNING", "CANCELLING")
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Replay).decode
+
+
+def of_account(account: str, region: str) -> Subspace:
+    """Return where the replays of an account are, by name."""
+    return _REPLAYS.sub(account, region)
+
+
+async def find(tx: Transaction, account: str, region: str, name: str) -> Replay | None:
+    """Return a replay, or None where there is none."""
+    raw = await tx.get(_REPLAYS.key(account, region, name))
+    return None if raw is None else decode(raw)
+
+
+async def get(tx: Transaction, account: str, region: str, name: str) -> Replay:
+    """Return a replay. Raises AwsError where there is none."""
+    found = await find(tx, account, region, name)
+    if found is None:
+        raise errors.not_found(f"Replay {name} does not exist.")
+    return found
+
+
+def save(tx: Transaction, changed: Replay) -> None:
+    """Write a replay, which goes on where it is running."""
+    place = (changed.account, changed.region, changed.name)
+    tx.put(_REPLAYS.key(*place), _encode(changed))
+    if changed.running:
+        tx.put(_RUNNING.key(*place), b"")
+        tx.notify(TOPIC)
+    else:
+        tx.delete(_RUNNING.key(*place))
+
+
+async def running(tx: Transaction, account: str, region: str, most: int) -> int:
+    """Return how many replays of an account are running, counting up to `most`."""
+    space = _RUNNING.sub(account, region)
+    return len(await tx.range(space.begin, space.end, limit=most))
+
+
+async def run(block: Block) -> None:
+    """Replay what is to be replayed, until the block ends."""
+    async with notified(block, TOPIC) as changed:
+        while True:
+            changed.clear()
+            rows = await block.store.transact(lambda tx: tx.range(_RUNNING.begin, _RUNNING.end, limit=_AT_ONCE))
+            if not rows:
+                await changed.wait()
+            for key, _ in rows:
+                place = _RUNNING.unpack(key)
+                await block.store.transact(lambda tx, place=place: _advance(tx, place, block.clock.now()))  # type: ignore[misc]
+
+
+async def _advance(tx: Transaction, place: tuple[str, str, str], now: float) -> None:
+    """Replay some events of a replay, or end it."""
+    replay = await get(tx, *place)
+    if not replay.running:
+        return
+    source = await archive.find(tx, replay.account, replay.region, replay.archive)
+    if replay.state == "CANCELLING":
+        save(tx, replace(replay, state="CANCELLED", ended=now))
+        return
+    if source is None:
+        save(tx, replace(replay, state="FAILED", reason="The archive does not exist any more.", ended=now))
+        return
+    found = await archive.between(tx, source, replay.after, replay.start, replay.end, _AT_ONCE)
+    for kept in found:
+        event = json.dumps({**json.loads(kept.event), "replay-name": replay.name}, separators=(",", ":"))
+        await matching.match(tx, source.place, event, now, only=replay.rules)
+    if found:
+        last = found[-1]
+        save(tx, replace(replay, state="RUNNING", after=last.key, last=last.time / 1000))
+    else:
+        save(tx, replace(replay, state="COMPLETED", ended=now))

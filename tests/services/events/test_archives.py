@@ -1,0 +1,162 @@
+"""Archives, which keep events, and replays, which put them on their bus again."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws, Server
+from tests.services.events.cloud import EventCloud
+from tests.services.sns.cloud import ACCOUNT, local_sns
+
+AT = 1_700_000_000
+
+
+def code(function: Any, **params: Any) -> str:
+    """Call an operation that is refused; return the error's code."""
+    with pytest.raises(ClientError) as caught:
+        function(**params)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def archived(cloud: EventCloud, name: str = "a", **more: Any) -> tuple[str, str]:
+    """Create an archive of the default bus; return both ARNs."""
+    bus = cloud.events.describe_event_bus()["Arn"]
+    return cloud.events.create_archive(ArchiveName=name, EventSourceArn=bus, **more)["ArchiveArn"], bus
+
+
+def replayed(cloud: EventCloud, archive: str, bus: str, name: str = "again", **more: Any) -> Any:
+    """Replay what happened in the ten seconds from AT on; return what the replay is once it has ended."""
+    destination = {"Arn": bus, **more}
+    started = cloud.events.start_replay(
+        ReplayName=name, EventSourceArn=archive, EventStartTime=AT, EventEndTime=AT + 10, Destination=destination
+    )
+    assert started["State"] == "STARTING"
+    end = time.monotonic() + 20
+    while (found := cloud.events.describe_replay(ReplayName=name))["State"] in ("STARTING", "RUNNING"):
+        assert time.monotonic() < end
+    return found
+
+
+def test_what_is_archived_can_be_replayed(cloud: EventCloud) -> None:
+    archive, bus = archived(cloud, EventPattern=json.dumps({"detail": {"n": [{"numeric": [">", 0]}]}}))
+    ids = [cloud.put({"n": n}, Time=AT + n * 3)["EventId"] for n in range(5)]
+    described = cloud.events.describe_archive(ArchiveName="a")
+    assert (described["EventCount"], described["State"], described["RetentionDays"]) == (4, "ENABLED", 0)
+    assert described["SizeBytes"] > 400
+    url, arn = cloud.queue()
+    rule = cloud.rule({"Id": "1", "Arn": arn})
+    cloud.rule({"Id": "1", "Arn": arn, "Input": '"other"'}, name="other")
+    found = replayed(cloud, archive, bus, FilterArns=[rule])
+    assert found["State"] == "COMPLETED"
+    assert found["EventLastReplayedTime"].timestamp() == AT + 9
+    assert found["Destination"] == {"Arn": bus, "FilterArns": [rule]}
+    events = cloud.bodies(url, 3)
+    assert sorted(event["id"] for event in events) == sorted(ids[1:4])
+    assert {event["replay-name"] for event in events} == {"again"}
+    assert cloud.events.describe_archive(ArchiveName="a")["EventCount"] == 4
+    assert [each["ReplayName"] for each in cloud.events.list_replays(State="COMPLETED")["Replays"]] == ["again"]
+    assert cloud.events.list_replays(NamePrefix="x")["Replays"] == []
+    assert code(cloud.events.cancel_replay, ReplayName="again") == "IllegalStatusException"
+
+
+def test_archives_come_are_changed_and_go(cloud: EventCloud) -> None:
+    events = cloud.events
+    archive, bus = archived(cloud, Description="one", RetentionDays=3)
+    assert code(events.create_archive, ArchiveName="a", EventSourceArn=bus) == "ResourceAlreadyExistsException"
+    assert code(events.create_archive, ArchiveName="b", EventSourceArn=bus + "x") == "ResourceNotFoundException"
+    bad = {"ArchiveName": "b", "EventSourceArn": bus, "EventPattern": "{"}
+    assert code(events.create_archive, **bad) == "InvalidEventPatternException"
+    assert events.update_archive(ArchiveName="a", Description="two", RetentionDays=0)["ArchiveArn"] == archive
+    found = events.describe_archive(ArchiveName="a")
+    assert (found["Description"], found["RetentionDays"], found["EventSourceArn"]) == ("two", 0, bus)
+    assert [each["ArchiveName"] for each in events.list_archives(EventSourceArn=bus)["Archives"]] == ["a"]
+    assert code(events.list_archives, NamePrefix="a", State="ENABLED") == "ValidationException"
+    cloud.put(Time=AT)
+    events.delete_archive(ArchiveName="a")
+    for function in (events.describe_archive, events.delete_archive, events.update_archive):
+        assert code(function, ArchiveName="a") == "ResourceNotFoundException"
+    archived(cloud)
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 0
+
+
+def test_replays_that_make_no_sense_are_refused(cloud: EventCloud) -> None:
+    archive, bus = archived(cloud)
+    good = {
+        "ReplayName": "r",
+        "EventSourceArn": archive,
+        "EventStartTime": AT,
+        "EventEndTime": AT + 1,
+        "Destination": {"Arn": bus},
+    }
+    start = cloud.events.start_replay
+    assert code(start, **{**good, "EventSourceArn": archive + "x"}) == "ResourceNotFoundException"
+    assert code(start, **{**good, "EventSourceArn": bus}) == "ValidationException"
+    assert code(start, **{**good, "Destination": {"Arn": bus + "x"}}) == "ValidationException"
+    assert code(start, **{**good, "Destination": {"Arn": bus, "FilterArns": ["x"]}}) == "ValidationException"
+    assert code(start, **{**good, "EventEndTime": AT}) == "ValidationException"
+    start(**good)
+    assert code(start, **good) == "ResourceAlreadyExistsException"
+    assert code(cloud.events.describe_replay, ReplayName="x") == "ResourceNotFoundException"
+    assert code(cloud.events.cancel_replay, ReplayName="x") == "ResourceNotFoundException"
+
+
+def test_a_replay_goes_on_after_a_crash(tmp_path: Path) -> None:
+    account = "123456789012"
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = EventCloud(Aws(server.endpoint, account))
+        archive, bus = archived(cloud)
+        entry = {"Source": "shop", "DetailType": "t", "Time": AT}
+        for start in range(0, 200, 10):
+            entries = [{**entry, "Detail": json.dumps({"n": n})} for n in range(start, start + 10)]
+            cloud.events.put_events(Entries=entries)
+        _, arn = cloud.queue()
+        cloud.rule({"Id": "1", "Arn": arn})
+        cloud.events.start_replay(
+            ReplayName="r",
+            EventSourceArn=archive,
+            EventStartTime=AT,
+            EventEndTime=AT + 1,
+            Destination={"Arn": bus},
+        )
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = EventCloud(Aws(server.endpoint, account))
+        assert cloud.events.describe_replay(ReplayName="r")["State"] != "FAILED"
+        url = cloud.sqs.get_queue_url(QueueName="q")["QueueUrl"]
+        numbers: set[int] = set()
+        while len(numbers) < 200:
+            numbers |= {each["detail"]["n"] for each in cloud.bodies(url)}
+        assert numbers == set(range(200))
+
+
+def test_events_leave_an_archive_when_their_days_are_over(tmp_path: Path) -> None:
+    with local_sns(tmp_path) as local:
+
+        def call(operation: str, **params: Any) -> Any:
+            return local.call(operation, service="events", **params)
+
+        bus = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
+        call("CreateArchive", ArchiveName="a", EventSourceArn=bus, RetentionDays=2)
+
+        def put() -> None:
+            call("PutEvents", Entries=[{"Source": "shop", "DetailType": "t", "Detail": "{}"}])
+
+        def kept() -> tuple[int, int]:
+            found = call("DescribeArchive", ArchiveName="a")
+            return found["EventCount"], found["SizeBytes"]
+
+        put()
+        local.advance(86_400)
+        put()
+        local.advance(86_399)
+        assert kept()[0] == 2
+        local.advance(1)
+        local.until(lambda: kept()[0] == 1)
+        local.advance(86_400)
+        local.until(lambda: kept() == (0, 0))
