@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.logs import errors, events, filtering, pending, putting, scanning
+from cloudlet.services.logs import arrivals, errors, events, filtering, pending, putting, scanning, tailing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -24,6 +24,7 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
     if kept:
         millis = int(now * 1000)
         for place in events.put(tx, group, stream, kept, millis):
+            arrivals.note(tx, group, place, millis)
             if group.filters:
                 pending.add(tx, group, place)
         streams.note(tx, group, stream, kept[0][0], kept[-1][0], millis)
@@ -83,3 +84,4 @@ def _token(token: str | None, from_head: bool) -> tuple[bool, Position | None]:
 
 service.direct("FilterLogEvents")(filtering.filter_log_events)
 service.direct("TestMetricFilter")(filtering.test_metric_filter)
+service.direct("StartLiveTail")(tailing.start_live_tail)

@@ -8,5 +8,5 @@ from cloudlet.services.logs import errors
 service = Service(
     "logs",
     invalid_request=errors.reword,
-    data_events=("PutLogEvents", "GetLogEvents", "FilterLogEvents"),
+    data_events=("PutLogEvents", "GetLogEvents", "FilterLogEvents", "StartLiveTail"),
 )

@@ -30,6 +30,8 @@ class Group(msgspec.Struct, array_like=True):
     """Whether it cannot be deleted."""
     filters: int = 0
     """How many metric filters it has."""
+    tailed_until: int = 0
+    """Until when somebody may want to know of each event that comes."""
 
     @property
     def arn(self) -> str:

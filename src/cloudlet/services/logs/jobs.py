@@ -11,7 +11,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.logs import events, publishing
+from cloudlet.services.logs import arrivals, events, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.group import Group
@@ -58,6 +58,8 @@ async def _expire(block: Block) -> None:
         for after, group in found:  # noqa: B007 - the last one is where the next page begins
             if group.retention is not None:
                 await _expire_group(block, group)
+            if group.tailed_until:
+                await _forget_arrivals(block, group)
         if len(found) < _PAGE:
             return
 
@@ -72,3 +74,16 @@ async def _expire_group(block: Block, group: Group) -> None:
 
     while await block.store.transact(some):
         await asyncio.sleep(0)
+
+
+async def _forget_arrivals(block: Block, group: Group) -> None:
+    async def body(tx: Transaction) -> None:
+        current = await groups.find(tx, group.account, group.region, group.name)
+        if current is not None and current.id == group.id:
+            now = int(block.clock.now() * 1000)
+            arrivals.forget(tx, group.id, now - arrivals.KEPT_MILLIS)
+            if current.tailed_until < now - 2 * arrivals.KEPT_MILLIS:
+                current.tailed_until = 0
+                groups.save(tx, current)
+
+    await block.store.transact(body)

@@ -75,7 +75,7 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
             # It looks at what has come since it is there.
             if observer.filter.created <= row.ingested:
                 _observe(values, one, row, observer)
-        await asyncio.sleep(0)
+                await asyncio.sleep(0)
     for (account, region, namespace), data in _requests(values):
         params = {"Namespace": namespace, "MetricData": data}
         try:

@@ -16,6 +16,8 @@ MOST_EVENTS = 10_000
 MOST_BYTES = 1_048_576
 FOREVER = (1 << 62) - 1
 _ROWS_AT_ONCE = 32
+_LARGE_BYTES = 65_536
+"""Of a row after which others have their turn."""
 _MOST_READ_BYTES = 512 * 1024 * 1024
 """After which a page ends, though it may have nothing."""
 _LAST = ((1 << 48) - 1, (1 << 48) - 1, (1 << 16) - 1)
@@ -115,6 +117,8 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
                 continue
             if search.may_match is None or search.may_match(raw):
                 _add(second, search, place, raw)
+                if len(raw) > _LARGE_BYTES:
+                    await asyncio.sleep(0)
         if not some:
             break
         if search.reverse:
