@@ -268,15 +268,19 @@ class _Parser:
         if word in BOOLEANS:
             return Test(word, *self._comparison(_EQUAL, self._boolean))
         if word in NUMBERS:
-            return Test(word, *self._comparison(_EQUAL | _ORDER, self._number))
+            return self._compared(word, _EQUAL | _ORDER, self._number)
         if word in TEXTS:
             return Test(word, *self._comparison(_EQUAL | _TEXTUAL, self._string))
         if word in GROUPS:
-            operator, value = self._comparison(_EQUAL, self._string)
-            if operator is None:
-                raise self._unexpected()
-            return Test(word, operator, value)
+            return self._compared(word, _EQUAL, self._string)
         raise invalid(f"Invalid filter expression: unknown keyword {word}")
+
+    def _compared(self, word: str, allowed: frozenset[str], value: Callable[[], Value]) -> Test:
+        """Read the comparison of a keyword that cannot stand alone."""
+        operator, wanted = self._comparison(allowed, value)
+        if operator is None:
+            raise self._unexpected()
+        return Test(word, operator, wanted)
 
     def _word(self) -> str:
         if self._kind != "word":

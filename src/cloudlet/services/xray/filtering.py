@@ -74,21 +74,28 @@ def _holds(filter: Filter, subject: _Subject) -> bool:
             found_values = _annotations(key, subject)
             # One that is false is there.
             return bool(found_values) if operator is None else _compare(found_values, operator, value)
-        case Services(selector, inner):
-            return any(
-                _inside(inner, subject, entity)
-                for node in subject.trace.nodes()
-                if _means(selector, node)
-                for entity in subject.trace.served(node)
-            )
-        case Edges(source, target, inner):
-            return any(
-                _inside(inner, subject, call.entity)
-                for call in subject.trace.calls()
-                if call.caller is not None and _means(source, call.caller) and _means(target, call.called)
-            )
+        case Services() | Edges():
+            return bool(_selected(filter, subject))
         case Causes(kind, of, inner):
             return _any_cause(_KINDS[kind], of, inner, subject)
+
+
+def selected(wanted: Services | Edges, trace: Trace) -> list[Entity]:
+    """Return the requests to services, or the calls between them, that are meant and of which the filter holds."""
+    return _selected(wanted, _Subject(trace, {}))
+
+
+def _selected(wanted: Services | Edges, subject: _Subject) -> list[Entity]:
+    trace = subject.trace
+    if isinstance(wanted, Services):
+        meant = [entity for node in trace.nodes() if _means(wanted.selector, node) for entity in trace.served(node)]
+    else:
+        meant = [
+            call.entity
+            for call in trace.calls()
+            if call.caller is not None and _means(wanted.source, call.caller) and _means(wanted.target, call.called)
+        ]
+    return [entity for entity in meant if _inside(wanted.filter, subject, entity)]
 
 
 _KINDS: dict[str, Kind] = {"fault": "fault", "error": "error", "responsetime": "responsetime"}

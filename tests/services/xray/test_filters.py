@@ -1,0 +1,200 @@
+"""The language of filter expressions: the guide's examples, and each keyword."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudlet.core import AwsError
+from cloudlet.services.xray import document, filter_grammar, filtering
+from cloudlet.services.xray.trace import Trace
+from tests.services.xray.segments import part, segment, trace_id
+
+ACCOUNT = "123456789012"
+
+
+def traced(*segments: dict[str, Any]) -> Trace:
+    return Trace(segments[0]["trace_id"], [document.parse(json.dumps(each)) for each in segments], ACCOUNT)
+
+
+def request() -> Trace:
+    """A slow request to api.example.com, which called backend.example.com (that failed) and a table."""
+    trace = trace_id(0x60000000)
+    api = segment(
+        trace,
+        "api.example.com",
+        took=6,
+        origin="AWS::EC2::Instance",
+        user="ada",
+        annotations={"account": "12345", "retries": 2, "vip": False, "my-key": "v"},
+        aws={"ec2": {"instance_id": "i-1", "availability_zone": "us-east-1a"}},
+        resource_arn="arn:aws:ec2:::i-1",
+        http={
+            "request": {
+                "url": "http://api.example.com/v2/orders",
+                "method": "POST",
+                "user_agent": "curl/8",
+                "client_ip": "10.1.2.3",
+            },
+            "response": {"status": 200},
+        },
+    )
+    to_backend = part(api, "backend.example.com", took=4, namespace="remote")
+    to_table = part(api, "DynamoDB", took=1, namespace="aws", aws={"table_name": "orders"}, throttle=True)
+    backend = segment(
+        trace,
+        "backend.example.com",
+        took=3.5,
+        parent_id=to_backend["id"],
+        fault=True,
+        cause={"exceptions": [{"id": "1" * 16, "type": "Timeout", "message": "gave up"}]},
+    )
+    return traced(api | {"subsegments": [to_backend, to_table]}, backend)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("", True),
+        ("responsetime > 5", True),
+        ("duration >= 5 AND duration <= 8", True),
+        ("duration >= 5 AND duration <= 5.5", False),
+        ("ok", True),
+        ("!ok", False),
+        ("ok = true", True),
+        ("ok != true", False),
+        ("fault", False),
+        ("error OR throttle", False),
+        ("ok !partial duration <3", False),
+        ("ok !partial duration <7", True),
+        ("ok AND (fault OR !error)", True),
+        ("fault OR ok AND error", False),
+        ("http.status != 200", False),
+        ("http.status = 200", True),
+        ('http.url CONTAINS "/v2/"', True),
+        ('http.url BEGINSWITH "http://api.example.com/" AND http.url CONTAINS "/v2/"', True),
+        ('http.url ENDSWITH "orders" AND !service("api.example.com")', False),
+        ('http.method = "POST"', True),
+        ('http.useragent BEGINSWITH "curl"', True),
+        ('http.clientip = "10.1.2.3"', True),
+        ('user = "ada"', True),
+        ('user != "ada"', False),
+        ("user", True),
+        ('instance.id = "i-1" availabilityzone = "us-east-1a" resource.arn CONTAINS "i-1"', True),
+        ('type = "AWS::DynamoDB::Table"', True),
+        ('message CONTAINS "gave"', True),
+        ('annotation.account = "12345"', True),
+        ('annotation[account] = "12345"', True),
+        ('annotation["my-key"] = "v"', True),
+        ('annotation[my-key] CONTAINS "v"', True),
+        ("annotation.account = 12345", False),
+        ("annotation.retries >= 2", True),
+        ("annotation.retries != 2", False),
+        ("annotation.vip", True),
+        ("annotation.vip = false", True),
+        ("annotation.vip = true", False),
+        ("!annotation.other", True),
+        ('annotation.other != "x"', True),
+        ('service("backend.example.com")', True),
+        ('!service("other")', True),
+        ("service() { fault }", True),
+        ('service("api.example.com") { fault = true OR responsetime > 2.5 } AND annotation.account = "12345"', True),
+        ('service("api.example.com") { fault }', False),
+        ('service(id(name: "orders", type: "AWS::DynamoDB::Table")) { throttle }', True),
+        ('service(id(type: "AWS::EC2::Instance")) { ok }', True),
+        (f'service(id(account.id: "{ACCOUNT}"))', True),
+        ('service(id(account.id: "1"))', False),
+        ('edge("api.example.com", "backend.example.com")', True),
+        ('edge("api.example.com", "backend.example.com") { duration > 3.8 }', True),
+        ('edge("backend.example.com", "api.example.com")', False),
+        ('edge(id(type: "AWS::EC2::Instance"), id(name: "orders")) { throttle }', True),
+        ('rootcause.fault.service { name = "backend.example.com" }', True),
+        ('rootcause.fault.entity { message = "gave up" AND last }', True),
+        ('rootcause.fault.entity { name = "api.example.com" AND first AND root }', True),
+        ("rootcause.fault.entity { remote AND index = 1 }", True),
+        ("rootcause.error.entity", True),
+        ('rootcause.responsetime.entity { name = "backend.example.com" AND coverage > 0.5 }', True),
+        ("rootcause.responsetime.entity { coverage < 0.5 }", False),
+        ('group.name = "known"', True),
+        ('group.name = "failing"', False),
+        ('group.arn != "failing"', True),
+        ('group.name = "unknown"', False),
+    ],
+)
+def test_a_filter_holds(expression: str, expected: bool) -> None:
+    groups = {"known": filter_grammar.parse("ok"), "failing": filter_grammar.parse("fault")}
+    assert filtering.holds(filter_grammar.parse(expression), request(), groups) is expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "nonsense",
+        "responsetime",
+        "responsetime >",
+        'responsetime > "5"',
+        "ok > true",
+        "ok = maybe",
+        'user < "a"',
+        "user = ada",
+        "duration > 1 AND",
+        "(ok",
+        "ok)",
+        'service("a"',
+        'service("a") { }',
+        'edge("a")',
+        'edge("a", "b", "c")',
+        'service(id(colour: "a"))',
+        'service(id(name: "a", name: "b"))',
+        "annotation.",
+        "annotation[]",
+        "annotation.a >= true",
+        "annotation.a CONTAINS 1",
+        "group.name",
+        'json = "{}"',
+        'user = "open',
+        "(" * 60 + "ok" + ")" * 60,
+        "!" * 6000,
+        "ok §",
+    ],
+)
+def test_what_is_no_filter(expression: str) -> None:
+    with pytest.raises(AwsError) as raised:
+        filter_grammar.parse(expression)
+    assert raised.value.code == "InvalidRequestException"
+
+
+@given(st.text(st.sampled_from("ok!(){}[]=<>\"' ANDORfault1.,:x"), max_size=40))
+def test_any_text_is_a_filter_or_an_error(text: str) -> None:
+    try:
+        found = filter_grammar.parse(text)
+    except AwsError as error:
+        assert error.code == "InvalidRequestException"  # noqa: PT017
+    else:
+        assert filtering.holds(found, request(), {}) in (True, False)
+
+
+_ATOMS = {"ok": True, "fault": False, "duration > 5": True, "duration > 9": False}
+_formulas = st.recursive(
+    st.sampled_from(sorted(_ATOMS.items())),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: (f"({two[0][0]} AND {two[1][0]})", two[0][1] and two[1][1])),
+        st.tuples(inner, inner).map(lambda two: (f"({two[0][0]} {two[1][0]})", two[0][1] and two[1][1])),
+        st.tuples(inner, inner).map(lambda two: (f"({two[0][0]} OR {two[1][0]})", two[0][1] or two[1][1])),
+        inner.map(lambda one: (f"!({one[0]})", not one[1])),
+    ),
+    max_leaves=12,
+)
+
+
+@given(_formulas)
+def test_formulas_hold_as_logic_says(formula: tuple[str, bool]) -> None:
+    text, expected = formula
+    assert filtering.holds(filter_grammar.parse(text), _REQUEST, {}) is expected
+
+
+_REQUEST = request()
