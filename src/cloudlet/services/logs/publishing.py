@@ -44,7 +44,12 @@ _Values = defaultdict[_Series, Counter[float]]
 
 
 async def publish(block: Block, lease: Lease) -> None:
-    """Have metric filters look at new events, for ever."""
+    """Have metric filters look at new events, for ever.
+
+    Without a block of metrics in this cloud they wait on disk for one that has it.
+    """
+    if not block.cloud.has("cloudwatch"):
+        return
     async with notified(block, pending.TOPIC) as event:
         while True:
             event.clear()
