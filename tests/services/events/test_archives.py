@@ -160,3 +160,16 @@ def test_events_leave_an_archive_when_their_days_are_over(tmp_path: Path) -> Non
         local.until(lambda: kept()[0] == 1)
         local.advance(86_400)
         local.until(lambda: kept() == (0, 0))
+
+
+@pytest.mark.parametrize("time", [1e15, -1.0])
+def test_times_that_no_calendar_has_are_refused(tmp_path: Path, time: float) -> None:
+    with local_sns(tmp_path) as local:
+        entry = {"Source": "shop", "DetailType": "t", "Detail": "{}", "Time": time}
+        (answer,) = local.call("PutEvents", service="events", Entries=[entry])["Entries"]
+        assert answer["ErrorCode"] == "InvalidArgument"
+        bus = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
+        made = local.call("CreateArchive", service="events", ArchiveName="a", EventSourceArn=bus)
+        replay = {"ReplayName": "r", "EventSourceArn": made["ArchiveArn"], "Destination": {"Arn": bus}}
+        error = local.refused("StartReplay", service="events", EventStartTime=0.0, EventEndTime=time, **replay)
+        assert error.code == "ValidationException"

@@ -62,9 +62,10 @@ def test_entries_fail_one_by_one(cloud: EventCloud) -> None:
         {**good, "Source": "aws.ec2"},
         {"Source": "shop", "DetailType": "order"},
         {**good, "EventBusName": "absent"},
+        {**good, "EventBusName": "arn:aws:events:eu-west-1:123456789012:event-bus/b"},
     ]
     answer = cloud.events.put_events(Entries=entries)
-    assert answer["FailedEntryCount"] == 4
+    assert answer["FailedEntryCount"] == 5
     assert [each.get("ErrorCode") for each in answer["Entries"]] == [
         None,
         "MalformedDetail",
@@ -72,6 +73,7 @@ def test_entries_fail_one_by_one(cloud: EventCloud) -> None:
         "NotAuthorizedForSourceException",
         "InvalidArgument",
         None,
+        "InvalidArgument",
     ]
 
 
@@ -131,18 +133,17 @@ def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
     assert sorted(written) == ['{"n":0}', '{"n":1}']
 
 
-def test_other_buses_get_the_same_event_on_and_on_but_not_in_a_circle_for_ever(cloud: EventCloud) -> None:
+def test_another_bus_gets_the_same_event_and_a_third_one_gets_none(cloud: EventCloud) -> None:
     one, two = (cloud.events.create_event_bus(Name=name)["EventBusArn"] for name in ("one", "two"))
     url, arn = cloud.queue()
     dead, dead_arn = cloud.queue("dead")
     cloud.rule({"Id": "1", "Arn": one})
-    cloud.rule({"Id": "1", "Arn": two}, name="on", EventBusName="one")
-    back = {"Id": "1", "Arn": one, "DeadLetterConfig": {"Arn": dead_arn}}
-    cloud.rule(back, {"Id": "2", "Arn": arn}, name="back", EventBusName="two")
+    on = {"Id": "1", "Arn": two, "DeadLetterConfig": {"Arn": dead_arn}}
+    cloud.rule(on, {"Id": "2", "Arn": arn}, name="on", EventBusName="one")
     answer = cloud.put({"n": 1})
     assert cloud.bodies(url)[0]["id"] == answer["EventId"]
     (letter,) = cloud.received(dead)
-    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "LOOP_DETECTED"
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "THIRD_ACCOUNT_HOP_DETECTED"
 
 
 @pytest.mark.parametrize(

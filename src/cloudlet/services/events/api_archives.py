@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.events import archive, bus, errors, paging, replay, rule
+from cloudlet.services.events import archive, bus, errors, event, paging, replay, rule
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.block import service
 from cloudlet.services.events.replay import Replay
@@ -129,7 +129,7 @@ async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
     for arn in filters:
         if not arn.startswith(rule.arn_of(source.place, "")):
             raise errors.validation("Parameter Destination.FilterArns is not valid. Reason: not a rule of the bus.")
-    if params["EventEndTime"] <= params["EventStartTime"]:
+    if not 0 <= params["EventStartTime"] < params["EventEndTime"] < event.LATEST:
         raise errors.validation("Parameter EventEndTime is not valid. Reason: it must be later than EventStartTime.")
     if await replay.find(tx, ctx.account, ctx.region, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", f"Replay {name} already exists.")

@@ -36,6 +36,10 @@ def made(
     return Event("0", uuid4(), kind, source, account, timestamp(time), region, resources, msgspec.Raw(detail.encode()))
 
 
+LATEST = 253_402_300_800
+"""The end of the year 9999, in seconds since the epoch: no event happens later, and none before the epoch."""
+
+
 def timestamp(seconds: float) -> str:
     """Return a time as events have it."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -78,6 +78,8 @@ def _check(entry: Entry) -> None:
             raise _invalid(name, f"{name} is a required argument.")
         if len(entry[name]) > most:
             raise _invalid(name, f"{name} is longer than {most} characters.")
+    if not 0 <= (entry.get("Time") or 0) < event.LATEST:
+        raise _invalid("Time", "it is out of range.")
     try:
         detail = msgspec.json.decode(entry["Detail"])
     except (ValueError, RecursionError):

@@ -28,11 +28,13 @@ _PREDEFINED = frozenset(
     )
 )
 _MISSING = object()
+MEMBERS = frozenset(("Input", "InputPath", "InputTransformer"))
+"""What of a target says what it gets; where it has none of them, it gets the event."""
 
 
 def check(target: Target) -> None:
     """Raise AwsError where a target's input makes no sense."""
-    if sum(name in target for name in ("Input", "InputPath", "InputTransformer")) > 1:
+    if len(MEMBERS & target.keys()) > 1:
         raise errors.validation(
             f"Only one of Input, InputPath, or InputTransformer must be provided for target {target['Id']}."
         )
