@@ -29,8 +29,6 @@ class Group(msgspec.Struct, frozen=True):
     name: str
     arn: str
     filter: str = ""
-    insights: bool = False
-    notifications: bool = False
 
     def shown(self) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -38,7 +36,7 @@ class Group(msgspec.Struct, frozen=True):
             "GroupName": self.name,
             "GroupARN": self.arn,
             "FilterExpression": self.filter or None,
-            "InsightsConfiguration": {"InsightsEnabled": self.insights, "NotificationsEnabled": self.notifications},
+            "InsightsConfiguration": {"InsightsEnabled": False, "NotificationsEnabled": False},
         }
 
 

@@ -1,0 +1,91 @@
+"""Operations on groups, and on the tags of groups and sampling rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.xray import filter_grammar, groups, paging, sampling_rules, tags
+from cloudlet.services.xray.block import service
+from cloudlet.services.xray.errors import invalid, not_found
+
+
+@service.operation("CreateGroup")
+async def create_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    _refuse_insights(params)
+    group = groups.new(ctx, params["GroupName"], params.get("FilterExpression") or "")
+    await groups.add(ctx, tx, group)
+    await tags.add(ctx, tx, group.arn, params.get("Tags") or [])
+    return {"Group": group.shown()}
+
+
+@service.operation("UpdateGroup")
+async def update_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    _refuse_insights(params)
+    group = await groups.find(ctx, tx, params.get("GroupName"), params.get("GroupARN"))
+    expression = params.get("FilterExpression")
+    if expression is not None:
+        if group.name == groups.DEFAULT:
+            raise invalid("The filter expression of the default group cannot be changed")
+        filter_grammar.parse(expression)
+        group = msgspec.structs.replace(group, filter=expression)
+        groups.save(ctx, tx, group)
+    return {"Group": group.shown()}
+
+
+def _refuse_insights(params: Params) -> None:
+    wanted: dict[str, Any] = params.get("InsightsConfiguration") or {}
+    if wanted.get("InsightsEnabled") or wanted.get("NotificationsEnabled"):
+        raise invalid("Cloudlet has no X-Ray insights: they cannot be enabled.")
+
+
+@service.operation("GetGroup")
+async def get_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return {"Group": (await groups.find(ctx, tx, params.get("GroupName"), params.get("GroupARN"))).shown()}
+
+
+@service.operation("GetGroups")
+async def get_groups(ctx: Context, tx: Transaction, params: Params) -> Result:
+    paging.refuse(params.get("NextToken"))
+    return {"Groups": [group.shown() for group in await groups.listed(ctx, tx)]}
+
+
+@service.operation("DeleteGroup")
+async def delete_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    group = await groups.find(ctx, tx, params.get("GroupName"), params.get("GroupARN"))
+    groups.remove(ctx, tx, group)
+    tags.clear(ctx, tx, group.arn)
+    return {}
+
+
+@service.operation("TagResource")
+async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await tags.add(ctx, tx, await _known(ctx, tx, params["ResourceARN"]), params["Tags"])
+    return {}
+
+
+@service.operation("UntagResource")
+async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await tags.remove(ctx, tx, await _known(ctx, tx, params["ResourceARN"]), params["TagKeys"])
+    return {}
+
+
+@service.operation("ListTagsForResource")
+async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+    paging.refuse(params.get("NextToken"))
+    found = await tags.of(ctx, tx, await _known(ctx, tx, params["ResourceARN"]))
+    return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
+
+
+async def _known(ctx: Context, tx: Transaction, arn: str) -> str:
+    """Return the ARN of a resource that is there. Raises AwsError."""
+    try:
+        if ":sampling-rule/" in arn:
+            await sampling_rules.find(ctx, tx, None, arn)
+        else:
+            await groups.find(ctx, tx, None, arn)
+    except AwsError:
+        raise not_found(arn) from None
+    return arn

@@ -1,0 +1,75 @@
+"""Encryption, resource policies, indexing rules and where segments go."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.services.xray.segments import refused
+
+BAD = "InvalidRequestException"
+
+
+def policy(effect: str = "Allow", action: str = "xray:PutTraceSegments") -> str:
+    statement = {"Effect": effect, "Principal": "*", "Action": action, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_encryption(xray: Any) -> None:
+    none = {"Type": "NONE", "Status": "ACTIVE"}
+    kms = {"Type": "KMS", "KeyId": "alias/mine", "Status": "ACTIVE"}
+    assert xray.get_encryption_config()["EncryptionConfig"] == none
+    assert xray.put_encryption_config(Type="KMS", KeyId="alias/mine")["EncryptionConfig"] == kms
+    assert xray.get_encryption_config()["EncryptionConfig"] == kms
+    assert xray.put_encryption_config(Type="NONE")["EncryptionConfig"] == none
+    assert refused(xray.put_encryption_config, Type="KMS") == BAD
+    assert refused(xray.put_encryption_config, Type="NONE", KeyId="k") == BAD
+
+
+def test_a_policy_is_put_changed_and_deleted(xray: Any) -> None:
+    first = xray.put_resource_policy(PolicyName="p", PolicyDocument=policy(), PolicyRevisionId="0")["ResourcePolicy"]
+    wrong = "InvalidPolicyRevisionIdException"
+    assert refused(xray.put_resource_policy, PolicyName="p", PolicyDocument=policy(), PolicyRevisionId="0") == wrong
+    second = xray.put_resource_policy(
+        PolicyName="p", PolicyDocument=policy(action="xray:*"), PolicyRevisionId=first["PolicyRevisionId"]
+    )["ResourcePolicy"]
+    assert xray.list_resource_policies()["ResourcePolicies"] == [second]
+    assert refused(xray.delete_resource_policy, PolicyName="p", PolicyRevisionId=first["PolicyRevisionId"]) == wrong
+    xray.delete_resource_policy(PolicyName="p")
+    assert xray.list_resource_policies()["ResourcePolicies"] == []
+    assert refused(xray.delete_resource_policy, PolicyName="p") == BAD
+
+
+def test_policies_that_are_refused(xray: Any) -> None:
+    put = xray.put_resource_policy
+    assert refused(put, PolicyName="p", PolicyDocument="{}") == "MalformedPolicyDocumentException"
+    assert refused(put, PolicyName="p", PolicyDocument=" " * 5121) == "PolicySizeLimitExceededException"
+    shut = policy("Deny", "xray:*")
+    assert refused(put, PolicyName="p", PolicyDocument=shut) == "LockoutPreventionException"
+    put(PolicyName="p", PolicyDocument=shut, BypassPolicyLockoutCheck=True)
+    for index in range(4):
+        put(PolicyName=f"p{index}", PolicyDocument=policy())
+    assert refused(put, PolicyName="more", PolicyDocument=policy()) == "PolicyCountLimitExceededException"
+
+
+def test_indexing_rules(xray: Any) -> None:
+    def wanted() -> float:
+        (rule,) = xray.get_indexing_rules()["IndexingRules"]
+        percentage: float = rule["Rule"]["Probabilistic"]["DesiredSamplingPercentage"]
+        return percentage
+
+    def rule(percentage: float) -> dict[str, Any]:
+        return {"Probabilistic": {"DesiredSamplingPercentage": percentage}}
+
+    assert wanted() == 1
+    assert xray.update_indexing_rule(Name="Default", Rule=rule(20))["IndexingRule"]["Name"] == "Default"
+    assert wanted() == 20
+    assert refused(xray.update_indexing_rule, Name="Default", Rule=rule(101)) == BAD
+    assert refused(xray.update_indexing_rule, Name="Other", Rule=rule(1)) == "ResourceNotFoundException"
+
+
+def test_where_segments_go(xray: Any) -> None:
+    here = {"Destination": "XRay", "Status": "ACTIVE"}
+    assert {key: xray.get_trace_segment_destination()[key] for key in here} == here
+    assert {key: xray.update_trace_segment_destination(Destination="XRay")[key] for key in here} == here
+    assert refused(xray.update_trace_segment_destination, Destination="CloudWatchLogs") == BAD
