@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudlet.services.logs.patterns.problems import PatternProblem
 from cloudlet.services.logs.patterns.reading import Reader
+from cloudlet.services.logs.patterns.regex import Regex
 
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
 _UNQUOTED = re.compile(r"([^\s\"%(){}\[\]&|,=<>!]+)")
@@ -16,7 +17,7 @@ _SAFE = re.compile(r"[A-Za-z0-9 _.:@#;,=+-]+")
 """Text that is written in JSON as it is, or with \\u."""
 
 Test = Callable[[Any], bool]
-Operand = str | float | re.Pattern[str]
+Operand = str | float | Regex
 
 
 class Comparison:
@@ -38,7 +39,7 @@ class Comparison:
         else:
 
             def equal(value: Any) -> bool:
-                return isinstance(value, str) and operand.search(value) is not None
+                return isinstance(value, str) and operand.is_in(value)
 
         return equal if self.operator == "=" else lambda value: not equal(value)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from cloudlet.services.logs.patterns import regex
 from cloudlet.services.logs.patterns.problems import PatternProblem
+from cloudlet.services.logs.patterns.regex import Regex
 
 MOST_REGEXES = 2
 _SPACE = re.compile(r"\s*")
@@ -66,7 +66,7 @@ class Reader:
             raise PatternProblem("a quotation mark is not closed")
         return _ESCAPED.sub(r"\1", text)
 
-    def regex(self) -> re.Pattern[str] | None:
+    def regex(self) -> Regex | None:
         """Read a regular expression between percent signs, if one is next."""
         if not self.text.startswith("%", self.at):
             return None
@@ -76,4 +76,4 @@ class Reader:
         self.regexes += 1
         if self.regexes > MOST_REGEXES:
             raise PatternProblem(f"a pattern can have {MOST_REGEXES} regular expressions at most")
-        return regex.compiled(text)
+        return Regex(text)

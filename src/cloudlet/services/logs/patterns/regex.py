@@ -7,16 +7,36 @@ from __future__ import annotations
 
 import re
 
+from cloudlet.services.logs.patterns import automaton
+from cloudlet.services.logs.patterns.automaton import Automaton
 from cloudlet.services.logs.patterns.problems import PatternProblem
 
 _ALLOWED = re.compile(r"(?:[A-Za-z0-9 :_#=@/;,\-^$?\[\]{}|*+.]|\\(?:[dDsSwW]|x[0-9A-Fa-f]{2}|[^A-Za-z0-9]))+")
 
 
-def compiled(text: str) -> re.Pattern[str]:
-    """Return the regular expression between two percent signs. Raises PatternProblem."""
-    if not text.isascii() or not _ALLOWED.fullmatch(text):
-        raise PatternProblem(f"the regular expression %{text}% has what is not supported")
-    try:
-        return re.compile(text, re.ASCII)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise PatternProblem(f"the regular expression %{text}% is invalid: {error}") from None
+_MOST_STEPS = 10**8
+"""For so many (about 15 ms) Python's own engine may go back and try again."""
+
+
+class Regex:
+    """A regular expression that is looked for in texts."""
+
+    def __init__(self, text: str) -> None:
+        """Raises PatternProblem."""
+        if not text.isascii() or not _ALLOWED.fullmatch(text):
+            raise PatternProblem(f"the regular expression %{text}% has what is not supported")
+        try:
+            self._search = re.compile(text, re.ASCII).search
+        except (re.error, OverflowError, RecursionError) as error:
+            raise PatternProblem(f"the regular expression %{text}% is invalid: {error}") from None
+        self._shape = automaton.shape_of(text)
+        self._automaton: Automaton | None = None
+
+    def is_in(self, text: str) -> bool:
+        """Whether it is anywhere in a text."""
+        length = len(text) + 1
+        if self._shape.ways * length ** (self._shape.loops + 1) <= _MOST_STEPS:
+            return self._search(text) is not None
+        if self._automaton is None:
+            self._automaton = Automaton(self._shape)
+        return self._automaton.is_in(text)

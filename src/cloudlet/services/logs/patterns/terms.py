@@ -11,11 +11,12 @@ from collections.abc import Callable
 from cloudlet.services.logs.patterns.pattern import Pattern
 from cloudlet.services.logs.patterns.problems import PatternProblem
 from cloudlet.services.logs.patterns.reading import Reader
+from cloudlet.services.logs.patterns.regex import Regex
 
 _WORD = re.compile(r"([^\s\"%]+)")
 _PLAIN = re.compile(r"\w+")
 
-Term = str | re.Pattern[str]
+Term = str | Regex
 
 
 def parse(text: str) -> Pattern:
@@ -51,7 +52,7 @@ def _term(reader: Reader) -> Term:
 def _test(term: Term) -> Callable[[str], bool]:
     if isinstance(term, str):
         return lambda message: term in message
-    return lambda message: term.search(message) is not None
+    return term.is_in
 
 
 def _matcher(required: list[Term], optional: list[Term], excluded: list[Term]) -> Callable[[str], bool]:
