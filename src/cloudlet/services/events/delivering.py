@@ -11,7 +11,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.events import outbox, target
+from cloudlet.services.events import measuring, outbox, target
 from cloudlet.services.events.outbox import Delivery, Lane
 from cloudlet.services.events.target import BATCH, Failed
 
@@ -71,17 +71,24 @@ async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
     outcomes = await asyncio.gather(*[target.give(block, lane.target, batch) for batch in batches])
     failures = [failed for batch in outcomes for failed in batch]
     now = block.clock.now()
+    following = [
+        None if failed is None else _after(delivery, failed, now)
+        for delivery, failed in zip(due, failures, strict=True)
+    ]
+    tried = [
+        (delivery, failed is not None, after) for delivery, failed, after in zip(due, failures, following, strict=True)
+    ]
+    measuring.note(block, due[0].rule, tried, now)
 
     async def settle(tx: Transaction) -> None:
-        for delivery, failed in zip(due, failures, strict=True):
+        for delivery, after in zip(due, following, strict=True):
             outbox.remove(tx, delivery)
-            following = None if failed is None else _after(delivery, failed, now)
-            if following is not None:
-                outbox.save(tx, following)
+            if after is not None:
+                outbox.save(tx, after)
 
     await block.store.transact(settle)
-    for delivery, failed in zip(due, failures, strict=True):
-        if failed is not None and _after(delivery, failed, now) is None:
+    for failed, after in zip(failures, following, strict=True):
+        if failed is not None and after is None:
             log.warning("%s could not be given an event of %s: %s", lane.target, lane.rule, failed)
 
 
