@@ -77,10 +77,11 @@ def test_tokens_lead_forward_and_backward_and_stay_at_the_ends(logs: Any, stream
     assert start["nextBackwardToken"] == first["nextBackwardToken"]
     put(logs, stream, (at + 100, "new"))
     assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["new"]
-    assert refusal(logs.get_log_events, **stream, nextToken="f/1/s") == (
-        "InvalidParameterException",
-        "The specified nextToken is invalid.",
-    )
+    for token in ("f/1/s", f"f/{'9' * 56}/s", f"x/{'0' * 56}/s", f"f/{'0' * 56}/x", "f"):
+        assert refusal(logs.get_log_events, **stream, nextToken=token) == (
+            "InvalidParameterException",
+            "The specified nextToken is invalid.",
+        )
 
 
 def test_an_empty_stream_has_tokens_that_lead_on(logs: Any, stream: dict[str, str]) -> None:
@@ -98,6 +99,23 @@ def test_a_page_has_one_megabyte(logs: Any, stream: dict[str, str]) -> None:
     assert [message[0] for message in messages(first)] == ["3", "4"]
     second = logs.get_log_events(**stream, nextToken=first["nextBackwardToken"])
     assert [message[0] for message in messages(second)] == ["1", "2"]
+
+
+def test_many_events_of_one_moment_are_had_page_by_page(local: LocalLogs) -> None:
+    stream = {"logGroupName": "g", "logStreamName": "s"}
+    local.call("CreateLogGroup", logGroupName="g")
+    local.call("CreateLogStream", **stream)
+    for batch in range(4):
+        events = [{"timestamp": local.millis, "message": str(batch * 10_000 + number)} for number in range(10_000)]
+        local.call("PutLogEvents", **stream, logEvents=events)
+    for token, head in (("nextForwardToken", True), ("nextBackwardToken", False)):
+        found: list[int] = []
+        page = local.call("GetLogEvents", **stream, startFromHead=head, limit=9_000)
+        while page["events"]:
+            some = [int(message) for message in messages(page)]
+            found = found + some if head else some + found
+            page = local.call("GetLogEvents", **stream, limit=9_000, nextToken=page[token])
+        assert found == list(range(40_000))
 
 
 def test_a_batch_has_limits(logs: Any, stream: dict[str, str]) -> None:

@@ -55,6 +55,8 @@ def position_of(event_id: str) -> Position:
     for bits in (_INDEX_BITS, _NUMBER_BITS, _STREAM_BITS):
         parts.append(number & ((1 << bits) - 1))
         number >>= bits
+    if number >= 1 << 63:
+        raise ValueError(f"not the id of an event: {event_id!r}")
     return Position(number, *reversed(parts))
 
 
