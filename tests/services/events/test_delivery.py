@@ -43,6 +43,25 @@ def test_only_what_matches_is_delivered_and_to_every_target(cloud: EventCloud) -
         assert sorted(each["detail"]["total"] for each in cloud.bodies(url, 2)) == [11, 12]
 
 
+def test_rules_ask_for_sources_in_many_ways(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    patterns = {
+        "exact": {"source": ["shop", "bank"]},
+        "prefix": {"source": [{"prefix": "sh"}]},
+        "mixed": {"source": ["shop", {"suffix": "k"}]},
+        "any": {"detail-type": ["order"]},
+        "or": {"$or": [{"source": ["bank"]}, {"detail-type": ["x"]}]},
+    }
+    for name, pattern in patterns.items():
+        cloud.rule({"Id": "1", "Arn": arn, "Input": json.dumps(name)}, name=name, pattern=pattern)
+    cloud.put(Source="shop")
+    assert sorted(cloud.bodies(url, 4)) == ["any", "exact", "mixed", "prefix"]
+    cloud.put(Source="bank")
+    assert sorted(cloud.bodies(url, 4)) == ["any", "exact", "mixed", "or"]
+    cloud.put(Source="other")
+    assert cloud.bodies(url) == ["any"]
+
+
 def test_a_rule_that_is_disabled_matches_nothing(cloud: EventCloud) -> None:
     url, arn = cloud.queue()
     cloud.rule({"Id": "1", "Arn": arn})

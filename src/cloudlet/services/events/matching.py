@@ -38,7 +38,6 @@ async def match(
     rules = await rule.compiled(tx, place)
     if not rules:
         return
-    document = msgspec.json.decode(event)
-    for each in rules:
-        if (not only or each.rule.arn in only) and each.pattern.matches(document):
+    for each in rules.matching(msgspec.json.decode(event)):
+        if not only or each.rule.arn in only:
             outbox.add(tx, each.rule, each.targets, event, now, hops, trace)

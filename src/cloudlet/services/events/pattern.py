@@ -26,10 +26,12 @@ Matcher: TypeAlias = "Callable[[Any, Any], bool]"
 class Pattern:
     """A compiled pattern."""
 
-    __slots__ = ("_matches",)
+    __slots__ = ("_matches", "sources")
 
-    def __init__(self, matches: Matcher) -> None:
-        self._matches = matches
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._matches = _object(document, ())
+        self.sources = frozenset(document["source"]) if _is_literal(document.get("source")) else None
+        """The only sources of events that it matches; None where it asks for other than exact ones."""
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether an event, as its JSON says, matches."""
@@ -51,7 +53,7 @@ def compile(text: str) -> Pattern:
             raise PatternError(f"it is nested more than {_LEVELS} levels deep")
         if _combinations(document) > _COMBINATIONS:
             raise PatternError(f"The $or combinations exceed the limit of {_COMBINATIONS}")
-        return Pattern(_object(document, ()))
+        return Pattern(document)
     except PatternError as error:
         raise errors.invalid_pattern(str(error)) from None
 
@@ -70,6 +72,11 @@ def _is_or(name: str, value: Any) -> bool:
     )
 
 
+def _is_literal(value: Any) -> bool:
+    """Whether a property is to be one of some strings."""
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
 def _combinations(document: Any) -> int:
     """Return how many patterns without `$or` a pattern stands for."""
     if not isinstance(document, dict):
@@ -85,7 +92,8 @@ def _object(document: dict[str, Any], path: Path) -> Matcher:
         raise PatternError("Empty objects are not allowed")
     shared: list[Matcher] = []
     properties: list[tuple[str, Matcher]] = []
-    for name, value in document.items():
+    # What is quickest to tell comes first.
+    for name, value in sorted(document.items(), key=lambda item: not _is_literal(item[1])):
         if _is_or(name, value):
             shared.append(_either([_object(each, path) for each in value]))
         else:
@@ -137,10 +145,11 @@ def _property(name: str, value: Any, path: Path) -> Matcher:
         else:
             tests.append(exact(alternative))
     literals = frozenset(each for each in value if isinstance(each, str))
+    only_literals = _is_literal(value)
 
     def matches(part: Any, event: Any) -> bool:
-        if type(part) is str and part in literals:
-            return True
+        if type(part) is str and (part in literals or only_literals):
+            return part in literals
         for leaf in _leaves(part):
             if present or any(test(leaf) for test in tests):
                 return True

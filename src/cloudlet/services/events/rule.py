@@ -63,10 +63,29 @@ class Compiled(NamedTuple):
     targets: list[Target]
 
 
+class RuleSet:
+    """The enabled rules of a bus that match events and have targets, at hand by the sources that they ask for."""
+
+    def __init__(self, rules: list[Compiled]) -> None:
+        self._others = [each for each in rules if each.pattern.sources is None]
+        self._of_source: dict[str, list[Compiled]] = {}
+        for each in rules:
+            for source in each.pattern.sources or ():
+                self._of_source.setdefault(source, []).append(each)
+
+    def __bool__(self) -> bool:
+        return bool(self._others or self._of_source)
+
+    def matching(self, event: dict[str, Any]) -> list[Compiled]:
+        """Return the rules that match an event, as its JSON says."""
+        candidates = self._others + self._of_source.get(event["source"], [])
+        return [each for each in candidates if each.pattern.matches(event)]
+
+
 _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Rule).decode
 decode_target = msgspec.msgpack.Decoder(dict[str, Any]).decode
-_compiled: dict[bytes, list[Compiled]] = {}
+_compiled: dict[bytes, RuleSet] = {}
 """The rules of buses by their versions, which are unique."""
 compiled_pattern = lru_cache(4096)(pattern.compile)
 
@@ -142,20 +161,20 @@ def touch(tx: Transaction, place: Place) -> None:
     tx.put(_VERSIONS.key(*place), random_bytes(16))
 
 
-async def compiled(tx: Transaction, place: Place) -> list[Compiled]:
-    """Return the enabled rules of a bus that match events and have targets."""
+async def compiled(tx: Transaction, place: Place) -> RuleSet:
+    """Return the rules of a bus, ready to match."""
     version = await tx.get(_VERSIONS.key(*place))
     if version is None:
-        return []
+        return RuleSet([])
     known = _compiled.get(version)
     if known is None:
         space = of_bus(place)
-        known = []
+        found = []
         for _, raw in await tx.range(space.begin, space.end, limit=RULES):
             rule = decode(raw)
-            if rule.enabled and rule.pattern and (found := await targets(tx, rule)):
-                known.append(Compiled(rule, compiled_pattern(rule.pattern), found))
+            if rule.enabled and rule.pattern and (given := await targets(tx, rule)):
+                found.append(Compiled(rule, compiled_pattern(rule.pattern), given))
         if len(_compiled) >= _COMPILED_BUSES:
             del _compiled[next(iter(_compiled))]
-        _compiled[version] = known
+        known = _compiled[version] = RuleSet(found)
     return known
