@@ -43,7 +43,7 @@ def request() -> Trace:
             "response": {"status": 200},
         },
     )
-    to_backend = part(api, "backend.example.com", took=4, namespace="remote")
+    to_backend = part(api, "backend.example.com", took=4, namespace="remote", annotations={"step": 1})
     to_table = part(api, "DynamoDB", took=1, namespace="aws", aws={"table_name": "orders"}, throttle=True)
     backend = segment(
         trace,
@@ -102,6 +102,8 @@ def request() -> Trace:
         ('service("backend.example.com")', True),
         ('!service("other")', True),
         ("service() { fault }", True),
+        ('service("api.example.com") { annotation.step = 1 }', True),
+        ('service("backend.example.com") { annotation.step }', False),
         ('service("api.example.com") { fault = true OR responsetime > 2.5 } AND annotation.account = "12345"', True),
         ('service("api.example.com") { fault }', False),
         ('service(id(name: "orders", type: "AWS::DynamoDB::Table")) { throttle }', True),
@@ -146,6 +148,8 @@ def test_a_filter_holds(expression: str, expected: bool) -> None:
         "ok)",
         'service("a"',
         'service("a") { }',
+        'service("a") { service("b") }',
+        'edge("a", "b") { group.name = "g" }',
         'edge("a")',
         'edge("a", "b", "c")',
         'service(id(colour: "a"))',

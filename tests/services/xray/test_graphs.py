@@ -88,7 +88,9 @@ def test_statistics_over_time(xray: Any) -> None:
     edge = series(EntitySelectorExpression='edge("shop", "orders")', Period=300)
     assert [each["EdgeSummaryStatistics"]["TotalCount"] for each in edge] == [3]
     assert edge[0]["ResponseTimeHistogram"] == [{"Value": 0.25, "Count": 3}]
-    assert [each["ServiceSummaryStatistics"]["TotalCount"] for each in series()] == [6, 3]
+    assert [each["EdgeSummaryStatistics"]["TotalCount"] for each in series()] == [6, 3]
+    services = series(EntitySelectorExpression="service()")
+    assert [each["ServiceSummaryStatistics"]["TotalCount"] for each in services] == [6, 3]
 
 
 @pytest.mark.parametrize(

@@ -67,18 +67,20 @@ async def get_time_series_service_statistics(ctx: Context, params: Params) -> Re
     period = params.get("Period") or _PERIODS[0]
     if period not in _PERIODS:
         raise invalid("Period must be 60 or 300 seconds")
-    selector = filter_grammar.parse(params.get("EntitySelectorExpression") or "service()")
-    if not isinstance(selector, Services | Edges):
+    selector = filter_grammar.parse(params.get("EntitySelectorExpression") or "")
+    if not isinstance(selector, Services | Edges | None):
         raise invalid("EntitySelectorExpression must be a service() or an edge() expression")
     wanted = await _group_filter(ctx, params)
     series: dict[int, Statistics] = {}
     async for _, trace in finding.matching(ctx, Range(begin, end, "Event"), wanted):
         if trace is None:
             continue
-        for entity in selected(selector, trace):
+        # Where nothing is selected, these are all calls, those of clients from outside too.
+        meant = [call.entity for call in trace.calls()] if selector is None else selected(selector, trace)
+        for entity in meant:
             if entity.end is not None and begin <= entity.end < end:
                 series.setdefault(int(entity.end // period) * period, Statistics()).count(entity)
-    member = "EdgeSummaryStatistics" if isinstance(selector, Edges) else "ServiceSummaryStatistics"
+    member = "ServiceSummaryStatistics" if isinstance(selector, Services) else "EdgeSummaryStatistics"
     return {
         "TimeSeriesServiceStatistics": [
             {

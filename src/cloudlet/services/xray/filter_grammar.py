@@ -142,6 +142,7 @@ class _Parser:
         self._tokens: list[tuple[str, str]] = []
         self._at = 0
         self._depth = 0
+        self._braced = False
         position = 0
         while not self._tokens or self._tokens[-1][0] != "end":
             match = _TOKEN.match(text, position)
@@ -237,9 +238,13 @@ class _Parser:
         return self._condition(word)
 
     def _braces(self) -> Filter | None:
+        if self._braced:
+            raise invalid("Invalid filter expression: service, edge and rootcause cannot be in braces")
         if not self._accept("{"):
             return None
+        self._braced = True
         inner = self._any()
+        self._braced = False
         self._expect("}")
         return inner
 
@@ -271,7 +276,7 @@ class _Parser:
             return self._compared(word, _EQUAL | _ORDER, self._number)
         if word in TEXTS:
             return Test(word, *self._comparison(_EQUAL | _TEXTUAL, self._string))
-        if word in GROUPS:
+        if word in GROUPS and not self._braced:
             return self._compared(word, _EQUAL, self._string)
         raise invalid(f"Invalid filter expression: unknown keyword {word}")
 

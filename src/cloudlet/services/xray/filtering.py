@@ -47,8 +47,10 @@ class _Subject:
 
     @property
     def entities(self) -> list[Entity]:
-        """Whose values count."""
-        return self.trace.entities if self.entity is None else [self.entity]
+        """Whose values count: of a service, all that it did; on a way to a root cause, the entity alone."""
+        if self.entity is None:
+            return self.trace.entities
+        return self.entity.work() if self.entity.is_segment and self.index is None else [self.entity]
 
 
 def holds(filter: Filter | None, trace: Trace, groups: Groups) -> bool:

@@ -12,7 +12,7 @@ from cloudlet.services.xray.filter_grammar import Filter
 from cloudlet.services.xray.filtering import Groups
 from cloudlet.services.xray.trace import Trace
 
-_PAGE = 50
+_PAGE = 20
 """Traces that are read in one transaction."""
 LONGEST_RANGE_SECONDS = 24 * 3600
 

@@ -11,7 +11,6 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.arn import Arn, partition_of
-from cloudlet.core.ids import token
 from cloudlet.core.policy import PolicyError, Reason
 from cloudlet.core.resource_policy import decide, parsed
 from cloudlet.services.xray.errors import invalid
@@ -66,7 +65,7 @@ async def put(ctx: Context, tx: Transaction, name: str, text: str, revision: str
         raise AwsError("PolicyCountLimitExceededException", f"There are {_MOST} policies at most.")
     if not bypass and _shuts_out(ctx, name, text):
         raise AwsError("LockoutPreventionException", "The policy would deny you to change it.")
-    policy = Policy(name, text, token(26), ctx.now())
+    policy = Policy(name, text, str(1 if old is None else int(old.revision) + 1), ctx.now())
     tx.put(_POLICIES.key(ctx.account, ctx.region, name), msgspec.msgpack.encode(policy))
     return policy
 

@@ -7,7 +7,7 @@ entities on the way. A way to a delay follows, at each step, the child that took
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Literal
 
 from cloudlet.services.xray.trace import Entity, Trace
@@ -22,18 +22,20 @@ def paths(trace: Trace, kind: Kind) -> list[list[Entity]]:
     if kind == "responsetime":
         return [_slowest(trace.root)]
     failed: Callable[[Entity], bool] = (lambda e: e.has_fault) if kind == "fault" else (lambda e: e.has_error)
-    return [
-        entity.path()
-        for entity in trace.entities
-        if failed(entity) and not any(failed(child) for child in entity.children)
-    ][:_MOST]
+    lowest = (
+        entity for entity in trace.entities if failed(entity) and not any(failed(child) for child in entity.children)
+    )
+    return [entity.path() for entity in islice(lowest, _MOST)]
 
 
 def _slowest(entity: Entity) -> list[Entity]:
-    slow = max(entity.children, key=lambda child: child.duration, default=None)
-    if slow is None or not 0 < entity.duration * _SHARE <= slow.duration:
-        return [entity]
-    return [entity, *_slowest(slow)]
+    way = [entity]
+    while way[-1].children:
+        slow = max(way[-1].children, key=lambda child: child.duration)
+        if not 0 < way[-1].duration * _SHARE <= slow.duration:
+            break
+        way.append(slow)
+    return way
 
 
 def shown(trace: Trace, kind: Kind) -> list[dict[str, Any]]:

@@ -48,14 +48,12 @@ def _http(root: Entity) -> dict[str, Any]:
     }
 
 
-def users(trace: Trace) -> dict[str, list[Node]]:
+def users(trace: Trace) -> dict[str, dict[Node, None]]:
     """Return the users that segments name, with their services."""
-    found: dict[str, list[Node]] = {}
+    found: dict[str, dict[Node, None]] = {}
     for entity in trace.entities:
         if entity.raw.get("user"):
-            nodes = found.setdefault(entity.raw["user"], [])
-            if entity.node not in nodes:
-                nodes.append(entity.node)
+            found.setdefault(entity.raw["user"], {}).setdefault(entity.node)
     return found
 
 
@@ -80,12 +78,10 @@ def ec2_of(entity: Entity, member: str) -> str | None:
 
 
 def _annotations(trace: Trace) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, dict[tuple[type, Any], list[Node]]] = {}
+    found: dict[str, dict[tuple[type, Any], dict[Node, None]]] = {}
     for entity in trace.entities:
         for key, value in (entity.raw.get("annotations") or {}).items():
-            nodes = found.setdefault(key, {}).setdefault((type(value), value), [])
-            if entity.node not in nodes:
-                nodes.append(entity.node)
+            found.setdefault(key, {}).setdefault((type(value), value), {}).setdefault(entity.node)
     return {
         key: [
             {"AnnotationValue": _annotation(value), "ServiceIds": [node.shown() for node in nodes]}

@@ -25,7 +25,7 @@ class Node(NamedTuple):
         return {"Name": self.name, "Names": [self.name], "AccountId": self.account, "Type": self.type or None}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entity:
     """A segment or a subsegment, in its place in the trace."""
 
@@ -91,8 +91,14 @@ class Entity:
 
     def path(self) -> list[Entity]:
         """Return it and what is above it, the highest first."""
-        above = [] if self.parent is None else self.parent.path()
-        return [*above, self]
+        found = [self]
+        while (above := found[-1].parent) is not None:
+            found.append(above)
+        return found[::-1]
+
+    def work(self) -> list[Entity]:
+        """Return it and what belongs to its own service below it."""
+        return list(_walk(self, own=True))
 
     def exceptions(self) -> list[dict[str, Any]]:
         """Return the names and messages of the exceptions that it tells as its cause."""
@@ -117,7 +123,7 @@ class Call(NamedTuple):
 
 
 class Trace:
-    """A trace of an account. It has one segment at least, or none is known but subsegments."""
+    """A trace of an account, of one document at least. One whose parent is not known stands at the top."""
 
     def __init__(self, identity: str, documents: Sequence[Document], account: str) -> None:
         self.id = identity
@@ -128,13 +134,27 @@ class Trace:
         for top in tops:
             top.is_segment = top.raw.get("type") != "subsegment"
             parent = self._by_id.get(str(top.raw.get("parent_id")))
-            if parent is not None and parent is not top and top not in parent.path():
+            if parent is not None:
                 top.parent = parent
                 parent.children.append(top)
         self.roots = [top for top in tops if top.parent is None]
-        for root in self.roots:
-            self._settle(root)
         self.entities = [entity for root in self.roots for entity in _walk(root)]
+        self._cut_circles(tops)
+        for entity in self.entities:
+            self._settle(entity)
+        self._served = self._serve()
+
+    def _cut_circles(self, tops: Sequence[Entity]) -> None:
+        """Put at the top what has itself above it, the first of each circle."""
+        placed = set(self.entities)
+        for top in tops:
+            if top not in placed and top.parent is not None:
+                top.parent.children.remove(top)
+                top.parent = None
+                self.roots.append(top)
+                below = list(_walk(top))
+                self.entities += below
+                placed.update(below)
 
     def _own_node(self, raw: dict[str, Any]) -> Node:
         return Node(raw["name"], raw.get("origin") or "", self._account)
@@ -146,15 +166,24 @@ class Trace:
         return entity
 
     def _settle(self, entity: Entity) -> None:
-        """Say to which services an entity and those below it belong, and which they call."""
+        """Say to which service an entity belongs, after the one above it, and which it calls."""
         if not entity.is_segment and entity.parent is not None:
             entity.node = entity.parent.node
         answering = [child for child in entity.children if child.is_segment]
         if not entity.is_segment and (answering or entity.raw.get("namespace")):
             entity.is_inferred = not answering
             entity.called = answering[0].node if answering else _inferred(entity.raw, self._account)
-        for child in entity.children:
-            self._settle(child)
+
+    def _serve(self) -> dict[Node, list[Entity]]:
+        served: dict[Node, list[Entity]] = {}
+        for entity in self.entities:
+            if entity.is_segment:
+                served.setdefault(entity.node, []).append(entity)
+            if entity.called is not None:
+                calls = served.setdefault(entity.called, [])
+                if entity.is_inferred:
+                    calls.append(entity)
+        return served
 
     @property
     def root(self) -> Entity:
@@ -176,31 +205,16 @@ class Trace:
 
     @property
     def is_partial(self) -> bool:
-        """Whether something is in progress, or the parent of something is missing."""
-        return any(entity.end is None for entity in self.entities) or any(
-            root.raw.get("parent_id") is not None for root in self.roots
-        )
-
-    def segments(self) -> list[Entity]:
-        return [entity for entity in self.entities if entity.is_segment]
+        """Whether something is in progress."""
+        return any(entity.end is None for entity in self.entities)
 
     def nodes(self) -> list[Node]:
         """Return its services, those that are inferred too, each once."""
-        found: dict[Node, None] = {}
-        for entity in self.entities:
-            if entity.is_segment:
-                found.setdefault(entity.node)
-            if entity.called is not None:
-                found.setdefault(entity.called)
-        return list(found)
+        return list(self._served)
 
     def served(self, node: Node) -> list[Entity]:
         """Return the work that a service did: its segments, or the calls by which it is inferred."""
-        return [
-            entity
-            for entity in self.entities
-            if (entity.is_segment and entity.node == node) or (entity.is_inferred and entity.called == node)
-        ]
+        return self._served.get(node, [])
 
     def calls(self) -> list[Call]:
         """Return the calls that services made, and those of clients from outside."""
@@ -216,10 +230,13 @@ class Trace:
         return found
 
 
-def _walk(entity: Entity) -> Iterator[Entity]:
-    yield entity
-    for child in entity.children:
-        yield from _walk(child)
+def _walk(entity: Entity, *, own: bool = False) -> Iterator[Entity]:
+    """Give an entity and what is below it, from the top down; only what is of its own service, if so wanted."""
+    waiting = [entity]
+    while waiting:
+        entity = waiting.pop()
+        yield entity
+        waiting += [child for child in reversed(entity.children) if not (own and child.is_segment)]
 
 
 def _inferred(raw: dict[str, Any], account: str) -> Node:
