@@ -200,3 +200,30 @@ def test_ids_of_events_sort_as_their_positions_do(parts: list[tuple[int, int, in
     one, other = (Position(*some) for some in parts)
     assert position_of(one.id) == one
     assert (one.id < other.id) == (one < other)
+
+
+def test_a_deleted_group_leaves_nothing(local: LocalLogs) -> None:
+    def fill(group: str) -> None:
+        local.call("CreateLogGroup", logGroupName=group)
+        transformation = {"metricName": "m", "metricNamespace": "N", "metricValue": "1"}
+        local.call(
+            "PutMetricFilter",
+            logGroupName=group,
+            filterName="f",
+            filterPattern="m",
+            metricTransformations=[transformation],
+        )
+        local.call("StartLiveTail", logGroupIdentifiers=[group])
+        for stream in ("s", "t"):
+            local.call("CreateLogStream", logGroupName=group, logStreamName=stream)
+            events = [{"timestamp": local.millis + number * 1000, "message": "m"} for number in range(3)]
+            local.call("PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=events)
+        local.call("DeleteLogStream", logGroupName=group, logStreamName="t")
+
+    fill("kept")
+    local.advance(1)
+    before = local.rows()
+    fill("gone")
+    local.call("DeleteLogGroup", logGroupName="gone")
+    local.advance(1)
+    assert local.rows() == before
