@@ -163,6 +163,14 @@ def test_fields_between_spaces(pattern: str, expected: bool) -> None:
     check(pattern, LINE, expected)
 
 
+@given(st.lists(st.sampled_from(["a", "b1", '"x y"', "[z  w]", "[]", '""', "c-d"]), min_size=1, max_size=8))
+def test_each_field_is_one(said: list[str]) -> None:
+    names = [f"n{number}" for number in range(len(said))]
+    values = [field[1:-1] if field[0] in '"[' else field for field in said]
+    expected = {f"${name}": value for name, value in zip(names, values, strict=True)}
+    assert parse(f"[{', '.join(names)}]").extract("  ".join(said)) == expected
+
+
 def test_values_are_extracted_by_their_names() -> None:
     found = parse("[ip, ..., request, status, bytes]").extract(LINE)
     assert found == {

@@ -43,11 +43,15 @@ class Comparison:
 
         return equal if self.operator == "=" else lambda value: not equal(value)
 
-    def needed(self) -> list[bytes]:
-        """Return what has to be somewhere in a message of JSON that fits, if it has no \\u."""
+    def pieces(self) -> list[str]:
+        """Return what has to be somewhere in a text that fits."""
         if self.operator != "=" or not isinstance(self.operand, str):
             return []
-        return [piece.encode() for piece in self.operand.split("*") if _SAFE.fullmatch(piece)]
+        return [piece for piece in self.operand.split("*") if piece]
+
+    def needed(self) -> list[bytes]:
+        """Return what has to be somewhere in a message of JSON that fits, if it has no \\u."""
+        return [piece.encode() for piece in self.pieces() if _SAFE.fullmatch(piece)]
 
 
 def read(reader: Reader) -> Comparison | None:

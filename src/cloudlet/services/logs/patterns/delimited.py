@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from cloudlet.services.logs.patterns import comparing, conditions
 from cloudlet.services.logs.patterns.conditions import Condition
-from cloudlet.services.logs.patterns.pattern import Pattern, anything
+from cloudlet.services.logs.patterns.pattern import MayMatch, Pattern
 from cloudlet.services.logs.patterns.problems import PatternProblem
 from cloudlet.services.logs.patterns.reading import Reader
 
@@ -51,8 +51,13 @@ def parse(text: str) -> Pattern:
     def extract(message: str) -> dict[str, str]:
         return {f"${name}": value for name, value in (_named(names, message) or {}).items()}
 
+    quick = [one.may_match for one in asked if one.may_match is not None]
+
+    def may_match(raw: bytes) -> bool:
+        return all(one(raw) for one in quick)
+
     known = frozenset(f"${name}" for name in names if name != _ELLIPSIS)
-    return Pattern(matches, anything, extract, reader.regexes, known)
+    return Pattern(matches, may_match, extract, reader.regexes, known)
 
 
 def _field(reader: Reader) -> tuple[str, Condition[Fields] | None]:
@@ -74,7 +79,7 @@ def _field(reader: Reader) -> tuple[str, Condition[Fields] | None]:
             raise PatternProblem(f"a field is expected at: {reader.rest!r}")
         used.add(name)
         test = comparison.test()
-        return Condition(lambda fields: test(fields[name]))
+        return Condition(lambda fields: test(fields[name]), _needing(comparison.pieces()))
 
     condition = conditions.read(reader, one)
     if len(used) != 1:
@@ -82,9 +87,20 @@ def _field(reader: Reader) -> tuple[str, Condition[Fields] | None]:
     return used.pop(), condition
 
 
+def _needing(pieces: list[str]) -> MayMatch | None:
+    needed = [piece.encode() for piece in pieces]
+    return (lambda raw: all(piece in raw for piece in needed)) if needed else None
+
+
+def _values(message: str) -> list[str]:
+    if '"' not in message and "[" not in message:
+        return message.split()
+    return [quoted or bracketed or plain for quoted, bracketed, plain in _FIELD.findall(message)]
+
+
 def _named(names: list[str], message: str) -> dict[str, str] | None:
     """Return the fields of a message by their names; None where it has not as many as the pattern."""
-    values = [match[match.lastindex or 0] for match in _FIELD.finditer(message)]
+    values = _values(message)
     if _ELLIPSIS not in names:
         return dict(zip(names, values, strict=True)) if len(names) == len(values) else None
     if len(values) < len(names) - 1:
