@@ -7,16 +7,18 @@ Conditions on keywords (`responsetime > 5`), joined with AND, which may be left 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from cloudlet.services.xray.errors import invalid
 
 LONGEST = 5000
 _DEEPEST = 50
+_JSON = re.compile(r"\s*#")
 _TOKEN = re.compile(
     r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')'
     r"|(?P<symbol><=|>=|!=|[=<>!(){}\[\],:])"
@@ -44,7 +46,7 @@ TEXTS: Final = frozenset(
     }
 )
 GROUPS: Final = frozenset({"group.name", "group.arn"})
-_CAUSES: Final = re.compile(r"rootcause\.(fault|error|responsetime)\.(service|entity)")
+_CAUSES: Final = re.compile(r"rootcause\.(fault|error|responsetime)\.(service|entity|exception)")
 _ORDER: Final = frozenset({"<", "<=", ">", ">="})
 _EQUAL: Final = frozenset({"=", "!="})
 _TEXTUAL: Final = frozenset({"CONTAINS", "BEGINSWITH", "ENDSWITH"})
@@ -98,7 +100,7 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """The filter holds of a service, or an entity, on the way to a root cause of a kind."""
+    """The filter holds of a service, an entity or an exception on the way to a root cause of a kind."""
 
     kind: str
     of: str
@@ -126,7 +128,14 @@ class Not:
     part: Filter
 
 
-Filter = Test | AnnotationTest | Services | Edges | Causes | All | AnyOf | Not
+@dataclass(frozen=True, slots=True)
+class JsonCauses:
+    """The root causes, of whatever kind, have those that are written down, as far as they are."""
+
+    causes: Any
+
+
+Filter = Test | AnnotationTest | Services | Edges | Causes | JsonCauses | All | AnyOf | Not
 
 
 @lru_cache(maxsize=1000)
@@ -142,14 +151,29 @@ class _Parser:
         self._tokens: list[tuple[str, str]] = []
         self._at = 0
         self._depth = 0
-        self._braced = False
+        self._braced = ""
+        self._json: list[Any] = []
+        """What the tokens of JSON say that are still to be read."""
         position = 0
         while not self._tokens or self._tokens[-1][0] != "end":
+            if (start := _JSON.match(text, position)) is not None:
+                position = self._read_json(text, start.end())
+                continue
             match = _TOKEN.match(text, position)
             if match is None or match.lastgroup is None:
                 raise invalid(f"Invalid filter expression: unexpected character at {position}")
             self._tokens.append((match.lastgroup, match[match.lastgroup]))
             position = match.end()
+
+    def _read_json(self, text: str, position: int) -> int:
+        """Read what comes after a `#`; return where it ends."""
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, position)
+        except (ValueError, RecursionError):
+            raise invalid(f"Invalid filter expression: no JSON at {position}") from None
+        self._json.append(value)
+        self._tokens.append(("json", text[position:end]))
+        return end
 
     def whole(self) -> Filter | None:
         found = None if self._kind == "end" else self._any()
@@ -170,7 +194,7 @@ class _Parser:
         return invalid(f"Invalid filter expression: unexpected {what}")
 
     def _accept(self, symbol: str) -> bool:
-        if self._kind in ("symbol", "word") and self._text == symbol:
+        if self._kind in ("symbol", "word") and self._text in (symbol, symbol.lower()):
             self._at += 1
             return True
         return False
@@ -203,7 +227,9 @@ class _Parser:
 
     def _continues(self) -> bool:
         """Whether one more part comes without an AND before it."""
-        return (self._kind == "word" and self._text != "OR") or (self._kind == "symbol" and self._text in ("!", "("))
+        return (self._kind == "word" and self._text not in ("OR", "or")) or (
+            self._kind == "symbol" and self._text in ("!", "(")
+        )
 
     def _not(self) -> Filter:
         negations = 0
@@ -221,30 +247,48 @@ class _Parser:
             raise self._unexpected()
         word = self._text
         self._at += 1
+        if not word.startswith("annotation."):
+            # The guide writes `responsetime` and `responseTime`.
+            word = word.lower()
         if word == "service":
             self._expect("(")
             selector = Selector() if self._text == ")" and self._kind == "symbol" else self._selector()
             self._expect(")")
-            return Services(selector, self._braces())
+            return Services(selector, self._braces("service"))
         if word == "edge":
             self._expect("(")
             source = self._selector()
             self._expect(",")
             target = self._selector()
             self._expect(")")
-            return Edges(source, target, self._braces())
+            return Edges(source, target, self._braces("edge"))
+        if word == "rootcause.json":
+            return self._json_causes()
         if (cause := _CAUSES.fullmatch(word)) is not None:
-            return Causes(cause[1], cause[2], self._braces())
+            return Causes(cause[1], cause[2], self._braces("rootcause"))
         return self._condition(word)
 
-    def _braces(self) -> Filter | None:
+    def _json_causes(self) -> Filter:
+        """Read what root causes are to look like."""
+        if self._braced:
+            raise self._unexpected()
+        negated = self._accept("!=")
+        if not negated:
+            self._expect("=")
+        if self._kind != "json":
+            raise self._unexpected()
+        self._at += 1
+        found = JsonCauses(self._json.pop(0))
+        return Not(found) if negated else found
+
+    def _braces(self, of: str) -> Filter | None:
         if self._braced:
             raise invalid("Invalid filter expression: service, edge and rootcause cannot be in braces")
         if not self._accept("{"):
             return None
-        self._braced = True
+        self._braced = of
         inner = self._any()
-        self._braced = False
+        self._braced = ""
         self._expect("}")
         return inner
 
@@ -264,6 +308,8 @@ class _Parser:
         return Selector(parts.get("name"), parts.get("type"), parts.get("account.id"))
 
     def _condition(self, word: str) -> Filter:
+        if (word == "annotation" or word.startswith("annotation.")) and self._braced in ("service", "edge"):
+            raise invalid("Invalid filter expression: annotation cannot be used with service or edge")
         if word == "annotation" and self._accept("["):
             key = self._string() if self._kind == "text" else self._word()
             self._expect("]")
@@ -294,7 +340,7 @@ class _Parser:
         return self._tokens[self._at - 1][1]
 
     def _comparison(self, allowed: frozenset[str], value: Callable[[], Value]) -> tuple[str | None, Value]:
-        operator = self._text
+        operator = self._text.upper()
         if self._kind not in ("symbol", "word") or operator not in _EQUAL | _ORDER | _TEXTUAL:
             return None, True
         if operator not in allowed:
@@ -315,7 +361,7 @@ class _Parser:
         return float(self._tokens[self._at - 1][1])
 
     def _annotation(self, key: str) -> AnnotationTest:
-        operator = self._text
+        operator = self._text.upper()
         if self._kind not in ("symbol", "word") or operator not in _EQUAL | _ORDER | _TEXTUAL:
             return AnnotationTest(key)
         self._at += 1

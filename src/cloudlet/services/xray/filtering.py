@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from cloudlet.services.xray import root_causes, summary
 from cloudlet.services.xray.filter_grammar import (
@@ -18,6 +19,7 @@ from cloudlet.services.xray.filter_grammar import (
     Causes,
     Edges,
     Filter,
+    JsonCauses,
     Not,
     Selector,
     Services,
@@ -73,11 +75,12 @@ def _holds(filter: Filter, subject: _Subject) -> bool:
         case Test(keyword, operator, value):
             return _compare(_values(keyword, subject), operator, value)
         case AnnotationTest(key, operator, value):
-            found_values = _annotations(key, subject)
-            # One that is false is there.
-            return bool(found_values) if operator is None else _compare(found_values, operator, value)
+            return _compare(_annotations(key, subject), operator, value)
         case Services() | Edges():
             return bool(_selected(filter, subject))
+        case JsonCauses(causes):
+            told = [cause for kind in _KINDS.values() for cause in root_causes.shown(subject.trace, kind)]
+            return isinstance(causes, list) and all(any(_is_like(each, cause) for cause in told) for each in causes)
         case Causes(kind, of, inner):
             return _any_cause(_KINDS[kind], of, inner, subject)
 
@@ -111,12 +114,25 @@ def _any_cause(kind: Kind, of: str, inner: Filter | None, subject: _Subject) -> 
     for path in root_causes.paths(subject.trace, kind):
         if of == "service":
             way = [path[0]] + [entity for above, entity in pairwise(path) if entity.node != above.node]
+            # An inferred service has no segment: the call is what is known of it.
+            way += path[-1:] if path[-1].is_inferred else []
+        elif of == "exception":
+            way = [entity for entity in path for _ in entity.exceptions()]
         else:
             way = path
         for index, entity in enumerate(way):
             if inner is None or _holds(inner, _Subject(subject.trace, subject.groups, entity, index, len(way))):
                 return True
     return False
+
+
+def _is_like(wanted: Any, found: Any) -> bool:
+    """Whether something has all members that are written down, and lists as long."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(key in found and _is_like(wanted[key], found[key]) for key in wanted)
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(wanted) == len(found) and all(map(_is_like, wanted, found))
+    return bool(wanted == found)
 
 
 def _means(selector: Selector, node: Node) -> bool:
@@ -183,7 +199,7 @@ def _values(keyword: str, subject: _Subject) -> list[Value]:
         case "partial":
             return [trace.is_partial if subject.entity is None else served.end is None]
         case "inferred":
-            return [served.is_inferred]
+            return [any(entity.is_inferred for entity in subject.entities)]
         case "remote":
             return [served.is_remote]
         case "root":
@@ -241,7 +257,8 @@ def _names(subject: _Subject) -> list[Value]:
     exceptions = [each["Name"] for entity in subject.entities for each in entity.exceptions()]
     if subject.entity is None:
         return [*(node.name for node in subject.trace.nodes()), *exceptions]
-    return [subject.entity.name, *exceptions]
+    inferred = [subject.entity.called.name] if subject.entity.is_inferred and subject.entity.called else []
+    return [subject.entity.name, *inferred, *exceptions]
 
 
 def _nodes(subject: _Subject) -> list[Node]:

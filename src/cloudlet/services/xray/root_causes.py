@@ -44,7 +44,8 @@ def shown(trace: Trace, kind: Kind) -> list[dict[str, Any]]:
     return [
         {
             "Services": [
-                _service(trace, kind, list(part)) for _, part in groupby(path, key=lambda entity: entity.node)
+                *(_service(trace, kind, list(part)) for _, part in groupby(path, key=lambda entity: entity.node)),
+                *_inferred(trace, kind, path[-1]),
             ],
             "ClientImpacting": impacting,
         }
@@ -56,8 +57,16 @@ def _service(trace: Trace, kind: Kind, part: list[Entity]) -> dict[str, Any]:
     return {
         **part[0].node.shown(),
         "EntityPath": [_entity(trace, kind, entity) for entity in part],
-        "Inferred": bool(part[0].raw.get("inferred")),
+        "Inferred": False,
     }
+
+
+def _inferred(trace: Trace, kind: Kind, last: Entity) -> list[dict[str, Any]]:
+    """Return the service that a way ends in, where it sent no segment of its own."""
+    if not last.is_inferred or last.called is None:
+        return []
+    entity = {**_entity(trace, kind, last), "Name": last.called.name}
+    return [{**last.called.shown(), "EntityPath": [entity], "Inferred": True}]
 
 
 def _entity(trace: Trace, kind: Kind, entity: Entity) -> dict[str, Any]:
