@@ -24,6 +24,10 @@ def test_a_segment_is_there_as_it_was_sent(xray: Any) -> None:
     assert documents(xray, sent["trace_id"]) == {sent["id"]: sent}
 
 
+def test_a_name_may_have_letters_of_any_script_and_some_symbols(xray: Any) -> None:
+    assert put(xray, segment(trace_id(), "Größe 店 _.:/%&#=+\\-@")) == []
+
+
 def test_a_trace_has_a_duration_and_an_unknown_one_is_left_out(xray: Any) -> None:
     trace = trace_id()
     put(xray, segment(trace, took=0.5), segment(trace, took=2))
@@ -64,6 +68,8 @@ def test_an_id_as_w3c_writes_it(xray: Any) -> None:
         ({"id": "xyz"}, "InvalidId"),
         ({"name": None}, "MissingName"),
         ({"name": "n" * 201}, "InvalidName"),
+        ({"name": "a?b"}, "InvalidName"),
+        ({"name": 7}, "InvalidName"),
         ({"trace_id": None}, "MissingTraceId"),
         ({"trace_id": "1-2-3"}, "InvalidTraceId"),
         ({"start_time": None}, "MissingStartTime"),

@@ -15,7 +15,7 @@ MOST_BYTES = 64 * 1024
 _TRACE_ID = re.compile(r"1-([0-9a-fA-F]{8})-[0-9a-fA-F]{24}")
 _BARE_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _ID = re.compile(r"[0-9a-fA-F]{16}")
-_LONGEST_NAME = 200
+_NAME = re.compile(r"[\w\s.:/%&#=+\\\-@]{1,200}")
 _LONGEST_ANNOTATION = 1000
 _MOST_ANNOTATIONS = 50
 _LARGEST_NUMBER = 1e300
@@ -136,7 +136,7 @@ def _check_ids(entity: dict[str, Any]) -> None:
         raise _Wrong("InvalidId")
     if not name:
         raise _Wrong("MissingName")
-    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise _Wrong("InvalidName")
     if parent is not None and (not isinstance(parent, str) or _ID.fullmatch(parent) is None):
         raise _Wrong("InvalidParentId")

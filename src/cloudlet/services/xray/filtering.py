@@ -199,7 +199,7 @@ def _values(keyword: str, subject: _Subject) -> list[Value]:
         case "partial":
             return [trace.is_partial if subject.entity is None else served.end is None]
         case "inferred":
-            return [any(entity.is_inferred for entity in subject.entities)]
+            return [any(entity.is_inferred or bool(entity.raw.get("inferred")) for entity in subject.entities)]
         case "remote":
             return [served.is_remote]
         case "root":

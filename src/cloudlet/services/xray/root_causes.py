@@ -57,7 +57,8 @@ def _service(trace: Trace, kind: Kind, part: list[Entity]) -> dict[str, Any]:
     return {
         **part[0].node.shown(),
         "EntityPath": [_entity(trace, kind, entity) for entity in part],
-        "Inferred": False,
+        # Clients may send segments for services that they inferred themselves.
+        "Inferred": bool(part[0].raw.get("inferred")),
     }
 
 
