@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
+from cloudlet.core.ids import random_bytes
 from cloudlet.services.events.rule import Rule, Target
 
 TOPIC = b"deliveries"
@@ -49,6 +50,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     """How often it has failed."""
     dead: dict[str, str] | None = None
     """What the message in the dead-letter queue says of why it is there; None while it is not given up."""
+    token: bytes = b""
+    """Tells deliveries apart whose sequence is the same: other processes count too, and a clock may stand."""
 
     @property
     def lane(self) -> Lane:
@@ -68,7 +71,7 @@ def add(
     for target in targets:
         _last_sequence = max(_last_sequence + 1, int(now * 1_000_000))
         noted = int(now * 1000)
-        save(tx, Delivery(event, rule, target, noted, noted, _last_sequence, hops, trace))
+        save(tx, Delivery(event, rule, target, noted, noted, _last_sequence, hops, trace, token=random_bytes(8)))
 
 
 def save(tx: Transaction, delivery: Delivery) -> None:
@@ -104,4 +107,6 @@ async def first(tx: Transaction, lane: Lane, count: int) -> list[Delivery]:
 
 
 def _key(delivery: Delivery) -> bytes:
-    return delivery.lane.rows.key(delivery.due, delivery.sequence, delivery.rule.bus, delivery.target["Id"])
+    return delivery.lane.rows.key(
+        delivery.due, delivery.sequence, delivery.rule.bus, delivery.target["Id"], delivery.token
+    )

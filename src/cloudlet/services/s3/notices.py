@@ -11,6 +11,7 @@ import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import notification
 from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.event_messages import Event
@@ -70,8 +71,9 @@ async def add(
         if told is None:
             continue
         lane = Lane(destination.channel, destination.arn, bucket.arn, bucket.account, bucket.region)
-        # Two configurations may have the same destination: the id keeps what they tell apart.
-        row = _NOTICES.sub(*lane).key(event.sequence, destination.id)
+        # Two configurations may have the same destination: the id keeps what they tell apart. Other processes count as
+        # this one does, and a clock may stand while it is started again: what is random keeps their events apart.
+        row = _NOTICES.sub(*lane).key(event.sequence, destination.id, random_bytes(8))
         tx.put(row, _encode(Notice(now, _text(told).decode())))
         tx.notify(TOPIC)
 
