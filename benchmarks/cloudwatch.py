@@ -8,13 +8,24 @@ metrics in one GetMetricData. Before that it is quiet for a minute, so that who 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from benchmarks import wrk
 from benchmarks.api import JsonApi
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.rounds import FAILURES, MIB, SETTLE_SECONDS, Run, Settings, compare, parser, say
+from benchmarks.rounds import (
+    FAILURES,
+    MIB,
+    Run,
+    Settings,
+    Speeds,
+    compare,
+    measure_speeds,
+    parser,
+    say,
+    speed_rows,
+)
 from benchmarks.scenarios import CONNECTIONS, Meter, Speed, Started, Wrong
 from benchmarks.signing import Key
 from benchmarks.table import OURS, Row
@@ -69,9 +80,9 @@ def put(server: Started[CloudWatchApi], seconds: int, metrics: int) -> Speed:
     return meter.speed(report.requests * metrics, 0, report.seconds, report.p50_ms, report.p99_ms)
 
 
-SPEEDS: dict[str, tuple[str, Callable[[Started[CloudWatchApi], int], Speed]]] = {
-    "put": ("PutMetricData", lambda server, seconds: put(server, seconds, 1)),
-    "put_many": (f"PutMetricData of {MANY} metrics", lambda server, seconds: put(server, seconds, MANY)),
+SPEEDS: Speeds = {
+    "put": ("PutMetricData", "values", lambda server, seconds: put(server, seconds, 1)),
+    "put_many": (f"PutMetricData of {MANY} metrics", "values", lambda server, seconds: put(server, seconds, MANY)),
 }
 
 
@@ -86,31 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Settings(options.rounds, options.seconds),
         _CHOSEN,
         _rows(),
-        _measure,
+        lambda run, contender, number: measure_speeds(run, contender, number, SPEEDS),
         finally_measure=None if options.no_query else _measure_query,
         api=CloudWatchApi,
         server=Started,
     )
-
-
-def _measure(run: Run, contender: Contender, round_number: int) -> None:
-    name = contender.name
-    try:
-        with run.started(contender) as (server, start_seconds):
-            run.note("start_ms", name, start_seconds * 1e3)
-            time.sleep(SETTLE_SECONDS)
-            run.note("idle_mib", name, server.process.resident_bytes() / MIB)
-            for key, (label, speed_of) in SPEEDS.items():
-                try:
-                    speed = speed_of(server, run.settings.seconds)
-                except FAILURES as error:
-                    run.fail(name, label, error, [f"{key}."])
-                else:
-                    run.note_speed(key, name, speed)
-                    say(f"  {label}: {speed.per_second:,.0f} values/s")
-            run.note("peak_mib", name, server.process.peak_resident_bytes() / MIB)
-    except FAILURES as error:
-        run.fail(name, f"round {round_number + 1}", error, ["start_ms"])
 
 
 def _measure_query(run: Run, contender: Contender) -> None:
@@ -176,14 +167,7 @@ def _query(api: CloudWatchApi, start: int, end: int, points: int) -> float:
 
 
 def _rows() -> Iterator[Row]:
-    yield Row("start_ms", "start to first answer, ms", "less")
-    yield Row("idle_mib", "memory idle, MiB", "less")
-    for key, (label, _) in SPEEDS.items():
-        yield Row(f"{key}.per_second", f"{label}, values/s", "more")
-        yield Row(f"{key}.p50_ms", f"{label}, p50 ms", "less")
-        yield Row(f"{key}.p99_ms", f"{label}, p99 ms", "less")
-        yield Row(f"{key}.cpu_us", f"{label}, server CPU µs/value", "less")
-    yield Row("peak_mib", "memory at its peak in all that, MiB", "less")
+    yield from speed_rows(SPEEDS)
     yield Row("points", "points in store", "")
     yield Row("fill_per_second", "points put, 1,000 a request, /s", "more")
     yield Row("query_ms", "GetMetricData of all by the hour, ms", "less")

@@ -25,6 +25,7 @@ from benchmarks import machine, network, wrk
 from benchmarks.api import CallFailed
 from benchmarks.contenders import CONTENDERS, KEY
 from benchmarks.dynamodb_scenarios import BATCH, PARTITION, DynamoApi, key, measured
+from benchmarks.levels import table
 from benchmarks.loop_client import Connection, LoopFailed
 from benchmarks.process import ServerProcess
 from benchmarks.scenarios import Speed, Started
@@ -45,7 +46,7 @@ REPORT_SECONDS = 30.0
 class Level:
     """What was measured once so many items were in the table; memory and disk in bytes."""
 
-    items: int
+    count: int
     resident: int
     disk: int
     speeds: dict[str, Speed]
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             process.stop()
     print(f"{machine.describe(cache)}\ncloudlet {installed.version}; memory at its peak {peak / MIB:.0f} MiB\n")
-    print(_table(levels))
+    print(table("items", levels, list(OPERATIONS)))
     return 0
 
 
@@ -221,24 +222,7 @@ def _line(level: Level) -> str:
         for name, speed in level.speeds.items()
     ]
     sizes = f"{level.resident / MIB:.0f} MiB resident, {level.disk / MIB:,.0f} MiB of disk"
-    return "; ".join([f"{level.items:,} items: {sizes}", *speeds])
-
-
-def _table(levels: Sequence[Level]) -> str:
-    """The levels as README.md shows them."""
-    rows = [
-        ["items", *(f"{level.items:,}" for level in levels)],
-        ["resident memory, MiB", *(f"{level.resident / MIB:.0f}" for level in levels)],
-        ["disk, MiB", *(f"{level.disk / MIB:,.0f}" for level in levels)],
-    ]
-    for name in OPERATIONS:
-        speeds = [level.speeds[name] for level in levels if level.speeds]
-        rows.append([f"{name}, requests/s", *(f"{speed.per_second:,.0f}" for speed in speeds)])
-        rows.append([f"{name}, p50 / p99 ms", *(f"{speed.p50_ms:.2f} / {speed.p99_ms:.2f}" for speed in speeds)])
-        rows.append([f"{name}, server CPU µs", *(f"{speed.server_cpu_us_per_message:.0f}" for speed in speeds)])
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "| --- |" + " ---: |" * len(levels))
-    return "\n".join(lines)
+    return "; ".join([f"{level.count:,} items: {sizes}", *speeds])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -177,6 +177,47 @@ def compare(
     return 1 if run.ours_failed else 0
 
 
+Speeds = dict[str, tuple[str, str, Callable[[Any, int], Speed]]]
+"""What is measured, by the key of its rows: its label, its unit in the plural, and what measures it for some time."""
+
+
+def speed_rows(speeds: Speeds) -> Iterator[Row]:
+    """The rows of `measure_speeds`."""
+    yield Row("start_ms", "start to first answer, ms", "less")
+    yield Row("idle_mib", "memory idle, MiB", "less")
+    for key, (label, unit, _) in speeds.items():
+        yield Row(f"{key}.per_second", f"{label}, {unit}/s", "more")
+        yield Row(f"{key}.p50_ms", f"{label}, p50 ms", "less")
+        yield Row(f"{key}.p99_ms", f"{label}, p99 ms", "less")
+        yield Row(f"{key}.cpu_us", f"{label}, server CPU µs/{unit.removesuffix('s')}", "less")
+    yield Row("peak_mib", "memory at its peak in all that, MiB", "less")
+
+
+def measure_speeds(
+    run: Run, contender: Contender, number: int, speeds: Speeds, then: Callable[[Any], None] | None = None
+) -> None:
+    """Measure a contender in a round: its start, its memory and all speeds; `then` gets the running server."""
+    name = contender.name
+    try:
+        with run.started(contender) as (server, start_seconds):
+            run.note("start_ms", name, start_seconds * 1e3)
+            time.sleep(SETTLE_SECONDS)
+            run.note("idle_mib", name, server.process.resident_bytes() / MIB)
+            for key, (label, unit, speed_of) in speeds.items():
+                try:
+                    speed = speed_of(server, run.settings.seconds)
+                except FAILURES as error:
+                    run.fail(name, label, error, [f"{key}."])
+                else:
+                    run.note_speed(key, name, speed)
+                    say(f"  {label}: {speed.per_second:,.0f} {unit}/s")
+            run.note("peak_mib", name, server.process.peak_resident_bytes() / MIB)
+            if then is not None:
+                then(server)
+    except FAILURES as error:
+        run.fail(name, f"round {number + 1}", error, ["start_ms"])
+
+
 def install(run: Run, contender: Contender) -> None:
     say(f"install {contender.name}")
     try:

@@ -2,24 +2,34 @@
 
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import s3_nginx, s3_scenarios
 from benchmarks.contenders import S3_CONTENDERS, S3_KEY, Contender
-from benchmarks.rounds import FAILURES, MIB, SETTLE_SECONDS, Run, Settings, compare, parser, say
+from benchmarks.rounds import (
+    FAILURES,
+    MIB,
+    Run,
+    Settings,
+    Speeds,
+    compare,
+    measure_speeds,
+    parser,
+    say,
+    speed_rows,
+)
 from benchmarks.s3_api import S3Api
-from benchmarks.scenarios import Speed, Started
+from benchmarks.scenarios import Started
 from benchmarks.table import Row
 
 TIMES = 5
 """How often a large object is sent, and received."""
 
-SPEEDS: dict[str, tuple[str, Callable[[Started[S3Api], int], Speed]]] = {
-    "put": ("PutObject of 1 KiB", s3_scenarios.put),
-    "get": ("GetObject of 1 KiB", s3_scenarios.get),
-    "list": ("ListObjectsV2 of 1,000", s3_scenarios.list_page),
+SPEEDS: Speeds = {
+    "put": ("PutObject of 1 KiB", "requests", s3_scenarios.put),
+    "get": ("GetObject of 1 KiB", "requests", s3_scenarios.get),
+    "list": ("ListObjectsV2 of 1,000", "requests", s3_scenarios.list_page),
 }
 
 
@@ -44,27 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(run: Run, contender: Contender, round_number: int) -> None:
-    name = contender.name
-    try:
-        with run.started(contender) as (server, start_seconds):
-            run.note("start_ms", name, start_seconds * 1e3)
-            time.sleep(SETTLE_SECONDS)
-            run.note("idle_mib", name, server.process.resident_bytes() / MIB)
-            for key, (label, speed_of) in SPEEDS.items():
-                try:
-                    speed = speed_of(server, run.settings.seconds)
-                except FAILURES as error:
-                    run.fail(name, label, error, [f"{key}."])
-                else:
-                    run.note_speed(key, name, speed)
-                    say(f"  {label}: {speed.per_second:,.0f} requests/s")
-            run.note("peak_mib", name, server.process.peak_resident_bytes() / MIB)
-            try:
-                _measure_large(run, name, server)
-            except (*FAILURES, s3_nginx.NoNginx) as error:
-                run.fail(name, "objects of 64 MiB", error, ["large."])
-    except FAILURES as error:
-        run.fail(name, f"round {round_number + 1}", error, ["start_ms"])
+    def large(server: Started[S3Api]) -> None:
+        try:
+            _measure_large(run, contender.name, server)
+        except (*FAILURES, s3_nginx.NoNginx) as error:
+            run.fail(contender.name, "objects of 64 MiB", error, ["large."])
+
+    measure_speeds(run, contender, round_number, SPEEDS, large)
 
 
 def _measure_large(run: Run, name: str, server: Started[S3Api]) -> None:
@@ -89,14 +85,7 @@ def _measure_large(run: Run, name: str, server: Started[S3Api]) -> None:
 
 
 def _rows() -> Iterator[Row]:
-    yield Row("start_ms", "start to first answer, ms", "less")
-    yield Row("idle_mib", "memory idle, MiB", "less")
-    for key, (label, _) in SPEEDS.items():
-        yield Row(f"{key}.per_second", f"{label}, requests/s", "more")
-        yield Row(f"{key}.p50_ms", f"{label}, p50 ms", "less")
-        yield Row(f"{key}.p99_ms", f"{label}, p99 ms", "less")
-        yield Row(f"{key}.cpu_us", f"{label}, server CPU µs/request", "less")
-    yield Row("peak_mib", "memory at its peak in all that, MiB", "less")
+    yield from speed_rows(SPEEDS)
     yield Row("large.put", "PutObject of 64 MiB, MiB/s", "more")
     yield Row("large.of_md5", "… % of MD5 alone", "")
     yield Row("large.get", "GetObject of 64 MiB, MiB/s", "more")

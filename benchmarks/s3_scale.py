@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks import machine, network, wrk
 from benchmarks.contenders import S3_CONTENDERS, S3_KEY
+from benchmarks.levels import table
 from benchmarks.process import ServerProcess
 from benchmarks.s3_api import S3Api, address, head
 from benchmarks.scenarios import CONNECTIONS, Meter, Speed, Started, Wrong
@@ -54,7 +55,7 @@ REQUESTS: dict[str, tuple[int, Callable[[S3Api, int], bytes]]] = {
 class Level:
     """What was measured once so many objects were in the bucket; memory and disk in bytes."""
 
-    objects: int
+    count: int
     resident: int
     disk: int
     speeds: dict[str, Speed]
@@ -84,14 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             api.create_bucket(BUCKET)
             for level in _levels(Started(process, api, data), options.levels, options.seconds):
                 levels.append(level)
-                print(
-                    f"{level.objects:,} objects: {level.resident / MIB:.0f} MiB resident", file=sys.stderr, flush=True
-                )
+                print(f"{level.count:,} objects: {level.resident / MIB:.0f} MiB resident", file=sys.stderr, flush=True)
             peak = process.peak_resident_bytes()
         finally:
             process.stop()
     print(f"{machine.describe(cache)}\ncloudlet {installed.version}; memory at its peak {peak / MIB:.0f} MiB\n")
-    print(_table(levels))
+    print(table("objects", levels, list(REQUESTS)))
     return 0
 
 
@@ -164,23 +163,6 @@ def _speed(server: Started[S3Api], name: str, size: int, seconds: int) -> Speed:
     with meter:
         report: WrkReport = wrk.run_many(server.api.host, requests, connections, seconds)
     return meter.speed(report.requests, 0, report.seconds, report.p50_ms, report.p99_ms)
-
-
-def _table(levels: Sequence[Level]) -> str:
-    """The levels as README.md shows them."""
-    rows = [
-        ["objects", *(f"{level.objects:,}" for level in levels)],
-        ["resident memory, MiB", *(f"{level.resident / MIB:.0f}" for level in levels)],
-        ["disk, MiB", *(f"{level.disk / MIB:,.0f}" for level in levels)],
-    ]
-    for name in REQUESTS:
-        speeds = [level.speeds[name] for level in levels]
-        rows.append([f"{name}, requests/s", *(f"{speed.per_second:,.0f}" for speed in speeds)])
-        rows.append([f"{name}, p50 / p99 ms", *(f"{speed.p50_ms:.2f} / {speed.p99_ms:.2f}" for speed in speeds)])
-        rows.append([f"{name}, server CPU µs", *(f"{speed.server_cpu_us_per_message:,.0f}" for speed in speeds)])
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "| --- |" + " ---: |" * len(levels))
-    return "\n".join(lines)
 
 
 def _parser() -> argparse.ArgumentParser:

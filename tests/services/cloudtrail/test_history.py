@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server, fresh_account
 
 _PATIENCE_SECONDS = 20
 
@@ -87,6 +88,19 @@ def test_events_come_in_pages_the_newest_first(aws: Aws) -> None:
     assert len({event["EventId"] for event in found}) == 7
     times = [event["EventTime"] for event in found]
     assert times == sorted(times, reverse=True)
+
+
+def test_a_token_shows_nothing_of_other_accounts(aws: Aws, cloudlet_server: Server) -> None:
+    """Tokens are not sealed: whatever place one names, it is looked at within what the caller may see."""
+    other = Aws(cloudlet_server.endpoint, fresh_account())
+    for each in (aws, other):
+        each.client("sqs").create_queue(QueueName="q")
+        lookup(each, 1, EventName="CreateQueue")
+    for place in (b"\xff" * 40, b"\x00", b"x"):
+        token = urlsafe_b64encode(place).decode()
+        for each in (aws, other):
+            events = each.client("cloudtrail").lookup_events(NextToken=token)["Events"]
+            assert {json.loads(event["CloudTrailEvent"])["recipientAccountId"] for event in events} <= {each.account}
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-from typing import Any
-
-from cloudlet.testing.server import Aws
+from tests.own_metrics import total
 from tests.services.events.cloud import EventCloud
-from tests.standing import NOON, eventually, standing_server
-
-
-def total(aws: Aws, metric: str, **dimensions: str) -> float | None:
-    """Return the sum of a metric, or None where there is none."""
-    noon = datetime.datetime.fromisoformat(NOON)
-    points: list[dict[str, Any]] = aws.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/Events",
-        MetricName=metric,
-        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-        StartTime=noon - datetime.timedelta(hours=1),
-        EndTime=noon + datetime.timedelta(hours=1),
-        Period=3600,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return sum(point["Sum"] for point in points) if points else None
+from tests.standing import eventually, standing_server
 
 
 def test_a_rule_tells_how_often_its_targets_were_invoked() -> None:
@@ -41,8 +23,8 @@ def test_a_rule_tells_how_often_its_targets_were_invoked() -> None:
         cloud.received(url, 4)
         cloud.received(dead, 3)
         standing.advance("1m")
-        assert eventually(lambda: total(aws, "InvocationsSentToDlq", RuleName="r")) == 3
-        assert eventually(lambda: total(aws, "Invocations", EventBusName="b", RuleName="r")) == 1
-        assert total(aws, "Invocations", RuleName="r") == 6
-        assert total(aws, "FailedInvocations", RuleName="r") == 3
-        assert total(aws, "SuccessfulInvocationAttempts") == 4
+        assert eventually(lambda: total(aws, "AWS/Events", "InvocationsSentToDlq", RuleName="r")) == 3
+        assert eventually(lambda: total(aws, "AWS/Events", "Invocations", EventBusName="b", RuleName="r")) == 1
+        assert total(aws, "AWS/Events", "Invocations", RuleName="r") == 6
+        assert total(aws, "AWS/Events", "FailedInvocations", RuleName="r") == 3
+        assert total(aws, "AWS/Events", "SuccessfulInvocationAttempts") == 4

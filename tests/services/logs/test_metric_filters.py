@@ -11,8 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
-
-PATIENCE_SECONDS = 20
+from tests.standing import eventually
 
 
 @pytest.fixture
@@ -33,13 +32,6 @@ def put_filter(logs: Any, pattern: str, value: str = "1", name: str = "f", group
 def put(logs: Any, stream: dict[str, str], *messages: str) -> None:
     at = int(time.time() * 1000)
     logs.put_log_events(**stream, logEvents=[{"timestamp": at, "message": message} for message in messages])
-
-
-def eventually(ask: Callable[[], Any], expected: Any) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while (answer := ask()) != expected and time.monotonic() < end:
-        time.sleep(0.02)
-    assert answer == expected
 
 
 def sums(cloudwatch: Any, **dimensions: str) -> Callable[[], tuple[float, float]]:
@@ -72,7 +64,7 @@ def test_matching_events_are_counted(logs: Any, aws: Aws, stream: dict[str, str]
     put_filter(logs, "ERROR")
     put(logs, stream, "ERROR 1", "fine", "ERROR 2")
     put(logs, stream, "ERROR 3")
-    eventually(sums(aws.client("cloudwatch")), (3, 3))
+    assert eventually(sums(aws.client("cloudwatch")), lambda seen: seen == (3, 3))
 
 
 def test_values_and_dimensions_are_taken_from_events(logs: Any, aws: Aws, stream: dict[str, str]) -> None:
@@ -87,7 +79,7 @@ def test_values_and_dimensions_are_taken_from_events(logs: Any, aws: Aws, stream
         json.dumps({"latency": "slow", "request": {"path": "/a"}}),
     )
     cloudwatch = aws.client("cloudwatch")
-    eventually(sums(cloudwatch, Path="/b"), (1, 1))
+    assert eventually(sums(cloudwatch, Path="/b"), lambda seen: seen == (1, 1))
     assert sums(cloudwatch, Path="/a")() == (2, 19.5)
     assert len(cloudwatch.list_metrics(Namespace="Shop")["Metrics"]) == 2
 
@@ -96,7 +88,7 @@ def test_a_default_value_is_for_when_nothing_matches(logs: Any, aws: Aws, stream
     put_filter(logs, "[level = ERROR, bytes]", "$bytes", defaultValue=0.5)
     put(logs, stream, "INFO 3", "INFO 4")
     put(logs, stream, "ERROR 30", "INFO 4")
-    eventually(sums(aws.client("cloudwatch")), (2, 30.5))
+    assert eventually(sums(aws.client("cloudwatch")), lambda seen: seen == (2, 30.5))
 
 
 def test_filters_are_described_and_deleted(logs: Any, stream: dict[str, str]) -> None:

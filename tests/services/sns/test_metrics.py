@@ -2,25 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-
-from cloudlet.testing.server import Aws
-from tests.standing import NOON, eventually, standing_server
-
-
-def total(aws: Aws, metric: str) -> float | None:
-    """Return the sum of a metric of the topic, or None where there is none."""
-    noon = datetime.datetime.fromisoformat(NOON)
-    points = aws.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/SNS",
-        MetricName=metric,
-        Dimensions=[{"Name": "TopicName", "Value": "orders"}],
-        StartTime=noon - datetime.timedelta(hours=1),
-        EndTime=noon + datetime.timedelta(hours=1),
-        Period=3600,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return sum(point["Sum"] for point in points) if points else None
+from tests.own_metrics import total
+from tests.standing import eventually, standing_server
 
 
 def test_a_topic_tells_what_was_published_and_what_became_of_it() -> None:
@@ -35,7 +18,7 @@ def test_a_topic_tells_what_was_published_and_what_became_of_it() -> None:
         entries = [{"Id": "a", "Message": "123"}, {"Id": "b", "Message": "1"}]
         sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
         standing.advance("1m")
-        assert eventually(lambda: total(aws, "NumberOfMessagesPublished")) == 3
-        assert total(aws, "PublishSize") == 9
-        assert total(aws, "NumberOfNotificationsDelivered") == 3
-        assert total(aws, "NumberOfNotificationsFailed") == 3
+        assert eventually(lambda: total(aws, "AWS/SNS", "NumberOfMessagesPublished", TopicName="orders")) == 3
+        assert total(aws, "AWS/SNS", "PublishSize", TopicName="orders") == 9
+        assert total(aws, "AWS/SNS", "NumberOfNotificationsDelivered", TopicName="orders") == 3
+        assert total(aws, "AWS/SNS", "NumberOfNotificationsFailed", TopicName="orders") == 3

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
-
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
 from cloudlet.services.cloudtrail import history, outbox, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.event import Event
@@ -51,11 +49,12 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
     end = int(params.get("EndTime", now))
     if begin > end:
         raise AwsError("InvalidTimeRangeException", "The start time must be before the end time.", status=400)
-    before = None if params.get("NextToken") is None else _read_token(params["NextToken"])
+    wrong = AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
+    before = page_tokens.place_of(params.get("NextToken"), wrong)
     shown: list[Event] = []
     while True:
 
-        async def page(tx: Transaction, before: bytes | None = before) -> list[tuple[bytes, Event]]:
+        async def page(tx: Transaction, before: bytes = before) -> list[tuple[bytes, Event]]:
             return await history.newest(tx, ctx.account, ctx.region, begin, before, end)
 
         found = await ctx.transact(page)
@@ -64,17 +63,6 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
                 shown.append(event)
             before = key
             if len(shown) == count:
-                return {"Events": [each.shown() for each in shown], "NextToken": _token(key)}
+                return {"Events": [each.shown() for each in shown], "NextToken": page_tokens.token_of(key)}
         if history.is_last(found):
             return {"Events": [each.shown() for each in shown]}
-
-
-def _token(key: bytes) -> str:
-    return urlsafe_b64encode(key).decode()
-
-
-def _read_token(token: str) -> bytes:
-    try:
-        return b64decode(token.encode(), altchars=b"-_", validate=True)
-    except ValueError:
-        raise AwsError("InvalidNextTokenException", "The next token is invalid.", status=400) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudtrail import trail
 from cloudlet.services.cloudtrail.block import service
 
@@ -28,17 +28,16 @@ async def _tagged(ctx: Context, tx: Transaction, arn: str) -> trail.Trail:
 @service.operation("AddTags")
 async def add_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _tagged(ctx, tx, params["ResourceId"])
-    tags = trail.with_tags(found.tags, params["TagsList"])
-    trail.save(tx, msgspec.structs.replace(found, tags=tags))
+    merged = trail.with_tags(found.tags, params["TagsList"])
+    trail.save(tx, msgspec.structs.replace(found, tags=merged))
     return {}
 
 
 @service.operation("RemoveTags")
 async def remove_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _tagged(ctx, tx, params["ResourceId"])
-    removed = {tag["Key"] for tag in params["TagsList"]}
-    tags = {key: value for key, value in found.tags.items() if key not in removed}
-    trail.save(tx, msgspec.structs.replace(found, tags=tags))
+    kept = tags.without(found.tags, (tag["Key"] for tag in params["TagsList"]))
+    trail.save(tx, msgspec.structs.replace(found, tags=kept))
     return {}
 
 
@@ -52,7 +51,6 @@ async def list_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = [await _tagged(ctx, tx, arn) for arn in arns]
     return {
         "ResourceTagList": [
-            {"ResourceId": arn, "TagsList": [{"Key": key, "Value": value} for key, value in each.tags.items()]}
-            for arn, each in zip(arns, found, strict=True)
+            {"ResourceId": arn, "TagsList": tags.shown(each.tags)} for arn, each in zip(arns, found, strict=True)
         ]
     }

@@ -33,15 +33,17 @@ async def add(tx: Transaction, event: Event) -> bool:
 
 
 async def newest(
-    tx: Transaction, account: str, region: str, begin: int, before: bytes | None, end: int
+    tx: Transaction, account: str, region: str, begin: int, before: bytes, end: int
 ) -> list[tuple[bytes, Event]]:
     """Return up to a page of events with begin <= time <= end, the newest first, with their keys.
 
-    `before` is the key of the last one of the page before.
+    `before` is the key of the last one of the page before, if there was one; of a token, it bounds what is seen only.
     """
     space = _EVENTS.sub(account, region)
-    high = space.key(end + 1) if before is None else before
-    rows = await tx.range(space.key(begin), high, limit=_PAGE, reverse=True)
+    low, high = space.key(begin), space.key(end + 1)
+    if before:
+        high = max(low, min(high, before))
+    rows = await tx.range(low, high, limit=_PAGE, reverse=True)
     return [(key, Event(value.decode())) for key, value in rows]
 
 

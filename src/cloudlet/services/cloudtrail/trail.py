@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.core import tags as core_tags
 from cloudlet.core.arn import Arn, partition_of
 from cloudlet.services.cloudtrail import selectors
 from cloudlet.services.cloudtrail.event import Event
@@ -24,7 +25,6 @@ _MOST = 5
 _LISTED = 1000
 GIVEN_UP_SECONDS = 30 * 86_400
 """What could not be delivered for so long never is (AWS tries for 30 days)."""
-_MOST_TAGS = 50
 _NAME = re.compile(r"[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*")
 _GLOBAL = frozenset({"cloudfront.amazonaws.com", "iam.amazonaws.com", "organizations.amazonaws.com"})
 _SELF = "cloudtrail.amazonaws.com"
@@ -261,12 +261,12 @@ async def note(tx: Transaction, arn: str, **changes: Any) -> None:
 
 def with_tags(tags: Mapping[str, str], added: list[dict[str, str]]) -> dict[str, str]:
     """Return tags with more of them. Raises AwsError for what cannot be one, and for too many."""
-    for tag in added:
-        if tag["Key"].lower().startswith("aws:"):
-            raise AwsError("InvalidTagParameterException", "Tag keys must not begin with aws:.")
     if len({tag["Key"] for tag in added}) < len(added):
         raise AwsError("InvalidTagParameterException", "The tag list has a key twice.")
-    merged = {**tags, **{tag["Key"]: tag.get("Value") or "" for tag in added}}
-    if len(merged) > _MOST_TAGS:
-        raise AwsError("TagsLimitExceededException", "A trail has at most 50 tags.")
-    return merged
+    given = {tag["Key"]: tag.get("Value") or "" for tag in added}
+    too_many = AwsError("TagsLimitExceededException", f"A trail has at most {core_tags.MOST_TAGS} tags.")
+    return core_tags.merged(tags, given, reserved=_reserved_tag, too_many=too_many)
+
+
+def _reserved_tag(key: str) -> AwsError:
+    return AwsError("InvalidTagParameterException", "Tag keys must not begin with aws:.")

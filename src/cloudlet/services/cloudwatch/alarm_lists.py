@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, Params, Result, Transaction, page_tokens
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import errors, history, paging
+from cloudlet.services.cloudwatch import errors, history
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, Alarm
 from cloudlet.services.cloudwatch.changing import ACTIONS
 from cloudlet.services.cloudwatch.metric import dimensions_of
@@ -58,25 +58,18 @@ async def describe(ctx: Context, tx: Transaction, params: Params) -> Result:
         return _by_kind([alarm for alarm in named if alarm is not None and _wanted(alarm, kinds, params)])
     most = params.get("MaxRecords", MOST_SHOWN)
     prefix = params.get("AlarmNamePrefix", "")
-    after = _text_of(params.get("NextToken"))
+    after = page_tokens.name_of(params.get("NextToken"), errors.invalid_token())
     found: list[Alarm] = []
     while True:
         rows = await alarms.page(tx, ctx.account, ctx.region, prefix, after, _LOOKED_AT)
         for alarm in rows:
             if _wanted(alarm, kinds, params):
                 if len(found) == most:
-                    return {**_by_kind(found), "NextToken": paging.token_of(after.encode())}
+                    return {**_by_kind(found), "NextToken": page_tokens.token_of(after.encode())}
                 found.append(alarm)
             after = alarm.name
         if len(rows) < _LOOKED_AT:
             return _by_kind(found)
-
-
-def _text_of(token: str | None) -> str:
-    try:
-        return paging.place_of(token).decode()
-    except UnicodeDecodeError:
-        raise errors.invalid_token() from None
 
 
 def _wanted(alarm: Alarm, kinds: list[str], params: Params) -> bool:
@@ -142,7 +135,7 @@ async def describe_history(ctx: Context, tx: Transaction, params: Params) -> Res
     begin = int(max(params.get("StartDate", 0.0), now - history.KEPT_SECONDS) * 1000)
     end = int(params.get("EndDate", now + 1) * 1000) + 1
     name, kinds, wanted = params.get("AlarmName"), params.get("AlarmTypes") or [METRIC], params.get("HistoryItemType")
-    after = paging.place_of(params.get("NextToken"))
+    after = page_tokens.place_of(params.get("NextToken"), errors.invalid_token())
     found: list[dict[str, Any]] = []
     while True:
         rows = await history.page(
@@ -151,7 +144,7 @@ async def describe_history(ctx: Context, tx: Transaction, params: Params) -> Res
         for key, item in rows:
             if (name is not None or item.kind in kinds) and wanted in (None, item.type):
                 if len(found) == most:
-                    return {"AlarmHistoryItems": found, "NextToken": paging.token_of(after)}
+                    return {"AlarmHistoryItems": found, "NextToken": page_tokens.token_of(after)}
                 found.append(_item(item))
             after = key
         if len(rows) < _LOOKED_AT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import (
     alarm_check,
@@ -32,7 +32,7 @@ async def _put(ctx: Context, tx: Transaction, params: Params, kind: Kind, config
         alarm = Alarm(
             ctx.account, ctx.region, name, kind, config, now, "INSUFFICIENT_DATA", reasons.CREATED, None, now, now
         )
-        tagging.save(tx, alarm.arn, tagging.checked(params.get("Tags")))
+        tags.save(tx, alarm.arn, tagging.checked(params.get("Tags")))
         created = {**alarm_lists.described_config(alarm), "stateValue": alarm.state}
         data = {"type": "Create", "version": "1.0", "createdAlarm": created}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{name}" created', data, now)
@@ -91,7 +91,7 @@ async def delete_alarms(ctx: Context, tx: Transaction, params: Params) -> Result
     now = ctx.now()
     for alarm in found:
         alarms.remove(tx, alarm)
-        tagging.save(tx, alarm.arn, {})
+        tags.save(tx, alarm.arn, {})
         data = {"type": "Delete", "version": "1.0", "deletedAlarm": alarm_lists.described_config(alarm)}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', data, now)
     return None

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
 from cloudlet.services.cloudwatch import dashboard as dashboards
-from cloudlet.services.cloudwatch import dashboard_body, errors, paging, tagging
+from cloudlet.services.cloudwatch import dashboard_body, errors, tagging
 from cloudlet.services.cloudwatch.block import service
 from cloudlet.services.cloudwatch.dashboard import Dashboard
 
@@ -34,8 +34,7 @@ async def put_dashboard(ctx: Context, tx: Transaction, params: Params) -> Result
             dashboardValidationMessages=_shown(found.errors),
         )
     if await dashboards.find(tx, ctx.account, name) is None:
-        tags = tagging.checked(params.get("Tags"))
-        tagging.save(tx, dashboards.arn_of(ctx.account, ctx.region, name), tags)
+        tags.save(tx, dashboards.arn_of(ctx.account, ctx.region, name), tagging.checked(params.get("Tags")))
     dashboards.save(tx, Dashboard(ctx.account, name, body, ctx.now()))
     return {"DashboardValidationMessages": _shown(found.warnings)}
 
@@ -65,17 +64,14 @@ async def delete_dashboards(ctx: Context, tx: Transaction, params: Params) -> Re
             # As documented: where one is not there, none is deleted.
             raise _unknown(name)
         dashboards.remove(tx, found)
-        tagging.save(tx, dashboards.arn_of(ctx.account, ctx.region, name), {})
+        tags.save(tx, dashboards.arn_of(ctx.account, ctx.region, name), {})
     return {}
 
 
 @service.operation("ListDashboards")
 async def list_dashboards(ctx: Context, tx: Transaction, params: Params) -> Result:
     wrong = errors.invalid_value("The parameter NextToken is invalid.")
-    try:
-        after = paging.place_of(params.get("NextToken"), wrong).decode()
-    except UnicodeDecodeError:
-        raise wrong from None
+    after = page_tokens.name_of(params.get("NextToken"), wrong)
     rows = await dashboards.page(tx, ctx.account, params.get("DashboardNamePrefix") or "", after, _PAGE + 1)
     entries: list[dict[str, Any]] = [
         {
@@ -86,5 +82,5 @@ async def list_dashboards(ctx: Context, tx: Transaction, params: Params) -> Resu
         }
         for one in rows[:_PAGE]
     ]
-    token = paging.token_of(rows[_PAGE - 1].name.encode()) if len(rows) > _PAGE else None
+    token = page_tokens.token_of(rows[_PAGE - 1].name.encode()) if len(rows) > _PAGE else None
     return {"DashboardEntries": entries, "NextToken": token}

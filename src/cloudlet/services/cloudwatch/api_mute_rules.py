@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import errors, mute_rule, paging, tagging
+from cloudlet.services.cloudwatch import errors, mute_rule, tagging
 from cloudlet.services.cloudwatch.block import service
 from cloudlet.services.cloudwatch.mute_rule import MuteRule
 from cloudlet.services.cloudwatch.schedule import ScheduleProblem
@@ -44,7 +44,7 @@ async def put_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) -> 
         raise errors.validation(f"The schedule of the rule is invalid: {problem}.") from None
     before = await mute_rule.find(tx, ctx.account, ctx.region, rule.name)
     if before is None:
-        tagging.save(tx, rule.arn, tagging.checked(params.get("Tags")))
+        tags.save(tx, rule.arn, tagging.checked(params.get("Tags")))
     else:
         mute_rule.remove(tx, before)
         await _look_again(tx, before, ctx.now())
@@ -98,7 +98,7 @@ async def delete_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) 
     rule = await mute_rule.find(tx, ctx.account, ctx.region, params["AlarmMuteRuleName"])
     if rule is not None:
         mute_rule.remove(tx, rule)
-        tagging.save(tx, rule.arn, {})
+        tags.save(tx, rule.arn, {})
         await _look_again(tx, rule, ctx.now())
     return None
 
@@ -106,10 +106,7 @@ async def delete_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) 
 @service.operation("ListAlarmMuteRules")
 async def list_alarm_mute_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
     most, statuses, target = params.get("MaxRecords", _PAGE), params.get("Statuses"), params.get("AlarmName")
-    try:
-        after = paging.place_of(params.get("NextToken")).decode()
-    except UnicodeDecodeError:
-        raise errors.invalid_token() from None
+    after = page_tokens.name_of(params.get("NextToken"), errors.invalid_token())
     now = ctx.now()
     found: list[dict[str, Any]] = []
     while True:
@@ -117,7 +114,7 @@ async def list_alarm_mute_rules(ctx: Context, tx: Transaction, params: Params) -
         for rule in rows:
             if (target is None or target in rule.targets) and (not statuses or rule.status(now) in statuses):
                 if len(found) == most:
-                    return {"AlarmMuteRuleSummaries": found, "NextToken": paging.token_of(after.encode())}
+                    return {"AlarmMuteRuleSummaries": found, "NextToken": page_tokens.token_of(after.encode())}
                 found.append(_summary(rule, now))
             after = rule.name
         if len(rows) < _LOOKED_AT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
+from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import dashboard, errors, mute_rule, tagging
 from cloudlet.services.cloudwatch.block import service
@@ -35,7 +35,7 @@ async def _check_resource(ctx: Context, tx: Transaction, arn: str) -> None:
 async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = params["ResourceARN"]
     await _check_resource(ctx, tx, arn)
-    tagging.save(tx, arn, tagging.checked(params["Tags"], await tagging.of(tx, arn)))
+    tags.save(tx, arn, tagging.checked(params["Tags"], await tags.of(tx, arn)))
     return {}
 
 
@@ -43,12 +43,11 @@ async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = params["ResourceARN"]
     await _check_resource(ctx, tx, arn)
-    tags = await tagging.of(tx, arn)
-    tagging.save(tx, arn, {key: value for key, value in tags.items() if key not in params["TagKeys"]})
+    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
     return {}
 
 
 @service.operation("ListTagsForResource")
 async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     await _check_resource(ctx, tx, params["ResourceARN"])
-    return {"Tags": tagging.shown(await tagging.of(tx, params["ResourceARN"]))}
+    return {"Tags": tags.shown(await tags.of(tx, params["ResourceARN"]))}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.cloudwatch import directory, errors, paging
+from cloudlet.core import Context, Params, Result, Transaction, page_tokens
+from cloudlet.services.cloudwatch import directory, errors
 from cloudlet.services.cloudwatch.metric import Metric
 
 PAGE = 500
@@ -17,7 +17,7 @@ async def list_metrics(ctx: Context, params: Params) -> Result:
     """Return a page of the metrics that had values in the last two weeks."""
     if params.get("IncludeLinkedAccounts") or params.get("OwningAccount", ctx.account) != ctx.account:
         raise errors.not_built("monitoring accounts (IncludeLinkedAccounts, OwningAccount)")
-    after = paging.place_of(params.get("NextToken"), errors.invalid_value("The parameter NextToken is invalid."))
+    after = page_tokens.place_of(params.get("NextToken"), errors.invalid_value("The parameter NextToken is invalid."))
     namespace, name = params.get("Namespace"), params.get("MetricName")
     recent = directory.RECENT_SECONDS if params.get("RecentlyActive") else directory.LISTED_SECONDS
     oldest = ctx.now() - recent
@@ -32,7 +32,7 @@ async def list_metrics(ctx: Context, params: Params) -> Result:
         for key, metric, seen in rows:
             if seen >= oldest and (name is None or metric.name == name) and _has(metric, wanted):
                 if len(found) == PAGE:
-                    return {"Metrics": found, "NextToken": paging.token_of(after)}
+                    return {"Metrics": found, "NextToken": page_tokens.token_of(after)}
                 found.append(metric.shown())
             after = key
         if len(rows) < _LOOKED_AT:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import timezone
 from typing import Any
 
-from cloudlet.core import Context, Params, Result
-from cloudlet.services.cloudwatch import errors, labels, paging, query_check, querying
+from cloudlet.core import Context, Params, Result, page_tokens
+from cloudlet.services.cloudwatch import errors, labels, query_check, querying
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries
 from cloudlet.services.cloudwatch.query_check import Query
@@ -108,7 +108,7 @@ def _page(
         status = "PartialData" if partial else "Complete"
         results.append({"Id": query.id, "Label": label, "Timestamps": times, "Values": values, "StatusCode": status})
     more = last is not None and any(result["StatusCode"] == "PartialData" for result in results)
-    return results, paging.token_of(json.dumps(last).encode()) if more else None
+    return results, page_tokens.token_of(json.dumps(last).encode()) if more else None
 
 
 def _time_of(token: str | None) -> int | None:
@@ -116,7 +116,7 @@ def _time_of(token: str | None) -> int | None:
     if token is None:
         return None
     try:
-        time = json.loads(paging.place_of(token))
+        time = json.loads(page_tokens.place_of(token, errors.invalid_token()))
     except ValueError:
         raise errors.invalid_token() from None
     if not isinstance(time, int):

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-import msgspec
-
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import AwsError, tags
 from cloudlet.services.cloudwatch import errors
 
-MOST_TAGS = 50
-_TAGS = Subspace("tags")
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[str, str]).decode
-
-
-def checked(given: Iterable[dict[str, str]] | None, known: dict[str, str] | None = None) -> dict[str, str]:
+def checked(given: Iterable[Mapping[str, str]] | None, known: Mapping[str, str] | None = None) -> tags.Tags:
     """Return tags with those of a request. Raises AwsError."""
-    tags = dict(known or {})
-    for tag in given or ():
-        if tag["Key"].lower().startswith("aws:"):
-            raise errors.invalid_value(f"The tag key {tag['Key']} is invalid: aws: is a reserved prefix.")
-        tags[tag["Key"]] = tag["Value"]
-    if len(tags) > MOST_TAGS:
-        raise errors.invalid_value(f"A resource can have {MOST_TAGS} tags at most.")
-    return tags
+    too_many = errors.invalid_value(f"A resource can have {tags.MOST_TAGS} tags at most.")
+    return tags.merged(known or {}, tags.read(given), reserved=_reserved, too_many=too_many)
 
 
-async def of(tx: Transaction, arn: str) -> dict[str, str]:
-    """Return the tags of a resource."""
-    raw = await tx.get(_TAGS.key(arn))
-    return {} if raw is None else _decode(raw)
-
-
-def save(tx: Transaction, arn: str, tags: dict[str, str]) -> None:
-    """Set the tags of a resource; none at all where it is removed."""
-    if tags:
-        tx.put(_TAGS.key(arn), _encode(tags))
-    else:
-        tx.delete(_TAGS.key(arn))
-
-
-def shown(tags: dict[str, str]) -> list[dict[str, Any]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+def _reserved(key: str) -> AwsError:
+    return errors.invalid_value(f"The tag key {key} is invalid: aws: is a reserved prefix.")

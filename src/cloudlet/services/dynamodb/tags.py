@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, tags
 from cloudlet.services.dynamodb.errors import validation
 
 MOST = 50
@@ -33,12 +33,11 @@ def checked(existing: Mapping[str, str], added: Iterable[Mapping[str, str]]) -> 
     return merged
 
 
-def without(existing: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+def without(existing: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
     """Return tags without some; those that are not there are no error."""
-    removed = set(keys)
-    if not removed:
+    if not keys:
         raise validation("Atleast one Tag Key needs to be provided as Input.")
-    return {key: value for key, value in existing.items() if key not in removed}
+    return tags.without(existing, keys)
 
 
 def _invalid(reason: str) -> AwsError:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
 from cloudlet.services.events import access, bus, errors, paging, rule, tagging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus import Bus, Place
@@ -45,7 +45,7 @@ async def create_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
     space = bus.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=_BUSES)) == _BUSES:
         raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
-    tagging.save(tx, place.arn, tagging.checked(params.get("Tags")))
+    tags.save(tx, place.arn, tagging.checked(params.get("Tags")))
     description = params.get("Description") or ""
     bus.save(tx, Bus(*place, ctx.now(), ctx.now(), description))
     return {"EventBusArn": place.arn, "Description": description or None}
@@ -71,7 +71,7 @@ async def delete_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
     if await tx.range(rules.begin, rules.end, limit=1):
         raise errors.validation(f"Cannot delete event bus {found.name}. Rules must be deleted first.")
     bus.remove(tx, found)
-    tagging.save(tx, found.place.arn, {})
+    tags.save(tx, found.place.arn, {})
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, Params, Result, Transaction, tags
 from cloudlet.services.events import access, bus, errors, paging, rule, schedule, scheduling, tagging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus import Place
@@ -67,7 +67,7 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     rule.save(tx, scheduling.enter(tx, put, ctx.now()))
     # Tags of a rule that is there already are left as they are (API reference, "PutRule").
     if known is None:
-        tagging.save(tx, put.arn, tagging.checked(params.get("Tags")))
+        tags.save(tx, put.arn, tagging.checked(params.get("Tags")))
     return {"RuleArn": put.arn}
 
 
@@ -81,7 +81,7 @@ async def delete_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.validation("Rule can't be deleted since it has targets.")
     scheduling.leave(tx, found)
     rule.remove(tx, found)
-    tagging.save(tx, found.arn, {})
+    tags.save(tx, found.arn, {})
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Params, Result, Transaction
+from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
 from cloudlet.services.events import bus, errors, rule, tagging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus import Place
@@ -32,7 +32,7 @@ async def _check_resource(ctx: Context, tx: Transaction, text: str) -> None:
 async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = params["ResourceARN"]
     await _check_resource(ctx, tx, arn)
-    tagging.save(tx, arn, tagging.checked(params["Tags"], await tagging.of(tx, arn)))
+    tags.save(tx, arn, tagging.checked(params["Tags"], await tags.of(tx, arn)))
     return {}
 
 
@@ -40,12 +40,11 @@ async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = params["ResourceARN"]
     await _check_resource(ctx, tx, arn)
-    tags = await tagging.of(tx, arn)
-    tagging.save(tx, arn, {key: value for key, value in tags.items() if key not in params["TagKeys"]})
+    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
     return {}
 
 
 @service.operation("ListTagsForResource")
 async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     await _check_resource(ctx, tx, params["ResourceARN"])
-    return {"Tags": tagging.shown(await tagging.of(tx, params["ResourceARN"]))}
+    return {"Tags": tags.shown(await tags.of(tx, params["ResourceARN"]))}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import TypeVar
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import Subspace, Transaction, page_tokens
 from cloudlet.services.events import errors
 
 _MOST = 100
@@ -40,14 +39,12 @@ async def page(
 
 def token_of(place: bytes) -> str:
     """Return the token of the page that begins after a place; for the first place of all it is a mark of its own."""
-    return urlsafe_b64encode(b"." + place).decode()
+    return page_tokens.token_of(b"." + place)
 
 
 def _place(token: str) -> bytes:
-    try:
-        place = b64decode(token.encode(), altchars=b"-_", validate=True)
-    except ValueError:
-        place = b""
+    wrong = errors.validation("The provided NextToken is not valid.")
+    place = page_tokens.place_of(token, wrong)
     if not place.startswith(b"."):
-        raise errors.validation("The provided NextToken is not valid.")
+        raise wrong
     return place[1:]

@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
+from cloudlet.core.event_ruler import PatternError, Test
 from cloudlet.services.events import errors
 from cloudlet.services.events.depth import is_deeper
-from cloudlet.services.events.pattern_values import RESERVED, PatternError, Test, exact, operator
+from cloudlet.services.events.pattern_values import RESERVED, exact, operator
 
 _CHARACTERS = 4096
 _COMBINATIONS = 1000

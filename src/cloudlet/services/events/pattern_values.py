@@ -6,17 +6,13 @@ are those of AWS's Event Ruler, the library that EventBridge matches with (https
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-Test: TypeAlias = Callable[[Any], bool]
+from cloudlet.core.event_ruler import PatternError, Test, cidr, equals_ignore_case, is_number, text, wildcard
 
 _LARGEST = 5e9
 _DIGITS = 6
-_ADDRESS_CHARACTERS = 45
-_PIECE = re.compile(r"\\(.)|\*|\\$", re.DOTALL)
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "=": lambda value, bound: value == bound,
     "<": lambda value, bound: value < bound,
@@ -24,10 +20,6 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">": lambda value, bound: value > bound,
     ">=": lambda value, bound: value >= bound,
 }
-
-
-class PatternError(ValueError):
-    """A pattern that is not admitted; says why."""
 
 
 def exact(wanted: Any) -> Test:
@@ -50,19 +42,9 @@ def operator(name: str, operand: Any) -> Test:
     return compiled(operand)
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _rounded(number: float) -> float:
     """Return a number with the digits that are looked at; beyond the range of numbers, as it is."""
     return round(number, _DIGITS) if -_LARGEST <= number <= _LARGEST else number
-
-
-def _text(operand: Any, name: str) -> str:
-    if not isinstance(operand, str):
-        raise PatternError(f"{name} match pattern must be a string")
-    return operand
 
 
 def _affix(name: str, holds: Callable[[str, str], bool]) -> Callable[[Any], Test]:
@@ -72,78 +54,12 @@ def _affix(name: str, holds: Callable[[str, str], bool]) -> Callable[[Any], Test
         if isinstance(operand, dict):
             if list(operand) != ["equals-ignore-case"]:
                 raise PatternError(f"Unsupported {name} pattern: {next(iter(operand), '')}")
-            folded = _text(operand["equals-ignore-case"], "equals-ignore-case").lower()
+            folded = text(operand["equals-ignore-case"], "equals-ignore-case").lower()
             return lambda value: type(value) is str and holds(value.lower(), folded)
-        affix = _text(operand, name)
+        affix = text(operand, name)
         return lambda value: type(value) is str and holds(value, affix)
 
     return compiled
-
-
-def _equals_ignore_case(operand: Any) -> Test:
-    folded = _text(operand, "equals-ignore-case").lower()
-    return lambda value: type(value) is str and value.lower() == folded
-
-
-def _wildcard(operand: Any) -> Test:
-    """Match `*` with any characters; `\\*` and `\\\\` stand for themselves. Takes time linear in the value."""
-    first, *rest = _pieces(_text(operand, "wildcard"))
-    if not rest:
-        return lambda value: type(value) is str and value == first
-    *middle, last = rest
-
-    def test(value: Any) -> bool:
-        if type(value) is not str or not value.startswith(first) or not value.endswith(last):
-            return False
-        at, end = len(first), len(value) - len(last)
-        for piece in middle:
-            at = value.find(piece, at, end)
-            if at < 0:
-                return False
-            at += len(piece)
-        return at <= end
-
-    return test
-
-
-def _pieces(wildcard: str) -> list[str]:
-    """Return what stands between the asterisks of a wildcard pattern."""
-    pieces = [""]
-    at = after_star = 0
-    for found in _PIECE.finditer(wildcard):
-        pieces[-1] += wildcard[at : found.start()]
-        at = found.end()
-        if found[0] == "*":
-            if 0 < after_star == found.start():
-                raise PatternError(f"Consecutive wildcard characters at pos {found.start() - 1}")
-            after_star = found.end()
-            pieces.append("")
-        elif found[1] in ("*", "\\"):
-            pieces[-1] += found[1]
-        else:
-            raise PatternError(f"Invalid escape character at pos {found.start()}")
-    pieces[-1] += wildcard[at:]
-    return pieces
-
-
-def _cidr(operand: Any) -> Test:
-    text = _text(operand, "cidr")
-    if "/" not in text:
-        raise PatternError("Malformed CIDR, one '/' required")
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        raise PatternError(f"Malformed CIDR: {error}") from None
-
-    def test(value: Any) -> bool:
-        if type(value) is not str or len(value) > _ADDRESS_CHARACTERS:
-            return False
-        try:
-            return ipaddress.ip_address(value) in network
-        except ValueError:
-            return False
-
-    return test
 
 
 def _anything_but(operand: Any) -> Test:
@@ -208,9 +124,9 @@ def _bound(value: Any) -> float:
 _OPERATORS: dict[str, Callable[[Any], Test]] = {
     "prefix": _affix("prefix", str.startswith),
     "suffix": _affix("suffix", str.endswith),
-    "equals-ignore-case": _equals_ignore_case,
-    "wildcard": _wildcard,
-    "cidr": _cidr,
+    "equals-ignore-case": equals_ignore_case,
+    "wildcard": wildcard,
+    "cidr": cidr,
     "anything-but": _anything_but,
     "numeric": _numeric,
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.logs import errors, metric_filter, paging
+from cloudlet.core import Context, Params, Result, Transaction, page_tokens
+from cloudlet.services.logs import errors, metric_filter
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.metric_filter import MetricFilter
@@ -42,7 +42,7 @@ async def describe_metric_filters(ctx: Context, tx: Transaction, params: Params)
         raise errors.invalid("filterNamePrefix requires logGroupName.")
     if group is not None:
         await groups.named(ctx, tx, group)
-    after = paging.place_of(params.get("nextToken"))
+    after = page_tokens.place_of(params.get("nextToken"), errors.invalid_token())
     found: list[tuple[bytes, MetricFilter]] = []
     while len(found) <= most:
         some = await metric_filter.page(tx, ctx, group, after, _LOOKED_AT)
@@ -56,7 +56,7 @@ async def describe_metric_filters(ctx: Context, tx: Transaction, params: Params)
         if len(some) < _LOOKED_AT:
             break
         after = some[-1][0]
-    token = paging.token_of(found[most - 1][0]) if len(found) > most else None
+    token = page_tokens.token_of(found[most - 1][0]) if len(found) > most else None
     return {"metricFilters": [_described(one) for _, one in found[:most]], "nextToken": token}
 
 

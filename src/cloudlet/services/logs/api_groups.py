@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.logs import arrivals, errors, events, metric_filter, paging, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
+from cloudlet.services.logs import arrivals, errors, events, metric_filter, tagging
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -31,7 +31,7 @@ async def create_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
     if await groups.find(tx, ctx.account, ctx.region, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
     group = Group(await groups.new_id(tx), ctx.account, ctx.region, name, int(ctx.now() * 1000))
-    group.tags = tags.merged({}, params.get("tags") or {})
+    group.tags = tagging.merged({}, params.get("tags") or {})
     group.protected = params.get("deletionProtectionEnabled", False)
     groups.save(tx, group)
     return None
@@ -99,14 +99,14 @@ async def _page(
     ctx: Context, tx: Transaction, params: Params, most: int, prefix: str, patterns: list[str]
 ) -> tuple[list[Group], str | None]:
     """Return the groups of a page whose names have a prefix and fit one of the patterns, and the next page's token."""
-    after = paging.name_of(params.get("nextToken"))
+    after = page_tokens.name_of(params.get("nextToken"), errors.invalid_token())
     found: list[Group] = []
     while True:
         some = await groups.page(tx, ctx.account, ctx.region, prefix, after, _LOOKED_AT)
         for group in some:
             if any(_fits(group.name, pattern) for pattern in patterns):
                 if len(found) == most:
-                    return found, paging.token_of(found[-1].name.encode())
+                    return found, page_tokens.token_of(found[-1].name.encode())
                 found.append(group)
             after = group.name
         if len(some) < _LOOKED_AT:
@@ -165,7 +165,7 @@ async def delete_retention_policy(ctx: Context, tx: Transaction, params: Params)
 @service.operation("TagLogGroup")
 async def tag_log_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await groups.named(ctx, tx, params["logGroupName"])
-    group.tags = tags.merged(group.tags, params["tags"])
+    group.tags = tagging.merged(group.tags, params["tags"])
     groups.save(tx, group)
     return None
 
@@ -186,7 +186,7 @@ async def list_tags_log_group(ctx: Context, tx: Transaction, params: Params) -> 
 @service.operation("TagResource")
 async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await _tagged(ctx, tx, params)
-    group.tags = tags.merged(group.tags, params["tags"])
+    group.tags = tagging.merged(group.tags, params["tags"])
     groups.save(tx, group)
     return None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.logs import errors, events, paging
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
+from cloudlet.services.logs import errors, events
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -44,14 +44,14 @@ async def describe_log_streams(ctx: Context, tx: Transaction, params: Params) ->
     group = await groups.identified(ctx, tx, params)
     prefix, most = params.get("logStreamNamePrefix"), params.get("limit", _PAGE)
     descending = params.get("descending", False)
-    after = paging.place_of(params.get("nextToken"))
+    after = page_tokens.place_of(params.get("nextToken"), errors.invalid_token())
     if params.get("orderBy") == "LastEventTime":
         if prefix is not None:
             raise errors.invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
         rows = await streams.recent_page(tx, group, after, most + 1, descending=descending)
     else:
         rows = await streams.page(tx, group, prefix or "", after, most + 1, descending=descending)
-    token = paging.token_of(rows[most - 1][0]) if len(rows) > most else None
+    token = page_tokens.token_of(rows[most - 1][0]) if len(rows) > most else None
     return {"logStreams": [_described(group, stream) for _, stream in rows[:most]], "nextToken": token}
 
 

@@ -6,8 +6,6 @@ API reference, PutObjectAnnotation, GetObjectAnnotation, ListObjectAnnotations, 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -18,6 +16,7 @@ from cloudlet.services.s3 import (
     checksums,
     conditions,
     contents,
+    continuation,
     errors,
     events,
     locks,
@@ -188,7 +187,7 @@ async def list_object_annotations(ctx: Context, tx: Transaction, params: Params)
             "max-annotation-results",
             most,
         )
-    after = _opened(token) if token else ""
+    after = continuation.name_of(token) if token else ""
     bucket, version, where = await _found(ctx, tx, params, "s3:ListObjectAnnotations")
     listed = await annotating.page(tx, bucket, where, prefix=prefix or "", after=after, limit=most + 1)
     shown, more = listed[:most], len(listed) > most
@@ -210,22 +209,9 @@ async def list_object_annotations(ctx: Context, tx: Transaction, params: Params)
         "MaxAnnotationResults": most,
         "AnnotationCount": len(shown),
         "ContinuationToken": token,
-        "NextContinuationToken": _sealed(shown[-1][0]) if more else None,
+        "NextContinuationToken": continuation.token_of(shown[-1][0]) if more else None,
         **_version_of(bucket, version),
     }
-
-
-def _sealed(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode()
-
-
-def _opened(token: str) -> str:
-    try:
-        return base64.b64decode(token, b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise errors.invalid_argument(
-            "The continuation token provided is incorrect", "continuation-token", token
-        ) from None
 
 
 @service.operation("DeleteObjectAnnotation")

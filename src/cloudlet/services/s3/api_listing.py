@@ -5,14 +5,12 @@ API reference, "ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultip
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.s3 import access, acl, canonical_users, errors, listing, multipart, objects
+from cloudlet.services.s3 import access, acl, canonical_users, continuation, errors, listing, multipart, objects
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.objects import NULL, Version
@@ -144,13 +142,13 @@ async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def list_objects_v2(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
     asked, token, start = _asked(params), params.get("ContinuationToken"), params.get("StartAfter")
-    found = await _objects(tx, bucket, asked, _opened(token) if token else start or "")
+    found = await _objects(tx, bucket, asked, continuation.name_of(token) if token else start or "")
     with_owner = bool(params.get("FetchOwner"))
     return {
         **_common(bucket, asked, found),
         "StartAfter": None if start is None else asked.written(start),
         "ContinuationToken": token,
-        "NextContinuationToken": _sealed(_last_key(found)) if found.truncated else None,
+        "NextContinuationToken": continuation.token_of(_last_key(found)) if found.truncated else None,
         "KeyCount": len(found.entries) + len(found.prefixes),
         "MaxKeys": asked.limit,
         "Contents": [
@@ -159,19 +157,6 @@ async def list_objects_v2(ctx: Context, tx: Transaction, params: Params) -> Resu
         ]
         or None,
     }
-
-
-def _sealed(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode()
-
-
-def _opened(token: str) -> str:
-    try:
-        return base64.b64decode(token, b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise errors.invalid_argument(
-            "The continuation token provided is incorrect", "continuation-token", token
-        ) from None
 
 
 @service.operation("ListObjectVersions")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
+from cloudlet.core import tags as core_tags
 from cloudlet.core.block import Block
 from cloudlet.core.service import Page
 from cloudlet.services.sns import (
@@ -203,14 +204,14 @@ async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("UntagResource")
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     topic = await _tagged(ctx, tx, params, "UntagResource")
-    topics.change(tx, topic, tags=tags.without_tags(topic.tags, params["TagKeys"]))
+    topics.change(tx, topic, tags=core_tags.without(topic.tags, params["TagKeys"]))
     return None
 
 
 @service.operation("ListTagsForResource")
 async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     topic = await _tagged(ctx, tx, params, "ListTagsForResource")
-    return {"Tags": tags.listed(topic.tags)}
+    return {"Tags": core_tags.shown(topic.tags)}
 
 
 # -- messages

@@ -7,24 +7,17 @@ matches with (https://github.com/aws/event-ruler).
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from cloudlet.core.event_ruler import PatternError, Test, cidr, equals_ignore_case, is_number, pieces, text, wildcard
+
 Scalar: TypeAlias = "str | int | float | bool | None"
-Test: TypeAlias = Callable[[Any], bool]
 
 _LARGEST = 1e9
 _DIGITS = 5
-_ADDRESS_CHARACTERS = 45
 _WILDCARDS = 3
-_ESCAPE = re.compile(r"\\(.)|\*", re.DOTALL)
-
-
-class PatternError(ValueError):
-    """A pattern that Event Ruler does not admit, in its words."""
 
 
 @dataclass(slots=True)
@@ -115,74 +108,18 @@ def _test(pattern: dict[str, Any]) -> Test:
     return test
 
 
-def _text(operand: Any, name: str) -> str:
-    if not isinstance(operand, str):
-        raise PatternError(f"{name} match pattern must be a string")
-    return operand
-
-
 def _prefix(operand: Any) -> Test:
-    prefix = _text(operand, "prefix")
+    prefix = text(operand, "prefix")
     return lambda value: type(value) is str and value.startswith(prefix)
 
 
 def _suffix(operand: Any) -> Test:
-    suffix = _text(operand, "suffix")
+    suffix = text(operand, "suffix")
     return lambda value: type(value) is str and value.endswith(suffix)
 
 
-def _equals_ignore_case(operand: Any) -> Test:
-    text = _text(operand, "equals-ignore-case").lower()
-    return lambda value: type(value) is str and value.lower() == text
-
-
-def _wildcard(operand: Any) -> Test:
-    """Match `*` with any characters; `\\*` and `\\\\` stand for themselves. Takes time linear in the value."""
-    parts = _split(_text(operand, "wildcard"))
-    if len(parts) == 1:
-        return lambda value: type(value) is str and value == parts[0]
-    first, *middle, last = parts
-
-    def test(value: Any) -> bool:
-        if type(value) is not str or not value.startswith(first) or not value.endswith(last):
-            return False
-        at, end = len(first), len(value) - len(last)
-        for part in middle:
-            at = value.find(part, at, end)
-            if at < 0:
-                return False
-            at += len(part)
-        return at <= end
-
-    return test
-
-
-def _split(wildcard: str) -> list[str]:
-    """Return what stands between the asterisks of a wildcard pattern."""
-    parts = [""]
-    at = 0
-    star_at = -1
-    for found in _ESCAPE.finditer(wildcard):
-        parts[-1] += wildcard[at : found.start()]
-        at = found.end()
-        if found[0] == "*":
-            if star_at == found.start() and star_at > 0:
-                raise PatternError(f"Consecutive wildcard characters at pos {found.start() - 1}")
-            star_at = found.end()
-            parts.append("")
-        elif found[1] in "*\\":
-            parts[-1] += found[1]
-        else:
-            raise PatternError(f"Invalid escape character at pos {found.start()}")
-    rest = wildcard[at:]
-    if rest.endswith("\\"):
-        raise PatternError(f"Invalid escape character at pos {len(wildcard) - 1}")
-    parts[-1] += rest
-    return parts
-
-
 def _stars(wildcard: str) -> int:
-    count = len(_split(wildcard)) - 1
+    count = len(pieces(wildcard)) - 1
     if count > _WILDCARDS:
         raise PatternError(f"A wildcard pattern can have at most {_WILDCARDS} wildcard characters")
     return count
@@ -193,37 +130,6 @@ def _wildcards(pattern: dict[str, Any]) -> list[str]:
     denied = pattern.get("anything-but")
     found = denied.get("wildcard") if isinstance(denied, dict) else pattern.get("wildcard")
     return found if isinstance(found, list) else [] if found is None else [found]
-
-
-def _cidr(operand: Any) -> Test:
-    network = _network(_text(operand, "prefix"))
-
-    def test(value: Any) -> bool:
-        if type(value) is not str or len(value) > _ADDRESS_CHARACTERS:
-            return False
-        try:
-            return ipaddress.ip_address(value) in network
-        except ValueError:
-            return False
-
-    return test
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    address, slash, bits = text.partition("/")
-    if not slash or "/" in bits:
-        raise PatternError("Malformed CIDR, one '/' required")
-    if not re.fullmatch(r"[+-]?[0-9]{1,9}", bits):
-        raise PatternError("Malformed CIDR, mask bits must be an integer")
-    if int(bits) < 0:
-        raise PatternError("Malformed CIDR, mask bits must not be negative")
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError as error:
-        raise PatternError(f"Nonstandard IP address: {address}") from error
-    if int(bits) >= parsed.max_prefixlen:
-        raise PatternError(f"IPv{parsed.version} mask bits must be < {parsed.max_prefixlen}")
-    return ipaddress.ip_network((parsed, int(bits)), strict=False)
 
 
 def _exists(operand: Any) -> Test:
@@ -249,7 +155,7 @@ def _anything_but(operand: Any) -> Test:
     if texts:
         return lambda value: value not in texts
     numbers = frozenset(rounded(_in_range(value)) for value in denied)
-    return lambda value: not _is_number(value) or rounded(value) not in numbers
+    return lambda value: not is_number(value) or rounded(value) not in numbers
 
 
 def _anything_but_like(operand: dict[str, Any]) -> Test:
@@ -275,12 +181,8 @@ def _anything_but_like(operand: dict[str, Any]) -> Test:
     return lambda value: not any(test(value) for test in tests)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_text_or_number(value: Any) -> bool:
-    return isinstance(value, str) or _is_number(value)
+    return isinstance(value, str) or is_number(value)
 
 
 def _in_range(number: int | float) -> int | float:
@@ -322,7 +224,7 @@ def _numeric(operand: Any) -> Test:
 
 
 def _bound(operand: list[Any], at: int, name: str) -> int | float:
-    if len(operand) <= at or not _is_number(operand[at]):
+    if len(operand) <= at or not is_number(operand[at]):
         raise PatternError(f"Value of {name} must be numeric")
     return rounded(_in_range(operand[at]))
 
@@ -333,7 +235,7 @@ def _end(operand: list[Any], size: int) -> None:
 
 
 def _is_comparable(value: Any) -> bool:
-    return _is_number(value) and -_LARGEST <= value <= _LARGEST
+    return is_number(value) and -_LARGEST <= value <= _LARGEST
 
 
 def _below(bound: int | float, operator: str) -> Test:
@@ -351,9 +253,9 @@ def _above(bound: int | float, operator: str) -> Test:
 _OPERATORS: dict[str, Callable[[Any], Test]] = {
     "prefix": _prefix,
     "suffix": _suffix,
-    "equals-ignore-case": _equals_ignore_case,
-    "wildcard": _wildcard,
-    "cidr": _cidr,
+    "equals-ignore-case": equals_ignore_case,
+    "wildcard": wildcard,
+    "cidr": cidr,
     "exists": _exists,
     "anything-but": _anything_but,
     "numeric": _numeric,

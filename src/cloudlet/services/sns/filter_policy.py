@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError
+from cloudlet.core.event_ruler import PatternError
 from cloudlet.services.sns import errors, filter_patterns
-from cloudlet.services.sns.filter_patterns import PatternError, Patterns, Scalar
+from cloudlet.services.sns.filter_patterns import Patterns, Scalar
 from cloudlet.services.sns.message import Message
 
 _POLICY_BYTES = 256 << 10

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
-
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import Subspace, Transaction, page_tokens
 from cloudlet.services.sns import errors, limits
 from cloudlet.store.interface import Row
 
@@ -15,14 +13,11 @@ async def page(
     """Return up to `size` rows after the one that the request's `token` names, and the token of the next page."""
     begin = space.begin
     if token is not None:
-        try:
-            after = b64decode(token.encode(), altchars=b"-_", validate=True)
-        except ValueError:
-            raise errors.invalid_parameter(name) from None
+        after = page_tokens.place_of(token, errors.invalid_parameter(name))
         begin = space.prefix + after + b"\x00"
         if begin >= space.end:
             raise errors.invalid_parameter(name)
     rows = await tx.range(begin, space.end, limit=size + 1)
     if len(rows) <= size:
         return rows, None
-    return rows[:size], urlsafe_b64encode(rows[size - 1][0][len(space.prefix) :]).decode()
+    return rows[:size], page_tokens.token_of(rows[size - 1][0][len(space.prefix) :])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cloudlet.core import AwsError
 from cloudlet.services.sns import errors, limits
@@ -25,14 +25,3 @@ def with_tags(tags: Mapping[str, str], added: Sequence[Mapping[str, str]]) -> di
     if len(merged) > limits.TAGS:
         raise AwsError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
     return merged
-
-
-def without_tags(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
-    """Return tags without some; those that are not there are no error."""
-    removed = set(keys)
-    return {key: value for key, value in tags.items() if key not in removed}
-
-
-def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return tags in the form of an answer."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

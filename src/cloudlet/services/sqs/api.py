@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction, Wait
+from cloudlet.core import tags as core_tags
 from cloudlet.services.sqs import (
     access,
     attributes,
@@ -194,7 +195,7 @@ async def tag_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("UntagQueue")
 async def untag_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "UntagQueue")
-    labels = tags.without_tags(queue.record.tags, params["TagKeys"])
+    labels = core_tags.without(queue.record.tags, params["TagKeys"])
     directory.store(tx, msgspec.structs.replace(queue.record, tags=labels), queue)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from cloudlet.services.sqs import errors, limits
 
@@ -26,9 +26,3 @@ def with_tags(tags: Mapping[str, str], added: Mapping[str, str]) -> dict[str, st
     if len(merged) > limits.TAGS:
         raise errors.invalid_parameter(f"Too many tags added for queue. Maximum is {limits.TAGS}.")
     return merged
-
-
-def without_tags(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
-    """Return tags without some; those that are not there are no error."""
-    removed = set(keys)
-    return {key: value for key, value in tags.items() if key not in removed}

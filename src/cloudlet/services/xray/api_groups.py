@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.xray import filter_grammar, groups, paging, sampling_rules, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
+from cloudlet.services.xray import filter_grammar, groups, paging, sampling_rules, tagging
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid, not_found
 
@@ -17,7 +17,7 @@ async def create_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     _refuse_insights(params)
     group = groups.new(ctx, params["GroupName"], params.get("FilterExpression") or "")
     await groups.add(ctx, tx, group)
-    await tags.add(ctx, tx, group.arn, params.get("Tags") or [])
+    await tagging.add(tx, group.arn, params.get("Tags") or [])
     return {"Group": group.shown()}
 
 
@@ -56,27 +56,27 @@ async def get_groups(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def delete_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await groups.find(ctx, tx, params.get("GroupName"), params.get("GroupARN"))
     groups.remove(ctx, tx, group)
-    tags.clear(ctx, tx, group.arn)
+    tags.save(tx, group.arn, {})
     return {}
 
 
 @service.operation("TagResource")
 async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    await tags.add(ctx, tx, await _known(ctx, tx, params["ResourceARN"]), params["Tags"])
+    await tagging.add(tx, await _known(ctx, tx, params["ResourceARN"]), params["Tags"])
     return {}
 
 
 @service.operation("UntagResource")
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    await tags.remove(ctx, tx, await _known(ctx, tx, params["ResourceARN"]), params["TagKeys"])
+    arn = await _known(ctx, tx, params["ResourceARN"])
+    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
     return {}
 
 
 @service.operation("ListTagsForResource")
 async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     paging.refuse(params.get("NextToken"))
-    found = await tags.of(ctx, tx, await _known(ctx, tx, params["ResourceARN"]))
-    return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
+    return {"Tags": tags.shown(await tags.of(tx, await _known(ctx, tx, params["ResourceARN"])))}
 
 
 async def _known(ctx: Context, tx: Transaction, arn: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.xray import paging, sampling_rules, sampling_targets, tags
+from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.services.xray import paging, sampling_rules, sampling_targets, tagging
 from cloudlet.services.xray.block import service
 
 
@@ -11,7 +11,7 @@ from cloudlet.services.xray.block import service
 async def create_sampling_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     rule = sampling_rules.new(ctx, params["SamplingRule"])
     await sampling_rules.add(ctx, tx, rule)
-    await tags.add(ctx, tx, rule.arn, params.get("Tags") or [])
+    await tagging.add(tx, rule.arn, params.get("Tags") or [])
     return {"SamplingRuleRecord": rule.shown()}
 
 
@@ -27,7 +27,7 @@ async def delete_sampling_rule(ctx: Context, tx: Transaction, params: Params) ->
     rule = await sampling_rules.find(ctx, tx, params.get("RuleName"), params.get("RuleARN"))
     sampling_rules.remove(ctx, tx, rule)
     sampling_targets.forget(ctx, tx, rule)
-    tags.clear(ctx, tx, rule.arn)
+    tags.save(tx, rule.arn, {})
     return {"SamplingRuleRecord": rule.shown()}
 
 

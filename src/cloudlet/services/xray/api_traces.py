@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, Params, Result, Transaction, page_tokens
 from cloudlet.services.xray import document, filter_grammar, finding, paging, storage, summary
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.document import BadDocument, Document
@@ -73,12 +73,13 @@ async def get_trace_summaries(ctx: Context, params: Params) -> Result:
     shown: list[dict[str, Any]] = []
     scanned = 0
     token = None
-    async for place, trace in finding.matching(ctx, asked, wanted, paging.place_of(params.get("NextToken"))):
+    after = page_tokens.place_of(params.get("NextToken"), invalid("Invalid NextToken"))
+    async for place, trace in finding.matching(ctx, asked, wanted, after):
         scanned += 1
         if trace is not None:
             shown.append(summary.summary(trace))
         if len(shown) == _MOST_SUMMARIES or scanned == _MOST_SCANNED:
-            token = paging.token_of(place)
+            token = page_tokens.token_of(place)
             break
     return {
         "TraceSummaries": shown,

@@ -1,0 +1,109 @@
+"""What AWS's Event Ruler asks of one value, as far as all services that match with it agree.
+
+The rules and the words of the errors are those of the library (https://github.com/aws/event-ruler), where the guides
+are silent. Numbers, and what may be combined with what, differ between SNS and EventBridge: they have those themselves.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+Test: TypeAlias = Callable[[Any], bool]
+
+_ADDRESS_CHARACTERS = 45
+_PIECE = re.compile(r"\\(.)|\*|\\$", re.DOTALL)
+
+
+class PatternError(ValueError):
+    """A pattern that Event Ruler does not admit, in its words."""
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def text(operand: Any, name: str) -> str:
+    """Return the operand of an operator that takes a string. Raises PatternError."""
+    if not isinstance(operand, str):
+        raise PatternError(f"{name} match pattern must be a string")
+    return operand
+
+
+def equals_ignore_case(operand: Any) -> Test:
+    folded = text(operand, "equals-ignore-case").lower()
+    return lambda value: type(value) is str and value.lower() == folded
+
+
+def wildcard(operand: Any) -> Test:
+    """Match `*` with any characters; `\\*` and `\\\\` stand for themselves. Takes time linear in the value."""
+    first, *rest = pieces(text(operand, "wildcard"))
+    if not rest:
+        return lambda value: type(value) is str and value == first
+    *middle, last = rest
+
+    def test(value: Any) -> bool:
+        if type(value) is not str or not value.startswith(first) or not value.endswith(last):
+            return False
+        at, end = len(first), len(value) - len(last)
+        for piece in middle:
+            at = value.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return at <= end
+
+    return test
+
+
+def pieces(pattern: str) -> list[str]:
+    """Return what stands between the asterisks of a wildcard pattern. Raises PatternError."""
+    found = [""]
+    at = after_star = 0
+    for match in _PIECE.finditer(pattern):
+        found[-1] += pattern[at : match.start()]
+        at = match.end()
+        if match[0] == "*":
+            if 0 < after_star == match.start():
+                raise PatternError(f"Consecutive wildcard characters at pos {match.start() - 1}")
+            after_star = match.end()
+            found.append("")
+        elif match[1] in ("*", "\\"):
+            found[-1] += match[1]
+        else:
+            raise PatternError(f"Invalid escape character at pos {match.start()}")
+    found[-1] += pattern[at:]
+    return found
+
+
+def cidr(operand: Any) -> Test:
+    network = _network(text(operand, "prefix"))
+
+    def test(value: Any) -> bool:
+        if type(value) is not str or len(value) > _ADDRESS_CHARACTERS:
+            return False
+        try:
+            return ipaddress.ip_address(value) in network
+        except ValueError:
+            return False
+
+    return test
+
+
+def _network(written: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    address, slash, bits = written.partition("/")
+    if not slash or "/" in bits:
+        raise PatternError("Malformed CIDR, one '/' required")
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", bits):
+        raise PatternError("Malformed CIDR, mask bits must be an integer")
+    if int(bits) < 0:
+        raise PatternError("Malformed CIDR, mask bits must not be negative")
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError as error:
+        raise PatternError(f"Nonstandard IP address: {address}") from error
+    if int(bits) >= parsed.max_prefixlen:
+        raise PatternError(f"IPv{parsed.version} mask bits must be < {parsed.max_prefixlen}")
+    return ipaddress.ip_network((parsed, int(bits)), strict=False)

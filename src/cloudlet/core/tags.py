@@ -1,0 +1,63 @@
+"""Tags of resources: what all services have in common, and where to keep them by a resource's ARN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from cloudlet.core.errors import AwsError
+from cloudlet.store import Subspace, Transaction
+
+MOST_TAGS = 50
+Tags = dict[str, str]
+
+_TAGS = Subspace("tags")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Tags).decode
+
+
+def read(given: Iterable[Mapping[str, str]] | None) -> Tags:
+    """Return tags that are given as a list of keys and values."""
+    return {tag["Key"]: tag["Value"] for tag in given or ()}
+
+
+def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as a list of keys and values."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def merged(
+    tags: Mapping[str, str], added: Mapping[str, str], *, reserved: Callable[[str], AwsError], too_many: AwsError
+) -> Tags:
+    """Return tags with more of them.
+
+    Raises what `reserved` returns for a key that begins with `aws:`, and `too_many` where they become more than 50.
+    """
+    for key in added:
+        if key.lower().startswith("aws:"):
+            raise reserved(key)
+    both = {**tags, **added}
+    if len(both) > MOST_TAGS:
+        raise too_many
+    return both
+
+
+def without(tags: Mapping[str, str], keys: Iterable[str]) -> Tags:
+    """Return tags without some; those that are not there are no error."""
+    gone = set(keys)
+    return {key: value for key, value in tags.items() if key not in gone}
+
+
+async def of(tx: Transaction, arn: str) -> Tags:
+    """Return the tags that are kept of a resource."""
+    raw = await tx.get(_TAGS.key(arn))
+    return {} if raw is None else _decode(raw)
+
+
+def save(tx: Transaction, arn: str, tags: Mapping[str, str]) -> None:
+    """Keep the tags of a resource; none at all where it is removed."""
+    if tags:
+        tx.put(_TAGS.key(arn), _encode(tags))
+    else:
+        tx.delete(_TAGS.key(arn))

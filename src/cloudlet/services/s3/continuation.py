@@ -1,0 +1,16 @@
+"""Continuation tokens of lists: the name of the last thing on the page before."""
+
+from __future__ import annotations
+
+from cloudlet.core import page_tokens
+from cloudlet.services.s3 import errors
+
+
+def token_of(name: str) -> str:
+    return page_tokens.token_of(name.encode())
+
+
+def name_of(token: str) -> str:
+    """Return the name that is in a token. Raises AwsError."""
+    wrong = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", token)
+    return page_tokens.name_of(token, wrong)
