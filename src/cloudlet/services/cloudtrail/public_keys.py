@@ -10,16 +10,6 @@ import hashlib
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_der_private_key,
-)
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
@@ -46,6 +36,12 @@ class Key(msgspec.Struct, frozen=True, array_like=True):
 
     def sign(self, text: str) -> str:
         """Return a signature, SHA256withRSA, in hexadecimal."""
+        # Imported late: every Cloudlet has CloudTrail, few have trails, and this takes 8 MiB.
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.serialization import load_der_private_key
+
         key = load_der_private_key(self.private, None, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, RSAPrivateKey):
             raise TypeError(key)
@@ -90,6 +86,9 @@ async def current(block: Block, region: str) -> Key:
 
 
 def _make(start: int) -> Key:
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
     key = generate_private_key(65537, 2048)
     private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
