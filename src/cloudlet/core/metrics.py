@@ -149,8 +149,10 @@ class Metrics:
     def put_back(self, taken: dict[Series, Values]) -> None:
         """Put in again what could not be sent."""
         for series, values in taken.items():
-            if series not in self._series and len(self._series) < _MOST_SERIES:
+            if len(self._series) < _MOST_SERIES:
                 self._series[series] = values
+            else:
+                self._dropped += values.count
 
 
 def _minute(now: float) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("cloudlet.core")
 
 _ROWS = Subspace("audit")
-"""Time in milliseconds, event id → (account, region, record)."""
+"""When it was, event id → record, as JSON."""
 _TOPIC = b"audit"
 RECORD = "RecordEvents"
 """The operation by which this is told, which is itself not told of."""
