@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.events import access, bus, errors, event, matching
-from cloudlet.services.events.depth import is_deeper
 
 _BYTES = 262_144
 _TIME_BYTES = 14

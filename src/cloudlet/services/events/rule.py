@@ -9,10 +9,10 @@ import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
+from cloudlet.core.event_pattern import Pattern
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.events import bus, errors, pattern
 from cloudlet.services.events.bus import Place
-from cloudlet.services.events.pattern import Pattern
 
 RULES = 300
 """Of a bus, at most."""

@@ -1,0 +1,181 @@
+"""Event patterns, of rules and of filters of pipes. User guide, "Amazon EventBridge event patterns".
+
+Every property of a pattern must hold. An array holds the alternatives for a property; an event's array matches where
+one of its elements does. Properties below an array of objects must hold for one and the same of these objects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from cloudlet.core.event_pattern_values import RESERVED, exact, operator
+from cloudlet.core.event_ruler import PatternError, Test
+from cloudlet.core.json_depth import is_deeper
+
+_CHARACTERS = 4096
+_COMBINATIONS = 1000
+_LEVELS = 100
+_OR = "$or"
+Path: TypeAlias = "tuple[str, ...]"
+Matcher: TypeAlias = "Callable[[Any, Any], bool]"
+"""Whether a part of an event (None where there is none) and the whole event match."""
+
+
+class Pattern:
+    """A compiled pattern."""
+
+    __slots__ = ("_matches", "sources")
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._matches = _object(document, ())
+        self.sources = frozenset(document["source"]) if _is_literal(document.get("source")) else None
+        """The only sources of events that it matches; None where it asks for other than exact ones."""
+
+    def matches(self, event: dict[str, Any]) -> bool:
+        """Whether an event, as its JSON says, matches."""
+        return self._matches(event, event)
+
+
+def compile(text: str) -> Pattern:
+    """Return the pattern of a JSON text. Raises PatternError."""
+    if len(text) > _CHARACTERS:
+        raise PatternError(f"it is longer than {_CHARACTERS} characters")
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise PatternError(str(error) or "it is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise PatternError("Filter is not an object")
+    if is_deeper(document, _LEVELS):
+        raise PatternError(f"it is nested more than {_LEVELS} levels deep")
+    if _combinations(document) > _COMBINATIONS:
+        raise PatternError(f"The $or combinations exceed the limit of {_COMBINATIONS}")
+    return Pattern(document)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _is_or(name: str, value: Any) -> bool:
+    """Whether a property is the operator `$or`, and no property that is called so."""
+    return (
+        name == _OR
+        and isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(each, dict) and not RESERVED & each.keys() for each in value)
+    )
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether a property is to be one of some strings."""
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _combinations(document: Any) -> int:
+    """Return how many patterns without `$or` a pattern stands for."""
+    if not isinstance(document, dict):
+        return 1
+    count = 1
+    for name, value in document.items():
+        count *= sum(map(_combinations, value)) if _is_or(name, value) else _combinations(value)
+    return count
+
+
+def _object(document: dict[str, Any], path: Path) -> Matcher:
+    if not document:
+        raise PatternError("Empty objects are not allowed")
+    shared: list[Matcher] = []
+    properties: list[tuple[str, Matcher]] = []
+    # What is quickest to tell comes first.
+    for name, value in sorted(document.items(), key=lambda item: not _is_literal(item[1])):
+        if _is_or(name, value):
+            shared.append(_either([_object(each, path) for each in value]))
+        else:
+            properties.append((name, _property(name, value, (*path, name))))
+
+    def matches(part: Any, event: Any) -> bool:
+        if isinstance(part, list):
+            # Absence is asked of the event as a whole, so that it may also hold where the array is empty.
+            return any(matches(element, event) for element in list(_elements(part)) or (None,))
+        inner = part if isinstance(part, dict) else {}
+        return all(test(inner.get(name, _MISSING), event) for name, test in properties) and all(
+            test(inner, event) for test in shared
+        )
+
+    return matches
+
+
+class _Missing:
+    """What stands where an event has nothing."""
+
+
+_MISSING = _Missing()
+
+
+def _either(matchers: list[Matcher]) -> Matcher:
+    return lambda part, event: any(matches(part, event) for matches in matchers)
+
+
+def _property(name: str, value: Any, path: Path) -> Matcher:
+    if isinstance(value, dict):
+        return _object(value, path)
+    if not isinstance(value, list):
+        raise PatternError(f'"{name}" must be an object or an array')
+    if not value:
+        raise PatternError("Empty arrays are not allowed")
+    present = absent = False
+    tests: list[Test] = []
+    for alternative in value:
+        if isinstance(alternative, dict):
+            (operation, operand), *others = alternative.items() or (("", None),)
+            if others:
+                raise PatternError("Only one key allowed in match expression")
+            if operation == "exists":
+                if not isinstance(operand, bool):
+                    raise PatternError("exists match pattern must be either true or false.")
+                present, absent = present or operand, absent or not operand
+            else:
+                tests.append(operator(operation, operand))
+        else:
+            tests.append(exact(alternative))
+    literals = frozenset(each for each in value if isinstance(each, str))
+    only_literals = _is_literal(value)
+
+    def matches(part: Any, event: Any) -> bool:
+        if type(part) is str and (part in literals or only_literals):
+            return part in literals
+        for leaf in _leaves(part):
+            if present or any(test(leaf) for test in tests):
+                return True
+        return absent and not any(True for _ in _at(event, path))
+
+    return matches
+
+
+def _elements(part: Any) -> Iterator[Any]:
+    """Yield what stands somewhere: one thing, or the elements of an array and of the arrays within."""
+    waiting = [part]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting += reversed(found)
+        else:
+            yield found
+
+
+def _leaves(part: Any) -> Iterator[Any]:
+    """Yield the values that stand somewhere: one, those of an array, or none."""
+    return (each for each in _elements(part) if each is not _MISSING and not isinstance(each, dict))
+
+
+def _at(part: Any, path: Path) -> Iterator[Any]:
+    """Yield the values at a path, through arrays."""
+    if not path:
+        yield from _leaves(part)
+        return
+    for element in _elements(part):
+        if isinstance(element, dict) and path[0] in element:
+            yield from _at(element[path[0]], path[1:])
