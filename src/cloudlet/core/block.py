@@ -77,15 +77,31 @@ class Block:
             raise
 
     async def call(
-        self, service: str, operation: str, params: Params, *, account: str, region: str, source_arn: str = ""
+        self,
+        service: str,
+        operation: str,
+        params: Params,
+        *,
+        account: str,
+        region: str,
+        source_arn: str = "",
+        trace: str | None = None,
     ) -> Result:
         """Call another service's API as this one, in an account and a region.
 
-        `source_arn` is the resource on whose behalf it calls, for the callee's policies. Raises AwsError.
+        `source_arn` is the resource on whose behalf it calls, for the callee's policies; `trace` a trace header that is
+        handed on. Raises AwsError.
         """
         principal = Principal("service", account, f"{self.service.name}.amazonaws.com", self.service.name)
         return await self.cloud.call(
-            service, operation, params, principal=principal, account=account, region=region, source_arn=source_arn
+            service,
+            operation,
+            params,
+            principal=principal,
+            account=account,
+            region=region,
+            source_arn=source_arn,
+            trace=trace,
         )
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import cloudlet
 from cloudlet.core.block import Block
 from cloudlet.core.clock import Clock
-from cloudlet.core.context import Context
+from cloudlet.core.context import TRACE_HEADER, Context
 from cloudlet.core.errors import AwsError, unavailable
 from cloudlet.core.identity import Known, Principal
 from cloudlet.core.ids import uuid4
@@ -172,13 +172,21 @@ class Cloud:
         account: str,
         region: str,
         source_arn: str = "",
+        trace: str | None = None,
     ) -> Result:
         """Call a service's API from within, wherever it runs. Raises AwsError."""
         name = block_of(service)
         address = self._elsewhere(name)
         if address is not None:
             return await self._way_to_peers().call(
-                address, service, operation, params, principal=principal, region=region, source_arn=source_arn
+                address,
+                service,
+                operation,
+                params,
+                principal=principal,
+                region=region,
+                source_arn=source_arn,
+                trace=trace,
             )
         block = self.block(name)
         context = Context(
@@ -190,6 +198,7 @@ class Cloud:
             self.config.endpoint,
             secure=True,
             protocol="none",
+            headers={TRACE_HEADER: trace} if trace else {},
             source_arn=source_arn,
         )
         return await block.run(context, operation, params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from cloudlet.core.identity import Principal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SOURCE_ARN_HEADER = "x-amz-source-arn"
 """The resource on whose behalf a service calls; believed of services only."""
+TRACE_HEADER = "x-amzn-trace-id"
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Context:
     """The HTTP status of the answer, where that is not the one of the model."""
     response_headers: Sequence[tuple[str, str]] = ()
     """What the answer has besides, also where it is an error."""
+    started: float = field(default_factory=perf_counter)
+    """When the call came in, by `time.perf_counter`, which goes on where the clock of the cloud stands."""
 
     def now(self) -> float:
         """The time in seconds since the epoch."""
@@ -51,6 +55,12 @@ class Context:
     def strict(self) -> bool:
         """Whether permissions are enforced."""
         return self.block.cloud.config.auth == "strict"
+
+    @property
+    def trace(self) -> str | None:
+        """The trace header of the request, to be handed on (X-Ray developer guide, "Tracing header")."""
+        header = self.headers.get(TRACE_HEADER)
+        return header if header and header.isascii() and header.isprintable() else None
 
     async def transact(self, body: Body[T]) -> T:
         """Run `body` in a transaction of this service's store."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cloudlet.core.clock import Clock
-from cloudlet.core.context import SOURCE_ARN_HEADER
+from cloudlet.core.context import SOURCE_ARN_HEADER, TRACE_HEADER
 from cloudlet.core.errors import AwsError, unavailable
 from cloudlet.core.identity import Principal
 from cloudlet.core.service import Params, Result
@@ -44,6 +44,7 @@ class Peers:
         principal: Principal,
         region: str,
         source_arn: str = "",
+        trace: str | None = None,
     ) -> Result:
         """Call an operation of the block at a base URL. Raises AwsError; `ServiceUnavailable` where it is down."""
         model = load(service)
@@ -60,6 +61,8 @@ class Peers:
         }
         if source_arn:
             headers[SOURCE_ARN_HEADER] = source_arn
+        if trace:
+            headers[TRACE_HEADER] = trace
         request.headers = headers
         headers["authorization"] = sigv4.sign(
             request, credentials.access_key, credentials.secret_key, region, model.signing_name, timestamp
