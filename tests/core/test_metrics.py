@@ -12,7 +12,7 @@ def add(metrics: Metrics, value: float, now: float, count: int = 1, account: str
 
 
 def test_values_are_counted_by_metric_and_minute() -> None:
-    metrics = Metrics()
+    metrics = Metrics("AWS/SQS")
     add(metrics, 10.0, 120.0)
     add(metrics, 10.0, 179.9, count=2)
     add(metrics, 30.0, 130.0)
@@ -33,7 +33,7 @@ def test_values_are_counted_by_metric_and_minute() -> None:
 
 
 def test_many_different_values_become_statistics() -> None:
-    metrics = Metrics()
+    metrics = Metrics("AWS/SQS")
     for value in range(1000):
         add(metrics, float(value), 0.0)
     ((series, values),) = metrics.take(before=60.0).items()
@@ -43,7 +43,7 @@ def test_many_different_values_become_statistics() -> None:
 
 
 def test_what_could_not_be_sent_is_taken_again() -> None:
-    metrics = Metrics()
+    metrics = Metrics("AWS/SQS")
     add(metrics, 1.0, 0.0)
     taken = metrics.take(before=60.0)
     metrics.put_back(taken)
@@ -51,7 +51,7 @@ def test_what_could_not_be_sent_is_taken_again() -> None:
 
 
 def test_the_number_of_series_is_bounded() -> None:
-    metrics = Metrics()
+    metrics = Metrics("AWS/SQS")
     for number in range(30_000):
         add(metrics, 1.0, 0.0, account=str(number))
     taken = metrics.take(before=60.0)

@@ -63,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
         tls_key=options.tls_key,
         shares_data=True,
         supervised=_supervised(options.inherit),
+        traces_calls=options.trace_calls,
     )
 
     def ready(running: Running) -> None:
@@ -109,6 +110,8 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
     common = ["--auth", options.auth, "--log-format", options.log_format, "--log-level", options.log_level]
     if options.ephemeral:
         common.append("--no-sync")
+    if options.trace_calls:
+        common.append("--trace-calls")
     # Secrets go by the environment: everybody on the machine can read a command line.
     secrets = {serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options))}
     if options.store is not None:

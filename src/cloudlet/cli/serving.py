@@ -54,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tls", action="store_true", help="listen with TLS, with a certificate of a local authority")
     parser.add_argument("--tls-cert", type=Path, help="listen with TLS, with this certificate (PEM)")
     parser.add_argument("--tls-key", type=Path, help="the key of --tls-cert (PEM)")
+    parser.add_argument(
+        "--trace-calls",
+        action="store_true",
+        help="tell X-Ray of each call that an application makes, so that it shows in the application's service graph",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines are written")
     parser.add_argument(
         "--log-level",

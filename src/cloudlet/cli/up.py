@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
         tls=options.tls,
         tls_certificate=options.tls_cert,
         tls_key=options.tls_key,
+        traces_calls=options.trace_calls,
     )
 
     def ready(running: Running) -> None:

@@ -14,6 +14,8 @@ from cloudlet.core.identity import Principal
 from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.metrics import Metrics, report
 from cloudlet.core.service import Job, Params, Result, Service
+from cloudlet.core.tracing import Tracer
+from cloudlet.core.usage import Usage
 from cloudlet.core.waiting import WaitingLines
 from cloudlet.store import Store
 from cloudlet.store.blobs import Blobs
@@ -37,16 +39,24 @@ class Block:
         self.store = store
         self.clock = cloud.clock
         self.lines = WaitingLines(store, cloud.clock)
-        self.metrics = Metrics()
-        self.is_measured = bool(service.namespace) and cloud.has("cloudwatch")
-        """Whether its metrics go to CloudWatch."""
+        is_watched = cloud.has("cloudwatch")
+        self.metrics = Metrics(service.namespace)
+        self.is_measured = bool(service.namespace) and is_watched
+        """Whether it measures itself."""
+        self.usage = Usage(service) if is_watched else None
         self.trail = Trail(self) if cloud.has("cloudtrail") else None
         """What is told to CloudTrail, if there is one."""
+        self.tracer = None
+        """What is told to X-Ray of the calls that applications make, where that is wanted."""
+        if cloud.config.traces_calls and cloud.has("xray") and service.name != "xray":
+            self.tracer = Tracer(self)
         jobs = list(service.jobs)
-        if self.is_measured:
+        if self.usage is not None:
             jobs.append(report)
         if self.trail is not None:
             jobs.append(self.trail.job)
+        if self.tracer is not None:
+            jobs.append(self.tracer.job)
         self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in jobs]
 
     @cached_property

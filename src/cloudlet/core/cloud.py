@@ -52,6 +52,8 @@ class Config:
     """The URL of the PostgreSQL that keeps the blocks' data; None: the data folder does."""
     peers: Mapping[str, str] = field(default_factory=dict)
     """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
+    traces_calls: bool = False
+    """Whether the calls that applications make become segments in X-Ray."""
 
 
 def built() -> dict[str, str]:

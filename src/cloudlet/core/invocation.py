@@ -26,7 +26,7 @@ Done = Callable[[Result, "WireError | None"], None]
 class Invocation:
     """Runs `handler` and calls `done(result, error)` once; after `cancel`, never."""
 
-    __slots__ = ("_block", "_closed", "_context", "_done", "_handler", "_params", "_waiting")
+    __slots__ = ("_block", "_closed", "_context", "_done", "_handler", "_params", "_started", "_waiting")
 
     def __init__(self, block: Block, handler: Handler, context: Context, params: Params, done: Done) -> None:
         self._block = block
@@ -36,6 +36,7 @@ class Invocation:
         self._done = done
         self._closed = False
         self._waiting = False
+        self._started = 0.0 if block.tracer is None else context.now()
 
     def start(self) -> None:
         if self._handler.transactional:
@@ -94,12 +95,16 @@ class Invocation:
         if self._waiting:
             self._block.lines.leave(self)
         known = None if error is None else self._known(error)
-        observer = self._block.service.observer
+        block = self._block
+        observer = block.service.observer
         if observer is not None:
             observer(self._context, self._handler.name, self._params, result, known)
-        trail = self._block.trail
-        if trail is not None:
-            trail.answered(self._context, self._handler, self._params, result, known)
+        if block.trail is not None:
+            block.trail.answered(self._context, self._handler, self._params, result, known)
+        if block.usage is not None:
+            block.usage.count(self._context, self._handler.name)
+        if block.tracer is not None:
+            block.tracer.answered(self._context, self._handler, self._params, self._started, known)
         self._done(result, known)
 
     def _known(self, error: BaseException) -> WireError:

@@ -96,9 +96,10 @@ class Values:
 
 
 class Metrics:
-    """The measurements of one block that are not sent yet."""
+    """The measurements of one block, in one namespace, that are not sent yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
         self._series: dict[Series, Values] = {}
         self._dropped = 0
 
@@ -166,24 +167,27 @@ async def report(block: Block) -> None:
         await until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
         for gauge in block.service.gauges:
             await gauge(block)
-        await _send(block, block.metrics.take(block.clock.now()))
+        await _send(block, block.metrics)
+        if block.usage is not None:
+            block.usage.close(block.clock.now() - 1)
+            await _send(block, block.usage.metrics)
 
 
-async def _send(block: Block, taken: dict[Series, Values]) -> None:
+async def _send(block: Block, metrics: Metrics) -> None:
     by_place: defaultdict[tuple[str, str], dict[Series, Values]] = defaultdict(dict)
-    for series, values in taken.items():
+    for series, values in metrics.take(block.clock.now()).items():
         by_place[series.account, series.region][series] = values
     for (account, region), measured in by_place.items():
         for part in _parts(measured):
             data = [values.datum(series) for series, values in part.items()]
-            params = {"Namespace": block.service.namespace, "MetricData": data}
+            params = {"Namespace": metrics.namespace, "MetricData": data}
             try:
                 await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
             except AwsError as error:
                 if error.status is not None and error.status >= 500:
-                    block.metrics.put_back(part)
+                    metrics.put_back(part)
                 else:
-                    log.warning("CloudWatch does not take the metrics of %s: %s", block.service.name, error)
+                    log.warning("CloudWatch does not take %s of %s: %s", metrics.namespace, block.service.name, error)
 
 
 def _parts(measured: dict[Series, Values]) -> Iterator[dict[Series, Values]]:

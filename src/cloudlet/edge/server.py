@@ -83,6 +83,7 @@ class Settings:
     shares_data: bool = False
     """Whether other processes may use the data folder, each for other blocks."""
     supervised: Supervised | None = None
+    traces_calls: bool = False
 
 
 def default_data() -> Path:
@@ -155,6 +156,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         endpoint=settings.endpoint or listening,
         store=settings.store,
         peers=settings.peers,
+        traces_calls=settings.traces_calls,
     )
     # A block that is served alone has no say over the time of others.
     movable = supervised is not None or not settings.shares_data
