@@ -26,7 +26,7 @@ Done = Callable[[Result, "WireError | None"], None]
 class Invocation:
     """Runs `handler` and calls `done(result, error)` once; after `cancel`, never."""
 
-    __slots__ = ("_block", "_closed", "_context", "_done", "_handler", "_params", "_started", "_waiting")
+    __slots__ = ("_block", "_closed", "_context", "_done", "_handler", "_params", "_waiting")
 
     def __init__(self, block: Block, handler: Handler, context: Context, params: Params, done: Done) -> None:
         self._block = block
@@ -36,7 +36,6 @@ class Invocation:
         self._done = done
         self._closed = False
         self._waiting = False
-        self._started = 0.0 if block.tracer is None else context.now()
 
     def start(self) -> None:
         if self._handler.transactional:
@@ -104,7 +103,7 @@ class Invocation:
         if block.usage is not None:
             block.usage.count(self._context, self._handler.name)
         if block.tracer is not None:
-            block.tracer.answered(self._context, self._handler, self._params, self._started, known)
+            block.tracer.answered(self._context, self._handler, self._params, known)
         self._done(result, known)
 
     def _known(self, error: BaseException) -> WireError:

@@ -14,10 +14,12 @@ import asyncio
 import logging
 import re
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.errors import AwsError
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.models import models_of
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.core")
 
-HEADER = "x-amzn-trace-id"
 _MOST_WAITING = 10_000
 _BATCH = 25
 """So many documents are sent in one request; each is of about 1 KB."""
@@ -86,31 +87,32 @@ class Tracer:
         self._changed = asyncio.Event()
         self._dropped = 0
 
-    def answered(self, ctx: Context, handler: Handler, params: Params, started: float, error: WireError | None) -> None:
-        """Note a call, begun at a time in seconds since the epoch, that an application made."""
+    def answered(self, ctx: Context, handler: Handler, params: Params, error: WireError | None) -> None:
+        """Note a call that was answered, unless a block made it."""
         if ctx.principal.kind == "service":
             return
-        header = parsed(ctx.headers.get(HEADER, ""))
+        header = parsed(ctx.headers.get(TRACE_HEADER, ""))
         if header is not None and not header.sampled:
             return
         if len(self._waiting) >= _MOST_WAITING:
             self._dropped += 1
             return
         resource = next((each for each in _RESOURCES if isinstance(params.get(each.parameter), str)), None)
-        call = self._call(ctx, handler, started, error)
+        call = self._call(ctx, handler, error)
         if resource is not None:
             call["aws"][resource.told] = params[resource.parameter]
         document = _application(ctx, call) if header is None else self._served(call, header, resource)
         self._waiting.append((ctx.account, ctx.region, _encode(document).decode()))
         self._changed.set()
 
-    def _call(self, ctx: Context, handler: Handler, started: float, error: WireError | None) -> dict[str, Any]:
+    def _call(self, ctx: Context, handler: Handler, error: WireError | None) -> dict[str, Any]:
         """Describe a call."""
+        ended = ctx.now()
         call: dict[str, Any] = {
             "name": self._name,
             "id": random_bytes(8).hex(),
-            "start_time": started,
-            "end_time": ctx.now(),
+            "start_time": ended - (perf_counter() - ctx.started),
+            "end_time": ended,
             "aws": {
                 "operation": handler.name,
                 "region": ctx.region,
