@@ -63,7 +63,7 @@ async def _put(ctx: Context, tx: Transaction, entry: Entry) -> str:
     # As on AWS, what is put on a bus that is not there is taken, and goes nowhere.
     if found is not None:
         access.authorize(ctx, found, "PutEvents", event_keys(entry))
-        await matching.put(tx, place, made.text, ctx.now(), trace=entry.get("TraceHeader") or "")
+        await matching.put(tx, place, made.text, ctx.now(), trace=entry.get("TraceHeader") or ctx.trace or "")
     return made.id
 
 

@@ -42,6 +42,8 @@ class Notice(msgspec.Struct, frozen=True, array_like=True):
     noted: float
     body: str
     """S3's message, or the entry for EventBridge, in JSON."""
+    trace: str | None = None
+    """The trace header of the request behind the event."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,7 +76,7 @@ async def add(
         # Two configurations may have the same destination: the id keeps what they tell apart. Other processes count as
         # this one does, and a clock may stand while it is started again: what is random keeps their events apart.
         row = _NOTICES.sub(*lane).key(event.sequence, destination.id, random_bytes(8))
-        tx.put(row, _encode(Notice(now, _text(told).decode())))
+        tx.put(row, _encode(Notice(now, _text(told).decode(), None if ctx is None else ctx.trace)))
         tx.notify(TOPIC)
 
 

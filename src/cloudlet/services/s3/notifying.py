@@ -1,6 +1,8 @@
 """Tells destinations of events: works off the lanes of the outbox, and tries again what fails.
 
-A destination that is slow or gone holds up nobody but itself. What it cannot be told within a day is given up.
+A destination that is slow or gone holds up nobody but itself. What it cannot be told within a day is given up. The
+trace header of the request behind an event goes on to queues, topics and functions (X-Ray developer guide, "Amazon S3
+and AWS X-Ray").
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from cloudlet.core import Arn, AwsError, Params, Transaction
@@ -100,26 +103,39 @@ async def _tell(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes:
     """Tell a destination several notices; return what became of each."""
     match lane.channel:
         case "sqs":
-            entries = [{"Id": str(number), "MessageBody": notice.body} for number, notice in enumerate(told)]
+            entries = [_message(number, notice) for number, notice in enumerate(told)]
             return await _batch(
                 block, lane, "SendMessageBatch", {"QueueUrl": queue_url(block, lane.arn), "Entries": entries}, told
             )
         case "sns":
-            posts = [
-                {"Id": str(number), "Message": notice.body, "Subject": SUBJECT} for number, notice in enumerate(told)
-            ]
-            return await _batch(
-                block, lane, "PublishBatch", {"TopicArn": lane.arn, "PublishBatchRequestEntries": posts}, told
-            )
+            by_trace = [list(same) for _, same in groupby(told, lambda notice: notice.trace)]
+            return [failed for notices in by_trace for failed in await _publish(block, lane, notices)]
         case "lambda":
             return [await _invoke(block, lane, notice) for notice in told]
         case "events":
             return await _put_events(block, lane, told)
 
 
-async def _batch(block: Block, lane: Lane, operation: str, params: Params, told: list[Notice]) -> _Outcomes:
+def _message(number: int, notice: Notice) -> Params:
+    """Return an entry of SendMessageBatch."""
+    message: Params = {"Id": str(number), "MessageBody": notice.body}
+    if notice.trace is not None:
+        message["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": notice.trace}}
+    return message
+
+
+async def _publish(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes:
+    """Publish notices whose trace is the same: it goes with the request."""
+    posts = [{"Id": str(number), "Message": notice.body, "Subject": SUBJECT} for number, notice in enumerate(told)]
+    params = {"TopicArn": lane.arn, "PublishBatchRequestEntries": posts}
+    return await _batch(block, lane, "PublishBatch", params, told, told[0].trace)
+
+
+async def _batch(
+    block: Block, lane: Lane, operation: str, params: Params, told: list[Notice], trace: str | None = None
+) -> _Outcomes:
     try:
-        result = await call(block, lane, operation, params)
+        result = await call(block, lane, operation, params, trace)
     except AwsError as error:
         return [_failed(error)] * len(told)
     outcomes: list[_Failed | None] = [None] * len(told)
@@ -132,7 +148,7 @@ async def _batch(block: Block, lane: Lane, operation: str, params: Params, told:
 async def _invoke(block: Block, lane: Lane, notice: Notice) -> _Failed | None:
     params = {"FunctionName": lane.arn, "InvocationType": "Event", "Payload": notice.body.encode()}
     try:
-        await call(block, lane, "Invoke", params)
+        await call(block, lane, "Invoke", params, notice.trace)
     except AwsError as error:
         return _failed(error)
     return None
@@ -152,10 +168,16 @@ async def _put_events(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes
     ]
 
 
-async def call(block: Block, lane: Lane, operation: str, params: Params) -> Mapping[str, Any]:
+async def call(block: Block, lane: Lane, operation: str, params: Params, trace: str | None = None) -> Mapping[str, Any]:
     """Call the service behind a lane, on behalf of its bucket. Raises AwsError."""
     result = await block.call(
-        lane.channel, operation, params, account=lane.account, region=lane.region, source_arn=lane.source
+        lane.channel,
+        operation,
+        params,
+        account=lane.account,
+        region=lane.region,
+        source_arn=lane.source,
+        trace=trace,
     )
     return result or {}
 

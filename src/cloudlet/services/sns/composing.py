@@ -21,17 +21,25 @@ _TOKEN = re.compile(r"[!-~]{1,128}")
 _NO_ATTRIBUTES: dict[str, Attribute] = {}
 
 
-def to_topic(params: Mapping[str, Any], topic: Topic, now: int) -> Message:
+def to_topic(params: Mapping[str, Any], topic: Topic, now: int, trace: str | None) -> Message:
     """Return the message that a Publish to a topic, or an entry of a batch, describes. `now` is in milliseconds.
 
-    Raises AwsError.
+    `trace` is the request's trace header. Raises AwsError.
     """
     bodies, attributes = _contents(params, topic.maximum_message_bytes)
     group, deduplication = params.get("MessageGroupId"), params.get("MessageDeduplicationId")
     if group is not None or deduplication is not None or topic.fifo:
         deduplication = _addressed(topic, bodies, group, deduplication)
     return Message(
-        uuid4(), topic.arn, now, _subject(params), bodies, attributes, group=group, deduplication=deduplication
+        uuid4(),
+        topic.arn,
+        now,
+        _subject(params),
+        bodies,
+        attributes,
+        group=group,
+        deduplication=deduplication,
+        trace=trace,
     )
 
 

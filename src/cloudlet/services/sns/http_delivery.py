@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
+from cloudlet.core.context import TRACE_HEADER
 from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.services.sns.undeliverable import Undeliverable
 
@@ -27,6 +28,7 @@ async def post(
     subscription_arn: str | None = None,
     content_type: str = _PLAIN,
     raw: bool = False,
+    trace: str | None = None,
 ) -> None:
     """Send one message. Raises Undeliverable; `permanent` are all answers but 5xx and 429 (and none at all)."""
     headers = [
@@ -38,6 +40,8 @@ async def post(
         headers.append(("x-amz-sns-subscription-arn", subscription_arn))
     if raw:
         headers.append(("x-amz-sns-rawdelivery", "true"))
+    if trace is not None:
+        headers.append((TRACE_HEADER, trace))
     headers += [("content-type", content_type), ("user-agent", _AGENT), *_credentials(url)]
     try:
         # A message may come twice, so it is repeatable.

@@ -51,6 +51,7 @@ async def deliver(block: Block, subscribed: Subscription, message: Message, sign
             account=function.account,
             region=function.region,
             source_arn=subscribed.topic,
+            trace=message.trace,
         )
     except AwsError as error:
         raise undeliverable(error) from error

@@ -33,6 +33,8 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     sequence: str | None = None
     replayed: bool = False
     """Whether it comes from an archive, once more."""
+    trace: str | None = None
+    """The trace header that it was published with (X-Ray developer guide, "Amazon SNS and AWS X-Ray")."""
 
     def body_for(self, protocol: str) -> str:
         """The text that subscribers of this protocol get."""

@@ -178,6 +178,7 @@ async def _to_http(
             subscription_arn=subscribed.arn,
             content_type=delivery_policy.content_type(delivery_policy.of(topic, subscribed)),
             raw=raw,
+            trace=message.trace,
         )
 
 

@@ -49,7 +49,7 @@ async def publish(ctx: Context, params: Params) -> Result:
     if name == "TargetArn" and ":endpoint/" in target:
         return await _publish_to_endpoint(ctx, target, params)
     topic, page = await _plan(ctx, target, name)
-    message = composing.to_topic(params, topic, int(ctx.now() * 1000))
+    message = composing.to_topic(params, topic, int(ctx.now() * 1000), ctx.trace)
     if topic.fifo:
         (accepted,) = await fifo.publish(ctx, topic, [message])
         return {"MessageId": accepted.id, "SequenceNumber": accepted.sequence}
@@ -66,7 +66,7 @@ async def publish_batch(ctx: Context, params: Params) -> Result:
     size = 0
     for entry in _checked_entries(params["PublishBatchRequestEntries"]):
         try:
-            message = composing.to_topic(entry, topic, now)
+            message = composing.to_topic(entry, topic, now, ctx.trace)
         except AwsError as error:
             failed.append({"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message})
         else:

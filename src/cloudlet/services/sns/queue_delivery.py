@@ -74,6 +74,8 @@ def entry(
                 protocol=subscribed.protocol,
             )
         }
+    if message.trace is not None:
+        made["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": message.trace}}
     if message.group is not None:
         made["MessageGroupId"] = message.group
     if queue.fifo and message.deduplication is not None:

@@ -213,7 +213,7 @@ async def list_queue_tags(ctx: Context, tx: Transaction, params: Params) -> Resu
 async def send_message(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "SendMessage")
     now = ctx.now()
-    message, system_md5 = messages.compose(queue, params, ctx.principal.user_id, now)
+    message, system_md5 = messages.compose(queue, params, ctx.principal.user_id, now, ctx.trace)
     return await sending.send(tx, queue, message, system_md5, now)
 
 
@@ -231,7 +231,7 @@ async def send_message_batch(ctx: Context, tx: Transaction, params: Params) -> R
     result: dict[str, Any] = {}
     for entry in entries:
         try:
-            message, system_md5 = messages.compose(queue, entry, ctx.principal.user_id, now)
+            message, system_md5 = messages.compose(queue, entry, ctx.principal.user_id, now, ctx.trace)
         except AwsError as error:
             result.setdefault("Failed", []).append(batches.failure(entry, error))
         else:

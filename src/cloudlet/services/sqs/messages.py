@@ -62,10 +62,13 @@ def state_of(raw: bytes) -> State:
     return _decode_state(raw) if raw else State()
 
 
-def compose(queue: Queue, params: Mapping[str, Any], sender: str, now: float) -> tuple[Message, str | None]:
+def compose(
+    queue: Queue, params: Mapping[str, Any], sender: str, now: float, trace: str | None = None
+) -> tuple[Message, str | None]:
     """Return the message that a SendMessage request or a batch's entry describes, and the MD5 of its system attributes.
 
-    Raises AwsError.
+    `trace` is the request's trace header; the attribute AWSTraceHeader takes its place where there is one (X-Ray
+    developer guide, "Amazon SQS and AWS X-Ray"). Raises AwsError.
     """
     body: str = params["MessageBody"]
     if not body:
@@ -75,7 +78,7 @@ def compose(queue: Queue, params: Mapping[str, Any], sender: str, now: float) ->
         raise errors.invalid_contents(character)
     raw = body.encode()
     size = len(raw)
-    message = Message(uuid4(), body, digests.of_body(raw), sender, int(now * 1000))
+    message = Message(uuid4(), body, digests.of_body(raw), sender, int(now * 1000), trace=trace)
     if params.get("MessageAttributes"):
         message.attributes = message_attributes.checked(params["MessageAttributes"])
         message.attributes_md5 = digests.of_attributes(message.attributes)

@@ -1,0 +1,34 @@
+"""Events take the trace header of their request along (X-Ray developer guide, "Amazon S3 and AWS X-Ray")."""
+
+from __future__ import annotations
+
+from cloudlet.testing.server import Aws
+from tests.services.s3.own_work import bucket, queue, tell_queue, told
+from tests.traced import TRACE, trace_of, traced
+
+OTHER = "Root=1-5e3d83c1-aaaaaaaaaaaaaaaaaaaaaaaa;Sampled=0"
+
+
+def test_a_queue_gets_the_trace_header_of_the_request_behind_an_event(aws: Aws) -> None:
+    s3, sqs = aws.client("s3"), aws.client("sqs")
+    name = bucket(s3)
+    url, arn = queue(aws, "q")
+    tell_queue(s3, sqs, name, url, arn, "s3:ObjectCreated:*")
+    traced(aws, "s3").put_object(Bucket=name, Key="k")
+    assert trace_of(sqs, url) == TRACE
+    s3.put_object(Bucket=name, Key="k")
+    assert trace_of(sqs, url) is None
+
+
+def test_a_topic_hands_on_the_trace_header_of_each_event(aws: Aws) -> None:
+    s3, sns, sqs = aws.client("s3"), aws.client("sns"), aws.client("sqs")
+    name = bucket(s3)
+    url, arn = queue(aws, "q")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    configuration = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=configuration)
+    told(sqs, url)
+    for header in (TRACE, OTHER):
+        traced(aws, "s3", header).put_object(Bucket=name, Key="k")
+        assert trace_of(sqs, url) == header
