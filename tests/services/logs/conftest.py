@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.identity import root
+from cloudlet.core.service import Params, Result
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Transaction
 from cloudlet.testing.server import Aws
@@ -26,6 +27,33 @@ def logs(aws: Aws) -> Any:
     return aws.client("logs")
 
 
+class Call(NamedTuple):
+    """A call of another service by CloudWatch Logs."""
+
+    service: str
+    operation: str
+    params: Params
+    account: str
+    source_arn: str
+
+
+class StandIns(Cloud):
+    """A cloud in which some services are played by the test."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.played: dict[str, Callable[[Call], Result]] = {}
+        """What answers for a service."""
+        self.calls: list[Call] = []
+
+    async def call(self, service: str, operation: str, params: Params, **more: Any) -> Result:
+        if service in self.played:
+            called = Call(service, operation, params, more["account"], more.get("source_arn", ""))
+            self.calls.append(called)
+            return self.played[service](called)
+        return await super().call(service, operation, params, **more)
+
+
 class LocalLogs:
     """Calls operations within this process, and moves the clock."""
 
@@ -34,7 +62,7 @@ class LocalLogs:
         self._runner.get_loop()
         self.clock = MovableClock()
         config = Config(data=folder, services=_SERVICES, durable=False)
-        self._cloud = Cloud(config, TokenSealer(b"k" * 32), self.clock)
+        self.cloud = StandIns(config, TokenSealer(b"k" * 32), self.clock)
 
     @property
     def millis(self) -> int:
@@ -42,7 +70,7 @@ class LocalLogs:
 
     def call(self, operation: str, *, service: str = "logs", **params: Any) -> dict[str, Any]:
         """Call an operation and return its result. Raises AwsError."""
-        called = self._cloud.call(service, operation, params, principal=root(ACCOUNT), account=ACCOUNT, region=REGION)
+        called = self.cloud.call(service, operation, params, principal=root(ACCOUNT), account=ACCOUNT, region=REGION)
         result: Any = self._runner.run(called)
         return dict(result or {})
 
@@ -56,6 +84,16 @@ class LocalLogs:
 
         self._runner.run(move())
 
+    def until(self, look: Callable[[], bool]) -> None:
+        """Let what goes on in the background run until something is so."""
+
+        async def wait() -> None:
+            async with asyncio.timeout(20):
+                while not look():
+                    await asyncio.sleep(0.001)
+
+        self._runner.run(wait())
+
     async def _settle(self) -> None:
         for _ in range(300):
             await asyncio.sleep(0)
@@ -67,12 +105,12 @@ class LocalLogs:
             return len(await tx.range(b"\x00", b"\xff", limit=1_000_000))
 
         async def counted() -> int:
-            return await self._cloud.block("logs").store.transact(count)
+            return await self.cloud.block("logs").store.transact(count)
 
         return self._runner.run(counted())
 
     def close(self) -> None:
-        self._runner.run(self._cloud.close())
+        self._runner.run(self.cloud.close())
         self._runner.close()
 
 

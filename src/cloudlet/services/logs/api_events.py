@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.logs import arrivals, errors, events, filtering, pending, putting, scanning, tailing
+from cloudlet.services.logs import arrivals, errors, events, filtering, outbox, pending, putting, scanning, tailing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -27,6 +27,8 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
             arrivals.note(tx, group, place, millis)
             if group.filters:
                 pending.add(tx, group, place)
+            for subscription in group.subscriptions:
+                outbox.add(tx, subscription, group, place, millis)
         streams.note(tx, group, stream, kept[0][0], kept[-1][0], millis)
         groups.add_bytes(tx, group.id, size)
     return {"nextSequenceToken": f"{stream.batches:056d}", "rejectedLogEventsInfo": rejected}

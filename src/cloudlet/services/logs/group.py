@@ -32,6 +32,8 @@ class Group(msgspec.Struct, array_like=True):
     """How many metric filters it has."""
     tailed_until: int = 0
     """Until when somebody may want to know of each event that comes."""
+    subscriptions: list[int] = []
+    """The numbers of its subscription filters."""
 
     @property
     def arn(self) -> str:

@@ -1,4 +1,4 @@
-"""What CloudWatch Logs does by itself: it publishes metrics, and removes expired events and those of deleted streams.
+"""What CloudWatch Logs does by itself: it publishes metrics, delivers to subscribers, and removes what is not shown.
 
 What readers see does not depend on when events are removed; disk space does.
 """
@@ -11,7 +11,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.logs import arrivals, events, publishing
+from cloudlet.services.logs import arrivals, events, forwarding, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.group import Group
@@ -21,12 +21,13 @@ _PAGE = 100
 
 
 @service.job
-async def publish_and_tidy(block: Block) -> None:
+async def deliver_and_tidy(block: Block) -> None:
     """Do all of it: of several processes on one store, one does so at a time."""
     lease = Lease(block)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(publishing.publish(block, lease))
+            group.create_task(forwarding.forward(block, lease))
             group.create_task(_tidy(block, lease))
     finally:
         await lease.release()

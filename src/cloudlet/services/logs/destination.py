@@ -1,0 +1,112 @@
+"""Logs destinations: a stream of one account that the subscription filters of others deliver to.
+
+API reference, "PutDestination"; user guide, "Cross-account cross-Region subscriptions".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+from cloudlet.core.policy import PolicyError
+from cloudlet.core.resource_policy import decide, parsed
+from cloudlet.services.logs import errors
+
+_DESTINATIONS = Subspace("destination")
+_POLICY_BYTES = 5120
+
+
+class Destination(msgspec.Struct, array_like=True):
+    """A destination."""
+
+    account: str
+    region: str
+    name: str
+    target: str
+    """An ARN."""
+    role: str
+    created: int
+    """In milliseconds since the epoch."""
+    policy: str | None = None
+
+    @property
+    def arn(self) -> str:
+        return str(Arn(partition_of(self.region), "logs", self.region, self.account, f"destination:{self.name}"))
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as the API shows it."""
+        return {
+            "destinationName": self.name,
+            "targetArn": self.target,
+            "roleArn": self.role,
+            "accessPolicy": self.policy,
+            "arn": self.arn,
+            "creationTime": self.created,
+        }
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Destination).decode
+
+
+def save(tx: Transaction, made: Destination) -> None:
+    """Store a destination."""
+    tx.put(_DESTINATIONS.key(made.account, made.region, made.name), _encode(made))
+
+
+async def find(tx: Transaction, account: str, region: str, name: str) -> Destination | None:
+    """Return a destination."""
+    raw = await tx.get(_DESTINATIONS.key(account, region, name))
+    return None if raw is None else _decode(raw)
+
+
+async def of_arn(tx: Transaction, arn: Arn) -> Destination | None:
+    """Return the destination that an ARN names."""
+    return await find(tx, arn.account, arn.region, arn.resource.removeprefix("destination:"))
+
+
+async def named(ctx: Context, tx: Transaction, name: str) -> Destination:
+    """Return a destination of the caller's. Raises AwsError."""
+    found = await find(tx, ctx.account, ctx.region, name)
+    if found is None:
+        raise AwsError("ResourceNotFoundException", "The specified destination does not exist.")
+    return found
+
+
+def remove(tx: Transaction, made: Destination) -> None:
+    """Remove a destination: filters that deliver to it do so no more."""
+    tx.delete(_DESTINATIONS.key(made.account, made.region, made.name))
+
+
+async def page(tx: Transaction, ctx: Context, prefix: str, after: str, count: int) -> list[Destination]:
+    """Return destinations in the order of their names: those with a prefix, after a name."""
+    space = _DESTINATIONS.sub(ctx.account, ctx.region)
+    begin = space.key(max(prefix, after)) + (b"\x00" if after and after >= prefix else b"")
+    rows = await tx.range(begin, space.end, limit=count)
+    return [made for _, raw in rows if (made := _decode(raw)).name.startswith(prefix)]
+
+
+def checked_policy(text: str) -> str:
+    """Return a policy to store. Raises AwsError."""
+    if len(text.encode()) > _POLICY_BYTES:
+        raise errors.invalid(f"An access policy has {_POLICY_BYTES} bytes at most.")
+    try:
+        parsed(text)
+    except PolicyError as error:
+        raise errors.invalid(f"The access policy is invalid: {error}") from None
+    return text
+
+
+def authorize(ctx: Context, made: Destination) -> None:
+    """Raise unless the caller may have a subscription filter deliver to a destination.
+
+    Its own account needs no allowance by the policy; others do, where permissions are enforced.
+    """
+    if not ctx.strict:
+        return
+    decision = decide(ctx, "logs:PutSubscriptionFilter", made.arn, made.account, made.policy)
+    if not decision.allowed:
+        raise AwsError("AccessDeniedException", decision.message, status=400)

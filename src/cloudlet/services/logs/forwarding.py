@@ -1,0 +1,167 @@
+"""Delivers what subscription filters find in new events, at least once, and tries again for a day.
+
+User guide, "Real-time processing of log data with subscriptions". What waits is on disk, by filters; each filter with
+something to deliver has a lane of its own, so that a receiver that is down holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from cloudlet.core import Arn, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.services.logs import destination, envelope, filtering, outbox, receivers, subscription
+from cloudlet.services.logs import stream as streams
+from cloudlet.services.logs.envelope import Batch
+from cloudlet.services.logs.events import Position, Row
+from cloudlet.services.logs.outbox import Waiting
+from cloudlet.services.logs.receivers import Refused
+from cloudlet.services.logs.subscription import Subscription
+
+log = logging.getLogger("cloudlet.logs")
+
+_RETRIED_MILLIS = 24 * 3_600_000
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 300.0
+_AT_ONCE = 100
+_MOST_LANES = 32
+"""So many deliveries are under way at once."""
+
+
+async def forward(block: Block, lease: Lease) -> None:
+    """Deliver for ever."""
+    lanes: set[int] = set()
+    room = asyncio.Semaphore(_MOST_LANES)
+    async with notified(block, outbox.TOPIC) as event, asyncio.TaskGroup() as tasks:
+
+        async def run(number: int) -> None:
+            try:
+                await _Lane(block, lease, room, number).run()
+            finally:
+                lanes.discard(number)
+                # Something may have come while it ended.
+                event.set()
+
+        while True:
+            event.clear()
+            for number in await block.store.transact(outbox.subscriptions):
+                if number not in lanes:
+                    lanes.add(number)
+                    tasks.create_task(run(number))
+            await event.wait()
+
+
+class _Lane:
+    """What waits for one filter, in the order in which it came."""
+
+    def __init__(self, block: Block, lease: Lease, room: asyncio.Semaphore, number: int) -> None:
+        self._block = block
+        self._lease = lease
+        self._room = room
+        self._number = number
+
+    async def run(self) -> None:
+        """Deliver until nothing waits any more."""
+        pause = _PAUSE_SECONDS
+        while True:
+            async with self._room:
+                await self._lease.hold()
+                done = await self._some()
+            if done is None:
+                return
+            if done:
+                pause = _PAUSE_SECONDS
+                continue
+            await first(self._block, asyncio.Event(), self._block.clock.now() + pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _some(self) -> bool | None:
+        """Deliver what has waited the longest; False where that has to be tried again, None where nothing waits."""
+
+        async def read(tx: Transaction) -> tuple[Subscription | None, list[tuple[Waiting, Row | None, str | None]]]:
+            found = await subscription.find(tx, self._number)
+            if found is None:
+                outbox.remove_all(tx, self._number)
+                return None, []
+            rows = await outbox.first(tx, self._number, _AT_ONCE)
+            return found, [
+                (waiting, row, await streams.name_of(tx, waiting.group, waiting.place.stream)) for waiting, row in rows
+            ]
+
+        made, rows = await self._block.store.transact(read)
+        if made is None or not rows:
+            return None
+        by_stream: dict[tuple[str, int], list[tuple[Waiting, Row | None, str | None]]] = {}
+        for one in rows:
+            by_stream.setdefault((one[0].group_name, one[0].place.stream), []).append(one)
+        for some in by_stream.values():
+            waiting = [one for one, _, _ in some]
+            batch = await self._batch(made, some)
+            if batch.events and not await self._deliver(batch):
+                over = self._block.clock.now() * 1000 - _RETRIED_MILLIS
+                await self._forget([one for one in waiting if one.ingested < over])
+                return False
+            await self._forget(waiting)
+        return True
+
+    async def _batch(self, made: Subscription, rows: Iterable[tuple[Waiting, Row | None, str | None]]) -> Batch:
+        """Return what a filter finds in rows of one stream."""
+        pattern = filtering.pattern_of(made.pattern)
+        batch = Batch(made, "", "", [])
+        for waiting, row, name in rows:
+            if row is None or name is None:
+                continue
+            batch = batch._replace(group=waiting.group_name, stream=name)
+            for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
+                if pattern is None or pattern.matches(message):
+                    position = Position(timestamp, waiting.place.stream, waiting.place.number, index)
+                    batch.events.append(envelope.event(pattern, position.id, timestamp, message))
+            await asyncio.sleep(0)
+        return batch
+
+    async def _deliver(self, batch: Batch) -> bool:
+        """Deliver a batch; return False where that is to be tried again."""
+        made = batch.subscription
+        receiver = await self._receiver(made)
+        if receiver is None:
+            return True
+        source_arn = f"{_group_arn(made, batch.group)}:*"
+        for part in await envelope.sealed(batch, receivers.most_bytes(receiver)):
+            if not part.data:
+                log.warning("an event of %s is too large for %s", batch.group, receiver)
+                continue
+            partition = batch.stream if made.distribution == "ByLogStream" else uuid4()
+            try:
+                await receivers.deliver(self._block, receiver, part.data, partition, source_arn)
+            except Refused as refused:
+                if not refused.is_final:
+                    return False
+                log.warning("%d events of %s were not delivered to %s: %s", part.events, batch.group, receiver, refused)
+        return True
+
+    async def _receiver(self, made: Subscription) -> Arn | None:
+        """Return who receives; None where it is a destination that is gone."""
+        arn = Arn.parse(made.destination)
+        if arn.service != "logs":
+            return arn
+        found = await self._block.store.transact(lambda tx: destination.of_arn(tx, arn))
+        return None if found is None else Arn.parse(found.target)
+
+    async def _forget(self, rows: list[Waiting]) -> None:
+        if not rows:
+            return
+
+        async def body(tx: Transaction) -> None:
+            for one in rows:
+                outbox.remove(tx, one)
+
+        await self._block.store.transact(body)
+
+
+def _group_arn(made: Subscription, group: str) -> str:
+    partition = made.destination.split(":")[1]
+    return str(Arn(partition, "logs", made.region, made.account, f"log-group:{group}"))
