@@ -133,6 +133,8 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         _add_what_browsers_send(description["operations"], shapes)
     elif service == "cloudtrail":
         _add_what_blocks_record(description["operations"], shapes)
+    elif service == "xray":
+        _add_what_opentelemetry_sends(description["operations"], shapes)
 
 
 def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
@@ -226,6 +228,25 @@ def _add_what_blocks_record(operations: dict[str, Any], shapes: dict[str, Any]) 
         "http": {"method": "POST", "requestUri": "/"},
         "input": {"shape": "RecordEventsRequest"},
         "output": {"shape": "RecordEventsResponse"},
+    }
+
+
+def _add_what_opentelemetry_sends(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
+    """Add X-Ray's endpoint for OTLP, which no AWS SDK has. CloudWatch user guide, "OTLP endpoints"."""
+    message = {
+        "type": "structure",
+        "members": {
+            "ContentType": {"shape": "String", "location": "header", "locationName": "Content-Type"},
+            "Body": {"shape": "OtlpMessage"},
+        },
+        "payload": "Body",
+    }
+    shapes |= {"OtlpMessage": {"type": "blob"}, "PutSpansRequest": message, "PutSpansResult": message}
+    operations["PutSpans"] = {
+        "name": "PutSpans",
+        "http": {"method": "POST", "requestUri": "/v1/traces"},
+        "input": {"shape": "PutSpansRequest"},
+        "output": {"shape": "PutSpansResult"},
     }
 
 
