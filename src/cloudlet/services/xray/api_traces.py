@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction, page_tokens
-from cloudlet.services.xray import document, filter_grammar, finding, paging, storage, summary
+from cloudlet.services.xray import document, filter_grammar, finding, paging, receiving, storage, summary
 from cloudlet.services.xray.block import service
-from cloudlet.services.xray.document import BadDocument, Document
+from cloudlet.services.xray.document import BadDocument
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.finding import Range
 
@@ -27,20 +27,10 @@ async def put_trace_segments(ctx: Context, tx: Transaction, params: Params) -> R
     bad = []
     for text in texts:
         try:
-            segment = document.parse(text)
-            await _check_moment(ctx, tx, segment)
-            await storage.put(tx, ctx.account, ctx.region, segment, ctx.now())
+            await receiving.take(ctx, tx, document.parse(text))
         except BadDocument as problem:
             bad.append({"Id": problem.identity, "ErrorCode": problem.code, "Message": str(problem)})
     return {"UnprocessedTraceSegments": bad}
-
-
-async def _check_moment(ctx: Context, tx: Transaction, segment: Document) -> None:
-    """Raise BadDocument for a segment that comes too late, or into a trace that is full."""
-    if (document.trace_time(segment.trace_id) or 0) < ctx.now() - storage.KEPT_SECONDS:
-        raise BadDocument("InvalidTraceId", segment.id)
-    if await storage.is_full(tx, ctx.account, ctx.region, segment.trace_id):
-        raise BadDocument("TraceSizeLimitExceeded", segment.id)
 
 
 @service.operation("BatchGetTraces")

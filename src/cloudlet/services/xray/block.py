@@ -13,6 +13,7 @@ service = Service(
         "GetTimeSeriesServiceStatistics",
         "GetTraceGraph",
         "GetTraceSummaries",
+        "PutSpans",
         "PutTelemetryRecords",
         "PutTraceSegments",
     ),

@@ -43,6 +43,8 @@ class Document(msgspec.Struct, frozen=True):
     start: float
     end: float | None
     parsed: dict[str, Any]
+    is_w3c: bool = False
+    """Whether its trace's id came as W3C writes it: it may be random as a whole."""
 
 
 def trace_time(trace_id: str) -> int | None:
@@ -51,7 +53,7 @@ def trace_time(trace_id: str) -> int | None:
     return None if match is None else int(match[1], 16)
 
 
-def parse(text: str) -> Document:
+def parse(text: str, most_bytes: int = MOST_BYTES) -> Document:
     """Return what a document says. Raises BadDocument."""
     try:
         raw = text.encode()
@@ -61,7 +63,7 @@ def parse(text: str) -> Document:
     if not isinstance(parsed, dict):
         raise BadDocument("MissingId" if isinstance(parsed, list) else "ParseError")
     identity = parsed.get("id") if isinstance(parsed.get("id"), str) else None
-    if len(raw) > MOST_BYTES:
+    if len(raw) > most_bytes:
         raise BadDocument("SegmentTooLarge", identity)
     try:
         _check_ids(parsed)
@@ -69,11 +71,12 @@ def parse(text: str) -> Document:
         _check(parsed, 0)
     except _Wrong as wrong:
         raise BadDocument(wrong.code, identity) from None
-    if (_BARE_TRACE_ID.fullmatch(parsed["trace_id"])) is not None:
+    is_w3c = _BARE_TRACE_ID.fullmatch(parsed["trace_id"]) is not None
+    if is_w3c:
         # An id as W3C writes it is the same one without its version and its hyphens.
         parsed["trace_id"] = f"1-{parsed['trace_id'][:8]}-{parsed['trace_id'][8:]}"
         text = json.dumps(parsed, ensure_ascii=False, separators=(",", ":"))
-    return _document(text, parsed)
+    return _document(text, parsed, is_w3c=is_w3c)
 
 
 def stored(raw: bytes) -> Document:
@@ -81,10 +84,16 @@ def stored(raw: bytes) -> Document:
     return _document(raw.decode(), msgspec.json.decode(raw))
 
 
-def _document(text: str, parsed: dict[str, Any]) -> Document:
+def _document(text: str, parsed: dict[str, Any], *, is_w3c: bool = False) -> Document:
     end = parsed.get("end_time")
     return Document(
-        parsed["trace_id"], parsed["id"], text, float(parsed["start_time"]), None if end is None else float(end), parsed
+        trace_id=parsed["trace_id"],
+        id=parsed["id"],
+        text=text,
+        start=float(parsed["start_time"]),
+        end=None if end is None else float(end),
+        parsed=parsed,
+        is_w3c=is_w3c,
     )
 
 

@@ -1,6 +1,7 @@
 """Segments as they are stored, found by the trace they are of and by time, and kept for 30 days.
 
-A trace is found by the time in its id, and by the times at which its segments ended (or began, while in progress).
+A trace is found by the time in its id (where that tells none, by the start of the segment that came first), and by the
+times at which its segments ended (or began, while in progress).
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _SEGMENTS = Subspace("segment")
 _BYTES = Subspace("trace-bytes")
 """Account, region, trace id → counter of the bytes of its documents."""
 _BEGAN = Subspace("began")
-"""Account, region, the time in a trace's id, trace id → nothing."""
+"""Account, region, the time at which a trace began, trace id → nothing."""
+_BEGINNING = Subspace("beginning")
+"""Account, region, trace id → when a trace began whose id does not tell it, in whole seconds."""
 _ENDED = Subspace("ended")
 """Account, region, the end of a segment in whole seconds, trace id, id → nothing."""
 _RECEIVED = Subspace("received")
@@ -33,8 +36,11 @@ _WHEN = Subspace("when")
 """Account, region, trace id, id → when it was stored, in whole seconds."""
 
 
-async def put(tx: Transaction, account: str, region: str, segment: Document, now: float) -> None:
-    """Store a segment in the place of the one of its id, if there is one; one in progress replaces none that ended."""
+async def put(tx: Transaction, account: str, region: str, segment: Document, now: float, began: int) -> None:
+    """Store a segment in the place of the one of its id, if there is one; one in progress replaces none that ended.
+
+    `began` is when its trace began, as far as that can be told from this segment, in seconds since the epoch.
+    """
     key = _SEGMENTS.key(account, region, segment.trace_id, segment.id)
     raw = await tx.get(key)
     if raw is not None:
@@ -46,14 +52,25 @@ async def put(tx: Transaction, account: str, region: str, segment: Document, now
     text = segment.text.encode()
     tx.put(key, text)
     tx.add(size, len(text))
-    tx.put(_BEGAN.key(account, region, _began(segment.trace_id), segment.trace_id), b"")
+    if began == document.trace_time(segment.trace_id):
+        tx.put(_BEGAN.key(account, region, began, segment.trace_id), b"")
+    elif await tx.get(beginning := _BEGINNING.key(account, region, segment.trace_id)) is None:
+        tx.put(beginning, str(began).encode())
+        tx.put(_BEGAN.key(account, region, began, segment.trace_id), b"")
     tx.put(place(account, region, segment), b"")
     tx.put(_RECEIVED.key(int(now), account, region, segment.trace_id, segment.id), b"")
     tx.put(_WHEN.key(account, region, segment.trace_id, segment.id), str(int(now)).encode())
 
 
-def _began(trace_id: str) -> int:
-    return document.trace_time(trace_id) or 0
+async def _forget_trace(tx: Transaction, account: str, region: str, trace_id: str) -> None:
+    """Forget a trace that has no segments any more."""
+    beginning = _BEGINNING.key(account, region, trace_id)
+    raw = await tx.get(beginning)
+    if raw is not None:
+        tx.delete(_BEGAN.key(account, region, int(raw), trace_id))
+        tx.delete(beginning)
+    tx.delete(_BEGAN.key(account, region, document.trace_time(trace_id) or 0, trace_id))
+    tx.delete(_BYTES.key(account, region, trace_id))
 
 
 def place(account: str, region: str, segment: Document) -> bytes:
@@ -89,7 +106,7 @@ async def segments(tx: Transaction, account: str, region: str, trace_id: str) ->
 async def began(
     tx: Transaction, account: str, region: str, begin: float, end: float, after: bytes | None, limit: int
 ) -> list[tuple[bytes, str]]:
-    """Return ids of traces whose id tells a time of begin <= time < end, with the places where they were found."""
+    """Return ids of traces that began at begin <= time < end, with the places where they were found."""
     space = _BEGAN.sub(account, region)
     first = _from(space, begin, after)
     rows = await tx.range(first, max(first, space.key(_ceiling(end))), limit=limit)
@@ -130,8 +147,7 @@ async def forget(block: Block) -> None:
                     await _remove(tx, str(account), str(region), document.stored(raw))
                 space = _SEGMENTS.sub(account, region, trace_id)
                 if not await tx.range(space.begin, space.end, limit=1):
-                    tx.delete(_BEGAN.key(account, region, _began(str(trace_id)), trace_id))
-                    tx.delete(_BYTES.key(account, region, trace_id))
+                    await _forget_trace(tx, str(account), str(region), str(trace_id))
             return len(rows)
 
         if await block.store.transact(page) < _SWEPT:
