@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.identity import Principal
 from cloudlet.core.service import Params, Result
@@ -46,6 +46,8 @@ class Context:
     """What the answer has besides, also where it is an error."""
     started: float = field(default_factory=perf_counter)
     """When the call came in, by `time.perf_counter`, which goes on where the clock of the cloud stands."""
+    measured: Any = None
+    """What the operation measured of itself, for the block's observer; a function that is run again sets it again."""
 
     def now(self) -> float:
         """The time in seconds since the epoch."""
