@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cloudlet.cli import EXIT_OK
 from cloudlet.core.cloud import built
-from cloudlet.core.models import models_of
+from cloudlet.core.models import key_of, models_of
 from cloudlet.wire import load
 
 
@@ -42,7 +42,8 @@ def coverage() -> Iterator[Coverage]:
     for name, module in sorted(built().items()):
         handlers = importlib.import_module(module).service.handlers
         models = {model: load(model) for model in models_of(name)}
-        unknown = sorted(handlers.keys() - {operation for model in models.values() for operation in model.operations})
+        known = {key_of(model, operation) for model, loaded in models.items() for operation in loaded.operations}
+        unknown = sorted(handlers.keys() - known)
         if unknown:
             raise ValueError(f"{name} declares operations that AWS's model does not have: {unknown}")
         for model, loaded in models.items():
@@ -50,8 +51,8 @@ def coverage() -> Iterator[Coverage]:
             yield Coverage(
                 model,
                 loaded.service_id,
-                tuple(operation for operation in operations if operation in handlers),
-                tuple(operation for operation in operations if operation not in handlers),
+                tuple(operation for operation in operations if key_of(model, operation) in handlers),
+                tuple(operation for operation in operations if key_of(model, operation) not in handlers),
             )
 
 

@@ -66,7 +66,10 @@ class Block:
         return Blobs(config.data / "blocks" / self.service.name / "blobs", durable=config.durable)
 
     def invoke(self, context: Context, operation: str, params: Params, done: Done) -> Invocation | None:
-        """Run an operation; `done(result, error)` is called once it is durable. Returns what can be cancelled."""
+        """Run an operation, named as the block declares it. Returns what can be cancelled.
+
+        `done(result, error)` is called once it is durable.
+        """
         handler = self.service.handlers.get(operation)
         if handler is None:
             done(None, not_implemented(self.service.name, operation))

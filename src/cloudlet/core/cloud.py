@@ -16,7 +16,7 @@ from cloudlet.core.context import TRACE_HEADER, Context
 from cloudlet.core.errors import AwsError, unavailable
 from cloudlet.core.identity import Known, Principal
 from cloudlet.core.ids import uuid4
-from cloudlet.core.models import block_of
+from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Store, StoreError
@@ -203,7 +203,7 @@ class Cloud:
             headers={TRACE_HEADER: trace} if trace else {},
             source_arn=source_arn,
         )
-        return await block.run(context, operation, params)
+        return await block.run(context, key_of(service, operation), params)
 
     def _way_to_peers(self) -> Peers:
         if self._peers is None:

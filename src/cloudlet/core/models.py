@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-_ANSWERED_BY = {"dynamodbstreams": "dynamodb"}
+_ANSWERED_BY = {
+    "dynamodbstreams": "dynamodb",
+    "apigatewayv2": "apigateway",
+    "apigatewaymanagementapi": "apigateway",
+}
 """Models of AWS whose operations belong to the block of another one: they are about the same data."""
 
 
 def block_of(model: str) -> str:
     """Return the name of the block that answers for one of AWS's models."""
     return _ANSWERED_BY.get(model, model)
+
+
+def key_of(model: str, operation: str) -> str:
+    """Return the name under which a block declares an operation; it begins with its model, where that has not the
+    block's own name: two models may have operations of the same name.
+    """
+    return f"{model}:{operation}" if model in _ANSWERED_BY else operation
 
 
 def models_of(block: str) -> list[str]:

@@ -32,6 +32,8 @@ _READING = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Query", "S
 class Handler:
     """The code behind one operation."""
 
+    model: str
+    """The name of AWS's model that has it."""
     name: str
     function: Callable[..., Coroutine[Any, Any, Result]]
     transactional: bool
@@ -82,6 +84,7 @@ class Service:
         """The members of requests and answers whose values CloudTrail does not show."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
+        """By the names that `cloudlet.core.models.key_of` gives."""
         self.jobs: list[Job] = []
         self.pages: dict[str, Page] = {}
         self.observer: Observer | None = None
@@ -94,11 +97,13 @@ class Service:
     def operation(self, name: str) -> Callable[[Transactional], Transactional]:
         """Declare the function of one operation: it runs in a transaction, and again where that conflicts.
 
+        One of another of AWS's models that the block answers for is named with it ("dynamodbstreams:GetRecords").
+
         It may raise `Wait` to be run again once something has changed.
         """
 
         def declare(function: Transactional) -> Transactional:
-            self._add(Handler(name, function, True, name in self.data_events))
+            self._add(name, function, transactional=True)
             return function
 
         return declare
@@ -107,7 +112,7 @@ class Service:
         """Declare an operation that needs no transaction, or several (`ctx.transact`)."""
 
         def declare(function: Direct) -> Direct:
-            self._add(Handler(name, function, False, name in self.data_events))
+            self._add(name, function, transactional=False)
             return function
 
         return declare
@@ -136,7 +141,8 @@ class Service:
         self.observer = function
         return function
 
-    def _add(self, handler: Handler) -> None:
-        if handler.name in self.handlers:
-            raise ValueError(f"{self.name}:{handler.name} is declared twice")
-        self.handlers[handler.name] = handler
+    def _add(self, key: str, function: Transactional | Direct, *, transactional: bool) -> None:
+        if key in self.handlers:
+            raise ValueError(f"{self.name}:{key} is declared twice")
+        model, _, name = key.rpartition(":")
+        self.handlers[key] = Handler(model or self.name, name, function, transactional, name in self.data_events)

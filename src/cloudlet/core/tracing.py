@@ -22,7 +22,6 @@ import msgspec
 from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.errors import AwsError
 from cloudlet.core.ids import random_bytes
-from cloudlet.core.models import models_of
 from cloudlet.core.service import Handler, Params
 from cloudlet.wire import WireError, load
 
@@ -80,8 +79,7 @@ class Tracer:
 
     def __init__(self, block: Block) -> None:
         self._block = block
-        model = load(models_of(block.service.name)[0])
-        self._name = model.service_id
+        self._name = load(block.service.name).service_id
         self._waiting: deque[tuple[str, str, str]] = deque()
         """Account, region and document."""
         self._changed = asyncio.Event()

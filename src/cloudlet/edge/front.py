@@ -13,7 +13,7 @@ from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.ids import uuid4
-from cloudlet.core.models import block_of
+from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Result
 from cloudlet.edge import auth, browsers, routing
 from cloudlet.edge.compression import coding, compressed
@@ -169,7 +169,8 @@ class _Call:
         operation, model = found.operation, found.model
         block = front.cloud.block(block_of(model.name))
         service = block.service
-        if operation.name not in service.handlers:
+        key = key_of(model.name, operation.name)
+        if key not in service.handlers:
             raise not_implemented(model.name, operation.name)
         if caller.principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(model)
@@ -199,7 +200,7 @@ class _Call:
             request.method,
         )
         self.context = context
-        invocation = block.invoke(context, operation.name, params, self._done)
+        invocation = block.invoke(context, key, params, self._done)
         if invocation is not None and not self.exchange.answered:
             self.exchange.on_abort = invocation.cancel
 

@@ -17,6 +17,7 @@ from cloudlet.core.cloud import Auth, Cloud, Config
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.dynamodb import objects
+from cloudlet.wire import load
 from tests.services.sqs.conftest import MovableClock
 
 ACCOUNT = "111111111111"
@@ -44,10 +45,12 @@ class LocalDynamo:
         return self.clock.time
 
     def call(
-        self, operation: str, *, by: Principal | None = None, service: str = "dynamodb", **params: Any
+        self, operation: str, *, by: Principal | None = None, service: str | None = None, **params: Any
     ) -> dict[str, Any]:
-        """Call an operation and return its result. Raises AwsError."""
+        """Call an operation, of DynamoDB or its streams unless another service is named. Raises AwsError."""
         caller = by or root(ACCOUNT)
+        if service is None:
+            service = "dynamodbstreams" if operation in load("dynamodbstreams").operations else "dynamodb"
         called = self.cloud.call(service, operation, params, principal=caller, account=caller.account, region=REGION)
         answer: dict[str, Any] = _plain(self._runner.run(called) or {})
         return answer

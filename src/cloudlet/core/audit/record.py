@@ -16,7 +16,6 @@ import msgspec
 from cloudlet.core.context import Context
 from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
-from cloudlet.core.models import models_of
 from cloudlet.core.service import Handler, Params, Result
 from cloudlet.wire import Operation, WireError, load
 from cloudlet.wire.shapes import Shape
@@ -31,14 +30,14 @@ encode = msgspec.json.Encoder().encode
 
 
 @lru_cache(4096)
-def _operation(block: str, name: str) -> Operation:
-    return next(model.operations[name] for model in map(load, models_of(block)) if name in model.operations)
+def _operation(model: str, name: str) -> Operation:
+    return load(model).operations[name]
 
 
 def record(ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> dict[str, Any]:
     """Return the record of a call that was answered, or is about to be."""
     service = ctx.block.service
-    operation = _operation(service.name, handler.name)
+    operation = _operation(handler.model, handler.name)
     read_only = handler.is_read_only
     answer = None if read_only or error is not None else _shown(operation.output_shape, result, service.hidden)
     made: dict[str, Any] = {

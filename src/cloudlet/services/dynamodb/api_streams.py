@@ -19,10 +19,10 @@ _AT_ONCE = 50
 
 def declare(service: Service) -> None:
     """Add the operations, and the job that trims streams, to the block's service."""
-    service.operation("ListStreams")(list_streams)
-    service.operation("DescribeStream")(describe_stream)
-    service.operation("GetShardIterator")(get_shard_iterator)
-    service.operation("GetRecords")(get_records)
+    service.operation("dynamodbstreams:ListStreams")(list_streams)
+    service.operation("dynamodbstreams:DescribeStream")(describe_stream)
+    service.operation("dynamodbstreams:GetShardIterator")(get_shard_iterator)
+    service.operation("dynamodbstreams:GetRecords")(get_records)
     service.job(streams_jobs.trim)
 
 
