@@ -107,6 +107,13 @@ def test_pages(xray: Any) -> None:
     assert {each["Id"] for each in summaries(xray, now - 60, now + 60)} == {each["trace_id"] for each in sent}
     assert len(summaries(xray, now - 60, now + 60, FilterExpression="duration >= 110")) == 10
     assert len(summaries(xray, now - 60, now + 60, TimeRangeType="Event")) == 120
+    half = {"Name": "FixedRate", "Value": 0.5}
+    for kind in ("TraceId", "Event", "Service"):
+        sampled = summaries(xray, now - 60, now + 200, TimeRangeType=kind, SamplingStrategy=half)
+        assert 30 < len(sampled) < 90
+    assert len(summaries(xray, now - 60, now + 60, Sampling=True)) == 120
+    assert len(summaries(xray, now - 60, now + 60, Sampling=False, SamplingStrategy=half)) == 120
+    assert summaries(xray, now - 60, now + 60, SamplingStrategy={"Name": "PartialScan", "Value": 0.0}) == []
 
 
 @pytest.mark.parametrize(
@@ -116,8 +123,8 @@ def test_pages(xray: Any) -> None:
         {"StartTime": 1},
         {"FilterExpression": "nonsense = 1"},
         {"NextToken": "?"},
-        {"Sampling": True},
-        {"SamplingStrategy": {"Name": "FixedRate", "Value": 0.5}},
+        {"SamplingStrategy": {"Name": "FixedRate", "Value": 1.5}},
+        {"SamplingStrategy": {"Name": "PartialScan"}},
     ],
 )
 def test_what_is_refused(xray: Any, params: dict[str, Any]) -> None:

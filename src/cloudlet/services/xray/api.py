@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from cloudlet.services.xray import api_graphs, api_groups, api_otlp, api_sampling, api_settings, api_traces, storage
+from cloudlet.services.xray import (
+    api_graphs,
+    api_groups,
+    api_otlp,
+    api_retrieval,
+    api_sampling,
+    api_settings,
+    api_traces,
+    retrievals,
+    storage,
+)
 from cloudlet.services.xray.block import service
 
-__all__ = ["api_graphs", "api_groups", "api_otlp", "api_sampling", "api_settings", "api_traces", "service"]
+__all__ = [
+    "api_graphs",
+    "api_groups",
+    "api_otlp",
+    "api_retrieval",
+    "api_sampling",
+    "api_settings",
+    "api_traces",
+    "service",
+]
 
 service.job(storage.forget)
+service.job(retrievals.forget)

@@ -57,8 +57,8 @@ async def batch_get_traces(ctx: Context, tx: Transaction, params: Params) -> Res
 @service.direct("GetTraceSummaries")
 async def get_trace_summaries(ctx: Context, params: Params) -> Result:
     finding.check_range(params["StartTime"], params["EndTime"])
-    _check_sampling(params)
-    asked = Range(params["StartTime"], params["EndTime"], params.get("TimeRangeType") or "TraceId")
+    kind = params.get("TimeRangeType") or "TraceId"
+    asked = Range(params["StartTime"], params["EndTime"], kind, _share(params))
     wanted = filter_grammar.parse(params.get("FilterExpression") or "")
     shown: list[dict[str, Any]] = []
     scanned = 0
@@ -68,6 +68,9 @@ async def get_trace_summaries(ctx: Context, params: Params) -> Result:
         scanned += 1
         if trace is not None:
             shown.append(summary.summary(trace))
+        if scanned == _MOST_SCANNED and params.get("Sampling"):
+            # A part of the traces was asked for.
+            break
         if len(shown) == _MOST_SUMMARIES or scanned == _MOST_SCANNED:
             token = page_tokens.token_of(place)
             break
@@ -79,15 +82,15 @@ async def get_trace_summaries(ctx: Context, params: Params) -> Result:
     }
 
 
-def _check_sampling(params: Params) -> None:
-    """Raise AwsError where only a part of the traces is wanted."""
+def _share(params: Params) -> float:
+    """Return which share of the traces is looked through. Raises AwsError."""
     strategy = params.get("SamplingStrategy")
-    if params.get("Sampling") or (
-        strategy is not None and not (strategy.get("Name") == "FixedRate" and strategy.get("Value") == 1)
-    ):
-        raise invalid(
-            "Cloudlet does not sample the traces that it looks through: leave out Sampling and SamplingStrategy."
-        )
+    if strategy is None or params.get("Sampling") is False:
+        return 1.0
+    share: float | None = strategy.get("Value")
+    if strategy.get("Name") is None or share is None or not 0 <= share <= 1:
+        raise invalid("SamplingStrategy must have a Name, and a Value between 0 and 1")
+    return share
 
 
 @service.operation("PutTelemetryRecords")

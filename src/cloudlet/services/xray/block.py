@@ -8,13 +8,17 @@ service = Service(
     "xray",
     data_events=(
         "BatchGetTraces",
+        "CancelTraceRetrieval",
+        "GetRetrievedTracesGraph",
         "GetSamplingTargets",
         "GetServiceGraph",
         "GetTimeSeriesServiceStatistics",
         "GetTraceGraph",
         "GetTraceSummaries",
+        "ListRetrievedTraces",
         "PutSpans",
         "PutTelemetryRecords",
         "PutTraceSegments",
+        "StartTraceRetrieval",
     ),
 )

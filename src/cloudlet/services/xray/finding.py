@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from zlib import crc32
 
 from cloudlet.core import Context, Transaction
 from cloudlet.services.xray import document, filtering, groups, storage
@@ -24,6 +25,12 @@ class Range:
     begin: float
     end: float
     kind: str = "TraceId"
+    share: float = 1.0
+    """Of the traces; which of them, their ids decide."""
+
+    def samples(self, identity: str) -> bool:
+        """Whether the trace of an id is among the share that is looked through."""
+        return self.share >= 1 or crc32(identity.encode()) < self.share * 2**32
 
 
 def check_range(begin: float, end: float, longest: float = LONGEST_RANGE_SECONDS) -> None:
@@ -45,22 +52,29 @@ async def of_id(ctx: Context, tx: Transaction, identity: str) -> Trace | None:
 async def matching(
     ctx: Context, asked: Range, wanted: Filter | None, after: bytes | None = None
 ) -> AsyncIterator[tuple[bytes, Trace | None]]:
-    """Go through the traces of a time range; give the place of each, and itself where the filter holds of it."""
+    """Go through the traces of a time range, or a share of them.
+
+    Give the place of each, and itself where the filter holds of it.
+    """
     known: Groups = await ctx.transact(lambda tx: groups.filters(ctx, tx))
     while True:
 
-        async def page(tx: Transaction, after: bytes | None = after) -> list[tuple[bytes, Trace | None]]:
-            return [
+        async def page(tx: Transaction, after: bytes | None = after) -> tuple[list[tuple[bytes, Trace | None]], bytes]:
+            """Return traces with their places, and the place of the last one; nothing where it is the last page."""
+            places = await _places(ctx, tx, asked, after)
+            found = [
                 (place, await _at(ctx, tx, place, identity, asked))
-                for place, identity in await _places(ctx, tx, asked, after)
+                for place, identity in places
+                if asked.samples(identity)
             ]
+            return found, places[-1][0] if len(places) == _PAGE else b""
 
-        found = await ctx.transact(page)
+        found, last = await ctx.transact(page)
         for place, trace in found:
-            after = place
             yield place, trace if trace is not None and filtering.holds(wanted, trace, known) else None
-        if len(found) < _PAGE:
+        if not last:
             return
+        after = last
 
 
 async def _places(ctx: Context, tx: Transaction, asked: Range, after: bytes | None) -> list[tuple[bytes, str]]:
