@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.logs import arrivals, errors, events, filtering, outbox, pending, putting, scanning, tailing
+from cloudlet.services.logs import (
+    arrivals,
+    embedded_metrics,
+    errors,
+    events,
+    filtering,
+    outbox,
+    pending,
+    putting,
+    scanning,
+    tailing,
+)
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -23,9 +34,10 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
     kept, size, rejected = putting.accepted(group, params["logEvents"], now)
     if kept:
         millis = int(now * 1000)
+        has_metrics = group.filters > 0 or embedded_metrics.is_there(kept)
         for place in events.put(tx, group, stream, kept, millis):
             arrivals.note(tx, group, place, millis)
-            if group.filters:
+            if has_metrics:
                 pending.add(tx, group, place)
             for subscription in group.subscriptions:
                 outbox.add(tx, subscription, group, place, millis)

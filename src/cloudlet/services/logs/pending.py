@@ -1,4 +1,4 @@
-"""Rows of events that metric filters have still to look at: written down with the events."""
+"""Rows of events that may mean metrics, and have still to be looked at: written down with the events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Publishes what metric filters find in new events, through CloudWatch's API, at least once."""
+"""Publishes what metric filters find in new events, and what is embedded there, through CloudWatch's API.
+
+It does so at least once.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
-from cloudlet.services.logs import events, metric_filter, pending
+from cloudlet.services.logs import embedded_metrics, events, metric_filter, pending
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
 
@@ -36,8 +39,10 @@ class _Series(NamedTuple):
     name: str
     unit: str
     dimensions: tuple[tuple[str, str], ...]
-    minute: int
-    """When it begins, in milliseconds since the epoch."""
+    begin: int
+    """Of a minute, or of a second, in milliseconds since the epoch."""
+    resolution: int = 60
+    """In seconds."""
 
 
 _Values = defaultdict[_Series, Counter[float]]
@@ -81,14 +86,14 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
             if observer.filter.created <= row.ingested:
                 _observe(values, one, row, observer)
                 await asyncio.sleep(0)
-    for (account, region, namespace), data in _requests(values):
-        params = {"Namespace": namespace, "MetricData": data}
-        try:
-            await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
-        except AwsError as error:
-            if error.status in _UNAVAILABLE:
-                return False
-            log.warning("values of metric filters were refused by CloudWatch: %s", error)
+        _read_embedded(values, one, row)
+        await asyncio.sleep(0)
+    try:
+        for target, data in _requests(values):
+            await _send(block, target, data)
+    except AwsError as error:
+        log.info("CloudWatch does not answer, and will be asked again: %s", error)
+        return False
 
     async def done(tx: Transaction) -> None:
         for one in rows:
@@ -96,6 +101,42 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
 
     await block.store.transact(done)
     return True
+
+
+async def _send(block: Block, target: tuple[str, str, str], data: list[dict[str, Any]]) -> None:
+    """Send data; what is refused is left out. Raises AwsError where it is to be tried again."""
+    account, region, namespace = target
+    params = {"Namespace": namespace, "MetricData": data}
+    try:
+        await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
+    except AwsError as error:
+        if error.status in _UNAVAILABLE:
+            raise
+        if len(data) > 1:
+            for datum in data:
+                await _send(block, target, [datum])
+        else:
+            log.warning("values of %s were refused by CloudWatch: %s", namespace, error)
+
+
+def _read_embedded(values: _Values, one: Pending, row: events.Row) -> None:
+    """Add what is embedded in a row."""
+    problems = embedded_metrics.Problems()
+    for message in row.messages:
+        for found in embedded_metrics.of_message(message, problems):
+            millis = found.resolution * 1000
+            series = _Series(
+                one.account,
+                one.region,
+                found.namespace,
+                found.name,
+                found.unit,
+                found.dimensions,
+                found.timestamp // millis * millis,
+                found.resolution,
+            )
+            for value in found.values:
+                values[series][value] += 1
 
 
 def _observe(values: _Values, one: Pending, row: events.Row, observer: Observer) -> None:
@@ -137,8 +178,9 @@ def _requests(values: _Values) -> Iterator[tuple[tuple[str, str, str], list[dict
             datum = {
                 "MetricName": series.name,
                 "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
-                "Timestamp": series.minute / 1000,
+                "Timestamp": series.begin / 1000,
                 "Unit": series.unit,
+                "StorageResolution": series.resolution,
                 "Values": [value for value, _ in some],
                 "Counts": [float(count) for _, count in some],
             }

@@ -1,0 +1,146 @@
+"""Metrics that are embedded in log events.
+
+CloudWatch user guide, "Specification: Embedded metric format".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cloudlet.services.logs.patterns.json_fields import document_of
+
+MARK = '"_aws"'
+"""What each message with such metrics has."""
+MOST_METRICS, MOST_DIMENSIONS, MOST_VALUES = 100, 30, 100
+"""Of a directive, of a set of dimensions, of a metric."""
+_LARGEST = 2.0**360
+_LONGEST_TEXT, _LONGEST_DIMENSION_NAME = 1024, 250
+_SIZES = ("Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits")
+_AMOUNTS = (*_SIZES, "Terabits", "Count")
+_UNITS = frozenset(
+    ("Seconds", "Microseconds", "Milliseconds", "Percent", "None", *_AMOUNTS, *(f"{one}/Second" for one in _AMOUNTS))
+)
+
+
+class _Metric(msgspec.Struct):
+    Name: str
+    Unit: str = "None"
+    StorageResolution: int = 60
+
+
+class _Directive(msgspec.Struct):
+    Namespace: str
+    Dimensions: list[list[str]]
+    Metrics: list[_Metric]
+
+
+class _Metadata(msgspec.Struct):
+    CloudWatchMetrics: list[_Directive]
+    Timestamp: int | float
+
+
+class Embedded(NamedTuple):
+    """One metric of an event, with one set of dimensions."""
+
+    namespace: str
+    name: str
+    unit: str
+    resolution: int
+    """1 or 60 seconds."""
+    dimensions: tuple[tuple[str, str], ...]
+    timestamp: int
+    """In milliseconds since the epoch."""
+    values: list[float]
+
+
+class Problems:
+    """What was wrong in some events."""
+
+    def __init__(self) -> None:
+        self.parsing = 0
+        """How many events do not have the form that is asked for."""
+        self.validation = 0
+        """How many metrics, or sets of dimensions, do not follow the specification."""
+
+
+def is_there(batch: list[tuple[int, str]]) -> bool:
+    """Whether messages may have such metrics: quick to tell."""
+    return any(MARK in message for _, message in batch)
+
+
+def of_message(message: str, problems: Problems) -> Iterator[Embedded]:
+    """Yield the metrics of a message, and count what is wrong in it."""
+    document = document_of(message) if MARK in message else None
+    if not isinstance(document, dict):
+        return
+    about = document.get("_aws")
+    if not isinstance(about, dict) or "CloudWatchMetrics" not in about:
+        return
+    try:
+        metadata = msgspec.convert(about, _Metadata, strict=True)
+    except msgspec.ValidationError:
+        problems.parsing += 1
+        return
+    for directive in metadata.CloudWatchMetrics:
+        yield from _of_directive(document, directive, int(metadata.Timestamp), problems)
+
+
+def _of_directive(
+    document: dict[str, Any], directive: _Directive, timestamp: int, problems: Problems
+) -> Iterator[Embedded]:
+    if not _is_text(directive.Namespace) or len(directive.Metrics) > MOST_METRICS:
+        problems.validation += 1
+        return
+    sets = []
+    for names in directive.Dimensions or [[]]:
+        dimensions = _dimensions(document, names)
+        if dimensions is None:
+            problems.validation += 1
+        else:
+            sets.append(dimensions)
+    for metric in directive.Metrics:
+        values = _values(document.get(metric.Name))
+        if values is None or not _is_valid(metric):
+            problems.validation += 1
+            continue
+        resolution = metric.StorageResolution
+        for dimensions in sets:
+            yield Embedded(directive.Namespace, metric.Name, metric.Unit, resolution, dimensions, timestamp, values)
+
+
+def _is_valid(metric: _Metric) -> bool:
+    return _is_text(metric.Name) and metric.Unit in _UNITS and metric.StorageResolution in (1, 60)
+
+
+def _dimensions(document: dict[str, Any], names: list[str]) -> tuple[tuple[str, str], ...] | None:
+    """Return a set of dimensions with its values; None where that is not allowed."""
+    if len(names) > MOST_DIMENSIONS:
+        return None
+    found = []
+    for name in dict.fromkeys(names):
+        value = document.get(name)
+        if not isinstance(value, str) or not _is_text(value) or not 0 < len(name) <= _LONGEST_DIMENSION_NAME:
+            return None
+        found.append((name, value))
+    return tuple(found)
+
+
+def _is_text(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_TEXT and text.isascii() and not text.isspace()
+
+
+def _values(value: Any) -> list[float] | None:
+    """Return the numbers of a metric; None where it has none, or too many."""
+    values = value if isinstance(value, list) else [value]
+    if not 0 < len(values) <= MOST_VALUES:
+        return None
+    for one in values:
+        if isinstance(one, bool) or not isinstance(one, int | float):
+            return None
+        if not math.isfinite(one) or abs(one) > _LARGEST:
+            return None
+    return [float(one) for one in values]
