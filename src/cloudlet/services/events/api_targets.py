@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.events import errors, paging, rule, target
+from cloudlet.services.events import errors, paging, rule, target_check
 from cloudlet.services.events.api_rules import place_for
 from cloudlet.services.events.block import service
 
@@ -18,7 +18,7 @@ async def put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
     if len(known | given.keys()) > rule.TARGETS:
         raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
     for each in given.values():
-        await target.check(ctx, tx, found, each)
+        await target_check.check(ctx, tx, found, each)
         rule.save_target(tx, found, each)
     return {"FailedEntryCount": 0, "FailedEntries": []}
 

@@ -7,13 +7,14 @@ import logging
 
 from msgspec.structs import replace
 
-from cloudlet.core import Transaction
+from cloudlet.core import Arn, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.events import measuring, outbox, target
+from cloudlet.services.events.failure import Failed
 from cloudlet.services.events.outbox import Delivery, Lane
-from cloudlet.services.events.target import BATCH, Failed
+from cloudlet.services.events.target import BATCH
 
 log = logging.getLogger("cloudlet.events")
 
@@ -47,11 +48,13 @@ async def deliver(block: Block) -> None:
 
 async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
     """Deliver all that waits in a lane."""
+    # An endpoint may take its time, or be sent little a second: what is under way there may come again after a crash.
+    at_once = BATCH if target.is_destination(Arn.parse(lane.target)) else _AT_ONCE
     try:
         async with notified(block, lane.rows.prefix) as more:
             while True:
                 more.clear()
-                waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, _AT_ONCE))
+                waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, at_once))
                 if not waiting:
                     return
                 due = [each for each in waiting if each.due <= block.clock.now() * 1000]
@@ -98,7 +101,7 @@ def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:
     most = policy.get("MaximumRetryAttempts", _ATTEMPTS)
     age = policy.get("MaximumEventAgeInSeconds", _AGE_SECONDS)
     attempts = delivery.attempts + 1
-    pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(delivery.attempts, 20), _LONGEST_PAUSE_SECONDS)
+    pause = max(failed.wait, min(_FIRST_PAUSE_SECONDS * 2 ** min(delivery.attempts, 20), _LONGEST_PAUSE_SECONDS))
     due = int((now + pause) * 1000)
     exhausted = ""
     if not failed.permanent:

@@ -1,99 +1,19 @@
-"""Targets: what can be one, and giving events to them through the APIs of their blocks."""
+"""Gives events to targets: through the APIs of their blocks, and to API destinations."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from cloudlet.core import Arn, AwsError, Context, Transaction
+from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.events import access, bus, errors, matching, transforming
+from cloudlet.services.events import bus, destination, failure, invoking, matching, transforming
+from cloudlet.services.events.failure import Failed
 from cloudlet.services.events.outbox import Delivery
-from cloudlet.services.events.rule import Rule, Target
 
 BATCH = 10
-_SERVER_ERROR = 500
-_NOT_BUILT = 501
-_FORBIDDEN = 403
-_TRANSIENT = frozenset(("InternalError", "InternalFailure", "RequestThrottled", "ServiceUnavailable", "Throttling"))
-_MEMBERS = frozenset(
-    (
-        "Id",
-        "Arn",
-        "RoleArn",
-        "Input",
-        "InputPath",
-        "InputTransformer",
-        "SqsParameters",
-        "DeadLetterConfig",
-        "RetryPolicy",
-    )
-)
-_SERVICES = ("sqs", "sns", "events", "lambda", "logs")
-_GROUP = "log-group:"
-
-
-class Failed(Exception):
-    """A delivery that was not accepted; what is `permanent` is not tried again."""
-
-    def __init__(self, code: str, message: str, *, permanent: bool) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.permanent = permanent
-
-
-async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> None:
-    """Raise AwsError unless something can be a target of a rule."""
-    id = target["Id"]
-    try:
-        arn = Arn.parse(target["Arn"])
-    except ValueError:
-        raise errors.validation(
-            f"Parameter {target['Arn']} is not valid. Reason: Provided Arn is not in correct format."
-        ) from None
-    other = next(iter(target.keys() - _MEMBERS), None)
-    if other is not None:
-        raise errors.not_built(f"the parameter {other} of targets")
-    if arn.service not in _SERVICES or not ctx.block.cloud.has(arn.service):
-        raise errors.not_built(f"targets of {arn.service}")
-    if arn.service != "events" and arn.region != rule.region:
-        raise errors.validation(
-            f"Parameter {target['Arn']} is not valid. Reason: Provided Arn is not in correct region."
-        )
-    fifo = arn.service == "sqs" and arn.resource.endswith(".fifo")
-    group = (target.get("SqsParameters") or {}).get("MessageGroupId")
-    if "SqsParameters" in target and arn.service != "sqs":
-        raise errors.validation(f"SqsParameters is not valid for target {id}.")
-    if fifo and not group:
-        raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
-    if arn.service == "events":
-        await _check_bus(ctx, tx, rule, target)
-    if arn.service == "logs" and not arn.resource.removeprefix(_GROUP).startswith("/aws/events/"):
-        raise errors.validation(f"Log group names of targets must start with /aws/events/, as that of {id} does not.")
-    letters = (target.get("DeadLetterConfig") or {}).get("Arn")
-    if letters is not None:
-        _check_dead_letters(letters)
-    transforming.check(target)
-
-
-async def _check_bus(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> None:
-    place = bus.place_of_arn(target["Arn"])
-    if transforming.MEMBERS & target.keys():
-        raise errors.validation(f"Modifying the input for target {target['Id']} is not supported.")
-    if place == rule.place:
-        raise errors.validation(f"Parameter {target['Arn']} is not valid. Reason: a bus cannot be its own target.")
-    found = await bus.find(tx, place)
-    if found is not None:
-        access.authorize(ctx, found, "PutEvents")
-
-
-def _check_dead_letters(text: str) -> None:
-    try:
-        arn = Arn.parse(text)
-    except ValueError:
-        raise errors.validation(f"Dead-letter queue {text} is not valid.") from None
-    if arn.service != "sqs" or arn.resource.endswith(".fifo"):
-        raise errors.validation(f"Dead-letter queue {text} is not valid. Only standard SQS queues are supported.")
+GROUP = "log-group:"
+"""What the resources of log groups' ARNs begin with."""
 
 
 async def give(block: Block, arn: str, deliveries: list[Delivery]) -> list[Failed | None]:
@@ -101,7 +21,22 @@ async def give(block: Block, arn: str, deliveries: list[Delivery]) -> list[Faile
     place = Arn.parse(arn)
     if place.service == "sqs":
         return await _send(block, place, deliveries)
+    if is_destination(place):
+        return await asyncio.gather(*[_invoke(block, place, each) for each in deliveries])
     return [await _give_one(block, place, each) for each in deliveries]
+
+
+def is_destination(arn: Arn) -> bool:
+    """Whether an ARN is one of an API destination."""
+    return arn.service == "events" and arn.resource.startswith(destination.KIND)
+
+
+async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
+    try:
+        await invoking.invoke(block, arn, transforming.text(delivery), transforming.http_parameters(delivery))
+    except Failed as failed:
+        return failed
+    return None
 
 
 async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
@@ -118,7 +53,7 @@ async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> Failed | None
             case _:
                 await _hand_on(block, str(arn), delivery)
     except AwsError as error:
-        return _failed(error)
+        return failure.of(error)
     return None
 
 
@@ -141,7 +76,7 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
 
 async def _log(block: Block, arn: Arn, delivery: Delivery, text: str) -> None:
     """Write to a log group, into a stream of the rule."""
-    name = {"logGroupName": arn.resource.removeprefix(_GROUP).removesuffix(":*"), "logStreamName": delivery.rule.name}
+    name = {"logGroupName": arn.resource.removeprefix(GROUP).removesuffix(":*"), "logStreamName": delivery.rule.name}
     line = {"timestamp": delivery.noted, "message": text}
     try:
         await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
@@ -173,10 +108,10 @@ async def _send(block: Block, queue: Arn, deliveries: list[Delivery]) -> list[Fa
         if error.code.endswith("BatchRequestTooLong") and len(deliveries) > 1:
             half = len(deliveries) // 2
             return await _send(block, queue, deliveries[:half]) + await _send(block, queue, deliveries[half:])
-        return [_failed(error)] * len(deliveries)
+        return [failure.of(error)] * len(deliveries)
     outcomes: list[Failed | None] = [None] * len(deliveries)
     for failed in result.get("Failed") or ():
-        permanent = failed["SenderFault"] and failed["Code"] not in _TRANSIENT
+        permanent = failed["SenderFault"] and failed["Code"] not in failure.TRANSIENT
         outcomes[int(failed["Id"])] = Failed(failed["Code"], failed.get("Message") or "", permanent=permanent)
     return outcomes
 
@@ -191,14 +126,3 @@ def _message(delivery: Delivery) -> dict[str, Any]:
         message["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
     group = (delivery.target.get("SqsParameters") or {}).get("MessageGroupId")
     return {**message, "MessageGroupId": group} if group else message
-
-
-def _failed(error: AwsError) -> Failed:
-    """Return what an error means: another block's own faults pass, those of ours stay (user guide, "rule-dlq")."""
-    code = error.code
-    if error.status == _FORBIDDEN or code.startswith(("AccessDenied", "AuthorizationError")):
-        code = "NO_PERMISSIONS"
-    elif "NotFound" in code or "NotExist" in code or "NonExistent" in code:
-        code = "NO_RESOURCE"
-    ours = error.status is not None and error.status >= _SERVER_ERROR and error.status != _NOT_BUILT
-    return Failed(code, error.message, permanent=not ours and error.code not in _TRANSIENT)

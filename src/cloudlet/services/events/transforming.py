@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
@@ -61,6 +62,13 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def check_paths(values: Iterable[str]) -> None:
+    """Raise AwsError where one of the values of HttpParameters is a path that makes no sense."""
+    for value in values:
+        if value.startswith("$."):
+            _check_path(value)
+
+
 def _check_path(path: str) -> None:
     if not is_path(path):
         raise errors.validation(f"JSON path {path} is not valid.")
@@ -77,6 +85,28 @@ def text(delivery: Delivery) -> str:
     if "InputTransformer" in target:
         return _filled(delivery, target["InputTransformer"])
     return delivery.event
+
+
+def http_parameters(delivery: Delivery) -> dict[str, Any]:
+    """Return the HttpParameters of a target, with what the event has at the paths in them.
+
+    User guide, "Amazon EventBridge targets", "Target parameters": a value that is a path stands for what is there.
+    """
+    given = delivery.target.get("HttpParameters") or {}
+    event = json.loads(delivery.event) if given else None
+
+    def value(text: str) -> str:
+        if not text.startswith("$."):
+            return text
+        found = at(event, text)
+        return "" if found is MISSING else found if isinstance(found, str) else as_json(found)
+
+    return {
+        name: [value(each) for each in part]
+        if isinstance(part, list)
+        else {key: value(each) for key, each in part.items()}
+        for name, part in given.items()
+    }
 
 
 def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:

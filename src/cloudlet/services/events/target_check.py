@@ -1,0 +1,97 @@
+"""What can be a target of a rule. API reference, "PutTargets" and "Target"."""
+
+from __future__ import annotations
+
+from cloudlet.core import Arn, AwsError, Context, Transaction
+from cloudlet.services.events import access, bus, errors, transforming
+from cloudlet.services.events.http_request import FIXED_HEADERS
+from cloudlet.services.events.rule import Rule, Target
+from cloudlet.services.events.target import GROUP, is_destination
+
+_SERVICES = ("sqs", "sns", "events", "lambda", "logs")
+_MEMBERS = frozenset(
+    (
+        "Id",
+        "Arn",
+        "RoleArn",
+        "Input",
+        "InputPath",
+        "InputTransformer",
+        "HttpParameters",
+        "SqsParameters",
+        "DeadLetterConfig",
+        "RetryPolicy",
+    )
+)
+
+
+async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> None:
+    """Raise AwsError unless something can be a target of a rule."""
+    id = target["Id"]
+    try:
+        arn = Arn.parse(target["Arn"])
+    except ValueError:
+        raise _invalid(target, "Provided Arn is not in correct format.") from None
+    other = next(iter(target.keys() - _MEMBERS), None)
+    if other is not None:
+        raise errors.not_built(f"the parameter {other} of targets")
+    if arn.service not in _SERVICES or not ctx.block.cloud.has(arn.service):
+        raise errors.not_built(f"targets of {arn.service}")
+    for name, service in (("SqsParameters", "sqs"), ("HttpParameters", "events")):
+        if target.get(name) and arn.service != service:
+            raise errors.validation(f"{name} is not valid for target {id}.")
+    if is_destination(arn):
+        _check_destination(rule, target, arn)
+    elif arn.service == "events":
+        await _check_bus(ctx, tx, rule, target)
+    elif arn.region != rule.region:
+        raise _invalid(target, "Provided Arn is not in correct region.")
+    group = (target.get("SqsParameters") or {}).get("MessageGroupId")
+    if arn.service == "sqs" and arn.resource.endswith(".fifo") and not group:
+        raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
+    if arn.service == "logs" and not arn.resource.removeprefix(GROUP).startswith("/aws/events/"):
+        raise errors.validation(f"Log group names of targets must start with /aws/events/, as that of {id} does not.")
+    letters = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if letters is not None:
+        _check_dead_letters(letters)
+    transforming.check(target)
+
+
+def _invalid(target: Target, reason: str) -> AwsError:
+    return errors.validation(f"Parameter {target['Arn']} is not valid. Reason: {reason}")
+
+
+def _check_destination(rule: Rule, target: Target, arn: Arn) -> None:
+    if (arn.account, arn.region) != (rule.account, rule.region):
+        raise _invalid(target, "An API destination must be in the account and the region of the rule.")
+    if not target.get("RoleArn"):
+        raise errors.validation(f"RoleArn is required for target {target['Arn']}.")
+    given = target.get("HttpParameters") or {}
+    headers = given.get("HeaderParameters") or {}
+    for name in headers:
+        if name.lower() in FIXED_HEADERS:
+            raise errors.validation(f"The header {name} cannot be set for target {target['Id']}.")
+    query = given.get("QueryStringParameters") or {}
+    transforming.check_paths((*(given.get("PathParameterValues") or ()), *headers.values(), *query.values()))
+
+
+async def _check_bus(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> None:
+    place = bus.place_of_arn(target["Arn"])
+    if target.get("HttpParameters"):
+        raise errors.validation(f"HttpParameters is not valid for target {target['Id']}.")
+    if transforming.MEMBERS & target.keys():
+        raise errors.validation(f"Modifying the input for target {target['Id']} is not supported.")
+    if place == rule.place:
+        raise _invalid(target, "a bus cannot be its own target.")
+    found = await bus.find(tx, place)
+    if found is not None:
+        access.authorize(ctx, found, "PutEvents")
+
+
+def _check_dead_letters(text: str) -> None:
+    try:
+        arn = Arn.parse(text)
+    except ValueError:
+        raise errors.validation(f"Dead-letter queue {text} is not valid.") from None
+    if arn.service != "sqs" or arn.resource.endswith(".fifo"):
+        raise errors.validation(f"Dead-letter queue {text} is not valid. Only standard SQS queues are supported.")
