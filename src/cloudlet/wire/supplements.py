@@ -133,6 +133,8 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         _add_what_browsers_send(description["operations"], shapes)
     elif service == "cloudtrail":
         _add_what_blocks_record(description["operations"], shapes)
+    elif service == "events":
+        _add_what_blocks_invoke(description["operations"], shapes)
     elif service == "xray":
         _add_what_opentelemetry_sends(description["operations"], shapes)
 
@@ -247,6 +249,33 @@ def _add_what_opentelemetry_sends(operations: dict[str, Any], shapes: dict[str, 
         "http": {"method": "POST", "requestUri": "/v1/traces"},
         "input": {"shape": "PutSpansRequest"},
         "output": {"shape": "PutSpansResult"},
+    }
+
+
+def _add_what_blocks_invoke(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
+    """Add the operation by which blocks invoke API destinations, which AWS has as a permission only."""
+    shapes |= {
+        "InvokedText": {"type": "string"},
+        "InvokedAnswer": {"type": "blob"},
+        "InvokeApiDestinationRequest": {
+            "type": "structure",
+            "required": ["ApiDestinationArn", "Body"],
+            "members": {
+                "ApiDestinationArn": {"shape": "ApiDestinationArn"},
+                "Body": {"shape": "InvokedText"},
+                "HttpParameters": {"shape": "HttpParameters"},
+            },
+        },
+        "InvokeApiDestinationResponse": {
+            "type": "structure",
+            "members": {"StatusCode": {"shape": "Integer"}, "Body": {"shape": "InvokedAnswer"}},
+        },
+    }
+    operations["InvokeApiDestination"] = {
+        "name": "InvokeApiDestination",
+        "http": {"method": "POST", "requestUri": "/"},
+        "input": {"shape": "InvokeApiDestinationRequest"},
+        "output": {"shape": "InvokeApiDestinationResponse"},
     }
 
 

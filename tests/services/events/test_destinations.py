@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.core.identity import Principal
 from tests.services.events.cloud import EventCloud
 from tests.services.events.endpoint import Answer, Endpoint, Request, endpoint
+from tests.services.sns.cloud import ACCOUNT, local_sns
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 BASIC = {"BasicAuthParameters": {"Username": "ada", "Password": "s3cret"}}
@@ -402,3 +406,22 @@ def test_what_makes_no_sense_is_refused(cloud: EventCloud, there: Endpoint) -> N
         target(queue, HttpParameters={"PathParameterValues": ["x"]}),
     ):
         assert code_of(lambda t=wrong_target: events.put_targets(Rule="r", Targets=[t])) == "ValidationException"  # type: ignore[misc]
+
+
+def test_other_blocks_invoke_destinations_and_get_the_answer(tmp_path: Path, there: Endpoint) -> None:
+    pipes = Principal("service", ACCOUNT, "pipes.amazonaws.com", "pipes")
+    answers = iter(((200, {"content-encoding": "gzip"}, gzip.compress(b'{"a":1}')), (503, {}, b""), (404, {}, b"")))
+    there.answer = lambda request: next(answers)
+    with local_sns(tmp_path, "open") as local:
+        basic = {"Name": "c", "AuthorizationType": "BASIC", "AuthParameters": BASIC}
+        connection = local.call("CreateConnection", service="events", **basic)["ConnectionArn"]
+        made = {"Name": "d", "HttpMethod": "POST", "ConnectionArn": connection, "InvocationEndpoint": f"{there.url}/*"}
+        arn = local.call("CreateApiDestination", service="events", **made)["ApiDestinationArn"]
+        http = {"PathParameterValues": ["7"]}
+        params = {"service": "events", "ApiDestinationArn": arn, "Body": "{}", "HttpParameters": http}
+        answer = local.call("InvokeApiDestination", by=pipes, **params)
+        assert (answer["StatusCode"], answer["Body"], there.next().path) == (200, b'{"a":1}', "/7")
+        for code, status in (("ERROR_FROM_TARGET", 503), ("ERROR_FROM_TARGET", 400)):
+            error = local.refused("InvokeApiDestination", by=pipes, **params)
+            assert (error.code, error.status) == (code, status)
+        assert local.refused("InvokeApiDestination", **params).code == "AccessDeniedException"

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.events import connection, destination, errors, paging
+from cloudlet.services.events import connection, destination, errors, invoking, paging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.destination import Destination
+from cloudlet.services.events.failure import Failed
 
 
 async def _check_connection(ctx: Context, tx: Transaction, text: str) -> None:
@@ -98,6 +99,19 @@ async def update_api_destination(ctx: Context, tx: Transaction, params: Params) 
     )
     destination.save(tx, changed)
     return await _answer(tx, changed)
+
+
+@service.direct("InvokeApiDestination")
+async def invoke_api_destination(ctx: Context, params: Params) -> Result:
+    """Invoke a destination for another block, which gets the answer. What may pass is answered with the status 503."""
+    arn = Arn.parse(params["ApiDestinationArn"])
+    if ctx.principal.kind != "service" or (arn.account, arn.region) != (ctx.account, ctx.region):
+        raise AwsError("AccessDeniedException", "InvokeApiDestination is for Cloudlet's blocks.", status=403)
+    try:
+        response = await invoking.invoke(ctx.block, arn, params["Body"], params.get("HttpParameters") or {})
+        return {"StatusCode": response.status, "Body": invoking.content(response)}
+    except Failed as failed:
+        raise AwsError(failed.code, failed.message, status=400 if failed.permanent else 503) from failed
 
 
 @service.operation("DeleteApiDestination")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from cloudlet.core import Service
 
-service = Service("events", namespace="AWS/Events", data_events=("PutEvents",))
+service = Service("events", namespace="AWS/Events", data_events=("InvokeApiDestination", "PutEvents"))
