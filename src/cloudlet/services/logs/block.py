@@ -7,6 +7,7 @@ from cloudlet.services.logs import errors
 
 service = Service(
     "logs",
+    namespace="AWS/Logs",
     invalid_request=errors.reword,
     data_events=("PutLogEvents", "GetLogEvents", "FilterLogEvents", "StartLiveTail"),
 )

@@ -15,7 +15,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.logs import destination, envelope, filtering, outbox, receivers, subscription
+from cloudlet.services.logs import destination, envelope, filtering, measuring, outbox, receivers, subscription
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.envelope import Batch
 from cloudlet.services.logs.events import Position, Row
@@ -137,7 +137,11 @@ class _Lane:
             partition = batch.stream if made.distribution == "ByLogStream" else uuid4()
             try:
                 await receivers.deliver(self._block, receiver, part.data, partition, source_arn)
+                measuring.forwarded(self._block, made, batch.group, receiver.service, part.events, len(part.data))
             except Refused as refused:
+                measuring.not_forwarded(
+                    self._block, made, batch.group, receiver.service, part.events, throttled=refused.is_throttled
+                )
                 if not refused.is_final:
                     return False
                 log.warning("%d events of %s were not delivered to %s: %s", part.events, batch.group, receiver, refused)

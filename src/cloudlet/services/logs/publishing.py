@@ -15,7 +15,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
-from cloudlet.services.logs import embedded_metrics, events, metric_filter, pending
+from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
 
@@ -86,7 +86,7 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
             if observer.filter.created <= row.ingested:
                 _observe(values, one, row, observer)
                 await asyncio.sleep(0)
-        _read_embedded(values, one, row)
+        _read_embedded(block, values, one, row)
         await asyncio.sleep(0)
     try:
         for target, data in _requests(values):
@@ -119,7 +119,7 @@ async def _send(block: Block, target: tuple[str, str, str], data: list[dict[str,
             log.warning("values of %s were refused by CloudWatch: %s", namespace, error)
 
 
-def _read_embedded(values: _Values, one: Pending, row: events.Row) -> None:
+def _read_embedded(block: Block, values: _Values, one: Pending, row: events.Row) -> None:
     """Add what is embedded in a row."""
     problems = embedded_metrics.Problems()
     for message in row.messages:
@@ -137,6 +137,7 @@ def _read_embedded(values: _Values, one: Pending, row: events.Row) -> None:
             )
             for value in found.values:
                 values[series][value] += 1
+    measuring.embedded_problems(block, one.account, one.region, one.name, problems.parsing, problems.validation)
 
 
 def _observe(values: _Values, one: Pending, row: events.Row, observer: Observer) -> None:

@@ -16,7 +16,8 @@ KINDS = {"lambda": "function:", "kinesis": "stream/", "firehose": "deliverystrea
 """The services that can receive, and how the resource begins in their ARNs."""
 _MOST_BYTES = {"lambda": 190_000, "kinesis": 1_000_000, "firehose": 1_000_000}
 """Of compressed data: what the services take in one record; Lambda gets it in base64, and takes 256 KiB."""
-_PASSING = ("InternalFailure", "Limit", "NotReady", "Service", "Throttl", "Throughput", "TooManyRequests")
+_THROTTLED = ("Limit", "Throttl", "Throughput", "TooManyRequests")
+_PASSING = ("InternalFailure", "NotReady", "Service")
 """What is in the codes of errors after which it is worth to try again."""
 _NAMES = {"kinesis": "Kinesis stream", "firehose": "Firehose"}
 _FAILURES = {
@@ -32,9 +33,10 @@ _FAILURES = {
 class Refused(Exception):
     """A receiver did not take something."""
 
-    def __init__(self, reason: str, *, is_final: bool) -> None:
-        super().__init__(reason)
-        self.is_final = is_final
+    def __init__(self, error: AwsError) -> None:
+        super().__init__(str(error))
+        self.is_throttled = any(word in error.code for word in _THROTTLED)
+        self.is_final = not (self.is_throttled or _may_pass(error))
         """Whether there is no use in trying again."""
 
 
@@ -82,7 +84,7 @@ async def deliver(block: Block, arn: Arn, data: bytes, partition: str, source_ar
         else:
             await _put(block, arn, data, partition, source_arn)
     except AwsError as error:
-        raise Refused(str(error), is_final=not _may_pass(error)) from error
+        raise Refused(error) from error
 
 
 async def _put(block: Block, arn: Arn, data: bytes, partition: str, source_arn: str) -> None:

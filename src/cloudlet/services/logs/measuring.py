@@ -1,0 +1,109 @@
+"""What CloudWatch Logs measures of itself, for CloudWatch.
+
+User guide, "Monitoring with CloudWatch metrics". What comes is counted in memory as calls are answered, and added up
+once a minute, for each log group and for the account.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import Context, Params, Result
+from cloudlet.core.block import Block
+from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.services.logs.subscription import Subscription
+from cloudlet.wire import WireError
+
+_MOST_GROUPS = 10_000
+"""Of those that are counted between two reports; what comes into others is not measured."""
+_DESTINATIONS = {"lambda": "Lambda", "kinesis": "Kinesis Data Streams", "firehose": "Firehose"}
+
+_Key = tuple[str, str, str]
+
+
+class _Incoming:
+    """What came into a log group since the last report."""
+
+    __slots__ = ("bytes", "events")
+
+    def __init__(self) -> None:
+        self.bytes = Values()
+        self.events = Values()
+
+
+_incoming: WeakKeyDictionary[Block, dict[_Key, _Incoming]] = WeakKeyDictionary()
+
+
+def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Count a call that was answered."""
+    if operation != "PutLogEvents" or error is not None or not ctx.block.is_measured:
+        return
+    accepted = _accepted(params["logEvents"], (result or {}).get("rejectedLogEventsInfo") or {})
+    groups = _incoming.setdefault(ctx.block, {})
+    key = (ctx.account, ctx.region, params["logGroupName"])
+    incoming = groups.get(key)
+    if incoming is None:
+        if len(groups) >= _MOST_GROUPS:
+            return
+        incoming = groups[key] = _Incoming()
+    incoming.events.add(len(accepted))
+    messages = [event["message"] for event in accepted]
+    incoming.bytes.add(sum([len(one) if one.isascii() else len(one.encode()) for one in messages]))
+
+
+def _accepted(given: list[dict[str, Any]], rejected: dict[str, int]) -> list[dict[str, Any]]:
+    begin = max(rejected.get("tooOldLogEventEndIndex", 0), rejected.get("expiredLogEventEndIndex", 0))
+    return given[begin : rejected.get("tooNewLogEventStartIndex", len(given))] if rejected else given
+
+
+async def measure(block: Block) -> None:
+    """Add what came to the block's metrics, for the minute that has just ended."""
+    groups = _incoming.pop(block, {})
+    at = block.clock.now() - 1
+    totals: dict[tuple[str, str], _Incoming] = {}
+    for (account, region, name), incoming in groups.items():
+        total = totals.setdefault((account, region), _Incoming())
+        for values, into in ((incoming.bytes, total.bytes), (incoming.events, total.events)):
+            into.add(values.sum)
+        _add(block, account, region, (("LogGroupName", name),), at, incoming)
+    for (account, region), total in totals.items():
+        _add(block, account, region, (), at, total)
+
+
+def _add(block: Block, account: str, region: str, dimensions: Dimensions, at: float, incoming: _Incoming) -> None:
+    block.metrics.include(account, region, "IncomingBytes", dimensions, at, incoming.bytes, "Bytes")
+    block.metrics.include(account, region, "IncomingLogEvents", dimensions, at, incoming.events, "None")
+
+
+def forwarded(block: Block, made: Subscription, group: str, service: str, events: int, size: int) -> None:
+    """Note that so many events went to a subscriber, in so many compressed bytes."""
+    _add_delivery(block, made, group, service, "ForwardedLogEvents", events)
+    _add_delivery(block, made, group, service, "ForwardedBytes", size, unit="Bytes")
+
+
+def not_forwarded(block: Block, made: Subscription, group: str, service: str, events: int, *, throttled: bool) -> None:
+    """Note that a subscriber did not take so many events."""
+    _add_delivery(block, made, group, service, "DeliveryThrottling" if throttled else "DeliveryErrors", events)
+
+
+def _add_delivery(
+    block: Block, made: Subscription, group: str, service: str, metric: str, value: float, *, unit: str = "None"
+) -> None:
+    if block.is_measured:
+        dimensions = (
+            ("LogGroupName", group),
+            ("DestinationType", _DESTINATIONS[service]),
+            ("FilterName", made.name),
+        )
+        block.metrics.add(made.account, made.region, metric, dimensions, block.clock.now(), value, unit=unit)
+
+
+def embedded_problems(block: Block, account: str, region: str, group: str, parsing: int, validation: int) -> None:
+    """Note that events with embedded metrics did not follow the specification."""
+    if block.is_measured:
+        dimensions = (("LogGroupName", group),)
+        now = block.clock.now()
+        for metric, count in (("EMFParsingErrors", parsing), ("EMFValidationErrors", validation)):
+            if count:
+                block.metrics.add(account, region, metric, dimensions, now, count, unit="None")
