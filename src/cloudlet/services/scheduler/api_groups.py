@@ -1,0 +1,72 @@
+"""The operations on schedule groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.services.scheduler import clearing, errors, group, listing, tagging
+from cloudlet.services.scheduler.block import service
+from cloudlet.services.scheduler.group import Group
+
+
+def _shown(found: Group) -> dict[str, Any]:
+    return {
+        "Arn": found.arn,
+        "Name": found.name,
+        "State": "DELETING" if found.is_going else "ACTIVE",
+        "CreationDate": found.created,
+        "LastModificationDate": found.modified,
+    }
+
+
+@service.operation("CreateScheduleGroup")
+async def create_schedule_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    name = params["Name"]
+    token = params.get("ClientToken") or ""
+    found = await group.find(tx, ctx.account, ctx.region, name)
+    if found is not None and token and found.token == token and not found.is_going:
+        return {"ScheduleGroupArn": found.arn}
+    if found is not None or name == group.DEFAULT:
+        raise errors.conflict(f"Schedule group {name} already exists.")
+    space = group.of_account(ctx.account, ctx.region)
+    if len(await tx.range(space.begin, space.end, limit=group.GROUPS)) == group.GROUPS:
+        raise errors.quota_exceeded(f"An account has at most {group.GROUPS} schedule groups.")
+    created = Group(ctx.account, ctx.region, name, ctx.now(), ctx.now(), token)
+    group.save(tx, created)
+    tags.save(tx, created.arn, tagging.checked(params.get("Tags")))
+    return {"ScheduleGroupArn": created.arn}
+
+
+@service.operation("GetScheduleGroup")
+async def get_schedule_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return _shown(await group.get(ctx, tx, params["Name"]))
+
+
+@service.operation("DeleteScheduleGroup")
+async def delete_schedule_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params["Name"] == group.DEFAULT:
+        raise errors.validation("The default schedule group cannot be deleted.")
+    found = await group.get(ctx, tx, params["Name"])
+    if found.is_going:
+        raise errors.conflict(f"Schedule group {found.name} is being deleted.")
+    group.save(tx, replace(found, is_going=True, modified=ctx.now()))
+    clearing.begin(tx, found)
+    return {}
+
+
+@service.operation("ListScheduleGroups")
+async def list_schedule_groups(ctx: Context, tx: Transaction, params: Params) -> Result:
+    prefix = params.get("NamePrefix") or ""
+    limit = params.get("MaxResults")
+    token = params.get("NextToken")
+
+    def select(raw: bytes) -> dict[str, Any] | None:
+        found = group.decode(raw)
+        return _shown(found) if found.name.startswith(prefix) else None
+
+    await group.default(ctx, tx)
+    shown, following = await listing.page(tx, group.of_account(ctx.account, ctx.region), token, limit, select)
+    return {"ScheduleGroups": shown, "NextToken": following}

@@ -1,0 +1,53 @@
+"""Deletes the schedules of groups that are being deleted, and then the groups.
+
+User guide, "Deleting a schedule group": it is DELETING until all of its schedules are gone.
+"""
+
+from __future__ import annotations
+
+from cloudlet.core import Subspace, Transaction, tags
+from cloudlet.core.block import Block
+from cloudlet.core.moments import notified
+from cloudlet.services.scheduler import group, schedule, scheduling
+from cloudlet.services.scheduler.group import Group
+
+TOPIC = b"going-groups"
+_GOING = Subspace("going-group")
+_AT_ONCE = 100
+
+
+def begin(tx: Transaction, gone: Group) -> None:
+    """Have a group deleted, with all that it has."""
+    tx.put(_GOING.key(gone.account, gone.region, gone.name), b"")
+    tx.notify(TOPIC)
+
+
+async def clear(block: Block) -> None:
+    """Delete what groups that are going have, until the block ends."""
+    async with notified(block, TOPIC) as changed:
+        while True:
+            changed.clear()
+            while await block.store.transact(_clear_some):
+                pass
+            await changed.wait()
+
+
+async def _clear_some(tx: Transaction) -> bool:
+    """Delete some schedules, or a group that has none any more; return whether there may be more to delete."""
+    going = await tx.range(_GOING.begin, _GOING.end, limit=1)
+    if not going:
+        return False
+    account, region, name = _GOING.unpack(going[0][0])
+    space = schedule.of_account(account, region).sub(name)
+    rows = await tx.range(space.begin, space.end, limit=_AT_ONCE)
+    for _, raw in rows:
+        gone = schedule.decode(raw)
+        scheduling.leave(tx, gone)
+        schedule.remove(tx, gone)
+    if len(rows) < _AT_ONCE:
+        found = await group.find(tx, account, region, name)
+        if found is not None:
+            group.remove(tx, found)
+            tags.save(tx, found.arn, {})
+        tx.delete(going[0][0])
+    return True

@@ -1,0 +1,30 @@
+"""The errors of EventBridge Scheduler in AWS's words."""
+
+from __future__ import annotations
+
+from cloudlet.core import AwsError
+
+
+def validation(message: str) -> AwsError:
+    """A request that makes no sense."""
+    return AwsError("ValidationException", message)
+
+
+def not_found(what: str) -> AwsError:
+    message = f"{what} does not exist."
+    return AwsError("ResourceNotFoundException", message)
+
+
+def conflict(message: str) -> AwsError:
+    return AwsError("ConflictException", message)
+
+
+def quota_exceeded(message: str) -> AwsError:
+    return AwsError("ServiceQuotaExceededException", message)
+
+
+def not_built(what: str) -> AwsError:
+    """Something that AWS has and Cloudlet has not."""
+    return AwsError(
+        "NotImplemented", f"Cloudlet does not implement {what}. See docs/services/scheduler.md.", status=501
+    )

@@ -1,0 +1,99 @@
+"""Works off the firings, and tries again what fails, as the retry policy of the schedule's target says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from msgspec.structs import replace
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.core.retrying import Exhausted, following_attempt
+from cloudlet.services.scheduler import dead_letters, firing, measuring, payload, target
+from cloudlet.services.scheduler.firing import Firing
+from cloudlet.services.scheduler.target import Failed
+
+log = logging.getLogger("cloudlet.scheduler")
+
+_AT_ONCE = 64
+
+
+async def invoke(block: Block) -> None:
+    """Invoke what is due, until the block ends."""
+    lease = Lease(block)
+    busy: set[str] = set()
+    try:
+        async with notified(block, firing.TOPIC) as changed, asyncio.TaskGroup() as group:
+            while True:
+                changed.clear()
+                rows = await block.store.transact(lambda tx: firing.first(tx, _AT_ONCE + len(busy)))
+                waiting = [(due, id) for due, id in rows if id not in busy]
+                now = block.clock.now() * 1000
+                for due, id in waiting[: _AT_ONCE - len(busy)]:
+                    if due <= now:
+                        await lease.hold()
+                        busy.add(id)
+                        group.create_task(_invoke(block, id, busy, changed))
+                later = next((due for due, id in waiting if id not in busy), None)
+                if later is None or later <= now:
+                    await changed.wait()
+                else:
+                    await first(block, changed, later / 1000)
+    finally:
+        await lease.release()
+
+
+async def _invoke(block: Block, id: str, busy: set[str], changed: asyncio.Event) -> None:
+    """Try a firing that is due, and write down what became of it."""
+    try:
+        found = await block.store.transact(lambda tx: firing.get(tx, id))
+        if found is None:
+            return
+        failed = await _try(block, found)
+        now = block.clock.now()
+        after = None if failed is None else _after(found, failed, now)
+        measuring.note(block, found, failed, after, now)
+
+        async def settle(tx: Transaction) -> None:
+            firing.remove(tx, found)
+            if after is not None:
+                firing.save(tx, after)
+
+        await block.store.transact(settle)
+        if failed is not None and after is None:
+            log.warning("%s could not be invoked for %s: %s", found.target["Arn"], found.schedule, failed)
+    finally:
+        busy.discard(id)
+        changed.set()
+
+
+async def _try(block: Block, tried: Firing) -> Failed | None:
+    try:
+        if tried.dead is not None:
+            await dead_letters.send(block, tried, tried.dead)
+        else:
+            await target.invoke(block, tried, payload.of(tried))
+    except Failed as failed:
+        return failed
+    return None
+
+
+def _after(tried: Firing, failed: Failed, now: float) -> Firing | None:
+    """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
+    attempts = tried.attempts + 1
+    condition = ""
+    if not failed.permanent:
+        policy = (tried.target.get("RetryPolicy") or {}) if tried.dead is None else {}
+        try:
+            due = following_attempt(policy, attempts, tried.noted / 1000, now)
+        except Exhausted as exhausted:
+            condition = exhausted.condition
+        else:
+            return replace(tried, attempts=attempts, due=int(due * 1000))
+    if tried.dead is not None or not (tried.target.get("DeadLetterConfig") or {}).get("Arn"):
+        return None
+    dead = dead_letters.attributes(tried, failed.code, failed.message, condition)
+    return replace(tried, noted=int(now * 1000), due=int(now * 1000), attempts=0, dead=dead)

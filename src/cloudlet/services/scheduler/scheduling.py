@@ -1,0 +1,78 @@
+"""Runs schedules when they are due. What fell due while nothing ran happens once, then the schedule goes on.
+
+A schedule is entered by when it runs next, so that nothing has to look at those that are not due.
+"""
+
+from __future__ import annotations
+
+from random import SystemRandom
+
+from msgspec.structs import replace
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.moments import first, notified
+from cloudlet.services.scheduler import firing, schedule
+from cloudlet.services.scheduler.schedule import Schedule
+
+TOPIC = b"schedules"
+_DUE = Subspace("due")
+_AT_ONCE = 50
+_MINUTE_MILLISECONDS = 60_000
+_random = SystemRandom()
+
+
+def enter(tx: Transaction, changed: Schedule, following: float | None) -> Schedule:
+    """Save a schedule that is due next at a moment (s), if ever, and return it."""
+    leave(tx, changed)
+    due = 0 if following is None or not changed.enabled else max(1, int(following * 1000))
+    runs = due + _random.randrange(changed.window * _MINUTE_MILLISECONDS) if due and changed.window else due
+    entered = replace(changed, due=due, runs=runs)
+    schedule.save(tx, entered)
+    if runs:
+        tx.put(_key(entered), b"")
+        tx.notify(TOPIC)
+    return entered
+
+
+def leave(tx: Transaction, gone: Schedule) -> None:
+    """Let a schedule run no more."""
+    if gone.runs:
+        tx.delete(_key(gone))
+
+
+def _key(entered: Schedule) -> bytes:
+    return _DUE.key(entered.runs, entered.account, entered.region, entered.group, entered.name)
+
+
+async def run(block: Block) -> None:
+    """Run schedules when they are due, until the block ends."""
+    async with notified(block, TOPIC) as changed:
+        while True:
+            changed.clear()
+            following = await block.store.transact(lambda tx: _run_due(tx, block.clock.now()))
+            if following is None:
+                await changed.wait()
+            else:
+                await first(block, changed, following / 1000)
+
+
+async def _run_due(tx: Transaction, now: float) -> int | None:
+    """Write down what some of the schedules that are due are to do; return when (ms) there is more, if ever."""
+    for key, _ in await tx.range(_DUE.begin, _DUE.end, limit=_AT_ONCE):
+        runs, account, region, group, name = _DUE.unpack(key)
+        if runs > now * 1000:
+            return int(runs)
+        found = await schedule.find(tx, account, region, group, name)
+        if found is None or found.runs != runs:
+            tx.delete(key)
+            continue
+        firing.add(tx, found, now)
+        following = found.timing.following(max(now, found.due / 1000))
+        if following is None and found.deletes_itself:
+            leave(tx, found)
+            schedule.remove(tx, found)
+        else:
+            enter(tx, found, following)
+    rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
+    return int(_DUE.unpack(rows[0][0])[0]) if rows else None

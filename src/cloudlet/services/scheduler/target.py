@@ -1,0 +1,128 @@
+"""Templated targets: what can be one, and the calls of the APIs of their blocks.
+
+User guide, "Using templated targets in EventBridge Scheduler".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import Arn, AwsError, Context
+from cloudlet.core.block import Block
+from cloudlet.core.retrying import is_transient
+from cloudlet.services.scheduler import errors, payload, universal
+from cloudlet.services.scheduler.firing import Firing
+from cloudlet.services.scheduler.schedule import Target
+from cloudlet.wire import load
+
+_LARGEST_INPUT_BYTES = 262_144
+_PARAMETERS = {"EventBridgeParameters": "events", "SqsParameters": "sqs"}
+"""Members of a target and the service that they are for."""
+_UNBUILT_PARAMETERS = frozenset(
+    (
+        "EcsParameters",
+        "EventBridgePutEventsV2Parameters",
+        "EventBridgePutRawEventsParameters",
+        "KinesisParameters",
+        "SageMakerPipelineParameters",
+    )
+)
+_SERVICES = ("sqs", "sns", "events", "lambda")
+_JSON_SERVICES = ("events", "lambda")
+
+
+class Failed(Exception):
+    """An invocation that was not accepted; what is `permanent` is not tried again."""
+
+    def __init__(self, code: str, message: str, *, permanent: bool) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.permanent = permanent
+
+
+def check(ctx: Context, target: Target) -> None:
+    """Raise AwsError unless something can be the target of a schedule."""
+    try:
+        arn = Arn.parse(target["Arn"])
+    except ValueError:
+        raise errors.validation("Provided Arn is not in correct format.") from None
+    unbuilt = next(iter(_UNBUILT_PARAMETERS & target.keys()), None)
+    if unbuilt is not None:
+        raise errors.not_built(f"the parameter {unbuilt} of targets")
+    if len(target.get("Input", "").encode()) > _LARGEST_INPUT_BYTES:
+        raise errors.validation(f"Input must not be longer than {_LARGEST_INPUT_BYTES} bytes.")
+    if universal.is_universal(arn):
+        universal.check(ctx, arn, target)
+        _check_parameters(target, "")
+        return
+    if arn.service not in _SERVICES or not ctx.block.cloud.has(arn.service):
+        raise errors.not_built(f"targets of {arn.service}")
+    _check_parameters(target, arn.service)
+    if arn.service == "events" and "EventBridgeParameters" not in target:
+        raise errors.validation("EventBridgeParameters must be specified for targets of EventBridge.")
+    if arn.service == "sqs" and arn.resource.endswith(".fifo") and "MessageGroupId" not in _of_queue(target):
+        raise errors.validation("SqsParameters with a MessageGroupId must be specified for a FIFO queue.")
+    if arn.service in _JSON_SERVICES and "Input" in target and not payload.is_json(target["Input"]):
+        raise errors.validation("Input must be a well-formed JSON.")
+
+
+def _check_parameters(target: Target, service: str) -> None:
+    for member, meant in _PARAMETERS.items():
+        if member in target and meant != service:
+            raise errors.validation(f"{member} is not valid for the target {target['Arn']}.")
+
+
+def _of_queue(target: Target) -> dict[str, Any]:
+    return target.get("SqsParameters") or {}
+
+
+async def invoke(block: Block, firing: Firing, text: str) -> None:
+    """Invoke the target of a firing with what it gets. Raises Failed."""
+    arn = Arn.parse(firing.target["Arn"])
+    if universal.is_universal(arn):
+        given = text if "Input" in firing.target else "{}"
+        try:
+            service, operation, params = universal.call_of(arn, given)
+        except AwsError as error:
+            raise Failed(error.code, error.message, permanent=True) from error
+        own = Arn(arn.partition, service, firing.region, firing.account, arn.resource)
+        await _call(block, firing, own, operation, params)
+        return
+    match arn.service:
+        case "sqs":
+            await send(block, firing, arn, {"MessageBody": text, **_of_queue(firing.target)})
+        case "sns":
+            await _call(block, firing, arn, "Publish", {"TopicArn": str(arn), "Message": text})
+        case "lambda":
+            params = {"FunctionName": str(arn), "InvocationType": "Event", "Payload": text.encode()}
+            await _call(block, firing, arn, "Invoke", params)
+        case _:
+            entry = {"EventBusName": str(arn), "Detail": text, **firing.target["EventBridgeParameters"]}
+            result = await _call(block, firing, arn, "PutEvents", {"Entries": [entry]})
+            (answer,) = result["Entries"]
+            if answer.get("ErrorCode"):
+                code, message = answer["ErrorCode"], answer.get("ErrorMessage") or ""
+                raise Failed(code, message, permanent=not is_transient(code))
+
+
+async def send(block: Block, firing: Firing, queue: Arn, message: dict[str, Any]) -> None:
+    """Send a message to a queue. Raises Failed."""
+    url = f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
+    await _call(block, firing, queue, "SendMessage", {"QueueUrl": url, **message})
+
+
+async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: dict[str, Any]) -> Any:
+    try:
+        return await block.call(
+            arn.service, operation, params, account=arn.account, region=arn.region, source_arn=firing.schedule
+        )
+    except AwsError as error:
+        permanent = not is_transient(error.code, error.status)
+        raise Failed(_shown(arn.service, error.code), error.message, permanent=permanent) from error
+
+
+def _shown(service: str, code: str) -> str:
+    """Return the code of an error as AWS has it on the wire."""
+    shape = load(service).error_shape(code)
+    return code if shape is None else str(shape.error.get("code", code))
