@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         tls=options.tls,
         tls_certificate=options.tls_cert,
         tls_key=options.tls_key,
+        xray_daemon=options.xray_daemon,
         shares_data=True,
         supervised=_supervised(options.inherit),
         traces_calls=options.trace_calls,
@@ -70,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
         if settings.supervised is None:
             print(f"Cloudlet {cloudlet.__version__}: {options.block}")
             print(f"  listening on  {running.endpoint}")
+            if running.xray_daemon is not None:
+                print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
             print("Ready.", flush=True)
 
     return serving.run(settings, options, ready)

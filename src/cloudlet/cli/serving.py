@@ -19,6 +19,7 @@ from cloudlet.edge.server import Settings, StartError, default_data, serve
 
 ROOT_KEYS, STORE, MASTER_KEY = "CLOUDLET_ROOT_KEYS", "CLOUDLET_STORE", "CLOUDLET_MASTER_KEY"
 _MASTER_KEY_BYTES = 32
+_XRAY_DAEMON_PORT = 2000
 
 log = logging.getLogger("cloudlet")
 
@@ -58,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace-calls",
         action="store_true",
         help="tell X-Ray of each call that an application makes, so that it shows in the application's service graph",
+    )
+    parser.add_argument(
+        "--xray-daemon",
+        nargs="?",
+        const=_XRAY_DAEMON_PORT,
+        type=int,
+        metavar="PORT",
+        help="be X-Ray's daemon for programs on this machine too: on this port, take segments by UDP and answer for "
+        f"sampling rules (default: {_XRAY_DAEMON_PORT})",
     )
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines are written")
     parser.add_argument(

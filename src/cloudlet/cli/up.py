@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
         tls=options.tls,
         tls_certificate=options.tls_cert,
         tls_key=options.tls_key,
+        xray_daemon=options.xray_daemon,
         traces_calls=options.trace_calls,
     )
 
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"  listening on  {running.endpoint}")
         print(f"  data          {kept if settings.store is None else 'in PostgreSQL'}")
         print(f"  auth          {'strict' if strict else 'open (on this machine, unknown keys are let in)'}")
+        if running.xray_daemon is not None:
+            print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
         if running.authority is not None:
             print(f"  trust         AWS_CA_BUNDLE={running.authority}")
         print("Ready.", flush=True)

@@ -13,7 +13,7 @@ from cloudlet.core.errors import not_implemented
 from cloudlet.core.identity import Principal
 from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.metrics import Metrics, report
-from cloudlet.core.service import Job, Params, Result, Service
+from cloudlet.core.service import Job, Listener, Params, Result, Service
 from cloudlet.core.tracing import Tracer
 from cloudlet.core.usage import Usage
 from cloudlet.core.waiting import WaitingLines
@@ -22,6 +22,8 @@ from cloudlet.store.blobs import Blobs
 from cloudlet.store.eager import settling
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from cloudlet.core.cloud import Cloud
 
 log = logging.getLogger("cloudlet.core")
@@ -57,6 +59,9 @@ class Block:
             jobs.append(self.trail.job)
         if self.tracer is not None:
             jobs.append(self.tracer.job)
+        datagrams = cloud.config.datagrams.get(service.name)
+        if datagrams is not None and service.listener is not None:
+            jobs.append(_listening(service.listener, datagrams))
         self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in jobs]
 
     @cached_property
@@ -140,3 +145,10 @@ class Block:
                 pause = _FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _listening(listener: Listener, datagrams: socket) -> Job:
+    async def listen(block: Block) -> None:
+        await listener(block, datagrams)
+
+    return listen

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Literal
 
 import cloudlet
@@ -52,6 +53,8 @@ class Config:
     """The URL of the PostgreSQL that keeps the blocks' data; None: the data folder does."""
     peers: Mapping[str, str] = field(default_factory=dict)
     """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
+    datagrams: Mapping[str, socket] = field(default_factory=dict)
+    """The sockets that blocks take datagrams from, by name; these blocks run from the start."""
     traces_calls: bool = False
     """Whether the calls that applications make become segments in X-Ray."""
 
@@ -160,8 +163,8 @@ class Cloud:
             self.block(name)
 
     def wake(self) -> None:
-        """Load the blocks that have data, so that their jobs go on where they were stopped."""
-        for name in with_data(self.config, filter(self.enabled, self._modules)):
+        """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen."""
+        for name in {*with_data(self.config, filter(self.enabled, self._modules)), *self.config.datagrams}:
             self.block(name)
 
     async def call(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from cloudlet.core.block import Block
     from cloudlet.core.context import Context
     from cloudlet.store import Transaction
@@ -21,6 +23,8 @@ Direct = Callable[["Context", Params], Coroutine[Any, Any, Result]]
 Job = Callable[["Block"], Awaitable[None]]
 Observer = Callable[["Context", str, Params, Result, "WireError | None"], None]
 """Is told of a call: its context, the operation, its parameters, and what was answered."""
+Listener = Callable[["Block", "socket"], Awaitable[None]]
+"""Takes what comes to a socket for datagrams, as long as the block runs."""
 Page = Callable[["Block"], Awaitable[tuple[str, bytes]]]
 """Returns a content type and the content."""
 
@@ -86,6 +90,7 @@ class Service:
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.models.key_of` gives."""
         self.jobs: list[Job] = []
+        self.listener: Listener | None = None
         self.pages: dict[str, Page] = {}
         self.observer: Observer | None = None
 
@@ -125,6 +130,14 @@ class Service:
     def gauge(self, function: Job) -> Job:
         """Declare what is called each minute, before the block's metrics are sent: it adds what has to be read."""
         self.gauges.append(function)
+        return function
+
+    def listen(self, function: Listener) -> Listener:
+        """Declare who takes the block's datagrams, where Cloudlet is started with a socket for them.
+
+        It closes copies of the socket only: it is called again with the same one.
+        """
+        self.listener = function
         return function
 
     def page(self, name: str) -> Callable[[Page], Page]:

@@ -22,6 +22,8 @@ class Running(msgspec.Struct, frozen=True):
     admin_token: str
     blocks: dict[str, str] = {}
     """The URLs of blocks that clients can reach directly, by name."""
+    xray_daemon: str | None = None
+    """The address at which it is X-Ray's daemon, if it is."""
     authority: str | None = None
     """The file of the certificate authority that clients are to trust, where it listens with TLS."""
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING
 
 from cloudlet.core.clock import Clock
@@ -33,7 +34,7 @@ from cloudlet.edge.moving import FILE as CLOCK
 from cloudlet.edge.moving import MovableTime
 from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.running import Running, announced
-from cloudlet.edge.sockets import bound, inherited, port_of
+from cloudlet.edge.sockets import bound, datagrams, inherited, port_of
 from cloudlet.store import StoreError
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
     from cloudlet.edge.fleet import Fleet
     from cloudlet.edge.isolation import BlockLauncher
+
+
+_XRAY = "xray"
 
 
 class StartError(Exception):
@@ -80,6 +84,9 @@ class Settings:
     tls: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    xray_daemon: int | None = None
+    """The port on which it is X-Ray's daemon for SDKs on this machine: segments come by UDP, and sampling rules are
+    asked for by HTTP. None: it is not."""
     shares_data: bool = False
     """Whether other processes may use the data folder, each for other blocks."""
     supervised: Supervised | None = None
@@ -147,6 +154,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     supervised = settings.supervised
     sockets = bound(settings.host, settings.port) if supervised is None else [inherited(supervised.clients)]
     port = port_of(sockets[0])
+    daemon = _daemon_socket(settings)
     listening = f"{'https' if tls else 'http'}://{_reachable(settings.host)}:{port}"
     config = Config(
         data=data,
@@ -156,6 +164,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         endpoint=settings.endpoint or listening,
         store=settings.store,
         peers=settings.peers,
+        datagrams={} if daemon is None else {_XRAY: datagrams(daemon)},
         traces_calls=settings.traces_calls,
     )
     # A block that is served alone has no say over the time of others.
@@ -179,6 +188,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         data=str(data),
         admin_token=admin_token,
         authority=None if authority is None else str(authority),
+        xray_daemon=None if daemon is None else "{}:{}".format(*daemon.getsockname()),
         blocks={} if fleet is None else {name: f"http://localhost:{port}" for name, port in fleet.ports.items()},
     )
     _tune()
@@ -189,6 +199,8 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         await server.listen(inherited(supervised.front), forwarded=True)
     for each in sockets:
         await server.listen(each, tls)
+    if daemon is not None:
+        await server.listen(daemon)
     with nullcontext() if supervised else announced(running):
         ready(running)
         cloud.wake()
@@ -199,6 +211,19 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         finally:
             await asyncio.gather(server.stop(), cloud.dismiss(), *(() if fleet is None else (fleet.close(),)))
             await cloud.close()
+
+
+def _daemon_socket(settings: Settings) -> socket | None:
+    """Return the socket on which SDKs ask X-Ray's daemon for sampling rules. Raises StartError."""
+    if settings.xray_daemon is None:
+        return None
+    if settings.auth == "strict":
+        raise StartError("X-Ray's daemon lets in whoever reaches it: there is none with --auth strict")
+    if settings.isolate is not None:
+        raise StartError("X-Ray's daemon is not there with --isolate: cloudlet serve xray --xray-daemon has it")
+    if settings.services is not None and _XRAY not in settings.services:
+        raise StartError("X-Ray's daemon needs the block xray")
+    return bound("127.0.0.1" if settings.host == "localhost" else settings.host, settings.xray_daemon)[0]
 
 
 def _fleet(settings: Settings, config: Config, admin_token: str) -> Fleet | None:

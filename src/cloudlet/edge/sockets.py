@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from socket import AI_PASSIVE, SOCK_STREAM, create_server, gaierror, getaddrinfo, socket
+from socket import AI_PASSIVE, SOCK_DGRAM, SOCK_STREAM, create_server, gaierror, getaddrinfo, socket
 
 from cloudlet.edge.http import BACKLOG
 
@@ -34,6 +34,17 @@ def _bound(host: str, port: int) -> socket:
         # What Python adds to the system's text says the same again.
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(f"cannot listen on {host}, port {port}: {reason.lower()}") from error
+
+
+def datagrams(listening: socket) -> socket:
+    """Return a socket for datagrams at the address of one that listens. Raises OSError."""
+    made = socket(listening.family, SOCK_DGRAM)
+    try:
+        made.bind(listening.getsockname())
+    except OSError as error:
+        made.close()
+        raise OSError(f"cannot take datagrams on port {port_of(listening)}: {error.strerror}") from error
+    return non_blocking(made)
 
 
 def inherited(descriptor: int) -> socket:
