@@ -10,6 +10,7 @@ from cloudlet.services.xray import (
     api_sampling,
     api_settings,
     api_traces,
+    daemon,
     retrievals,
     storage,
 )
@@ -28,3 +29,4 @@ __all__ = [
 
 service.job(storage.forget)
 service.job(retrievals.forget)
+service.listen(daemon.listen)
