@@ -188,7 +188,6 @@ def test_head_and_204_have_no_body(run_server: Run) -> None:
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 20_000 + b"\r\n", 431),
         (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", 400),
     ],
 )
 def test_what_is_no_acceptable_http_is_refused(run_server: Run, request_bytes: bytes, status: int) -> None:

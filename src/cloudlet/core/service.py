@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from cloudlet.core.block import Block
     from cloudlet.core.context import Context
+    from cloudlet.core.web import Web
     from cloudlet.store import Transaction
     from cloudlet.wire import InvalidRequest
 
@@ -93,6 +94,8 @@ class Service:
         self.listener: Listener | None = None
         self.pages: dict[str, Page] = {}
         self.observer: Observer | None = None
+        self.web: Web | None = None
+        """Answers what users of applications ask, where this block stands in front of them."""
 
     def admits_anonymous(self, operation: str) -> bool:
         """Whether a policy of a resource may let in a caller who has not signed; else strict mode refuses him."""
@@ -148,6 +151,11 @@ class Service:
             return function
 
         return declare
+
+    def visits(self, function: Web) -> Web:
+        """Declare what answers the requests to applications that this block stands in front of."""
+        self.web = function
+        return function
 
     def observe(self, function: Observer) -> Observer:
         """Declare who is told of each call of an operation that is there, when it is answered. He may not fail."""

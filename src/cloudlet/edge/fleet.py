@@ -95,6 +95,8 @@ class Member:
         self.start()
         if self._forwarder is None:
             failed()
+        elif exchange.upgradable:
+            self._forwarder.tunnel(request, exchange, failed)
         else:
             self._forwarder.forward(request, exchange, failed)
 

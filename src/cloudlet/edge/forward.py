@@ -44,6 +44,23 @@ class Forwarder:
                 return
         spawn(self._connect(request, exchange, failed))
 
+    def tunnel(self, request: HttpRequest, exchange: Exchange, failed: Failed) -> None:
+        """Let the block answer a request that leaves HTTP, on a connection of its own."""
+        spawn(self._tunnel(request, exchange, failed))
+
+    async def _tunnel(self, request: HttpRequest, exchange: Exchange, failed: Failed) -> None:
+        loop = asyncio.get_running_loop()
+        near, far = _End(), _End()
+        near.opposite, far.opposite = far, near
+        try:
+            await loop.create_unix_connection(lambda: far, self._path)
+        except OSError:
+            failed()
+            return
+        far.write(_head(request, exchange, "connection: upgrade\r\n"))
+        # The block's whole answer, an upgrade or not, is what the client gets.
+        exchange.upgrade(b"", near)
+
     async def _connect(self, request: HttpRequest, exchange: Exchange, failed: Failed) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -226,6 +243,45 @@ class _Link(asyncio.Protocol):
             self._stream.abort()
         elif failed is not None:
             failed()
+
+
+class _End(asyncio.Protocol):
+    """One end of a tunnel: what comes in here goes out at the other end, no faster than that takes it."""
+
+    opposite: _End
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._closed = False
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if self._closed:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self.opposite.close()
+
+    def data_received(self, data: bytes) -> None:
+        self.opposite.write(data)
+
+    def pause_writing(self) -> None:
+        if self.opposite._transport is not None:
+            self.opposite._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.opposite._transport is not None:
+            self.opposite._transport.resume_reading()
 
 
 def _head(request: HttpRequest, exchange: Exchange, framing: str) -> bytes:

@@ -15,7 +15,7 @@ from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.ids import uuid4
 from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Result
-from cloudlet.edge import auth, browsers, routing
+from cloudlet.edge import auth, browsers, gateways, routing, visits
 from cloudlet.edge.compression import coding, compressed
 from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
@@ -63,7 +63,21 @@ class Front:
             if allowed is not None:
                 exchange.respond(allowed)
                 return
+        visited = gateways.find(request, self.public_host)
+        if visited is not None:
+            self._visit(visited, request, exchange)
+            return
         self.admit(_Call(self, request, exchange).start)
+
+    def _visit(self, found: gateways.Found, request: HttpRequest, exchange: Exchange) -> None:
+        """Let an application be asked, or, where no application has the host, AWS's API."""
+        call = _Call(self, request, exchange)
+        if self.fleet is not None and found.resource and found.block in self.fleet:
+            self.fleet[found.block].forward(request, exchange, call.unavailable)
+        elif found.block in self.cloud.running() or (found.resource and self.cloud.has(found.block)):
+            self.admit(lambda: visits.answer(self, found, request, exchange, lambda: self.admit(call.start)))
+        else:
+            self.admit(call.start)
 
     def admits_page(self, headers: Mapping[str, str]) -> bool:
         """Whether an API answers the page, if any, that a request comes from."""
@@ -119,6 +133,10 @@ class _Call:
         except Exception as error:
             self._fail_unexpectedly(error)
 
+    def unavailable(self) -> None:
+        """Answer that the block does not run."""
+        self._fail(unavailable())
+
     def _start(self) -> None:
         request = self.request
         if not isinstance(request.body, bytes) and request.headers.get("content-type", "").startswith(
@@ -137,7 +155,7 @@ class _Call:
             raise browsers.refused()
         fleet = self.front.fleet
         if fleet is not None and block_of(found.model.name) in fleet:
-            fleet[block_of(found.model.name)].forward(request, self.exchange, lambda: self._fail(unavailable()))
+            fleet[block_of(found.model.name)].forward(request, self.exchange, self.unavailable)
             return
         if not isinstance(request.body, bytes) and _is_wanted_whole(request, found, self.claim):
             spawn(self._collect(request))

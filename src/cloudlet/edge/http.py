@@ -115,9 +115,21 @@ class Exchange:
         """Whether the client came over TLS."""
         return self._connection.secure
 
+    @property
+    def upgradable(self) -> bool:
+        """Whether the client asks to leave HTTP."""
+        return self._connection.upgradable
+
     def respond(self, response: HttpResponse) -> None:
         """Send the response. Called once; after the client has gone it does nothing."""
         self._connection.respond(self, response)
+
+    def upgrade(self, head: bytes, protocol: asyncio.Protocol) -> None:
+        """Send a response that leaves HTTP, and give the connection to what speaks something else on it.
+
+        Instead of `respond`; after the client has gone it does nothing.
+        """
+        self._connection.upgrade(self, head, protocol)
 
 
 class Connection(asyncio.Protocol):
@@ -151,6 +163,12 @@ class Connection(asyncio.Protocol):
         self._gate = WriteGate()
         self._sender: FileSender | None = None
         self._closing = False
+        self.upgradable = False
+        """Whether the client wants to leave HTTP with the request that came last, and sends none behind it."""
+        self._early = b""
+        """What it has sent behind that request."""
+        self._other: asyncio.Protocol | None = None
+        """What has the connection, once it is no longer HTTP."""
 
     # -- asyncio.Protocol
 
@@ -167,6 +185,9 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._closing = True
         self._gate.close()
+        if self._other is not None:
+            self._other.connection_lost(exc)
+            self._other = None
         if self._sender is not None:
             self._sender.stop()
         if self._stream is not None:
@@ -181,14 +202,22 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = self._server.tick
+        if self._other is not None:
+            self._other.data_received(data)
+            return
         if self._closing:
+            return
+        if self.upgradable:
+            self._early += data
+            if len(self._early) > self._limits.head:
+                self._refuse(400, "too much before the answer to an upgrade")
             return
         self._fed = len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(400, "upgrades are not supported")
-            return
+        except httptools.HttpParserUpgrade as upgrade:
+            self.upgradable = True
+            self._early = data[upgrade.args[0] :]
         except (httptools.HttpParserError, _Refused) as error:
             cause = error.__context__ if isinstance(error.__context__, _Refused) else error
             if isinstance(cause, _Refused):
@@ -206,9 +235,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._gate.pause()
+        if self._other is not None:
+            self._other.pause_writing()
 
     def resume_writing(self) -> None:
         self._gate.resume()
+        if self._other is not None:
+            self._other.resume_writing()
 
     # -- httptools' callbacks
 
@@ -318,7 +351,10 @@ class Connection(asyncio.Protocol):
             return
         body = response.body
         streamed = type(body) is not bytes
-        keep_alive = exchange.keep_alive and not self._server.stopping and (streamed or _is_read(exchange.request))
+        # After an upgrade that was not taken up, what follows is not to be read as HTTP.
+        leaves = self.upgradable and not self._ready
+        keep_alive = exchange.keep_alive and not (self._server.stopping or leaves)
+        keep_alive = keep_alive and (streamed or _is_read(exchange.request))
         head = self._head(response, keep_alive)
         if type(body) is bytes:
             if exchange.request.method == "HEAD" or response.status in _BODILESS:
@@ -331,6 +367,23 @@ class Connection(asyncio.Protocol):
         else:
             chunked = b"transfer-encoding: chunked\r\n" in head
             spawn(self._stream_out(head, body, chunked, keep_alive, exchange))  # type: ignore[arg-type]
+
+    def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None:
+        exchange.answered = True
+        exchange.on_abort = None
+        transport = self._transport
+        if transport is None or exchange is not self._current:
+            return
+        if not self.upgradable:
+            raise RuntimeError("the client has not asked to leave HTTP")
+        transport.write(head)
+        early, self._early = self._early, b""
+        self._other = protocol
+        self._current = None
+        self._raw_headers, self._headers, self._url = [], {}, b""
+        protocol.connection_made(transport)
+        if early:
+            protocol.data_received(early)
 
     def _head(self, response: HttpResponse, keep_alive: bool) -> bytes:
         status = response.status
@@ -453,7 +506,7 @@ class Connection(asyncio.Protocol):
                     self._refuse(408, "the request's head took too long")
             elif tick - self.heard > limits.stalled and not self._waits_for_reader():
                 self._refuse(408, "the request's body took too long")
-        elif self._current is None and tick - self.heard > limits.idle:
+        elif self._other is None and self._current is None and tick - self.heard > limits.idle:
             self._close()
 
     def _waits_for_reader(self) -> bool:

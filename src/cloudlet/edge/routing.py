@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
 from cloudlet.edge.buckets import Address, address
+from cloudlet.edge.gateways import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.matching import identify
@@ -64,6 +65,10 @@ def route(request: HttpRequest, claim: Claim | None, public_host: str = "localho
         known = _by_target.get((signed_for, target))
         if known is not None:
             return known
+    if target is None and signed_for in ("execute-api", ""):
+        to_client = _to_client(request)
+        if to_client is not None:
+            return to_client
     addressed = address(request, signed_for, public_host) if target is None else None
     if addressed is not None:
         return replace(_signed(_at(request, addressed), "s3"), address=addressed)
@@ -71,6 +76,17 @@ def route(request: HttpRequest, claim: Claim | None, public_host: str = "localho
     if target is not None and len(_by_target) < _TARGETS_LIMIT:
         _by_target[signed_for, target] = found
     return found
+
+
+def _to_client(request: HttpRequest) -> Route | None:
+    """Return where a request goes that is about a client of a WebSocket API: it is sent to the API's own address."""
+    head, found, rest = request.path.partition(CONNECTIONS)
+    if not found or not (head == "" or names_api(request.headers.get("host", ""), head)):
+        return None
+    at = Address(found + rest, request.query)
+    model = load("apigatewaymanagementapi")
+    match = model.match(_at(request, at))
+    return None if match is None else Route(model, match[0], model.operations[match[1]], at)
 
 
 def _at(request: HttpRequest, at: Address) -> HttpRequest:

@@ -1,0 +1,92 @@
+"""What a request's host, or path, says of the application that it is for."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+from cloudlet.wire import HttpRequest
+
+_BEHIND = {"execute-api": "apigateway", "lambda-url": "lambda"}
+"""The part of a host that says what kind of resource it names → the block that has them."""
+_NAMED = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(_BEHIND)})\.[a-z0-9.-]+")
+_BY_PATH = re.compile(rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(_BEHIND)})/(?P<id>[a-z0-9-]+))(?P<path>/.*)?")
+_REST_BY_PATH = re.compile(r"(?P<prefix>/restapis/(?P<id>[a-z0-9]+))/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?")
+CONNECTIONS = "/@connections/"
+"""What is sent to clients of WebSocket APIs is an operation of AWS's API, though it goes to the API's host."""
+_KNOWN_HOSTS = 1000
+_AWS = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
+
+_by_host: dict[str, tuple[str, str] | None] = {}
+"""Host header → the block and the id of what it names; None for a host of AWS's own API."""
+
+
+class Found(NamedTuple):
+    """What a request to an application is for."""
+
+    block: str
+    resource: str
+    """Empty where it may be a domain of some application, which its block knows."""
+    path: str
+    prefix: str
+
+
+def find(request: HttpRequest, public_host: str) -> Found | None:
+    """Return what a request is for where that is an application, and None where it is AWS's API."""
+    path = request.path
+    if path.startswith(("/_aws/", "/restapis/")):
+        found = _by_path(path)
+        if found is not None:
+            return found
+    host = request.headers.get("host", "")
+    try:
+        named = _by_host[host]
+    except KeyError:
+        if len(_by_host) >= _KNOWN_HOSTS:
+            _by_host.clear()
+        named = _by_host[host] = _named(bare_host(host), public_host)
+    if named is None or CONNECTIONS in path or (not named[1] and _is_signed(request)):
+        return None
+    return Found(*named, path or "/", "")
+
+
+def _is_signed(request: HttpRequest) -> bool:
+    return "authorization" in request.headers or "X-Amz-Signature=" in request.query
+
+
+def _by_path(path: str) -> Found | None:
+    match = _BY_PATH.fullmatch(path)
+    if match is not None and CONNECTIONS not in path:
+        return Found(_BEHIND[match["kind"]], match["id"], match["path"] or "/", match["prefix"])
+    match = _REST_BY_PATH.fullmatch(path)
+    if match is not None:
+        return Found("apigateway", match["id"], f"/{match['stage']}{match['path'] or '/'}", match["prefix"])
+    return None
+
+
+def _named(host: str, public_host: str) -> tuple[str, str] | None:
+    match = _NAMED.fullmatch(host)
+    if match is not None:
+        return _BEHIND[match["kind"]], match["id"]
+    if host in ("", "localhost", public_host) or host.endswith(_AWS) or "." not in host or _is_address(host):
+        return None
+    return "apigateway", ""
+
+
+def bare_host(host: str) -> str:
+    """Return the name in a Host header, in lower case, without the port."""
+    return host.rpartition("@")[2].rsplit(":", 1)[0].lower() if not host.endswith("]") else host
+
+
+def names_api(host: str, path: str) -> bool:
+    """Whether a Host header, or the beginning of a path, names an API."""
+    return bool(_NAMED.fullmatch(bare_host(host)) or _BY_PATH.fullmatch(path))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

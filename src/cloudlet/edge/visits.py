@@ -1,0 +1,79 @@
+"""Requests to applications, answered by the blocks that stand in front of them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cloudlet.core.errors import AwsError
+from cloudlet.core.identity import Principal
+from cloudlet.core.web import Upgrade, Visit
+from cloudlet.edge import auth
+from cloudlet.edge.gateways import Found, bare_host
+from cloudlet.edge.http import Exchange
+from cloudlet.store.eager import spawn
+from cloudlet.wire import HttpRequest, HttpResponse, load, sigv2, sigv4
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloudlet.edge.front import Front
+
+log = logging.getLogger("cloudlet.edge")
+
+
+def answer(front: Front, found: Found, request: HttpRequest, exchange: Exchange, otherwise: Callable[[], None]) -> None:
+    """Let the block that a request is for answer it; `otherwise` is called where it knows of no such host."""
+    spawn(_answer(front, found, request, exchange, otherwise))
+
+
+async def _answer(
+    front: Front, found: Found, request: HttpRequest, exchange: Exchange, otherwise: Callable[[], None]
+) -> None:
+    try:
+        block = front.cloud.block(found.block)
+        visit = Visit(
+            request,
+            bare_host(request.headers.get("host", "")),
+            found.resource,
+            found.path,
+            found.prefix,
+            exchange.peer,
+            exchange.secure,
+            exchange.upgradable,
+            lambda: _identified(front, request),
+        )
+        answered = None if block.service.web is None else await block.service.web(block, visit)
+    except AwsError as error:
+        exchange.respond(_message(error.status or 500, error.message))
+    except ConnectionError:
+        # The client has gone in the middle of its request.
+        return
+    except Exception:
+        log.exception("%s %s of %s failed", request.method, request.path, found.resource or "a domain")
+        exchange.respond(_message(500, "Internal Server Error"))
+    else:
+        if answered is None and not found.resource:
+            otherwise()
+        elif answered is None:
+            exchange.respond(_message(404, "Not Found"))
+        elif isinstance(answered, Upgrade):
+            exchange.upgrade(answered.head, answered.protocol)
+        else:
+            exchange.respond(answered)
+
+
+def _identified(front: Front, request: HttpRequest) -> Principal:
+    """Return who has signed a request. Raises AwsError."""
+    model = load("apigatewaymanagementapi")
+    try:
+        claim = sigv2.claim(request) or sigv4.claim(request)
+    except sigv4.Malformed as error:
+        raise auth.unreadable(model, error, in_header="authorization" in request.headers) from error
+    return front.authenticator.authenticate(request, claim, model, request.path).principal
+
+
+def _message(status: int, message: str) -> HttpResponse:
+    return HttpResponse(status, [("content-type", "application/json")], msgspec.json.encode({"message": message}))

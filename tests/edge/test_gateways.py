@@ -1,0 +1,60 @@
+"""Which requests are for applications, and for which."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudlet.edge.gateways import Found, find
+from cloudlet.edge.routing import route
+from cloudlet.wire import HttpRequest
+
+
+def request(host: str, path: str = "/", query: str = "", **headers: str) -> HttpRequest:
+    return HttpRequest("GET", path, query, {"host": host, **headers})
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "found"),
+    [
+        ("abc123.execute-api.us-east-1.amazonaws.com", "/v1/pets", Found("apigateway", "abc123", "/v1/pets", "")),
+        ("ABC123.execute-api.localhost:4566", "/", Found("apigateway", "abc123", "/", "")),
+        ("u1.lambda-url.eu-west-1.on.aws", "/x", Found("lambda", "u1", "/x", "")),
+        ("localhost:4566", "/_aws/execute-api/a1/v1/x", Found("apigateway", "a1", "/v1/x", "/_aws/execute-api/a1")),
+        ("localhost:4566", "/_aws/execute-api/a1", Found("apigateway", "a1", "/", "/_aws/execute-api/a1")),
+        ("localhost:4566", "/_aws/lambda-url/u1/x", Found("lambda", "u1", "/x", "/_aws/lambda-url/u1")),
+        ("localhost", "/restapis/a1/v1/_user_request_/p", Found("apigateway", "a1", "/v1/p", "/restapis/a1")),
+        ("localhost", "/restapis/a1/v1/_user_request_", Found("apigateway", "a1", "/v1/", "/restapis/a1")),
+        ("api.shop.example:80", "/x", Found("apigateway", "", "/x", "")),
+        ("localhost:4566", "/restapis/a1/stages", None),
+        ("127.0.0.1:4566", "/x", None),
+        ("[::1]:4566", "/x", None),
+        ("sqs.us-east-1.amazonaws.com", "/", None),
+        ("cloud.example", "/", None),
+        ("", "/", None),
+    ],
+)
+def test_an_application_is_named_by_the_host_or_the_path(host: str, path: str, found: Found | None) -> None:
+    assert find(request(host, path), "cloud.example") == found
+
+
+def test_what_is_signed_is_for_no_domain_of_an_application() -> None:
+    assert find(request("bucket.localhost:4566", authorization="AWS4-HMAC-SHA256 …"), "localhost") is None
+    assert find(request("bucket.localhost:4566", query="X-Amz-Signature=0"), "localhost") is None
+    assert find(request("bucket.localhost:4566"), "localhost") == Found("apigateway", "", "/", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("localhost:4566", "/@connections/c1"),
+        ("localhost:4566", "/_aws/execute-api/a1/v1/@connections/c1"),
+        ("a1.execute-api.us-east-1.amazonaws.com", "/v1/@connections/c1"),
+    ],
+)
+def test_what_is_sent_to_clients_is_an_operation_of_the_api(host: str, path: str) -> None:
+    asked = request(host, path)
+    assert find(asked, "localhost") is None
+    found = route(asked, None)
+    assert (found.model.name, found.operation.name) == ("apigatewaymanagementapi", "GetConnection")
+    assert found.address is not None
+    assert found.address.path == "/@connections/c1"
