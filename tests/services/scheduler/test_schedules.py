@@ -122,6 +122,8 @@ def test_what_makes_no_sense_is_refused(
         ("arn:aws:scheduler:::aws-sdk:sqs:nonsense", {}, "ValidationException"),
         ("arn:aws:scheduler:::aws-sdk:nonsense:sendMessage", {}, "ValidationException"),
         ("arn:aws:scheduler:::aws-sdk:dynamodb:batchGetItem", {}, "ValidationException"),
+        ("arn:aws:scheduler:::aws-sdk:cloudtrail:recordEvents", {}, "ValidationException"),
+        (_SEND, {"RoleArn": "arn:aws:iam::999999999999:role/r"}, "AccessDeniedException"),
         ("arn:aws:kinesis:us-east-1:123456789012:stream/s", {}, "NotImplemented"),
         ("arn:aws:scheduler:::aws-sdk:emr:runJobFlow", {}, "NotImplemented"),
         ("arn:aws:sqs:us-east-1:123456789012:q", {"KinesisParameters": {"PartitionKey": "k"}}, "NotImplemented"),

@@ -10,6 +10,7 @@ from typing import Any
 from cloudlet.core import Arn, AwsError, Context
 from cloudlet.core.block import Block
 from cloudlet.core.retrying import is_transient
+from cloudlet.core.role_session import check_role, session_of
 from cloudlet.services.scheduler import errors, payload, universal
 from cloudlet.services.scheduler.firing import Firing
 from cloudlet.services.scheduler.schedule import Target
@@ -47,6 +48,7 @@ def check(ctx: Context, target: Target) -> None:
         arn = Arn.parse(target["Arn"])
     except ValueError:
         raise errors.validation("Provided Arn is not in correct format.") from None
+    check_role(ctx.account, target["RoleArn"])
     unbuilt = next(iter(_UNBUILT_PARAMETERS & target.keys()), None)
     if unbuilt is not None:
         raise errors.not_built(f"the parameter {unbuilt} of targets")
@@ -114,8 +116,13 @@ async def send(block: Block, firing: Firing, queue: Arn, message: dict[str, Any]
 
 async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: dict[str, Any]) -> Any:
     try:
-        return await block.call(
-            arn.service, operation, params, account=arn.account, region=arn.region, source_arn=firing.schedule
+        return await block.cloud.call(
+            arn.service,
+            operation,
+            params,
+            principal=session_of(firing.target["RoleArn"], firing.id),
+            account=firing.account,
+            region=arn.region,
         )
     except AwsError as error:
         permanent = not is_transient(error.code, error.status)

@@ -49,6 +49,8 @@ _UNSUPPORTED = (
     "invokeModel",
 )
 """What the names of operations begin with that Scheduler does not call."""
+_OF_BLOCKS = frozenset(("invokeapidestination", "putspans", "recordevents"))
+"""Operations that AWS has not, which blocks of Cloudlet call."""
 _scalars = Reader()
 
 
@@ -103,7 +105,7 @@ def _services() -> dict[str, str]:
 @lru_cache(64)
 def _operations(service: str) -> dict[str, Operation]:
     model = load(service)
-    return {name.lower(): model.operations[name] for name in model.operations}
+    return {name.lower(): model.operations[name] for name in model.operations if name.lower() not in _OF_BLOCKS}
 
 
 def _structure(shape: Shape, value: Any) -> dict[str, Any]:
