@@ -1,0 +1,129 @@
+"""From expressions to SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cloudlet.services.logs.insights import aggregates, functions
+from cloudlet.services.logs.insights.problems import QueryProblem
+from cloudlet.services.logs.insights.scope import Scope
+from cloudlet.services.logs.insights.sql import Kind, Sql, literal
+from cloudlet.services.logs.insights.syntax import (
+    Call,
+    Expression,
+    Field,
+    In,
+    Like,
+    Logic,
+    Negative,
+    Not,
+    Number,
+    Operation,
+    Period,
+    Span,
+    Text,
+)
+
+_NUMERIC = (Kind.NUMBER, Kind.TIME, Kind.TRUTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Turns expressions over the fields of a scope into SQL."""
+
+    scope: Scope
+    now: int
+    """When the query began, in seconds since the epoch."""
+    aggregating: bool = False
+    """Whether functions that aggregate may be called, and fields only within them."""
+
+    def sql(self, expression: Expression) -> Sql:
+        """Return the SQL of an expression. Raises QueryProblem."""
+        match expression:
+            case Field(path, span):
+                if self.aggregating:
+                    raise QueryProblem("a field is neither aggregated nor among those after BY", span.start, span.end)
+                return self.scope.field(path)
+            case Number(value):
+                return Sql(f"CAST({value!r} AS DOUBLE)", Kind.NUMBER)
+            case Text(value):
+                return Sql(literal(value), Kind.TEXT)
+            case Period(_, _, span):
+                raise QueryProblem("a length of time is an argument of bin, datefloor and dateceil only", *_ends(span))
+            case Negative(operand):
+                return Sql(f"(-{self.sql(operand).number})", Kind.NUMBER)
+            case Logic(operator, operands):
+                truths = f" {operator.upper()} ".join(self.sql(one).truth for one in operands)
+                return Sql(f"({truths})", Kind.TRUTH)
+            case Not(operand):
+                return Sql(f"(NOT {self.sql(operand).truth})", Kind.TRUTH)
+            case In(operand, choices):
+                given = self.sql(operand)
+                equal = " OR ".join(self._compared("=", given, operand, self.sql(one), one) for one in choices)
+                return Sql(f"({equal})", Kind.TRUTH)
+            case Like(operand, pattern, is_regex):
+                function = "regexp_matches" if is_regex else "contains"
+                return Sql(f"{function}({self.sql(operand).shown}, {literal(pattern)})", Kind.TRUTH)
+            case Operation(operator, left, right):
+                return self._operation(operator, left, right)
+            case Call():
+                return self._call(expression)
+
+    def _operation(self, operator: str, left: Expression, right: Expression) -> Sql:
+        one, other = self.sql(left), self.sql(right)
+        match operator:
+            case "+" | "-" | "*":
+                return Sql(f"({one.number} {operator} {other.number})", Kind.NUMBER)
+            case "/":
+                return Sql(f"({one.number} / nullif({other.number}, 0))", Kind.NUMBER)
+            case "%":
+                return Sql(f"fmod({one.number}, nullif({other.number}, 0))", Kind.NUMBER)
+            case "^":
+                return Sql(f"pow({one.number}, {other.number})", Kind.NUMBER)
+            case _:
+                return Sql(self._compared(operator, one, left, other, right), Kind.TRUTH)
+
+    def _compared(self, operator: str, one: Sql, left: Expression, other: Sql, right: Expression) -> str:
+        """Return a comparison: of numbers where both are some, of texts else."""
+        if one.kind in _NUMERIC and other.kind in _NUMERIC:
+            return f"({one.number} {operator} {other.number})"
+        if _is_word(left) or _is_word(right):
+            return f"({one.shown} {operator} {other.shown})"
+        if operator == "!=":
+            # A text is unlike all numbers.
+            both = f"{one.number} IS NOT NULL AND {other.number} IS NOT NULL"
+            return f"(CASE WHEN {both} THEN {one.number} != {other.number} ELSE {one.shown} != {other.shown} END)"
+        if one.kind in _NUMERIC or other.kind in _NUMERIC:
+            return f"({one.number} {operator} {other.number})"
+        return (
+            f"(CASE WHEN {one.number} IS NOT NULL AND {other.number} IS NOT NULL "
+            f"THEN {one.number} {operator} {other.number} ELSE {one.shown} {operator} {other.shown} END)"
+        )
+
+    def _call(self, call: Call) -> Sql:
+        aggregate = aggregates.named(call.name)
+        if aggregate is not None:
+            if not self.aggregating:
+                raise QueryProblem(f"{call.name} is a function of the command stats only", *_ends(call.span))
+            within = Compiler(self.scope, self.now)
+            return aggregates.sql(aggregate, call, [within.argument(one) for one in call.arguments], self.scope)
+        return functions.sql(call, [self.argument(one) for one in call.arguments], self.scope, self.now)
+
+    def argument(self, expression: Expression) -> Sql:
+        """Return the SQL of an argument; functions look at lengths of time themselves."""
+        return Sql("NULL", Kind.TEXT) if isinstance(expression, Period) else self.sql(expression)
+
+
+def _is_word(expression: Expression) -> bool:
+    """Whether it is a quoted text that is no number."""
+    if not isinstance(expression, Text):
+        return False
+    try:
+        float(expression.value)
+    except ValueError:
+        return True
+    return False
+
+
+def _ends(span: Span) -> tuple[int, int]:
+    return span.start, span.end

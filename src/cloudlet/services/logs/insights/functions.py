@@ -1,0 +1,186 @@
+"""The functions of the language. User guide, "Boolean, comparison, numeric, datetime, and other functions"."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cloudlet.services.logs.insights.problems import QueryProblem
+from cloudlet.services.logs.insights.scope import Scope
+from cloudlet.services.logs.insights.sql import Kind, Sql
+from cloudlet.services.logs.insights.syntax import Call, Period, Text
+
+_MILLIS: Final = {
+    "ms": 1,
+    "msec": 1,
+    "s": 1000,
+    "sec": 1000,
+    "m": 60_000,
+    "min": 60_000,
+    "h": 3_600_000,
+    "hr": 3_600_000,
+    "d": 86_400_000,
+}
+_INTERVALS: Final = {
+    "w": (7, "DAYS"),
+    "mo": (1, "MONTHS"),
+    "mon": (1, "MONTHS"),
+    "q": (3, "MONTHS"),
+    "qtr": (3, "MONTHS"),
+    "y": (12, "MONTHS"),
+    "yr": (12, "MONTHS"),
+}
+_CAPS: Final = {"ms": 1000, "msec": 1000, "s": 60, "sec": 60, "m": 60, "min": 60, "h": 24, "hr": 24}
+_MOST_PERIODS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """How many arguments a function has, and the SQL of a call."""
+
+    least: int
+    most: int
+    sql: Callable[[Sequence[Sql]], Sql]
+
+
+def sql(call: Call, arguments: Sequence[Sql], scope: Scope, now: int) -> Sql:
+    """Return the SQL of a call. Raises QueryProblem."""
+    if call.name in ("bin", "datefloor", "dateceil"):
+        return _rounded(call, arguments, scope)
+    if call.name == "now":
+        _check_count(call, 0, 0)
+        return Sql(f"CAST({now} AS DOUBLE)", Kind.NUMBER)
+    subnet = _SUBNETS.get(call.name)
+    if subnet is not None:
+        return _in_subnet(call, arguments, subnet)
+    function = _FUNCTIONS.get(call.name)
+    if function is None:
+        raise QueryProblem(f"unknown function {call.name}", call.span.start, call.span.start + len(call.name))
+    _check_count(call, function.least, function.most)
+    for argument in call.arguments:
+        if isinstance(argument, Period):
+            raise QueryProblem(f"{call.name} takes no length of time", argument.span.start, argument.span.end)
+    return function.sql(arguments)
+
+
+def _check_count(call: Call, least: int, most: int) -> None:
+    if not least <= len(call.arguments) <= most:
+        message = f"{call.name} has {len(call.arguments)} arguments"
+        raise QueryProblem(message, call.span.start, call.span.end)
+
+
+# -- times
+
+
+def _rounded(call: Call, arguments: Sequence[Sql], scope: Scope) -> Sql:
+    if call.name == "bin":
+        _check_count(call, 1, 1)
+        period, time = call.arguments[0], scope.field(("@timestamp",))
+    else:
+        _check_count(call, 2, 2)
+        period, time = call.arguments[1], arguments[0]
+    if not isinstance(period, Period):
+        raise QueryProblem(f"{call.name} needs a length of time, such as 5m", call.span.start, call.span.end)
+    if not 1 <= period.count <= _CAPS.get(period.unit, _MOST_PERIODS):
+        raise QueryProblem(f"a length of time has too many {period.unit}", period.span.start, period.span.end)
+    value = time.text if time.kind is Kind.TIME else f"TRY_CAST({time.number} AS BIGINT)"
+    if period.unit in _MILLIS:
+        step = str(period.count * _MILLIS[period.unit])
+        floor = f"({value} // {step} * {step})"
+        ceiling = f"(({value} + {step} - 1) // {step} * {step})"
+    else:
+        count, unit = _INTERVALS[period.unit]
+        interval = f"INTERVAL {count * period.count} {unit}"
+        bucket = f"time_bucket({interval}, make_timestamp_ms({{}}))"
+        floor = f"epoch_ms({bucket.format(value)})"
+        ceiling = f"epoch_ms({bucket.format(f'{value} - 1')} + {interval})"
+    return Sql(ceiling if call.name == "dateceil" else floor, Kind.TIME)
+
+
+# -- addresses
+
+_SUBNETS: Final = {"isipinsubnet": (4, 6), "isipv4insubnet": (4,), "isipv6insubnet": (6,)}
+
+
+def _in_subnet(call: Call, arguments: Sequence[Sql], versions: tuple[int, ...]) -> Sql:
+    _check_count(call, 2, 2)
+    subnet = call.arguments[1]
+    if not isinstance(subnet, Text):
+        raise QueryProblem(f"{call.name} needs a subnet as a quoted text", subnet.span.start, subnet.span.end)
+    try:
+        network = ipaddress.ip_network(subnet.value, strict=False)
+    except ValueError:
+        raise QueryProblem(f"{subnet.value} is no subnet", subnet.span.start, subnet.span.end) from None
+    if network.version not in versions:
+        raise QueryProblem(f"{subnet.value} is of the other version", subnet.span.start, subnet.span.end)
+    first, last = network.network_address, network.broadcast_address
+    address = arguments[0].shown
+    if network.version == 4:
+        within = f"insights_ip4({address}) BETWEEN {int(first)} AND {int(last)}"
+    else:
+        within = f"insights_ip6({address}) BETWEEN '{int(first):032x}' AND '{int(last):032x}'"
+    return Sql(f"coalesce({within}, false)", Kind.TRUTH)
+
+
+# -- all others
+
+
+def _numeric(function: str) -> Callable[[Sequence[Sql]], Sql]:
+    return lambda given: Sql(f"TRY({function}({', '.join(one.number for one in given)}))", Kind.NUMBER)
+
+
+def _textual(function: str) -> Callable[[Sequence[Sql]], Sql]:
+    return lambda given: Sql(f"{function}({', '.join(one.shown for one in given)})", Kind.TEXT)
+
+
+def _truth(form: str) -> Callable[[Sequence[Sql]], Sql]:
+    return lambda given: Sql(form.format(*(one.shown for one in given)), Kind.TRUTH)
+
+
+def _coalesced(given: Sequence[Sql]) -> Sql:
+    kinds = {one.kind for one in given}
+    if len(kinds) == 1:
+        return Sql(f"coalesce({', '.join(one.text for one in given)})", kinds.pop())
+    return Sql(f"coalesce({', '.join(one.shown for one in given)})", Kind.TEXT)
+
+
+def _substring(given: Sequence[Sql]) -> Sql:
+    begin = f"greatest(coalesce(TRY_CAST({given[1].number} AS INTEGER), 0), 0) + 1"
+    length = f", greatest(TRY_CAST({given[2].number} AS INTEGER), 0)" if len(given) == 3 else ""
+    return Sql(f"substring({given[0].shown}, {begin}{length})", Kind.TEXT)
+
+
+_FUNCTIONS: Final = {
+    "abs": _Function(1, 1, _numeric("abs")),
+    "ceil": _Function(1, 1, _numeric("ceil")),
+    "floor": _Function(1, 1, _numeric("floor")),
+    "greatest": _Function(1, 100, _numeric("greatest")),
+    "least": _Function(1, 100, _numeric("least")),
+    "log": _Function(1, 1, _numeric("ln")),
+    "sqrt": _Function(1, 1, _numeric("sqrt")),
+    "frommillis": _Function(1, 1, lambda given: Sql(f"TRY_CAST({given[0].number} AS BIGINT)", Kind.TIME)),
+    "tomillis": _Function(1, 1, lambda given: Sql(given[0].number, Kind.NUMBER)),
+    "ispresent": _Function(1, 1, lambda given: Sql(f"({given[0].text} IS NOT NULL)", Kind.TRUTH)),
+    "coalesce": _Function(1, 100, _coalesced),
+    "jsonparse": _Function(1, 1, lambda given: Sql(given[0].document, Kind.JSON)),
+    "jsonstringify": _Function(1, 1, lambda given: Sql(f"CAST({given[0].document} AS VARCHAR)", Kind.TEXT)),
+    "isvalidip": _Function(
+        1, 1, _truth("coalesce(insights_ip4({0}) IS NOT NULL OR insights_ip6({0}) IS NOT NULL, false)")
+    ),
+    "isvalidipv4": _Function(1, 1, _truth("(insights_ip4({0}) IS NOT NULL)")),
+    "isvalidipv6": _Function(1, 1, _truth("(insights_ip6({0}) IS NOT NULL)")),
+    "isempty": _Function(1, 1, _truth("(coalesce({0}, '') = '')")),
+    "isblank": _Function(1, 1, _truth("(trim(coalesce({0}, ''), ' \t\n\r') = '')")),
+    "concat": _Function(1, 100, _textual("concat")),
+    "ltrim": _Function(1, 2, _textual("ltrim")),
+    "rtrim": _Function(1, 2, _textual("rtrim")),
+    "trim": _Function(1, 2, _textual("trim")),
+    "strlen": _Function(1, 1, lambda given: Sql(f"CAST(length({given[0].shown}) AS DOUBLE)", Kind.NUMBER)),
+    "toupper": _Function(1, 1, _textual("upper")),
+    "tolower": _Function(1, 1, _textual("lower")),
+    "substr": _Function(2, 3, _substring),
+    "replace": _Function(3, 3, _textual("replace")),
+    "strcontains": _Function(2, 2, _truth("contains({0}, {1})")),
+}

@@ -1,0 +1,176 @@
+"""The commands of a query, one after the other, as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cloudlet.services.logs.insights.expressions import Compiler
+from cloudlet.services.logs.insights.scope import POSITION, Scope
+from cloudlet.services.logs.insights.sql import Kind, Sql, literal
+from cloudlet.services.logs.insights.syntax import (
+    Command,
+    Dedup,
+    Display,
+    Expression,
+    Field,
+    Fields,
+    Filter,
+    Limit,
+    Named,
+    Parse,
+    Sort,
+    SortKey,
+    Stats,
+    Unnest,
+)
+
+_NEWEST_FIRST = ", ".join(f"{column} DESC" for column in POSITION)
+_DEFAULT = ("@timestamp", "@message")
+_Path = tuple[str | int, ...]
+
+
+class Pipeline:
+    """What commands make of a relation."""
+
+    def __init__(self, relation: str, scope: Scope, now: int) -> None:
+        self.relation = relation
+        """SQL that selects the records as they are by now."""
+        self.scope = scope
+        self.order = _NEWEST_FIRST
+        self._now = now
+        self.columns: list[str] = []
+        """Those that commands have made."""
+        self._listed: dict[str, _Path] = {}
+        """The fields that are shown, by their names."""
+        self._has_list = False
+        """Whether a command has named fields to show; else time and message come first."""
+        self._displayed: dict[str, _Path] | None = None
+
+    def add(self, command: Command) -> None:
+        """Have a command done. Raises QueryProblem."""
+        match command:
+            case Fields(columns):
+                self._listed |= self._named(columns)
+                self._has_list = True
+            case Display(columns):
+                self._displayed = self._named(columns)
+            case Filter(condition):
+                self.relation = f"SELECT * FROM ({self.relation}) WHERE {self._sql(condition).truth}"
+            case Parse():
+                self._parse(command)
+            case Stats():
+                self._stats(command)
+            case Sort(keys):
+                self._sort(keys)
+            case Limit(count):
+                self.relation = f"SELECT * FROM ({self.relation}) ORDER BY {self.order} LIMIT {count}"
+            case Dedup(keys):
+                self._dedup(keys)
+            case Unnest(source, name):
+                self._unnest(source, name)
+
+    def results(self, most: int) -> tuple[str, tuple[str, ...]]:
+        """Return SQL that selects what is shown of the first records, and the names of its columns."""
+        listed = self._displayed
+        if listed is None:
+            listed = self._listed if self._has_list else {name: (name,) for name in _DEFAULT} | self._listed
+        shown = [self.scope.field(path).shown for path in listed.values()]
+        position = POSITION if self.scope.has_events else ()
+        columns = ", ".join([*shown, *position]) or "1"
+        answer = f"SELECT {columns} FROM ({self.relation}) ORDER BY {self.order} LIMIT {most}"
+        return answer, tuple(listed)
+
+    # -- commands
+
+    def _sql(self, expression: Expression) -> Sql:
+        return Compiler(self.scope, self._now).sql(expression)
+
+    def _column(self) -> str:
+        self.columns.append(f"c{len(self.columns)}")
+        return self.columns[-1]
+
+    def _computed(self, values: Iterable[Sql]) -> list[Sql]:
+        """Have values computed, and return the columns that have them."""
+        made = [(value.text, Sql(self._column(), value.kind)) for value in values]
+        if made:
+            columns = ", ".join(f"{text} AS {column.text}" for text, column in made)
+            self.relation = f"SELECT *, {columns} FROM ({self.relation})"
+        return [column for _, column in made]
+
+    def _named(self, columns: Iterable[Named]) -> dict[str, _Path]:
+        """Have what is named computed, each from what was there before; return where it is found."""
+        found: dict[str, _Path] = {}
+        computed = []
+        for one in columns:
+            if isinstance(one.expression, Field) and not one.has_alias:
+                found[one.name] = one.expression.path
+            else:
+                found[one.name] = (one.name,)
+                computed.append((one.name, self._sql(one.expression)))
+        made = self._computed(value for _, value in computed)
+        for (name, _), column in zip(computed, made, strict=True):
+            self.scope = self.scope.with_field(name, column)
+        return found
+
+    def _parse(self, command: Parse) -> None:
+        source = Sql(self._sql(command.source).shown, Kind.TEXT)
+        [text] = self._computed([source])
+        pattern = literal(command.pattern)
+        places = [f"p{number}" for number in range(len(command.names))]
+        groups = ", ".join(literal(place) for place in places)
+        matched = f"CASE WHEN regexp_matches({text.text}, {pattern}) "
+        [found] = self._computed(
+            [Sql(f"{matched} THEN regexp_extract({text.text}, {pattern}, [{groups}]) END", Kind.TEXT)]
+        )
+        made = self._computed(Sql(f"struct_extract({found.text}, '{place}')", Kind.TEXT) for place in places)
+        for name, column in zip(command.names, made, strict=True):
+            self.scope = self.scope.with_field(name, column)
+            self._listed[name] = (name,)
+
+    def _stats(self, command: Stats) -> None:
+        keys = self._computed(self._sql(one.expression) for one in command.keys)
+        compiler = Compiler(self.scope, self._now, aggregating=True)
+        values = [compiler.sql(one.expression) for one in command.columns]
+        made = [Sql(self._column(), value.kind) for value in values]
+        selected = [key.text for key in keys]
+        selected += [f"{value.text} AS {column.text}" for value, column in zip(values, made, strict=True)]
+        grouped = f"GROUP BY {', '.join(key.text for key in keys)}" if keys else "HAVING count(*) > 0"
+        self.relation = f"SELECT {', '.join(selected)} FROM ({self.relation}) {grouped}"
+        names = [one.name for one in (*command.keys, *command.columns)]
+        self.scope = Scope(None, dict(zip(names, [*keys, *made], strict=True)))
+        self._listed = {name: (name,) for name in names}
+        self._has_list, self._displayed = True, None
+        self.order = ", ".join(part for key in keys for part in _ordered(key, key.kind is Kind.TIME)) or made[0].text
+
+    def _sort(self, keys: Iterable[SortKey]) -> None:
+        wanted = list(keys)
+        columns = self._computed(self._sql(key.expression) for key in wanted)
+        parts = [part for key, column in zip(wanted, columns, strict=True) for part in _ordered(column, key.descending)]
+        if self.scope.has_events:
+            parts.append(_NEWEST_FIRST)
+        self.order = ", ".join(parts)
+
+    def _dedup(self, keys: Iterable[Expression]) -> None:
+        columns = [column.text for column in self._computed(Sql(self._sql(key).shown, Kind.TEXT) for key in keys)]
+        absent = " OR ".join(f"{column} IS NULL" for column in columns)
+        first = f"row_number() OVER (PARTITION BY {', '.join(columns)} ORDER BY {self.order}) = 1"
+        self.relation = f"SELECT * FROM ({self.relation}) QUALIFY {first} OR {absent}"
+
+    def _unnest(self, source: Expression, name: str) -> None:
+        value = self._sql(source)
+        [given] = self._computed([value])
+        [document] = self._computed([Sql(given.document, Kind.JSON)])
+        single = document.text if value.kind is Kind.JSON else f"to_json({given.shown})"
+        elements = (
+            f"unnest(CASE WHEN json_type({document.text}) = 'ARRAY' "
+            f"THEN json_extract({document.text}, '$[*]') ELSE [{single}] END)"
+        )
+        [element] = self._computed([Sql(elements, Kind.JSON)])
+        self.scope = self.scope.with_field(name, element)
+        self._listed[name] = (name,)
+
+
+def _ordered(column: Sql, descending: bool) -> list[str]:
+    """Return by what records are sorted by a column: what is not there comes before all else."""
+    direction = "DESC NULLS LAST" if descending else "ASC NULLS FIRST"
+    return [f"{key} {direction}" for key in column.sort_keys]

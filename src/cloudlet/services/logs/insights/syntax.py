@@ -1,0 +1,202 @@
+"""What a query consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where something is in the query: characters, the end exclusive."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field: the parts of its name; numbers are places in lists."""
+
+    path: tuple[str | int, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    value: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A length of time: so many of a unit ("m", "hr")."""
+
+    count: int
+    unit: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of something; its name is in small letters. `count(*)` has no arguments."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Arithmetic or a comparison."""
+
+    operator: str
+    left: Expression
+    right: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    operand: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """`and` or `or` of several."""
+
+    operator: str
+    operands: tuple[Expression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    operand: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Whether something is one of several."""
+
+    operand: Expression
+    choices: tuple[Expression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """Whether a text contains another one, or has something that a regular expression matches."""
+
+    operand: Expression
+    pattern: str
+    is_regex: bool
+    span: Span
+
+
+Expression = Field | Number | Text | Period | Call | Operation | Negative | Logic | Not | In | Like
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An expression under a name: that of `as`, or the expression itself as it is written."""
+
+    expression: Expression
+    name: str
+    has_alias: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    columns: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    columns: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """Fields out of a text: by the groups of a regular expression, which a glob was turned into."""
+
+    source: Expression
+    pattern: str
+    names: tuple[str, ...]
+    """Of its groups, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    columns: tuple[Named, ...]
+    keys: tuple[Named, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    expression: Expression
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    keys: tuple[SortKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dedup:
+    keys: tuple[Expression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """A record for each element of a list, which has the element under a name."""
+
+    source: Expression
+    name: str
+
+
+Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Log groups by the beginnings of their names; of all classes and accounts where none are given."""
+
+    prefixes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression, as the engine writes it, and where it is."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    commands: tuple[Command, ...]
+    source: Source | None
+    regexes: tuple[Pattern, ...]
