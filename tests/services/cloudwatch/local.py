@@ -21,7 +21,7 @@ from tests.services.sqs.conftest import MovableClock
 ACCOUNT = "111111111111"
 REGION = "eu-west-1"
 OWNER = root(ACCOUNT, ACCOUNT)
-_SERVICES = frozenset({"cloudwatch", "sns", "sqs", "lambda"})
+_SERVICES = frozenset({"cloudwatch", "events", "lambda", "sns", "sqs"})
 _PATIENCE_SECONDS = 20
 
 

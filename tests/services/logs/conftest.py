@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import root
+from cloudlet.core.identity import Principal, root
 from cloudlet.core.service import Params, Result
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Transaction
@@ -57,11 +57,11 @@ class StandIns(Cloud):
 class LocalLogs:
     """Calls operations within this process, and moves the clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: Config | None = None) -> None:
         self._runner = asyncio.Runner()
         self._runner.get_loop()
         self.clock = MovableClock()
-        config = Config(data=folder, services=_SERVICES, durable=False)
+        config = config or Config(data=folder, services=_SERVICES, durable=False)
         self.cloud = StandIns(config, TokenSealer(b"k" * 32), self.clock)
 
     @property
@@ -70,7 +70,13 @@ class LocalLogs:
 
     def call(self, operation: str, *, service: str = "logs", **params: Any) -> dict[str, Any]:
         """Call an operation and return its result. Raises AwsError."""
-        called = self.cloud.call(service, operation, params, principal=root(ACCOUNT), account=ACCOUNT, region=REGION)
+        return self.call_as(root(ACCOUNT), operation, params, service)
+
+    def call_as(
+        self, principal: Principal, operation: str, params: dict[str, Any], service: str = "logs"
+    ) -> dict[str, Any]:
+        """Call an operation as somebody else."""
+        called = self.cloud.call(service, operation, params, principal=principal, account=ACCOUNT, region=REGION)
         result: Any = self._runner.run(called)
         return dict(result or {})
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.identity import Principal
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
-from cloudlet.services.cloudwatch import history, notices, outbox
+from cloudlet.services.cloudwatch import alarm_events, history, notices, outbox
+from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.outbox import Action
 
 _AT_ONCE = 50
@@ -80,13 +82,27 @@ async def _tell(block: Block, action: Action) -> Any:
             "Subject": notices.subject(alarm),
             "Message": json.dumps(message),
         }
-        operation = ("sns", "Publish")
+        await _ask(block, "cloudwatch.amazonaws.com", target, "Publish", params, alarm)
     elif target.service == "lambda":
-        message = notices.event(action)
-        payload = json.dumps(message).encode()
-        params = {"FunctionName": action.arn, "InvocationType": "Event", "Payload": payload}
-        operation = ("lambda", "Invoke")
+        message = alarm_events.for_function(action)
+        params = {"FunctionName": action.arn, "InvocationType": "Event", "Payload": json.dumps(message).encode()}
+        await _ask(block, "lambda.alarms.cloudwatch.amazonaws.com", target, "Invoke", params, alarm)
     else:
         raise AwsError("NotImplemented", f"Cloudlet does not implement actions of {target.service}.", status=_NOT_BUILT)
-    await block.call(*operation, params, account=target.account, region=target.region, source_arn=alarm.arn)
     return message
+
+
+async def _ask(block: Block, principal: str, target: Arn, operation: str, params: dict[str, Any], alarm: Alarm) -> None:
+    """Call the service of an action as AWS's alarms do. Raises AwsError.
+
+    User guide, "Invoke a Lambda function from an alarm": the policies of functions name a principal of its own.
+    """
+    await block.cloud.call(
+        target.service,
+        operation,
+        params,
+        principal=Principal("service", target.account, principal, block.service.name),
+        account=target.account,
+        region=target.region,
+        source_arn=alarm.arn,
+    )

@@ -21,6 +21,17 @@ _ALARMS, _EVALUATIONS, _PARENTS = Subspace("alarm"), Subspace("evaluation"), Sub
 _MOST_PARENTS = 1000
 
 
+class Situation(msgspec.Struct, frozen=True, array_like=True):
+    """An alarm's state, and why, since when (seconds since the epoch), and what suppresses its actions."""
+
+    value: State
+    reason: str
+    reason_data: str | None
+    since: float
+    suppressed_by: str = ""
+    suppressed_reason: str = ""
+
+
 class Alarm(msgspec.Struct, array_like=True):
     """An alarm. Times are in seconds since the epoch, but `due`."""
 
@@ -49,6 +60,13 @@ class Alarm(msgspec.Struct, array_like=True):
     @property
     def arn(self) -> str:
         return arn_of(self.account, self.region, self.name)
+
+    @property
+    def situation(self) -> Situation:
+        """How it stands with it now."""
+        return Situation(
+            self.state, self.reason, self.reason_data, self.transitioned, self.suppressed_by, self.suppressed_reason
+        )
 
     @property
     def children(self) -> list[str]:

@@ -9,6 +9,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import (
     alarm_check,
+    alarm_events,
     alarm_lists,
     changing,
     errors,
@@ -16,6 +17,7 @@ from cloudlet.services.cloudwatch import (
     reasons,
     suppressing,
     tagging,
+    telling,
 )
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, Alarm, Kind
 from cloudlet.services.cloudwatch.block import service
@@ -36,6 +38,7 @@ async def _put(ctx: Context, tx: Transaction, params: Params, kind: Kind, config
         created = {**alarm_lists.described_config(alarm), "stateValue": alarm.state}
         data = {"type": "Create", "version": "1.0", "createdAlarm": created}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{name}" created', data, now)
+        telling.add(tx, alarm, alarm_events.configuration_change(alarm, "create", now))
     else:
         if alarm.kind != kind:
             raise errors.validation(f"An alarm of another type has the name {alarm.name}.")
@@ -43,13 +46,20 @@ async def _put(ctx: Context, tx: Transaction, params: Params, kind: Kind, config
         if alarm.config.get("ActionsSuppressor") != config.get("ActionsSuppressor"):
             # User guide: a suppressor that is replaced takes its waiting periods with it.
             suppressing.end(alarm)
-        alarm.config, alarm.configured = config, now
-        data = {"type": "Update", "version": "1.0", "updatedAlarm": alarm_lists.described_config(alarm)}
-        history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" updated', data, now)
+        _update(tx, alarm, config, now)
     alarms.link(tx, alarm)
     alarms.schedule(tx, alarm, int(now * 1000))
     alarms.save(tx, alarm)
     return alarm
+
+
+def _update(tx: Transaction, alarm: Alarm, config: dict[str, Any], now: float) -> None:
+    """Change the settings of an alarm; it is to be saved after that."""
+    before = (alarm.config, alarm.configured)
+    alarm.config, alarm.configured = config, now
+    data = {"type": "Update", "version": "1.0", "updatedAlarm": alarm_lists.described_config(alarm)}
+    history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" updated', data, now)
+    telling.add(tx, alarm, alarm_events.configuration_change(alarm, "update", now, before))
 
 
 @service.operation("PutMetricAlarm")
@@ -94,6 +104,7 @@ async def delete_alarms(ctx: Context, tx: Transaction, params: Params) -> Result
         tags.save(tx, alarm.arn, {})
         data = {"type": "Delete", "version": "1.0", "deletedAlarm": alarm_lists.described_config(alarm)}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', data, now)
+        telling.add(tx, alarm, alarm_events.configuration_change(alarm, "delete", now))
     return None
 
 
@@ -117,10 +128,7 @@ async def _enable(ctx: Context, tx: Transaction, params: Params, enabled: bool) 
     for name in params["AlarmNames"]:
         alarm = await alarms.find(tx, ctx.account, ctx.region, name)
         if alarm is not None and alarm.config.get("ActionsEnabled", True) != enabled:
-            alarm.config["ActionsEnabled"] = enabled
-            alarm.configured = ctx.now()
-            data = {"type": "Update", "version": "1.0", "updatedAlarm": alarm_lists.described_config(alarm)}
-            history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{name}" updated', data, ctx.now())
+            _update(tx, alarm, {**alarm.config, "ActionsEnabled": enabled}, ctx.now())
             alarms.save(tx, alarm)
 
 

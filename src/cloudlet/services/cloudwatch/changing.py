@@ -7,8 +7,8 @@ from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import history, mute_rule, outbox, suppressing
-from cloudlet.services.cloudwatch.alarm import Alarm, State
+from cloudlet.services.cloudwatch import alarm_events, history, mute_rule, outbox, suppressing, telling
+from cloudlet.services.cloudwatch.alarm import Alarm, Situation, State
 from cloudlet.services.cloudwatch.times import stamp
 
 ACTIONS: dict[State, str] = {
@@ -20,7 +20,7 @@ ACTIONS: dict[State, str] = {
 
 async def change(tx: Transaction, alarm: Alarm, state: State, reason: str, reason_data: str | None, now: float) -> None:
     """Set an alarm's state, have composite alarms look at it, and act; the alarm is to be saved after that."""
-    before = (alarm.state, alarm.reason, alarm.reason_data, alarm.transitioned)
+    before = alarm.situation
     changed = alarm.state != state
     alarm.state, alarm.reason, alarm.reason_data, alarm.updated = state, reason, reason_data, now
     if not changed:
@@ -28,21 +28,21 @@ async def change(tx: Transaction, alarm: Alarm, state: State, reason: str, reaso
     alarm.transitioned = now
     data = {
         "version": "1.0",
-        "oldState": _described(*before[:3]),
-        "newState": _described(state, reason, reason_data),
+        "oldState": _described(before),
+        "newState": _described(alarm.situation),
     }
-    summary = f"Alarm updated from {before[0]} to {state}"
+    summary = f"Alarm updated from {before.value} to {state}"
     history.note(tx, alarm, "StateUpdate", summary, data, now)
     for name in await alarms.parents(tx, alarm):
         await _tell(tx, alarm, name, now)
     alarm.muted = False
-    await follow(tx, alarm, now, changed=True, before=before)
+    await follow(tx, alarm, now, before)
 
 
-def _described(state: str, reason: str, reason_data: str | None) -> dict[str, Any]:
-    described: dict[str, Any] = {"stateValue": state, "stateReason": reason}
-    if reason_data is not None:
-        described["stateReasonData"] = parsed(reason_data)
+def _described(situation: Situation) -> dict[str, Any]:
+    described: dict[str, Any] = {"stateValue": situation.value, "stateReason": situation.reason}
+    if situation.reason_data is not None:
+        described["stateReasonData"] = parsed(situation.reason_data)
     return described
 
 
@@ -63,21 +63,24 @@ async def _tell(tx: Transaction, alarm: Alarm, parent_name: str, now: float) -> 
         alarms.save(tx, parent)
 
 
-async def follow(
-    tx: Transaction,
-    alarm: Alarm,
-    now: float,
-    *,
-    changed: bool,
-    before: tuple[State, str, str | None, float] | None = None,
-) -> None:
-    """Put the actions for an alarm's state into the outbox, unless they are suppressed or muted for now."""
+async def follow(tx: Transaction, alarm: Alarm, now: float, before: Situation | None = None) -> None:
+    """Put the actions for an alarm's state into the outbox, unless they are suppressed or muted for now.
+
+    `before` is how it stood with the alarm, where its state has just changed. EventBridge is told of that, and of a
+    state that nothing suppresses any more.
+    """
+    changed = before is not None
     if alarm.suppressor is not None:
         suppressor = await alarms.find(tx, alarm.account, alarm.region, alarm.suppressor)
         state: State = "OK" if suppressor is None else suppressor.state
+        suppressed = alarm.situation
         perform = suppressing.step(alarm, now, state, changed=changed)
+        if perform and before is None:
+            before = suppressed
     else:
         perform = changed
+    if before is not None:
+        telling.add(tx, alarm, alarm_events.state_change(alarm, before, now))
     until = None
     if perform or (alarm.muted and not alarm.suppressed_by):
         until = await mute_rule.muted_until(tx, alarm.account, alarm.region, alarm.name, now)

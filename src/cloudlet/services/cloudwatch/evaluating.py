@@ -82,7 +82,7 @@ async def _evaluate(block: Block, row: Row) -> None:
             alarms.schedule(tx, fresh, (int(now) // interval + 1) * interval * 1000 if is_same else int(now * 1000))
             if is_same and found is not None:
                 await _judge(tx, fresh, found, now)
-            await changing.follow(tx, fresh, now, changed=False)
+            await changing.follow(tx, fresh, now)
         alarms.save(tx, fresh)
 
     await block.store.transact(body)
@@ -140,7 +140,7 @@ async def _evaluate_rule(tx: Transaction, alarm: Alarm, now: float) -> None:
             alarm.trigger = None
             return
     alarm.trigger = None
-    await changing.follow(tx, alarm, now, changed=False)
+    await changing.follow(tx, alarm, now)
 
 
 def _reason(alarm: Alarm, now: float) -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""What CloudWatch does by itself: it evaluates alarms, acts for them, and keeps its data in order."""
+"""What CloudWatch does by itself: it evaluates alarms, acts for them, tells of them, and keeps its data in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
-from cloudlet.services.cloudwatch import acting, evaluating, upkeep
+from cloudlet.services.cloudwatch import acting, evaluating, telling, upkeep
 from cloudlet.services.cloudwatch.block import service
 
 
@@ -18,6 +18,7 @@ async def watch_act_and_tidy(block: Block) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(evaluating.evaluate_alarms(block, lease))
             group.create_task(acting.act(block, lease))
+            group.create_task(telling.tell(block, lease))
             group.create_task(upkeep.keep_in_order(block, lease))
     finally:
         await lease.release()

@@ -1,4 +1,4 @@
-"""What alarms tell topics and functions. User guide, "Notifying users on alarm changes", "Invoke a Lambda function"."""
+"""What alarms tell topics. User guide, "Notifying users on alarm changes"."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def message(action: Action) -> dict[str, Any]:
         "StateChangeTime": stamp(alarm.transitioned),
         "Region": regions.name_of(alarm.region),
         "AlarmArn": alarm.arn,
-        "OldStateValue": alarm.state if action.previous is None else action.previous[0],
+        "OldStateValue": alarm.state if action.previous is None else action.previous.value,
         "OKActions": config.get("OKActions") or [],
         "AlarmActions": config.get("AlarmActions") or [],
         "InsufficientDataActions": config.get("InsufficientDataActions") or [],
@@ -78,73 +78,4 @@ def _query(query: dict[str, Any]) -> dict[str, Any]:
         metric = {**query["MetricStat"]["Metric"]}
         metric["Dimensions"] = _dimensions(metric.get("Dimensions"))
         told["MetricStat"] = {**query["MetricStat"], "Metric": metric}
-    return told
-
-
-def event(action: Action) -> dict[str, Any]:
-    """Return what a function is told."""
-    alarm = action.alarm
-    data: dict[str, Any] = {
-        "alarmName": alarm.name,
-        "state": _state(alarm.state, alarm.reason, alarm.reason_data, alarm.transitioned),
-        "configuration": _configuration(alarm),
-    }
-    if action.previous is not None:
-        data["previousState"] = _state(*action.previous)
-    return {
-        "source": "aws.cloudwatch",
-        "alarmArn": alarm.arn,
-        "accountId": alarm.account,
-        "time": stamp(action.time),
-        "region": alarm.region,
-        "alarmData": data,
-    }
-
-
-def _state(value: str, reason: str, reason_data: str | None, time: float) -> dict[str, Any]:
-    described = {"value": value, "reason": reason, "timestamp": stamp(time)}
-    return described if reason_data is None else {**described, "reasonData": reason_data}
-
-
-def _configuration(alarm: Alarm) -> dict[str, Any]:
-    config = alarm.config
-    described: dict[str, Any] = {}
-    if config.get("AlarmDescription") is not None:
-        described["description"] = config["AlarmDescription"]
-    if alarm.kind == COMPOSITE:
-        described["alarmRule"] = config["AlarmRule"]
-        for name in ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"):
-            if name in config:
-                described[name[0].lower() + name[1:]] = config[name]
-        return described
-    queries = config.get("Metrics") or [_as_query(config)]
-    described["metrics"] = [_lowered(query) for query in queries]
-    return described
-
-
-def _as_query(config: dict[str, Any]) -> dict[str, Any]:
-    metric = {name: config[name] for name in ("Namespace", "MetricName", "Dimensions") if name in config}
-    stat: dict[str, Any] = {"Metric": metric, "Period": config["Period"]}
-    stat["Stat"] = config.get("Statistic") or config["ExtendedStatistic"]
-    if "Unit" in config:
-        stat["Unit"] = config["Unit"]
-    return {"Id": "m1", "MetricStat": stat, "ReturnData": True}
-
-
-def _lowered(query: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"id": query["Id"], "returnData": query.get("ReturnData", True)}
-    for name in ("Expression", "Label", "Period"):
-        if name in query:
-            told[name.lower()] = query[name]
-    if "MetricStat" in query:
-        stat = query["MetricStat"]
-        metric = stat["Metric"]
-        described = {
-            "namespace": metric["Namespace"],
-            "name": metric["MetricName"],
-            "dimensions": {one["Name"]: one["Value"] for one in metric.get("Dimensions") or ()},
-        }
-        told["metricStat"] = {"metric": described, "period": stat["Period"], "stat": stat["Stat"]}
-        if "Unit" in stat:
-            told["metricStat"]["unit"] = stat["Unit"]
     return told

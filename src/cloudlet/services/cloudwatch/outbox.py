@@ -6,7 +6,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.cloudwatch.alarm import Alarm, State
+from cloudlet.services.cloudwatch.alarm import Alarm, Situation
 
 _ROWS = Subspace("action")
 TOPIC = _ROWS.prefix
@@ -19,8 +19,8 @@ class Action(msgspec.Struct, array_like=True):
     id: str
     arn: str
     alarm: Alarm
-    previous: tuple[State, str, str | None, float] | None
-    """State, reason, its data, and since when: as it was before; None where it was muted or suppressed meanwhile."""
+    previous: Situation | None
+    """As it was before; None where it was muted meanwhile."""
     time: float
 
 
@@ -28,9 +28,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Action).decode
 
 
-def add(
-    tx: Transaction, alarm: Alarm, arn: str, previous: tuple[State, str, str | None, float] | None, now: float
-) -> None:
+def add(tx: Transaction, alarm: Alarm, arn: str, previous: Situation | None, now: float) -> None:
     """Have an action performed."""
     action = Action(uuid4(), arn, alarm, previous, now)
     tx.put(_key(action), _encode(action))

@@ -24,6 +24,8 @@ from cloudlet.services.dynamodb import (
     errors,
     item_collections,
     items,
+    measuring,
+    measuring_provisioned,
     reading,
     transactions,
     updating,
@@ -58,7 +60,11 @@ service = Service(
         "UpdateItem",
     ),
     hidden=("Attributes", "ExpressionAttributeValues", "Item", "Items", "Parameters", "Records", "SearchVector"),
+    namespace="AWS/DynamoDB",
 )
+service.observe(measuring.note)
+service.gauge(measuring.measure)
+service.gauge(measuring_provisioned.measure)
 service.job(backfill.fill_indexes)
 api_streams.declare(service)
 api_settings.declare(service)
@@ -130,9 +136,13 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
     result: dict[str, Any] = {}
     if raw is not None:
         result["Item"] = items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw))
+    is_measured = ctx.block.is_measured
+    if is_measured or throttle is not None or "ReturnConsumedCapacity" in params:
+        units = capacity.read_units(0 if raw is None else items.size_of(raw), params.get("ConsistentRead", False))
+        if is_measured:
+            ctx.measured = (table, "Read", units, measuring.NO_INDEXES)
     if throttle is not None or "ReturnConsumedCapacity" in params:
-        size = 0 if raw is None else items.size_of(raw)
-        consumed = Consumed(capacity.read_units(size, params.get("ConsistentRead", False)))
+        consumed = Consumed(units)
         result["ConsumedCapacity"] = capacity.shown(params, table, consumed)
         if throttle is not None:
             throttle.spend(table, "Read", consumed, ctx.now())

@@ -14,7 +14,6 @@ from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Insights, Policy
 from cloudlet.services.dynamodb.table import ACTIVE, UPDATING, Table
 
-_ACCOUNT_UNITS = 80_000
 _ENDPOINT_MINUTES = 1440
 _LISTED_INSIGHTS = 100
 _MODE = "ACCESSED_AND_THROTTLED_KEYS"
@@ -234,8 +233,8 @@ def _described_insights(table: Table, index: str) -> dict[str, Any]:
 
 async def describe_limits(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {
-        "AccountMaxReadCapacityUnits": _ACCOUNT_UNITS,
-        "AccountMaxWriteCapacityUnits": _ACCOUNT_UNITS,
+        "AccountMaxReadCapacityUnits": throughput.ACCOUNT_UNITS,
+        "AccountMaxWriteCapacityUnits": throughput.ACCOUNT_UNITS,
         "TableMaxReadCapacityUnits": throughput.TABLE_UNITS,
         "TableMaxWriteCapacityUnits": throughput.TABLE_UNITS,
     }

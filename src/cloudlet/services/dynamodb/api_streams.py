@@ -8,6 +8,7 @@ from cloudlet.core import Arn, AwsError, Context, Params, Result, Service, Trans
 from cloudlet.services.dynamodb import access, directory, iterators, streams, streams_jobs
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.iterators import Iterator
+from cloudlet.services.dynamodb.measuring import Fetched
 from cloudlet.services.dynamodb.streams import Record, Shard, StreamRecord
 
 _LISTED = 100
@@ -214,6 +215,7 @@ async def get_records(ctx: Context, tx: Transaction, params: Params) -> Result:
     elif at < end and await _is_trimmed(tx, record, place.lane, at, now):
         raise _trimmed()
     found = await _records(tx, record, place.lane, at, end, limit)
+    ctx.measured = Fetched(record, len(found), sum(each.size for _, each in found))
     following = found[-1][0] + 1 if found else at
     result: dict[str, Any] = {"Records": [streams.told(ctx, each) for _, each in found]}
     if shard.end is None or following < end:

@@ -22,6 +22,7 @@ from cloudlet.services.dynamodb import (
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
+from cloudlet.services.dynamodb.measuring import NO_INDEXES
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.values import Item, checked_item
@@ -48,6 +49,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     responses: dict[str, list[Any]] = {}
     left: dict[str, Any] = {}
     consumed = []
+    measured = []
     room = ANSWER_BYTES
     read = 0.0
     refusal: AwsError | None = None
@@ -76,9 +78,11 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             if raw is not None:
                 found.append(items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw)))
         read += units.table
+        measured.append((table, "Read", units.table, NO_INDEXES))
         consumed.append(capacity.shown(params, table, units))
     if refusal is not None and not read:
         raise refusal
+    ctx.measured = measured
     return {
         "Responses": responses,
         "UnprocessedKeys": left,
@@ -98,9 +102,9 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
         access.authorize(ctx, table, "BatchWriteItem", keys=partial(_write_keys, table, writes, params))
         planned.append((name, table, _planned(table, writes)))
     now = ctx.now()
-    is_counted = throttle is not None or "ReturnConsumedCapacity" in params
+    is_counted = throttle is not None or "ReturnConsumedCapacity" in params or ctx.block.is_measured
     wanted_metrics = params.get("ReturnItemCollectionMetrics")
-    consumed, metrics = [], {}
+    consumed, measured, metrics = [], [], {}
     left: dict[str, Any] = {}
     refusal: AwsError | None = None
     done = 0.0
@@ -122,12 +126,14 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
             if wanted_metrics is not None:
                 collections.append(await item_collections.metrics(tx, table, given, wanted_metrics))
         done += units.table
+        measured.append((table, "Write", units.table, units.indexes))
         consumed.append(capacity.shown(params, table, units))
         shown = [each for each in collections if each is not None]
         if shown:
             metrics[name] = shown
     if refusal is not None and not done:
         raise refusal
+    ctx.measured = measured
     return {
         "UnprocessedItems": left,
         "ItemCollectionMetrics": metrics or None,

@@ -38,9 +38,15 @@ class Consumed:
     def add(self, units: float, indexes: Mapping[str, float] = {}, vectors: Mapping[str, float] = {}) -> None:
         """Add units of the table and of indexes by name, and bytes of vector indexes by name."""
         self.table += units
-        for total, more in ((self.indexes, indexes), (self.vectors, vectors)):
-            for name, units in more.items():
-                total[name] = total.get(name, 0) + units
+        if indexes:
+            _add(self.indexes, indexes)
+        if vectors:
+            _add(self.vectors, vectors)
+
+
+def _add(total: dict[str, float], more: Mapping[str, float]) -> None:
+    for name, units in more.items():
+        total[name] = total.get(name, 0) + units
 
 
 def shown(params: Mapping[str, Any], table: Table, consumed: Consumed, kind: str | None = None) -> Any:

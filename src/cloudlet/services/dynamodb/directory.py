@@ -33,8 +33,8 @@ def check_name(name: str, member: str = "tableName") -> None:
         )
 
 
-def _address(ctx: Context, name: str) -> tuple[str, str, str]:
-    """Return account, region and name of a table that is named or given by its ARN."""
+def address(ctx: Context, name: str) -> tuple[str, str, str]:
+    """Return account, region and name of a table that is named or given by its ARN. Raises AwsError."""
     if not name.startswith("arn:"):
         check_name(name)
         return ctx.account, ctx.region, name
@@ -53,14 +53,14 @@ def _address(ctx: Context, name: str) -> tuple[str, str, str]:
 
 def name_of(ctx: Context, name: str) -> str:
     """Return the name of a table that is named or given by its ARN. Raises AwsError for what is neither."""
-    return _address(ctx, name)[2]
+    return address(ctx, name)[2]
 
 
 def _key(ctx: Context, name: str) -> bytes:
     known = (ctx.account, ctx.region, name)
     key = _keys.get(known)
     if key is None:
-        key = _TABLES.key(*_address(ctx, name))
+        key = _TABLES.key(*address(ctx, name))
         if len(_keys) >= _CACHED_KEYS:
             del _keys[next(iter(_keys))]
         _keys[known] = key
@@ -138,6 +138,12 @@ async def listed(
     rows = await tx.range(begin, space.end, limit=count + 1)
     names = [space.unpack(key)[0] for key, _ in rows[:count]]
     return names, names[-1] if len(rows) > count else None
+
+
+async def page(tx: Transaction, after: bytes, count: int) -> tuple[list[Table], bytes]:
+    """Return up to `count` tables of all accounts behind a key, and the last key where there may be more: for jobs."""
+    rows = await tx.range(after + b"\x00" if after else _TABLES.begin, _TABLES.end, limit=count)
+    return [decode(raw) for _, raw in rows], rows[-1][0] if len(rows) == count else b""
 
 
 def _count(account: str, region: str) -> bytes:

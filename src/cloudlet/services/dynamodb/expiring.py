@@ -10,7 +10,8 @@ import asyncio
 
 from cloudlet.core import Transaction, moments
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import changes, directory, items, ttl, writing
+from cloudlet.services.dynamodb import changes, directory, items, measuring, ttl, writing
+from cloudlet.services.dynamodb.table import Table
 
 _PAUSE_SECONDS = 1.0
 _PAGE = 100
@@ -72,19 +73,27 @@ async def _index(block: Block, table_id: int) -> None:
 
 
 async def _expire(block: Block, table_id: int) -> None:
-    async def step(tx: Transaction) -> bool:
+    async def step(tx: Transaction) -> tuple[Table | None, int, bool]:
+        """Return the table, how many items were deleted, and whether there may be more."""
         table = await directory.by_id(tx, table_id)
         if table is None or table.features.ttl is None:
-            return False
+            return None, 0, False
         now = block.clock.now()
         found = await ttl.due(tx, table, now, _AT_ONCE)
+        deleted = 0
         for second, key in found:
             raw = await tx.get(table.items_prefix + key)
             if raw is not None and ttl.expiry(item := items.item_of(raw), table.features.ttl) == second:
                 await writing.replace(tx, table, key, raw, None, now, old_item=item, identity=changes.TIME_TO_LIVE)
+                deleted += 1
             else:
                 ttl.drop(tx, table, second, key)
-        return len(found) == _AT_ONCE
+        return table, deleted, len(found) == _AT_ONCE
 
-    while await block.store.transact(step):
+    while True:
+        table, deleted, is_more = await block.store.transact(step)
+        if table is not None:
+            measuring.expired(block, table, deleted)
+        if not is_more:
+            return
         await asyncio.sleep(0)

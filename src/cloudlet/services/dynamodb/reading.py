@@ -14,7 +14,17 @@ import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.resource_policy import Keys
-from cloudlet.services.dynamodb import access, capacity, clauses, condition_keys, directory, errors, items, keys
+from cloudlet.services.dynamodb import (
+    access,
+    capacity,
+    clauses,
+    condition_keys,
+    directory,
+    errors,
+    items,
+    keys,
+    measuring,
+)
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.places import Asked, Place, check_selection
@@ -173,8 +183,11 @@ class Reading:
         if page.last_row is not None:
             last = items.item_of(page.last_row)
             result["LastEvaluatedKey"] = table.keys.chosen(last) | ({} if index is None else index.keys.chosen(last))
-        if throttle is not None or "ReturnConsumedCapacity" in self.params:
+        is_measured = self.ctx.block.is_measured
+        if is_measured or throttle is not None or "ReturnConsumedCapacity" in self.params:
             consumed = self._consumed(place)
+            if is_measured:
+                measuring.spent(self.ctx, (table, "Read", consumed.table, consumed.indexes))
             result["ConsumedCapacity"] = capacity.shown(self.params, table, consumed)
             if throttle is not None:
                 throttle.spend(table, "Read", consumed, self.ctx.now())

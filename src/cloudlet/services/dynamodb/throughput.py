@@ -15,6 +15,8 @@ from cloudlet.services.dynamodb.table import ON_DEMAND, PROVISIONED, Throughput
 
 TABLE_UNITS = 40_000
 """How much a table or an index may read, and write (Developer Guide, "Service, account, and table quotas")."""
+ACCOUNT_UNITS = 80_000
+"""How much all tables and indexes of an account may read, and write, where that is provisioned."""
 _DAY = 86_400
 
 

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from cloudlet.services.logs import api_events, api_filters, api_groups, api_streams, api_subscriptions, jobs, measuring
+from cloudlet.services.logs import (
+    api_events,
+    api_filters,
+    api_groups,
+    api_policies,
+    api_streams,
+    api_subscriptions,
+    jobs,
+    measuring,
+)
 from cloudlet.services.logs.block import service
 
-__all__ = ["api_events", "api_filters", "api_groups", "api_streams", "api_subscriptions", "jobs", "service"]
+__all__ = [
+    "api_events",
+    "api_filters",
+    "api_groups",
+    "api_policies",
+    "api_streams",
+    "api_subscriptions",
+    "jobs",
+    "service",
+]
 
 service.observe(measuring.note)
 service.gauge(measuring.measure)

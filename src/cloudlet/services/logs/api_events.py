@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.logs import (
+    account_policy,
     arrivals,
     embedded_metrics,
     errors,
@@ -12,6 +13,7 @@ from cloudlet.services.logs import (
     outbox,
     pending,
     putting,
+    resource_policy,
     scanning,
     tailing,
 )
@@ -31,15 +33,17 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
     now = ctx.now()
     group = await groups.named(ctx, tx, params["logGroupName"])
     stream = await streams.named(tx, group, params["logStreamName"])
+    await resource_policy.authorize(ctx, tx, group, "PutLogEvents", stream.name)
     kept, size, rejected = putting.accepted(group, params["logEvents"], now)
     if kept:
         millis = int(now * 1000)
+        subscriptions = await account_policy.subscriptions(tx, group)
         has_metrics = group.filters > 0 or embedded_metrics.is_there(kept)
         for place in events.put(tx, group, stream, kept, millis):
             arrivals.note(tx, group, place, millis)
             if has_metrics:
                 pending.add(tx, group, place)
-            for subscription in group.subscriptions:
+            for subscription in subscriptions:
                 outbox.add(tx, subscription, group, place, millis)
         streams.note(tx, group, stream, kept[0][0], kept[-1][0], millis)
         groups.add_bytes(tx, group.id, size)

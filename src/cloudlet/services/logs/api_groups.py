@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
-from cloudlet.services.logs import arrivals, errors, events, metric_filter, subscription, tagging
+from cloudlet.services.logs import arrivals, errors, events, metric_filter, resource_policy, subscription, tagging
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -46,6 +46,7 @@ async def delete_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
     events.remove_all(tx, group.id)
     metric_filter.remove_all(tx, group)
     subscription.remove_all(tx, group)
+    resource_policy.forget_group(tx, group)
     arrivals.forget_all(tx, group.id)
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
-from cloudlet.services.logs import errors, events
+from cloudlet.services.logs import errors, events, resource_policy
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -19,6 +19,7 @@ _PAGE = 50
 async def create_log_stream(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await groups.named(ctx, tx, params["logGroupName"])
     name = params["logStreamName"]
+    await resource_policy.authorize(ctx, tx, group, "CreateLogStream", name)
     if await streams.find(tx, group, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
     streams.create(tx, group, Stream(await groups.new_id(tx), name, int(ctx.now() * 1000)))

@@ -16,6 +16,7 @@ from cloudlet.core.ids import uuid4
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.logs import destination, envelope, filtering, measuring, outbox, receivers, subscription
+from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.envelope import Batch
 from cloudlet.services.logs.events import Position, Row
@@ -129,7 +130,7 @@ class _Lane:
         receiver = await self._receiver(made)
         if receiver is None:
             return True
-        source_arn = f"{_group_arn(made, batch.group)}:*"
+        source_arn = f"{groups.arn_of(made.region, made.account, batch.group)}:*"
         for part in await envelope.sealed(batch, receivers.most_bytes(receiver)):
             if not part.data:
                 log.warning("an event of %s is too large for %s", batch.group, receiver)
@@ -164,8 +165,3 @@ class _Lane:
                 outbox.remove(tx, one)
 
         await self._block.store.transact(body)
-
-
-def _group_arn(made: Subscription, group: str) -> str:
-    partition = made.destination.split(":")[1]
-    return str(Arn(partition, "logs", made.region, made.account, f"log-group:{group}"))

@@ -37,12 +37,16 @@ class Group(msgspec.Struct, array_like=True):
 
     @property
     def arn(self) -> str:
-        resource = f"log-group:{self.name}"
-        return str(Arn(partition_of(self.region), "logs", self.region, self.account, resource))
+        return arn_of(self.region, self.account, self.name)
 
     def horizon(self, now: float) -> int:
         """Return before which time (ms) events have expired, at a time in seconds."""
         return 0 if self.retention is None else int(now * 1000) - self.retention * DAY_MILLIS
+
+
+def arn_of(region: str, account: str, name: str) -> str:
+    """Return the ARN of a log group."""
+    return str(Arn(partition_of(region), "logs", region, account, f"log-group:{name}"))
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -54,6 +54,12 @@ def parsed(text: str) -> Arn:
     return arn
 
 
+def own_group(text: str) -> str | None:
+    """Return the name of the log group that a function itself writes to: delivered there, events would never end."""
+    parts = text.split(":")
+    return f"/aws/lambda/{parts[6]}" if parts[2:3] == ["lambda"] and len(parts) > 6 else None
+
+
 def most_bytes(arn: Arn) -> int:
     """Return how many bytes of compressed data a receiver takes at once."""
     return _MOST_BYTES[arn.service]

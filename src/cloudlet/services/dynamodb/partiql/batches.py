@@ -13,11 +13,13 @@ from cloudlet.services.dynamodb import access, actions, capacity, directory
 from cloudlet.services.dynamodb.actions import Action
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.measuring import Spent
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.reading import Single
 from cloudlet.services.dynamodb.partiql.statements import Check, Select, Statement
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.throttling import Kind
 
 _CODES = {
     "AccessDeniedException": "AccessDenied",
@@ -42,6 +44,9 @@ class _Account:
         _, total = self._tables.setdefault(table.name, (table, Consumed()))
         total.add(consumed.table, consumed.indexes, consumed.vectors)
 
+    def spent(self, kind: Kind) -> list[Spent]:
+        return [(table, kind, consumed.table, consumed.indexes) for table, consumed in self._tables.values()]
+
     def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
         shown = [capacity.shown(params, table, consumed) for table, consumed in self._tables.values()]
         return [each for each in shown if each is not None] or None
@@ -56,6 +61,7 @@ async def execute(ctx: Context, params: Params) -> Result:
         raise validation("A batch must consist of either read statements or write statements: both cannot be mixed")
     account = _Account()
     responses = [await _one(ctx, each, given, account) for each, given in zip(parsed, wanted, strict=True)]
+    ctx.measured = account.spent("Read" if kinds == {True} else "Write")
     return {"Responses": responses, "ConsumedCapacity": account.shown(params)}
 
 

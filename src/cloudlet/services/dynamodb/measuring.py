@@ -1,0 +1,273 @@
+"""What DynamoDB measures of itself, for CloudWatch: what tables and streams did, counted as calls are answered.
+
+Developer guide, "DynamoDB Metrics and dimensions". What is provisioned is measured by `measuring_provisioned`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from time import perf_counter
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import AwsError, Context, Params, Result
+from cloudlet.core.block import Block
+from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.services.dynamodb import directory
+from cloudlet.services.dynamodb.streams import StreamRecord
+from cloudlet.services.dynamodb.table import Table, table_arn
+from cloudlet.services.dynamodb.throttling import Kind, throttle
+from cloudlet.wire import WireError
+
+_MOST_TABLES = 10_000
+"""Of those that were used since the last report; others are not measured."""
+_READS = frozenset(("BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"))
+_THROTTLED = frozenset(("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"))
+_SERVER_ERROR = 500
+_UNITS = {"ReturnedBytes": "Bytes", "SuccessfulRequestLatency": "Milliseconds"}
+_STEPS = 50
+"""So many different latencies are told apart in a millisecond."""
+_MOST_KINDS = 4096
+NO_INDEXES: Mapping[str, float] = {}
+
+
+Spent = tuple[Table, Kind, float, Mapping[str, float]]
+"""What a call consumed: of a table itself, in units, and of its indexes by name.
+
+`Context.measured` is one of it, or a list. (A plain tuple, since one is made for each call.)
+"""
+
+
+class Fetched(NamedTuple):
+    """What GetRecords read of a stream, as `Context.measured`; `size` is in bytes."""
+
+    stream: StreamRecord
+    records: int
+    size: int
+
+
+class _Use:
+    """What a table did since the last report."""
+
+    __slots__ = ("account", "events", "name", "region", "units", "values")
+
+    def __init__(self, account: str, region: str, name: str) -> None:
+        self.account, self.region, self.name = account, region, name
+        self.units: dict[tuple[Kind, str], Values] = {}
+        """By the global index, "" for the table itself."""
+        self.values: dict[tuple[str, str, str], Values] = {}
+        """By metric, operation, and the label of a stream, "" where it is about none."""
+        self.events: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """By metric and operation, "" for metrics that do not tell operations apart."""
+
+
+class _Uses:
+    """What a block did since the last report."""
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[str, Table, Kind, float, int], int] = {}
+        """How often calls of one item succeeded: by operation, what they consumed, and latency in steps."""
+        self.tables: dict[str, _Use] = {}
+        """By ARN."""
+        self.user_errors: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """By account and region."""
+
+    def of(self, arn: str, account: str, region: str, name: str) -> _Use | None:
+        use = self.tables.get(arn)
+        if use is None and len(self.tables) < _MOST_TABLES:
+            use = self.tables[arn] = _Use(account, region, name)
+        return use
+
+    def fold(self) -> None:
+        """Add the calls of one item to what their tables did."""
+        calls, self.calls = self.calls, {}
+        for (operation, table, kind, units, latency), count in calls.items():
+            use = _use_of(self, table)
+            if use is not None:
+                _add(use.units, (kind, ""), units, count)
+                _add(use.values, ("SuccessfulRequestLatency", operation, ""), latency / _STEPS, count)
+
+
+_uses: WeakKeyDictionary[Block, _Uses] = WeakKeyDictionary()
+
+
+def _of(block: Block) -> _Uses:
+    uses = _uses.get(block)
+    if uses is None:
+        uses = _uses[block] = _Uses()
+    return uses
+
+
+def spent(ctx: Context, spent: Spent) -> None:
+    """Note what a call consumed beside what it has consumed already. Not for transactions, which may run again."""
+    ctx.measured = [*_listed(ctx.measured), spent]
+
+
+def expired(block: Block, table: Table, count: int) -> None:
+    """Count items that were deleted because their time to live was over."""
+    if count and block.is_measured:
+        use = _use_of(_of(block), table)
+        if use is not None:
+            use.events["TimeToLiveDeletedItemCount", ""] += count
+
+
+def _use_of(uses: _Uses, table: Table) -> _Use | None:
+    record = table.record
+    return uses.of(table.arn, record.account, record.region, record.name)
+
+
+# -- as calls are answered
+
+
+def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Count a call that was answered."""
+    block, measured = ctx.block, ctx.measured
+    if not block.is_measured or (measured is None and error is None):
+        return
+    uses = _of(block)
+    latency = int((perf_counter() - ctx.started) * 1000 * _STEPS)
+    if error is not None:
+        _failed(uses, ctx, operation, params, error)
+    elif type(measured) is tuple and not measured[3]:
+        calls = uses.calls
+        key = (operation, measured[0], measured[1], measured[2], latency)
+        calls[key] = calls.get(key, 0) + 1
+        if len(calls) >= _MOST_KINDS:
+            uses.fold()
+    elif type(measured) is Fetched:
+        _fetched(uses, measured, operation, latency / _STEPS)
+    else:
+        for each in _listed(measured):
+            _succeeded(uses, each, operation, result, latency / _STEPS)
+
+
+def _listed(measured: Spent | list[Spent] | None) -> list[Spent]:
+    if measured is None:
+        return []
+    return measured if isinstance(measured, list) else [measured]
+
+
+def _add(values: dict[Any, Values], key: Any, value: float, count: int = 1) -> None:
+    of_key = values.get(key)
+    if of_key is None:
+        of_key = values[key] = Values()
+    of_key.add(value, count)
+
+
+def _succeeded(uses: _Uses, spent: Spent, operation: str, result: Result, latency: float) -> None:
+    """Count what a call did to one table."""
+    table, kind, _, _ = spent
+    use = _use_of(uses, table)
+    if use is None:
+        return
+    _consumed(use, spent)
+    _add(use.values, ("SuccessfulRequestLatency", operation, ""), latency)
+    if result is None:
+        return
+    if operation in ("ExecuteStatement", "Query", "Scan") and kind == "Read":
+        count = result["Count"] if "Count" in result else len(result["Items"])
+        _add(use.values, ("ReturnedItemCount", operation, ""), count)
+    elif throttle is not None:
+        _count_unprocessed(use, table, result)
+
+
+def _consumed(use: _Use, spent: Spent) -> None:
+    """Count what was consumed: local indexes live on the table's throughput."""
+    table, kind, units, indexes = spent
+    for name, each in indexes.items():
+        if table.indexes[name].is_global:
+            _add(use.units, (kind, name), each)
+        else:
+            units += each
+    if units or not indexes:
+        _add(use.units, (kind, ""), units)
+
+
+def _count_unprocessed(use: _Use, table: Table, result: Mapping[str, Any]) -> None:
+    """Count what a batch left undone for lack of throughput."""
+    for metric, member in (("ReadThrottleEvents", "UnprocessedKeys"), ("WriteThrottleEvents", "UnprocessedItems")):
+        left = result.get(member) or {}
+        undone = left.get(table.name) or left.get(table.arn)
+        if undone:
+            use.events[metric, ""] += len(undone["Keys"] if isinstance(undone, dict) else undone)
+
+
+def _fetched(uses: _Uses, fetched: Fetched, operation: str, latency: float) -> None:
+    """Count what was read of a stream."""
+    stream = fetched.stream
+    place = stream.account, stream.region, stream.table
+    use = uses.of(table_arn(*place), *place)
+    if use is not None:
+        _add(use.values, ("SuccessfulRequestLatency", operation, stream.label), latency)
+        _add(use.values, ("ReturnedRecordsCount", operation, stream.label), fetched.records)
+        _add(use.values, ("ReturnedBytes", operation, stream.label), fetched.size)
+
+
+def _failed(uses: _Uses, ctx: Context, operation: str, params: Params, error: WireError) -> None:
+    """Count a call that failed, and what it consumed nevertheless."""
+    is_condition = error.code == "ConditionalCheckFailedException"
+    for spent in () if type(ctx.measured) is Fetched else _listed(ctx.measured):
+        use = _use_of(uses, spent[0])
+        if use is not None:
+            _consumed(use, spent)
+            if is_condition:
+                use.events["ConditionalCheckFailedRequests", ""] += 1
+    if is_condition:
+        return
+    if error.code in _THROTTLED:
+        events = "ReadThrottleEvents" if operation in _READS else "WriteThrottleEvents"
+        for use in _named(uses, ctx, params):
+            use.events["ThrottledRequests", operation] += 1
+            use.events[events, ""] += 1
+    elif error.status is not None and error.status >= _SERVER_ERROR:
+        for use in _named(uses, ctx, params):
+            use.events["SystemErrors", operation] += 1
+    elif (ctx.account, ctx.region) in uses.user_errors or len(uses.user_errors) < _MOST_TABLES:
+        uses.user_errors[ctx.account, ctx.region] += 1
+
+
+def _named(uses: _Uses, ctx: Context, params: Params) -> Iterator[_Use]:
+    """Yield the tables that a request names."""
+    for name in [params["TableName"]] if "TableName" in params else params.get("RequestItems") or ():
+        try:
+            place = directory.address(ctx, name)
+        except AwsError:
+            continue
+        use = uses.of(table_arn(*place), *place)
+        if use is not None:
+            yield use
+
+
+# -- each minute
+
+
+async def measure(block: Block) -> None:
+    """Add what all tables did to the block's metrics, for the minute that has just ended."""
+    uses = _uses.pop(block, None)
+    if uses is None:
+        return
+    uses.fold()
+    at = block.clock.now() - 1
+    for (account, region), count in uses.user_errors.items():
+        block.metrics.include(account, region, "UserErrors", (), at, Values.ones(count), "Count")
+    for use in uses.tables.values():
+        for metric, dimensions, values in _measured(use):
+            unit = _UNITS.get(metric, "Count")
+            block.metrics.include(use.account, use.region, metric, dimensions, at, values, unit)
+
+
+def _measured(use: _Use) -> Iterator[tuple[str, Dimensions, Values]]:
+    """Yield metrics of a table with their dimensions."""
+    table = ("TableName", use.name)
+    for (kind, index), values in use.units.items():
+        yield (
+            f"Consumed{kind}CapacityUnits",
+            (table, ("GlobalSecondaryIndexName", index)) if index else (table,),
+            values,
+        )
+    for (metric, operation, label), values in use.values.items():
+        of_operation = (table, ("Operation", operation))
+        yield metric, (*of_operation, ("StreamLabel", label)) if label else of_operation, values
+    for (metric, operation), count in use.events.items():
+        yield metric, (table, ("Operation", operation)) if operation else (table,), Values.ones(count)

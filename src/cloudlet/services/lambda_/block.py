@@ -1,0 +1,12 @@
+"""The building block itself; `api.py` gathers its operations."""
+
+from __future__ import annotations
+
+from cloudlet.core import Service
+
+service = Service(
+    "lambda",
+    namespace="AWS/Lambda",
+    data_events=("Invoke", "InvokeAsync", "InvokeWithResponseStream"),
+    hidden=("ZipFile", "Environment"),
+)

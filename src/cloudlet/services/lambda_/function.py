@@ -1,0 +1,139 @@
+"""Functions and their versions: what is kept of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Arn
+from cloudlet.core.arn import partition_of
+
+LATEST = "$LATEST"
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Which function."""
+
+    account: str
+    region: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the function, with no qualifier."""
+        return str(Arn(partition_of(self.region), "lambda", self.region, self.account, f"function:{self.name}"))
+
+    def qualified(self, qualifier: str | None) -> str:
+        """Return the ARN of a version or an alias of the function, of the function itself for None."""
+        return self.arn if qualifier is None else f"{self.arn}:{qualifier}"
+
+
+class Function(msgspec.Struct, frozen=True, kw_only=True):
+    """What all versions of a function have in common."""
+
+    place: Place
+    reserved_concurrency: int | None = None
+    """How many may run at once; None: as many as the account allows."""
+    recursion: str = "Terminate"
+    """What becomes of an invocation that the function has caused itself, over and over: Allow or Terminate."""
+    code_signing: str = ""
+    """The ARN of its code signing configuration."""
+
+
+class Package(msgspec.Struct, frozen=True):
+    """A ZIP file that is kept. Sizes are in bytes."""
+
+    code: str
+    """The name of its blob."""
+    sha256: str
+    """Its digest in base64."""
+    size: int
+    unzipped: int
+    """How large its files are together."""
+
+
+class LayerVersion(msgspec.Struct, frozen=True):
+    """A layer's version that a function uses. It stays usable where the layer is deleted."""
+
+    arn: str
+    package: Package
+
+
+class Logging(msgspec.Struct, frozen=True):
+    """What is logged, and where: `group` is empty for the function's own group."""
+
+    format: str = "Text"
+    application_level: str = ""
+    system_level: str = ""
+    group: str = ""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a function, `$LATEST` or a published one. Times are in seconds since the epoch."""
+
+    place: Place
+    number: int = 0
+    """0 for `$LATEST`, which is the only one that changes."""
+    package: Package
+    package_type: str = "Zip"
+    runtime: str = ""
+    handler: str = ""
+    role: str = ""
+    description: str = ""
+    memory: int = 128
+    """MB, as all sizes that have no other unit."""
+    timeout: int = 3
+    """Seconds."""
+    environment: dict[str, str] = {}
+    ephemeral: int = 512
+    """Of /tmp."""
+    layers: tuple[LayerVersion, ...] = ()
+    architecture: str = "x86_64"
+    logging: Logging = Logging()
+    tracing: str = "PassThrough"
+    dead_letter: str = ""
+    """The ARN of the queue or topic that gets the events of asynchronous invocations that fail."""
+    state: str = "Pending"
+    state_reason: str = ""
+    state_reason_code: str = ""
+    last_update: str = ""
+    """Successful, Failed or InProgress; empty for a function that was never updated and is not Active yet."""
+    last_update_reason: str = ""
+    last_update_reason_code: str = ""
+    revision: str = ""
+    modified: float = 0.0
+
+    @property
+    def version(self) -> str:
+        """What the API calls it."""
+        return str(self.number) if self.number else LATEST
+
+    @property
+    def arn(self) -> str:
+        """The qualified ARN."""
+        return self.place.qualified(self.version)
+
+    @property
+    def log_group(self) -> str:
+        """The name of the group that it logs to."""
+        return self.logging.group or f"/aws/lambda/{self.place.name}"
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The blobs that it runs from."""
+        return frozenset((self.package.code, *(layer.package.code for layer in self.layers)))
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """A name for a version, or for two of them."""
+
+    place: Place
+    name: str
+    version: str
+    description: str = ""
+    weights: dict[str, float] = {}
+    """Which other version gets which part of the invocations."""
+    revision: str = ""
+
+    @property
+    def arn(self) -> str:
+        return self.place.qualified(self.name)

@@ -1,0 +1,146 @@
+"""ZIP files of functions and layers: taken from requests or from S3, checked, and kept.
+
+Developer guide, "Lambda quotas": 50 MB in a request, 250 MB unzipped with all layers, 75 GB in all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from cloudlet.core import AwsError, Context, Params
+from cloudlet.services.lambda_ import errors, unpacking
+from cloudlet.services.lambda_.function import Package
+from cloudlet.store.blobs import BlobWriter
+from cloudlet.wire.http import FileBody
+
+ZIPPED_BYTES = 52_428_800
+UNZIPPED_BYTES = 262_144_000
+ALL_BYTES = 80_530_636_800
+_REQUEST_BYTES = {"CreateFunction": 70_167_211, "UpdateFunctionCode": 69_905_067, "PublishLayerVersion": 70_167_211}
+_PIECE = 1 << 20
+
+
+@asynccontextmanager
+async def taken(ctx: Context, operation: str, source: Params) -> AsyncIterator[Package]:
+    """The package that a request names, durable; it is forgotten where what is done with it fails.
+
+    `source` is a FunctionCode or a LayerVersionContentInput, or what is like them. Raises AwsError.
+    """
+    digest = hashlib.sha256()
+    writer = await ctx.block.blobs.begin([digest])
+    try:
+        async for piece in _pieces(ctx, operation, source):
+            await writer.write(piece)
+        unzipped = await _check(ctx, writer)
+        await writer.keep()
+    except BaseException:
+        await writer.discard()
+        raise
+    try:
+        yield Package(writer.name, b64encode(digest.digest()).decode(), writer.size, unzipped)
+    except BaseException:
+        await ctx.block.blobs.remove([writer.name])
+        raise
+
+
+def check_source(source: Params) -> None:
+    """Raise AwsError unless a request names one package, in a way that is built."""
+    if source.get("ImageUri") is not None:
+        raise errors.not_built("functions from container images")
+    if source.get("SourceKMSKeyArn"):
+        raise errors.not_built("packages that are encrypted with a key of the customer's")
+    if source.get("S3ObjectStorageMode", "COPY") != "COPY":
+        raise errors.not_built("packages that stay in S3")
+    names = [name for name in ("S3Bucket", "S3Key", "S3ObjectVersion") if source.get(name) is not None]
+    if source.get("ZipFile") is not None:
+        if names:
+            raise errors.invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+    elif not {"S3Bucket", "S3Key"} <= set(names):
+        raise errors.invalid("Please provide a source for function code.")
+
+
+def check_total(packages: Iterable[Package]) -> None:
+    """Raise AwsError where a package and its layers are too large together."""
+    if sum(package.unzipped for package in packages) > UNZIPPED_BYTES:
+        raise errors.invalid(
+            "Function code combined with layers exceeds the maximum allowed size of "
+            f"{UNZIPPED_BYTES} bytes. The actual size is {sum(package.unzipped for package in packages)} bytes."
+        )
+
+
+async def _check(ctx: Context, writer: BlobWriter) -> int:
+    """Return how large the files of a package are together. Raises AwsError."""
+    await writer.settle()
+    if not writer.size:
+        raise errors.invalid("Uploaded file must be a non-empty zip")
+    try:
+        unzipped = await asyncio.to_thread(
+            unpacking.check, ctx.block.blobs.fresh_path(writer.name), UNZIPPED_BYTES
+        )
+    except unpacking.BadPackage:
+        raise errors.bad_zip() from None
+    except unpacking.TooLarge:
+        raise errors.too_large_unzipped(UNZIPPED_BYTES) from None
+    if not unzipped:
+        raise errors.invalid("Uploaded file must be a non-empty zip")
+    return unzipped
+
+
+async def _pieces(ctx: Context, operation: str, source: Params) -> AsyncIterator[bytes]:
+    inline: bytes | None = source.get("ZipFile")
+    if inline is None:
+        async for piece in _from_s3(ctx, source):
+            yield piece
+        return
+    if len(inline) > ZIPPED_BYTES:
+        raise errors.request_too_large(operation, _REQUEST_BYTES[operation])
+    for begin in range(0, len(inline), _PIECE):
+        yield inline[begin : begin + _PIECE]
+
+
+async def _from_s3(ctx: Context, source: Params) -> AsyncIterator[bytes]:
+    """The pieces of an object, which the caller must be allowed to read. Raises AwsError."""
+    version = source.get("S3ObjectVersion")
+    params = {"Bucket": source["S3Bucket"], "Key": source["S3Key"], **({"VersionId": version} if version else {})}
+    try:
+        found = await ctx.block.cloud.call(
+            "s3", "GetObject", params, principal=ctx.principal, account=ctx.account, region=ctx.region
+        )
+    except AwsError as error:
+        raise errors.invalid(
+            f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
+        ) from None
+    size = 0
+    async for piece in _body((found or {})["Body"]):
+        size += len(piece)
+        if size > UNZIPPED_BYTES:
+            raise errors.too_large_unzipped(UNZIPPED_BYTES)
+        yield piece
+
+
+async def _body(body: Any) -> AsyncIterator[bytes]:
+    """The pieces of an object's body, whatever form S3 gives it."""
+    if isinstance(body, bytes):
+        yield body
+    elif isinstance(body, FileBody):
+        try:
+            for part in body.parts:
+                for begin in range(0, part.size, _PIECE):
+                    yield await asyncio.to_thread(_read, part, begin)
+        finally:
+            body.close()
+    else:
+        async for piece in body:
+            yield piece
+
+
+def _read(part: Any, begin: int) -> bytes:
+    with part.path.open("rb") as file:
+        file.seek(part.offset + begin)
+        data: bytes = file.read(min(_PIECE, part.size - begin))
+    return data

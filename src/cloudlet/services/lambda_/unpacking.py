@@ -1,0 +1,209 @@
+"""Packages unpacked into folders: what functions and layers run from.
+
+An unpacked package is a copy of what is in the blob, made when it is first wanted and dropped at will. It is not
+synced to disk: a folder that was made before the machine was last started is not trusted, and removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import calendar
+import os
+import shutil
+import stat
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from lzma import LZMAError
+from pathlib import Path
+from weakref import WeakValueDictionary
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+
+_FRESH = ".fresh-"
+_PIECE = 1 << 20
+_LINK_BYTES = 4096
+_LONGEST_PATH = 1024
+_EARLIEST = calendar.timegm((1980, 1, 1, 0, 0, 0))
+BROKEN = (BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
+"""What Python raises for ZIP files that are none, are damaged, encrypted, or compressed in unknown ways."""
+_unpacking: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
+
+
+class BadPackage(Exception):
+    """The package cannot be unpacked."""
+
+
+@cache
+def _boot() -> str:
+    """Return what tells this run of the machine from all others; where that is not known, this process."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return uuid4()
+
+
+def _root(block: Block) -> Path:
+    return block.cloud.config.data / "unpacked" / block.service.name / _boot()
+
+
+async def unpacked(block: Block, code: str) -> Path:
+    """Return the folder that has the files of a package, by the name of its blob. Raises BadPackage.
+
+    Files are 0644, or 0755 where the package says that they can be run, and folders 0755. Whoever runs them must not
+    be able to write to them.
+    """
+    folder = _root(block) / code
+    lock = _unpacking.setdefault(folder, asyncio.Lock())
+    async with lock:
+        if not folder.exists():
+            await asyncio.to_thread(_unpack, block.blobs.path(code), folder)
+    return folder
+
+
+async def remove(block: Block, code: str) -> None:
+    """Remove the folder of a package, if there is one."""
+    await asyncio.to_thread(shutil.rmtree, _root(block) / code, True)
+
+
+async def present(block: Block) -> list[str]:
+    """Return the packages that are unpacked, by the names of their blobs."""
+    root = _root(block)
+    return await asyncio.to_thread(
+        lambda: [entry.name for entry in root.glob("*") if not entry.name.startswith(_FRESH)]
+    )
+
+
+async def forget_earlier_boots(block: Block) -> None:
+    """Remove what was unpacked before the machine was last started, and what was not finished."""
+
+    def forget() -> None:
+        root = _root(block)
+        for folder in root.parent.glob("*"):
+            if folder != root:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    await asyncio.to_thread(forget)
+
+
+def check(file: Path, limit: int) -> int:
+    """Return how large (bytes) the files of a package are together. Raises BadPackage, and TooLarge beyond a limit.
+
+    Waits for the disk.
+    """
+    with _opened(file) as package:
+        size = sum(info.file_size for info in package.infolist())
+        if size > limit:
+            raise TooLarge
+        for info in package.infolist():
+            _parts(info)
+        return size
+
+
+class TooLarge(Exception):
+    """The files of a package are too large together."""
+
+
+def _opened(file: Path) -> ZipFile:
+    try:
+        return ZipFile(file)
+    except BROKEN as error:
+        raise BadPackage(str(error)) from None
+
+
+def _unpack(file: Path, folder: Path) -> None:
+    fresh = folder.with_name(f"{_FRESH}{uuid4()}")
+    fresh.mkdir(parents=True)
+    fresh.chmod(0o755)
+    try:
+        with _opened(file) as package:
+            _extract(package, fresh)
+        fresh.rename(folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def _extract(package: ZipFile, root: Path) -> None:
+    try:
+        times = _write_files(package, root)
+        _write_links(package, root)
+    except (*BROKEN, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise BadPackage(str(error)) from None
+    # Folders change while files are written to them, so that theirs comes last.
+    for path, modified in times.items():
+        os.utime(path, (modified, modified))
+
+
+def _write_files(package: ZipFile, root: Path) -> dict[Path, float]:
+    times: dict[Path, float] = {}
+    for info in package.infolist():
+        if _is_link(info):
+            continue
+        path = root.joinpath(*_parts(info))
+        _make_folder(path if info.is_dir() else path.parent, root)
+        times[path] = _modified(info)
+        if not info.is_dir():
+            with package.open(info) as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target, _PIECE)
+            path.chmod(0o755 if info.external_attr >> 16 & 0o111 else 0o644)
+    return times
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    if folder != root and not folder.is_dir():
+        _make_folder(folder.parent, root)
+        folder.mkdir()
+        folder.chmod(0o755)
+
+
+def _write_links(package: ZipFile, root: Path) -> None:
+    """Make symbolic links, once all files are there, so that nothing is written through one; none leads out."""
+    links: list[Path] = []
+    for info in package.infolist():
+        if not _is_link(info):
+            continue
+        path = root.joinpath(*_parts(info))
+        if any(parent.is_symlink() for parent in _parents(path, root)):
+            raise BadPackage(f"{info.filename} is below a symbolic link")
+        if info.file_size > _LINK_BYTES:
+            raise BadPackage(f"{info.filename} is no symbolic link")
+        _make_folder(path.parent, root)
+        path.symlink_to(package.read(info).decode())
+        links.append(path)
+    inside = Path(os.path.realpath(root))
+    for path in links:
+        if not Path(os.path.realpath(path)).is_relative_to(inside):
+            raise BadPackage(f"{path.relative_to(root)} leads out of the package")
+
+
+def _parents(path: Path, root: Path) -> Iterator[Path]:
+    for parent in path.parents:
+        if parent == root:
+            return
+        yield parent
+
+
+def _is_link(info: ZipInfo) -> bool:
+    return stat.S_ISLNK(info.external_attr >> 16)
+
+
+def _parts(info: ZipInfo) -> list[str]:
+    """Return the names of a file's folders and its own. Raises BadPackage for what would be elsewhere."""
+    name = info.filename
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or "\0" in name or len(name.encode()) > _LONGEST_PATH:
+        raise BadPackage(f"{name!r} is no name of a file in a package")
+    if any(len(part.encode()) > 255 for part in parts) or (not parts and not info.is_dir()):
+        raise BadPackage(f"{name!r} is no name of a file")
+    return parts
+
+
+def _modified(info: ZipInfo) -> float:
+    """Return when a file was modified; packages know no time zones, and it is taken for UTC."""
+    try:
+        return max(calendar.timegm((*info.date_time, 0, 0, 0)), _EARLIEST)
+    except (ValueError, OverflowError):
+        return _EARLIEST

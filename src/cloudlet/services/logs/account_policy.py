@@ -1,0 +1,144 @@
+"""Account policies: what is so for all log groups of an account in a region. API reference, "PutAccountPolicy"."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.services.logs import errors, receivers, subscription
+from cloudlet.services.logs import group as groups
+from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.subscription import Subscription
+
+SUBSCRIPTION = "SUBSCRIPTION_FILTER_POLICY"
+_BUILT = (SUBSCRIPTION,)
+_POLICIES = Subspace("account-policy")
+"""Account, region, type → Policy: there can be one of each."""
+_MOST_SELECTION_BYTES = 25 * 1024
+_NOT_IN = re.compile(r"\s*LogGroupName\s+NOT\s+IN\s*(\[.*\])\s*", re.DOTALL)
+_MEMBERS = {"DestinationArn", "RoleArn", "FilterPattern", "Distribution"}
+
+
+class Policy(msgspec.Struct, array_like=True):
+    """A policy of an account."""
+
+    name: str
+    kind: str
+    text: str
+    selection: str | None
+    updated: int
+    """In milliseconds since the epoch."""
+    excluded: list[str] = []
+    """The log groups that it is not for."""
+    subscription: int = 0
+    """The number of its subscription filter."""
+
+    def shown(self, account: str) -> dict[str, Any]:
+        """Return it as the API shows it."""
+        return {
+            "policyName": self.name,
+            "policyDocument": self.text,
+            "lastUpdatedTime": self.updated,
+            "policyType": self.kind,
+            "scope": "ALL",
+            "selectionCriteria": self.selection,
+            "accountId": account,
+        }
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Policy).decode
+
+
+def check_kind(kind: str) -> None:
+    """Raise for a type of policies that is not built."""
+    if kind not in _BUILT:
+        raise errors.not_built(f"account policies of the type {kind}")
+
+
+def subscription_of(ctx: Context, name: str, text: str) -> Subscription:
+    """Return the subscription filter that a policy means, without a number yet. Raises AwsError."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise errors.invalid("The policy document is not valid JSON.") from None
+    if not isinstance(document, dict) or not all(isinstance(one, str) for one in document.values()):
+        raise errors.invalid("The policy document is not an object of texts.")
+    unknown = sorted(document.keys() - _MEMBERS)
+    if unknown:
+        raise errors.invalid(f"The policy document has an unknown member: {unknown[0]}")
+    for member in ("DestinationArn", "FilterPattern"):
+        if member not in document:
+            raise errors.invalid(f"The policy document lacks {member}.")
+    distribution = document.get("Distribution")
+    if distribution not in (None, "Random", "ByLogStream"):
+        raise errors.invalid("Distribution is Random or ByLogStream.")
+    made = {
+        "logGroupName": "",
+        "filterName": name,
+        "filterPattern": document["FilterPattern"],
+        "destinationArn": document["DestinationArn"],
+        "roleArn": document.get("RoleArn"),
+        "distribution": distribution,
+    }
+    return subscription.checked(ctx, made)
+
+
+def excluded_by(selection: str | None) -> list[str]:
+    """Return the names of the log groups that a selection leaves out. Raises AwsError."""
+    if selection is None:
+        return []
+    match = _NOT_IN.fullmatch(selection)
+    if len(selection.encode()) > _MOST_SELECTION_BYTES or match is None:
+        raise errors.invalid("selectionCriteria is LogGroupName NOT IN [], and has 25 KB at most.")
+    try:
+        names = json.loads(match[1])
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise errors.invalid("The log groups of selectionCriteria are not a list of names.")
+    return names
+
+
+async def put_subscription(
+    ctx: Context, tx: Transaction, name: str, text: str, selection: str | None, made: Subscription
+) -> Policy:
+    """Store a policy with its subscription filter. Raises AwsError where there is one of another name."""
+    old = await find(tx, ctx.account, ctx.region, SUBSCRIPTION)
+    if old is not None and old.name != name:
+        raise AwsError("LimitExceededException", f"There is a policy of this type already: {old.name}")
+    own = receivers.own_group(made.destination)
+    excluded = excluded_by(selection) + ([] if own is None else [own])
+    policy = Policy(name, SUBSCRIPTION, text, selection, int(ctx.now() * 1000), excluded)
+    made.id = policy.subscription = await groups.new_id(tx) if old is None else old.subscription
+    subscription.save(tx, made)
+    tx.put(_POLICIES.key(ctx.account, ctx.region, SUBSCRIPTION), _encode(policy))
+    return policy
+
+
+async def find(tx: Transaction, account: str, region: str, kind: str) -> Policy | None:
+    """Return the policy of an account that is of a type."""
+    raw = await tx.get(_POLICIES.key(account, region, kind))
+    return None if raw is None else _decode(raw)
+
+
+async def remove(ctx: Context, tx: Transaction, name: str, kind: str) -> None:
+    """Forget a policy. Raises AwsError."""
+    old = await find(tx, ctx.account, ctx.region, kind)
+    if old is None or old.name != name:
+        raise AwsError("ResourceNotFoundException", f"Policy with name [{name}] does not exist.")
+    if old.subscription:
+        subscription.forget(tx, old.subscription)
+    tx.delete(_POLICIES.key(ctx.account, ctx.region, kind))
+
+
+async def subscriptions(tx: Transaction, group: Group) -> list[int]:
+    """Return the numbers of all subscription filters that events of a group are for."""
+    policy = await find(tx, group.account, group.region, SUBSCRIPTION)
+    if policy is None or group.name in policy.excluded:
+        return group.subscriptions
+    return [*group.subscriptions, policy.subscription]
