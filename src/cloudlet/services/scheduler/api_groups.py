@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
-from cloudlet.services.scheduler import clearing, errors, group, listing, tagging
+from cloudlet.core import Context, Params, Result, Transaction, listing, tags
+from cloudlet.services.scheduler import clearing, errors, group, tagging
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.group import Group
 
@@ -68,5 +68,6 @@ async def list_schedule_groups(ctx: Context, tx: Transaction, params: Params) ->
         return _shown(found) if found.name.startswith(prefix) else None
 
     await group.default(ctx, tx)
-    shown, following = await listing.page(tx, group.of_account(ctx.account, ctx.region), token, limit, select)
+    space = group.of_account(ctx.account, ctx.region)
+    shown, following = await listing.page(tx, space, token, limit, select, errors.wrong_token())
     return {"ScheduleGroups": shown, "NextToken": following}

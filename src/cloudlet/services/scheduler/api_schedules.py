@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.scheduler import errors, group, listing, schedule, scheduling, target
+from cloudlet.core import Context, Params, Result, Transaction, listing
+from cloudlet.services.scheduler import errors, group, schedule, scheduling, target
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.schedule import Schedule
 
@@ -83,7 +83,8 @@ async def list_schedules(ctx: Context, tx: Transaction, params: Params) -> Resul
             return None
         return {**_summary(found), "Target": {"Arn": found.target["Arn"]}}
 
-    shown, following = await listing.page(tx, space, params.get("NextToken"), params.get("MaxResults"), select)
+    token, limit = params.get("NextToken"), params.get("MaxResults")
+    shown, following = await listing.page(tx, space, token, limit, select, errors.wrong_token())
     return {"Schedules": shown, "NextToken": following}
 
 

@@ -10,9 +10,12 @@ def validation(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
+def wrong_token() -> AwsError:
+    return validation("Invalid NextToken.")
+
+
 def not_found(what: str) -> AwsError:
-    message = f"{what} does not exist."
-    return AwsError("ResourceNotFoundException", message)
+    return AwsError("ResourceNotFoundException", f"{what} does not exist.")
 
 
 def conflict(message: str) -> AwsError:

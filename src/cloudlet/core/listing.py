@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cloudlet.core import Subspace, Transaction, page_tokens
-from cloudlet.services.scheduler import errors
+from cloudlet.core import page_tokens
+from cloudlet.core.errors import AwsError
+from cloudlet.store import Subspace, Transaction
 
 _MOST = 100
 _READ = 100
@@ -16,10 +17,17 @@ T = TypeVar("T")
 
 
 async def page(
-    tx: Transaction, space: Subspace, token: str | None, limit: int | None, select: Callable[[bytes], T | None]
+    tx: Transaction,
+    space: Subspace,
+    token: str | None,
+    limit: int | None,
+    select: Callable[[bytes], T | None],
+    wrong: AwsError,
 ) -> tuple[list[T], str | None]:
-    """Return up to `limit` of the rows of a subspace that `select` makes something of, and the next page's token."""
-    wrong = errors.validation("Invalid NextToken.")
+    """Return up to `limit` of the rows of a subspace that `select` makes something of, and the next page's token.
+
+    Raises `wrong` for what is no token.
+    """
     place = page_tokens.place_of(token, wrong)
     begin = space.prefix + place + b"\x00" if place else space.begin
     found: list[T] = []
