@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from cloudlet.services.logs import (
     api_events,
+    api_exports,
     api_filters,
     api_groups,
+    api_insights,
     api_policies,
     api_streams,
     api_subscriptions,
@@ -16,8 +18,10 @@ from cloudlet.services.logs.block import service
 
 __all__ = [
     "api_events",
+    "api_exports",
     "api_filters",
     "api_groups",
+    "api_insights",
     "api_policies",
     "api_streams",
     "api_subscriptions",

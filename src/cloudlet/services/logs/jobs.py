@@ -1,4 +1,4 @@
-"""What CloudWatch Logs does by itself: it publishes metrics, delivers to subscribers, and removes what is not shown.
+"""What CloudWatch Logs does by itself: it publishes metrics, delivers, runs queries, and removes what is not shown.
 
 What readers see does not depend on when events are removed; disk space does.
 """
@@ -11,10 +11,11 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.logs import arrivals, events, forwarding, publishing
+from cloudlet.services.logs import arrivals, events, exporting, forwarding, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.insights import running
 
 _SWEEP_SECONDS = 60.0
 _PAGE = 100
@@ -28,6 +29,8 @@ async def deliver_and_tidy(block: Block) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(publishing.publish(block, lease))
             group.create_task(forwarding.forward(block, lease))
+            group.create_task(exporting.export(block, lease))
+            group.create_task(running.run(block, lease))
             group.create_task(_tidy(block, lease))
     finally:
         await lease.release()

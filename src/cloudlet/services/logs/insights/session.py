@@ -6,8 +6,7 @@ files of a folder. No text of a user's is SQL by itself: `planning` makes all of
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,8 +20,6 @@ from cloudlet.services.logs.insights.syntax import Query
 
 if TYPE_CHECKING:
     import duckdb
-
-log = logging.getLogger("cloudlet.logs")
 
 _MEMORY = "512MB"
 _EXACT_ROWS = 5_000_000
@@ -77,6 +74,10 @@ class Result(NamedTuple):
     position: events.Position | None
 
 
+class Stopped(Exception):
+    """The query is to end."""
+
+
 class Session:
     """A query under way."""
 
@@ -87,13 +88,14 @@ class Session:
         self._lock = Lock()
         self._mark = uuid4()
         self._hits = 0
-        self._connection.execute(_EMPTY)
-        self._connection.execute(f"CREATE TABLE hits AS {plan.gather}")
+        self._is_stopped = False
+        self._execute(_EMPTY)
+        self._execute(f"CREATE TABLE hits AS {plan.gather}")
 
     def check(self) -> None:
         """See whether the engine takes the query. Raises duckdb.Error."""
         self._define_percentile()
-        self._connection.execute(f"EXPLAIN {self._plan.answer}")
+        self._execute(f"EXPLAIN {self._plan.answer}")
 
     def feed(self, rows: Sequence[Fed], horizon: int) -> None:
         """Have rows of events looked at; those of before a time (ms) have expired."""
@@ -107,24 +109,29 @@ class Session:
             if self._plan.first and self._hits > 2 * self._plan.most + _SPARE_HITS:
                 self._cut()
 
-    def results(self) -> Iterator[list[Result]]:
-        """Yield the results, some at a time."""
+    def answer(self) -> None:
+        """Begin to answer: all events have been looked at."""
         with self._lock:
             self._define_percentile()
-            self._connection.execute(self._plan.answer)
-            width = len(self._plan.names)
-            while rows := self._connection.fetchmany(_FETCHED):
-                yield [self._result(row, width) for row in rows]
+            self._execute(self._plan.answer)
+
+    def results(self) -> list[Result]:
+        """Return the next results; none at the end."""
+        with self._lock:
+            rows = self._connection.fetchmany(_FETCHED)
+        return [self._result(row) for row in rows]
 
     def interrupt(self) -> None:
         """Have what is under way end soon, with an error. May be called while it is."""
+        self._is_stopped = True
         self._connection.interrupt()
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
 
-    def _result(self, row: tuple[object, ...], width: int) -> Result:
+    def _result(self, row: tuple[object, ...]) -> Result:
+        width = len(self._plan.names)
         values = tuple(None if value is None else str(value) for value in row[:width])
         if not self._plan.has_events:
             return Result(values, None, None)
@@ -132,13 +139,18 @@ class Session:
         return Result(values, group, events.Position(timestamp, stream, number, nth))
 
     def _one(self, statement: str) -> tuple[int, ...]:
-        row = self._connection.execute(statement).fetchone()
+        row = self._execute(statement).fetchone()
         return row or (0,)
+
+    def _execute(self, statement: str, parameters: dict[str, object] | None = None) -> duckdb.DuckDBPyConnection:
+        if self._is_stopped:
+            raise Stopped
+        return self._connection.execute(statement, parameters)
 
     def _load(self, rows: Sequence[Fed], horizon: int) -> None:
         decoded = [events.decode(one.raw) for one in rows]
         part, whole = f"\x1e{self._mark}\x1f", f"\x1d{self._mark}\x1f"
-        self._connection.execute(
+        self._execute(
             _BATCH,
             {
                 "g": [one.group for one in rows],
@@ -159,14 +171,14 @@ class Session:
     def _cut(self) -> None:
         """Keep the first of the hits only."""
         plan = self._plan
-        self._connection.execute(f"CREATE TABLE few AS SELECT * FROM hits ORDER BY {plan.first} LIMIT {plan.most}")
-        self._connection.execute("DROP TABLE hits")
-        self._connection.execute("ALTER TABLE few RENAME TO hits")
+        self._execute(f"CREATE TABLE few AS SELECT * FROM hits ORDER BY {plan.first} LIMIT {plan.most}")
+        self._execute("DROP TABLE hits")
+        self._execute("ALTER TABLE few RENAME TO hits")
         self._hits = plan.most
 
     def _define_percentile(self) -> None:
         function = "quantile_cont" if self._hits <= _EXACT_ROWS else "approx_quantile"
-        self._connection.execute(f"CREATE OR REPLACE MACRO insights_percentile(v, share) AS {function}(v, share)")
+        self._execute(f"CREATE OR REPLACE MACRO insights_percentile(v, share) AS {function}(v, share)")
 
 
 def check(query: Query, plan: Plan) -> None:

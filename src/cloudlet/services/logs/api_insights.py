@@ -1,0 +1,342 @@
+"""The operations of Logs Insights: queries, their results, and definitions that are kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
+from cloudlet.core.ids import uuid4
+from cloudlet.services.logs import errors, events, scanning
+from cloudlet.services.logs import group as groups
+from cloudlet.services.logs import stream as streams
+from cloudlet.services.logs.block import service
+from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.insights import definitions, discovering, parsing, planning, pointers, queries, session
+from cloudlet.services.logs.insights.definitions import Definition
+from cloudlet.services.logs.insights.pointers import Pointer
+from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
+from cloudlet.services.logs.insights.queries import Query, Searched
+from cloudlet.services.logs.insights.running import in_thread
+from cloudlet.services.logs.insights.syntax import Source
+from cloudlet.services.logs.scanning import Search
+
+_LANGUAGE = "CWLI"
+_MOST_GROUPS, _MOST_SOURCED = 50, 10_000
+_MOST_ACTIVE = 100
+_PAGE_RESULTS, _PAGE_BYTES = 10_000, 32 * 1024 * 1024
+_PAGE_QUERIES = 1000
+_LATEST_SECONDS = 10**11
+"""Times beyond are in milliseconds."""
+_SAMPLE_EVENTS = 10_000
+_SYSTEM_FIELDS = ("@ingestionTime", "@log", "@logStream", "@message", "@timestamp")
+_AROUND_MILLIS, _RECENT_MILLIS = 8 * 60_000, 15 * 60_000
+
+
+# -- queries
+
+
+@service.direct("StartQuery")
+async def start_query(ctx: Context, params: Params) -> Result:
+    _check_language(params)
+    now = int(ctx.now() * 1000)
+    start, end = _millis(params["startTime"]), _millis(params["endTime"])
+    if end < start:
+        raise errors.invalid("End time should not be before start time.")
+    text, limit = params["queryString"], params.get("limit")
+    source = await in_thread(lambda: _checked(text, limit, now // 1000))
+
+    async def body(tx: Transaction) -> str:
+        if await queries.active(tx, ctx.account, ctx.region, _MOST_ACTIVE) == _MOST_ACTIVE:
+            raise AwsError(
+                "LimitExceededException", f"Account maximum query concurrency limit of {_MOST_ACTIVE} reached."
+            )
+        searched = [Searched(group.id, group.name) for group in await _groups(ctx, tx, params, source)]
+        query = Query(uuid4(), ctx.account, ctx.region, text, searched, start, end + 999, limit, now, ctx.principal.arn)
+        queries.create(tx, query)
+        return query.id
+
+    return {"queryId": await ctx.transact(body)}
+
+
+def _check_language(params: Params) -> None:
+    language = params.get("queryLanguage", _LANGUAGE)
+    if language != _LANGUAGE:
+        raise errors.not_built(f"queries in {language}")
+
+
+def _millis(time: int) -> int:
+    """Return a time of a query, which is in seconds, in milliseconds."""
+    return time * 1000 if time < _LATEST_SECONDS else min(time, scanning.FOREVER - 1000)
+
+
+def _checked(text: str, limit: int | None, now: int) -> Source | None:
+    """See whether a query can be run; return which log groups it names. Raises AwsError."""
+    try:
+        query = parsing.parse(text)
+        session.check(query, planning.plan(query, limit, now))
+    except QueryProblem as problem:
+        location = {"startCharOffset": problem.start, "endCharOffset": problem.end}
+        raise AwsError(
+            "MalformedQueryException",
+            str(problem),
+            queryCompileError={"location": location, "message": str(problem)},
+        ) from None
+    except NotBuilt as missing:
+        raise errors.not_built(str(missing)) from None
+    return query.source
+
+
+async def _groups(ctx: Context, tx: Transaction, params: Params, source: Source | None) -> list[Group]:
+    """Return the log groups that a query is about. Raises AwsError."""
+    given = [name for name in ("logGroupName", "logGroupNames", "logGroupIdentifiers") if params.get(name)]
+    if len(given) + (source is not None) != 1:
+        raise errors.invalid(
+            "Exactly one of logGroupName, logGroupNames, logGroupIdentifiers and the command SOURCE must be specified."
+        )
+    if source is not None:
+        return await _sourced(ctx, tx, source)
+    wanted = params[given[0]]
+    names = [wanted] if isinstance(wanted, str) else [groups.name_of(ctx, one) for one in dict.fromkeys(wanted)]
+    if len(names) > _MOST_GROUPS:
+        raise errors.invalid(f"A query can include up to {_MOST_GROUPS} log groups.")
+    return [await groups.named(ctx, tx, name) for name in dict.fromkeys(names)]
+
+
+async def _sourced(ctx: Context, tx: Transaction, source: Source) -> list[Group]:
+    if source.accounts and set(source.accounts) != {ctx.account}:
+        raise errors.not_built("queries over several accounts")
+    if source.classes and "STANDARD" not in source.classes:
+        return []
+    found: dict[str, Group] = {}
+    for prefix in source.prefixes or ("",):
+        for group in await groups.page(tx, ctx.account, ctx.region, prefix, "", _MOST_SOURCED + 1):
+            found[group.name] = group
+    if len(found) > _MOST_SOURCED:
+        raise errors.invalid(f"A query can include up to {_MOST_SOURCED} log groups: choose fewer.")
+    return [group for _, group in sorted(found.items())]
+
+
+async def _query(ctx: Context, tx: Transaction, params: Params) -> Query:
+    query = await queries.find(tx, ctx.account, ctx.region, params["queryId"], int(ctx.now() * 1000))
+    if query is None:
+        raise AwsError("ResourceNotFoundException", f"Query {params['queryId']} does not exist.")
+    return query
+
+
+@service.operation("StopQuery")
+async def stop_query(ctx: Context, tx: Transaction, params: Params) -> Result:
+    query = await _query(ctx, tx, params)
+    if not query.is_active:
+        raise errors.invalid(f"Query {query.id} is not in the Running or Scheduled state.")
+    queries.end(tx, query, queries.CANCELLED, int(ctx.now() * 1000))
+    return {"success": True}
+
+
+@service.operation("GetQueryResults")
+async def get_query_results(ctx: Context, tx: Transaction, params: Params) -> Result:
+    query = await _query(ctx, tx, params)
+    begin = page_tokens.name_of(params.get("nextToken"), errors.invalid_token()) or "0"
+    if not begin.isdecimal() or int(begin) > parsing.MOST_RESULTS:
+        raise errors.invalid_token()
+    most = params.get("maxItems", _PAGE_RESULTS)
+    is_complete = query.status == queries.COMPLETE
+    found = await queries.records(tx, query, int(begin), most, _PAGE_BYTES) if is_complete else []
+    following = int(begin) + len(found)
+    return {
+        "queryLanguage": _LANGUAGE,
+        "results": [_shown(query, record) for record in found],
+        "statistics": {
+            "recordsMatched": query.matched,
+            "recordsScanned": query.scanned,
+            "bytesScanned": query.bytes,
+            "estimatedRecordsSkipped": 0,
+            "estimatedBytesSkipped": 0,
+            "logGroupsScanned": len(query.groups),
+            "resultCount": query.found,
+        },
+        "status": query.status,
+        "nextToken": page_tokens.token_of(str(following).encode()) if is_complete and following < query.found else None,
+    }
+
+
+def _shown(query: Query, record: queries.Record) -> list[dict[str, str]]:
+    """Return a record as clients see it: what has no value is left out."""
+    fields = zip(query.names, record.values, strict=True)
+    shown = [{"field": name, "value": value} for name, value in fields if value is not None]
+    return shown if record.pointer is None else [*shown, {"field": "@ptr", "value": record.pointer}]
+
+
+@service.operation("DescribeQueries")
+async def describe_queries(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("queryLanguage", _LANGUAGE) != _LANGUAGE:
+        return {"queries": []}
+    group, status, most = params.get("logGroupName"), params.get("status"), params.get("maxResults", _PAGE_QUERIES)
+    if group is not None:
+        await groups.named(ctx, tx, group)
+    now, before = int(ctx.now() * 1000), page_tokens.place_of(params.get("nextToken"), errors.invalid_token())
+    if before and not queries.is_place(before, ctx.account, ctx.region):
+        raise errors.invalid_token()
+    found: list[tuple[bytes, Query]] = []
+    while len(found) <= most:
+        some = await queries.recent(tx, ctx.account, ctx.region, before, now)
+        if not some:
+            break
+        found += [
+            (place, query)
+            for place, query in some
+            if status in (None, query.status) and (group is None or any(one.name == group for one in query.groups))
+        ]
+        before = some[-1][0]
+    token = page_tokens.token_of(found[most - 1][0]) if len(found) > most else None
+    return {"queries": [_described(query, now) for _, query in found[:most]], "nextToken": token}
+
+
+def _described(query: Query, now: int) -> dict[str, Any]:
+    return {
+        "queryLanguage": _LANGUAGE,
+        "queryId": query.id,
+        "queryString": query.text,
+        "status": query.status,
+        "createTime": query.created,
+        "logGroupName": query.groups[0].name if query.groups else None,
+        "queryDuration": (query.ended or now) - query.created,
+        "bytesScanned": query.bytes,
+        "userIdentity": query.caller,
+    }
+
+
+# -- events and their fields
+
+
+@service.operation("GetLogRecord")
+async def get_log_record(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("unmask"):
+        raise errors.not_built("data protection (unmask)")
+    pointer = pointers.read(params["logRecordPointer"])
+    missing = AwsError("ResourceNotFoundException", "The specified log record does not exist.")
+    group = await groups.find(tx, ctx.account, ctx.region, pointer.group)
+    if group is None or group.id != pointer.group_id:
+        raise missing
+    event = await _event(tx, group, pointer)
+    if event is None or event.position.timestamp < group.horizon(ctx.now()):
+        raise missing
+    stream = await streams.name_of(tx, group.id, event.position.stream)
+    if stream is None:
+        raise missing
+    return {
+        "logRecord": {
+            **discovering.fields_of(event.message),
+            "@ingestionTime": str(event.ingested),
+            "@log": f"{group.account}:{group.name}",
+            "@logStream": stream,
+            "@message": event.message,
+            "@ptr": params["logRecordPointer"],
+            "@timestamp": str(event.position.timestamp),
+        }
+    }
+
+
+async def _event(tx: Transaction, group: Group, pointer: Pointer) -> scanning.Found | None:
+    """Return the event of a pointer. The row that has it begins in the same second."""
+    position = pointer.position
+    low, high = events.bounds(group.id, position.stream, position.timestamp, position.timestamp)
+    for _, place, raw in await events.between(tx, group.id, position.stream, low, high, _SAMPLE_EVENTS, reverse=False):
+        if place.number == position.row:
+            row = events.decode(raw)
+            if position.nth < len(row.messages) and row.timestamps[position.nth] == position.timestamp:
+                return scanning.Found(position, row.ingested, row.messages[position.nth])
+    return None
+
+
+@service.direct("GetLogGroupFields")
+async def get_log_group_fields(ctx: Context, params: Params) -> Result:
+    group = await ctx.transact(lambda tx: groups.identified(ctx, tx, params))
+    now = int(ctx.now() * 1000)
+    center = params.get("time")
+    first, last = now - _RECENT_MILLIS, now
+    if center is not None:
+        first, last = max(_millis(center) - _AROUND_MILLIS, 0), _millis(center) + _AROUND_MILLIS
+    first = max(first, group.horizon(ctx.now()))
+    seen: Counter[str] = Counter()
+    total, after = 0, None
+    while total < _SAMPLE_EVENTS:
+        search = Search(group.id, first=first, last=last, after=after)
+        found, after = await scanning.page(ctx.block.store, search, _SAMPLE_EVENTS - total)
+        messages = [event.message for event in found]
+        seen.update(await in_thread(lambda messages=messages: _names(messages)))  # type: ignore[misc]
+        total += len(found)
+        if after is None:
+            break
+    shares = {name: count * 100 // total for name, count in seen.items()}
+    if total:
+        shares |= dict.fromkeys(_SYSTEM_FIELDS, 100)
+    ordered = sorted(shares.items(), key=lambda one: (-one[1], one[0]))
+    return {"logGroupFields": [{"name": name, "percent": percent} for name, percent in ordered]}
+
+
+def _names(messages: list[str]) -> Counter[str]:
+    """Return in how many messages fields are."""
+    return Counter(name for message in messages for name in discovering.fields_of(message))
+
+
+# -- definitions
+
+
+@service.operation("PutQueryDefinition")
+async def put_query_definition(ctx: Context, tx: Transaction, params: Params) -> Result:
+    _check_language(params)
+    id, token = params.get("queryDefinitionId"), params.get("clientToken")
+    if id is not None:
+        await definitions.find(ctx, tx, id)
+    else:
+        known = await definitions.all_of(ctx, tx)
+        for one in known:
+            if token is not None and one.client_token == token:
+                return {"queryDefinitionId": one.id}
+        if len(known) == definitions.MOST:
+            raise AwsError("LimitExceededException", "There are as many query definitions as there can be.")
+    definition = Definition(
+        id or uuid4(),
+        params["name"],
+        params["queryString"],
+        params.get("logGroupNames", []),
+        int(ctx.now() * 1000),
+        params.get("parameters", []),
+        token,
+    )
+    definitions.put(ctx, tx, definition)
+    return {"queryDefinitionId": definition.id}
+
+
+@service.operation("DeleteQueryDefinition")
+async def delete_query_definition(ctx: Context, tx: Transaction, params: Params) -> Result:
+    definition = await definitions.find(ctx, tx, params["queryDefinitionId"])
+    definitions.remove(ctx, tx, definition.id)
+    return {"success": True}
+
+
+@service.operation("DescribeQueryDefinitions")
+async def describe_query_definitions(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("queryLanguage", _LANGUAGE) != _LANGUAGE:
+        return {"queryDefinitions": []}
+    prefix, most = params.get("queryDefinitionNamePrefix", ""), params.get("maxResults", definitions.MOST)
+    after = page_tokens.name_of(params.get("nextToken"), errors.invalid_token())
+    known = [one for one in await definitions.all_of(ctx, tx) if one.name.startswith(prefix)]
+    if after:
+        last = next((one for one in known if one.id == after), None)
+        known = known[known.index(last) + 1 :] if last is not None else []
+    token = page_tokens.token_of(known[most - 1].id.encode()) if len(known) > most else None
+    return {"queryDefinitions": [_defined(one) for one in known[:most]], "nextToken": token}
+
+
+def _defined(one: Definition) -> dict[str, Any]:
+    return {
+        "queryLanguage": _LANGUAGE,
+        "queryDefinitionId": one.id,
+        "name": one.name,
+        "queryString": one.text,
+        "lastModified": one.modified,
+        "logGroupNames": one.groups,
+        "parameters": one.parameters,
+    }

@@ -1,0 +1,44 @@
+"""The fields of a log event. User guide, "Supported logs and discovered fields"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+MOST_FIELDS = 200
+"""Of one event."""
+
+
+def fields_of(message: str) -> dict[str, str]:
+    """Return the fields that are found in a message: those of a JSON object, with dots between their names."""
+    if not message.lstrip().startswith("{"):
+        return {}
+    try:
+        document = msgspec.json.decode(message)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    found: dict[str, str] = {}
+    for name, value in _leaves("", document):
+        if len(found) == MOST_FIELDS:
+            break
+        found[name] = value
+    return found
+
+
+def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield what is in a value, with where it is; nothing for null."""
+    match value:
+        case dict():
+            for name, one in value.items():
+                yield from _leaves(f"{prefix}.{name}" if prefix else name, one)
+        case list():
+            for index, one in enumerate(value):
+                yield from _leaves(f"{prefix}.{index}", one)
+        case bool():
+            yield prefix, str(int(value))
+        case str():
+            yield prefix, value
+        case int() | float():
+            yield prefix, msgspec.json.encode(value).decode()

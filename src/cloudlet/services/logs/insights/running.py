@@ -1,0 +1,230 @@
+"""Runs the queries that wait: two at a time, the oldest first.
+
+A query that a crash has interrupted is run again. Events are read from the store by the event loop, a few rows at a
+time; all else happens in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.services.logs import events
+from cloudlet.services.logs import group as groups
+from cloudlet.services.logs import stream as streams
+from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.insights import parsing, planning, pointers, queries
+from cloudlet.services.logs.insights.pointers import Pointer
+from cloudlet.services.logs.insights.queries import Place, Query, Record
+from cloudlet.services.logs.insights.session import Fed, Result, Session
+
+log = logging.getLogger("cloudlet.logs")
+T = TypeVar("T")
+
+_AT_ONCE = 2
+_LONGEST_SECONDS = 3600
+_TIDY_SECONDS = 3600.0
+_FORGOTTEN = 50
+_ROWS_AT_ONCE = 32
+_FED_ROWS, _FED_BYTES = 4096, 4 * 1024 * 1024
+_PREFIX = "insights-"
+_executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="insights")
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Run what blocks in one of the threads of queries."""
+    return await asyncio.get_running_loop().run_in_executor(_executor, function)
+
+
+async def run(block: Block, lease: Lease) -> None:
+    """Run queries, for ever."""
+    folder = block.cloud.config.data / "blocks" / block.service.name
+    under_way: dict[Place, asyncio.Task[None]] = {}
+    await lease.hold()
+    await in_thread(lambda: _clear(folder))
+    try:
+        async with notified(block, queries.TOPIC) as changed:
+            while True:
+                changed.clear()
+                await lease.hold()
+                while await block.store.transact(lambda tx: queries.forget(tx, _millis(block), _FORGOTTEN)):
+                    await asyncio.sleep(0)
+                for place in await block.store.transact(lambda tx: queries.waiting(tx, _AT_ONCE)):
+                    if place not in under_way and len(under_way) < _AT_ONCE:
+                        under_way[place] = asyncio.create_task(_see_through(block, place, folder))
+                        under_way[place].add_done_callback(partial(_note_end, under_way, place, changed))
+                await first(block, changed, block.clock.now() + _TIDY_SECONDS)
+    finally:
+        for task in under_way.values():
+            task.cancel()
+        await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+def _note_end(
+    under_way: dict[Place, asyncio.Task[None]], place: Place, changed: asyncio.Event, task: asyncio.Task[None]
+) -> None:
+    del under_way[place]
+    changed.set()
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the query %s cannot be run by now", place.id, exc_info=error)
+
+
+def _millis(block: Block) -> int:
+    return int(block.clock.now() * 1000)
+
+
+async def _see_through(block: Block, place: Place, folder: Path) -> None:
+    """Run a query to its end, or until it is stopped or has taken too long."""
+    query = await _begin(block, place)
+    if query is None:
+        return
+    async with notified(block, queries.topic(query.id)) as stopped:
+        work = asyncio.create_task(_answer(block, query, folder))
+        limit = asyncio.create_task(first(block, stopped, block.clock.now() + _LONGEST_SECONDS))
+        try:
+            await asyncio.wait({work, limit}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            limit.cancel()
+            is_done = work.done()
+            work.cancel()
+            await asyncio.gather(work, limit, return_exceptions=True)
+    if not is_done:
+        await _end(block, query, queries.TIMEOUT)
+    elif (error := work.exception()) is not None:
+        log.error("the query %s failed", query.id, exc_info=error)
+        await _end(block, query, queries.FAILED)
+
+
+async def _begin(block: Block, place: Place) -> Query | None:
+    """Note that a query runs; return None where it has ended meanwhile."""
+
+    async def body(tx: Transaction) -> Query | None:
+        query = await queries.find(tx, place.account, place.region, place.id, _millis(block))
+        if query is None or not query.is_active:
+            return None
+        query.status = queries.RUNNING
+        queries.remove_records(tx, query)
+        queries.save(tx, query)
+        return query
+
+    return await block.store.transact(body)
+
+
+async def _end(block: Block, query: Query, status: str) -> None:
+    """Note how a query has ended, unless somebody has stopped it."""
+
+    async def body(tx: Transaction) -> None:
+        now = _millis(block)
+        current = await queries.find(tx, query.account, query.region, query.id, now)
+        if current is not None and current.is_active:
+            queries.end(tx, query, status, now)
+
+    await block.store.transact(body)
+
+
+async def _answer(block: Block, query: Query, folder: Path) -> None:
+    with TemporaryDirectory(prefix=_PREFIX, dir=folder if folder.is_dir() else None) as spilled:
+        plan = planning.plan(parsing.parse(query.text), query.limit, query.created // 1000)
+        session = await in_thread(lambda: Session(plan, Path(spilled)))
+        try:
+            await _feed(block, query, session)
+            await _keep(block, query, session, plan.names)
+        finally:
+            session.interrupt()
+            await asyncio.shield(in_thread(session.close))
+    await _end(block, query, queries.COMPLETE)
+
+
+async def _feed(block: Block, query: Query, session: Session) -> None:
+    """Have the session look at all events; while it does so, the next ones are read."""
+    looking: asyncio.Future[None] | None = None
+    try:
+        for number, searched in enumerate(query.groups):
+            group = await block.store.transact(
+                lambda tx, name=searched.name: groups.find(tx, query.account, query.region, name)  # type: ignore[misc]
+            )
+            if group is None or group.id != searched.id:
+                continue
+            horizon = group.horizon(block.clock.now())
+            async for rows in _batches(block, query, group, number, horizon):
+                if looking is not None:
+                    await looking
+                looking = asyncio.ensure_future(
+                    in_thread(lambda rows=rows, horizon=horizon: session.feed(rows, horizon))  # type: ignore[misc]
+                )
+        if looking is not None:
+            await looking
+    finally:
+        if looking is not None and not looking.done():
+            session.interrupt()
+    query.scanned, query.bytes, query.matched = session.counts
+
+
+async def _batches(block: Block, query: Query, group: Group, number: int, horizon: int) -> AsyncIterator[list[Fed]]:
+    """Yield rows with the events of a group, some MB at a time."""
+    names: dict[int, str | None] = {}
+    label = f"{group.account}:{group.name}"
+    low, high = events.bounds(group.id, None, max(query.start, horizon), query.end)
+    batch: list[Fed] = []
+    size = 0
+
+    async def read(tx: Transaction) -> list[tuple[bytes, events.Place, bytes]]:
+        found = await events.between(tx, group.id, None, low, high, _ROWS_AT_ONCE, reverse=False)
+        for _, place, _ in found:
+            if place.stream not in names:
+                names[place.stream] = await streams.name_of(tx, group.id, place.stream)
+        return found
+
+    while rows := await block.store.transact(read):
+        for _, place, raw in rows:
+            # The events of a stream that is gone are not shown, though they may be there for a while.
+            if (name := names[place.stream]) is not None:
+                batch.append(Fed(number, label, name, place, raw))
+                size += len(raw)
+        low = rows[-1][0] + b"\x00"
+        if size > _FED_BYTES or len(batch) > _FED_ROWS:
+            yield batch
+            batch, size = [], 0
+        await asyncio.sleep(0)
+    if batch:
+        yield batch
+
+
+async def _keep(block: Block, query: Query, session: Session, names: tuple[str, ...]) -> None:
+    """Store what is found."""
+    query.names, query.found = list(names), 0
+    await in_thread(session.answer)
+    while some := await in_thread(session.results):
+        records = [Record(list(one.values), _pointer(query, one)) for one in some]
+
+        async def put(tx: Transaction, records: list[Record] = records) -> None:
+            queries.put_records(tx, query, query.found, records)
+
+        await block.store.transact(put)
+        query.found += len(records)
+
+
+def _pointer(query: Query, result: Result) -> str | None:
+    if result.group is None or result.position is None:
+        return None
+    searched = query.groups[result.group]
+    return pointers.written(Pointer(searched.name, searched.id, result.position.id))
+
+
+def _clear(folder: Path) -> None:
+    """Remove what queries have left behind that a crash has interrupted."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(left)
