@@ -58,7 +58,9 @@ async def _remove_due(block: Block) -> float | None:
         before = block.clock.now() - _GRACE_SECONDS
 
         async def due(tx: Transaction, before: float = before) -> tuple[list[tuple[bytes, str]], float | None]:
-            rows = [(key, *_GARBAGE.unpack(key)) for key, _ in await tx.range(_GARBAGE.begin, _GARBAGE.end, limit=_PAGE)]
+            rows = [
+                (key, *_GARBAGE.unpack(key)) for key, _ in await tx.range(_GARBAGE.begin, _GARBAGE.end, limit=_PAGE)
+            ]
             waiting = [when for _, when, _ in rows if when > before]
             return [(key, code) for key, when, code in rows if when <= before], waiting[0] if waiting else None
 

@@ -87,9 +87,7 @@ def configured(version: Version, params: Params) -> Version:
     _check_numbers(params)
     if params.get("Runtime"):
         runtimes.check(params["Runtime"])
-    changes: dict[str, Any] = {
-        field: params[name] for name, field in _SIMPLE.items() if params.get(name) is not None
-    }
+    changes: dict[str, Any] = {field: params[name] for name, field in _SIMPLE.items() if params.get(name) is not None}
     if params.get("Environment") is not None:
         changes["environment"] = _environment(params["Environment"].get("Variables") or {})
     if params.get("EphemeralStorage") is not None:
@@ -150,9 +148,7 @@ def _logging(before: Logging, given: Params) -> Logging:
     levels = (given.get("ApplicationLogLevel"), given.get("SystemLogLevel"))
     if format == "Text":
         if any(levels):
-            raise errors.invalid(
-                "ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON."
-            )
+            raise errors.invalid("ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON.")
         application, system = "", ""
     else:
         application = levels[0] or before.application_level or "INFO"

@@ -72,6 +72,13 @@ def named(ctx: Context, text: str, qualifier: str | None = None) -> Named:
     return Named(Place(match["account"] or ctx.account, ctx.region, name), qualifier or match["qualifier"])
 
 
+def function_only(what: Named) -> Named:
+    """Return what is named, which must be a function, or its `$LATEST`. Raises AwsError."""
+    if what.qualifier not in (None, LATEST):
+        raise errors.invalid(f"This operation is not permitted on a published version or an alias: {what.arn}")
+    return Named(what.place, None)
+
+
 def is_number(qualifier: str) -> bool:
     """Whether a qualifier is that of a published version."""
     return qualifier.isascii() and qualifier.isdecimal()

@@ -47,9 +47,7 @@ def conflict(message: str) -> AwsError:
 
 
 def update_in_progress(arn: str) -> AwsError:
-    return conflict(
-        f"The operation cannot be performed at this time. An update is in progress for resource: {arn}"
-    )
+    return conflict(f"The operation cannot be performed at this time. An update is in progress for resource: {arn}")
 
 
 def in_use(message: str) -> AwsError:

@@ -79,9 +79,7 @@ async def _check(ctx: Context, writer: BlobWriter) -> int:
     if not writer.size:
         raise errors.invalid("Uploaded file must be a non-empty zip")
     try:
-        unzipped = await asyncio.to_thread(
-            unpacking.check, ctx.block.blobs.fresh_path(writer.name), UNZIPPED_BYTES
-        )
+        unzipped = await asyncio.to_thread(unpacking.check, ctx.block.blobs.fresh_path(writer.name), UNZIPPED_BYTES)
     except unpacking.BadPackage:
         raise errors.bad_zip() from None
     except unpacking.TooLarge:

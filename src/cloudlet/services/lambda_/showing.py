@@ -19,7 +19,9 @@ _STATE = (
 
 def moment(seconds: float) -> str:
     """Return a time as Lambda writes it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(seconds * 1000) % 1000:03d}+0000"
+    return (
+        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(seconds * 1000) % 1000:03d}+0000"
+    )
 
 
 def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""The operations on functions: creating, showing, listing, changing and deleting them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core.ids import uuid4
+from cloudlet.services.lambda_ import (
+    access,
+    configuration,
+    deleting,
+    directory,
+    errors,
+    layers,
+    packages,
+    paging,
+    settling,
+    showing,
+    tagging,
+    versions,
+)
+from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.function import LATEST, Function, Package, Version
+
+
+@service.direct("CreateFunction")
+async def create_function(ctx: Context, params: Params) -> Result:
+    what = directory.named(ctx, params["FunctionName"])
+    place = what.place
+    if what.qualifier is not None or place.account != ctx.account:
+        raise errors.invalid(f"The function name {params['FunctionName']} is not valid for a function to be created.")
+    configuration.refuse_unbuilt(params)
+    source = params["Code"]
+    packages.check_source(source)
+    configuration.check_required(params)
+    (architecture,) = params.get("Architectures") or ("x86_64",)
+    empty = Version(place=place, package=Package("", "", 0, 0), architecture=architecture)
+    draft = configuration.configured(empty, params)
+    tagged = tagging.checked(params.get("Tags"))
+
+    async def refuse_existing(tx: Transaction) -> None:
+        if await directory.find_function(tx, place) is not None:
+            raise errors.conflict(f"Function already exist: {place.name}")
+
+    await ctx.transact(refuse_existing)
+    async with packages.taken(ctx, "CreateFunction", source) as package:
+
+        async def create(tx: Transaction) -> Version:
+            await refuse_existing(tx)
+            used = await layers.used(ctx, tx, params.get("Layers") or ())
+            packages.check_total((package, *(layer.package for layer in used)))
+            await versions.check_storage(tx, place, (package,))
+            now = ctx.now()
+            made = settling.created(replace(draft, package=package, layers=used, revision=uuid4(), modified=now))
+            directory.save_function(tx, Function(place=place))
+            await directory.save_version(tx, made, now)
+            settling.settle(tx, made)
+            tags.save(tx, place.arn, tagged)
+            return await versions.publish(tx, made, None, now) if params.get("Publish") else made
+
+        version = await ctx.transact(create)
+    return showing.configuration(version, arn=version.arn if version.number else place.arn)
+
+
+@service.direct("UpdateFunctionCode")
+async def update_function_code(ctx: Context, params: Params) -> Result:
+    what = directory.function_only(directory.named(ctx, params["FunctionName"]))
+    if params.get("PublishTo"):
+        raise errors.not_built("the parameter PublishTo of functions")
+    packages.check_source(params)
+    architectures = params.get("Architectures")
+
+    async def checked(tx: Transaction) -> Version:
+        await access.authorize(ctx, tx, what, "UpdateFunctionCode")
+        latest = await directory.latest(tx, what.place)
+        versions.check_changeable(latest, params.get("RevisionId"))
+        return latest
+
+    await ctx.transact(checked)
+    async with packages.taken(ctx, "UpdateFunctionCode", params) as package:
+
+        async def change(tx: Transaction) -> Version:
+            latest = await checked(tx)
+            packages.check_total((package, *(layer.package for layer in latest.layers)))
+            await versions.check_storage(tx, what.place, (package,))
+            changed = replace(latest, package=package)
+            if architectures:
+                changed = replace(changed, architecture=architectures[0])
+            if params.get("DryRun"):
+                raise _DryRun(changed)
+            changed = await versions.update(tx, changed, ctx.now())
+            return await versions.publish(tx, changed, None, ctx.now()) if params.get("Publish") else changed
+
+        try:
+            version = await ctx.transact(change)
+        except _DryRun as dry:
+            await ctx.block.blobs.remove([package.code])
+            version = dry.version
+    return showing.configuration(version, arn=version.arn if version.number else what.place.arn)
+
+
+class _DryRun(Exception):
+    """All would have gone well."""
+
+    def __init__(self, version: Version) -> None:
+        super().__init__()
+        self.version = version
+
+
+@service.operation("UpdateFunctionConfiguration")
+async def update_function_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = directory.function_only(directory.named(ctx, params["FunctionName"]))
+    configuration.refuse_unbuilt(params)
+    await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration")
+    latest = await directory.latest(tx, what.place)
+    changed = configuration.configured(latest, params)
+    versions.check_changeable(latest, params.get("RevisionId"))
+    if params.get("Layers") is not None:
+        used = await layers.used(ctx, tx, params["Layers"])
+        packages.check_total((latest.package, *(layer.package for layer in used)))
+        changed = replace(changed, layers=used)
+    changed = await versions.update(tx, changed, ctx.now())
+    return showing.configuration(changed, arn=what.place.arn)
+
+
+@service.operation("GetFunction")
+async def get_function(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
+    await access.authorize(ctx, tx, what, "GetFunction")
+    found = await directory.resolve(tx, what)
+    function = await directory.function(tx, what.place)
+    shown: dict[str, Any] = {
+        "Configuration": showing.configuration(found.version, arn=what.arn),
+        "Code": {"RepositoryType": "S3"},
+    }
+    if tagged := await tags.of(tx, what.place.arn):
+        shown["Tags"] = tagged
+    if function.reserved_concurrency is not None:
+        shown["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}
+    return shown
+
+
+@service.operation("GetFunctionConfiguration")
+async def get_function_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
+    await access.authorize(ctx, tx, what, "GetFunctionConfiguration")
+    return showing.configuration((await directory.resolve(tx, what)).version, arn=what.arn)
+
+
+@service.operation("ListFunctions")
+async def list_functions(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("MasterRegion", "ALL") != "ALL":
+        raise errors.not_built("functions of Lambda@Edge")
+    every = params.get("FunctionVersion") == "ALL"
+
+    def select(raw: bytes) -> dict[str, Any] | None:
+        version = directory.decode_version(raw)
+        if every:
+            return showing.listed(version)
+        return None if version.number else showing.listed(version, arn=version.place.arn)
+
+    space = directory.versions_in(ctx.account, ctx.region)
+    found, marker = await paging.page(tx, space, params.get("Marker"), params.get("MaxItems"), select)
+    return {"Functions": found, "NextMarker": marker}
+
+
+@service.operation("DeleteFunction")
+async def delete_function(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
+    await access.authorize(ctx, tx, what, "DeleteFunction")
+    if what.qualifier is None:
+        await deleting.delete_function(tx, what.place, ctx.now())
+    elif what.qualifier == LATEST:
+        raise errors.invalid("$LATEST version cannot be deleted without deleting the function.")
+    elif not directory.is_number(what.qualifier):
+        raise errors.invalid("Deletion of aliases is not currently supported.")
+    else:
+        await deleting.delete_version(tx, (await directory.resolve(tx, what)).version, ctx.now())
+    return {"StatusCode": 204}

@@ -1,0 +1,51 @@
+"""Removing functions and versions, with all that is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from cloudlet.core import Subspace, Transaction, tags
+from cloudlet.services.lambda_ import directory, errors, settings
+from cloudlet.services.lambda_.function import Alias, Place, Version
+
+_PAGE = 200
+
+
+async def delete_function(tx: Transaction, place: Place, now: float) -> None:
+    """Delete a function, all of its versions and aliases, and what is set for them. Raises AwsError."""
+    await directory.function(tx, place)
+    versions = directory.versions_of(place)
+    async for raw in _rows(tx, versions):
+        await directory.remove_version(tx, directory.decode_version(raw), now)
+    aliases = directory.aliases_of(place)
+    tx.delete_range(aliases.begin, aliases.end)
+    settings.remove_all(tx, place)
+    tags.save(tx, place.arn, {})
+    directory.remove_function(tx, place)
+
+
+async def delete_version(tx: Transaction, version: Version, now: float) -> None:
+    """Delete a published version, and what is set for it. Raises AwsError where an alias points to it."""
+    async for raw in _rows(tx, directory.aliases_of(version.place)):
+        alias = directory.decode_alias(raw)
+        if version.version in (alias.version, *alias.weights):
+            raise errors.conflict(f"Version {version.version} is currently referenced by alias {alias.name}.")
+    settings.remove_of(tx, version.place, version.version)
+    await directory.remove_version(tx, version, now)
+
+
+def delete_alias(tx: Transaction, alias: Alias) -> None:
+    """Delete an alias, and what is set for it."""
+    settings.remove_of(tx, alias.place, alias.name)
+    directory.remove_alias(tx, alias)
+
+
+async def _rows(tx: Transaction, space: Subspace) -> AsyncIterator[bytes]:
+    begin = space.begin
+    while True:
+        rows = await tx.range(begin, space.end, limit=_PAGE)
+        for _, raw in rows:
+            yield raw
+        if len(rows) < _PAGE:
+            return
+        begin = rows[-1][0] + b"\x00"

@@ -1,0 +1,68 @@
+"""Lambda's functions of an account, over a real socket."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws
+
+ROLE = "arn:aws:iam::123456789012:role/shop"
+
+
+def package(files: Mapping[str, str] | None = None) -> bytes:
+    """Return a ZIP file of files, by name."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in (files or {"index.py": "def handler(event, context):\n    return event\n"}).items():
+            file.writestr(name, text)
+    return packed.getvalue()
+
+
+class FunctionCloud:
+    """Clients of one account, and what tests do with them again and again."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+        self.account = aws.account
+        self.client: Any = aws.client("lambda")
+        self.prefix = f"arn:aws:lambda:{aws.region}:{aws.account}"
+
+    def function(self, name: str = "f", *, wait: bool = True, **more: Any) -> Any:
+        """Create a function; return the answer, once the function is active."""
+        given = {
+            "FunctionName": name,
+            "Runtime": "python3.13",
+            "Role": ROLE,
+            "Handler": "index.handler",
+            "Code": {"ZipFile": package()},
+            **more,
+        }
+        created = self.client.create_function(**{key: value for key, value in given.items() if value is not None})
+        if wait:
+            self.wait(name)
+        return created
+
+    def wait(self, name: str = "f") -> None:
+        """Wait until a function is active, and not being changed any more."""
+        for waiter in ("function_active_v2", "function_updated_v2"):
+            self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+
+    def arn(self, name: str = "f") -> str:
+        return f"{self.prefix}:function:{name}"
+
+    def refused(self, operation: str, **params: Any) -> tuple[str, str, int]:
+        """Call an operation that fails; return the error's code, its message and the HTTP status."""
+        with pytest.raises(ClientError) as caught:
+            getattr(self.client, operation)(**params)
+        answer = caught.value.response
+        return (
+            answer["Error"]["Code"],
+            answer["Error"]["Message"],
+            answer["ResponseMetadata"]["HTTPStatusCode"],
+        )

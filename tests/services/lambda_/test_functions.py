@@ -1,0 +1,291 @@
+"""Functions: created, shown, listed, changed and deleted."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from tests.services.lambda_.cloud import ROLE, FunctionCloud, package
+
+CODE = "InvalidParameterValueException"
+
+
+def test_a_function_is_shown_as_it_was_created(cloud: FunctionCloud) -> None:
+    code = package()
+    created = cloud.function(
+        Code={"ZipFile": code},
+        Description="orders",
+        Timeout=30,
+        MemorySize=256,
+        Environment={"Variables": {"STAGE": "test"}},
+        EphemeralStorage={"Size": 1024},
+        Architectures=["arm64"],
+        TracingConfig={"Mode": "Active"},
+        LoggingConfig={"LogFormat": "JSON", "LogGroup": "/shop/orders"},
+        DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"},
+        Tags={"team": "shop"},
+        wait=False,
+    )
+    assert created["ResponseMetadata"]["HTTPStatusCode"] == 201
+    assert (created["State"], created["StateReasonCode"]) == ("Pending", "Creating")
+    cloud.wait()
+    shown = cloud.client.get_function(FunctionName="f")
+    config = shown["Configuration"]
+    assert {key: config[key] for key in config if key not in ("LastModified", "RevisionId")} == {
+        "FunctionName": "f",
+        "FunctionArn": cloud.arn(),
+        "Runtime": "python3.13",
+        "Role": ROLE,
+        "Handler": "index.handler",
+        "CodeSize": len(code),
+        "CodeSha256": base64.b64encode(hashlib.sha256(code).digest()).decode(),
+        "Description": "orders",
+        "Timeout": 30,
+        "MemorySize": 256,
+        "Version": "$LATEST",
+        "Environment": {"Variables": {"STAGE": "test"}},
+        "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"},
+        "TracingConfig": {"Mode": "Active"},
+        "PackageType": "Zip",
+        "Architectures": ["arm64"],
+        "EphemeralStorage": {"Size": 1024},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": "INFO",
+            "SystemLogLevel": "INFO",
+            "LogGroup": "/shop/orders",
+        },
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+    }
+    assert shown["Tags"] == {"team": "shop"}
+    assert config["RevisionId"] == created["RevisionId"]
+
+
+@pytest.mark.parametrize("form", ["{name}", "{account}:function:{name}", "{arn}", "function:{name}", "{arn}:$LATEST"])
+def test_functions_are_named_by_name_and_by_parts_of_their_arn(cloud: FunctionCloud, form: str) -> None:
+    cloud.function()
+    named = form.format(name="f", account=cloud.account, arn=cloud.arn())
+    assert cloud.client.get_function_configuration(FunctionName=named)["FunctionName"] == "f"
+
+
+def test_a_function_that_is_not_there_is_not_found(cloud: FunctionCloud) -> None:
+    code, message, status = cloud.refused("get_function", FunctionName="none", Qualifier="7")
+    assert (code, status) == ("ResourceNotFoundException", 404)
+    assert message == f"Function not found: {cloud.arn('none')}:7"
+
+
+def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
+    cloud.function()
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    code, message, status = cloud.refused("create_function", **given, Code={"ZipFile": package()})
+    assert (code, message, status) == ("ResourceConflictException", "Function already exist: f", 409)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "message"),
+    [
+        ({"Runtime": None}, CODE, "Runtime and Handler are mandatory parameters"),
+        ({"Handler": None}, CODE, "Runtime and Handler are mandatory parameters"),
+        ({"Runtime": "python2.7"}, CODE, "The runtime parameter of python2.7 is no longer supported"),
+        ({"Runtime": "python9"}, "ValidationException", "Value 'python9' at 'runtime' failed to satisfy constraint"),
+        ({"Role": "shop"}, "ValidationException", "at 'role' failed to satisfy constraint"),
+        ({"Timeout": 901}, "ValidationException", "'901' at 'timeout' failed to satisfy constraint: Member must have"),
+        ({"MemorySize": 10241}, "ValidationException", "less than or equal to 10240"),
+        ({"EphemeralStorage": {"Size": 10241}}, "ValidationException", "less than or equal to 10240"),
+        ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, CODE, "used in this request: AWS_REGION"),
+        ({"Environment": {"Variables": {"LONG": "x" * 4090}}}, CODE, "exceeded the 4KB limit. String measured"),
+        ({"FunctionName": "n" * 65}, "ValidationException", "Member must have length less than or equal to 64"),
+        ({"FunctionName": "a b"}, "ValidationException", "at 'functionName' failed to satisfy constraint"),
+        ({"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::bucket"}}, CODE, "arn:aws:s3:::bucket"),
+        ({"LoggingConfig": {"LogFormat": "Text", "SystemLogLevel": "WARN"}}, CODE, "LogFormat is JSON"),
+        ({"Code": {"ZipFile": b"no zip"}}, CODE, "Could not unzip uploaded file."),
+        ({"Code": {"ZipFile": b""}}, CODE, "Uploaded file must be a non-empty zip"),
+        ({"Code": {}}, CODE, "Please provide a source for function code."),
+        ({"Code": {"ZipFile": b"x", "S3Bucket": "bucket", "S3Key": "k"}}, CODE, "when providing a ZipFile"),
+        ({"Code": {"S3Bucket": "no-such-bucket-is-here", "S3Key": "k"}}, CODE, "S3 Error Code: NoSuchBucket."),
+        ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:none:1"]}, CODE, "layer:none:1 does not exist."),
+        ({"Tags": {"aws:x": "y"}}, CODE, "aws:"),
+        ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "NotImplemented", "VPC"),
+        ({"PackageType": "Image", "Code": {"ImageUri": "x"}}, "NotImplemented", "container images"),
+        ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "NotImplemented", "SnapStart"),
+        ({"KMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1"}, "NotImplemented", "KMSKeyArn"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(cloud: FunctionCloud, changes: dict[str, Any], code: str, message: str) -> None:
+    given = {
+        "FunctionName": "f",
+        "Runtime": "python3.13",
+        "Role": ROLE,
+        "Handler": "index.handler",
+        "Code": {"ZipFile": package()},
+        **changes,
+    }
+    found, text, _ = cloud.refused(
+        "create_function", **{key: value for key, value in given.items() if value is not None}
+    )
+    assert (found, message in text) == (code, True), text
+    assert cloud.client.list_functions()["Functions"] == []
+
+
+def zipped(name: str, mode: int, content: str = "x") -> bytes:
+    """Return a package of one entry that has a mode of Unix."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        info = zipfile.ZipInfo(name)
+        info.external_attr = mode << 16
+        file.writestr(info, content)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x"])
+def test_packages_reach_nothing_beside_their_folder(cloud: FunctionCloud, name: str) -> None:
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": zipped(name, 0o100644)})
+    assert (code, message[:31]) == (CODE, "Could not unzip uploaded file. ")
+
+
+def test_code_is_taken_from_s3(cloud: FunctionCloud) -> None:
+    s3 = cloud.aws.client("s3")
+    bucket = f"code-{cloud.account}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first, second = package({"index.py": "1"}), package({"index.py": "2"})
+    version = s3.put_object(Bucket=bucket, Key="f.zip", Body=first)["VersionId"]
+    s3.put_object(Bucket=bucket, Key="f.zip", Body=second)
+    newest = cloud.function("newest", Code={"S3Bucket": bucket, "S3Key": "f.zip"})
+    older = cloud.function("older", Code={"S3Bucket": bucket, "S3Key": "f.zip", "S3ObjectVersion": version})
+    assert newest["CodeSha256"] == base64.b64encode(hashlib.sha256(second).digest()).decode()
+    assert older["CodeSha256"] == base64.b64encode(hashlib.sha256(first).digest()).decode()
+
+
+def test_functions_are_listed_in_pages(cloud: FunctionCloud) -> None:
+    for name in ("c", "a", "b"):
+        cloud.function(name, wait=False, Publish=name == "a")
+    first = cloud.client.list_functions(MaxItems=2)
+    rest = cloud.client.list_functions(MaxItems=2, Marker=first["NextMarker"])
+    assert [each["FunctionName"] for each in first["Functions"] + rest["Functions"]] == ["a", "b", "c"]
+    assert "NextMarker" not in rest
+    assert "State" not in first["Functions"][0]
+    every = cloud.client.list_functions(FunctionVersion="ALL")["Functions"]
+    assert [each["FunctionArn"].partition(":function:")[2] for each in every] == [
+        "a:$LATEST",
+        "a:1",
+        "b:$LATEST",
+        "c:$LATEST",
+    ]
+
+
+def test_a_list_needs_a_marker_of_its_own(cloud: FunctionCloud) -> None:
+    assert cloud.refused("list_functions", Marker="?")[0] == CODE
+
+
+def test_code_is_changed(cloud: FunctionCloud) -> None:
+    before = cloud.function()
+    code = package({"index.py": "changed"})
+    changed = cloud.client.update_function_code(FunctionName="f", ZipFile=code)
+    assert changed["LastUpdateStatus"] == "InProgress"
+    assert changed["RevisionId"] != before["RevisionId"]
+    cloud.wait()
+    shown = cloud.client.get_function_configuration(FunctionName="f")
+    assert shown["CodeSha256"] == base64.b64encode(hashlib.sha256(code).digest()).decode()
+    assert (shown["State"], shown["LastUpdateStatus"]) == ("Active", "Successful")
+
+
+def test_a_dry_run_changes_nothing(cloud: FunctionCloud) -> None:
+    before = cloud.function()
+    code = package({"index.py": "changed"})
+    answer = cloud.client.update_function_code(FunctionName="f", ZipFile=code, DryRun=True, Publish=True)
+    assert answer["CodeSha256"] == base64.b64encode(hashlib.sha256(code).digest()).decode()
+    assert cloud.client.get_function_configuration(FunctionName="f")["CodeSha256"] == before["CodeSha256"]
+
+
+def test_configuration_is_changed_where_it_is_given(cloud: FunctionCloud) -> None:
+    cloud.function(Environment={"Variables": {"AA": "1"}}, Description="old", Timeout=9)
+    cloud.client.update_function_configuration(
+        FunctionName="f", Description="new", MemorySize=512, LoggingConfig={"LogFormat": "JSON"}
+    )
+    cloud.wait()
+    shown = cloud.client.update_function_configuration(
+        FunctionName="f", Environment={"Variables": {}}, LoggingConfig={"SystemLogLevel": "WARN"}
+    )
+    assert (shown["Description"], shown["MemorySize"], shown["Timeout"]) == ("new", 512, 9)
+    assert "Environment" not in shown
+    assert shown["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",
+        "SystemLogLevel": "WARN",
+        "LogGroup": "/aws/lambda/f",
+    }
+
+
+@pytest.mark.parametrize("operation", ["update_function_code", "update_function_configuration", "publish_version"])
+def test_a_revision_that_is_not_the_present_one_is_refused(cloud: FunctionCloud, operation: str) -> None:
+    cloud.function()
+    more = {"ZipFile": package()} if operation == "update_function_code" else {"Description": "x"}
+    code, _, status = cloud.refused(operation, FunctionName="f", RevisionId="old", **more)
+    assert (code, status) == ("PreconditionFailedException", 412)
+
+
+def test_versions_are_not_changed(cloud: FunctionCloud) -> None:
+    cloud.function(Publish=True)
+    assert cloud.refused("update_function_configuration", FunctionName="f:1", Timeout=5)[0] == CODE
+
+
+def test_functions_are_deleted_with_all_that_is_theirs(cloud: FunctionCloud) -> None:
+    cloud.function(Publish=True, Tags={"team": "shop"})
+    deleted = cloud.client.delete_function(FunctionName="f")
+    assert deleted["ResponseMetadata"]["HTTPStatusCode"] == 204
+    assert cloud.client.list_functions(FunctionVersion="ALL")["Functions"] == []
+    assert cloud.refused("delete_function", FunctionName="f")[0] == "ResourceNotFoundException"
+    again = cloud.function(Publish=True)
+    assert again["Version"] == "2", "numbers of versions are not given again"
+    assert "Tags" not in cloud.client.get_function(FunctionName="f")
+
+
+def test_accounts_and_regions_have_functions_of_their_own(cloud: FunctionCloud) -> None:
+    cloud.function()
+    elsewhere = cloud.aws.client("lambda", region_name="eu-west-1")
+    assert elsewhere.list_functions()["Functions"] == []
+    code, message, _ = cloud.refused(
+        "get_function", FunctionName=f"arn:aws:lambda:eu-west-1:{cloud.account}:function:f"
+    )
+    assert code == "ResourceNotFoundException"
+    assert "eu-west-1" in message
+
+
+def test_what_cannot_be_unpacked_fails(cloud: FunctionCloud) -> None:
+    """The damage is in the contents: it is seen when they are unpacked."""
+    packed = bytearray(zipped("index.py", 0o100644, "x" * 100))
+    packed[60:70] = b"y" * 10
+    cloud.function(Code={"ZipFile": bytes(packed)}, wait=False)
+    for _ in range(200):
+        shown = cloud.client.get_function_configuration(FunctionName="f")
+        if shown["State"] != "Pending":
+            break
+    assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidZipFileException")
+
+
+def test_a_package_in_a_request_has_a_limit(cloud: FunctionCloud) -> None:
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    code, message, status = cloud.refused("create_function", **given, Code={"ZipFile": bytes(52_428_801)})
+    assert (code, status) == ("RequestEntityTooLargeException", 413)
+    assert message == "Request must be smaller than 70167211 bytes for the CreateFunction operation"
+
+
+def test_unpacked_files_have_a_limit(cloud: FunctionCloud) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file, file.open("zeros", "w") as entry:
+        for _ in range(251):
+            entry.write(bytes(1 << 20))
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": packed.getvalue()})
+    assert (code, message) == (CODE, "Unzipped size must be smaller than 262144000 bytes")
+    assert json.dumps(cloud.client.list_functions()["Functions"]) == "[]"
