@@ -95,6 +95,11 @@ async def page(
     return [(key, _decode(raw)) for key, raw in rows]
 
 
+def place_of(group: Group, name: str) -> bytes:
+    """Return the place of a stream in the order of names."""
+    return _STREAMS.key(group.id, name)
+
+
 async def recent_page(
     tx: Transaction, group: Group, after: bytes, count: int, *, descending: bool
 ) -> list[tuple[bytes, Stream]]:

@@ -1,0 +1,119 @@
+"""Export tasks, as they are stored. API reference, "CreateExportTask"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Subspace, Transaction
+
+_TASKS, _PLACES, _ACTIVE = Subspace("export-task"), Subspace("export-task-place"), Subspace("export-task-active")
+TOPIC = _ACTIVE.prefix
+"""Notified for each new one."""
+PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"
+_MESSAGES = {
+    RUNNING: "Started Successfully",
+    COMPLETED: "Completed Successfully",
+    CANCELLED: "Cancelled by the user",
+}
+
+
+class Task(msgspec.Struct, array_like=True):
+    """An export of the events of a log group to a bucket. Times are in milliseconds since the epoch."""
+
+    id: str
+    account: str
+    region: str
+    group: str
+    first: int
+    last: int
+    """The timestamps of the events that are exported, both inclusive."""
+    bucket: str
+    prefix: str
+    created: int
+    name: str | None = None
+    stream_prefix: str = ""
+    status: str = PENDING
+    message: str | None = None
+    completed: int | None = None
+    done_until: str = ""
+    """The name of the last stream that is exported."""
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as the API shows it."""
+        return {
+            "taskId": self.id,
+            "taskName": self.name,
+            "logGroupName": self.group,
+            "from": self.first,
+            "to": self.last,
+            "destination": self.bucket,
+            "destinationPrefix": self.prefix,
+            "status": {"code": self.status, "message": self.message or _MESSAGES.get(self.status)},
+            "executionInfo": {"creationTime": self.created, "completionTime": self.completed},
+        }
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Task).decode
+
+
+async def create(tx: Transaction, task: Task) -> None:
+    """Store a new task. Raises AwsError where another one of the account is not over."""
+    active = _ACTIVE.key(task.account, task.region)
+    if await tx.get(active) is not None:
+        raise AwsError("LimitExceededException", "Resource limit exceeded.")
+    tx.put(active, task.id.encode())
+    tx.put(_PLACES.key(task.account, task.region, task.id), task.created.to_bytes(8, "big"))
+    _save(tx, task)
+    tx.notify(TOPIC)
+
+
+def _save(tx: Transaction, task: Task) -> None:
+    tx.put(_TASKS.key(task.account, task.region, task.created, task.id), _encode(task))
+
+
+async def find(tx: Transaction, account: str, region: str, task_id: str) -> Task | None:
+    """Return a task."""
+    place = await tx.get(_PLACES.key(account, region, task_id))
+    if place is None:
+        return None
+    raw = await tx.get(_TASKS.key(account, region, int.from_bytes(place, "big"), task_id))
+    return None if raw is None else _decode(raw)
+
+
+async def page(tx: Transaction, ctx: Context, after: bytes, count: int, wrong: AwsError) -> list[tuple[bytes, Task]]:
+    """Return tasks in the order in which they were created, each with its place; after a place."""
+    space = _TASKS.sub(ctx.account, ctx.region)
+    if after and not space.begin <= after < space.end:
+        raise wrong
+    rows = await tx.range(after + b"\x00" if after else space.begin, space.end, limit=count)
+    return [(key, _decode(raw)) for key, raw in rows]
+
+
+async def active(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, Task]]:
+    """Return the tasks of all accounts that are not over, each with its place; after a place."""
+    found = []
+    for key, raw in await tx.range(after + b"\x00" if after else _ACTIVE.begin, _ACTIVE.end, limit=count):
+        account, region = _ACTIVE.unpack(key)
+        task = await find(tx, account, region, raw.decode())
+        if task is not None:
+            found.append((key, task))
+    return found
+
+
+async def advance(tx: Transaction, task: Task) -> bool:
+    """Store how far a task has come; return False where it has been cancelled."""
+    current = await find(tx, task.account, task.region, task.id)
+    if current is None or current.status not in (PENDING, RUNNING):
+        return False
+    _save(tx, task)
+    return True
+
+
+async def end(tx: Transaction, task: Task, status: str, now: int, message: str | None = None) -> None:
+    """Note that a task is over, unless it is already."""
+    task.status, task.completed, task.message = status, now, message
+    if await advance(tx, task):
+        tx.delete(_ACTIVE.key(task.account, task.region))

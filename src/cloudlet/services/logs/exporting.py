@@ -1,0 +1,137 @@
+"""Exports events to buckets: for each stream, objects with lines of text.
+
+User guide, "Exporting log data to Amazon S3". A stream that was under way when Cloudlet stopped is exported again, into
+the same objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from datetime import UTC, datetime
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import first, notified
+from cloudlet.services.logs import export_task, scanning
+from cloudlet.services.logs import group as groups
+from cloudlet.services.logs import stream as streams
+from cloudlet.services.logs.events import Position
+from cloudlet.services.logs.export_task import COMPLETED, FAILED, RUNNING, Task
+from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.scanning import Found, Search
+from cloudlet.services.logs.stream import Stream
+
+log = logging.getLogger("cloudlet.logs")
+
+DEFAULT_PREFIX = "exportedlogs"
+_PART_BYTES = 16 * 1_048_576
+"""Of text in one object."""
+_AT_ONCE = 100
+_PAUSE_SECONDS = 5.0
+_WRITE_TEST = "aws-logs-write-test"
+
+
+async def try_out(block: Block, task: Task) -> None:
+    """Put the object with which AWS tries out a bucket. Raises AwsError."""
+    try:
+        await _put(block, task, f"{task.prefix}/{_WRITE_TEST}", b"Permission Check Successful")
+    except AwsError as error:
+        if error.code == "NoSuchBucket":
+            text = "The given bucket does not exist. Please provide a valid bucket."
+        elif error.status is not None and error.status >= 500:
+            raise
+        else:
+            text = (
+                "PutObject call on the given bucket failed. Please check if CloudWatch Logs has been granted "
+                "permission to perform this operation."
+            )
+        raise AwsError("InvalidParameterException", text) from error
+
+
+async def export(block: Block, lease: Lease) -> None:
+    """Carry out export tasks, for ever."""
+    async with notified(block, export_task.TOPIC) as event:
+        while True:
+            event.clear()
+            after, waits = b"", False
+            while found := await block.store.transact(lambda tx, after=after: export_task.active(tx, after, 1)):  # type: ignore[misc]
+                await lease.hold()
+                after, task = found[0]
+                waits |= not await _carry_out(block, task)
+            if waits:
+                await first(block, event, block.clock.now() + _PAUSE_SECONDS)
+            else:
+                await event.wait()
+
+
+async def _carry_out(block: Block, task: Task) -> bool:
+    """Export what is left of a task; return False where it is to be tried again."""
+    task.status = RUNNING
+    try:
+        while found := await block.store.transact(lambda tx: _some_streams(tx, task)):
+            group, some = found
+            for stream in some:
+                await _export_stream(block, task, group, stream)
+                task.done_until = stream.name
+                if not await block.store.transact(lambda tx: export_task.advance(tx, task)):
+                    return True
+            if len(some) < _AT_ONCE:
+                break
+    except AwsError as error:
+        if error.status is not None and error.status >= 500:
+            log.warning("the export %s waits: %s", task.id, error)
+            return False
+        await _end(block, task, FAILED, str(error))
+    else:
+        await _end(block, task, COMPLETED)
+    return True
+
+
+async def _end(block: Block, task: Task, status: str, message: str | None = None) -> None:
+    now = int(block.clock.now() * 1000)
+    await block.store.transact(lambda tx: export_task.end(tx, task, status, now, message))
+
+
+async def _some_streams(tx: Transaction, task: Task) -> tuple[Group, list[Stream]] | None:
+    """Return the group and the next streams of a task; None where the group is gone."""
+    group = await groups.find(tx, task.account, task.region, task.group)
+    if group is None:
+        return None
+    place = streams.place_of(group, task.done_until) if task.done_until else b""
+    return group, [stream for _, stream in await streams.page(tx, group, task.stream_prefix, place, _AT_ONCE)]
+
+
+async def _export_stream(block: Block, task: Task, group: Group, stream: Stream) -> None:
+    """Put the objects of a stream."""
+    folder = f"{task.prefix}/{task.id}/{stream.name.replace('/', '-')}"
+    after: Position | None = None
+    lines: list[str] = []
+    size = number = 0
+    while True:
+        horizon = group.horizon(block.clock.now())
+        search = Search(group.id, stream.id, first=max(task.first, horizon), last=task.last, after=after)
+        found, _ = await scanning.page(block.store, search, scanning.MOST_EVENTS)
+        lines += [_line(event) for event in found]
+        size += sum(len(event.message) for event in found)
+        if lines and (not found or size >= _PART_BYTES):
+            content = "".join(lines)
+            data = await asyncio.to_thread(lambda content=content: gzip.compress(content.encode(), mtime=0))  # type: ignore[misc]
+            await _put(block, task, f"{folder}/{number:06}.gz", data)
+            lines, size, number = [], 0, number + 1
+        if not found:
+            return
+        after = found[-1].position
+
+
+def _line(event: Found) -> str:
+    moment = datetime.fromtimestamp(event.position.timestamp / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{event.position.timestamp % 1000:03}Z {event.message}\n"
+
+
+async def _put(block: Block, task: Task, key: str, data: bytes) -> None:
+    params = {"Bucket": task.bucket, "Key": key, "Body": data, "ACL": "bucket-owner-full-control"}
+    arn = groups.arn_of(task.region, task.account, task.group)
+    await block.call("s3", "PutObject", params, account=task.account, region=task.region, source_arn=f"{arn}:*")
