@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from tests.services.cloudwatch.local import LocalCloud, local_cloud
 def cw(aws: Aws) -> Any:
     """A client of an account of its own."""
     return aws.client("cloudwatch")
+
+
+@pytest.fixture
+def hour() -> datetime:
+    """The beginning of the last hour but one."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ NOT_BUILT: list[tuple[dict[str, Any], str]] = [
     (without(WarmUpConfiguration={"WarmUpPeriodDurationInMinutes": 5}), "warm-up periods"),
     (without(EvaluationWindow={"WallClockWindow": {}}), "wall clock windows"),
     (math({"Id": "e", "Expression": "ANOMALY_DETECTION_BAND(m1)"}, query("m1")), "ANOMALY_DETECTION_BAND"),
-    (math({"Id": "e", "Expression": "SELECT AVG(x) FROM y"}), "Metrics Insights"),
+    (math({"Id": "e", "Expression": "SELECT AVG(x) FROM y GROUP BY z", "Period": 60}), "several time series"),
 ]
 
 

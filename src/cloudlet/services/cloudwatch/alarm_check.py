@@ -14,11 +14,13 @@ from cloudlet.services.cloudwatch.expressions.series import TimeSeries, Value
 from cloudlet.services.cloudwatch.expressions.syntax import Call, walk
 from cloudlet.services.cloudwatch.judging import COMPARISONS, TREATMENTS
 from cloudlet.services.cloudwatch.putting import LARGEST
-from cloudlet.services.cloudwatch.query_check import ExpressionQuery, MetricQuery, Query
+from cloudlet.services.cloudwatch.query_check import ExpressionQuery, InsightsQuery, MetricQuery, Query
 
 _OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit")
 _PERIODS = (10, 20, 30)
 _DAY, _WEEK = 86400, 7 * 86400
+_INSIGHTS_SECONDS = 3 * 3600
+"""What alarms on Metrics Insights queries look at (user guide, "Metrics Insights quotas")."""
 _MOST_OF_EACH = 10
 _NOT_BUILT = {
     "ActionConfiguration": "tags in alarms' notifications (ActionConfiguration)",
@@ -57,6 +59,10 @@ def metric_alarm(ctx: Context, params: Params) -> dict[str, Any]:
         raise errors.validation("DatapointsToAlarm must be less than or equal to EvaluationPeriods.")
     period = _period_of_queries(ctx, config) if "Metrics" in config else _period_of_metric(config)
     longest, said = (_DAY, "a day") if period < 3600 else (_WEEK, "seven days")
+    if any(query_check.is_insights(query.get("Expression") or "") for query in config.get("Metrics") or ()):
+        longest, said = _INSIGHTS_SECONDS, "three hours"
+        if period < 60:
+            raise errors.validation("The period of an alarm on a Metrics Insights query must be a multiple of 60.")
     if n * period > longest:
         raise errors.validation(
             f"Metrics cannot be checked across more than {said} (EvaluationPeriods * Period must be <= {longest})."
@@ -150,7 +156,9 @@ def _period_of_queries(ctx: Context, config: dict[str, Any]) -> int:
 def _check_single(watched: Query, queries: list[Query], period: int) -> None:
     """Raise AwsError unless what an alarm watches is one time series: compute it without any data."""
     named = {query.id: query for query in queries}
-    empty = {query.id: TimeSeries({}, period) for query in queries if isinstance(query, MetricQuery)}
+    empty = {query.id: TimeSeries({}, period) for query in queries if not isinstance(query, ExpressionQuery)}
+    if any(isinstance(query, InsightsQuery) and query.select.groups for query in queries):
+        raise errors.not_built("alarms on several time series (GROUP BY)")
     computing: list[str] = []
 
     def value_of(id: str) -> Value:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.services.cloudwatch import errors, labels, reading, statistic
+from cloudlet.services.cloudwatch import errors, insights_grammar, labels, reading, statistic
 from cloudlet.services.cloudwatch.expressions.parser import parse
-from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
+from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 from cloudlet.services.cloudwatch.expressions.syntax import Node
+from cloudlet.services.cloudwatch.insights_grammar import Select
 from cloudlet.services.cloudwatch.metric import UNIT_CODES, Metric, dimensions_of
 from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
 
@@ -44,7 +45,18 @@ class ExpressionQuery:
     returned: bool
 
 
-Query = MetricQuery | ExpressionQuery
+@dataclass(frozen=True, slots=True)
+class InsightsQuery:
+    """A query of Metrics Insights."""
+
+    id: str
+    select: Select
+    period: int | None
+    label: str | None
+    returned: bool
+
+
+Query = MetricQuery | ExpressionQuery | InsightsQuery
 
 
 def queries_of(account: str, region: str, given: Sequence[dict[str, Any]], member: str) -> list[Query]:
@@ -54,12 +66,19 @@ def queries_of(account: str, region: str, given: Sequence[dict[str, Any]], membe
         found.append(_query(account, region, f"{member}.member.{at}", one))
     if len({query.id for query in found}) < len(found):
         raise errors.validation(f"The values for parameter Id in {member} are not unique.")
+    if sum([isinstance(query, InsightsQuery) for query in found]) > 1:
+        raise errors.validation(f"{member} can have one Metrics Insights query only.")
     return found
 
 
 def expression_error(id: str, problem: ExpressionProblem) -> AwsError:
     """What is answered to an expression that cannot be read or computed."""
     return errors.validation(f"Error in expression '{id}': {problem}")
+
+
+def is_insights(expression: str) -> bool:
+    """Whether an expression is a query of Metrics Insights."""
+    return _INSIGHTS.match(expression) is not None
 
 
 def _query(account: str, region: str, path: str, given: dict[str, Any]) -> Query:
@@ -87,13 +106,14 @@ def _query(account: str, region: str, path: str, given: dict[str, Any]) -> Query
     if period is not None:
         check_period(f"{path}.Period", period)
     assert expression is not None  # noqa: S101 - for the type checker: one of them is there
-    if _INSIGHTS.match(expression):
-        raise errors.not_built("Metrics Insights queries (SELECT …)")
     try:
-        node = parse(expression)
+        if is_insights(expression):
+            return InsightsQuery(id, insights_grammar.parse(expression), period, label, returned)
+        return ExpressionQuery(id, expression, parse(expression), period, label, returned)
     except ExpressionProblem as problem:
         raise expression_error(id, problem) from None
-    return ExpressionQuery(id, expression, node, period, label, returned)
+    except NotBuilt as error:
+        raise errors.not_built(str(error)) from None
 
 
 def _metric_query(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cloudlet.core import Transaction
-from cloudlet.services.cloudwatch import directory, errors, labels, reading, search, search_grammar
+from cloudlet.services.cloudwatch import directory, errors, insights, labels, reading, search, search_grammar
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
@@ -15,7 +15,13 @@ from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem,
 from cloudlet.services.cloudwatch.expressions.series import Source, TimeSeries, Value
 from cloudlet.services.cloudwatch.expressions.syntax import Call, Number, Text, walk
 from cloudlet.services.cloudwatch.metric import Metric
-from cloudlet.services.cloudwatch.query_check import ExpressionQuery, MetricQuery, Query, expression_error
+from cloudlet.services.cloudwatch.query_check import (
+    ExpressionQuery,
+    InsightsQuery,
+    MetricQuery,
+    Query,
+    expression_error,
+)
 from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
 from cloudlet.services.cloudwatch.statistic import parse as parse_statistic
 
@@ -94,6 +100,8 @@ class _Computation:
         for query in self._queries.values():
             if isinstance(query, ExpressionQuery):
                 await self._search(query)
+            elif isinstance(query, InsightsQuery):
+                self._results.values[query.id] = await self._insights(query)
         for id in self._queries:
             self._value(id)
             await asyncio.sleep(0)
@@ -109,15 +117,31 @@ class _Computation:
             return await series_of(tx, metric, asked, period, unit, start, self._end, now)
 
         times, values, _ = await self._asker.store.transact(body)
-        self._points += len(times)
+        self._count(len(times))
+        source = Source(metric.namespace, metric.name, metric.dimensions, asked.name, metric.account, metric.region)
+        points = dict(zip(times, values, strict=True))
+        return TimeSeries(points, period, metric.name if label is None else label, source)
+
+    async def _insights(self, query: InsightsQuery) -> TimeSeries | list[TimeSeries]:
+        period = query.period or self._period
+        found = await insights.find(self._asker, query.select, period, self._begin, self._end, exactly=self._exactly)
+        self._count(sum([len(series.points) for series in found.series]))
+        if not found.is_all:
+            self._note_too_many()
+        return found.series if query.select.groups else found.series[0]
+
+    def _count(self, points: int) -> None:
+        """Raise AwsError where the points of a request become too many."""
+        self._points += points
         if self._points > MOST_POINTS:
             raise errors.validation(
                 f"The request is for more than {MOST_POINTS:,} datapoints. You may reduce the datapoints requested by "
                 "increasing Period, or decreasing the time range."
             )
-        source = Source(metric.namespace, metric.name, metric.dimensions, asked.name, metric.account, metric.region)
-        points = dict(zip(times, values, strict=True))
-        return TimeSeries(points, period, metric.name if label is None else label, source)
+
+    def _note_too_many(self) -> None:
+        if TOO_MANY_METRICS not in self._results.messages:
+            self._results.messages.append(TOO_MANY_METRICS)
 
     # -- expressions
 
@@ -162,8 +186,7 @@ class _Computation:
                 metrics = await search.find(self._asker, search_for)
                 if len(metrics) > room:
                     del metrics[room:]
-                    if TOO_MANY_METRICS not in self._results.messages:
-                        self._results.messages.append(TOO_MANY_METRICS)
+                    self._note_too_many()
                 named = zip(metrics, labels.of_found(metrics), strict=True)
                 self._found[node] = [await self._series(metric, asked, period, label=label) for metric, label in named]
 
