@@ -160,6 +160,11 @@ def _minute(now: float) -> int:
     return int(now) // PERIOD_SECONDS * PERIOD_SECONDS
 
 
+def in_ended_minute(now: float) -> float:
+    """Return a time in the minute that has ended last: a gauge may be called late, or a clock have been moved on."""
+    return _minute(now) - 1.0
+
+
 async def report(block: Block) -> None:
     """Send what a block has measured to CloudWatch, each minute, for ever."""
     while True:
@@ -169,7 +174,7 @@ async def report(block: Block) -> None:
             await gauge(block)
         await _send(block, block.metrics)
         if block.usage is not None:
-            block.usage.close(block.clock.now() - 1)
+            block.usage.close(in_ended_minute(block.clock.now()))
             await _send(block, block.usage.metrics)
 
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Values
+from cloudlet.core.metrics import Values, in_ended_minute
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 from cloudlet.wire import WireError
@@ -79,7 +79,7 @@ def _of(block: Block, arn: str) -> _Use | None:
 
 async def measure(block: Block) -> None:
     """Add what all topics did to the block's metrics, for the minute that has just ended."""
-    at = block.clock.now() - 1
+    at = in_ended_minute(block.clock.now())
     for arn, use in _uses.pop(block, {}).items():
         parts = arn.split(":")
         if ":endpoint/" in arn or len(parts) != 6:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
 from cloudlet.wire import WireError
@@ -102,15 +102,16 @@ def _of(ctx: Context, params: Params) -> _Use:
 async def measure(block: Block) -> None:
     """Add what all queues did and hold to the block's metrics."""
     now = block.clock.now()
+    at = in_ended_minute(now)
     uses = _uses.get(block, {})
     for name, use in list(uses.items()):
-        _add_use(block, name, use, now - 1)
+        _add_use(block, name, use, at)
         held = await block.store.transact(lambda tx, name=name: _held(tx, name, now))  # type: ignore[misc]
         if held is None or now - use.last > _ACTIVE_SECONDS:
             uses.pop(name, None)
         for metric, value in (held or {}).items():
             unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"
-            block.metrics.add(name.account, name.region, metric, _dimensions(name), now - 1, value, unit=unit)
+            block.metrics.add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
 
 
 def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:
