@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.dynamodb import directory
 from cloudlet.services.dynamodb.streams import StreamRecord
 from cloudlet.services.dynamodb.table import Table, table_arn
@@ -248,7 +248,7 @@ async def measure(block: Block) -> None:
     if uses is None:
         return
     uses.fold()
-    at = block.clock.now() - 1
+    at = in_ended_minute(block.clock.now())
     for (account, region), count in uses.user_errors.items():
         block.metrics.include(account, region, "UserErrors", (), at, Values.ones(count), "Count")
     for use in uses.tables.values():

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.metrics import in_ended_minute
 from cloudlet.services.dynamodb import directory, throughput
 from cloudlet.services.dynamodb.table import ON_DEMAND, Table, Throughput
 
@@ -42,6 +43,7 @@ async def measure(block: Block) -> None:
     if _last.get(block) == period:
         return
     _last[block] = period
+    at = in_ended_minute(now)
     accounts: defaultdict[tuple[str, str], _Account] = defaultdict(_Account)
     after = b""
     while True:
@@ -51,12 +53,12 @@ async def measure(block: Block) -> None:
 
         tables, after = await block.store.transact(page)
         for table in tables:
-            _measure_table(block, table, accounts[table.record.account, table.record.region], now - 1)
+            _measure_table(block, table, accounts[table.record.account, table.record.region], at)
         if not after:
             break
         await asyncio.sleep(0)
     for (account, region), provisioned in accounts.items():
-        _measure_account(block, account, region, provisioned, now - 1)
+        _measure_account(block, account, region, provisioned, at)
 
 
 def _measure_table(block: Block, table: Table, account: _Account, at: float) -> None:
