@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from cloudlet.services.cloudtrail import api_history, api_selectors, api_tags, api_trails, delivering, history
+from cloudlet.services.cloudtrail import (
+    api_history,
+    api_queries,
+    api_selectors,
+    api_stores,
+    api_tags,
+    api_trails,
+    delivering,
+    history,
+)
 from cloudlet.services.cloudtrail.block import service
+from cloudlet.services.cloudtrail.lake import events, queries
 
-__all__ = ["api_history", "api_selectors", "api_tags", "api_trails", "service"]
+__all__ = ["api_history", "api_queries", "api_selectors", "api_stores", "api_tags", "api_trails", "service"]
 
 service.job(history.forget)
 service.job(delivering.deliver)
+service.job(events.forget)
+service.job(queries.forget)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
-from cloudlet.services.cloudtrail import history, outbox, trail
+from cloudlet.services.cloudtrail import data_wanted, history, outbox, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.event import Event
+from cloudlet.services.cloudtrail.lake import events, stores
+from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 
 _MOST_RESULTS = 50
 
 
 @service.operation("RecordEvents")
 async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result:
-    """Keep what a block has noted of its calls, and say whether some trail wants data events."""
+    """Keep what a block has noted of its calls, and say whether anybody wants data events."""
     if ctx.principal.kind != "service":
         raise AwsError("AccessDeniedException", "RecordEvents is for Cloudlet's blocks.", status=403)
     has_buses = ctx.block.cloud.has("events")
     trails: dict[str, list[trail.Trail]] = {}
+    lakes: dict[str, list[EventDataStore]] = {}
     for text in params["Events"]:
         event = Event(text)
         if event.is_management and not await history.add(tx, event):
@@ -24,6 +27,7 @@ async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result
             continue
         if event.account not in trails:
             trails[event.account] = await trail.of_account(tx, event.account)
+            lakes[event.account] = await stores.of_account(tx, event.account)
         logging = [each for each in trails[event.account] if each.logs(event)]
         for each in logging:
             outbox.add(tx, "s3", each.arn, event)
@@ -31,7 +35,10 @@ async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result
                 outbox.add(tx, "logs", each.arn, event)
         if logging and has_buses and not event.record["readOnly"]:
             outbox.add(tx, "events", event.account, event)
-    return {"WantsDataEvents": await trail.any_logs_data(tx)}
+        for store in lakes[event.account]:
+            if store.takes(event):
+                events.add(tx, store, event)
+    return {"WantsDataEvents": await data_wanted.any_at_all(tx)}
 
 
 @service.direct("LookupEvents")

@@ -1,4 +1,4 @@
-"""Operations on the tags of trails."""
+"""Operations on the tags of trails and event data stores."""
 
 from __future__ import annotations
 
@@ -7,37 +7,49 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudtrail import trail
 from cloudlet.services.cloudtrail.block import service
+from cloudlet.services.cloudtrail.lake import stores
+from cloudlet.services.cloudtrail.lake.stores import EventDataStore
+from cloudlet.services.cloudtrail.tagging import with_tags
+from cloudlet.services.cloudtrail.trail import Trail
 
 _MOST_LISTED = 20
+_NOT_FOUND = ("EventDataStoreNotFoundException", "TrailNotFoundException")
 
 
-async def _tagged(ctx: Context, tx: Transaction, arn: str) -> trail.Trail:
-    """Return the trail of an ARN. Raises AwsError."""
-    if any(f":{kind}/" in arn for kind in ("eventdatastore", "channel", "dashboard")):
+async def _tagged(ctx: Context, tx: Transaction, arn: str) -> Trail | EventDataStore:
+    """Return the resource of an ARN. Raises AwsError."""
+    if any(f":{kind}/" in arn for kind in ("channel", "dashboard")):
         raise AwsError("ResourceTypeNotSupportedException", f"Cloudlet has no such resources: {arn}")
     if not arn.startswith("arn:"):
         raise AwsError("CloudTrailARNInvalidException", f"Invalid trail ARN: {arn}")
     try:
+        if ":eventdatastore/" in arn:
+            return await stores.find_active(ctx, tx, arn)
         return await trail.find(ctx, tx, arn)
     except AwsError as error:
-        if error.code == "TrailNotFoundException":
+        if error.code in _NOT_FOUND:
             raise AwsError("ResourceNotFoundException", f"Resource not found: {arn}") from None
         raise
+
+
+def _save(tx: Transaction, of: Trail | EventDataStore, wanted: dict[str, str]) -> None:
+    if isinstance(of, Trail):
+        trail.save(tx, msgspec.structs.replace(of, tags=wanted))
+    else:
+        stores.save(tx, msgspec.structs.replace(of, tags=wanted))
 
 
 @service.operation("AddTags")
 async def add_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _tagged(ctx, tx, params["ResourceId"])
-    merged = trail.with_tags(found.tags, params["TagsList"])
-    trail.save(tx, msgspec.structs.replace(found, tags=merged))
+    _save(tx, found, with_tags(found.tags, params["TagsList"]))
     return {}
 
 
 @service.operation("RemoveTags")
 async def remove_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _tagged(ctx, tx, params["ResourceId"])
-    kept = tags.without(found.tags, (tag["Key"] for tag in params["TagsList"]))
-    trail.save(tx, msgspec.structs.replace(found, tags=kept))
+    _save(tx, found, tags.without(found.tags, (tag["Key"] for tag in params["TagsList"])))
     return {}
 
 

@@ -12,6 +12,7 @@ from cloudlet.core.arn import Arn, partition_of
 from cloudlet.services.cloudtrail import delivering, digests, files, log_group, outbox, public_keys, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.outbox import Lane
+from cloudlet.services.cloudtrail.tagging import with_tags
 from cloudlet.services.cloudtrail.trail import Trail
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -33,7 +34,7 @@ _SETTINGS = {
 @service.direct("CreateTrail")
 async def create_trail(ctx: Context, params: Params) -> Result:
     trail.check_name(params["Name"])
-    tags = trail.with_tags({}, params.get("TagsList") or [])
+    tags = with_tags({}, params.get("TagsList") or [])
     made = _changed(ctx, Trail(ctx.account, ctx.region, params["Name"], "", tags=tags), params)
     await _check_destinations(ctx, Trail(ctx.account, ctx.region, made.name, ""), made)
     await ctx.transact(lambda tx: trail.add(tx, made))

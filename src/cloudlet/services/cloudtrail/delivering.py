@@ -19,6 +19,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.cloudtrail import digests, event_bus, files, log_group, outbox, trail
+from cloudlet.services.cloudtrail.lake import running
 from cloudlet.services.cloudtrail.outbox import Channel, Lane, Waiting
 from cloudlet.services.cloudtrail.trail import Trail
 
@@ -39,12 +40,16 @@ class _File(NamedTuple):
 
 
 async def deliver(block: Block) -> None:
-    """Deliver what waits until the block ends; of several processes on one store, one does so at a time."""
+    """Deliver what waits, and execute queries, until the block ends.
+
+    Of several processes on one store, one does so at a time.
+    """
     lease = Lease(block)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_deliver_now_and_then(block, lease))
             group.create_task(event_bus.tell(block, lease))
+            group.create_task(running.run(block, lease))
     finally:
         await lease.release()
 

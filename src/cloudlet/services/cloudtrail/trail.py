@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core import tags as core_tags
 from cloudlet.core.arn import Arn, partition_of
-from cloudlet.services.cloudtrail import selectors
+from cloudlet.services.cloudtrail import data_wanted, selectors
 from cloudlet.services.cloudtrail.event import Event
 
 TOPIC = b"trails"
@@ -31,8 +29,6 @@ _SELF = "cloudtrail.amazonaws.com"
 
 _TRAILS = Subspace("trail")
 """Account, home region, name → Trail."""
-_SELECTS_DATA = Subspace("trail-data")
-"""The keys of trails that log data events → nothing."""
 _STATUS = Subspace("trail-status")
 """ARN → Status."""
 
@@ -219,10 +215,7 @@ def save(tx: Transaction, trail: Trail) -> None:
     """Store a trail as it is now."""
     key = _TRAILS.key(trail.account, trail.region, trail.name)
     tx.put(key, _encode(trail))
-    if trail.logs_data:
-        tx.put(_SELECTS_DATA.key(key), b"")
-    else:
-        tx.delete(_SELECTS_DATA.key(key))
+    data_wanted.note(tx, key, wants=trail.logs_data)
     tx.notify(TOPIC)
 
 
@@ -230,7 +223,7 @@ def remove(tx: Transaction, trail: Trail) -> None:
     """Forget a trail and its status."""
     key = _TRAILS.key(trail.account, trail.region, trail.name)
     tx.delete(key)
-    tx.delete(_SELECTS_DATA.key(key))
+    data_wanted.note(tx, key, wants=False)
     tx.delete(_STATUS.key(trail.arn))
     tx.notify(TOPIC)
 
@@ -240,11 +233,6 @@ async def by_arn(tx: Transaction, arn: str) -> Trail | None:
     parts = Arn.parse(arn)
     raw = await tx.get(_TRAILS.key(parts.account, parts.region, parts.resource.partition("/")[2]))
     return None if raw is None else _decode(raw)
-
-
-async def any_logs_data(tx: Transaction) -> bool:
-    """Whether some trail, of whatever account, selects data events."""
-    return bool(await tx.range(_SELECTS_DATA.begin, _SELECTS_DATA.end, limit=1))
 
 
 async def status(tx: Transaction, arn: str) -> Status:
@@ -257,16 +245,3 @@ async def note(tx: Transaction, arn: str, **changes: Any) -> None:
     """Change the status of a trail, if it is still there."""
     if await by_arn(tx, arn) is not None:
         tx.put(_STATUS.key(arn), _encode(msgspec.structs.replace(await status(tx, arn), **changes)))
-
-
-def with_tags(tags: Mapping[str, str], added: list[dict[str, str]]) -> dict[str, str]:
-    """Return tags with more of them. Raises AwsError for what cannot be one, and for too many."""
-    if len({tag["Key"] for tag in added}) < len(added):
-        raise AwsError("InvalidTagParameterException", "The tag list has a key twice.")
-    given = {tag["Key"]: tag.get("Value") or "" for tag in added}
-    too_many = AwsError("TagsLimitExceededException", f"A trail has at most {core_tags.MOST_TAGS} tags.")
-    return core_tags.merged(tags, given, reserved=_reserved_tag, too_many=too_many)
-
-
-def _reserved_tag(key: str) -> AwsError:
-    return AwsError("InvalidTagParameterException", "Tag keys must not begin with aws:.")

@@ -1,0 +1,73 @@
+"""The events of event data stores: how they are kept, read, and deleted when they are too old.
+
+A store keeps an event for its retention period from the event's own time on, by the cloud's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.moments import until
+from cloudlet.services.cloudtrail.event import Event
+from cloudlet.services.cloudtrail.lake import stores
+from cloudlet.services.cloudtrail.lake.stores import EventDataStore
+
+PAGE = 500
+_SWEEP_SECONDS = 3600.0
+_SWEPT_STORES = 50
+DAY_SECONDS = 86_400
+
+_EVENTS = Subspace("eds-event")
+"""Id of a store, time in seconds, event id → the text of a record."""
+
+
+class Page(NamedTuple):
+    """Some events of a store, the oldest first."""
+
+    texts: list[str]
+    last: bytes
+    """The place of the last one; nothing where there are no more."""
+
+
+def add(tx: Transaction, store: EventDataStore, event: Event) -> None:
+    """Keep an event in a store."""
+    tx.put(_EVENTS.key(store.id, event.time, event.id), event.in_file.encode())
+
+
+async def after(tx: Transaction, store: EventDataStore, place: bytes, now: float) -> Page:
+    """Return a page of the events of a store that are not too old, after a place, or from the beginning."""
+    first = max(_EVENTS.key(store.id, _oldest(store, now)), place + b"\0" if place else b"")
+    rows = await tx.range(first, _EVENTS.sub(store.id).end, limit=PAGE)
+    return Page([text.decode() for _, text in rows], rows[-1][0] if len(rows) == PAGE else b"")
+
+
+def _oldest(store: EventDataStore, now: float) -> int:
+    return int(now) - store.days * DAY_SECONDS
+
+
+async def forget(block: Block) -> None:
+    """Delete events that are too old, and stores that were deleted long enough ago, until the block ends."""
+    while True:
+        place = b""
+        while True:
+            place = await block.store.transact(lambda tx, place=place: _sweep(tx, place, block.clock.now()))  # type: ignore[misc]
+            if not place:
+                break
+            await asyncio.sleep(0)
+        await until(block, block.clock.now() + _SWEEP_SECONDS)
+
+
+async def _sweep(tx: Transaction, place: bytes, now: float) -> bytes:
+    """Go through some stores after a place; return the place of the last one, or nothing where there are no more."""
+    found = await stores.page(tx, place, _SWEPT_STORES)
+    for _, store in found:
+        space = _EVENTS.sub(store.id)
+        if store.deleted is not None and store.deleted <= now - stores.PENDING_SECONDS:
+            tx.delete_range(space.begin, space.end)
+            stores.remove(tx, store)
+        else:
+            tx.delete_range(space.begin, _EVENTS.key(store.id, _oldest(store, now)))
+    return found[-1][0] if len(found) == _SWEPT_STORES else b""

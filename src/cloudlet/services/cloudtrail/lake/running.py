@@ -1,0 +1,171 @@
+"""The job that executes queries, a few at a time; those that a crash cut short it executes again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import notified
+from cloudlet.services.cloudtrail.lake import events, queries, statement, stores
+from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
+from cloudlet.services.cloudtrail.lake.queries import Query, Row
+from cloudlet.services.cloudtrail.lake.stores import EventDataStore
+
+log = logging.getLogger("cloudlet.cloudtrail")
+
+_AT_ONCE = 2
+_LOOK_SECONDS = 0.5
+"""How often a query that takes long is looked at: whether it was cancelled, or takes too long."""
+_LONGEST_SECONDS = 600.0
+_MOST_ROWS = 100_000
+_LONGEST_ERROR = 1000
+T = TypeVar("T")
+
+
+class _Stopped(Exception):
+    """The query is not wanted any more, or takes too long."""
+
+
+async def run(block: Block, lease: Lease) -> None:
+    """Execute queries as they come, until the block ends."""
+    places = asyncio.Semaphore(_AT_ONCE)
+    under_way: set[str] = set()
+
+    async def one(query: Query) -> None:
+        try:
+            async with places:
+                await lease.hold()
+                await _Run(block, lease, query).run()
+        finally:
+            under_way.discard(query.id)
+
+    async with notified(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
+        while True:
+            changed.clear()
+            for query in await block.store.transact(queries.pending):
+                if query.id not in under_way:
+                    under_way.add(query.id)
+                    group.create_task(one(query))
+            await changed.wait()
+
+
+class _Run:
+    """One query under way."""
+
+    def __init__(self, block: Block, lease: Lease, query: Query) -> None:
+        self._block = block
+        self._lease = lease
+        self._query = query
+        self._started = asyncio.get_running_loop().time()
+        self._scanned = 0
+        self._bytes = 0
+        self._rows = 0
+
+    async def run(self) -> None:
+        """Execute it, and keep its result or why it has none."""
+        if not await self._note(status="RUNNING"):
+            return
+        await self._block.store.transact(self._clear)
+        try:
+            parsed = statement.parse(self._query.text, self._block.clock.now())
+            execution = await asyncio.to_thread(Execution, parsed)
+            try:
+                await self._execute(execution, parsed.stores)
+            finally:
+                await asyncio.to_thread(execution.close)
+        except (Failed, AwsError) as error:
+            await self._end(status="FAILED", error=str(error)[:_LONGEST_ERROR])
+        except _Stopped:
+            await self._end(status="TIMED_OUT", error="The query took too long.")
+        except Exception:
+            log.exception("the query %s failed", self._query.id)
+            await self._end(status="FAILED", error="The query failed because of an internal error.")
+        else:
+            await self._end(status="FINISHED")
+
+    async def _clear(self, tx: Transaction) -> None:
+        queries.clear_rows(tx, self._query)
+
+    async def _execute(self, execution: Execution, wanted: list[str]) -> None:
+        for identity in wanted:
+            await self._load(execution, identity)
+        await self._in_thread(execution, execution.begin)
+        while rows := await self._in_thread(execution, execution.rows):
+            if self._rows + len(rows) > _MOST_ROWS:
+                raise Failed(f"The result has more than {_MOST_ROWS} rows: use LIMIT, or ask for less.")
+            first = self._rows
+
+            async def keep(tx: Transaction, first: int = first, rows: list[Row] = rows) -> None:
+                queries.add_rows(tx, self._query, first, rows)
+
+            await self._block.store.transact(keep)
+            self._rows += len(rows)
+
+    async def _load(self, execution: Execution, identity: str) -> None:
+        """Give the execution all events of a store."""
+        place = b""
+        while True:
+
+            async def page(tx: Transaction, place: bytes = place) -> events.Page:
+                store = await self._store(tx, identity)
+                return await events.after(tx, store, place, self._block.clock.now())
+
+            found = await self._block.store.transact(page)
+            if found.texts:
+                await self._in_thread(execution, lambda texts=found.texts: execution.load(identity, texts))  # type: ignore[misc]
+            self._scanned += len(found.texts)
+            self._bytes += sum(map(len, found.texts))
+            place = found.last
+            if not place:
+                return
+
+    async def _store(self, tx: Transaction, identity: str) -> EventDataStore:
+        for each in await stores.of_account(tx, self._query.account):
+            if each.id == identity and each.deleted is None:
+                return each
+        raise Failed(f"The event data store {identity} is not there any more.")
+
+    async def _in_thread(self, execution: Execution, work: Callable[[], T]) -> T:
+        """Do some work in a thread; interrupt it where the query is cancelled or takes too long. Raises _Stopped."""
+        task = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+                await self._look()
+                await self._lease.hold()
+            return task.result()
+        except BaseException:
+            if not task.done():
+                execution.interrupt()
+                await asyncio.wait({task})
+            raise
+
+    async def _look(self) -> None:
+        now = await self._block.store.transact(lambda tx: queries.again(tx, self._query))
+        took = asyncio.get_running_loop().time() - self._started
+        if now is None or not now.is_active or took > _LONGEST_SECONDS:
+            raise _Stopped
+
+    async def _end(self, *, status: queries.Status, error: str = "") -> None:
+        took = asyncio.get_running_loop().time() - self._started
+        done = {"scanned": self._scanned, "bytes": self._bytes, "matched": self._rows, "took": took}
+        if not await self._note(status=status, error=error, **done) or status != "FINISHED":
+            await self._block.store.transact(self._clear)
+
+    async def _note(self, **changes: object) -> bool:
+        """Change what is kept of the query, unless it was cancelled; return whether it was not."""
+
+        async def body(tx: Transaction) -> bool:
+            now = await queries.again(tx, self._query)
+            if now is None or not now.is_active:
+                return False
+            queries.save(tx, msgspec.structs.replace(now, **changes))
+            return True
+
+        return await self._block.store.transact(body)

@@ -1,0 +1,21 @@
+"""Tags of trails and event data stores. API reference, "AddTags"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cloudlet.core import AwsError
+from cloudlet.core import tags as core_tags
+
+
+def with_tags(tags: Mapping[str, str], added: list[dict[str, str]]) -> dict[str, str]:
+    """Return tags with more of them. Raises AwsError for what cannot be one, and for too many."""
+    if len({tag["Key"] for tag in added}) < len(added):
+        raise AwsError("InvalidTagParameterException", "The tag list has a key twice.")
+    given = {tag["Key"]: tag.get("Value") or "" for tag in added}
+    too_many = AwsError("TagsLimitExceededException", f"A resource has at most {core_tags.MOST_TAGS} tags.")
+    return core_tags.merged(tags, given, reserved=_reserved, too_many=too_many)
+
+
+def _reserved(key: str) -> AwsError:
+    return AwsError("InvalidTagParameterException", "Tag keys must not begin with aws:.")

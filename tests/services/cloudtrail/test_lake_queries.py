@@ -1,0 +1,258 @@
+"""Queries of CloudTrail Lake: what they find, how their results come, and what they cannot do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.cloudtrail.lake import answered, ended, seen, store_id
+from tests.standing import Standing, standing
+
+__all__ = ["standing"]
+
+
+@pytest.fixture
+def trails(aws: Aws) -> Any:
+    return aws.client("cloudtrail")
+
+
+@pytest.fixture
+def store(aws: Aws, trails: Any) -> str:
+    """The id of a store with the events of three queues that were created."""
+    made = trails.create_event_data_store(Name="audit")["EventDataStoreArn"]
+    for name in ("one", "two", "three"):
+        aws.client("sqs").create_queue(QueueName=name, Attributes={"DelaySeconds": "3"})
+        seen(aws, name)
+    return store_id(made)
+
+
+def code_of(call: Callable[..., Any], **params: Any) -> str:
+    with pytest.raises(ClientError) as error:
+        call(**params)
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return str(error.value.response["Error"]["Code"])
+
+
+def test_a_query_and_its_statistics(trails: Any, store: str) -> None:
+    statement = f"""SELECT eventName, requestParameters['queueName'] AS queue FROM {store}
+        WHERE eventSource = 'sqs.amazonaws.com' AND readOnly = false ORDER BY queue"""
+    query = trails.start_query(QueryStatement=statement)["QueryId"]
+    said = ended(trails, query)
+    assert (said["QueryStatus"], said["QueryString"]) == ("FINISHED", statement)
+    statistics = said["QueryStatistics"]
+    assert statistics["EventsMatched"] == 3
+    assert statistics["EventsScanned"] >= 4
+    assert statistics["BytesScanned"] > 1000
+    answer = trails.get_query_results(QueryId=query)
+    assert answer["QueryResultRows"] == [
+        [{"eventName": "CreateQueue"}, {"queue": "one"}],
+        [{"eventName": "CreateQueue"}, {"queue": "three"}],
+        [{"eventName": "CreateQueue"}, {"queue": "two"}],
+    ]
+    assert answer["QueryStatistics"]["TotalResultsCount"] == 3
+    assert trails.describe_query(EventDataStore=store)["QueryId"] == query
+
+
+@pytest.mark.parametrize(
+    ("select", "row"),
+    [
+        ("useridentity.type AS t", {"t": "Root"}),
+        ("element_at(requestParameters, 'queueName') AS q", {"q": "one"}),
+        ("json_extract_scalar(eventJson, '$.requestParameters.attributes.DelaySeconds') AS d", {"d": "3"}),
+        ("requestParameters AS p", {"p": '{queueName=one, attributes={"DelaySeconds":"3"}}'}),
+        ("date_diff('hour', eventTime, now()) AS h", {"h": "0"}),
+        ("regexp_like(eventName, '^Create') AS l, managementEvent AS m", {"l": "true", "m": "true"}),
+        (
+            "CASE WHEN errorCode IS NULL THEN 'fine' ELSE errorCode END AS e, errorMessage",
+            {"e": "fine", "errorMessage": ""},
+        ),
+        ("cardinality(split(eventSource, '.')) AS n", {"n": "3"}),
+        ("to_hex(sha256(to_utf8(eventJson))) = upper(eventJsonChecksum) AS same", {"same": "true"}),
+    ],
+)
+def test_functions_and_columns(trails: Any, store: str, select: str, row: dict[str, str]) -> None:
+    where = f"FROM {store} WHERE element_at(requestParameters, 'queueName') = 'one' AND eventName = 'CreateQueue'"
+    assert answered(trails, f"SELECT {select} {where}") == [row]
+
+
+def test_groups_joins_and_unions(aws: Aws, trails: Any, store: str) -> None:
+    other = store_id(trails.create_event_data_store(Name="other")["EventDataStoreArn"])
+    aws.client("sqs").create_queue(QueueName="four")
+    seen(aws, "four")
+    counted = f"""SELECT eventName AS name, count(*) AS n FROM {store} WHERE eventName = 'CreateQueue'
+        GROUP BY eventName HAVING count(*) > 1"""
+    assert answered(trails, counted) == [{"name": "CreateQueue", "n": "4"}]
+    joined = f"""SELECT a.eventID = b.eventID AS same FROM {store} AS a INNER JOIN {other} AS b ON a.eventID = b.eventID
+        WHERE a.eventName = 'CreateQueue'"""
+    assert answered(trails, joined) == [{"same": "true"}]
+    united = f"""WITH made AS (SELECT requestParameters['queueName'] AS q FROM {store} WHERE eventName = 'CreateQueue'
+        UNION SELECT requestParameters['queueName'] FROM {other} WHERE eventName = 'CreateQueue')
+        SELECT count(DISTINCT q) AS n FROM made"""
+    assert answered(trails, united) == [{"n": "4"}]
+
+
+def test_the_whole_record(trails: Any, store: str) -> None:
+    (row,) = answered(trails, f"SELECT * FROM {store} WHERE requestParameters['queueName'] = 'one' LIMIT 1")
+    record = json.loads(row["eventJson"])
+    assert record["eventID"] == row["eventID"]
+    assert row["userIdentity"].startswith("{type=Root, principalId=")
+    assert row["eventTime"] == f"{record['eventTime'].replace('T', ' ').removesuffix('Z')}.000"
+
+
+def test_time_is_that_of_the_clouds_clock(standing: Standing) -> None:
+    aws = standing.account()
+    trails = aws.client("cloudtrail")
+    store = store_id(trails.create_event_data_store(Name="audit")["EventDataStoreArn"])
+    aws.client("sqs").create_queue(QueueName="q")
+    seen(aws, "q")
+    query = f"SELECT now() AS n FROM {store} WHERE eventName = 'CreateQueue' AND eventTime > {{}} - interval '1' day"
+    standing.advance("12h")
+    assert len(answered(trails, query.format("now()"))) == 1
+    standing.advance("36h")
+    assert answered(trails, query.format("current_timestamp")) == []
+
+
+def test_results_come_in_pages(trails: Any, store: str) -> None:
+    statement = f"""SELECT n FROM {store} CROSS JOIN UNNEST(sequence(1, 1200)) AS t(n)
+        WHERE requestParameters['queueName'] = 'one' ORDER BY n"""
+    query = trails.start_query(QueryStatement=statement)["QueryId"]
+    assert ended(trails, query)["QueryStatus"] == "FINISHED"
+    rows, page = [], {}
+    while True:
+        answer = trails.get_query_results(QueryId=query, MaxQueryResults=500, **page)
+        assert answer["QueryStatistics"]["TotalResultsCount"] == 1200
+        rows += [int(row[0]["n"]) for row in answer["QueryResultRows"]]
+        if "NextToken" not in answer:
+            break
+        page = {"NextToken": answer["NextToken"]}
+    assert rows == list(range(1, 1201))
+    assert code_of(trails.get_query_results, QueryId=query, NextToken="????") == "InvalidNextTokenException"
+
+
+def test_queries_are_listed(trails: Any, store: str) -> None:
+    made = [trails.start_query(QueryStatement=f"SELECT {n} FROM {store}")["QueryId"] for n in range(3)]
+    for query in made:
+        ended(trails, query)
+    first = trails.list_queries(EventDataStore=store, MaxResults=2)
+    second = trails.list_queries(EventDataStore=store, NextToken=first["NextToken"])
+    listed = first["Queries"] + second["Queries"]
+    assert [each["QueryId"] for each in listed] == made[::-1]
+    assert {each["QueryStatus"] for each in listed} == {"FINISHED"}
+    assert trails.list_queries(EventDataStore=store, QueryStatus="FAILED")["Queries"] == []
+    wrong = code_of(trails.list_queries, EventDataStore=store, StartTime=2, EndTime=1)
+    assert wrong == "InvalidDateRangeException"
+
+
+ENDLESS = """SELECT count(*) FROM {0} a CROSS JOIN UNNEST(sequence(1, 100000)) b(x)
+    CROSS JOIN UNNEST(sequence(1, 100000)) c(y) WHERE x * y % 7 = 3"""
+
+
+def test_a_query_is_cancelled(trails: Any, store: str) -> None:
+    query = trails.start_query(QueryStatement=ENDLESS.format(store))["QueryId"]
+    assert trails.cancel_query(QueryId=query)["QueryStatus"] == "CANCELLED"
+    assert ended(trails, query)["QueryStatus"] == "CANCELLED"
+    assert code_of(trails.cancel_query, QueryId=query) == "InactiveQueryException"
+    # There is room for others again.
+    for _ in range(3):
+        assert answered(trails, f"SELECT 1 AS one FROM {store} LIMIT 1") == [{"one": "1"}]
+
+
+def test_ten_queries_at_once(trails: Any, store: str) -> None:
+    made = [trails.start_query(QueryStatement=ENDLESS.format(store))["QueryId"] for _ in range(10)]
+    with pytest.raises(ClientError) as error:
+        trails.start_query(QueryStatement=f"SELECT 1 FROM {store}")
+    assert error.value.response["Error"]["Code"] == "MaxConcurrentQueriesException"
+    for query in made:
+        trails.cancel_query(QueryId=query)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT",
+        "SELEKT 1 FROM {0}",
+        "SELECT 1",
+        "SELECT 1 FROM {0}; SELECT 2 FROM {0}",
+        "DELETE FROM {0}",
+        "CREATE TABLE x AS SELECT * FROM {0}",
+        "SELECT * INTO x FROM {0}",
+        "WITH x AS (DELETE FROM {0} RETURNING *) SELECT * FROM x",
+        "SHOW TABLES",
+        "SELECT * FROM {0}, duckdb_settings",
+        "SELECT * FROM {0}, duckdb_settings()",
+        "SELECT * FROM {0}, information_schema.tables",
+        "SELECT * FROM {0}, read_csv('/etc/passwd')",
+        "SELECT * FROM {0}, '/etc/passwd'",
+        "SELECT * FROM {0} CROSS JOIN LATERAL read_text('/etc/passwd')",
+        "SELECT * FROM {0}, TABLE(read_text('/etc/passwd'))",
+        "SELECT current_setting('memory_limit') FROM {0}",
+        "SELECT getenv('HOME') FROM {0}",
+        "SELECT ? FROM {0}",
+        "SELECT " + "(" * 2000 + "1" + ")" * 2000 + " FROM {0}",
+        "SELECT nothing_of_this_name(eventName) FROM {0}",
+        "SELECT 'unended FROM {0}",
+    ],
+)
+def test_statements_that_are_refused(trails: Any, store: str, statement: str) -> None:
+    assert code_of(trails.start_query, QueryStatement=statement.format(store)) == "InvalidQueryStatementException"
+
+
+def test_a_query_fails(trails: Any, store: str) -> None:
+    for statement, why in (
+        ("SELECT nope FROM {0}", "nope"),
+        ("SELECT cast(eventName AS integer) FROM {0}", "Conversion"),
+    ):
+        query = trails.start_query(QueryStatement=statement.format(store))["QueryId"]
+        said = ended(trails, query)
+        assert said["QueryStatus"] == "FAILED"
+        assert why in said["ErrorMessage"]
+        answer = trails.get_query_results(QueryId=query)
+        assert (answer["QueryStatus"], answer["QueryResultRows"]) == ("FAILED", [])
+
+
+def test_a_result_that_is_too_large(trails: Any, store: str) -> None:
+    statement = f"SELECT x FROM {store} CROSS JOIN UNNEST(sequence(1, 100000)) AS t(x)"
+    query = trails.start_query(QueryStatement=statement)["QueryId"]
+    said = ended(trails, query)
+    assert said["QueryStatus"] == "FAILED"
+    assert "100000 rows" in said["ErrorMessage"]
+
+
+def test_an_id_in_a_text_is_text(trails: Any, store: str) -> None:
+    assert answered(trails, f"SELECT '{store}' AS s FROM {store} -- {store}\nLIMIT 1") == [{"s": store}]
+
+
+def test_what_is_not_there_and_what_is_refused(trails: Any, store: str) -> None:
+    unknown = "00000000-0000-4000-8000-000000000000"
+    missing = code_of(trails.start_query, QueryStatement=f"SELECT 1 FROM {unknown}")
+    assert missing == "EventDataStoreNotFoundException"
+    for call in (trails.describe_query, trails.get_query_results, trails.cancel_query):
+        assert code_of(call, QueryId=unknown) == "QueryIdNotFoundException"
+    for params in ({"DeliveryS3Uri": "s3://bucket"}, {"EventDataStoreOwnerAccountId": "000000000001"}):
+        refused = code_of(trails.start_query, QueryStatement=f"SELECT 1 FROM {store}", **params)
+        assert refused == "UnsupportedOperationException"
+    assert code_of(trails.start_query, QueryAlias="alias") == "UnsupportedOperationException"
+    assert code_of(trails.start_query) == "InvalidParameterException"
+    assert code_of(trails.describe_query) == "InvalidParameterException"
+
+
+def test_a_query_that_a_crash_cut_short_is_executed_again(tmp_path: Path) -> None:
+    account = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        aws = Aws(server.endpoint, account)
+        trails = aws.client("cloudtrail")
+        store = store_id(trails.create_event_data_store(Name="audit")["EventDataStoreArn"])
+        aws.client("sqs").create_queue(QueueName="q")
+        seen(aws, "q")
+        query = trails.start_query(QueryStatement=f"SELECT count(*) AS n FROM {store} WHERE eventName = 'CreateQueue'")
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        trails = Aws(server.endpoint, account).client("cloudtrail")
+        assert ended(trails, query["QueryId"])["QueryStatus"] == "FINISHED"
+        assert trails.get_query_results(QueryId=query["QueryId"])["QueryResultRows"] == [[{"n": "1"}]]
