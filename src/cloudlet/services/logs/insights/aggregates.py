@@ -80,8 +80,8 @@ def _whole(value: Sql) -> list[str]:
     """Return sort keys in which nothing is null, which comparisons of rows pass over."""
     if value.kind in (Kind.NUMBER, Kind.TIME, Kind.TRUTH):
         return list(value.sort_keys)
-    is_number, natural, number = value.sort_keys
-    return [is_number, f"coalesce({natural}, '')", f"coalesce({number}, 0)"]
+    is_number, number, natural = value.sort_keys
+    return [is_number, f"coalesce({number}, 0)", f"coalesce({natural}, '')"]
 
 
 def _counted(_: Call, given: Sequence[Sql]) -> Sql:

@@ -1,4 +1,4 @@
-"""Runs the queries that wait: two at a time, the oldest first.
+"""Runs the queries that wait: four at a time, two of an account and a region, the oldest first.
 
 A query that a crash has interrupted is run again. Events are read from the store by the event loop, a few rows at a
 time; all else happens in threads.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -33,14 +33,17 @@ from cloudlet.services.logs.insights.session import Fed, Result, Session
 log = logging.getLogger("cloudlet.logs")
 T = TypeVar("T")
 
-_AT_ONCE = 2
+_AT_ONCE, _AT_ONCE_OF_ACCOUNT = 4, 2
+_LOOKED_AT = 1000
 _LONGEST_SECONDS = 3600
 _TIDY_SECONDS = 3600.0
 _FORGOTTEN = 50
 _ROWS_AT_ONCE = 32
 _FED_ROWS, _FED_BYTES = 4096, 4 * 1024 * 1024
 _PREFIX = "insights-"
-_executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="insights")
+_THREADS = 2 * _AT_ONCE
+"""More than queries: who is to be stopped, or checked, does not wait for others."""
+_executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="insights")
 
 
 async def in_thread(function: Callable[[], T]) -> T:
@@ -61,8 +64,8 @@ async def run(block: Block, lease: Lease) -> None:
                 await lease.hold()
                 while await block.store.transact(lambda tx: queries.forget(tx, _millis(block), _FORGOTTEN)):
                     await asyncio.sleep(0)
-                for place in await block.store.transact(lambda tx: queries.waiting(tx, _AT_ONCE)):
-                    if place not in under_way and len(under_way) < _AT_ONCE:
+                for place in await block.store.transact(lambda tx: queries.waiting(tx, _LOOKED_AT)):
+                    if _may_run(place, under_way):
                         under_way[place] = asyncio.create_task(_see_through(block, place, folder))
                         under_way[place].add_done_callback(partial(_note_end, under_way, place, changed))
                 await first(block, changed, block.clock.now() + _TIDY_SECONDS)
@@ -70,6 +73,11 @@ async def run(block: Block, lease: Lease) -> None:
         for task in under_way.values():
             task.cancel()
         await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+def _may_run(place: Place, under_way: Collection[Place]) -> bool:
+    of_account = sum((one.account, one.region) == (place.account, place.region) for one in under_way)
+    return place not in under_way and len(under_way) < _AT_ONCE and of_account < _AT_ONCE_OF_ACCOUNT
 
 
 def _note_end(

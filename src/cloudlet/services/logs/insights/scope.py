@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from cloudlet.services.logs.insights.sql import NULL, Kind, Sql, json_path, literal
 
 MESSAGE = "m"
 _LAMBDA = "contains(log, ':/aws/lambda/')"
 _BYTES = 1_000_000
+_MOST_JOINED = 3
+"""Of longer names the parts are not looked for together."""
 _EVENT = {
     "@timestamp": Sql("ts", Kind.TIME),
     "@ingestionTime": Sql("ing", Kind.TIME),
@@ -65,15 +69,26 @@ class Discovered:
 
 
 def _places(path: tuple[str | int, ...]) -> list[str]:
-    """Return where a field may be: dots may be of keys, and numbers may be keys or places in lists."""
-    found = [json_path(path)]
+    """Return where a field may be: dots may be within keys, and numbers may be keys or places in lists."""
+    readings = [path]
     if any(isinstance(step, str) and step.isdecimal() for step in path):
-        found.append(
-            json_path(tuple(int(step) if isinstance(step, str) and step.isdecimal() else step for step in path))
-        )
-    if len(path) > 1 and all(isinstance(step, str) for step in path):
-        found.append(json_path((".".join(map(str, path)),)))
-    return found
+        readings.append(tuple(int(step) if isinstance(step, str) and step.isdecimal() else step for step in path))
+    if 1 < len(path) <= _MOST_JOINED:
+        for joined in product((False, True), repeat=len(path) - 1):
+            if any(joined):
+                readings.append(_joined(path, joined))
+    return [json_path(reading) for reading in dict.fromkeys(readings)]
+
+
+def _joined(path: tuple[str | int, ...], joined: tuple[bool, ...]) -> tuple[str | int, ...]:
+    """Return a path in which some parts belong to the ones before them."""
+    found = [path[0]]
+    for step, is_joined in zip(path[1:], joined, strict=True):
+        if is_joined:
+            found[-1] = f"{found[-1]}.{step}"
+        else:
+            found.append(step)
+    return tuple(found)
 
 
 class Scope:

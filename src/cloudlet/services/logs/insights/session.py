@@ -21,7 +21,7 @@ from cloudlet.services.logs.insights.syntax import Query
 if TYPE_CHECKING:
     import duckdb
 
-_MEMORY = "512MB"
+_MEMORY = "256MB"
 _EXACT_ROWS = 5_000_000
 """Of more values than so many, percentiles are estimated: exact ones would need all of them in memory."""
 _SPARE_HITS = 20_000
@@ -30,6 +30,7 @@ _SETTINGS = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
     "SET preserve_insertion_order = false",
+    "SET max_temp_directory_size = '16GB'",
 )
 _BATCH = """CREATE OR REPLACE TEMP TABLE batch AS
 SELECT * FROM (

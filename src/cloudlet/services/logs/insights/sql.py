@@ -77,7 +77,7 @@ class Sql:
         """What it is sorted by: whatever is no number comes before numbers. User guide, "sort"."""
         if self.kind in (Kind.NUMBER, Kind.TIME, Kind.TRUTH):
             return (self.text,)
-        return (f"TRY_CAST({self.shown} AS DOUBLE) IS NOT NULL", f"insights_natural({self.shown})", self.number)
+        return (f"{self.number} IS NOT NULL", self.number, f"insights_natural({self.shown})")
 
 
 NULL = Sql("CAST(NULL AS VARCHAR)", Kind.TEXT)
@@ -88,8 +88,8 @@ MACROS = (
     # A value of JSON as a text: truths are 1 and 0, as AWS shows them.
     "CREATE MACRO insights_leaf(j) AS CASE j WHEN 'true' THEN '1' WHEN 'false' THEN '0' "
     "ELSE json_extract_string(j, '$') END",
-    # What texts are sorted by: digits that follow each other by their number first.
-    "CREATE MACRO insights_natural(t) AS CASE WHEN TRY_CAST(t AS DOUBLE) IS NOT NULL THEN NULL "
+    # What texts are sorted by: digits that follow each other by their count first. Numbers are equal before.
+    "CREATE MACRO insights_natural(t) AS CASE WHEN TRY_CAST(t AS DOUBLE) IS NOT NULL THEN t "
     "WHEN regexp_matches(t, '[0-9]') THEN array_to_string(list_transform(regexp_extract_all(t, '(?s)[0-9]+|[^0-9]+'), "
     "lambda c: CASE WHEN regexp_matches(c, '^[0-9]') THEN '0' || lpad(CAST(length(c) AS VARCHAR), 7, '0') || c "
     "ELSE c END), '') ELSE t END",

@@ -1,0 +1,324 @@
+"""The query language: cases of the user guide, and what lies between them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.services.logs.insights.conftest import Asker
+
+EVENTS = [
+    json.dumps(
+        {
+            "level": "ERROR",
+            "status": 500,
+            "latency": 420.5,
+            "ok": False,
+            "user": {"name": "bob", "a.b": "dotted"},
+            "items": [{"id": 1}, {"id": 2}],
+            "ip": "10.1.2.3",
+            "odd-name": "o",
+        }
+    ),
+    json.dumps({"level": "INFO", "status": 200, "latency": 20, "ok": True, "user": {"name": "ann"}, "ip": "fe80::1"}),
+    json.dumps({"level": "INFO", "status": 404, "latency": 35, "text": "true", "tags": ["x", "y"], "ip": "10.1.2"}),
+    "[WARN] user=carl, method:GET, took 12 ms  ",
+    "REPORT RequestId: 7f4d2ad0-9a58-4b38-9d7e-2f7a3c9e7a11\tDuration: 3.25 ms\tBilled Duration: 4 ms\t"
+    "Memory Size: 128 MB\tMax Memory Used: 40 MB\t",
+]
+
+
+@pytest.fixture(scope="module")
+def asked(shared: Callable[[Sequence[str]], Asker]) -> Asker:
+    return shared(EVENTS)
+
+
+def shown(seconds: float) -> str:
+    """Return a time as results have it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S.000", time.gmtime(seconds))
+
+
+FOUND = {
+    # fields and display
+    'filter level = "ERROR" | display user.name, items.0.id, items[1].id, user.a.b': [
+        {"user.name": "bob", "items.0.id": "1", "items[1].id": "2", "user.a.b": "dotted"}
+    ],
+    "filter ispresent(`odd-name`) | fields `odd-name`, status - 1 as less": [{"odd-name": "o", "less": "499"}],
+    "fields status | fields latency | filter status = 200": [{"status": "200", "latency": "20"}],
+    "fields status | display latency | filter status = 200": [{"latency": "20"}],
+    "filter status = 200 | fields latency * 2, ok and status > 100 as both": [{"latency * 2": "40", "both": "1"}],
+    "filter status = 200 | fields nothing, @entity, ok": [{"ok": "1"}],
+    "FIELDS level | FILTER Status = 1 or status = 404 # a | comment\n| LIMIT 5": [{"level": "INFO"}],
+    "filter status = 404 | fields text, ok": [{"text": "true"}],
+    # filter
+    'filter level != "INFO" | display level': [{"level": "ERROR"}],
+    "filter latency > 30 and latency < 400 | display status": [{"status": "404"}],
+    "filter latency > 30 and not (latency < 400) | display status": [{"status": "500"}],
+    "filter status in [200, 500] | display status | sort status": [{"status": "200"}, {"status": "500"}],
+    'filter level not in ["INFO"] | display status': [{"status": "500"}],
+    'filter @message like "took" | display @logStream': [{"@logStream": "s"}],
+    "filter @message like /(?i)WARN/ and @message =~ /took \\d+ ms/ | stats count(*)": [{"count(*)": "1"}],
+    "filter user.name not like /^b/ | display user.name": [{"user.name": "ann"}],
+    "filter ok = 0 | display status": [{"status": "500"}],
+    'filter status = "200" | display status': [{"status": "200"}],
+    "filter status >= 400 and (level = 'ERROR' or ip = '10.1.2') | stats count(*) as n": [{"n": "2"}],
+    # parse
+    'parse @message "user=*, method:*, took * ms" as user, method, took | filter took > 10 | display user, method': [
+        {"user": "carl", "method": "GET"}
+    ],
+    'parse @message "user=*" as rest | filter ispresent(rest) | display rest': [
+        {"rest": "carl, method:GET, took 12 ms  "}
+    ],
+    "parse @message /user=(?<who>\\w+), method:(?P<how>[A-Z]+)/ | filter ispresent(who) | display who, how": [
+        {"who": "carl", "how": "GET"}
+    ],
+    "parse @message /user=(\\w+)/ as who | filter ispresent(who) | display who": [{"who": "carl"}],
+    'parse ip "*.*.*.*" as a, b, c, d | filter ispresent(d) | display a, d': [{"a": "10", "d": "3"}],
+    # stats
+    "stats count(*), count(latency), avg(latency), sum(latency), min(latency), max(latency)": [
+        {
+            "count(*)": "5",
+            "count(latency)": "3",
+            "avg(latency)": "158.5",
+            "sum(latency)": "475.5",
+            "min(latency)": "20",
+            "max(latency)": "420.5",
+        }
+    ],
+    "stats count(*) as n by level | sort n desc, level": [
+        {"n": "2"},
+        {"level": "INFO", "n": "2"},
+        {"level": "ERROR", "n": "1"},
+    ],
+    "stats pct(latency, 50) as p, stddev(status) as s, count_distinct(level) as d": [
+        {"p": "35", "s": "153.2057", "d": "2"}
+    ],
+    "stats earliest(status) as e, latest(status) as l, sortsFirst(level) as f, sortsLast(level) as t": [
+        {"e": "500", "l": "404", "f": "ERROR", "t": "INFO"}
+    ],
+    "stats sum(status >= 400) * 100 / count(status) as share": [{"share": "66.6667"}],
+    "filter ispresent(status) | stats max(latency) as most by level | stats sum(most), count(*)": [
+        {"sum(most)": "455.5", "count(*)": "2"}
+    ],
+    "stats max(ip), min(level)": [{"max(ip)": "fe80::1", "min(level)": "ERROR"}],
+    "stats sum(strcontains(@message, 'took')) as n": [{"n": "1"}],
+    "filter nothing = 1 | stats count(*)": [],
+    "stats count(*) as n by user.name | filter n = 1 | sort user.name": [
+        {"user.name": "ann", "n": "1"},
+        {"user.name": "bob", "n": "1"},
+    ],
+    # sort, limit, dedup
+    "filter ispresent(latency) | sort latency desc | limit 2 | display latency": [
+        {"latency": "420.5"},
+        {"latency": "35"},
+    ],
+    "sort @timestamp asc | limit 1 | display status": [{"status": "500"}],
+    "filter ispresent(level) | display level, status | dedup level": [
+        {"level": "INFO", "status": "404"},
+        {"level": "ERROR", "status": "500"},
+    ],
+    "filter ispresent(level) | display level, status | sort status | dedup level": [
+        {"level": "INFO", "status": "200"},
+        {"level": "ERROR", "status": "500"},
+    ],
+    # structures
+    "filter status = 500 | fields jsonParse(@message) as j | unnest j.items into i | display i.id | sort i.id": [
+        {"i.id": "1"},
+        {"i.id": "2"},
+    ],
+    "filter status = 500 | fields jsonParse(@message) as j | display j.user.`a.b`, j.items[1].id, j.ok": [
+        {"j.user.a.b": "dotted", "j.items[1].id": "2", "j.ok": "0"}
+    ],
+    "filter ispresent(tags) | expand tags | display tags | sort tags": [{"tags": "x"}, {"tags": "y"}],
+    "filter status = 200 | unnest level into l | display l": [{"l": "INFO"}],
+    # fields of Lambda
+    'filter @type = "REPORT" | display @requestId, @duration, @billedDuration, @memorySize, @maxMemoryUsed': [
+        {
+            "@requestId": "7f4d2ad0-9a58-4b38-9d7e-2f7a3c9e7a11",
+            "@duration": "3.25",
+            "@billedDuration": "4",
+            "@memorySize": "128000000",
+            "@maxMemoryUsed": "40000000",
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("query", FOUND)
+def test_a_query_finds(asked: Asker, query: str) -> None:
+    assert asked.ask(query) == FOUND[query]
+
+
+CALCULATED = {
+    "1 + 2 * 3": "7",
+    "(1 + 2) * 3": "9",
+    "2 ^ 3": "8",
+    "2 ^ 3 ^ 0": "2",
+    "10 % 3": "1",
+    "7 / 2": "3.5",
+    "1 / 3": "0.3333",
+    "-2 - -3": "1",
+    "1 / 0": None,
+    "1000000 * 1000000": "1000000000000",
+    "abs(-2.5)": "2.5",
+    "ceil(1.2)": "2",
+    "floor(-1.2)": "-2",
+    "greatest(1, 5, 3)": "5",
+    "least(4, 2.5)": "2.5",
+    "log(1)": "0",
+    "log(0)": None,
+    "sqrt(9)": "3",
+    "sqrt(-9)": None,
+    "abs('x')": None,
+    "1 < 2": "1",
+    "'b' < 'a'": "0",
+    "'10' > '9'": "1",
+    "not 1 = 2": "1",
+    "5 in [1, '5']": "1",
+    "ispresent(nothing)": "0",
+    "coalesce(nothing, 'x')": "x",
+    "isempty('')": "1",
+    "isempty(nothing)": "1",
+    "isblank(' \t')": "1",
+    "isblank('a')": "0",
+    "concat('a', 1, 'b')": "a1b",
+    "ltrim('  ab ')": "ab ",
+    'ltrim("xyZxyfooxyZ", "xyZ")': "fooxyZ",
+    'rtrim("xyZfooxyxyZ", "xyZ")': "xyZfoo",
+    'trim("xyZxyfooxyxyZ", "xyZ")': "foo",
+    "strlen('añ😀')": "3",
+    "toupper('ab')": "AB",
+    "tolower('AB')": "ab",
+    'substr("xyZfooxyZ", 3)': "fooxyZ",
+    'substr("xyZfooxyZ", 3, 3)': "foo",
+    'replace("foo", "o", "0")': "f00",
+    "strcontains('abc', 'bc')": "1",
+    "strcontains('abc', 'x')": "0",
+    "isValidIp('10.0.0.1')": "1",
+    "isValidIp('10.0.0.256')": "0",
+    "isValidIpv4('::1')": "0",
+    "isValidIpv6('::ffff:10.0.0.1')": "1",
+    "isIpInSubnet('10.1.2.3', '10.1.0.0/16')": "1",
+    "isIpv4InSubnet('10.2.2.3', '10.1.0.0/16')": "0",
+    "isIpv6InSubnet('fe80::1:2', 'fe80::/10')": "1",
+    "isIpv6InSubnet('fec0::1', 'fe80::/10')": "0",
+    "fromMillis(1700000000123)": "2023-11-14 22:13:20.123",
+    "toMillis(fromMillis(1700000000123)) / 1000": "1700000000.123",
+    "datefloor(1700000000123, 1h)": "2023-11-14 22:00:00.000",
+    "dateceil(1700000000123, 1h)": "2023-11-14 23:00:00.000",
+    "datefloor(1700000000123, 1d)": "2023-11-14 00:00:00.000",
+    "datefloor(1700000000123, 1w)": "2023-11-13 00:00:00.000",
+    "datefloor(1700000000123, 1mo)": "2023-11-01 00:00:00.000",
+    "dateceil(1700000000123, 1qtr)": "2024-01-01 00:00:00.000",
+    "datefloor(1700000000123, 1y)": "2023-01-01 00:00:00.000",
+    "jsonStringify(jsonParse('{\"a\":[1,true]}'))": '{"a":[1,true]}',
+    "jsonParse('{a')": None,
+    "'it\\'s'": "it's",
+    "'a\\d'": "a\\d",
+}
+
+
+def test_expressions_give(asked: Asker) -> None:
+    columns = ", ".join(f"{expression} as v{number}" for number, expression in enumerate(CALCULATED))
+    [found] = asked.ask(f"fields {columns} | limit 1")
+    named = {expression: found.get(f"v{number}") for number, expression in enumerate(CALCULATED)}
+    assert named == CALCULATED
+
+
+def test_events_are_shown_with_time_and_message_the_newest_first(asked: Asker) -> None:
+    found = asked.ask("limit 2")
+    assert found == [
+        {"@timestamp": shown(asked.begin + 240), "@message": EVENTS[4]},
+        {"@timestamp": shown(asked.begin + 180), "@message": EVENTS[3]},
+    ]
+
+
+def test_times_are_put_into_bins(asked: Asker) -> None:
+    found = asked.ask("stats count(*) as n, latest(@timestamp) as last by bin(2m) | sort n, last")
+    assert found == [
+        {"bin(2m)": shown(asked.begin + 240), "n": "1", "last": shown(asked.begin + 240)},
+        {"bin(2m)": shown(asked.begin), "n": "2", "last": shown(asked.begin + 60)},
+        {"bin(2m)": shown(asked.begin + 120), "n": "2", "last": shown(asked.begin + 180)},
+    ]
+
+
+def test_now_is_when_the_query_began(asked: Asker) -> None:
+    begun = int(time.time())
+    [found] = asked.ask("fields now() as n | limit 1")
+    assert begun <= float(found["n"]) <= time.time()
+
+
+def test_the_order_of_the_user_guide(shared: Callable[[Sequence[str]], Asker]) -> None:
+    ordered = ["!:", "#", "*%04", "0#", "5A", "111A", "2345_", "@", "@_", "A", "A9876fghj", "a12345hfh"]
+    ordered += ["0", "01", "1", "2", "3"]
+    asker = shared([json.dumps({"v": value}) for value in reversed(ordered)])
+    found = [record["v"] for record in asker.ask("sort v | display v")]
+    assert found == ordered
+    assert [record["v"] for record in asker.ask("sort v desc | display v")] == ordered[::-1]
+
+
+MALFORMED = {
+    "": (0, 0),
+    "fields": (6, 6),
+    "filtre a = 1": (0, 6),
+    "fields a | | limit 1": (11, 12),
+    "fields a\n| filter b lilke 'x'": (20, 25),
+    "filter a = ": (11, 11),
+    "filter a like /x/ y": (18, 19),
+    "filter a =~ /(x/": (12, 16),
+    "filter a like /x(?=y)/": (14, 22),
+    "limit 0": (6, 7),
+    "limit 100001": (6, 12),
+    "fields nosuch(a)": (7, 13),
+    "fields abs(1, 2)": (7, 16),
+    "fields count(*)": (7, 15),
+    "stats a by b": (6, 7),
+    "stats count(*) by bin(61m)": (22, 25),
+    "stats count(*) by bin(5)": (18, 24),
+    "stats pct(a, 101)": (13, 16),
+    "stats count(*) | stats latest(a)": (23, 32),
+    "parse @message 'a *' as b, c": (15, 28),
+    "parse @message /x/": (15, 18),
+    "fields isIpv4InSubnet(a, 'x')": (25, 28),
+    "dedup a | fields b": (6, 7),
+    "fields 'open": (7, 8),
+    "fields " + "(" * 100 + "1" + ")" * 100: (67, 68),
+    "SOURCE logGroups(foo: ['a']) | limit 1": (17, 20),
+}
+
+
+@pytest.mark.parametrize("query", MALFORMED)
+def test_a_malformed_query_is_told_where(asked: Asker, query: str) -> None:
+    with pytest.raises(asked.client.exceptions.MalformedQueryException) as caught:
+        asked.start(query)
+    problem = caught.value.response["queryCompileError"]
+    location = problem["location"]
+    assert (location["startCharOffset"], location["endCharOffset"]) == MALFORMED[query]
+    assert problem["message"] == caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "pattern @message",
+        "fields @message | anomaly",
+        "stats count(*) | addtotals",
+        "filterIndex a = 1",
+        "unmask @message",
+        "filter a in (SOURCE 'x' | fields b)",
+        "SOURCE 'x' | limit 1",
+    ],
+)
+def test_what_is_not_there_is_refused(asked: Asker, query: str) -> None:
+    with pytest.raises(asked.client.exceptions.ClientError) as caught:
+        asked.start(query)
+    assert caught.value.response["Error"]["Code"] == "NotImplemented"
+
+
+def test_as_many_conditions_as_a_query_has_room_for(asked: Asker) -> None:
+    conditions = " or ".join(f"status = {number}" for number in range(400))
+    found = asked.ask(f"filter {conditions} | stats count(*) as n")
+    assert found == [{"n": "1"}]

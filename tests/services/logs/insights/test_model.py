@@ -1,0 +1,246 @@
+"""What the engine finds is what plain Python finds."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudlet.services.logs.events import Place, Row
+from cloudlet.services.logs.insights.parsing import parse
+from cloudlet.services.logs.insights.planning import plan
+from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
+from cloudlet.services.logs.insights.session import Fed, Session, check
+
+BEGIN = 1_700_000_000_000
+_settings = settings(max_examples=40, deadline=None)
+words = st.text("abAB01.9-_ä \n'\"\\%*\x00", max_size=8)
+values = st.one_of(st.none(), st.booleans(), st.integers(-50, 50), st.sampled_from([0.5, -1.25, 1e6]), words)
+
+
+def found(query: str, messages: list[str], *, rows: int = 7) -> list[dict[str, str]]:
+    """Return the records that a query finds in events of a second each, which are in rows of so many."""
+    read = parse(query)
+    session = Session(plan(read, None, 0))
+    try:
+        for number, some in enumerate(itertools.batched(messages, rows)):
+            first = BEGIN + number * rows * 1000
+            row = Row(first, [first + index * 1000 for index in range(len(some))], list(some))
+            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), msgspec.msgpack.encode(row))], 0)
+        session.answer()
+        names = plan(read, None, 0).names
+        records = []
+        while some_records := session.results():
+            records += [
+                {name: value for name, value in zip(names, record.values, strict=True) if value is not None}
+                for record in some_records
+            ]
+        return records
+    finally:
+        session.close()
+
+
+def written(value: Any) -> str | None:
+    """Return a value of JSON as results have it."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return str(int(value))
+        case str():
+            return value
+        case _:
+            return json.dumps(value)
+
+
+def number_of(value: Any) -> float | None:
+    try:
+        return float(written(value) or "")
+    except ValueError:
+        return None
+
+
+@_settings
+@given(st.lists(values, max_size=20))
+def test_values_and_comparisons(given_values: list[Any]) -> None:
+    records = found(
+        "fields v, v > 3 as more, v = 'a' as a, v != 1 as other | sort @timestamp",
+        [json.dumps({"v": value}) for value in given_values],
+    )
+    expected = []
+    for value in given_values:
+        text, number = written(value), number_of(value)
+        record = {
+            "v": text,
+            "more": None if number is None else str(int(number > 3)),
+            "a": None if text is None else str(int(text == "a")),
+            "other": None if text is None else str(int(number != 1)),
+        }
+        expected.append({name: one for name, one in record.items() if one is not None})
+    assert records == expected
+
+
+@_settings
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(-100, 100)), max_size=30))
+def test_statistics(pairs: list[tuple[str, int]]) -> None:
+    query = "stats count(*) as n, sum(v) as s, min(v) as low, max(v) as high, earliest(v) as e, latest(v) as l by k"
+    records = found(f"{query} | sort k", [json.dumps({"k": key, "v": value}) for key, value in pairs])
+    expected = []
+    for key in sorted({key for key, _ in pairs}):
+        some = [value for other, value in pairs if other == key]
+        numbers = {"n": len(some), "s": sum(some), "low": min(some), "high": max(some), "e": some[0], "l": some[-1]}
+        expected.append({"k": key, **{name: str(number) for name, number in numbers.items()}})
+    assert records == expected
+
+
+@_settings
+@given(st.lists(words, max_size=20), st.booleans(), st.integers(1, 5))
+def test_order(texts: list[str], descending: bool, limit: int) -> None:
+    def key(text: str) -> tuple[Any, ...]:
+        number = number_of(text)
+        if number is not None:
+            return (1, number, text)
+        chunks = re.findall(r"[0-9]+|[^0-9]+", text)
+        return (0, 0, "".join(f"0{len(one):07}{one}" if one[0].isdigit() else one for one in chunks))
+
+    direction = "desc" if descending else "asc"
+    records = found(f"display v | sort v {direction} | limit {limit}", [json.dumps({"v": text}) for text in texts])
+    expected = sorted(texts, key=key, reverse=descending)[:limit]
+    assert [record["v"] for record in records] == expected
+
+
+@_settings
+@given(st.lists(st.text("ab*[ ]/\n", max_size=12), min_size=1, max_size=10), st.sampled_from("ab[] /\n"))
+def test_globs(texts: list[str], separator: str) -> None:
+    literal = json.dumps(f"*{separator}*")
+    records = found(
+        f"parse @message {literal} as x, y | display x, y | sort @timestamp", [f"m{text}" for text in texts]
+    )
+    expected = []
+    for text in texts:
+        before, at, after = f"m{text}".partition(separator)
+        expected.append({"x": before, "y": after} if at else {})
+    assert records == expected
+
+
+addresses = st.one_of(
+    st.ip_addresses(v=6).map(str),
+    st.ip_addresses(v=6).map(lambda address: address.exploded),  # type: ignore[union-attr]
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=4).map(lambda address: f"::ffff:{address}"),
+    st.text("0123456789abcdefg:.", max_size=20),
+    st.lists(st.sampled_from(["", "0", "1", "ff", "12345", "1.2.3.4"]), max_size=9).map(":".join),
+)
+
+
+def is_address(text: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+@_settings
+@given(st.lists(addresses, min_size=1, max_size=30), st.ip_addresses(v=6), st.integers(0, 128))
+def test_addresses(texts: list[str], base: ipaddress.IPv6Address, bits: int) -> None:
+    subnet = ipaddress.ip_network(f"{base}/{bits}", strict=False)
+    query = f"fields isValidIpv4(v) as a, isValidIpv6(v) as b, isIpv6InSubnet(v, '{subnet}') as c | sort @timestamp"
+    records = found(query, [json.dumps({"v": text}) for text in texts])
+    expected = []
+    for text in texts:
+        is_within = is_address(text, 6) and ipaddress.ip_address(text) in subnet
+        flags = (is_address(text, 4), is_address(text, 6), is_within)
+        expected.append({name: str(int(flag)) for name, flag in zip("abc", flags, strict=True)})
+    assert records == expected
+
+
+_PIECES = """
+fields filter stats parse sort limit dedup display unnest by as and or not in like =~ into desc | , ( ) [ ] + - * / ^ %
+= != a a.b `c d` @message @timestamp count( sum( bin( abs( 5m 1h 5 1.5 'x' "*y" /z+/ /(?<n>.)/ #
+"""
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES.split()), max_size=12))
+def test_whatever_is_asked_is_run_or_refused(words_of_query: list[str]) -> None:
+    text = " ".join(words_of_query)
+    try:
+        query = parse(text)
+        check(query, plan(query, None, 0))
+    except NotBuilt:
+        return
+    except QueryProblem as problem:
+        place = problem.start, problem.end
+    else:
+        return
+    assert 0 <= place[0] <= place[1] <= len(text)
+
+
+commands = st.sampled_from(
+    [
+        "fields a, b + 1 as c",
+        "fields jsonParse(@message) as j",
+        "filter a > 1 or b like /x/",
+        "filter not ispresent(j.k)",
+        "parse @message /(?<p>\\d)/",
+        "parse b '*-*' as q, r",
+        "stats count(*) as a, sum(b) as b by c",
+        "stats max(a), avg(b) as c by bin(1m)",
+        "sort b desc, c",
+        "limit 3",
+        "unnest j.k into b",
+        "expand a",
+        "display a, q, j.k",
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(commands, min_size=1, max_size=7))
+def test_commands_go_together_in_any_order(pipeline: list[str]) -> None:
+    query = " | ".join(pipeline)
+    read = parse(query)
+    try:
+        check(read, plan(read, None, 0))
+    except QueryProblem:
+        return
+    found(query, ['{"a": [1, 2], "b": "x-y", "k": [{"z": 1}]}', "text 5", '{"a": 3, "b": 4, "c": "d"}', "[", "null"])
+
+
+def test_what_does_not_fit_into_memory_goes_to_files(tmp_path: Path) -> None:
+    read = parse("stats count(*) as n by @message | stats count(*) as groups, sum(n) as n")
+    session = Session(plan(read, None, 0), tmp_path)
+    try:
+        for number in range(40):
+            first = BEGIN + number * 1000
+            messages = [f"{number:05}-{index:05}-{'x' * 800}" for index in range(10_000)]
+            row = msgspec.msgpack.encode(Row(first, [first] * len(messages), messages))
+            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), row)], 0)
+        session.answer()
+        [record] = session.results()
+        assert record.values == ("400000", "400000")
+    finally:
+        session.close()
+
+
+def test_only_the_first_hits_are_kept(tmp_path: Path) -> None:
+    read = parse("display @message | sort @message | limit 3")
+    session = Session(plan(read, None, 0), tmp_path)
+    try:
+        for number in range(10):
+            messages = [str((number * 10_000 + index) * 7919 % 100_003) for index in range(10_000)]
+            first = BEGIN + number * 1000
+            row = msgspec.msgpack.encode(Row(first, [first] * len(messages), messages))
+            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), row)], 0)
+        session.answer()
+        assert [int(str(record.values[0])) for record in session.results()] == [0, 1, 2]
+        assert session.counts.matched == 100_000
+    finally:
+        session.close()
