@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloudlet.core.context import Context
     from cloudlet.core.web import Web
     from cloudlet.store import Transaction
-    from cloudlet.wire import InvalidRequest
+    from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest
 
 Params = dict[str, Any]
 Result = Mapping[str, Any] | None
@@ -28,6 +28,8 @@ Listener = Callable[["Block", "socket"], Awaitable[None]]
 """Takes what comes to a socket for datagrams, as long as the block runs."""
 Page = Callable[["Block"], Awaitable[tuple[str, bytes]]]
 """Returns a content type and the content."""
+Folder = Callable[["Block", "HttpRequest", str], Awaitable["HttpResponse"]]
+"""Answers a GET, given the path below the folder, still percent-encoded."""
 
 
 _READING = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select", "Test")
@@ -93,6 +95,7 @@ class Service:
         self.jobs: list[Job] = []
         self.listener: Listener | None = None
         self.pages: dict[str, Page] = {}
+        self.folders: dict[str, Folder] = {}
         self.observer: Observer | None = None
         self.web: Web | None = None
         """Answers what users of applications ask, where this block stands in front of them."""
@@ -156,6 +159,15 @@ class Service:
         """Declare what answers the requests to applications that this block stands in front of."""
         self.web = function
         return function
+
+    def folder(self, name: str) -> Callable[[Folder], Folder]:
+        """Declare what answers GET at /_cloudlet/<service>/<name>/ and below. Nobody has to sign there."""
+
+        def declare(function: Folder) -> Folder:
+            self.folders[name] = function
+            return function
+
+        return declare
 
     def observe(self, function: Observer) -> Observer:
         """Declare who is told of each call of an operation that is there, when it is answered. He may not fail."""

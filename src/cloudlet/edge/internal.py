@@ -80,13 +80,16 @@ class Internal:
         exchange.respond(response)
 
     async def _page(self, request: HttpRequest) -> HttpResponse | None:
-        """Answer what a block gives to read to everybody, at /_cloudlet/<service>/<name>."""
+        """Answer what a block gives to read, at /_cloudlet/<service>/<name> or below."""
         service, _, name = request.path.removeprefix("/_cloudlet/").partition("/")
         if not name or request.method not in ("GET", "HEAD"):
             return None
         if self._cloud.states().get(service) not in ("available", "running"):
             return None
         block = self._cloud.block(service)
+        folder, slash, path = name.partition("/")
+        if slash and folder in block.service.folders:
+            return await block.service.folders[folder](block, request, path)
         page = block.service.pages.get(name)
         if page is None:
             return None
