@@ -1,4 +1,4 @@
-"""GetMetricWidgetImage: finds out what a widget shows, and has it drawn. API reference, "GetMetricWidgetImage"."""
+"""Pictures of widgets: finds out what one shows, and has it drawn. API reference, "GetMetricWidgetImage"."""
 
 from __future__ import annotations
 
@@ -22,26 +22,30 @@ async def get_metric_widget_image(ctx: Context, params: Params) -> Result:
     """Return the picture of a widget."""
     if params.get("OutputFormat", "png") != "png":
         raise errors.not_built("pictures in other formats than png (OutputFormat)")
-    asked = widget.parse(params["MetricWidget"], ctx.region, ctx.account, ctx.now())
+    asker = Asker(ctx.block.store, ctx.account, ctx.region, ctx.now())
+    return {"MetricWidgetImage": await picture_of(asker, params["MetricWidget"])}
+
+
+async def picture_of(asker: Asker, text: str) -> bytes:
+    """Return the picture of a widget, as PNG. Raises AwsError."""
+    asked = widget.parse(text, asker.region, asker.account, asker.now)
     if asked.alarm is not None:
-        asked = await _with_alarm(ctx, asked, asked.alarm)
-    series = await _series(ctx, asked)
+        asked = await _with_alarm(asker, asked, asked.alarm)
+    series = await _series(asker, asked)
     async with _drawing:
-        return {"MetricWidgetImage": await asyncio.to_thread(picture.draw, asked, series)}
+        return await asyncio.to_thread(picture.draw, asked, series)
 
 
-async def _series(ctx: Context, asked: Widget) -> list[Drawn]:
+async def _series(asker: Asker, asked: Widget) -> list[Drawn]:
     given = [line.query for line in asked.lines]
-    queries = query_check.queries_of(ctx.account, ctx.region, given, "metrics")
-    now = ctx.now()
-    asker = Asker(ctx.block.store, ctx.account, ctx.region, now)
+    queries = query_check.queries_of(asker.account, asker.region, given, "metrics")
     results = await querying.results_of(asker, queries, asked.begin, asked.end)
     own = [query for query in queries if isinstance(query, MetricQuery)]
     names = dict(zip([query.id for query in own], labels.of_found([query.metric for query in own]), strict=True))
     drawn = []
     for line, query in zip(asked.lines, queries, strict=True):
         if query.returned:
-            for label, series in metric_data.labelled(query, results.values[query.id], now, asked.zone):
+            for label, series in metric_data.labelled(query, results.values[query.id], asker.now, asked.zone):
                 points = series.points
                 if query.label is None and query.id in names:
                     label = names[query.id]
@@ -49,9 +53,10 @@ async def _series(ctx: Context, asked: Widget) -> list[Drawn]:
     return drawn
 
 
-async def _with_alarm(ctx: Context, asked: Widget, arn: str) -> Widget:
+async def _with_alarm(asker: Asker, asked: Widget, arn: str) -> Widget:
     """Return a picture with what an alarm watches, and its threshold."""
-    alarm = await ctx.transact(lambda tx: alarms.find(tx, ctx.account, ctx.region, alarms.name_of(arn)))
+    name = alarms.name_of(arn)
+    alarm = await asker.store.transact(lambda tx: alarms.find(tx, asker.account, asker.region, name))
     if alarm is None or alarm.kind != alarms.METRIC:
         raise errors.validation(f"Invalid MetricWidget: there is no metric alarm {arn}.")
     config = alarm.config

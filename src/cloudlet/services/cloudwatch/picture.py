@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from cloudlet.core import AwsError
@@ -46,6 +47,16 @@ def draw(widget: Widget, series: list[Drawn]) -> bytes:
     return image.getvalue()
 
 
+def check() -> None:
+    """Raise AwsError where there is nothing to draw with."""
+    if find_spec("matplotlib") is None:
+        raise _missing("matplotlib")
+
+
+def _missing(name: str | None) -> AwsError:
+    return AwsError("NotImplemented", f"Pictures of metrics need {name}: pip install 'cloudlet[pictures]'", status=501)
+
+
 @cache
 def _matplotlib(name: str) -> Any:
     """Return a module of matplotlib's. Raises AwsError where it is not installed."""
@@ -54,9 +65,7 @@ def _matplotlib(name: str) -> Any:
         import_module("matplotlib").rcParams["text.parse_math"] = False
         return import_module(f"matplotlib.{name}")
     except ModuleNotFoundError as error:
-        raise AwsError(
-            "NotImplemented", f"Pictures of metrics need {error.name}: pip install 'cloudlet[pictures]'", status=501
-        ) from error
+        raise _missing(error.name) from error
 
 
 def _named(label: str | None) -> str | None:
