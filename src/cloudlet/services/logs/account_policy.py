@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.services.logs import errors, receivers, subscription
+from cloudlet.services.logs import errors, protection, receivers, subscription
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.subscription import Subscription
 
-SUBSCRIPTION = "SUBSCRIPTION_FILTER_POLICY"
-_BUILT = (SUBSCRIPTION,)
+SUBSCRIPTION, PROTECTION = "SUBSCRIPTION_FILTER_POLICY", "DATA_PROTECTION_POLICY"
+_BUILT = (SUBSCRIPTION, PROTECTION)
 _POLICIES = Subspace("account-policy")
-"""Account, region, type → Policy: there can be one of each."""
+"""Account, region → all policies: there can be one of each type."""
 _MOST_SELECTION_BYTES = 25 * 1024
 _NOT_IN = re.compile(r"\s*LogGroupName\s+NOT\s+IN\s*(\[.*\])\s*", re.DOTALL)
 _MEMBERS = {"DestinationArn", "RoleArn", "FilterPattern", "Distribution"}
@@ -35,7 +35,7 @@ class Policy(msgspec.Struct, array_like=True):
     excluded: list[str] = []
     """The log groups that it is not for."""
     subscription: int = 0
-    """The number of its subscription filter."""
+    """The number of its subscription filter, or of what audits for it."""
 
     def shown(self, account: str) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -51,7 +51,7 @@ class Policy(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Policy).decode
+_decode = msgspec.msgpack.Decoder(list[Policy]).decode
 
 
 def check_kind(kind: str) -> None:
@@ -108,37 +108,63 @@ async def put_subscription(
     ctx: Context, tx: Transaction, name: str, text: str, selection: str | None, made: Subscription
 ) -> Policy:
     """Store a policy with its subscription filter. Raises AwsError where there is one of another name."""
-    old = await find(tx, ctx.account, ctx.region, SUBSCRIPTION)
-    if old is not None and old.name != name:
-        raise AwsError("LimitExceededException", f"There is a policy of this type already: {old.name}")
     own = receivers.own_group(made.destination)
     excluded = excluded_by(selection) + ([] if own is None else [own])
     policy = Policy(name, SUBSCRIPTION, text, selection, int(ctx.now() * 1000), excluded)
-    made.id = policy.subscription = await groups.new_id(tx) if old is None else old.subscription
+    others = await _others(ctx, tx, policy)
+    made.id = policy.subscription = policy.subscription or await groups.new_id(tx)
     subscription.save(tx, made)
-    tx.put(_POLICIES.key(ctx.account, ctx.region, SUBSCRIPTION), _encode(policy))
+    _save(ctx, tx, [*others, policy])
     return policy
 
 
-async def find(tx: Transaction, account: str, region: str, kind: str) -> Policy | None:
-    """Return the policy of an account that is of a type."""
-    raw = await tx.get(_POLICIES.key(account, region, kind))
-    return None if raw is None else _decode(raw)
+async def put_protection(ctx: Context, tx: Transaction, name: str, text: str) -> Policy:
+    """Store a policy that protects data. Raises AwsError where there is one of another name."""
+    policy = Policy(name, PROTECTION, text, None, int(ctx.now() * 1000))
+    others = await _others(ctx, tx, policy)
+    policy.subscription = await subscription.put_audit(ctx, tx, policy.subscription, "", name, text)
+    protection.put(ctx, tx, protection.of_account(ctx.account, ctx.region), text)
+    _save(ctx, tx, [*others, policy])
+    return policy
+
+
+async def _others(ctx: Context, tx: Transaction, policy: Policy) -> list[Policy]:
+    """Return the policies of other types, and give a policy the number of the one that it replaces."""
+    policies = await of_account(tx, ctx.account, ctx.region)
+    old = next((one for one in policies if one.kind == policy.kind), None)
+    if old is not None:
+        if old.name != policy.name:
+            raise AwsError("LimitExceededException", f"There is a policy of this type already: {old.name}")
+        policy.subscription = old.subscription
+    return [one for one in policies if one.kind != policy.kind]
+
+
+def _save(ctx: Context, tx: Transaction, policies: list[Policy]) -> None:
+    tx.put(_POLICIES.key(ctx.account, ctx.region), _encode(policies))
+
+
+async def of_account(tx: Transaction, account: str, region: str) -> list[Policy]:
+    """Return all policies of an account."""
+    raw = await tx.get(_POLICIES.key(account, region))
+    return [] if raw is None else _decode(raw)
 
 
 async def remove(ctx: Context, tx: Transaction, name: str, kind: str) -> None:
     """Forget a policy. Raises AwsError."""
-    old = await find(tx, ctx.account, ctx.region, kind)
-    if old is None or old.name != name:
+    policies = await of_account(tx, ctx.account, ctx.region)
+    old = next((one for one in policies if (one.kind, one.name) == (kind, name)), None)
+    if old is None:
         raise AwsError("ResourceNotFoundException", f"Policy with name [{name}] does not exist.")
-    if old.subscription:
-        subscription.forget(tx, old.subscription)
-    tx.delete(_POLICIES.key(ctx.account, ctx.region, kind))
+    subscription.forget(tx, old.subscription)
+    if kind == PROTECTION:
+        protection.put(ctx, tx, protection.of_account(ctx.account, ctx.region), "")
+    _save(ctx, tx, [one for one in policies if one is not old])
 
 
 async def subscriptions(tx: Transaction, group: Group) -> list[int]:
-    """Return the numbers of all subscription filters that events of a group are for."""
-    policy = await find(tx, group.account, group.region, SUBSCRIPTION)
-    if policy is None or group.name in policy.excluded:
-        return group.subscriptions
-    return [*group.subscriptions, policy.subscription]
+    """Return the numbers of all subscription filters, and of audits, that events of a group are for."""
+    numbers = [*group.subscriptions, group.audit] if group.audit else group.subscriptions
+    policies = await of_account(tx, group.account, group.region)
+    if not policies:
+        return numbers
+    return [*numbers, *(policy.subscription for policy in policies if group.name not in policy.excluded)]

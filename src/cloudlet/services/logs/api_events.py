@@ -21,6 +21,7 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.events import Position
+from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.scanning import FOREVER, Search
 
 _START = Position(0, 0, 0, 0)
@@ -52,14 +53,12 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 @service.direct("GetLogEvents")
 async def get_log_events(ctx: Context, params: Params) -> Result:
-    if params.get("unmask"):
-        raise errors.not_built("data protection (unmask)")
-
-    async def look(tx: Transaction) -> tuple[groups.Group, streams.Stream]:
+    async def look(tx: Transaction) -> tuple[groups.Group, streams.Stream, Mask | None]:
         group = await groups.identified(ctx, tx, params)
-        return group, await streams.named(tx, group, params["logStreamName"])
+        stream = await streams.named(tx, group, params["logStreamName"])
+        return group, stream, await filtering.masking(tx, group, params)
 
-    group, stream = await ctx.transact(look)
+    group, stream, mask = await ctx.transact(look)
     forward, position = _token(params.get("nextToken"), params.get("startFromHead", False))
     search = Search(
         group.id,
@@ -69,6 +68,7 @@ async def get_log_events(ctx: Context, params: Params) -> Result:
         after=position if forward else None,
         before=None if forward else position,
         reverse=not forward,
+        mask=mask,
     )
     found, _ = await scanning.page(ctx.block.store, search, params.get("limit", scanning.MOST_EVENTS))
     if not forward:

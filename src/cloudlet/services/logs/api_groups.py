@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
-from cloudlet.services.logs import arrivals, errors, events, metric_filter, resource_policy, subscription, tagging
+from cloudlet.services.logs import (
+    arrivals,
+    errors,
+    events,
+    metric_filter,
+    protection,
+    resource_policy,
+    subscription,
+    tagging,
+)
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -47,6 +56,7 @@ async def delete_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
     metric_filter.remove_all(tx, group)
     subscription.remove_all(tx, group)
     resource_policy.forget_group(tx, group)
+    protection.remove_all(tx, group.id)
     arrivals.forget_all(tx, group.id)
     return None
 
@@ -135,6 +145,7 @@ async def _described(tx: Transaction, group: Group) -> dict[str, Any]:
         "storedBytes": await groups.stored_bytes(tx, group),
         "logGroupClass": _CLASS,
         "deletionProtectionEnabled": group.protected,
+        "dataProtectionStatus": group.protection,
     }
 
 

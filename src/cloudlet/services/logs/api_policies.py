@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction, page_tokens
-from cloudlet.services.logs import account_policy, api_subscriptions, errors, resource_policy
+from cloudlet.services.logs import account_policy, api_protection, api_subscriptions, errors, resource_policy
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 
@@ -60,10 +60,16 @@ async def put_account_policy(ctx: Context, params: Params) -> Result:
     if not name or name.startswith("aws/"):
         raise errors.invalid("The name of a policy is not empty, and does not begin with aws/.")
     selection = params.get("selectionCriteria")
-    account_policy.excluded_by(selection)
-    made = account_policy.subscription_of(ctx, name, text)
-    await api_subscriptions.check_destination(ctx, made, groups.arn_of(ctx.region, ctx.account, "*"))
-    policy = await ctx.transact(lambda tx: account_policy.put_subscription(ctx, tx, name, text, selection, made))
+    if kind == account_policy.PROTECTION:
+        if selection is not None:
+            raise errors.invalid("selectionCriteria is not for policies of the type DATA_PROTECTION_POLICY.")
+        await api_protection.check(ctx, text)
+        policy = await ctx.transact(lambda tx: account_policy.put_protection(ctx, tx, name, text))
+    else:
+        account_policy.excluded_by(selection)
+        made = account_policy.subscription_of(ctx, name, text)
+        await api_subscriptions.check_destination(ctx, made, groups.arn_of(ctx.region, ctx.account, "*"))
+        policy = await ctx.transact(lambda tx: account_policy.put_subscription(ctx, tx, name, text, selection, made))
     return {"accountPolicy": policy.shown(ctx.account)}
 
 
@@ -75,10 +81,10 @@ async def describe_account_policies(ctx: Context, tx: Transaction, params: Param
         raise errors.not_built("policies of linked accounts")
     if params.get("nextToken") is not None:
         raise errors.invalid_token()
-    found = await account_policy.find(tx, ctx.account, ctx.region, params["policyType"])
-    if found is None or params.get("policyName") not in (None, found.name):
-        return {"accountPolicies": []}
-    return {"accountPolicies": [found.shown(ctx.account)]}
+    kind, name = params["policyType"], params.get("policyName")
+    found = await account_policy.of_account(tx, ctx.account, ctx.region)
+    shown = [one.shown(ctx.account) for one in found if one.kind == kind and name in (None, one.name)]
+    return {"accountPolicies": shown}
 
 
 @service.operation("DeleteAccountPolicy")

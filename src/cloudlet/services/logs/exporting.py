@@ -15,7 +15,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.logs import export_task, scanning
+from cloudlet.services.logs import export_task, protection, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Position
@@ -112,7 +112,8 @@ async def _export_stream(block: Block, task: Task, group: Group, stream: Stream)
     size = number = 0
     while True:
         horizon = group.horizon(block.clock.now())
-        search = Search(group.id, stream.id, first=max(task.first, horizon), last=task.last, after=after)
+        mask = await block.store.transact(lambda tx: protection.mask_of(tx, group.id, group.account, group.region))
+        search = Search(group.id, stream.id, first=max(task.first, horizon), last=task.last, after=after, mask=mask)
         found, _ = await scanning.page(block.store, search, scanning.MOST_EVENTS)
         lines += [_line(event) for event in found]
         size += sum(len(event.message) for event in found)

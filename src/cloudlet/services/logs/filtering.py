@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.logs import errors, events, patterns, scanning
+from cloudlet.services.logs import errors, events, patterns, protection, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Position
 from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.patterns import Pattern, PatternProblem
+from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.scanning import FOREVER, Search
 
 _STREAMS_AT_ONCE = 500
@@ -28,12 +29,15 @@ def pattern_of(text: str) -> Pattern | None:
 
 async def filter_log_events(ctx: Context, params: Params) -> Result:
     """Answer FilterLogEvents. `interleaved` has no meaning any more, as AWS says: all are."""
-    if params.get("unmask"):
-        raise errors.not_built("data protection (unmask)")
     pattern = pattern_of(params.get("filterPattern", ""))
     reverse = not params.get("startFromHead", True)
     position = _position_of(params.get("nextToken"), reverse)
-    group = await ctx.transact(lambda tx: groups.identified(ctx, tx, params))
+
+    async def look(tx: Transaction) -> tuple[Group, Mask | None]:
+        group = await groups.identified(ctx, tx, params)
+        return group, await masking(tx, group, params)
+
+    group, mask = await ctx.transact(look)
     wanted = await _streams(ctx, group, params)
     if wanted is not None and not wanted:
         return {"events": [], "searchedLogStreams": []}
@@ -48,6 +52,7 @@ async def filter_log_events(ctx: Context, params: Params) -> Result:
         reverse=reverse,
         matches=None if pattern is None else pattern.matches,
         may_match=None if pattern is None else pattern.may_match,
+        mask=mask,
     )
     found, following = await scanning.page(ctx.block.store, search, params.get("limit", scanning.MOST_EVENTS))
     names = await _names(ctx, group, {event.position.stream for event in found})
@@ -57,6 +62,11 @@ async def filter_log_events(ctx: Context, params: Params) -> Result:
         "searchedLogStreams": [],
         "nextToken": None if following is None else _token_of(following, reverse),
     }
+
+
+async def masking(tx: Transaction, group: Group, params: Params) -> Mask | None:
+    """Return what masks the messages that a request reads, if it does not ask for them as they are (`unmask`)."""
+    return None if params.get("unmask") else await protection.mask_of(tx, group.id, group.account, group.region)
 
 
 def _token_of(position: Position, reverse: bool) -> str:

@@ -8,19 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.logs import destination, envelope, filtering, measuring, outbox, receivers, subscription
+from cloudlet.services.logs import (
+    auditing,
+    destination,
+    envelope,
+    filtering,
+    measuring,
+    outbox,
+    protection,
+    receivers,
+    subscription,
+)
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.envelope import Batch
 from cloudlet.services.logs.events import Position, Row
 from cloudlet.services.logs.outbox import Waiting
+from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.receivers import Refused
 from cloudlet.services.logs.subscription import Subscription
 
@@ -56,6 +67,22 @@ async def forward(block: Block, lease: Lease) -> None:
             await event.wait()
 
 
+class _Waiting(NamedTuple):
+    """A row that waits, with what is needed to look at it."""
+
+    at: Waiting
+    row: Row | None
+    """None where it is gone, or its stream is."""
+    stream: str
+    mask: Mask
+
+
+async def _read(tx: Transaction, made: Subscription, at: Waiting, row: Row | None) -> _Waiting:
+    name = await streams.name_of(tx, at.group, at.place.stream)
+    mask = await protection.mask_of(tx, at.group, made.account, made.region)
+    return _Waiting(at, None if name is None else row, name or "", mask)
+
+
 class _Lane:
     """What waits for one filter, in the order in which it came."""
 
@@ -83,51 +110,60 @@ class _Lane:
     async def _some(self) -> bool | None:
         """Deliver what has waited the longest; False where that has to be tried again, None where nothing waits."""
 
-        async def read(tx: Transaction) -> tuple[Subscription | None, list[tuple[Waiting, Row | None, str | None]]]:
+        async def read(tx: Transaction) -> tuple[Subscription | None, list[_Waiting]]:
             found = await subscription.find(tx, self._number)
             if found is None:
                 outbox.remove_all(tx, self._number)
                 return None, []
-            rows = await outbox.first(tx, self._number, _AT_ONCE)
             return found, [
-                (waiting, row, await streams.name_of(tx, waiting.group, waiting.place.stream)) for waiting, row in rows
+                await _read(tx, found, waiting, row) for waiting, row in await outbox.first(tx, self._number, _AT_ONCE)
             ]
 
         made, rows = await self._block.store.transact(read)
         if made is None or not rows:
             return None
-        by_stream: dict[tuple[str, int], list[tuple[Waiting, Row | None, str | None]]] = {}
+        by_stream: dict[tuple[str, int], list[_Waiting]] = {}
         for one in rows:
-            by_stream.setdefault((one[0].group_name, one[0].place.stream), []).append(one)
+            by_stream.setdefault((one.at.group_name, one.at.place.stream), []).append(one)
         for some in by_stream.values():
-            waiting = [one for one, _, _ in some]
-            batch = await self._batch(made, some)
-            if batch.events and not await self._deliver(batch):
-                over = self._block.clock.now() * 1000 - _RETRIED_MILLIS
-                await self._forget([one for one in waiting if one.ingested < over])
+            is_done = await self._audit(made, some) if made.audits else await self._deliver(made, some)
+            over = self._block.clock.now() * 1000 - _RETRIED_MILLIS
+            await self._forget([one.at for one in some if is_done or one.at.ingested < over])
+            if not is_done:
                 return False
-            await self._forget(waiting)
         return True
 
-    async def _batch(self, made: Subscription, rows: Iterable[tuple[Waiting, Row | None, str | None]]) -> Batch:
+    async def _audit(self, made: Subscription, rows: list[_Waiting]) -> bool:
+        """Report the sensitive data of one stream; return False where that is to be tried again."""
+        group = rows[0].at.group_name
+        messages = [message for one in rows if one.row is not None for message in one.row.messages]
+        try:
+            measuring.findings(self._block, made, group, await auditing.audit(self._block, made, group, messages))
+        except Refused as refused:
+            if not refused.is_final:
+                return False
+            log.warning("findings in %s were not reported: %s", group, refused)
+        return True
+
+    async def _batch(self, made: Subscription, rows: list[_Waiting]) -> Batch:
         """Return what a filter finds in rows of one stream."""
         pattern = filtering.pattern_of(made.pattern)
-        batch = Batch(made, "", "", [])
-        for waiting, row, name in rows:
-            if row is None or name is None:
+        found: list[dict[str, Any]] = []
+        for at, row, _, mask in rows:
+            if row is None:
                 continue
-            batch = batch._replace(group=waiting.group_name, stream=name)
             for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
+                message = mask(message, row.ingested)
                 if pattern is None or pattern.matches(message):
-                    position = Position(timestamp, waiting.place.stream, waiting.place.number, index)
-                    batch.events.append(envelope.event(pattern, position.id, timestamp, message))
+                    position = Position(timestamp, at.place.stream, at.place.number, index)
+                    found.append(envelope.event(pattern, position.id, timestamp, message))
             await asyncio.sleep(0)
-        return batch
+        return Batch(made, rows[0].at.group_name, rows[0].stream, found)
 
-    async def _deliver(self, batch: Batch) -> bool:
-        """Deliver a batch; return False where that is to be tried again."""
-        made = batch.subscription
-        receiver = await self._receiver(made)
+    async def _deliver(self, made: Subscription, rows: list[_Waiting]) -> bool:
+        """Deliver what a filter finds in rows of one stream; return False where that is to be tried again."""
+        batch = await self._batch(made, rows)
+        receiver = await self._receiver(made) if batch.events else None
         if receiver is None:
             return True
         source_arn = f"{groups.arn_of(made.region, made.account, batch.group)}:*"

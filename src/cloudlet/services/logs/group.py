@@ -34,6 +34,10 @@ class Group(msgspec.Struct, array_like=True):
     """Until when somebody may want to know of each event that comes."""
     subscriptions: list[int] = []
     """The numbers of its subscription filters."""
+    audit: int = 0
+    """The number of what audits its events, where it has a data protection policy."""
+    protection: str | None = None
+    """The state of its data protection policy, as the API names it; None where it never had one."""
 
     @property
     def arn(self) -> str:

@@ -107,3 +107,11 @@ def embedded_problems(block: Block, account: str, region: str, group: str, parsi
         for metric, count in (("EMFParsingErrors", parsing), ("EMFValidationErrors", validation)):
             if count:
                 block.metrics.add(account, region, metric, dimensions, now, count, unit="None")
+
+
+def findings(block: Block, made: Subscription, group: str, events: int) -> None:
+    """Note in how many events a data protection policy found sensitive data."""
+    if block.is_measured and events:
+        dimensions = (("LogGroupName", group), ("DataProtectionOperation", "Audit"))
+        now = block.clock.now()
+        block.metrics.add(made.account, made.region, "LogEventsWithFindings", dimensions, now, events, unit="None")

@@ -15,7 +15,8 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
-from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending
+from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending, protection
+from cloudlet.services.logs.events import Row
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
 
@@ -71,20 +72,22 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
     """Publish what is in some rows; return False where that has to be tried again."""
     values: _Values = defaultdict(Counter)
 
-    async def read(tx: Transaction) -> list[tuple[Pending, events.Row, list[bytes]]]:
+    async def read(tx: Transaction) -> list[tuple[Pending, Row, Row, list[bytes]]]:
         found = []
         for one in rows:
             row = await events.of_place(tx, one.group, one.place)
             if row is not None:
-                found.append((one, row, await metric_filter.stored(tx, one.account, one.region, one.name)))
+                mask = await protection.mask_of(tx, one.group, one.account, one.region)
+                filters = await metric_filter.stored(tx, one.account, one.region, one.name)
+                found.append((one, row, mask.of_row(row), filters))
         return found
 
-    for one, row, filters in await block.store.transact(read):
+    for one, row, masked, filters in await block.store.transact(read):
         for raw in filters:
             observer = metric_filter.observer(raw)
             # It looks at what has come since it is there.
             if observer.filter.created <= row.ingested:
-                _observe(values, one, row, observer)
+                _observe(values, one, masked, observer)
                 await asyncio.sleep(0)
         _read_embedded(block, values, one, row)
         await asyncio.sleep(0)
@@ -119,7 +122,7 @@ async def _send(block: Block, target: tuple[str, str, str], data: list[dict[str,
             log.warning("values of %s were refused by CloudWatch: %s", namespace, error)
 
 
-def _read_embedded(block: Block, values: _Values, one: Pending, row: events.Row) -> None:
+def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) -> None:
     """Add what is embedded in a row."""
     problems = embedded_metrics.Problems()
     for message in row.messages:
@@ -140,7 +143,7 @@ def _read_embedded(block: Block, values: _Values, one: Pending, row: events.Row)
     measuring.embedded_problems(block, one.account, one.region, one.name, problems.parsing, problems.validation)
 
 
-def _observe(values: _Values, one: Pending, row: events.Row, observer: Observer) -> None:
+def _observe(values: _Values, one: Pending, row: Row, observer: Observer) -> None:
     """Add what a filter finds in a row; its default value for each minute in which it finds nothing."""
     default = observer.filter.transformation.get("defaultValue")
     missed, found = set(), set()

@@ -20,7 +20,7 @@ _POLICIES = Subspace("resource-policy")
 _OF_ACCOUNT, _OF_RESOURCE = "ACCOUNT", "RESOURCE"
 _MOST = 10
 _MOST_BYTES = {_OF_ACCOUNT: 5120, _OF_RESOURCE: 51_200}
-_BY_ROLE = ("cloudtrail.amazonaws.com", "lambda.amazonaws.com", "sns.amazonaws.com")
+_BY_ROLE = ("cloudtrail.amazonaws.com", "lambda.amazonaws.com", "logs.amazonaws.com", "sns.amazonaws.com")
 """Who writes logs by a role that was given to him."""
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from cloudlet.core import Transaction
 from cloudlet.services.logs import events
 from cloudlet.services.logs.events import OVERHEAD, SECOND, Position
+from cloudlet.services.logs.protection import Mask
 from cloudlet.store import Store
 
 MOST_EVENTS = 10_000
@@ -54,6 +55,8 @@ class Search:
     matches: Matches | None = None
     may_match: MayMatch | None = None
     """Whether a row, as it is stored, may have an event that matches."""
+    mask: Mask | None = None
+    """What masks messages before anything else sees them."""
 
     def wants(self, position: Position) -> bool:
         return (
@@ -115,7 +118,7 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
             read += len(raw)
             if search.streams is not None and place.stream not in search.streams:
                 continue
-            if search.may_match is None or search.may_match(raw):
+            if search.may_match is None or search.mask or search.may_match(raw):
                 _add(second, search, place, raw)
                 if len(raw) > _LARGE_BYTES:
                     await asyncio.sleep(0)
@@ -167,6 +170,8 @@ class _Second:
 def _add(second: _Second, search: Search, place: events.Place, raw: bytes) -> None:
     """Add the events of a row that are wanted."""
     row = events.decode(raw)
+    if search.mask:
+        row = search.mask.of_row(row)
     matches = search.matches
     for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
         if matches is None or matches(message):

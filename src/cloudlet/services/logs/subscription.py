@@ -31,6 +31,8 @@ class Subscription(msgspec.Struct, array_like=True):
     distribution: str
     created: int
     """In milliseconds since the epoch."""
+    audits: str = ""
+    """The data protection policy by which it looks for sensitive data and reports it, instead of delivering."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -111,6 +113,14 @@ async def remove(tx: Transaction, group: Group, name: str) -> None:
     groups.save(tx, group)
 
 
+async def put_audit(ctx: Context, tx: Transaction, number: int, group: str, name: str, policy: str) -> int:
+    """Store what audits new events by a policy, in place of what has a number; return its number."""
+    number = number or await groups.new_id(tx)
+    now = int(ctx.now() * 1000)
+    save(tx, Subscription(number, ctx.account, ctx.region, group, name, "", "", None, "ByLogStream", now, policy))
+    return number
+
+
 def forget(tx: Transaction, number: int) -> None:
     """Remove what a number means: what waits for it goes too, later on."""
     tx.delete(_SUBSCRIPTIONS.key(number))
@@ -120,5 +130,5 @@ def remove_all(tx: Transaction, group: Group) -> None:
     """Remove the filters of a group."""
     space = _NAMES.sub(group.id)
     tx.delete_range(space.begin, space.end)
-    for number in group.subscriptions:
+    for number in (*group.subscriptions, group.audit):
         forget(tx, number)

@@ -10,7 +10,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.services.logs import arrivals, errors, events, filtering
+from cloudlet.services.logs import arrivals, errors, events, filtering, protection
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Place
@@ -160,10 +160,12 @@ class _Tail:
                 return
 
     async def _add(self, update: _Update, place: Place) -> None:
+        group = self.group
+
         async def look(tx: Transaction) -> tuple[events.Row | None, str | None]:
-            return await events.of_place(tx, self.group.id, place), await streams.name_of(
-                tx, self.group.id, place.stream
-            )
+            mask = await protection.mask_of(tx, group.id, group.account, group.region)
+            row = await events.of_place(tx, group.id, place)
+            return row and mask.of_row(row), await streams.name_of(tx, group.id, place.stream)
 
         row, name = await self._block.store.transact(look)
         if row is None or name is None or not self._is_wanted(name):

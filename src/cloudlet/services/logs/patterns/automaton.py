@@ -65,6 +65,25 @@ def shape_of(text: str) -> Shape:
     return Shape(choices, loops, ways)
 
 
+def bounded(text: str, most: int) -> str:
+    """Return a regular expression with an end to what it repeats, `most` times at most. Raises PatternProblem."""
+    parts: list[str] = []
+    at = 0
+    while at < len(text):
+        match = _ATOM.match(text, at)
+        if match is None:
+            raise PatternProblem(f"the regular expression %{text}% cannot be read")
+        parts.append(match[0])
+        at = match.end()
+        quantifier = _QUANTIFIER.match(text, at)
+        if quantifier is None or quantifier[0] in ("{}", "{,}") or match[0] == "|":
+            continue
+        at = quantifier.end()
+        least, given = _repeats(quantifier)
+        parts.append(f"{{{least},{max(least, most) if given < 0 else given}}}{quantifier[5]}")
+    return "".join(parts)
+
+
 def _repeats(quantifier: re.Match[str]) -> tuple[int, int]:
     """Return how often something is there at least and at most; -1: without an end."""
     sign, least, comma, most, _ = quantifier.groups()
