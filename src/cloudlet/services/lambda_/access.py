@@ -12,7 +12,9 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.resource_policy import decide
+from cloudlet.services.lambda_ import directory
 from cloudlet.services.lambda_.directory import Named
+from cloudlet.services.lambda_.function import Function
 from cloudlet.services.lambda_.settings import Setting
 
 
@@ -42,3 +44,10 @@ async def authorize(
     decision = decide(ctx, f"lambda:{action}", what.arn, what.place.account, text, keys)
     if not decision.allowed:
         raise AwsError("AccessDeniedException", decision.message, status=403)
+
+
+async def function(ctx: Context, tx: Transaction, name: str, action: str) -> Function:
+    """Return a function that the caller may do this to, named with no version and no alias. Raises AwsError."""
+    what = directory.function_only(directory.named(ctx, name))
+    await authorize(ctx, tx, what, action)
+    return await directory.function(tx, what.place)

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from cloudlet.services.lambda_ import api_functions, api_versions, claims, settling
+from cloudlet.services.lambda_ import (
+    api_aliases,
+    api_code_signing,
+    api_concurrency,
+    api_event_invoke,
+    api_functions,
+    api_layers,
+    api_mappings,
+    api_permissions,
+    api_runtime,
+    api_tags,
+    api_urls,
+    api_versions,
+    claims,
+    mapping_states,
+    settling,
+)
 from cloudlet.services.lambda_.block import service
 
-__all__ = ["api_functions", "api_versions", "service"]
+__all__ = [
+    "api_aliases",
+    "api_code_signing",
+    "api_concurrency",
+    "api_event_invoke",
+    "api_functions",
+    "api_layers",
+    "api_mappings",
+    "api_permissions",
+    "api_runtime",
+    "api_tags",
+    "api_urls",
+    "api_versions",
+    "service",
+]
 
 service.job(settling.run)
+service.job(mapping_states.run)
 service.job(claims.collect)
 service.job(claims.sweep)

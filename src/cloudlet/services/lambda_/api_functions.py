@@ -10,6 +10,7 @@ from cloudlet.core import Context, Params, Result, Transaction, tags
 from cloudlet.core.ids import uuid4
 from cloudlet.services.lambda_ import (
     access,
+    code_signing,
     configuration,
     deleting,
     directory,
@@ -40,22 +41,25 @@ async def create_function(ctx: Context, params: Params) -> Result:
     empty = Version(place=place, package=Package("", "", 0, 0), architecture=architecture)
     draft = configuration.configured(empty, params)
     tagged = tagging.checked(params.get("Tags"))
+    signing = params.get("CodeSigningConfigArn") or ""
 
-    async def refuse_existing(tx: Transaction) -> None:
+    async def admit(tx: Transaction) -> None:
         if await directory.find_function(tx, place) is not None:
             raise errors.conflict(f"Function already exist: {place.name}")
+        await code_signing.check_code(tx, signing)
 
-    await ctx.transact(refuse_existing)
+    await ctx.transact(admit)
     async with packages.taken(ctx, "CreateFunction", source) as package:
 
         async def create(tx: Transaction) -> Version:
-            await refuse_existing(tx)
+            await admit(tx)
             used = await layers.used(ctx, tx, params.get("Layers") or ())
             packages.check_total((package, *(layer.package for layer in used)))
             await versions.check_storage(tx, place, (package,))
             now = ctx.now()
             made = settling.created(replace(draft, package=package, layers=used, revision=uuid4(), modified=now))
-            directory.save_function(tx, Function(place=place))
+            directory.add_function(tx, Function(place=place, code_signing=signing))
+            code_signing.use(tx, place, "", signing)
             await directory.save_version(tx, made, now)
             settling.settle(tx, made)
             tags.save(tx, place.arn, tagged)
@@ -77,6 +81,7 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
         await access.authorize(ctx, tx, what, "UpdateFunctionCode")
         latest = await directory.latest(tx, what.place)
         versions.check_changeable(latest, params.get("RevisionId"))
+        await code_signing.check_code(tx, (await directory.function(tx, what.place)).code_signing)
         return latest
 
     await ctx.transact(checked)

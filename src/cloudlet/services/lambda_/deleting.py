@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from cloudlet.core import Subspace, Transaction, tags
-from cloudlet.services.lambda_ import directory, errors, settings
+from cloudlet.services.lambda_ import code_signing, concurrency, directory, errors, settings, urls
 from cloudlet.services.lambda_.function import Alias, Place, Version
 
 _PAGE = 200
@@ -13,7 +13,10 @@ _PAGE = 200
 
 async def delete_function(tx: Transaction, place: Place, now: float) -> None:
     """Delete a function, all of its versions and aliases, and what is set for them. Raises AwsError."""
-    await directory.function(tx, place)
+    function = await directory.function(tx, place)
+    concurrency.release(tx, function)
+    code_signing.use(tx, place, function.code_signing, "")
+    await urls.remove_all(tx, place)
     versions = directory.versions_of(place)
     async for raw in _rows(tx, versions):
         await directory.remove_version(tx, directory.decode_version(raw), now)
@@ -34,8 +37,9 @@ async def delete_version(tx: Transaction, version: Version, now: float) -> None:
     await directory.remove_version(tx, version, now)
 
 
-def delete_alias(tx: Transaction, alias: Alias) -> None:
-    """Delete an alias, and what is set for it."""
+async def delete_alias(tx: Transaction, alias: Alias) -> None:
+    """Delete an alias, and what is set for it, its URL too."""
+    await urls.remove(tx, directory.Named(alias.place, alias.name))
     settings.remove_of(tx, alias.place, alias.name)
     directory.remove_alias(tx, alias)
 

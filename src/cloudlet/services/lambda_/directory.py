@@ -23,6 +23,7 @@ _VERSIONS = Subspace("version")
 _ALIASES = Subspace("alias")
 _LAST_NUMBERS = Subspace("last-version")
 _CODE_BYTES = Subspace("code-bytes")
+_COUNTS = Subspace("functions")
 _encode = msgspec.msgpack.Encoder().encode
 _function = msgspec.msgpack.Decoder(Function).decode
 _version = msgspec.msgpack.Decoder(Version).decode
@@ -161,6 +162,17 @@ def _number(version: str) -> int:
     return int(version) if len(version) <= 18 and int(version) else -1
 
 
+def add_function(tx: Transaction, function: Function) -> None:
+    """Keep what is of a function as a whole that was not there before."""
+    tx.add(_COUNTS.key(function.place.account, function.place.region), 1)
+    save_function(tx, function)
+
+
+async def count(tx: Transaction, account: str, region: str) -> int:
+    """Return how many functions an account has."""
+    return await tx.counter(_COUNTS.key(account, region))
+
+
 def save_function(tx: Transaction, function: Function) -> None:
     """Keep what is of a function as a whole."""
     tx.put(_FUNCTIONS.key(*_key(function.place)), _encode(function))
@@ -228,6 +240,7 @@ def remove_alias(tx: Transaction, alias: Alias) -> None:
 
 def remove_function(tx: Transaction, place: Place) -> None:
     """Delete what is kept of a function as a whole; its versions and aliases have been deleted before."""
+    tx.add(_COUNTS.key(place.account, place.region), -1)
     tx.delete(_FUNCTIONS.key(*_key(place)))
 
 

@@ -6,15 +6,17 @@ Developer guide, "Managing Lambda dependencies with layers".
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Sequence
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, page_tokens
 from cloudlet.core.arn import partition_of
 from cloudlet.core.resource_policy import decide
 from cloudlet.services.lambda_ import claims, directory, errors
 from cloudlet.services.lambda_.function import LayerVersion, Package
+from cloudlet.store import unpack
 
 _OF_FUNCTION = 5
 _ARN = re.compile(r"arn:[a-zA-Z0-9-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9_-]+)(?::(\d{1,18}))?", re.ASCII)
@@ -164,3 +166,16 @@ def layers_of(account: str, region: str) -> Subspace:
 
 def _place_in_list(number: int) -> int:
     return _NUMBERS - number
+
+
+def last_name(marker: str | None) -> str:
+    """Return the name of the layer that a page of layers comes after; nothing for the first page. Raises AwsError."""
+    wrong = errors.invalid("The provided marker is not valid.")
+    place = page_tokens.place_of(marker or None, wrong)
+    if not place:
+        return ""
+    try:
+        name = unpack(place)[0]
+    except (ValueError, IndexError, struct.error):
+        raise wrong from None
+    return str(name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cloudlet.core import Subspace, Transaction, listing
+from cloudlet.core import AwsError, Subspace, Transaction, listing, page_tokens
 from cloudlet.services.lambda_ import errors
+from cloudlet.store.interface import Row
 
 _MOST = 50
 T = TypeVar("T")
@@ -19,5 +20,19 @@ async def page(
 
     Raises AwsError for what is no marker.
     """
-    wrong = errors.invalid("The provided marker is not valid.")
-    return await listing.page(tx, space, marker or None, min(limit or _MOST, _MOST), select, wrong)
+    return await listing.page(tx, space, marker or None, min(limit or _MOST, _MOST), select, _wrong())
+
+
+async def rows(tx: Transaction, space: Subspace, marker: str | None, limit: int | None) -> tuple[list[Row], str | None]:
+    """Return up to `limit` rows of a subspace with their keys, and the next page's marker. Raises AwsError."""
+    place = page_tokens.place_of(marker or None, _wrong())
+    most = min(limit or _MOST, _MOST)
+    begin = space.prefix + place + b"\x00" if place else space.begin
+    found = await tx.range(begin, space.end, limit=most + 1)
+    if len(found) <= most:
+        return found, None
+    return found[:most], page_tokens.token_of(found[most - 1][0].removeprefix(space.prefix))
+
+
+def _wrong() -> AwsError:
+    return errors.invalid("The provided marker is not valid.")

@@ -1,0 +1,51 @@
+"""The operations on tags: of functions, event source mappings and code signing configurations."""
+
+from __future__ import annotations
+
+from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
+from cloudlet.services.lambda_ import access, code_signing, directory, errors, mapping, tagging
+from cloudlet.services.lambda_.block import service
+
+
+async def _resource(ctx: Context, tx: Transaction, text: str, action: str) -> str:
+    """Return the ARN of what can have tags, and does exist. Raises AwsError."""
+    arn = Arn.parse(text)
+    kind, _, name = arn.resource.partition(":")
+    if arn.region != ctx.region or arn.account != ctx.account:
+        raise errors.not_found()
+    if kind == "function":
+        what = directory.named(ctx, text)
+        if what.qualifier is not None:
+            raise errors.invalid(
+                "Tags on function aliases and versions are not supported. Please specify either a function ARN, an "
+                "event source mapping ARN or a code signing config ARN."
+            )
+        await access.authorize(ctx, tx, what, action)
+        await directory.function(tx, what.place)
+    elif kind == "event-source-mapping":
+        await mapping.get(ctx, tx, name)
+    elif kind == "code-signing-config":
+        await code_signing.get(tx, text)
+    else:
+        raise errors.not_built(f"tags of {kind}")
+    return text
+
+
+@service.operation("TagResource")
+async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+    arn = await _resource(ctx, tx, params["Resource"], "TagResource")
+    tags.save(tx, arn, tagging.checked(params["Tags"], await tags.of(tx, arn)))
+    return None
+
+
+@service.operation("UntagResource")
+async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+    arn = await _resource(ctx, tx, params["Resource"], "UntagResource")
+    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
+    return None
+
+
+@service.operation("ListTags")
+async def list_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
+    arn = await _resource(ctx, tx, params["Resource"], "ListTags")
+    return {"Tags": await tags.of(tx, arn)}

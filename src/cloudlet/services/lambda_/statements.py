@@ -1,0 +1,87 @@
+"""Policies of functions and layers, which grow and shrink by statements: AddPermission and its like."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from cloudlet.core import AwsError
+from cloudlet.core.ids import uuid4
+from cloudlet.core.policy import PolicyError
+from cloudlet.core.resource_policy import parsed
+from cloudlet.services.lambda_ import errors
+from cloudlet.services.lambda_.access import Policy
+
+_BYTES = 20_480
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?|[a-z0-9-]+(\.[a-z0-9-]+)+\.com", re.ASCII)
+
+
+def principal(text: str, partition: str) -> str | dict[str, str]:
+    """Return the Principal of a statement: of everybody, an account, a service, or what has an ARN. Raises AwsError."""
+    if text == "*":
+        return text
+    if _ACCOUNT.fullmatch(text):
+        return {"AWS": f"arn:{partition}:iam::{text}:root"}
+    if text.startswith("arn:"):
+        return {"AWS": text}
+    if _SERVICE.fullmatch(text):
+        return {"Service": text}
+    raise errors.invalid("The provided principal was invalid. Please check the principal and try again.")
+
+
+def dumped(value: Any) -> str:
+    """Return JSON as Lambda writes it."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def of(policy: Policy | None) -> list[dict[str, Any]]:
+    """Return the statements of a policy."""
+    statements: list[dict[str, Any]] = json.loads(policy.text)["Statement"] if policy is not None else []
+    return statements
+
+
+def added(policy: Policy | None, statement: dict[str, Any], revision: str | None) -> Policy:
+    """Return a policy with one more statement. Raises AwsError."""
+    _check_revision(policy, revision)
+    statements = of(policy)
+    sid = statement["Sid"]
+    if any(each["Sid"] == sid for each in statements):
+        raise errors.conflict(
+            f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the "
+            "existing statement."
+        )
+    return _policy([*statements, statement])
+
+
+def removed(policy: Policy | None, sid: str, revision: str | None) -> Policy | None:
+    """Return a policy without a statement, None where none is left. Raises AwsError."""
+    if policy is None:
+        raise errors.not_found("No policy is associated with the given resource.")
+    _check_revision(policy, revision)
+    statements = of(policy)
+    kept = [each for each in statements if each["Sid"] != sid]
+    if len(kept) == len(statements):
+        raise errors.not_found(f"Statement {sid} is not found in resource policy.")
+    return _policy(kept) if kept else None
+
+
+def _check_revision(policy: Policy | None, revision: str | None) -> None:
+    if revision and (policy is None or policy.revision != revision):
+        raise errors.stale_revision()
+
+
+def _policy(statements: list[dict[str, Any]]) -> Policy:
+    text = dumped({"Version": "2012-10-17", "Id": "default", "Statement": statements})
+    if len(text) > _BYTES:
+        raise AwsError(
+            "PolicyLengthExceededException",
+            f"The final policy size ({len(text)}) is bigger than the limit ({_BYTES}).",
+            Type="User",
+        )
+    try:
+        parsed(text)
+    except PolicyError:
+        raise errors.invalid("The provided principal was invalid. Please check the principal and try again.") from None
+    return Policy(text, uuid4())
