@@ -1,0 +1,11 @@
+"""The building block itself; `api.py` gathers its operations."""
+
+from __future__ import annotations
+
+from cloudlet.core import Service
+
+service = Service(
+    "pipes",
+    namespace="AWS/EventBridge/Pipes",
+    hidden=("Description", "EnrichmentParameters", "InputTemplate", "Pattern", "TargetParameters"),
+)

@@ -1,0 +1,128 @@
+"""What can be a pipe: its source, its enrichment, its target and their parameters.
+
+User guide, "Amazon EventBridge Pipes sources", "… targets", "… event enrichment", "… batching and concurrency".
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from cloudlet.core import Arn, Context, event_pattern
+from cloudlet.core.event_ruler import PatternError
+from cloudlet.services.pipes import errors, transforming
+from cloudlet.services.pipes.pipe import Parameters, Pipe
+
+SQS, STREAM = "SqsQueueParameters", "DynamoDBStreamParameters"
+DESTINATION = "api-destination/"
+_BUS = "event-bus/"
+_GROUP = "log-group:"
+_LARGEST_BATCHES = {"sqs": 10, "sns": 10, "events": 10, "logs": 10_000, "lambda": 10_000}
+"""How many events a target takes at once; API destinations take one."""
+_DEFAULT_BATCHES = {SQS: 10, STREAM: 100}
+_OF_TARGETS = {
+    "sqs": "SqsQueueParameters",
+    "events": "EventBridgeEventBusParameters",
+    "logs": "CloudWatchLogsParameters",
+    "lambda": "LambdaFunctionParameters",
+}
+"""The parameters that a target of a service may have; API destinations have HttpParameters."""
+_SMALL_BATCH = 10
+
+
+def checked(ctx: Context, pipe: Pipe) -> Pipe:
+    """Return a pipe with the parameters that it has by default. Raises AwsError where it makes no sense."""
+    kind = _source_kind(ctx, pipe.source_arn)
+    others = pipe.source_parameters.keys() - {kind, "FilterCriteria"}
+    if others:
+        raise errors.validation(f"{min(others)} is not valid for the source {pipe.source}.")
+    for pattern in pipe.filters:
+        try:
+            event_pattern.compile(pattern)
+        except PatternError as error:
+            raise errors.validation(f"Invalid filter pattern provided. Reason: {error}") from None
+    _check_enrichment(ctx, pipe)
+    _check_target(ctx, pipe)
+    return replace(pipe, source_parameters={**pipe.source_parameters, kind: _source_parameters(pipe, kind)})
+
+
+def _source_kind(ctx: Context, arn: Arn) -> str:
+    """Return the name of the parameters of a source."""
+    if arn.service == "sqs":
+        kind = SQS
+    elif arn.service == "dynamodb" and "/stream/" in arn.resource:
+        kind = STREAM
+    else:
+        raise errors.not_built(f"sources of {arn.service}")
+    if arn.region != ctx.region or arn.account != ctx.account:
+        raise errors.validation(f"The source {arn} must be in the account and the region of the pipe.")
+    if not ctx.block.cloud.has(arn.service):
+        raise errors.not_built(f"sources of {arn.service}")
+    return kind
+
+
+def _source_parameters(pipe: Pipe, kind: str) -> Parameters:
+    """Return the parameters of a source, with its batch size. Raises ValidationException."""
+    given = pipe.source_parameters.get(kind) or {}
+    if kind == STREAM and "StartingPosition" not in given:
+        raise errors.validation("DynamoDBStreamParameters with a StartingPosition must be specified for a stream.")
+    most = largest_batch(pipe)
+    size = given.get("BatchSize")
+    window = given.get("MaximumBatchingWindowInSeconds") or 0
+    if size is not None and size > most:
+        raise errors.validation(f"BatchSize must not be greater than {most} for this target or enrichment.")
+    if window > 300:
+        raise errors.validation("MaximumBatchingWindowInSeconds must not be greater than 300.")
+    if kind == SQS and (size or 0) > _SMALL_BATCH and not window:
+        raise errors.validation("MaximumBatchingWindowInSeconds must be at least 1 where BatchSize is greater than 10.")
+    if kind == SQS and window and pipe.source.endswith(".fifo"):
+        raise errors.validation("MaximumBatchingWindowInSeconds is not valid for FIFO queues.")
+    letters = (given.get("DeadLetterConfig") or {}).get("Arn")
+    if letters is not None and Arn.parse(letters).service not in ("sqs", "sns"):
+        raise errors.validation("DeadLetterConfig must name an Amazon SQS queue or an Amazon SNS topic.")
+    return {**given, "BatchSize": size or min(_DEFAULT_BATCHES[kind], most)}
+
+
+def largest_batch(pipe: Pipe) -> int:
+    """Return how many events its enrichment and its target take at once."""
+    parts = [Arn.parse(each) for each in (pipe.enrichment, pipe.target) if each]
+    if any(is_destination(each) for each in parts):
+        return 1
+    return _LARGEST_BATCHES[parts[-1].service]
+
+
+def is_destination(arn: Arn) -> bool:
+    return arn.service == "events" and arn.resource.startswith(DESTINATION)
+
+
+def _check_enrichment(ctx: Context, pipe: Pipe) -> None:
+    parameters = pipe.enrichment_parameters
+    if not pipe.enrichment:
+        if parameters:
+            raise errors.validation("EnrichmentParameters need an Enrichment.")
+        return
+    arn = Arn.parse(pipe.enrichment)
+    if not (arn.service == "lambda" or is_destination(arn)) or not ctx.block.cloud.has(arn.service):
+        raise errors.not_built(f"enrichments of {arn.service}")
+    if "HttpParameters" in parameters and not is_destination(arn):
+        raise errors.validation("HttpParameters are not valid for this enrichment.")
+    transforming.check(parameters.get("InputTemplate"))
+
+
+def _check_target(ctx: Context, pipe: Pipe) -> None:
+    arn = pipe.target_arn
+    if arn.service not in _LARGEST_BATCHES or not ctx.block.cloud.has(arn.service):
+        raise errors.not_built(f"targets of {arn.service}")
+    if arn.service == "events" and not arn.resource.startswith((_BUS, DESTINATION)):
+        raise errors.validation(f"{arn} is no event bus and no API destination.")
+    if arn.service == "logs" and not arn.resource.startswith(_GROUP):
+        raise errors.validation(f"{arn} is no log group.")
+    own = "HttpParameters" if is_destination(arn) else _OF_TARGETS.get(arn.service)
+    others = pipe.target_parameters.keys() - {own, "InputTemplate"}
+    if others:
+        raise errors.validation(f"{min(others)} is not valid for the target {arn}.")
+    parameters = pipe.target_parameters.get(own or "") or {}
+    if "EndpointId" in parameters:
+        raise errors.not_built("global endpoints as targets")
+    if arn.service == "sqs" and arn.resource.endswith(".fifo") != bool(parameters.get("MessageGroupId")):
+        raise errors.validation("MessageGroupId must be specified for FIFO queues, and for them only.")
+    transforming.check(pipe.target_parameters.get("InputTemplate"))

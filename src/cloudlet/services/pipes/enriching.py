@@ -1,0 +1,46 @@
+"""Enrichment: what the pipe goes on with instead of its events. User guide, "Event enrichment"."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudlet.core import Arn
+from cloudlet.core.block import Block
+from cloudlet.services.pipes import checking, destination, function, transforming
+from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.pipe import Pipe
+from cloudlet.services.pipes.stage import StageFailed
+
+
+async def enriched(block: Block, pipe: Pipe, events: list[Event]) -> list[Event]:
+    """Return what an enrichment makes of events; nothing where nothing is to go on. Raises AwsError or StageFailed.
+
+    Where there are as many as there were, each is known by the id of the one that it came of.
+    """
+    arn = Arn.parse(pipe.enrichment)
+    parameters = pipe.enrichment_parameters
+    now = block.clock.now()
+    texts = [transforming.text(pipe, parameters.get("InputTemplate"), event, now) for event in events]
+    if checking.is_destination(arn):
+        http = parameters.get("HttpParameters") or {}
+        answers = [
+            await destination.invoke(block, pipe, arn, event, text, http)
+            for event, text in zip(events, texts, strict=True)
+        ]
+        found = [_decoded(answer) for answer in answers if answer.strip()]
+        answer = found[0] if len(found) == 1 else found
+    else:
+        answer = await function.invoke(block, pipe, arn, texts)
+    if answer is None or answer in ("", {}):
+        return []
+    made = answer if isinstance(answer, list) else [answer]
+    if len(made) == len(events):
+        return [event._replace(document=document) for event, document in zip(events, made, strict=True)]
+    return [Event("", document) for document in made]
+
+
+def _decoded(answer: bytes) -> object:
+    try:
+        return msgspec.json.decode(answer)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise StageFailed("InvalidResponse", f"the enrichment answered no JSON: {error}") from None

@@ -1,0 +1,41 @@
+"""Which events pass a pipe's filter. User guide, "Event filtering in Amazon EventBridge Pipes"."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from cloudlet.core import event_pattern
+from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.pipe import Pipe
+
+
+class _Filter:
+    """One pattern."""
+
+    def __init__(self, text: str) -> None:
+        self._pattern = event_pattern.compile(text)
+        asked = json.loads(text).get("body")
+        self._wants_json = isinstance(asked, dict)
+        self._wants_text = isinstance(asked, list)
+
+    def passes(self, decoded: Any) -> bool:
+        """Whether an event matches; a pattern of one format drops bodies of the other."""
+        if not isinstance(decoded, dict):
+            return False
+        is_json = isinstance(decoded.get("body"), dict | list)
+        if (self._wants_json and not is_json) or (self._wants_text and is_json):
+            return False
+        return self._pattern.matches(decoded)
+
+
+_compiled = lru_cache(1024)(_Filter)
+
+
+def passing(pipe: Pipe, events: list[Event]) -> list[Event]:
+    """Return the events that match one of the pipe's patterns, or all where it has none."""
+    if not pipe.filters:
+        return events
+    filters = [_compiled(text) for text in pipe.filters]
+    return [event for event in events if any(each.passes(event.decoded) for each in filters)]

@@ -1,0 +1,91 @@
+"""Pipes: what is stored of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
+
+Parameters = dict[str, Any]
+"""Parameters as CreatePipe has them."""
+
+_PIPES = Subspace("pipe")
+
+
+class Pipe(msgspec.Struct, frozen=True):
+    """A pipe. Times are in seconds since the epoch."""
+
+    account: str
+    region: str
+    name: str
+    id: str
+    """Tells it from others of its name, and what is kept of it from what was kept of them."""
+    source: str
+    enrichment: str
+    """Empty where there is none."""
+    target: str
+    role: str
+    source_parameters: Parameters
+    enrichment_parameters: Parameters
+    target_parameters: Parameters
+    description: str
+    desired: str
+    """RUNNING, STOPPED or DELETED."""
+    state: str
+    created: float
+    modified: float
+    started: float
+    """From when on it takes what a stream has, if that is asked for."""
+    reason: str = ""
+    """Why it is in its state, where that is a failed one."""
+    version: int = 0
+    """Counts its changes."""
+
+    @property
+    def arn(self) -> str:
+        return arn_of(self.account, self.region, self.name)
+
+    @property
+    def source_arn(self) -> Arn:
+        return Arn.parse(self.source)
+
+    @property
+    def target_arn(self) -> Arn:
+        return Arn.parse(self.target)
+
+    @property
+    def filters(self) -> list[str]:
+        """The patterns of which an event must match one; none where all events pass."""
+        given = (self.source_parameters.get("FilterCriteria") or {}).get("Filters") or []
+        return [each["Pattern"] for each in given if each.get("Pattern")]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Pipe).decode
+EVERY = _PIPES
+"""The pipes of all accounts."""
+
+
+def arn_of(account: str, region: str, name: str) -> str:
+    return f"arn:{partition_of(region)}:pipes:{region}:{account}:pipe/{name}"
+
+
+def of_account(account: str, region: str) -> Subspace:
+    """The pipes of an account in a region."""
+    return _PIPES.sub(account, region)
+
+
+def save(tx: Transaction, pipe: Pipe) -> None:
+    tx.put(of_account(pipe.account, pipe.region).key(pipe.name), _encode(pipe))
+
+
+def remove(tx: Transaction, pipe: Pipe) -> None:
+    tx.delete(of_account(pipe.account, pipe.region).key(pipe.name))
+
+
+async def find(tx: Transaction, account: str, region: str, name: str) -> Pipe | None:
+    raw = await tx.get(of_account(account, region).key(name))
+    return None if raw is None else decode(raw)

@@ -1,0 +1,193 @@
+"""Giving events to targets through the APIs of their blocks. User guide, "Amazon EventBridge Pipes targets"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.block import Block
+from cloudlet.core.input_template import at
+from cloudlet.services.pipes import checking, destination, function, transforming
+from cloudlet.services.pipes.calling import call, url_of
+from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.pipe import Parameters, Pipe
+from cloudlet.services.pipes.stage import StageFailed
+from cloudlet.wire import timestamps
+
+_KINDS = {"REQUEST_RESPONSE": "RequestResponse", "FIRE_AND_FORGET": "Event"}
+_TOO_LONG = "BatchRequestTooLong"
+
+
+class Given(NamedTuple):
+    """An event and the text that the target gets of it."""
+
+    event: Event
+    text: str
+
+
+Failures = list[str | None]
+"""What was wrong with each event, None for those that were taken."""
+
+
+async def give(block: Block, pipe: Pipe, events: list[Event]) -> Failures:
+    """Give events to the target. Raises AwsError or StageFailed where it takes none of them."""
+    now = block.clock.now()
+    template = pipe.target_parameters.get("InputTemplate")
+    batch = [Given(event, transforming.text(pipe, template, event, now)) for event in events]
+    arn = pipe.target_arn
+    if checking.is_destination(arn):
+        return await _to_destination(block, pipe, arn, batch)
+    largest = checking.largest_batch(pipe)
+    if len(batch) > largest:
+        raise StageFailed("TooManyEvents", f"{len(batch)} events are more than the {largest} that {arn} takes at once")
+    match arn.service:
+        case "sqs":
+            return await _to_queue(block, pipe, arn, batch)
+        case "sns":
+            return await _to_topic(block, pipe, arn, batch)
+        case "events":
+            return await _to_bus(block, pipe, arn, batch)
+        case "logs":
+            return await _to_group(block, pipe, arn, batch)
+        case _:
+            return await _to_function(block, pipe, arn, batch)
+
+
+def _dynamic(parameters: Parameters, event: Event, *names: str) -> dict[str, Any]:
+    """Return some parameters of a target as they are for an event."""
+    made = {name: transforming.parameter(parameters[name], event) for name in names if parameters.get(name)}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+async def _to_queue(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
+    parameters = pipe.target_parameters.get("SqsQueueParameters") or {}
+
+    def entry(given: Given) -> dict[str, Any]:
+        own = _dynamic(parameters, given.event, "MessageGroupId", "MessageDeduplicationId")
+        return {"MessageBody": given.text, **own}
+
+    return await _in_entries(block, pipe, arn, "SendMessageBatch", {"QueueUrl": url_of(block, arn)}, batch, entry)
+
+
+async def _to_topic(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
+    return await _in_entries(
+        block, pipe, arn, "PublishBatch", {"TopicArn": str(arn)}, batch, lambda given: {"Message": given.text}
+    )
+
+
+async def _in_entries(
+    block: Block,
+    pipe: Pipe,
+    arn: Arn,
+    operation: str,
+    params: dict[str, Any],
+    batch: list[Given],
+    entry: Callable[[Given], dict[str, Any]],
+) -> Failures:
+    """Call a batch operation of SQS or SNS; a batch that is too long as a whole goes in two."""
+    name = "Entries" if operation == "SendMessageBatch" else "PublishBatchRequestEntries"
+    entries = [{"Id": str(number), **entry(given)} for number, given in enumerate(batch)]
+    try:
+        result = await call(block, pipe, arn, operation, {**params, name: entries})
+    except AwsError as error:
+        if not error.code.endswith(_TOO_LONG) or len(batch) == 1:
+            raise
+        half = len(batch) // 2
+        parts = (batch[:half], batch[half:])
+        return [each for part in parts for each in await _in_entries(block, pipe, arn, operation, params, part, entry)]
+    failures: Failures = [None] * len(batch)
+    for failed in result.get("Failed") or ():
+        failures[int(failed["Id"])] = f"{failed['Code']}: {failed.get('Message') or ''}"
+    return failures
+
+
+async def _to_bus(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
+    parameters = pipe.target_parameters.get("EventBridgeEventBusParameters") or {}
+    defaults = {"Source": f"Pipe {pipe.name}", "DetailType": f"Event from {_source_name(pipe)}"}
+
+    def entry(given: Given) -> dict[str, Any]:
+        made = {**defaults, **_dynamic(parameters, given.event, "Source", "DetailType")}
+        resources = [transforming.parameter(each, given.event) for each in parameters.get("Resources") or ()]
+        made |= {"EventBusName": str(arn), "Detail": given.text, "Resources": [each for each in resources if each]}
+        if parameters.get("Time"):
+            made["Time"] = _moment(parameters["Time"], given.event)
+        return made
+
+    result = await call(block, pipe, arn, "PutEvents", {"Entries": [entry(given) for given in batch]})
+    return [
+        f"{answer['ErrorCode']}: {answer.get('ErrorMessage') or ''}" if answer.get("ErrorCode") else None
+        for answer in result["Entries"]
+    ]
+
+
+def _source_name(pipe: Pipe) -> str:
+    return f"aws:{pipe.source_arn.service}"
+
+
+def _moment(path: str, event: Event) -> float:
+    """Return the time at a path of an event, in seconds since the epoch. Raises StageFailed."""
+    found = at(event.decoded, path)
+    try:
+        return timestamps.parse(str(found), "iso8601")
+    except ValueError:
+        raise StageFailed("InvalidTimestamp", f"what is at {path} is no time") from None
+
+
+async def _to_group(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
+    """Write to a log group, into one stream, which is created where it is not there."""
+    parameters = pipe.target_parameters.get("CloudWatchLogsParameters") or {}
+    group = arn.resource.removeprefix("log-group:").removesuffix(":*")
+    path = parameters.get("Timestamp")
+    now = int(block.clock.now() * 1000)
+    timed = [(_milliseconds(path, given.event) if path else now, given.text) for given in batch]
+    timed.sort(key=lambda line: line[0])
+    lines = [{"timestamp": time, "message": text} for time, text in timed]
+    name = {"logGroupName": group, "logStreamName": parameters.get("LogStreamName") or pipe.name}
+    try:
+        await call(block, pipe, arn, "PutLogEvents", {**name, "logEvents": lines})
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        try:
+            await call(block, pipe, arn, "CreateLogStream", name)
+        except AwsError as refused:
+            if refused.code != "ResourceAlreadyExistsException":
+                raise
+        await call(block, pipe, arn, "PutLogEvents", {**name, "logEvents": lines})
+    return [None] * len(batch)
+
+
+def _milliseconds(path: str, event: Event) -> int:
+    """Return the time at a path: a number is in milliseconds since the epoch, as logs have it."""
+    found = at(event.decoded, path)
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        return int(found)
+    if isinstance(found, str) and found.isdecimal():
+        return int(found)
+    return int(_moment(path, event) * 1000)
+
+
+async def _to_function(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
+    parameters = pipe.target_parameters.get("LambdaFunctionParameters") or {}
+    kind = _KINDS[parameters.get("InvocationType") or "REQUEST_RESPONSE"]
+    answer = await function.invoke(block, pipe, arn, [given.text for given in batch], kind)
+    if not isinstance(answer, dict) or not answer.get("batchItemFailures"):
+        return [None] * len(batch)
+    named = {str(each.get("itemIdentifier")) for each in answer["batchItemFailures"] if isinstance(each, dict)}
+    known = {given.event.id for given in batch if given.event.id}
+    if not named or not named <= known:
+        raise StageFailed("InvalidResponse", f"{arn} named items as failed that it was not given")
+    return ["batchItemFailures" if given.event.id in named else None for given in batch]
+
+
+async def _to_destination(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
+    parameters = pipe.target_parameters.get("HttpParameters") or {}
+    failures: Failures = []
+    for given in batch:
+        try:
+            await destination.invoke(block, pipe, arn, given.event, given.text, parameters)
+            failures.append(None)
+        except AwsError as error:
+            failures.append(str(error))
+    return failures

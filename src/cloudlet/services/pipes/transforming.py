@@ -1,0 +1,88 @@
+"""What the enrichment and the target get of an event: all of it, or a text made by a template.
+
+User guide, "Amazon EventBridge Pipes input transformation".
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
+from cloudlet.services.pipes import errors
+from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.pipe import Pipe
+
+_PLACE = re.compile(r"<(aws\.[^<>\s]*|\$[^<>\s]*)>")
+_RESERVED = frozenset(
+    (
+        "aws.pipes.pipe-arn",
+        "aws.pipes.pipe-name",
+        "aws.pipes.source-arn",
+        "aws.pipes.enrichment-arn",
+        "aws.pipes.target-arn",
+        "aws.pipes.event.ingestion-time",
+        "aws.pipes.event",
+        "aws.pipes.event.json",
+    )
+)
+
+
+def check(template: str | None) -> None:
+    """Raise ValidationException where a template has places that are none."""
+    for name in _PLACE.findall(template or ""):
+        if not _is_place(name):
+            raise errors.validation(f"Invalid InputTemplate: {name} is not a supported variable or JSON path.")
+
+
+def _is_place(name: str) -> bool:
+    return is_path(name) or name in _RESERVED
+
+
+def text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
+    """Return what is made of an event; `now` is in seconds since the epoch."""
+    if not template:
+        return as_json(event.document)
+    decoded = event.decoded
+
+    def value_of(name: str) -> Any:
+        if name.startswith("$"):
+            return at(decoded, name)
+        match name:
+            case "aws.pipes.pipe-arn":
+                return pipe.arn
+            case "aws.pipes.pipe-name":
+                return pipe.name
+            case "aws.pipes.source-arn":
+                return pipe.source
+            case "aws.pipes.enrichment-arn":
+                return pipe.enrichment or MISSING
+            case "aws.pipes.target-arn":
+                return pipe.target
+            case "aws.pipes.event.ingestion-time":
+                return timestamp(now)
+            case "aws.pipes.event":
+                return event.document
+            case _:
+                return decoded if isinstance(decoded, dict | list) else MISSING
+
+    return filled(template, _is_place, value_of)
+
+
+def parameter(value: str, event: Event) -> str | None:
+    """Return what a parameter is for an event: what is at a path, as text, or the value itself; None for nothing.
+
+    User guide, "Amazon EventBridge Pipes targets", "Dynamic path parameters".
+    """
+    if not is_path(value):
+        return value
+    found = at(event.decoded, value)
+    if found is MISSING:
+        return None
+    return found if isinstance(found, str) else as_json(found)
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as templates have it: ISO 8601 with milliseconds, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,137 @@
+"""Pipes from tables' streams."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.services.pipes.cloud import PipesCloud
+from tests.standing import eventually
+
+_KEYS = {
+    "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
+}
+
+
+class Table:
+    """A table with a stream."""
+
+    def __init__(self, cloud: PipesCloud) -> None:
+        self._client: Any = cloud.aws.client("dynamodb")
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        created = self._client.create_table(
+            TableName="table", BillingMode="PAY_PER_REQUEST", StreamSpecification=stream, **_KEYS
+        )
+        self.stream: str = created["TableDescription"]["LatestStreamArn"]
+
+    def put(self, key: str, **item: Any) -> None:
+        self._client.put_item(TableName="table", Item={"k": {"S": key}, **item})
+
+
+def _source(position: str = "TRIM_HORIZON", **parameters: Any) -> dict[str, Any]:
+    return {"SourceParameters": {"DynamoDBStreamParameters": {"StartingPosition": position, **parameters}}}
+
+
+def test_a_target_gets_changes_of_items_in_their_order(cloud: PipesCloud) -> None:
+    table = Table(cloud)
+    url, arn = cloud.queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    parameters = {
+        "SqsQueueParameters": {"MessageGroupId": "$.dynamodb.Keys.k.S"},
+        "InputTemplate": '{"k": <$.dynamodb.Keys.k.S>, "n": <$.dynamodb.NewImage.n.N>}',
+    }
+    table.put("a", n={"N": "0"})
+    cloud.pipe(arn, source=table.stream, TargetParameters=parameters, **_source(BatchSize=3))
+    for number in range(1, 10):
+        for key in ("a", "b"):
+            table.put(key, n={"N": str(number)})
+    came = cloud.bodies(url, 19)
+    assert [each["n"] for each in came if each["k"] == "a"] == [str(number) for number in range(10)]
+    assert [each["n"] for each in came if each["k"] == "b"] == [str(number) for number in range(1, 10)]
+
+
+def test_an_event_is_what_the_stream_has(cloud: PipesCloud) -> None:
+    table = Table(cloud)
+    url, arn = cloud.queue()
+    table.put("before")
+    pattern = json.dumps({"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kind": {"S": ["order"]}}}})
+    source = _source("LATEST")
+    source["SourceParameters"]["FilterCriteria"] = {"Filters": [{"Pattern": pattern}]}
+    cloud.pipe(arn, source=table.stream, **source)
+    table.put("a", kind={"S": "bill"})
+    table.put("b", kind={"S": "order"}, raw={"B": b"\x00\xff"})
+    (event,) = cloud.bodies(url)
+    assert (event["eventSource"], event["eventSourceARN"], event["eventName"]) == (
+        "aws:dynamodb",
+        table.stream,
+        "INSERT",
+    )
+    assert event["dynamodb"]["NewImage"] == {"k": {"S": "b"}, "kind": {"S": "order"}, "raw": {"B": "AP8="}}
+    assert event["dynamodb"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert cloud.left(url) == 0
+
+
+def test_a_pipe_goes_on_where_it_was_stopped(cloud: PipesCloud) -> None:
+    table = Table(cloud)
+    url, arn = cloud.queue()
+    cloud.pipe(
+        arn,
+        source=table.stream,
+        TargetParameters={"InputTemplate": "<$.dynamodb.Keys.k.S>"},
+        **_source(ParallelizationFactor=4),
+    )
+    table.put("a")
+    assert cloud.bodies(url) == ["a"]
+    cloud.pipes.stop_pipe(Name="p")
+    cloud.settled()
+    table.put("b")
+    cloud.pipes.start_pipe(Name="p")
+    assert cloud.bodies(url) == ["b"]
+
+
+def test_what_fails_too_often_is_told_to_the_dead_letter_queue(cloud: PipesCloud) -> None:
+    table = Table(cloud)
+    dead, dead_arn = cloud.queue("dead")
+    url, arn = cloud.queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    group = {"SqsQueueParameters": {"MessageGroupId": "$.dynamodb.NewImage.group.S"}}
+    own = cloud.pipe(
+        arn,
+        source=table.stream,
+        TargetParameters={**group, "InputTemplate": "<$.dynamodb.Keys.k.S>"},
+        **_source(MaximumRetryAttempts=0, DeadLetterConfig={"Arn": dead_arn}),
+    )
+    table.put("a")
+    table.put("b", group={"S": "g"})
+    assert cloud.bodies(url) == ["b"]
+    (letter,) = cloud.bodies(dead)
+    assert letter["context"] == {"partnerResourceArn": own, "condition": "RetryAttemptsExhausted"}
+    assert letter["DDBStreamBatchInfo"]["batchSize"] == 1
+    assert letter["DDBStreamBatchInfo"]["streamArn"] == table.stream
+
+
+def test_a_batch_that_fails_is_tried_again_until_the_target_is_there(cloud: PipesCloud) -> None:
+    table = Table(cloud)
+    for number in range(5):
+        table.put(str(number))
+    bisect = _source(OnPartialBatchItemFailure="AUTOMATIC_BISECT")
+    cloud.pipe(f"arn:aws:sqs:us-east-1:{cloud.account}:later", source=table.stream, **bisect)
+    url, _ = cloud.queue("later")
+    came = {event["dynamodb"]["Keys"]["k"]["S"] for event in cloud.bodies(url, 5)}
+    assert came == {str(number) for number in range(5)}
+
+
+def test_records_that_are_too_old_are_given_up(cloud: PipesCloud) -> None:
+    table = Table(cloud)
+    dead, dead_arn = cloud.queue("dead")
+    table.put("a")
+    old = _source(MaximumRecordAgeInSeconds=1, DeadLetterConfig={"Arn": dead_arn})
+    cloud.pipe(f"arn:aws:sqs:us-east-1:{cloud.account}:nowhere", source=table.stream, **old)
+    (letter,) = cloud.bodies(dead)
+    assert letter["context"]["condition"] == "MaximumRecordAgeExceeded"
+
+
+def test_a_stream_that_is_not_there_makes_no_pipe(cloud: PipesCloud) -> None:
+    _, arn = cloud.queue()
+    stream = f"arn:aws:dynamodb:us-east-1:{cloud.account}:table/table/stream/2030-01-01T00:00:00.000"
+    cloud.pipes.create_pipe(Name="p", Source=stream, Target=arn, RoleArn=cloud.role, **_source())
+    assert eventually(cloud.settled)["CurrentState"] == "CREATE_FAILED"
