@@ -262,7 +262,7 @@ def test_a_request_has_a_thousand_metrics_at_most(cw: Any) -> None:
 def test_a_refused_request_puts_nothing(cw: Any) -> None:
     data = [{"MetricName": "good", "Value": 1}, {"MetricName": "bad"}]
     refusal(cw.put_metric_data, Namespace="Shop", MetricData=data)
-    assert cw.list_metrics()["Metrics"] == []
+    assert cw.list_metrics(Namespace="Shop")["Metrics"] == []
 
 
 WRONG_REQUESTS: list[tuple[dict[str, Any], str, str]] = [

@@ -100,10 +100,10 @@ def test_metrics_are_listed_for_two_weeks_and_found_for_longer(cloud: LocalCloud
     begin = cloud.now // HOUR * HOUR
     cloud.put(1)
     cloud.advance(4 * HOUR)
-    assert len(cloud.call("ListMetrics")["Metrics"]) == 1
-    assert cloud.call("ListMetrics", RecentlyActive="PT3H")["Metrics"] == []
+    assert len(cloud.call("ListMetrics", Namespace="N")["Metrics"]) == 1
+    assert cloud.call("ListMetrics", Namespace="N", RecentlyActive="PT3H")["Metrics"] == []
     cloud.advance(14 * DAY)
-    assert cloud.call("ListMetrics")["Metrics"] == []
+    assert cloud.call("ListMetrics", Namespace="N")["Metrics"] == []
     assert cloud.sums(begin, begin + HOUR, 300) == [1]
 
 
@@ -128,4 +128,4 @@ def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
         )["Datapoints"]
         assert one["ExtendedStatistics"] == {"p95": 18}
         client.put_metric_data(Namespace="N", MetricData=[{"MetricName": "m", "Value": 1, "Timestamp": begin}])
-        assert [metric["MetricName"] for metric in client.list_metrics()["Metrics"]] == ["m"]
+        assert [metric["MetricName"] for metric in client.list_metrics(Namespace="N")["Metrics"]] == ["m"]
