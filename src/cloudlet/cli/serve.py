@@ -65,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
         shares_data=True,
         supervised=_supervised(options.inherit),
         traces_calls=options.trace_calls,
+        sandbox=options.sandbox,
     )
 
     def ready(running: Running) -> None:
@@ -110,7 +111,16 @@ def _supervised(inherit: str | None) -> Supervised | None:
 
 def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
     """Return how `cloudlet up --isolate`, started with these options, starts its blocks."""
-    common = ["--auth", options.auth, "--log-format", options.log_format, "--log-level", options.log_level]
+    common = [
+        "--auth",
+        options.auth,
+        "--sandbox",
+        options.sandbox,
+        "--log-format",
+        options.log_format,
+        "--log-level",
+        options.log_level,
+    ]
     if options.ephemeral:
         common.append("--no-sync")
     if options.trace_calls:

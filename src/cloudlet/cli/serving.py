@@ -69,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="be X-Ray's daemon for programs on this machine too: on this port, take segments by UDP and answer for "
         f"sampling rules (default: {_XRAY_DAEMON_PORT})",
     )
+    parser.add_argument(
+        "--sandbox",
+        choices=("bubblewrap", "none"),
+        default="bubblewrap",
+        help="what users' code runs in; with none it sees and may do what Cloudlet itself may (default: bubblewrap)",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines are written")
     parser.add_argument(
         "--log-level",

@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         tls_key=options.tls_key,
         xray_daemon=options.xray_daemon,
         traces_calls=options.trace_calls,
+        sandbox=options.sandbox,
     )
 
     def ready(running: Running) -> None:

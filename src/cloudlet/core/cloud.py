@@ -57,6 +57,8 @@ class Config:
     """The sockets that blocks take datagrams from, by name; these blocks run from the start."""
     traces_calls: bool = False
     """Whether the calls that applications make become segments in X-Ray."""
+    sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
+    """What users' code runs in; "none": it sees and may do what Cloudlet may."""
 
 
 def built() -> dict[str, str]:

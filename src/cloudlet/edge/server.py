@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cloudlet.core.clock import Clock
 from cloudlet.core.clock import load as load_clock
@@ -91,6 +91,7 @@ class Settings:
     """Whether other processes may use the data folder, each for other blocks."""
     supervised: Supervised | None = None
     traces_calls: bool = False
+    sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
 
 
 def default_data() -> Path:
@@ -166,6 +167,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         peers=settings.peers,
         datagrams={} if daemon is None else {_XRAY: datagrams(daemon)},
         traces_calls=settings.traces_calls,
+        sandbox=settings.sandbox,
     )
     # A block that is served alone has no say over the time of others.
     movable = supervised is not None or not settings.shares_data

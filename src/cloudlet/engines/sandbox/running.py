@@ -1,0 +1,225 @@
+"""Programs running in sandboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
+
+from cloudlet.engines.sandbox import bubblewrap, cgroups, seccomp
+from cloudlet.engines.sandbox.limits import Limits
+from cloudlet.engines.sandbox.spec import Spec
+
+log = logging.getLogger("cloudlet.engines")
+
+Kind = Literal["bubblewrap", "none"]
+
+_FIRST_USER = 1_600_000_000
+"""The ids from here on are of no users of the machine: below are those of people and of containers."""
+_USERS = 100_000
+_ENTER = """
+for group in $GROUPS_ENTERED; do echo 0 > "$group"; done
+unset GROUPS_ENTERED
+ulimit -c 0
+ulimit -n "$0"
+exec "$@"
+"""
+_PROBE = Spec(["true"], Limits(64 << 20, 1 << 20, 1.0))
+_PROBE_SECONDS = 20
+_GONE_SECONDS = 5.0
+
+
+class SandboxError(Exception):
+    """A program cannot be run; the text says why and what to do."""
+
+
+class Sandboxes:
+    """Starts programs in sandboxes. One for a process; used from its event loop."""
+
+    def __init__(self, kind: Kind = "bubblewrap") -> None:
+        self.kind = kind
+        self._cgroups = cgroups.find(f"cloudlet-{os.getpid()}")
+        self._seccomp = seccomp.program()
+        self._started = 0
+        self._usable: asyncio.Future[None] | None = None
+        self._removed: set[asyncio.Task[None]] = set()
+
+    @property
+    def weaknesses(self) -> list[str]:
+        """What of the usual protection this machine does not give, in words."""
+        found = [f"no {name} controller: it is limited by resource limits" for name in self._cgroups.missing]
+        if self._seccomp is None:
+            found.append("system calls are not filtered on this kind of machine")
+        if self.kind == "none":
+            found.append("programs see and may do what Cloudlet itself may (--sandbox none)")
+        return found
+
+    async def start(self, spec: Spec, output: int | None = None) -> Sandbox:
+        """Start a program; what it prints goes to a descriptor, if one is given. Raises SandboxError."""
+        await self._probed()
+        return await self._start(spec, output)
+
+    async def _probed(self) -> None:
+        """Find out, once, whether programs can be run. Raises SandboxError."""
+        if self._usable is None:
+            self._usable = asyncio.get_running_loop().create_future()
+            try:
+                await self._probe()
+            except SandboxError as error:
+                self._usable.set_exception(error)
+            else:
+                self._usable.set_result(None)
+                for weakness in self.weaknesses:
+                    log.warning("sandboxes are weaker here: %s", weakness)
+        await asyncio.shield(self._usable)
+
+    async def _probe(self) -> None:
+        if self.kind == "none":
+            return
+        if os.geteuid() == 0 and shutil.which("setpriv") is None:
+            raise SandboxError("to run programs as root Cloudlet needs setpriv (Debian: apt install util-linux)")
+        reading, writing = os.pipe()
+        try:
+            sandbox = await self._start(_PROBE, writing)
+        finally:
+            os.close(writing)
+        try:
+            status = await asyncio.wait_for(sandbox.ended, _PROBE_SECONDS)
+            said = "" if status == 0 else os.read(reading, 1000).decode(errors="replace").strip()
+        finally:
+            await sandbox.close()
+            os.close(reading)
+        if status != 0:
+            raise SandboxError(
+                f"this machine lets no sandbox be made ({said or f'status {status}'}): allow unprivileged user "
+                "namespaces (sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu "
+                "kernel.apparmor_restrict_unprivileged_userns=0), run Cloudlet as root, or start it with --sandbox "
+                "none, which runs code without protection"
+            )
+
+    async def _start(self, spec: Spec, output: int | None) -> Sandbox:
+        self._started += 1
+        group = self._cgroups.create(f"sandbox-{self._started}")
+        user = _FIRST_USER + self._started % _USERS if os.geteuid() == 0 and self.kind != "none" else None
+        try:
+            group.limit(spec.limits)
+            process = await asyncio.to_thread(self._spawn, spec, group, user, output)
+        except OSError as error:
+            group.remove()
+            raise SandboxError(f"the sandbox cannot be started: {error}") from error
+        return Sandbox(process, group, user, spec.limits)
+
+    def _spawn(self, spec: Spec, group: cgroups.Group, user: int | None, output: int | None) -> subprocess.Popen[bytes]:
+        opened: list[int] = []
+        try:
+            if self.kind == "none":
+                run, environment, folder = list(spec.command), dict(spec.environment), spec.folder
+            else:
+                filtered = None if self._seccomp is None else _memory(self._seccomp, opened)
+                words = bubblewrap.options(spec, user=user, seccomp=filtered)
+                options = _memory(b"".join(word.encode() + b"\0" for word in words), opened)
+                run, environment, folder = bubblewrap.command(spec, user=user, options=options), {}, "/"
+            # Only a shell enters the groups: what is started from there is in them from its first instant.
+            environment |= {"GROUPS_ENTERED": " ".join(group.entrances)}
+            return subprocess.Popen(
+                ["/bin/sh", "-c", _ENTER, str(spec.limits.files), *run],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if output is None else output,
+                stderr=subprocess.DEVNULL if output is None else output,
+                env=environment,
+                cwd=folder,
+                pass_fds=(*spec.descriptors, *opened),
+            )
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+
+    async def close(self) -> None:
+        """Wait until what was started is gone, and leave nothing behind."""
+        self._cgroups.close()
+
+
+def _memory(content: bytes, opened: list[int]) -> int:
+    """Return the descriptor of a file in memory, to be read from its beginning."""
+    descriptor = os.memfd_create("cloudlet")
+    opened.append(descriptor)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+class Sandbox:
+    """One running program, with all that it starts."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], group: cgroups.Group, user: int | None, limits: Limits
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.user = user
+        """By which user of the machine it is run; None where that is Cloudlet's own."""
+        self.ended: asyncio.Future[int] = loop.create_future()
+        """Its exit status, once it has ended: -9 where it was killed by signal 9."""
+        self.limits = limits
+        self._process = process
+        self._group = group
+        self._frozen = False
+        self._watched = os.pidfd_open(process.pid)
+        loop.add_reader(self._watched, self._has_ended)
+
+    def limit(self, limits: Limits) -> None:
+        """Let it take more, or less, from now on; the size of `/tmp` stays. Raises OSError."""
+        self.limits = limits._replace(tmp=self.limits.tmp)
+        self._group.limit(self.limits)
+
+    def memory(self) -> int | None:
+        """Return the bytes that it holds, without what is in `/tmp`; None where that cannot be known."""
+        try:
+            return self._group.memory()
+        except OSError:
+            return None
+
+    def freeze(self) -> None:
+        """Halt it where that is possible: it takes no processor time until it is thawed."""
+        if not self._frozen and self._group.freezes and not self.ended.done():
+            self._group.freeze()
+            self._frozen = True
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._frozen:
+            self._frozen = False
+            self._group.thaw()
+
+    def kill(self) -> None:
+        """End it at once, with all that it has started."""
+        if not self.ended.done():
+            self._process.kill()
+            # A process that is halted does not even die.
+            with suppress(OSError):
+                self.thaw()
+
+    async def close(self) -> None:
+        """End it, and leave nothing of it behind."""
+        self.kill()
+        await asyncio.wait([self.ended], timeout=_GONE_SECONDS)
+        await _until(self._group.remove)
+
+    def _has_ended(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._watched)
+        os.close(self._watched)
+        status = self._process.wait()
+        if not self.ended.done():
+            self.ended.set_result(status if status < 128 else 128 - status)
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    """Try again, for a while, what goes once the kernel has cleaned up."""
+    pause = 0.001
+    while not done() and pause < _GONE_SECONDS / 2:
+        await asyncio.sleep(pause)
+        pause *= 2

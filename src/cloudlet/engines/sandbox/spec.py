@@ -1,0 +1,33 @@
+"""What is run in a sandbox, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from cloudlet.engines.sandbox.limits import Limits
+
+
+class Mount(NamedTuple):
+    """A folder, or a file, of the machine and where the sandbox sees it; it cannot write there."""
+
+    source: Path
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A program and its surroundings."""
+
+    command: Sequence[str]
+    limits: Limits
+    mounts: Sequence[Mount] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: str = "/"
+    """Where it begins."""
+    descriptors: Sequence[int] = ()
+    """Open files that it inherits, under the same numbers."""
+    root: Path | None = None
+    """The file system that it sees as `/`, read-only, instead of the machine's programs: an unpacked image."""

@@ -1,0 +1,61 @@
+"""What runs the functions of a block."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from cloudlet.core.block import Block
+from cloudlet.engines.sandbox import Sandboxes
+from cloudlet.services.lambda_.execution.concurrency import Concurrency
+from cloudlet.services.lambda_.execution.pool import Pools
+
+
+class Engine:
+    """Sandboxes, and the workers in them. Its folder is beside the unpacked packages, whose files it links to."""
+
+    def __init__(self, block: Block) -> None:
+        self.concurrency = Concurrency()
+        self._folder = block.cloud.config.data / "sandboxes" / block.service.name / str(os.getpid())
+        self._sandboxes = Sandboxes(block.cloud.config.sandbox)
+        self.pools = Pools(block, self._sandboxes, self._folder)
+
+    async def tidy(self) -> None:
+        """Remove what processes before this one have left behind."""
+        await asyncio.to_thread(_remove_others, self._folder)
+
+    async def close(self) -> None:
+        """End all functions."""
+        await self.pools.close()
+        await self._sandboxes.close()
+        await asyncio.to_thread(shutil.rmtree, self._folder, True)
+
+
+_engines: WeakKeyDictionary[Block, Engine] = WeakKeyDictionary()
+
+
+def engine(block: Block) -> Engine:
+    """Return what runs the functions of a block."""
+    found = _engines.get(block)
+    if found is None:
+        found = _engines[block] = Engine(block)
+    return found
+
+
+async def run(block: Block) -> None:
+    """Have it there until the block ends."""
+    running = engine(block)
+    await running.tidy()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await running.close()
+
+
+def _remove_others(own: Path) -> None:
+    for folder in own.parent.glob("*"):
+        if folder != own:
+            shutil.rmtree(folder, ignore_errors=True)

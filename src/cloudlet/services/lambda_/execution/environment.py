@@ -1,0 +1,57 @@
+"""The variables that a function finds. Developer guide, "Defined runtime environment variables"."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cloudlet.services.lambda_.function import Version
+
+TASK_ROOT, LAYERS_ROOT, RUNTIME_ROOT = "/var/task", "/opt", "/var/runtime"
+LIBRARY_PATH = f"/var/lang/lib:/lib64:/usr/lib64:{RUNTIME_ROOT}:{RUNTIME_ROOT}/lib:{TASK_ROOT}:{TASK_ROOT}/lib:/opt/lib"
+_PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+
+
+class Credentials(NamedTuple):
+    """Temporary credentials of a function's role; `expires` is in seconds since the epoch."""
+
+    access_key: str
+    secret_key: str
+    token: str
+    expires: float
+
+
+def at_start() -> dict[str, str]:
+    """Return what a process must have from its beginning, before it is known which function it will be."""
+    return {"LD_LIBRARY_PATH": LIBRARY_PATH, "PATH": _PATH, "LANG": "C.UTF-8", "TZ": ":UTC"}
+
+
+def variables(
+    version: Version, log_stream: str, endpoint: str, credentials: Credentials, initialization: str
+) -> dict[str, str]:
+    """Return all variables of a function's process; its own come over those that are not reserved."""
+    region = version.place.region
+    found = {
+        **at_start(),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **version.environment,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_SESSION_TOKEN": credentials.token,
+        "AWS_LAMBDA_FUNCTION_NAME": version.place.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": version.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory),
+        "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_LOG_FORMAT": version.logging.format,
+        "LAMBDA_TASK_ROOT": TASK_ROOT,
+        "LAMBDA_RUNTIME_DIR": RUNTIME_ROOT,
+        "_HANDLER": version.handler,
+    }
+    if version.logging.application_level:
+        found["AWS_LAMBDA_LOG_LEVEL"] = version.logging.application_level
+    return found

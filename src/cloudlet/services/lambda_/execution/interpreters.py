@@ -1,0 +1,158 @@
+"""The interpreters of this machine, by the runtimes that they are for.
+
+A runtime is served by the interpreter of its own version: what runs here runs on AWS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from cloudlet.core import AwsError
+from cloudlet.engines.sandbox import Mount
+
+_PYTHON = re.compile(r"python(3\.\d+)")
+_NODE = re.compile(r"nodejs(\d+)\.x")
+_CUSTOM = ("provided.al2", "provided.al2023")
+_RUNTIME_FOLDER = Path(__file__).parent / "runtime"
+_IN_SANDBOX = "/var/runtime"
+_ASK_PYTHON = "import sys; print(sys.executable, sys.base_prefix, '%d.%d' % sys.version_info[:2], sep='\\n')"
+_ASK_NODE = "console.log([process.execPath, process.execPath, process.versions.node.split('.')[0]].join('\\n'))"
+_ASK_SECONDS = 20
+_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
+"""What AWS's Python runtimes have: boto3, and what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """What runs the functions of a runtime."""
+
+    runtime: str
+    command: tuple[str, ...]
+    mounts: tuple[Mount, ...]
+    libraries: tuple[str, ...] = ()
+    """Folders in the sandbox that have what the runtime brings along."""
+
+
+class Interpreters:
+    """Finds interpreters, each once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Interpreter | None] = {}
+        self._looking = asyncio.Lock()
+
+    async def find(self, runtime: str) -> Interpreter:
+        """Return the interpreter for a runtime. Raises AwsError where there is none, which says what to install."""
+        if runtime not in self._found:
+            async with self._looking:
+                if runtime not in self._found:
+                    self._found[runtime] = await _find(runtime)
+        found = self._found[runtime]
+        if found is None:
+            raise AwsError("InvalidRuntimeException", missing(runtime), status=502)
+        return found
+
+
+def missing(runtime: str) -> str:
+    """Say what to install for a runtime that cannot be had."""
+    python, node = _PYTHON.fullmatch(runtime), _NODE.fullmatch(runtime)
+    if python:
+        return (
+            f"Cloudlet has no interpreter for {runtime}: install Python {python[1]} so that python{python[1]} is on "
+            f"its PATH (Debian: apt install python{python[1]}; elsewhere pyenv install {python[1]})."
+        )
+    if node:
+        return (
+            f"Cloudlet has no interpreter for {runtime}: install Node.js {node[1]} so that node is on its PATH "
+            f"(nvm install {node[1]}, or a package of https://nodejs.org/en/download)."
+        )
+    return f"Cloudlet cannot run functions for {runtime}: it has Python, Node.js and custom runtimes (provided.*)."
+
+
+async def _find(runtime: str) -> Interpreter | None:
+    python, node = _PYTHON.fullmatch(runtime), _NODE.fullmatch(runtime)
+    if runtime in _CUSTOM:
+        return Interpreter(runtime, ("/var/task/bootstrap",), ())
+    if python:
+        return await _python(runtime, python[1])
+    if node:
+        return await _node(runtime, node[1])
+    return None
+
+
+async def _python(runtime: str, version: str) -> Interpreter | None:
+    own = [sys.executable] if version == f"{sys.version_info[0]}.{sys.version_info[1]}" else []
+    for candidate in (*own, *_candidates(f"python{version}", f"versions/{version}*/bin/python3")):
+        told = await _ask(candidate, "-I", "-c", _ASK_PYTHON)
+        if told is None or told[2] != version:
+            continue
+        # The interpreter itself, not that of an environment with packages of its own.
+        program = Path(told[1]) / "bin" / f"python{version}"
+        sdk = _sdk()
+        return Interpreter(
+            runtime,
+            (str(program), "-I", "-S", "-B", f"{_IN_SANDBOX}/bootstrap.py"),
+            (*_seen(Path(told[1])), Mount(_RUNTIME_FOLDER / "bootstrap.py", f"{_IN_SANDBOX}/bootstrap.py"), *sdk),
+            (_IN_SANDBOX,),
+        )
+    return None
+
+
+async def _node(runtime: str, version: str) -> Interpreter | None:
+    for candidate in _candidates("node", f"versions/node/v{version}.*/bin/node"):
+        told = await _ask(candidate, "-e", _ASK_NODE)
+        if told is None or told[2] != version:
+            continue
+        program = Path(told[0])
+        return Interpreter(
+            runtime,
+            (str(program), f"{_IN_SANDBOX}/bootstrap.mjs"),
+            (*_seen(program.parent.parent), Mount(_RUNTIME_FOLDER / "bootstrap.mjs", f"{_IN_SANDBOX}/bootstrap.mjs")),
+        )
+    return None
+
+
+def _candidates(name: str, pattern: str) -> Iterator[str]:
+    """Give the programs that may be the one, on the PATH first, then those of pyenv and nvm."""
+    on_path = shutil.which(name)
+    if on_path is not None:
+        yield on_path
+    for variable, folder in (("PYENV_ROOT", ".pyenv"), ("NVM_DIR", ".nvm")):
+        root = Path(os.environ.get(variable) or Path.home() / folder)
+        yield from (str(path) for path in sorted(root.glob(pattern), reverse=True))
+
+
+async def _ask(program: str, *arguments: str) -> list[str] | None:
+    """Return what a program says of itself, in lines."""
+    try:
+        process = await asyncio.create_subprocess_exec(program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
+        said, _ = await asyncio.wait_for(process.communicate(), _ASK_SECONDS)
+    except (OSError, TimeoutError):
+        return None
+    lines = said.decode(errors="replace").split("\n")
+    return lines if process.returncode == 0 and len(lines) > 2 else None
+
+
+def _seen(prefix: Path) -> list[Mount]:
+    """Return what lets a sandbox see a folder of programs, which it sees anyway where the system's are."""
+    if prefix.is_relative_to("/usr"):
+        return []
+    return [Mount(prefix, str(prefix))]
+
+
+def _sdk() -> Iterator[Mount]:
+    for name in _SDK:
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            continue
+        path = Path(spec.origin)
+        source = path.parent if path.name == "__init__.py" else path
+        yield Mount(source, f"{_IN_SANDBOX}/{source.name}")

@@ -1,0 +1,41 @@
+"""What is asked of a function, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One event for a function."""
+
+    request_id: str
+    payload: bytes
+    invoked_arn: str
+    client_context: dict[str, Any] | None = None
+    trace: str = ""
+    """The trace header that the function gets."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of an invocation."""
+
+    payload: bytes
+    """What the function returned, or AWS's error document, as JSON."""
+    error: str = ""
+    """The type of the error; empty where there was none."""
+    log: bytes = b""
+    """The end of what was logged for it, 4 KB at most."""
+    duration: float = 0.0
+    """In seconds."""
+    started_cold: bool = False
+    content_type: str = field(default="application/json")
+
+
+def error_document(kind: str, message: str) -> bytes:
+    """Return what is answered for an error that the function did not report itself."""
+    return msgspec.json.encode({"errorType": kind, "errorMessage": message})

@@ -1,0 +1,232 @@
+"""The workers of versions: as many as there are invocations at once, and some at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import defaultdict
+from pathlib import Path
+from time import perf_counter
+
+from cloudlet.core import AwsError
+from cloudlet.core.block import Block
+from cloudlet.core.role_session import session_of
+from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
+from cloudlet.services.lambda_ import unpacking
+from cloudlet.services.lambda_.execution import environment, nursery
+from cloudlet.services.lambda_.execution.environment import Credentials
+from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interpreters
+from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
+from cloudlet.services.lambda_.execution.nursery import Nursery
+from cloudlet.services.lambda_.execution.process import Process
+from cloudlet.services.lambda_.execution.streaming import Stream
+from cloudlet.services.lambda_.execution.worker import InitError, Worker, limits_of
+from cloudlet.services.lambda_.function import Version
+
+log = logging.getLogger("cloudlet.lambda")
+
+_CREDENTIALS_SECONDS = 12 * 3600.0
+_HALTED_SECONDS = 0.1
+_KEPT_SECONDS = 300.0
+_TICK_SECONDS = 0.1
+_MOST_RESTING = 64
+_STARTS_AT_ONCE = 8
+_COUNTED_PACKAGES = 10_000
+
+
+class Pools:
+    """All workers of a block."""
+
+    def __init__(self, block: Block, sandboxes: Sandboxes, root: Path) -> None:
+        """`root` is a folder for what the workers see, emptied by whoever has this."""
+        self._block = block
+        self._sandboxes = sandboxes
+        self._root = root
+        self._interpreters = Interpreters()
+        self._nursery = Nursery(sandboxes, root / "children")
+        self._resting: defaultdict[str, list[Worker]] = defaultdict(list)
+        """Revision → its workers that rest, the last that came last."""
+        self._revisions: dict[str, str] = {}
+        """Version's ARN → its revision that was invoked last."""
+        self._workers: set[Worker] = set()
+        self._files: dict[str, int] = {}
+        """Package → how many files it has."""
+        self._starts = asyncio.Semaphore(_STARTS_AT_ONCE)
+        self._ticking: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def invoke(self, version: Version, invocation: Invocation, stream: Stream | None = None) -> Outcome:
+        """Have a version serve an invocation. Raises AwsError where it cannot be run at all."""
+        self._notice(version)
+        worker = self._rested(version)
+        try:
+            if worker is None:
+                worker = await self._started(version, "on-demand")
+        except InitError as failed:
+            return failed.outcome
+        try:
+            return await worker.invoke(invocation, stream)
+        finally:
+            self._give_back(worker)
+
+    async def expect(self, version: Version) -> None:
+        """Have ready what the first invocation of a version needs."""
+        try:
+            self._nursery.expect(await self._interpreters.find(version.runtime))
+        except AwsError as error:
+            log.info("%s: %s", version.arn, error.message)
+
+    def _notice(self, version: Version) -> None:
+        """Let go of workers of what the version was before."""
+        before = self._revisions.get(version.arn)
+        if before != version.revision:
+            self._revisions[version.arn] = version.revision
+            if before is not None:
+                for worker in self._resting.pop(before, ()):
+                    self._end(worker)
+
+    def _rested(self, version: Version) -> Worker | None:
+        resting = self._resting.get(version.revision)
+        while resting:
+            worker = resting.pop()
+            if worker.is_usable:
+                return worker
+            self._end(worker)
+        return None
+
+    def _give_back(self, worker: Worker) -> None:
+        version = worker.version
+        if not worker.is_usable or self._revisions.get(version.arn) != version.revision:
+            self._end(worker)
+            return
+        self._resting[version.revision].append(worker)
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        """Halt workers that have rested for a moment, end those that nobody has wanted for long."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        resting = sorted(
+            (worker for workers in self._resting.values() for worker in workers), key=lambda each: each.rested_since
+        )
+        for position, worker in enumerate(resting):
+            if now - worker.rested_since > _KEPT_SECONDS or len(resting) - position > _MOST_RESTING:
+                self._resting[worker.version.revision].remove(worker)
+                self._end(worker)
+            elif now - worker.rested_since > _HALTED_SECONDS:
+                worker.halt()
+        for revision in [revision for revision, workers in self._resting.items() if not workers]:
+            del self._resting[revision]
+        active = any(now - worker.rested_since <= _HALTED_SECONDS for worker in resting)
+        pause = _TICK_SECONDS if active else _KEPT_SECONDS / 10
+        self._ticking = loop.call_later(pause, self._tick) if self._resting else None
+
+    def _end(self, worker: Worker) -> None:
+        self._workers.discard(worker)
+        closing = asyncio.get_running_loop().create_task(worker.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a process could not be ended in order", exc_info=task.exception())
+
+    async def _started(self, version: Version, initialization: str) -> Worker:
+        """Start a worker. Raises AwsError, InitError."""
+        began = perf_counter()
+        interpreter = await self._interpreters.find(version.runtime)
+        async with self._starts:
+            try:
+                code = await unpacking.unpacked(self._block, version.package.code)
+                layers = await self._layers(version)
+                process, folder = await self._process(version, interpreter, code, layers)
+            except (SandboxError, OSError) as error:
+                raise AwsError("ServiceException", str(error), status=500) from error
+            worker = Worker(self._block, version, process, folder, self._block.clock.now() + _CREDENTIALS_SECONDS)
+            self._workers.add(worker)
+            variables = environment.variables(
+                version, worker.log.name, self._block.cloud.config.endpoint, self._credentials(version), initialization
+            )
+            try:
+                await worker.start(variables, interpreter.libraries, began)
+            except BaseException:
+                self._end(worker)
+                raise
+        return worker
+
+    async def _process(
+        self, version: Version, interpreter: Interpreter, code: Path, layers: Path | None
+    ) -> tuple[Process, Path | None]:
+        """Return a process that sees a version's files, and the folder that has them where it is the process's own."""
+        few = await self._is_small(version.package.code, code)
+        if few and layers is None and version.ephemeral == nursery.TMP_MB:
+            child = self._nursery.take(interpreter)
+            self._nursery.expect(interpreter)
+            if child is not None:
+                await child.dress(code, layers)
+                child.process.sandbox.limit(_starting(limits_of(version)))
+                return child.process, child.folder
+        process = await Process.start(
+            self._sandboxes,
+            interpreter,
+            _starting(limits_of(version)),
+            task=code,
+            layers=await asyncio.to_thread(_empty, self._root / "nothing") if layers is None else layers,
+        )
+        return process, None
+
+    async def _is_small(self, package: str, folder: Path) -> bool:
+        if package not in self._files:
+            if len(self._files) >= _COUNTED_PACKAGES:
+                self._files.clear()
+            self._files[package] = await asyncio.to_thread(nursery.count, folder, nursery.MOST_FILES)
+        return self._files[package] <= nursery.MOST_FILES
+
+    async def _layers(self, version: Version) -> Path | None:
+        """Return the folder that has a version's layers, one over the other; None where it has none."""
+        folders = [await unpacking.unpacked(self._block, layer.package.code) for layer in version.layers]
+        if len(folders) < 2:
+            return folders[0] if folders else None
+        name = hashlib.sha256("\n".join(folder.name for folder in folders).encode()).hexdigest()
+        merged = self._root / "layers" / name
+        if not merged.exists():
+            await asyncio.to_thread(_merge, folders, merged)
+        return merged
+
+    def _credentials(self, version: Version) -> Credentials:
+        principal = session_of(version.role, version.place.name)
+        issued = self._block.cloud.tokens.issue(principal, self._block.clock.now() + _CREDENTIALS_SECONDS)
+        return Credentials(issued.access_key, issued.secret_key, issued.session_token, issued.expires)
+
+    async def close(self) -> None:
+        """End all workers."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await self._nursery.close()
+        for worker in list(self._workers):
+            self._end(worker)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+def _starting(limits: Limits) -> Limits:
+    """Return limits for the time of a start: a whole processor, at least."""
+    return limits._replace(cpus=max(1.0, limits.cpus))
+
+
+def _empty(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    return folder
+
+
+def _merge(folders: list[Path], merged: Path) -> None:
+    fresh = merged.with_name(f"{merged.name}.fresh")
+    nursery.remove(fresh)
+    fresh.mkdir(parents=True)
+    fresh.chmod(0o755)
+    for folder in folders:
+        nursery.link(folder, fresh)
+    fresh.rename(merged)

@@ -1,0 +1,120 @@
+"""The process of an interpreter in its sandbox, before and after it has become a function."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from cloudlet.engines.sandbox import Limits, Mount, Sandbox, Sandboxes, Spec
+from cloudlet.services.lambda_.execution import environment, frames
+from cloudlet.services.lambda_.execution.frames import Channel
+from cloudlet.services.lambda_.execution.interpreters import Interpreter
+
+_CHANNEL_VARIABLE = "_CLOUDLET_CHANNEL"
+_LINE_BYTES = 64 << 10
+
+
+class Process:
+    """A running interpreter. Who has it sets what it tells."""
+
+    def __init__(self, interpreter: Interpreter, sandbox: Sandbox) -> None:
+        self.interpreter = interpreter
+        self.sandbox = sandbox
+        self.on_frame: frames.OnFrame | None = None
+        self.on_line: Callable[[str], None] | None = None
+        """Is told of each line that it prints past its channel, as its own programs do."""
+        self.on_lost: Callable[[], None] | None = None
+        """Is told once that it has hung up, which it does when it ends."""
+        self.lost = False
+        self.channel = Channel(self._frame, self._lost)
+        self.output = _Output(self._line)
+
+    @classmethod
+    async def start(
+        cls,
+        sandboxes: Sandboxes,
+        interpreter: Interpreter,
+        limits: Limits,
+        *,
+        task: Path,
+        layers: Path,
+        variables: dict[str, str] | None = None,
+    ) -> Process:
+        """Start an interpreter that sees two folders as its code and its layers. Raises SandboxError."""
+        loop = asyncio.get_running_loop()
+        near, far = socket.socketpair()
+        reading, writing = os.pipe()
+        mounts = (*interpreter.mounts, Mount(task, environment.TASK_ROOT), Mount(layers, environment.LAYERS_ROOT))
+        given = {**environment.at_start(), **(variables or {}), _CHANNEL_VARIABLE: str(far.fileno())}
+        spec = Spec(interpreter.command, limits, mounts, given, descriptors=(far.fileno(),))
+        try:
+            process = cls(interpreter, await sandboxes.start(spec, writing))
+        except BaseException:
+            near.close()
+            os.close(reading)
+            raise
+        finally:
+            far.close()
+            os.close(writing)
+        near.setblocking(False)
+        await loop.create_unix_connection(lambda: process.channel, sock=near)
+        await loop.connect_read_pipe(lambda: process.output, os.fdopen(reading, "rb"))
+        return process
+
+    def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
+        """Tell it something."""
+        self.channel.send(frames.encoded(kind, told, payload))
+
+    async def close(self) -> None:
+        """End it, and leave nothing of it behind."""
+        self.on_frame = self.on_line = self.on_lost = None
+        self.channel.close()
+        await self.sandbox.close()
+        self.output.close()
+
+    def _frame(self, kind: bytes, told: dict[str, Any], payload: bytes) -> None:
+        if self.on_frame is not None:
+            self.on_frame(kind, told, payload)
+
+    def _line(self, line: str) -> None:
+        if self.on_line is not None:
+            self.on_line(line)
+
+    def _lost(self) -> None:
+        self.lost = True
+        told, self.on_lost = self.on_lost, None
+        if told is not None:
+            told()
+
+
+class _Output(asyncio.Protocol):
+    """What a process prints by itself, in lines."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._held = b""
+        self._transport: asyncio.ReadTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.ReadTransport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._held = (self._held + data).split(b"\n")
+        if len(self._held) > _LINE_BYTES:
+            lines.append(self._held)
+            self._held = b""
+        for line in lines:
+            self._on_line(line.decode("utf-8", "replace") + "\n")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._held:
+            self._on_line(self._held.decode("utf-8", "replace") + "\n")
+            self._held = b""
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()

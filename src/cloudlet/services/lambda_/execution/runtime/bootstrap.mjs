@@ -1,0 +1,321 @@
+// Runs a Node.js function in its sandbox; it is started before it is known which function that will be.
+//
+// It imports nothing of Cloudlet. It speaks with Cloudlet over the Unix socket whose descriptor it is told, in frames as
+// `cloudlet.services.lambda_.execution.frames` describes them. What the function sees is what AWS's runtime shows it:
+// developer guide, "Building Lambda functions with Node.js", "Response streaming".
+
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { Socket } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { Writable } from "node:stream";
+import { pathToFileURL } from "node:url";
+import { format } from "node:util";
+
+const HEAD_BYTES = 9;
+const channel = new Socket({ fd: Number(process.env._CLOUDLET_CHANNEL), readable: true, writable: true });
+let requestId = "";
+
+function write(kind, told, payload = Buffer.alloc(0), done = undefined) {
+  const head = told === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(told));
+  const frame = Buffer.alloc(HEAD_BYTES);
+  frame.writeUInt32BE(head.length + payload.length, 0);
+  frame.write(kind, 4, "latin1");
+  frame.writeUInt32BE(head.length, 5);
+  return channel.write(Buffer.concat([frame, head, payload]), done);
+}
+
+// -- what is printed
+
+const log = (text) => write("l", undefined, Buffer.from(text));
+
+function catchOutput() {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.write = (chunk, encoding, done) => {
+      log(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString());
+      const called = typeof encoding === "function" ? encoding : done;
+      if (called) process.nextTick(called);
+      return true;
+    };
+  }
+  const json = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON";
+  const order = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+  const least = order.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL ?? (json ? "INFO" : "TRACE"));
+  const methods = { trace: "TRACE", debug: "DEBUG", log: "INFO", info: "INFO", warn: "WARN", error: "ERROR" };
+  for (const [method, level] of Object.entries(methods)) {
+    console[method] = (...values) => {
+      if (order.indexOf(level) < least) return;
+      const timestamp = new Date().toISOString();
+      if (!json) {
+        // A line feed within one message would make two events of it.
+        log(`${timestamp}\t${requestId || "undefined"}\t${level}\t${format(...values).replaceAll("\n", "\r")}\n`);
+        return;
+      }
+      const line = { timestamp, level, requestId };
+      if (values.length === 1 && typeof values[0] !== "string") line.message = values[0];
+      else line.message = format(...values);
+      const failed = values.find((value) => value instanceof Error);
+      if (failed) Object.assign(line, described(failed), { stackTrace: described(failed).trace, trace: undefined });
+      log(`${JSON.stringify(line)}\n`);
+    };
+  }
+}
+
+// -- errors
+
+function described(error) {
+  if (error instanceof Error) {
+    return { errorType: error.name, errorMessage: error.message, trace: (error.stack ?? "").split("\n") };
+  }
+  return { errorType: typeof error, errorMessage: String(error), trace: [] };
+}
+
+class RuntimeError extends Error {
+  constructor(type, message) {
+    super(message);
+    this.name = type;
+  }
+}
+
+// -- finding the function
+
+async function loaded(root, handler) {
+  const match = /^((?:.*\/)?)([^/]*?)\.([^/]*)$/.exec(handler);
+  if (!match || handler.includes("..")) throw new RuntimeError("Runtime.MalformedHandlerName", "Bad handler");
+  const [, folder, file, path] = match;
+  const base = resolve(root, folder, file);
+  const module = await imported(base, join(folder, file));
+  const found = path.split(".").reduce((value, name) => value?.[name], module);
+  if (found === undefined) throw new RuntimeError("Runtime.HandlerNotFound", `${handler} is undefined or not exported`);
+  if (typeof found !== "function") throw new RuntimeError("Runtime.HandlerNotFound", `${handler} is not a function`);
+  return found;
+}
+
+function isEsModule(base) {
+  for (let folder = dirname(base); ; folder = dirname(folder)) {
+    const description = join(folder, "package.json");
+    if (existsSync(description)) return JSON.parse(readFileSync(description, "utf8")).type === "module";
+    if (folder === dirname(folder)) return false;
+  }
+}
+
+async function imported(base, name) {
+  const require = createRequire(`${base}.js`);
+  try {
+    if (existsSync(base)) return require(base);
+    if (existsSync(`${base}.js`)) {
+      return isEsModule(base) ? await import(pathToFileURL(`${base}.js`).href) : require(`${base}.js`);
+    }
+    if (existsSync(`${base}.mjs`)) return await import(pathToFileURL(`${base}.mjs`).href);
+    if (existsSync(`${base}.cjs`)) return require(`${base}.cjs`);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw Object.assign(error, { name: "Runtime.UserCodeSyntaxError" });
+    if (error?.code === "MODULE_NOT_FOUND" || error?.code === "ERR_MODULE_NOT_FOUND") {
+      throw Object.assign(error, { name: "Runtime.ImportModuleError", message: `Error: ${error.message}` });
+    }
+    throw error;
+  }
+  throw new RuntimeError("Runtime.ImportModuleError", `Error: Cannot find module '${name}'`);
+}
+
+// -- streamed responses
+
+const STREAMS = Symbol.for("aws.lambda.runtime.handler.streaming");
+const METADATA = "application/vnd.awslambda.http-integration-response";
+
+globalThis.awslambda = {
+  streamifyResponse(handler) {
+    handler[STREAMS] = true;
+    return handler;
+  },
+  HttpResponseStream: {
+    from(stream, metadata) {
+      stream.setContentType(METADATA);
+      stream.onBeforeFirstWrite = (send) => {
+        send(Buffer.from(JSON.stringify(metadata)));
+        send(Buffer.alloc(8));
+      };
+      return stream;
+    },
+  },
+};
+
+class ResponseStream extends Writable {
+  contentType = "application/octet-stream";
+  begun = false;
+
+  setContentType(type) {
+    this.contentType = type;
+  }
+
+  begin() {
+    if (this.begun) return;
+    this.begun = true;
+    write("s", { contentType: this.contentType });
+    this.onBeforeFirstWrite?.((part) => write("c", undefined, Buffer.from(part)));
+  }
+
+  _write(chunk, encoding, done) {
+    this.begin();
+    write("c", undefined, Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding), done);
+  }
+
+  _final(done) {
+    this.begin();
+    write("z", {}, undefined, done);
+  }
+}
+
+// -- invocations
+
+function contextOf(told, settle) {
+  const deadline = told.deadlineMs;
+  const context = {
+    callbackWaitsForEmptyEventLoop: true,
+    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
+    functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    awsRequestId: told.requestId,
+    invokedFunctionArn: told.invokedFunctionArn,
+    clientContext: told.clientContext ?? undefined,
+    identity: told.identity ?? undefined,
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+  };
+  if (settle) {
+    context.done = (error, value) => settle(error, value);
+    context.succeed = (value) => settle(null, value);
+    context.fail = (error) => settle(error ?? new Error("handled"), undefined);
+  }
+  return context;
+}
+
+function called(handler, event, told) {
+  return new Promise((resolve, reject) => {
+    let settled = false;
+    const settle = (error, value) => {
+      if (settled) return;
+      settled = true;
+      if (error !== null && error !== undefined) reject(error);
+      else resolve(value);
+    };
+    const context = contextOf(told, settle);
+    // Who calls back is done once nothing is pending any more, unless it says otherwise.
+    const callback = (error, value) => {
+      if (error || !context.callbackWaitsForEmptyEventLoop) settle(error, value);
+      else whenIdle(() => settle(error, value));
+    };
+    const returned = handler(event, context, callback);
+    if (typeof returned?.then === "function") returned.then((value) => settle(null, value), settle);
+    else if (handler.length < 3 && returned !== undefined) settle(null, returned);
+    else if (handler.length < 3) whenIdle(() => settle(null, null));
+  });
+}
+
+let idle = undefined;
+
+function whenIdle(done) {
+  idle = done;
+  channel.unref();
+}
+
+process.on("beforeExit", () => {
+  const done = idle;
+  idle = undefined;
+  channel.ref();
+  if (done) done();
+});
+
+async function streamed(handler, event, told) {
+  const stream = new ResponseStream();
+  const finished = new Promise((resolve, reject) => stream.on("finish", resolve).on("error", reject));
+  try {
+    const returned = await handler(event, stream, contextOf(told));
+    if (returned !== undefined && !stream.writableEnded) stream.end(returned);
+    await finished;
+  } catch (error) {
+    if (!stream.begun) throw error;
+    fail(error, "z");
+  }
+}
+
+function fail(error, kind) {
+  const { errorType, errorMessage, trace } = described(error);
+  const told = { errorType, errorMessage, trace };
+  console.error("Invoke Error ", JSON.stringify({ ...told, stack: trace, trace: undefined }));
+  if (kind === "z") write("z", told);
+  else write(kind, undefined, Buffer.from(JSON.stringify(told)));
+}
+
+async function invoke(handler, told, payload) {
+  requestId = told.requestId;
+  if (told.traceId) process.env._X_AMZN_TRACE_ID = told.traceId;
+  else delete process.env._X_AMZN_TRACE_ID;
+  try {
+    const event = JSON.parse(payload.toString());
+    if (handler[STREAMS]) {
+      await streamed(handler, event, told);
+      return;
+    }
+    const value = await called(handler, event, told);
+    write("r", undefined, Buffer.from(JSON.stringify(value === undefined ? null : value) ?? "null"));
+  } catch (error) {
+    fail(error, "e");
+  }
+}
+
+async function initialise(told) {
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, told.environment);
+  process.chdir(told.taskRoot);
+  catchOutput();
+  try {
+    const handler = await loaded(told.taskRoot, told.handler);
+    write("R");
+    return handler;
+  } catch (error) {
+    const { errorType, errorMessage, trace } = described(error);
+    console.error("Uncaught Exception ", JSON.stringify({ errorType, errorMessage, stack: trace }));
+    write("X", undefined, Buffer.from(JSON.stringify({ errorType, errorMessage, trace })), () => process.exit(1));
+    return undefined;
+  }
+}
+
+for (const [event, type] of [
+  ["uncaughtException", "Uncaught Exception"],
+  ["unhandledRejection", "Unhandled Promise Rejection"],
+]) {
+  process.on(event, (error) => {
+    const { errorType, errorMessage, trace } = described(error);
+    const name = event === "unhandledRejection" ? "Runtime.UnhandledPromiseRejection" : errorType;
+    const told = { errorType: name, errorMessage: name === errorType ? errorMessage : `${errorType}: ${errorMessage}`, trace };
+    console.error(`${type} `, JSON.stringify({ ...told, stack: trace, trace: undefined }));
+    write("e", undefined, Buffer.from(JSON.stringify(told)), () => process.exit(128));
+  });
+}
+
+let received = Buffer.alloc(0);
+let handler = undefined;
+let queue = Promise.resolve();
+
+async function handle(kind, told, payload) {
+  if (kind === "A") handler = await initialise(told);
+  else if (handler) await invoke(handler, told, payload);
+}
+
+channel.on("data", (chunk) => {
+  received = received.length ? Buffer.concat([received, chunk]) : chunk;
+  while (received.length >= HEAD_BYTES) {
+    const size = received.readUInt32BE(0);
+    if (received.length < HEAD_BYTES + size) break;
+    const kind = received.toString("latin1", 4, 5);
+    const head = received.readUInt32BE(5);
+    const body = received.subarray(HEAD_BYTES, HEAD_BYTES + size);
+    received = received.subarray(HEAD_BYTES + size);
+    const told = head ? JSON.parse(body.subarray(0, head).toString()) : {};
+    queue = queue.then(() => handle(kind, told, body.subarray(head)));
+  }
+});
+channel.on("end", () => process.exit(0));
+channel.on("error", () => process.exit(0));

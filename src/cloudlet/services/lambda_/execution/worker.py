@@ -1,0 +1,289 @@
+"""One process of one version: it starts, serves one invocation at a time, and ends.
+
+What may follow what is in one table, `_MAY`. Time that a function is given, and that it takes, is real time, whatever
+the cloud's clock says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from enum import Enum, auto
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+from cloudlet.core.block import Block
+from cloudlet.engines.sandbox import Limits
+from cloudlet.services.lambda_.execution import environment, frames, log_lines, nursery
+from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document
+from cloudlet.services.lambda_.execution.log_lines import Report
+from cloudlet.services.lambda_.execution.log_stream import LogStream
+from cloudlet.services.lambda_.execution.process import Process
+from cloudlet.services.lambda_.execution.streaming import Stream
+from cloudlet.services.lambda_.function import Version
+
+log = logging.getLogger("cloudlet.lambda")
+
+_START_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
+"""How often it is looked how much memory an invocation holds."""
+_MB = 1 << 20
+_MB_OF_A_PROCESSOR = 1769
+"""Developer guide, "Configure Lambda function memory": at so much a function has one processor."""
+_LEAST_PROCESSOR = 0.1
+_SPARE_MB = 40
+"""Of memory, beyond the function's own, that the runtime has for itself."""
+RENEWED_SECONDS = 600.0
+"""So long before its credentials expire a process gets no more invocations."""
+
+
+class State(Enum):
+    """What a worker is doing."""
+
+    STARTING = auto()
+    RESTING = auto()
+    SERVING = auto()
+    ENDED = auto()
+
+
+_MAY: Mapping[State, frozenset[State]] = {
+    State.STARTING: frozenset((State.RESTING, State.ENDED)),
+    State.RESTING: frozenset((State.SERVING, State.ENDED)),
+    State.SERVING: frozenset((State.RESTING, State.ENDED)),
+    State.ENDED: frozenset((State.ENDED,)),
+}
+
+
+class InitError(Exception):
+    """The function could not be started; `outcome` is what is answered."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error)
+        self.outcome = outcome
+
+
+class Worker:
+    """A version's process."""
+
+    def __init__(self, block: Block, version: Version, process: Process, folder: Path | None, expires: float) -> None:
+        """`folder` is removed with it; `expires` is when its credentials do, in seconds since the epoch."""
+        self.version = version
+        self.state = State.STARTING
+        self.log = LogStream(block, version)
+        self.rested_since = 0.0
+        """By the event loop's clock."""
+        self._block = block
+        self._process = process
+        self._folder = folder
+        self._expires = expires
+        self._answered: asyncio.Future[Outcome] | None = None
+        self._stream: Stream | None = None
+        self._init_seconds: float | None = None
+        self._memory = 0
+        self._looked = 0.0
+        process.on_frame = self._frame
+        process.on_line = self._line
+        process.on_lost = self._hung_up
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can be given an invocation."""
+        fresh = self._expires - self._block.clock.now() > RENEWED_SECONDS
+        return self.state is State.RESTING and not self._process.lost and fresh
+
+    def _become(self, state: State) -> None:
+        if state not in _MAY[self.state]:
+            raise RuntimeError(f"a worker that is {self.state.name} cannot be {state.name}")
+        self.state = state
+
+    async def start(self, variables: dict[str, str], libraries: tuple[str, ...], began: float) -> None:
+        """Have the process become the function; `began` is when its start was, by `perf_counter`. Raises InitError."""
+        self._write(log_lines.init_start(self.version))
+        self._answered = asyncio.get_running_loop().create_future()
+        self._process.send(
+            frames.ASSIGN,
+            {
+                "environment": variables,
+                "handler": self.version.handler,
+                "taskRoot": environment.TASK_ROOT,
+                "libraries": list(libraries),
+            },
+        )
+        limit = max(_START_SECONDS, float(self.version.timeout))
+        outcome = await self._settled(self._answered, limit)
+        self._init_seconds = perf_counter() - began
+        if outcome.error:
+            milliseconds = self._init_seconds * 1000
+            self._write(
+                f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: init\tStatus: error\t"
+                f"Error Type: {outcome.error}\n"
+            )
+            self._become(State.ENDED)
+            raise InitError(outcome)
+        # Until here it had a whole processor, as on AWS.
+        self._process.sandbox.limit(limits_of(self.version))
+        self._become(State.RESTING)
+
+    async def invoke(self, invocation: Invocation, stream: Stream | None = None) -> Outcome:
+        """Serve an invocation. A function that answers in pieces gives them to `stream`, or else all at once."""
+        self._become(State.SERVING)
+        self._process.sandbox.thaw()
+        version = self.version
+        self.log.begin()
+        self._write(log_lines.start(version, invocation.request_id))
+        self._stream = stream or Stream(None)
+        self._answered = asyncio.get_running_loop().create_future()
+        init, self._init_seconds = self._init_seconds, None
+        began = perf_counter()
+        self._process.send(frames.INVOKE, _told(invocation, version), invocation.payload)
+        outcome = await self._settled(self._answered, float(version.timeout), invocation.request_id)
+        outcome.duration = perf_counter() - began
+        outcome.started_cold = init is not None
+        self._report(invocation, outcome, init)
+        if self.state is State.SERVING:
+            self._become(State.ENDED if self._process.lost else State.RESTING)
+        self.rested_since = asyncio.get_running_loop().time()
+        return outcome
+
+    def _report(self, invocation: Invocation, outcome: Outcome, init: float | None) -> None:
+        version, request_id = self.version, invocation.request_id
+        # An error that the function reports itself is a success of the runtime's.
+        reported = outcome.error if outcome.error in (_KILLED, _OUT_OF_MEMORY) else ""
+        status = "timeout" if outcome.error == _TIMED_OUT else "error" if reported else "success"
+        found = Report(outcome.duration, self._held(), init, status, reported)
+        if status == "timeout":
+            self._write(log_lines.note(version, request_id, _timed_out(version), self._block.clock.now()))
+        self._write(log_lines.end(version, request_id, found))
+        self._write(log_lines.report(version, request_id, found))
+        outcome.log = self.log.tail()
+
+    def _held(self) -> int:
+        """Return the most memory that was seen, in bytes; it is looked again at times."""
+        now = perf_counter()
+        if now - self._looked > _LOOK_SECONDS and not self._process.lost:
+            self._looked = now
+            self._memory = max(self._memory, self._process.sandbox.memory() or 0)
+        return self._memory
+
+    async def _settled(self, answered: asyncio.Future[Outcome], seconds: float, request_id: str = "") -> Outcome:
+        """Wait for the process to answer; end it where it takes too much time or memory."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        most = (self.version.memory + _SPARE_MB) * _MB
+        while not answered.done():
+            left = deadline - loop.time()
+            if left <= 0:
+                message = f"RequestId: {request_id} Error: {_timed_out(self.version)}"
+                self._end(Outcome(error_document(_TIMED_OUT, message), _TIMED_OUT))
+                break
+            await asyncio.wait([answered], timeout=min(left, _LOOK_SECONDS))
+            if not answered.done() and self._held() > most:
+                message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
+                self._end(Outcome(error_document(_KILLED, message), _OUT_OF_MEMORY))
+        outcome = answered.result()
+        if outcome.error == _KILLED:
+            # Why it has gone is known a moment later.
+            outcome.payload = error_document(_KILLED, f"RequestId: {request_id} Error: {await self._exit()}")
+        return outcome
+
+    def _end(self, outcome: Outcome) -> None:
+        """End the process; this is what is answered."""
+        self._process.sandbox.kill()
+        self._become(State.ENDED)
+        self._answer(outcome)
+
+    async def _exit(self) -> str:
+        """Say how the process has ended."""
+        await asyncio.wait([self._process.sandbox.ended], timeout=1)
+        ended = self._process.sandbox.ended
+        status = ended.result() if ended.done() else 1
+        if status == 0:
+            return "Runtime exited without providing a reason"
+        if status in (-9, 137):
+            return "Runtime exited with error: signal: killed"
+        return f"Runtime exited with error: {f'signal: {-status}' if status < 0 else f'exit status {status}'}"
+
+    def _answer(self, outcome: Outcome) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(outcome)
+        if self._stream is not None:
+            self._stream.end(outcome.error)
+
+    def _frame(self, kind: bytes, told: dict[str, Any], payload: bytes) -> None:
+        if kind == frames.ANSWER or kind == frames.READY:
+            self._answer(Outcome(payload))
+        elif kind == frames.LOG:
+            self.log.write(payload.decode("utf-8", "replace"), whole=bool(told.get("whole")))
+        elif kind in (frames.FAILED, frames.INIT_FAILED):
+            self._answer(Outcome(payload, _type_of(payload)))
+        elif self._stream is None:
+            return
+        elif kind == frames.STREAM:
+            self._stream.begin(str(told.get("contentType", "")), self._process.channel.hold)
+        elif kind == frames.CHUNK:
+            self._stream.feed(payload)
+        elif kind == frames.STREAM_END:
+            error = str(told.get("errorType", ""))
+            self._answer(Outcome(self._stream.collected(), error, content_type=self._stream.content_type))
+
+    def _line(self, line: str) -> None:
+        self.log.write(line, whole=False)
+
+    def _write(self, line: str | None) -> None:
+        if line is not None:
+            self.log.write(line)
+
+    def _hung_up(self) -> None:
+        if self.state is not State.RESTING:
+            self._answer(Outcome(b"", _KILLED))
+
+    def halt(self) -> None:
+        """Take its processor away until the next invocation."""
+        try:
+            self._process.sandbox.freeze()
+        except OSError as error:
+            log.warning("a process of %s cannot be halted: %s", self.version.place.name, error)
+
+    async def close(self) -> None:
+        """End it, and leave nothing of it behind."""
+        self._become(State.ENDED)
+        await self._process.close()
+        await self.log.flush()
+        if self._folder is not None:
+            await asyncio.to_thread(nursery.remove, self._folder)
+
+
+_TIMED_OUT, _KILLED, _OUT_OF_MEMORY = "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory"
+
+
+def limits_of(version: Version) -> Limits:
+    """Return what a version's process may take."""
+    share = max(_LEAST_PROCESSOR, version.memory / _MB_OF_A_PROCESSOR)
+    return Limits((version.memory + _SPARE_MB) * _MB, version.ephemeral * _MB, share)
+
+
+def _timed_out(version: Version) -> str:
+    return f"Task timed out after {version.timeout:.2f} seconds"
+
+
+def _type_of(document: bytes) -> str:
+    """Return the type of an error document."""
+    try:
+        return str(frames.decoded(document).get("errorType") or "Error")
+    except (ValueError, AttributeError):
+        return "Error"
+
+
+def _told(invocation: Invocation, version: Version) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "requestId": invocation.request_id,
+        "invokedFunctionArn": invocation.invoked_arn,
+        "deadlineMs": int((time() + version.timeout) * 1000),
+    }
+    if invocation.trace:
+        told["traceId"] = invocation.trace
+    if invocation.client_context is not None:
+        told["clientContext"] = invocation.client_context
+    return told

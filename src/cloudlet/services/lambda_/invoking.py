@@ -1,0 +1,133 @@
+"""Invoke: a function is asked, and its answer given.
+
+API reference, "Invoke". Limits: developer guide, "Lambda quotas".
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.context import TRACE_HEADER
+from cloudlet.services.lambda_ import access, directory, errors, measuring
+from cloudlet.services.lambda_.directory import Named, Resolved
+from cloudlet.services.lambda_.execution.concurrency import ACCOUNT_LIMIT
+from cloudlet.services.lambda_.execution.engine import engine
+from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document
+from cloudlet.services.lambda_.execution.streaming import Stream
+from cloudlet.services.lambda_.function import Function
+
+PAYLOAD_BYTES = 6_291_456
+EVENT_BYTES = 1_048_576
+_ANSWER_BYTES = 6_291_556
+_CONTEXT_BYTES = 3583
+
+
+class Target(NamedTuple):
+    """What an invocation goes to: a version, the alias by which it was named, and its function."""
+
+    resolved: Resolved
+    function: Function
+
+
+async def target(ctx: Context, params: Params) -> tuple[Named, Target]:
+    """Return what a request invokes, if the caller may and it can be invoked now. Raises AwsError."""
+    what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
+
+    async def body(tx: Transaction) -> Target:
+        resolved = await directory.choose(tx, what)
+        await access.authorize(ctx, tx, what, "InvokeFunction")
+        return Target(resolved, await directory.function(tx, what.place))
+
+    found = await ctx.transact(body)
+    state = found.resolved.version.state
+    if state != "Active":
+        raise errors.conflict(
+            f"The operation cannot be performed at this time. The function is currently in the following state: {state}"
+        )
+    return what, found
+
+
+async def invoke(ctx: Context, params: Params) -> Result:
+    """Ask a function and wait for its answer."""
+    what, found = await target(ctx, params)
+    if params.get("InvocationType") == "DryRun":
+        ctx.response_status = 204
+        return {"StatusCode": 204}
+    payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
+    invocation = Invocation(
+        ctx.request_id,
+        payload,
+        what.arn,
+        _client_context(params.get("ClientContext")),
+        ctx.headers.get(TRACE_HEADER, ""),
+    )
+    outcome = await run(ctx.block, found, invocation)
+    result: dict[str, Any] = {
+        "StatusCode": 200,
+        "Payload": outcome.payload,
+        "ExecutedVersion": found.resolved.version.version,
+    }
+    if outcome.error:
+        result["FunctionError"] = "Unhandled"
+    if params.get("LogType") == "Tail":
+        result["LogResult"] = b64encode(outcome.log).decode()
+    return result
+
+
+async def run(block: Block, found: Target, invocation: Invocation, stream: Stream | None = None) -> Outcome:
+    """Have a function serve an invocation, and measure that. Raises AwsError where it is throttled or cannot run."""
+    running = engine(block)
+    version, function = found.resolved.version, found.function
+    try:
+        with running.concurrency.one_more(function.place, function.reserved_concurrency, ACCOUNT_LIMIT):
+            measuring.running(block, found.resolved, running.concurrency.of(function.place))
+            outcome = await running.pools.invoke(version, invocation, stream)
+    except AwsError as error:
+        if error.code == "TooManyRequestsException":
+            measuring.throttled(block, found.resolved)
+        raise
+    if len(outcome.payload) > _ANSWER_BYTES and stream is None:
+        outcome.error = "Function.ResponseSizeTooLarge"
+        outcome.payload = error_document(
+            outcome.error, f"Response payload size exceeded maximum allowed payload size ({_ANSWER_BYTES} bytes)."
+        )
+    measuring.served(block, found.resolved, outcome)
+    return outcome
+
+
+def checked_payload(payload: bytes | None, limit: int) -> bytes:
+    """Return the event of a request, which is JSON. Raises AwsError."""
+    if not payload:
+        return b"{}"
+    if len(payload) > limit:
+        message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        raise AwsError("RequestTooLargeException", message, status=413)
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise AwsError(
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}", status=400
+        ) from None
+    return payload
+
+
+def _client_context(given: str | None) -> dict[str, Any] | None:
+    """Read the ClientContext of a request: JSON in base64. Raises AwsError."""
+    if not given:
+        return None
+    wrong = AwsError("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
+    if len(given) > _CONTEXT_BYTES:
+        raise wrong
+    try:
+        told = msgspec.json.decode(b64decode(given, validate=True))
+    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
+        raise wrong from None
+    if not isinstance(told, dict):
+        raise wrong
+    return told

@@ -1,0 +1,50 @@
+"""What Lambda measures of functions, for CloudWatch. Developer guide, "Types of metrics for Lambda functions"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cloudlet.core.block import Block
+from cloudlet.core.metrics import Dimensions
+from cloudlet.services.lambda_.directory import Resolved
+from cloudlet.services.lambda_.execution.invocation import Outcome
+
+
+def running(block: Block, found: Resolved, count: int) -> None:
+    """Note how many invocations of a function run at once."""
+    _add(block, found, "ConcurrentExecutions", count)
+
+
+def throttled(block: Block, found: Resolved) -> None:
+    """Note an invocation that was refused since there were too many."""
+    _add(block, found, "Throttles", 1)
+
+
+def served(block: Block, found: Resolved, outcome: Outcome) -> None:
+    """Note an invocation and what came of it."""
+    _add(block, found, "Invocations", 1)
+    _add(block, found, "Errors", 1 if outcome.error else 0)
+    _add(block, found, "Duration", round(outcome.duration * 1000, 2), "Milliseconds")
+
+
+def _add(block: Block, found: Resolved, metric: str, value: float, unit: str = "Count") -> None:
+    if not block.is_measured:
+        return
+    place, now = found.version.place, block.clock.now()
+    for dimensions in _dimensions(found):
+        block.metrics.add(place.account, place.region, metric, dimensions, now, value, unit=unit)
+
+
+def _dimensions(found: Resolved) -> Iterator[Dimensions]:
+    """Give the dimensions by which a function's values are counted: by name, and by what was named of it."""
+    name = found.version.place.name
+    yield (("FunctionName", name),)
+    if found.alias is not None:
+        yield (("FunctionName", name), ("Resource", f"{name}:{found.alias.name}"))
+        yield (
+            ("FunctionName", name),
+            ("Resource", f"{name}:{found.alias.name}"),
+            ("ExecutedVersion", found.version.version),
+        )
+    elif found.version.number:
+        yield (("FunctionName", name), ("Resource", f"{name}:{found.version.version}"))
