@@ -58,15 +58,15 @@ class Front:
         if request.path.startswith(_OWN_PATHS):
             self.internal.handle(request, exchange)
             return
+        visited = gateways.find(request, self.public_host)
+        if visited is not None:
+            self._visit(visited, request, exchange)
+            return
         if request.method == "OPTIONS":
             allowed = browsers.preflight(request) if self.admits_page(request.headers) else None
             if allowed is not None:
                 exchange.respond(allowed)
                 return
-        visited = gateways.find(request, self.public_host)
-        if visited is not None:
-            self._visit(visited, request, exchange)
-            return
         self.admit(_Call(self, request, exchange).start)
 
     def _visit(self, found: gateways.Found, request: HttpRequest, exchange: Exchange) -> None:
