@@ -1,0 +1,160 @@
+"""Access logs: a line a request, in the format of the stage, to a group of CloudWatch Logs.
+
+Developer guide, "Configure logging for HTTP APIs in API Gateway". Lines are gathered in memory and sent off the way of
+requests; while CloudWatch Logs does not take them they are dropped, as are those of a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.block import Block
+from cloudlet.services.apigateway import errors
+
+log = logging.getLogger("cloudlet.apigateway")
+
+_VARIABLE = re.compile(r"\$context((?:\.[A-Za-z0-9_-]+)+)")
+_MOST_LINES = 20_000
+"""That wait to be sent; more are dropped."""
+_BATCH_LINES = 5000
+_BATCH_BYTES = 900_000
+_LINE_OVERHEAD = 26
+_GATHERING_SECONDS = 0.25
+Settings = dict[str, Any]
+
+
+def check(settings: Settings) -> Settings:
+    """Return settings as they are kept. Raises AwsError."""
+    destination, form = settings.get("DestinationArn"), settings.get("Format")
+    if not destination:
+        raise errors.bad_request("Access log destination must be a Firehose stream or a CloudWatch Logs log group")
+    try:
+        arn = Arn.parse(destination)
+    except ValueError:
+        raise errors.bad_request("Invalid ARN specified in the request") from None
+    if arn.service == "firehose":
+        raise errors.not_built("access logs to Amazon Data Firehose")
+    if arn.service != "logs" or not arn.resource.startswith("log-group:"):
+        raise errors.bad_request("Access log destination must be a Firehose stream or a CloudWatch Logs log group")
+    if not form:
+        raise errors.bad_request("Access log format is required")
+    if "\n" in form.strip("\n"):
+        raise errors.bad_request("Access Log format should be a single line")
+    if "$context.requestId" not in form and "$context.extendedRequestId" not in form:
+        raise errors.bad_request(
+            "Failed to validate format: it must contain at least $context.requestId or $context.extendedRequestId"
+        )
+    return {"DestinationArn": destination.removesuffix(":*"), "Format": form}
+
+
+class Group(NamedTuple):
+    """A log group, and the stream in it."""
+
+    account: str
+    region: str
+    name: str
+    stream: str
+
+
+class Format:
+    """Compiled settings of a stage."""
+
+    def __init__(self, settings: Settings, stream: str) -> None:
+        arn = Arn.parse(settings["DestinationArn"])
+        name = arn.resource.removeprefix("log-group:")
+        self.group = Group(arn.account, arn.region, name, stream)
+        self._parts = _VARIABLE.split(settings["Format"].strip("\n"))
+
+    def line(self, context: Callable[[str], str | None]) -> str:
+        """Return the line of a request; `context` gives the value of a variable."""
+        parts = self._parts
+        return "".join(part if number % 2 == 0 else context(part[1:]) or "-" for number, part in enumerate(parts))
+
+
+class _Lines:
+    """The lines of a block that wait to be sent."""
+
+    def __init__(self) -> None:
+        self.waiting: defaultdict[Group, list[tuple[int, str]]] = defaultdict(list)
+        self.count = 0
+        self.dropped = 0
+        self.there = asyncio.Event()
+
+
+_lines: WeakKeyDictionary[Block, _Lines] = WeakKeyDictionary()
+
+
+def _of(block: Block) -> _Lines:
+    lines = _lines.get(block)
+    if lines is None:
+        lines = _lines[block] = _Lines()
+    return lines
+
+
+def note(block: Block, group: Group, millis: int, line: str) -> None:
+    """Note a line, of a time in milliseconds since the epoch."""
+    lines = _of(block)
+    if lines.count >= _MOST_LINES:
+        lines.dropped += 1
+        return
+    lines.count += 1
+    lines.waiting[group].append((millis, line))
+    lines.there.set()
+
+
+async def send(block: Block) -> None:
+    """Send what is noted, until the block ends."""
+    lines = _of(block)
+    while True:
+        await lines.there.wait()
+        await asyncio.sleep(_GATHERING_SECONDS)
+        lines.there.clear()
+        waiting, lines.waiting, lines.count = lines.waiting, defaultdict(list), 0
+        if lines.dropped:
+            log.warning("%d lines of access logs were dropped: there are too many", lines.dropped)
+            lines.dropped = 0
+        await asyncio.gather(*(_send(block, group, events) for group, events in waiting.items()))
+
+
+async def _send(block: Block, group: Group, events: list[tuple[int, str]]) -> None:
+    events.sort(key=lambda event: event[0])
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for millis, line in events:
+        batch.append({"timestamp": millis, "message": line})
+        size += len(line.encode()) + _LINE_OVERHEAD
+        if len(batch) == _BATCH_LINES or size > _BATCH_BYTES:
+            await _put(block, group, batch)
+            batch, size = [], 0
+    if batch:
+        await _put(block, group, batch)
+
+
+async def _put(block: Block, group: Group, batch: list[dict[str, Any]]) -> None:
+    stream = {"logGroupName": group.name, "logStreamName": group.stream}
+    place = {"account": group.account, "region": group.region}
+    try:
+        try:
+            await block.call("logs", "PutLogEvents", {**stream, "logEvents": batch}, **place)
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+            await _create_stream(block, stream, place)
+            await block.call("logs", "PutLogEvents", {**stream, "logEvents": batch}, **place)
+    except AwsError as error:
+        log.warning("%d lines of an access log are lost, %s does not take them: %s", len(batch), group.name, error)
+
+
+async def _create_stream(block: Block, stream: dict[str, str], place: dict[str, str]) -> None:
+    try:
+        await block.call("logs", "CreateLogStream", stream, **place)
+    except AwsError as error:
+        if error.code != "ResourceAlreadyExistsException":
+            raise

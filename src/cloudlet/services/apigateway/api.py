@@ -1,0 +1,32 @@
+"""The operations of API Gateway, its jobs, and the requests to APIs."""
+
+from __future__ import annotations
+
+from cloudlet.services.apigateway import (
+    access_log,
+    api_v2_apis,
+    api_v2_domains,
+    api_v2_links,
+    api_v2_parts,
+    api_v2_stages,
+    api_v2_tags,
+    measuring,
+    traffic,
+)
+from cloudlet.services.apigateway.block import service
+from cloudlet.services.apigateway.http import gateway
+
+__all__ = [
+    "api_v2_apis",
+    "api_v2_domains",
+    "api_v2_links",
+    "api_v2_parts",
+    "api_v2_stages",
+    "api_v2_tags",
+    "gateway",
+    "service",
+    "traffic",
+]
+
+service.job(access_log.send)
+service.gauge(measuring.measure)

@@ -1,0 +1,141 @@
+"""Lambda authorizers: whom a function lets in.
+
+Developer guide, "Control access to HTTP APIs with AWS Lambda authorizers in API Gateway".
+
+What a function has said of a caller is kept as long as the authorizer says, for as many callers as there is room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cloudlet.core.block import Block
+from cloudlet.core.identity import Principal
+from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.services.apigateway import expressions, functions
+from cloudlet.services.apigateway.answers import Refused
+from cloudlet.services.apigateway.documents import Document, Place
+from cloudlet.services.apigateway.integration_check import function_of
+from cloudlet.store.recent import ABSENT, RecentlyUsed
+
+_CACHED = 4000
+_SECONDS = 10.0
+"""An authorizer has no longer than this."""
+Lookup = Callable[[str], "str | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a function has said of a caller."""
+
+    allowed: bool
+    """Whether it lets him in; with a policy, that is the policy's to say."""
+    policy: Policy | None
+    context: dict[str, Any]
+    principal_id: str
+    usage_key: str = ""
+    """The API key that it takes the caller's requests for."""
+
+
+class FunctionAuthorizer:
+    """A compiled authorizer of the type REQUEST."""
+
+    def __init__(self, part: Document, variables: dict[str, str]) -> None:
+        self.function = function_of(expressions.with_stage_variables(part.get("AuthorizerUri", ""), variables))
+        self.id: str = part["AuthorizerId"]
+        self.sources = [source.removeprefix("$").removeprefix("route.") for source in part.get("IdentitySource") or ()]
+        self.payload: str = part.get("AuthorizerPayloadFormatVersion") or "1.0"
+        self.is_simple = bool(part.get("EnableSimpleResponses"))
+        self._seconds: int = part.get("AuthorizerResultTtlInSeconds") or 0
+        self._known = RecentlyUsed(_CACHED)
+
+    def identity(self, lookup: Lookup) -> list[str] | None:
+        """Return the values of the identity sources; None where one is missing."""
+        values = [lookup(source) for source in self.sources]
+        return [value or "" for value in values] if all(values) else None
+
+    def known(self, identity: list[str], now: float) -> Verdict | None:
+        """Return what the function has said of a caller, if that still holds."""
+        if not self._seconds:
+            return None
+        kept = self._known.get(tuple(identity))
+        if kept is ABSENT or kept[0] <= now:
+            return None
+        verdict: Verdict = kept[1]
+        return verdict
+
+    def keep(self, identity: list[str], verdict: Verdict, now: float) -> None:
+        if self._seconds:
+            self._known.add(tuple(identity), (now + self._seconds, verdict))
+
+    async def ask(self, block: Block, place: Place, api_arn: str, event: dict[str, Any]) -> Verdict:
+        """Call the function. Raises Refused where it gives no verdict."""
+        source = f"{api_arn}/authorizers/{self.id}"
+        try:
+            payload = await functions.invoke(
+                block, self.function, msgspec.json.encode(event), place.account, source, _SECONDS
+            )
+        except functions.Failed as failed:
+            if '"Unauthorized"' in failed.error:
+                raise unauthorized("the authorizer has refused") from failed
+            raise misconfigured(f"{failed} {failed.error}".strip()) from failed
+        return _read(payload, self.is_simple)
+
+
+def unauthorized(reason: str) -> Refused:
+    """Nobody says who he is."""
+    return Refused(401, "Unauthorized", "UNAUTHORIZED", reason=reason)
+
+
+def forbidden(reason: str) -> Refused:
+    """He may not do it."""
+    return Refused(403, "Forbidden", "ACCESS_DENIED", reason=reason)
+
+
+def misconfigured(reason: str) -> Refused:
+    """The authorizer itself has failed."""
+    return Refused(500, "Internal Server Error", "AUTHORIZER_CONFIGURATION_ERROR", reason=reason)
+
+
+def _read(payload: bytes, is_simple: bool) -> Verdict:
+    try:
+        answer = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise misconfigured("the authorizer's answer is not an object")
+    context = answer.get("context") or {}
+    if not isinstance(context, dict):
+        raise misconfigured("the context in the authorizer's answer is not an object")
+    if is_simple:
+        allowed = answer.get("isAuthorized")
+        if not isinstance(allowed, bool):
+            raise misconfigured("the authorizer's answer does not say isAuthorized")
+        return Verdict(allowed, None, context, "")
+    document = answer.get("policyDocument")
+    principal = answer.get("principalId")
+    if not isinstance(document, dict) or not isinstance(principal, str):
+        raise misconfigured("the authorizer's answer has no policyDocument, or no principalId")
+    try:
+        policy = Policy.parse(msgspec.json.encode(document).decode(), Usage.IDENTITY)
+    except PolicyError as error:
+        raise misconfigured(f"the authorizer's policy is not valid: {error}") from error
+    return Verdict(True, policy, context, principal, str(answer.get("usageIdentifierKey") or ""))
+
+
+def admits(verdict: Verdict, place: Place, arn: str) -> bool:
+    """Whether a verdict lets a caller call a method."""
+    if verdict.policy is None:
+        return verdict.allowed
+    request = Request(_caller(place), "execute-api:Invoke", arn, {}, place.account)
+    return evaluate(request, Policies(identity=(NamedPolicy("authorizer", verdict.policy),))).allowed
+
+
+def _caller(place: Place) -> Principal:
+    """Return whom the policy of an authorizer is about: it was written for one caller, who is of the API's account."""
+    arn = f"arn:aws:iam::{place.account}:user/caller"
+    return Principal("user", place.account, arn, "caller")

@@ -1,0 +1,41 @@
+"""Calls of Lambda functions, by their API."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.block import Block
+
+_TOO_MANY = 429
+
+
+class Failed(Exception):
+    """The function gave no answer. `status` is what the gateway answers then; the text is for the log."""
+
+    def __init__(self, status: int, reason: str, *, error: str = "") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.error = error
+        """What the function itself has raised, if that is why."""
+
+
+async def invoke(block: Block, function: str, event: bytes, account: str, source_arn: str, seconds: float) -> bytes:
+    """Call a function with an event, as an API (`source_arn`) of an account, and return its answer. Raises Failed."""
+    try:
+        region = Arn.parse(function).region
+    except ValueError:
+        raise Failed(500, f"Invalid function: {function}") from None
+    params: dict[str, Any] = {"FunctionName": function, "Payload": event, "InvocationType": "RequestResponse"}
+    try:
+        async with asyncio.timeout(seconds):
+            result = await block.call("lambda", "Invoke", params, account=account, region=region, source_arn=source_arn)
+    except TimeoutError:
+        raise Failed(503, "Integration timed out") from None
+    except AwsError as error:
+        raise Failed(503 if error.status == _TOO_MANY else 500, f"{error.code}: {error.message}") from error
+    payload: bytes = (result or {}).get("Payload") or b""
+    if (result or {}).get("FunctionError"):
+        raise Failed(500, "The function has failed", error=payload.decode(errors="replace"))
+    return payload

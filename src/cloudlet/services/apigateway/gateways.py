@@ -1,0 +1,98 @@
+"""The compiled APIs of a block: loaded when they are first asked for, dropped when they change.
+
+So a request needs no look at the store. Each type of API says how one of it is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.web import Answer, Visit
+from cloudlet.services.apigateway import documents, domains
+from cloudlet.services.apigateway.documents import Document, Place
+from cloudlet.services.apigateway.domains import Mapped
+
+_MOST = 2000
+T = TypeVar("T")
+
+
+class Gateway(Protocol):
+    """A compiled API."""
+
+    async def answer(self, visit: Visit, mapped: Mapped | None) -> Answer:
+        """Answer a request to it; `mapped` says where it goes if it came to a custom domain."""
+
+
+Compile = Callable[[Block, Transaction, Place, str], Awaitable[Gateway | None]]
+compilers: dict[str, Compile] = {}
+"""By the types of APIs: what reads one, by its id, and compiles it."""
+
+
+class _Cache(Generic[T]):
+    """Values by names, each until a topic of its name is notified; the oldest go where there are too many."""
+
+    def __init__(self, topic: Callable[[str], bytes]) -> None:
+        self._topic = topic
+        self._known: dict[str, tuple[T | None, Callable[[], None]]] = {}
+
+    async def get(self, block: Block, name: str, read: Callable[[Transaction], Awaitable[T | None]]) -> T | None:
+        known = self._known.get(name)
+        if known is not None:
+            return known[0]
+        is_stale = False
+
+        def drop() -> None:
+            nonlocal is_stale
+            is_stale = True
+            end()
+            self._known.pop(name, None)
+
+        # Watched before it is read: a change meanwhile must not be missed.
+        end = block.store.watch(self._topic(name), drop)
+
+        async def body(tx: Transaction) -> T | None:
+            return await read(tx)
+
+        value = await block.store.transact(body)
+        other = self._known.get(name)
+        if is_stale or other is not None:
+            end()
+            return value if other is None else other[0]
+        if len(self._known) >= _MOST:
+            _, end_oldest = self._known.pop(next(iter(self._known)))
+            end_oldest()
+        self._known[name] = (value, end)
+        return value
+
+
+_apis: WeakKeyDictionary[Block, _Cache[Gateway]] = WeakKeyDictionary()
+_hosts: WeakKeyDictionary[Block, _Cache[list[Document]]] = WeakKeyDictionary()
+
+
+async def find(block: Block, api_id: str) -> Gateway | None:
+    """Return an API, compiled; None where there is none of this id."""
+    cache = _apis.get(block)
+    if cache is None:
+        cache = _apis[block] = _Cache(documents.topic)
+
+    async def read(tx: Transaction) -> Gateway | None:
+        place = await documents.place_of(tx, api_id)
+        return None if place is None else await compilers[place.protocol](block, tx, place, api_id)
+
+    return await cache.get(block, api_id, read)
+
+
+async def mappings(block: Block, domain: str) -> list[Document] | None:
+    """Return what is mapped to a domain; None where there is no such domain."""
+    cache = _hosts.get(block)
+    if cache is None:
+        cache = _hosts[block] = _Cache(domains.topic)
+
+    async def read(tx: Transaction) -> list[Document] | None:
+        return await domains.mappings(tx, domain) if await domains.is_taken(tx, domain) else None
+
+    return await cache.get(block, domain, read)

@@ -1,0 +1,1 @@
+"""HTTP APIs: from a request to its route, who may use it, what answers it."""

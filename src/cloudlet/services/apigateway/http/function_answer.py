@@ -1,0 +1,95 @@
+"""What a Lambda function's answer says. Developer guide, "Lambda function response for format 1.0" and "… 2.0"."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from typing import Any
+
+import msgspec
+
+from cloudlet.services.apigateway.functions import Failed
+from cloudlet.wire import HttpResponse
+
+_OWN = frozenset(
+    ("connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer")
+)
+"""Headers that the server itself sets."""
+_DEFAULT_TYPE = ("content-type", "text/plain;charset=UTF-8")
+_decode = msgspec.json.Decoder().decode
+
+
+def read(payload: bytes, version: str) -> HttpResponse:
+    """Return the response that a function's answer stands for. Raises Failed."""
+    try:
+        answer = _decode(payload or b"null")
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Failed(500, f"The response from the Lambda function is not JSON: {error}") from error
+    if isinstance(answer, dict) and "statusCode" in answer:
+        return _structured(answer, version)
+    if version == "1.0":
+        raise Failed(500, "The response from the Lambda function doesn't match the format that API Gateway expects.")
+    body = answer.encode() if isinstance(answer, str) else payload or b"null"
+    return HttpResponse(200, [("content-type", "application/json")], body)
+
+
+def _structured(answer: dict[str, Any], version: str) -> HttpResponse:
+    headers = [(name.lower(), text(value)) for name, value in (_map(answer, "headers")).items()]
+    if version == "1.0":
+        many = {name.lower(): values for name, values in _map(answer, "multiValueHeaders").items()}
+        headers = [pair for pair in headers if pair[0] not in many]
+        headers += [(name, text(value)) for name, values in many.items() for value in _list(values)]
+    else:
+        headers += [("set-cookie", text(cookie)) for cookie in _list(answer.get("cookies"))]
+    headers = [pair for pair in headers if pair[0] not in _OWN]
+    if not any(name == "content-type" for name, _ in headers):
+        headers.append(_DEFAULT_TYPE)
+    return HttpResponse(_status(answer["statusCode"]), headers, _body(answer))
+
+
+def _status(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) == 3:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
+        raise Failed(500, "The statusCode of the response from the Lambda function is not valid")
+    return value
+
+
+def _map(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    value = answer.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Failed(500, f"{name} of the response from the Lambda function is not a map")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Failed(500, "The response from the Lambda function has a value where a list is expected")
+    return value
+
+
+def text(value: Any) -> str:
+    """Return a value as headers have it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float, bool)):
+        return msgspec.json.encode(value).decode()
+    raise Failed(500, "A header of the response from the Lambda function is not text")
+
+
+def _body(answer: dict[str, Any]) -> bytes:
+    body = answer.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise Failed(500, "The body of the response from the Lambda function is not text")
+    if not answer.get("isBase64Encoded"):
+        return body.encode("utf-8", "surrogatepass")
+    try:
+        return b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise Failed(500, "The body of the response from the Lambda function is not base64") from None

@@ -1,0 +1,158 @@
+"""What answers a route: a Lambda function, an HTTP endpoint, or a service of AWS.
+
+Developer guide, "Create integrations for HTTP APIs in API Gateway".
+"""
+
+from __future__ import annotations
+
+import re
+from time import perf_counter
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from cloudlet.services.apigateway import aws_integrations, expressions, functions, outward
+from cloudlet.services.apigateway.answers import Refused
+from cloudlet.services.apigateway.functions import Failed
+from cloudlet.services.apigateway.http import events, function_answer
+from cloudlet.services.apigateway.http.call import Call
+from cloudlet.services.apigateway.http.compiled import Integration
+from cloudlet.services.apigateway.parameter_mapping import changed_pairs
+from cloudlet.wire import HttpResponse
+
+_VARIABLE = re.compile(r"\{([A-Za-z0-9._-]+)\+?\}")
+_MESSAGES = {500: "Internal Server Error", 503: "Service Unavailable", 504: "Gateway Timeout"}
+_TYPES = {500: "INTEGRATION_FAILURE", 503: "INTEGRATION_FAILURE", 504: "INTEGRATION_TIMEOUT"}
+_PATH_CHARACTERS = "/!$&'()*+,;=:@~"
+_encode = msgspec.json.Encoder().encode
+
+
+async def answer(call: Call, integration: Integration) -> HttpResponse:
+    """Let the integration of a route answer. Raises Refused where it does not."""
+    started = perf_counter()
+    try:
+        if integration.is_private:
+            raise Failed(503, "There is nothing behind VPC links: Cloudlet has no load balancers yet")
+        if integration.function:
+            response = await _function(call, integration)
+        elif integration.call is not None:
+            response = await _service(call, integration.call)
+        else:
+            response = await _endpoint(call, integration)
+    except Failed as failed:
+        call.integration_error = f"{failed} {failed.error}".strip()
+        raise Refused(
+            failed.status, _MESSAGES[failed.status], _TYPES[failed.status], reason=call.integration_error
+        ) from failed
+    finally:
+        call.integration_millis = int((perf_counter() - started) * 1000)
+    if integration.response_changes:
+        _change_response(call, integration, response)
+    return response
+
+
+async def _function(call: Call, integration: Integration) -> HttpResponse:
+    if integration.changes:
+        _change_event(call, integration)
+    event = events.function_v2(call) if integration.payload == "2.0" else events.function_v1(call)
+    payload = await functions.invoke(
+        call.block, integration.function, _encode(event), call.place.account, call.route_arn, integration.seconds
+    )
+    call.integration_status = 200
+    return function_answer.read(payload, integration.payload)
+
+
+def _change_event(call: Call, integration: Integration) -> None:
+    """Make the changes of the parameter mapping to what the event will tell."""
+    headers, query, path = _changed(call, integration, list(call.headers.items()), call.path)
+    combined: dict[str, str] = {}
+    for name, value in headers:
+        combined[name] = f"{combined[name]},{value}" if name in combined else value
+    call.headers, call.query = combined, query
+    call.path = path
+
+
+def _changed(
+    call: Call, integration: Integration, headers: list[tuple[str, str]], path: str
+) -> tuple[list[tuple[str, str]], str, str]:
+    """Return headers, query and path with the changes of the parameter mapping."""
+    queries: list[tuple[str, str]] | None = None
+    for change in integration.changes:
+        if change.place == "header":
+            headers = changed_pairs(headers, change, call.lookup)
+        elif change.place == "querystring":
+            queries = changed_pairs(call.queries() if queries is None else queries, change, call.lookup)
+        else:
+            value = change.value.value(call.lookup)
+            path = path if value is None else f"/{value.lstrip('/')}"
+    return headers, call.query if queries is None else urlencode(queries), path
+
+
+async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
+    url = _VARIABLE.sub(lambda match: quote(call.variables.get(match[1], ""), _PATH_CHARACTERS), integration.url)
+    parts = urlsplit(url)
+    headers = [
+        (name, value)
+        for name, value in call.headers.items()
+        if name not in outward.HOP_BY_HOP
+        and name not in ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
+    ]
+    path = parts.path
+    query = "&".join(part for part in (parts.query, call.query) if part)
+    if integration.changes:
+        headers, changed, path = _changed(call, integration, headers, path)
+        query = "&".join(part for part in (parts.query, changed) if part)
+        path = quote(path, f"{_PATH_CHARACTERS}%")
+    protocol = "https" if call.visit.secure else "http"
+    headers += [
+        ("forwarded", f"by=127.0.0.1;for={call.visit.peer};host={call.domain};proto={protocol}"),
+        ("via", "HTTP/1.1 AmazonAPIGateway"),
+    ]
+    method = call.method if integration.method == "ANY" else integration.method
+    target = f"{parts.scheme}://{parts.netloc}{path or '/'}{'?' if query else ''}{query}"
+    answered = await outward.send(call.block, method, target, headers, call.body, integration.seconds)
+    call.integration_status = answered.status
+    call.integration_request_id = answered.header("x-amzn-requestid") or answered.header("x-amz-request-id") or ""
+    kept = [pair for pair in answered.headers if pair[0] not in outward.HOP_BY_HOP and pair[0] != "date"]
+    return HttpResponse(answered.status, kept, answered.body)
+
+
+async def _service(call: Call, made: aws_integrations.Call) -> HttpResponse:
+    try:
+        result = await aws_integrations.make(
+            call.block, made, call.lookup, call.place.account, call.place.region, call.id
+        )
+    except aws_integrations.Failed as failed:
+        call.integration_status = failed.status
+        error = failed.error
+        body = _encode({"__type": error.code, "message": error.message})
+        return HttpResponse(failed.status, [("content-type", "application/json")], body)
+    call.integration_status = 200
+    return HttpResponse(200, [("content-type", "application/json")], aws_integrations.shown(result))
+
+
+def _change_response(call: Call, integration: Integration, response: HttpResponse) -> None:
+    """Make the changes that the integration has for answers of this status."""
+    changes = integration.response_changes.get(response.status)
+    if not changes:
+        return
+
+    def lookup(variable: str) -> str | None:
+        if not variable.startswith("response."):
+            return call.lookup(variable)
+        place, _, name = variable.removeprefix("response.").partition(".")
+        if place == "header":
+            values = [value for key, value in response.headers if key.lower() == name.lower()]
+            return ",".join(values) if values else None
+        if place == "body" and isinstance(response.body, bytes):
+            text = response.body[: expressions.LARGEST_BODY]
+            return expressions.in_json(text, name) if name else text.decode("utf-8", "replace")
+        return None
+
+    for change in changes:
+        if change.place == "header":
+            response.headers = changed_pairs(response.headers, change, lookup)
+            continue
+        status = change.value.value(lookup) or ""
+        if status.isascii() and status.isdecimal() and len(status) == 3 and 200 <= int(status) <= 599:
+            response.status = int(status)

@@ -1,0 +1,40 @@
+"""Lists in pages, with tokens that say after which key the next page begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cloudlet.core import Params, Subspace, Transaction, page_tokens
+from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway.documents import Document, decode
+
+_MOST = 500
+
+
+def as_it_is(document: Document) -> Document:
+    """Show a document with all its members."""
+    return document
+
+
+async def page(
+    tx: Transaction, space: Subspace, params: Params, shown: Callable[[Document], Document] = as_it_is
+) -> dict[str, Any]:
+    """Return a page of documents as a result: `Items` and, where more follow, `NextToken`."""
+    limit = _limit(params.get("MaxResults"))
+    place = page_tokens.place_of(params.get("NextToken"), errors.bad_request("Invalid nextToken specified"))
+    begin = space.prefix + place + b"\x00" if place else space.begin
+    rows = await tx.range(begin, space.end, limit=limit + 1)
+    result: dict[str, Any] = {"Items": [shown(decode(raw)) for _, raw in rows[:limit]]}
+    if len(rows) > limit:
+        result["NextToken"] = page_tokens.token_of(rows[limit - 1][0].removeprefix(space.prefix))
+    return result
+
+
+def _limit(given: str | None) -> int:
+    """Return how many are wanted; it comes as text."""
+    if given is None:
+        return _MOST
+    if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) > 0):
+        raise errors.bad_request("Invalid value for maxResults, must be a positive number")
+    return min(int(given), _MOST)

@@ -1,0 +1,131 @@
+"""The five operations that each kind of part of an API has: create, get, list, update, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.apigateway import deploying, errors, listing, merging
+from cloudlet.services.apigateway.block import service
+from cloudlet.services.apigateway.documents import (
+    MOST_PARTS,
+    Document,
+    all_parts,
+    find_part,
+    fresh_id,
+    get_api,
+    parts_of,
+    remove_part,
+    save_part,
+)
+
+Check = Callable[[Context, Transaction, Document, Document], Awaitable[Document]]
+"""Takes the API and the part as it is to be; returns it as it is kept. Raises AwsError."""
+Removal = Callable[[Transaction, Document, Document], Awaitable[None]]
+
+
+async def _nothing_else(tx: Transaction, api: Document, part: Document) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of part, such as "Route". `members` are those that a request sets, `maps` are merged in updates."""
+
+    name: str
+    members: tuple[str, ...]
+    check: Check
+    maps: tuple[str, ...] = ()
+    parent: Kind | None = None
+    remove: Removal = _nothing_else
+    """Looks whether a part may go, and takes along what belongs to it. Raises AwsError."""
+    most: int = MOST_PARTS
+
+    @property
+    def id(self) -> str:
+        """The member that holds its id."""
+        return f"{self.name}Id"
+
+    def parents(self, params: Params) -> tuple[str, ...]:
+        """Return the ids of what it belongs to in an API."""
+        return () if self.parent is None else (params[self.parent.id],)
+
+
+async def _checked_api(ctx: Context, tx: Transaction, kind: Kind, params: Params) -> Document:
+    """Return the API that a request is about, with the parent that it names. Raises NotFoundException."""
+    api = await get_api(ctx, tx, params["ApiId"])
+    if kind.parent is not None:
+        await get(tx, kind.parent, api, params[kind.parent.id])
+    return api
+
+
+async def get(tx: Transaction, kind: Kind, api: Document, *path: str) -> Document:
+    """Return a part of an API. Raises NotFoundException."""
+    found = await find_part(tx, api["ApiId"], kind.name, *path)
+    if found is None:
+        raise errors.no_such(kind.name, path[-1])
+    return found
+
+
+async def create(ctx: Context, tx: Transaction, kind: Kind, api: Document, params: Params) -> Document:
+    """Add a part to an API. Raises AwsError."""
+    parents = kind.parents(params)
+    api_id = api["ApiId"]
+    space = parts_of(api_id, kind.name, *parents)
+    if len(await tx.range(space.begin, space.end, limit=kind.most)) == kind.most:
+        raise errors.too_many(f"Maximum number of {kind.name}s for this API has been reached.")
+    part = merging.given(params, kind.members)
+    part[kind.id] = fresh_id(7)
+    if kind.parent is not None:
+        part[kind.parent.id] = parents[0]
+    part = await kind.check(ctx, tx, api, part)
+    save_part(tx, api_id, kind.name, *parents, part[kind.id], part=part)
+    return part
+
+
+def declare(kind: Kind) -> None:
+    """Declare the operations on a kind of part."""
+    name = kind.name
+
+    @service.operation(f"apigatewayv2:Create{name}")
+    async def create_part(ctx: Context, tx: Transaction, params: Params) -> Result:
+        api = await _checked_api(ctx, tx, kind, params)
+        part = await create(ctx, tx, kind, api, params)
+        await deploying.follow(ctx, tx, api)
+        return part
+
+    @service.operation(f"apigatewayv2:Get{name}")
+    async def get_part(ctx: Context, tx: Transaction, params: Params) -> Result:
+        api = await _checked_api(ctx, tx, kind, params)
+        return await get(tx, kind, api, *kind.parents(params), params[kind.id])
+
+    @service.operation(f"apigatewayv2:Get{name}s")
+    async def get_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
+        api = await _checked_api(ctx, tx, kind, params)
+        return await listing.page(tx, parts_of(api["ApiId"], name, *kind.parents(params)), params)
+
+    @service.operation(f"apigatewayv2:Update{name}")
+    async def update_part(ctx: Context, tx: Transaction, params: Params) -> Result:
+        api = await _checked_api(ctx, tx, kind, params)
+        path = (*kind.parents(params), params[kind.id])
+        known = await get(tx, kind, api, *path)
+        part = await kind.check(ctx, tx, api, merging.merged(known, params, kind.members, kind.maps))
+        save_part(tx, api["ApiId"], name, *path, part=part)
+        await deploying.follow(ctx, tx, api)
+        return part
+
+    @service.operation(f"apigatewayv2:Delete{name}")
+    async def delete_part(ctx: Context, tx: Transaction, params: Params) -> Result:
+        api = await _checked_api(ctx, tx, kind, params)
+        path = (*kind.parents(params), params[kind.id])
+        part = await get(tx, kind, api, *path)
+        await kind.remove(tx, api, part)
+        remove_part(tx, api["ApiId"], name, *path)
+        await deploying.follow(ctx, tx, api)
+        return {}
+
+
+async def named(tx: Transaction, api: Document, kind: str, member: str, value: object) -> Document | None:
+    """Return a part of a kind with some value of a member."""
+    return next((part for part in await all_parts(tx, api["ApiId"], kind) if part.get(member) == value), None)

@@ -1,0 +1,57 @@
+"""Tags of APIs, stages, domain names and VPC links. API reference, "TagResource"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cloudlet.core import AwsError, Context, Transaction, tags
+from cloudlet.core.arn import partition_of
+from cloudlet.services.apigateway import domains, errors, links
+from cloudlet.services.apigateway.documents import find_part, get_api
+
+_ARN = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+::/(?P<path>.+)")
+_STAGE = re.compile(r"apis/(?P<api>[^/]+)/stages/(?P<stage>.+)")
+
+
+def arn(region: str, path: str) -> str:
+    """Return the ARN of a resource by its path, such as apis/abc123."""
+    return f"arn:{partition_of(region)}:apigateway:{region}::/{path}"
+
+
+def key(ctx: Context, path: str) -> str:
+    """Return under what the tags of a resource are kept: its ARN names no account."""
+    return f"{ctx.account}/{arn(ctx.region, path)}"
+
+
+def checked(given: Mapping[str, str] | None, known: Mapping[str, str] | None = None) -> tags.Tags:
+    """Return tags with those of a request. Raises AwsError."""
+    too_many = errors.bad_request(f"A resource can have at most {tags.MOST_TAGS} tags")
+    return tags.merged(known or {}, dict(given or {}), reserved=_reserved, too_many=too_many)
+
+
+def _reserved(_: str) -> AwsError:
+    return errors.bad_request("Tag keys cannot start with aws:")
+
+
+async def path_of(ctx: Context, tx: Transaction, resource: str) -> str:
+    """Return the path of a resource that is there, by its ARN. Raises AwsError."""
+    match = _ARN.fullmatch(resource)
+    if match is None:
+        raise errors.bad_request(f"Invalid ARN specified in the request: {resource}")
+    path = match["path"]
+    kind, _, name = path.partition("/")
+    stage = _STAGE.fullmatch(path)
+    if stage is not None:
+        await get_api(ctx, tx, stage["api"])
+        if await find_part(tx, stage["api"], "Stage", stage["stage"]) is None:
+            raise errors.no_such("stage")
+    elif kind == "apis":
+        await get_api(ctx, tx, name)
+    elif kind == "domainnames":
+        await domains.get(ctx, tx, name)
+    elif kind == "vpclinks":
+        await links.get(ctx, tx, name)
+    else:
+        raise errors.bad_request(f"Invalid ARN specified in the request: {resource}")
+    return path
