@@ -7,6 +7,7 @@ may not be written, it is left out, and `Cgroups.missing` says so.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -122,7 +123,11 @@ def _remove(folder: Path) -> bool:
 
 
 def find(name: str, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> Cgroups:
-    """Return where groups can be made, in one called `name`; it may have no controller at all."""
+    """Return where groups can be made, in one called `name`; it may have no controller at all.
+
+    A name ends with the id of the process that it is of ("cloudlet-4711"). What processes have left behind that are no
+    more is removed.
+    """
     if (root / "cgroup.controllers").exists():
         return _find_unified(name, root, own)
     folders = {}
@@ -137,30 +142,49 @@ def _find_unified(name: str, root: Path, own: Path) -> Cgroups:
     """Make a group beside this process's own, or where all groups begin: a group with processes has none below it."""
     path = own.read_text().strip().rpartition("::")[2].lstrip("/")
     for parent in dict.fromkeys([(root / path).parent if path else root, root]):
-        folder = _made(parent / name, lambda folder: _delegate(folder.parent) and _delegate(folder))
+        folder = _made(parent / name, lambda folder: _delegated(folder.parent) and _delegated(folder))
         if folder is not None:
-            held = (folder / "cgroup.subtree_control").read_text().split()
-            usable = [controller for controller in CONTROLLERS if controller in held]
-            return Cgroups(dict.fromkeys([*usable, "freezer"], folder), unified=True)
+            return Cgroups(dict.fromkeys([*_delegated(folder), "freezer"], folder), unified=True)
     return Cgroups({}, unified=True)
 
 
-def _delegate(folder: Path) -> bool:
-    """Have the groups in a folder controlled, as far as the system allows."""
+def _delegated(folder: Path) -> list[str]:
+    """Have the groups in a folder controlled; return by which controllers they are."""
+    found = []
     for controller in CONTROLLERS:
         with suppress(OSError):
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")
-    return os.access(folder / "cgroup.subtree_control", os.W_OK)
+            found.append(controller)
+    return found
+
+
+def _forget_others(parent: Path, name: str) -> None:
+    """Remove the groups of processes that are no more."""
+    for folder in parent.glob(f"{name.rpartition('-')[0]}-*"):
+        process = folder.name.rpartition("-")[2]
+        if process.isdecimal() and not Path(f"/proc/{process}").exists():
+            for group in folder.glob("*/"):
+                _kill(group)
+                _remove(group)
+            _remove(folder)
+
+
+def _kill(group: Path) -> None:
+    """Kill the processes of a group."""
+    with suppress(OSError):
+        for process in (group / "cgroup.procs").read_text().split():
+            os.kill(int(process), signal.SIGKILL)
 
 
 def _is_controlled(folder: Path) -> bool:
     return os.access(folder / "cgroup.procs", os.W_OK)
 
 
-def _made(folder: Path, usable: Callable[[Path], bool]) -> Path | None:
+def _made(folder: Path, usable: Callable[[Path], object]) -> Path | None:
     """Make a folder; None where that is not allowed, or it is of no use."""
     if not folder.parent.is_dir():
         return None
+    _forget_others(folder.parent, folder.name)
     try:
         folder.mkdir(exist_ok=True)
     except OSError:

@@ -1,0 +1,88 @@
+"""Programs in sandboxes, from their start to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+import uvloop
+
+from cloudlet.engines.sandbox import Limits, Sandbox, Sandboxes, Spec
+
+T = TypeVar("T")
+LIMITS = Limits(memory=64 << 20, tmp=16 << 20, cpus=1.0, processes=64)
+
+
+@dataclass
+class Run:
+    """How a program has ended, and what it has printed."""
+
+    status: int
+    printed: str
+
+
+@dataclass
+class Machine:
+    """Runs programs in sandboxes, and what else a test does meanwhile."""
+
+    sandboxes: Sandboxes
+
+    @asynccontextmanager
+    async def started(self, *command: str, **spec: Any) -> AsyncIterator[tuple[Sandbox, Callable[[], Awaitable[str]]]]:
+        """A program that runs during the `with` block, and what waits for its output and returns it."""
+        reading, writing = os.pipe()
+        try:
+            sandbox = await self.sandboxes.start(Spec(command, **{"limits": LIMITS, **spec}), writing)
+        finally:
+            os.close(writing)
+
+        async def printed() -> str:
+            return await asyncio.to_thread(_read, reading)
+
+        try:
+            yield sandbox, printed
+        finally:
+            await sandbox.close()
+            os.close(reading)
+
+    async def run(self, *command: str, **spec: Any) -> Run:
+        """Run a program to its end."""
+        async with self.started(*command, **spec) as (sandbox, printed):
+            text = await printed()
+            return Run(await sandbox.ended, text)
+
+    async def shell(self, script: str, **spec: Any) -> Run:
+        """Run a script of the shell to its end."""
+        return await self.run("sh", "-c", script, **spec)
+
+
+def _read(descriptor: int) -> str:
+    parts = []
+    while part := os.read(descriptor, 1 << 16):
+        parts.append(part)
+    return b"".join(parts).decode()
+
+
+Scenario = Callable[[Machine], Coroutine[Any, Any, T]]
+
+
+@pytest.fixture
+def in_sandboxes() -> Callable[[Scenario[Any]], Any]:
+    """Run a scenario with a machine."""
+
+    def run(scenario: Scenario[Any]) -> Any:
+        async def main() -> Any:
+            machine = Machine(Sandboxes())
+            try:
+                return await scenario(machine)
+            finally:
+                await machine.sandboxes.close()
+
+        return uvloop.run(main())
+
+    return run

@@ -1,0 +1,223 @@
+"""Sandboxes as whoever starts them has them: halted, measured, ended, cleaned up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes, Spec, cgroups, seccomp
+from tests.engines.sandbox.conftest import LIMITS, Machine
+from tests.standing import eventually
+
+PYTHON = "/usr/bin/python3"
+
+
+def groups() -> set[str]:
+    """Return the control groups of this process's sandboxes."""
+    return {str(path) for path in Path("/sys/fs/cgroup").rglob(f"cloudlet-{os.getpid()}*")}
+
+
+def test_its_exit_status_is_told(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        assert (await machine.shell("exit 7")).status == 7
+        assert (await machine.shell("kill -TERM $$")).status == -signal.SIGTERM
+        async with machine.started("sleep", "60") as (sandbox, _):
+            sandbox.kill()
+            assert await asyncio.wait_for(sandbox.ended, 10) == -signal.SIGKILL
+
+    in_sandboxes(scenario)
+
+
+def test_it_can_be_halted_and_goes_on_and_can_be_ended_meanwhile(in_sandboxes: Any) -> None:
+    script = "while true; do echo tick; sleep 0.01; done"
+
+    async def scenario(machine: Machine) -> None:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        sandbox = await machine.sandboxes.start(Spec(["sh", "-c", script], LIMITS), writing)
+        os.close(writing)
+
+        def ticks() -> int:
+            try:
+                return len(os.read(reading, 1 << 20))
+            except BlockingIOError:
+                return 0
+
+        async def ticking() -> None:
+            while not ticks():
+                await asyncio.sleep(0.01)
+
+        await asyncio.wait_for(ticking(), 10)
+        sandbox.freeze()
+        await asyncio.sleep(0.05)
+        ticks()
+        await asyncio.sleep(0.2)
+        assert ticks() == 0
+        sandbox.thaw()
+        await asyncio.wait_for(ticking(), 10)
+        sandbox.freeze()
+        await asyncio.wait_for(sandbox.close(), 10)
+        os.close(reading)
+
+    in_sandboxes(scenario)
+
+
+def test_its_memory_is_told_without_what_is_in_tmp(in_sandboxes: Any) -> None:
+    script = "import time; x = bytearray(20 << 20); open('/tmp/f', 'wb').write(bytes(10 << 20)); time.sleep(60)"
+
+    async def scenario(machine: Machine) -> None:
+        async with machine.started(PYTHON, "-c", script) as (sandbox, _):
+
+            async def held() -> int:
+                while (memory := sandbox.memory() or 0) < 20 << 20:
+                    await asyncio.sleep(0.01)
+                return memory
+
+            assert await asyncio.wait_for(held(), 10) < 30 << 20
+
+    in_sandboxes(scenario)
+
+
+def test_limits_can_be_changed_while_it_runs(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        script = "import time; time.sleep(0.3); x = bytearray(100 << 20); print('all of it')"
+        async with machine.started(PYTHON, "-c", script) as (sandbox, printed):
+            sandbox.limit(Limits(256 << 20, 0, 1.0))
+            assert await printed() == "all of it\n"
+
+    in_sandboxes(scenario)
+
+
+def test_nothing_is_left_of_it(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.shell("true")
+        before = set(Path("/proc/self/fd").iterdir())
+        for _ in range(3):
+            await machine.shell("true")
+        assert len(set(Path("/proc/self/fd").iterdir()) - before) <= 1
+
+    in_sandboxes(scenario)
+    assert groups() == set()
+
+
+def running() -> bool:
+    """Whether what the next test starts is running: `sleep` itself, not what is about to become it."""
+    lines = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
+    return b"sleep\x004343\x00" in lines
+
+
+def test_it_ends_when_who_started_it_is_killed() -> None:
+    script = """
+import asyncio
+from cloudlet.engines.sandbox import Limits, Sandboxes, Spec
+async def main():
+    sandbox = await Sandboxes().start(Spec(["sleep", "4343"], Limits(64 << 20, 1 << 20, 1.0)))
+    print("started", flush=True)
+    await sandbox.ended
+asyncio.run(main())
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    eventually(running)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    eventually(running, lambda found: not found)
+    # What the killed process could not clean up, the next one does.
+    cgroups.find(f"cloudlet-{os.getpid()}").close()
+    assert not list(Path("/sys/fs/cgroup").rglob(f"cloudlet-{process.pid}"))
+
+
+def test_where_no_sandbox_can_be_made_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    refusing = tmp_path / "bwrap"
+    refusing.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2; exit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setattr("cloudlet.engines.sandbox.bubblewrap.executable", lambda: str(refusing))
+
+    async def scenario() -> None:
+        sandboxes = Sandboxes()
+        for _ in range(2):
+            with pytest.raises(SandboxError, match=r"No permissions.*--sandbox none"):
+                await sandboxes.start(Spec(["touch", str(tmp_path / "ran")], LIMITS))
+        await sandboxes.close()
+
+    asyncio.run(scenario())
+    assert not (tmp_path / "ran").exists()
+
+
+def test_without_a_sandbox_a_program_is_run_when_that_is_asked_for(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        sandboxes = Sandboxes("none")
+        assert any("--sandbox none" in weakness for weakness in sandboxes.weaknesses)
+        sandbox = await sandboxes.start(
+            Spec(["sh", "-c", f"echo $A > {tmp_path}/ran"], LIMITS, environment={"A": "yes", "PATH": "/bin"})
+        )
+        assert await sandbox.ended == 0
+        await sandbox.close()
+        await sandboxes.close()
+
+    asyncio.run(scenario())
+    assert (tmp_path / "ran").read_text() == "yes\n"
+
+
+def test_control_groups_of_version_2_are_used_where_they_are(tmp_path: Path) -> None:
+    """The files are ordinary ones here; what is written to them is what the kernel takes."""
+    root, own = tmp_path / "cgroup", tmp_path / "own"
+    (root / "system.slice" / "cloudlet.service").mkdir(parents=True)
+    (root / "cgroup.controllers").write_text("cpu memory pids")
+    for folder in (root, root / "system.slice"):
+        (folder / "cgroup.subtree_control").write_text("cpu memory pids")
+    own.write_text("0::/system.slice/cloudlet.service\n")
+    made = root / "system.slice" / "cloudlet-1"
+    made.mkdir()
+    (made / "cgroup.subtree_control").write_text("cpu memory pids")
+    found = cgroups.find("cloudlet-1", root, own)
+    group = found.create("sandbox-1")
+    assert group.entrances == [str(made / "sandbox-1" / "cgroup.procs")]
+    group.limit(Limits(100, 28, 0.5, processes=9))
+    written = {path.name: path.read_text() for path in (made / "sandbox-1").iterdir()}
+    assert written == {"memory.max": "128", "memory.swap.max": "0", "cpu.max": "10000 20000", "pids.max": "9"}
+    group.freeze()
+    assert (made / "sandbox-1" / "cgroup.freeze").read_text() == "1"
+    (made / "sandbox-1" / "memory.stat").write_text("anon 4096\nfile 1\nshmem 2\n")
+    assert group.memory() == 4096
+
+
+def test_the_filter_is_known_for_the_usual_machines_only() -> None:
+    for machine in ("x86_64", "aarch64"):
+        program = seccomp.program(machine)
+        assert program is not None
+        assert len(program) % 8 == 0
+    assert seccomp.program("vax") is None
+
+
+def test_starting_holds_the_event_loop_up_for_moments_only(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.shell("true")
+        longest = 0.0
+        done = asyncio.Event()
+
+        async def look() -> None:
+            nonlocal longest
+            while not done.is_set():
+                before = time.perf_counter()
+                await asyncio.sleep(0.001)
+                longest = max(longest, time.perf_counter() - before)
+
+        looking = asyncio.create_task(look())
+        for _ in range(5):
+            await machine.shell("true")
+        done.set()
+        await looking
+        assert longest < 0.2
+
+    in_sandboxes(scenario)
