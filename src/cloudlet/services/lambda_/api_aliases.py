@@ -34,13 +34,11 @@ async def _alias(tx: Transaction, place: Place, name: str) -> Alias:
 
 async def _check(tx: Transaction, alias: Alias) -> None:
     """Raise AwsError for an alias of versions that are not there, or that cannot share it."""
-    for version in (alias.version, *alias.weights):
-        await directory.resolve(tx, Named(alias.place, version))
-    if not alias.weights:
-        return
     if len(alias.weights) > 1:
         raise errors.invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
-    if LATEST in (alias.version, *alias.weights):
+    for version in (alias.version, *alias.weights):
+        await directory.resolve(tx, Named(alias.place, version))
+    if alias.weights and alias.version == LATEST:
         raise errors.invalid("$LATEST is not supported for an alias pointing to more than 1 version")
     if alias.version in alias.weights:
         raise errors.invalid(

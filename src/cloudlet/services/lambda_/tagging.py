@@ -7,17 +7,9 @@ from collections.abc import Mapping
 from cloudlet.core import AwsError, tags
 from cloudlet.services.lambda_ import errors
 
-_KEY_CHARACTERS = 128
-_VALUE_CHARACTERS = 256
-
 
 def checked(given: Mapping[str, str] | None, known: Mapping[str, str] | None = None) -> tags.Tags:
     """Return tags with those of a request. Raises AwsError."""
-    for key, value in (given or {}).items():
-        if not 0 < len(key) <= _KEY_CHARACTERS or len(value) > _VALUE_CHARACTERS:
-            raise errors.invalid(
-                f"Tag keys have 1 to {_KEY_CHARACTERS} characters, and values at most {_VALUE_CHARACTERS}."
-            )
     too_many = errors.invalid(f"A resource can have at most {tags.MOST_TAGS} tags.")
     return tags.merged(known or {}, given or {}, reserved=_reserved, too_many=too_many)
 

@@ -59,7 +59,7 @@ async def unpacked(block: Block, code: str) -> Path:
     lock = _unpacking.setdefault(folder, asyncio.Lock())
     async with lock:
         if not folder.exists():
-            await asyncio.to_thread(_unpack, block.blobs.path(code), folder)
+            await asyncio.to_thread(unpack, block.blobs.path(code), folder)
     return folder
 
 
@@ -113,7 +113,11 @@ def _opened(file: Path) -> ZipFile:
         raise BadPackage(str(error)) from None
 
 
-def _unpack(file: Path, folder: Path) -> None:
+def unpack(file: Path, folder: Path) -> None:
+    """Unpack a ZIP file into a folder that is not there yet, all of it or nothing. Raises BadPackage.
+
+    Waits for the disk.
+    """
     fresh = folder.with_name(f"{_FRESH}{uuid4()}")
     fresh.mkdir(parents=True)
     fresh.chmod(0o755)
