@@ -387,6 +387,7 @@ def test_what_makes_no_sense_is_refused(cloud: EventCloud, there: Endpoint) -> N
         ("ResourceNotFoundException", lambda: events.create_api_destination(**{**made, "ConnectionArn": f"{arn}x"})),
         ("ValidationException", lambda: events.create_api_destination(**{**made, "InvocationEndpoint": "ftp://x"})),
         ("ValidationException", lambda: events.create_api_destination(**{**made, "InvocationEndpoint": "x"})),
+        ("ValidationException", lambda: events.create_api_destination(**{**made, "InvocationEndpoint": "http://a@x"})),
         ("ResourceNotFoundException", lambda: events.update_api_destination(Name="x")),
         ("ResourceNotFoundException", lambda: events.delete_api_destination(Name="x")),
     ]

@@ -23,7 +23,7 @@ async def _check_resource(ctx: Context, tx: Transaction, text: str) -> None:
     elif kind == "event-bus":
         there = await bus.find(tx, Place(ctx.account, ctx.region, path)) is not None
     else:
-        raise errors.not_built(f"tags of {kind}")
+        raise errors.validation(f"Parameter ResourceARN {text} is not valid: only rules and event buses have tags.")
     if not there:
         raise errors.not_found(f"{text} does not exist.")
 

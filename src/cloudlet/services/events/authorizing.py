@@ -47,7 +47,9 @@ async def authorize(block: Block) -> None:
 
 async def _authorize(block: Block, found: Connection, busy: set[str], changed: asyncio.Event) -> None:
     try:
-        reason = await _refusal(block, found)
+        known = await block.store.transact(lambda tx: _unchanged(tx, found))
+        # It may have been done between being read and being taken up here.
+        reason = await _refusal(block, found) if known is not None and known.state == "AUTHORIZING" else ""
         if reason:
             log.warning("%s could not be authorized: %s", found.arn, reason)
             await block.store.transact(lambda tx: _give_up(tx, found, reason))

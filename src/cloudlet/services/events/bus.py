@@ -66,9 +66,10 @@ def place_of_arn(text: str) -> Place:
         arn = Arn.parse(text)
     except ValueError:
         raise errors.validation("Provided Arn is not in correct format.") from None
-    if arn.service != "events" or not arn.resource.startswith(_PREFIX) or not arn.account or not arn.region:
+    prefix, slash, name = arn.resource.partition("/")
+    if arn.service != "events" or f"{prefix}{slash}" != _PREFIX or not (arn.account and arn.region and name):
         raise errors.validation("Provided Arn is not in correct format.")
-    return Place(arn.account, arn.region, arn.resource.removeprefix(_PREFIX))
+    return Place(arn.account, arn.region, name)
 
 
 async def find(tx: Transaction, place: Place) -> Bus | None:

@@ -94,7 +94,8 @@ def check_endpoint(name: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and not {"*", "@"} & set(parts.netloc)
     except ValueError:
         usable = False
-    if not usable or "*" in parts.netloc:
+    if not usable:
         raise errors.validation(f"Parameter {name} is not valid. Reason: it must be a URL of an HTTP endpoint.")

@@ -67,8 +67,11 @@ async def send(block: Block, request: Request) -> HttpResponse:
     except HttpError as error:
         code = {"timeout": "TIMEOUT", "too-large": "ERROR_FROM_TARGET"}.get(error.kind, "CONNECTION_FAILURE")
         raise Failed(code, str(error), permanent=error.kind == "too-large") from error
-    except ValueError as error:
-        raise Failed("INVALID_PARAMETER", str(error), permanent=True) from error
+    except ValueError:
+        # What is wrong may be secret, so that it is not shown.
+        raise Failed(
+            "INVALID_PARAMETER", "The URL or a header has characters that HTTP has not.", permanent=True
+        ) from None
 
 
 def refused(block: Block, response: HttpResponse) -> Failed | None:
