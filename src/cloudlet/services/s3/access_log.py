@@ -21,9 +21,10 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.moments import first
-from cloudlet.services.s3.bucket import Bucket, all_buckets, configuration, find_bucket
+from cloudlet.services.s3.bucket import Bucket, configuration, find_bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
+from cloudlet.services.s3.walking import every_bucket
 from cloudlet.wire import WireError, load
 
 log = logging.getLogger("cloudlet.s3")
@@ -33,7 +34,6 @@ _PRINCIPAL = "logging.s3.amazonaws.com"
 _PERIOD_SECONDS = 60.0
 _MOST_LINES = 100_000
 """Of all buckets together, between two deliveries; more are dropped."""
-_BUCKETS = 100
 _DAY = 86_400
 _GRANTEES = (("ID", "id"), ("URI", "uri"), ("EmailAddress", "emailAddress"))
 _PERMISSIONS = (("READ", "GrantRead"), ("FULL_CONTROL", "GrantFullControl"))
@@ -127,18 +127,7 @@ async def deliver_logs(block: Block) -> None:
 
 
 async def _owners(block: Block) -> dict[str, str]:
-    found: dict[str, str] = {}
-    after = ""
-    while True:
-
-        async def page(tx: Transaction, after: str = after) -> list[Bucket]:
-            return await all_buckets(tx, after, _BUCKETS)
-
-        buckets = await block.store.transact(page)
-        found.update((bucket.name, bucket.account) for bucket in buckets if KIND in bucket.kinds)
-        if len(buckets) < _BUCKETS:
-            return found
-        after = buckets[-1].name
+    return {bucket.name: bucket.account async for bucket in every_bucket(block) if KIND in bucket.kinds}
 
 
 async def _deliver(block: Block, lines: _Lines) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.s3 import access, acl, bucket_names, canonical_users, errors, multipart, tag_sets
+from cloudlet.services.s3 import (
+    access,
+    acl,
+    bucket_names,
+    canonical_users,
+    errors,
+    multipart,
+    request_metrics,
+    tag_sets,
+)
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import (
     Bucket,
@@ -103,6 +112,8 @@ async def delete_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
         raise AwsError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
     await multipart.abort_all(tx, bucket, int(ctx.now() * 1000))
     remove_bucket(tx, bucket)
+    if request_metrics.KIND in bucket.kinds:
+        tx.notify(request_metrics.TOPIC)
     return None
 
 

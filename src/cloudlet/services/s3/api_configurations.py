@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.s3 import access, errors, identified, inventory
+from cloudlet.services.s3 import access, errors, identified, inventory, request_metrics
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, put_configuration
 
@@ -19,6 +19,10 @@ def _declare(kind: str) -> None:
             raise errors.invalid_argument("The id in the body is not the one of the request.", "Id", params["Id"])
         if kind == "Inventory":
             await inventory.check(tx, bucket, value)
+        if kind == "Metrics":
+            request_metrics.check(params["Id"], value)
+            request_metrics.of(ctx).bucket = bucket
+            tx.notify(request_metrics.TOPIC)
         await identified.put(tx, bucket, kind, params["Id"], value)
         if kind == "Inventory":
             inventory.changed(tx)
@@ -33,6 +37,8 @@ def _declare(kind: str) -> None:
     async def delete(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, f"s3:Put{kind}Configuration")
         await identified.delete(tx, bucket, kind, params["Id"])
+        if kind == "Metrics":
+            tx.notify(request_metrics.TOPIC)
         return None
 
     @service.operation(f"ListBucket{kind}Configurations")

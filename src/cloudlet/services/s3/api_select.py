@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.s3 import archive, contents, encryption, reading, selecting
+from cloudlet.services.s3 import archive, contents, encryption, reading, request_metrics, selecting
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import get_bucket
 
@@ -22,4 +22,8 @@ async def select_object_content(ctx: Context, params: Params) -> Result:
 
     found = await ctx.transact(find)
     pieces = contents.read(ctx.block, found, 0, found.size, key)
-    return {"Payload": await selecting.answer(ctx.block, params, found.size, pieces)}
+
+    def ended(scanned: int, returned: int) -> None:
+        request_metrics.selected(ctx, params, scanned, returned)
+
+    return {"Payload": await selecting.answer(ctx.block, params, found.size, pieces, ended)}

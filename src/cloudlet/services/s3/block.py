@@ -9,6 +9,7 @@ service = Service(
     "s3",
     invalid_request=reword,
     admits_anonymous=True,
+    namespace="AWS/S3",
     data_events=(
         "AbortMultipartUpload",
         "CompleteMultipartUpload",

@@ -27,6 +27,7 @@ from cloudlet.services.s3 import (
     multipart,
     ranges,
     reading,
+    request_metrics,
     upload,
     versions,
 )
@@ -82,6 +83,8 @@ async def find_source(ctx: Context, tx: Transaction, params: Params) -> Source:
     name, key, version_id = _source(params["CopySource"])
     bucket = await get_bucket(ctx, tx, name)
     asked: Params = {"Key": key, "ExpectedBucketOwner": params.get("ExpectedSourceBucketOwner")}
+    measured = request_metrics.of(ctx)
+    tags = measured.tags
     if version_id is not None:
         asked["VersionId"] = version_id
     try:
@@ -98,6 +101,9 @@ async def find_source(ctx: Context, tx: Transaction, params: Params) -> Source:
             "The source object of the COPY action is not in the active tier and is only stored in Amazon S3 Glacier.",
             status=403,
         )
+    measured.source, measured.source_tags = (name, key), version.tags
+    if params.get("TaggingDirective") == "REPLACE":
+        measured.tags = tags
     secret = encryption.customer_key(params, "CopySource")
     encryption.check_key(version.encryption, secret)
     conditions.check_source(params, version)

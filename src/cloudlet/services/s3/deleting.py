@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.services.s3 import access, conditions, errors, events, locks, putting, versions
+from cloudlet.services.s3 import access, conditions, errors, events, locks, putting, request_metrics, versions
 from cloudlet.services.s3.bucket import Bucket, get_bucket
 
 _MOST = 1000
@@ -24,6 +24,8 @@ async def _delete(
     if version_id is None:
         before = await versions.newest(tx, bucket, key)
         there = None if before is None or before.marker else before
+        if there is not None and there.tags:
+            request_metrics.of(ctx).tags = there.tags
         await access.authorize(ctx, tx, bucket, "s3:DeleteObject", key=key, version=there, params=params)
         conditions.check_delete(entry, key, there)
         marker = await versions.delete(tx, bucket, key, now)

@@ -16,13 +16,12 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import events, lifecycle, multipart, versions
-from cloudlet.services.s3.bucket import Bucket, all_buckets, find_bucket
+from cloudlet.services.s3.bucket import Bucket, find_bucket
 from cloudlet.services.s3.lifecycle import Lifecycle, subject
 from cloudlet.services.s3.objects import Version, behind
-from cloudlet.services.s3.walking import Placed, walk
+from cloudlet.services.s3.walking import Placed, every_bucket, walk
 from cloudlet.store import pack
 
-_BUCKETS = 100
 _ROWS = 200
 _AT_ONCE = 20
 
@@ -37,19 +36,9 @@ async def carry_out_rules(block: Block) -> None:
 
 
 async def _go_through_all(block: Block) -> None:
-    after = ""
-    while True:
-
-        async def page(tx: Transaction, after: str = after) -> list[Bucket]:
-            return await all_buckets(tx, after, _BUCKETS)
-
-        buckets = await block.store.transact(page)
-        for bucket in buckets:
-            if lifecycle.KIND in bucket.kinds:
-                await _Pass(block, bucket, block.clock.now()).run()
-        if len(buckets) < _BUCKETS:
-            return
-        after = buckets[-1].name
+    async for bucket in every_bucket(block):
+        if lifecycle.KIND in bucket.kinds:
+            await _Pass(block, bucket, block.clock.now()).run()
 
 
 @dataclass

@@ -22,17 +22,16 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import identified, inventory, lifecycle, workspace
-from cloudlet.services.s3.bucket import Bucket, all_buckets
+from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
 from cloudlet.services.s3.lifecycle import Lifecycle
-from cloudlet.services.s3.walking import Placed, walk
+from cloudlet.services.s3.walking import Placed, every_bucket, walk
 from cloudlet.wire.timestamps import iso8601
 
 log = logging.getLogger("cloudlet.s3")
 
 _PRINCIPAL = "s3.amazonaws.com"
-_BUCKETS = 100
 _MOST = 1000
 _READ_BYTES = 1 << 20
 
@@ -43,19 +42,9 @@ async def write_inventories(block: Block) -> None:
         while True:
             changed.clear()
             now = block.clock.now()
-            after = ""
-            while True:
-
-                async def page(tx: Transaction, after: str = after) -> list[Bucket]:
-                    return await all_buckets(tx, after, _BUCKETS)
-
-                buckets = await block.store.transact(page)
-                for bucket in buckets:
-                    if inventory.KIND in bucket.kinds:
-                        await _write_due(block, bucket, now)
-                if len(buckets) < _BUCKETS:
-                    break
-                after = buckets[-1].name
+            async for bucket in every_bucket(block):
+                if inventory.KIND in bucket.kinds:
+                    await _write_due(block, bucket, now)
             await first(block, changed, lifecycle.next_midnight(now))
 
 

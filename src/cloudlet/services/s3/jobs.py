@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from cloudlet.core import Context, Params, Result
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.services.s3 import (
@@ -12,10 +13,13 @@ from cloudlet.services.s3 import (
     inventory_report,
     notifying,
     replicating,
+    request_metrics,
     restoring,
+    storage_metrics,
     workspace,
 )
 from cloudlet.services.s3.block import service
+from cloudlet.wire import WireError
 
 
 @service.job
@@ -35,4 +39,13 @@ service.job(restoring.follow_restores)
 service.job(inventory_report.write_inventories)
 service.job(access_log.deliver_logs)
 service.job(workspace.clear)
-service.observe(access_log.note)
+service.job(request_metrics.follow_configurations)
+service.job(storage_metrics.measure_storage)
+service.gauge(request_metrics.measure)
+
+
+@service.observe
+def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Note a request that was answered, for all who keep account."""
+    access_log.note(ctx, operation, params, result, error)
+    request_metrics.note(ctx, operation, params, result, error)

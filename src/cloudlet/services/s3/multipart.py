@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ from cloudlet.services.s3 import (
     events,
     garbage,
     lifecycle,
+    request_metrics,
     upload,
     versions,
 )
@@ -187,6 +189,7 @@ async def upload_part(ctx: Context, params: Params) -> Result:
     _check_algorithm(begun, wanted)
     nonce = random_bytes(16).hex() if key is not None else ""
     received = await upload.receive(ctx.block, params.get("Body"), wanted, key=key, nonce=nonce, inline=-1)
+    request_metrics.of(ctx).complete = perf_counter()
     part = await keep_part(ctx, params, key, received, nonce)
     stated = received.also or (received.checksum if begun.explicit else None)
     return {

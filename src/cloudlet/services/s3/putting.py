@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from cloudlet.services.s3 import (
     garbage,
     lifecycle,
     locks,
+    request_metrics,
     tagging,
     upload,
     versions,
@@ -138,6 +140,7 @@ class NewObject(msgspec.Struct):
         named = {condition_keys.CREATES: "false"} if begins else None
         await access.authorize(ctx, tx, bucket, "s3:PutObject", key=key, params=params, conditions=named)
         if self.template.tags:
+            request_metrics.of(ctx).tags = self.template.tags
             await access.authorize(ctx, tx, bucket, "s3:PutObjectTagging", key=key, params=params)
         if conditions.is_conditional(params):
             conditions.check_write(params, key, await versions.current(tx, bucket, key))
@@ -193,6 +196,7 @@ async def put_object(ctx: Context, params: Params, *, event: str = "ObjectCreate
         # Nobody sends gigabytes only to be told that he may not.
         await ctx.transact(lambda tx: new.admitted(ctx, tx))
     received = await upload.receive(ctx.block, body, wanted, key=new.key, nonce=new.nonce)
+    request_metrics.of(ctx).complete = perf_counter()
 
     async def store(tx: Transaction) -> Result:
         return await _store(ctx, tx, new, received, event)

@@ -19,6 +19,7 @@ from cloudlet.services.s3 import (
     lifecycle,
     locks,
     ranges,
+    request_metrics,
     versions,
 )
 from cloudlet.services.s3.bucket import Bucket, get_bucket
@@ -53,6 +54,8 @@ async def found(
         action = versioned_action
         version = await versions.find(tx, bucket, key, version_id)
     there = None if version is None or version.marker else version
+    if there is not None and there.tags:
+        request_metrics.of(ctx).tags = there.tags
     named = {} if version_id is None else {"s3:VersionId": version_id}
     await access.authorize(ctx, tx, bucket, action, key=key, version=there, params=params, conditions=named)
     if there is not None:

@@ -103,16 +103,17 @@ def _may_be_scanned(source: Mapping[str, Any]) -> bool:
 
 
 async def answer(
-    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes]
+    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes], ended: Callable[[int, int], None]
 ) -> AsyncIterator[dict[str, Any]]:
     """Return the events of the answer for an object whose bytes are `pieces`.
 
+    `ended` is called at the end, with the bytes that were scanned and that were returned.
     Raises AwsError, and StoreError where there is no room to work; so may the iterator.
     """
     running = _running.setdefault(block, asyncio.Semaphore(_AT_ONCE))
     await running.acquire()
     try:
-        events = await _begun(block, params, size, pieces)
+        events = await _begun(block, params, size, pieces, ended)
     except BaseException:
         running.release()
         raise
@@ -127,7 +128,7 @@ def _release(loop: asyncio.AbstractEventLoop, running: asyncio.Semaphore) -> Non
 
 
 async def _begun(
-    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes]
+    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes], ended: Callable[[int, int], None]
 ) -> AsyncIterator[dict[str, Any]]:
     folder = workspace.folder(block)
     file = Path(folder.name) / "object"
@@ -143,11 +144,16 @@ async def _begun(
         raise
     counts = _Counts(size if params.get("ScanRange") is None else processed, processed)
     progress = bool((params.get("RequestProgress") or {}).get("Enabled"))
-    return _events(query, counts, folder, progress=progress)
+    return _events(query, counts, folder, ended, progress=progress)
 
 
 async def _events(
-    query: _Query, counts: _Counts, folder: TemporaryDirectory[str], *, progress: bool
+    query: _Query,
+    counts: _Counts,
+    folder: TemporaryDirectory[str],
+    ended: Callable[[int, int], None],
+    *,
+    progress: bool,
 ) -> AsyncIterator[dict[str, Any]]:
     try:
         while records := await query.records():
@@ -155,6 +161,7 @@ async def _events(
             yield {"Records": {"Payload": records}}
             if progress:
                 yield {"Progress": counts.shown()}
+        ended(counts.scanned, counts.returned)
         yield {"Stats": counts.shown()}
         yield {"End": {}}
     finally:

@@ -1,4 +1,4 @@
-"""Going through all versions in a bucket, page by page, for jobs: each page is a transaction of its own."""
+"""Going through all buckets, or all versions in one, page by page, for jobs: each page is a transaction of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket import Bucket, all_buckets
 from cloudlet.services.s3.objects import Version, decode, split
 from cloudlet.store import pack
 
+_BUCKETS = 100
 _ROWS = 200
 
 
@@ -25,6 +26,22 @@ class Placed(NamedTuple):
     """When the next newer version came, in seconds since the epoch; 0 where there is none."""
     newer: int
     """How many noncurrent versions of the key are newer."""
+
+
+async def every_bucket(block: Block) -> AsyncIterator[Bucket]:
+    """Yield the buckets of all accounts, in the order of their names."""
+    after = ""
+    while True:
+
+        async def page(tx: Transaction, after: str = after) -> list[Bucket]:
+            return await all_buckets(tx, after, _BUCKETS)
+
+        buckets = await block.store.transact(page)
+        for bucket in buckets:
+            yield bucket
+        if len(buckets) < _BUCKETS:
+            return
+        after = buckets[-1].name
 
 
 async def walk(block: Block, bucket: Bucket, prefix: str = "") -> AsyncIterator[list[Placed]]:

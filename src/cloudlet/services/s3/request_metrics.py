@@ -1,0 +1,280 @@
+"""What S3 measures of requests to buckets that have metrics configurations, for CloudWatch.
+
+User guide, "Metrics and dimensions" ("Amazon S3 request metrics in CloudWatch") and "Creating a metrics configuration
+that filters by prefix, object tag, or access point". Requests are counted as they are answered, before a body is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from time import perf_counter
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import Context, Params, Result
+from cloudlet.core.block import Block
+from cloudlet.core.metrics import Values, in_ended_minute
+from cloudlet.core.moments import notified
+from cloudlet.services.s3 import errors, identified
+from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.walking import every_bucket
+from cloudlet.wire import WireError, load
+
+KIND = "Metrics"
+TOPIC = b"metrics-configurations"
+_MOST = 10_000
+"""Configurations of all buckets together; requests are not measured by more."""
+_OF_A_BUCKET = 1000
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CHANGES = frozenset(("DeleteBucket", "DeleteBucketMetricsConfiguration", "PutBucketMetricsConfiguration"))
+_BY_METHOD = {
+    "DELETE": "DeleteRequests",
+    "GET": "GetRequests",
+    "HEAD": "HeadRequests",
+    "POST": "PostRequests",
+    "PUT": "PutRequests",
+}
+
+
+@dataclass(slots=True)
+class Measured:
+    """What an operation measured of itself, as `Context.measured`."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the object that the request is about."""
+    complete: float | None = None
+    """When its body had come, by `time.perf_counter`."""
+    source: tuple[str, str] | None = None
+    """The bucket and the key of what was copied."""
+    source_tags: Mapping[str, str] = field(default_factory=dict)
+    bucket: Bucket | None = None
+    """The bucket that was given a metrics configuration."""
+
+
+def of(ctx: Context) -> Measured:
+    """Return what a call has measured of itself, to be added to."""
+    if ctx.measured is None:
+        ctx.measured = Measured()
+    measured: Measured = ctx.measured
+    return measured
+
+
+# -- configurations
+
+
+@dataclass(slots=True)
+class _Configuration:
+    """A metrics configuration: what it filters by, and what was measured since the last report."""
+
+    prefix: str
+    tags: dict[str, str]
+    is_filtered: bool
+    values: dict[str, Values] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> _Configuration:
+        given = value.get("Filter") or {}
+        chosen = given.get("And") or given
+        tags = chosen.get("Tags") or ([chosen["Tag"]] if chosen.get("Tag") else [])
+        return cls(chosen.get("Prefix") or "", {tag["Key"]: tag["Value"] for tag in tags}, bool(given))
+
+    def is_like(self, other: _Configuration) -> bool:
+        return (self.prefix, self.tags, self.is_filtered) == (other.prefix, other.tags, other.is_filtered)
+
+    def admits(self, key: str | None, tags: Mapping[str, str]) -> bool:
+        """Whether it is about a request: `key` is that of the one object that it is about, None where there is none."""
+        if not self.is_filtered:
+            return True
+        return key is not None and key.startswith(self.prefix) and self.tags.items() <= tags.items()
+
+    def add(self, metric: str, value: float) -> None:
+        values = self.values.get(metric)
+        if values is None:
+            values = self.values[metric] = Values()
+        values.add(value)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A bucket that has metrics configurations, by id."""
+
+    account: str
+    region: str
+    configurations: dict[str, _Configuration] = field(default_factory=dict)
+
+
+_watched: WeakKeyDictionary[Block, dict[str, _Watched]] = WeakKeyDictionary()
+"""By the bucket's name."""
+
+
+def check(id: str, value: Mapping[str, Any]) -> None:
+    """Raise AwsError for a configuration that says nothing, or filters by what is not there."""
+    if not _ID.fullmatch(id):
+        message = "The ID can be up to 64 characters long: letters, numbers, periods, dashes and underscores."
+        raise errors.invalid_argument(message, "id", id)
+    given = value.get("Filter")
+    if given is None:
+        return
+    both = given.get("And")
+    if len(given) != 1 or (both is not None and len(both) + max(0, len(both.get("Tags") or ()) - 1) < 2):
+        raise errors.malformed_xml()
+    if (both or given).get("AccessPointArn") is not None:
+        raise errors.not_implemented("metrics of access points, which are not there")
+
+
+async def follow_configurations(block: Block) -> None:
+    """Know the metrics configurations of all buckets, until the block ends."""
+    if not block.is_measured:
+        return
+    async with notified(block, TOPIC) as changed:
+        while True:
+            changed.clear()
+            await _read(block)
+            await changed.wait()
+
+
+async def _read(block: Block) -> None:
+    before, found = _of(block), dict[str, _Watched]()
+    async for bucket in every_bucket(block):
+        if KIND in bucket.kinds:
+            listed = await block.store.transact(
+                lambda tx, bucket=bucket: identified.listed(tx, bucket, KIND, "", _OF_A_BUCKET)  # type: ignore[misc]
+            )
+            for id, value in listed:
+                _keep(found, bucket, id, value)
+    for name, watched in found.items():
+        for id, configuration in watched.configurations.items():
+            known = before[name].configurations.get(id) if name in before else None
+            if known is not None and known.is_like(configuration):
+                configuration.values = known.values
+    _watched[block] = found
+
+
+def _of(block: Block) -> dict[str, _Watched]:
+    watched = _watched.get(block)
+    if watched is None:
+        watched = _watched[block] = {}
+    return watched
+
+
+def _keep(watched: dict[str, _Watched], bucket: Bucket, id: str, value: Mapping[str, Any]) -> None:
+    of_bucket = watched.get(bucket.name) or _Watched(bucket.account, bucket.region)
+    if id in of_bucket.configurations or sum(len(each.configurations) for each in watched.values()) < _MOST:
+        of_bucket.configurations[id] = _Configuration.of(value)
+        watched[bucket.name] = of_bucket
+
+
+# -- requests
+
+
+def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Count a request that was answered, if its bucket has metrics configurations."""
+    if operation in _CHANGES and error is None and ctx.block.is_measured:
+        _change(ctx, operation, params)
+    buckets = _watched.get(ctx.block)
+    if not buckets:
+        return
+    watched = buckets.get(params.get("Bucket", ""))
+    if watched is not None:
+        kind, is_of_object = _kind(operation)
+        measured = list(_measured(ctx, kind, result or {}, error))
+        key = params.get("Key") if is_of_object else None
+        for configuration in watched.configurations.values():
+            if configuration.admits(key, of(ctx).tags):
+                for metric, value in measured:
+                    configuration.add(metric, value)
+    if ctx.measured is not None and of(ctx).source is not None:
+        _note_source(buckets, of(ctx))
+
+
+def _change(ctx: Context, operation: str, params: Params) -> None:
+    """Measure from now on by a configuration that was put, or not by one that was deleted."""
+    buckets = _of(ctx.block)
+    watched = buckets.get(params["Bucket"])
+    if operation == "PutBucketMetricsConfiguration":
+        bucket = of(ctx).bucket
+        if bucket is not None:
+            _keep(buckets, bucket, params["Id"], params["MetricsConfiguration"])
+    elif operation == "DeleteBucket":
+        buckets.pop(params["Bucket"], None)
+    elif watched is not None:
+        watched.configurations.pop(params["Id"], None)
+
+
+def _measured(
+    ctx: Context, kind: str | None, result: Mapping[str, Any], error: WireError | None
+) -> Iterator[tuple[str, float]]:
+    """Yield the metrics of a request."""
+    now = perf_counter()
+    status = (error.status or 400) if error is not None else ctx.response_status or 200
+    complete = None if ctx.measured is None else of(ctx).complete
+    yield "AllRequests", 1.0
+    if kind is not None:
+        yield kind, 1.0
+    yield "4xxErrors", float(400 <= status < 500)
+    yield "5xxErrors", float(status >= 500)
+    yield "TotalRequestLatency", _milliseconds(now - ctx.started)
+    yield "FirstByteLatency", _milliseconds(now - (complete or ctx.started))
+    if error is None and result.get("Body") is not None and result.get("ContentLength") is not None:
+        yield "BytesDownloaded", float(result["ContentLength"])
+    length = ctx.headers.get("x-amz-decoded-content-length") or ctx.headers.get("content-length") or "0"
+    if error is None and length.isdecimal() and (size := int(length[:20])):
+        yield "BytesUploaded", float(size)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 2)
+
+
+@lru_cache(256)
+def _kind(operation: str) -> tuple[str | None, bool]:
+    """Return the metric that requests of an operation are counted in, and whether they are about one object."""
+    if operation.startswith("List"):
+        return "ListRequests", False
+    if operation == "DeleteObjects":
+        return "DeleteRequests", False
+    if operation == "SelectObjectContent":
+        return "SelectRequests", True
+    model = load("s3").operations[operation]
+    is_of_object = "{Key" in model.uri or operation.startswith(("GetWebsite", "HeadWebsite", "PostObject"))
+    if model.http_method not in ("HEAD", "POST") and not is_of_object:
+        return None, False
+    return _BY_METHOD.get(model.http_method), is_of_object
+
+
+def _note_source(buckets: Mapping[str, _Watched], measured: Measured) -> None:
+    """Count the read of what was copied."""
+    name, key = measured.source or ("", "")
+    watched = buckets.get(name)
+    for configuration in () if watched is None else watched.configurations.values():
+        if configuration.admits(key, measured.source_tags):
+            configuration.add("GetRequests", 1.0)
+
+
+def selected(ctx: Context, params: Params, scanned: int, returned: int) -> None:
+    """Count the bytes of a query that has ended."""
+    watched = (_watched.get(ctx.block) or {}).get(params["Bucket"])
+    for configuration in () if watched is None else watched.configurations.values():
+        if configuration.admits(params["Key"], of(ctx).tags):
+            configuration.add("SelectBytesScanned", scanned)
+            configuration.add("SelectBytesReturned", returned)
+
+
+async def measure(block: Block) -> None:
+    """Add what was measured of requests to the block's metrics, for the minute that has just ended."""
+    at = in_ended_minute(block.clock.now())
+    for name, watched in _of(block).items():
+        for id, configuration in watched.configurations.items():
+            measured, configuration.values = configuration.values, {}
+            dimensions = (("BucketName", name), ("FilterId", id))
+            for metric, values in measured.items():
+                block.metrics.include(watched.account, watched.region, metric, dimensions, at, values, _unit(metric))
+
+
+def _unit(metric: str) -> str:
+    if "Bytes" in metric and metric != "FirstByteLatency":
+        return "Bytes"
+    return "Milliseconds" if metric.endswith("Latency") else "Count"
