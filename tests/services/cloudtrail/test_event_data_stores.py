@@ -97,7 +97,7 @@ def test_a_store_of_a_region_and_one_of_all(aws: Aws, trails: Any) -> None:
     abroad = Aws(aws.endpoint, aws.account, "eu-west-1")
     abroad.client("sqs").create_queue(QueueName="far")
     seen(abroad, "far")
-    query = "SELECT count(*) AS n FROM {} WHERE awsRegion = 'eu-west-1'"
+    query = "SELECT count(*) AS n FROM {} WHERE awsRegion = 'eu-west-1' AND eventName = 'CreateQueue'"
     assert answered(trails, query.format(store_id(everywhere))) == [{"n": "1"}]
     assert answered(trails, query.format(store_id(here))) == [{"n": "0"}]
     assert abroad.client("cloudtrail").list_event_data_stores()["EventDataStores"] == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +12,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.cloudtrail.lake import answered, ended, seen, store_id
@@ -135,6 +142,45 @@ def test_results_come_in_pages(trails: Any, store: str) -> None:
     assert code_of(trails.get_query_results, QueryId=query, NextToken="????") == "InvalidNextTokenException"
 
 
+def test_a_result_is_delivered_to_a_bucket_and_signed(aws: Aws, trails: Any, store: str) -> None:
+    s3, bucket = aws.client("s3"), f"lake-{aws.account}"
+    s3.create_bucket(Bucket=bucket)
+    statement = f"""SELECT requestParameters['queueName'] AS queue, 'a"b' AS odd FROM {store}
+        WHERE eventName = 'CreateQueue' ORDER BY queue"""
+    query = trails.start_query(QueryStatement=statement, DeliveryS3Uri=f"s3://{bucket}/results/")["QueryId"]
+    said = ended(trails, query)
+    assert (said["DeliveryStatus"], said["DeliveryS3Uri"]) == ("SUCCESS", f"s3://{bucket}/results/")
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    folder = keys[0].rpartition("/")[0]
+    assert keys == [f"{folder}/result_1.csv.gz", f"{folder}/result_sign.json"]
+    assert folder.startswith(f"results/AWSLogs/{aws.account}/CloudTrail-Lake/Query/2")
+    assert folder.endswith(f"/{query}")
+    result = s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read()
+    rows = list(csv.reader(gzip.decompress(result).decode().splitlines()))
+    assert rows == [["queue", "odd"], ["one", 'a"b'], ["three", 'a"b'], ["two", 'a"b']]
+
+    # As `aws cloudtrail verify-query-results` of the AWS CLI's version 2 does it.
+    sign = json.loads(s3.get_object(Bucket=bucket, Key=keys[1])["Body"].read())
+    hashes = [hashlib.sha256(result).hexdigest()]
+    assert sign["files"] == [{"fileHashValue": hashes[0], "fileName": "result_1.csv.gz"}]
+    public = trails.list_public_keys(StartTime=sign["queryCompleteTime"], EndTime=sign["queryCompleteTime"])
+    (key,) = [each for each in public["PublicKeyList"] if each["Fingerprint"] == sign["publicKeyFingerprint"]]
+    verifier = load_der_public_key(key["Value"])
+    assert isinstance(verifier, RSAPublicKey)
+    verifier.verify(bytes.fromhex(sign["hashSignature"]), " ".join(hashes).encode(), PKCS1v15(), SHA256())
+
+
+def test_a_result_that_cannot_be_delivered(aws: Aws, trails: Any, store: str) -> None:
+    s3, bucket = aws.client("s3"), f"gone-{aws.account}"
+    s3.create_bucket(Bucket=bucket)
+    slow = f"""SELECT count(*) AS n FROM {store} CROSS JOIN UNNEST(sequence(1, 20000)) AS a(x)
+        CROSS JOIN UNNEST(sequence(1, 2000)) AS b(y) WHERE x * y % 7 = 3"""
+    query = trails.start_query(QueryStatement=slow, DeliveryS3Uri=f"s3://{bucket}")["QueryId"]
+    s3.delete_bucket(Bucket=bucket)
+    said = ended(trails, query)
+    assert (said["QueryStatus"], said["DeliveryStatus"]) == ("FINISHED", "RESOURCE_NOT_FOUND")
+
+
 def test_queries_are_listed(trails: Any, store: str) -> None:
     made = [trails.start_query(QueryStatement=f"SELECT {n} FROM {store}")["QueryId"] for n in range(3)]
     for query in made:
@@ -234,9 +280,14 @@ def test_what_is_not_there_and_what_is_refused(trails: Any, store: str) -> None:
     assert missing == "EventDataStoreNotFoundException"
     for call in (trails.describe_query, trails.get_query_results, trails.cancel_query):
         assert code_of(call, QueryId=unknown) == "QueryIdNotFoundException"
-    for params in ({"DeliveryS3Uri": "s3://bucket"}, {"EventDataStoreOwnerAccountId": "000000000001"}):
-        refused = code_of(trails.start_query, QueryStatement=f"SELECT 1 FROM {store}", **params)
-        assert refused == "UnsupportedOperationException"
+    statement = f"SELECT 1 FROM {store}"
+    for params, code in (
+        ({"EventDataStoreOwnerAccountId": "000000000001"}, "UnsupportedOperationException"),
+        ({"DeliveryS3Uri": f"s3://missing-{store}"}, "S3BucketDoesNotExistException"),
+        ({"DeliveryS3Uri": "https://bucket/a"}, "ValidationException"),
+        ({"DeliveryS3Uri": f"s3://bucket/{'a' * 201}"}, "InvalidS3PrefixException"),
+    ):
+        assert code_of(trails.start_query, QueryStatement=statement, **params) == code
     assert code_of(trails.start_query, QueryAlias="alias") == "UnsupportedOperationException"
     assert code_of(trails.start_query) == "InvalidParameterException"
     assert code_of(trails.describe_query) == "InvalidParameterException"

@@ -8,8 +8,9 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
 from cloudlet.core.ids import uuid4
+from cloudlet.services.cloudtrail import buckets
 from cloudlet.services.cloudtrail.block import service
-from cloudlet.services.cloudtrail.lake import queries, statement, stores
+from cloudlet.services.cloudtrail.lake import delivery, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.queries import Query
 
 _MOST_RESULTS = 1000
@@ -20,13 +21,14 @@ async def start_query(ctx: Context, params: Params) -> Result:
     _check_owner(ctx, params)
     if params.get("QueryAlias") or params.get("QueryParameters"):
         raise AwsError("UnsupportedOperationException", "Cloudlet has no dashboards, and so no query aliases.")
-    if params.get("DeliveryS3Uri"):
-        raise AwsError("UnsupportedOperationException", "Cloudlet does not deliver results of queries to S3.")
     text = params.get("QueryStatement")
     if not text:
         raise stores.invalid("There must be a QueryStatement.")
     parsed = await asyncio.to_thread(statement.parse, text, ctx.now())
-    query = Query(ctx.account, ctx.region, uuid4(), text, parsed.stores, ctx.now())
+    uri = params.get("DeliveryS3Uri") or ""
+    query = Query(ctx.account, ctx.region, uuid4(), text, parsed.stores, ctx.now(), delivery_uri=uri)
+    if uri:
+        await buckets.check(ctx.block, delivery.target_of(query))
 
     async def add(tx: Transaction) -> None:
         for identity in parsed.stores:
@@ -61,6 +63,8 @@ async def describe_query(ctx: Context, tx: Transaction, params: Params) -> Resul
         "QueryStatus": query.status,
         "QueryStatistics": queries.statistics(query),
         "ErrorMessage": query.error or None,
+        "DeliveryS3Uri": query.delivery_uri or None,
+        "DeliveryStatus": query.delivery if query.delivery_uri else None,
         "EventDataStoreOwnerAccountId": query.account,
     }
 
@@ -133,6 +137,6 @@ async def cancel_query(ctx: Context, tx: Transaction, params: Params) -> Result:
     query = await queries.find(ctx, tx, params["QueryId"])
     if not query.is_active:
         raise AwsError("InactiveQueryException", f"The query is {query.status} already: {query.id}", status=400)
-    cancelled: Query = msgspec.structs.replace(query, status="CANCELLED")
+    cancelled: Query = msgspec.structs.replace(query, status="CANCELLED", delivery="CANCELLED")
     queries.save(tx, cancelled)
     return {"QueryId": query.id, "QueryStatus": cancelled.status, "EventDataStoreOwnerAccountId": ctx.account}

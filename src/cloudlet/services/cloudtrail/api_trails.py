@@ -9,17 +9,16 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.arn import Arn, partition_of
-from cloudlet.services.cloudtrail import delivering, digests, files, log_group, outbox, public_keys, trail
+from cloudlet.services.cloudtrail import buckets, delivering, digests, files, log_group, outbox, public_keys, trail
 from cloudlet.services.cloudtrail.block import service
+from cloudlet.services.cloudtrail.buckets import Target
 from cloudlet.services.cloudtrail.outbox import Lane
 from cloudlet.services.cloudtrail.tagging import with_tags
 from cloudlet.services.cloudtrail.trail import Trail
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _LOG_GROUP = re.compile(r"log-group:[.\-_/#A-Za-z0-9]{1,512}:\*")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
-_LONGEST_PREFIX = 200
 _TEST_MESSAGE = "CloudTrail validation message."
 _SETTINGS = {
     "S3BucketName": "bucket",
@@ -61,10 +60,9 @@ def _changed(ctx: Context, old: Trail, params: Params) -> Trail:
     """Return a trail with the settings that are given. Raises AwsError for such as cannot be."""
     _refuse_what_is_not_built(params)
     changes: dict[str, Any] = {field: params[name] for name, field in _SETTINGS.items() if params.get(name) is not None}
-    if "bucket" in changes and _BUCKET.fullmatch(changes["bucket"]) is None:
-        raise AwsError("InvalidS3BucketNameException", f"The bucket name is not valid: {changes['bucket']}")
-    if len(changes.get("prefix", "")) > _LONGEST_PREFIX:
-        raise AwsError("InvalidS3PrefixException", "The S3 key prefix has 200 characters at most.")
+    if "bucket" in changes:
+        buckets.check_name(changes["bucket"])
+    buckets.check_prefix(changes.get("prefix", ""))
     if params.get("SnsTopicName") is not None:
         changes |= _topic(ctx, params["SnsTopicName"])
     changes |= _logs(ctx, old, params)
@@ -130,10 +128,7 @@ def _refuse_what_is_not_built(params: Params) -> None:
 
 async def _check_destinations(ctx: Context, old: Trail, wanted: Trail) -> None:
     """Raise AwsError where what a trail delivers to is not there, or does not let CloudTrail in."""
-    try:
-        await ctx.call("s3", "GetBucketAcl", {"Bucket": wanted.bucket}, source_arn=wanted.arn)
-    except AwsError as error:
-        raise _refused_bucket(wanted.bucket, error) from error
+    await buckets.check(ctx.block, Target(wanted.bucket, wanted.account, wanted.region, wanted.arn))
     if wanted.log_group and wanted.log_group != old.log_group:
         await _check_log_group(ctx, wanted)
     if wanted.topic_arn and wanted.topic_arn != old.topic_arn:
@@ -162,20 +157,6 @@ async def _check_log_group(ctx: Context, wanted: Trail) -> None:
                 f"CloudTrail cannot validate the specified log group ARN: {wanted.log_group}",
             ) from error
         raise
-
-
-def _refused_bucket(bucket: str, error: AwsError) -> AwsError:
-    match error.code:
-        case "NoSuchBucket":
-            return AwsError("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!")
-        case "AccessDenied":
-            return AwsError(
-                "InsufficientS3BucketPolicyException",
-                f"Incorrect S3 bucket policy is detected for bucket: {bucket}",
-            )
-        case "InvalidBucketName":
-            return AwsError("InvalidS3BucketNameException", f"The bucket name is not valid: {bucket}")
-    return error
 
 
 @service.operation("DeleteTrail")

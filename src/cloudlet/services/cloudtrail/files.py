@@ -12,6 +12,8 @@ from typing import Any
 
 from cloudlet.core.block import Block
 from cloudlet.core.ids import token
+from cloudlet.services.cloudtrail import buckets
+from cloudlet.services.cloudtrail.buckets import Target
 from cloudlet.services.cloudtrail.trail import Trail
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -43,14 +45,6 @@ def _folder(trail: Trail, kind: str, region: str, moment: float) -> str:
 async def put(block: Block, trail: Trail, key: str, content: bytes, **more: Any) -> None:
     """Put a file into a trail's bucket, compressed. Raises AwsError."""
     compressed = await asyncio.to_thread(gzip.compress, content, 6, mtime=0)
-    params = {
-        "Bucket": trail.bucket,
-        "Key": key,
-        "Body": compressed,
-        "ContentType": "application/json",
-        "ContentEncoding": "gzip",
-        # The policy that the guide gives for the bucket demands it.
-        "ACL": "bucket-owner-full-control",
-        **more,
-    }
-    await block.call("s3", "PutObject", params, account=trail.account, region=trail.region, source_arn=trail.arn)
+    target = Target(trail.bucket, trail.account, trail.region, trail.arn)
+    more |= {"ContentType": "application/json", "ContentEncoding": "gzip"}
+    await buckets.put(block, target, key, compressed, **more)

@@ -64,10 +64,15 @@ class Execution:
         """Return the next rows of the result; none at its end. Raises Failed."""
         try:
             found = self._connection.fetchmany(_ROWS)
-            names = [str(column[0]) for column in self._connection.description or ()]
         except self._error as error:
             raise Failed(_reason(error)) from None
+        names = self.names
         return [[(name, written(value)) for name, value in zip(names, row, strict=True)] for row in found]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the result's columns, once it has begun."""
+        return [str(column[0]) for column in self._connection.description or ()]
 
     def interrupt(self) -> None:
         """Have what is under way fail soon; may be called from another thread."""

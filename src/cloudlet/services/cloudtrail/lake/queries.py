@@ -15,6 +15,16 @@ from cloudlet.core.block import Block
 from cloudlet.core.moments import until
 
 Status = Literal["QUEUED", "RUNNING", "FINISHED", "FAILED", "CANCELLED", "TIMED_OUT"]
+Delivery = Literal[
+    "PENDING",
+    "SUCCESS",
+    "FAILED",
+    "FAILED_SIGNING_FILE",
+    "RESOURCE_NOT_FOUND",
+    "ACCESS_DENIED",
+    "CANCELLED",
+    "ACCESS_DENIED_SIGNING_FILE",
+]
 Row = list[tuple[str, str]]
 """The names and the values of the columns of a result."""
 
@@ -58,6 +68,9 @@ class Query(msgspec.Struct, frozen=True):
     matched: int = 0
     """Rows of the result."""
     took: float = 0.0
+    delivery_uri: str = ""
+    """Where the result is delivered to (s3://bucket/prefix); empty where it is not."""
+    delivery: Delivery = "PENDING"
 
     @property
     def is_active(self) -> bool:

@@ -13,9 +13,9 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
-from cloudlet.services.cloudtrail.lake import events, queries, statement, stores
+from cloudlet.services.cloudtrail.lake import delivery, events, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
-from cloudlet.services.cloudtrail.lake.queries import Query, Row
+from cloudlet.services.cloudtrail.lake.queries import Delivery, Query, Row
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 
 log = logging.getLogger("cloudlet.cloudtrail")
@@ -67,6 +67,7 @@ class _Run:
         self._scanned = 0
         self._bytes = 0
         self._rows = 0
+        self._delivery: Delivery = "PENDING"
 
     async def run(self) -> None:
         """Execute it, and keep its result or why it has none."""
@@ -107,6 +108,9 @@ class _Run:
 
             await self._block.store.transact(keep)
             self._rows += len(rows)
+        if self._query.delivery_uri:
+            names = execution.names
+            self._delivery = await delivery.deliver(self._block, self._query, names, self._rows)
 
     async def _load(self, execution: Execution, identity: str) -> None:
         """Give the execution all events of a store."""
@@ -155,7 +159,9 @@ class _Run:
     async def _end(self, *, status: queries.Status, error: str = "") -> None:
         took = asyncio.get_running_loop().time() - self._started
         done = {"scanned": self._scanned, "bytes": self._bytes, "matched": self._rows, "took": took}
-        if not await self._note(status=status, error=error, **done) or status != "FINISHED":
+        if status != "FINISHED":
+            self._delivery = "CANCELLED"
+        if not await self._note(status=status, error=error, delivery=self._delivery, **done) or status != "FINISHED":
             await self._block.store.transact(self._clear)
 
     async def _note(self, **changes: object) -> bool:

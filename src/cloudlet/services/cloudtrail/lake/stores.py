@@ -57,7 +57,7 @@ class EventDataStore(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        return str(Arn(partition_of(self.region), "cloudtrail", self.region, self.account, f"eventdatastore/{self.id}"))
+        return arn_of(self.account, self.region, self.id)
 
     @property
     def status(self) -> str:
@@ -96,6 +96,11 @@ class EventDataStore(msgspec.Struct, frozen=True):
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(EventDataStore).decode
+
+
+def arn_of(account: str, region: str, identity: str) -> str:
+    """Return the ARN of the store of an id."""
+    return str(Arn(partition_of(region), "cloudtrail", region, account, f"eventdatastore/{identity}"))
 
 
 def chosen_selectors(given: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
