@@ -143,7 +143,7 @@ def _batch(**parameters: Any) -> dict[str, Any]:
         (_QUEUE, {"Enrichment": "arn:aws:states:us-east-1:123456789012:stateMachine:s"}, "NotImplemented"),
         ("arn:aws:kinesis:us-east-1:123456789012:stream/s", {}, "NotImplemented"),
         (_QUEUE, {"KmsKeyIdentifier": "k"}, "NotImplemented"),
-        (_QUEUE, {"LogConfiguration": {"Level": "INFO"}}, "NotImplemented"),
+        (_QUEUE, {"Source": "smk://kafka.example.com:9092"}, "NotImplemented"),
     ],
 )
 def test_what_makes_no_sense_is_refused(cloud: PipesCloud, target: str, more: dict[str, Any], code: str) -> None:

@@ -43,6 +43,7 @@ async def create_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
         now,
         now,
         now,
+        log=params.get("LogConfiguration") or {},
     )
     asked = checking.checked(ctx, asked)
     if await pipe.find(tx, ctx.account, ctx.region, name) is not None:
@@ -68,6 +69,7 @@ async def update_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
         source_parameters=_merged(found.source_parameters, params.get("SourceParameters") or {}),
         enrichment_parameters=params.get("EnrichmentParameters", found.enrichment_parameters),
         target_parameters=params.get("TargetParameters", found.target_parameters),
+        log=params.get("LogConfiguration", found.log),
     )
     if not asked.enrichment:
         asked = replace(asked, enrichment_parameters={})
@@ -96,6 +98,7 @@ async def describe_pipe(ctx: Context, tx: Transaction, params: Params) -> Result
         "Target": found.target,
         "TargetParameters": found.target_parameters or None,
         "RoleArn": found.role,
+        "LogConfiguration": found.log or None,
         "Tags": await tags.of(tx, found.arn),
     }
 
@@ -140,9 +143,8 @@ async def list_pipes(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 def _refuse_unbuilt(params: Params) -> None:
-    for name in ("KmsKeyIdentifier", "LogConfiguration"):
-        if params.get(name):
-            raise errors.not_built(f"the parameter {name} of pipes")
+    if params.get("KmsKeyIdentifier"):
+        raise errors.not_built("the parameter KmsKeyIdentifier of pipes")
 
 
 async def _get(ctx: Context, tx: Transaction, name: str) -> Pipe:

@@ -9,13 +9,12 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, Context, event_pattern
 from cloudlet.core.event_ruler import PatternError
-from cloudlet.services.pipes import errors, transforming
+from cloudlet.services.pipes import errors, log_group, transforming
 from cloudlet.services.pipes.pipe import Parameters, Pipe
 
 SQS, STREAM = "SqsQueueParameters", "DynamoDBStreamParameters"
 DESTINATION = "api-destination/"
 _BUS = "event-bus/"
-_GROUP = "log-group:"
 _LARGEST_BATCHES = {"sqs": 10, "sns": 10, "events": 10, "logs": 10_000, "lambda": 10_000}
 """How many events a target takes at once; API destinations take one."""
 _DEFAULT_BATCHES = {SQS: 10, STREAM: 100}
@@ -31,7 +30,7 @@ _SMALL_BATCH = 10
 
 def checked(ctx: Context, pipe: Pipe) -> Pipe:
     """Return a pipe with the parameters that it has by default. Raises AwsError where it makes no sense."""
-    kind = _source_kind(ctx, pipe.source_arn)
+    kind = _source_kind(ctx, pipe.source)
     others = pipe.source_parameters.keys() - {kind, "FilterCriteria"}
     if others:
         raise errors.validation(f"{min(others)} is not valid for the source {pipe.source}.")
@@ -42,11 +41,15 @@ def checked(ctx: Context, pipe: Pipe) -> Pipe:
             raise errors.validation(f"Invalid filter pattern provided. Reason: {error}") from None
     _check_enrichment(ctx, pipe)
     _check_target(ctx, pipe)
+    _check_log(ctx, pipe)
     return replace(pipe, source_parameters={**pipe.source_parameters, kind: _source_parameters(pipe, kind)})
 
 
-def _source_kind(ctx: Context, arn: Arn) -> str:
+def _source_kind(ctx: Context, source: str) -> str:
     """Return the name of the parameters of a source."""
+    if not source.startswith("arn:"):
+        raise errors.not_built("sources that are self-managed Apache Kafka clusters")
+    arn = Arn.parse(source)
     if arn.service == "sqs":
         kind = SQS
     elif arn.service == "dynamodb" and "/stream/" in arn.resource:
@@ -114,7 +117,7 @@ def _check_target(ctx: Context, pipe: Pipe) -> None:
         raise errors.not_built(f"targets of {arn.service}")
     if arn.service == "events" and not arn.resource.startswith((_BUS, DESTINATION)):
         raise errors.validation(f"{arn} is no event bus and no API destination.")
-    if arn.service == "logs" and not arn.resource.startswith(_GROUP):
+    if arn.service == "logs" and not log_group.is_group(arn):
         raise errors.validation(f"{arn} is no log group.")
     own = "HttpParameters" if is_destination(arn) else _OF_TARGETS.get(arn.service)
     others = pipe.target_parameters.keys() - {own, "InputTemplate"}
@@ -126,3 +129,15 @@ def _check_target(ctx: Context, pipe: Pipe) -> None:
     if arn.service == "sqs" and arn.resource.endswith(".fifo") != bool(parameters.get("MessageGroupId")):
         raise errors.validation("MessageGroupId must be specified for FIFO queues, and for them only.")
     transforming.check(pipe.target_parameters.get("InputTemplate"))
+
+
+def _check_log(ctx: Context, pipe: Pipe) -> None:
+    for other in ("FirehoseLogDestination", "S3LogDestination"):
+        if other in pipe.log:
+            raise errors.not_built(f"the parameter {other} of pipes")
+    if pipe.log.get("Level", "OFF") == "OFF":
+        return
+    if "CloudwatchLogsLogDestination" not in pipe.log:
+        raise errors.validation("LogConfiguration must have a destination unless its Level is OFF.")
+    if not ctx.block.cloud.has("logs"):
+        raise errors.not_built("log groups as log destinations")

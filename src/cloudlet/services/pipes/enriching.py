@@ -6,23 +6,21 @@ import msgspec
 
 from cloudlet.core import Arn
 from cloudlet.core.block import Block
-from cloudlet.services.pipes import checking, destination, function, transforming
+from cloudlet.services.pipes import checking, destination, function
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.services.pipes.stage import StageFailed
 
 
-async def enriched(block: Block, pipe: Pipe, events: list[Event]) -> list[Event]:
-    """Return what an enrichment makes of events; nothing where nothing is to go on. Raises AwsError or StageFailed.
+async def enriched(block: Block, pipe: Pipe, events: list[Event], texts: list[str]) -> list[Event]:
+    """Return what an enrichment makes of events, which it gets as texts; nothing where nothing is to go on.
 
-    Where there are as many as there were, each is known by the id of the one that it came of.
+    Where there are as many as there were, each is known by the id of the one that it came of. Raises AwsError or
+    StageFailed.
     """
     arn = Arn.parse(pipe.enrichment)
-    parameters = pipe.enrichment_parameters
-    now = block.clock.now()
-    texts = [transforming.text(pipe, parameters.get("InputTemplate"), event, now) for event in events]
     if checking.is_destination(arn):
-        http = parameters.get("HttpParameters") or {}
+        http = pipe.enrichment_parameters.get("HttpParameters") or {}
         answers = [
             await destination.invoke(block, pipe, arn, event, text, http)
             for event, text in zip(events, texts, strict=True)

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import msgspec
 
 from cloudlet.core.block import Block
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.pipe import Pipe
-
-
-@dataclass
-class Stage:
-    """A stage under way."""
-
-    failed_partially: bool = False
 
 
 class Execution:
@@ -41,19 +33,20 @@ class Execution:
             self._block.metrics.add(account, region, name, (dimension,), now, value, unit=unit)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """Measure a stage, and whether it failed."""
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage, and whether it failed as a whole."""
         began = self._block.clock.now()
-        stage = Stage()
         failed = 1.0
         try:
-            yield stage
+            yield
             failed = 0.0
         finally:
             self._add(f"{name}StageDuration", (self._block.clock.now() - began) * 1000, "Milliseconds")
             self._add(f"{name}StageFailed", failed)
-            if name == "Target":
-                self._add("TargetStagePartiallyFailed", float(stage.failed_partially))
+
+    def note_part(self, failed: bool) -> None:
+        """The target has taken, or not taken, some of the events."""
+        self._add("TargetStagePartiallyFailed", float(failed))
 
     def skip_target(self) -> None:
         """The enrichment has answered nothing: the target is not invoked."""

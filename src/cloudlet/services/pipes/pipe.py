@@ -43,6 +43,8 @@ class Pipe(msgspec.Struct, frozen=True):
     """Why it is in its state, where that is a failed one."""
     version: int = 0
     """Counts its changes."""
+    log: Parameters = {}
+    """Its LogConfiguration."""
 
     @property
     def arn(self) -> str:

@@ -12,6 +12,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
+from cloudlet.core.retrying import is_transient
 from cloudlet.core.tags import save as save_tags
 from cloudlet.services.pipes import pipe, positions
 from cloudlet.services.pipes.pipe import Pipe
@@ -103,8 +104,10 @@ class _Runner:
             try:
                 await _source(self._block, found, asyncio.Event(), self._lease).check()
             except AwsError as error:
-                state = _FAILED.get(found.state, "START_FAILED")
-                reason = f"{error.code}: {error.message}"[:_LONGEST_REASON]
+                # What passes by itself, it waits for when it runs.
+                if not is_transient(error.code, error.status):
+                    state = _FAILED.get(found.state, "START_FAILED")
+                    reason = f"{error.code}: {error.message}"[:_LONGEST_REASON]
 
         async def body(tx: Transaction) -> bool:
             now = await pipe.find(tx, found.account, found.region, found.name)

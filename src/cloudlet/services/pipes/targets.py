@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.input_template import at
-from cloudlet.services.pipes import checking, destination, function, transforming
+from cloudlet.services.pipes import checking, destination, function, log_group, transforming
 from cloudlet.services.pipes.calling import call, url_of
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.pipe import Parameters, Pipe
@@ -30,11 +30,9 @@ Failures = list[str | None]
 """What was wrong with each event, None for those that were taken."""
 
 
-async def give(block: Block, pipe: Pipe, events: list[Event]) -> Failures:
-    """Give events to the target. Raises AwsError or StageFailed where it takes none of them."""
-    now = block.clock.now()
-    template = pipe.target_parameters.get("InputTemplate")
-    batch = [Given(event, transforming.text(pipe, template, event, now)) for event in events]
+async def give(block: Block, pipe: Pipe, events: list[Event], texts: list[str]) -> Failures:
+    """Give events to the target, as texts. Raises AwsError or StageFailed where it takes none of them."""
+    batch = [Given(event, text) for event, text in zip(events, texts, strict=True)]
     arn = pipe.target_arn
     if checking.is_destination(arn):
         return await _to_destination(block, pipe, arn, batch)
@@ -135,26 +133,11 @@ def _moment(path: str, event: Event) -> float:
 
 
 async def _to_group(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
-    """Write to a log group, into one stream, which is created where it is not there."""
     parameters = pipe.target_parameters.get("CloudWatchLogsParameters") or {}
-    group = arn.resource.removeprefix("log-group:").removesuffix(":*")
     path = parameters.get("Timestamp")
     now = int(block.clock.now() * 1000)
-    timed = [(_milliseconds(path, given.event) if path else now, given.text) for given in batch]
-    timed.sort(key=lambda line: line[0])
-    lines = [{"timestamp": time, "message": text} for time, text in timed]
-    name = {"logGroupName": group, "logStreamName": parameters.get("LogStreamName") or pipe.name}
-    try:
-        await call(block, pipe, arn, "PutLogEvents", {**name, "logEvents": lines})
-    except AwsError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        try:
-            await call(block, pipe, arn, "CreateLogStream", name)
-        except AwsError as refused:
-            if refused.code != "ResourceAlreadyExistsException":
-                raise
-        await call(block, pipe, arn, "PutLogEvents", {**name, "logEvents": lines})
+    lines = [(_milliseconds(path, given.event) if path else now, given.text) for given in batch]
+    await log_group.write(block, pipe, arn, parameters.get("LogStreamName") or pipe.name, lines)
     return [None] * len(batch)
 
 

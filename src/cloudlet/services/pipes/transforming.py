@@ -12,7 +12,7 @@ from typing import Any
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
 from cloudlet.services.pipes import errors
 from cloudlet.services.pipes.event import Event
-from cloudlet.services.pipes.pipe import Pipe
+from cloudlet.services.pipes.pipe import Parameters, Pipe
 
 _PLACE = re.compile(r"<(aws\.[^<>\s]*|\$[^<>\s]*)>")
 _RESERVED = frozenset(
@@ -40,8 +40,12 @@ def _is_place(name: str) -> bool:
     return is_path(name) or name in _RESERVED
 
 
-def text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
-    """Return what is made of an event; `now` is in seconds since the epoch."""
+def texts(pipe: Pipe, parameters: Parameters, events: list[Event], now: float) -> list[str]:
+    """Return what a stage with some parameters gets of events; `now` is in seconds since the epoch."""
+    return [_text(pipe, parameters.get("InputTemplate"), event, now) for event in events]
+
+
+def _text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
     if not template:
         return as_json(event.document)
     decoded = event.decoded
