@@ -31,7 +31,8 @@ class _Way:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, max(1, files // _SHARE_OF_FILES))
         self.turn = asyncio.Semaphore(most)
-        self.client = HttpClient(connections=most)
+        # As EventBridge's requests say, each has a connection of its own.
+        self.client = HttpClient(connections=most, resting=0)
         self.following: dict[str, float] = {}
         """When, by the loop's clock, each destination is next to be sent something."""
 
