@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
 
+RUNTIME = "python{}.{}".format(*sys.version_info)
+"""That of the interpreter which is certainly there."""
 ROLE = "arn:aws:iam::123456789012:role/shop"
 
 
@@ -37,7 +40,7 @@ class FunctionCloud:
         """Create a function; return the answer, once the function is active."""
         given = {
             "FunctionName": name,
-            "Runtime": "python3.13",
+            "Runtime": RUNTIME,
             "Role": ROLE,
             "Handler": "index.handler",
             "Code": {"ZipFile": package()},

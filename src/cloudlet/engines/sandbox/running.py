@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
-from cloudlet.engines.sandbox import bubblewrap, cgroups, seccomp
+from cloudlet.engines.sandbox import bubblewrap, cgroups, processes, seccomp
 from cloudlet.engines.sandbox.limits import Limits
 from cloudlet.engines.sandbox.spec import Spec
 
@@ -182,6 +182,11 @@ class Sandbox:
             return self._group.memory()
         except OSError:
             return None
+
+    def has_connection(self, port: int) -> bool:
+        """Whether a TCP connection that begins at a port of 127.0.0.1 is one of its programs'. Waits for the system."""
+        inode = processes.inode_of(port)
+        return inode is not None and processes.has_socket(self._process.pid, inode)
 
     def freeze(self) -> None:
         """Halt it where that is possible: it takes no processor time until it is thawed."""

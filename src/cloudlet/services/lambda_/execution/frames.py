@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -30,6 +30,19 @@ _encode = msgspec.json.Encoder().encode
 decoded = msgspec.json.Decoder().decode
 
 OnFrame = Callable[[bytes, dict[str, Any], bytes], None]
+
+
+class Link(Protocol):
+    """The way to the process of a function, whatever it speaks."""
+
+    def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
+        """Tell it something; after it has gone this does nothing."""
+
+    def hold(self, held: bool) -> None:
+        """Take nothing more from it for now, or go on."""
+
+    def close(self) -> None:
+        """Hang up."""
 
 
 def encoded(kind: bytes, told: dict[str, Any] | None = None, payload: bytes = b"") -> bytes:
@@ -54,10 +67,10 @@ class Channel(asyncio.Protocol):
         self._transport = None
         self._on_lost()
 
-    def send(self, frame: bytes) -> None:
+    def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
         """Send a frame; after the process has gone it does nothing."""
         if self._transport is not None:
-            self._transport.write(frame)
+            self._transport.write(encoded(kind, told, payload))
 
     def hold(self, held: bool) -> None:
         """Take nothing more from the process for now, or go on."""

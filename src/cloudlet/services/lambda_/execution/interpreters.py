@@ -21,6 +21,7 @@ from cloudlet.engines.sandbox import Mount
 
 _PYTHON = re.compile(r"python(3\.\d+)")
 _NODE = re.compile(r"nodejs(\d+)\.x")
+_BOOTSTRAP = "[ -e /var/task/bootstrap ] && exec /var/task/bootstrap; exec /opt/bootstrap"
 _CUSTOM = ("provided.al2", "provided.al2023")
 _RUNTIME_FOLDER = Path(__file__).parent / "runtime"
 _IN_SANDBOX = "/var/runtime"
@@ -40,6 +41,8 @@ class Interpreter:
     mounts: tuple[Mount, ...]
     libraries: tuple[str, ...] = ()
     """Folders in the sandbox that have what the runtime brings along."""
+    is_custom: bool = False
+    """Whether it is the function's own, and speaks the Runtime API."""
 
 
 class Interpreters:
@@ -80,7 +83,7 @@ def missing(runtime: str) -> str:
 async def _find(runtime: str) -> Interpreter | None:
     python, node = _PYTHON.fullmatch(runtime), _NODE.fullmatch(runtime)
     if runtime in _CUSTOM:
-        return Interpreter(runtime, ("/var/task/bootstrap",), ())
+        return Interpreter(runtime, ("/bin/sh", "-c", _BOOTSTRAP), (), is_custom=True)
     if python:
         return await _python(runtime, python[1])
     if node:

@@ -1,7 +1,7 @@
 """Interpreters that wait in sandboxes until they are to become a function.
 
-Their sandbox sees two empty folders where code and layers are to be; they are filled with links to the files of the
-function at the moment when it is known.
+Their sandbox sees an empty folder where the code is to be; it is filled with links to the files of the function at the
+moment when that is known. Functions with layers, or with many files, are started on their own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger("cloudlet.lambda")
 TMP_MB = 512
 """The size of /tmp of what waits here: that of most functions."""
 MOST_FILES = 400
-"""Functions of more files are started on their own: as many links would take longer."""
+"""As many links as this take no longer than a start."""
 _LIMITS = Limits(256 << 20, TMP_MB << 20, 1.0)
 _UNUSED_SECONDS = 600.0
 
@@ -33,14 +33,9 @@ class Child:
         self.process = process
         self.folder = folder
 
-    async def dress(self, code: Path, layers: Path | None) -> None:
+    async def dress(self, code: Path) -> None:
         """Show it the files of a function. Raises OSError."""
-        await asyncio.to_thread(self._link, code, layers)
-
-    def _link(self, code: Path, layers: Path | None) -> None:
-        link(code, self.folder / "task")
-        if layers is not None:
-            link(layers, self.folder / "layers")
+        await asyncio.to_thread(link, code, self.folder / "task")
 
 
 class Nursery:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
+import shlex
 from collections import defaultdict
+from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
@@ -18,8 +23,10 @@ from cloudlet.services.lambda_.execution import environment, nursery
 from cloudlet.services.lambda_.execution.environment import Credentials
 from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interpreters
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
-from cloudlet.services.lambda_.execution.nursery import Nursery
+from cloudlet.services.lambda_.execution.log_stream import LogStream
+from cloudlet.services.lambda_.execution.nursery import Child, Nursery
 from cloudlet.services.lambda_.execution.process import Process
+from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.execution.worker import InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
@@ -33,6 +40,8 @@ _TICK_SECONDS = 0.1
 _MOST_RESTING = 64
 _STARTS_AT_ONCE = 8
 _COUNTED_PACKAGES = 10_000
+_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+"""The variable that names a program by which the runtime is started (developer guide, "Wrapper scripts")."""
 
 
 class Pools:
@@ -54,7 +63,7 @@ class Pools:
         """Package → how many files it has."""
         self._starts = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._ticking: asyncio.TimerHandle | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._followed: set[asyncio.Task[None]] = set()
 
     async def invoke(self, version: Version, invocation: Invocation, stream: Stream | None = None) -> Outcome:
         """Have a version serve an invocation. Raises AwsError where it cannot be run at all."""
@@ -95,7 +104,18 @@ class Pools:
             self._end(worker)
         return None
 
+    async def _rest(self, worker: Worker) -> None:
+        await worker.rested()
+        self._keep(worker)
+
     def _give_back(self, worker: Worker) -> None:
+        """Keep a worker for the next invocation, once it is done with this one."""
+        if worker.has_extensions:
+            self._follow(self._rest(worker))
+        else:
+            self._keep(worker)
+
+    def _keep(self, worker: Worker) -> None:
         version = worker.version
         if not worker.is_usable or self._revisions.get(version.arn) != version.revision:
             self._end(worker)
@@ -125,12 +145,16 @@ class Pools:
 
     def _end(self, worker: Worker) -> None:
         self._workers.discard(worker)
-        closing = asyncio.get_running_loop().create_task(worker.close())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closed)
+        self._follow(worker.close())
 
-    def _closed(self, task: asyncio.Task[None]) -> None:
-        self._closing.discard(task)
+    def _follow(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._followed.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._followed.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a process could not be ended in order", exc_info=task.exception())
 
@@ -139,17 +163,17 @@ class Pools:
         began = perf_counter()
         interpreter = await self._interpreters.find(version.runtime)
         async with self._starts:
+            log_stream = LogStream(self._block, version)
+            credentials = self._credentials(version)
+            variables = environment.variables(
+                version, log_stream.name, self._block.cloud.config.endpoint, credentials, initialization
+            )
             try:
-                code = await unpacking.unpacked(self._block, version.package.code)
-                layers = await self._layers(version)
-                process, folder = await self._process(version, interpreter, code, layers)
+                process, folder = await self._process(version, interpreter, variables)
             except (SandboxError, OSError) as error:
                 raise AwsError("ServiceException", str(error), status=500) from error
-            worker = Worker(self._block, version, process, folder, self._block.clock.now() + _CREDENTIALS_SECONDS)
+            worker = Worker(self._block, version, process, log_stream, folder, credentials.expires)
             self._workers.add(worker)
-            variables = environment.variables(
-                version, worker.log.name, self._block.cloud.config.endpoint, self._credentials(version), initialization
-            )
             try:
                 await worker.start(variables, interpreter.libraries, began)
             except BaseException:
@@ -158,25 +182,43 @@ class Pools:
         return worker
 
     async def _process(
-        self, version: Version, interpreter: Interpreter, code: Path, layers: Path | None
+        self, version: Version, interpreter: Interpreter, variables: dict[str, str]
     ) -> tuple[Process, Path | None]:
         """Return a process that sees a version's files, and the folder that has them where it is the process's own."""
-        few = await self._is_small(version.package.code, code)
-        if few and layers is None and version.ephemeral == nursery.TMP_MB:
-            child = self._nursery.take(interpreter)
-            self._nursery.expect(interpreter)
+        code = await unpacking.unpacked(self._block, version.package.code)
+        layers = await self._layers(version)
+        limits = _starting(limits_of(version))
+        extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
+        wrapper = version.environment.get(_WRAPPER, "")
+        if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
+            child = await self._child(version.package.code, code, interpreter)
             if child is not None:
-                await child.dress(code, layers)
-                child.process.sandbox.limit(_starting(limits_of(version)))
+                child.process.sandbox.limit(limits)
                 return child.process, child.folder
+        api = RuntimeApi(version, len(extensions)) if extensions or interpreter.is_custom else None
+        if api is not None:
+            await api.listen()
+            variables["AWS_LAMBDA_RUNTIME_API"] = api.address
         process = await Process.start(
             self._sandboxes,
-            interpreter,
-            _starting(limits_of(version)),
+            replace(interpreter, command=_command(interpreter, extensions, wrapper)),
+            limits,
             task=code,
             layers=await asyncio.to_thread(_empty, self._root / "nothing") if layers is None else layers,
+            variables=variables,
+            api=api,
         )
         return process, None
+
+    async def _child(self, package: str, code: Path, interpreter: Interpreter) -> Child | None:
+        """Return a process that has waited, and sees a package now; None where none waits, or there are many files."""
+        if not await self._is_small(package, code):
+            return None
+        child = self._nursery.take(interpreter)
+        self._nursery.expect(interpreter)
+        if child is not None:
+            await child.dress(code)
+        return child
 
     async def _is_small(self, package: str, folder: Path) -> bool:
         if package not in self._files:
@@ -208,7 +250,25 @@ class Pools:
         await self._nursery.close()
         for worker in list(self._workers):
             self._end(worker)
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await asyncio.gather(*self._followed, return_exceptions=True)
+
+
+def _extensions(layers: Path) -> list[str]:
+    """Return the programs that are to run beside the runtime, as the sandbox sees them."""
+    folder = layers / "extensions"
+    if not folder.is_dir():
+        return []
+    programs = sorted(path for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK))
+    return [f"{environment.LAYERS_ROOT}/extensions/{path.name}" for path in programs]
+
+
+def _command(interpreter: Interpreter, extensions: list[str], wrapper: str) -> tuple[str, ...]:
+    """Return the command of a runtime, with what is started before it and what it is started by."""
+    command = (wrapper, *interpreter.command) if wrapper and not interpreter.is_custom else interpreter.command
+    if not extensions:
+        return command
+    script = "".join(f"{shlex.quote(program)} &\n" for program in extensions)
+    return ("/bin/sh", "-c", f'{script}exec "$@"', "sh", *command)
 
 
 def _starting(limits: Limits) -> Limits:

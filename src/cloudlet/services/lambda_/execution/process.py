@@ -13,6 +13,7 @@ from cloudlet.engines.sandbox import Limits, Mount, Sandbox, Sandboxes, Spec
 from cloudlet.services.lambda_.execution import environment, frames
 from cloudlet.services.lambda_.execution.frames import Channel
 from cloudlet.services.lambda_.execution.interpreters import Interpreter
+from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 
 _CHANNEL_VARIABLE = "_CLOUDLET_CHANNEL"
 _LINE_BYTES = 64 << 10
@@ -21,17 +22,23 @@ _LINE_BYTES = 64 << 10
 class Process:
     """A running interpreter. Who has it sets what it tells."""
 
-    def __init__(self, interpreter: Interpreter, sandbox: Sandbox) -> None:
+    def __init__(self, interpreter: Interpreter, sandbox: Sandbox, api: RuntimeApi | None) -> None:
         self.interpreter = interpreter
         self.sandbox = sandbox
+        self.api = api
+        """What its extensions, and custom runtimes, speak with."""
         self.on_frame: frames.OnFrame | None = None
         self.on_line: Callable[[str], None] | None = None
         """Is told of each line that it prints past its channel, as its own programs do."""
         self.on_lost: Callable[[], None] | None = None
         """Is told once that it has hung up, which it does when it ends."""
         self.lost = False
-        self.channel = Channel(self._frame, self._lost)
+        self.link: frames.Link = Channel(self._frame, self._lost)
+        if api is not None and interpreter.is_custom:
+            self.link = api
+            api.on_frame = self._frame
         self.output = _Output(self._line)
+        sandbox.ended.add_done_callback(lambda _: self._lost())
 
     @classmethod
     async def start(
@@ -43,6 +50,7 @@ class Process:
         task: Path,
         layers: Path,
         variables: dict[str, str] | None = None,
+        api: RuntimeApi | None = None,
     ) -> Process:
         """Start an interpreter that sees two folders as its code and its layers. Raises SandboxError."""
         loop = asyncio.get_running_loop()
@@ -52,7 +60,7 @@ class Process:
         given = {**environment.at_start(), **(variables or {}), _CHANNEL_VARIABLE: str(far.fileno())}
         spec = Spec(interpreter.command, limits, mounts, given, descriptors=(far.fileno(),))
         try:
-            process = cls(interpreter, await sandboxes.start(spec, writing))
+            process = cls(interpreter, await sandboxes.start(spec, writing), api)
         except BaseException:
             near.close()
             os.close(reading)
@@ -60,19 +68,29 @@ class Process:
         finally:
             far.close()
             os.close(writing)
-        near.setblocking(False)
-        await loop.create_unix_connection(lambda: process.channel, sock=near)
+        if isinstance(process.link, Channel):
+            channel = process.link
+            near.setblocking(False)
+            await loop.create_unix_connection(lambda: channel, sock=near)
+        else:
+            near.close()
+        if api is not None:
+            api.serve(process.sandbox)
         await loop.connect_read_pipe(lambda: process.output, os.fdopen(reading, "rb"))
         return process
 
     def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
         """Tell it something."""
-        self.channel.send(frames.encoded(kind, told, payload))
+        self.link.send(kind, told, payload)
 
     async def close(self) -> None:
         """End it, and leave nothing of it behind."""
+        if self.api is not None and not self.lost:
+            await self.api.shut_down()
         self.on_frame = self.on_line = self.on_lost = None
-        self.channel.close()
+        self.link.close()
+        if self.api is not None:
+            self.api.close()
         await self.sandbox.close()
         self.output.close()
 
@@ -85,6 +103,7 @@ class Process:
             self.on_line(line)
 
     def _lost(self) -> None:
+        """Note that it has hung up, or has ended."""
         self.lost = True
         told, self.on_lost = self.on_lost, None
         if told is not None:

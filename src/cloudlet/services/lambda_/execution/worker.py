@@ -67,11 +67,19 @@ class InitError(Exception):
 class Worker:
     """A version's process."""
 
-    def __init__(self, block: Block, version: Version, process: Process, folder: Path | None, expires: float) -> None:
+    def __init__(
+        self,
+        block: Block,
+        version: Version,
+        process: Process,
+        log_stream: LogStream,
+        folder: Path | None,
+        expires: float,
+    ) -> None:
         """`folder` is removed with it; `expires` is when its credentials do, in seconds since the epoch."""
         self.version = version
         self.state = State.STARTING
-        self.log = LogStream(block, version)
+        self.log = log_stream
         self.rested_since = 0.0
         """By the event loop's clock."""
         self._block = block
@@ -113,6 +121,8 @@ class Worker:
         )
         limit = max(_START_SECONDS, float(self.version.timeout))
         outcome = await self._settled(self._answered, limit)
+        if not outcome.error and self._process.api is not None:
+            await asyncio.wait_for(self._process.api.rested(), limit)
         self._init_seconds = perf_counter() - began
         if outcome.error:
             milliseconds = self._init_seconds * 1000
@@ -137,7 +147,10 @@ class Worker:
         self._answered = asyncio.get_running_loop().create_future()
         init, self._init_seconds = self._init_seconds, None
         began = perf_counter()
-        self._process.send(frames.INVOKE, _told(invocation, version), invocation.payload)
+        told = _told(invocation, version)
+        if self._process.api is not None:
+            self._process.api.announce(told)
+        self._process.send(frames.INVOKE, told, invocation.payload)
         outcome = await self._settled(self._answered, float(version.timeout), invocation.request_id)
         outcome.duration = perf_counter() - began
         outcome.started_cold = init is not None
@@ -221,7 +234,7 @@ class Worker:
         elif self._stream is None:
             return
         elif kind == frames.STREAM:
-            self._stream.begin(str(told.get("contentType", "")), self._process.channel.hold)
+            self._stream.begin(str(told.get("contentType", "")), self._process.link.hold)
         elif kind == frames.CHUNK:
             self._stream.feed(payload)
         elif kind == frames.STREAM_END:
@@ -238,6 +251,19 @@ class Worker:
     def _hung_up(self) -> None:
         if self.state is not State.RESTING:
             self._answer(Outcome(b"", _KILLED))
+
+    @property
+    def has_extensions(self) -> bool:
+        """Whether there may be programs that are still busy with an invocation that was answered."""
+        return self._process.api is not None
+
+    async def rested(self) -> None:
+        """Wait until its extensions are done too; end it where that takes longer than an invocation may."""
+        if self._process.api is not None:
+            try:
+                await asyncio.wait_for(self._process.api.rested(), self.version.timeout)
+            except TimeoutError:
+                self._process.sandbox.kill()
 
     def halt(self) -> None:
         """Take its processor away until the next invocation."""

@@ -1,0 +1,236 @@
+"""The Runtime API and the Extensions API, as a sandbox's programs reach them at `AWS_LAMBDA_RUNTIME_API`.
+
+Developer guide, "Using the Lambda runtime API for custom runtimes", "Using the Lambda Extensions API to create
+extensions". What is told of the runtime goes where a channel's frames go: see `frames`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from cloudlet.core.ids import uuid4
+from cloudlet.engines.sandbox import Sandbox
+from cloudlet.services.lambda_.execution import frames
+from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, Request
+from cloudlet.services.lambda_.function import Version
+
+_RUNTIME = "/2018-06-01/runtime"
+_EXTENSION = "/2020-01-01/extension"
+_INVOCATION = re.compile(rf"{_RUNTIME}/invocation/(?P<id>[^/]+)/(?P<what>response|error)")
+_MOST_EXTENSIONS = 10
+_SHUTDOWN_SECONDS = 2.0
+_encode = msgspec.json.Encoder().encode
+
+
+class _Extension:
+    """A program beside the runtime that is told of what happens."""
+
+    def __init__(self, name: str, events: list[str]) -> None:
+        self.name = name
+        self.events = events
+        self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.rests = asyncio.Event()
+        """Set while it waits for the next event: it has done what there was to do."""
+
+
+class RuntimeApi:
+    """Both APIs for one sandbox. It is the way to the runtime where that is not Cloudlet's own."""
+
+    def __init__(self, version: Version, expected: int) -> None:
+        """`expected` is how many extensions are going to register."""
+        self.on_frame: frames.OnFrame | None = None
+        self._version = version
+        self._expected = expected
+        self._extensions: dict[str, _Extension] = {}
+        self._registered = asyncio.Event()
+        self._invocations: asyncio.Queue[tuple[dict[str, Any], bytes]] = asyncio.Queue()
+        self._current = ""
+        self._sandbox: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
+        self._endpoint = Endpoint(self._handle, self._streams, self._admits)
+        self._asked = False
+
+    @property
+    def address(self) -> str:
+        """Host and port, for `AWS_LAMBDA_RUNTIME_API`."""
+        return self._endpoint.address
+
+    async def listen(self) -> None:
+        await self._endpoint.listen()
+        if not self._expected:
+            self._registered.set()
+
+    def serve(self, sandbox: Sandbox) -> None:
+        """Let the programs of a sandbox in, and nobody else."""
+        self._sandbox.set_result(sandbox)
+
+    async def _admits(self, port: int) -> bool:
+        sandbox = await self._sandbox
+        return await asyncio.to_thread(sandbox.has_connection, port)
+
+    # -- as the way to a runtime: `frames.Link`
+
+    def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
+        if kind == frames.INVOKE:
+            self._current = told["requestId"]
+            self._invocations.put_nowait((told, payload))
+
+    def hold(self, held: bool) -> None:
+        self._endpoint.hold(held)
+
+    def close(self) -> None:
+        self._endpoint.close()
+
+    # -- extensions
+
+    def announce(self, told: dict[str, Any]) -> None:
+        """Tell extensions of an invocation."""
+        event = {
+            "eventType": "INVOKE",
+            "deadlineMs": told["deadlineMs"],
+            "requestId": told["requestId"],
+            "invokedFunctionArn": told["invokedFunctionArn"],
+            "tracing": {"type": "X-Amzn-Trace-Id", "value": told.get("traceId", "")},
+        }
+        for extension in self._extensions.values():
+            if "INVOKE" in extension.events:
+                extension.rests.clear()
+                extension.told.put_nowait(event)
+
+    async def rested(self) -> None:
+        """Wait until all extensions have registered and wait for the next event."""
+        await self._registered.wait()
+        for extension in list(self._extensions.values()):
+            await extension.rests.wait()
+
+    async def shut_down(self, reason: str = "spindown") -> None:
+        """Tell extensions that all is going to end, and give them a moment."""
+        wanted = [each for each in self._extensions.values() if "SHUTDOWN" in each.events]
+        for extension in wanted:
+            extension.rests.clear()
+            extension.told.put_nowait({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": 0})
+        if wanted and self._sandbox.done():
+            done = asyncio.gather(*(extension.rests.wait() for extension in wanted))
+            first: list[asyncio.Future[Any]] = [self._sandbox.result().ended, done]
+            await asyncio.wait(first, timeout=_SHUTDOWN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            done.cancel()
+
+    # -- HTTP
+
+    async def _handle(self, request: Request) -> Reply:
+        path = request.path
+        if path == f"{_RUNTIME}/invocation/next" and request.method == "GET":
+            return await self._next()
+        if path == f"{_RUNTIME}/init/error" and request.method == "POST":
+            self._tell(frames.INIT_FAILED, {}, _error_of(request))
+            return Reply()
+        match = _INVOCATION.fullmatch(path)
+        if match is not None and request.method == "POST":
+            return self._answered(match["id"], match["what"], request)
+        if path == f"{_EXTENSION}/register" and request.method == "POST":
+            return self._register(request)
+        if path == f"{_EXTENSION}/event/next" and request.method == "GET":
+            return await self._next_event(request)
+        if path in (f"{_EXTENSION}/init/error", f"{_EXTENSION}/exit/error") and request.method == "POST":
+            kind = request.headers.get("lambda-extension-function-error-type", "Extension.Unknown")
+            self._tell(frames.INIT_FAILED, {}, _encode({"errorType": kind, "errorMessage": "an extension has failed"}))
+            return Reply()
+        return _refused(404, "InvalidPath", f"there is no {request.method} {path}")
+
+    async def _next(self) -> Reply:
+        if not self._asked:
+            self._asked = True
+            await self._registered.wait()
+            self._tell(frames.READY, {}, b"")
+        told, payload = await self._invocations.get()
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": told["requestId"],
+            "Lambda-Runtime-Deadline-Ms": str(told["deadlineMs"]),
+            "Lambda-Runtime-Invoked-Function-Arn": told["invokedFunctionArn"],
+        }
+        if told.get("traceId"):
+            headers["Lambda-Runtime-Trace-Id"] = told["traceId"]
+        if told.get("clientContext") is not None:
+            headers["Lambda-Runtime-Client-Context"] = _encode(told["clientContext"]).decode()
+        return Reply(200, payload, headers)
+
+    def _answered(self, request_id: str, what: str, request: Request) -> Reply:
+        if request_id != self._current:
+            return _refused(400, "InvalidRequestID", "Invalid request ID")
+        self._current = ""
+        if what == "error":
+            self._tell(frames.FAILED, {}, _error_of(request))
+        elif not _is_streamed(request):
+            self._tell(frames.ANSWER, {}, request.body)
+        return Reply()
+
+    def _streams(self, request: Request) -> Callable[[bytes | None], None] | None:
+        match = _INVOCATION.fullmatch(request.path)
+        if match is None or match["what"] != "response" or match["id"] != self._current or not _is_streamed(request):
+            return None
+        self._tell(frames.STREAM, {"contentType": request.headers.get("content-type", "")}, b"")
+
+        def take(piece: bytes | None) -> None:
+            if piece is not None:
+                self._tell(frames.CHUNK, {}, piece)
+            else:
+                self._tell(frames.STREAM_END, {}, b"")
+
+        return take
+
+    def _register(self, request: Request) -> Reply:
+        name = request.headers.get("lambda-extension-name", "")
+        try:
+            events = msgspec.json.decode(request.body, type=dict[str, list[str]]).get("events", [])
+        except msgspec.DecodeError:
+            return _refused(400, "InvalidRequestFormat", "the body is not as it should be")
+        if not name:
+            return _refused(400, "Extension.InvalidExtensionName", "the header Lambda-Extension-Name is missing")
+        if len(self._extensions) >= _MOST_EXTENSIONS:
+            return _refused(400, "Extension.TooManyExtensions", f"there may be {_MOST_EXTENSIONS} extensions")
+        if not set(events) <= {"INVOKE", "SHUTDOWN"}:
+            return _refused(400, "Extension.InvalidEventType", "events are INVOKE and SHUTDOWN")
+        identifier = uuid4()
+        self._extensions[identifier] = _Extension(name, events)
+        if len(self._extensions) >= self._expected:
+            self._registered.set()
+        version = self._version
+        answer = {
+            "functionName": version.place.name,
+            "functionVersion": version.version,
+            "handler": version.handler,
+            "accountId": version.place.account,
+        }
+        return Reply(200, _encode(answer), {"Lambda-Extension-Identifier": identifier})
+
+    async def _next_event(self, request: Request) -> Reply:
+        extension = self._extensions.get(request.headers.get("lambda-extension-identifier", ""))
+        if extension is None:
+            return _refused(403, "Extension.UnknownExtensionIdentifier", "Unknown extension: register first")
+        extension.rests.set()
+        event = await extension.told.get()
+        return Reply(200, _encode(event), {"Lambda-Extension-Event-Identifier": uuid4()})
+
+    def _tell(self, kind: bytes, told: dict[str, Any], payload: bytes) -> None:
+        if self.on_frame is not None:
+            self.on_frame(kind, told, payload)
+
+
+def _is_streamed(request: Request) -> bool:
+    return request.headers.get("lambda-runtime-function-response-mode", "").lower() == "streaming"
+
+
+def _error_of(request: Request) -> bytes:
+    """Return the error document of a request: its body, or what its header says."""
+    if request.body:
+        return request.body
+    kind = request.headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")
+    return _encode({"errorType": kind, "errorMessage": ""})
+
+
+def _refused(status: int, kind: str, message: str) -> Reply:
+    return Reply(status, _encode({"errorType": kind, "errorMessage": message}))

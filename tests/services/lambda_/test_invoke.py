@@ -1,0 +1,495 @@
+"""Functions asked, and what they answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.services.lambda_.cloud import ROLE, FunctionCloud
+from tests.services.lambda_.programs import invoke, module, program, python
+from tests.standing import eventually
+
+
+def test_a_function_answers(cloud: FunctionCloud) -> None:
+    python(cloud, "return {'got': event, 'name': context.function_name}")
+    answer = invoke(cloud, {"a": [1, "ü"]})
+    assert answer.value == {"got": {"a": [1, "ü"]}, "name": "f"}
+    assert answer.error is None
+    assert (answer.raw["StatusCode"], answer.raw["ExecutedVersion"]) == (200, "$LATEST")
+
+
+def test_without_a_payload_the_event_is_empty(cloud: FunctionCloud) -> None:
+    python(cloud, "return event")
+    assert invoke(cloud).value == {}
+
+
+def test_the_context_says_what_aws_says(cloud: FunctionCloud) -> None:
+    python(
+        cloud,
+        """
+return {
+    "request": context.aws_request_id,
+    "arn": context.invoked_function_arn,
+    "version": context.function_version,
+    "memory": context.memory_limit_in_mb,
+    "group": context.log_group_name,
+    "stream": context.log_stream_name,
+    "left": context.get_remaining_time_in_millis(),
+    "client": context.client_context and context.client_context.custom,
+    "identity": context.identity.cognito_identity_id,
+}
+""",
+        MemorySize=256,
+        Timeout=5,
+    )
+    given = base64.b64encode(json.dumps({"custom": {"k": "v"}}).encode()).decode()
+    answer = invoke(cloud, ClientContext=given)
+    told = answer.value
+    assert told["request"] == answer.raw["ResponseMetadata"]["RequestId"]
+    assert told["arn"] == cloud.arn()
+    assert (told["version"], told["memory"], told["group"]) == ("$LATEST", "256", "/aws/lambda/f")
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", told["stream"])
+    assert 3000 < told["left"] <= 5000
+    assert (told["client"], told["identity"]) == ({"k": "v"}, None)
+
+
+def test_the_environment_is_the_functions_own_and_lambdas(cloud: FunctionCloud) -> None:
+    python(cloud, "return dict(os.environ)", Environment={"Variables": {"TABLE": "orders"}})
+    found = invoke(cloud).value
+    assert found["TABLE"] == "orders"
+    assert found["AWS_LAMBDA_FUNCTION_NAME"] == "f"
+    assert found["AWS_REGION"] == cloud.aws.region
+    assert found["LAMBDA_TASK_ROOT"] == "/var/task"
+    assert found["_HANDLER"] == "index.handler"
+    assert not [name for name in found if "CLOUDLET" in name]
+
+
+def test_a_function_calls_other_blocks_by_its_role(cloud: FunctionCloud) -> None:
+    python(
+        cloud,
+        """
+import boto3
+boto3.client("sqs").create_queue(QueueName="from-inside")
+return boto3.client("sts").get_caller_identity()["Arn"]
+""",
+        Timeout=30,
+    )
+    assert invoke(cloud).value == f"{ROLE.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/f"
+
+
+def test_a_process_serves_again_and_keeps_its_state(cloud: FunctionCloud) -> None:
+    module(cloud, "count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count\n")
+    assert [invoke(cloud).value for _ in range(3)] == [1, 2, 3]
+
+
+def test_invocations_at_once_have_processes_of_their_own(cloud: FunctionCloud) -> None:
+    python(cloud, "time.sleep(0.5)\nreturn os.environ['AWS_LAMBDA_LOG_STREAM_NAME']", Timeout=30)
+    with ThreadPoolExecutor(3) as threads:
+        streams = list(threads.map(lambda _: invoke(cloud).value, range(3)))
+    assert len(set(streams)) == 3
+
+
+def test_an_exception_is_answered_as_aws_does(cloud: FunctionCloud) -> None:
+    python(cloud, "raise ValueError('no such order')")
+    answer = invoke(cloud)
+    assert answer.error == "Unhandled"
+    assert answer.value["errorType"] == "ValueError"
+    assert answer.value["errorMessage"] == "no such order"
+    assert answer.value["requestId"] == answer.raw["ResponseMetadata"]["RequestId"]
+    assert answer.value["stackTrace"][0].startswith('  File "/var/task/index.py", line 4, in handler')
+    assert "[ERROR] ValueError: no such order\nTraceback (most recent call last):" in answer.log
+
+
+@pytest.mark.parametrize(
+    ("source", "handler", "kind", "message"),
+    [
+        ("import nothing_like_it\n", "index.handler", "Runtime.ImportModuleError", "No module named 'nothing_like_it'"),
+        ("x = 1\n", "index.handler", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'index'"),
+        ("x = 1\n", "other.handler", "Runtime.ImportModuleError", "Unable to import module 'other'"),
+        ("x = 1\n", "index", "Runtime.MalformedHandlerName", "Bad handler 'index'"),
+        ("def x(:\n", "index.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'index'"),
+        ("raise RuntimeError('at start')\n", "index.handler", "RuntimeError", "at start"),
+    ],
+)
+def test_what_cannot_be_started_says_why(
+    cloud: FunctionCloud, source: str, handler: str, kind: str, message: str
+) -> None:
+    module(cloud, source, Handler=handler)
+    answer = invoke(cloud)
+    assert answer.error == "Unhandled"
+    assert answer.value["errorType"] == kind
+    assert message in answer.value["errorMessage"]
+
+
+def test_what_is_no_json_is_an_error_of_the_function(cloud: FunctionCloud) -> None:
+    python(cloud, "return {1, 2}")
+    answer = invoke(cloud)
+    assert (answer.error, answer.value["errorType"]) == ("Unhandled", "Runtime.MarshalError")
+
+
+def test_a_function_that_takes_too_long_is_ended(cloud: FunctionCloud) -> None:
+    python(cloud, "time.sleep(event.get('sleep', 0))\nreturn 'in time'", Timeout=1)
+    assert invoke(cloud).value == "in time"
+    answer = invoke(cloud, {"sleep": 60})
+    assert answer.error == "Unhandled"
+    assert answer.value["errorType"] == "Sandbox.Timedout"
+    assert answer.value["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+    assert "Task timed out after 1.00 seconds" in answer.log
+    assert "Status: timeout" in answer.log
+    assert invoke(cloud).value == "in time"
+
+
+def test_a_process_that_ends_is_an_error_and_replaced(cloud: FunctionCloud) -> None:
+    python(cloud, "if event.get('end'): os._exit(7)\nreturn 'alive'")
+    answer = invoke(cloud, {"end": True})
+    assert answer.error == "Unhandled"
+    assert answer.value["errorType"] == "Runtime.ExitError"
+    assert answer.value["errorMessage"].endswith("Error: Runtime exited with error: exit status 7")
+    assert invoke(cloud).value == "alive"
+
+
+def test_a_function_that_holds_too_much_is_ended(cloud: FunctionCloud) -> None:
+    python(cloud, "x = bytearray(event['mb'] << 20)\nreturn len(x)", Timeout=30)
+    assert invoke(cloud, {"mb": 50}).value == 50 << 20
+    answer = invoke(cloud, {"mb": 400})
+    assert answer.value["errorType"] == "Runtime.ExitError"
+    assert answer.value["errorMessage"].endswith("Runtime exited with error: signal: killed")
+    assert "Error Type: Runtime.OutOfMemory" in answer.log
+
+
+def test_tmp_is_as_large_as_configured_and_the_functions_own(cloud: FunctionCloud) -> None:
+    body = "open('/tmp/f', 'wb').write(bytes(event['mb'] << 20))\nreturn os.listdir('/tmp')"
+    python(cloud, body, Timeout=30)
+    python(cloud, body, "g", Timeout=30)
+    # What is in /tmp does not count as memory that the function holds, of which it may have 128 MB.
+    assert invoke(cloud, {"mb": 300}).value == ["f"]
+    assert invoke(cloud, {"mb": 600}).value["errorType"] == "OSError"
+    assert invoke(cloud, {"mb": 1}, "g").value == ["f"]
+
+
+def test_the_code_cannot_be_changed_by_the_function(cloud: FunctionCloud) -> None:
+    python(cloud, "open('/var/task/index.py', 'w')")
+    assert "Read-only file system" in invoke(cloud).value["errorMessage"]
+
+
+def test_functions_do_not_see_each_other_nor_cloudlets_data(cloud: FunctionCloud) -> None:
+    python(cloud, "open('/tmp/secret', 'w').write('s')\ntime.sleep(1)", "one", Timeout=30)
+    python(
+        cloud,
+        """
+seen = []
+for root in ("/tmp", "/var", "/opt", "/root", "/home", "/work", "/data"):
+    for folder, _, files in os.walk(root):
+        seen += [os.path.join(folder, name) for name in files if "secret" in name or "master.key" in name]
+for process in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        if b"secret-of-one" in open(f"/proc/{process}/environ", "rb").read():
+            seen.append(process)
+    except OSError:
+        pass
+return seen
+""",
+        "two",
+        Timeout=30,
+    )
+    cloud.client.update_function_configuration(
+        FunctionName="one", Environment={"Variables": {"KEY": "secret-of-one"}}, Timeout=30
+    )
+    cloud.wait("one")
+    running = threading.Thread(target=invoke, args=(cloud, None, "one"))
+    running.start()
+    try:
+        assert invoke(cloud, None, "two").value == []
+    finally:
+        running.join()
+
+
+def test_what_is_printed_and_logged_is_in_the_tail_and_in_cloudwatch_logs(cloud: FunctionCloud) -> None:
+    module(
+        cloud,
+        """
+import logging, subprocess, sys
+logging.getLogger().setLevel("INFO")
+def handler(event, context):
+    print("one\\ntwo")
+    print("to stderr", file=sys.stderr)
+    logging.info("several\\nlines")
+    subprocess.run(["echo", "from a program"])
+""",
+    )
+    answer = invoke(cloud)
+    request = answer.raw["ResponseMetadata"]["RequestId"]
+    assert answer.log.startswith(f"START RequestId: {request} Version: $LATEST\none\ntwo\nto stderr\n")
+    assert f"END RequestId: {request}\n" in answer.log
+    report = (
+        rf"REPORT RequestId: {request}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\t"
+        r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t\n"
+    )
+    assert re.search(report, answer.log)
+    logs = cloud.aws.client("logs")
+
+    def messages() -> list[str]:
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in found]
+
+    wanted = {"one", "two", "to stderr", "from a program"}
+    written = eventually(messages, lambda found: wanted <= set(found) and any("REPORT" in each for each in found))
+    assert any(re.fullmatch(r"\[INFO\]\t\S+Z\t\S+\tseveral\nlines", message) for message in written)
+
+
+def test_json_logs_have_levels(cloud: FunctionCloud) -> None:
+    module(
+        cloud,
+        """
+import logging
+def handler(event, context):
+    logging.getLogger("shop").info("not wanted")
+    logging.getLogger("shop").warning("wanted", extra={"order": 7})
+""",
+        LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "SystemLogLevel": "INFO"},
+    )
+    lines = [json.loads(line) for line in invoke(cloud).log.splitlines()]
+    assert [line["type"] for line in lines if "type" in line] == ["platform.start", "platform.report"]
+    (logged,) = [line for line in lines if "level" in line]
+    assert (logged["message"], logged["level"], logged["order"]) == ("wanted", "WARNING", 7)
+
+
+def test_new_code_is_used_at_once_and_running_invocations_are_finished(cloud: FunctionCloud) -> None:
+    python(cloud, "time.sleep(event.get('sleep', 0))\nreturn 'old'", Timeout=30)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(invoke, cloud, {"sleep": 2})
+        time.sleep(0.5)
+        cloud.client.update_function_code(
+            FunctionName="f", ZipFile=program({"index.py": "def handler(event, context):\n    return 'new'\n"})
+        )
+        cloud.wait()
+        assert invoke(cloud).value == "new"
+        assert running.result().value == "old"
+    assert invoke(cloud).value == "new"
+
+
+def test_versions_and_aliases_are_invoked(cloud: FunctionCloud) -> None:
+    python(cloud, "return [context.function_version, context.invoked_function_arn]")
+    version = cloud.client.publish_version(FunctionName="f")["Version"]
+    cloud.wait()
+    cloud.client.create_alias(FunctionName="f", Name="live", FunctionVersion=version)
+    answer = invoke(cloud, Qualifier="live")
+    assert answer.value == ["1", f"{cloud.arn()}:live"]
+    assert answer.raw["ExecutedVersion"] == "1"
+    assert invoke(cloud, name=f"{cloud.arn()}:1").value == ["1", f"{cloud.arn()}:1"]
+
+
+def test_reserved_concurrency_throttles(cloud: FunctionCloud) -> None:
+    python(cloud, "time.sleep(event.get('sleep', 0))", Timeout=30)
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(invoke, cloud, {"sleep": 3})
+        refused = eventually(lambda: _refusal(cloud), lambda found: found is not None)
+        assert refused == ("TooManyRequestsException", "Rate Exceeded.", 429)
+        assert running.result().error is None
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    assert _refusal(cloud) == ("TooManyRequestsException", "Rate Exceeded.", 429)
+
+
+def _refusal(cloud: FunctionCloud) -> tuple[str, str, int] | None:
+    try:
+        cloud.client.invoke(FunctionName="f")
+    except cloud.client.exceptions.TooManyRequestsException as error:
+        answer = error.response
+        return answer["Error"]["Code"], answer["Error"]["Message"], answer["ResponseMetadata"]["HTTPStatusCode"]
+    return None
+
+
+def test_a_dry_run_only_asks_whether_it_might(cloud: FunctionCloud) -> None:
+    python(cloud, "raise RuntimeError")
+    answer = cloud.client.invoke(FunctionName="f", InvocationType="DryRun")
+    assert answer["StatusCode"] == 204
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+
+
+def test_what_is_wrong_with_a_request_is_told(cloud: FunctionCloud) -> None:
+    python(cloud, "return event")
+    assert cloud.refused("invoke", FunctionName="f", Payload=b"{")[0] == "InvalidRequestContentException"
+    assert cloud.refused("invoke", FunctionName="f", ClientContext="%%%")[0] == "InvalidRequestContentException"
+    code, message, status = cloud.refused("invoke", FunctionName="f", Payload=json.dumps("x" * 6_291_456).encode())
+    assert (code, status) == ("RequestTooLargeException", 413)
+    assert message == "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
+    code, message, status = cloud.refused("invoke", FunctionName="none")
+    assert (code, message, status) == ("ResourceNotFoundException", f"Function not found: {cloud.arn('none')}", 404)
+
+
+def test_an_answer_that_is_too_large_is_an_error(cloud: FunctionCloud) -> None:
+    python(cloud, "return 'x' * 7_000_000", Timeout=30)
+    assert invoke(cloud).value["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_layers_are_there_one_over_the_other(cloud: FunctionCloud) -> None:
+    layers = [
+        cloud.client.publish_layer_version(LayerName=name, Content={"ZipFile": program(files)})["LayerVersionArn"]
+        for name, files in (
+            ("one", {"python/shared.py": "where = 'one'\n", "data/one": "1"}),
+            ("two", {"python/shared.py": "where = 'two'\n", "data/two": "2"}),
+        )
+    ]
+    python(cloud, "import shared\nreturn [shared.where, sorted(os.listdir('/opt/data'))]", Layers=layers)
+    assert invoke(cloud).value == ["two", ["one", "two"]]
+
+
+def test_a_runtime_that_cannot_be_had_says_what_to_install(cloud: FunctionCloud) -> None:
+    cloud.function("f", Runtime="ruby3.4")
+    code, message, _ = cloud.refused("invoke", FunctionName="f")
+    assert code == "InvalidRuntimeException"
+    assert "ruby3.4" in message
+
+
+def test_nodejs_functions_answer_and_log(cloud: FunctionCloud, node_runtime: str) -> None:
+    source = """
+exports.handler = async (event, context) => {
+  console.log("seen", event);
+  if (event.boom) throw new TypeError("boom");
+  return { got: event, name: context.functionName, left: context.getRemainingTimeInMillis() > 0 };
+};
+exports.calling = (event, context, callback) => setTimeout(() => callback(null, "called back"), 10);
+"""
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": source})})
+    answer = invoke(cloud, {"a": 1})
+    assert answer.value == {"got": {"a": 1}, "name": "f", "left": True}
+    request = answer.raw["ResponseMetadata"]["RequestId"]
+    assert re.search(rf"Z\t{request}\tINFO\tseen {{ a: 1 }}\n", answer.log)
+    answer = invoke(cloud, {"boom": True})
+    assert (answer.value["errorType"], answer.value["errorMessage"]) == ("TypeError", "boom")
+    assert answer.value["trace"][0] == "TypeError: boom"
+    cloud.function("g", Runtime=node_runtime, Handler="index.calling", Code={"ZipFile": program({"index.js": source})})
+    assert invoke(cloud, name="g").value == "called back"
+
+
+def test_nodejs_modules_are_imported(cloud: FunctionCloud, node_runtime: str) -> None:
+    source = "import { join } from 'node:path';\nexport const handler = async () => join('a', 'b');\n"
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.mjs": source})})
+    assert invoke(cloud).value == "a/b"
+
+
+BOOTSTRAP = """#!/usr/bin/python3
+import json, os, urllib.request
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime"
+def post(path, body, **headers):
+    urllib.request.urlopen(urllib.request.Request(api + path, json.dumps(body).encode(), headers)).read()
+if os.environ.get("BROKEN"):
+    post("/init/error", {"errorType": "Own.Broken", "errorMessage": "as asked"})
+    raise SystemExit(1)
+while True:
+    with urllib.request.urlopen(api + "/invocation/next") as answer:
+        event, request = json.load(answer), answer.headers["Lambda-Runtime-Aws-Request-Id"]
+        arn = answer.headers["Lambda-Runtime-Invoked-Function-Arn"]
+    print("serving", flush=True)
+    if event.get("boom"):
+        post(f"/invocation/{request}/error", {"errorType": "Own.Boom", "errorMessage": "boom"})
+    else:
+        post(f"/invocation/{request}/response", {"event": event, "arn": arn, "handler": os.environ["_HANDLER"]})
+"""
+
+
+def test_a_custom_runtime_speaks_the_runtime_api(cloud: FunctionCloud) -> None:
+    cloud.function("f", Runtime="provided.al2023", Code={"ZipFile": program({"bootstrap": BOOTSTRAP})}, Timeout=30)
+    for number in range(2):
+        answer = invoke(cloud, {"n": number})
+        assert answer.value == {"event": {"n": number}, "arn": cloud.arn(), "handler": "index.handler"}
+    answer = invoke(cloud, {"boom": True})
+    assert answer.value == {"errorType": "Own.Boom", "errorMessage": "boom"}
+    assert answer.error == "Unhandled"
+
+
+def test_a_custom_runtime_that_cannot_start_says_so(cloud: FunctionCloud) -> None:
+    given: dict[str, Any] = {"Runtime": "provided.al2023", "Timeout": 30}
+    cloud.function(
+        "f",
+        Code={"ZipFile": program({"bootstrap": BOOTSTRAP})},
+        Environment={"Variables": {"BROKEN": "1"}},
+        **given,
+    )
+    assert invoke(cloud).value == {"errorType": "Own.Broken", "errorMessage": "as asked"}
+    cloud.function("g", Code={"ZipFile": program({"other": BOOTSTRAP})}, **given)
+    assert invoke(cloud, name="g").value["errorType"] == "Runtime.ExitError"
+
+
+EXTENSION = """#!/usr/bin/python3
+import json, os, urllib.request
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension"
+asked = urllib.request.Request(
+    api + "/register", json.dumps({"events": ["INVOKE", "SHUTDOWN"]}).encode(), {"Lambda-Extension-Name": "watcher"}
+)
+with urllib.request.urlopen(asked) as answer:
+    me = answer.headers["Lambda-Extension-Identifier"]
+    print("registered for", json.load(answer)["functionName"], flush=True)
+while True:
+    asked = urllib.request.Request(api + "/event/next", headers={"Lambda-Extension-Identifier": me})
+    event = json.load(urllib.request.urlopen(asked))
+    print("told of", event["eventType"], event.get("requestId"), flush=True)
+    if event["eventType"] == "SHUTDOWN":
+        break
+"""
+
+
+def test_extensions_run_beside_the_function(cloud: FunctionCloud) -> None:
+    layer = cloud.client.publish_layer_version(
+        LayerName="watcher", Content={"ZipFile": program({"extensions/watcher": EXTENSION})}
+    )["LayerVersionArn"]
+    python(cloud, "return 'answered'", Layers=[layer], Timeout=30)
+    answer = invoke(cloud)
+    assert answer.value == "answered"
+    request = answer.raw["ResponseMetadata"]["RequestId"]
+    logs = cloud.aws.client("logs")
+
+    def messages() -> list[str]:
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in found]
+
+    eventually(messages, lambda found: {"registered for f", f"told of INVOKE {request}"} <= set(found))
+
+
+def test_a_wrapper_starts_the_runtime(cloud: FunctionCloud) -> None:
+    source = "def handler(event, context):\n    return open('/tmp/wrapped').read()\n"
+    wrapper = '#!/bin/sh\necho yes > /tmp/wrapped\nexec "$@"\n'
+    cloud.function(
+        "g",
+        Code={"ZipFile": program({"index.py": source, "wrapper": wrapper})},
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}},
+    )
+    assert invoke(cloud, name="g").value == "yes\n"
+
+
+def test_another_program_cannot_use_the_runtime_api_of_a_sandbox(cloud: FunctionCloud) -> None:
+    cloud.function(
+        "f",
+        Runtime="provided.al2023",
+        Code={"ZipFile": program({"bootstrap": BOOTSTRAP.replace('"arn": arn', '"arn": api')})},
+        Timeout=30,
+    )
+    address = invoke(cloud).value["arn"]
+    python(
+        cloud,
+        """
+import urllib.request
+try:
+    return urllib.request.urlopen(event["url"] + "/invocation/next", timeout=5).read().decode()
+except OSError as error:
+    return type(error).__name__
+""",
+        "thief",
+        Timeout=30,
+    )
+    assert invoke(cloud, {"url": address}, "thief").value in ("RemoteDisconnected", "ConnectionResetError", "URLError")
+    assert invoke(cloud).error is None
