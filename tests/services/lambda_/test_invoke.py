@@ -493,3 +493,46 @@ except OSError as error:
     )
     assert invoke(cloud, {"url": address}, "thief").value in ("RemoteDisconnected", "ConnectionResetError", "URLError")
     assert invoke(cloud).error is None
+
+
+STREAMING = """
+exports.handler = awslambda.streamifyResponse(async (event, stream, context) => {
+  stream.setContentType("text/plain");
+  for (const word of event.words) {
+    stream.write(word);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  if (event.boom) throw new Error("half way");
+  stream.end();
+});
+"""
+
+
+def test_an_answer_comes_in_pieces(cloud: FunctionCloud, node_runtime: str) -> None:
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": STREAMING})})
+    answer = cloud.client.invoke_with_response_stream(
+        FunctionName="f", Payload=json.dumps({"words": ["one ", "two"]}), LogType="Tail"
+    )
+    events = list(answer["EventStream"])
+    assert [event["PayloadChunk"]["Payload"] for event in events[:-1]] == [b"one ", b"two"]
+    complete = events[-1]["InvokeComplete"]
+    assert "ErrorCode" not in complete
+    assert "REPORT RequestId" in base64.b64decode(complete["LogResult"]).decode()
+    assert invoke(cloud, {"words": ["1", "2"]}).value == 12
+
+
+def test_an_answer_that_breaks_off_says_so_at_its_end(cloud: FunctionCloud, node_runtime: str) -> None:
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": STREAMING})})
+    answer = cloud.client.invoke_with_response_stream(
+        FunctionName="f", Payload=json.dumps({"words": ["one"], "boom": True})
+    )
+    *pieces, last = answer["EventStream"]
+    assert b"".join(piece["PayloadChunk"]["Payload"] for piece in pieces) == b"one"
+    assert last["InvokeComplete"]["ErrorCode"] == "Error"
+
+
+def test_a_function_that_answers_at_once_can_be_asked_for_a_stream(cloud: FunctionCloud) -> None:
+    python(cloud, "return {'whole': True}")
+    *pieces, last = cloud.client.invoke_with_response_stream(FunctionName="f")["EventStream"]
+    assert [json.loads(piece["PayloadChunk"]["Payload"]) for piece in pieces] == [{"whole": True}]
+    assert "ErrorCode" not in last["InvokeComplete"]

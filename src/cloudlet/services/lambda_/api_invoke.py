@@ -19,4 +19,11 @@ async def invoke(ctx: Context, params: Params) -> Result:
     return await invoking.invoke(ctx, params)
 
 
+@service.direct("InvokeWithResponseStream")
+async def invoke_with_response_stream(ctx: Context, params: Params) -> Result:
+    if params.get("TenantId") is not None:
+        raise errors.not_built("tenants")
+    return await invoking.invoke_streaming(ctx, params)
+
+
 service.job(engine.run)

@@ -5,8 +5,10 @@ API reference, "Invoke". Limits: developer guide, "Lambda quotas".
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -60,13 +62,8 @@ async def invoke(ctx: Context, params: Params) -> Result:
         ctx.response_status = 204
         return {"StatusCode": 204}
     payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
-    invocation = Invocation(
-        ctx.request_id,
-        payload,
-        what.arn,
-        _client_context(params.get("ClientContext")),
-        ctx.headers.get(TRACE_HEADER, ""),
-    )
+    client_context = _client_context(params.get("ClientContext"))
+    invocation = Invocation(ctx.request_id, payload, what.arn, client_context, ctx.headers.get(TRACE_HEADER, ""))
     outcome = await run(ctx.block, found, invocation)
     result: dict[str, Any] = {
         "StatusCode": 200,
@@ -78,6 +75,53 @@ async def invoke(ctx: Context, params: Params) -> Result:
     if params.get("LogType") == "Tail":
         result["LogResult"] = b64encode(outcome.log).decode()
     return result
+
+
+async def begin(block: Block, found: Target, invocation: Invocation) -> tuple[Stream, asyncio.Task[Outcome]]:
+    """Have a function serve an invocation; return its answer as it comes, and what becomes of the invocation.
+
+    Returns once the function has begun to answer. Raises AwsError where it is throttled or cannot run.
+    """
+    begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stream = Stream(begun)
+    running = asyncio.create_task(run(block, found, invocation, stream))
+    first: list[asyncio.Future[Any]] = [begun, running]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+    if running.done() and not begun.done():
+        outcome = running.result()
+        if not outcome.error:
+            stream.feed(outcome.payload)
+        stream.end()
+    return stream, running
+
+
+async def invoke_streaming(ctx: Context, params: Params) -> Result:
+    """Ask a function, and give its answer as it comes."""
+    what, found = await target(ctx, params)
+    if params.get("InvocationType") == "DryRun":
+        ctx.response_status = 204
+        return {"StatusCode": 204}
+    payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
+    client_context = _client_context(params.get("ClientContext"))
+    invocation = Invocation(ctx.request_id, payload, what.arn, client_context, ctx.headers.get(TRACE_HEADER, ""))
+    stream, running = await begin(ctx.block, found, invocation)
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": found.resolved.version.version,
+        "EventStream": _events(stream, running, tail=params.get("LogType") == "Tail"),
+    }
+
+
+async def _events(stream: Stream, running: asyncio.Task[Outcome], *, tail: bool) -> AsyncIterator[dict[str, Any]]:
+    async for piece in stream:
+        yield {"PayloadChunk": {"Payload": piece}}
+    outcome = await running
+    complete: dict[str, Any] = {}
+    if outcome.error:
+        complete = {"ErrorCode": outcome.error, "ErrorDetails": outcome.payload.decode("utf-8", "replace")}
+    if tail:
+        complete["LogResult"] = b64encode(outcome.log).decode()
+    yield {"InvokeComplete": complete}
 
 
 async def run(block: Block, found: Target, invocation: Invocation, stream: Stream | None = None) -> Outcome:

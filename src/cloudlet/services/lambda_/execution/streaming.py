@@ -51,8 +51,8 @@ class Stream:
         self._wake()
 
     def collected(self) -> bytes:
-        """Return all pieces that nobody has read."""
-        return b"".join(self._pieces)
+        """Return all pieces, unless somebody reads them as they come."""
+        return b"".join(self._pieces) if self._begun is None else b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
