@@ -14,19 +14,25 @@ from cloudlet.services.apigateway import (
     traffic,
 )
 from cloudlet.services.apigateway.block import service
-from cloudlet.services.apigateway.http import gateway
+from cloudlet.services.apigateway.http import gateway as http_gateway
+from cloudlet.services.apigateway.websocket import api_management, registry
+from cloudlet.services.apigateway.websocket import gateway as websocket_gateway
 
 __all__ = [
+    "api_management",
     "api_v2_apis",
     "api_v2_domains",
     "api_v2_links",
     "api_v2_parts",
     "api_v2_stages",
     "api_v2_tags",
-    "gateway",
+    "http_gateway",
     "service",
     "traffic",
+    "websocket_gateway",
 ]
 
 service.job(access_log.send)
 service.gauge(measuring.measure)
+service.job(registry.run_errands)
+service.job(registry.stay_known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from cloudlet.core.identity import Principal
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.web import Visit
 from cloudlet.services.apigateway import expressions
+from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place
 from cloudlet.services.apigateway.domains import Mapped
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _REQUEST_ID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TRACE = "x-amzn-trace-id"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _fresh_id() -> str:
@@ -155,10 +154,7 @@ class Call:
 
     def clf_time(self) -> str:
         """When it came in, in the Common Log Format."""
-        at = time.gmtime(self.time)
-        return (
-            f"{at.tm_mday:02}/{_MONTHS[at.tm_mon - 1]}/{at.tm_year}:{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
-        )
+        return clf_time(self.time)
 
     def lookup(self, variable: str) -> str | None:
         """Return the value of a variable of parameter mapping, such as `request.header.id`."""

@@ -1,0 +1,211 @@
+"""API Gateway of an account, over a real socket."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
+from websockets.sync.client import ClientConnection, connect
+
+from cloudlet.testing.server import Aws
+
+FUNCTION = """
+import json
+
+def handler(event, context):
+    kind = event.get("type")
+    if kind == "REQUEST":
+        return authorize(event)
+    connection = event.get("requestContext", {}).get("connectionId")
+    body = event.get("body")
+    if connection is not None:
+        return told(event, body)
+    answer = {name.lower(): value for name, value in (event.get("headers") or {}).items()}.get("x-answer")
+    if answer == "fail":
+        raise ValueError("as asked")
+    if answer is not None:
+        return json.loads(answer)
+    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(event)}
+
+def told(event, body):
+    query = event.get("queryStringParameters") or {}
+    if "refuse" in query:
+        return {"statusCode": int(query["refuse"])}
+    headers = {"Sec-WebSocket-Protocol": query["protocol"]} if "protocol" in query else {}
+    if body is not None and "raise" in body:
+        raise ValueError("as asked")
+    return {"statusCode": 200, "headers": headers, "body": json.dumps(event)}
+
+def authorize(event):
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    token = headers.get("authorization") or (event.get("queryStringParameters") or {}).get("token")
+    if token == "nobody":
+        raise Exception("Unauthorized")
+    if token == "broken":
+        return "nonsense"
+    if event.get("version") == "2.0":
+        return {"isAuthorized": token == "friend", "context": {"who": token, "level": 3, "event": json.dumps(event)}}
+    effect = "Allow" if token == "friend" else "Deny"
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
+    return {
+        "principalId": "me",
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {"who": token, "level": 3},
+    }
+"""
+ROLE = "arn:aws:iam::123456789012:role/gateway"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. Header names are in lower case; of repeated ones there are several."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def header(self, name: str) -> str | None:
+        return next((value for known, value in self.headers if known == name), None)
+
+
+class GatewayCloud:
+    """Clients of one account, and what tests do with them again and again."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+        self.account = aws.account
+        self.client: Any = aws.client("apigatewayv2")
+        parts = urlsplit(aws.endpoint)
+        self.host, self.port = parts.hostname or "", parts.port or 80
+        self._function = ""
+
+    # -- what is made
+
+    def api(self, **more: Any) -> str:
+        """Create an HTTP API with a stage $default that is deployed automatically; return its id."""
+        id: str = self.client.create_api(**{"Name": "shop", "ProtocolType": "HTTP", **more})["ApiId"]
+        if "Target" not in more:
+            self.client.create_stage(ApiId=id, StageName="$default", AutoDeploy=True)
+        return id
+
+    def websocket_api(self, *routes: str, stage: str = "live", **more: Any) -> str:
+        """Create a WebSocket API whose routes go to the function, and answer; return its id."""
+        given = {
+            "Name": "chat",
+            "ProtocolType": "WEBSOCKET",
+            "RouteSelectionExpression": "$request.body.action",
+            **more,
+        }
+        id: str = self.client.create_api(**given)["ApiId"]
+        integration = self.to_function(id, version="1.0")
+        for key in routes:
+            route = self.route(id, key, integration, RouteResponseSelectionExpression="$default")
+            if key not in ("$connect", "$disconnect"):
+                self.client.create_route_response(ApiId=id, RouteId=route, RouteResponseKey="$default")
+        self.client.create_stage(ApiId=id, StageName=stage, AutoDeploy=True)
+        return id
+
+    def integration(self, api: str, **more: Any) -> str:
+        id: str = self.client.create_integration(ApiId=api, **more)["IntegrationId"]
+        return id
+
+    def to_url(self, api: str, url: str, **more: Any) -> str:
+        """Create an integration with an HTTP endpoint; return its id."""
+        given = {"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY", "IntegrationUri": url, **more}
+        return self.integration(api, **given)
+
+    def to_function(self, api: str, version: str = "2.0", **more: Any) -> str:
+        """Create an integration with the account's function; return its id."""
+        return self.integration(
+            api,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=self.function(),
+            PayloadFormatVersion=version,
+            **more,
+        )
+
+    def route(self, api: str, key: str, integration: str | None = None, **more: Any) -> str:
+        """Create a route; return its id."""
+        target = {} if integration is None else {"Target": f"integrations/{integration}"}
+        id: str = self.client.create_route(ApiId=api, RouteKey=key, **target, **more)["RouteId"]
+        return id
+
+    def function(self) -> str:
+        """Return the ARN of the account's function, which API Gateway may call."""
+        if not self._function:
+            client = self.aws.client("lambda")
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w") as file:
+                file.writestr("index.py", FUNCTION)
+            created = client.create_function(
+                FunctionName="echo",
+                Runtime="python3.13",
+                Role=ROLE,
+                Handler="index.handler",
+                Code={"ZipFile": packed.getvalue()},
+            )
+            client.get_waiter("function_active_v2").wait(
+                FunctionName="echo", WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
+            )
+            client.add_permission(
+                FunctionName="echo",
+                StatementId="gateway",
+                Action="lambda:InvokeFunction",
+                Principal="apigateway.amazonaws.com",
+            )
+            self._function = created["FunctionArn"]
+        return self._function
+
+    def authorizer(self, api: str, **more: Any) -> str:
+        """Create an authorizer that asks the account's function; return its id."""
+        region = self.aws.region
+        uri = f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{self.function()}/invocations"
+        given = {"AuthorizerType": "REQUEST", "Name": "ask", "AuthorizerUri": uri, **more}
+        id: str = self.client.create_authorizer(ApiId=api, **given)["AuthorizerId"]
+        return id
+
+    # -- what is asked
+
+    def ask(
+        self,
+        api: str,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: bytes | str | None = None,
+        host: str | None = None,
+    ) -> Answer:
+        """Send a request to an API (by path), or to a host."""
+        target = f"/_aws/execute-api/{api}{path}" if host is None else path
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        try:
+            connection.request(method, target, body, {**({"Host": host} if host else {}), **(headers or {})})
+            response = connection.getresponse()
+            return Answer(
+                response.status, [(name.lower(), value) for name, value in response.getheaders()], response.read()
+            )
+        finally:
+            connection.close()
+
+    def connect(self, api: str, path: str = "/live", **more: Any) -> ClientConnection:
+        """Open a WebSocket to an API."""
+        return connect(f"ws://{self.host}:{self.port}/_aws/execute-api/{api}{path}", **more)
+
+    def refused(self, operation: str, **params: Any) -> tuple[str, str, int]:
+        """Call an operation that fails; return the error's code, its message and the HTTP status."""
+        with pytest.raises(ClientError) as caught:
+            getattr(self.client, operation)(**params)
+        answer = caught.value.response
+        return answer["Error"]["Code"], answer["Error"]["Message"], answer["ResponseMetadata"]["HTTPStatusCode"]
