@@ -13,6 +13,7 @@ from cloudlet.core.errors import not_implemented
 from cloudlet.core.identity import Principal
 from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.metrics import Metrics, report
+from cloudlet.core.segments import Segments
 from cloudlet.core.service import Job, Listener, Params, Result, Service
 from cloudlet.core.tracing import Tracer
 from cloudlet.core.usage import Usage
@@ -48,17 +49,19 @@ class Block:
         self.usage = Usage(service) if is_watched else None
         self.trail = Trail(self) if cloud.has("cloudtrail") else None
         """What is told to CloudTrail, if there is one."""
+        self.segments = Segments() if cloud.has("xray") and service.name != "xray" else None
+        """What is told to X-Ray, if there is one."""
         self.tracer = None
-        """What is told to X-Ray of the calls that applications make, where that is wanted."""
-        if cloud.config.traces_calls and cloud.has("xray") and service.name != "xray":
-            self.tracer = Tracer(self)
+        """What makes segments of the calls of applications, where that is wanted."""
+        if cloud.config.traces_calls and self.segments is not None:
+            self.tracer = Tracer(self, self.segments)
         jobs = list(service.jobs)
         if self.usage is not None:
             jobs.append(report)
         if self.trail is not None:
             jobs.append(self.trail.job)
-        if self.tracer is not None:
-            jobs.append(self.tracer.job)
+        if self.segments is not None:
+            jobs.append(self.segments.job)
         datagrams = cloud.config.datagrams.get(service.name)
         if datagrams is not None and service.listener is not None:
             jobs.append(_listening(service.listener, datagrams))

@@ -2,25 +2,18 @@
 
 A call that carries a trace header becomes a segment of the called service within that trace. One without becomes a
 trace of its own: a segment of the application, named by the id that its SDK was given (`AWS_SDK_UA_APP_ID`) or else by
-its identity, and in it the call as X-Ray's SDKs describe it. X-Ray gets them through its API, off the way of requests;
-those that it cannot take are dropped, with a word in the log.
+its identity, and in it the call as X-Ray's SDKs describe it.
 
 Developer guide, "Tracing header" and "AWS X-Ray segment documents".
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
-from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from cloudlet.core.context import TRACE_HEADER
-from cloudlet.core.errors import AwsError
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.service import Handler, Params
 from cloudlet.wire import WireError, load
@@ -28,13 +21,8 @@ from cloudlet.wire import WireError, load
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
     from cloudlet.core.context import Context
+    from cloudlet.core.segments import Segments
 
-log = logging.getLogger("cloudlet.core")
-
-_MOST_WAITING = 10_000
-_BATCH = 25
-"""So many documents are sent in one request; each is of about 1 KB."""
-_GATHERED_SECONDS = 0.2
 _APPLICATION = re.compile(r"\bapp/([!#$%&'*+.^_`|~0-9A-Za-z-]{1,50})")
 _UNNAMEABLE = re.compile(r"[^\w\s.:/%&#=+\-@]")
 _LONGEST_NAME = 200
@@ -56,8 +44,6 @@ _RESOURCES = (
     _Resource("FunctionName", "function_name", "AWS::Lambda"),
 )
 
-_encode = msgspec.json.Encoder().encode
-
 
 class TraceHeader(NamedTuple):
     """What a trace header says."""
@@ -77,13 +63,9 @@ def parsed(header: str) -> TraceHeader | None:
 class Tracer:
     """The calls of one block, on their way to X-Ray."""
 
-    def __init__(self, block: Block) -> None:
-        self._block = block
+    def __init__(self, block: Block, segments: Segments) -> None:
         self._name = load(block.service.name).service_id
-        self._waiting: deque[tuple[str, str, str]] = deque()
-        """Account, region and document."""
-        self._changed = asyncio.Event()
-        self._dropped = 0
+        self._segments = segments
 
     def answered(self, ctx: Context, handler: Handler, params: Params, error: WireError | None) -> None:
         """Note a call that was answered, unless a block made it."""
@@ -92,16 +74,12 @@ class Tracer:
         header = parsed(ctx.headers.get(TRACE_HEADER, ""))
         if header is not None and not header.sampled:
             return
-        if len(self._waiting) >= _MOST_WAITING:
-            self._dropped += 1
-            return
         resource = next((each for each in _RESOURCES if isinstance(params.get(each.parameter), str)), None)
         call = self._call(ctx, handler, error)
         if resource is not None:
             call["aws"][resource.told] = params[resource.parameter]
         document = _application(ctx, call) if header is None else self._served(call, header, resource)
-        self._waiting.append((ctx.account, ctx.region, _encode(document).decode()))
-        self._changed.set()
+        self._segments.add(ctx.account, ctx.region, document)
 
     def _call(self, ctx: Context, handler: Handler, error: WireError | None) -> dict[str, Any]:
         """Describe a call."""
@@ -137,34 +115,6 @@ class Tracer:
         if header.parent:
             segment["parent_id"] = header.parent
         return segment
-
-    async def job(self, block: Block) -> None:
-        """Give X-Ray what was noted, for ever."""
-        while True:
-            await self._changed.wait()
-            await asyncio.sleep(_GATHERED_SECONDS)
-            self._changed.clear()
-            while self._waiting:
-                await self._send(block)
-            if self._dropped:
-                log.warning("%d calls were not traced: there were too many", self._dropped)
-                self._dropped = 0
-
-    async def _send(self, block: Block) -> None:
-        """Send the documents at the head of the line that are of one account and region."""
-        account, region, _ = self._waiting[0]
-        documents: list[str] = []
-        while self._waiting and len(documents) < _BATCH and self._waiting[0][:2] == (account, region):
-            documents.append(self._waiting.popleft()[2])
-        params = {"TraceSegmentDocuments": documents}
-        try:
-            answer = await block.call("xray", "PutTraceSegments", params, account=account, region=region)
-        except AwsError as error:
-            self._dropped += len(documents)
-            log.warning("X-Ray does not take the calls of %s: %s", block.service.name, error)
-            return
-        for refused in (answer or {}).get("UnprocessedTraceSegments") or []:
-            log.warning("X-Ray refuses a call of %s: %s", block.service.name, refused)
 
 
 def _application(ctx: Context, call: dict[str, Any]) -> dict[str, Any]:
