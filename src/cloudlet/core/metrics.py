@@ -102,6 +102,9 @@ class Metrics:
         self.namespace = namespace
         self._series: dict[Series, Values] = {}
         self._dropped = 0
+        self.noted: list[Any] = []
+        """What the block's observer has noted and not counted yet: to count many at once is quicker. It is bounded by
+        the block itself."""
 
     def add(
         self,
