@@ -78,7 +78,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             if raw is not None:
                 found.append(items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw)))
         read += units.table
-        measured.append((table, "Read", units.table, NO_INDEXES))
+        measured.append((table, "Read", units.table, NO_INDEXES, None))
         consumed.append(capacity.shown(params, table, units))
     if refusal is not None and not read:
         raise refusal
@@ -126,7 +126,7 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
             if wanted_metrics is not None:
                 collections.append(await item_collections.metrics(tx, table, given, wanted_metrics))
         done += units.table
-        measured.append((table, "Write", units.table, units.indexes))
+        measured.append((table, "Write", units.table, units.indexes, None))
         consumed.append(capacity.shown(params, table, units))
         shown = [each for each in collections if each is not None]
         if shown:

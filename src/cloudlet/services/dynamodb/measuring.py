@@ -28,12 +28,14 @@ _SERVER_ERROR = 500
 _UNITS = {"ReturnedBytes": "Bytes", "SuccessfulRequestLatency": "Milliseconds"}
 _STEPS = 50
 """So many different latencies are told apart in a millisecond."""
-_MOST_KINDS = 4096
+_AT_ONCE = 256
+"""So many calls are noted before they are counted."""
 NO_INDEXES: Mapping[str, float] = {}
 
 
-Spent = tuple[Table, Kind, float, Mapping[str, float]]
-"""What a call consumed: of a table itself, in units, and of its indexes by name.
+Spent = tuple[Table, Kind, float, Mapping[str, float], int | None]
+"""What a call consumed: of a table itself, in units, and of its indexes by name; and how many items it returned, for
+calls of which that is measured.
 
 `Context.measured` is one of it, or a list. (A plain tuple, since one is made for each call.)
 """
@@ -66,8 +68,6 @@ class _Uses:
     """What a block did since the last report."""
 
     def __init__(self) -> None:
-        self.calls: dict[tuple[str, Table, Kind, float, int], int] = {}
-        """How often calls of one item succeeded: by operation, what they consumed, and latency in steps."""
         self.tables: dict[str, _Use] = {}
         """By ARN."""
         self.user_errors: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -78,15 +78,6 @@ class _Uses:
         if use is None and len(self.tables) < _MOST_TABLES:
             use = self.tables[arn] = _Use(account, region, name)
         return use
-
-    def fold(self) -> None:
-        """Add the calls of one item to what their tables did."""
-        calls, self.calls = self.calls, {}
-        for (operation, table, kind, units, latency), count in calls.items():
-            use = _use_of(self, table)
-            if use is not None:
-                _add(use.units, (kind, ""), units, count)
-                _add(use.values, ("SuccessfulRequestLatency", operation, ""), latency / _STEPS, count)
 
 
 _uses: WeakKeyDictionary[Block, _Uses] = WeakKeyDictionary()
@@ -100,8 +91,16 @@ def _of(block: Block) -> _Uses:
 
 
 def spent(ctx: Context, spent: Spent) -> None:
-    """Note what a call consumed beside what it has consumed already. Not for transactions, which may run again."""
-    ctx.measured = [*_listed(ctx.measured), spent]
+    """Note what a call consumed of a table beside what it has consumed of it already.
+
+    Not for transactions, which may run again.
+    """
+    before: Spent | None = ctx.measured
+    if before is not None:
+        table, kind, units, indexes, returned = spent
+        indexes = {name: before[3].get(name, 0.0) + indexes.get(name, 0.0) for name in {*before[3], *indexes}}
+        spent = (table, kind, before[2] + units, indexes, (before[4] or 0) + (returned or 0))
+    ctx.measured = spent
 
 
 def expired(block: Block, table: Table, count: int) -> None:
@@ -121,60 +120,55 @@ def _use_of(uses: _Uses, table: Table) -> _Use | None:
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
-    """Count a call that was answered."""
+    """Note a call that was answered."""
     block, measured = ctx.block, ctx.measured
-    if not block.is_measured or (measured is None and error is None):
+    if not block.is_measured:
         return
-    uses = _of(block)
-    latency = int((perf_counter() - ctx.started) * 1000 * _STEPS)
     if error is not None:
-        _failed(uses, ctx, operation, params, error)
-    elif type(measured) is tuple and not measured[3]:
-        calls = uses.calls
-        key = (operation, measured[0], measured[1], measured[2], latency)
-        calls[key] = calls.get(key, 0) + 1
-        if len(calls) >= _MOST_KINDS:
-            uses.fold()
-    elif type(measured) is Fetched:
-        _fetched(uses, measured, operation, latency / _STEPS)
-    else:
-        for each in _listed(measured):
-            _succeeded(uses, each, operation, result, latency / _STEPS)
+        _failed(_of(block), ctx, operation, params, error)
+    elif measured is not None:
+        noted = block.metrics.noted
+        noted.append((operation, measured, perf_counter() - ctx.started))
+        if len(noted) >= _AT_ONCE:
+            _count(block)
+        if throttle is not None and result is not None:
+            _count_unprocessed(_of(block), _listed(measured), result)
 
 
-def _listed(measured: Spent | list[Spent] | None) -> list[Spent]:
-    if measured is None:
+def _count(block: Block) -> None:
+    """Count the calls that were noted and have succeeded."""
+    uses = _of(block)
+    noted, block.metrics.noted = block.metrics.noted, []
+    for operation, measured, seconds in noted:
+        latency = int(seconds * 1000 * _STEPS) / _STEPS
+        if type(measured) is Fetched:
+            _count_fetched(uses, measured, operation, latency)
+            continue
+        for spent in _listed(measured):
+            use = _use_of(uses, spent[0])
+            if use is not None:
+                _consumed(use, spent)
+                _add(use.values, ("SuccessfulRequestLatency", operation, ""), latency)
+                if spent[4] is not None:
+                    _add(use.values, ("ReturnedItemCount", operation, ""), spent[4])
+
+
+def _listed(measured: Spent | list[Spent] | Fetched | None) -> list[Spent]:
+    if measured is None or isinstance(measured, Fetched):
         return []
     return measured if isinstance(measured, list) else [measured]
 
 
-def _add(values: dict[Any, Values], key: Any, value: float, count: int = 1) -> None:
+def _add(values: dict[Any, Values], key: Any, value: float) -> None:
     of_key = values.get(key)
     if of_key is None:
         of_key = values[key] = Values()
-    of_key.add(value, count)
-
-
-def _succeeded(uses: _Uses, spent: Spent, operation: str, result: Result, latency: float) -> None:
-    """Count what a call did to one table."""
-    table, kind, _, _ = spent
-    use = _use_of(uses, table)
-    if use is None:
-        return
-    _consumed(use, spent)
-    _add(use.values, ("SuccessfulRequestLatency", operation, ""), latency)
-    if result is None:
-        return
-    if operation in ("ExecuteStatement", "Query", "Scan") and kind == "Read":
-        count = result["Count"] if "Count" in result else len(result["Items"])
-        _add(use.values, ("ReturnedItemCount", operation, ""), count)
-    elif throttle is not None:
-        _count_unprocessed(use, table, result)
+    of_key.add(value)
 
 
 def _consumed(use: _Use, spent: Spent) -> None:
     """Count what was consumed: local indexes live on the table's throughput."""
-    table, kind, units, indexes = spent
+    table, kind, units, indexes, _ = spent
     for name, each in indexes.items():
         if table.indexes[name].is_global:
             _add(use.units, (kind, name), each)
@@ -184,8 +178,15 @@ def _consumed(use: _Use, spent: Spent) -> None:
         _add(use.units, (kind, ""), units)
 
 
-def _count_unprocessed(use: _Use, table: Table, result: Mapping[str, Any]) -> None:
+def _count_unprocessed(uses: _Uses, spents: list[Spent], result: Mapping[str, Any]) -> None:
     """Count what a batch left undone for lack of throughput."""
+    for table in [spent[0] for spent in spents]:
+        use = _use_of(uses, table)
+        if use is not None:
+            _count_left(use, table, result)
+
+
+def _count_left(use: _Use, table: Table, result: Mapping[str, Any]) -> None:
     for metric, member in (("ReadThrottleEvents", "UnprocessedKeys"), ("WriteThrottleEvents", "UnprocessedItems")):
         left = result.get(member) or {}
         undone = left.get(table.name) or left.get(table.arn)
@@ -193,7 +194,7 @@ def _count_unprocessed(use: _Use, table: Table, result: Mapping[str, Any]) -> No
             use.events[metric, ""] += len(undone["Keys"] if isinstance(undone, dict) else undone)
 
 
-def _fetched(uses: _Uses, fetched: Fetched, operation: str, latency: float) -> None:
+def _count_fetched(uses: _Uses, fetched: Fetched, operation: str, latency: float) -> None:
     """Count what was read of a stream."""
     stream = fetched.stream
     place = stream.account, stream.region, stream.table
@@ -207,7 +208,7 @@ def _fetched(uses: _Uses, fetched: Fetched, operation: str, latency: float) -> N
 def _failed(uses: _Uses, ctx: Context, operation: str, params: Params, error: WireError) -> None:
     """Count a call that failed, and what it consumed nevertheless."""
     is_condition = error.code == "ConditionalCheckFailedException"
-    for spent in () if type(ctx.measured) is Fetched else _listed(ctx.measured):
+    for spent in _listed(ctx.measured):
         use = _use_of(uses, spent[0])
         if use is not None:
             _consumed(use, spent)
@@ -244,10 +245,8 @@ def _named(uses: _Uses, ctx: Context, params: Params) -> Iterator[_Use]:
 
 async def measure(block: Block) -> None:
     """Add what all tables did to the block's metrics, for the minute that has just ended."""
-    uses = _uses.pop(block, None)
-    if uses is None:
-        return
-    uses.fold()
+    _count(block)
+    uses = _uses.pop(block)
     at = in_ended_minute(block.clock.now())
     for (account, region), count in uses.user_errors.items():
         block.metrics.include(account, region, "UserErrors", (), at, Values.ones(count), "Count")

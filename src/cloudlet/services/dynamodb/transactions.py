@@ -125,7 +125,7 @@ async def run(
                     "The parameters of this request are not those of the request with the same client token.",
                 )
             consumed = {name: Consumed(units) for name, units in known.units.items()}
-            ctx.measured = [(tables[name], "Read", units.table, NO_INDEXES) for name, units in consumed.items()]
+            ctx.measured = [(tables[name], "Read", units.table, NO_INDEXES, None) for name, units in consumed.items()]
             return {"ConsumedCapacity": _consumed(params, tables, consumed, "Read")}
     planned = _planned(tables, requests)
     _check_throughput(planned, now)
@@ -162,7 +162,7 @@ async def run(
                     metrics.setdefault(request.table, []).append(shown)
         if token is not None:
             reads[request.table] += 2 * capacity.read_units(0 if new is None else items.size_of(new), True)
-    ctx.measured = [(tables[name], "Write", units.table, units.indexes) for name, units in consumed.items()]
+    ctx.measured = [(tables[name], "Write", units.table, units.indexes, None) for name, units in consumed.items()]
     if throttle is not None:
         for name, units in consumed.items():
             throttle.spend(tables[name], "Write", units, now)
@@ -294,7 +294,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             responses.append({"Item": asked.projection.of(items.item_of(raw))})
     if total > LARGEST:
         raise _too_large()
-    ctx.measured = [(tables[name], "Read", units.table, NO_INDEXES) for name, units in consumed.items()]
+    ctx.measured = [(tables[name], "Read", units.table, NO_INDEXES, None) for name, units in consumed.items()]
     if throttle is not None:
         for name, units in consumed.items():
             throttle.admit(tables[name], "Read", ctx.now())

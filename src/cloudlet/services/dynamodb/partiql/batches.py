@@ -45,7 +45,7 @@ class _Account:
         total.add(consumed.table, consumed.indexes, consumed.vectors)
 
     def spent(self, kind: Kind) -> list[Spent]:
-        return [(table, kind, consumed.table, consumed.indexes) for table, consumed in self._tables.values()]
+        return [(table, kind, consumed.table, consumed.indexes, None) for table, consumed in self._tables.values()]
 
     def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
         shown = [capacity.shown(params, table, consumed) for table, consumed in self._tables.values()]

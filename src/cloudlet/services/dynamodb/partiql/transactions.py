@@ -50,7 +50,7 @@ async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], par
         responses.append({} if item is None else {"Item": item})
         _, units = consumed.setdefault(one.table.name, (one.table, Consumed()))
         units.add(2 * capacity.read_units(size, True))
-    ctx.measured = [(table, "Read", units.table, NO_INDEXES) for table, units in consumed.values()]
+    ctx.measured = [(table, "Read", units.table, NO_INDEXES, None) for table, units in consumed.values()]
     if total > LARGEST:
         raise validation("Transaction request size cannot exceed 4 MB")
     shown = [capacity.shown(params, table, units, "Read") for table, units in consumed.values()]
