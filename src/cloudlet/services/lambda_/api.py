@@ -17,10 +17,10 @@ from cloudlet.services.lambda_ import (
     api_urls,
     api_versions,
     claims,
-    mapping_states,
     settling,
 )
 from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.polling import running
 
 __all__ = [
     "api_aliases",
@@ -40,6 +40,6 @@ __all__ = [
 ]
 
 service.job(settling.run)
-service.job(mapping_states.run)
+service.job(running.run)
 service.job(claims.collect)
 service.job(claims.sweep)

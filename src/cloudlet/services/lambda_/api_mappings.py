@@ -46,8 +46,7 @@ def _shown(found: Mapping) -> dict[str, Any]:
             "MaximumRecordAgeInSeconds": found.maximum_age,
             "BisectBatchOnFunctionError": found.bisects,
             "MaximumRetryAttempts": found.attempts,
-            "TumblingWindowInSeconds": found.tumbling,
-            "LastProcessingResult": found.result or "No records processed",
+            "TumblingWindowInSeconds": 0,
         }
     elif found.maximum_concurrency is not None:
         shown["ScalingConfig"] = {"MaximumConcurrency": found.maximum_concurrency}
@@ -93,7 +92,9 @@ async def create_event_source_mapping(ctx: Context, params: Params) -> Result:
             function=what.place,
             qualifier=what.qualifier or "",
             reason=kind.reason,
+            created=ctx.now(),
             modified=ctx.now(),
+            revision=uuid4(),
             batch_size=kind.batch_size,
             position=mapping_check.check_position(params, kind),
         ),
@@ -159,7 +160,7 @@ async def update_event_source_mapping(ctx: Context, params: Params) -> Result:
         await directory.resolve(tx, after.target)
         await _refuse_twin(tx, kind, after)
         mapping.forget_target(tx, before)
-        after = replace(after, state=_passing(before, after), reason=kind.reason, modified=ctx.now())
+        after = replace(after, state=_passing(before, after), reason=kind.reason, modified=ctx.now(), revision=uuid4())
         mapping.save(tx, after)
         return after
 
@@ -179,6 +180,6 @@ async def delete_event_source_mapping(ctx: Context, tx: Transaction, params: Par
     if found.state in mapping.CHANGING:
         raise errors.in_use("Cannot delete the event source mapping because it is in use.")
     reason = mapping_check.kind_of(found.source).reason
-    found = replace(found, state="Deleting", reason=reason, is_enabled=False, modified=ctx.now())
+    found = replace(found, state=mapping.DELETING, reason=reason, modified=ctx.now(), revision=uuid4())
     mapping.save(tx, found)
     return _shown(found)

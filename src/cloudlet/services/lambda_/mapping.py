@@ -6,8 +6,6 @@ the state that it is in.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
@@ -17,10 +15,10 @@ from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Place
 
 TOPIC = b"mapping"
-CHANGING = frozenset(("Creating", "Enabling", "Disabling", "Updating", "Deleting"))
+ENABLED, DISABLED, DELETING = "Enabled", "Disabled", "Deleting"
+CHANGING = frozenset(("Creating", "Enabling", "Disabling", "Updating", DELETING))
 """The states in which a mapping is not what it is to become."""
 _MAPPINGS = Subspace("mapping")
-_CHANGING = Subspace("mapping-changing")
 _BY_SOURCE = Subspace("mapping-by-source")
 
 
@@ -40,9 +38,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "Creating"
     reason: str = ""
     """Why it is in this state."""
-    result: str = ""
-    """What came of the last batch."""
+    created: float = 0.0
     modified: float = 0.0
+    revision: str = ""
+    """Another one after each change."""
     batch_size: int = 10
     window: int = 0
     """How long a batch may gather."""
@@ -59,7 +58,6 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     """How often a batch that fails is tried again; -1: until its records are too old."""
     bisects: bool = False
     """Whether a batch that fails is halved."""
-    tumbling: int = 0
     on_failure: str = ""
     """The ARN of where is told of batches that were given up."""
 
@@ -117,18 +115,12 @@ def save(tx: Transaction, mapping: Mapping) -> None:
     """Keep a mapping; where it is to change, those who poll are told."""
     tx.put(_MAPPINGS.key(mapping.account, mapping.region, mapping.id), _encode(mapping))
     tx.put(_source_key(mapping), mapping.id.encode())
-    key = _CHANGING.key(mapping.account, mapping.region, mapping.id)
-    if mapping.state in CHANGING:
-        tx.put(key, b"")
-    else:
-        tx.delete(key)
     tx.notify(TOPIC)
 
 
 def remove(tx: Transaction, mapping: Mapping) -> None:
     """Forget a mapping."""
     tx.delete(_MAPPINGS.key(mapping.account, mapping.region, mapping.id))
-    tx.delete(_CHANGING.key(mapping.account, mapping.region, mapping.id))
     tx.delete(_source_key(mapping))
     tx.notify(TOPIC)
 
@@ -136,18 +128,6 @@ def remove(tx: Transaction, mapping: Mapping) -> None:
 def forget_target(tx: Transaction, mapping: Mapping) -> None:
     """Make room for another mapping of the same source to the same function: this one is to call another."""
     tx.delete(_source_key(mapping))
-
-
-async def changing(tx: Transaction, limit: int) -> list[Mapping]:
-    """Return some of the mappings that are not what they are to become."""
-    rows = await tx.range(_CHANGING.begin, _CHANGING.end, limit=limit)
-    found = [await find(tx, *_ids(_CHANGING.unpack(key))) for key, _ in rows]
-    return [each for each in found if each is not None]
-
-
-def _ids(elements: tuple[Any, ...]) -> tuple[str, str, str]:
-    account, region, id = elements
-    return account, region, id
 
 
 def _source_key(mapping: Mapping) -> bytes:

@@ -15,7 +15,7 @@ _FILTERS = 5
 _FIFO_BATCH = 10
 _SMALL_BATCH = 10
 _OLDEST_SECONDS = 60
-_UNBUILT = ("KMSKeyArn", "MetricsConfig", "LoggingConfig", "ProvisionedPollerConfig")
+_UNBUILT = ("TumblingWindowInSeconds", "KMSKeyArn", "MetricsConfig", "LoggingConfig", "ProvisionedPollerConfig")
 _OTHER_SOURCES = (
     "SelfManagedEventSource",
     "Topics",
@@ -34,7 +34,6 @@ _OF_STREAMS = (
     "MaximumRecordAgeInSeconds",
     "BisectBatchOnFunctionError",
     "MaximumRetryAttempts",
-    "TumblingWindowInSeconds",
 )
 
 
@@ -82,6 +81,8 @@ def configured(mapping: Mapping, kind: Kind, params: Params) -> Mapping:
     """Return a mapping with what is given of its configuration. Raises AwsError."""
     for name in _OF_QUEUES if kind.is_stream else _OF_STREAMS:
         if params.get(name):
+            if name == "StartingPosition":
+                raise errors.invalid("StartingPosition is not valid for SQS event sources.")
             raise errors.invalid(f"Unsupported parameter {name} for given event source mapping type.")
     changes = {field: params[name] for name, field in _SIMPLE.items() if params.get(name) is not None}
     if params.get("FilterCriteria") is not None:
@@ -105,7 +106,6 @@ _SIMPLE = {
     "MaximumRecordAgeInSeconds": "maximum_age",
     "MaximumRetryAttempts": "attempts",
     "BisectBatchOnFunctionError": "bisects",
-    "TumblingWindowInSeconds": "tumbling",
 }
 
 
@@ -136,8 +136,6 @@ def _check(mapping: Mapping, kind: Kind) -> None:
         )
     if -1 < mapping.maximum_age < _OLDEST_SECONDS:
         raise errors.invalid(f"MaximumRecordAgeInSeconds must be -1, or at least {_OLDEST_SECONDS}.")
-    if mapping.tumbling and mapping.parallelization > 1:
-        raise errors.invalid("TumblingWindowInSeconds is not supported with a ParallelizationFactor greater than 1.")
 
 
 def _filters(criteria: dict[str, Any]) -> tuple[str, ...]:
@@ -156,6 +154,6 @@ def _on_failure(destinations: dict[str, Any]) -> str:
     if (destinations.get("OnSuccess") or {}).get("Destination"):
         raise errors.invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
     arn: str = (destinations.get("OnFailure") or {}).get("Destination") or ""
-    if arn and (not arn.startswith("arn:") or arn.split(":")[2] not in ("sqs", "sns", "s3") or arn.endswith(".fifo")):
+    if arn and (not arn.startswith("arn:") or arn.split(":")[2] not in ("sqs", "sns") or arn.endswith(".fifo")):
         raise errors.invalid(f"The destination ARN {arn} is invalid.")
     return arn

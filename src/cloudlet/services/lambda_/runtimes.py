@@ -53,5 +53,5 @@ def check(runtime: str) -> None:
         family = next(name for name in _LATEST if runtime.startswith(name))
         raise errors.invalid(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
-            f"We recommend you use a supported runtime ({_LATEST[family]}) while creating or updating functions."
+            f"We recommend you use the new runtime ({_LATEST[family]}) while creating or updating functions."
         )

@@ -1,0 +1,92 @@
+"""Calls that a mapping makes: of its function, and of other blocks as a session of the function's role."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+from cloudlet.core.role_session import session_of
+from cloudlet.services.lambda_ import directory, errors, invoking
+from cloudlet.services.lambda_.execution.invocation import Invocation
+from cloudlet.services.lambda_.mapping import Mapping
+from cloudlet.services.lambda_.polling.record import Record, event_of
+
+PARTIAL = "ReportBatchItemFailures"
+
+
+class Answer(NamedTuple):
+    """What a function has made of a batch."""
+
+    failed: list[Record]
+    """In the order of the batch; all of it, where the function failed as a whole."""
+    error: str
+    """The kind of the function's error; empty where it has answered."""
+    version: str
+    request_id: str
+
+
+async def invoke(block: Block, mapping: Mapping, batch: list[Record]) -> Answer:
+    """Give a batch to the function. Raises AwsError where that cannot be invoked now."""
+
+    async def read(tx: Transaction) -> invoking.Target:
+        resolved = await directory.choose(tx, mapping.target)
+        return invoking.Target(resolved, await directory.function(tx, mapping.function))
+
+    found = await block.store.transact(read)
+    version = found.resolved.version
+    if version.state != "Active":
+        raise errors.conflict(f"The function is currently in the following state: {version.state}")
+    invocation = Invocation(uuid4(), event_of(batch), mapping.target.arn)
+    outcome = await invoking.run(block, found, invocation)
+    failed = batch if outcome.error else _failed(mapping, batch, outcome.payload)
+    return Answer(failed, outcome.error, version.version, invocation.request_id)
+
+
+def _failed(mapping: Mapping, batch: list[Record], payload: bytes) -> list[Record]:
+    """Return what a function says of a batch that it has taken. An answer that makes no sense fails all of it.
+
+    Developer guide, "Implementing partial batch responses", "Success and failure conditions".
+    """
+    if PARTIAL not in mapping.response_types:
+        return []
+    try:
+        answer = msgspec.json.decode(payload or b"null")
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return batch
+    if answer is None:
+        return []
+    if not isinstance(answer, dict):
+        return batch
+    failures = answer.get("batchItemFailures")
+    if not failures:
+        return []
+    known = {record.id for record in batch}
+    named = [each.get("itemIdentifier") if isinstance(each, dict) else None for each in failures]
+    if not all(isinstance(name, str) and name in known for name in named):
+        return batch
+    return [record for record in batch if record.id in named]
+
+
+async def call(
+    block: Block, mapping: Mapping, service: str, operation: str, params: dict[str, Any], *, region: str = ""
+) -> dict[str, Any]:
+    """Call another block's API. Raises AwsError."""
+
+    async def role(tx: Transaction) -> str:
+        return (await directory.resolve(tx, mapping.target)).version.role
+
+    principal = session_of(await block.store.transact(role), mapping.function.name)
+    result = await block.cloud.call(
+        service,
+        operation,
+        params,
+        principal=principal,
+        account=mapping.account,
+        region=region or mapping.region,
+        source_arn=mapping.arn,
+    )
+    return dict(result or {})

@@ -1,0 +1,44 @@
+"""Waiting, while a mapping may be stopped."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cloudlet.core.block import Block
+from cloudlet.core.moments import first
+from cloudlet.core.retrying import pause
+
+_LONGEST_SECONDS = 60.0
+
+
+class Backoff:
+    """Longer and longer pauses after attempts that fail."""
+
+    def __init__(self, block: Block, stopping: asyncio.Event) -> None:
+        self._block = block
+        self._stopping = stopping
+        self._failed = 0
+
+    def succeed(self) -> None:
+        """Begin anew."""
+        self._failed = 0
+
+    async def wait(self) -> None:
+        """Wait after an attempt that failed, by the cloud's clock, or until the mapping stops."""
+        self._failed += 1
+        over = asyncio.Event()
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        stopped.add_done_callback(lambda _: over.set())
+        try:
+            await first(self._block, over, self._block.clock.now() + min(pause(self._failed), _LONGEST_SECONDS))
+        finally:
+            stopped.cancel()
+
+
+async def unless(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so many seconds that the cloud's clock does not know, or until the mapping stops."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        pass
