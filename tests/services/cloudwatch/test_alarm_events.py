@@ -184,6 +184,25 @@ def test_what_happens_while_eventbridge_is_down_is_told_after_a_crash(tmp_path: 
         assert json.loads(message["Body"])["detail"]["state"]["value"] == "ALARM"
 
 
+def test_actions_wait_for_a_block_that_is_down(tmp_path: Path) -> None:
+    account = "123456789012"
+    with Server.start("--data", str(tmp_path)) as server:
+        aws = Aws(server.endpoint, account)
+        queue = aws.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+        topic = aws.client("sns").create_topic(Name="t")["TopicArn"]
+        endpoint = f"arn:aws:sqs:us-east-1:{account}:q"
+        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+        aws.client("cloudwatch").put_metric_alarm(AlarmName="high", AlarmActions=[topic], **SETTINGS)
+    with Server.start("--data", str(tmp_path), "--services", "cloudwatch,sts") as server:
+        cloudwatch = Aws(server.endpoint, account).client("cloudwatch")
+        cloudwatch.set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="test")
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        sqs = Aws(server.endpoint, account).client("sqs")
+        (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+        assert "ALARM" in json.loads(message["Body"])["Subject"]
+
+
 @pytest.mark.parametrize("previous", [Situation("OK", "calm", None, 90.0), None])
 def test_a_function_is_told_what_the_user_guide_shows(previous: Situation | None) -> None:
     config = {**SETTINGS, "AlarmDescription": "Too much", "AlarmActions": ["arn:aws:lambda:…"]}

@@ -1,7 +1,7 @@
 """Performs the actions of alarms: it publishes to topics and invokes functions, through their APIs.
 
-An action is tried again while the other block is unavailable; whatever else it answers stands in the alarm's history,
-as on AWS.
+An action is tried again while the other block is unavailable, for a day; whatever else it answers stands in the
+alarm's history, as on AWS.
 """
 
 from __future__ import annotations
@@ -10,66 +10,82 @@ import asyncio
 import json
 from typing import Any
 
+from msgspec.structs import replace
+
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified
+from cloudlet.core.moments import first, notified
 from cloudlet.services.cloudwatch import alarm_events, history, notices, outbox
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.outbox import Action
 
 _AT_ONCE = 50
-_TRIES = 8
-_FIRST_PAUSE_SECONDS = 0.1
-_UNAVAILABLE = 500
-_NOT_BUILT = 501
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 60.0
+_GIVEN_UP_SECONDS = 86_400
+_UNAVAILABLE, _NOT_BUILT, _TOO_MANY = 500, 501, 429
 
 
 async def act(block: Block, lease: Lease) -> None:
-    """Perform what is put into the outbox, for ever."""
-    async with notified(block, outbox.TOPIC) as event:
+    """Perform what is put into the outbox, for ever. What is slow or is tried again holds up nothing else."""
+    busy: set[str] = set()
+    async with notified(block, outbox.TOPIC) as event, asyncio.TaskGroup() as group:
         while True:
             event.clear()
-            actions = await block.store.transact(lambda tx: outbox.first(tx, _AT_ONCE))
-            if not actions:
+            found = await block.store.transact(lambda tx: outbox.first(tx, _AT_ONCE + len(busy)))
+            waiting = [action for action in found if action.id not in busy]
+            if not waiting or len(busy) >= _AT_ONCE:
                 await event.wait()
-                continue
-            await lease.hold()
-            async with asyncio.TaskGroup() as group:
-                for action in actions:
-                    group.create_task(_perform(block, action))
+            elif outbox.due(waiting[0]) > block.clock.now() * 1000:
+                await first(block, event, outbox.due(waiting[0]) / 1000)
+            else:
+                await lease.hold()
+                busy.add(waiting[0].id)
+                group.create_task(_perform(block, waiting[0], busy, event))
 
 
-async def _perform(block: Block, action: Action) -> None:
+async def _perform(block: Block, action: Action, busy: set[str], event: asyncio.Event) -> None:
+    try:
+        # It may have been performed between being read and being taken up here.
+        if await block.store.transact(lambda tx: outbox.is_there(tx, action)):
+            await _try(block, action)
+    finally:
+        busy.discard(action.id)
+        event.set()
+
+
+async def _try(block: Block, action: Action) -> None:
+    """Perform an action, and write down what became of it."""
     told: dict[str, Any] = {"actionState": "Succeeded", "notificationResource": action.arn}
     summary = f"Successfully executed action {action.arn}"
+    again = None
     try:
-        told["publishedMessage"] = await _call(block, action)
+        told["publishedMessage"] = await _tell(block, action)
     except AwsError as error:
+        again = _again(action, error, block.clock.now())
         summary = f'Failed to execute action {action.arn}. Received error: "{error.message}"'
         told |= {"actionState": "Failed", "error": error.message}
     told["stateUpdateTimestamp"] = int(action.alarm.updated * 1000)
 
     async def settle(tx: Transaction) -> None:
         outbox.remove(tx, action)
-        history.note(tx, action.alarm, "Action", summary, told, block.clock.now())
+        if again is not None:
+            outbox.save(tx, again)
+        else:
+            history.note(tx, action.alarm, "Action", summary, told, block.clock.now())
 
     await block.store.transact(settle)
 
 
-async def _call(block: Block, action: Action) -> Any:
-    """Perform an action and return what was told. Raises AwsError."""
-    pause = _FIRST_PAUSE_SECONDS
-    for number in range(_TRIES):
-        try:
-            return await _tell(block, action)
-        except AwsError as error:
-            if (error.status or 0) < _UNAVAILABLE or error.status == _NOT_BUILT or number == _TRIES - 1:
-                raise
-        await asyncio.sleep(pause)
-        pause *= 2
-    return None
+def _again(action: Action, error: AwsError, now: float) -> Action | None:
+    """Return what is to be tried again, and when, after an error at `now` (s); None where that makes no sense."""
+    status = error.status or 0
+    passes = (status >= _UNAVAILABLE and status != _NOT_BUILT) or status == _TOO_MANY
+    if not passes or now - action.time > _GIVEN_UP_SECONDS:
+        return None
+    pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(action.attempts, 20), _LONGEST_PAUSE_SECONDS)
+    return replace(action, attempts=action.attempts + 1, due=int((now + pause) * 1000))
 
 
 async def _tell(block: Block, action: Action) -> Any:

@@ -22,6 +22,10 @@ class Action(msgspec.Struct, array_like=True):
     previous: Situation | None
     """As it was before; None where it was muted meanwhile."""
     time: float
+    attempts: int = 0
+    """How often it could not be performed."""
+    due: int | None = None
+    """When it is to be tried again, in milliseconds since the epoch."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -30,7 +34,11 @@ _decode = msgspec.msgpack.Decoder(Action).decode
 
 def add(tx: Transaction, alarm: Alarm, arn: str, previous: Situation | None, now: float) -> None:
     """Have an action performed."""
-    action = Action(uuid4(), arn, alarm, previous, now)
+    save(tx, Action(uuid4(), arn, alarm, previous, now))
+
+
+def save(tx: Transaction, action: Action) -> None:
+    """Put an action where it waits until it is due."""
     tx.put(_key(action), _encode(action))
     tx.notify(TOPIC)
 
@@ -40,10 +48,20 @@ def remove(tx: Transaction, action: Action) -> None:
     tx.delete(_key(action))
 
 
+async def is_there(tx: Transaction, action: Action) -> bool:
+    """Whether an action still waits."""
+    return await tx.get(_key(action)) is not None
+
+
 async def first(tx: Transaction, count: int) -> list[Action]:
-    """Return the oldest actions."""
+    """Return the actions that are due first."""
     return [_decode(raw) for _, raw in await tx.range(_ROWS.begin, _ROWS.end, limit=count)]
 
 
+def due(action: Action) -> int:
+    """Return when an action is to be performed, in milliseconds since the epoch."""
+    return int(action.time * 1000) if action.due is None else action.due
+
+
 def _key(action: Action) -> bytes:
-    return _ROWS.key(int(action.time * 1000), action.id)
+    return _ROWS.key(due(action), action.id)
