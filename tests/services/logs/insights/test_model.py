@@ -147,7 +147,7 @@ def is_address(text: str, version: int) -> bool:
         return False
 
 
-@_settings
+@settings(max_examples=20, deadline=None)
 @given(st.lists(addresses, min_size=1, max_size=30), st.ip_addresses(v=6), st.integers(0, 128))
 def test_addresses(texts: list[str], base: ipaddress.IPv6Address, bits: int) -> None:
     subnet = ipaddress.ip_network(f"{base}/{bits}", strict=False)
@@ -202,7 +202,7 @@ commands = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(commands, min_size=1, max_size=7))
 def test_commands_go_together_in_any_order(pipeline: list[str]) -> None:
     query = " | ".join(pipeline)
@@ -242,5 +242,22 @@ def test_only_the_first_hits_are_kept(tmp_path: Path) -> None:
         session.answer()
         assert [int(str(record.values[0])) for record in session.results()] == [0, 1, 2]
         assert session.counts.matched == 100_000
+    finally:
+        session.close()
+
+
+def test_a_row_may_have_expired_in_part() -> None:
+    read = parse("fields @timestamp, @message")
+    session = Session(plan(read, None, 0))
+    try:
+        messages = [str(number) for number in range(5)]
+        row = msgspec.msgpack.encode(Row(BEGIN, [BEGIN + number for number in range(5)], messages))
+        for number, horizon in enumerate((BEGIN + 3, BEGIN + 100)):
+            session.feed([Fed(0, "1:g", "s", Place(BEGIN, 7, number), row)], horizon)
+        session.answer()
+        records = session.results()
+        assert [record.values[1] for record in records] == ["4", "3"]
+        assert [record.position and record.position.nth for record in records] == [4, 3]
+        assert session.counts.scanned == 2
     finally:
         session.close()

@@ -115,14 +115,15 @@ class Pipeline:
     def _parse(self, command: Parse) -> None:
         source = Sql(self._sql(command.source).shown, Kind.TEXT)
         [text] = self._computed([source])
-        pattern = literal(command.pattern)
+        # A group around all tells, without a second look, whether there is a match: unless that is empty.
+        pattern = literal(f"({command.pattern})")
         places = [f"p{number}" for number in range(len(command.names))]
-        groups = ", ".join(literal(place) for place in places)
-        matched = f"CASE WHEN regexp_matches({text.text}, {pattern}) "
-        [found] = self._computed(
-            [Sql(f"{matched} THEN regexp_extract({text.text}, {pattern}, [{groups}]) END", Kind.TEXT)]
+        groups = ", ".join(literal(place) for place in ("a", *places))
+        [found] = self._computed([Sql(f"regexp_extract({text.text}, {pattern}, [{groups}])", Kind.TEXT)])
+        is_there = f"struct_extract({found.text}, 'a') <> '' OR regexp_matches({text.text}, {pattern})"
+        made = self._computed(
+            Sql(f"CASE WHEN {is_there} THEN struct_extract({found.text}, '{place}') END", Kind.TEXT) for place in places
         )
-        made = self._computed(Sql(f"struct_extract({found.text}, '{place}')", Kind.TEXT) for place in places)
         for name, column in zip(command.names, made, strict=True):
             self.scope = self.scope.with_field(name, column)
             self._listed[name] = (name,)

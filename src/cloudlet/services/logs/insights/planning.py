@@ -31,7 +31,8 @@ from cloudlet.services.logs.insights.syntax import (
 
 DEFAULT_RESULTS = 10_000
 _LONGEST_SQL = 400_000
-_EVENTS = "\x00events"
+EVENTS = "\x00events"
+"""What stands for a batch of events in SQL."""
 _BY_EVENT = (Fields, Display, Filter, Parse, Unnest, Sort)
 _COLUMN = re.compile(r"\b[a-z]+\d*\b")
 
@@ -41,7 +42,9 @@ class Plan:
     """How a query is answered."""
 
     gather: str
-    """Selects from `batch`, a batch of events, what goes into the table `hits`."""
+    """Selects from a batch of events (`EVENTS`) what goes into the table `hits`."""
+    columns: tuple[str, ...]
+    """Those of events that it needs."""
     answer: str
     """Selects the results, in order, from `hits`: all as texts, and then the event's position if it has one."""
     names: tuple[str, ...]
@@ -58,7 +61,7 @@ def plan(query: Query, limit: int | None, now: int) -> Plan:
     """Return the plan of a query for so many results at most. Raises QueryProblem."""
     _check_order(query.commands)
     scope, discovered = Scope.of_events()
-    pipeline = Pipeline(_EVENTS, scope, now)
+    pipeline = Pipeline(EVENTS, scope, now)
     commands = list(query.commands)
     while commands and isinstance(commands[0], _BY_EVENT):
         pipeline.add(commands.pop(0))
@@ -72,12 +75,19 @@ def plan(query: Query, limit: int | None, now: int) -> Plan:
     few = _first_few(commands, most)
     used = set(_COLUMN.findall(f"{answer} {first}"))
     columns = [column for column in (*BASE, *discovered.columns, *made) if column in used]
-    gather = f"SELECT {', '.join(columns or ['n'])} FROM ({gathered})".replace(
-        _EVENTS, discovered.over("SELECT * FROM batch")
-    )
+    gather = f"SELECT {', '.join(columns or ['n'])} FROM ({gathered})".replace(EVENTS, discovered.over(EVENTS))
+    needed = set(_COLUMN.findall(gather))
     if len(gather) + len(answer) > _LONGEST_SQL:
         raise QueryProblem("the query is too complex", 0, 0)
-    return Plan(gather, answer, names, pipeline.scope.has_events, first if few else "", few or 0)
+    return Plan(
+        gather,
+        tuple(column for column in BASE if column in needed),
+        answer,
+        names,
+        pipeline.scope.has_events,
+        first if few else "",
+        few or 0,
+    )
 
 
 def _check_order(commands: Sequence[Command]) -> None:

@@ -48,7 +48,7 @@ class Discovered:
         return Sql(self._paths.setdefault(path, f"d{len(self._paths)}"), Kind.TEXT)
 
     def over(self, events: str) -> str:
-        """Return events with those columns."""
+        """Return SQL that selects events, with those columns."""
         if not self._paths:
             return events
         places = [place for path in self._paths for place in _places(path)]

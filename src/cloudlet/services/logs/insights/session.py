@@ -6,14 +6,16 @@ files of a folder. No text of a user's is SQL by itself: `planning` makes all of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import events
-from cloudlet.services.logs.insights.planning import Plan
+from cloudlet.services.logs.insights.planning import EVENTS, Plan
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.sql import MACROS
 from cloudlet.services.logs.insights.syntax import Query
@@ -32,19 +34,14 @@ _SETTINGS = (
     "SET preserve_insertion_order = false",
     "SET max_temp_directory_size = '16GB'",
 )
-_BATCH = """CREATE OR REPLACE TEMP TABLE batch AS
-SELECT * FROM (
-  SELECT g, st, rw, ing, stream, log,
-    unnest(range(CAST(c AS BIGINT))) AS n, unnest(CAST(string_split(t, ',') AS BIGINT[])) AS ts,
-    unnest(string_split(m, $part)) AS m
-  FROM (SELECT unnest($g::BIGINT[]) AS g, unnest($st::BIGINT[]) AS st, unnest($rw::BIGINT[]) AS rw,
-    unnest($ing::BIGINT[]) AS ing, unnest($c::BIGINT[]) AS c, unnest($stream::VARCHAR[]) AS stream,
-    unnest($log::VARCHAR[]) AS log, unnest(string_split($t, ';')) AS t, unnest(string_split($m, $whole)) AS m)
-) WHERE ts >= $horizon"""
-_EMPTY = (
-    "CREATE TEMP TABLE batch (g BIGINT, st BIGINT, rw BIGINT, ing BIGINT, stream VARCHAR, log VARCHAR, "
-    "n BIGINT, ts BIGINT, m VARCHAR)"
-)
+_OF_ROWS = {"g": "BIGINT", "st": "BIGINT", "rw": "BIGINT", "ing": "BIGINT", "stream": "VARCHAR", "log": "VARCHAR"}
+"""The columns of events that all of a row have in common."""
+_OF_EVENTS = {
+    "n": ("unnest(range(CAST(o AS BIGINT), CAST(o + c AS BIGINT)))", {"o": "$o::BIGINT[]", "c": "$c::BIGINT[]"}),
+    "ts": ("unnest(CAST(string_split(t, ',') AS BIGINT[]))", {"t": "string_split($t, ';')"}),
+    "m": ("unnest(string_split(w, $end))", {"w": "string_split($w, $last)"}),
+}
+"""Those that each has for itself, and what they are unnested from."""
 
 
 class Fed(NamedTuple):
@@ -57,6 +54,23 @@ class Fed(NamedTuple):
     stream: str
     place: events.Place
     raw: bytes
+
+
+class _Part(NamedTuple):
+    """What is looked at of a row: its events from one on."""
+
+    fed: Fed
+    first: int
+    ingested: int
+    timestamps: list[int]
+    messages: list[str]
+
+    @classmethod
+    def of(cls, fed: Fed, horizon: int) -> _Part:
+        """Return the part of a row whose events are not of before a time (ms)."""
+        row = events.decode(fed.raw)
+        first = bisect_left(row.timestamps, horizon) if fed.place.first < horizon else 0
+        return cls(fed, first, row.ingested, row.timestamps[first:], row.messages[first:])
 
 
 class Counts(NamedTuple):
@@ -90,8 +104,10 @@ class Session:
         self._mark = uuid4()
         self._hits = 0
         self._is_stopped = False
-        self._execute(_EMPTY)
-        self._execute(f"CREATE TABLE hits AS {plan.gather}")
+        self._columns = plan.columns or ("n",)
+        self._gather = f"INSERT INTO hits {plan.gather.replace(EVENTS, f'({_events(self._columns)})')}"
+        self._named = set(re.findall(r"\$(\w+)", _events(self._columns)))
+        self._execute(f"CREATE TABLE hits AS {plan.gather.replace(EVENTS, f'({_nothing(self._columns)})')}")
 
     def check(self) -> None:
         """See whether the engine takes the query. Raises duckdb.Error."""
@@ -101,11 +117,16 @@ class Session:
     def feed(self, rows: Sequence[Fed], horizon: int) -> None:
         """Have rows of events looked at; those of before a time (ms) have expired."""
         with self._lock:
-            self._load(rows, horizon)
-            scanned, size = self._one("SELECT count(*), coalesce(sum(strlen(m)), 0) FROM batch")
-            [matched] = self._one(f"INSERT INTO hits {self._plan.gather}")
+            kept = [part for one in rows if (part := _Part.of(one, horizon)).messages]
+            if not kept:
+                return
+            [matched] = self._execute(self._gather, self._parameters(kept)).fetchone() or (0,)
             seen = self.counts
-            self.counts = Counts(seen.scanned + scanned, seen.bytes + size, seen.matched + matched)
+            self.counts = Counts(
+                seen.scanned + sum(len(part.messages) for part in kept),
+                seen.bytes + sum(_size("".join(part.messages)) for part in kept),
+                seen.matched + matched,
+            )
             self._hits += matched
             if self._plan.first and self._hits > 2 * self._plan.most + _SPARE_HITS:
                 self._cut()
@@ -139,35 +160,28 @@ class Session:
         timestamp, group, stream, number, nth = (int(str(part)) for part in row[width:])
         return Result(values, group, events.Position(timestamp, stream, number, nth))
 
-    def _one(self, statement: str) -> tuple[int, ...]:
-        row = self._execute(statement).fetchone()
-        return row or (0,)
-
     def _execute(self, statement: str, parameters: dict[str, object] | None = None) -> duckdb.DuckDBPyConnection:
         if self._is_stopped:
             raise Stopped
         return self._connection.execute(statement, parameters)
 
-    def _load(self, rows: Sequence[Fed], horizon: int) -> None:
-        decoded = [events.decode(one.raw) for one in rows]
-        part, whole = f"\x1e{self._mark}\x1f", f"\x1d{self._mark}\x1f"
-        self._execute(
-            _BATCH,
-            {
-                "g": [one.group for one in rows],
-                "st": [one.place.stream for one in rows],
-                "rw": [one.place.number for one in rows],
-                "ing": [row.ingested for row in decoded],
-                "c": [len(row.timestamps) for row in decoded],
-                "stream": [one.stream for one in rows],
-                "log": [one.log for one in rows],
-                "t": ";".join(",".join(map(str, row.timestamps)) for row in decoded),
-                "m": whole.join(part.join(row.messages) for row in decoded),
-                "part": part,
-                "whole": whole,
-                "horizon": horizon,
-            },
-        )
+    def _parameters(self, parts: Sequence[_Part]) -> dict[str, object]:
+        end, last = f"\x1e{self._mark}\x1f", f"\x1d{self._mark}\x1f"
+        values: dict[str, Callable[[], object]] = {
+            "g": lambda: [part.fed.group for part in parts],
+            "st": lambda: [part.fed.place.stream for part in parts],
+            "rw": lambda: [part.fed.place.number for part in parts],
+            "ing": lambda: [part.ingested for part in parts],
+            "stream": lambda: [part.fed.stream for part in parts],
+            "log": lambda: [part.fed.log for part in parts],
+            "o": lambda: [part.first for part in parts],
+            "c": lambda: [len(part.messages) for part in parts],
+            "t": lambda: ";".join(",".join(map(str, part.timestamps)) for part in parts),
+            "w": lambda: last.join(end.join(part.messages) for part in parts),
+            "end": lambda: end,
+            "last": lambda: last,
+        }
+        return {name: value() for name, value in values.items() if name in self._named}
 
     def _cut(self) -> None:
         """Keep the first of the hits only."""
@@ -180,6 +194,33 @@ class Session:
     def _define_percentile(self) -> None:
         function = "quantile_cont" if self._hits <= _EXACT_ROWS else "approx_quantile"
         self._execute(f"CREATE OR REPLACE MACRO insights_percentile(v, share) AS {function}(v, share)")
+
+
+def _events(columns: Collection[str]) -> str:
+    """Return SQL that selects events from what is fed."""
+    inner = {column: f"${column}::{kind}[]" for column, kind in _OF_ROWS.items() if column in columns}
+    outer = list(inner)
+    for column, (unnested, needed) in _OF_EVENTS.items():
+        if column in columns:
+            inner |= needed
+            outer.append(f"{unnested} AS {column}")
+    if all(column in _OF_ROWS for column in columns):
+        # Each event is to be there, even if nothing of its own is asked for.
+        unnested, needed = _OF_EVENTS["n"]
+        inner |= needed
+        outer.append(f"{unnested} AS n")
+    rows = ", ".join(f"unnest({source}) AS {name}" for name, source in inner.items())
+    return f"SELECT {', '.join(outer)} FROM (SELECT {rows})"
+
+
+def _nothing(columns: Collection[str]) -> str:
+    """Return SQL that selects no events."""
+    kinds = {"n": "BIGINT", "ts": "BIGINT", "m": "VARCHAR", **_OF_ROWS}
+    return f"SELECT {', '.join(f'CAST(NULL AS {kinds[column]}) AS {column}' for column in columns)} WHERE false"
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def check(query: Query, plan: Plan) -> None:
