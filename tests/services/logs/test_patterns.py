@@ -7,6 +7,7 @@ events, and Live Tail".
 from __future__ import annotations
 
 import json
+import re
 import string
 from typing import Any
 
@@ -275,3 +276,68 @@ def test_numbers_compare_as_numbers(value: Any, number: int, operator: str, asci
 def test_any_text_equals_itself(value: str, ascii_only: bool) -> None:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     check(f'{{ $.a = "{quoted}" }}', json.dumps({"a": value}, ensure_ascii=ascii_only), True)
+
+
+_NUMBERS = ["0", "-0", "7", "07", "+7", "9.99", "10", "-10", "99", "100", "100.5", "1e2", "-1E1", ".5", "-.5", "x", ""]
+_OPERATORS = ["=", "!=", "<", "<=", ">", ">="]
+
+
+@given(
+    st.sampled_from(_OPERATORS),
+    st.one_of(st.integers(-1300, 1300), st.sampled_from([0.5, -0.5, 9.99, 99.5, -10.25, 1e15, -1e20])),
+    st.one_of(st.sampled_from(_NUMBERS), st.integers(-1300, 1300).map(str), st.floats(-1300, 1300).map(str)),
+    st.sampled_from(["{}", '"{}"', "[{}]"]),
+)
+def test_what_rules_messages_out_by_numbers_rules_out_nothing_that_fits(
+    operator: str, number: float, value: str, written: str
+) -> None:
+    try:
+        fits = {
+            "=": float(value) == number,
+            "!=": float(value) != number,
+            "<": float(value) < number,
+            "<=": float(value) <= number,
+            ">": float(value) > number,
+            ">=": float(value) >= number,
+        }[operator]
+    except ValueError:
+        fits = operator == "!="
+    document = json.dumps({"a": {"b": value}, "b": 3})
+    parsed = parse(f"{{ $.a.b {operator} {number} }}")
+    assert parsed.matches(document) is fits
+    assert parsed.may_match(document.encode()) or not fits
+    field = written.format(value)
+    if not field:
+        return
+    for pattern, message in (
+        (f"[a, b {operator} {number}]", f"first {field}"),
+        (f"[..., b {operator} {number}]", f'"a b" [c] {field}'),
+        (f"[..., b {operator} {number}, c]", f"a {field} z"),
+        (f"[b {operator} {number} && b != none, ...]", f"{field} and more"),
+        (f"[b {operator} {number} || b = none, ...]", field),
+    ):
+        assert parse(pattern).matches(message) is fits, (pattern, message)
+
+
+_FIELDS = {"a": "a", "ab": "ab", '"x y"': "x y", "[z  w]": "z  w", "[]": "", '""': "", "a]": "a]", 'b"c"': 'b"c"'}
+
+
+@given(
+    st.lists(st.sampled_from(list(_FIELDS)), min_size=1),
+    st.sampled_from(["a*", "*b", "*x*", "z  w", "a", "*", "ab", "*w", "a]", '*"c*', "c"]),
+    st.booleans(),
+    st.data(),
+)
+def test_what_rules_messages_out_by_texts_rules_out_nothing_that_fits(
+    written: list[str], wanted: str, equal: bool, data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(written) - 1))
+    operand = wanted.replace('"', '\\"')
+    value, operator = _FIELDS[written[at]], "=" if equal else "!="
+    fits = re.fullmatch(".*".join(map(re.escape, wanted.split("*"))), value) is not None
+    names = [f"f{number}" for number in range(len(written))]
+    names[at] = f'v {operator} "{operand}"'
+    message = " ".join(written)
+    for fields in (names, [*names[: at + 1], "..."], ["...", *names[at:]]):
+        pattern = f"[{', '.join(fields)}]"
+        assert parse(pattern).matches(message) is (fits is equal), (pattern, message)

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from cloudlet.services.logs.patterns import numbers
 from cloudlet.services.logs.patterns.problems import PatternProblem
 from cloudlet.services.logs.patterns.reading import Reader
 from cloudlet.services.logs.patterns.regex import Regex
 
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
 _UNQUOTED = re.compile(r"([^\s\"%(){}\[\]&|,=<>!]+)")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SAFE = re.compile(r"[A-Za-z0-9 _.:@#;,=+-]+")
 """Text that is written in JSON as it is, or with \\u."""
 
@@ -48,6 +49,10 @@ class Comparison:
         if self.operator != "=" or not isinstance(self.operand, str):
             return []
         return [piece for piece in self.operand.split("*") if piece]
+
+    def number_form(self) -> str | None:
+        """Return a regular expression for numbers that may fit; None where it would rule nothing out."""
+        return numbers.form(self.operator, self.operand) if isinstance(self.operand, float) else None
 
     def needed(self) -> list[bytes]:
         """Return what has to be somewhere in a message of JSON that fits, if it has no \\u."""

@@ -21,6 +21,10 @@ class Condition(Generic[T]):
     holds: Callable[[T], bool]
     may_match: MayMatch | None = None
     """None: always."""
+    is_sharp: bool = False
+    """Whether that rules out so much that it is asked of each message too."""
+    form: str = ""
+    """For a field between spaces: a regular expression that its text has to fit; empty where there is none."""
 
 
 def read(reader: Reader, read_one: Callable[[Reader], Condition[T]], depth: int = 0) -> Condition[T]:
@@ -52,11 +56,24 @@ def _combined(how: Callable[..., bool], found: list[Condition[T]]) -> Condition[
     if len(found) == 1:
         return found[0]
     tests = [one.holds for one in found]
+    forms = [one.form for one in found]
+    if how is all:
+        form = "".join(f"(?={one})" for one in forms if one)
+    else:
+        form = f"(?:{'|'.join(forms)})" if all(forms) else ""
     quick = [one.may_match for one in found if one.may_match is not None]
     possible: MayMatch | None = None
     if quick and (how is all or len(quick) == len(found)):
+        possible = _asked_of(how, quick)
+    # All of them have to hold: one that rules out much is enough. Any may: then each has to.
+    is_sharp = (any if how is all else all)(one.is_sharp for one in found)
+    return Condition(_asked_of(how, tests), possible, is_sharp, form)
 
-        def possible(raw: bytes) -> bool:
-            return how(one(raw) for one in quick)
 
-    return Condition(lambda fields: how(test(fields) for test in tests), possible)
+def _asked_of(how: Callable[..., bool], tests: list[Callable[[T], bool]]) -> Callable[[T], bool]:
+    if len(tests) == 2:
+        first, other = tests
+        if how is all:
+            return lambda value: first(value) and other(value)
+        return lambda value: first(value) or other(value)
+    return lambda value: how(test(value) for test in tests)

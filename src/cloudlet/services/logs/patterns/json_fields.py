@@ -43,9 +43,12 @@ def parse(text: str) -> Pattern:
     reader.expect("}")
     if not reader.ended():
         raise PatternProblem(f"nothing may follow a pattern of JSON: {reader.rest!r}")
-    holds = condition.holds
+    holds, may_match = condition.holds, condition.may_match
+    asked = may_match if condition.is_sharp else None
 
     def matches(message: str) -> bool:
+        if asked is not None and not asked(message.encode()):
+            return False
         document = document_of(message)
         return document is not None and holds(document)
 
@@ -54,7 +57,7 @@ def parse(text: str) -> Pattern:
         found = {name: values_at(document, path) for name, path in paths.items()}
         return {name: text for name, values in found.items() if values and (text := written(values[0])) is not None}
 
-    return Pattern(matches, condition.may_match or anything, extract, reader.regexes, is_json=True)
+    return Pattern(matches, may_match or anything, extract, reader.regexes, is_json=True)
 
 
 def document_of(message: str) -> Any:
@@ -134,12 +137,14 @@ def _condition(reader: Reader, paths: dict[str, Path]) -> Condition[Any]:
     if comparison is None:
         raise PatternProblem(f"an operator is expected at: {reader.rest!r}")
     test = comparison.test()
+    number = comparison.number_form()
+    if number is not None and isinstance(path[-1], str) and _SAFE_KEY.fullmatch(path[-1]):
+        possible, is_sharp = _having(path[-1], number), True
+    else:
+        possible, is_sharp = _needing(_keys(path) + comparison.needed()), False
     if len(path) == 1 and isinstance(path[0], str) and path[0] != "*":
-        return Condition(_at_top(path[0], test), _needing(_keys(path) + comparison.needed()))
-    return Condition(
-        lambda document: any(test(value) for value in values_at(document, path)),
-        _needing(_keys(path) + comparison.needed()),
-    )
+        return Condition(_at_top(path[0], test), possible, is_sharp)
+    return Condition(lambda document: any(test(value) for value in values_at(document, path)), possible, is_sharp)
 
 
 def _at_top(name: str, test: comparing.Test) -> Callable[[Any], bool]:
@@ -148,6 +153,16 @@ def _at_top(name: str, test: comparing.Test) -> Callable[[Any], bool]:
 
 def _keys(path: Path) -> list[bytes]:
     return [f'"{part}"'.encode() for part in path if isinstance(part, str) and _SAFE_KEY.fullmatch(part)]
+
+
+def _having(key: str, number: str) -> MayMatch:
+    """Return what tells whether there may be a key with such a number, or a text with it."""
+    search = re.compile(rf'"{key}"\s*:\s*"?{number}'.encode()).search
+
+    def may_match(raw: bytes) -> bool:
+        return search(raw) is not None or _ESCAPE in raw
+
+    return may_match
 
 
 def _needing(pieces: list[bytes]) -> MayMatch | None:

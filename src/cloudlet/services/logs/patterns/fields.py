@@ -1,0 +1,91 @@
+"""The fields of a message between spaces, and ruling messages out by them without dividing them.
+
+A field is what stands between spaces, in double quotes, or in square brackets. What rules out may let through more than
+what fits, and never less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from cloudlet.services.logs.patterns.comparing import Comparison
+
+ELLIPSIS = "..."
+_FIELD = re.compile(r"""\s*(?:"([^"]*)"|\[([^\]]*)\]|(\S+))""")
+_ENCLOSED = r"""(?:"[^"]*"|\[[^\]]*\])"""
+_ANY_FIELD = rf"""(?>{_ENCLOSED}|\S+)"""
+
+Sieve = Callable[[str], bool]
+
+
+def values_of(message: str) -> list[str]:
+    """Return the fields of a message."""
+    if '"' not in message and "[" not in message:
+        return message.split()
+    return [quoted or bracketed or plain for quoted, bracketed, plain in _FIELD.findall(message)]
+
+
+def form_of(comparison: Comparison) -> str:
+    """Return a regular expression for a field of which a comparison may hold; empty: for any."""
+    number = comparison.number_form()
+    if number is not None:
+        number += "[0-9.eE+-]*"
+        return rf'(?:"{number}"|\[{number}\]|{number}(?!\S))'
+    operand = comparison.operand
+    if not isinstance(operand, str) or '"' in operand or "]" in operand:
+        return ""
+    quoted, bracketed, plain = (
+        any_one.join(map(re.escape, operand.split("*"))) for any_one in ('[^"]*', r"[^\]]*", r"\S*")
+    )
+    equal = rf'(?:"{quoted}"|\[{bracketed}\]|(?!{_ENCLOSED}){plain}(?!\S))'
+    return equal if comparison.operator == "=" else f"(?!{equal})"
+
+
+def sieve_of(names: Sequence[str], forms: Sequence[str]) -> Sieve | None:
+    """Return what tells whether a message may have fields of such forms; None where that rules nothing out."""
+    if ELLIPSIS not in names:
+        return _from_left(forms, r"\s*\Z") if any(forms) else None
+    before = names.index(ELLIPSIS)
+    left, right = forms[:before], forms[before + 1 :]
+    sieves = [_from_left(left, "")] if any(left) else []
+    sieves += [_from_right(right)] if any(right) else []
+    if len(sieves) == 2:
+        first, other = sieves
+        return lambda message: first(message) and other(message)
+    return sieves[0] if sieves else None
+
+
+def _from_left(forms: Sequence[str], end: str) -> Sieve:
+    # Fields are atomic: how a message is divided does not depend on what is looked for.
+    parts = [rf"\s*+(?={form}){_ANY_FIELD}" if form else rf"\s*+{_ANY_FIELD}" for form in forms]
+    match = re.compile("".join(parts) + end).match
+    return lambda message: match(message) is not None
+
+
+def _from_right(forms: Sequence[str]) -> Sieve:
+    count = len(forms)
+    tests = [(number - count, re.compile(form).match) for number, form in enumerate(forms) if form]
+
+    def may_fit(message: str) -> bool:
+        words = message.rsplit(None, count)
+        if len(words) <= count:
+            return True
+        rest = message[len(words[0]) :]
+        if '"' in rest or "]" in rest:
+            # Words are fields only where nothing that is quoted or bracketed ends.
+            return True
+        return all(match(words[at]) is not None for at, match in tests)
+
+    if len(tests) > 1:
+        return may_fit
+    ((at, match),) = tests
+
+    def may_fit_one(message: str) -> bool:
+        words = message.rsplit(None, count)
+        if len(words) <= count or match(words[at]) is not None:
+            return True
+        rest = message[len(words[0]) :]
+        return '"' in rest or "]" in rest
+
+    return may_fit_one
