@@ -536,3 +536,39 @@ def test_a_function_that_answers_at_once_can_be_asked_for_a_stream(cloud: Functi
     *pieces, last = cloud.client.invoke_with_response_stream(FunctionName="f")["EventStream"]
     assert [json.loads(piece["PayloadChunk"]["Payload"]) for piece in pieces] == [{"whole": True}]
     assert "ErrorCode" not in last["InvokeComplete"]
+
+
+def test_a_traced_invocation_is_seen_in_x_ray(cloud: FunctionCloud) -> None:
+    python(
+        cloud,
+        "return [os.environ['_X_AMZN_TRACE_ID'], __import__('boto3') and None]",
+        TracingConfig={"Mode": "Active"},
+        Timeout=30,
+    )
+    header = invoke(cloud).value[0]
+    told = dict(part.split("=") for part in header.split(";"))
+    assert told["Sampled"] == "1"
+    xray = cloud.aws.client("xray")
+
+    def segments() -> list[dict[str, Any]]:
+        traces = xray.batch_get_traces(TraceIds=[told["Root"]])["Traces"]
+        return [json.loads(segment["Document"]) for trace in traces for segment in trace["Segments"]]
+
+    found = {segment["origin"]: segment for segment in eventually(segments, lambda found: len(found) == 2)}
+    function = found["AWS::Lambda::Function"]
+    assert function["id"] == told["Parent"]
+    assert function["parent_id"] == found["AWS::Lambda"]["id"]
+    assert [phase["name"] for phase in function["subsegments"]] == ["Initialization", "Invocation"]
+
+
+def test_a_trace_goes_on_in_the_function_as_its_caller_has_decided(cloud: FunctionCloud) -> None:
+    python(cloud, "return os.environ['_X_AMZN_TRACE_ID']", TracingConfig={"Mode": "Active"})
+    root = f"1-{int(time.time()):08x}-0123456789abcdef01234567"
+
+    def add(request: Any, **_: Any) -> None:
+        request.headers["X-Amzn-Trace-Id"] = f"Root={root};Parent=0123456789abcdef;Sampled=0"
+
+    cloud.client.meta.events.register("before-send.lambda.Invoke", add)
+    header = invoke(cloud).value
+    assert header.startswith(f"Root={root};Parent=")
+    assert header.endswith(";Sampled=0")

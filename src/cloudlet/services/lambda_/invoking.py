@@ -16,7 +16,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.context import TRACE_HEADER
-from cloudlet.services.lambda_ import access, directory, errors, measuring
+from cloudlet.services.lambda_ import access, directory, errors, measuring, tracing
 from cloudlet.services.lambda_.directory import Named, Resolved
 from cloudlet.services.lambda_.execution.concurrency import ACCOUNT_LIMIT
 from cloudlet.services.lambda_.execution.engine import engine
@@ -128,6 +128,8 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
     """Have a function serve an invocation, and measure that. Raises AwsError where it is throttled or cannot run."""
     running = engine(block)
     version, function = found.resolved.version, found.function
+    trace = tracing.begin(block, version, invocation.trace)
+    invocation.trace = trace.header
     try:
         with running.concurrency.one_more(function.place, function.reserved_concurrency, ACCOUNT_LIMIT):
             measuring.running(block, found.resolved, running.concurrency.of(function.place))
@@ -142,6 +144,7 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
             outcome.error, f"Response payload size exceeded maximum allowed payload size ({_ANSWER_BYTES} bytes)."
         )
     measuring.served(block, found.resolved, outcome)
+    tracing.end(block, version, trace, invocation, outcome)
     return outcome
 
 

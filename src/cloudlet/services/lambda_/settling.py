@@ -13,6 +13,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import notified
 from cloudlet.services.lambda_ import directory, unpacking
+from cloudlet.services.lambda_.execution.engine import engine
 from cloudlet.services.lambda_.function import Place, Version
 
 _SETTLING = Subspace("settling")
@@ -89,6 +90,8 @@ async def _settle(block: Block, key: bytes) -> None:
         tx.delete(key)
 
     await block.store.transact(finish)
+    if version is not None and not reason:
+        await engine(block).pools.expect(version)
 
 
 def _settled(version: Version, reason: str) -> Version:

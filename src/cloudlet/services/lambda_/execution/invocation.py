@@ -33,6 +33,8 @@ class Outcome:
     duration: float = 0.0
     """In seconds."""
     started_cold: bool = False
+    init: float = 0.0
+    """How long the start took that came before it, in seconds."""
     content_type: str = field(default="application/json")
 
 

@@ -154,6 +154,7 @@ class Worker:
         outcome = await self._settled(self._answered, float(version.timeout), invocation.request_id)
         outcome.duration = perf_counter() - began
         outcome.started_cold = init is not None
+        outcome.init = init or 0.0
         self._report(invocation, outcome, init)
         if self.state is State.SERVING:
             self._become(State.ENDED if self._process.lost else State.RESTING)

@@ -1,0 +1,108 @@
+"""The segments of functions in X-Ray.
+
+Developer guide, "Visualize Lambda function invocations using AWS X-Ray": an invocation that is sampled makes a segment
+of the service, `AWS::Lambda`, and one of the function, `AWS::Lambda::Function`, with its phases.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from cloudlet.core.block import Block
+from cloudlet.core.ids import random_bytes
+from cloudlet.core.tracing import parsed
+from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
+from cloudlet.services.lambda_.function import Version
+
+_SHARE = 0.05
+"""Of the invocations beyond the first of a second so many are sampled, where nobody has decided that before."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """The part of a trace that one invocation makes."""
+
+    root: str
+    parent: str
+    sampled: bool
+    service: str
+    """The id of the service's segment."""
+    function: str
+    """The id of the function's segment, which is the parent of whatever the function tells itself."""
+    began: float
+
+    @property
+    def header(self) -> str:
+        """What the function gets."""
+        return f"Root={self.root};Parent={self.function};Sampled={int(self.sampled)}"
+
+
+_second: dict[tuple[str, str, str], int] = {}
+"""Account, region and name of a function → the last second in which an invocation was sampled."""
+_MOST_FUNCTIONS = 10_000
+
+
+def begin(block: Block, version: Version, header: str) -> Trace:
+    """Return the trace of an invocation that begins: that of its caller, or a new one."""
+    now = block.clock.now()
+    told = parsed(header)
+    root = f"1-{int(now):08x}-{random_bytes(12).hex()}" if told is None else told.root
+    if told is not None and "Sampled=" in header:
+        sampled = told.sampled
+    else:
+        sampled = version.tracing == "Active" and _is_sampled(version, int(now))
+    parent = "" if told is None else told.parent
+    return Trace(root, parent, sampled, random_bytes(8).hex(), random_bytes(8).hex(), now)
+
+
+def _is_sampled(version: Version, second: int) -> bool:
+    place = version.place
+    key = (place.account, place.region, place.name)
+    if _second.get(key) != second:
+        if len(_second) >= _MOST_FUNCTIONS:
+            _second.clear()
+        _second[key] = second
+        return True
+    return random.random() < _SHARE
+
+
+def end(block: Block, version: Version, trace: Trace, invocation: Invocation, outcome: Outcome) -> None:
+    """Tell X-Ray of an invocation, if it is sampled."""
+    if not trace.sampled or block.segments is None:
+        return
+    place = version.place
+    ended = trace.began + outcome.init + outcome.duration
+    common: dict[str, Any] = {"name": place.name, "trace_id": trace.root, "start_time": trace.began, "end_time": ended}
+    failed = {"fault": True} if outcome.error else {}
+    service = {
+        **common,
+        **failed,
+        "id": trace.service,
+        "origin": "AWS::Lambda",
+        "resource_arn": place.arn,
+        "http": {"response": {"status": 200}},
+        "aws": {"request_id": invocation.request_id},
+    }
+    if trace.parent:
+        service["parent_id"] = trace.parent
+    started = trace.began + outcome.init
+    phases = [{"name": "Invocation", "id": random_bytes(8).hex(), "start_time": started, "end_time": ended, **failed}]
+    if outcome.started_cold:
+        phases.insert(
+            0,
+            {"name": "Initialization", "id": random_bytes(8).hex(), "start_time": trace.began, "end_time": started},
+        )
+    function = {
+        **common,
+        **failed,
+        "id": trace.function,
+        "parent_id": trace.service,
+        "origin": "AWS::Lambda::Function",
+        "resource_arn": place.arn,
+        "aws": {"function_arn": version.arn, "request_id": invocation.request_id},
+        "subsegments": phases,
+    }
+    for segment in (service, function):
+        block.segments.add(place.account, place.region, segment)
