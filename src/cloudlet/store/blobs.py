@@ -148,8 +148,10 @@ class Blobs:
 
     def _remove_unfinished(self, before: float) -> None:
         for file in self._folder.glob(f"{_FRESH}*"):
-            if file.stat().st_mtime < before:
-                file.unlink(missing_ok=True)
+            # One that is being written may be finished at this moment.
+            with suppress(FileNotFoundError):
+                if file.stat().st_mtime < before:
+                    file.unlink()
 
 
 class BlobWriter:
