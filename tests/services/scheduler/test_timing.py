@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -89,6 +90,29 @@ def test_a_rate_is_due_at_whole_intervals_from_its_start(after: int, value: int,
     assert moment > after
     assert (moment - 1000) % seconds == 0
     assert moment - after <= seconds or moment == 1000
+
+
+@given(
+    st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]),
+    st.sets(st.integers(0, 23), min_size=1, max_size=4),
+    st.sampled_from(["2024-03-30", "2024-03-09", "2024-04-06", "2024-10-05", "2024-10-26", "2024-11-02"]),
+)
+@settings(max_examples=25, deadline=None)
+def test_cron_is_due_once_at_each_time_that_the_clocks_of_a_zone_show(zone: str, hours: set[int], day: str) -> None:
+    """Compared with a walk through all half hours of the two days around a change of the clocks somewhere."""
+    begin = _moment(f"{day}T00:00")
+    expected: dict[str, float] = {}
+    for step in range(2 * 48):
+        moment = begin + step * 1800
+        shown = datetime.datetime.fromtimestamp(moment, ZoneInfo(zone)).replace(tzinfo=None)
+        if shown.minute == 30 and shown.hour in hours:
+            expected.setdefault(shown.isoformat(), moment)
+    timing = _cron(f"cron(30 {','.join(map(str, sorted(hours)))} * * ? *)", zone)
+    found = []
+    last: float | None = begin - 1
+    while (last := timing.following(last)) is not None and last < begin + 2 * 86_400:
+        found.append(last)
+    assert found == sorted(expected.values())
 
 
 class Local:
