@@ -1,0 +1,281 @@
+"""Event source mappings at work: what is in queues and streams comes to functions, and what fails comes again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.programs import python
+from tests.standing import eventually
+
+TELL = "print('SEEN ' + json.dumps(event['Records']))\n"
+
+
+class PollingCloud(FunctionCloud):
+    """A function f that tells its log what it gets, and sources for it."""
+
+    def tells(self, then: str = "", **more: Any) -> None:
+        """Create the function; it goes on with more lines after it has told."""
+        python(self, TELL + then, **more)
+
+    def log(self) -> list[str]:
+        """Return what is in the function's log."""
+        logs = self.aws.client("logs")
+        if not logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"]:
+            return []
+        return [each["message"] for each in logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]]
+
+    def seen(self) -> list[list[dict[str, Any]]]:
+        """Return the batches that the function has told of, in their order."""
+        return [json.loads(line[5:]) for line in self.log() if line.startswith("SEEN ")]
+
+    def answered(self) -> bool:
+        """Whether the function has answered."""
+        return any(line.startswith("REPORT ") for line in self.log())
+
+    def bodies(self) -> list[list[str]]:
+        """Return the bodies of the messages of each batch."""
+        return [[record["body"] for record in batch] for batch in self.seen()]
+
+    def queue(self, name: str = "q", **attributes: str) -> str:
+        """Create a queue; return its URL."""
+        url: str = self.aws.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url
+
+    def map_queue(self, name: str = "q", **more: Any) -> str:
+        """Map a queue to the function; return the mapping's id."""
+        arn = f"arn:aws:sqs:us-east-1:{self.account}:{name}"
+        id: str = self.client.create_event_source_mapping(EventSourceArn=arn, FunctionName="f", **more)["UUID"]
+        return id
+
+    def send(self, url: str, *bodies: str, **more: Any) -> None:
+        for body in bodies:
+            self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=body, **more)
+
+    def left(self, url: str) -> int:
+        """Return how many messages a queue has, those in flight too."""
+        shown = self.aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(shown["ApproximateNumberOfMessages"]) + int(shown["ApproximateNumberOfMessagesNotVisible"])
+
+    def table(self) -> str:
+        """Create a table of orders; return the ARN of its stream."""
+        made = self.aws.client("dynamodb").create_table(
+            TableName="orders",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        )
+        arn: str = made["TableDescription"]["LatestStreamArn"]
+        return arn
+
+    def put(self, *ids: str) -> None:
+        for id in ids:
+            self.aws.client("dynamodb").put_item(TableName="orders", Item={"id": {"S": id}})
+
+    def map_stream(self, arn: str, **more: Any) -> str:
+        """Map a stream to the function from its beginning; return the mapping's id."""
+        given = {"EventSourceArn": arn, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON", **more}
+        id: str = self.client.create_event_source_mapping(**given)["UUID"]
+        return id
+
+    def ids(self) -> list[list[str]]:
+        """Return the ids of the items of each batch of changes."""
+        return [[record["dynamodb"]["Keys"]["id"]["S"] for record in batch] for batch in self.seen()]
+
+
+@pytest.fixture
+def polling(cloud: FunctionCloud) -> PollingCloud:
+    return PollingCloud(cloud.aws)
+
+
+def test_messages_come_as_aws_shows_them_and_are_deleted(polling: PollingCloud) -> None:
+    polling.tells()
+    url = polling.queue()
+    attributes = {
+        "kind": {"DataType": "String", "StringValue": "order"},
+        "raw": {"DataType": "Binary", "BinaryValue": b"\x01"},
+    }
+    polling.send(url, "hello", MessageAttributes=attributes)
+    polling.map_queue()
+    ((record,),) = eventually(polling.seen)
+    assert record["body"] == "hello"
+    assert record["attributes"]["ApproximateReceiveCount"] == "1"
+    assert record["messageAttributes"] == {
+        "kind": {"stringValue": "order", "stringListValues": [], "binaryListValues": [], "dataType": "String"},
+        "raw": {"binaryValue": "AQ==", "stringListValues": [], "binaryListValues": [], "dataType": "Binary"},
+    }
+    assert (record["eventSource"], record["awsRegion"]) == ("aws:sqs", "us-east-1")
+    assert record["eventSourceARN"] == f"arn:aws:sqs:us-east-1:{polling.account}:q"
+    eventually(lambda: polling.left(url), lambda left: left == 0)
+
+
+def test_what_the_function_does_not_take_comes_again(polling: PollingCloud) -> None:
+    polling.tells(
+        "if event['Records'][0]['attributes']['ApproximateReceiveCount'] == '1':\n    raise ValueError('not yet')",
+        Timeout=1,
+    )
+    url = polling.queue(VisibilityTimeout="1")
+    polling.map_queue()
+    polling.send(url, "hello")
+    assert eventually(polling.bodies, lambda seen: len(seen) == 2) == [["hello"], ["hello"]]
+    eventually(lambda: polling.left(url), lambda left: left == 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        ("{'batchItemFailures': [{'itemIdentifier': event['Records'][1]['messageId']}]}", 1),
+        ("{'batchItemFailures': [{'itemIdentifier': 'other'}]}", 2),
+        ("{'batchItemFailures': [{'itemIdentifier': ''}]}", 2),
+        ("'text'", 2),
+        ("{'batchItemFailures': []}", 0),
+        ("{}", 0),
+        ("None", 0),
+    ],
+)
+def test_a_function_says_what_has_failed(polling: PollingCloud, answer: str, left: int) -> None:
+    polling.tells(f"return {answer}")
+    url = polling.queue()
+    polling.send(url, "a", "b")
+    polling.map_queue(FunctionResponseTypes=["ReportBatchItemFailures"])
+    eventually(polling.answered)
+    eventually(lambda: polling.left(url), lambda found: found == left)
+    assert len(polling.seen()[0]) == 2
+
+
+def test_a_window_gathers_a_larger_batch(polling: PollingCloud) -> None:
+    polling.tells()
+    url = polling.queue()
+    polling.send(url, *(str(number) for number in range(15)))
+    polling.map_queue(BatchSize=20, MaximumBatchingWindowInSeconds=1)
+    seen = eventually(polling.bodies)
+    assert len(seen[0]) == 15
+
+
+def test_what_a_filter_does_not_want_is_deleted(polling: PollingCloud) -> None:
+    polling.tells()
+    url = polling.queue()
+    polling.send(url, json.dumps({"kind": "other"}), "no json", json.dumps({"kind": "order", "n": 1}))
+    polling.map_queue(FilterCriteria={"Filters": [{"Pattern": json.dumps({"body": {"kind": ["order"]}})}]})
+    seen = eventually(polling.bodies)
+    eventually(lambda: polling.left(url), lambda left: left == 0)
+    assert [json.loads(body)["n"] for batch in seen for body in batch] == [1]
+
+
+def test_a_disabled_mapping_leaves_messages_where_they_are(polling: PollingCloud) -> None:
+    polling.tells()
+    url = polling.queue()
+    id = polling.map_queue()
+    state = lambda: polling.client.get_event_source_mapping(UUID=id)["State"]  # noqa: E731
+    eventually(state, lambda found: found == "Enabled")
+    polling.client.update_event_source_mapping(UUID=id, Enabled=False)
+    eventually(state, lambda found: found == "Disabled")
+    polling.send(url, "later")
+    assert (polling.left(url), polling.seen()) == (1, [])
+    polling.client.update_event_source_mapping(UUID=id, Enabled=True)
+    assert eventually(polling.bodies) == [["later"]]
+
+
+def test_a_fifo_queue_keeps_its_order(polling: PollingCloud) -> None:
+    polling.tells()
+    url = polling.queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    polling.map_queue("q.fifo", BatchSize=2)
+    numbers = [str(number) for number in range(9)]
+    polling.send(url, *numbers, MessageGroupId="g")
+    eventually(lambda: polling.left(url), lambda left: left == 0)
+    seen = eventually(polling.bodies, lambda seen: sum(map(len, seen)) == 9)
+    assert [body for batch in seen for body in batch] == numbers
+
+
+def test_changes_of_a_table_come_in_their_order(polling: PollingCloud) -> None:
+    polling.tells()
+    stream = polling.table()
+    polling.put("a", "b")
+    polling.map_stream(stream, BatchSize=10)
+    polling.put("c")
+    seen = eventually(polling.seen, lambda seen: sum(map(len, seen)) == 3)
+    records = [record for batch in seen for record in batch]
+    assert sorted(record["dynamodb"]["NewImage"]["id"]["S"] for record in records) == ["a", "b", "c"]
+    first = records[0]
+    assert (first["eventName"], first["eventSource"], first["eventSourceARN"]) == ("INSERT", "aws:dynamodb", stream)
+
+
+def test_a_mapping_of_the_latest_changes_begins_where_it_was_made(polling: PollingCloud) -> None:
+    polling.tells()
+    stream = polling.table()
+    polling.put("before")
+    id = polling.map_stream(stream, StartingPosition="LATEST")
+    eventually(lambda: polling.client.get_event_source_mapping(UUID=id)["State"], lambda state: state == "Enabled")
+    polling.put("after")
+    assert eventually(polling.ids) == [["after"]]
+
+
+def test_records_that_go_on_failing_are_given_up_and_told_of(polling: PollingCloud) -> None:
+    polling.tells("if event['Records'][0]['dynamodb']['Keys']['id']['S'] == 'bad':\n    raise ValueError('bad')")
+    stream = polling.table()
+    polling.put("bad")
+    dead = polling.queue("dead")
+    destination = {"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:{polling.account}:dead"}}
+    polling.map_stream(stream, MaximumRetryAttempts=1, DestinationConfig=destination)
+    (message,) = polling.aws.client("sqs").receive_message(QueueUrl=dead, WaitTimeSeconds=20)["Messages"]
+    told = json.loads(message["Body"])
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert told["requestContext"]["approximateInvokeCount"] == 2
+    assert told["responseContext"] == {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": "Unhandled",
+    }
+    assert (told["DDBStreamBatchInfo"]["batchSize"], told["DDBStreamBatchInfo"]["streamArn"]) == (1, stream)
+    assert eventually(polling.ids, lambda seen: len(seen) == 2) == [["bad"], ["bad"]]
+    polling.put("good")
+    eventually(polling.ids, lambda seen: seen[-1] == ["good"])
+
+
+def test_a_batch_goes_on_from_the_first_record_that_failed(polling: PollingCloud) -> None:
+    polling.tells(
+        """
+records = event['Records']
+if len(records) > 1:
+    return {'batchItemFailures': [{'itemIdentifier': records[-1]['dynamodb']['SequenceNumber']}]}
+"""
+    )
+    stream = polling.table()
+    for _ in range(3):
+        polling.aws.client("dynamodb").update_item(
+            TableName="orders",
+            Key={"id": {"S": "a"}},
+            UpdateExpression="ADD n :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+    polling.map_stream(stream, FunctionResponseTypes=["ReportBatchItemFailures"])
+    seen = eventually(polling.seen, lambda seen: len(seen) == 2)
+    assert [[record["dynamodb"]["NewImage"]["n"]["N"] for record in batch] for batch in seen] == [
+        ["1", "2", "3"],
+        ["3"],
+    ]
+
+
+def test_a_batch_that_fails_is_halved(polling: PollingCloud) -> None:
+    polling.tells("if len(event['Records']) > 1:\n    raise ValueError('too many')")
+    stream = polling.table()
+    for number in range(2):
+        polling.aws.client("dynamodb").put_item(TableName="orders", Item={"id": {"S": "a"}, "n": {"N": str(number)}})
+    polling.map_stream(stream, BisectBatchOnFunctionError=True)
+    seen = eventually(polling.seen, lambda seen: len(seen) == 3)
+    assert [len(batch) for batch in seen] == [2, 1, 1]
+
+
+def test_a_deleted_mapping_polls_no_more(polling: PollingCloud) -> None:
+    polling.tells()
+    url = polling.queue()
+    id = polling.map_queue()
+    eventually(lambda: polling.client.get_event_source_mapping(UUID=id)["State"], lambda state: state == "Enabled")
+    polling.client.delete_event_source_mapping(UUID=id)
+    eventually(lambda: polling.client.list_event_source_mappings()["EventSourceMappings"], lambda found: not found)
+    polling.send(url, "nobody")
+    assert (polling.left(url), polling.seen()) == (1, [])
