@@ -70,7 +70,7 @@ def test_buses_are_listed_in_pages(events: Any) -> None:
         token = {"NextToken": page["NextToken"]}
     assert names == ["default", "a", "b", "c"]
     assert [bus["Name"] for bus in events.list_event_buses(NamePrefix="b")["EventBuses"]] == ["b"]
-    assert code(events.list_event_buses, NextToken="nonsense") == "ValidationException"
+    assert code(events.list_event_buses, NextToken="nonsense!") == "ValidationException"
 
 
 def test_rules_come_are_changed_and_go(events: Any, aws: Aws) -> None:

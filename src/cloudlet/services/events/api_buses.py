@@ -96,7 +96,7 @@ async def list_event_buses(ctx: Context, tx: Transaction, params: Params) -> Res
     shown = [_shown(await bus.get(tx, place))] if first else []
     space = bus.of_account(ctx.account, ctx.region)
     if first and limit == 1:
-        return {"EventBuses": shown, "NextToken": paging.token_of(b"")}
+        return {"EventBuses": shown, "NextToken": paging.BEGINNING}
     found, token = await paging.page(tx, space, params.get("NextToken"), limit - len(shown), select)
     return {"EventBuses": shown + found, "NextToken": token}
 
