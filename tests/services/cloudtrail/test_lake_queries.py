@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.cloudtrail.lake import answered, ended, seen, store_id
-from tests.standing import Standing, standing
+from tests.standing import Standing, eventually, standing
 
 __all__ = ["standing"]
 
@@ -173,7 +173,7 @@ def test_a_result_is_delivered_to_a_bucket_and_signed(aws: Aws, trails: Any, sto
 def test_a_result_that_cannot_be_delivered(aws: Aws, trails: Any, store: str) -> None:
     s3, bucket = aws.client("s3"), f"gone-{aws.account}"
     s3.create_bucket(Bucket=bucket)
-    slow = f"""SELECT count(*) AS n FROM {store} CROSS JOIN UNNEST(sequence(1, 20000)) AS a(x)
+    slow = f"""SELECT count(*) AS n FROM {store} CROSS JOIN UNNEST(sequence(1, 1000)) AS a(x)
         CROSS JOIN UNNEST(sequence(1, 2000)) AS b(y) WHERE x * y % 7 = 3"""
     query = trails.start_query(QueryStatement=slow, DeliveryS3Uri=f"s3://{bucket}")["QueryId"]
     s3.delete_bucket(Bucket=bucket)
@@ -199,8 +199,10 @@ ENDLESS = """SELECT count(*) FROM {0} a CROSS JOIN UNNEST(sequence(1, 100000)) b
     CROSS JOIN UNNEST(sequence(1, 100000)) c(y) WHERE x * y % 7 = 3"""
 
 
-def test_a_query_is_cancelled(trails: Any, store: str) -> None:
-    query = trails.start_query(QueryStatement=ENDLESS.format(store))["QueryId"]
+@pytest.mark.parametrize("statement", [ENDLESS, "SELECT rpad('a', 4000000000, 'b') AS x FROM {0}"])
+def test_a_query_is_cancelled(trails: Any, store: str, statement: str) -> None:
+    query = trails.start_query(QueryStatement=statement.format(store))["QueryId"]
+    eventually(lambda: trails.describe_query(QueryId=query)["QueryStatus"], lambda status: status == "RUNNING")
     assert trails.cancel_query(QueryId=query)["QueryStatus"] == "CANCELLED"
     assert ended(trails, query)["QueryStatus"] == "CANCELLED"
     assert code_of(trails.cancel_query, QueryId=query) == "InactiveQueryException"
@@ -268,6 +270,14 @@ def test_a_result_that_is_too_large(trails: Any, store: str) -> None:
     said = ended(trails, query)
     assert said["QueryStatus"] == "FAILED"
     assert "100000 rows" in said["ErrorMessage"]
+
+
+@pytest.mark.parametrize("select", ["rpad('a', 2000000, 'b')", "sequence(1, 1000000000)"])
+def test_what_needs_too_much_memory(trails: Any, store: str, select: str) -> None:
+    query = trails.start_query(QueryStatement=f"SELECT {select} AS x FROM {store} LIMIT 1")["QueryId"]
+    said = ended(trails, query)
+    assert said["QueryStatus"] == "FAILED"
+    assert trails.get_query_results(QueryId=query)["QueryResultRows"] == []
 
 
 def test_an_id_in_a_text_is_text(trails: Any, store: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -25,8 +23,9 @@ _LOOK_SECONDS = 0.5
 """How often a query that takes long is looked at: whether it was cancelled, or takes too long."""
 _LONGEST_SECONDS = 600.0
 _MOST_ROWS = 100_000
+_LARGEST_RESULT = 256 << 20
+"""Of the text of its values."""
 _LONGEST_ERROR = 1000
-T = TypeVar("T")
 
 
 class _Stopped(Exception):
@@ -67,6 +66,7 @@ class _Run:
         self._scanned = 0
         self._bytes = 0
         self._rows = 0
+        self._result_size = 0
         self._delivery: Delivery = "PENDING"
 
     async def run(self) -> None:
@@ -74,13 +74,12 @@ class _Run:
         if not await self._note(status="RUNNING"):
             return
         await self._block.store.transact(self._clear)
+        work = asyncio.ensure_future(self._execute())
         try:
-            parsed = statement.parse(self._query.text, self._block.clock.now())
-            execution = await asyncio.to_thread(Execution, parsed)
-            try:
-                await self._execute(execution, parsed.stores)
-            finally:
-                await asyncio.to_thread(execution.close)
+            while not (await asyncio.wait({work}, timeout=_LOOK_SECONDS))[0]:
+                await self._look()
+                await self._lease.hold()
+            work.result()
         except (Failed, AwsError) as error:
             await self._end(status="FAILED", error=str(error)[:_LONGEST_ERROR])
         except _Stopped:
@@ -90,27 +89,41 @@ class _Run:
             await self._end(status="FAILED", error="The query failed because of an internal error.")
         else:
             await self._end(status="FINISHED")
+        finally:
+            work.cancel()
+            await asyncio.wait({work})
 
     async def _clear(self, tx: Transaction) -> None:
         queries.clear_rows(tx, self._query)
 
-    async def _execute(self, execution: Execution, wanted: list[str]) -> None:
-        for identity in wanted:
-            await self._load(execution, identity)
-        await self._in_thread(execution, execution.begin)
-        while rows := await self._in_thread(execution, execution.rows):
-            if self._rows + len(rows) > _MOST_ROWS:
-                raise Failed(f"The result has more than {_MOST_ROWS} rows: use LIMIT, or ask for less.")
-            first = self._rows
-
-            async def keep(tx: Transaction, first: int = first, rows: list[Row] = rows) -> None:
-                queries.add_rows(tx, self._query, first, rows)
-
-            await self._block.store.transact(keep)
-            self._rows += len(rows)
+    async def _execute(self) -> None:
+        parsed = await asyncio.to_thread(statement.parse, self._query.text, self._block.clock.now())
+        execution = await Execution.start(parsed)
+        try:
+            for identity in parsed.stores:
+                await self._load(execution, identity)
+            names = await execution.begin()
+            while rows := await execution.rows():
+                await self._keep(rows)
+        except asyncio.CancelledError:
+            execution.kill()
+            raise
+        finally:
+            await execution.end()
         if self._query.delivery_uri:
-            names = execution.names
             self._delivery = await delivery.deliver(self._block, self._query, names, self._rows)
+
+    async def _keep(self, rows: list[Row]) -> None:
+        """Keep rows of the result. Raises Failed where it becomes too large."""
+        self._result_size += sum(len(value) for row in rows for _, value in row)
+        if self._rows + len(rows) > _MOST_ROWS or self._result_size > _LARGEST_RESULT:
+            raise Failed(f"The result has more than {_MOST_ROWS} rows, or 256 MiB: use LIMIT, or ask for less.")
+
+        async def body(tx: Transaction) -> None:
+            queries.add_rows(tx, self._query, self._rows, rows)
+
+        await self._block.store.transact(body)
+        self._rows += len(rows)
 
     async def _load(self, execution: Execution, identity: str) -> None:
         """Give the execution all events of a store."""
@@ -123,7 +136,7 @@ class _Run:
 
             found = await self._block.store.transact(page)
             if found.texts:
-                await self._in_thread(execution, lambda texts=found.texts: execution.load(identity, texts))  # type: ignore[misc]
+                await execution.load(identity, found.texts)
             self._scanned += len(found.texts)
             self._bytes += sum(map(len, found.texts))
             place = found.last
@@ -136,21 +149,8 @@ class _Run:
                 return each
         raise Failed(f"The event data store {identity} is not there any more.")
 
-    async def _in_thread(self, execution: Execution, work: Callable[[], T]) -> T:
-        """Do some work in a thread; interrupt it where the query is cancelled or takes too long. Raises _Stopped."""
-        task = asyncio.ensure_future(asyncio.to_thread(work))
-        try:
-            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
-                await self._look()
-                await self._lease.hold()
-            return task.result()
-        except BaseException:
-            if not task.done():
-                execution.interrupt()
-                await asyncio.wait({task})
-            raise
-
     async def _look(self) -> None:
+        """Raise _Stopped where the query was cancelled, or takes too long."""
         now = await self._block.store.transact(lambda tx: queries.again(tx, self._query))
         took = asyncio.get_running_loop().time() - self._started
         if now is None or not now.is_active or took > _LONGEST_SECONDS:
