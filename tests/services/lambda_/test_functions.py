@@ -8,6 +8,8 @@ import io
 import json
 import zipfile
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -67,6 +69,19 @@ def test_a_function_is_shown_as_it_was_created(cloud: FunctionCloud) -> None:
     }
     assert shown["Tags"] == {"team": "shop"}
     assert config["RevisionId"] == created["RevisionId"]
+
+
+def test_code_is_downloaded_by_whom_a_url_was_given(cloud: FunctionCloud) -> None:
+    code = package({"index.py": "x = 1"})
+    cloud.function(Code={"ZipFile": code}, wait=False)
+    url = cloud.client.get_function(FunctionName="f")["Code"]["Location"]
+    with urlopen(url) as answer:
+        assert (answer.headers["content-type"], answer.read()) == ("application/zip", code)
+    for wrong in (url.replace("expires=", "expires=9"), url.replace("signature=", "signature=x"), url.split("?")[0]):
+        with pytest.raises(HTTPError) as refused:
+            urlopen(wrong)
+        refused.value.close()
+        assert refused.value.code == 403
 
 
 @pytest.mark.parametrize("form", ["{name}", "{account}:function:{name}", "{arn}", "function:{name}", "{arn}:$LATEST"])

@@ -14,6 +14,7 @@ from cloudlet.services.lambda_ import (
     configuration,
     deleting,
     directory,
+    downloads,
     errors,
     layers,
     packages,
@@ -139,7 +140,7 @@ async def get_function(ctx: Context, tx: Transaction, params: Params) -> Result:
     function = await directory.function(tx, what.place)
     shown: dict[str, Any] = {
         "Configuration": showing.configuration(found.version, arn=what.arn),
-        "Code": {"RepositoryType": "S3"},
+        "Code": {"RepositoryType": "S3", "Location": downloads.location(ctx, found.version.package)},
     }
     if tagged := await tags.of(tx, what.place.arn):
         shown["Tags"] = tagged

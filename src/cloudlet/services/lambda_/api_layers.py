@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.arn import partition_of
-from cloudlet.services.lambda_ import errors, layers, packages, paging, showing, statements, versions
+from cloudlet.services.lambda_ import downloads, errors, layers, packages, paging, showing, statements, versions
 from cloudlet.services.lambda_.access import Policy
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.function import Place
@@ -28,8 +28,9 @@ def _listed(layer: Layer) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _shown(layer: Layer) -> dict[str, Any]:
-    content = {"CodeSha256": layer.package.sha256, "CodeSize": layer.package.size}
+def _shown(ctx: Context, layer: Layer) -> dict[str, Any]:
+    package = layer.package
+    content = {"Location": downloads.location(ctx, package), "CodeSha256": package.sha256, "CodeSize": package.size}
     return {"Content": content, "LayerArn": layer.layer_arn, **_listed(layer)}
 
 
@@ -62,17 +63,17 @@ async def publish_layer_version(ctx: Context, params: Params) -> Result:
             await layers.save(tx, layer, ctx.now())
             return layer
 
-        return _shown(await ctx.transact(publish))
+        return _shown(ctx, await ctx.transact(publish))
 
 
 @service.operation("GetLayerVersion")
 async def get_layer_version(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _shown(await layers.get(ctx, tx, _named(ctx, params)))
+    return _shown(ctx, await layers.get(ctx, tx, _named(ctx, params)))
 
 
 @service.operation("GetLayerVersionByArn")
 async def get_layer_version_by_arn(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _shown(await layers.get(ctx, tx, layers.named(ctx, params["Arn"])))
+    return _shown(ctx, await layers.get(ctx, tx, layers.named(ctx, params["Arn"])))
 
 
 @service.operation("DeleteLayerVersion")
