@@ -116,6 +116,12 @@ class GatewayCloud:
         self.client.create_stage(ApiId=id, StageName=stage, AutoDeploy=True)
         return id
 
+    def websocket_api_without_function(self) -> str:
+        """Create a WebSocket API with nothing in it; return its id."""
+        given = {"Name": "chat", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.action"}
+        id: str = self.client.create_api(**given)["ApiId"]
+        return id
+
     def integration(self, api: str, **more: Any) -> str:
         id: str = self.client.create_integration(ApiId=api, **more)["IntegrationId"]
         return id

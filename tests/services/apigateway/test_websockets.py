@@ -188,9 +188,7 @@ def test_only_who_signs_connects(shared: GatewayCloud) -> None:
 @pytest.fixture
 def told(cloud: GatewayCloud, endpoint: Endpoint) -> tuple[str, str]:
     """An API that tells an endpoint of everything, and the path at which it does."""
-    api: str = cloud.client.create_api(
-        Name="chat", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
-    )["ApiId"]
+    api = cloud.websocket_api_without_function()
     path = f"/{api}"
     given = {"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "POST", "IntegrationUri": endpoint.url + path}
     integration = cloud.integration(api, **given)
@@ -219,9 +217,7 @@ def test_endpoints_are_told_of_messages(cloud: GatewayCloud, endpoint: Endpoint,
 
 
 def test_a_mock_lets_everybody_in(cloud: GatewayCloud) -> None:
-    api: str = cloud.client.create_api(
-        Name="chat", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
-    )["ApiId"]
+    api = cloud.websocket_api_without_function()
     cloud.route(api, "$connect", cloud.integration(api, IntegrationType="MOCK"))
     cloud.client.create_stage(ApiId=api, StageName="live", AutoDeploy=True)
     with cloud.connect(api) as socket:
@@ -232,9 +228,7 @@ def test_idle_connections_end_after_ten_minutes(endpoint: Endpoint) -> None:
 
     with standing_server() as standing:
         cloud = GatewayCloud(standing.account())
-        api: str = cloud.client.create_api(
-            Name="chat", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
-        )["ApiId"]
+        api = cloud.websocket_api_without_function()
         url = f"{endpoint.url}/{api}"
         given = {"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "POST", "IntegrationUri": url}
         integration = cloud.integration(api, **given)

@@ -16,6 +16,7 @@ from cloudlet.core.role_session import session_of
 from cloudlet.services.apigateway import errors, expressions
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.expressions import Lookup
+from cloudlet.wire import HttpRequest, WireError, load
 
 
 class _Subtype(NamedTuple):
@@ -93,7 +94,7 @@ def check(part: Document) -> None:
 class Failed(Exception):
     """The service answered an error."""
 
-    def __init__(self, error: AwsError) -> None:
+    def __init__(self, error: WireError) -> None:
         super().__init__(str(error))
         self.status = error.status or 400
         self.error = error
@@ -121,6 +122,7 @@ async def make(block: Block, call: Call, lookup: Lookup, account: str, region: s
         params = {key: _typed(key, value) for key, value in values.items()}
         if call.subtype.operation == "PutEvents":
             params = {"Entries": [params]}
+        params = _checked(call.subtype, params)
         if call.role.startswith("arn:aws:iam::*:"):
             result = await block.call(
                 call.subtype.service, call.subtype.operation, params, account=account, region=region
@@ -134,9 +136,16 @@ async def make(block: Block, call: Call, lookup: Lookup, account: str, region: s
                 account=account,
                 region=region,
             )
-    except AwsError as error:
+    except WireError as error:
         raise Failed(error) from error
     return dict(result or {})
+
+
+def _checked(subtype: _Subtype, params: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters as the service's own front door would, had they come as JSON. Raises WireError."""
+    operation = load(subtype.service).operations[subtype.operation]
+    request = HttpRequest("POST", "/", body=msgspec.json.encode(params))
+    return dict(operation.parse("json", request))
 
 
 def _typed(key: str, value: str) -> Any:

@@ -1,0 +1,113 @@
+"""Custom domain names, and what is mapped to them."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from cloudlet.testing.server import Aws, fresh_account
+from tests.services.apigateway.cloud import GatewayCloud
+from tests.services.apigateway.endpoint import Endpoint
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+
+
+@pytest.fixture
+def zone() -> str:
+    """A zone of its own: a domain belongs to one account of the cloud."""
+    return f"z{secrets.token_hex(6)}.example"
+
+
+def _domain(cloud: GatewayCloud, name: str) -> None:
+    cloud.client.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": CERTIFICATE}])
+
+
+def test_requests_go_where_they_are_mapped(cloud: GatewayCloud, endpoint: Endpoint, zone: str) -> None:
+    name = f"api.{zone}"
+    _domain(cloud, name)
+    api = cloud.api()
+    cloud.route(api, "GET /{proxy+}", cloud.to_url(api, f"{endpoint.url}/root/{{proxy}}"))
+    other = cloud.api()
+    cloud.route(other, "GET /{proxy+}", cloud.to_url(other, f"{endpoint.url}/other/{{proxy}}"))
+    assert cloud.ask("", "/x", host=name).status == 404
+    for id, key in ((api, ""), (other, "v1/orders"), (api, "v1")):
+        cloud.client.create_api_mapping(DomainName=name, ApiId=id, Stage="$default", ApiMappingKey=key)
+    for path, seen in (
+        ("/a/b", "/root/a/b"),
+        ("/v1/orders/7", "/other/7"),
+        ("/v1/other", "/root/other"),
+        ("/v1/ordersx", "/root/ordersx"),
+    ):
+        assert cloud.ask("", path, host=f"{name}:4566").json["path"] == seen
+
+
+def test_mappings_are_kept(cloud: GatewayCloud, zone: str) -> None:
+    name = f"api.{zone}"
+    _domain(cloud, name)
+    api = cloud.api()
+    given = {"DomainName": name, "ApiId": api, "Stage": "$default"}
+    made = cloud.client.create_api_mapping(**given, ApiMappingKey="a")
+    assert cloud.refused("create_api_mapping", **given, ApiMappingKey="a")[0] == "ConflictException"
+    assert cloud.refused("create_api_mapping", **given, ApiMappingKey="/a")[0] == "BadRequestException"
+    wrong = {**given, "Stage": "nowhere"}
+    assert cloud.refused("create_api_mapping", **wrong, ApiMappingKey="b")[0] == "NotFoundException"
+    id = made["ApiMappingId"]
+    cloud.client.update_api_mapping(DomainName=name, ApiMappingId=id, ApiId=api, ApiMappingKey="b")
+    assert cloud.client.get_api_mapping(DomainName=name, ApiMappingId=id)["ApiMappingKey"] == "b"
+    cloud.client.delete_api_mapping(DomainName=name, ApiMappingId=id)
+    assert cloud.client.get_api_mappings(DomainName=name)["Items"] == []
+
+
+def test_a_wildcard_answers_for_its_zone(cloud: GatewayCloud, endpoint: Endpoint, zone: str) -> None:
+    _domain(cloud, f"*.{zone}")
+    api = cloud.api(Target=endpoint.url)
+    cloud.client.create_api_mapping(DomainName=f"*.{zone}", ApiId=api, Stage="$default")
+    assert cloud.ask("", "/", host=f"one.{zone}").status == 200
+    assert cloud.ask("", "/", host=f"two.{zone}").status == 200
+
+
+def test_domains_are_kept(cloud: GatewayCloud, zone: str) -> None:
+    name = f"api.{zone}"
+    created = cloud.client.create_domain_name(
+        DomainName=name.upper(), DomainNameConfigurations=[{"CertificateArn": CERTIFICATE}], Tags={"a": "1"}
+    )
+    (configuration,) = created["DomainNameConfigurations"]
+    assert configuration["DomainNameStatus"] == "AVAILABLE"
+    assert configuration["ApiGatewayDomainName"].endswith(".execute-api.us-east-1.amazonaws.com")
+    assert (created["DomainName"], created["Tags"]) == (name, {"a": "1"})
+    stranger = GatewayCloud(Aws(cloud.aws.endpoint, fresh_account()))
+    refused = stranger.refused(
+        "create_domain_name", DomainName=name, DomainNameConfigurations=[{"CertificateArn": CERTIFICATE}]
+    )
+    assert refused == ("BadRequestException", "The domain name you provided already exists.", 400)
+    changed = cloud.client.update_domain_name(
+        DomainName=name, DomainNameConfigurations=[{"CertificateArn": f"{CERTIFICATE}2"}]
+    )
+    assert changed["DomainNameConfigurations"][0]["CertificateArn"] == f"{CERTIFICATE}2"
+    assert [each["DomainName"] for each in cloud.client.get_domain_names()["Items"]] == [name]
+    cloud.client.delete_domain_name(DomainName=name)
+    assert cloud.refused("get_domain_name", DomainName=name) == (
+        "NotFoundException",
+        "Invalid domain name identifier specified",
+        404,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({}, "BadRequestException"),
+        ({"DomainNameConfigurations": [{}]}, "BadRequestException"),
+        ({"DomainNameConfigurations": [{"EndpointType": "EDGE", "CertificateArn": "a"}]}, "BadRequestException"),
+        (
+            {
+                "DomainNameConfigurations": [{"CertificateArn": CERTIFICATE}],
+                "MutualTlsAuthentication": {"TruststoreUri": "s3://a/b"},
+            },
+            "NotImplemented",
+        ),
+    ],
+)
+def test_what_domains_may_not_be(cloud: GatewayCloud, zone: str, given: dict[str, object], code: str) -> None:
+    assert cloud.refused("create_domain_name", DomainName=f"api.{zone}", **given)[0] == code

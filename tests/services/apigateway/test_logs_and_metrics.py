@@ -1,0 +1,117 @@
+"""What is told of requests: access logs, and metrics."""
+
+from __future__ import annotations
+
+import json
+
+from cloudlet.testing.server import Aws
+from tests.own_metrics import total
+from tests.services.apigateway.cloud import GatewayCloud
+from tests.services.apigateway.endpoint import Endpoint
+from tests.standing import Standing, eventually, standing  # noqa: F401 - a fixture
+
+FORMAT = json.dumps(
+    {
+        name: f"$context.{name}"
+        for name in (
+            "requestId",
+            "httpMethod",
+            "path",
+            "routeKey",
+            "stage",
+            "status",
+            "protocol",
+            "responseLength",
+            "integration.status",
+            "integrationErrorMessage",
+            "error.message",
+            "identity.sourceIp",
+            "identity.userAgent",
+            "requestTimeEpoch",
+            "requestTime",
+            "accountId",
+            "apiId",
+            "domainName",
+            "authorizer.claims.sub",
+            "nothing.of.this.name",
+        )
+    }
+)
+
+
+def _lines(aws: Aws, group: str, count: int) -> list[str]:
+    logs = aws.client("logs")
+    return eventually(
+        lambda: [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]],
+        lambda seen: len(seen) == count,
+    )
+
+
+def test_a_line_for_each_request(cloud: GatewayCloud, endpoint: Endpoint) -> None:
+    cloud.aws.client("logs").create_log_group(logGroupName="access")
+    arn = f"arn:aws:logs:us-east-1:{cloud.account}:log-group:access"
+    api = cloud.api()
+    cloud.route(api, "GET /a/{id}", cloud.to_url(api, endpoint.url))
+    cloud.client.update_stage(
+        ApiId=api, StageName="$default", AccessLogSettings={"DestinationArn": f"{arn}:*", "Format": FORMAT}
+    )
+    shown = cloud.client.get_stage(ApiId=api, StageName="$default")
+    assert shown["AccessLogSettings"] == {"DestinationArn": arn, "Format": FORMAT}
+    answer = cloud.ask(api, "/a/7?x=1", headers={"User-Agent": "tests/1"})
+    cloud.ask(api, "/b", method="POST")
+    lines = sorted((json.loads(line) for line in _lines(cloud.aws, "access", 2)), key=lambda line: line["status"])
+    seen = lines[0]
+    assert seen["requestId"] == answer.header("apigw-requestid")
+    assert (seen["httpMethod"], seen["path"], seen["routeKey"]) == ("GET", "/a/7", "GET /a/{id}")
+    assert (seen["stage"], seen["status"], seen["protocol"]) == ("$default", "200", "HTTP/1.1")
+    assert (seen["responseLength"], seen["integration.status"]) == (str(len(answer.body)), "200")
+    assert (seen["identity.sourceIp"], seen["identity.userAgent"]) == ("127.0.0.1", "tests/1")
+    assert (seen["accountId"], seen["apiId"]) == (cloud.account, api)
+    assert (seen["authorizer.claims.sub"], seen["nothing.of.this.name"]) == ("-", "-")
+    assert (lines[1]["status"], lines[1]["routeKey"], lines[1]["error.message"]) == ("404", "-", "Not Found")
+    cloud.client.delete_access_log_settings(ApiId=api, StageName="$default")
+    assert "AccessLogSettings" not in cloud.client.get_stage(ApiId=api, StageName="$default")
+
+
+def test_connections_are_logged_too(cloud: GatewayCloud) -> None:
+    cloud.aws.client("logs").create_log_group(logGroupName="chat")
+    api = cloud.websocket_api_without_function()
+    cloud.route(api, "$connect", cloud.integration(api, IntegrationType="MOCK"))
+    settings = {
+        "DestinationArn": f"arn:aws:logs:us-east-1:{cloud.account}:log-group:chat",
+        "Format": "$context.eventType $context.routeKey $context.status "
+        "$context.requestId $context.disconnectStatusCode",
+    }
+    cloud.client.create_stage(ApiId=api, StageName="live", AutoDeploy=True, AccessLogSettings=settings)
+    with cloud.connect(api) as socket:
+        socket.send("hello")
+        socket.recv(30)
+    lines = [line.split() for line in _lines(cloud.aws, "chat", 3)]
+    assert sorted((line[0], line[1], line[2], line[4]) for line in lines) == [
+        ("CONNECT", "$connect", "200", "-"),
+        ("DISCONNECT", "-", "200", "1000"),
+        ("MESSAGE", "-", "403", "-"),
+    ]
+
+
+def test_stages_are_measured(standing: Standing, endpoint: Endpoint) -> None:  # noqa: F811
+    cloud = GatewayCloud(standing.account())
+    api = cloud.api()
+    cloud.route(api, "GET /a", cloud.to_url(api, endpoint.url))
+    settings = {"DetailedMetricsEnabled": True}
+    cloud.client.update_stage(ApiId=api, StageName="$default", DefaultRouteSettings=settings)
+    for path in ("/a", "/a?status=500", "/b"):
+        cloud.ask(api, path)
+    standing.advance("2m")
+
+    def seen(metric: str, **more: str) -> float | None:
+        return eventually(
+            lambda: total(cloud.aws, "AWS/ApiGateway", metric, ApiId=api, **more), lambda got: got is not None
+        )
+
+    for more in ({}, {"Stage": "$default"}):
+        assert (seen("Count", **more), seen("4xx", **more), seen("5xx", **more)) == (3, 1, 1)
+    assert seen("Count", Stage="$default", Method="GET", Resource="/a") == 2
+    assert (seen("DataProcessed") or 0) > 100
+    assert seen("Latency") is not None
+    assert seen("IntegrationLatency") is not None
