@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.services.lambda_ import errors, invoking
+from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.execution import engine
 
@@ -15,7 +16,8 @@ async def invoke(ctx: Context, params: Params) -> Result:
     if params.get("DurableExecutionName") is not None:
         raise errors.not_built("durable executions")
     if params.get("InvocationType") == "Event":
-        raise errors.not_built("asynchronous invocations")
+        ctx.response_status = 202
+        return await invoking.accept(ctx, params)
     return await invoking.invoke(ctx, params)
 
 
@@ -26,4 +28,14 @@ async def invoke_with_response_stream(ctx: Context, params: Params) -> Result:
     return await invoking.invoke_streaming(ctx, params)
 
 
+@service.direct("InvokeAsync")
+async def invoke_async(ctx: Context, params: Params) -> Result:
+    body = params["InvokeArgs"]
+    payload = body if isinstance(body, bytes) else await body.read(invoking.EVENT_BYTES)
+    await invoking.accept(ctx, {"FunctionName": params["FunctionName"], "Payload": payload})
+    ctx.response_status = 202
+    return {"Status": 202}
+
+
 service.job(engine.run)
+service.job(serving.run)

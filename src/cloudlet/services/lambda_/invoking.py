@@ -17,6 +17,8 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.context import TRACE_HEADER
 from cloudlet.services.lambda_ import access, directory, errors, measuring, tracing
+from cloudlet.services.lambda_.asynchronous import event as events
+from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Named, Resolved
 from cloudlet.services.lambda_.execution.concurrency import ACCOUNT_LIMIT
 from cloudlet.services.lambda_.execution.engine import engine
@@ -28,6 +30,10 @@ PAYLOAD_BYTES = 6_291_456
 EVENT_BYTES = 1_048_576
 _ANSWER_BYTES = 6_291_556
 _CONTEXT_BYTES = 3583
+_RECURSIVE = (
+    "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your "
+    "function's invocation."
+)
 
 
 class Target(NamedTuple):
@@ -47,12 +53,17 @@ async def target(ctx: Context, params: Params) -> tuple[Named, Target]:
         return Target(resolved, await directory.function(tx, what.place))
 
     found = await ctx.transact(body)
-    state = found.resolved.version.state
+    _check_state(found.resolved)
+    return what, found
+
+
+def _check_state(found: Resolved) -> None:
+    """Raise AwsError where a version cannot be invoked now."""
+    state = found.version.state
     if state != "Active":
         raise errors.conflict(
             f"The operation cannot be performed at this time. The function is currently in the following state: {state}"
         )
-    return what, found
 
 
 async def invoke(ctx: Context, params: Params) -> Result:
@@ -75,6 +86,34 @@ async def invoke(ctx: Context, params: Params) -> Result:
     if params.get("LogType") == "Tail":
         result["LogResult"] = b64encode(outcome.log).decode()
     return result
+
+
+async def accept(ctx: Context, params: Params) -> Result:
+    """Take an event for a function, which gets it soon."""
+    what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
+    payload = checked_payload(params.get("Payload"), EVENT_BYTES)
+    context = _client_context(params.get("ClientContext"))
+    now = ctx.now()
+    event = Event(
+        place=what.place,
+        qualifier=what.qualifier or "",
+        request_id=ctx.request_id,
+        payload=payload,
+        accepted=now,
+        due=now,
+        client_context=msgspec.json.encode(context) if context is not None else b"",
+        trace=ctx.headers.get(TRACE_HEADER, ""),
+    )
+
+    async def body(tx: Transaction) -> Resolved:
+        resolved = await directory.resolve(tx, what)
+        await access.authorize(ctx, tx, what, "InvokeFunction")
+        _check_state(resolved)
+        events.put(tx, event)
+        return resolved
+
+    measuring.received(ctx.block, await ctx.transact(body))
+    return {"StatusCode": 202}
 
 
 async def begin(block: Block, found: Target, invocation: Invocation) -> tuple[Stream, asyncio.Task[Outcome]]:
@@ -129,6 +168,9 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
     running = engine(block)
     version, function = found.resolved.version, found.function
     trace = tracing.begin(block, version, invocation.trace)
+    if trace.is_recursive and function.recursion != "Allow":
+        measuring.recursive(block, found.resolved)
+        raise AwsError("RecursiveInvocationException", _RECURSIVE, status=400)
     invocation.trace = trace.header
     try:
         with running.concurrency.one_more(function.place, function.reserved_concurrency, ACCOUNT_LIMIT):

@@ -27,6 +27,26 @@ def served(block: Block, found: Resolved, outcome: Outcome) -> None:
     _add(block, found, "Duration", round(outcome.duration * 1000, 2), "Milliseconds")
 
 
+def dropped(block: Block, found: Resolved) -> None:
+    """Note an event that was given up."""
+    _add(block, found, "AsyncEventsDropped", 1)
+
+
+def received(block: Block, found: Resolved) -> None:
+    """Note an event that was accepted."""
+    _add(block, found, "AsyncEventsReceived", 1)
+
+
+def undelivered(block: Block, found: Resolved) -> None:
+    """Note a record, or a dead letter, that nobody has taken."""
+    _add(block, found, "DestinationDeliveryFailures", 1)
+
+
+def recursive(block: Block, found: Resolved) -> None:
+    """Note an invocation that was stopped since the function causes itself."""
+    _add(block, found, "RecursiveInvocationsDropped", 1)
+
+
 def _add(block: Block, found: Resolved, metric: str, value: float, unit: str = "Count") -> None:
     if not block.is_measured:
         return

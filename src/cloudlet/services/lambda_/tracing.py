@@ -7,8 +7,10 @@ of the service, `AWS::Lambda`, and one of the function, `AWS::Lambda::Function`,
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
@@ -18,6 +20,11 @@ from cloudlet.services.lambda_.function import Version
 
 _SHARE = 0.05
 """Of the invocations beyond the first of a second so many are sampled, where nobody has decided that before."""
+
+
+_MOST_PASSES = 16
+_LONGEST_LINEAGE = 10
+_LINEAGE = re.compile(r"Lineage=((?:[0-9a-f]{8}:\d{1,5})(?:\|[0-9a-f]{8}:\d{1,5})*)")
 
 
 @dataclass(slots=True)
@@ -32,11 +39,16 @@ class Trace:
     function: str
     """The id of the function's segment, which is the parent of whatever the function tells itself."""
     began: float
+    lineage: tuple[tuple[str, int], ...]
+    """Which functions this chain of invocations came through, by a hash of their names, and how often."""
+    is_recursive: bool
+    """Whether it came through this function more often than is good."""
 
     @property
     def header(self) -> str:
         """What the function gets."""
-        return f"Root={self.root};Parent={self.function};Sampled={int(self.sampled)}"
+        lineage = "|".join(f"{name}:{count}" for name, count in self.lineage)
+        return f"Root={self.root};Parent={self.function};Sampled={int(self.sampled)};Lineage={lineage}"
 
 
 _second: dict[tuple[str, str, str], int] = {}
@@ -54,7 +66,25 @@ def begin(block: Block, version: Version, header: str) -> Trace:
     else:
         sampled = version.tracing == "Active" and _is_sampled(version, int(now))
     parent = "" if told is None else told.parent
-    return Trace(root, parent, sampled, random_bytes(8).hex(), random_bytes(8).hex(), now)
+    lineage, count = _lengthened(header, version)
+    service, function = random_bytes(8).hex(), random_bytes(8).hex()
+    return Trace(root, parent, sampled, service, function, now, lineage, count > _MOST_PASSES)
+
+
+def _lengthened(header: str, version: Version) -> tuple[tuple[tuple[str, int], ...], int]:
+    """Return the lineage in a header with a function added, and how often the function is in it.
+
+    Developer guide, "Use Lambda recursive loop detection".
+    """
+    match = _LINEAGE.search(header)
+    passed = (
+        {}
+        if match is None
+        else {name: int(count) for name, _, count in (p.partition(":") for p in match[1].split("|"))}
+    )
+    name = f"{crc32(version.place.arn.encode()):08x}"
+    count = passed.pop(name, 0) + 1
+    return ((*list(passed.items())[-_LONGEST_LINEAGE:], (name, count))), count
 
 
 def _is_sampled(version: Version, second: int) -> bool:

@@ -1,0 +1,110 @@
+"""What becomes of asynchronous invocations, as destinations and dead-letter queues are told of it.
+
+Developer guide, "Capturing records of Lambda asynchronous invocations" and "Adding a dead-letter queue".
+"""
+
+from __future__ import annotations
+
+from time import gmtime, strftime
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Arn
+from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+from cloudlet.services.lambda_.asynchronous.event import Event
+from cloudlet.services.lambda_.execution.invocation import Outcome
+from cloudlet.services.lambda_.function import LATEST
+
+_ERROR_BYTES = 1024
+_encode = msgspec.json.Encoder().encode
+
+
+def record(event: Event, condition: str, outcome: Outcome | None, executed: str, now: float) -> bytes:
+    """Return the record of an invocation; `outcome` is None where the function was never called for it."""
+    told: dict[str, Any] = {
+        "version": "1.0",
+        "timestamp": f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(now))}.{int(now * 1000) % 1000:03d}Z",
+        "requestContext": {
+            "requestId": event.request_id,
+            "functionArn": event.place.qualified(event.qualifier or LATEST),
+            "condition": condition,
+            "approximateInvokeCount": event.attempts if condition != "Success" else event.attempts + 1,
+        },
+        "requestPayload": msgspec.Raw(event.payload),
+    }
+    if outcome is not None:
+        told["responseContext"] = {"statusCode": 200, "executedVersion": executed}
+        if outcome.error:
+            told["responseContext"]["functionError"] = "Unhandled"
+        told["responsePayload"] = msgspec.Raw(outcome.payload or b"null")
+    return _encode(told)
+
+
+async def send(block: Block, event: Event, arn: str, text: bytes, *, succeeded: bool) -> None:
+    """Give a record to a destination. Raises AwsError."""
+    target = Arn.parse(arn)
+    place = event.place
+    message = text.decode("utf-8", "replace")
+    params: dict[str, Any]
+    match target.service:
+        case "sqs":
+            url = f"{block.cloud.config.endpoint}/{target.account}/{target.resource}"
+            operation, params = "SendMessage", {"QueueUrl": url, "MessageBody": message}
+        case "sns":
+            operation, params = "Publish", {"TopicArn": arn, "Message": message}
+        case "lambda":
+            operation, params = "Invoke", {"FunctionName": arn, "InvocationType": "Event", "Payload": text}
+        case "events":
+            result = "Success" if succeeded else "Failure"
+            entry = {
+                "Source": "lambda",
+                "DetailType": f"Lambda Function Invocation Result - {result}",
+                "Resources": [place.qualified(event.qualifier or LATEST), arn],
+                "Detail": message,
+                "EventBusName": arn,
+            }
+            operation, params = "PutEvents", {"Entries": [entry]}
+        case _:
+            key = f"aws/lambda/async/{place.name}/{strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', gmtime(block.clock.now()))}"
+            operation, params = "PutObject", {"Bucket": target.resource, "Key": f"{key}-{uuid4()}", "Body": text}
+    await _call(block, event, target, operation, params)
+
+
+async def send_dead_letter(block: Block, event: Event, arn: str, outcome: Outcome | None) -> None:
+    """Give an event to a function's dead-letter queue or topic. Raises AwsError."""
+    target = Arn.parse(arn)
+    told = {"RequestID": event.request_id, "ErrorCode": "200"}
+    if outcome is not None:
+        told["ErrorMessage"] = _message(outcome)[:_ERROR_BYTES] or outcome.error
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in told.items()}
+    body = event.payload.decode("utf-8", "replace")
+    if target.service == "sqs":
+        url = f"{block.cloud.config.endpoint}/{target.account}/{target.resource}"
+        params = {"QueueUrl": url, "MessageBody": body, "MessageAttributes": attributes}
+        await _call(block, event, target, "SendMessage", params)
+    else:
+        await _call(
+            block, event, target, "Publish", {"TopicArn": arn, "Message": body, "MessageAttributes": attributes}
+        )
+
+
+async def _call(block: Block, event: Event, target: Arn, operation: str, params: dict[str, Any]) -> None:
+    place = event.place
+    await block.call(
+        target.service,
+        operation,
+        params,
+        account=target.account or place.account,
+        region=target.region or place.region,
+        source_arn=place.arn,
+        trace=event.trace or None,
+    )
+
+
+def _message(outcome: Outcome) -> str:
+    try:
+        return str(msgspec.json.decode(outcome.payload).get("errorMessage", ""))
+    except (msgspec.DecodeError, AttributeError):
+        return ""

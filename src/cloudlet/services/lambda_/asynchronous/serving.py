@@ -1,0 +1,189 @@
+"""Events are given to their functions, one after the other or many at once, until each has been served or given up.
+
+Developer guide, "How Lambda handles errors and retries with asynchronous invocation": what a function fails with is
+tried again twice, after a minute and after two; what it cannot be given, since it is throttled, say, for six hours, at
+intervals that grow from one second to five minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.moments import first as first_of
+from cloudlet.core.moments import notified
+from cloudlet.core.retrying import is_transient
+from cloudlet.services.lambda_ import directory, invoking, measuring
+from cloudlet.services.lambda_.asynchronous import event as events
+from cloudlet.services.lambda_.asynchronous import records
+from cloudlet.services.lambda_.asynchronous.event import Event
+from cloudlet.services.lambda_.directory import Resolved
+from cloudlet.services.lambda_.event_invoke import EVENT_INVOKE, EventInvoke
+from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
+from cloudlet.services.lambda_.function import LATEST
+from cloudlet.services.lambda_.invoking import Target
+
+log = logging.getLogger("cloudlet.lambda")
+
+AT_ONCE = 100
+_ATTEMPTS = 2
+_AGE_SECONDS = 6 * 3600
+_PAUSES_SECONDS = (60.0, 120.0)
+_FIRST_REFUSED_SECONDS = 1.0
+_LONGEST_REFUSED_SECONDS = 300.0
+_LETTER_SECONDS = 5.0
+"""Between attempts to tell a destination that does not answer."""
+_FOREVER_SECONDS = 3600.0
+
+
+async def run(block: Block) -> None:
+    """Give events to functions until the block ends."""
+    under_way: dict[bytes, asyncio.Task[None]] = {}
+    async with notified(block, events.TOPIC) as changed:
+        try:
+            while True:
+                changed.clear()
+                due = await _start_due(block, under_way, changed)
+                await first_of(block, changed, due)
+        finally:
+            for task in under_way.values():
+                task.cancel()
+            await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+async def _start_due(block: Block, under_way: dict[bytes, asyncio.Task[None]], changed: asyncio.Event) -> float:
+    """Start what is due, as far as there is room; return when something is due next."""
+    now = block.clock.now()
+    for event in await block.store.transact(lambda tx: events.first(tx, 2 * AT_ONCE)):
+        if event.due > now:
+            return event.due
+        if event.key in under_way:
+            continue
+        if len(under_way) >= AT_ONCE:
+            break
+        task = asyncio.get_running_loop().create_task(_serve(block, event))
+        under_way[event.key] = task
+
+        def done(task: asyncio.Task[None], key: bytes = event.key) -> None:
+            del under_way[key]
+            changed.set()
+            if not task.cancelled() and task.exception() is not None:
+                log.error("an event could not be served", exc_info=task.exception())
+
+        task.add_done_callback(done)
+    return now + _FOREVER_SECONDS
+
+
+class _Found:
+    """What an event is for, as it is now."""
+
+    def __init__(self, target: Target, setting: EventInvoke | None) -> None:
+        self.target = target
+        self.age = _AGE_SECONDS if setting is None or setting.age is None else setting.age
+        self.attempts = _ATTEMPTS if setting is None or setting.attempts is None else setting.attempts
+        self.on_success = "" if setting is None else setting.on_success
+        self.on_failure = "" if setting is None else setting.on_failure
+
+
+async def _find(tx: Transaction, event: Event) -> _Found | None:
+    try:
+        resolved = await directory.choose(tx, event.what)
+        function = await directory.function(tx, event.place)
+    except AwsError:
+        return None
+    setting = await EVENT_INVOKE.find(tx, event.place, event.qualifier or LATEST)
+    return _Found(Target(resolved, function), setting)
+
+
+async def _serve(block: Block, event: Event) -> None:
+    """Give an event to its function, and see to what becomes of it."""
+    found = await block.store.transact(lambda tx: _find(tx, event))
+    now = block.clock.now()
+    if found is None:
+        log.info("an event for %s was dropped: there is no such function any more", event.place.arn)
+        await _replace(block, event, None)
+        return
+    if now - event.accepted > found.age:
+        await _give_up(block, event, found, "EventAgeExceeded", None)
+        return
+    try:
+        outcome = await invoking.run(block, found.target, _invocation(event))
+    except AwsError as error:
+        if error.code == "RecursiveInvocationException":
+            await _give_up(block, event, found, "RecursiveInvocation", None)
+            return
+        pause = min(_FIRST_REFUSED_SECONDS * 2.0 ** min(event.refusals, 20), _LONGEST_REFUSED_SECONDS)
+        await _replace(block, event, replace(event, due=now + pause, refusals=event.refusals + 1))
+        return
+    if not outcome.error:
+        if found.on_success:
+            text = records.record(event, "Success", outcome, _executed(found), block.clock.now())
+            await _tell(block, event, found, found.on_success, text, succeeded=True)
+        await _replace(block, event, None)
+        return
+    failed = replace(event, attempts=event.attempts + 1, refusals=0)
+    if failed.attempts > found.attempts:
+        await _give_up(block, failed, found, "RetriesExhausted", outcome, kept=event)
+        return
+    pause = _PAUSES_SECONDS[min(failed.attempts, len(_PAUSES_SECONDS)) - 1]
+    await _replace(block, event, replace(failed, due=block.clock.now() + pause))
+
+
+def _invocation(event: Event) -> Invocation:
+    context: dict[str, Any] | None = msgspec.json.decode(event.client_context) if event.client_context else None
+    return Invocation(event.request_id, event.payload, event.what.arn, context, event.trace)
+
+
+def _executed(found: _Found) -> str:
+    return found.target.resolved.version.version
+
+
+async def _give_up(
+    block: Block, event: Event, found: _Found, condition: str, outcome: Outcome | None, *, kept: Event | None = None
+) -> None:
+    """Tell the destination for failures and the dead-letter queue, and forget the event."""
+    measuring.dropped(block, found.target.resolved)
+    if found.on_failure:
+        text = records.record(event, condition, outcome, _executed(found), block.clock.now())
+        await _tell(block, event, found, found.on_failure, text, succeeded=False)
+    dead_letter = found.target.resolved.version.dead_letter
+    if dead_letter:
+        await _insist(
+            block, found.target.resolved, lambda: records.send_dead_letter(block, event, dead_letter, outcome)
+        )
+    await _replace(block, kept or event, None)
+
+
+async def _tell(block: Block, event: Event, found: _Found, arn: str, text: bytes, *, succeeded: bool) -> None:
+    await _insist(block, found.target.resolved, lambda: records.send(block, event, arn, text, succeeded=succeeded))
+
+
+async def _insist(block: Block, resolved: Resolved, call: Any) -> None:
+    """Make a call, again and again while the called block is down; one that is refused is given up."""
+    while True:
+        try:
+            await call()
+        except AwsError as error:
+            if is_transient(error.code, error.status):
+                await asyncio.sleep(_LETTER_SECONDS)
+                continue
+            log.warning("%s: its destination refuses what became of an event: %s", resolved.version.arn, error)
+            measuring.undelivered(block, resolved)
+        return
+
+
+async def _replace(block: Block, event: Event, by: Event | None) -> None:
+    """Forget an event, or have it come again."""
+
+    async def body(tx: Transaction) -> None:
+        tx.delete(event.key)
+        if by is not None:
+            events.put(tx, by)
+
+    await block.store.transact(body)

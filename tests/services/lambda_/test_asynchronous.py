@@ -1,0 +1,269 @@
+"""Events that functions get without anybody waiting for their answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.own_metrics import total
+from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.programs import module, python
+from tests.standing import Standing, eventually, standing
+
+__all__ = ["standing"]
+
+SENDING = """
+import boto3
+boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps([context.aws_request_id, event]))
+if event.get("boom"):
+    raise ValueError("boom")
+return {"done": event}
+"""
+
+
+@pytest.fixture
+def still(standing: Standing) -> FunctionCloud:
+    """An account where the clock stands."""
+    return FunctionCloud(standing.account())
+
+
+def queue(cloud: FunctionCloud, name: str = "q") -> str:
+    return str(cloud.aws.client("sqs").create_queue(QueueName=name)["QueueUrl"])
+
+
+def arn_of(cloud: FunctionCloud, name: str = "q") -> str:
+    return f"arn:aws:sqs:{cloud.aws.region}:{cloud.account}:{name}"
+
+
+def received(cloud: FunctionCloud, url: str, count: int = 1) -> list[Any]:
+    """Wait for so many messages in a queue and return them, deleted."""
+    sqs = cloud.aws.client("sqs")
+    found: list[Any] = []
+    while len(found) < count:
+        got = sqs.receive_message(
+            QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        assert got.get("Messages"), f"{len(found)} of {count} messages came"
+        for message in got["Messages"]:
+            found.append(message)
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def send(cloud: FunctionCloud, event: Any, name: str = "f", **more: Any) -> str:
+    """Invoke a function asynchronously; return the id of the request."""
+    answer = cloud.client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event), **more)
+    assert answer["StatusCode"] == 202
+    assert answer["Payload"].read() == b""
+    return str(answer["ResponseMetadata"]["RequestId"])
+
+
+def sending(cloud: FunctionCloud, url: str, **more: Any) -> None:
+    python(cloud, SENDING, Timeout=30, Environment={"Variables": {"QUEUE": url}}, **more)
+
+
+def test_an_event_is_accepted_and_the_function_gets_it(cloud: FunctionCloud) -> None:
+    url = queue(cloud)
+    sending(cloud, url)
+    request = send(cloud, {"a": 1})
+    (message,) = received(cloud, url)
+    assert json.loads(message["Body"]) == [request, {"a": 1}]
+
+
+def test_the_older_operation_does_the_same(cloud: FunctionCloud) -> None:
+    url = queue(cloud)
+    sending(cloud, url)
+    assert cloud.client.invoke_async(FunctionName="f", InvokeArgs=b'{"b": 2}')["Status"] == 202
+    assert json.loads(received(cloud, url)[0]["Body"])[1] == {"b": 2}
+
+
+def test_what_cannot_be_accepted_is_refused(cloud: FunctionCloud) -> None:
+    python(cloud, "return event")
+    given = {"FunctionName": "f", "InvocationType": "Event"}
+    assert cloud.refused("invoke", **given, Payload=b"[")[0] == "InvalidRequestContentException"
+    code, message, status = cloud.refused("invoke", **given, Payload=json.dumps("x" * 1_048_576).encode())
+    assert (code, status) == ("RequestTooLargeException", 413)
+    assert "1048576 bytes" in message
+    assert cloud.refused("invoke", FunctionName="none", InvocationType="Event")[2] == 404
+
+
+def test_a_failure_is_tried_again_after_a_minute_and_after_two(standing: Standing, still: FunctionCloud) -> None:
+    url, letters = queue(still), queue(still, "letters")
+    sending(still, url, DeadLetterConfig={"TargetArn": arn_of(still, "letters")})
+    request = send(still, {"boom": True})
+    assert json.loads(received(still, url)[0]["Body"])[0] == request
+    standing.advance("59s")
+    empty = still.aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1)
+    assert not empty.get("Messages")
+    standing.advance("2s")
+    assert json.loads(received(still, url)[0]["Body"])[0] == request
+    standing.advance("2m")
+    assert json.loads(received(still, url)[0]["Body"])[0] == request
+    (letter,) = received(still, letters)
+    assert json.loads(letter["Body"]) == {"boom": True}
+    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert attributes == {"RequestID": request, "ErrorCode": "200", "ErrorMessage": "boom"}
+
+
+def test_destinations_are_told_what_became_of_an_event(cloud: FunctionCloud) -> None:
+    url, good, bad = queue(cloud), queue(cloud, "good"), queue(cloud, "bad")
+    sending(cloud, url)
+    cloud.client.put_function_event_invoke_config(
+        FunctionName="f",
+        MaximumRetryAttempts=0,
+        DestinationConfig={
+            "OnSuccess": {"Destination": arn_of(cloud, "good")},
+            "OnFailure": {"Destination": arn_of(cloud, "bad")},
+        },
+    )
+    request = send(cloud, {"a": 1})
+    told = json.loads(received(cloud, good)[0]["Body"])
+    assert told["requestContext"] == {
+        "requestId": request,
+        "functionArn": f"{cloud.arn()}:$LATEST",
+        "condition": "Success",
+        "approximateInvokeCount": 1,
+    }
+    assert told["requestPayload"] == {"a": 1}
+    assert told["responsePayload"] == {"done": {"a": 1}}
+    assert told["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+    send(cloud, {"boom": True})
+    told = json.loads(received(cloud, bad)[0]["Body"])
+    assert told["requestContext"]["condition"] == "RetriesExhausted"
+    assert told["responseContext"]["functionError"] == "Unhandled"
+    assert told["responsePayload"]["errorMessage"] == "boom"
+
+
+@pytest.mark.parametrize("kind", ["sns", "lambda", "events", "s3"])
+def test_destinations_of_each_kind(cloud: FunctionCloud, kind: str) -> None:
+    aws, url = cloud.aws, queue(cloud)
+    python(cloud, "raise ValueError('boom')")
+    if kind == "sns":
+        destination = aws.client("sns").create_topic(Name="t")["TopicArn"]
+        aws.client("sns").subscribe(TopicArn=destination, Protocol="sqs", Endpoint=arn_of(cloud))
+    elif kind == "lambda":
+        python(cloud, SENDING, "g", Timeout=30, Environment={"Variables": {"QUEUE": url}})
+        destination = cloud.arn("g")
+    elif kind == "events":
+        aws.client("events").put_rule(Name="r", EventPattern='{"source": ["lambda"]}')
+        aws.client("events").put_targets(Rule="r", Targets=[{"Id": "1", "Arn": arn_of(cloud)}])
+        destination = f"arn:aws:events:{aws.region}:{cloud.account}:event-bus/default"
+    else:
+        aws.client("s3").create_bucket(Bucket=f"records-{cloud.account}")
+        destination = f"arn:aws:s3:::records-{cloud.account}"
+    cloud.client.put_function_event_invoke_config(
+        FunctionName="f", MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": destination}}
+    )
+    request = send(cloud, {"a": 1})
+    if kind == "s3":
+        s3 = aws.client("s3")
+
+        def keys() -> list[str]:
+            listed = s3.list_objects_v2(Bucket=f"records-{cloud.account}").get("Contents", [])
+            return [each["Key"] for each in listed]
+
+        (key,) = eventually(keys)
+        assert key.startswith("aws/lambda/async/f/")
+        text = s3.get_object(Bucket=f"records-{cloud.account}", Key=key)["Body"].read().decode()
+    else:
+        text = received(cloud, url)[0]["Body"]
+    told = json.loads(text)
+    if kind == "sns":
+        told = json.loads(told["Message"])
+    elif kind == "lambda":
+        told = told[1]
+    elif kind == "events":
+        assert told["detail-type"] == "Lambda Function Invocation Result - Failure"
+        assert told["resources"] == [f"{cloud.arn()}:$LATEST", destination]
+        told = told["detail"]
+    assert told["requestContext"]["requestId"] == request
+
+
+def advance_until_sent(standing: Standing, cloud: FunctionCloud, url: str, step: str) -> None:
+    """Move the clock on, step by step, until there is a message in a queue."""
+    sqs, name = cloud.aws.client("sqs"), "ApproximateNumberOfMessages"
+
+    def count() -> int:
+        standing.advance(step)
+        return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
+    eventually(count)
+
+
+def test_an_event_waits_while_its_function_is_throttled(standing: Standing, still: FunctionCloud) -> None:
+    url = queue(still)
+    sending(still, url)
+    still.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    request = send(still, {"late": True})
+    standing.advance("30s")
+    still.client.delete_function_concurrency(FunctionName="f")
+    advance_until_sent(standing, still, url, "5m")
+    assert json.loads(received(still, url)[0]["Body"])[0] == request
+
+
+def test_an_event_that_has_waited_too_long_is_given_up(standing: Standing, still: FunctionCloud) -> None:
+    letters = queue(still, "letters")
+    python(still, "return 1")
+    still.client.put_function_event_invoke_config(
+        FunctionName="f",
+        MaximumEventAgeInSeconds=60,
+        DestinationConfig={"OnFailure": {"Destination": arn_of(still, "letters")}},
+    )
+    still.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    send(still, {})
+    advance_until_sent(standing, still, letters, "1m")
+    told = json.loads(received(still, letters)[0]["Body"])
+    assert told["requestContext"]["condition"] == "EventAgeExceeded"
+    assert "responsePayload" not in told
+    standing.advance("2m")
+    assert eventually(lambda: total(still.aws, "AWS/Lambda", "AsyncEventsDropped", FunctionName="f")) == 1
+
+
+def test_a_function_that_causes_itself_is_stopped(cloud: FunctionCloud) -> None:
+    url, letters = queue(cloud), queue(cloud, "letters")
+    module(
+        cloud,
+        """
+import boto3, json, os
+sqs, functions = boto3.client("sqs"), boto3.client("lambda")
+def handler(event, context):
+    sqs.send_message(QueueUrl=os.environ["QUEUE"], MessageBody=str(event["depth"]))
+    functions.invoke(
+        FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps({"depth": event["depth"] + 1})
+    )
+""",
+        Timeout=30,
+        Environment={"Variables": {"QUEUE": url}},
+    )
+    cloud.client.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn_of(cloud, "letters")}}
+    )
+    send(cloud, {"depth": 1})
+    (letter,) = received(cloud, letters)
+    assert json.loads(letter["Body"])["requestPayload"] == {"depth": 17}
+    assert {int(message["Body"]) for message in received(cloud, url, 16)} == set(range(1, 17))
+
+
+def test_no_accepted_event_is_lost_by_a_crash(tmp_path: Path) -> None:
+    account = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, account))
+        url = queue(cloud)
+        sending(cloud, url)
+        accepted = {send(cloud, {"n": number}) for number in range(20)}
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, account))
+        # The function sends to the address of the server that runs it.
+        seen: set[str] = set()
+        sqs = cloud.aws.client("sqs")
+        while not accepted <= seen:
+            got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10).get("Messages")
+            assert got, f"{len(accepted - seen)} of {len(accepted)} events were lost"
+            for message in got:
+                seen.add(json.loads(message["Body"])[0])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
