@@ -571,4 +571,4 @@ def test_a_trace_goes_on_in_the_function_as_its_caller_has_decided(cloud: Functi
     cloud.client.meta.events.register("before-send.lambda.Invoke", add)
     header = invoke(cloud).value
     assert header.startswith(f"Root={root};Parent=")
-    assert header.endswith(";Sampled=0")
+    assert ";Sampled=0" in header

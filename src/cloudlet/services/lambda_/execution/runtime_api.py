@@ -104,8 +104,7 @@ class RuntimeApi:
     async def rested(self) -> None:
         """Wait until all extensions have registered and wait for the next event."""
         await self._registered.wait()
-        for extension in list(self._extensions.values()):
-            await extension.rests.wait()
+        await _all_rest(list(self._extensions.values()))
 
     async def shut_down(self, reason: str = "spindown") -> None:
         """Tell extensions that all is going to end, and give them a moment."""
@@ -114,7 +113,7 @@ class RuntimeApi:
             extension.rests.clear()
             extension.told.put_nowait({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": 0})
         if wanted and self._sandbox.done():
-            done = asyncio.gather(*(extension.rests.wait() for extension in wanted))
+            done = asyncio.get_running_loop().create_task(_all_rest(wanted))
             first: list[asyncio.Future[Any]] = [self._sandbox.result().ended, done]
             await asyncio.wait(first, timeout=_SHUTDOWN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             done.cancel()
@@ -218,6 +217,11 @@ class RuntimeApi:
     def _tell(self, kind: bytes, told: dict[str, Any], payload: bytes) -> None:
         if self.on_frame is not None:
             self.on_frame(kind, told, payload)
+
+
+async def _all_rest(extensions: list[_Extension]) -> None:
+    for extension in extensions:
+        await extension.rests.wait()
 
 
 def _is_streamed(request: Request) -> bool:
