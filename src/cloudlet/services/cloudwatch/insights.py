@@ -21,7 +21,7 @@ OLDEST_SECONDS = directory.LISTED_SECONDS
 """How far back queries look."""
 
 _FINEST_SECONDS = 60
-_LOOKED_AT = 1000
+_LOOKED_AT = 200
 _READ_AT_ONCE = 20
 _OTHER = "Other"
 """The value of a label that a metric has not."""
