@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -58,8 +58,10 @@ class Endpoint:
         handler.send_header("content-length", str(len(content)))
         handler.send_header("x-endpoint", "yes")
         handler.send_header("access-control-allow-origin", "https://backend.example")
-        handler.end_headers()
-        handler.wfile.write(content)
+        # The gateway may have given up.
+        with suppress(BrokenPipeError):
+            handler.end_headers()
+            handler.wfile.write(content)
 
 
 @contextmanager
