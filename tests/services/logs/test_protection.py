@@ -91,6 +91,7 @@ def test_policies_of_the_account_and_the_group_add_up(logs: Any, write: Callable
     params = {"policyName": "a", "policyType": "DATA_PROTECTION_POLICY"}
     made = logs.put_account_policy(**params, policyDocument=policy(IP))["accountPolicy"]
     assert logs.describe_account_policies(policyType="DATA_PROTECTION_POLICY")["accountPolicies"] == [made]
+    assert logs.describe_log_groups()["logGroups"][0]["inheritedProperties"] == ["ACCOUNT_DATA_PROTECTION"]
     write("jo@example.com from 10.0.0.1")
     assert read(logs) == ["************** from ********"]
     logs.delete_account_policy(**params)

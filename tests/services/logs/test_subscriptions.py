@@ -6,6 +6,7 @@ import gzip
 import json
 from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +174,26 @@ def test_a_receiver_that_is_down_is_tried_again_and_nothing_is_lost(played: Loca
     for _ in range(3):
         played.advance(600)
     played.until(lambda: messages(played) in (["a", "b"], ["b", "a"]))
+
+
+def test_what_waits_is_delivered_after_a_restart(tmp_path: Path) -> None:
+    def fail(call: Call) -> Result:
+        raise AwsError("ServiceUnavailable", "down", status=503)
+
+    logs = LocalLogs(tmp_path)
+    logs.cloud.played["lambda"] = accept
+    logs.call("CreateLogGroup", logGroupName="g")
+    logs.call("CreateLogStream", **STREAM)
+    subscribe(logs)
+    logs.cloud.played["lambda"] = fail
+    put(logs, "a", "b")
+    logs.until(lambda: bool(logs.cloud.calls))
+    logs.close()
+    logs = LocalLogs(tmp_path)
+    logs.cloud.played["lambda"] = accept
+    logs.call("DescribeLogGroups")
+    logs.until(lambda: messages(logs) == ["a", "b"])
+    logs.close()
 
 
 def test_what_was_not_taken_for_a_day_is_given_up(played: LocalLogs) -> None:

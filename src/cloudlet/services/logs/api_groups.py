@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
 from cloudlet.services.logs import (
+    account_policy,
     arrivals,
     errors,
     events,
@@ -26,6 +27,7 @@ RETENTIONS = (
 _PAGE, _LIST_PAGE = 50, 50
 _LOOKED_AT = 200
 _CLASS = "STANDARD"
+_INHERITED = "ACCOUNT_DATA_PROTECTION"
 
 
 @service.operation("CreateLogGroup")
@@ -81,16 +83,18 @@ async def put_log_group_deletion_protection(ctx: Context, tx: Transaction, param
 async def describe_log_groups(ctx: Context, tx: Transaction, params: Params) -> Result:
     _check_own(params)
     prefix, pattern = params.get("logGroupNamePrefix"), params.get("logGroupNamePattern")
+    policies = await account_policy.of_account(tx, ctx.account, ctx.region)
+    inherited = [_INHERITED for policy in policies if policy.kind == account_policy.PROTECTION]
     if prefix is not None and pattern is not None:
         raise errors.invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
     if params.get("logGroupIdentifiers"):
         names = sorted({groups.name_of(ctx, one) for one in params["logGroupIdentifiers"]})
         some = [await groups.find(tx, ctx.account, ctx.region, name) for name in names]
-        return {"logGroups": [await _described(tx, group) for group in some if group is not None]}
+        return {"logGroups": [await _described(tx, group, inherited) for group in some if group is not None]}
     if params.get("logGroupClass", _CLASS) != _CLASS:
         return {"logGroups": []}
     found, token = await _page(ctx, tx, params, params.get("limit", _PAGE), prefix or "", [pattern or ""])
-    return {"logGroups": [await _described(tx, group) for group in found], "nextToken": token}
+    return {"logGroups": [await _described(tx, group, inherited) for group in found], "nextToken": token}
 
 
 @service.operation("ListLogGroups")
@@ -134,7 +138,7 @@ def _check_own(params: Params) -> None:
         raise errors.not_built("log groups of linked accounts")
 
 
-async def _described(tx: Transaction, group: Group) -> dict[str, Any]:
+async def _described(tx: Transaction, group: Group, inherited: list[str]) -> dict[str, Any]:
     return {
         "logGroupName": group.name,
         "creationTime": group.created,
@@ -146,6 +150,7 @@ async def _described(tx: Transaction, group: Group) -> dict[str, Any]:
         "logGroupClass": _CLASS,
         "deletionProtectionEnabled": group.protected,
         "dataProtectionStatus": group.protection,
+        "inheritedProperties": inherited or None,
     }
 
 

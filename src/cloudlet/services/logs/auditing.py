@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from datetime import UTC, datetime
 from typing import Any
@@ -49,7 +50,7 @@ async def audit(block: Block, made: Subscription, group: str, messages: list[str
     """Report what a policy finds in messages; return in how many. Raises Refused where that is to be tried again."""
     rules = protection.rules_of(made.audits)
     arn = groups.arn_of(made.region, made.account, group)
-    found = reports(rules, arn, block.clock.now(), messages)
+    found = await asyncio.to_thread(reports, rules, arn, block.clock.now(), messages)
     for begin in range(0, len(found), _AT_ONCE):
         for kind, name in rules.findings:
             try:

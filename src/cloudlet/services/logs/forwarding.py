@@ -152,8 +152,8 @@ class _Lane:
         for at, row, _, mask in rows:
             if row is None:
                 continue
+            row = await mask.of_row(row)
             for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
-                message = mask(message, row.ingested)
                 if pattern is None or pattern.matches(message):
                     position = Position(timestamp, at.place.stream, at.place.number, index)
                     found.append(envelope.event(pattern, position.id, timestamp, message))

@@ -6,6 +6,7 @@ for that. Policies of an account and of a group add up.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -174,10 +175,11 @@ class Mask:
     def __bool__(self) -> bool:
         return bool(self._histories)
 
-    def of_row(self, row: Row) -> Row:
-        """Return a row with its messages masked."""
-        if not self._histories:
-            return row
+    async def of_row(self, row: Row) -> Row:
+        """Return a row with its messages masked. Looking for sensitive data takes long: a thread does it."""
+        return await asyncio.to_thread(self._of_row, row) if self._histories else row
+
+    def _of_row(self, row: Row) -> Row:
         return Row(row.ingested, row.timestamps, [self(message, row.ingested) for message in row.messages])
 
     def __call__(self, message: str, ingested: int) -> str:

@@ -19,6 +19,7 @@ from cloudlet.services.logs import embedded_metrics, events, measuring, metric_f
 from cloudlet.services.logs.events import Row
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
+from cloudlet.services.logs.protection import Mask
 
 T = TypeVar("T")
 
@@ -72,17 +73,18 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
     """Publish what is in some rows; return False where that has to be tried again."""
     values: _Values = defaultdict(Counter)
 
-    async def read(tx: Transaction) -> list[tuple[Pending, Row, Row, list[bytes]]]:
+    async def read(tx: Transaction) -> list[tuple[Pending, Row, Mask, list[bytes]]]:
         found = []
         for one in rows:
             row = await events.of_place(tx, one.group, one.place)
             if row is not None:
                 mask = await protection.mask_of(tx, one.group, one.account, one.region)
                 filters = await metric_filter.stored(tx, one.account, one.region, one.name)
-                found.append((one, row, mask.of_row(row), filters))
+                found.append((one, row, mask, filters))
         return found
 
-    for one, row, masked, filters in await block.store.transact(read):
+    for one, row, mask, filters in await block.store.transact(read):
+        masked = await mask.of_row(row) if filters else row
         for raw in filters:
             observer = metric_filter.observer(raw)
             # It looks at what has come since it is there.

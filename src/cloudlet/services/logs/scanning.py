@@ -119,7 +119,8 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
             if search.streams is not None and place.stream not in search.streams:
                 continue
             if search.may_match is None or search.mask or search.may_match(raw):
-                _add(second, search, place, raw)
+                row = events.decode(raw)
+                _add(second, search, place, await search.mask.of_row(row) if search.mask else row)
                 if len(raw) > _LARGE_BYTES:
                     await asyncio.sleep(0)
         if not some:
@@ -167,11 +168,8 @@ class _Second:
         return self
 
 
-def _add(second: _Second, search: Search, place: events.Place, raw: bytes) -> None:
+def _add(second: _Second, search: Search, place: events.Place, row: events.Row) -> None:
     """Add the events of a row that are wanted."""
-    row = events.decode(raw)
-    if search.mask:
-        row = search.mask.of_row(row)
     matches = search.matches
     for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
         if matches is None or matches(message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Subspace, Transaction
-from cloudlet.services.logs import errors, filtering, patterns
+from cloudlet.services.logs import errors, filtering, outbox, patterns
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.group import Group
 
@@ -124,6 +124,7 @@ async def put_audit(ctx: Context, tx: Transaction, number: int, group: str, name
 def forget(tx: Transaction, number: int) -> None:
     """Remove what a number means: what waits for it goes too, later on."""
     tx.delete(_SUBSCRIPTIONS.key(number))
+    tx.notify(outbox.TOPIC)
 
 
 def remove_all(tx: Transaction, group: Group) -> None:

@@ -16,6 +16,7 @@ from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.patterns import Pattern
+from cloudlet.services.logs.protection import Mask
 
 MOST_EVENTS, MOST_BYTES = 500, 4 * 1_048_576
 """Of one update."""
@@ -162,14 +163,15 @@ class _Tail:
     async def _add(self, update: _Update, place: Place) -> None:
         group = self.group
 
-        async def look(tx: Transaction) -> tuple[events.Row | None, str | None]:
+        async def look(tx: Transaction) -> tuple[events.Row | None, str | None, Mask]:
             mask = await protection.mask_of(tx, group.id, group.account, group.region)
             row = await events.of_place(tx, group.id, place)
-            return row and mask.of_row(row), await streams.name_of(tx, group.id, place.stream)
+            return row, await streams.name_of(tx, group.id, place.stream), mask
 
-        row, name = await self._block.store.transact(look)
+        row, name, mask = await self._block.store.transact(look)
         if row is None or name is None or not self._is_wanted(name):
             return
+        row = await mask.of_row(row)
         for timestamp, message in zip(row.timestamps, row.messages, strict=True):
             if self._pattern is None or self._pattern.matches(message):
                 update.add(
