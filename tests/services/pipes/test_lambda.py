@@ -1,0 +1,49 @@
+"""Functions of Lambda that are run, as enrichments and as targets."""
+
+from __future__ import annotations
+
+import json
+
+from tests.services.lambda_.cloud import FunctionCloud, package
+from tests.services.pipes.cloud import PipesCloud
+from tests.standing import eventually
+
+_DOUBLING = """
+def handler(events, context):
+    return [{"n": event["body"]["n"] * 2} for event in events]
+"""
+_PICKY = """
+def handler(events, context):
+    bad = [event for event in events if event["body"] == "bad"]
+    return {"batchItemFailures": [{"itemIdentifier": event["messageId"]} for event in bad]}
+"""
+
+
+def test_a_function_enriches(cloud: PipesCloud) -> None:
+    functions = FunctionCloud(cloud.aws)
+    functions.function(Code={"ZipFile": package({"index.py": _DOUBLING})})
+    url, arn = cloud.queue()
+    cloud.pipe(
+        arn,
+        Enrichment=functions.arn(),
+        EnrichmentParameters={"InputTemplate": '{"body": <$.body>}'},
+        TargetParameters={"InputTemplate": "<$.n>"},
+    )
+    for number in range(3):
+        cloud.send({"n": number})
+    assert sorted(cloud.bodies(url, 3)) == [0, 2, 4]
+
+
+def test_only_what_a_function_names_as_failed_comes_again(cloud: PipesCloud) -> None:
+    functions = FunctionCloud(cloud.aws)
+    functions.function(Code={"ZipFile": package({"index.py": _PICKY})})
+    dead, dead_arn = cloud.queue("dead")
+    policy = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
+    cloud.sqs.set_queue_attributes(QueueUrl=cloud.source, Attributes={"RedrivePolicy": policy})
+    for body in ("good", "bad"):
+        cloud.send(body)
+    cloud.pipe(functions.arn())
+    (message,) = cloud.received(dead)
+    assert message["Body"] == "bad"
+    eventually(lambda: cloud.left(cloud.source), lambda left: left == 0)
+    assert cloud.left(dead) == 0
