@@ -1,4 +1,4 @@
-"""The whole server, killed while functions are created: each that was acknowledged is there, with its code."""
+"""The whole server, killed: functions that were acknowledged are there, with their code, and mappings go on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cloudlet.testing.server import Aws, Server
 from tests.services.lambda_.cloud import ROLE, FunctionCloud, package
+from tests.services.lambda_.programs import python
+from tests.standing import eventually
 
 _ACCOUNT = "123456789012"
 _ROUNDS = 2
@@ -45,7 +47,9 @@ def test_no_function_is_lost(tmp_path: Path) -> None:
         with Server.start("--data", str(tmp_path)) as server:
             thread = threading.Thread(target=_create, args=(server, str(turn), acknowledged))
             thread.start()
-            time.sleep(random.uniform(0.3, 0.8))
+            already = len(acknowledged)
+            eventually(lambda already=already: len(acknowledged) > already)  # type: ignore[misc]
+            time.sleep(random.uniform(0.0, 0.3))
             server.kill()
             thread.join()
     with Server.start("--data", str(tmp_path)) as server:
@@ -55,10 +59,35 @@ def test_no_function_is_lost(tmp_path: Path) -> None:
         # The one that was under way when the server was killed may be there or not.
         assert acknowledged <= there
         assert len(there - acknowledged) <= _ROUNDS
-        assert acknowledged
         for name in there:
             cloud.wait(name)
         unpacked = {path.read_text() for path in tmp_path.glob("unpacked/lambda/*/*/index.py")}
         assert there <= unpacked
         used = cloud.client.get_account_settings()["AccountUsage"]
         assert used["FunctionCount"] == len(there)
+
+
+def test_a_mapping_goes_on(tmp_path: Path) -> None:
+    """Messages that were in flight come again when they are visible again."""
+    queue = f"arn:aws:sqs:us-east-1:{_ACCOUNT}:q"
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, _ACCOUNT))
+        python(cloud, "time.sleep(0.05)", Timeout=1)
+        sqs = cloud.aws.client("sqs")
+        url = sqs.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
+        cloud.client.create_event_source_mapping(EventSourceArn=queue, FunctionName="f", BatchSize=1)
+        for number in range(12):
+            sqs.send_message(QueueUrl=url, MessageBody=str(number))
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, _ACCOUNT))
+        sqs = cloud.aws.client("sqs")
+        url = sqs.get_queue_url(QueueName="q")["QueueUrl"]
+
+        def left() -> int:
+            shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            return int(shown["ApproximateNumberOfMessages"]) + int(shown["ApproximateNumberOfMessagesNotVisible"])
+
+        eventually(left, lambda found: found == 0)
+        (mapping,) = cloud.client.list_event_source_mappings()["EventSourceMappings"]
+        assert mapping["State"] == "Enabled"

@@ -151,6 +151,31 @@ def test_a_policy_has_a_limit(cloud: FunctionCloud) -> None:
     assert (code, "is bigger than the limit (20480)." in message) == ("PolicyLengthExceededException", True)
 
 
+def test_a_policy_is_put_as_a_whole(cloud: FunctionCloud) -> None:
+    cloud.function(wait=False)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "123456789012"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": cloud.arn(),
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    put = cloud.client.put_resource_policy(ResourceArn=cloud.arn(), Policy=text)
+    shown = cloud.client.get_resource_policy(ResourceArn=cloud.arn())
+    assert (shown["Policy"], shown["RevisionId"]) == (text, put["RevisionId"])
+    cloud.client.add_permission(**BUCKET)
+    both = json.loads(cloud.client.get_policy(FunctionName="f")["Policy"])["Statement"]
+    assert [each.get("Sid") for each in both] == [None, "s3"]
+    stale = {"ResourceArn": cloud.arn(), "RevisionId": put["RevisionId"]}
+    assert cloud.refused("delete_resource_policy", **stale)[::2] == ("PreconditionFailedException", 412)
+    assert cloud.refused("put_resource_policy", **stale, Policy=text)[::2] == ("PreconditionFailedException", 412)
+    for wrong in ("{", "{}", '{"Statement": []}'):
+        assert cloud.refused("put_resource_policy", ResourceArn=cloud.arn(), Policy=wrong)[0] == INVALID, wrong
+    cloud.client.delete_resource_policy(ResourceArn=cloud.arn())
+    for operation in ("get_resource_policy", "delete_resource_policy"):
+        assert cloud.refused(operation, ResourceArn=cloud.arn())[0] == "ResourceNotFoundException"
+
+
 def test_tags_are_added_and_removed(cloud: FunctionCloud) -> None:
     arn = cloud.function(Tags={"team": "shop"}, wait=False)["FunctionArn"]
     cloud.client.tag_resource(Resource=arn, Tags={"stage": "test", "team": "all"})

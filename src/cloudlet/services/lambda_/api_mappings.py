@@ -103,7 +103,7 @@ async def create_event_source_mapping(ctx: Context, params: Params) -> Result:
     )
     tagged = tagging.checked(params.get("Tags"))
     timeout = await _timeout(ctx, what, "CreateEventSourceMapping")
-    await mapping_source.check(ctx, kind, draft.source, timeout, draft.arn)
+    await mapping_source.check(ctx.block, draft, kind, timeout)
 
     async def create(tx: Transaction) -> None:
         await directory.resolve(tx, what)
@@ -153,7 +153,7 @@ async def update_event_source_mapping(ctx: Context, params: Params) -> Result:
     _, wanted = await ctx.transact(changed)
     kind = mapping_check.kind_of(wanted.source)
     timeout = await _timeout(ctx, wanted.target, "UpdateEventSourceMapping")
-    await mapping_source.check(ctx, kind, wanted.source, timeout, wanted.arn)
+    await mapping_source.check(ctx.block, wanted, kind, timeout)
 
     async def update(tx: Transaction) -> Mapping:
         before, after = await changed(tx)

@@ -15,9 +15,9 @@ from cloudlet.services.lambda_.function import LATEST
 _URL_ACTION = "lambda:InvokeFunctionUrl"
 
 
-async def _resource(ctx: Context, tx: Transaction, params: Params, action: str) -> Named:
+async def _resource(ctx: Context, tx: Transaction, name: str, qualifier: str | None, action: str) -> Named:
     """Return the function, version or alias whose policy a request is about. Raises AwsError."""
-    what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
+    what = directory.named(ctx, name, qualifier)
     await access.authorize(ctx, tx, what, action)
     await directory.resolve(tx, what)
     if what.qualifier == LATEST:
@@ -42,7 +42,7 @@ def _conditions(params: Params) -> dict[str, dict[str, str]]:
 
 @service.operation("AddPermission")
 async def add_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    what = await _resource(ctx, tx, params, "AddPermission")
+    what = await _resource(ctx, tx, params["FunctionName"], params.get("Qualifier"), "AddPermission")
     if params.get("FunctionUrlAuthType") and params["Action"] != _URL_ACTION:
         raise errors.invalid(f"FunctionUrlAuthType is only supported for {_URL_ACTION} action")
     if params.get("InvokedViaFunctionUrl") is not None and params["Action"] != "lambda:InvokeFunction":
@@ -65,7 +65,7 @@ async def add_permission(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 @service.operation("RemovePermission")
 async def remove_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    what = await _resource(ctx, tx, params, "RemovePermission")
+    what = await _resource(ctx, tx, params["FunctionName"], params.get("Qualifier"), "RemovePermission")
     qualifier = what.qualifier or ""
     policy = await POLICY.find(tx, what.place, qualifier)
     changed = statements.removed(policy, params["StatementId"], params.get("RevisionId"))
@@ -78,8 +78,46 @@ async def remove_permission(ctx: Context, tx: Transaction, params: Params) -> Re
 
 @service.operation("GetPolicy")
 async def get_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    what = await _resource(ctx, tx, params, "GetPolicy")
+    what = await _resource(ctx, tx, params["FunctionName"], params.get("Qualifier"), "GetPolicy")
     policy = await POLICY.find(tx, what.place, what.qualifier or "")
     if policy is None:
         raise errors.not_found()
     return {"Policy": policy.text, "RevisionId": policy.revision}
+
+
+async def _by_arn(ctx: Context, tx: Transaction, params: Params, action: str) -> Named:
+    arn = params["ResourceArn"]
+    if ":function:" not in arn:
+        raise errors.not_built("policies of runtimes")
+    return await _resource(ctx, tx, arn, None, action)
+
+
+@service.operation("PutResourcePolicy")
+async def put_resource_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = await _by_arn(ctx, tx, params, "PutResourcePolicy")
+    qualifier = what.qualifier or ""
+    statements.check_revision(await POLICY.find(tx, what.place, qualifier), params.get("RevisionId"))
+    policy = statements.whole(params["Policy"])
+    POLICY.save(tx, what.place, qualifier, policy)
+    return {"Policy": policy.text, "RevisionId": policy.revision}
+
+
+@service.operation("GetResourcePolicy")
+async def get_resource_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = await _by_arn(ctx, tx, params, "GetResourcePolicy")
+    policy = await POLICY.find(tx, what.place, what.qualifier or "")
+    if policy is None:
+        raise errors.not_found()
+    return {"Policy": policy.text, "RevisionId": policy.revision}
+
+
+@service.operation("DeleteResourcePolicy")
+async def delete_resource_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = await _by_arn(ctx, tx, params, "DeleteResourcePolicy")
+    qualifier = what.qualifier or ""
+    policy = await POLICY.find(tx, what.place, qualifier)
+    if policy is None:
+        raise errors.not_found()
+    statements.check_revision(policy, params.get("RevisionId"))
+    POLICY.remove(tx, what.place, qualifier)
+    return None

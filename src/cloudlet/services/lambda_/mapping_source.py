@@ -1,25 +1,28 @@
-"""Whether an event source is there, and is fit for a function: asked of its own service."""
+"""Whether an event source is there, and is fit for a function: asked of its own service, as the function's role."""
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, AwsError, Context
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.block import Block
 from cloudlet.services.lambda_ import errors
+from cloudlet.services.lambda_.mapping import Mapping
 from cloudlet.services.lambda_.mapping_check import Kind
+from cloudlet.services.lambda_.polling.calling import call
 
 
-async def check(ctx: Context, kind: Kind, source: str, timeout: int, arn: str) -> None:
+async def check(block: Block, mapping: Mapping, kind: Kind, timeout: int) -> None:
     """Raise AwsError unless the source is there, and a queue hides messages for as long as the function may take.
 
-    `timeout` is the function's, in seconds; `arn` that of the mapping, on whose behalf is asked.
+    `timeout` is the function's, in seconds.
     """
-    parts = Arn.parse(source)
-    if parts.region != ctx.region:
-        raise errors.invalid(f"The event source must be in the same region as the function: {source}")
+    source = Arn.parse(mapping.source)
+    if source.region != mapping.region:
+        raise errors.invalid(f"The event source must be in the same region as the function: {mapping.source}")
     try:
         if kind.is_stream:
-            await ctx.call("dynamodbstreams", "DescribeStream", {"StreamArn": source}, source_arn=arn)
+            await call(block, mapping, "dynamodbstreams", "DescribeStream", {"StreamArn": mapping.source})
             return
-        hidden = await _visibility_timeout(ctx, parts, arn)
+        hidden = await _visibility_timeout(block, mapping, source)
     except AwsError as error:
         called = "DescribeStream" if kind.is_stream else "ReceiveMessage"
         name = "DynamoDB" if kind.is_stream else "SQS"
@@ -32,9 +35,9 @@ async def check(ctx: Context, kind: Kind, source: str, timeout: int, arn: str) -
         )
 
 
-async def _visibility_timeout(ctx: Context, queue: Arn, arn: str) -> int:
+async def _visibility_timeout(block: Block, mapping: Mapping, queue: Arn) -> int:
     named = {"QueueName": queue.resource, "QueueOwnerAWSAccountId": queue.account}
-    found = await ctx.call("sqs", "GetQueueUrl", named, source_arn=arn) or {}
-    asked = {"QueueUrl": found["QueueUrl"], "AttributeNames": ["VisibilityTimeout"]}
-    shown = await ctx.call("sqs", "GetQueueAttributes", asked, source_arn=arn) or {}
+    url = (await call(block, mapping, "sqs", "GetQueueUrl", named))["QueueUrl"]
+    asked = {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]}
+    shown = await call(block, mapping, "sqs", "GetQueueAttributes", asked)
     return int(shown["Attributes"]["VisibilityTimeout"])

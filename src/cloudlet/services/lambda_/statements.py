@@ -38,16 +38,16 @@ def dumped(value: Any) -> str:
 
 def of(policy: Policy | None) -> list[dict[str, Any]]:
     """Return the statements of a policy."""
-    statements: list[dict[str, Any]] = json.loads(policy.text)["Statement"] if policy is not None else []
-    return statements
+    found: Any = json.loads(policy.text)["Statement"] if policy is not None else []
+    return found if isinstance(found, list) else [found]
 
 
 def added(policy: Policy | None, statement: dict[str, Any], revision: str | None) -> Policy:
     """Return a policy with one more statement. Raises AwsError."""
-    _check_revision(policy, revision)
+    check_revision(policy, revision)
     statements = of(policy)
     sid = statement["Sid"]
-    if any(each["Sid"] == sid for each in statements):
+    if any(each.get("Sid") == sid for each in statements):
         raise errors.conflict(
             f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the "
             "existing statement."
@@ -59,29 +59,41 @@ def removed(policy: Policy | None, sid: str, revision: str | None) -> Policy | N
     """Return a policy without a statement, None where none is left. Raises AwsError."""
     if policy is None:
         raise errors.not_found("No policy is associated with the given resource.")
-    _check_revision(policy, revision)
+    check_revision(policy, revision)
     statements = of(policy)
-    kept = [each for each in statements if each["Sid"] != sid]
+    kept = [each for each in statements if each.get("Sid") != sid]
     if len(kept) == len(statements):
         raise errors.not_found(f"Statement {sid} is not found in resource policy.")
     return _policy(kept) if kept else None
 
 
-def _check_revision(policy: Policy | None, revision: str | None) -> None:
+def check_revision(policy: Policy | None, revision: str | None) -> None:
+    """Raise AwsError where a policy is not in the revision that a request is about."""
     if revision and (policy is None or policy.revision != revision):
         raise errors.stale_revision()
 
 
-def _policy(statements: list[dict[str, Any]]) -> Policy:
-    text = dumped({"Version": "2012-10-17", "Id": "default", "Statement": statements})
-    if len(text) > _BYTES:
-        raise AwsError(
-            "PolicyLengthExceededException",
-            f"The final policy size ({len(text)}) is bigger than the limit ({_BYTES}).",
-            Type="User",
-        )
+def whole(text: str) -> Policy:
+    """Return a policy that is given as a whole. Raises AwsError for what is none."""
     try:
-        parsed(text)
+        return _checked(text)
+    except PolicyError as error:
+        raise errors.invalid(f"The policy is not valid: {error}") from None
+
+
+def _policy(statements: list[dict[str, Any]]) -> Policy:
+    try:
+        return _checked(dumped({"Version": "2012-10-17", "Id": "default", "Statement": statements}))
     except PolicyError:
         raise errors.invalid("The provided principal was invalid. Please check the principal and try again.") from None
+
+
+def _checked(text: str) -> Policy:
+    if len(text.encode()) > _BYTES:
+        raise AwsError(
+            "PolicyLengthExceededException",
+            f"The final policy size ({len(text.encode())}) is bigger than the limit ({_BYTES}).",
+            Type="User",
+        )
+    parsed(text)
     return Policy(text, uuid4())
