@@ -13,6 +13,7 @@ from cloudlet.services.cloudwatch.alarm import Alarm, Situation
 from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.testing.server import Aws, Server
 from tests.services.cloudwatch.local import ACCOUNT, REGION, LocalCloud
+from tests.services.lambda_.cloud import FunctionCloud
 
 ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
 SETTINGS: dict[str, Any] = {
@@ -182,6 +183,23 @@ def test_what_happens_while_eventbridge_is_down_is_told_after_a_crash(tmp_path: 
         sqs = Aws(server.endpoint, account).client("sqs")
         (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
         assert json.loads(message["Body"])["detail"]["state"]["value"] == "ALARM"
+
+
+def test_a_function_is_an_action(aws: Aws) -> None:
+    functions = FunctionCloud(aws)
+    functions.function()
+    queue = aws.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    told: Any = {"OnSuccess": {"Destination": f"arn:aws:sqs:us-east-1:{aws.account}:q"}}
+    functions.client.put_function_event_invoke_config(FunctionName="f", DestinationConfig=told)
+    cloudwatch = aws.client("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName="high", AlarmActions=[functions.arn()], **SETTINGS)
+    cloudwatch.set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="test")
+    (message,) = aws.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    event = json.loads(message["Body"])["requestPayload"]
+    assert (event["source"], event["accountId"]) == ("aws.cloudwatch", aws.account)
+    data = event["alarmData"]
+    assert (data["state"]["value"], data["previousState"]["value"]) == ("ALARM", "INSUFFICIENT_DATA")
+    assert data["configuration"] == {"metrics": METRICS}
 
 
 def test_actions_wait_for_a_block_that_is_down(tmp_path: Path) -> None:
