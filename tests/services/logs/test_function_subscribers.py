@@ -1,0 +1,42 @@
+"""Subscription filters deliver to real functions."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from cloudlet.testing.server import Aws
+from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.programs import python
+from tests.services.logs.test_metric_filters import refusal
+from tests.standing import eventually
+
+_PRINT = """
+import base64, gzip
+data = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+print(data["messageType"], data["logGroup"], *(one["message"] for one in data["logEvents"]))
+"""
+
+
+def test_a_function_gets_what_matches(logs: Any, aws: Aws) -> None:
+    cloud = FunctionCloud(aws)
+    python(cloud, _PRINT)
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    subscribed = {"logGroupName": "g", "filterName": "f", "filterPattern": "ERROR"}
+    missing = "InvalidParameterException"
+    assert refusal(logs.put_subscription_filter, **subscribed, destinationArn=cloud.arn("none")) == missing
+    logs.put_subscription_filter(**subscribed, destinationArn=cloud.arn())
+    at = int(time.time() * 1000)
+    events = [{"timestamp": at, "message": message} for message in ("ERROR one", "fine", "ERROR two")]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+
+    def printed() -> list[str]:
+        if not logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"]:
+            return []
+        found = logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern="DATA_MESSAGE")["events"]
+        return [one["message"].strip() for one in found]
+
+    assert eventually(printed) == ["DATA_MESSAGE g ERROR one ERROR two"]
+    own = {**subscribed, "logGroupName": "/aws/lambda/f", "destinationArn": cloud.arn()}
+    assert refusal(logs.put_subscription_filter, **own) == "InvalidParameterException"
