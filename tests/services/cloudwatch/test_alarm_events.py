@@ -13,7 +13,8 @@ from cloudlet.services.cloudwatch.alarm import Alarm, Situation
 from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.testing.server import Aws, Server
 from tests.services.cloudwatch.local import ACCOUNT, REGION, LocalCloud
-from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.cloud import ROLE, RUNTIME, FunctionCloud, package
+from tests.services.sns.cloud import local_sns
 
 ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
 SETTINGS: dict[str, Any] = {
@@ -200,6 +201,45 @@ def test_a_function_is_an_action(aws: Aws) -> None:
     data = event["alarmData"]
     assert (data["state"]["value"], data["previousState"]["value"]) == ("ALARM", "INSUFFICIENT_DATA")
     assert data["configuration"] == {"metrics": METRICS}
+
+
+def test_a_function_admits_alarms_by_the_principal_that_they_have(tmp_path: Path) -> None:
+    with local_sns(tmp_path, "strict") as local:
+        code = {"Code": {"ZipFile": package()}, "Runtime": RUNTIME, "Role": ROLE, "Handler": "index.handler"}
+        function = local.call("CreateFunction", service="lambda", FunctionName="f", **code)["FunctionArn"]
+
+        def is_active() -> bool:
+            found = local.call("GetFunctionConfiguration", service="lambda", FunctionName="f")
+            return bool(found["State"] == "Active")
+
+        local.until(is_active)
+        local.call("PutMetricAlarm", service="cloudwatch", AlarmName="high", AlarmActions=[function], **SETTINGS)
+
+        def summaries() -> list[str]:
+            more = {"HistoryItemType": "Action", "ScanBy": "TimestampAscending"}
+            items = local.call("DescribeAlarmHistory", service="cloudwatch", **more)["AlarmHistoryItems"]
+            return [item["HistorySummary"] for item in items]
+
+        def ring() -> str:
+            before = len(summaries())
+            for state in ("OK", "ALARM"):
+                change = {"AlarmName": "high", "StateValue": state, "StateReason": "test"}
+                local.call("SetAlarmState", service="cloudwatch", **change)
+            local.until(lambda: len(summaries()) > before)
+            return summaries()[-1]
+
+        assert ring().startswith(f"Failed to execute action {function}")
+        for number, principal in enumerate(("cloudwatch.amazonaws.com", "lambda.alarms.cloudwatch.amazonaws.com")):
+            local.call(
+                "AddPermission",
+                service="lambda",
+                FunctionName="f",
+                StatementId=str(number),
+                Action="lambda:InvokeFunction",
+                Principal=principal,
+                SourceArn=f"{ARN}high",
+            )
+            assert ring().startswith("Successfully" if number else "Failed")
 
 
 def test_actions_wait_for_a_block_that_is_down(tmp_path: Path) -> None:
