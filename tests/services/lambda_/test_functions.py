@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
 import zipfile
 from typing import Any
 from urllib.error import HTTPError
@@ -249,6 +248,23 @@ def test_a_revision_that_is_not_the_present_one_is_refused(cloud: FunctionCloud,
     assert (code, status) == ("PreconditionFailedException", 412)
 
 
+def test_what_is_being_made_or_changed_is_not_changed(cloud: FunctionCloud) -> None:
+    """There are many files, so that it takes a moment."""
+    code = package({f"{number}.py": "" for number in range(5000)} | {"index.py": "x = 1"})
+    cloud.function(Code={"ZipFile": code}, wait=False)
+    change = {"FunctionName": "f", "Timeout": 9}
+    refused, message, status = cloud.refused("update_function_configuration", **change)
+    assert (refused, status) == ("ResourceConflictException", 409)
+    assert message.endswith("The function is currently in the following state: Pending")
+    cloud.wait()
+    cloud.client.update_function_code(FunctionName="f", ZipFile=code)
+    assert cloud.refused("update_function_configuration", **change)[1] == (
+        "The operation cannot be performed at this time. An update is in progress for resource: " + cloud.arn()
+    )
+    cloud.wait()
+    assert cloud.client.update_function_configuration(**change)["Timeout"] == 9
+
+
 def test_versions_are_not_changed(cloud: FunctionCloud) -> None:
     cloud.function(Publish=True)
     assert cloud.refused("update_function_configuration", FunctionName="f:1", Timeout=5)[0] == CODE
@@ -296,11 +312,11 @@ def test_a_package_in_a_request_has_a_limit(cloud: FunctionCloud) -> None:
 
 
 def test_unpacked_files_have_a_limit(cloud: FunctionCloud) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file, file.open("zeros", "w") as entry:
-        for _ in range(251):
-            entry.write(bytes(1 << 20))
+    packed = bytearray(package())
+    # The size of the file, in the package's list of files.
+    at = packed.index(b"PK\x01\x02") + 24
+    packed[at : at + 4] = (262_144_001).to_bytes(4, "little")
     given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
-    code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": packed.getvalue()})
+    code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": bytes(packed)})
     assert (code, message) == (CODE, "Unzipped size must be smaller than 262144000 bytes")
-    assert json.dumps(cloud.client.list_functions()["Functions"]) == "[]"
+    assert cloud.client.list_functions()["Functions"] == []

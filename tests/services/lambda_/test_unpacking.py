@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
@@ -80,6 +81,23 @@ def test_nothing_leads_out(tmp_path: Path, entries: list[Entry]) -> None:
     with pytest.raises(BadPackage):
         unpack(folder, zipped(*entries))
     assert [path.name for path in tmp_path.rglob("*")] == ["in", "package"]
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_the_list_of_files_has_a_limit(tmp_path: Path, is_large: bool) -> None:
+    """It would be held in memory: here, 400,000 files of one name."""
+    packed = zipped(("a", FILE, ""))
+    at, end = packed.index(b"PK\x01\x02"), packed.index(b"PK\x05\x06")
+    directory = packed[at:end] * 400_000
+    size, count, begin = len(directory), 400_000, at
+    large = b""
+    if is_large:
+        large = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, size, begin)
+        large += struct.pack("<IIQI", 0x07064B50, 0, begin + size, 1)
+        size, count, begin = 0, 0, 0
+    tail = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, count & 0xFFFF, count & 0xFFFF, size, begin, 0)
+    with pytest.raises(BadPackage, match="too many files"):
+        unpack(tmp_path, packed[:at] + directory + large + tail)
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:

@@ -38,11 +38,6 @@ def updated(version: Version) -> Version:
     )
 
 
-def is_settled(version: Version) -> bool:
-    """Whether the version may be changed."""
-    return version.state != "Pending" and version.last_update != "InProgress"
-
-
 def settle(tx: Transaction, version: Version) -> None:
     """Have a version become what it is to be, once this is committed."""
     place = version.place

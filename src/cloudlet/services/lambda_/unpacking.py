@@ -26,6 +26,10 @@ _FRESH = ".fresh-"
 _PIECE = 1 << 20
 _LINK_BYTES = 4096
 _LONGEST_PATH = 1024
+_MOST_DIRECTORY_BYTES = 16 << 20
+"""So much of a package may be the list of its files, which is about a hundred bytes for each."""
+_ZIP64_BYTES = 76
+_LONGEST_END = 22 + 0xFFFF + _ZIP64_BYTES
 _EARLIEST = calendar.timegm((1980, 1, 1, 0, 0, 0))
 BROKEN = (BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
 """What Python raises for ZIP files that are none, are damaged, encrypted, or compressed in unknown ways."""
@@ -107,10 +111,30 @@ class TooLarge(Exception):
 
 
 def _opened(file: Path) -> ZipFile:
+    if _directory_bytes(file) > _MOST_DIRECTORY_BYTES:
+        raise BadPackage("there are too many files in the package")
     try:
         return ZipFile(file)
     except BROKEN as error:
         raise BadPackage(str(error)) from None
+
+
+def _directory_bytes(file: Path) -> int:
+    """Return how large the list of files in a package says that it is: all of it is read into memory.
+
+    APPNOTE.TXT of PKWARE, 4.3.14 "Zip64 end of central directory record" and 4.3.16.
+    """
+    with file.open("rb") as package:
+        package.seek(max(0, file.stat().st_size - _LONGEST_END))
+        end = package.read()
+    at = end.rfind(b"PK\x05\x06")
+    if at < 0:
+        return 0
+    size = int.from_bytes(end[at + 12 : at + 16], "little")
+    large = end[max(0, at - _ZIP64_BYTES) : at]
+    if large.startswith(b"PK\x06\x06"):
+        size = int.from_bytes(large[40:48], "little")
+    return size
 
 
 def unpack(file: Path, folder: Path) -> None:

@@ -37,7 +37,11 @@ def check_changeable(version: Version, revision: str | None) -> None:
     """Raise AwsError where a version is being changed, or is not in the revision that a request is about."""
     if revision and revision != version.revision:
         raise errors.stale_revision()
-    if not settling.is_settled(version):
+    if version.state == "Pending":
+        raise errors.conflict(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+        )
+    if version.last_update == "InProgress":
         raise errors.update_in_progress(version.place.arn)
 
 
