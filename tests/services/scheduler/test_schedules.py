@@ -82,6 +82,10 @@ def test_a_request_that_is_sent_again_with_its_token_is_the_same_one(cloud: Sche
         == (group["ScheduleGroupArn"])
     )
     assert _code(cloud.scheduler.create_schedule_group, Name="g") == "ConflictException"
+    for _ in range(2):
+        cloud.scheduler.delete_schedule(Name="s", ClientToken="d")
+        cloud.scheduler.delete_schedule_group(Name="g", ClientToken="e")
+    assert _code(cloud.scheduler.delete_schedule, Name="s", ClientToken="e") == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Arn
+from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.role_session import session_of
 from cloudlet.services.pipes.pipe import Pipe
+from cloudlet.wire import WireError
 
 
 async def call(
     block: Block, pipe: Pipe, arn: Arn, operation: str, params: dict[str, Any], *, service: str = ""
 ) -> dict[str, Any]:
     """Call the API of the block that has the resource with an ARN. Raises AwsError."""
-    result = await block.cloud.call(
-        service or arn.service,
-        operation,
-        params,
-        principal=session_of(pipe.role, pipe.name),
-        account=pipe.account,
-        region=arn.region,
-    )
+    principal = session_of(pipe.role, pipe.name)
+    try:
+        result = await block.cloud.call(
+            service or arn.service, operation, params, principal=principal, account=pipe.account, region=arn.region
+        )
+    except AwsError:
+        raise
+    except WireError as error:
+        raise AwsError(error.code, error.message, status=error.status) from error
     return dict(result or {})
 
 

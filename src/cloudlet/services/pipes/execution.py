@@ -20,7 +20,7 @@ from cloudlet.services.pipes.stage import StageFailed
 
 log = logging.getLogger("cloudlet.pipes")
 
-_FAILURES = (AwsError, StageFailed, msgspec.MsgspecError, UnicodeError)
+_FAILURES = (AwsError, StageFailed, msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
 class Outcome(NamedTuple):

@@ -14,6 +14,7 @@ import msgspec
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.input_template import as_json
 from cloudlet.services.pipes import log_group
 from cloudlet.services.pipes.pipe import Pipe
 
@@ -22,7 +23,8 @@ log = logging.getLogger("cloudlet.pipes")
 _ERROR, _INFO, _TRACE = "ERROR", "INFO", "TRACE"
 _LEVELS = {"OFF": (), _ERROR: (_ERROR,), _INFO: (_ERROR, _INFO), _TRACE: (_ERROR, _INFO, _TRACE)}
 _TRACED = ("TRANSFORMATION_STARTED", "TRANSFORMATION_SUCCEEDED", "INVOCATION_STARTED", "INVOCATION_SUCCEEDED")
-_LARGEST_PAYLOAD_BYTES = 200_000
+_LARGEST_PAYLOAD = 60_000
+"""Characters; an event of a log has 256 KB at most."""
 _PATIENCE_SECONDS = 5.0
 
 
@@ -56,11 +58,11 @@ class Journal:
             "logLevel": self._level,
         }
         if payload is not None and self._has_data:
-            text = msgspec.json.encode(payload)
-            if len(text) > _LARGEST_PAYLOAD_BYTES:
-                text = text[:_LARGEST_PAYLOAD_BYTES]
+            text = as_json(payload)
+            if len(text) > _LARGEST_PAYLOAD:
+                text = text[:_LARGEST_PAYLOAD]
                 record["truncatedFields"] = ["payload"]
-            record["payload"] = text.decode(errors="ignore")
+            record["payload"] = text
         if error:
             record["error"] = {"message": error}
         self._lines.append((now, msgspec.json.encode(record).decode()))

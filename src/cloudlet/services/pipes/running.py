@@ -15,6 +15,7 @@ from cloudlet.core.moments import notified
 from cloudlet.core.retrying import is_transient
 from cloudlet.core.tags import save as save_tags
 from cloudlet.services.pipes import pipe, positions
+from cloudlet.services.pipes.pausing import Backoff
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.services.pipes.queue import QueueSource
 from cloudlet.services.pipes.stream import StreamSource
@@ -36,8 +37,19 @@ class _Run:
     def __init__(self, block: Block, run: Pipe, lease: Lease, group: asyncio.TaskGroup) -> None:
         self.version = run.version
         self._stopping = asyncio.Event()
-        source = _source(block, run, self._stopping, lease)
-        self._task = group.create_task(source.run())
+        self._source = _source(block, run, self._stopping, lease)
+        self._backoff = Backoff(block, self._stopping)
+        self._arn = run.arn
+        self._task = group.create_task(self._keep_running())
+
+    async def _keep_running(self) -> None:
+        """Run the source until the pipe stops; a fault of ours that one pipe meets does not stop the others."""
+        while not self._stopping.is_set():
+            try:
+                await self._source.run()
+            except Exception:
+                log.exception("%s failed", self._arn)
+                await self._backoff.wait()
 
     async def stop(self) -> None:
         """Let what is under way be finished, and return then."""

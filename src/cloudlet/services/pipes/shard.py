@@ -28,6 +28,7 @@ from cloudlet.services.pipes.positions import Position
 log = logging.getLogger("cloudlet.pipes")
 
 _RECORDS = 1000
+_LARGEST_BATCH_BYTES = 6 << 20
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
 _FOR_EVER = -1
@@ -103,15 +104,21 @@ class Shard:
         """Return a batch, and whether the shard may have more."""
         window = self._parameters.get("MaximumBatchingWindowInSeconds") or 0
         batch: list[Event] = []
+        size = 0
         loop = asyncio.get_running_loop()
         end, real_end = self._block.clock.now() + window, loop.time() + window
         while True:
             more = await self._fetch(self._size - len(batch))
             batch += more
-            is_over = min(end - self._block.clock.now(), real_end - loop.time()) <= 0
-            if self._iterator is None or len(batch) >= self._size or is_over or self._stopping.is_set():
-                return batch, self._iterator is not None
-            await unless(self._stopping, _SHORTEST_PAUSE_SECONDS)
+            size += sum(each.document["dynamodb"].get("SizeBytes") or 0 for each in more)
+            is_full = len(batch) >= self._size or size >= _LARGEST_BATCH_BYTES
+            if is_full or self._iterator is None or self._stopping.is_set():
+                break
+            if not more:
+                if min(end - self._block.clock.now(), real_end - loop.time()) <= 0:
+                    break
+                await unless(self._stopping, _SHORTEST_PAUSE_SECONDS)
+        return batch, self._iterator is not None
 
     async def _fetch(self, count: int) -> list[Event]:
         """Return records from the iterator on, which is moved; it is None at the end of the shard."""

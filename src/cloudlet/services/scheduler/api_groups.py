@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction, listing, tags
-from cloudlet.services.scheduler import clearing, errors, group, tagging
+from cloudlet.services.scheduler import clearing, deletions, errors, group, tagging
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.group import Group
 
@@ -49,11 +49,16 @@ async def get_schedule_group(ctx: Context, tx: Transaction, params: Params) -> R
 async def delete_schedule_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params["Name"] == group.DEFAULT:
         raise errors.validation("The default schedule group cannot be deleted.")
+    what = f"schedule-group/{params['Name']}"
+    there = await group.find(tx, ctx.account, ctx.region, params["Name"])
+    if (there is None or there.is_going) and await deletions.is_repeated(ctx, tx, params, what):
+        return {}
     found = await group.get(ctx, tx, params["Name"])
     if found.is_going:
         raise errors.conflict(f"Schedule group {found.name} is being deleted.")
     group.save(tx, replace(found, is_going=True, modified=ctx.now()))
     clearing.begin(tx, found)
+    await deletions.note(ctx, tx, params, what)
     return {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction, listing
-from cloudlet.services.scheduler import errors, group, schedule, scheduling, target
+from cloudlet.services.scheduler import deletions, errors, group, schedule, scheduling, target
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.schedule import Schedule
 
@@ -62,9 +62,16 @@ async def get_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DeleteSchedule")
 async def delete_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await _get(ctx, tx, params.get("GroupName") or group.DEFAULT, params["Name"])
+    of, name = params.get("GroupName") or group.DEFAULT, params["Name"]
+    what = f"schedule/{of}/{name}"
+    if await schedule.find(tx, ctx.account, ctx.region, of, name) is None and await deletions.is_repeated(
+        ctx, tx, params, what
+    ):
+        return {}
+    found = await _get(ctx, tx, of, name)
     scheduling.leave(tx, found)
     schedule.remove(tx, found)
+    await deletions.note(ctx, tx, params, what)
     return {}
 
 

@@ -78,6 +78,10 @@ async def _try(block: Block, tried: Firing) -> Failed | None:
             await target.invoke(block, tried, payload.of(tried))
     except Failed as failed:
         return failed
+    except Exception as error:
+        # A fault of ours that one schedule meets does not stop the others.
+        log.exception("%s could not be invoked for %s", tried.target["Arn"], tried.schedule)
+        return Failed("InternalFailure", str(error), permanent=False)
     return None
 
 

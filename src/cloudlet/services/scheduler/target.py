@@ -14,7 +14,7 @@ from cloudlet.core.role_session import check_role, session_of
 from cloudlet.services.scheduler import errors, payload, universal
 from cloudlet.services.scheduler.firing import Firing
 from cloudlet.services.scheduler.schedule import Target
-from cloudlet.wire import load
+from cloudlet.wire import WireError, load
 
 _LARGEST_INPUT_BYTES = 262_144
 _PARAMETERS = {"EventBridgeParameters": "events", "SqsParameters": "sqs"}
@@ -124,7 +124,7 @@ async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: 
             account=firing.account,
             region=arn.region,
         )
-    except AwsError as error:
+    except WireError as error:
         permanent = not is_transient(error.code, error.status)
         raise Failed(_shown(arn.service, error.code), error.message, permanent=permanent) from error
 
