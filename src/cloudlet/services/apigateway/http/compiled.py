@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cloudlet.core.cors import Cors
 from cloudlet.services.apigateway import aws_integrations, expressions, parameter_mapping
 from cloudlet.services.apigateway.access_log import Format
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer
-from cloudlet.services.apigateway.cors import Cors
 from cloudlet.services.apigateway.deploying import Snapshot
 from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.http.table import Table

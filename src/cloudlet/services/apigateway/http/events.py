@@ -6,42 +6,10 @@ authorizers".
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
+from cloudlet.core import function_event
 from cloudlet.services.apigateway.http.call import Call
-
-_TEXT = ("application/json", "application/javascript", "application/xml")
-
-
-def _is_text(content_type: str, coding: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    if coding not in ("", "identity"):
-        return False
-    return kind == "" or kind.startswith("text/") or kind in _TEXT or kind.endswith(("+json", "+xml"))
-
-
-def _body(call: Call) -> tuple[str, bool]:
-    """Return the body as events have it, and whether that is base64."""
-    headers = call.headers
-    if _is_text(headers.get("content-type", ""), headers.get("content-encoding", "")):
-        try:
-            return call.body.decode(), False
-        except UnicodeDecodeError:
-            pass
-    return b64encode(call.body).decode(), True
-
-
-def cookies(call: Call) -> list[str]:
-    """Return the cookies of a request."""
-    return [cookie.strip() for cookie in call.headers.get("cookie", "").split(";") if cookie.strip()]
-
-
-def _combined(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    result: dict[str, str] = {}
-    for key, value in pairs:
-        result[key] = f"{result[key]},{value}" if key in result else value
-    return result
 
 
 def _authorizer_v2(call: Call) -> dict[str, Any] | None:
@@ -51,17 +19,10 @@ def _authorizer_v2(call: Call) -> dict[str, Any] | None:
         return {"lambda": dict(call.authorizer)}
     principal = call.principal
     if principal is not None:
-        return {
-            "iam": {
-                "accessKey": principal.access_key,
-                "accountId": principal.account,
-                "callerId": principal.user_id,
-                "cognitoIdentity": None,
-                "principalOrgId": None,
-                "userArn": principal.arn,
-                "userId": principal.user_id,
-            }
-        }
+        signer = function_event.iam_authorizer(
+            principal.access_key, principal.account, principal.user_id, principal.arn
+        )
+        return {"iam": signer}
     return None
 
 
@@ -100,11 +61,11 @@ def _request_v2(call: Call) -> dict[str, Any]:
     }
     headers = call.headers
     if "cookie" in headers:
-        event["cookies"] = cookies(call)
+        event["cookies"] = function_event.cookies(headers)
         headers = {name: value for name, value in headers.items() if name != "cookie"}
     event["headers"] = headers
     if call.query:
-        event["queryStringParameters"] = _combined(call.queries())
+        event["queryStringParameters"] = function_event.combined(call.queries())
     event["requestContext"] = _context_v2(call)
     if call.variables:
         event["pathParameters"] = call.variables
@@ -117,7 +78,7 @@ def function_v2(call: Call) -> dict[str, Any]:
     """Return the event of payload format version 2.0."""
     event = _request_v2(call)
     if call.body:
-        event["body"], event["isBase64Encoded"] = _body(call)
+        event["body"], event["isBase64Encoded"] = function_event.body(call.body, call.headers)
     else:
         event["isBase64Encoded"] = False
     return event
@@ -200,7 +161,11 @@ def _request_v1(call: Call) -> dict[str, Any]:
 def function_v1(call: Call) -> dict[str, Any]:
     """Return the event of payload format version 1.0."""
     event = _request_v1(call)
-    event["body"], event["isBase64Encoded"] = _body(call) if call.body else (None, False)
+    event["body"], event["isBase64Encoded"] = (
+        function_event.body(call.body, call.headers) if call.body else (None, False)
+    )
+        function_event.body(call.body, call.headers) if call.body else (None, False)
+    )
     return event
 
 

@@ -11,10 +11,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from cloudlet.core import function_answer
+from cloudlet.core.function_answer import BadAnswer
 from cloudlet.services.apigateway import aws_integrations, expressions, functions, outward
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.functions import Failed
-from cloudlet.services.apigateway.http import events, function_answer
+from cloudlet.services.apigateway.http import events
 from cloudlet.services.apigateway.http.call import Call
 from cloudlet.services.apigateway.http.compiled import Integration
 from cloudlet.services.apigateway.parameter_mapping import changed_pairs
@@ -59,7 +61,10 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
         call.block, integration.function, _encode(event), call.place.account, call.route_arn, integration.seconds
     )
     call.integration_status = 200
-    return function_answer.read(payload, integration.payload)
+    try:
+        return function_answer.read(payload, integration.payload)
+    except BadAnswer as bad:
+        raise Failed(500, str(bad)) from bad
 
 
 def _change_event(call: Call, integration: Integration) -> None:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core.block import Block
+from cloudlet.core.function_answer import BadAnswer, text
 from cloudlet.services.apigateway import functions, outward
 from cloudlet.services.apigateway.functions import Failed
-from cloudlet.services.apigateway.http.function_answer import text
 from cloudlet.services.apigateway.websocket.compiled import Integration
 from cloudlet.services.apigateway.websocket.event import MESSAGE, Event
 
@@ -72,7 +72,10 @@ async def _function(block: Block, event: Event, integration: Integration) -> Ans
     body = answer.get("body")
     if body is not None and not isinstance(body, str):
         raise Failed(500, "The body of the response from the Lambda function is not text")
-    shown = {name.lower(): text(value) for name, value in headers.items()}
+    try:
+        shown = {name.lower(): text(value) for name, value in headers.items()}
+    except BadAnswer as bad:
+        raise Failed(500, str(bad)) from bad
     return Answer(status, shown, (body or "").encode("utf-8", "surrogatepass"))
 
 

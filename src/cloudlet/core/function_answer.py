@@ -1,4 +1,7 @@
-"""What a Lambda function's answer says. Developer guide, "Lambda function response for format 1.0" and "… 2.0"."""
+"""What the answer of a function that serves HTTP says.
+
+API Gateway's developer guide, "Lambda function response for format 1.0" and "… 2.0"; function URLs have the latter.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.services.apigateway.functions import Failed
 from cloudlet.wire import HttpResponse
 
 _OWN = frozenset(
@@ -19,16 +21,20 @@ _DEFAULT_TYPE = ("content-type", "text/plain;charset=UTF-8")
 _decode = msgspec.json.Decoder().decode
 
 
+class BadAnswer(Exception):
+    """No response can be made of it; the text says why."""
+
+
 def read(payload: bytes, version: str) -> HttpResponse:
-    """Return the response that a function's answer stands for. Raises Failed."""
+    """Return the response that a function's answer stands for. Raises BadAnswer."""
     try:
         answer = _decode(payload or b"null")
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Failed(500, f"The response from the Lambda function is not JSON: {error}") from error
+        raise BadAnswer(f"The response from the Lambda function is not JSON: {error}") from error
     if isinstance(answer, dict) and "statusCode" in answer:
         return _structured(answer, version)
     if version == "1.0":
-        raise Failed(500, "The response from the Lambda function doesn't match the format that API Gateway expects.")
+        raise BadAnswer("The response from the Lambda function doesn't match the format that API Gateway expects.")
     body = answer.encode() if isinstance(answer, str) else payload or b"null"
     return HttpResponse(200, [("content-type", "application/json")], body)
 
@@ -51,7 +57,7 @@ def _status(value: Any) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) == 3:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
-        raise Failed(500, "The statusCode of the response from the Lambda function is not valid")
+        raise BadAnswer("The statusCode of the response from the Lambda function is not valid")
     return value
 
 
@@ -60,7 +66,7 @@ def _map(answer: dict[str, Any], name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Failed(500, f"{name} of the response from the Lambda function is not a map")
+        raise BadAnswer(f"{name} of the response from the Lambda function is not a map")
     return value
 
 
@@ -68,7 +74,7 @@ def _list(value: Any) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise Failed(500, "The response from the Lambda function has a value where a list is expected")
+        raise BadAnswer("The response from the Lambda function has a value where a list is expected")
     return value
 
 
@@ -78,7 +84,7 @@ def text(value: Any) -> str:
         return value
     if isinstance(value, (int, float, bool)):
         return msgspec.json.encode(value).decode()
-    raise Failed(500, "A header of the response from the Lambda function is not text")
+    raise BadAnswer("A header of the response from the Lambda function is not text")
 
 
 def _body(answer: dict[str, Any]) -> bytes:
@@ -86,10 +92,10 @@ def _body(answer: dict[str, Any]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise Failed(500, "The body of the response from the Lambda function is not text")
+        raise BadAnswer("The body of the response from the Lambda function is not text")
     if not answer.get("isBase64Encoded"):
         return body.encode("utf-8", "surrogatepass")
     try:
         return b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise Failed(500, "The body of the response from the Lambda function is not base64") from None
+        raise BadAnswer("The body of the response from the Lambda function is not base64") from None
