@@ -167,3 +167,15 @@ def test_what_a_target_takes_in_part_is_deleted_in_part(cloud: PipesCloud) -> No
     assert {message["Body"] for message in cloud.received(url, 3)} == {"0", "1", "3"}
     assert json.loads(cloud.received(dead)[0]["Body"]) == {"n": 2}
     assert cloud.left(url) == 0
+
+
+@pytest.mark.parametrize("levels", [100, 900, 990, 5000])
+def test_bodies_of_any_depth_hold_up_no_others(cloud: PipesCloud, levels: int) -> None:
+    url, arn = cloud.queue()
+    filters = {"FilterCriteria": {"Filters": [{"Pattern": '{"eventSource":["aws:sqs"]}'}]}}
+    cloud.pipe(arn, TargetParameters={"InputTemplate": "<$.body>"}, SourceParameters=filters)
+    cloud.send("[" * levels + "]" * levels)
+    cloud.send("next")
+    bodies = [message["Body"] for message in cloud.received(url)]
+    while '"next"' not in bodies:
+        bodies += [message["Body"] for message in cloud.received(url)]
