@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.sns.cloud import ACCOUNT, REGION, local_sns
 from tests.services.sns.refused import refused
 
@@ -145,10 +145,14 @@ def test_a_topic_is_not_created_with_attributes_that_it_cannot_have(sns: Any) ->
     assert sns.list_topics()["Topics"] == []
 
 
-def test_x_ray_is_refused_rather_than_ignored(sns: Any) -> None:
-    code, message = refused(sns.create_topic, Name="orders", Attributes={"TracingConfig": "Active"})
-    assert code == "NotImplemented"
-    assert "X-Ray" in message
+def test_active_tracing_is_refused_where_there_is_no_x_ray() -> None:
+    with Server.start("--ephemeral", "--services", "sns") as server:
+        sns = Aws(server.endpoint, fresh_account()).client("sns")
+        code, message = refused(sns.create_topic, Name="orders", Attributes={"TracingConfig": "Active"})
+        assert code == "NotImplemented"
+        assert "X-Ray" in message
+        topic = sns.create_topic(Name="orders", Attributes={"TracingConfig": "PassThrough"})["TopicArn"]
+        refused(sns.set_topic_attributes, TopicArn=topic, AttributeName="TracingConfig", AttributeValue="Active")
 
 
 def test_an_archive_begins_when_it_is_asked_for(tmp_path: Path) -> None:

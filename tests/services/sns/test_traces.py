@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +19,7 @@ from cloudlet.services.sns.subscription import Subscription
 from cloudlet.testing.server import Aws
 from tests.services.sns.endpoint import running
 from tests.services.sns.fanout import Fanout
+from tests.standing import eventually
 from tests.traced import TRACE, trace_of, traced
 
 
@@ -87,3 +90,80 @@ def test_a_function_is_invoked_within_the_trace() -> None:
     message = Message("m", topic, 0, None, {"default": "a"}, {}, trace=TRACE)
     asyncio.run(lambda_delivery.deliver(block, subscribed, message, None))
     assert called[0]["trace"] == TRACE
+
+
+# -- active tracing
+
+
+def documents(aws: Aws, count: int, trace: str = TRACE) -> list[dict[str, Any]]:
+    """Return the segment of the topic and the subsegments of deliveries, once there are so many of them together."""
+    identity = trace.split(";")[0].removeprefix("Root=")
+
+    def look() -> list[dict[str, Any]]:
+        found = [
+            json.loads(each["Document"])
+            for shown in aws.client("xray").batch_get_traces(TraceIds=[identity])["Traces"]
+            for each in shown["Segments"]
+        ]
+        return found + [inner for each in found for inner in each.get("subsegments", [])]
+
+    return eventually(look, lambda found: len([each for each in found if "inferred" not in each]) >= count)
+
+
+def fresh_trace(sampled: int = 1) -> str:
+    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent=53995c3f42cd8ad8;Sampled={sampled}"
+
+
+def test_an_active_topic_tells_x_ray_of_messages_and_deliveries(aws: Aws, fanout: Fanout) -> None:
+    topic = fanout.topic(TracingConfig="Active")
+    url = fanout.subscribed_queue(topic, "q")
+    trace = fresh_trace()
+    sent = traced(aws, "sns", trace).publish(TopicArn=topic, Message="a")
+    found = documents(aws, 2, trace)
+    (segment,) = [each for each in found if each.get("origin") == "AWS::SNS"]
+    assert segment["name"] == topic
+    assert segment["parent_id"] == "53995c3f42cd8ad8"
+    assert segment["aws"]["topic_arn"] == topic
+    assert segment["aws"]["message_id"] == sent["MessageId"]
+    assert segment["end_time"] >= segment["start_time"]
+    (delivery,) = [each for each in found if each["name"] == "SQS" and each.get("namespace") == "aws"]
+    assert delivery["aws"]["queue_url"].endswith(f"/{aws.account}/q")
+    assert not delivery.get("fault")
+    root = trace.split(";")[0]
+    # Whoever takes the message from the queue is a child of the delivery.
+    assert trace_of(fanout.sqs, url) == f"{root};Parent={delivery['id']};Sampled=1"
+
+
+def test_a_fifo_topic_tells_x_ray_too(aws: Aws, fanout: Fanout) -> None:
+    topic = fanout.topic("orders.fifo", TracingConfig="Active")
+    fanout.subscribed_queue(topic, "q.fifo")
+    trace = fresh_trace()
+    sns = traced(aws, "sns", trace)
+    for _ in range(2):
+        sns.publish(TopicArn=topic, Message="a", MessageGroupId="g", MessageDeduplicationId="d")
+    assert len([each for each in documents(aws, 2, trace) if each.get("origin") == "AWS::SNS"]) == 1
+
+
+def test_a_delivery_that_fails_is_a_fault(aws: Aws, fanout: Fanout) -> None:
+    topic = fanout.topic(TracingConfig="Active")
+    fanout.subscribe(topic, fanout.queue("q") + "-gone")
+    trace = fresh_trace()
+    traced(aws, "sns", trace).publish(TopicArn=topic, Message="a")
+    (delivery,) = [each for each in documents(aws, 2, trace) if each["name"] == "SQS" and "cause" in each]
+    assert delivery["fault"] or delivery["error"]
+
+
+def test_x_ray_is_told_of_sampled_traces_only_and_by_active_topics_only(aws: Aws, fanout: Fanout) -> None:
+    active, passive = fanout.topic("active", TracingConfig="Active"), fanout.topic("passive")
+    url = fanout.subscribed_queue(active, "q")
+    fanout.subscribe(passive, url)
+    unsampled, passed, told = fresh_trace(sampled=0), fresh_trace(), fresh_trace()
+    traced(aws, "sns", unsampled).publish(TopicArn=active, Message="a")
+    assert trace_of(fanout.sqs, url) == unsampled
+    traced(aws, "sns", passed).publish(TopicArn=passive, Message="a")
+    assert trace_of(fanout.sqs, url) == passed
+    traced(aws, "sns", told).publish(TopicArn=active, Message="a")
+    # They would have come before this one.
+    documents(aws, 2, told)
+    identities = [each.split(";")[0].removeprefix("Root=") for each in (unsampled, passed)]
+    assert aws.client("xray").batch_get_traces(TraceIds=identities)["Traces"] == []

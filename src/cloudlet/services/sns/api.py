@@ -35,6 +35,7 @@ from cloudlet.services.sns import (
     subscription_attributes,
     tags,
     topic_attributes,
+    tracing,
 )
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription
@@ -97,6 +98,7 @@ async def create_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
     access.require_account(ctx)
     name, wanted = params["Name"], params.get("Attributes") or {}
     arn = topics.arn_of(ctx.account, ctx.region, name)
+    tracing.check_possible(ctx, wanted.get("TracingConfig"))
     checked = topic_attributes.created(name, wanted, arn, ctx.now())
     labels = tags.with_tags({}, params.get("Tags") or [])
     protection = data_protection.checked(params.get("DataProtectionPolicy") or "", fifo=arn.endswith(".fifo"))
@@ -148,6 +150,7 @@ async def get_topic_attributes(ctx: Context, tx: Transaction, params: Params) ->
 async def set_topic_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
     topic = await _topic(ctx, tx, params["TopicArn"], "SetTopicAttributes")
     name, value = params["AttributeName"], params.get("AttributeValue") or ""
+    tracing.check_possible(ctx, value if name == "TracingConfig" else None)
     changed = topics.change(
         tx, topic, attributes=topic_attributes.changed(topic.attributes, name, value, topic.arn, ctx.now())
     )

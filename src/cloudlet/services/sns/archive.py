@@ -67,7 +67,7 @@ def is_over(topic: Topic, subscribed: Subscription, replay: Replay) -> bool:
 def replayed(message: Message, subscribed: Subscription) -> Message:
     """Return a message of the archive as this subscription's replay delivers it."""
     named = f"{message.deduplication} {message.sequence} {subscribed.attributes['ReplayPolicy']}"
-    return replace(message, deduplication=sha256(named.encode()).hexdigest(), replayed=True)
+    return replace(message, deduplication=sha256(named.encode()).hexdigest(), replayed=True, traced=False)
 
 
 def _set_status(tx: Transaction, topic: Topic, subscribed: Subscription, status: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core.ids import uuid4
-from cloudlet.services.sns import attribute_check, errors, limits
+from cloudlet.services.sns import attribute_check, errors, limits, tracing
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.topic import Topic
 
@@ -40,6 +40,7 @@ def to_topic(params: Mapping[str, Any], topic: Topic, now: int, trace: str | Non
         group=group,
         deduplication=deduplication,
         trace=trace,
+        traced=tracing.is_active(topic, trace),
     )
 
 

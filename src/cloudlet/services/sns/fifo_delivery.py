@@ -24,11 +24,12 @@ from cloudlet.services.sns import (
     plan,
     queue_delivery,
     retries,
-    status_log,
 )
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.cursor import Cursor
+from cloudlet.services.sns.filter_policy import Rejection
 from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.outcomes import settled
 from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Unavailable
 from cloudlet.services.sns.topic import Topic
@@ -56,6 +57,8 @@ class _Turn(NamedTuple):
     """What it wants of the log, with the places."""
     last: int
     """The place up to which the log was looked through."""
+    rejected: list[tuple[int, Rejection]]
+    """What the subscription's filter keeps from it, by place, and why."""
 
 
 class FifoDelivery:
@@ -162,6 +165,8 @@ class FifoDelivery:
                 if turn is None:
                     return
                 place, failure = await self._deliver(turn)
+                kept = [rejection for at, rejection in turn.rejected if at <= place]
+                measuring.filtered_out(self._block, turn.topic, kept)
                 earlier = turn.cursor.failures if place == turn.cursor.place else 0
                 failures = 0 if failure is None else earlier + 1
                 await self._block.store.transact(lambda tx, t=turn, p=place, f=failures: self._move(tx, t, p, f))  # type: ignore[misc]
@@ -199,7 +204,8 @@ class FifoDelivery:
             found = [
                 (place, archive.replayed(message, subscribed)) for place, message in rows if recipient.admits(message)
             ]
-        return _Turn(topic, recipient, at, found, last)
+        rejected = [(place, why) for place, message in rows if (why := recipient.rejection(message)) is not None]
+        return _Turn(topic, recipient, at, found, last, rejected)
 
     async def _move(self, tx: Transaction, turn: _Turn, place: int, failures: int) -> None:
         """Write down how far a subscription is."""
@@ -212,13 +218,14 @@ class FifoDelivery:
         failures = turn.cursor.failures
         for start in range(0, len(turn.found), BATCH):
             batch = turn.found[start : start + BATCH]
+            began = self._block.clock.now()
             outcomes = await self._send(turn, [message for _, message in batch])
             for (place, message), outcome in zip(batch, outcomes, strict=True):
                 failure = None if outcome is None else await self._give_up(turn, message, outcome, failures)
                 if failure is not None:
                     return place - 1, failure
-                status_log.note(self._block, turn.topic, turn.recipient.subscription, message, outcome, failures + 1)
-                measuring.settled(self._block, turn.topic, outcome)
+                subscribed = turn.recipient.subscription
+                settled(self._block, turn.topic, subscribed, message, outcome, began=began, attempts=failures + 1)
                 failures = 0
         return turn.last, None
 
@@ -252,10 +259,14 @@ class FifoDelivery:
             return failure
         topic, subscribed = turn.topic, turn.recipient.subscription
         signature = await outward.signature(self._block, topic, subscribed, message)
+        if dead_letters.queue_of(subscribed) is None:
+            return None
         try:
             await dead_letters.bury(self._block, subscribed, message, signature)
+            measuring.buried(self._block, topic, None)
         except Undeliverable as unburied:
             if not unburied.permanent:
                 return unburied
+            measuring.buried(self._block, topic, unburied)
             log.warning("%s is lost for %s: %s", message.id, subscribed.arn, unburied.reason)
         return None

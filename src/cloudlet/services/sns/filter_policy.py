@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,6 +25,8 @@ _POLICY_BYTES = 256 << 10
 _KEYS = 5
 _COMBINATIONS = 150
 _WILDCARD_POINTS = 100
+Rejection = Literal["InvalidMessageBody", "MessageAttributes", "MessageBody", "NoMessageAttributes"]
+"""Why a message is filtered out, as metrics name it. (Attributes that are invalid are not even published.)"""
 _OR = "$or"
 
 Path = tuple[str, ...]
@@ -83,6 +85,12 @@ class FilterPolicy:
         except RecursionError:
             # A body of thousands of nested arrays.
             return False
+
+    def why_not(self, message: Message) -> Rejection:
+        """Return why the subscription does not receive a message that does not match."""
+        if self._read is _body:
+            return "InvalidMessageBody" if _body(message) is None else "MessageBody"
+        return "MessageAttributes" if message.attributes else "NoMessageAttributes"
 
 
 def parse(text: str, scope: str) -> FilterPolicy:

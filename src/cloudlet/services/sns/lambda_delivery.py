@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
-from cloudlet.services.sns import notification
+from cloudlet.services.sns import notification, tracing
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import undeliverable
 from cloudlet.services.sns.signing import Signature
@@ -51,7 +51,7 @@ async def deliver(block: Block, subscribed: Subscription, message: Message, sign
             account=function.account,
             region=function.region,
             source_arn=subscribed.topic,
-            trace=message.trace,
+            trace=tracing.header_of(message, subscribed),
         )
     except AwsError as error:
         raise undeliverable(error) from error

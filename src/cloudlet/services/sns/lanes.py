@@ -14,10 +14,11 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, status_log, subscription
+from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.outcomes import settled
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
@@ -128,9 +129,10 @@ class Lanes:
         return _Turn(topic, subscribed, found)
 
     async def _take(self, turn: _Turn) -> None:
+        began = self._block.clock.now()
         outcomes = await asyncio.gather(*[self._attempt(turn, waiting, message) for waiting, message in turn.found])
         for (waiting, message), failure in zip(turn.found, outcomes, strict=True):
-            self._note(turn, waiting, message, failure)
+            self._note(turn, waiting, message, failure, began)
         failing = all(failure is not None and not failure.permanent for failure in outcomes)
         now = self._millis()
 
@@ -168,11 +170,17 @@ class Lanes:
             return Undeliverable(f"internal error: {error!r}", permanent=False)
         return None
 
-    def _note(self, turn: _Turn, waiting: Waiting, message: Message, failure: Undeliverable | None) -> None:
+    def _note(
+        self, turn: _Turn, waiting: Waiting, message: Message, failure: Undeliverable | None, began: float
+    ) -> None:
         """Note the status of a delivery that succeeded, or that was given up, by its retries or for good."""
+        block, topic, subscribed = self._block, turn.topic, turn.subscribed
         if waiting.dead:
+            if failure is None or retries.is_lost(waiting, failure):
+                measuring.buried(block, topic, failure)
             return
         attempts = waiting.attempts + 1
-        if failure is None or failure.permanent or retries.delay(turn.topic, turn.subscribed, attempts) is None:
-            status_log.note(self._block, turn.topic, turn.subscribed, message, failure, attempts)
-            measuring.settled(self._block, turn.topic, failure)
+        if failure is None or failure.permanent or retries.delay(topic, subscribed, attempts) is None:
+            settled(block, topic, subscribed, message, failure, began=began, attempts=attempts)
+        elif subscribed.protocol in ("http", "https"):
+            measuring.settled(block, topic, failure)

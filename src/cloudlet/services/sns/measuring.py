@@ -6,13 +6,15 @@ once they were settled. Messages to phones and to single endpoints are not measu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Values, in_ended_minute
+from cloudlet.services.sns.filter_policy import Rejection
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 from cloudlet.wire import WireError
@@ -24,12 +26,13 @@ _MOST_TOPICS = 10_000
 class _Use:
     """What a topic did since the last report."""
 
-    __slots__ = ("delivered", "failed", "sizes")
+    __slots__ = ("counts", "sizes")
 
     def __init__(self) -> None:
         self.sizes = Values()
         """Of the messages that were published, in bytes."""
-        self.delivered = self.failed = 0
+        self.counts: defaultdict[str, int] = defaultdict(int)
+        """How often what happened to notifications, by metric."""
 
 
 _uses: WeakKeyDictionary[Block, dict[str, _Use]] = WeakKeyDictionary()
@@ -57,14 +60,30 @@ def _sent(block: Block, arn: str, message: Mapping[str, Any]) -> None:
 
 
 def settled(block: Block, topic: Topic, outcome: Undeliverable | None, count: int = 1) -> None:
-    """Count deliveries that are settled: `outcome` is why they failed, None where they did not."""
-    use = _of(block, topic.arn) if block.is_measured else None
-    if use is None:
-        return
-    if outcome is None:
-        use.delivered += count
-    else:
-        use.failed += count
+    """Count deliveries that are settled: `outcome` is why they failed, None where they did not.
+
+    Of HTTP endpoints each attempt that fails counts.
+    """
+    _count(block, topic, "Delivered" if outcome is None else "Failed", count)
+
+
+def buried(block: Block, topic: Topic, outcome: Undeliverable | None) -> None:
+    """Count a notification that has gone to a dead-letter queue or, as `outcome` says why, could not."""
+    _count(block, topic, "RedrivenToDlq" if outcome is None else "FailedToRedriveToDlq")
+
+
+def filtered_out(block: Block, topic: Topic, rejections: Iterable[Rejection]) -> None:
+    """Count notifications that filter policies have kept from subscriptions."""
+    if block.is_measured:
+        for rejection in rejections:
+            _count(block, topic, "FilteredOut")
+            _count(block, topic, f"FilteredOut-{rejection}")
+
+
+def _count(block: Block, topic: Topic, what: str, count: int = 1) -> None:
+    use = _of(block, topic.arn) if block.is_measured and count else None
+    if use is not None:
+        use.counts[f"NumberOfNotifications{what}"] += count
 
 
 def _of(block: Block, arn: str) -> _Use | None:
@@ -88,7 +107,6 @@ async def measure(block: Block) -> None:
         for metric, unit, values in (
             ("PublishSize", "Bytes", use.sizes),
             ("NumberOfMessagesPublished", "Count", Values.ones(use.sizes.count)),
-            ("NumberOfNotificationsDelivered", "Count", Values.ones(use.delivered)),
-            ("NumberOfNotificationsFailed", "Count", Values.ones(use.failed)),
+            *((counted, "Count", Values.ones(count)) for counted, count in use.counts.items()),
         ):
             block.metrics.include(account, region, metric, (("TopicName", name),), at, values, unit)

@@ -35,6 +35,8 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     """Whether it comes from an archive, once more."""
     trace: str | None = None
     """The trace header that it was published with (X-Ray developer guide, "Amazon SNS and AWS X-Ray")."""
+    traced: bool = False
+    """Whether X-Ray is told of it and of its deliveries."""
 
     def body_for(self, protocol: str) -> str:
         """The text that subscribers of this protocol get."""

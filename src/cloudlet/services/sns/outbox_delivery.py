@@ -19,13 +19,13 @@ from cloudlet.services.sns import (
     plan,
     queue_delivery,
     retries,
-    status_log,
     subscription,
 )
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.outbox import Kind, Row
+from cloudlet.services.sns.outcomes import settled
 from cloudlet.services.sns.plan import Plan, Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Queue, Unavailable
 from cloudlet.services.sns.topic import Topic
@@ -75,9 +75,10 @@ class OutboxDelivery:
                     continue
                 await self._lease.hold()
                 if self._kind == "others":
-                    await store.transact(self._expand)
+                    self._count_rejections(await store.transact(self._expand))
                     continue
                 planned = await store.transact(lambda tx: self._plan(tx, _MESSAGES))
+                self._count_rejections(planned)
                 failed = await self._send(planned)
                 await store.transact(lambda tx, p=planned, f=failed: self._settle(tx, p, f))  # type: ignore[misc]
         finally:
@@ -102,14 +103,23 @@ class OutboxDelivery:
 
     # -- to other subscribers
 
-    async def _expand(self, tx: Transaction) -> None:
-        """Put messages into the lanes of their recipients."""
+    async def _expand(self, tx: Transaction) -> _Planned:
+        """Put messages into the lanes of their recipients; return what was planned."""
         now = int(self._block.clock.now() * 1000)
-        for row, page in await self._plan(tx, _EXPANDED):
+        planned = await self._plan(tx, _EXPANDED)
+        for row, page in planned:
             for recipient in _wanted(row, page.others):
                 lane = Lane(page.topic, recipient.subscription.arn)
                 await lane.add(tx, row.message, Waiting(row.message.id, now))
             self._advance(tx, row, page)
+        return planned
+
+    def _count_rejections(self, planned: _Planned) -> None:
+        """Count what is filtered out of topics with more than a page of subscriptions; of others, publishing did."""
+        for row, page in planned:
+            if page.following or row.after:
+                chosen = page.queues if self._kind == "queues" else page.others
+                measuring.filtered_out(self._block, page.topic, plan.rejections([row.message], chosen))
 
     # -- to queues
 
@@ -141,11 +151,11 @@ class OutboxDelivery:
         """Deliver to one queue."""
         for start in range(0, len(share), BATCH):
             batch = share[start : start + BATCH]
+            began = self._block.clock.now()
             for parcel, outcome in zip(batch, await self._send_batch(queue, arn, batch), strict=True):
                 if outcome is None or outcome.permanent:
                     subscribed = parcel.recipient.subscription
-                    status_log.note(self._block, parcel.topic, subscribed, parcel.message, outcome)
-                    measuring.settled(self._block, parcel.topic, outcome)
+                    settled(self._block, parcel.topic, subscribed, parcel.message, outcome, began=began)
                 if outcome is not None:
                     failed.append((parcel, outcome))
 

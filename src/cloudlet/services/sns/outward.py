@@ -19,6 +19,7 @@ from cloudlet.services.sns import (
     queue_delivery,
     signing,
     sms,
+    tracing,
 )
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import Queue, Unavailable
@@ -178,7 +179,7 @@ async def _to_http(
             subscription_arn=subscribed.arn,
             content_type=delivery_policy.content_type(delivery_policy.of(topic, subscribed)),
             raw=raw,
-            trace=message.trace,
+            trace=tracing.header_of(message, subscribed),
         )
 
 

@@ -6,11 +6,12 @@ or one of its subscriptions has changed (the topic's version tells).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.sns import filter_policy, subscription
-from cloudlet.services.sns.filter_policy import FilterPolicy
+from cloudlet.services.sns.filter_policy import FilterPolicy, Rejection
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import Queue
 from cloudlet.services.sns.subscription import Subscription
@@ -45,6 +46,12 @@ class Recipient:
         """Whether a message is for this subscription: published since it is there, and let through by its filter."""
         return self.created <= message.published and self.admits(message)
 
+    def rejection(self, message: Message) -> Rejection | None:
+        """Return why the subscription's filter keeps a message from it, None where that is not so."""
+        if self._filter is None or self.created > message.published or self._filter.matches(message):
+            return None
+        return self._filter.why_not(message)
+
     def admits(self, message: Message) -> bool:
         """Whether the subscription's filter lets a message through."""
         return self._filter is None or self._filter.matches(message)
@@ -71,6 +78,15 @@ class Plan:
     @cached_property
     def others(self) -> list[Recipient]:
         return [recipient for recipient in self.recipients if recipient.queue is None]
+
+
+def rejections(messages: Iterable[Message], recipients: Iterable[Recipient]) -> Iterator[Rejection]:
+    """Yield why filters keep messages from recipients."""
+    for message in messages:
+        for recipient in recipients:
+            rejection = recipient.rejection(message)
+            if rejection is not None:
+                yield rejection
 
 
 _small = RecentlyUsed(_SMALL_CACHED)

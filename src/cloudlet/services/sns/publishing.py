@@ -22,12 +22,14 @@ from cloudlet.services.sns import (
     push,
     sms,
     status_log,
+    tracing,
 )
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.direct import Pair
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.outbox import Row
+from cloudlet.services.sns.outcomes import told
 from cloudlet.services.sns.plan import Plan, Recipient
 from cloudlet.services.sns.queue_delivery import Outcome, Unavailable
 from cloudlet.services.sns.topic import Topic
@@ -52,8 +54,10 @@ async def publish(ctx: Context, params: Params) -> Result:
     message = composing.to_topic(params, topic, int(ctx.now() * 1000), ctx.trace)
     if topic.fifo:
         (accepted,) = await fifo.publish(ctx, topic, [message])
+        tracing.published(ctx, topic, [accepted] if accepted.id == message.id else [])
         return {"MessageId": accepted.id, "SequenceNumber": accepted.sequence}
     await _accept(ctx.block, topic, page, [message])
+    tracing.published(ctx, topic, [message])
     return {"MessageId": message.id}
 
 
@@ -81,6 +85,8 @@ async def publish_batch(ctx: Context, params: Params) -> Result:
         accepted = await fifo.publish(ctx, topic, accepted)
     else:
         await _accept(ctx.block, topic, page, accepted)
+    known = {message.id for _, message in messages}
+    tracing.published(ctx, topic, [message for message in accepted if message.id in known])
     successful = [
         {"Id": id, "MessageId": message.id, "SequenceNumber": message.sequence}
         for (id, _), message in zip(messages, accepted, strict=True)
@@ -161,6 +167,8 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
         return
     pairs = [(message, recipient) for message in messages for recipient in page.queues if recipient.wants(message)]
     others = [(message, recipient) for message in messages for recipient in page.others if recipient.wants(message)]
+    if not page.following and len(pairs) + len(others) < len(messages) * len(page.recipients):
+        measuring.filtered_out(block, topic, plan.rejections(messages, page.recipients))
     directly = _may_go_directly(block, topic, page)
     outcomes: list[Outcome | Unavailable] = [_NOT_TRIED] * len(pairs)
     if directly and pairs:
@@ -169,10 +177,10 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
         for outcome in outcomes:
             if isinstance(outcome, Undeliverable) and outcome.permanent:
                 measuring.settled(block, topic, outcome)
-        if status_log.is_on(topic):
+        if status_log.is_on(topic) or messages[0].traced:
             for (message, recipient), outcome in zip(pairs, outcomes, strict=True):
                 if outcome is None or (isinstance(outcome, Undeliverable) and outcome.permanent):
-                    status_log.note(block, topic, recipient.subscription, message, outcome)
+                    told(block, topic, recipient.subscription, message, outcome, began=message.published / 1000)
     if outcomes.count(None) < len(outcomes) or others or page.following:
         kept = [(*pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome is not None]
         await block.store.transact(lambda tx: _keep(tx, block, page, messages, kept, others, chosen=directly))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
-from cloudlet.services.sns import notification
+from cloudlet.services.sns import notification, tracing
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.signing import Signature
 from cloudlet.services.sns.subscription import Subscription
@@ -74,8 +74,9 @@ def entry(
                 protocol=subscribed.protocol,
             )
         }
-    if message.trace is not None:
-        made["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": message.trace}}
+    trace = tracing.header_of(message, subscribed)
+    if trace is not None:
+        made["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
     if message.group is not None:
         made["MessageGroupId"] = message.group
     if queue.fifo and message.deduplication is not None:

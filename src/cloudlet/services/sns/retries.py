@@ -61,8 +61,8 @@ def after_failure(
 ) -> Waiting | None:
     """Return what follows an attempt that failed at `now` (ms): another one, the dead-letter queue, or nothing."""
     if waiting.dead:
+        pause = _dead_delay(waiting, failure)
         attempts = waiting.dead_attempts + 1
-        pause = None if failure.permanent else MANAGED_BY_AWS.delay(attempts)
         return None if pause is None else replace(waiting, dead_attempts=attempts, due=_later(now, pause))
     attempts = waiting.attempts + 1
     pause = None if failure.permanent else delay(topic, subscribed, attempts)
@@ -71,6 +71,15 @@ def after_failure(
     if dead_letters.queue_of(subscribed) is None:
         return None
     return replace(waiting, attempts=attempts, due=now, dead=failure.reason)
+
+
+def is_lost(waiting: Waiting, failure: Undeliverable) -> bool:
+    """Whether what could not be brought to a dead-letter queue is not tried again."""
+    return _dead_delay(waiting, failure) is None
+
+
+def _dead_delay(waiting: Waiting, failure: Undeliverable) -> float | None:
+    return None if failure.permanent else MANAGED_BY_AWS.delay(waiting.dead_attempts + 1)
 
 
 def _later(now: int, seconds: float) -> int:

@@ -1,0 +1,133 @@
+"""Active tracing: what topics tell X-Ray of messages that belong to a trace, and what subscribers are told of it.
+
+Developer guide, "Active tracing in Amazon SNS": a topic whose TracingConfig is Active tells the account that owns it of
+each message whose trace is sampled, in a segment, and of its deliveries to queues, functions and HTTP endpoints, in
+subsegments. These are the parents of what subscribers do. Their ids follow from those of messages and subscriptions, so
+that nothing has to be remembered.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloudlet.core import Arn, Context
+from cloudlet.core.block import Block
+from cloudlet.core.tracing import parsed
+from cloudlet.services.sns import endpoints, errors
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.undeliverable import Undeliverable
+
+_ORIGIN = "AWS::SNS"
+
+
+def is_active(topic: Topic, header: str | None) -> bool:
+    """Whether a topic tells X-Ray of messages with a trace header."""
+    if header is None or topic.attributes.get("TracingConfig") != "Active":
+        return False
+    return "Sampled=1" in [part.strip() for part in header.split(";")] and parsed(header) is not None
+
+
+def check_possible(ctx: Context, config: str | None) -> None:
+    """Raise AwsError for active tracing where there is no X-Ray."""
+    if config == "Active" and ctx.block.segments is None:
+        raise errors.not_built("TracingConfig Active where X-Ray is not enabled (--services)")
+
+
+def header_of(message: Message, subscribed: Subscription) -> str | None:
+    """Return the trace header that a subscriber gets with a message."""
+    trace = None if message.trace is None or not message.traced else parsed(message.trace)
+    if trace is None:
+        return message.trace
+    return f"Root={trace.root};Parent={_id(message, subscribed.id)};Sampled=1"
+
+
+def published(ctx: Context, topic: Topic, messages: list[Message]) -> None:
+    """Tell of messages that were accepted."""
+    for message in messages:
+        trace = None if message.trace is None or not message.traced else parsed(message.trace)
+        if trace is None or ctx.block.segments is None:
+            continue
+        now = ctx.now()
+        document = {
+            "name": topic.arn,
+            "id": _id(message),
+            "trace_id": trace.root,
+            "start_time": now - (perf_counter() - ctx.started),
+            "end_time": now,
+            "origin": _ORIGIN,
+            "aws": {
+                "account_id": topic.account,
+                "message_id": message.id,
+                "operation": "Publish",
+                "region": topic.region,
+                "request_id": ctx.request_id,
+                "topic_arn": topic.arn,
+            },
+        }
+        if trace.parent:
+            document["parent_id"] = trace.parent
+        ctx.block.segments.add(topic.account, topic.region, document)
+
+
+def delivered(
+    block: Block,
+    topic: Topic,
+    subscribed: Subscription,
+    message: Message,
+    outcome: Undeliverable | None,
+    began: float,
+) -> None:
+    """Tell of a delivery that is settled; `began` is when its last attempt did, in seconds since the epoch."""
+    trace = None if message.trace is None or not message.traced else parsed(message.trace)
+    target = _target(block, subscribed)
+    if trace is None or target is None or block.segments is None:
+        return
+    document: dict[str, Any] = {
+        **target,
+        "type": "subsegment",
+        "id": _id(message, subscribed.id),
+        "parent_id": _id(message),
+        "trace_id": trace.root,
+        "start_time": began,
+        "end_time": block.clock.now(),
+    }
+    if outcome is not None:
+        status = outcome.status
+        document["error" if status is not None and status < 500 else "fault"] = True
+        if status is not None and "http" in document:
+            document["http"]["response"] = {"status": status}
+        cause = {"id": _id(message, f"{subscribed.id}:cause"), "message": outcome.reason, "type": "Undeliverable"}
+        document["cause"] = {"exceptions": [cause]}
+    block.segments.add(topic.account, topic.region, document)
+
+
+def _target(block: Block, subscribed: Subscription) -> dict[str, Any] | None:
+    """Describe the call that a delivery is, None for one to whom is not traced."""
+    if subscribed.protocol in ("http", "https"):
+        url = endpoints.masked(subscribed.endpoint)
+        host = urlsplit(subscribed.endpoint).hostname or "endpoint"
+        return {"name": host, "namespace": "remote", "http": {"request": {"method": "POST", "url": url}}}
+    if subscribed.protocol == "sqs":
+        queue = Arn.parse(subscribed.endpoint)
+        url = f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
+        called = {"operation": "SendMessage", "region": queue.region, "queue_url": url}
+        return {"name": "SQS", "namespace": "aws", "aws": called}
+    if subscribed.protocol == "lambda":
+        function = Arn.parse(subscribed.endpoint)
+        called = {
+            "operation": "Invoke",
+            "region": function.region,
+            "function_name": function.resource.partition(":")[2],
+        }
+        return {"name": "Lambda", "namespace": "aws", "aws": called}
+    return None
+
+
+def _id(message: Message, of: str = "") -> str:
+    """Return the id of a message's segment, or of the subsegment of its delivery to a subscription."""
+    return sha256(f"{message.id}/{message.topic}/{of}".encode(), usedforsecurity=False).hexdigest()[:16]
