@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,9 +77,9 @@ def test_the_sdk_asks_for_sampling_rules(server: Server, address: str) -> None:
 
 def test_many_segments_in_a_burst(send: Any, xray: Any) -> None:
     trace = trace_id()
-    for _ in range(300):
+    for _ in range(100):
         send(b'{"format":"json","version":1}\n' + json.dumps(segment(trace)).encode())
-    assert len(eventually(lambda: documents(xray, trace), lambda found: len(found) == 300)) == 300
+    assert len(eventually(lambda: documents(xray, trace), lambda found: len(found) == 100)) == 100
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,29 @@ def test_it_goes_on_after_a_reset(server: Server, send: Any, xray: Any) -> None:
     header = b'{"format": "json", "version": 1}\n'
     send(header + json.dumps(segment(trace)).encode())
     assert eventually(lambda: documents(xray, trace))
+
+
+def test_what_was_dropped_is_told(tmp_path: Path) -> None:
+    started = cloudlet("up", "--port", "0", "--data", str(tmp_path), "--xray-daemon", "0", "--detach")
+    assert started.returncode == 0, started.stderr
+    (endpoint,) = re.findall(r"listening on +(\S+)", started.stdout)
+    ((host, port),) = re.findall(r"X-Ray daemon +(\S+):(\d+) ", started.stdout)
+    trace = trace_id()
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.connect((host, int(port)))
+            out.send(b"no header")
+            out.send(b"no header")
+            out.send(b'{"format": "json", "version": 1}\n{"no": "segment"}')
+            out.send(b'{"format": "json", "version": 1}\n' + json.dumps(segment(trace)).encode())
+        xray = Aws(endpoint, "000000000000").client("xray")
+        assert eventually(lambda: documents(xray, trace))
+    finally:
+        stopped = cloudlet("down", "--port", endpoint.rpartition(":")[2])
+    assert stopped.returncode == 0, stopped.stderr
+    told = (tmp_path / "cloudlet.log").read_text()
+    assert "2 segments that came by UDP were dropped: they had no header" in told
+    assert "1 segments that came by UDP were dropped: they were not valid (MissingId)" in told
 
 
 @pytest.mark.parametrize("options", [("--auth", "strict"), ("--isolate",), ("--services", "sqs")])

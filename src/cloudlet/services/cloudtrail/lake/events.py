@@ -15,7 +15,7 @@ from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import stores
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 
-PAGE = 500
+PAGE = 2000
 _SWEEP_SECONDS = 3600.0
 _SWEPT_STORES = 50
 DAY_SECONDS = 86_400
