@@ -164,8 +164,6 @@ def function_v1(call: Call) -> dict[str, Any]:
     event["body"], event["isBase64Encoded"] = (
         function_event.body(call.body, call.headers) if call.body else (None, False)
     )
-        function_event.body(call.body, call.headers) if call.body else (None, False)
-    )
     return event
 
 
