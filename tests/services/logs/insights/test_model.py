@@ -33,7 +33,7 @@ def found(query: str, messages: list[str], *, rows: int = 7) -> list[dict[str, s
         for number, some in enumerate(itertools.batched(messages, rows)):
             first = BEGIN + number * rows * 1000
             row = Row(first, [first + index * 1000 for index in range(len(some))], list(some))
-            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), msgspec.msgpack.encode(row))], 0)
+            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), msgspec.msgpack.encode(row))])
         session.answer()
         names = plan(read, None, 0).names
         records = []
@@ -222,7 +222,7 @@ def test_what_does_not_fit_into_memory_goes_to_files(tmp_path: Path) -> None:
             first = BEGIN + number * 1000
             messages = [f"{number:05}-{index:05}-{'x' * 800}" for index in range(10_000)]
             row = msgspec.msgpack.encode(Row(first, [first] * len(messages), messages))
-            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), row)], 0)
+            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), row)])
         session.answer()
         [record] = session.results()
         assert record.values == ("400000", "400000")
@@ -238,7 +238,7 @@ def test_only_the_first_hits_are_kept(tmp_path: Path) -> None:
             messages = [str((number * 10_000 + index) * 7919 % 100_003) for index in range(10_000)]
             first = BEGIN + number * 1000
             row = msgspec.msgpack.encode(Row(first, [first] * len(messages), messages))
-            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), row)], 0)
+            session.feed([Fed(0, "1:g", "s", Place(first, 7, number), row)])
         session.answer()
         assert [int(str(record.values[0])) for record in session.results()] == [0, 1, 2]
         assert session.counts.matched == 100_000
@@ -253,7 +253,7 @@ def test_a_row_may_have_expired_in_part() -> None:
         messages = [str(number) for number in range(5)]
         row = msgspec.msgpack.encode(Row(BEGIN, [BEGIN + number for number in range(5)], messages))
         for number, horizon in enumerate((BEGIN + 3, BEGIN + 100)):
-            session.feed([Fed(0, "1:g", "s", Place(BEGIN, 7, number), row)], horizon)
+            session.feed([Fed(0, "1:g", "s", Place(BEGIN, 7, number), row, horizon)])
         session.answer()
         records = session.results()
         assert [record.values[1] for record in records] == ["4", "3"]

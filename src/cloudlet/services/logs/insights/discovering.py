@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,15 +17,9 @@ def fields_of(message: str) -> dict[str, str]:
     if not message.lstrip().startswith("{"):
         return {}
     try:
-        document = msgspec.json.decode(message)
+        return dict(islice(_leaves("", msgspec.json.decode(message)), MOST_FIELDS))
     except (msgspec.DecodeError, RecursionError):
         return {}
-    found: dict[str, str] = {}
-    for name, value in _leaves("", document):
-        if len(found) == MOST_FIELDS:
-            break
-        found[name] = value
-    return found
 
 
 def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cloudlet.services.logs.insights import aggregates, functions
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.scope import Scope
-from cloudlet.services.logs.insights.sql import Kind, Sql, literal
+from cloudlet.services.logs.insights.sql import Kind, Sql, literal, once
 from cloudlet.services.logs.insights.syntax import (
     Call,
     Expression,
@@ -89,16 +89,14 @@ class Compiler:
             return f"({one.number} {operator} {other.number})"
         if _is_word(left) or _is_word(right):
             return f"({one.shown} {operator} {other.shown})"
-        if operator == "!=":
-            # A text is unlike all numbers.
-            both = f"{one.number} IS NOT NULL AND {other.number} IS NOT NULL"
-            return f"(CASE WHEN {both} THEN {one.number} != {other.number} ELSE {one.shown} != {other.shown} END)"
-        if one.kind in _NUMERIC or other.kind in _NUMERIC:
+        first, second = Sql("{0}", one.kind), Sql("{1}", other.kind)
+        numbers = f"{first.number} {operator} {second.number}"
+        if operator != "!=" and (one.kind in _NUMERIC or other.kind in _NUMERIC):
             return f"({one.number} {operator} {other.number})"
-        return (
-            f"(CASE WHEN {one.number} IS NOT NULL AND {other.number} IS NOT NULL "
-            f"THEN {one.number} {operator} {other.number} ELSE {one.shown} {operator} {other.shown} END)"
-        )
+        # What is a number is unlike all other texts.
+        both = f"{first.number} IS NOT NULL AND {second.number} IS NOT NULL"
+        form = f"(CASE WHEN {both} THEN {numbers} ELSE {first.shown} {operator} {second.shown} END)"
+        return once(form, one.text, other.text)
 
     def _call(self, call: Call) -> Sql:
         aggregate = aggregates.named(call.name)

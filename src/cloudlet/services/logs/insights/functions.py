@@ -9,30 +9,29 @@ from typing import Final
 
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.scope import Scope
-from cloudlet.services.logs.insights.sql import Kind, Sql
+from cloudlet.services.logs.insights.sql import Kind, Sql, once
 from cloudlet.services.logs.insights.syntax import Call, Period, Text
 
-_MILLIS: Final = {
-    "ms": 1,
-    "msec": 1,
-    "s": 1000,
-    "sec": 1000,
-    "m": 60_000,
-    "min": 60_000,
-    "h": 3_600_000,
-    "hr": 3_600_000,
-    "d": 86_400_000,
+_NAMES: Final = {
+    "ms": ("ms", "msec", "millisecond"),
+    "s": ("s", "sec", "second"),
+    "m": ("m", "min", "minute"),
+    "h": ("h", "hr", "hour"),
+    "d": ("d", "day"),
+    "w": ("w", "week"),
+    "mo": ("mo", "mon", "month"),
+    "q": ("q", "qtr", "quarter"),
+    "y": ("y", "yr", "year"),
 }
-_INTERVALS: Final = {
-    "w": (7, "DAYS"),
-    "mo": (1, "MONTHS"),
-    "mon": (1, "MONTHS"),
-    "q": (3, "MONTHS"),
-    "qtr": (3, "MONTHS"),
-    "y": (12, "MONTHS"),
-    "yr": (12, "MONTHS"),
+_UNITS: Final = {
+    form: unit
+    for unit, names in _NAMES.items()
+    for name in names
+    for form in ((name, f"{name}s") if len(name) > 1 and name != "ms" else (name,))
 }
-_CAPS: Final = {"ms": 1000, "msec": 1000, "s": 60, "sec": 60, "m": 60, "min": 60, "h": 24, "hr": 24}
+_MILLIS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_INTERVALS: Final = {"w": (7, "DAYS"), "mo": (1, "MONTHS"), "q": (3, "MONTHS"), "y": (12, "MONTHS")}
+_CAPS: Final = {"ms": 1000, "s": 60, "m": 60, "h": 24}
 _MOST_PERIODS = 10_000
 
 
@@ -83,15 +82,18 @@ def _rounded(call: Call, arguments: Sequence[Sql], scope: Scope) -> Sql:
         period, time = call.arguments[1], arguments[0]
     if not isinstance(period, Period):
         raise QueryProblem(f"{call.name} needs a length of time, such as 5m", call.span.start, call.span.end)
-    if not 1 <= period.count <= _CAPS.get(period.unit, _MOST_PERIODS):
+    kind = _UNITS.get(period.unit.lower())
+    if kind is None:
+        raise QueryProblem(f"unknown unit of time {period.unit}", period.span.start, period.span.end)
+    if not 1 <= period.count <= _CAPS.get(kind, _MOST_PERIODS):
         raise QueryProblem(f"a length of time has too many {period.unit}", period.span.start, period.span.end)
     value = time.text if time.kind is Kind.TIME else f"TRY_CAST({time.number} AS BIGINT)"
-    if period.unit in _MILLIS:
-        step = str(period.count * _MILLIS[period.unit])
+    if kind in _MILLIS:
+        step = str(period.count * _MILLIS[kind])
         floor = f"({value} // {step} * {step})"
         ceiling = f"(({value} + {step} - 1) // {step} * {step})"
     else:
-        count, unit = _INTERVALS[period.unit]
+        count, unit = _INTERVALS[kind]
         interval = f"INTERVAL {count * period.count} {unit}"
         bucket = f"time_bucket({interval}, make_timestamp_ms({{}}))"
         floor = f"epoch_ms({bucket.format(value)})"
@@ -116,12 +118,11 @@ def _in_subnet(call: Call, arguments: Sequence[Sql], versions: tuple[int, ...]) 
     if network.version not in versions:
         raise QueryProblem(f"{subnet.value} is of the other version", subnet.span.start, subnet.span.end)
     first, last = network.network_address, network.broadcast_address
-    address = arguments[0].shown
     if network.version == 4:
-        within = f"insights_ip4({address}) BETWEEN {int(first)} AND {int(last)}"
+        within = f"insights_ip4({{0}}) BETWEEN {int(first)} AND {int(last)}"
     else:
-        within = f"insights_ip6({address}) BETWEEN '{int(first):032x}' AND '{int(last):032x}'"
-    return Sql(f"coalesce({within}, false)", Kind.TRUTH)
+        within = f"insights_ip6({{0}}) BETWEEN '{int(first):032x}' AND '{int(last):032x}'"
+    return Sql(f"coalesce({once(within, arguments[0].shown)}, false)", Kind.TRUTH)
 
 
 # -- all others
@@ -136,7 +137,7 @@ def _textual(function: str) -> Callable[[Sequence[Sql]], Sql]:
 
 
 def _truth(form: str) -> Callable[[Sequence[Sql]], Sql]:
-    return lambda given: Sql(form.format(*(one.shown for one in given)), Kind.TRUTH)
+    return lambda given: Sql(once(form, *(one.shown for one in given)), Kind.TRUTH)
 
 
 def _coalesced(given: Sequence[Sql]) -> Sql:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from string import ascii_letters
 from typing import Final, TypeVar
 
 from cloudlet.services.logs.insights import regexes
@@ -42,7 +43,7 @@ from cloudlet.services.logs.insights.tokens import Token, Tokens, parts_of, text
 MOST_RESULTS = 100_000
 _DEEPEST = 60
 _LONGEST_CHAIN = 100
-_MOST_COMMANDS = 100
+_MOST_COMMANDS, _MOST_STATS = 50, 10
 _MOST_PREFIXES, _MOST_ACCOUNTS = 5, 20
 _NOT_BUILT: Final = frozenset({"addtotals", "anomaly", "diff", "filterindex", "join", "lookup", "pattern", "unmask"})
 _COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
@@ -84,7 +85,8 @@ class _Parser:
         commands = [self._command()]
         while self._accept("|"):
             commands.append(self._command())
-            if len(commands) > _MOST_COMMANDS:
+            statistics = sum(isinstance(command, Stats) for command in commands)
+            if len(commands) > _MOST_COMMANDS or statistics > _MOST_STATS:
                 raise QueryProblem("the query has too many commands", 0, len(self._tokens.query))
         if self._tokens.peek().kind != "end":
             raise self._unexpected()
@@ -352,7 +354,7 @@ class _Parser:
                 return Text(text_of(token.text), Span(token.start, token.end))
             case "period":
                 self._tokens.take()
-                digits = token.text.rstrip("abcdefghijklmnopqrstuvwxyz")
+                digits = token.text.rstrip(ascii_letters)
                 return Period(int(digits), token.text[len(digits) :], Span(token.start, token.end))
             case "name" if token.word not in _RESERVED:
                 return self._field_or_call()

@@ -24,7 +24,6 @@ from cloudlet.core.moments import first, notified
 from cloudlet.services.logs import events
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
-from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.insights import parsing, planning, pointers, queries
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.queries import Place, Query, Record
@@ -159,19 +158,10 @@ async def _feed(block: Block, query: Query, session: Session) -> None:
     """Have the session look at all events; while it does so, the next ones are read."""
     looking: asyncio.Future[None] | None = None
     try:
-        for number, searched in enumerate(query.groups):
-            group = await block.store.transact(
-                lambda tx, name=searched.name: groups.find(tx, query.account, query.region, name)  # type: ignore[misc]
-            )
-            if group is None or group.id != searched.id:
-                continue
-            horizon = group.horizon(block.clock.now())
-            async for rows in _batches(block, query, group, number, horizon):
-                if looking is not None:
-                    await looking
-                looking = asyncio.ensure_future(
-                    in_thread(lambda rows=rows, horizon=horizon: session.feed(rows, horizon))  # type: ignore[misc]
-                )
+        async for rows in _batches(block, query):
+            if looking is not None:
+                await looking
+            looking = asyncio.ensure_future(in_thread(partial(session.feed, rows)))
         if looking is not None:
             await looking
     finally:
@@ -180,34 +170,46 @@ async def _feed(block: Block, query: Query, session: Session) -> None:
     query.scanned, query.bytes, query.matched = session.counts
 
 
-async def _batches(block: Block, query: Query, group: Group, number: int, horizon: int) -> AsyncIterator[list[Fed]]:
-    """Yield rows with the events of a group, some MB at a time."""
-    names: dict[int, str | None] = {}
-    label = f"{group.account}:{group.name}"
-    low, high = events.bounds(group.id, None, max(query.start, horizon), query.end)
+async def _batches(block: Block, query: Query) -> AsyncIterator[list[Fed]]:
+    """Yield rows with the events that a query is about, some MB at a time."""
     batch: list[Fed] = []
     size = 0
-
-    async def read(tx: Transaction) -> list[tuple[bytes, events.Place, bytes]]:
-        found = await events.between(tx, group.id, None, low, high, _ROWS_AT_ONCE, reverse=False)
-        for _, place, _ in found:
-            if place.stream not in names:
-                names[place.stream] = await streams.name_of(tx, group.id, place.stream)
-        return found
-
-    while rows := await block.store.transact(read):
-        for _, place, raw in rows:
-            # The events of a stream that is gone are not shown, though they may be there for a while.
-            if (name := names[place.stream]) is not None:
-                batch.append(Fed(number, label, name, place, raw))
-                size += len(raw)
-        low = rows[-1][0] + b"\x00"
-        if size > _FED_BYTES or len(batch) > _FED_ROWS:
-            yield batch
-            batch, size = [], 0
-        await asyncio.sleep(0)
+    for number, searched in enumerate(query.groups):
+        async for rows in _rows(block, query, number, searched):
+            batch += rows
+            size += sum(len(row.raw) for row in rows)
+            if size > _FED_BYTES or len(batch) > _FED_ROWS:
+                yield batch
+                batch, size = [], 0
+            await asyncio.sleep(0)
     if batch:
         yield batch
+
+
+async def _rows(block: Block, query: Query, number: int, searched: queries.Searched) -> AsyncIterator[list[Fed]]:
+    """Yield the rows of a group, which has a number among those of the query."""
+    group = await block.store.transact(lambda tx: groups.find(tx, query.account, query.region, searched.name))
+    if group is None or group.id != searched.id:
+        return
+    label, horizon = f"{group.account}:{group.name}", group.horizon(block.clock.now())
+    names: dict[int, str | None] = {}
+    low, high = events.bounds(group.id, None, max(query.start, horizon), query.end)
+
+    async def read(tx: Transaction) -> list[tuple[bytes, events.Place, bytes]]:
+        found = await events.between(tx, searched.id, None, low, high, _ROWS_AT_ONCE, reverse=False)
+        for _, place, _ in found:
+            if place.stream not in names:
+                names[place.stream] = await streams.name_of(tx, searched.id, place.stream)
+        return found
+
+    while low < high and (rows := await block.store.transact(read)):
+        # The events of a stream that is gone are not shown, though they may be there for a while.
+        yield [
+            Fed(number, label, name, place, raw, horizon)
+            for _, place, raw in rows
+            if (name := names[place.stream]) is not None
+        ]
+        low = rows[-1][0] + b"\x00"
 
 
 async def _keep(block: Block, query: Query, session: Session, names: tuple[str, ...]) -> None:

@@ -27,7 +27,9 @@ _MEMORY = "256MB"
 _EXACT_ROWS = 5_000_000
 """Of more values than so many, percentiles are estimated: exact ones would need all of them in memory."""
 _SPARE_HITS = 20_000
-_FETCHED = 200
+_FETCHED = 20
+_MOST_RESULTS, _MOST_BYTES = 500, 256 * 1024
+"""That are returned at once."""
 _SETTINGS = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -54,6 +56,8 @@ class Fed(NamedTuple):
     stream: str
     place: events.Place
     raw: bytes
+    horizon: int = 0
+    """Its events of before that time (ms) have expired."""
 
 
 class _Part(NamedTuple):
@@ -66,10 +70,10 @@ class _Part(NamedTuple):
     messages: list[str]
 
     @classmethod
-    def of(cls, fed: Fed, horizon: int) -> _Part:
-        """Return the part of a row whose events are not of before a time (ms)."""
+    def of(cls, fed: Fed) -> _Part:
+        """Return the part of a row that has not expired."""
         row = events.decode(fed.raw)
-        first = bisect_left(row.timestamps, horizon) if fed.place.first < horizon else 0
+        first = bisect_left(row.timestamps, fed.horizon) if fed.place.first < fed.horizon else 0
         return cls(fed, first, row.ingested, row.timestamps[first:], row.messages[first:])
 
 
@@ -114,10 +118,10 @@ class Session:
         self._define_percentile()
         self._execute(f"EXPLAIN {self._plan.answer}")
 
-    def feed(self, rows: Sequence[Fed], horizon: int) -> None:
-        """Have rows of events looked at; those of before a time (ms) have expired."""
+    def feed(self, rows: Sequence[Fed]) -> None:
+        """Have rows of events looked at."""
         with self._lock:
-            kept = [part for one in rows if (part := _Part.of(one, horizon)).messages]
+            kept = [part for one in rows if (part := _Part.of(one)).messages]
             if not kept:
                 return
             [matched] = self._execute(self._gather, self._parameters(kept)).fetchone() or (0,)
@@ -139,9 +143,17 @@ class Session:
 
     def results(self) -> list[Result]:
         """Return the next results; none at the end."""
+        found: list[Result] = []
+        size = 0
         with self._lock:
-            rows = self._connection.fetchmany(_FETCHED)
-        return [self._result(row) for row in rows]
+            while len(found) < _MOST_RESULTS and size < _MOST_BYTES:
+                rows = self._connection.fetchmany(_FETCHED)
+                if not rows:
+                    break
+                some = [self._result(row) for row in rows]
+                size += sum(len(value) for one in some for value in one.values if value is not None)
+                found += some
+        return found
 
     def interrupt(self) -> None:
         """Have what is under way end soon, with an error. May be called while it is."""

@@ -6,10 +6,13 @@ Whatever makes no sense, such as a number that is not there, a root of a negativ
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
 _SHOWN_DECIMALS = 4
+_SIMPLE = re.compile(r"\w+|'(?:[^']|'')*'|CAST\([\w.+-]+ AS \w+\)")
+"""A column or a constant."""
 
 
 class Kind(Enum):
@@ -58,7 +61,7 @@ class Sql:
             case Kind.TIME:
                 return f"strftime(make_timestamp_ms({self.text}), '%Y-%m-%d %H:%M:%S.%g')"
             case Kind.JSON:
-                return f"insights_leaf({self.text})"
+                return once("insights_leaf({0})", self.text)
 
     @property
     def truth(self) -> str:
@@ -70,7 +73,7 @@ class Sql:
         """It as JSON; null for what is none."""
         if self.kind is Kind.JSON:
             return self.text
-        return f"insights_json({self.shown})"
+        return once("insights_json({0})", self.shown)
 
     @property
     def sort_keys(self) -> tuple[str, ...]:
@@ -115,6 +118,18 @@ MACROS = (
     "lambda p: lpad(p, 4, '0')), '')) END",
     "CREATE MACRO insights_ip6(t) AS insights_hex(insights_groups(t))",
 )
+
+
+def once(form: str, *texts: str) -> str:
+    """Return a piece of SQL in which others stand, maybe several times ({0}, {1}), but are computed once.
+
+    Without that, what is nested would grow with each level.
+    """
+    if all(_SIMPLE.fullmatch(text) for text in texts):
+        return form.format(*texts)
+    packed = ", ".join(f"v{number} := {text}" for number, text in enumerate(texts))
+    body = form.format(*(f"v.v{number}" for number in range(len(texts))))
+    return f"list_transform([struct_pack({packed})], lambda v: {body})[1]"
 
 
 def literal(text: str) -> str:

@@ -11,8 +11,8 @@ _SPACE = re.compile(r"(?:\s+|#[^\n]*)*")
 _NAME = r"(?:[A-Za-z_@$][\w@$]*|`[^`]+`)"
 _TOKEN = re.compile(
     rf"(?P<name>{_NAME}(?:\.(?:[\w@$]+|`[^`]+`))*)"
-    r"|(?P<period>\d+(?:msec|ms|sec|min|mon|mo|hr|qtr|yr|[smhdwqy])(?!\w))"
     r"|(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?!\w))"
+    r"|(?P<period>\d+[A-Za-z]+(?!\w))"
     r"|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
     r"|(?P<symbol>=~|!=|<=|>=|[=<>+\-*/^%(),|:\[\]])",
     re.DOTALL,
