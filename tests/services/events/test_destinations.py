@@ -370,12 +370,20 @@ def test_what_makes_no_sense_is_refused(cloud: EventCloud, there: Endpoint) -> N
     lattice = "arn:aws:vpc-lattice:us-east-1:123456789012:resourceconfiguration/rcfg-12345678901234567"
     private = {"ResourceParameters": {"ResourceConfigurationArn": lattice}}
     wrong = oauth(there, AuthorizationEndpoint="nowhere")
+    host = {"HeaderParameters": [{"Key": "Host", "Value": "elsewhere"}]}
+
+    def named(header: str) -> dict[str, Any]:
+        return {"ApiKeyAuthParameters": {"ApiKeyName": header, "ApiKeyValue": "v"}}
+
     made = {"Name": "d", "HttpMethod": "POST", "ConnectionArn": arn, "InvocationEndpoint": there.url}
     cases: list[tuple[str, Callable[[], Any]]] = [
         ("ResourceAlreadyExistsException", lambda: connect(cloud, "BASIC", BASIC)),
         ("ValidationException", lambda: events.create_connection(AuthParameters=BASIC, **key)),
         ("ValidationException", lambda: events.create_connection(AuthParameters={**API_KEY, **BASIC}, **key)),
         ("ValidationException", lambda: connect(cloud, "OAUTH_CLIENT_CREDENTIALS", wrong, "x")),
+        ("ValidationException", lambda: connect(cloud, "BASIC", {**BASIC, "InvocationHttpParameters": host}, "x")),
+        ("ValidationException", lambda: connect(cloud, "API_KEY", named("Content-Length"), "x")),
+        ("ValidationException", lambda: connect(cloud, "API_KEY", named("a b"), "x")),
         (
             "NotImplemented",
             lambda: events.create_connection(AuthParameters=API_KEY, InvocationConnectivityParameters=private, **key),

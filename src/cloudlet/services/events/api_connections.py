@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,7 +11,17 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.services.events import connection, destination, errors, paging
 from cloudlet.services.events.block import service
-from cloudlet.services.events.connection import OAUTH, PARAMETERS, Connection, Secret
+from cloudlet.services.events.connection import API_KEY, OAUTH, PARAMETERS, Connection, Secret
+from cloudlet.services.events.http_request import FIXED_HEADERS
+
+_NEEDED = {
+    "BasicAuthParameters": ("Username", "Password"),
+    "ApiKeyAuthParameters": ("ApiKeyName", "ApiKeyValue"),
+    "OAuthParameters": ("ClientParameters", "AuthorizationEndpoint", "HttpMethod"),
+    "ClientParameters": ("ClientID", "ClientSecret"),
+}
+"""What of AuthParameters must be there."""
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def _refuse_unbuilt(params: Params) -> None:
@@ -27,19 +38,28 @@ def _check(kind: str, parameters: dict[str, Any]) -> None:
     for name in PARAMETERS.values():
         if (name in parameters) != (name == own):
             raise errors.validation(f"Parameter AuthParameters is not valid. Reason: {kind} takes {own}.")
-    needed = {
-        "BasicAuthParameters": ("Username", "Password"),
-        "ApiKeyAuthParameters": ("ApiKeyName", "ApiKeyValue"),
-        "OAuthParameters": ("ClientParameters", "AuthorizationEndpoint", "HttpMethod"),
-        "ClientParameters": ("ClientID", "ClientSecret"),
-    }
-    client = parameters[own].get("ClientParameters") or {}
-    for part, given in ((own, parameters[own]), *([("ClientParameters", client)] if kind == OAUTH else [])):
-        for name in needed[part]:
-            if not given.get(name):
-                raise errors.validation(f"Parameter {part} is not valid. Reason: {name} is missing.")
+    given = parameters[own]
+    _check_whole(own, given)
+    headers = _headers(parameters.get("InvocationHttpParameters"))
+    if kind == API_KEY:
+        headers.append(given["ApiKeyName"])
     if kind == OAUTH:
-        destination.check_endpoint("AuthorizationEndpoint", parameters[own]["AuthorizationEndpoint"])
+        _check_whole("ClientParameters", given["ClientParameters"])
+        destination.check_endpoint("AuthorizationEndpoint", given["AuthorizationEndpoint"])
+        headers += _headers(given.get("OAuthHttpParameters"))
+    for name in headers:
+        if name.lower() in FIXED_HEADERS or not _HEADER.fullmatch(name):
+            raise errors.validation(f"Parameter AuthParameters is not valid. Reason: {name} cannot be a header.")
+
+
+def _check_whole(part: str, given: dict[str, Any]) -> None:
+    for name in _NEEDED[part]:
+        if not given.get(name):
+            raise errors.validation(f"Parameter {part} is not valid. Reason: {name} is missing.")
+
+
+def _headers(parameters: dict[str, Any] | None) -> list[str]:
+    return [each["Key"] for each in (parameters or {}).get("HeaderParameters") or () if each.get("Key")]
 
 
 def _given(shown: dict[str, Any]) -> dict[str, Any]:

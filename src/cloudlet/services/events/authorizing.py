@@ -94,6 +94,8 @@ async def token(block: Block, found: Connection, refused: str) -> Secret:
         secret = await block.store.transact(lambda tx: connection.secret_of(tx, found))
         if secret is None:
             raise not_authorized(found)
+        if PARAMETERS[OAUTH] not in secret.parameters:
+            raise Failed("NO_PERMISSIONS", f"The connection {found.name} has just been changed.", permanent=False)
         ended = secret.expires is not None and secret.expires - _REFRESHED_SECONDS <= block.clock.now()
         if secret.token and secret.token != refused and not ended:
             return secret

@@ -21,11 +21,9 @@ BASIC, API_KEY, OAUTH = "BASIC", "API_KEY", "OAUTH_CLIENT_CREDENTIALS"
 PARAMETERS = {BASIC: "BasicAuthParameters", API_KEY: "ApiKeyAuthParameters", OAUTH: "OAuthParameters"}
 """Which of AuthParameters each type of authorization has."""
 
-_CONNECTIONS, _SECRETS, _AUTHORIZING = (
-    Subspace("connection"),
-    Subspace("connection-secret"),
-    Subspace("connection-authorizing"),
-)
+_CONNECTIONS = Subspace("connection")
+_SECRETS = Subspace("connection-secret")
+_AUTHORIZING = Subspace("connection-authorizing")
 _SECRET_MEMBERS = frozenset(("Password", "ClientSecret", "ApiKeyValue"))
 
 

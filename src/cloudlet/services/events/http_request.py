@@ -16,7 +16,6 @@ from cloudlet.services.events.connection import API_KEY, BASIC, OAUTH, PARAMETER
 from cloudlet.services.events.destination import Destination
 from cloudlet.services.events.failure import Failed
 
-GRANT = ("grant_type", "client_credentials")
 FIXED_HEADERS = frozenset(("accept-encoding", "connection", "content-length", "host", "range", "transfer-encoding"))
 """Headers that are EventBridge's own, in lower case."""
 
@@ -56,7 +55,7 @@ def for_token(parameters: Mapping[str, Any]) -> Request:
     """Return the request for a token, as RFC 6749 (4.4, and 2.3.1 for the client's credentials) has it."""
     client, own = parameters["ClientParameters"], parameters.get("OAuthHttpParameters") or {}
     form = {
-        **dict([GRANT]),
+        "grant_type": "client_credentials",
         "client_id": client["ClientID"],
         "client_secret": client["ClientSecret"],
         **_pairs(own, "BodyParameters"),
