@@ -136,6 +136,40 @@ def test_a_configuration_is_in_force_until_it_is_deleted(standing: Standing) -> 
     assert of_requests(aws, "PutRequests", name, "a") is None
 
 
+def test_replication_tells_how_late_it_is_and_what_fails(standing: Standing) -> None:
+    aws = standing.account()
+    s3 = aws.client("s3")
+    source, target, gone = (bucket(s3, versioned=True) for _ in range(3))
+    rules = [
+        {
+            "ID": f"to-{name}",
+            "Priority": number,
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "DeleteMarkerReplication": {"Status": "Disabled"},
+            "Destination": {"Bucket": f"arn:aws:s3:::{name}", "Metrics": {"Status": "Enabled"}},
+        }
+        for number, name in enumerate((target, gone))
+    ]
+    role = f"arn:aws:iam::{aws.account}:role/replicator"
+    s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": rules})
+    s3.delete_bucket(Bucket=gone)
+    version = s3.put_object(Bucket=source, Key="k", Body=b"x")["VersionId"]
+    eventually(
+        lambda: s3.head_object(Bucket=source, Key="k", VersionId=version)["ReplicationStatus"],
+        lambda status: status == "FAILED",
+    )
+    standing.advance("1m")
+
+    def of_rule(metric: str, name: str) -> float | None:
+        dimensions = {"SourceBucket": source, "DestinationBucket": name, "RuleId": f"to-{name}"}
+        return total(aws, "AWS/S3", metric, **dimensions)
+
+    assert eventually(lambda: of_rule("OperationsFailedReplication", gone)) == 1
+    assert of_rule("OperationsFailedReplication", target) == 0
+    assert of_rule("ReplicationLatency", target) == 0
+
+
 @pytest.mark.parametrize(
     ("id", "chosen", "code"),
     [

@@ -95,16 +95,31 @@ class _Copy:
             return
         failed = False
         for rule in source.rules:
+            error = None
             try:
                 await self._to(source, rule)
-            except AwsError as error:
-                log.warning("%s was not replicated to %s: %s", source.bucket.name, rule.bucket, error.message)
-                failed = True
+            except AwsError as refused:
+                log.warning("%s was not replicated to %s: %s", source.bucket.name, rule.bucket, refused.message)
+                error, failed = refused, True
+            if rule.measured:
+                self._measure(source.bucket, rule, error)
 
         async def settle(tx: Transaction) -> None:
             await self._settle(tx, source, failed=failed)
 
         await self._block.store.transact(settle)
+
+    def _measure(self, source: Bucket, rule: Rule, error: AwsError | None) -> None:
+        """Tell CloudWatch of a replica (user guide, "S3 Replication metrics in CloudWatch")."""
+        if not self._block.is_measured:
+            return
+        now = self._block.clock.now()
+        dimensions = (("SourceBucket", source.name), ("DestinationBucket", rule.bucket), ("RuleId", rule.id))
+        for metric, unit, value in (
+            ("OperationsFailedReplication", "Count", float(error is not None)),
+            ("ReplicationLatency", "Seconds", max(0.0, now - self._task.noted)),
+        ):
+            self._block.metrics.add(source.account, source.region, metric, dimensions, now, value, unit=unit)
 
     async def _source(self, tx: Transaction) -> _Source | None:
         """Return what is to be copied where, or forget the task where that has gone."""

@@ -46,6 +46,8 @@ class Rule(NamedTuple):
     """The key for their replicas."""
     replica_changes: bool
     """Whether changes of a replica's metadata are carried back."""
+    measured: bool
+    """Whether CloudWatch is told of it."""
 
     def concerns(self, key: str, version: Version) -> bool:
         if not key.startswith(self.prefix):
@@ -81,6 +83,8 @@ def _rule(rule: Mapping[str, Any]) -> Rule:
         kms=_enabled(criteria, "SseKmsEncryptedObjects"),
         kms_key=(destination.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID") or "",
         replica_changes=_enabled(criteria, "ReplicaModifications"),
+        # CloudWatch takes names of ASCII only.
+        measured=_enabled(destination, "Metrics") and (rule.get("ID") or "").isascii(),
     )
 
 
