@@ -11,8 +11,7 @@ _ATTEMPTS = 185
 _AGE_SECONDS = 86_400
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 480.0
-_SERVER_ERROR = 500
-_NOT_BUILT = 501
+_TOO_MANY, _SERVER_ERROR, _NOT_BUILT = 429, 500, 501
 _THROTTLED = frozenset(
     (
         "Throttling",
@@ -33,7 +32,9 @@ def is_throttled(code: str) -> bool:
 
 def is_transient(code: str, status: int | None = None) -> bool:
     """Whether what an error is about may pass by itself: a fault of the called service, not one of ours."""
-    return code in _TRANSIENT or (status is not None and status >= _SERVER_ERROR and status != _NOT_BUILT)
+    if code in _TRANSIENT or status == _TOO_MANY:
+        return True
+    return status is not None and status >= _SERVER_ERROR and status != _NOT_BUILT
 
 
 class Exhausted(Exception):
