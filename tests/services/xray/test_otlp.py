@@ -252,6 +252,30 @@ def test_whoever_does_not_sign_is_the_default_account(aws: Aws) -> None:
     assert len(segments(xray, id_of(sent))) == 1
 
 
+_ODD: list[dict[str, Any]] = [
+    {"intValue": "99999999999"},
+    {"doubleValue": "NaN"},
+    {"boolValue": True},
+    {"arrayValue": {"values": [{"intValue": 1}, {}]}},
+    {"kvlistValue": {"values": [{"key": "a"}]}},
+    {"bytesValue": "AAAA"},
+    {},
+]
+
+
+@pytest.mark.parametrize(
+    "key",
+    "http.status_code aws.table_name enduser.id http.url url.path db.system aws.log.group.names peer.service rpc.service "
+    "aws.xray.annotations http.method rpc.system annotation.a".split(),
+)
+def test_values_of_any_kind(aws: Aws, xray: Any, key: str) -> None:
+    spans = [span(kind=kind, attributes=[{"key": key, "value": value}]) for kind in (2, 3) for value in _ODD]
+    assert json.loads(post(aws, request(*spans))) == {}
+    found = xray.get_trace_summaries(StartTime=time.time() - 60, EndTime=time.time() + 5)["TraceSummaries"]
+    assert len(found) == len(spans)
+    assert xray.get_service_graph(StartTime=time.time() - 60, EndTime=time.time() + 5)["Services"]
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [

@@ -192,7 +192,7 @@ def _http(own: _Reading, *, is_server: bool) -> dict[str, Any]:
         x_forwarded_for=True if forwarded else None,
     )
     response = _present(
-        status=_whole(own.first("http.response.status_code", "http.status_code")),
+        status=_status(own.first("http.response.status_code", "http.status_code")),
         content_length=_whole(own.first("http.response.body.size", "http.response_content_length")),
     )
     return {name: part for name, part in (("request", request), ("response", response)) if part}
@@ -203,6 +203,11 @@ def _whole(value: object) -> int | None:
         return None if value is None else int(str(value))
     except ValueError:
         return None
+
+
+def _status(value: object) -> int | None:
+    status = _whole(value)
+    return status if status is not None and 100 <= status < 600 else None
 
 
 def _url(own: _Reading) -> str | None:
@@ -219,7 +224,7 @@ def _url(own: _Reading) -> str | None:
 
 
 def _sql(own: _Reading) -> dict[str, Any]:
-    system = own.given.get("db.system.name") or own.given.get("db.system")
+    system = str(own.given.get("db.system.name") or own.given.get("db.system"))
     if system not in _SQL:
         return {}
     own.used.update({"db.system.name", "db.system"})
