@@ -265,8 +265,21 @@ _ODD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize(
     "key",
-    "http.status_code aws.table_name enduser.id http.url url.path db.system aws.log.group.names peer.service rpc.service "
-    "aws.xray.annotations http.method rpc.system annotation.a".split(),
+    [
+        "http.status_code",
+        "aws.table_name",
+        "enduser.id",
+        "http.url",
+        "url.path",
+        "db.system",
+        "aws.log.group.names",
+        "peer.service",
+        "rpc.service",
+        "aws.xray.annotations",
+        "http.method",
+        "rpc.system",
+        "annotation.a",
+    ],
 )
 def test_values_of_any_kind(aws: Aws, xray: Any, key: str) -> None:
     spans = [span(kind=kind, attributes=[{"key": key, "value": value}]) for kind in (2, 3) for value in _ODD]
