@@ -103,7 +103,8 @@ async def token(block: Block, found: Connection, refused: str) -> Secret:
 
         async def keep(tx: Transaction) -> None:
             known = await _unchanged(tx, found)
-            if known is not None:
+            # A clock that stands does not tell two changes apart.
+            if known is not None and await connection.secret_of(tx, known) == secret:
                 connection.save(tx, replace(known, state="AUTHORIZED", reason="", authorized=block.clock.now()))
                 connection.save_secret(tx, known, fetched)
 
