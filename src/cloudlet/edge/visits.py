@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cloudlet.core.errors import AwsError
-from cloudlet.core.identity import Principal
+from cloudlet.core.identity import ANONYMOUS, Principal
 from cloudlet.core.web import Upgrade, Visit
 from cloudlet.edge import auth
 from cloudlet.edge.gateways import Found, bare_host
@@ -72,6 +72,8 @@ def _identified(front: Front, request: HttpRequest) -> Principal:
         claim = sigv2.claim(request) or sigv4.claim(request)
     except sigv4.Malformed as error:
         raise auth.unreadable(model, error, in_header="authorization" in request.headers) from error
+    if claim is None:
+        return ANONYMOUS
     return front.authenticator.authenticate(request, claim, model, request.path).principal
 
 

@@ -232,9 +232,9 @@ import boto3, json, os
 sqs, functions = boto3.client("sqs"), boto3.client("lambda")
 def handler(event, context):
     sqs.send_message(QueueUrl=os.environ["QUEUE"], MessageBody=str(event["depth"]))
-    functions.invoke(
-        FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps({"depth": event["depth"] + 1})
-    )
+    event["depth"] += 1
+    me = context.invoked_function_arn
+    functions.invoke(FunctionName=me, InvocationType="Event", Payload=json.dumps(event))
 """,
         Timeout=30,
         Environment={"Variables": {"QUEUE": url}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.services.lambda_ import errors, invoking
+from cloudlet.services.lambda_ import errors, invoking, url_traffic
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.execution import engine
@@ -37,5 +37,6 @@ async def invoke_async(ctx: Context, params: Params) -> Result:
     return {"Status": 202}
 
 
+service.visits(url_traffic.answer)
 service.job(engine.run)
 service.job(serving.run)

@@ -1,0 +1,143 @@
+"""Requests to the URLs of functions. Developer guide, "Invoking Lambda function URLs"."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError, Context, Transaction, function_answer
+from cloudlet.core.block import Block
+from cloudlet.core.context import TRACE_HEADER
+from cloudlet.core.cors import Cors
+from cloudlet.core.function_answer import BadAnswer
+from cloudlet.core.identity import ANONYMOUS, Principal
+from cloudlet.core.ids import uuid4
+from cloudlet.core.web import Answer, Visit
+from cloudlet.services.lambda_ import access, directory, invoking, url_event, urls
+from cloudlet.services.lambda_.directory import Named
+from cloudlet.services.lambda_.execution.invocation import Invocation
+from cloudlet.services.lambda_.execution.streaming import Stream
+from cloudlet.services.lambda_.invoking import Target
+from cloudlet.services.lambda_.urls import Url
+from cloudlet.wire import HttpResponse
+
+_STREAMED = "application/vnd.awslambda.http-integration-response"
+_END_OF_PRELUDE = bytes(8)
+_PRELUDE_BYTES = 1 << 20
+
+
+async def answer(block: Block, visit: Visit) -> Answer | None:
+    """Let the function that has a URL answer; None where no function has it."""
+    found = await block.store.transact(lambda tx: urls.by_id(tx, visit.resource))
+    if found is None:
+        return _message(403, "Forbidden")
+    what, url = found
+    cors = None if url.cors is None else Cors(_configuration(url))
+    headers = visit.request.headers
+    origin = headers.get("origin", "")
+    if cors is not None and visit.request.method == "OPTIONS" and "access-control-request-method" in headers:
+        return HttpResponse(200, cors.preflight(headers))
+    try:
+        response = await _answered(block, visit, what, url)
+    except AwsError as error:
+        status = error.status or 500
+        response = _message(
+            status if status in (403, 404, 429) else 502, _MESSAGES.get(status, "Internal Server Error")
+        )
+    except BadAnswer:
+        response = _message(502, "Internal Server Error")
+    except ValueError:
+        response = _message(413, "Request Too Long")
+    if cors is not None and origin:
+        allowed = cors.simple(origin)
+        named = {name for name, _ in allowed}
+        response.headers = [pair for pair in response.headers if pair[0].lower() not in named] + allowed
+    return response
+
+
+_MESSAGES = {403: "Forbidden", 404: "Not Found", 429: "Rate Exceeded."}
+
+
+def _configuration(url: Url) -> dict[str, Any]:
+    cors = url.cors
+    if cors is None:
+        return {}
+    return {
+        "AllowOrigins": cors.origins,
+        "AllowMethods": cors.methods,
+        "AllowHeaders": cors.headers,
+        "ExposeHeaders": cors.exposed,
+        "AllowCredentials": cors.credentials,
+        "MaxAge": cors.max_age or None,
+    }
+
+
+async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpResponse:
+    """Ask the function. Raises AwsError, BadAnswer, and ValueError for a request that is too large."""
+    caller = visit.identify() if url.auth == "AWS_IAM" else ANONYMOUS
+    if url.auth == "AWS_IAM" and caller is ANONYMOUS:
+        raise AwsError("AccessDeniedException", "Forbidden", status=403)
+    request_id = uuid4()
+    found = await block.store.transact(lambda tx: _target(block, tx, what, url, caller, visit, request_id))
+    body = await visit.body(invoking.PAYLOAD_BYTES)
+    signer = None if caller is ANONYMOUS else caller
+    event = url_event.of(visit, body, request_id, signer, block.clock.now())
+    invocation = Invocation(request_id, event, what.arn, None, visit.request.headers.get(TRACE_HEADER, ""))
+    if url.mode == "RESPONSE_STREAM":
+        stream, _ = await invoking.begin(block, found, invocation)
+        return await _streamed(stream)
+    outcome = await invoking.run(block, found, invocation)
+    if outcome.error:
+        raise BadAnswer(outcome.error)
+    response = function_answer.read(outcome.payload, "2.0")
+    response.headers.append(("x-amzn-requestid", request_id))
+    return response
+
+
+async def _target(
+    block: Block, tx: Transaction, what: Named, url: Url, caller: Principal, visit: Visit, request_id: str
+) -> Target:
+    resolved = await directory.choose(tx, what)
+    endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"
+    ctx = Context(block, caller, what.place.account, what.place.region, request_id, endpoint, visit.peer, visit.secure)
+    await access.authorize(ctx, tx, what, "InvokeFunctionUrl", {"lambda:FunctionUrlAuthType": url.auth})
+    return Target(resolved, await directory.function(tx, what.place))
+
+
+async def _streamed(stream: Stream) -> HttpResponse:
+    """Return the response of a function that answers in pieces. Raises BadAnswer."""
+    pieces = stream.__aiter__()
+    if stream.content_type != _STREAMED:
+        kind = stream.content_type or "application/octet-stream"
+        return HttpResponse(200, [("content-type", kind)], _rest(b"", pieces))
+    held = b""
+    async for piece in pieces:
+        held += piece
+        head, found, rest = held.partition(_END_OF_PRELUDE)
+        if found:
+            return _with_prelude(head, _rest(rest, pieces))
+        if len(held) > _PRELUDE_BYTES:
+            break
+    raise BadAnswer("the answer has no end of its metadata")
+
+
+def _with_prelude(head: bytes, body: AsyncIterator[bytes]) -> HttpResponse:
+    try:
+        told = msgspec.json.decode(head)
+    except msgspec.DecodeError as error:
+        raise BadAnswer(f"the answer's metadata are no JSON: {error}") from error
+    shown = function_answer.read(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0")
+    return HttpResponse(shown.status, shown.headers, body)
+
+
+async def _rest(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in pieces:
+        yield piece
+
+
+def _message(status: int, message: str) -> HttpResponse:
+    return HttpResponse(status, [("content-type", "application/json")], msgspec.json.encode({"Message": message}))

@@ -1,0 +1,170 @@
+"""Functions asked through their URLs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.programs import program, python
+
+
+class Response:
+    """What a URL has answered."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(
+    cloud: FunctionCloud,
+    url: str,
+    path: str = "/",
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Send a request to a function's URL: to the server, by the URL's own host."""
+    server = urlsplit(cloud.aws.endpoint)
+    connection = HTTPConnection(server.hostname or "", server.port, timeout=30)
+    connection.request(method, path, body, {"Host": urlsplit(url).netloc, **(headers or {})})
+    answer = connection.getresponse()
+    found = Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+    connection.close()
+    return found
+
+
+def with_url(cloud: FunctionCloud, body: str = "return event", **more: Any) -> str:
+    """Create a function with a URL and return that."""
+    python(cloud, body)
+    given = {"AuthType": "NONE", **more}
+    return str(cloud.client.create_function_url_config(FunctionName="f", **given)["FunctionUrl"])
+
+
+def test_the_event_is_that_of_payload_format_2(cloud: FunctionCloud) -> None:
+    url = with_url(cloud)
+    answer = ask(
+        cloud,
+        url,
+        "/orders/7?a=1&a=2&b=",
+        "POST",
+        b'{"k":"v"}',
+        {"Cookie": "x=1; y=2", "Content-Type": "application/json"},
+    )
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    event = answer.json
+    assert (event["version"], event["routeKey"]) == ("2.0", "$default")
+    assert (event["rawPath"], event["rawQueryString"]) == ("/orders/7", "a=1&a=2&b=")
+    assert event["queryStringParameters"] == {"a": "1,2", "b": ""}
+    assert event["cookies"] == ["x=1", "y=2"]
+    assert "cookie" not in event["headers"]
+    assert (event["body"], event["isBase64Encoded"]) == ('{"k":"v"}', False)
+    context = event["requestContext"]
+    assert context["http"]["method"] == "POST"
+    assert context["accountId"] == "anonymous"
+    assert urlsplit(url).hostname == context["domainName"]
+
+
+def test_bytes_come_in_base64(cloud: FunctionCloud) -> None:
+    event = ask(cloud, with_url(cloud), "/", "POST", b"\xff\x00", {"Content-Type": "image/png"}).json
+    assert (event["body"], event["isBase64Encoded"]) == ("/wA=", True)
+
+
+def test_the_answer_says_status_headers_and_cookies(cloud: FunctionCloud) -> None:
+    url = with_url(
+        cloud,
+        """
+return {"statusCode": 201, "headers": {"X-One": "1"}, "cookies": ["a=1"], "body": "aGk=", "isBase64Encoded": True}
+""",
+    )
+    answer = ask(cloud, url)
+    assert (answer.status, answer.headers["x-one"], answer.body) == (201, "1", b"hi")
+
+
+def test_by_path_where_names_cannot_be_resolved(cloud: FunctionCloud) -> None:
+    url = with_url(cloud)
+    identifier = (urlsplit(url).hostname or "").partition(".")[0]
+    event = ask(cloud, cloud.aws.endpoint, f"/_aws/lambda-url/{identifier}/deep/path").json
+    assert event["rawPath"] == "/deep/path"
+
+
+@pytest.mark.parametrize("body", ["raise ValueError('boom')", "return {'statusCode': 'no number'}"])
+def test_a_function_that_fails_is_a_bad_gateway(cloud: FunctionCloud, body: str) -> None:
+    answer = ask(cloud, with_url(cloud, body))
+    assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
+
+
+def test_a_function_that_is_throttled_is_too_many_requests(cloud: FunctionCloud) -> None:
+    url = with_url(cloud)
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    assert ask(cloud, url).status == 429
+
+
+def test_no_function_has_a_url_that_was_deleted(cloud: FunctionCloud) -> None:
+    url = with_url(cloud)
+    assert ask(cloud, url).status == 200
+    cloud.client.delete_function_url_config(FunctionName="f")
+    assert ask(cloud, url).status == 403
+
+
+def test_who_must_sign_and_has_not_is_refused(cloud: FunctionCloud) -> None:
+    url = with_url(cloud, AuthType="AWS_IAM")
+    assert ask(cloud, url).status == 403
+    request = AWSRequest("GET", url, headers={"Host": urlsplit(url).netloc})
+    SigV4Auth(Credentials(cloud.account, "secret"), "lambda", cloud.aws.region).add_auth(request)
+    event = ask(cloud, url, headers=dict(request.headers)).json
+    assert event["requestContext"]["authorizer"]["iam"]["accountId"] == cloud.account
+
+
+def test_cors_is_done_for_the_function(cloud: FunctionCloud) -> None:
+    url = with_url(
+        cloud,
+        Cors={"AllowOrigins": ["https://shop.example"], "AllowMethods": ["GET"], "MaxAge": 60},
+    )
+    asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+    preflight = ask(cloud, url, method="OPTIONS", headers=asked)
+    assert preflight.status == 200
+    assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
+    assert preflight.headers["access-control-max-age"] == "60"
+    assert ask(cloud, url, headers=asked).headers["access-control-allow-origin"] == "https://shop.example"
+    other = ask(cloud, url, headers={"Origin": "https://other.example"})
+    assert "access-control-allow-origin" not in other.headers
+
+
+STREAMING = """
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  stream = awslambda.HttpResponseStream.from(stream, { statusCode: 202, headers: { "x-kind": "streamed" } });
+  stream.write("one ");
+  stream.write("two");
+  stream.end();
+});
+"""
+
+
+def test_an_answer_is_streamed(cloud: FunctionCloud, node_runtime: str) -> None:
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": STREAMING})})
+    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
+        "FunctionUrl"
+    ]
+    answer = ask(cloud, url)
+    assert (answer.status, answer.headers["x-kind"], answer.body) == (202, "streamed", b"one two")
+    assert answer.headers["transfer-encoding"] == "chunked"
+
+
+def test_a_body_that_is_too_large_is_refused(cloud: FunctionCloud) -> None:
+    answer = ask(cloud, with_url(cloud), "/", "POST", b"x" * 6_300_000)
+    assert answer.status == 413
