@@ -12,6 +12,9 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -23,7 +26,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer
 
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server
 
 
 def signed_for(aws: Aws) -> dict[str, str]:
@@ -250,6 +253,28 @@ def test_whoever_does_not_sign_is_the_default_account(aws: Aws) -> None:
     provider.shutdown()
     xray = Aws(aws.endpoint, "000000000000").client("xray")
     assert len(segments(xray, id_of(sent))) == 1
+
+
+def test_signatures_are_checked_where_there_is_a_key() -> None:
+    account, key, secret = "123456789012", "AKIAOTLP000000000000", "a-secret-of-forty-characters-or-about-so"
+    with Server.start("--ephemeral", "--auth", "strict", "--root-key", f"{account}:{key}:{secret}") as server:
+        url, sent = f"{server.endpoint}/v1/traces", span()
+
+        def status(signed_with: str | None) -> int:
+            made = AWSRequest("POST", url, {"Content-Type": "application/json"}, request(sent))
+            if signed_with is not None:
+                SigV4Auth(Credentials(key, signed_with), "xray", "us-east-1").add_auth(made)
+            try:
+                with urlopen(Request(url, made.body, dict(made.headers.items()))) as answer:
+                    return int(answer.status)
+            except HTTPError as error:
+                return error.code
+
+        assert [status(secret), status("wrong"), status(None)] == [200, 403, 403]
+        own = {"aws_access_key_id": key, "aws_secret_access_key": secret}
+        xray = Aws(server.endpoint, account).client("xray", **own)
+        digits = sent["traceId"]
+        assert list(segments(xray, f"1-{digits[:8]}-{digits[8:]}")) == ["shop"]
 
 
 _ODD: list[dict[str, Any]] = [
