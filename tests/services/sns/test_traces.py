@@ -117,7 +117,7 @@ def fresh_trace(sampled: int = 1) -> str:
 def test_an_active_topic_tells_x_ray_of_messages_and_deliveries(aws: Aws, fanout: Fanout) -> None:
     topic = fanout.topic(TracingConfig="Active")
     url = fanout.subscribed_queue(topic, "q")
-    trace = fresh_trace()
+    trace = f"{fresh_trace()};Lineage=1:a1b2c3d4:0"
     sent = traced(aws, "sns", trace).publish(TopicArn=topic, Message="a")
     found = documents(aws, 2, trace)
     (segment,) = [each for each in found if each.get("origin") == "AWS::SNS"]
@@ -131,7 +131,7 @@ def test_an_active_topic_tells_x_ray_of_messages_and_deliveries(aws: Aws, fanout
     assert not delivery.get("fault")
     root = trace.split(";")[0]
     # Whoever takes the message from the queue is a child of the delivery.
-    assert trace_of(fanout.sqs, url) == f"{root};Parent={delivery['id']};Sampled=1"
+    assert trace_of(fanout.sqs, url) == f"{root};Parent={delivery['id']};Sampled=1;Lineage=1:a1b2c3d4:0"
 
 
 def test_a_fifo_topic_tells_x_ray_too(aws: Aws, fanout: Fanout) -> None:

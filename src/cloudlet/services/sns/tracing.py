@@ -39,11 +39,13 @@ def check_possible(ctx: Context, config: str | None) -> None:
 
 
 def header_of(message: Message, subscribed: Subscription) -> str | None:
-    """Return the trace header that a subscriber gets with a message."""
-    trace = None if message.trace is None or not message.traced else parsed(message.trace)
-    if trace is None:
+    """Return the trace header that a subscriber gets with a message; the delivery is the parent where X-Ray is told."""
+    if message.trace is None or not message.traced:
         return message.trace
-    return f"Root={trace.root};Parent={_id(message, subscribed.id)};Sampled=1"
+    parts = [part.strip() for part in message.trace.split(";")]
+    kept = [part for part in parts if part and not part.startswith(("Root=", "Parent=", "Sampled="))]
+    root = next(part for part in parts if part.startswith("Root="))
+    return ";".join([root, f"Parent={_id(message, subscribed.id)}", "Sampled=1", *kept])
 
 
 def published(ctx: Context, topic: Topic, messages: list[Message]) -> None:
