@@ -303,6 +303,23 @@ def test_what_is_not_there_and_what_is_refused(trails: Any, store: str) -> None:
     assert code_of(trails.describe_query) == "InvalidParameterException"
 
 
+def children(process: int) -> set[int]:
+    """Return the children of a process."""
+    files = Path(f"/proc/{process}/task").glob("*/children")
+    return {int(child) for file in files for child in file.read_text().split()}
+
+
+def test_a_crash_leaves_no_process_behind(tmp_path: Path) -> None:
+    with Server.start("--data", str(tmp_path)) as server:
+        assert server.process is not None
+        trails = Aws(server.endpoint, fresh_account()).client("cloudtrail")
+        store = store_id(trails.create_event_data_store(Name="audit")["EventDataStoreArn"])
+        trails.start_query(QueryStatement=ENDLESS.format(store))
+        (worker,) = eventually(lambda: children(server.process.pid))
+        server.kill()
+    assert eventually(lambda: not Path(f"/proc/{worker}").exists())
+
+
 def test_a_query_that_a_crash_cut_short_is_executed_again(tmp_path: Path) -> None:
     account = fresh_account()
     with Server.start("--data", str(tmp_path)) as server:

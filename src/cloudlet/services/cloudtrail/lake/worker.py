@@ -13,8 +13,11 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
-from typing import Any
+from threading import Thread
+from time import sleep
+from typing import Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -31,6 +34,7 @@ _DISK = "2GB"
 _PROCESS_BYTES = 1536 << 20
 _PROCESSOR_SECONDS = 900
 _NICE = 5
+_GRACE_SECONDS = 3.0
 _FETCHED = 100
 _LARGEST_ROW = 1 << 20
 """Of the text of its values; an answer has no more, either."""
@@ -137,18 +141,35 @@ def written(value: Any, *, inside: bool = False) -> str:
     return str(value)
 
 
+def _requests(source: BinaryIO) -> SimpleQueue[Any]:
+    """Return where requests come, and None once there will be no more; soon after that the process ends."""
+    requests: SimpleQueue[Any] = SimpleQueue()
+
+    def read() -> None:
+        while (request := frames.read(source)) is not None:
+            requests.put(request)
+        requests.put(None)
+        # Who asked has gone, perhaps in the middle of a request.
+        sleep(_GRACE_SECONDS)
+        os._exit(0)
+
+    Thread(target=read, daemon=True).start()
+    return requests
+
+
 def main() -> None:
     """Answer the requests for one statement, the first of which says what it is."""
     resource.setrlimit(resource.RLIMIT_DATA, (_PROCESS_BYTES, _PROCESS_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
     os.nice(_NICE)
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    first = frames.read(source)
+    sink = sys.stdout.buffer
+    requests = _requests(sys.stdin.buffer)
+    first = requests.get()
     if first is None:
         return
     worker = Worker(first["sql"], first["stores"], first["columns"])
     try:
-        while (request := frames.read(source)) is not None:
+        while (request := requests.get()) is not None:
             try:
                 answer = {"done": worker.answer(request)}
             except Failed as failed:
