@@ -20,6 +20,8 @@ _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _LAST_YEAR = 2199
+_END = datetime(_LAST_YEAR + 1, 1, 2, tzinfo=UTC).timestamp()
+"""From here on it is later than the last year everywhere."""
 _SATURDAY = 7
 Days: TypeAlias = "Callable[[date], bool]"
 Schedule: TypeAlias = "Callable[[float], float | None]"
@@ -73,6 +75,8 @@ def _cron(fields: Sequence[str], zone: tzinfo) -> Schedule:
                 day += timedelta(days=1)
 
     def following(after: float) -> float | None:
+        if after >= _END:
+            return None
         begin = datetime.fromtimestamp(int(after // 60) * 60, zone).replace(tzinfo=None) + timedelta(minutes=1)
         for time in times(begin):
             moment = time.replace(tzinfo=zone).timestamp()

@@ -79,6 +79,13 @@ def test_a_rate_goes_on_from_its_start_to_its_end() -> None:
     assert _times(cron, "2023-06-01T00:00", 9) == _times(rate, "2023-06-01T00:00", 9)
 
 
+def test_after_the_last_year_nothing_is_due() -> None:
+    end = _moment("9999-12-31T23:59:59")
+    assert Timing("cron(0 0 * * ? *)", "UTC", end, None, 0.0).first(_NOW) is None
+    assert _cron("cron(0 0 * * ? 2199)", "Pacific/Kiritimati").following(_moment("2199-12-31T23:00")) is None
+    assert Timing("rate(1 day)", "UTC", end, None, 0.0).first(_NOW) == end
+
+
 @given(st.integers(0, 4_000_000_000), st.integers(1, 100), st.sampled_from(["minutes", "hours", "days"]))
 @settings(max_examples=50)
 def test_a_rate_is_due_at_whole_intervals_from_its_start(after: int, value: int, unit: str) -> None:
