@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
 from cloudlet.core.ids import uuid4
-from cloudlet.services.logs import errors, events, scanning
+from cloudlet.services.logs import errors, events, filtering, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -19,6 +19,7 @@ from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.queries import Query, Searched
 from cloudlet.services.logs.insights.running import in_thread
 from cloudlet.services.logs.insights.syntax import Source
+from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.scanning import Search
 
 _LANGUAGE = "CWLI"
@@ -209,49 +210,58 @@ def _described(query: Query, now: int) -> dict[str, Any]:
 # -- events and their fields
 
 
-@service.operation("GetLogRecord")
-async def get_log_record(ctx: Context, tx: Transaction, params: Params) -> Result:
-    if params.get("unmask"):
-        raise errors.not_built("data protection (unmask)")
+@service.direct("GetLogRecord")
+async def get_log_record(ctx: Context, params: Params) -> Result:
     pointer = pointers.read(params["logRecordPointer"])
-    missing = AwsError("ResourceNotFoundException", "The specified log record does not exist.")
-    group = await groups.find(tx, ctx.account, ctx.region, pointer.group)
-    if group is None or group.id != pointer.group_id:
-        raise missing
-    event = await _event(tx, group, pointer)
-    if event is None or event.position.timestamp < group.horizon(ctx.now()):
-        raise missing
-    stream = await streams.name_of(tx, group.id, event.position.stream)
-    if stream is None:
-        raise missing
+
+    async def find(tx: Transaction) -> tuple[Group, str, events.Row, Mask | None]:
+        missing = AwsError("ResourceNotFoundException", "The specified log record does not exist.")
+        group = await groups.find(tx, ctx.account, ctx.region, pointer.group)
+        if group is None or group.id != pointer.group_id or pointer.position.timestamp < group.horizon(ctx.now()):
+            raise missing
+        stream = await streams.name_of(tx, group.id, pointer.position.stream)
+        row = await _row(tx, group, pointer)
+        if stream is None or row is None:
+            raise missing
+        return group, stream, row, await filtering.masking(tx, group, params)
+
+    group, stream, row, mask = await ctx.transact(find)
+    if mask:
+        row = await mask.of_row(row)
+    [message] = row.messages
     return {
         "logRecord": {
-            **discovering.fields_of(event.message),
-            "@ingestionTime": str(event.ingested),
+            **discovering.fields_of(message),
+            "@ingestionTime": str(row.ingested),
             "@log": f"{group.account}:{group.name}",
             "@logStream": stream,
-            "@message": event.message,
+            "@message": message,
             "@ptr": params["logRecordPointer"],
-            "@timestamp": str(event.position.timestamp),
+            "@timestamp": str(pointer.position.timestamp),
         }
     }
 
 
-async def _event(tx: Transaction, group: Group, pointer: Pointer) -> scanning.Found | None:
-    """Return the event of a pointer. The row that has it begins in the same second."""
+async def _row(tx: Transaction, group: Group, pointer: Pointer) -> events.Row | None:
+    """Return the event of a pointer, as a row of its own. The row that has it begins in the same second."""
     position = pointer.position
     low, high = events.bounds(group.id, position.stream, position.timestamp, position.timestamp)
     for _, place, raw in await events.between(tx, group.id, position.stream, low, high, _SAMPLE_EVENTS, reverse=False):
         if place.number == position.row:
-            row = events.decode(raw)
-            if position.nth < len(row.messages) and row.timestamps[position.nth] == position.timestamp:
-                return scanning.Found(position, row.ingested, row.messages[position.nth])
+            row, nth = events.decode(raw), position.nth
+            if nth < len(row.messages) and row.timestamps[nth] == position.timestamp:
+                return events.Row(row.ingested, [position.timestamp], [row.messages[nth]])
     return None
 
 
 @service.direct("GetLogGroupFields")
 async def get_log_group_fields(ctx: Context, params: Params) -> Result:
-    group = await ctx.transact(lambda tx: groups.identified(ctx, tx, params))
+
+    async def find(tx: Transaction) -> tuple[Group, Mask | None]:
+        group = await groups.identified(ctx, tx, params)
+        return group, await filtering.masking(tx, group, {})
+
+    group, mask = await ctx.transact(find)
     now = int(ctx.now() * 1000)
     center = params.get("time")
     first, last = now - _RECENT_MILLIS, now
@@ -261,7 +271,7 @@ async def get_log_group_fields(ctx: Context, params: Params) -> Result:
     seen: Counter[str] = Counter()
     total, after = 0, None
     while total < _SAMPLE_EVENTS:
-        search = Search(group.id, first=first, last=last, after=after)
+        search = Search(group.id, first=first, last=last, after=after, mask=mask)
         found, after = await scanning.page(ctx.block.store, search, _SAMPLE_EVENTS - total)
         messages = [event.message for event in found]
         seen.update(await in_thread(lambda messages=messages: _names(messages)))  # type: ignore[misc]

@@ -122,6 +122,29 @@ def test_a_pointer_shows_nothing_of_another_account(aws: Aws, cloudlet_server: S
     assert code(other.client, "get_query_results", queryId=query) == MISSING
 
 
+def test_what_is_protected_is_masked(asker: Asker) -> None:
+    asker.client.create_log_group(logGroupName="g")
+    identifiers = ["arn:aws:dataprotection::aws:data-identifier/EmailAddress"]
+    policy = {
+        "Name": "p",
+        "Version": "2021-06-01",
+        "Statement": [
+            {"DataIdentifier": identifiers, "Operation": {"Audit": {"FindingsDestination": {}}}},
+            {"DataIdentifier": identifiers, "Operation": {"Deidentify": {"MaskConfig": {}}}},
+        ],
+    }
+    asker.client.put_data_protection_policy(logGroupIdentifier="g", policyDocument=json.dumps(policy))
+    asker.client.create_log_stream(logGroupName="g", logStreamName="s")
+    event = {"timestamp": asker.begin * 1000, "message": json.dumps({"mail": "ann@example.com"})}
+    asker.client.put_log_events(logGroupName="g", logStreamName="s", logEvents=[event])
+    assert asker.ask("display mail") == [{"mail": "*" * 15}]
+    assert asker.ask("filter mail like 'ann'") == []
+    pointer = asker.answer("display mail")["results"][0][-1]["value"]
+    masked = asker.client.get_log_record(logRecordPointer=pointer)["logRecord"]
+    shown = asker.client.get_log_record(logRecordPointer=pointer, unmask=True)["logRecord"]
+    assert (masked["mail"], shown["mail"]) == ("*" * 15, "ann@example.com")
+
+
 def test_a_query_is_stopped(asker: Asker) -> None:
     asker.put([json.dumps({"l": list(range(1000))})])
     query = asker.start(ENDLESS)

@@ -21,13 +21,15 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.logs import events
+from cloudlet.services.logs import events, protection
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
+from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.insights import parsing, planning, pointers, queries
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.queries import Place, Query, Record
 from cloudlet.services.logs.insights.session import Fed, Result, Session
+from cloudlet.services.logs.protection import Mask
 
 log = logging.getLogger("cloudlet.logs")
 T = TypeVar("T")
@@ -38,6 +40,7 @@ _LONGEST_SECONDS = 3600
 _TIDY_SECONDS = 3600.0
 _FORGOTTEN = 50
 _ROWS_AT_ONCE = 32
+_READ_BYTES = 1024 * 1024
 _FED_ROWS, _FED_BYTES = 4096, 4 * 1024 * 1024
 _PREFIX = "insights-"
 _THREADS = 2 * _AT_ONCE
@@ -175,9 +178,9 @@ async def _batches(block: Block, query: Query) -> AsyncIterator[list[Fed]]:
     batch: list[Fed] = []
     size = 0
     for number, searched in enumerate(query.groups):
-        async for rows in _rows(block, query, number, searched):
+        async for rows, read in _rows(block, query, number, searched):
             batch += rows
-            size += sum(len(row.raw) for row in rows)
+            size += read
             if size > _FED_BYTES or len(batch) > _FED_ROWS:
                 yield batch
                 batch, size = [], 0
@@ -186,30 +189,42 @@ async def _batches(block: Block, query: Query) -> AsyncIterator[list[Fed]]:
         yield batch
 
 
-async def _rows(block: Block, query: Query, number: int, searched: queries.Searched) -> AsyncIterator[list[Fed]]:
-    """Yield the rows of a group, which has a number among those of the query."""
-    group = await block.store.transact(lambda tx: groups.find(tx, query.account, query.region, searched.name))
+async def _rows(
+    block: Block, query: Query, number: int, searched: queries.Searched
+) -> AsyncIterator[tuple[list[Fed], int]]:
+    """Yield the rows of a group, which has a number among those of the query, and how many bytes were read for them."""
+
+    async def find(tx: Transaction) -> tuple[Group | None, Mask]:
+        group = await groups.find(tx, query.account, query.region, searched.name)
+        return group, await protection.mask_of(tx, searched.id, query.account, query.region)
+
+    group, mask = await block.store.transact(find)
     if group is None or group.id != searched.id:
         return
     label, horizon = f"{group.account}:{group.name}", group.horizon(block.clock.now())
     names: dict[int, str | None] = {}
     low, high = events.bounds(group.id, None, max(query.start, horizon), query.end)
+    count = _ROWS_AT_ONCE
 
     async def read(tx: Transaction) -> list[tuple[bytes, events.Place, bytes]]:
-        found = await events.between(tx, searched.id, None, low, high, _ROWS_AT_ONCE, reverse=False)
+        found = await events.between(tx, searched.id, None, low, high, count, reverse=False)
         for _, place, _ in found:
             if place.stream not in names:
                 names[place.stream] = await streams.name_of(tx, searched.id, place.stream)
         return found
 
-    while low < high and (rows := await block.store.transact(read)):
-        # The events of a stream that is gone are not shown, though they may be there for a while.
-        yield [
-            Fed(number, label, name, place, raw, horizon)
-            for _, place, raw in rows
-            if (name := names[place.stream]) is not None
-        ]
-        low = rows[-1][0] + b"\x00"
+    while low < high and (found := await block.store.transact(read)):
+        rows = []
+        for _, place, raw in found:
+            # The events of a stream that is gone are not shown, though they may be there for a while.
+            if (name := names[place.stream]) is not None:
+                row = await mask.of_row(events.decode(raw)) if mask else raw
+                rows.append(Fed(number, label, name, place, row, horizon))
+        size = sum(len(raw) for _, _, raw in found)
+        yield rows, size
+        low = found[-1][0] + b"\x00"
+        # Of large rows fewer are read at once: others wait meanwhile.
+        count = max(1, min(_ROWS_AT_ONCE, _READ_BYTES * len(found) // size))
 
 
 async def _keep(block: Block, query: Query, session: Session, names: tuple[str, ...]) -> None:

@@ -23,7 +23,7 @@ from cloudlet.services.logs.insights.syntax import Query
 if TYPE_CHECKING:
     import duckdb
 
-_MEMORY = "256MB"
+_MEMORY = "512MB"
 _EXACT_ROWS = 5_000_000
 """Of more values than so many, percentiles are estimated: exact ones would need all of them in memory."""
 _SPARE_HITS = 20_000
@@ -47,7 +47,7 @@ _OF_EVENTS = {
 
 
 class Fed(NamedTuple):
-    """A row of events, as it is stored, and what it belongs to."""
+    """A row of events, as it is stored or masked, and what it belongs to."""
 
     group: int
     """The number of the log group among those of the query."""
@@ -55,7 +55,7 @@ class Fed(NamedTuple):
     """The field @log."""
     stream: str
     place: events.Place
-    raw: bytes
+    row: bytes | events.Row
     horizon: int = 0
     """Its events of before that time (ms) have expired."""
 
@@ -72,7 +72,7 @@ class _Part(NamedTuple):
     @classmethod
     def of(cls, fed: Fed) -> _Part:
         """Return the part of a row that has not expired."""
-        row = events.decode(fed.raw)
+        row = fed.row if isinstance(fed.row, events.Row) else events.decode(fed.row)
         first = bisect_left(row.timestamps, fed.horizon) if fed.place.first < fed.horizon else 0
         return cls(fed, first, row.ingested, row.timestamps[first:], row.messages[first:])
 
