@@ -106,8 +106,44 @@ class _Watched:
     configurations: dict[str, _Configuration] = field(default_factory=dict)
 
 
-_watched: WeakKeyDictionary[Block, dict[str, _Watched]] = WeakKeyDictionary()
-"""By the bucket's name."""
+class _All:
+    """The buckets of a block that have metrics configurations, by name."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, _Watched] = {}
+        self._count = 0
+
+    def keep(self, bucket: Bucket, id: str, value: Mapping[str, Any]) -> None:
+        """Measure by a configuration, unless there are too many."""
+        watched = self.buckets.get(bucket.name) or _Watched(bucket.account, bucket.region)
+        is_new = id not in watched.configurations
+        if is_new and self._count >= _MOST:
+            return
+        self._count += is_new
+        watched.configurations[id] = _Configuration.of(value)
+        self.buckets[bucket.name] = watched
+
+    def forget(self, bucket: str, id: str | None = None) -> None:
+        """Measure by a configuration no longer, or by none of those of a bucket."""
+        watched = self.buckets.get(bucket)
+        for each in list(watched.configurations) if watched is not None else ():
+            if watched is not None and id in (None, each):
+                del watched.configurations[each]
+                self._count -= 1
+        if watched is not None and not watched.configurations:
+            del self.buckets[bucket]
+
+    def take_over(self, before: _All) -> None:
+        """Go on with what was measured by the configurations that are still the same."""
+        for name, watched in self.buckets.items():
+            known = before.buckets.get(name)
+            for id, configuration in watched.configurations.items():
+                old = None if known is None else known.configurations.get(id)
+                if old is not None and old.is_like(configuration):
+                    configuration.values = old.values
+
+
+_all: WeakKeyDictionary[Block, _All] = WeakKeyDictionary()
 
 
 def check(id: str, value: Mapping[str, Any]) -> None:
@@ -137,34 +173,23 @@ async def follow_configurations(block: Block) -> None:
 
 
 async def _read(block: Block) -> None:
-    before, found = _of(block), dict[str, _Watched]()
+    found = _All()
     async for bucket in every_bucket(block):
         if KIND in bucket.kinds:
             listed = await block.store.transact(
                 lambda tx, bucket=bucket: identified.listed(tx, bucket, KIND, "", _OF_A_BUCKET)  # type: ignore[misc]
             )
             for id, value in listed:
-                _keep(found, bucket, id, value)
-    for name, watched in found.items():
-        for id, configuration in watched.configurations.items():
-            known = before[name].configurations.get(id) if name in before else None
-            if known is not None and known.is_like(configuration):
-                configuration.values = known.values
-    _watched[block] = found
+                found.keep(bucket, id, value)
+    found.take_over(_of(block))
+    _all[block] = found
 
 
-def _of(block: Block) -> dict[str, _Watched]:
-    watched = _watched.get(block)
-    if watched is None:
-        watched = _watched[block] = {}
-    return watched
-
-
-def _keep(watched: dict[str, _Watched], bucket: Bucket, id: str, value: Mapping[str, Any]) -> None:
-    of_bucket = watched.get(bucket.name) or _Watched(bucket.account, bucket.region)
-    if id in of_bucket.configurations or sum(len(each.configurations) for each in watched.values()) < _MOST:
-        of_bucket.configurations[id] = _Configuration.of(value)
-        watched[bucket.name] = of_bucket
+def _of(block: Block) -> _All:
+    known = _all.get(block)
+    if known is None:
+        known = _all[block] = _All()
+    return known
 
 
 # -- requests
@@ -174,10 +199,10 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     """Count a request that was answered, if its bucket has metrics configurations."""
     if operation in _CHANGES and error is None and ctx.block.is_measured:
         _change(ctx, operation, params)
-    buckets = _watched.get(ctx.block)
-    if not buckets:
+    known = _all.get(ctx.block)
+    if known is None or not known.buckets:
         return
-    watched = buckets.get(params.get("Bucket", ""))
+    watched = known.buckets.get(params.get("Bucket", ""))
     if watched is not None:
         kind, is_of_object = _kind(operation)
         measured = list(_measured(ctx, kind, result or {}, error))
@@ -187,21 +212,16 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
                 for metric, value in measured:
                     configuration.add(metric, value)
     if ctx.measured is not None and of(ctx).source is not None:
-        _note_source(buckets, of(ctx))
+        _note_source(known, of(ctx))
 
 
 def _change(ctx: Context, operation: str, params: Params) -> None:
     """Measure from now on by a configuration that was put, or not by one that was deleted."""
-    buckets = _of(ctx.block)
-    watched = buckets.get(params["Bucket"])
-    if operation == "PutBucketMetricsConfiguration":
-        bucket = of(ctx).bucket
-        if bucket is not None:
-            _keep(buckets, bucket, params["Id"], params["MetricsConfiguration"])
-    elif operation == "DeleteBucket":
-        buckets.pop(params["Bucket"], None)
-    elif watched is not None:
-        watched.configurations.pop(params["Id"], None)
+    known, bucket = _of(ctx.block), of(ctx).bucket
+    if operation != "PutBucketMetricsConfiguration":
+        known.forget(params["Bucket"], params.get("Id"))
+    elif bucket is not None:
+        known.keep(bucket, params["Id"], params["MetricsConfiguration"])
 
 
 def _measured(
@@ -245,10 +265,10 @@ def _kind(operation: str) -> tuple[str | None, bool]:
     return _BY_METHOD.get(model.http_method), is_of_object
 
 
-def _note_source(buckets: Mapping[str, _Watched], measured: Measured) -> None:
+def _note_source(known: _All, measured: Measured) -> None:
     """Count the read of what was copied."""
     name, key = measured.source or ("", "")
-    watched = buckets.get(name)
+    watched = known.buckets.get(name)
     for configuration in () if watched is None else watched.configurations.values():
         if configuration.admits(key, measured.source_tags):
             configuration.add("GetRequests", 1.0)
@@ -256,7 +276,7 @@ def _note_source(buckets: Mapping[str, _Watched], measured: Measured) -> None:
 
 def selected(ctx: Context, params: Params, scanned: int, returned: int) -> None:
     """Count the bytes of a query that has ended."""
-    watched = (_watched.get(ctx.block) or {}).get(params["Bucket"])
+    watched = _of(ctx.block).buckets.get(params["Bucket"])
     for configuration in () if watched is None else watched.configurations.values():
         if configuration.admits(params["Key"], of(ctx).tags):
             configuration.add("SelectBytesScanned", scanned)
@@ -266,7 +286,7 @@ def selected(ctx: Context, params: Params, scanned: int, returned: int) -> None:
 async def measure(block: Block) -> None:
     """Add what was measured of requests to the block's metrics, for the minute that has just ended."""
     at = in_ended_minute(block.clock.now())
-    for name, watched in _of(block).items():
+    for name, watched in _of(block).buckets.items():
         for id, configuration in watched.configurations.items():
             measured, configuration.values = configuration.values, {}
             dimensions = (("BucketName", name), ("FilterId", id))
