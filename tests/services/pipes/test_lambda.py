@@ -6,6 +6,7 @@ import json
 
 from tests.services.lambda_.cloud import FunctionCloud, package
 from tests.services.pipes.cloud import PipesCloud
+from tests.services.pipes.test_streams import Table
 from tests.standing import eventually
 
 _DOUBLING = """
@@ -16,6 +17,13 @@ _PICKY = """
 def handler(events, context):
     bad = [event for event in events if event["body"] == "bad"]
     return {"batchItemFailures": [{"itemIdentifier": event["messageId"]} for event in bad]}
+"""
+
+
+_STRICT = """
+def handler(events, context):
+    if any(event["dynamodb"]["Keys"]["k"]["S"] == "bad" for event in events):
+        raise ValueError("bad")
 """
 
 
@@ -46,4 +54,24 @@ def test_only_what_a_function_names_as_failed_comes_again(cloud: PipesCloud) -> 
     (message,) = cloud.received(dead)
     assert message["Body"] == "bad"
     eventually(lambda: cloud.left(cloud.source), lambda left: left == 0)
+    assert cloud.left(dead) == 0
+
+
+def test_a_batch_is_halved_until_what_is_bad_is_alone(cloud: PipesCloud) -> None:
+    functions = FunctionCloud(cloud.aws)
+    functions.function(Code={"ZipFile": package({"index.py": _STRICT})})
+    dead, dead_arn = cloud.queue("dead")
+    table = Table(cloud)
+    for key in ("a", "b", "bad", "c", "d", "e", "f", "g", "h"):
+        table.put(key)
+    source = {
+        "StartingPosition": "TRIM_HORIZON",
+        "OnPartialBatchItemFailure": "AUTOMATIC_BISECT",
+        "MaximumRetryAttempts": 1,
+        "DeadLetterConfig": {"Arn": dead_arn},
+    }
+    cloud.pipe(functions.arn(), source=table.stream, SourceParameters={"DynamoDBStreamParameters": source})
+    (letter,) = cloud.bodies(dead)
+    info = letter["DDBStreamBatchInfo"]
+    assert (info["batchSize"], info["startSequenceNumber"]) == (1, info["endSequenceNumber"])
     assert cloud.left(dead) == 0

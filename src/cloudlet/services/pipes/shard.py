@@ -145,43 +145,43 @@ class Shard:
         factor: int = self._parameters.get("ParallelizationFactor") or 1
         for each in filtering.passing(self._pipe, batch):
             lanes[crc32(msgspec.json.encode(each.document["dynamodb"]["Keys"])) % factor].append(each)
-        results = await asyncio.gather(*(self._pass(events, 0) for events in lanes.values()), return_exceptions=True)
+        results = await asyncio.gather(*(self._pass(events) for events in lanes.values()), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         await self._move(Position(batch[-1].handle))
 
-    async def _pass(self, events: list[Event], attempts: int) -> None:
+    async def _pass(self, events: list[Event]) -> None:
         """Take events through the pipe until they have passed or are given up. Raises Stopped."""
         backoff = Backoff(self._block, self._stopping)
         most = self._parameters.get("MaximumRetryAttempts", _FOR_EVER)
-        while events:
-            events = await self._without_old(events)
-            if not events:
-                return
+        attempts = 0
+        while events := await self._without_old(events):
             outcome = await execute(self._block, self._pipe, events)
             events = outcome.failed
-            if not events:
-                return
-            attempts += 1
-            if most not in (_FOR_EVER, None) and attempts > most:
-                await self._give_up(events, "RetryAttemptsExhausted")
-                return
-            if self._stopping.is_set():
-                raise Stopped
-            await backoff.wait()
-            if self._stopping.is_set():
-                raise Stopped
             if len(events) > 1 and self._parameters.get("OnPartialBatchItemFailure") == "AUTOMATIC_BISECT":
                 half = len(events) // 2
-                await self._pass(events[:half], attempts)
-                await self._pass(events[half:], attempts)
+                await self._pass(events[:half])
+                await self._pass(events[half:])
                 return
+            attempts += 1
+            if events and most != _FOR_EVER and attempts > most:
+                await self._give_up(events, "RetryAttemptsExhausted")
+                return
+            if events:
+                await self._pause(backoff)
+
+    async def _pause(self, backoff: Backoff) -> None:
+        """Wait before another attempt. Raises Stopped."""
+        if not self._stopping.is_set():
+            await backoff.wait()
+        if self._stopping.is_set():
+            raise Stopped
 
     async def _without_old(self, events: list[Event]) -> list[Event]:
         """Return events without those that are older than the source's parameters allow; those are given up."""
         most = self._parameters.get("MaximumRecordAgeInSeconds", _FOR_EVER)
-        if most in (_FOR_EVER, None):
+        if most == _FOR_EVER:
             return events
         oldest = self._block.clock.now() - most
         old = [each for each in events if each.at < oldest]
@@ -202,9 +202,7 @@ class Shard:
                 if not letters.may_pass(error):
                     log.warning("%s does not take what %s gives up: %s", target, self._pipe.arn, error)
                     return
-            await backoff.wait()
-            if self._stopping.is_set():
-                raise Stopped
+            await self._pause(backoff)
 
     async def _move(self, position: Position) -> None:
         async def body(tx: Any) -> None:
