@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import cloudlet
 from tests.own_metrics import total
 from tests.services.s3.own_work import bucket
 from tests.standing import NOON, Standing, eventually, standing_server
@@ -168,6 +170,26 @@ def test_replication_tells_how_late_it_is_and_what_fails(standing: Standing) -> 
     assert eventually(lambda: of_rule("OperationsFailedReplication", gone)) == 1
     assert of_rule("OperationsFailedReplication", target) == 0
     assert of_rule("ReplicationLatency", target) == 0
+
+
+def test_configurations_are_in_force_after_a_restart(tmp_path: Path) -> None:
+    account = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        s3 = Aws(server.endpoint, account).client("s3")
+        name = bucket(s3)
+        configure(s3, name)
+    with Server.start("--data", str(tmp_path)) as server:
+        assert cloudlet("clock", "freeze", NOON, "--port", server.port).returncode == 0
+        standing, aws = Standing(server), Aws(server.endpoint, account)
+        s3 = aws.client("s3")
+
+        def counted() -> float | None:
+            # What was there before is read while requests are served already.
+            s3.put_object(Bucket=name, Key="k")
+            standing.advance("1m")
+            return of_requests(aws, "PutRequests", name)
+
+        assert eventually(counted)
 
 
 @pytest.mark.parametrize(
