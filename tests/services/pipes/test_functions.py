@@ -27,6 +27,7 @@ class Local:
             name: self.call("CreateQueue", service="sqs", QueueName=name)["QueueUrl"] for name in ("in", "out")
         }
         self.asked: list[Any] = []
+        self.kinds: list[str] = []
         self.answer: Callable[[Any], Any] = lambda payload: payload
         self._call, self._has = sns.cloud.call, sns.cloud.has
         monkeypatch.setattr(sns.cloud, "call", self._called)
@@ -35,6 +36,7 @@ class Local:
     async def _called(self, service: str, operation: str, params: dict[str, Any], **more: Any) -> Any:
         if service == "lambda":
             self.asked.append(json.loads(params["Payload"]))
+            self.kinds.append(params["InvocationType"])
             answer = self.answer(self.asked[-1])
             if isinstance(answer, Exception):
                 return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": b'{"errorMessage":"no"}'}
@@ -87,6 +89,14 @@ def test_a_function_gets_an_array_of_events(local: Local) -> None:
     local.send({"n": 1})
     local.sns.until(lambda: local.left() == 0)
     assert local.asked == [[{"n": 1}]]
+
+
+def test_a_function_may_be_invoked_without_waiting_for_it(local: Local) -> None:
+    local.answer = lambda payload: {"batchItemFailures": [{"itemIdentifier": "nobody asks"}]}
+    local.pipe(_FUNCTION, TargetParameters={"LambdaFunctionParameters": {"InvocationType": "FIRE_AND_FORGET"}})
+    local.send({"n": 1})
+    local.sns.until(lambda: local.left() == 0)
+    assert local.kinds == ["Event"]
 
 
 def test_what_a_function_names_as_failed_comes_again(local: Local) -> None:

@@ -120,11 +120,15 @@ def test_a_batch_that_fails_is_tried_again_until_the_target_is_there(cloud: Pipe
     assert came == {str(number) for number in range(5)}
 
 
-def test_records_that_are_too_old_are_given_up(cloud: PipesCloud) -> None:
+def test_records_that_are_too_old_are_told_to_a_topic(cloud: PipesCloud) -> None:
     table = Table(cloud)
     dead, dead_arn = cloud.queue("dead")
+    sns = cloud.aws.client("sns")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=dead_arn, Attributes=raw)
     table.put("a")
-    old = _source(MaximumRecordAgeInSeconds=1, DeadLetterConfig={"Arn": dead_arn})
+    old = _source(MaximumRecordAgeInSeconds=1, DeadLetterConfig={"Arn": topic})
     cloud.pipe(f"arn:aws:sqs:us-east-1:{cloud.account}:nowhere", source=table.stream, **old)
     (letter,) = cloud.bodies(dead)
     assert letter["context"]["condition"] == "MaximumRecordAgeExceeded"
