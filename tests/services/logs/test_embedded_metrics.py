@@ -93,6 +93,37 @@ def test_a_metric_that_cloudwatch_refuses_takes_no_other_with_it(logs: Any, aws:
     assert point["Sum"] == 3
 
 
+AWS_EMBEDDED_METRICS = (
+    '{"LogGroup": "shop", "ServiceName": "web", "Foo": "Bar", "RequestId": "x", "_aws": {"Timestamp": 1795666136859, '
+    '"CloudWatchMetrics": [{"Dimensions": [["LogGroup", "ServiceName", "Foo"]], "Metrics": [{"Name": "Time", '
+    '"Unit": "Milliseconds"}, {"Name": "Fine", "Unit": "Count", "StorageResolution": 1}], "Namespace": "Shop"}]}, '
+    '"Time": [100, 50], "Fine": 1}'
+)
+WITHOUT_DIMENSIONS = (
+    '{"_aws": {"Timestamp": 1795666136859, "CloudWatchMetrics": [{"Dimensions": [], "Metrics": [{"Name": "Bare", '
+    '"Unit": "Count"}], "Namespace": "Shop"}]}, "Bare": 1}'
+)
+POWERTOOLS = (
+    '{"_aws":{"Timestamp":1795666136873,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["service"]],"Metrics":'
+    '[{"Name":"SuccessfulBooking","Unit":"Count"}]}]},"service":"booking","SuccessfulBooking":[1.0]}'
+)
+
+
+def test_what_libraries_write_is_understood() -> None:
+    """As aws-embedded-metrics 3.5 and Powertools for AWS Lambda 3.37 write it."""
+    problems = Problems()
+    lines = (AWS_EMBEDDED_METRICS, WITHOUT_DIMENSIONS, POWERTOOLS)
+    found = [one for line in lines for one in embedded_metrics.of_message(line, problems)]
+    dimensions = (("LogGroup", "shop"), ("ServiceName", "web"), ("Foo", "Bar"))
+    assert [(one.name, one.unit, one.resolution, one.dimensions, one.values) for one in found] == [
+        ("Time", "Milliseconds", 60, dimensions, [100.0, 50.0]),
+        ("Fine", "Count", 1, dimensions, [1.0]),
+        ("Bare", "Count", 60, (), [1.0]),
+        ("SuccessfulBooking", "Count", 60, (("service", "booking"),), [1.0]),
+    ]
+    assert (problems.parsing, problems.validation) == (0, 0)
+
+
 def found_in(message: str) -> tuple[set[str], Problems]:
     problems = Problems()
     return {one.name for one in embedded_metrics.of_message(message, problems)}, problems

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.services.logs import putting
 from cloudlet.services.logs.subscription import Subscription
 from cloudlet.wire import WireError
 
@@ -48,8 +49,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             return
         incoming = groups[key] = _Incoming()
     incoming.events.add(len(accepted))
-    messages = [event["message"] for event in accepted]
-    incoming.bytes.add(sum([len(one) if one.isascii() else len(one.encode()) for one in messages]))
+    incoming.bytes.add(putting.bytes_of([event["message"] for event in accepted]))
 
 
 def _accepted(given: list[dict[str, Any]], rejected: dict[str, int]) -> list[dict[str, Any]]:

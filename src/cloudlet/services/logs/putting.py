@@ -22,8 +22,9 @@ def accepted(
     Raises AwsError.
     """
     batch = [(event["timestamp"], event["message"]) for event in given]
-    if size_of(batch) > MOST_BYTES:
-        raise errors.invalid(f"Upload too large: {size_of(batch)} bytes exceeds limit of {MOST_BYTES}")
+    size = size_of(batch)
+    if size > MOST_BYTES:
+        raise errors.invalid(f"Upload too large: {size} bytes exceeds limit of {MOST_BYTES}")
     if any(one[0] > other[0] for one, other in pairwise(batch)):
         raise errors.invalid("Log events in a single PutLogEvents request must be in chronological order.")
     millis = int(now * 1000)
@@ -40,13 +41,18 @@ def accepted(
         rejected["tooOldLogEventEndIndex"] = old
     if expired > old:
         rejected["expiredLogEventEndIndex"] = expired
-    return kept, size_of(kept), rejected or None
+    return kept, size if len(kept) == len(batch) else size_of(kept), rejected or None
 
 
 def size_of(batch: list[tuple[int, str]]) -> int:
     """Return how many bytes events count."""
-    messages = sum(len(message) if message.isascii() else len(message.encode()) for _, message in batch)
-    return messages + OVERHEAD * len(batch)
+    return bytes_of([message for _, message in batch]) + OVERHEAD * len(batch)
+
+
+def bytes_of(messages: list[str]) -> int:
+    """Return how many bytes messages have: of all at once, which is quicker."""
+    text = "".join(messages)
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _before(batch: list[tuple[int, str]], when: int) -> int:
