@@ -17,6 +17,16 @@ from tests.services.lambda_.programs import invoke, module, program, python
 from tests.standing import eventually
 
 
+def logged(cloud: FunctionCloud) -> list[str]:
+    """Return what is in the log of `f`."""
+    logs = cloud.aws.client("logs")
+    try:
+        found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    return [event["message"] for event in found]
+
+
 def test_a_function_answers(cloud: FunctionCloud) -> None:
     python(cloud, "return {'got': event, 'name': context.function_name}")
     answer = invoke(cloud, {"a": [1, "ü"]})
@@ -233,17 +243,10 @@ def handler(event, context):
         r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t\n"
     )
     assert re.search(report, answer.log)
-    logs = cloud.aws.client("logs")
-
-    def messages() -> list[str]:
-        try:
-            found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            return []
-        return [event["message"] for event in found]
-
     wanted = {"one", "two", "to stderr", "from a program"}
-    written = eventually(messages, lambda found: wanted <= set(found) and any("REPORT" in each for each in found))
+    written = eventually(
+        lambda: logged(cloud), lambda found: wanted <= set(found) and any("REPORT" in each for each in found)
+    )
     assert any(re.fullmatch(r"\[INFO\]\t\S+Z\t\S+\tseveral\nlines", message) for message in written)
 
 
@@ -290,12 +293,15 @@ def test_versions_and_aliases_are_invoked(cloud: FunctionCloud) -> None:
 
 
 def test_reserved_concurrency_throttles(cloud: FunctionCloud) -> None:
-    python(cloud, "time.sleep(event.get('sleep', 0))", Timeout=30)
+    url = cloud.aws.client("sqs").create_queue(QueueName="gate")["QueueUrl"]
+    gate = "import boto3\nboto3.client('sqs').receive_message(QueueUrl=event['gate'], WaitTimeSeconds=20)"
+    python(cloud, f"print('begun')\n{gate}", Timeout=60)
     cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(invoke, cloud, {"sleep": 3})
-        refused = eventually(lambda: _refusal(cloud), lambda found: found is not None)
-        assert refused == ("TooManyRequestsException", "Rate Exceeded.", 429)
+        running = threads.submit(invoke, cloud, {"gate": url})
+        eventually(lambda: logged(cloud), lambda messages: "begun" in messages)
+        assert _refusal(cloud) == ("TooManyRequestsException", "Rate Exceeded.", 429)
+        cloud.aws.client("sqs").send_message(QueueUrl=url, MessageBody="go on")
         assert running.result().error is None
     cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
     assert _refusal(cloud) == ("TooManyRequestsException", "Rate Exceeded.", 429)
@@ -448,16 +454,7 @@ def test_extensions_run_beside_the_function(cloud: FunctionCloud) -> None:
     answer = invoke(cloud)
     assert answer.value == "answered"
     request = answer.raw["ResponseMetadata"]["RequestId"]
-    logs = cloud.aws.client("logs")
-
-    def messages() -> list[str]:
-        try:
-            found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            return []
-        return [event["message"] for event in found]
-
-    eventually(messages, lambda found: {"registered for f", f"told of INVOKE {request}"} <= set(found))
+    eventually(lambda: logged(cloud), lambda found: {"registered for f", f"told of INVOKE {request}"} <= set(found))
 
 
 def test_a_wrapper_starts_the_runtime(cloud: FunctionCloud) -> None:
@@ -572,3 +569,25 @@ def test_a_trace_goes_on_in_the_function_as_its_caller_has_decided(cloud: Functi
     header = invoke(cloud).value
     assert header.startswith(f"Root={root};Parent=")
     assert ";Sampled=0" in header
+
+
+def test_provisioned_concurrency_is_ready_before_the_first_invocation(cloud: FunctionCloud) -> None:
+    python(cloud, "return [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], os.getpid()]", Timeout=30)
+    cloud.client.publish_version(FunctionName="f")
+    cloud.wait()
+    given = {"FunctionName": "f", "Qualifier": "1"}
+    answer = cloud.client.put_provisioned_concurrency_config(**given, ProvisionedConcurrentExecutions=2)
+    assert answer["Status"] == "IN_PROGRESS"
+
+    def ready() -> dict[str, Any]:
+        found: dict[str, Any] = cloud.client.get_provisioned_concurrency_config(**given)
+        return found
+
+    found = eventually(ready, lambda found: found["Status"] == "READY")
+    assert found["AvailableProvisionedConcurrentExecutions"] == 2
+    assert invoke(cloud, Qualifier="1").value[0] == "provisioned-concurrency"
+    assert invoke(cloud).value[0] == "on-demand"
+    cloud.client.delete_provisioned_concurrency_config(**given)
+    assert cloud.refused("get_provisioned_concurrency_config", **given)[0] == (
+        "ProvisionedConcurrencyConfigNotFoundException"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.lambda_ import access, concurrency, directory, errors, packages, paging, showing
+from cloudlet.services.lambda_ import access, concurrency, directory, errors, packages, paging, provisioning, showing
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
 from cloudlet.services.lambda_.directory import Named
@@ -90,6 +90,7 @@ async def put_provisioned_concurrency_config(ctx: Context, tx: Transaction, para
         )
     found = Provisioned(wanted, ctx.now())
     PROVISIONED.save(tx, what.place, qualifier, found)
+    provisioning.changed(tx, what)
     return _shown(found)
 
 
@@ -123,4 +124,5 @@ def _listed(place: Place, qualifier: str, found: Provisioned) -> dict[str, Any]:
 async def delete_provisioned_concurrency_config(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = await _published(ctx, tx, params, "DeleteProvisionedConcurrencyConfig")
     PROVISIONED.remove(tx, what.place, str(what.qualifier))
+    provisioning.changed(tx, what)
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.services.lambda_ import errors, invoking, url_traffic
+from cloudlet.services.lambda_ import errors, invoking, provisioning, url_traffic
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.execution import engine
@@ -40,3 +40,4 @@ async def invoke_async(ctx: Context, params: Params) -> Result:
 service.visits(url_traffic.answer)
 service.job(engine.run)
 service.job(serving.run)
+service.job(provisioning.run)

@@ -59,6 +59,8 @@ class Pools:
         self._revisions: dict[str, str] = {}
         """Version's ARN → its revision that was invoked last."""
         self._workers: set[Worker] = set()
+        self._kept: dict[str, tuple[str, int]] = {}
+        """What something is kept ready for, by ARN → the revision, and how many of its workers."""
         self._files: dict[str, int] = {}
         """Package → how many files it has."""
         self._starts = asyncio.Semaphore(_STARTS_AT_ONCE)
@@ -78,6 +80,25 @@ class Pools:
             return await worker.invoke(invocation, stream)
         finally:
             self._give_back(worker)
+
+    async def keep(self, arn: str, version: Version, count: int) -> int:
+        """Have so many workers of a version ready from now on, for an ARN; return how many there are.
+
+        Raises AwsError, InitError where one cannot be started.
+        """
+        self._notice(version)
+        self._kept[arn] = (version.revision, count)
+        alive = [worker for worker in self._workers if worker.version.revision == version.revision and worker.is_alive]
+        for _ in range(count - len(alive)):
+            self._keep(await self._started(version, "provisioned-concurrency"))
+        return count
+
+    def release(self, arn: str) -> None:
+        """Keep nothing ready any more for an ARN."""
+        self._kept.pop(arn, None)
+
+    def _kept_of(self, revision: str) -> int:
+        return sum(count for of, count in self._kept.values() if of == revision)
 
     async def expect(self, version: Version) -> None:
         """Have ready what the first invocation of a version needs."""
@@ -132,7 +153,12 @@ class Pools:
             (worker for workers in self._resting.values() for worker in workers), key=lambda each: each.rested_since
         )
         for position, worker in enumerate(resting):
-            if now - worker.rested_since > _KEPT_SECONDS or len(resting) - position > _MOST_RESTING:
+            revision = worker.version.revision
+            if len(self._resting[revision]) <= self._kept_of(revision):
+                unwanted = not worker.is_usable
+            else:
+                unwanted = now - worker.rested_since > _KEPT_SECONDS or len(resting) - position > _MOST_RESTING
+            if unwanted:
                 self._resting[worker.version.revision].remove(worker)
                 self._end(worker)
             elif now - worker.rested_since > _HALTED_SECONDS:

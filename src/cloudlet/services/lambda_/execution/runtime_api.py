@@ -24,6 +24,8 @@ _EXTENSION = "/2020-01-01/extension"
 _INVOCATION = re.compile(rf"{_RUNTIME}/invocation/(?P<id>[^/]+)/(?P<what>response|error)")
 _MOST_EXTENSIONS = 10
 _SHUTDOWN_SECONDS = 2.0
+_LOOKS_SECONDS = (0.01, 0.1, 0.0)
+"""The system's list of connections may miss one while others come and go: it is looked again."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -70,7 +72,11 @@ class RuntimeApi:
 
     async def _admits(self, port: int) -> bool:
         sandbox = await self._sandbox
-        return await asyncio.to_thread(sandbox.has_connection, port)
+        for pause in _LOOKS_SECONDS:
+            if await asyncio.to_thread(sandbox.has_connection, port):
+                return True
+            await asyncio.sleep(pause)
+        return False
 
     # -- as the way to a runtime: `frames.Link`
 

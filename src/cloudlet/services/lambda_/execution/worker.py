@@ -101,6 +101,11 @@ class Worker:
         fresh = self._expires - self._block.clock.now() > RENEWED_SECONDS
         return self.state is State.RESTING and not self._process.lost and fresh
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it serves an invocation, or can be given one."""
+        return self.state is State.SERVING or self.is_usable
+
     def _become(self, state: State) -> None:
         if state not in _MAY[self.state]:
             raise RuntimeError(f"a worker that is {self.state.name} cannot be {state.name}")
@@ -135,6 +140,7 @@ class Worker:
         # Until here it had a whole processor, as on AWS.
         self._process.sandbox.limit(limits_of(self.version))
         self._become(State.RESTING)
+        self.rested_since = asyncio.get_running_loop().time()
 
     async def invoke(self, invocation: Invocation, stream: Stream | None = None) -> Outcome:
         """Serve an invocation. A function that answers in pieces gives them to `stream`, or else all at once."""

@@ -1,0 +1,102 @@
+"""Environments that are kept ready for versions and aliases.
+
+Developer guide, "Configuring provisioned concurrency for a function". What is wanted is in the store; a job makes it
+so, and writes down how many are ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from msgspec.structs import replace
+
+from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.moments import notified
+from cloudlet.services.lambda_ import directory
+from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
+from cloudlet.services.lambda_.directory import Named
+from cloudlet.services.lambda_.execution.engine import engine
+from cloudlet.services.lambda_.execution.worker import InitError
+from cloudlet.services.lambda_.function import Place, Version
+
+log = logging.getLogger("cloudlet.lambda")
+
+_WANTED = Subspace("provisioned")
+"""Account, region, function, qualifier: for which something may be wanted."""
+_TOPIC = b"provisioned"
+_LOOK_SECONDS = 10.0
+"""Between two looks whether all that is wanted is still there."""
+_MOST = 10_000
+"""Versions and aliases that are looked at."""
+
+
+def changed(tx: Transaction, what: Named) -> None:
+    """Have what is wanted for a version or an alias be made so."""
+    place = what.place
+    tx.put(_WANTED.key(place.account, place.region, place.name, what.qualifier or ""), b"")
+    tx.notify(_TOPIC)
+
+
+async def run(block: Block) -> None:
+    """Keep ready what is wanted, until the block ends."""
+    async with notified(block, _TOPIC) as told:
+        while True:
+            told.clear()
+            wanted = 0
+            for key in await block.store.transact(_keys):
+                wanted += await _provide(block, key)
+            if wanted:
+                # What ends meanwhile, by a fault of its own or since its credentials have expired, is replaced.
+                try:
+                    await asyncio.wait_for(told.wait(), _LOOK_SECONDS)
+                except TimeoutError:
+                    continue
+            else:
+                await told.wait()
+
+
+async def _keys(tx: Transaction) -> list[bytes]:
+    return [key for key, _ in await tx.range(_WANTED.begin, _WANTED.end, limit=_MOST)]
+
+
+async def _provide(block: Block, key: bytes) -> int:
+    """Make it so for one qualifier; return how many are wanted."""
+    account, region, name, qualifier = _WANTED.unpack(key)
+    what = Named(Place(account, region, name), qualifier)
+    found, version = await block.store.transact(lambda tx: _find(tx, what))
+    pools = engine(block).pools
+    if found is None or version is None:
+        pools.release(what.arn)
+        await block.store.transact(lambda tx: _forget(tx, key))
+        return 0
+    ready = 0
+    try:
+        ready = await pools.keep(what.arn, version, found.requested)
+    except InitError as failed:
+        log.warning("%s cannot be kept ready: it fails with %s", what.arn, failed.outcome.error)
+    except AwsError as error:
+        log.warning("%s cannot be kept ready: %s", what.arn, error)
+    if ready != found.available:
+        await block.store.transact(lambda tx: _note(tx, what, found, ready))
+    return found.requested
+
+
+async def _find(tx: Transaction, what: Named) -> tuple[Provisioned | None, Version | None]:
+    found = await PROVISIONED.find(tx, what.place, what.qualifier or "")
+    try:
+        return found, (await directory.resolve(tx, what)).version
+    except AwsError:
+        return found, None
+
+
+async def _note(tx: Transaction, what: Named, seen: Provisioned, ready: int) -> None:
+    """Write down how many are ready, unless something else is wanted by now."""
+    found = await PROVISIONED.find(tx, what.place, what.qualifier or "")
+    if found is not None and found.requested == seen.requested:
+        PROVISIONED.save(tx, what.place, what.qualifier or "", replace(found, available=ready))
+
+
+async def _forget(tx: Transaction, key: bytes) -> None:
+    tx.delete(key)
