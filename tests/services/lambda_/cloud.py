@@ -54,7 +54,7 @@ class FunctionCloud:
     def wait(self, name: str = "f") -> None:
         """Wait until a function is active, and not being changed any more."""
         for waiter in ("function_active_v2", "function_updated_v2"):
-            self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+            self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 600})
 
     def arn(self, name: str = "f") -> str:
         return f"{self.prefix}:function:{name}"

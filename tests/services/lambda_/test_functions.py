@@ -250,7 +250,7 @@ def test_a_revision_that_is_not_the_present_one_is_refused(cloud: FunctionCloud,
 
 def test_what_is_being_made_or_changed_is_not_changed(cloud: FunctionCloud) -> None:
     """There are many files, so that it takes a moment."""
-    code = package({f"{number}.py": "" for number in range(5000)} | {"index.py": "x = 1"})
+    code = package({f"{number}.py": "" for number in range(1000)} | {"index.py": "x = 1"})
     cloud.function(Code={"ZipFile": code}, wait=False)
     change = {"FunctionName": "f", "Timeout": 9}
     refused, message, status = cloud.refused("update_function_configuration", **change)

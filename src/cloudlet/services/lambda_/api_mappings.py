@@ -23,6 +23,8 @@ from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.mapping import Mapping
 from cloudlet.services.lambda_.mapping_check import Kind
 
+_LISTED = 100
+
 
 def _shown(found: Mapping) -> dict[str, Any]:
     shown: dict[str, Any] = {
@@ -131,7 +133,7 @@ async def list_event_source_mappings(ctx: Context, tx: Transaction, params: Para
         return _shown(found) if is_asked else None
 
     found, marker = await paging.page(
-        tx, mapping.of_account(ctx.account, ctx.region), params.get("Marker"), params.get("MaxItems"), select
+        tx, mapping.of_account(ctx.account, ctx.region), params.get("Marker"), params.get("MaxItems"), select, _LISTED
     )
     return {"EventSourceMappings": found, "NextMarker": marker}
 

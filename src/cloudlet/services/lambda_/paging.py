@@ -1,4 +1,4 @@
-"""Lists in pages of at most 50, with markers that say after what the next page begins."""
+"""Lists in pages, with markers that say after what the next page begins."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ T = TypeVar("T")
 
 
 async def page(
-    tx: Transaction, space: Subspace, marker: str | None, limit: int | None, select: Callable[[bytes], T | None]
+    tx: Transaction,
+    space: Subspace,
+    marker: str | None,
+    limit: int | None,
+    select: Callable[[bytes], T | None],
+    most: int = _MOST,
 ) -> tuple[list[T], str | None]:
-    """Return up to `limit` of the rows of a subspace that `select` makes something of, and the next page's marker.
+    """Return rows of a subspace that `select` makes something of, and the next page's marker.
 
-    Raises AwsError for what is no marker.
+    There are up to `limit` of them, and no more than `most`. Raises AwsError for what is no marker.
     """
-    return await listing.page(tx, space, marker or None, min(limit or _MOST, _MOST), select, _wrong())
+    return await listing.page(tx, space, marker or None, min(limit or most, most), select, _wrong())
 
 
 async def rows(tx: Transaction, space: Subspace, marker: str | None, limit: int | None) -> tuple[list[Row], str | None]:

@@ -20,7 +20,7 @@ _SETTLING = Subspace("settling")
 _TOPIC = b"settling"
 _AT_ONCE = 8
 _CREATING = ("The function is being created.", "Creating")
-_UPDATING = ("The function is being updated.", "Updating")
+"""What is said of updates, too."""
 
 
 def created(version: Version) -> Version:
@@ -33,8 +33,8 @@ def updated(version: Version) -> Version:
     return replace(
         version,
         last_update="InProgress",
-        last_update_reason=_UPDATING[0],
-        last_update_reason_code=_UPDATING[1],
+        last_update_reason=_CREATING[0],
+        last_update_reason_code=_CREATING[1],
     )
 
 
@@ -47,23 +47,32 @@ def settle(tx: Transaction, version: Version) -> None:
 
 async def run(block: Block) -> None:
     """Unpack the code of versions that are new or changed, until the block ends."""
-    async with notified(block, _TOPIC) as changed:
+    under_way: set[bytes] = set()
+    async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
+
+        async def settle_one(key: bytes) -> None:
+            version = await _settle(block, key)
+            under_way.discard(key)
+            # There may be others that there was no room for, or this one was changed meanwhile.
+            changed.set()
+            if version is not None:
+                await engine(block).pools.expect(version)
+
         while True:
             changed.clear()
-            keys = await block.store.transact(_waiting)
-            if not keys:
-                await changed.wait()
-                continue
-            async with asyncio.TaskGroup() as group:
-                for key in keys:
-                    group.create_task(_settle(block, key))
+            for key in await block.store.transact(_waiting):
+                if key not in under_way:
+                    under_way.add(key)
+                    group.create_task(settle_one(key))
+            await changed.wait()
 
 
 async def _waiting(tx: Transaction) -> list[bytes]:
     return [key for key, _ in await tx.range(_SETTLING.begin, _SETTLING.end, limit=_AT_ONCE)]
 
 
-async def _settle(block: Block, key: bytes) -> None:
+async def _settle(block: Block, key: bytes) -> Version | None:
+    """Settle a version; return it where it can be invoked now."""
     account, region, name, number = _SETTLING.unpack(key)
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
@@ -85,8 +94,7 @@ async def _settle(block: Block, key: bytes) -> None:
         tx.delete(key)
 
     await block.store.transact(finish)
-    if version is not None and not reason:
-        await engine(block).pools.expect(version)
+    return None if reason else version
 
 
 def _settled(version: Version, reason: str) -> Version:
