@@ -73,10 +73,15 @@ class LocalLogs:
         return self.call_as(root(ACCOUNT), operation, params, service)
 
     def call_as(
-        self, principal: Principal, operation: str, params: dict[str, Any], service: str = "logs"
+        self,
+        principal: Principal,
+        operation: str,
+        params: dict[str, Any],
+        service: str = "logs",
+        account: str = ACCOUNT,
     ) -> dict[str, Any]:
         """Call an operation as somebody else."""
-        called = self.cloud.call(service, operation, params, principal=principal, account=ACCOUNT, region=REGION)
+        called = self.cloud.call(service, operation, params, principal=principal, account=account, region=REGION)
         result: Any = self._runner.run(called)
         return dict(result or {})
 

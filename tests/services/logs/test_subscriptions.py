@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core import AwsError
+from cloudlet.core.cloud import Config
+from cloudlet.core.identity import root
 from cloudlet.core.service import Result
 from cloudlet.testing.server import Aws
 from tests.services.logs.conftest import ACCOUNT, REGION, Call, LocalLogs
@@ -303,6 +305,58 @@ def test_destinations_pass_on_to_their_targets(played: LocalLogs) -> None:
     code = "InvalidParameterException"
     assert refused(played.call, "PutDestinationPolicy", destinationName="d", accessPolicy=policy) == code
     assert refused(played.call, "PutDestination", destinationName="d", targetArn=FUNCTION, roleArn=ROLE) == code
+
+
+def test_destinations_have_tags(played: LocalLogs) -> None:
+    params = {"destinationName": "d", "targetArn": KINESIS, "roleArn": ROLE}
+    arn = played.call("PutDestination", **params, tags={"a": "1"})["destination"]["arn"]
+    played.call("TagResource", resourceArn=arn, tags={"b": "2"})
+    played.call("PutDestination", **params)
+    assert played.call("ListTagsForResource", resourceArn=arn)["tags"] == {"a": "1", "b": "2"}
+    played.call("UntagResource", resourceArn=arn, tagKeys=["a"])
+    assert played.call("ListTagsForResource", resourceArn=arn)["tags"] == {"b": "2"}
+    other = arn.replace("destination:d", "destination:e")
+    assert refused(played.call, "ListTagsForResource", resourceArn=other) == "ResourceNotFoundException"
+    other = arn.replace(ACCOUNT, "222222222222")
+    assert refused(played.call, "ListTagsForResource", resourceArn=other) == "ResourceNotFoundException"
+
+
+def test_another_account_needs_the_policy_of_a_destination(tmp_path: Path) -> None:
+    config = Config(data=tmp_path, services=frozenset({"logs"}), durable=False, auth="strict")
+    logs = LocalLogs(tmp_path, config)
+    logs.cloud.played["kinesis"] = accept
+    arn = logs.call("PutDestination", destinationName="d", targetArn=KINESIS, roleArn=ROLE)["destination"]["arn"]
+    other = "222222222222"
+
+    def subscribe_from(account: str) -> str:
+        given = {"logGroupName": "g", "filterName": "f", "filterPattern": "", "destinationArn": arn}
+        try:
+            logs.call_as(root(account), "PutSubscriptionFilter", given, account=account)
+        except AwsError as error:
+            return error.code
+        return ""
+
+    for account in (other, "333333333333"):
+        logs.call_as(root(account), "CreateLogGroup", {"logGroupName": "g"}, account=account)
+        assert subscribe_from(account) == "AccessDeniedException"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": other},
+        "Action": "logs:PutSubscriptionFilter",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    logs.call("PutDestinationPolicy", destinationName="d", accessPolicy=policy)
+    assert subscribe_from(other) == ""
+    assert subscribe_from("333333333333") == "AccessDeniedException"
+    stream = {"logGroupName": "g", "logStreamName": "s"}
+    logs.call_as(root(other), "CreateLogStream", stream, account=other)
+    event = {"timestamp": logs.millis, "message": "m"}
+    logs.call_as(root(other), "PutLogEvents", {**stream, "logEvents": [event]}, account=other)
+    logs.until(lambda: messages(logs)[-1:] == ["m"])
+    assert envelope(logs.cloud.calls[-1])["owner"] == other
+    assert logs.cloud.calls[-1].account == ACCOUNT
+    logs.close()
 
 
 def test_a_service_that_is_not_there_is_named(logs: Any, aws: Aws) -> None:

@@ -12,6 +12,7 @@ from cloudlet.services.logs import (
     api_protection,
     api_streams,
     api_subscriptions,
+    api_tags,
     jobs,
     measuring,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "api_protection",
     "api_streams",
     "api_subscriptions",
+    "api_tags",
     "jobs",
     "service",
 ]

@@ -199,31 +199,3 @@ async def untag_log_group(ctx: Context, tx: Transaction, params: Params) -> Resu
 @service.operation("ListTagsLogGroup")
 async def list_tags_log_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {"tags": (await groups.named(ctx, tx, params["logGroupName"])).tags}
-
-
-@service.operation("TagResource")
-async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    group = await _tagged(ctx, tx, params)
-    group.tags = tagging.merged(group.tags, params["tags"])
-    groups.save(tx, group)
-    return None
-
-
-@service.operation("UntagResource")
-async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    group = await _tagged(ctx, tx, params)
-    group.tags = tags.without(group.tags, params["tagKeys"])
-    groups.save(tx, group)
-    return None
-
-
-@service.operation("ListTagsForResource")
-async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return {"tags": (await _tagged(ctx, tx, params)).tags}
-
-
-async def _tagged(ctx: Context, tx: Transaction, params: Params) -> Group:
-    arn = params["resourceArn"]
-    if not arn.startswith("arn:"):
-        raise errors.invalid(f"The ARN {arn} is invalid.")
-    return await groups.named(ctx, tx, groups.name_of(ctx, arn))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction, page_tokens
-from cloudlet.services.logs import destination, errors, receivers, subscription
+from cloudlet.core import Arn, Context, Params, Result, Transaction, page_tokens
+from cloudlet.services.logs import destination, errors, receivers, subscription, tagging
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.destination import Destination
@@ -62,7 +62,7 @@ async def _check_logical(ctx: Context, tx: Transaction, made: Subscription) -> N
         raise errors.invalid("The destination must be in the Region of the log group.")
     found = await destination.of_arn(tx, arn)
     if found is None:
-        raise AwsError("ResourceNotFoundException", "The specified destination does not exist.")
+        raise destination.missing()
     destination.authorize(ctx, found)
 
 
@@ -101,8 +101,6 @@ async def delete_subscription_filter(ctx: Context, tx: Transaction, params: Para
 
 @service.direct("PutDestination")
 async def put_destination(ctx: Context, params: Params) -> Result:
-    if params.get("tags"):
-        raise errors.not_built("tags of destinations")
     target = receivers.parsed(params["targetArn"])
     if target.service == "lambda":
         raise errors.invalid("The target of a destination is a Kinesis stream or a Firehose stream.")
@@ -110,12 +108,14 @@ async def put_destination(ctx: Context, params: Params) -> Result:
         raise errors.invalid("The target of a destination must be in its account.")
     name = params["destinationName"]
     made = Destination(ctx.account, ctx.region, name, str(target), params["roleArn"], int(ctx.now() * 1000))
+    made.tags = tagging.merged({}, params.get("tags") or {})
     await receivers.test(ctx.block, target, made.arn)
 
     async def put(tx: Transaction) -> dict[str, Any]:
         old = await destination.find(tx, ctx.account, ctx.region, name)
         if old is not None:
             made.policy, made.created = old.policy, old.created
+            made.tags = tagging.merged(old.tags, made.tags)
         destination.save(tx, made)
         return made.shown()
 

@@ -31,6 +31,7 @@ class Destination(msgspec.Struct, array_like=True):
     created: int
     """In milliseconds since the epoch."""
     policy: str | None = None
+    tags: dict[str, str] = {}
 
     @property
     def arn(self) -> str:
@@ -72,8 +73,13 @@ async def named(ctx: Context, tx: Transaction, name: str) -> Destination:
     """Return a destination of the caller's. Raises AwsError."""
     found = await find(tx, ctx.account, ctx.region, name)
     if found is None:
-        raise AwsError("ResourceNotFoundException", "The specified destination does not exist.")
+        raise missing()
     return found
+
+
+def missing() -> AwsError:
+    """Return the error of a destination that is not there."""
+    return AwsError("ResourceNotFoundException", "The specified destination does not exist.")
 
 
 def remove(tx: Transaction, made: Destination) -> None:
