@@ -78,7 +78,7 @@ def test_a_dashboard_is_a_page_with_pictures_texts_and_alarms(aws: Aws) -> None:
         text("# Hello\nThis is *it*.", x=12, y=3, width=6, height=2),
         alarms,
         metric(annotations={"alarms": [arn]}),
-        {"type": "log", "properties": {"query": "q", "region": "us-east-1"}},
+        {"type": "custom", "properties": {"endpoint": arn}},
         metric(view="gauge"),
     )
     status, headers, html = get(aws.endpoint, f"{aws.account}/shop")
@@ -88,7 +88,7 @@ def test_a_dashboard_is_a_page_with_pictures_texts_and_alarms(aws: Aws) -> None:
     assert refresh == ["60"]
     first, second = page.all("img")
     assert (first["alt"], second["alt"]) == ("Sales", "widget 4")
-    assert [each["class"] for each in page.all("section")] == ["metric", "text", "alarm", "metric", "log", "metric"]
+    assert [each["class"] for each in page.all("section")] == ["metric", "text", "alarm", "metric", "custom", "metric"]
     assert page.all("section")[1]["style"] == "grid-column:13 / span 6;grid-row:4 / span 2"
     assert page.all("h1")[1:] == [{}]
     for expected in (
@@ -96,7 +96,7 @@ def test_a_dashboard_is_a_page_with_pictures_texts_and_alarms(aws: Aws) -> None:
         "This is it.",
         "highALARM",
         f"{arn}erno such alarm",
-        "type log are not drawn",
+        "type custom are not drawn",
         "view must be",
     ):
         assert expected in page.text
@@ -104,6 +104,33 @@ def test_a_dashboard_is_a_page_with_pictures_texts_and_alarms(aws: Aws) -> None:
         status, headers, content = get(aws.endpoint, f"{aws.account}/{image['src']}")
         assert (status, headers["content-type"]) == (200, "image/png")
         assert struct.unpack(">4sII", content[12:24]) == (b"IHDR", 720, 360)
+
+
+def test_widgets_of_logs_show_what_their_queries_find(aws: Aws) -> None:
+    logs = aws.client("logs")
+    for name in ("/a", "/b"):
+        logs.create_log_group(logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="s")
+        event = {"timestamp": int(time.time() * 1000), "message": f"<b>of {name}</b>"}
+        logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=[event])
+
+    def log(query: str) -> dict[str, Any]:
+        return {"type": "log", "properties": {"query": query, "region": "us-east-1", "title": "Logs"}}
+
+    put(
+        aws,
+        log("SOURCE '/a' | SOURCE '/b' | fields @message | sort @message"),
+        log("SOURCE '/none' | fields @message"),
+        log("fields @message"),
+        log("SOURCE '/a' | nonsense"),
+    )
+    status, _, html = get(aws.endpoint, f"{aws.account}/shop")
+    page = Page(html)
+    assert (status, page.all("b")) == (200, [])
+    assert "Logs@message<b>of /a</b><b>of /b</b>" in page.text
+    assert len([each for each in page.all("p") if each.get("class") == "note"]) == 3
+    assert "does not exist" in page.text
+    assert Page(get(aws.endpoint, f"{aws.account}/shop?start=nonsense")[2]).text.count("nonsense is no time") == 4
 
 
 def test_what_users_write_is_no_html(aws: Aws) -> None:

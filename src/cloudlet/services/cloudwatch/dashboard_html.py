@@ -15,6 +15,7 @@ from cloudlet.core import AwsError
 from cloudlet.services.cloudwatch import markdown, picture, widget
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.dashboard import Dashboard
+from cloudlet.services.cloudwatch.log_widget import Found
 
 _COLUMN_PIXELS = _ROW_PIXELS = 60
 _MOST_PIXELS = 2000
@@ -63,15 +64,15 @@ def listed(account: str, found: Iterable[Dashboard]) -> str:
     return f"{_HEAD}<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1><ul>{links or 'None.'}</ul></html>"
 
 
-def page(
-    dashboard: Dashboard,
-    body: Mapping[str, Any],
-    span: Span,
-    refreshed: int,
-    known: Mapping[str, Alarm],
-    now: float,
-) -> str:
-    """Return the page of a dashboard, which is loaded again every so many seconds; `known` are alarms by ARN."""
+class Known(NamedTuple):
+    """What widgets show that is no picture: alarms by ARN, and what queries of logs found by the widget's number."""
+
+    alarms: Mapping[str, Alarm]
+    logs: Mapping[int, Found | AwsError]
+
+
+def page(dashboard: Dashboard, body: Mapping[str, Any], span: Span, refreshed: int, known: Known, now: float) -> str:
+    """Return the page of a dashboard, which is loaded again every so many seconds."""
     again = f'<meta http-equiv="refresh" content="{refreshed}">' if refreshed else ""
     name = escape(dashboard.name)
     widgets = "".join(
@@ -100,7 +101,7 @@ def _select(name: str, options: Mapping[Any, str], chosen: object) -> str:
     return f'<select name="{name}">{shown}</select>'
 
 
-def _section(dashboard: Dashboard, number: int, one: Widget, span: Span, known: Mapping[str, Alarm], now: float) -> str:
+def _section(dashboard: Dashboard, number: int, one: Widget, span: Span, known: Known, now: float) -> str:
     kind, properties = one["type"], one["properties"]
     wide, high = _size(one)
     column = f"{one['x'] + 1} / span {wide}" if "x" in one else f"span {wide}"
@@ -111,7 +112,9 @@ def _section(dashboard: Dashboard, number: int, one: Widget, span: Span, known: 
         case "text":
             inner = markdown.html_of(str(properties["markdown"]))
         case "alarm":
-            inner = _alarms(properties, known)
+            inner = _alarms(properties, known.alarms)
+        case "log":
+            inner = _logs(properties, known.logs[number])
         case _:
             inner = f'<p class="note">Widgets of the type {escape(kind)} are not drawn.</p>'
     return f'<section class="{escape(kind)}" style="grid-column:{column};grid-row:{row}">{inner}</section>'
@@ -135,7 +138,6 @@ def _metric(dashboard: Dashboard, number: int, one: Widget, span: Span, now: flo
 
 
 def _alarms(properties: Mapping[str, Any], known: Mapping[str, Alarm]) -> str:
-    title = f"<h3>{escape(str(properties['title']))}</h3>" if properties.get("title") else ""
     states = properties.get("states")
     rows = []
     for arn in arns_of(properties):
@@ -144,7 +146,19 @@ def _alarms(properties: Mapping[str, Any], known: Mapping[str, Alarm]) -> str:
         if alarm is None or not isinstance(states, list) or state in states:
             name = arn if alarm is None else alarm.name
             rows.append(f'<tr><td>{escape(name)}</td><td class="{escape(state)}">{escape(state)}</td></tr>')
-    return f"{title}<table>{''.join(rows)}</table>"
+    return f"{_title(properties)}<table>{''.join(rows)}</table>"
+
+
+def _title(properties: Mapping[str, Any]) -> str:
+    return f"<h3>{escape(str(properties['title']))}</h3>" if properties.get("title") else ""
+
+
+def _logs(properties: Mapping[str, Any], found: Found | AwsError) -> str:
+    if isinstance(found, AwsError):
+        return f'{_title(properties)}<p class="note">{escape(found.message)}</p>'
+    head = "".join(f"<th>{escape(column)}</th>" for column in found.columns)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(value)}</td>' for value in row)}</tr>" for row in found.rows)
+    return f"{_title(properties)}<table><tr>{head}</tr>{rows}</table>"
 
 
 def arns_of(properties: Mapping[str, Any]) -> list[str]:

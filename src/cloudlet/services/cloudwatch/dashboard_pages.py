@@ -18,11 +18,13 @@ from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import dashboard as dashboards
-from cloudlet.services.cloudwatch import dashboard_html, drawing
+from cloudlet.services.cloudwatch import dashboard_html, drawing, log_widget, widget
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.block import service
 from cloudlet.services.cloudwatch.dashboard import Dashboard
+from cloudlet.services.cloudwatch.dashboard_html import Span
+from cloudlet.services.cloudwatch.log_widget import Found
 from cloudlet.wire import HttpRequest, HttpResponse
 
 FOLDER = "dashboards"
@@ -69,15 +71,24 @@ async def _page(block: Block, dashboard: Dashboard, query: Mapping[str, str]) ->
     body = json.loads(dashboard.body)
     text = query.get("refresh", "")
     refreshed = min(int(text), _MOST_SECONDS) if text.isascii() and text.isdecimal() else _REFRESHED_SECONDS
-    shown = dashboard_html.page(
-        dashboard,
-        body,
-        dashboard_html.span_of(body, query),
-        refreshed,
+    span, now = dashboard_html.span_of(body, query), block.clock.now()
+    known = dashboard_html.Known(
         await block.store.transact(lambda tx: _alarms(tx, dashboard.account, body)),
-        block.clock.now(),
+        await _logs(block, dashboard.account, body, span, now),
     )
-    return _answer(200, _HTML, shown.encode())
+    return _answer(200, _HTML, dashboard_html.page(dashboard, body, span, refreshed, known, now).encode())
+
+
+async def _logs(
+    block: Block, account: str, body: Mapping[str, Any], span: Span, now: float
+) -> Mapping[int, Found | AwsError]:
+    """Return what a dashboard's widgets of logs show."""
+    widgets = {at: one["properties"] for at, one in enumerate(body.get("widgets") or ()) if one["type"] == "log"}
+    try:
+        begin, end = widget.span({"start": span.start, "end": span.end}, now)
+    except AwsError as error:
+        return dict.fromkeys(widgets, error)
+    return await log_widget.find_all(block, account, widgets, begin, end)
 
 
 async def _alarms(tx: Transaction, account: str, body: Mapping[str, Any]) -> dict[str, Alarm]:

@@ -101,9 +101,7 @@ def parse(text: str, region: str, account: str, now: float) -> Widget:
         raise errors.not_built(f"the property {min(unknown)} of metric widgets")
     if given.get("region", region) != region:
         raise errors.not_built("pictures of metrics in other regions")
-    begin, end = _time(given, "start", now, now - 3 * _HOUR), _time(given, "end", now, now)
-    if begin >= end:
-        raise _wrong("start must be before end")
+    begin, end = span(given, now)
     annotations = _part(given, "annotations")
     alarms = annotations.get("alarms") or []
     if not isinstance(alarms, list) or len(alarms) > 1 or not all(isinstance(arn, str) for arn in alarms):
@@ -127,6 +125,14 @@ def parse(text: str, region: str, account: str, now: float) -> Widget:
         zone=labels.zone_of(_text(given, "timezone")),
         dark=_choice(given, "theme", ("light", "dark"), "light") == "dark",
     )
+
+
+def span(given: Mapping[str, Any], now: float) -> tuple[float, float]:
+    """Return from when to when a widget shows what it shows, by its `start` and `end`. Raises AwsError."""
+    begin, end = _time(given, "start", now, now - 3 * _HOUR), _time(given, "end", now, now)
+    if begin >= end:
+        raise _wrong("start must be before end")
+    return begin, end
 
 
 def _wrong(what: str) -> AwsError:
