@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio import StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -31,19 +34,26 @@ _read_names = msgspec.msgpack.Decoder(list[str]).decode
 _read_rows = msgspec.msgpack.Decoder(list[Row]).decode
 
 
+def _new_folder(below: Path) -> TemporaryDirectory[str]:
+    below.mkdir(parents=True, exist_ok=True)
+    return TemporaryDirectory(dir=below)
+
+
 class Execution:
     """What is known of the process that executes a statement; its methods are called one after the other."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, folder: TemporaryDirectory[str]) -> None:
         self._process = process
+        self._folder = folder
 
     @classmethod
-    async def start(cls, statement: Statement) -> Execution:
-        """Start a process for a statement."""
+    async def start(cls, statement: Statement, below: Path) -> Execution:
+        """Start a process for a statement; what it has no memory for, it keeps below a folder."""
+        folder = await asyncio.to_thread(_new_folder, below)
         command = [sys.executable, "-m", "cloudlet.services.cloudtrail.lake.worker"]
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
-        execution = cls(process)
-        await execution._send(statement._asdict())
+        execution = cls(process, folder)
+        execution._write({"folder": folder.name, **statement._asdict()})
         return execution
 
     async def load(self, store: str, texts: list[str]) -> None:
@@ -63,11 +73,11 @@ class Execution:
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            # It removes its files, if it is not at work.
             await asyncio.wait_for(self._process.wait(), _END_SECONDS)
         except TimeoutError:
             self.kill()
             await self._process.wait()
+        await asyncio.to_thread(self._folder.cleanup)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -75,10 +85,12 @@ class Execution:
             self._process.kill()
 
     async def _ask(self, request: dict[str, Any]) -> msgspec.Raw:
-        await self._send(request)
-        source = self._process.stdout
+        sink, source = self._write(request), self._process.stdout
         if source is None:
             raise RuntimeError("a pipe was asked for")
+        # A process that has ended shows when its answer is read.
+        with suppress(ConnectionError):
+            await sink.drain()
         try:
             length = int.from_bytes(await source.readexactly(frames.LENGTH_BYTES))
             answer = _read_answer(await source.readexactly(length))
@@ -88,11 +100,9 @@ class Execution:
             raise Failed(answer.failed)
         return answer.done
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    def _write(self, message: dict[str, Any]) -> StreamWriter:
         sink = self._process.stdin
         if sink is None:
             raise RuntimeError("a pipe was asked for")
         sink.write(frames.written(message))
-        # A process that has ended shows when its answer is read.
-        with suppress(ConnectionError):
-            await sink.drain()
+        return sink

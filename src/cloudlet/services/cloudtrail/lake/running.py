@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
+from pathlib import Path
 
 import msgspec
 
@@ -34,6 +36,8 @@ class _Stopped(Exception):
 
 async def run(block: Block, lease: Lease) -> None:
     """Execute queries as they come, until the block ends."""
+    # What a process has left behind that was killed: no other has the same data folder.
+    await asyncio.to_thread(shutil.rmtree, _folder(block), ignore_errors=True)
     places = asyncio.Semaphore(_AT_ONCE)
     under_way: set[str] = set()
 
@@ -53,6 +57,10 @@ async def run(block: Block, lease: Lease) -> None:
                     under_way.add(query.id)
                     group.create_task(one(query))
             await changed.wait()
+
+
+def _folder(block: Block) -> Path:
+    return block.cloud.config.data / "work" / block.service.name
 
 
 class _Run:
@@ -98,7 +106,7 @@ class _Run:
 
     async def _execute(self) -> None:
         parsed = await asyncio.to_thread(statement.parse, self._query.text, self._block.clock.now())
-        execution = await Execution.start(parsed)
+        execution = await Execution.start(parsed, _folder(self._block))
         try:
             for identity in parsed.stores:
                 await self._load(execution, identity)

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from queue import SimpleQueue
-from tempfile import TemporaryDirectory
 from threading import Thread
 from time import sleep
 from typing import Any, BinaryIO
@@ -47,13 +46,11 @@ class Failed(Exception):
 class Worker:
     """One statement, from its tables to its result."""
 
-    def __init__(self, sql: str, stores: Sequence[str], columns: Sequence[str]) -> None:
+    def __init__(self, folder: str, sql: str, stores: Sequence[str], columns: Sequence[str]) -> None:
         self._sql = sql
         self._waiting: deque[Row] = deque()
-        self._folder = TemporaryDirectory(prefix="cloudlet-lake-")
-        connection = self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": _MEMORY})
-        connection.execute(f"SET temp_directory = '{self._folder.name}'")
-        connection.execute(f"SET max_temp_directory_size = '{_DISK}'")
+        config = {"memory_limit": _MEMORY, "max_temp_directory_size": _DISK, "temp_directory": folder}
+        connection = self._connection = duckdb.connect(":memory:", config={"threads": 1, **config})
         connection.execute("SET TimeZone = 'UTC'")
         # From here on it can open nothing, nor be told otherwise.
         connection.execute("SET enable_external_access = false")
@@ -116,11 +113,6 @@ class Worker:
             raise Failed("The query needs too much memory.") from None
         raise ValueError(request)
 
-    def close(self) -> None:
-        """Give back what it holds."""
-        self._connection.close()
-        self._folder.cleanup()
-
 
 def written(value: Any, *, inside: bool = False) -> str:
     """Return a value as results have it, in text, as Trino writes it."""
@@ -167,17 +159,14 @@ def main() -> None:
     first = requests.get()
     if first is None:
         return
-    worker = Worker(first["sql"], first["stores"], first["columns"])
-    try:
-        while (request := requests.get()) is not None:
-            try:
-                answer = {"done": worker.answer(request)}
-            except Failed as failed:
-                answer = {"failed": str(failed)}
-            sink.write(frames.written(answer))
-            sink.flush()
-    finally:
-        worker.close()
+    worker = Worker(first["folder"], first["sql"], first["stores"], first["columns"])
+    while (request := requests.get()) is not None:
+        try:
+            answer = {"done": worker.answer(request)}
+        except Failed as failed:
+            answer = {"failed": str(failed)}
+        sink.write(frames.written(answer))
+        sink.flush()
 
 
 if __name__ == "__main__":
