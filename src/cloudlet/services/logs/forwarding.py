@@ -39,7 +39,11 @@ log = logging.getLogger("cloudlet.logs")
 
 _RETRIED_MILLIS = 24 * 3_600_000
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 300.0
+_GATHERED_SECONDS = 0.02
+"""What comes within it is looked at together."""
 _AT_ONCE = 100
+_MESSAGES_AT_ONCE = 256
+"""After so many others have their turn."""
 _MOST_LANES = 32
 """So many deliveries are under way at once."""
 
@@ -65,6 +69,7 @@ async def forward(block: Block, lease: Lease) -> None:
                     lanes.add(number)
                     tasks.create_task(run(number))
             await event.wait()
+            await asyncio.sleep(_GATHERED_SECONDS)
 
 
 class _Waiting(NamedTuple):
@@ -127,10 +132,16 @@ class _Lane:
             by_stream.setdefault((one.at.group_name, one.at.place.stream), []).append(one)
         for some in by_stream.values():
             is_done = await self._audit(made, some) if made.audits else await self._deliver(made, some)
-            over = self._block.clock.now() * 1000 - _RETRIED_MILLIS
-            await self._forget([one.at for one in some if is_done or one.at.ingested < over])
+            await self._forget([one.at for one in some if is_done or self._is_over(made, one.at)])
             if not is_done:
                 return False
+        return True
+
+    def _is_over(self, made: Subscription, at: Waiting) -> bool:
+        """Whether what was not delivered has been tried for long enough."""
+        if at.ingested >= self._block.clock.now() * 1000 - _RETRIED_MILLIS:
+            return False
+        log.warning("events of %s were given up: %s did not take them for a day", at.group_name, made.destination)
         return True
 
     async def _audit(self, made: Subscription, rows: list[_Waiting]) -> bool:
@@ -157,7 +168,8 @@ class _Lane:
                 if pattern is None or pattern.matches(message):
                     position = Position(timestamp, at.place.stream, at.place.number, index)
                     found.append(envelope.event(pattern, position.id, timestamp, message))
-            await asyncio.sleep(0)
+                if index % _MESSAGES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
         return Batch(made, rows[0].at.group_name, rows[0].stream, found)
 
     async def _deliver(self, made: Subscription, rows: list[_Waiting]) -> bool:

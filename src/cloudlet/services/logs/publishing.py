@@ -26,6 +26,8 @@ T = TypeVar("T")
 log = logging.getLogger("cloudlet.logs")
 
 _AT_ONCE = 50
+_MESSAGES_AT_ONCE = 256
+"""After so many others have their turn."""
 _PAUSE_SECONDS = 1.0
 _UNAVAILABLE = (500, 503)
 _MOST_VALUES, _MOST_DATA = 150, 500
@@ -91,8 +93,7 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
             if observer.filter.created <= row.ingested:
                 _observe(values, one, masked, observer)
                 await asyncio.sleep(0)
-        _read_embedded(block, values, one, row)
-        await asyncio.sleep(0)
+        await _read_embedded(block, values, one, row)
     try:
         for target, data in _requests(values):
             await _send(block, target, data)
@@ -124,10 +125,12 @@ async def _send(block: Block, target: tuple[str, str, str], data: list[dict[str,
             log.warning("values of %s were refused by CloudWatch: %s", namespace, error)
 
 
-def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) -> None:
+async def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) -> None:
     """Add what is embedded in a row."""
     problems = embedded_metrics.Problems()
-    for message in row.messages:
+    for number, message in enumerate(row.messages):
+        if number % _MESSAGES_AT_ONCE == 0:
+            await asyncio.sleep(0)
         for found in embedded_metrics.of_message(message, problems):
             millis = found.resolution * 1000
             series = _Series(
