@@ -16,6 +16,7 @@ from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.standing import eventually
 
 TRACE = f"1-{int(time.time()):08x}-0123456789abcdef01234567"
+FIXED = "1-5f84c7a6-0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +116,9 @@ def test_unless_it_was_asked_for_no_call_is_told(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("header", "read"),
     [
-        (f"Root={TRACE}", TraceHeader(TRACE, "", True)),
-        (f"Root={TRACE};Parent=a;Sampled=0", TraceHeader(TRACE, "a", False)),
-        (f"Self=1-2-3; Root={TRACE}; Sampled=?", TraceHeader(TRACE, "", True)),
+        (f"Root={FIXED}", TraceHeader(FIXED, "", True)),
+        (f"Root={FIXED};Parent=a;Sampled=0", TraceHeader(FIXED, "a", False)),
+        (f"Self=1-2-3; Root={FIXED}; Sampled=?", TraceHeader(FIXED, "", True)),
         ("", None),
         ("Sampled=1", None),
     ],

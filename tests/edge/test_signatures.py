@@ -296,7 +296,6 @@ def test_json_services_name_their_errors_in_their_own_way(strict_server: Server)
 
 def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) -> None:
     calls = [
-        ("lambda", "list_functions", {}),
         ("codepipeline", "list_pipelines", {}),
         ("ec2", "describe_instances", {}),
         ("route53", "list_hosted_zones", {}),
