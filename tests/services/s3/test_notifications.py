@@ -155,19 +155,18 @@ def test_destinations_that_cannot_be_told_are_refused_when_they_are_configured(a
     assert s3.get_bucket_notification_configuration(Bucket=name)["QueueConfigurations"][0]["QueueArn"] == absent
 
 
-@pytest.mark.parametrize("skip", [False, True])
-def test_functions_are_refused_while_there_are_none(aws: Aws, s3: Any, skip: bool) -> None:
+def test_a_function_has_to_be_there_unless_nobody_looks(aws: Aws, s3: Any) -> None:
     name = bucket(s3)
     function = f"arn:aws:lambda:us-east-1:{aws.account}:function:f"
-    told = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}
-    with pytest.raises(ClientError) as caught:
-        s3.put_bucket_notification_configuration(
-            Bucket=name,
-            NotificationConfiguration={"LambdaFunctionConfigurations": [told]},
-            SkipDestinationValidation=skip,
-        )
-    assert caught.value.response["Error"]["Code"] == "NotImplemented"
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    configuration = {
+        "LambdaFunctionConfigurations": [{"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}]
+    }
+    refused = refusal(s3, name, configuration)
+    assert refused["Code"] == "InvalidArgument"
+    assert refused["ArgumentValue1"] == "The destination function does not exist"
+    s3.put_bucket_notification_configuration(
+        Bucket=name, NotificationConfiguration=configuration, SkipDestinationValidation=True
+    )
 
 
 def test_a_rule_of_the_default_bus_sees_what_happens_in_a_bucket(aws: Aws, s3: Any) -> None:

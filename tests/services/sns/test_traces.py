@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import time
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Config
-from cloudlet.services.sns import lambda_delivery
-from cloudlet.services.sns.message import Message
-from cloudlet.services.sns.subscription import Subscription
 from cloudlet.testing.server import Aws
+from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.programs import python
 from tests.services.sns.endpoint import running
 from tests.services.sns.fanout import Fanout
 from tests.standing import eventually
@@ -77,19 +72,20 @@ def test_an_endpoint_gets_the_header_with_each_attempt_and_so_does_the_dead_lett
         assert trace_of(fanout.sqs, dead) == TRACE
 
 
-def test_a_function_is_invoked_within_the_trace() -> None:
-    called: list[dict[str, Any]] = []
-
-    async def call(*_: Any, **more: Any) -> None:
-        called.append(more)
-
-    block: Any = SimpleNamespace(call=call, cloud=SimpleNamespace(config=Config(Path())))
-    topic = "arn:aws:sns:eu-west-1:111111111111:topic"
-    function = "arn:aws:lambda:eu-west-1:111111111111:function:f"
-    subscribed = Subscription("id", topic, "lambda", function, "111111111111", {}, True, "", 0, False)
-    message = Message("m", topic, 0, None, {"default": "a"}, {}, trace=TRACE)
-    asyncio.run(lambda_delivery.deliver(block, subscribed, message, None))
-    assert called[0]["trace"] == TRACE
+def test_a_function_runs_within_the_trace(aws: Aws, fanout: Fanout) -> None:
+    topic = fanout.topic()
+    cloud = FunctionCloud(aws)
+    python(cloud, "return [os.environ['_X_AMZN_TRACE_ID'], event['Records'][0]['Sns']['Message']]")
+    url = fanout.queue("answers")
+    cloud.client.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": fanout.arn(url)}}
+    )
+    fanout.sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=cloud.arn())
+    traced(aws, "sns").publish(TopicArn=topic, Message="a")
+    (answer,) = fanout.messages(url, 1)
+    trace, text = json.loads(answer["Body"])["responsePayload"]
+    assert trace.startswith(TRACE.partition(";")[0])
+    assert text == "a"
 
 
 # -- active tracing
