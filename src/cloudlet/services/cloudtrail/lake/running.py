@@ -82,24 +82,26 @@ class _Run:
         if not await self._note(status="RUNNING"):
             return
         await self._block.store.transact(self._clear)
+        status: queries.Status = "FAILED"
+        error = ""
         work = asyncio.ensure_future(self._execute())
         try:
             while not (await asyncio.wait({work}, timeout=_LOOK_SECONDS))[0]:
                 await self._look()
                 await self._lease.hold()
             work.result()
-        except (Failed, AwsError) as error:
-            await self._end(status="FAILED", error=str(error)[:_LONGEST_ERROR])
+            status = "FINISHED"
+        except (Failed, AwsError) as failed:
+            error = str(failed)[:_LONGEST_ERROR]
         except _Stopped:
-            await self._end(status="TIMED_OUT", error="The query took too long.")
+            status, error = "TIMED_OUT", "The query took too long."
         except Exception:
             log.exception("the query %s failed", self._query.id)
-            await self._end(status="FAILED", error="The query failed because of an internal error.")
-        else:
-            await self._end(status="FINISHED")
+            error = "The query failed because of an internal error."
         finally:
             work.cancel()
             await asyncio.wait({work})
+        await self._end(status, error)
 
     async def _clear(self, tx: Transaction) -> None:
         queries.clear_rows(tx, self._query)
@@ -164,7 +166,7 @@ class _Run:
         if now is None or not now.is_active or took > _LONGEST_SECONDS:
             raise _Stopped
 
-    async def _end(self, *, status: queries.Status, error: str = "") -> None:
+    async def _end(self, status: queries.Status, error: str) -> None:
         took = asyncio.get_running_loop().time() - self._started
         done = {"scanned": self._scanned, "bytes": self._bytes, "matched": self._rows, "took": took}
         if status != "FINISHED":
