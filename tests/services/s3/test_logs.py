@@ -92,6 +92,7 @@ def test_each_request_is_a_line(standing: Standing, account: Aws, s3: Any) -> No
     assert read["request"] == got["ResponseMetadata"]["RequestId"]
     assert read["uri"] == f'"GET /{name}/a%20b HTTP/1.1"'
     assert (read["sent"], read["size"]) == ("5", "5")
+    assert 0 <= int(found[0]["turnaround"]) <= int(found[0]["total"]) < 10_000
     assert read["version"] == made["VersionId"]
     assert "Boto3" in read["agent"]
     assert (read["signature"], read["authentication"]) == ("SigV4", "AuthHeader")

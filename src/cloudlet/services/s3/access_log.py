@@ -1,7 +1,7 @@
 """Server access logs: a line for each request to a bucket that has them, delivered to another bucket now and then.
 
 User guide, "Logging requests with server access logging" and "Amazon S3 server access log format". Like AWS's they are
-written as well as can be: a crash may lose what came last. Times of processing are not measured.
+written as well as can be: a crash may lose what came last. Times are those until the answer begins.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from time import gmtime, strftime
+from time import gmtime, perf_counter, strftime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -21,6 +21,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.moments import first
+from cloudlet.services.s3 import request_metrics
 from cloudlet.services.s3.bucket import Bucket, configuration, find_bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
@@ -225,8 +226,7 @@ def line(owner: str, ctx: Context, operation: str, params: Params, result: Resul
         error.code if error is not None else "-",
         size if size and method == "GET" else "-",
         size if size else "-",
-        "-",
-        "-",
+        *_milliseconds(ctx),
         _quoted(headers.get("referer")),
         _quoted(headers.get("user-agent")),
         params.get("VersionId") or "-",
@@ -240,6 +240,13 @@ def line(owner: str, ctx: Context, operation: str, params: Params, result: Resul
         "-",
     ]
     return " ".join(map(str, fields))
+
+
+def _milliseconds(ctx: Context) -> tuple[int, int]:
+    """Return for how long a request has been under way, and for how long since its body had come."""
+    now = perf_counter()
+    complete = None if ctx.measured is None else request_metrics.of(ctx).complete
+    return int((now - ctx.started) * 1000), int((now - (complete or ctx.started)) * 1000)
 
 
 def _auth_type(ctx: Context) -> str:
