@@ -21,6 +21,7 @@ EVENTS = [
             "items": [{"id": 1}, {"id": 2}],
             "ip": "10.1.2.3",
             "odd-name": "o",
+            "@own": "at",
         }
     ),
     json.dumps({"level": "INFO", "status": 200, "latency": 20, "ok": True, "user": {"name": "ann"}, "ip": "fe80::1"}),
@@ -53,6 +54,7 @@ FOUND = {
     "filter status = 200 | fields nothing, @entity, ok": [{"ok": "1"}],
     "FIELDS level | FILTER Status = 1 or status = 404 # a | comment\n| LIMIT 5": [{"level": "INFO"}],
     "filter status = 404 | fields text, ok": [{"text": "true"}],
+    "filter status = 500 | fields @@own, @own": [{"@@own": "at"}],
     # filter
     'filter level != "INFO" | display level': [{"level": "ERROR"}],
     "filter latency > 30 and latency < 400 | display status": [{"status": "404"}],

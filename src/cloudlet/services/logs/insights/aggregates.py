@@ -8,7 +8,7 @@ from typing import Final
 
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
-from cloudlet.services.logs.insights.sql import Kind, Sql
+from cloudlet.services.logs.insights.sql import Kind, Sql, once
 from cloudlet.services.logs.insights.syntax import Call, Number, Period
 
 _Form = Callable[[Call, Sequence[Sql]], Sql]
@@ -52,6 +52,11 @@ def _percentile(call: Call, given: Sequence[Sql]) -> Sql:
 
 def _number(function: str) -> _Form:
     return lambda _, given: Sql(f"{function}({given[0].number})", Kind.NUMBER)
+
+
+def _deviation(_: Call, given: Sequence[Sql]) -> Sql:
+    """The deviation of a sample; of numbers whose squares are no numbers any more the engine would make an error."""
+    return Sql(f"stddev_samp({once('CASE WHEN abs({0}) < 1e150 THEN {0} END', given[0].number)})", Kind.NUMBER)
 
 
 def _extreme(function: str) -> _Form:
@@ -102,6 +107,6 @@ _AGGREGATES: Final = {
     "pct": Aggregate(2, 2, _percentile),
     "sortsfirst": Aggregate(1, 1, _by_order("arg_min")),
     "sortslast": Aggregate(1, 1, _by_order("arg_max")),
-    "stddev": Aggregate(1, 1, _number("stddev_samp")),
+    "stddev": Aggregate(1, 1, _deviation),
     "sum": Aggregate(1, 1, _number("sum")),
 }

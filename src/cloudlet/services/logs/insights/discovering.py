@@ -27,7 +27,7 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     match value:
         case dict():
             for name, one in value.items():
-                yield from _leaves(f"{prefix}.{name}" if prefix else name, one)
+                yield from _leaves(f"{prefix}.{name}" if prefix else _own(name), one)
         case list():
             for index, one in enumerate(value):
                 yield from _leaves(f"{prefix}.{index}", one)
@@ -37,3 +37,8 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
             yield prefix, value
         case int() | float():
             yield prefix, msgspec.json.encode(value).decode()
+
+
+def _own(name: str) -> str:
+    """Return the name of a field: one that begins with an at sign gets another, since those are AWS's own."""
+    return f"@{name}" if name.startswith("@") else name

@@ -33,6 +33,8 @@ _MILLIS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_0
 _INTERVALS: Final = {"w": (7, "DAYS"), "mo": (1, "MONTHS"), "q": (3, "MONTHS"), "y": (12, "MONTHS")}
 _CAPS: Final = {"ms": 1000, "s": 60, "m": 60, "h": 24}
 _MOST_PERIODS = 10_000
+_LONGEST = 1_000_000_000
+"""No text is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _rounded(call: Call, arguments: Sequence[Sql], scope: Scope) -> Sql:
         raise QueryProblem(f"unknown unit of time {period.unit}", period.span.start, period.span.end)
     if not 1 <= period.count <= _CAPS.get(kind, _MOST_PERIODS):
         raise QueryProblem(f"a length of time has too many {period.unit}", period.span.start, period.span.end)
-    value = time.text if time.kind is Kind.TIME else f"TRY_CAST({time.number} AS BIGINT)"
+    value = time.time
     if kind in _MILLIS:
         step = str(period.count * _MILLIS[kind])
         floor = f"({value} // {step} * {step})"
@@ -129,7 +131,12 @@ def _in_subnet(call: Call, arguments: Sequence[Sql], versions: tuple[int, ...]) 
 
 
 def _numeric(function: str) -> Callable[[Sequence[Sql]], Sql]:
-    return lambda given: Sql(f"TRY({function}({', '.join(one.number for one in given)}))", Kind.NUMBER)
+    return lambda given: Sql(f"{function}({', '.join(one.number for one in given)})", Kind.NUMBER)
+
+
+def _guarded(form: str) -> Callable[[Sequence[Sql]], Sql]:
+    """A function that the engine makes an error of where it is not defined."""
+    return lambda given: Sql(once(form, given[0].number), Kind.NUMBER)
 
 
 def _textual(function: str) -> Callable[[Sequence[Sql]], Sql]:
@@ -148,9 +155,8 @@ def _coalesced(given: Sequence[Sql]) -> Sql:
 
 
 def _substring(given: Sequence[Sql]) -> Sql:
-    begin = f"greatest(coalesce(TRY_CAST({given[1].number} AS INTEGER), 0), 0) + 1"
-    length = f", greatest(TRY_CAST({given[2].number} AS INTEGER), 0)" if len(given) == 3 else ""
-    return Sql(f"substring({given[0].shown}, {begin}{length})", Kind.TEXT)
+    begin, *length = (f"least(greatest(TRY_CAST({one.number} AS BIGINT), 0), {_LONGEST})" for one in given[1:])
+    return Sql(f"substring({', '.join([given[0].shown, f'{begin} + 1', *length])})", Kind.TEXT)
 
 
 _FUNCTIONS: Final = {
@@ -159,9 +165,9 @@ _FUNCTIONS: Final = {
     "floor": _Function(1, 1, _numeric("floor")),
     "greatest": _Function(1, 100, _numeric("greatest")),
     "least": _Function(1, 100, _numeric("least")),
-    "log": _Function(1, 1, _numeric("ln")),
-    "sqrt": _Function(1, 1, _numeric("sqrt")),
-    "frommillis": _Function(1, 1, lambda given: Sql(f"TRY_CAST({given[0].number} AS BIGINT)", Kind.TIME)),
+    "log": _Function(1, 1, _guarded("CASE WHEN {0} > 0 THEN ln({0}) END")),
+    "sqrt": _Function(1, 1, _guarded("CASE WHEN {0} >= 0 THEN sqrt({0}) END")),
+    "frommillis": _Function(1, 1, lambda given: Sql(given[0].time, Kind.TIME)),
     "tomillis": _Function(1, 1, lambda given: Sql(given[0].number, Kind.NUMBER)),
     "ispresent": _Function(1, 1, lambda given: Sql(f"({given[0].text} IS NOT NULL)", Kind.TRUTH)),
     "coalesce": _Function(1, 100, _coalesced),

@@ -65,7 +65,6 @@ class _Parser:
             "fields": lambda: Fields(self._columns()),
             "display": lambda: Display(self._columns()),
             "filter": lambda: Filter(self._expression()),
-            "where": lambda: Filter(self._expression()),
             "parse": self._parse,
             "stats": self._stats,
             "sort": self._sort,

@@ -124,6 +124,9 @@ class Scope:
         if self._discovered is None:
             return NULL
         name = str(path[0])
+        if name.startswith("@@"):
+            # So AWS names fields whose own names begin with an at sign.
+            return self._discovered.column((name[1:], *path[1:]))
         if len(path) == 1 and name.startswith("@"):
             return _of_lambda(name)
         return self._discovered.column(path)

@@ -23,7 +23,7 @@ from cloudlet.services.logs.insights.syntax import Query
 if TYPE_CHECKING:
     import duckdb
 
-_MEMORY = "512MB"
+MEMORY = "512MB"
 _EXACT_ROWS = 5_000_000
 """Of more values than so many, percentiles are estimated: exact ones would need all of them in memory."""
 _SPARE_HITS = 20_000
@@ -100,10 +100,10 @@ class Stopped(Exception):
 class Session:
     """A query under way."""
 
-    def __init__(self, plan: Plan, folder: Path | None = None) -> None:
+    def __init__(self, plan: Plan, folder: Path | None = None, *, memory: str = MEMORY) -> None:
         self.counts = Counts()
         self._plan = plan
-        self._connection = _connected(folder)
+        self._connection = _connected(folder, memory)
         self._lock = Lock()
         self._mark = uuid4()
         self._hits = 0
@@ -239,7 +239,7 @@ def check(query: Query, plan: Plan) -> None:
     """See whether a query can be run. Raises QueryProblem."""
     import duckdb
 
-    with _connected(None) as connection:
+    with _connected(None, MEMORY) as connection:
         for pattern in query.regexes:
             try:
                 connection.execute("SELECT regexp_matches('', $1)", [pattern.text])
@@ -255,12 +255,12 @@ def check(query: Query, plan: Plan) -> None:
         session.close()
 
 
-def _connected(folder: Path | None) -> duckdb.DuckDBPyConnection:
+def _connected(folder: Path | None, memory: str) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
-        "memory_limit": _MEMORY,
+        "memory_limit": memory,
         "temp_directory": "" if folder is None else str(folder),
     }
     connection = duckdb.connect(":memory:", config=config)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 _SHOWN_DECIMALS = 4
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _SIMPLE = re.compile(r"\w+|'(?:[^']|'')*'|CAST\([\w.+-]+ AS \w+\)")
 """A column or a constant."""
 
@@ -47,6 +48,13 @@ class Sql:
                 return f"TRY_CAST(json_extract_string({self.text}, '$') AS DOUBLE)"
             case _:
                 return f"TRY_CAST({self.text} AS DOUBLE)"
+
+    @property
+    def time(self) -> str:
+        """It as milliseconds since the epoch; null for what is none, or not of the years 1 to 9999."""
+        if self.kind is Kind.TIME:
+            return self.text
+        return once(f"CASE WHEN {{0}} BETWEEN {_FIRST} AND {_LAST} THEN CAST({{0}} AS BIGINT) END", self.number)
 
     @property
     def shown(self) -> str:
