@@ -23,12 +23,16 @@ class PipesCloud:
         self.pipes: Any = aws.client("pipes")
         self.sqs: Any = aws.client("sqs")
         self.role = f"arn:aws:iam::{aws.account}:role/r"
-        self.source, self.source_arn = self.queue("source", VisibilityTimeout="1")
+        self.source, self.source_arn = self.queue("source")
 
     def queue(self, name: str = "q", **attributes: str) -> tuple[str, str]:
         """Create a queue; return its URL and ARN."""
         url = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         return url, f"arn:aws:sqs:us-east-1:{self.account}:{name}"
+
+    def hurry(self) -> None:
+        """Have what fails of the source queue come again after a second."""
+        self.sqs.set_queue_attributes(QueueUrl=self.source, Attributes={"VisibilityTimeout": "1"})
 
     def pipe(self, target: str, *, name: str = "p", source: str = "", **more: Any) -> str:
         """Create a pipe, from the source queue if nothing else is said, and wait until it runs; return its ARN."""

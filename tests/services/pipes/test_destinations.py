@@ -43,6 +43,7 @@ def test_an_endpoint_gets_messages(cloud: PipesCloud, there: Endpoint) -> None:
 
 
 def test_what_an_endpoint_refuses_comes_again(cloud: PipesCloud, there: Endpoint) -> None:
+    cloud.hurry()
     answers = iter(((500, {}, b""), (200, {}, b"")))
     there.answer = lambda request: next(answers)
     cloud.pipe(_destination(cloud, there), TargetParameters={"HttpParameters": {"PathParameterValues": ["x"]}})

@@ -43,6 +43,7 @@ def test_a_function_enriches(cloud: PipesCloud) -> None:
 
 
 def test_only_what_a_function_names_as_failed_comes_again(cloud: PipesCloud) -> None:
+    cloud.hurry()
     functions = FunctionCloud(cloud.aws)
     functions.function(Code={"ZipFile": package({"index.py": _PICKY})})
     dead, dead_arn = cloud.queue("dead")

@@ -144,6 +144,7 @@ def test_a_batch_waits_for_its_window(cloud: PipesCloud) -> None:
 
 def test_a_target_that_is_not_there_yet_gets_what_came_meanwhile(cloud: PipesCloud) -> None:
     """What a target does not take stays in the queue."""
+    cloud.hurry()
     cloud.pipe(f"arn:aws:sqs:us-east-1:{cloud.account}:later")
     cloud.send("kept")
     eventually(lambda: cloud.left(cloud.source), lambda left: left == 1)
@@ -156,6 +157,7 @@ def test_a_target_that_is_not_there_yet_gets_what_came_meanwhile(cloud: PipesClo
 
 def test_what_a_target_takes_in_part_is_deleted_in_part(cloud: PipesCloud) -> None:
     """A FIFO queue refuses what has no group; the rest of the batch is taken."""
+    cloud.hurry()
     dead, dead_arn = cloud.queue("dead")
     policy = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
     cloud.sqs.set_queue_attributes(QueueUrl=cloud.source, Attributes={"RedrivePolicy": policy})
