@@ -9,6 +9,7 @@ from cloudlet.services.apigateway import authorizer_check, deploying, errors, in
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, all_parts, get_api, remove_parts, save_part
 from cloudlet.services.apigateway.parts import Kind
+from cloudlet.services.apigateway.websocket import mapping
 
 _RESPONSE_KEY = "$default"
 
@@ -64,7 +65,9 @@ async def _check_route_response(ctx: Context, tx: Transaction, api: Document, pa
 async def _check_integration_response(ctx: Context, tx: Transaction, api: Document, part: Document) -> Document:
     if api["ProtocolType"] != "WEBSOCKET":
         raise errors.bad_request("Integration responses are not supported for HTTP protocol")
-    for member in ("ContentHandlingStrategy", "ResponseParameters", "ResponseTemplates", "TemplateSelectionExpression"):
+    mapping.check_templates(part.get("ResponseTemplates"))
+    mapping.response(part)
+    for member in ("ContentHandlingStrategy", "ResponseParameters"):
         if part.get(member):
             raise errors.not_built(f"{member} of integration responses")
     for other in await all_parts(tx, api["ApiId"], "IntegrationResponse", part["IntegrationId"]):

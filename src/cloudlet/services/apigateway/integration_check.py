@@ -6,8 +6,9 @@ import re
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context, Transaction
-from cloudlet.services.apigateway import aws_integrations, errors, links, parameter_mapping
+from cloudlet.services.apigateway import aws_integrations, errors, links, parameter_mapping, service_requests
 from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.websocket import mapping
 
 MEMBERS = (
     "ConnectionId",
@@ -63,7 +64,7 @@ async def check(ctx: Context, tx: Transaction, api: Document, part: Document) ->
     elif kind in ("HTTP", "HTTP_PROXY"):
         _check_url(part)
     elif kind == "AWS":
-        raise errors.not_built("integrations of the type AWS; for Lambda functions there is AWS_PROXY")
+        _check_service(part)
     return part
 
 
@@ -108,14 +109,22 @@ def _check_websocket(part: Document) -> None:
         raise errors.bad_request("PayloadFormatVersion must be 1.0 for WEBSOCKET protocol")
     if part.get("ContentHandlingStrategy"):
         raise errors.not_built("the content handling strategy of integrations of WebSocket APIs")
-    if part.get("RequestTemplates") and part["IntegrationType"] in ("AWS_PROXY", "HTTP_PROXY"):
+    if part.get("RequestTemplates") and part["IntegrationType"].endswith("_PROXY"):
         raise errors.bad_request("RequestTemplates are not supported for proxy integrations")
-    if part["IntegrationType"] in ("AWS", "HTTP") and part.get("RequestTemplates"):
-        raise errors.not_built("request templates of integrations of WebSocket APIs")
-    if part.get("RequestParameters"):
-        raise errors.not_built("request parameters of integrations of WebSocket APIs")
+    mapping.check_templates(part.get("RequestTemplates"))
+    mapping.parameters(part.get("RequestParameters"))
+    if part.get("RequestParameters") and part["IntegrationType"] in ("AWS_PROXY", "MOCK"):
+        raise errors.not_built("request parameters of this type of integration")
     part.setdefault("PassthroughBehavior", "WHEN_NO_MATCH")
     part.setdefault("IntegrationResponseSelectionExpression", "${integration.response.statuscode}")
+
+
+def _check_service(part: Document) -> None:
+    address = service_requests.address_of(part.get("IntegrationUri", ""))
+    if not address.function and "CredentialsArn" not in part:
+        raise errors.bad_request("Credentials ARN is required for AWS service integrations")
+    if part.setdefault("IntegrationMethod", "POST") not in _METHODS:
+        raise errors.bad_request("Invalid HTTP method specified. It should be one of " + ", ".join(_METHODS))
 
 
 def _check_function(part: Document) -> None:

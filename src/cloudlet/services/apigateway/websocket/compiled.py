@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cloudlet.services.apigateway import expressions
+from cloudlet.services.apigateway import expressions, service_requests
 from cloudlet.services.apigateway.access_log import Format
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer
 from cloudlet.services.apigateway.deploying import Snapshot
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.expressions import Expression
 from cloudlet.services.apigateway.integration_check import function_of
+from cloudlet.services.apigateway.service_requests import Address
 from cloudlet.services.apigateway.throttle import Bucket, bucket
+from cloudlet.services.apigateway.websocket import mapping
+from cloudlet.services.apigateway.websocket.mapping import Parameter, Response, Templates
 
 _ANSWERS = "$default"
 
@@ -26,9 +29,15 @@ class Integration:
     """The URL of an HTTP endpoint; empty where it is none."""
     method: str
     seconds: float
+    service: Address | None
+    """What is asked of a service of AWS."""
+    role: str
     is_proxy: bool
-    answers: bool
-    """Whether a response of it, that is not a proxy's, goes anywhere: there is an integration response."""
+    templates: Templates
+    passes: bool
+    """Whether a body goes on as it is, where there is no template for it."""
+    parameters: tuple[Parameter, ...]
+    responses: tuple[Response, ...]
     is_private: bool
 
 
@@ -59,9 +68,11 @@ class Stage:
 def stage_of(api_id: str, document: Document, snapshot: Snapshot) -> Stage:
     """Return a stage that answers with what was deployed to it."""
     variables: dict[str, str] = document["StageVariables"]
-    answering = {part["IntegrationId"] for part in snapshot["IntegrationResponse"]}
+    responses: dict[str, list[Response]] = {}
+    for part in snapshot["IntegrationResponse"]:
+        responses.setdefault(part["IntegrationId"], []).append(mapping.response(part))
     integrations = {
-        part["IntegrationId"]: _integration(part, variables, part["IntegrationId"] in answering)
+        part["IntegrationId"]: _integration(part, variables, tuple(responses.get(part["IntegrationId"], ())))
         for part in snapshot["Integration"]
     }
     authorizers = {part["AuthorizerId"]: FunctionAuthorizer(part, variables) for part in snapshot["Authorizer"]}
@@ -87,15 +98,22 @@ def stage_of(api_id: str, document: Document, snapshot: Snapshot) -> Stage:
     )
 
 
-def _integration(part: Document, variables: dict[str, str], answers: bool) -> Integration:
+def _integration(part: Document, variables: dict[str, str], responses: tuple[Response, ...]) -> Integration:
     kind = part["IntegrationType"]
     uri = expressions.with_stage_variables(part.get("IntegrationUri", ""), variables)
+    templates = mapping.templates(part.get("RequestTemplates"), part.get("TemplateSelectionExpression"))
+    behavior = part.get("PassthroughBehavior", "WHEN_NO_MATCH")
     return Integration(
         function_of(uri) if kind == "AWS_PROXY" else "",
         uri if kind in ("HTTP", "HTTP_PROXY") else "",
         part.get("IntegrationMethod", "POST"),
         part["TimeoutInMillis"] / 1000,
+        service_requests.address_of(uri) if kind == "AWS" else None,
+        part.get("CredentialsArn", ""),
         kind.endswith("_PROXY"),
-        answers,
+        templates,
+        behavior == "WHEN_NO_MATCH" or (behavior == "WHEN_NO_TEMPLATES" and not templates.by_key),
+        mapping.parameters(part.get("RequestParameters")),
+        responses,
         part["ConnectionType"] == "VPC_LINK",
     )

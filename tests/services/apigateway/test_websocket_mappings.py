@@ -1,0 +1,168 @@
+"""What integrations of WebSocket APIs make of messages and answers, by templates and parameters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.services.apigateway.cloud import GatewayCloud
+from tests.services.apigateway.endpoint import Endpoint
+
+
+def _two_way(cloud: GatewayCloud, api: str, key: str, integration: str, template: str | None = None) -> None:
+    """Make a route that gives its client the integration's answer."""
+    route = cloud.route(api, key, integration, RouteResponseSelectionExpression="$default")
+    cloud.client.create_route_response(ApiId=api, RouteId=route, RouteResponseKey="$default")
+    given = {} if template is None else {"ResponseTemplates": {"$default": template}}
+    cloud.client.create_integration_response(
+        ApiId=api, IntegrationId=integration, IntegrationResponseKey="$default", **given
+    )
+
+
+def _said(cloud: GatewayCloud, api: str, message: dict[str, Any], count: int = 1) -> Any:
+    with cloud.connect(api) as socket:
+        for _ in range(count):
+            socket.send(json.dumps(message))
+            answer = socket.recv(30)
+        return json.loads(answer)
+
+
+@pytest.fixture
+def api(cloud: GatewayCloud) -> str:
+    api = cloud.websocket_api_without_function()
+    cloud.client.create_stage(ApiId=api, StageName="live", AutoDeploy=True, StageVariables={"color": "blue"})
+    return api
+
+
+def test_an_endpoint_gets_what_the_template_says(cloud: GatewayCloud, api: str, endpoint: Endpoint) -> None:
+    integration = cloud.integration(
+        api,
+        IntegrationType="HTTP",
+        IntegrationMethod="PUT",
+        IntegrationUri=f"{endpoint.url}/things/{{id}}",
+        TemplateSelectionExpression="${request.body.kind}",
+        RequestTemplates={
+            "short": '{"text": $input.json(\'$.text\'), "from": "$context.connectionId"}',
+            "$default": '{"other": "$stageVariables.color"}',
+        },
+        RequestParameters={
+            "integration.request.path.id": "route.request.body.id",
+            "integration.request.querystring.q": "'fixed'",
+            "integration.request.header.X-Stage": "context.stage",
+        },
+    )
+    _two_way(cloud, api, "say", integration, "{\"seen\": $input.json('$.body'), \"path\": $input.json('$.path')}")
+    said = _said(cloud, api, {"action": "say", "kind": "short", "id": "a/b", "text": "hi"})
+    seen = json.loads(said["seen"])
+    assert (seen["text"], said["path"]) == ("hi", "/things/a%2Fb")
+    assert len(seen["from"]) == 16
+    asked = endpoint.seen[-1]
+    assert (asked["method"], asked["query"], asked["headers"]["x-stage"]) == ("PUT", "q=fixed", "live")
+    assert json.loads(_said(cloud, api, {"action": "say", "id": "1"})["seen"]) == {"other": "blue"}
+
+
+def test_answers_are_chosen_by_status(cloud: GatewayCloud, api: str, endpoint: Endpoint) -> None:
+    integration = cloud.integration(
+        api,
+        IntegrationType="HTTP",
+        IntegrationMethod="POST",
+        IntegrationUri=endpoint.url,
+        RequestParameters={"integration.request.querystring.status": "route.request.body.status"},
+    )
+    _two_way(cloud, api, "say", integration, '{"was": "fine"}')
+    cloud.client.create_integration_response(
+        ApiId=api,
+        IntegrationId=integration,
+        IntegrationResponseKey="/4\\d\\d/",
+        ResponseTemplates={"$default": '{"was": "wrong"}'},
+    )
+    assert _said(cloud, api, {"action": "say", "status": "404"}) == {"was": "wrong"}
+    assert _said(cloud, api, {"action": "say", "status": "200"}) == {"was": "fine"}
+
+
+def test_a_mock_answers_by_its_template(cloud: GatewayCloud, api: str) -> None:
+    template = '#if($input.params("token") == "friend"){"statusCode": 200}#else{"statusCode": 403}#end'
+    given = {"IntegrationType": "MOCK", "TemplateSelectionExpression": "\\$default"}
+    integration = cloud.integration(api, RequestTemplates={"$default": template}, **given)
+    cloud.route(api, "$connect", integration)
+    with pytest.raises(InvalidStatus) as caught:
+        cloud.connect(api)
+    assert caught.value.response.status_code == 403
+    with cloud.connect(api, "/live?token=friend") as socket:
+        assert socket.ping().wait(30)
+
+
+def test_services_are_asked(cloud: GatewayCloud, api: str) -> None:
+    sqs, dynamodb = cloud.aws.client("sqs"), cloud.aws.client("dynamodb")
+    url = sqs.create_queue(QueueName="said")["QueueUrl"]
+    dynamodb.create_table(
+        TableName="said",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    given = {"IntegrationType": "AWS", "CredentialsArn": f"arn:aws:iam::{cloud.account}:role/gateway"}
+    put = cloud.integration(
+        api,
+        IntegrationUri="arn:aws:apigateway:us-east-1:dynamodb:action/PutItem",
+        RequestTemplates={
+            "$default": '{"TableName": "said", "Item": {"id": {"S": $input.json(\'$.id\')}}, "ReturnValues": "ALL_OLD"}'
+        },
+        **given,
+    )
+    _two_way(cloud, api, "put", put)
+    send = cloud.integration(
+        api,
+        IntegrationUri=f"arn:aws:apigateway:us-east-1:sqs:path/{cloud.account}/said",
+        RequestTemplates={"$default": "Action=SendMessage&MessageBody=$util.urlEncode($input.path('$.text'))"},
+        RequestParameters={"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"},
+        **given,
+    )
+    _two_way(cloud, api, "send", send, '{"sent": true}')
+    assert _said(cloud, api, {"action": "put", "id": "7"}, count=2) == {"Attributes": {"id": {"S": "7"}}}
+    assert dynamodb.get_item(TableName="said", Key={"id": {"S": "7"}})["Item"] == {"id": {"S": "7"}}
+    assert "ValidationException" in _said(cloud, api, {"action": "put", "id": ""})["__type"]
+    assert _said(cloud, api, {"action": "send", "text": "hello & more"}) == {"sent": True}
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "hello & more"
+
+
+def test_functions_get_what_the_template_says(shared: GatewayCloud) -> None:
+    cloud = shared
+    api = cloud.websocket_api_without_function()
+    cloud.client.create_stage(ApiId=api, StageName="live", AutoDeploy=True)
+    uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{cloud.function()}/invocations"
+    template = '{"headers": {"x-answer": "{\\"n\\": 1}"}, "from": "$context.routeKey"}'
+    integration = cloud.integration(
+        api, IntegrationType="AWS", IntegrationUri=uri, RequestTemplates={"$default": template}
+    )
+    _two_way(cloud, api, "say", integration)
+    assert _said(cloud, api, {"action": "say"}) == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"IntegrationType": "MOCK", "RequestTemplates": {"$default": "#if(true)"}},
+        {"IntegrationType": "AWS", "IntegrationUri": "arn:aws:apigateway:us-east-1:sqs:action/SendMessage"},
+        {"IntegrationType": "AWS", "IntegrationUri": "arn:aws:apigateway:us-east-1:nothing:action/Dance"},
+        {"IntegrationType": "AWS", "IntegrationUri": "http://example.com"},
+        {
+            "IntegrationType": "HTTP",
+            "IntegrationMethod": "GET",
+            "IntegrationUri": "http://example.com",
+            "RequestParameters": {"integration.request.body.x": "'a'"},
+        },
+    ],
+)
+def test_what_integrations_may_not_be(cloud: GatewayCloud, api: str, given: dict[str, Any]) -> None:
+    assert cloud.refused("create_integration", ApiId=api, **given)[0] == "BadRequestException"
+
+
+def test_what_integration_responses_may_not_be(cloud: GatewayCloud, api: str) -> None:
+    given = {"ApiId": api, "IntegrationId": cloud.integration(api, IntegrationType="MOCK")}
+    for key in ("200", "/[/", "$other"):
+        refused = cloud.refused("create_integration_response", **given, IntegrationResponseKey=key)
+        assert refused[0] == "BadRequestException"
