@@ -10,7 +10,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.apigateway.documents import Place
 
 _MOST = 5000
@@ -63,7 +63,7 @@ def meters(block: Block, place: Place, *dimensions: Dimensions) -> list[Meter]:
 
 async def measure(block: Block) -> None:
     """Add what all stages did to the block's metrics."""
-    at = block.clock.now() - 1
+    at = in_ended_minute(block.clock.now())
     for key, meter in list(_meters.get(block, {}).items()):
         values, meter.values = meter.values, {}
         if not values:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values
+from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.logs import putting
 from cloudlet.services.logs.subscription import Subscription
 from cloudlet.wire import WireError
@@ -60,7 +60,7 @@ def _accepted(given: list[dict[str, Any]], rejected: dict[str, int]) -> list[dic
 async def measure(block: Block) -> None:
     """Add what came to the block's metrics, for the minute that has just ended."""
     groups = _incoming.pop(block, {})
-    at = block.clock.now() - 1
+    at = in_ended_minute(block.clock.now())
     totals: dict[tuple[str, str], _Incoming] = {}
     for (account, region, name), incoming in groups.items():
         total = totals.setdefault((account, region), _Incoming())

@@ -1,0 +1,104 @@
+"""What becomes of invocations while something dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import cloudlet
+from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.programs import invoke, python
+from tests.standing import eventually
+
+
+@pytest.fixture
+def isolated(tmp_path: Path) -> Iterator[FunctionCloud]:
+    """An account on a Cloudlet whose blocks are processes of their own, which this test may break."""
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        yield FunctionCloud(Aws(server.endpoint, fresh_account()))
+
+
+def block(cloud: FunctionCloud, action: str, name: str) -> None:
+    port = cloud.aws.endpoint.rpartition(":")[2]
+    done = cloudlet("block", action, name, "--port", port)
+    assert done.returncode == 0, done.stderr
+
+
+def sandboxed(marker: str) -> list[int]:
+    """Return the processes that have a marker among their variables, whosever they are."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_sandbox_that_is_killed_is_an_error_and_the_next_invocation_is_served(cloud: FunctionCloud) -> None:
+    python(cloud, f"import subprocess\nsubprocess.run(['sleep', '30.{cloud.account}'])\nreturn 1", Timeout=60)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(invoke, cloud)
+        (sleeping,) = eventually(lambda: sandboxed(f"30.{cloud.account}"))
+        # The interpreter has started it, and the sandbox the interpreter.
+        os.kill(_parent(_parent(sleeping)), signal.SIGKILL)
+        answer = running.result()
+    assert answer.value["errorType"] == "Runtime.ExitError"
+    assert answer.value["errorMessage"].endswith("signal: killed")
+    python(cloud, "return 'alive'", "g")
+    assert invoke(cloud, name="g").value == "alive"
+
+
+def _parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_functions_run_while_cloudwatch_logs_is_down_and_what_they_logged_arrives(isolated: FunctionCloud) -> None:
+    python(isolated, "print('said meanwhile')\nreturn 1")
+    assert invoke(isolated).value == 1
+    block(isolated, "stop", "logs")
+    assert invoke(isolated).value == 1
+    block(isolated, "start", "logs")
+    logs = isolated.aws.client("logs")
+
+    def said() -> int:
+        try:
+            events = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return 0
+        return [event["message"] for event in events].count("said meanwhile")
+
+    eventually(said, lambda count: count == 2)
+
+
+def test_the_block_of_functions_may_die_alone(isolated: FunctionCloud) -> None:
+    sqs = isolated.aws.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    python(
+        isolated,
+        "import boto3\nboto3.client('sqs').send_message(QueueUrl=event['queue'], MessageBody=str(event['n']))",
+        Timeout=60,
+    )
+    for number in range(5):
+        isolated.client.invoke(
+            FunctionName="f", InvocationType="Event", Payload=json.dumps({"queue": url, "n": number})
+        )
+    block(isolated, "restart", "lambda")
+    assert sqs.list_queues()["QueueUrls"] == [url]
+    seen: set[str] = set()
+    while len(seen) < 5:
+        got: list[Any] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10).get(
+            "Messages", []
+        )
+        assert got, f"only {seen} came"
+        seen |= {message["Body"] for message in got}
+    assert isolated.client.get_function(FunctionName="f")["Configuration"]["State"] == "Active"
