@@ -7,14 +7,13 @@ from time import perf_counter
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.web import Answer, Visit
-from cloudlet.services.apigateway import access_log, deploying, documents, gateways, measuring
+from cloudlet.services.apigateway import access_log, bodies, deploying, documents, gateways, measuring
 from cloudlet.services.apigateway.answers import Refused, message
 from cloudlet.services.apigateway.documents import Place
 from cloudlet.services.apigateway.domains import Mapped
 from cloudlet.services.apigateway.http import admission, integrating
 from cloudlet.services.apigateway.http.call import Call, decoded
 from cloudlet.services.apigateway.http.compiled import Route, Stage, stage_of
-from cloudlet.services.apigateway.outward import LARGEST_BYTES
 from cloudlet.services.apigateway.route_check import DEFAULT
 from cloudlet.wire import HttpResponse
 
@@ -76,14 +75,13 @@ class HttpGateway:
         call.route = route
         if route.bucket is not None and not route.bucket.admits():
             raise Refused(429, "Too Many Requests", "THROTTLED", reason="the route is throttled")
-        call.body = await _body(call.visit)
-        if route.authorization != "NONE":
-            await admission.admit(call, route)
-        if route.integration is None:
-            raise Refused(
-                500, "Internal Server Error", "API_CONFIGURATION_ERROR", reason="the route has no integration"
-            )
-        return await integrating.answer(call, route.integration)
+        async with bodies.read(self._block, call.visit) as call.body:
+            if route.authorization != "NONE":
+                await admission.admit(call, route)
+            if route.integration is None:
+                reason = "the route has no integration"
+                raise Refused(500, "Internal Server Error", "API_CONFIGURATION_ERROR", reason=reason)
+            return await integrating.answer(call, route.integration)
 
     def _note(self, call: Call, stage: Stage, response: HttpResponse) -> None:
         """Tell metrics and the access log of a request."""
@@ -110,16 +108,6 @@ class HttpGateway:
             meter.add("Latency", "Milliseconds", float(int(millis)))
             if call.integration_millis is not None:
                 meter.add("IntegrationLatency", "Milliseconds", float(call.integration_millis))
-
-
-async def _body(visit: Visit) -> bytes:
-    try:
-        body = await visit.body(LARGEST_BYTES)
-    except ValueError:
-        raise Refused(413, "Request Entity Too Large", "REQUEST_TOO_LARGE", reason="the body is too large") from None
-    # Whoever looks at the signature needs it whole.
-    visit.request.body = body
-    return body
 
 
 def _say_who_may_read(call: Call, stage: Stage, response: HttpResponse) -> None:
