@@ -161,6 +161,16 @@ def test_a_query_is_stopped(asker: Asker) -> None:
     assert asker.ask("stats count(*) as n") == [{"n": "1"}]
 
 
+def test_a_hundred_queries_wait_at_most(asker: Asker) -> None:
+    asker.put([json.dumps({"l": list(range(1000))})])
+    ids = [asker.start(ENDLESS) for _ in range(100)]
+    with pytest.raises(asker.client.exceptions.LimitExceededException):
+        asker.start("stats count(*)")
+    for query in reversed(ids):
+        asker.client.stop_query(queryId=query)
+    assert asker.ask("stats count(*) as n") == [{"n": "1"}]
+
+
 def test_queries_are_listed_the_newest_first(asker: Asker) -> None:
     asker.put(["m"])
     texts = [f"limit {number}" for number in range(1, 6)]
