@@ -18,6 +18,14 @@ print(data["messageType"], data["logGroup"], *(one["message"] for one in data["l
 """
 
 
+def printed(logs: Any) -> list[str]:
+    """Return what the function has written into its own log group."""
+    if not logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"]:
+        return []
+    found = logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern="DATA_MESSAGE")["events"]
+    return [one["message"].strip() for one in found]
+
+
 def test_a_function_gets_what_matches(logs: Any, aws: Aws) -> None:
     cloud = FunctionCloud(aws)
     python(cloud, _PRINT)
@@ -31,12 +39,6 @@ def test_a_function_gets_what_matches(logs: Any, aws: Aws) -> None:
     events = [{"timestamp": at, "message": message} for message in ("ERROR one", "fine", "ERROR two")]
     logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
 
-    def printed() -> list[str]:
-        if not logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"]:
-            return []
-        found = logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern="DATA_MESSAGE")["events"]
-        return [one["message"].strip() for one in found]
-
-    assert eventually(printed) == ["DATA_MESSAGE g ERROR one ERROR two"]
+    assert eventually(lambda: printed(logs)) == ["DATA_MESSAGE g ERROR one ERROR two"]
     own = {**subscribed, "logGroupName": "/aws/lambda/f", "destinationArn": cloud.arn()}
     assert refusal(logs.put_subscription_filter, **own) == "InvalidParameterException"

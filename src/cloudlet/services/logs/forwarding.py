@@ -39,7 +39,7 @@ log = logging.getLogger("cloudlet.logs")
 
 _RETRIED_MILLIS = 24 * 3_600_000
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 300.0
-_GATHERED_SECONDS = 0.02
+_GATHERED_SECONDS = 0.05
 """What comes within it is looked at together."""
 _AT_ONCE = 100
 _MESSAGES_AT_ONCE = 256
@@ -96,6 +96,8 @@ class _Lane:
         self._lease = lease
         self._room = room
         self._number = number
+        self._is_behind = False
+        """Whether more waits than is looked at at once."""
 
     async def run(self) -> None:
         """Deliver until nothing waits any more."""
@@ -108,6 +110,8 @@ class _Lane:
                 return
             if done:
                 pause = _PAUSE_SECONDS
+                if not self._is_behind:
+                    await asyncio.sleep(_GATHERED_SECONDS)
                 continue
             await first(self._block, asyncio.Event(), self._block.clock.now() + pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -125,6 +129,7 @@ class _Lane:
             ]
 
         made, rows = await self._block.store.transact(read)
+        self._is_behind = len(rows) == _AT_ONCE
         if made is None or not rows:
             return None
         by_stream: dict[tuple[str, int], list[_Waiting]] = {}
