@@ -18,6 +18,7 @@ from cloudlet.testing.server import Aws
 
 FUNCTION = """
 import json
+import os
 
 def handler(event, context):
     kind = event.get("type")
@@ -30,6 +31,8 @@ def handler(event, context):
     answer = {name.lower(): value for name, value in (event.get("headers") or {}).items()}.get("x-answer")
     if answer == "fail":
         raise ValueError("as asked")
+    if answer == "trace":
+        return os.environ.get("_X_AMZN_TRACE_ID", "")
     if answer is not None:
         return json.loads(answer)
     return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(event)}

@@ -204,3 +204,9 @@ def test_changed_parameters_reach_functions(shared: GatewayCloud) -> None:
     assert (event["headers"]["x-id"], event["headers"]["x-color"]) == ("7", "is GET /things/{id}")
     assert event["rawPath"] == "/moved/7"
     assert event["queryStringParameters"] == {"open": "2"}
+
+
+def test_a_trace_goes_on(shared: GatewayCloud, api: str) -> None:
+    root = "1-5759e988-bd862e3fe1be46a994272793"
+    answer = shared.ask(api, "/new/x", headers={"X-Answer": "trace", "X-Amzn-Trace-Id": f"Root={root}"})
+    assert root in answer.body.decode()

@@ -21,8 +21,19 @@ class Failed(Exception):
         """What the function itself has raised, if that is why."""
 
 
-async def invoke(block: Block, function: str, event: bytes, account: str, source_arn: str, seconds: float) -> bytes:
-    """Call a function with an event, as an API (`source_arn`) of an account, and return its answer. Raises Failed."""
+async def invoke(
+    block: Block,
+    function: str,
+    event: bytes,
+    account: str,
+    source_arn: str,
+    seconds: float,
+    trace: str | None = None,
+) -> bytes:
+    """Call a function with an event, as an API (`source_arn`) of an account, and return its answer. Raises Failed.
+
+    `trace` is a trace header that the function gets.
+    """
     try:
         region = Arn.parse(function).region
     except ValueError:
@@ -30,7 +41,9 @@ async def invoke(block: Block, function: str, event: bytes, account: str, source
     params: dict[str, Any] = {"FunctionName": function, "Payload": event, "InvocationType": "RequestResponse"}
     try:
         async with asyncio.timeout(seconds):
-            result = await block.call("lambda", "Invoke", params, account=account, region=region, source_arn=source_arn)
+            result = await block.call(
+                "lambda", "Invoke", params, account=account, region=region, source_arn=source_arn, trace=trace
+            )
     except TimeoutError:
         raise Failed(503, "Integration timed out") from None
     except AwsError as error:

@@ -124,6 +124,12 @@ class Call:
         return self.path if name == "$default" or self.mapped is not None else f"/{name}{self.path}"
 
     @property
+    def trace(self) -> str | None:
+        """The trace header, to be handed on."""
+        header = self.headers.get(_TRACE)
+        return header if header and header.isascii() and header.isprintable() else None
+
+    @property
     def key(self) -> str:
         """The key of its route."""
         return self.route.key if self.route is not None else ""

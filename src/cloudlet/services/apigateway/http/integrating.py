@@ -58,7 +58,13 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
         _change_event(call, integration)
     event = events.function_v2(call) if integration.payload == "2.0" else events.function_v1(call)
     payload = await functions.invoke(
-        call.block, integration.function, _encode(event), call.place.account, call.route_arn, integration.seconds
+        call.block,
+        integration.function,
+        _encode(event),
+        call.place.account,
+        call.route_arn,
+        integration.seconds,
+        call.trace,
     )
     call.integration_status = 200
     try:
