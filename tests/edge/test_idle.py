@@ -32,6 +32,10 @@ def test_all_blocks_that_were_used_are_idle_afterwards() -> None:
         aws.client("logs").create_log_group(logGroupName="g")
         aws.client("xray").get_groups()
         aws.client("cloudtrail").describe_trails()
+        aws.client("scheduler").list_schedules()
+        aws.client("pipes").list_pipes()
+        aws.client("lambda").list_functions()
+        aws.client("apigatewayv2").get_apis()
         process = server.process.pid
         # What was asked is still worked off for a moment: the quietest of some stretches counts.
         quietest = LOOKED_AT_SECONDS

@@ -18,6 +18,8 @@ _CREDENTIALS_SECONDS = 3600
 _RENEWED_SECONDS = 600
 _MOST_CREDENTIALS = 1000
 _TIMEOUT_SECONDS = 30.0
+_LONG_SECONDS = {("lambda", "Invoke"): 930.0}
+"""What operations are given that may take longer: a function 15 minutes, and its start."""
 _LARGEST_RESPONSE_BYTES = 64 << 20
 
 
@@ -74,7 +76,7 @@ class Peers:
                 address + request.path,
                 headers.items(),
                 body,
-                timeout=_TIMEOUT_SECONDS,
+                timeout=_LONG_SECONDS.get((service, operation), _TIMEOUT_SECONDS),
                 limit=_LARGEST_RESPONSE_BYTES,
             )
             return client.result_of(called, response.status, response.body)
