@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+
+import pytest
 
 from cloudlet.testing.server import Aws
 from tests.own_metrics import total
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
-from tests.standing import Standing, eventually, standing  # noqa: F401 - a fixture
+from tests.standing import Standing, eventually, standing_server
 
 FORMAT = json.dumps(
     {
@@ -37,6 +40,13 @@ FORMAT = json.dumps(
         )
     }
 )
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Standing]:
+    """A server whose clock stands."""
+    with standing_server() as server:
+        yield server
 
 
 def _lines(aws: Aws, group: str, count: int) -> list[str]:
@@ -94,24 +104,34 @@ def test_connections_are_logged_too(cloud: GatewayCloud) -> None:
     ]
 
 
-def test_stages_are_measured(standing: Standing, endpoint: Endpoint) -> None:  # noqa: F811
-    cloud = GatewayCloud(standing.account())
+def _total(cloud: GatewayCloud, api: str, metric: str, **more: str) -> float:
+    return eventually(
+        lambda: total(cloud.aws, "AWS/ApiGateway", metric, ApiId=api, **more), lambda got: got is not None
+    )
+
+
+def test_stages_are_measured(standing: Standing, endpoint: Endpoint) -> None:
+    cloud, chat = GatewayCloud(standing.account()), GatewayCloud(standing.account())
     api = cloud.api()
     cloud.route(api, "GET /a", cloud.to_url(api, endpoint.url))
     settings = {"DetailedMetricsEnabled": True}
     cloud.client.update_stage(ApiId=api, StageName="$default", DefaultRouteSettings=settings)
     for path in ("/a", "/a?status=500", "/b"):
         cloud.ask(api, path)
+    talk = chat.websocket_api_without_function()
+    chat.route(talk, "say", chat.to_url(talk, "http://127.0.0.1:1"))
+    chat.client.create_stage(ApiId=talk, StageName="live", AutoDeploy=True)
+    with chat.connect(talk) as socket:
+        for action in ("say", "sing"):
+            socket.send(json.dumps({"action": action}))
+            socket.recv(30)
     standing.advance("2m")
-
-    def seen(metric: str, **more: str) -> float | None:
-        return eventually(
-            lambda: total(cloud.aws, "AWS/ApiGateway", metric, ApiId=api, **more), lambda got: got is not None
-        )
-
     for more in ({}, {"Stage": "$default"}):
-        assert (seen("Count", **more), seen("4xx", **more), seen("5xx", **more)) == (3, 1, 1)
-    assert seen("Count", Stage="$default", Method="GET", Resource="/a") == 2
-    assert (seen("DataProcessed") or 0) > 100
-    assert seen("Latency") is not None
-    assert seen("IntegrationLatency") is not None
+        assert [_total(cloud, api, metric, **more) for metric in ("Count", "4xx", "5xx")] == [3, 1, 1]
+    assert _total(cloud, api, "Count", Stage="$default", Method="GET", Resource="/a") == 2
+    assert _total(cloud, api, "DataProcessed") > 100
+    assert _total(cloud, api, "Latency") >= 0
+    assert _total(cloud, api, "IntegrationLatency") >= 0
+    metrics = ("ConnectCount", "MessageCount", "ClientError", "IntegrationError")
+    assert [_total(chat, talk, metric) for metric in metrics] == [1, 2, 1, 1]
+    assert _total(chat, talk, "MessageCount", Stage="live", Route="say") == 1

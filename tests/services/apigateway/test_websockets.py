@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -26,7 +27,9 @@ def api(shared: GatewayCloud) -> str:
 def management(shared: GatewayCloud, api: str) -> Any:
     """A client of the API that is about connections."""
     return shared.aws.client(
-        "apigatewaymanagementapi", endpoint_url=f"{shared.aws.endpoint}/_aws/execute-api/{api}/live"
+        "apigatewaymanagementapi",
+        endpoint_url=f"{shared.aws.endpoint}/_aws/execute-api/{api}/live",
+        config=Config(retries={"total_max_attempts": 1}),
     )
 
 
@@ -250,3 +253,18 @@ def test_idle_connections_end_after_ten_minutes(endpoint: Endpoint) -> None:
             with pytest.raises(ConnectionClosed):
                 busy.recv(30)
             assert busy.close_code == 1001
+
+
+def _flood(management: Any, id: str) -> None:
+    """Post far more to a client than all buffers on the way have room for."""
+    for _ in range(500):
+        management.post_to_connection(ConnectionId=id, Data=b"x" * (128 * 1024))
+
+
+def test_who_does_not_read_gets_no_more(shared: GatewayCloud, api: str, management: Any) -> None:
+    with shared.connect(api, max_queue=1, close_timeout=0.1) as socket:
+        id = _connection(socket)
+        with pytest.raises(ClientError) as caught:
+            _flood(management, id)
+        assert caught.value.response["Error"]["Code"] == "LimitExceededException"
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
