@@ -125,6 +125,49 @@ def test_time_is_that_of_the_clouds_clock(standing: Standing) -> None:
     assert answered(trails, query.format("current_timestamp")) == []
 
 
+def test_events_of_other_times_are_not_looked_at(standing: Standing) -> None:
+    aws = standing.account()
+    trails = aws.client("cloudtrail")
+    store = store_id(trails.create_event_data_store(Name="audit")["EventDataStoreArn"])
+    times = []
+    for name in ("first", "second", "third"):
+        standing.advance("1d")
+        aws.client("sqs").create_queue(QueueName=name)
+        seen(aws, name)
+        (row,) = answered(trails, f"SELECT now() AS n FROM {store} WHERE requestParameters['queueName'] = '{name}'")
+        times.append(row["n"])
+
+    def scanned(where: str) -> tuple[list[str], int]:
+        select = f"SELECT requestParameters['queueName'] AS q FROM {store} AS s"
+        query = trails.start_query(QueryStatement=f"{select} WHERE eventName = 'CreateQueue' AND {where} ORDER BY 1")
+        said = ended(trails, query["QueryId"])
+        rows = trails.get_query_results(QueryId=query["QueryId"])["QueryResultRows"]
+        return [row[0]["q"] for row in rows], said["QueryStatistics"]["EventsScanned"]
+
+    first, second, third = times
+    everything = scanned("true")
+    assert everything[0] == ["first", "second", "third"]
+    for where, names in (
+        (f"(s.eventTime > timestamp '{first}' AND s.eventTime < timestamp '{third}')", ["second"]),
+        (f"eventtime BETWEEN '{first}' AND '{second}'", ["first", "second"]),
+        ("eventTime <= '1999-01-01'", []),
+        ("eventTime >= date '2999-01-01'", []),
+    ):
+        found, count = scanned(where)
+        assert found == names
+        # What came on the third day is left out.
+        assert count < everything[1]
+    for where, names in (
+        (f"eventTime >= '{second}'", ["second", "third"]),
+        (f"eventTime > date '{third[:10]}'", ["third"]),
+        (f"(eventTime > '{third}' OR eventTime <= '{first}')", ["first"]),
+        (f"NOT eventTime > '{first}'", ["first"]),
+        (f"eventTime > timestamp '{third}' - interval '1' hour", ["third"]),
+        (f"{len(first)} > 0 AND '{second}' < eventTime", ["third"]),
+    ):
+        assert scanned(where)[0] == names
+
+
 def test_results_come_in_pages(trails: Any, store: str) -> None:
     statement = f"""SELECT n FROM {store} CROSS JOIN UNNEST(sequence(1, 1200)) AS t(n)
         WHERE requestParameters['queueName'] = 'one' ORDER BY n"""

@@ -14,6 +14,7 @@ from cloudlet.core.moments import until
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import stores
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
+from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 
 PAGE = 2000
 _SWEEP_SECONDS = 3600.0
@@ -37,10 +38,15 @@ def add(tx: Transaction, store: EventDataStore, event: Event) -> None:
     tx.put(_EVENTS.key(store.id, event.time, event.id), event.in_file.encode())
 
 
-async def after(tx: Transaction, store: EventDataStore, place: bytes, now: float) -> Page:
-    """Return a page of the events of a store that are not too old, after a place, or from the beginning."""
-    first = max(_EVENTS.key(store.id, _oldest(store, now)), place + b"\0" if place else b"")
-    rows = await tx.range(first, _EVENTS.sub(store.id).end, limit=PAGE)
+async def after(tx: Transaction, store: EventDataStore, times: TimeRange, place: bytes, now: float) -> Page:
+    """Return a page of the events of a store in a range of time, after a place, or from the beginning.
+
+    Those that are too old are not there any more, deleted or not.
+    """
+    begin = max(_oldest(store, now), times.begin or 0)
+    first = max(_EVENTS.key(store.id, begin), place + b"\0" if place else b"")
+    last = _EVENTS.sub(store.id).end if times.end is None else _EVENTS.key(store.id, max(times.end, 0) + 1)
+    rows = await tx.range(first, max(first, last), limit=PAGE)
     return Page([text.decode() for _, text in rows], rows[-1][0] if len(rows) == PAGE else b"")
 
 

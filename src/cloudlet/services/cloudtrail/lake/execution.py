@@ -53,7 +53,8 @@ class Execution:
         command = [sys.executable, "-m", "cloudlet.services.cloudtrail.lake.worker"]
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
         execution = cls(process, folder)
-        execution._write({"folder": folder.name, **statement._asdict()})
+        wanted = {"sql": statement.sql, "stores": statement.stores, "columns": statement.columns}
+        execution._write({"folder": folder.name, **wanted})
         return execution
 
     async def load(self, store: str, texts: list[str]) -> None:

@@ -17,6 +17,7 @@ from cloudlet.services.cloudtrail.lake import delivery, events, queries, stateme
 from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
 from cloudlet.services.cloudtrail.lake.queries import Delivery, Query, Row
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
+from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 
 log = logging.getLogger("cloudlet.cloudtrail")
 
@@ -111,7 +112,7 @@ class _Run:
         execution = await Execution.start(parsed, _folder(self._block))
         try:
             for identity in parsed.stores:
-                await self._load(execution, identity)
+                await self._load(execution, identity, parsed.times)
             names = await execution.begin()
             while rows := await execution.rows():
                 await self._keep(rows)
@@ -135,14 +136,14 @@ class _Run:
         await self._block.store.transact(body)
         self._rows += len(rows)
 
-    async def _load(self, execution: Execution, identity: str) -> None:
-        """Give the execution all events of a store."""
+    async def _load(self, execution: Execution, identity: str, times: TimeRange) -> None:
+        """Give the execution all events of a store in a range of time."""
         place = b""
         while True:
 
             async def page(tx: Transaction, place: bytes = place) -> events.Page:
                 store = await self._store(tx, identity)
-                return await events.after(tx, store, place, self._block.clock.now())
+                return await events.after(tx, store, times, place, self._block.clock.now())
 
             found = await self._block.store.transact(page)
             if found.texts:

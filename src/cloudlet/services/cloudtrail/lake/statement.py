@@ -12,7 +12,9 @@ from time import gmtime, strftime
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudlet.core import AwsError
+from cloudlet.services.cloudtrail.lake import time_range
 from cloudlet.services.cloudtrail.lake.columns import CHECKSUM_COLUMN, COLUMNS, JSON_COLUMN
+from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -34,6 +36,8 @@ class Statement(NamedTuple):
     """The ids of the event data stores that it is about."""
     columns: list[str]
     """The columns of stores that it may need."""
+    times: TimeRange
+    """Of the events that it looks at."""
 
 
 def invalid(why: str) -> AwsError:
@@ -54,12 +58,14 @@ def parse(text: str, now: float) -> Statement:
         _check_kind(parsed[0])
         stores = _stores(parsed[0])
         columns = _columns(parsed[0])
-        sql = _at(parsed[0], now).sql("duckdb")
+        fixed = _at(parsed[0], now)
+        times = time_range.of(fixed)
+        sql = fixed.sql("duckdb")
     except SqlglotError as error:
         raise invalid(str(error).partition("\n")[0]) from None
     except RecursionError:
         raise invalid("it is nested too deeply.") from None
-    return Statement(sql, stores, columns)
+    return Statement(sql, stores, columns, times)
 
 
 def _check_kind(parsed: exp.Expr) -> None:
