@@ -138,10 +138,9 @@ def _condition(reader: Reader, paths: dict[str, Path]) -> Condition[Any]:
         raise PatternProblem(f"an operator is expected at: {reader.rest!r}")
     test = comparison.test()
     number = comparison.number_form()
+    possible, is_sharp = _needing(_keys(path) + comparison.needed()), False
     if number is not None and isinstance(path[-1], str) and _SAFE_KEY.fullmatch(path[-1]):
         possible, is_sharp = _having(path[-1], number), True
-    else:
-        possible, is_sharp = _needing(_keys(path) + comparison.needed()), False
     if len(path) == 1 and isinstance(path[0], str) and path[0] != "*":
         return Condition(_at_top(path[0], test), possible, is_sharp)
     return Condition(lambda document: any(test(value) for value in values_at(document, path)), possible, is_sharp)
