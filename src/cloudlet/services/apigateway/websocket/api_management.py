@@ -20,10 +20,12 @@ def _forbidden() -> AwsError:
 
 
 def _own(ctx: Context, id: str) -> Client | None:
-    """Return a connection that this process has. Raises ForbiddenException for another account's."""
+    """Return a connection that this process has. Raises AwsError for another account's, and for one that has ended."""
     client = registry.of(ctx.block).clients.get(id)
     if client is not None and client.session.place.account != ctx.account:
         raise _forbidden()
+    if client is not None and not client.is_open:
+        raise _gone()
     return client
 
 

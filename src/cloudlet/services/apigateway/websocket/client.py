@@ -84,6 +84,11 @@ class Client(asyncio.Protocol):
         self._working = 0
         self._cancel: Callable[[], None] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended the connection."""
+        return self._transport is not None and self._protocol.state is State.OPEN
+
     # -- what is sent
 
     async def send(self, data: bytes) -> None:
@@ -93,7 +98,7 @@ class Client(asyncio.Protocol):
             await asyncio.wait((waiter,), timeout=_PATIENCE_SECONDS)
             if not waiter.done():
                 raise Full
-        if self._transport is None or self._protocol.state is not State.OPEN:
+        if not self.is_open:
             raise ConnectionResetError("the client has gone")
         try:
             data.decode()
@@ -106,7 +111,7 @@ class Client(asyncio.Protocol):
 
     def close(self, code: int, reason: str = "") -> None:
         """End the connection; the client has some seconds to agree."""
-        if self._transport is None or self._protocol.state is not State.OPEN:
+        if not self.is_open:
             return
         self._protocol.send_close(code, reason)
         self._flush()
