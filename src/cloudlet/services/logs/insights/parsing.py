@@ -53,7 +53,9 @@ T = TypeVar("T")
 
 def parse(text: str) -> Query:
     """Return the query that a text means. Raises QueryProblem, and NotBuilt for commands that are not there."""
-    return _Parser(Tokens(text)).query()
+    tokens = Tokens(text)
+    tokens.check()
+    return _Parser(tokens).query()
 
 
 class _Parser:

@@ -6,6 +6,7 @@ files of a folder. No text of a user's is SQL by itself: `planning` makes all of
 
 from __future__ import annotations
 
+import logging
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
@@ -22,6 +23,8 @@ from cloudlet.services.logs.insights.syntax import Query
 
 if TYPE_CHECKING:
     import duckdb
+
+log = logging.getLogger("cloudlet.logs")
 
 MEMORY = "512MB"
 _EXACT_ROWS = 5_000_000
@@ -248,11 +251,15 @@ def check(query: Query, plan: Plan) -> None:
                 raise QueryProblem(
                     f"invalid regular expression: {reason}", pattern.span.start, pattern.span.end
                 ) from None
-    session = Session(plan)
     try:
-        session.check()
-    finally:
-        session.close()
+        session = Session(plan)
+        try:
+            session.check()
+        finally:
+            session.close()
+    except duckdb.Error as error:
+        log.exception("the engine does not take the query %r", plan.answer)
+        raise QueryProblem("the query cannot be run", 0, 0) from error
 
 
 def _connected(folder: Path | None, memory: str) -> duckdb.DuckDBPyConnection:

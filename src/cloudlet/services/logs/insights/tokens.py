@@ -48,6 +48,11 @@ class Tokens:
         self.behind = 0
         """Where the last word ended that was taken."""
 
+    def check(self) -> None:
+        """Raises QueryProblem for a character that nothing is written with."""
+        if (place := self.query.find("\x00")) >= 0:
+            raise self.unexpected(place, place + 1)
+
     def peek(self) -> Token:
         """Return the next word. Raises QueryProblem."""
         if self._token is None:
@@ -86,7 +91,7 @@ class Tokens:
         if start == len(self.query):
             return Token("end", "", start, start)
         found = _TOKEN.match(self.query, start)
-        if found is None or found.lastgroup is None or "\x00" in found[0]:
+        if found is None or found.lastgroup is None:
             raise self.unexpected(start, start + 1)
         return Token(found.lastgroup, found[0], start, found.end())
 
