@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from botocore.config import Config
@@ -253,6 +254,16 @@ def test_idle_connections_end_after_ten_minutes(endpoint: Endpoint) -> None:
             with pytest.raises(ConnectionClosed):
                 busy.recv(30)
             assert busy.close_code == 1001
+
+
+def test_a_client_is_called_back_where_the_event_says(shared: GatewayCloud, api: str) -> None:
+    with shared.connect(api) as socket:
+        socket.send('{"action": "say"}')
+        context = json.loads(socket.recv(30))["requestContext"]
+        assert context["domainName"] == f"{api}.execute-api.us-east-1.localhost:{shared.port}"
+        path = f"/{context['stage']}/@connections/{quote(context['connectionId'])}"
+        answer = shared.ask("", path, host=context["domainName"], method="POST", headers=shared.signature(), body="hi")
+        assert (answer.status, socket.recv(30)) == (200, "hi")
 
 
 def _flood(management: Any, id: str) -> None:

@@ -11,4 +11,9 @@ def _bad_request(error: InvalidRequest) -> AwsError:
     return AwsError("BadRequestException", error.message, status=400)
 
 
-service = Service("apigateway", invalid_request=_bad_request, namespace="AWS/ApiGateway")
+service = Service(
+    "apigateway",
+    invalid_request=_bad_request,
+    namespace="AWS/ApiGateway",
+    data_events=("DeleteConnection", "GetConnection", "PostToConnection"),
+)

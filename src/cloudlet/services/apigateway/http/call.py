@@ -15,6 +15,7 @@ from cloudlet.services.apigateway import expressions
 from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place
 from cloudlet.services.apigateway.domains import Mapped
+from cloudlet.services.apigateway.naming import domain_of
 
 if TYPE_CHECKING:
     from cloudlet.services.apigateway.http.compiled import Route, Stage
@@ -82,7 +83,7 @@ class Call:
         """Decoded, below the stage."""
         self.query: str = visit.request.query
         self.headers: dict[str, str] = self._received(visit)
-        self.domain = self._domain(visit)
+        self.domain = domain_of(visit, api_id, place.region)
         self.body = b""
         self.route: Route | None = None
         self.variables: dict[str, str] = {}
@@ -111,11 +112,6 @@ class Call:
         if _TRACE not in headers:
             headers[_TRACE] = f"Root=1-{int(self.time):08x}-{random_bytes(12).hex()}"
         return headers
-
-    def _domain(self, visit: Visit) -> str:
-        if visit.prefix:
-            return f"{self.api_id}.execute-api.{self.place.region}.amazonaws.com"
-        return visit.host
 
     @property
     def whole_path(self) -> str:

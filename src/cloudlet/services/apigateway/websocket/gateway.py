@@ -17,6 +17,7 @@ from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, forbidd
 from cloudlet.services.apigateway.documents import Place
 from cloudlet.services.apigateway.domains import Mapped
 from cloudlet.services.apigateway.functions import Failed
+from cloudlet.services.apigateway.naming import domain_of
 from cloudlet.services.apigateway.websocket import integrating, registry
 from cloudlet.services.apigateway.websocket.client import GOING_AWAY, Client, Full
 from cloudlet.services.apigateway.websocket.compiled import Route, Stage, stage_of
@@ -57,7 +58,7 @@ class WebSocketGateway:
             self._place,
             self._id,
             stage.name,
-            f"{self._id}.execute-api.{self._place.region}.amazonaws.com" if visit.prefix else visit.host,
+            domain_of(visit, self._id, self._place.region),
             visit.request.headers.get("host", ""),
             visit.peer,
             visit.request.headers.get("user-agent", ""),
