@@ -172,6 +172,8 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
         measuring.recursive(block, found.resolved)
         raise AwsError("RecursiveInvocationException", _RECURSIVE, status=400)
     invocation.trace = trace.header
+    if trace.sampled:
+        running.subsegments.expect(version.place, trace.function, trace.root)
     try:
         with running.concurrency.one_more(function.place, function.reserved_concurrency, ACCOUNT_LIMIT):
             measuring.running(block, found.resolved, running.concurrency.of(function.place))

@@ -12,6 +12,7 @@ from cloudlet.core.block import Block
 from cloudlet.engines.sandbox import Sandboxes
 from cloudlet.services.lambda_.execution.concurrency import Concurrency
 from cloudlet.services.lambda_.execution.pool import Pools
+from cloudlet.services.lambda_.execution.subsegments import Subsegments
 
 
 class Engine:
@@ -19,9 +20,10 @@ class Engine:
 
     def __init__(self, block: Block) -> None:
         self.concurrency = Concurrency()
+        self.subsegments = Subsegments(block)
         self._folder = block.cloud.config.data / "sandboxes" / block.service.name / str(os.getpid())
         self._sandboxes = Sandboxes(block.cloud.config.sandbox)
-        self.pools = Pools(block, self._sandboxes, self._folder)
+        self.pools = Pools(block, self._sandboxes, self._folder, self.subsegments)
 
     async def tidy(self) -> None:
         """Remove what processes before this one have left behind."""
@@ -30,6 +32,7 @@ class Engine:
     async def close(self) -> None:
         """End all functions."""
         await self.pools.close()
+        self.subsegments.close()
         await self._sandboxes.close()
         await asyncio.to_thread(shutil.rmtree, self._folder, True)
 

@@ -26,9 +26,12 @@ def at_start() -> dict[str, str]:
 
 
 def variables(
-    version: Version, log_stream: str, endpoint: str, credentials: Credentials, initialization: str
+    version: Version, log_stream: str, endpoint: str, credentials: Credentials, initialization: str, daemon: str | None
 ) -> dict[str, str]:
-    """Return all variables of a function's process; its own come over those that are not reserved."""
+    """Return all variables of a function's process; its own come over those that are not reserved.
+
+    `daemon` is where it can send X-Ray something.
+    """
     region = version.place.region
     found = {
         **at_start(),
@@ -38,6 +41,7 @@ def variables(
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **({} if daemon is None else {"AWS_XRAY_DAEMON_ADDRESS": daemon}),
         **version.environment,
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,

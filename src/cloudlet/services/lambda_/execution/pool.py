@@ -28,6 +28,7 @@ from cloudlet.services.lambda_.execution.nursery import Child, Nursery
 from cloudlet.services.lambda_.execution.process import Process
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 from cloudlet.services.lambda_.execution.streaming import Stream
+from cloudlet.services.lambda_.execution.subsegments import Subsegments
 from cloudlet.services.lambda_.execution.worker import InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
 
@@ -47,9 +48,10 @@ _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 class Pools:
     """All workers of a block."""
 
-    def __init__(self, block: Block, sandboxes: Sandboxes, root: Path) -> None:
+    def __init__(self, block: Block, sandboxes: Sandboxes, root: Path, subsegments: Subsegments) -> None:
         """`root` is a folder for what the workers see, emptied by whoever has this."""
         self._block = block
+        self._subsegments = subsegments
         self._sandboxes = sandboxes
         self._root = root
         self._interpreters = Interpreters()
@@ -191,9 +193,8 @@ class Pools:
         async with self._starts:
             log_stream = LogStream(self._block, version)
             credentials = self._credentials(version)
-            variables = environment.variables(
-                version, log_stream.name, self._block.cloud.config.endpoint, credentials, initialization
-            )
+            endpoint, daemon = self._block.cloud.config.endpoint, await self._subsegments.address()
+            variables = environment.variables(version, log_stream.name, endpoint, credentials, initialization, daemon)
             try:
                 process, folder = await self._process(version, interpreter, variables)
             except (SandboxError, OSError) as error:
@@ -221,7 +222,9 @@ class Pools:
             if child is not None:
                 child.process.sandbox.limit(limits)
                 return child.process, child.folder
-        api = RuntimeApi(version, len(extensions)) if extensions or interpreter.is_custom else None
+        # What a wrapper starts may speak the Runtime API in place of the runtime.
+        has_api = bool(extensions or interpreter.is_custom or wrapper)
+        api = RuntimeApi(version, len(extensions)) if has_api else None
         if api is not None:
             await api.listen()
             variables["AWS_LAMBDA_RUNTIME_API"] = api.address

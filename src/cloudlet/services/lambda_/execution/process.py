@@ -33,10 +33,11 @@ class Process:
         self.on_lost: Callable[[], None] | None = None
         """Is told once that it has hung up, which it does when it ends."""
         self.lost = False
-        self.link: frames.Link = Channel(self._frame, self._lost)
-        if api is not None and interpreter.is_custom:
-            self.link = api
-            api.on_frame = self._frame
+        self.link: frames.Link = Channel(self._frame, self._hung_up)
+        if api is not None:
+            api.on_frame = self._api_frame
+            if interpreter.is_custom:
+                self.link = api
         self.output = _Output(self._line)
         sandbox.ended.add_done_callback(lambda _: self._lost())
 
@@ -98,9 +99,20 @@ class Process:
         if self.on_frame is not None:
             self.on_frame(kind, told, payload)
 
+    def _api_frame(self, kind: bytes, told: dict[str, Any], payload: bytes) -> None:
+        """Take what comes by the Runtime API: who asks there for invocations is the runtime from now on."""
+        if kind == frames.READY and self.api is not None and self.link is not self.api:
+            channel, self.link = self.link, self.api
+            channel.close()
+        self._frame(kind, told, payload)
+
     def _line(self, line: str) -> None:
         if self.on_line is not None:
             self.on_line(line)
+
+    def _hung_up(self) -> None:
+        if self.link is not self.api:
+            self._lost()
 
     def _lost(self) -> None:
         """Note that it has hung up, or has ended."""
