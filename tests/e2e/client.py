@@ -14,6 +14,8 @@ import pytest
 E2E = Path(__file__).parent
 _CLIENTS = E2E.parents[1] / ".venv-clients"
 INSTALLED = _CLIENTS / "bin"
+BOTO3 = _CLIENTS / "boto3" / "bin"
+"""What is built on boto3 has an environment of its own."""
 # Before the system's programs those that are made for these tests, and the AWS CLI of the environment they run in.
 PATH = os.pathsep.join((str(INSTALLED), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
