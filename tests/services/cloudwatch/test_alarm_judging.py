@@ -98,7 +98,7 @@ def test_rules_hold(text: str, expected: bool) -> None:
         ("", "Unexpected end"),
         ("ALARM(a", "Unexpected"),
         ("ALARM()", "Unexpected"),
-        ("ALARM(a) OK(b)", "Unexpected 'OK(b)' at position 9"),
+        ("ALARM(a) OK(b)", "Unexpected 'OK' at position 10"),
         ("a AND b", "Unexpected 'a'"),
         ("(TRUE", "Unexpected end"),
         ("(" * 101 + "TRUE" + ")" * 101, "nested too deeply"),

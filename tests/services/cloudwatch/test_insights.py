@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloudlet.services.cloudwatch import insights
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
-from cloudlet.services.cloudwatch.insights_grammar import ACCOUNT, Comparison, Select, parse
+from cloudlet.services.cloudwatch.insights_grammar import ACCOUNT, FUNCTIONS, Comparison, Select, parse
 from cloudlet.services.cloudwatch.metric import Metric
 from tests.services.cloudwatch.local import LocalCloud
 from tests.services.cloudwatch.test_alarms import alarm, put_math, state
@@ -128,6 +130,40 @@ def test_queries_of_the_user_guide(text: str, expected: Select) -> None:
 def test_what_is_no_query(text: str) -> None:
     with pytest.raises(ExpressionProblem):
         parse(text)
+
+
+_NAMES = st.text("aZ_ 1.\"\\'ÄLIMIT", min_size=1, max_size=6)
+_QUERIES = st.builds(
+    Select,
+    st.sampled_from(FUNCTIONS),
+    _NAMES,
+    _NAMES,
+    st.none() | st.frozensets(_NAMES, max_size=2),
+    st.lists(st.builds(Comparison, _NAMES, st.text("ab'\\\" ", max_size=4), st.booleans()), max_size=2).map(tuple),
+    st.lists(_NAMES, max_size=2).map(tuple),
+    st.sampled_from(FUNCTIONS),
+    st.booleans(),
+    st.integers(1, 500),
+)
+
+
+def quoted(text: str, mark: str = '"') -> str:
+    return mark + text.replace("\\", "\\\\").replace(mark, "\\" + mark) + mark
+
+
+@given(_QUERIES)
+def test_what_is_written_is_read(query: Select) -> None:
+    source = quoted(query.namespace)
+    if query.schema is not None:
+        source = f"schema ({', '.join([source, *map(quoted, query.schema)])})"
+    text = f"SELECT {query.function.lower()}({quoted(query.metric)}) FROM {source}"
+    for at, one in enumerate(query.where):
+        value = quoted(one.value, "'")
+        text += f" {'AND' if at else 'WHERE'} {quoted(one.label)}{'=' if one.equal else '!='}{value}"
+    if query.groups:
+        text += f" GROUP BY {', '.join(map(quoted, query.groups))}"
+    text += f" ORDER BY {query.order}() {'DESC' if query.descending else 'ASC'} LIMIT {query.limit}"
+    assert parse(text) == query
 
 
 def test_tags_are_not_built() -> None:

@@ -83,6 +83,8 @@ CASES: list[tuple[str, dict[str, TimeSeries], Any]] = [
     ("5 * m1", {"m1": series(1, _, 3)}, [5, _, 15]),
     ("-m1", {"m1": series(1, -2)}, [-1, 2]),
     ("-m1 ^ 2", {"m1": series(3)}, [-9]),
+    ("--m1 ^ 1", {"m1": series(3)}, [3]),
+    ("2 ^ -1 ^ m1", {"m1": series(2)}, [0.5]),
     ("2 ^ 3 ^ m1", {"m1": series(2)}, [512]),
     ("m1 ^ 0.5", {"m1": series(9, -1)}, [3, _]),
     ("m1 - 1 - 1", {"m1": series(5)}, [3]),
@@ -161,7 +163,7 @@ def test_the_users_guide(expression: str, metrics: dict[str, TimeSeries], expect
 REFUSED = [
     ("m1 +", "Unexpected end"),
     ("m1 m1", "Unexpected 'm1' at position 4"),
-    ("m1 $ 2", "Unexpected character at position 3"),
+    ("m1 $ 2", "Unexpected character at position 4"),
     ("(m1", "Unexpected end"),
     ("[]", "must not be empty"),
     ("", "Unexpected end"),

@@ -11,21 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from cloudlet.core.language import Language, Misread, TooDeep
 from cloudlet.services.cloudwatch.alarm import name_of
 
 MOST_CHILDREN = 100
 MOST_ELEMENTS = 500
 _DEEPEST = 100
-
-_TOKEN = re.compile(
-    r"""\s*(?:
-        (?P<state>(?:ALARM|OK|INSUFFICIENT_DATA))\s*\(\s*(?:"(?P<quoted>(?:[^"\\]|\\.)+)"|(?P<name>[^()"]+?))\s*\)
-      | (?P<symbol>[()])
-      | (?P<word>[A-Za-z]+)
-      | (?P<end>\Z)
-    )""",
-    re.VERBOSE,
-)
 
 
 class RuleProblem(ValueError):
@@ -102,86 +93,54 @@ def _names(rule: Rule) -> Iterator[str]:
 @lru_cache(maxsize=1000)
 def parse(text: str) -> Rule:
     """Return what a rule says. Raises RuleProblem."""
-    return _Parser(text).whole()
+    try:
+        rule, elements = _LANGUAGE.read(text)
+    except TooDeep:
+        raise RuleProblem("The rule is nested too deeply") from None
+    except Misread as problem:
+        if not problem.word:
+            raise RuleProblem("Unexpected end") from None
+        raise RuleProblem(f"Unexpected '{problem.word}' at position {problem.start + 1}") from None
+    if elements > MOST_ELEMENTS:
+        raise RuleProblem(f"A rule has {MOST_ELEMENTS} elements at most")
+    if len(names(rule)) > MOST_CHILDREN:
+        raise RuleProblem(f"A rule has {MOST_CHILDREN} alarms at most")
+    return rule
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._found: list[re.Match[str]] = []
-        self._at = 0
-        self._depth = 0
-        position = 0
-        while True:
-            match = _TOKEN.match(text, position)
-            if match is None:
-                raise RuleProblem(f"Unexpected character at position {position + 1}")
-            self._found.append(match)
-            position = match.end()
-            if match.lastgroup == "end":
-                break
-        elements = sum([match["word"] not in ("AND", "OR", "NOT") for match in self._found[:-1]])
-        if elements > MOST_ELEMENTS:
-            raise RuleProblem(f"A rule has {MOST_ELEMENTS} elements at most")
+_Counted = tuple[Rule, int]
+"""A rule, and of how many elements it is: alarms, constants and parentheses."""
 
-    def whole(self) -> Rule:
-        rule = self._any()
-        if self._match.lastgroup != "end":
-            raise self._unexpected()
-        if len(names(rule)) > MOST_CHILDREN:
-            raise RuleProblem(f"A rule has {MOST_CHILDREN} alarms at most")
-        return rule
 
-    @property
-    def _match(self) -> re.Match[str]:
-        return self._found[self._at]
+class _Meaning:
+    def start(self, whole: _Counted) -> _Counted:
+        return whole
 
-    def _unexpected(self) -> RuleProblem:
-        if self._match.lastgroup == "end":
-            return RuleProblem("Unexpected end")
-        return RuleProblem(f"Unexpected '{self._match[0].strip()}' at position {self._match.start() + 1}")
+    def any(self, *parts: _Counted) -> _Counted:
+        return AnyOf(tuple(rule for rule, _ in parts)), sum(elements for _, elements in parts)
 
-    def _accept(self, kind: str, text: str) -> bool:
-        if self._match[kind] is not None and self._match[kind].upper() == text:
-            self._at += 1
-            return True
-        return False
+    def all(self, *parts: _Counted) -> _Counted:
+        return All(tuple(rule for rule, _ in parts)), sum(elements for _, elements in parts)
 
-    def _any(self) -> Rule:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise RuleProblem("The rule is nested too deeply")
-        parts = [self._all()]
-        while self._accept("word", "OR"):
-            parts.append(self._all())
-        self._depth -= 1
-        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+    def negated(self, part: _Counted) -> _Counted:
+        rule, elements = part
+        return rule.part if isinstance(rule, Not) else Not(rule), elements
 
-    def _all(self) -> Rule:
-        parts = [self._one()]
-        while self._accept("word", "AND"):
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+    def group(self, part: _Counted) -> _Counted:
+        rule, elements = part
+        return rule, elements + 2
 
-    def _one(self) -> Rule:
-        negations = 0
-        while self._accept("word", "NOT"):
-            negations += 1
-        rule = self._positive()
-        return Not(rule) if negations % 2 else rule
+    def state(self, state: str, name: str) -> _Counted:
+        return InState(name_of(name), str(state)), 1
 
-    def _positive(self) -> Rule:
-        match = self._match
-        if match["state"] is not None:
-            self._at += 1
-            name = re.sub(r"\\(.)", r"\1", match["quoted"]) if match["quoted"] is not None else match["name"]
-            return InState(name_of(name), match["state"])
-        if self._accept("word", "TRUE"):
-            return Constant(True)
-        if self._accept("word", "FALSE"):
-            return Constant(False)
-        if self._accept("symbol", "("):
-            rule = self._any()
-            if not self._accept("symbol", ")"):
-                raise self._unexpected()
-            return rule
-        raise self._unexpected()
+    def QUOTED(self, text: str) -> str:
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+
+    def NAME(self, text: str) -> str:
+        return str(text)
+
+    def CONSTANT(self, text: str) -> _Counted:
+        return Constant(text.upper() == "TRUE"), 1
+
+
+_LANGUAGE: Language[_Counted] = Language(__file__, _Meaning(), _DEEPEST)

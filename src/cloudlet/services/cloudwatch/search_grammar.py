@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from cloudlet.core.language import Language, Misread, TooDeep
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 
 LONGEST = 1024
 
-_TOKEN = re.compile(r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<symbol>[(){},=])|(?P<word>[^\s(){},="]+)|(?P<end>\Z))')
 _DEEPEST = 50
 
 
@@ -65,96 +65,44 @@ def parse(text: str) -> Search:
     """Return what a search looks for. Raises ExpressionProblem."""
     if len(text) > LONGEST:
         raise ExpressionProblem(f"A search expression has {LONGEST} characters at most")
-    return _Parser(text).whole()
+    try:
+        return _LANGUAGE.read(text)
+    except TooDeep:
+        raise ExpressionProblem("The search expression is nested too deeply") from None
+    except Misread as problem:
+        if not problem.is_word:
+            raise ExpressionProblem("The search expression has a quotation mark that is not closed") from None
+        what = f"'{problem.word}'" if problem.word else "its end"
+        raise ExpressionProblem(f"The search expression cannot have {what} here") from None
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._tokens: list[tuple[str, str]] = []
-        self._at = 0
-        self._depth = 0
-        position = 0
-        while not self._tokens or self._tokens[-1][0] != "end":
-            match = _TOKEN.match(text, position)
-            if match is None or match.lastgroup is None:
-                raise ExpressionProblem("The search expression has a quotation mark that is not closed")
-            self._tokens.append((match.lastgroup, match[match.lastgroup]))
-            position = match.end()
-
-    def whole(self) -> Search:
-        namespace, dimensions = self._schema() if self._accept("{") else (None, frozenset())
-        condition = None if self._tokens[self._at][0] == "end" else self._any()
-        if self._tokens[self._at][0] != "end":
-            raise self._unexpected()
-        if namespace is None and condition is None:
+class _Meaning:
+    def start(self, schema: tuple[str, ...] | None, condition: Condition | None) -> Search:
+        if schema is None and condition is None:
             raise ExpressionProblem("The search expression is empty")
-        return Search(namespace, dimensions, condition)
+        namespace, *dimensions = schema or (None,)
+        return Search(namespace, frozenset(dimensions), condition)
 
-    def _unexpected(self) -> ExpressionProblem:
-        kind, text = self._tokens[self._at]
-        what = "its end" if kind == "end" else f"'{text}'"
-        return ExpressionProblem(f"The search expression cannot have {what} here")
+    def schema(self, *terms: Term) -> tuple[str, ...]:
+        return tuple(term.text for term in terms)
 
-    def _accept(self, symbol: str, kind: str = "symbol") -> bool:
-        if self._tokens[self._at] == (kind, symbol):
-            self._at += 1
-            return True
-        return False
+    def any(self, *parts: Condition) -> Condition:
+        return AnyOf(parts)
 
-    def _text(self) -> tuple[str, bool]:
-        """Read a word or a quoted text; return whether it was quoted too."""
-        kind, text = self._tokens[self._at]
-        if kind not in ("word", "quoted"):
-            raise self._unexpected()
-        self._at += 1
-        return (re.sub(r"\\(.)", r"\1", text[1:-1]), True) if kind == "quoted" else (text, False)
+    def all(self, *parts: Condition) -> Condition:
+        return All(parts)
 
-    def _schema(self) -> tuple[str, frozenset[str]]:
-        names = [self._text()[0]]
-        while self._accept(","):
-            names.append(self._text()[0])
-        if not self._accept("}"):
-            raise self._unexpected()
-        self._accept(",")
-        return names[0], frozenset(names[1:])
+    def negated(self, part: Condition) -> Condition:
+        return part.part if isinstance(part, Not) else Not(part)
 
-    def _any(self) -> Condition:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise ExpressionProblem("The search expression is nested too deeply")
-        parts = [self._all()]
-        while self._accept("OR", "word"):
-            parts.append(self._all())
-        self._depth -= 1
-        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+    def term(self, property: Term, value: Term) -> Condition:
+        return Term(value.text, value.exact, property.text)
 
-    def _all(self) -> Condition:
-        parts = [self._not()]
-        while True:
-            kind, text = self._tokens[self._at]
-            if not self._accept("AND", "word") and (
-                kind == "end" or (kind == "symbol" and text != "(") or (kind == "word" and text == "OR")
-            ):
-                return parts[0] if len(parts) == 1 else All(tuple(parts))
-            parts.append(self._not())
+    def QUOTED(self, text: str) -> Term:
+        return Term(re.sub(r"\\(.)", r"\1", text[1:-1]), True)
 
-    def _not(self) -> Condition:
-        negations = 0
-        while self._accept("NOT", "word"):
-            negations += 1
-        part = self._one()
-        return Not(part) if negations % 2 else part
+    def WORD(self, text: str) -> Term:
+        return Term(str(text), False)
 
-    def _one(self) -> Condition:
-        if self._accept("("):
-            inner = self._any()
-            if not self._accept(")"):
-                raise self._unexpected()
-            return inner
-        if self._tokens[self._at] in (("word", "AND"), ("word", "OR")):
-            raise self._unexpected()
-        text, exact = self._text()
-        if self._accept("="):
-            value, exact = self._text()
-            return Term(value, exact, text)
-        return Term(text, exact)
+
+_LANGUAGE: Language[Search] = Language(__file__, _Meaning(), _DEEPEST)
