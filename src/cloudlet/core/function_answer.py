@@ -17,7 +17,7 @@ _OWN = frozenset(
     ("connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer")
 )
 """Headers that the server itself sets."""
-_DEFAULT_TYPE = ("content-type", "text/plain;charset=UTF-8")
+_TEXT = "text/plain;charset=UTF-8"
 _decode = msgspec.json.Decoder().decode
 
 
@@ -25,21 +25,24 @@ class BadAnswer(Exception):
     """No response can be made of it; the text says why."""
 
 
-def read(payload: bytes, version: str) -> HttpResponse:
-    """Return the response that a function's answer stands for. Raises BadAnswer."""
+def read(payload: bytes, version: str, default_type: str = _TEXT) -> HttpResponse:
+    """Return the response that a function's answer stands for; `default_type` is its content type where it says none.
+
+    Raises BadAnswer.
+    """
     try:
         answer = _decode(payload or b"null")
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadAnswer(f"The response from the Lambda function is not JSON: {error}") from error
     if isinstance(answer, dict) and "statusCode" in answer:
-        return _structured(answer, version)
+        return _structured(answer, version, default_type)
     if version == "1.0":
         raise BadAnswer("The response from the Lambda function doesn't match the format that API Gateway expects.")
     body = answer.encode() if isinstance(answer, str) else payload or b"null"
     return HttpResponse(200, [("content-type", "application/json")], body)
 
 
-def _structured(answer: dict[str, Any], version: str) -> HttpResponse:
+def _structured(answer: dict[str, Any], version: str, default_type: str) -> HttpResponse:
     headers = [(name.lower(), text(value)) for name, value in (_map(answer, "headers")).items()]
     if version == "1.0":
         many = {name.lower(): values for name, values in _map(answer, "multiValueHeaders").items()}
@@ -49,7 +52,7 @@ def _structured(answer: dict[str, Any], version: str) -> HttpResponse:
         headers += [("set-cookie", text(cookie)) for cookie in _list(answer.get("cookies"))]
     headers = [pair for pair in headers if pair[0] not in _OWN]
     if not any(name == "content-type" for name, _ in headers):
-        headers.append(_DEFAULT_TYPE)
+        headers.append(("content-type", default_type))
     return HttpResponse(_status(answer["statusCode"]), headers, _body(answer))
 
 

@@ -34,6 +34,11 @@ def too_many(message: str) -> AwsError:
     return _worded("TooManyRequestsException", message)
 
 
+def limit_exceeded(message: str) -> AwsError:
+    """A quota of REST APIs is exceeded."""
+    return _worded("LimitExceededException", message)
+
+
 def not_built(what: str) -> AwsError:
     """Something that AWS has and Cloudlet has not."""
     return AwsError(

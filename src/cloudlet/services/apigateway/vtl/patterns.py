@@ -52,6 +52,11 @@ def _group(match: re.Match[str]) -> str:
     return "\\\\" if match[1] == "\\" else match[1]
 
 
+def found(text: str, pattern: str) -> bool:
+    """Whether a pattern matches some part of a text."""
+    return bool(_ask("SELECT regexp_matches(?, ?)", text, pattern))
+
+
 def matches(text: str, pattern: str) -> bool:
     """Whether a pattern matches a whole text."""
     return bool(_ask("SELECT regexp_full_match(?, ?)", text, pattern))
