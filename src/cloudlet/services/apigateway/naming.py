@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from cloudlet.core.web import Visit
 
-_USUAL_PORTS = ("", "80", "443")
+_USUAL_PORTS = (":80", ":443")
 
 
-def domain_of(visit: Visit, api_id: str, region: str) -> str:
+def domain_of(visit: Visit) -> str:
     """Return the name, with the port where that is an unusual one: functions call the API's clients back there.
 
-    Who has named the API by the path gets a name below this machine's that means the same.
+    Who has named the API by the path gets what was before it too: no name leads to that API alone.
     """
-    host, port = visit.host, visit.request.headers.get("host", "").rpartition(":")[2]
-    if visit.prefix:
-        host = f"{api_id}.execute-api.{region}.{_parent(host)}"
-    return host if port in _USUAL_PORTS or not port.isdecimal() else f"{host}:{port}"
+    host = visit.request.headers.get("host", "").lower()
+    for port in _USUAL_PORTS:
+        host = host.removesuffix(port)
+    return f"{host}{visit.prefix}"
 
 
-def _parent(host: str) -> str:
-    try:
-        number = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return host or "localhost"
-    # Names below a number mean nothing.
-    return "localhost" if number.is_loopback else "amazonaws.com"
+def prefix_of(domain: str) -> str:
+    """Return the first label of a name, or what ends the path that stands for one: the id of the API."""
+    return domain.rpartition("/")[2].partition(".")[0]

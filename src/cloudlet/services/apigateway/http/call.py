@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from cloudlet.core.block import Block
+from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.identity import Principal
-from cloudlet.core.ids import random_bytes
 from cloudlet.core.web import Visit
-from cloudlet.services.apigateway import expressions
+from cloudlet.services.apigateway import arrivals, expressions
 from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place
 from cloudlet.services.apigateway.domains import Mapped
-from cloudlet.services.apigateway.naming import domain_of
+from cloudlet.services.apigateway.naming import domain_of, prefix_of
 
 if TYPE_CHECKING:
     from cloudlet.services.apigateway.http.compiled import Route, Stage
-
-_REQUEST_ID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_TRACE = "x-amzn-trace-id"
-
-
-def _fresh_id() -> str:
-    return "".join([_REQUEST_ID[byte & 63] for byte in random_bytes(15)]) + "="
 
 
 class Call:
@@ -75,15 +68,15 @@ class Call:
         self.visit = visit
         self.stage = stage
         self.mapped = mapped
-        self.id = _fresh_id()
+        self.id = arrivals.fresh_id()
         self.time = block.clock.now()
         """When it came in, in seconds since the epoch."""
         self.method = visit.request.method
         self.path = path
         """Decoded, below the stage."""
         self.query: str = visit.request.query
-        self.headers: dict[str, str] = self._received(visit)
-        self.domain = domain_of(visit, api_id, place.region)
+        self.headers: dict[str, str] = arrivals.headers(visit, self.time)
+        self.domain = domain_of(visit)
         self.body = b""
         self.route: Route | None = None
         self.variables: dict[str, str] = {}
@@ -101,18 +94,6 @@ class Call:
         self.status = 0
         self.response_size = 0
 
-    def _received(self, visit: Visit) -> dict[str, str]:
-        """Return the headers as integrations get them, with what a gateway adds."""
-        headers = dict(visit.request.headers)
-        before = headers.get("x-forwarded-for")
-        headers["x-forwarded-for"] = f"{before}, {visit.peer}" if before else visit.peer
-        headers["x-forwarded-proto"] = "https" if visit.secure else "http"
-        port = headers.get("host", "").rpartition(":")[2]
-        headers["x-forwarded-port"] = port if port.isdecimal() else ("443" if visit.secure else "80")
-        if _TRACE not in headers:
-            headers[_TRACE] = f"Root=1-{int(self.time):08x}-{random_bytes(12).hex()}"
-        return headers
-
     @property
     def whole_path(self) -> str:
         """The path with the stage in it, where it was in the request."""
@@ -122,7 +103,7 @@ class Call:
     @property
     def trace(self) -> str | None:
         """The trace header, to be handed on."""
-        header = self.headers.get(_TRACE)
+        header = self.headers.get(TRACE_HEADER)
         return header if header and header.isascii() and header.isprintable() else None
 
     @property
@@ -208,7 +189,7 @@ _CONTEXT: dict[str, Callable[[Call], Any]] = {
     "customDomain.basePathMatched": lambda call: None if call.mapped is None else call.mapped.key or "(none)",
     "dataProcessed": lambda call: len(call.body) + call.response_size,
     "domainName": lambda call: call.domain,
-    "domainPrefix": lambda call: call.domain.partition(".")[0],
+    "domainPrefix": lambda call: prefix_of(call.domain),
     "error.message": lambda call: call.error,
     "error.messageString": lambda call: f'"{call.error}"' if call.error else None,
     "error.responseType": lambda call: call.error_type,

@@ -10,6 +10,7 @@ from typing import Any
 
 from cloudlet.core import function_event
 from cloudlet.services.apigateway.http.call import Call
+from cloudlet.services.apigateway.naming import prefix_of
 
 
 def _authorizer_v2(call: Call) -> dict[str, Any] | None:
@@ -31,7 +32,7 @@ def _context_v2(call: Call) -> dict[str, Any]:
         "accountId": call.place.account,
         "apiId": call.api_id,
         "domainName": call.domain,
-        "domainPrefix": call.domain.partition(".")[0],
+        "domainPrefix": prefix_of(call.domain),
         "http": {
             "method": call.method,
             "path": call.whole_path,
@@ -117,7 +118,7 @@ def _context_v1(call: Call) -> dict[str, Any]:
         "accountId": call.place.account,
         "apiId": call.api_id,
         "domainName": call.domain,
-        "domainPrefix": call.domain.partition(".")[0],
+        "domainPrefix": prefix_of(call.domain),
         "extendedRequestId": call.id,
         "httpMethod": call.method,
         "identity": _identity_v1(call),

@@ -101,7 +101,10 @@ def _changed(
 
 async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
     url = _VARIABLE.sub(lambda match: quote(call.variables.get(match[1], ""), _PATH_CHARACTERS), integration.url)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise Failed(500, f"The URL of the endpoint is not valid: {error}") from error
     headers = [
         (name, value)
         for name, value in call.headers.items()
@@ -116,7 +119,7 @@ async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
         path = quote(path, f"{_PATH_CHARACTERS}%")
     protocol = "https" if call.visit.secure else "http"
     headers += [
-        ("forwarded", f"by=127.0.0.1;for={call.visit.peer};host={call.domain};proto={protocol}"),
+        ("forwarded", f"by=127.0.0.1;for={call.visit.peer};host={call.visit.host};proto={protocol}"),
         ("via", "HTTP/1.1 AmazonAPIGateway"),
     ]
     method = call.method if integration.method == "ANY" else integration.method

@@ -58,7 +58,7 @@ class WebSocketGateway:
             self._place,
             self._id,
             stage.name,
-            domain_of(visit, self._id, self._place.region),
+            domain_of(visit),
             visit.request.headers.get("host", ""),
             visit.peer,
             visit.request.headers.get("user-agent", ""),
