@@ -32,7 +32,8 @@ _LOOK_SECONDS = 0.05
 _MB = 1 << 20
 _MB_OF_A_PROCESSOR = 1769
 """Developer guide, "Configure Lambda function memory": at so much a function has one processor."""
-_LEAST_PROCESSOR = 0.1
+_LEAST_PROCESSOR = 0.5
+"""More than AWS gives to small functions: nobody waits for tests that have a fourteenth of a processor."""
 _SPARE_MB = 40
 """Of memory, beyond the function's own, that the runtime has for itself."""
 RENEWED_SECONDS = 600.0
