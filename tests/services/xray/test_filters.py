@@ -11,6 +11,19 @@ from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
 from cloudlet.services.xray import document, filter_grammar, filtering
+from cloudlet.services.xray.filter_grammar import (
+    All,
+    AnnotationTest,
+    AnyOf,
+    Causes,
+    Edges,
+    Filter,
+    JsonCauses,
+    Not,
+    Selector,
+    Services,
+    Value,
+)
 from cloudlet.services.xray.trace import Trace
 from tests.services.xray.segments import part, segment, trace_id
 
@@ -222,6 +235,114 @@ _formulas = st.recursive(
 def test_formulas_hold_as_logic_says(formula: tuple[str, bool]) -> None:
     text, expected = formula
     assert filtering.holds(filter_grammar.parse(text), _REQUEST, {}) is expected
+
+
+_TEXTS = st.text("ab \"'\\\\)}", max_size=3)
+_NUMBERS = st.integers(-9, 9).map(float) | st.sampled_from([0.5, 1e-7, -2e20])
+_SELECTORS = st.builds(Selector, st.none() | _TEXTS, _TEXTS, st.none() | _TEXTS)
+_EQUALITY, _LIKENESS = ["=", "!="], ["CONTAINS", "BEGINSWITH", "ENDSWITH"]
+_ORDER = ["<", "<=", ">", ">="]
+_TESTS = st.one_of(
+    st.builds(
+        filter_grammar.Test, st.sampled_from(["ok", "partial", "root"]), st.sampled_from(_EQUALITY), st.booleans()
+    ),
+    st.builds(
+        filter_grammar.Test, st.sampled_from(["duration", "http.status"]), st.sampled_from(_EQUALITY + _ORDER), _NUMBERS
+    ),
+    st.builds(
+        filter_grammar.Test, st.sampled_from(["user", "http.url"]), st.sampled_from(_EQUALITY + _LIKENESS), _TEXTS
+    ),
+    st.builds(filter_grammar.Test, st.sampled_from(["fault", "name"])),
+)
+_ANNOTATIONS = st.one_of(
+    st.builds(AnnotationTest, _TEXTS, st.sampled_from(_EQUALITY), st.booleans() | _NUMBERS | _TEXTS),
+    st.builds(AnnotationTest, _TEXTS, st.sampled_from(_ORDER), _NUMBERS),
+    st.builds(AnnotationTest, _TEXTS, st.sampled_from(_LIKENESS), _TEXTS),
+    st.builds(AnnotationTest, _TEXTS),
+)
+
+
+def _trees(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=2, max_size=3).map(lambda parts: All(tuple(parts))),
+            st.lists(inner, min_size=2, max_size=3).map(lambda parts: AnyOf(tuple(parts))),
+            inner.filter(lambda part: not isinstance(part, Not)).map(Not),
+        ),
+        max_leaves=6,
+    )
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=6,
+)
+_FILTERS = _trees(
+    st.one_of(
+        _TESTS,
+        _ANNOTATIONS,
+        st.builds(filter_grammar.Test, st.just("group.name"), st.just("="), _TEXTS),
+        st.builds(Services, _SELECTORS | st.just(Selector()), st.none() | _trees(_TESTS)),
+        st.builds(Edges, _SELECTORS, _SELECTORS, st.none() | _trees(_TESTS)),
+        st.builds(
+            Causes,
+            st.sampled_from(["fault", "responsetime"]),
+            st.sampled_from(["service", "exception"]),
+            st.none() | _trees(_TESTS | _ANNOTATIONS),
+        ),
+        st.builds(JsonCauses, _JSON),
+    )
+)
+
+
+def _written(filter: Filter) -> str:
+    """Return an expression that means a filter."""
+    match filter:
+        case filter_grammar.Test(keyword, operator, value):
+            return f"{keyword} {_compared(operator, value)}"
+        case AnnotationTest(key, operator, value):
+            return f"annotation[{_literal(key)}] {_compared(operator, value)}"
+        case Services(selector, inner):
+            return f"service({_selector(selector)}){_braces(inner)}"
+        case Edges(source, target, inner):
+            return f"edge({_selector(source)}, {_selector(target)}){_braces(inner)}"
+        case Causes(kind, of, inner):
+            return f"rootcause.{kind}.{of}{_braces(inner)}"
+        case JsonCauses(causes):
+            return f"rootcause.json = #{json.dumps(causes)}"
+        case Not(part):
+            return f"!({_written(part)})"
+        case All(parts):
+            return "(" + " ".join(map(_written, parts)) + ")"
+        case AnyOf(parts):
+            return "(" + " OR ".join(map(_written, parts)) + ")"
+
+
+def _compared(operator: str | None, value: Value) -> str:
+    return "" if operator is None else f"{operator} {_literal(value)}"
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value).lower()
+
+
+def _selector(selector: Selector) -> str:
+    given = {"name": selector.name, "type": selector.type, "account.id": selector.account}
+    parts = ", ".join(f"{name}: {_literal(text)}" for name, text in given.items() if text is not None)
+    return parts and f"id({parts})"
+
+
+def _braces(filter: Filter | None) -> str:
+    return "" if filter is None else f" {{ {_written(filter)} }}"
+
+
+@given(_FILTERS)
+def test_what_is_written_is_read(filter: Filter) -> None:
+    assert filter_grammar.parse(_written(filter)) == filter
 
 
 _REQUEST = request()

@@ -9,48 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
+from cloudlet.core import AwsError
+from cloudlet.core.language import Language, Misread, TooDeep
 from cloudlet.services.xray.errors import invalid
 
 LONGEST = 5000
 _DEEPEST = 50
-_JSON = re.compile(r"\s*#")
-_TOKEN = re.compile(
-    r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')'
-    r"|(?P<symbol><=|>=|!=|[=<>!(){}\[\],:])"
-    r"|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))"
-    r"|(?P<word>[A-Za-z_][\w.\-]*)"
-    r"|(?P<end>\Z))"
-)
-BOOLEANS: Final = frozenset(
-    {"ok", "error", "throttle", "fault", "partial", "inferred", "first", "last", "remote", "root"}
-)
-NUMBERS: Final = frozenset({"responsetime", "duration", "http.status", "index", "coverage"})
-TEXTS: Final = frozenset(
-    {
-        "http.url",
-        "http.method",
-        "http.useragent",
-        "http.clientip",
-        "user",
-        "name",
-        "type",
-        "message",
-        "availabilityzone",
-        "instance.id",
-        "resource.arn",
-    }
-)
-GROUPS: Final = frozenset({"group.name", "group.arn"})
-_CAUSES: Final = re.compile(r"rootcause\.(fault|error|responsetime)\.(service|entity|exception)")
-_ORDER: Final = frozenset({"<", "<=", ">", ">="})
-_EQUAL: Final = frozenset({"=", "!="})
-_TEXTUAL: Final = frozenset({"CONTAINS", "BEGINSWITH", "ENDSWITH"})
-_ID_PARTS: Final = ("name", "type", "account.id")
 Value = str | float | bool
 
 
@@ -142,236 +110,94 @@ Filter = Test | AnnotationTest | Services | Edges | Causes | JsonCauses | All | 
 def parse(text: str) -> Filter | None:
     """Return what an expression says; None for an empty one. Raises AwsError."""
     if len(text) > LONGEST:
-        raise invalid(f"A filter expression has {LONGEST} characters at most")
-    return _Parser(text).whole()
+        raise _refused(f"{LONGEST} characters are the most")
+    try:
+        return _LANGUAGE.read(text)
+    except TooDeep:
+        raise _refused("nested too deeply") from None
+    except Misread as problem:
+        raise _refused(f"unexpected {problem.word or 'end of the expression'}") from None
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._tokens: list[tuple[str, str]] = []
-        self._at = 0
-        self._depth = 0
-        self._braced = ""
-        self._json: list[Any] = []
-        """What the tokens of JSON say that are still to be read."""
-        position = 0
-        while not self._tokens or self._tokens[-1][0] != "end":
-            if (start := _JSON.match(text, position)) is not None:
-                position = self._read_json(text, start.end())
-                continue
-            match = _TOKEN.match(text, position)
-            if match is None or match.lastgroup is None:
-                raise invalid(f"Invalid filter expression: unexpected character at {position}")
-            self._tokens.append((match.lastgroup, match[match.lastgroup]))
-            position = match.end()
+def _refused(why: str) -> AwsError:
+    return invalid(f"Invalid filter expression: {why}")
 
-    def _read_json(self, text: str, position: int) -> int:
-        """Read what comes after a `#`; return where it ends."""
+
+class _Meaning:
+    def start(self, filter: Filter | None) -> Filter | None:
+        return filter
+
+    def any(self, *parts: Filter) -> Filter:
+        return AnyOf(parts)
+
+    def all(self, *parts: Filter) -> Filter:
+        return All(parts)
+
+    def negated(self, part: Filter) -> Filter:
+        return part.part if isinstance(part, Not) else Not(part)
+
+    def test(self, keyword: str, operator: str | None = None, value: Value = True) -> Filter:
+        # The guide writes `responsetime` and `responseTime`.
+        return Test(keyword.lower(), operator and operator.upper(), value)
+
+    def annotation_test(self, key: str, operator: str | None = None, value: Value = True) -> Filter:
+        return AnnotationTest(str(key), operator and operator.upper(), value)
+
+    def unknown(self, word: str) -> Filter:
+        raise _refused(f"{word} is no keyword here")
+
+    def services(self, selector: Selector | None, filter: Filter | None) -> Filter:
+        return Services(selector or Selector(), filter)
+
+    def edges(self, source: Selector, target: Selector, filter: Filter | None) -> Filter:
+        return Edges(source, target, filter)
+
+    def causes(self, cause: str, filter: Filter | None) -> Filter:
+        _, kind, of = cause.lower().split(".")
+        return Causes(kind, of, filter)
+
+    def named(self, name: str) -> Selector:
+        return Selector(name)
+
+    def identified(self, *parts: tuple[str, str]) -> Selector:
+        if len(dict(parts)) < len(parts):
+            raise _refused("a part of an id is given twice")
+        return Selector(**{"account" if name == "account.id" else str(name): text for name, text in parts})
+
+    def part(self, name: str, text: str) -> tuple[str, str]:
+        return name, text
+
+    member = part
+
+    def json_causes(self, operator: str, causes: Any) -> Filter:
+        found = JsonCauses(causes)
+        return found if operator == "=" else Not(found)
+
+    def list(self, *items: Any) -> Any:
+        return [*items]
+
+    def object(self, *members: tuple[str, Any]) -> Any:
+        return dict(members)
+
+    def ANNOTATION(self, text: str) -> str:
+        return text[len("annotation.") :]
+
+    def TEXT(self, text: str) -> str:
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+
+    def NUMBER(self, text: str) -> float:
+        return float(text)
+
+    def TRUTH(self, text: str) -> bool:
+        return text == "true"
+
+    def STRING(self, text: str) -> Any:
         try:
-            value, end = json.JSONDecoder().raw_decode(text, position)
-        except (ValueError, RecursionError):
-            raise invalid(f"Invalid filter expression: no JSON at {position}") from None
-        self._json.append(value)
-        self._tokens.append(("json", text[position:end]))
-        return end
+            return json.loads(text)
+        except ValueError:
+            raise _refused(f"{text} is no string of JSON") from None
 
-    def whole(self) -> Filter | None:
-        found = None if self._kind == "end" else self._any()
-        if self._kind != "end":
-            raise self._unexpected()
-        return found
+    DECIMAL = CONSTANT = STRING
 
-    @property
-    def _kind(self) -> str:
-        return self._tokens[self._at][0]
 
-    @property
-    def _text(self) -> str:
-        return self._tokens[self._at][1]
-
-    def _unexpected(self) -> Exception:
-        what = "end of the expression" if self._kind == "end" else self._text
-        return invalid(f"Invalid filter expression: unexpected {what}")
-
-    def _accept(self, symbol: str) -> bool:
-        if self._kind in ("symbol", "word") and self._text in (symbol, symbol.lower()):
-            self._at += 1
-            return True
-        return False
-
-    def _expect(self, symbol: str) -> None:
-        if not self._accept(symbol):
-            raise self._unexpected()
-
-    def _string(self) -> str:
-        if self._kind != "text":
-            raise self._unexpected()
-        self._at += 1
-        return re.sub(r"\\(.)", r"\1", self._tokens[self._at - 1][1][1:-1])
-
-    def _any(self) -> Filter:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise invalid("Invalid filter expression: nested too deeply")
-        parts = [self._all()]
-        while self._accept("OR"):
-            parts.append(self._all())
-        self._depth -= 1
-        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
-
-    def _all(self) -> Filter:
-        parts = [self._not()]
-        while self._accept("AND") or self._continues():
-            parts.append(self._not())
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
-
-    def _continues(self) -> bool:
-        """Whether one more part comes without an AND before it."""
-        return (self._kind == "word" and self._text not in ("OR", "or")) or (
-            self._kind == "symbol" and self._text in ("!", "(")
-        )
-
-    def _not(self) -> Filter:
-        negations = 0
-        while self._accept("!"):
-            negations += 1
-        part = self._one()
-        return Not(part) if negations % 2 else part
-
-    def _one(self) -> Filter:
-        if self._accept("("):
-            inner = self._any()
-            self._expect(")")
-            return inner
-        if self._kind != "word":
-            raise self._unexpected()
-        word = self._text
-        self._at += 1
-        if not word.startswith("annotation."):
-            # The guide writes `responsetime` and `responseTime`.
-            word = word.lower()
-        if word == "service":
-            self._expect("(")
-            selector = Selector() if self._text == ")" and self._kind == "symbol" else self._selector()
-            self._expect(")")
-            return Services(selector, self._braces("service"))
-        if word == "edge":
-            self._expect("(")
-            source = self._selector()
-            self._expect(",")
-            target = self._selector()
-            self._expect(")")
-            return Edges(source, target, self._braces("edge"))
-        if word == "rootcause.json":
-            return self._json_causes()
-        if (cause := _CAUSES.fullmatch(word)) is not None:
-            return Causes(cause[1], cause[2], self._braces("rootcause"))
-        return self._condition(word)
-
-    def _json_causes(self) -> Filter:
-        """Read what root causes are to look like."""
-        if self._braced:
-            raise self._unexpected()
-        negated = self._accept("!=")
-        if not negated:
-            self._expect("=")
-        if self._kind != "json":
-            raise self._unexpected()
-        self._at += 1
-        found = JsonCauses(self._json.pop(0))
-        return Not(found) if negated else found
-
-    def _braces(self, of: str) -> Filter | None:
-        if self._braced:
-            raise invalid("Invalid filter expression: service, edge and rootcause cannot be in braces")
-        if not self._accept("{"):
-            return None
-        self._braced = of
-        inner = self._any()
-        self._braced = ""
-        self._expect("}")
-        return inner
-
-    def _selector(self) -> Selector:
-        if not self._accept("id"):
-            return Selector(self._string())
-        self._expect("(")
-        parts: dict[str, str] = {}
-        while not parts or self._accept(","):
-            part = self._text
-            if self._kind != "word" or part not in _ID_PARTS or part in parts:
-                raise self._unexpected()
-            self._at += 1
-            self._expect(":")
-            parts[part] = self._string()
-        self._expect(")")
-        return Selector(parts.get("name"), parts.get("type"), parts.get("account.id"))
-
-    def _condition(self, word: str) -> Filter:
-        if (word == "annotation" or word.startswith("annotation.")) and self._braced in ("service", "edge"):
-            raise invalid("Invalid filter expression: annotation cannot be used with service or edge")
-        if word == "annotation" and self._accept("["):
-            key = self._string() if self._kind == "text" else self._word()
-            self._expect("]")
-            return self._annotation(key)
-        if word.startswith("annotation.") and len(word) > len("annotation."):
-            return self._annotation(word.removeprefix("annotation."))
-        if word in BOOLEANS:
-            return Test(word, *self._comparison(_EQUAL, self._boolean))
-        if word in NUMBERS:
-            return self._compared(word, _EQUAL | _ORDER, self._number)
-        if word in TEXTS:
-            return Test(word, *self._comparison(_EQUAL | _TEXTUAL, self._string))
-        if word in GROUPS and not self._braced:
-            return self._compared(word, _EQUAL, self._string)
-        raise invalid(f"Invalid filter expression: unknown keyword {word}")
-
-    def _compared(self, word: str, allowed: frozenset[str], value: Callable[[], Value]) -> Test:
-        """Read the comparison of a keyword that cannot stand alone."""
-        operator, wanted = self._comparison(allowed, value)
-        if operator is None:
-            raise self._unexpected()
-        return Test(word, operator, wanted)
-
-    def _word(self) -> str:
-        if self._kind != "word":
-            raise self._unexpected()
-        self._at += 1
-        return self._tokens[self._at - 1][1]
-
-    def _comparison(self, allowed: frozenset[str], value: Callable[[], Value]) -> tuple[str | None, Value]:
-        operator = self._text.upper()
-        if self._kind not in ("symbol", "word") or operator not in _EQUAL | _ORDER | _TEXTUAL:
-            return None, True
-        if operator not in allowed:
-            raise self._unexpected()
-        self._at += 1
-        return operator, value()
-
-    def _boolean(self) -> bool:
-        word = self._word()
-        if word not in ("true", "false"):
-            raise invalid(f"Invalid filter expression: {word} is neither true nor false")
-        return word == "true"
-
-    def _number(self) -> float:
-        if self._kind != "number":
-            raise self._unexpected()
-        self._at += 1
-        return float(self._tokens[self._at - 1][1])
-
-    def _annotation(self, key: str) -> AnnotationTest:
-        operator = self._text.upper()
-        if self._kind not in ("symbol", "word") or operator not in _EQUAL | _ORDER | _TEXTUAL:
-            return AnnotationTest(key)
-        self._at += 1
-        value: Value
-        if self._kind == "number" and operator not in _TEXTUAL:
-            value = self._number()
-        elif self._kind == "word" and operator in _EQUAL:
-            value = self._boolean()
-        elif operator not in _ORDER:
-            value = self._string()
-        else:
-            raise self._unexpected()
-        return AnnotationTest(key, operator, value)
+_LANGUAGE: Language[Filter | None] = Language(__file__, _Meaning(), _DEEPEST)
