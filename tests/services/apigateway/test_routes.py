@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloudlet.services.apigateway.http.table import Table
 from tests.services.apigateway.cloud import GatewayCloud
@@ -42,6 +44,55 @@ def test_the_most_specific_route_is_taken(method: str, path: str, route: str, va
     for key in ROUTES:
         table.add(key, key)
     assert table.find(method, path) == (route, variables)
+
+
+_SEGMENTS = st.sampled_from(["a", "b", "{x}", "{y}"])
+_KEYS = st.builds(
+    lambda method, segments, greedy: f"{method} /{'/'.join([*segments, *(['{rest+}'] if greedy else [])])}",
+    st.sampled_from(["GET", "POST", "ANY"]),
+    st.lists(_SEGMENTS, max_size=3),
+    st.booleans(),
+)
+
+
+def _rank(key: str, method: str, path: str) -> tuple[bool, tuple[int, ...], bool] | None:
+    """Return how well a route fits, None where it does not: the higher the better."""
+    wanted, _, pattern = key.partition(" ")
+    parts, segments = pattern[1:].split("/"), path[1:].split("/")
+    is_greedy = parts[-1].endswith("+}")
+    heads = parts[:-1] if is_greedy else parts
+    if wanted not in (method, "ANY"):
+        return None
+    if (
+        (len(segments) <= len(heads) or not "/".join(segments[len(heads) :]))
+        if is_greedy
+        else len(segments) != len(heads)
+    ):
+        return None
+    fits = [
+        2 if part == segment else 1 if part.startswith("{") and segment else 0
+        for part, segment in zip(heads, segments, strict=False)
+    ]
+    return None if 0 in fits else (not is_greedy, tuple(fits), wanted == method)
+
+
+@given(
+    st.lists(_KEYS, max_size=8),
+    st.sampled_from(["GET", "POST"]),
+    st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=1, max_size=4),
+)
+def test_the_best_route_is_taken_whatever_there_is(keys: list[str], method: str, segments: list[str]) -> None:
+    table: Table[str] = Table()
+    for key in keys:
+        table.add(key, key)
+    path = f"/{'/'.join(segments)}"
+    ranks = {key: rank for key in keys if (rank := _rank(key, method, path)) is not None}
+    found = table.find(method, path)
+    if not ranks:
+        assert found is None
+    else:
+        assert found is not None
+        assert ranks[found[0]] == max(ranks.values())
 
 
 def test_without_a_default_route_nothing_is_found() -> None:
@@ -106,7 +157,7 @@ def test_what_routes_may_not_be(cloud: GatewayCloud) -> None:
         "Route with key GET /a already exists for this API",
         409,
     )
-    for given, code in (
+    for more, code in (
         ({"Target": "integrations/nowhere"}, "NotFoundException"),
         ({"Target": "somewhere"}, "BadRequestException"),
         ({"ApiKeyRequired": True}, "BadRequestException"),
@@ -115,7 +166,7 @@ def test_what_routes_may_not_be(cloud: GatewayCloud) -> None:
         ({"AuthorizationScopes": ["read"]}, "BadRequestException"),
         ({"RouteResponseSelectionExpression": "$default"}, "BadRequestException"),
     ):
-        assert cloud.refused("create_route", ApiId=api, RouteKey="GET /b", **given)[0] == code, given
+        assert cloud.refused("create_route", ApiId=api, RouteKey="GET /b", **more)[0] == code, more
     assert cloud.refused("get_route", ApiId=api, RouteId="nowhere")[0] == "NotFoundException"
     assert cloud.refused("get_routes", ApiId="nowhere") == (
         "NotFoundException",

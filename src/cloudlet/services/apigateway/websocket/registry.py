@@ -7,6 +7,8 @@ connections of a process that has ended are forgotten by the others.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from weakref import WeakKeyDictionary
 
@@ -44,6 +46,32 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     user_agent: str
 
 
+class _Owner(msgspec.Struct, frozen=True, array_like=True):
+    """A process that has connections, and when it last said so, in seconds since the epoch."""
+
+    host: str
+    process: int
+    renewed: float
+
+    @classmethod
+    def own(cls) -> _Owner:
+        return cls(socket.gethostname(), os.getpid(), time.time())
+
+    def is_gone(self, now: float) -> bool:
+        """Whether the process is known to have ended, or has said nothing for long."""
+        if now - self.renewed > _LIVES_SECONDS:
+            return True
+        if self.host != socket.gethostname() or self.process == os.getpid():
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+
 class _Errand(msgspec.Struct, frozen=True, array_like=True):
     """What another process is to do with a connection: send something, or, without data, end it."""
 
@@ -54,7 +82,7 @@ class _Errand(msgspec.Struct, frozen=True, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
 _errand = msgspec.msgpack.Decoder(_Errand).decode
-_time = msgspec.msgpack.Decoder(float).decode
+_owner = msgspec.msgpack.Decoder(_Owner).decode
 
 
 class Registry:
@@ -66,6 +94,7 @@ class Registry:
         self.clients: dict[str, Client] = {}
         self.used = asyncio.Event()
         """Set once there was a connection."""
+        self._is_known = False
 
     def add(self, client: Client) -> None:
         """Take in a connection, and let other processes know who has it."""
@@ -88,8 +117,12 @@ class Registry:
         async def body(tx: Transaction) -> None:
             tx.put(_CONNECTIONS.key(session.id), _encode(record))
             tx.put(_HELD.key(self.owner, session.id), b"")
+            if not self._is_known:
+                # From then on the job renews it.
+                tx.put(_OWNERS.key(self.owner), _encode(_Owner.own()))
 
         await self.block.store.transact(body)
+        self._is_known = True
 
     async def forget(self, client: Client) -> None:
         """Forget a connection that is over."""
@@ -194,7 +227,7 @@ async def stay_known(block: Block) -> None:
 
 async def _renew(block: Block, owner: str) -> None:
     async def body(tx: Transaction) -> None:
-        tx.put(_OWNERS.key(owner), _encode(time.time()))
+        tx.put(_OWNERS.key(owner), _encode(_Owner.own()))
 
     await block.store.transact(body)
 
@@ -209,7 +242,7 @@ async def _forget_the_dead(block: Block, own: str) -> bool:
             (owner,) = _OWNERS.unpack(key)
             if owner == own:
                 continue
-            if now - _time(raw) < _LIVES_SECONDS:
+            if not _owner(raw).is_gone(now):
                 others = True
                 continue
             held = _HELD.sub(owner)
