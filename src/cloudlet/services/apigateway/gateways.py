@@ -35,8 +35,10 @@ compilers: dict[str, Compile] = {}
 class _Cache(Generic[T]):
     """Values by names, each until a topic of its name is notified; the oldest go where there are too many."""
 
-    def __init__(self, topic: Callable[[str], bytes]) -> None:
+    def __init__(self, topic: Callable[[str], bytes], *, keeps_absent: bool) -> None:
+        """`keeps_absent`: also that there is nothing of some name is kept."""
         self._topic = topic
+        self._keeps_absent = keeps_absent
         self._known: dict[str, tuple[T | None, Callable[[], None]]] = {}
 
     async def get(self, block: Block, name: str, read: Callable[[Transaction], Awaitable[T | None]]) -> T | None:
@@ -59,7 +61,7 @@ class _Cache(Generic[T]):
 
         value = await block.store.transact(body)
         other = self._known.get(name)
-        if is_stale or other is not None:
+        if is_stale or other is not None or (value is None and not self._keeps_absent):
             end()
             return value if other is None else other[0]
         if len(self._known) >= _MOST:
@@ -77,7 +79,7 @@ async def find(block: Block, api_id: str) -> Gateway | None:
     """Return an API, compiled; None where there is none of this id."""
     cache = _apis.get(block)
     if cache is None:
-        cache = _apis[block] = _Cache(documents.topic)
+        cache = _apis[block] = _Cache(documents.topic, keeps_absent=False)
 
     async def read(tx: Transaction) -> Gateway | None:
         place = await documents.place_of(tx, api_id)
@@ -90,7 +92,7 @@ async def mappings(block: Block, domain: str) -> list[Document] | None:
     """Return what is mapped to a domain; None where there is no such domain."""
     cache = _hosts.get(block)
     if cache is None:
-        cache = _hosts[block] = _Cache(domains.topic)
+        cache = _hosts[block] = _Cache(domains.topic, keeps_absent=True)
 
     async def read(tx: Transaction) -> list[Document] | None:
         return await domains.mappings(tx, domain) if await domains.is_taken(tx, domain) else None
