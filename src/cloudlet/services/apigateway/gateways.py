@@ -59,7 +59,11 @@ class _Cache(Generic[T]):
         async def body(tx: Transaction) -> T | None:
             return await read(tx)
 
-        value = await block.store.transact(body)
+        try:
+            value = await block.store.transact(body)
+        except BaseException:
+            end()
+            raise
         other = self._known.get(name)
         if is_stale or other is not None or (value is None and not self._keeps_absent):
             end()
