@@ -27,11 +27,6 @@ async def call(
     return dict(result or {})
 
 
-def url_of(block: Block, queue: Arn) -> str:
-    """Return the URL of a queue."""
-    return f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
-
-
 async def invoke_destination(
     block: Block, pipe: Pipe, arn: Arn, text: str, parameters: dict[str, Any]
 ) -> dict[str, Any]:

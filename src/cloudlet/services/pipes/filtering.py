@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from cloudlet.core import event_pattern
-from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Pipe
 
 
@@ -38,4 +38,4 @@ def passing(pipe: Pipe, events: list[Event]) -> list[Event]:
     if not pipe.filters:
         return events
     filters = [_compiled(text) for text in pipe.filters]
-    return [event for event in events if any(each.passes(event.decoded) for each in filters)]
+    return [event for event in events if any(each.passes(decoded(event)) for each in filters)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from cloudlet.core.block import Block
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.pipe import Pipe
@@ -23,7 +21,7 @@ class Execution:
         self._add("Invocations", of_account=True)
         self._add("EventCount", float(len(events)))
         for event in events:
-            self._add("EventSize", float(len(msgspec.json.encode(event.document))), "Bytes")
+            self._add("EventSize", float(event.size), "Bytes")
 
     def _add(self, name: str, value: float = 1.0, unit: str = "None", *, of_account: bool = False) -> None:
         now = self._block.clock.now()

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.input_template import at
+from cloudlet.core.messages import queue_url
 from cloudlet.services.pipes import checking, destination, function, log_group, transforming
-from cloudlet.services.pipes.calling import call, url_of
-from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.calling import call
+from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Parameters, Pipe
 from cloudlet.services.pipes.stage import StageFailed
 from cloudlet.wire import timestamps
@@ -65,7 +66,7 @@ async def _to_queue(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> F
         own = _dynamic(parameters, given.event, "MessageGroupId", "MessageDeduplicationId")
         return {"MessageBody": given.text, **own}
 
-    return await _in_entries(block, pipe, arn, "SendMessageBatch", {"QueueUrl": url_of(block, arn)}, batch, entry)
+    return await _in_entries(block, pipe, arn, "SendMessageBatch", {"QueueUrl": queue_url(block, arn)}, batch, entry)
 
 
 async def _to_topic(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
@@ -125,7 +126,7 @@ def _source_name(pipe: Pipe) -> str:
 
 def _moment(path: str, event: Event) -> float:
     """Return the time at a path of an event, in seconds since the epoch. Raises StageFailed."""
-    found = at(event.decoded, path)
+    found = at(decoded(event), path)
     try:
         return timestamps.parse(str(found), "iso8601")
     except ValueError:
@@ -143,7 +144,7 @@ async def _to_group(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> F
 
 def _milliseconds(path: str, event: Event) -> int:
     """Return the time at a path: a number is in milliseconds since the epoch, as logs have it."""
-    found = at(event.decoded, path)
+    found = at(decoded(event), path)
     if isinstance(found, int | float) and not isinstance(found, bool):
         return int(found)
     if isinstance(found, str) and found.isdecimal():

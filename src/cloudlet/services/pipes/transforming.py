@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
 from cloudlet.services.pipes import errors
-from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Parameters, Pipe
 
 _PLACE = re.compile(r"<(aws\.[^<>\s]*|\$[^<>\s]*)>")
@@ -48,11 +48,11 @@ def texts(pipe: Pipe, parameters: Parameters, events: list[Event], now: float) -
 def _text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
     if not template:
         return as_json(event.document)
-    decoded = event.decoded
+    plain = decoded(event)
 
     def value_of(name: str) -> Any:
         if name.startswith("$"):
-            return at(decoded, name)
+            return at(plain, name)
         match name:
             case "aws.pipes.pipe-arn":
                 return pipe.arn
@@ -69,7 +69,7 @@ def _text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
             case "aws.pipes.event":
                 return event.document
             case _:
-                return decoded if isinstance(decoded, dict | list) else MISSING
+                return plain if isinstance(plain, dict | list) else MISSING
 
     return filled(template, _is_place, value_of)
 
@@ -81,7 +81,7 @@ def parameter(value: str, event: Event) -> str | None:
     """
     if not is_path(value):
         return value
-    found = at(event.decoded, value)
+    found = at(decoded(event), value)
     if found is MISSING:
         return None
     return found if isinstance(found, str) else as_json(found)

@@ -9,11 +9,11 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.polling.record import Record
 from cloudlet.core.role_session import session_of
 from cloudlet.services.lambda_ import directory, errors, invoking
 from cloudlet.services.lambda_.execution.invocation import Invocation
 from cloudlet.services.lambda_.mapping import Mapping
-from cloudlet.services.lambda_.polling.record import Record, event_of
 
 PARTIAL = "ReportBatchItemFailures"
 
@@ -40,7 +40,7 @@ async def invoke(block: Block, mapping: Mapping, batch: list[Record]) -> Answer:
     version = found.resolved.version
     if version.state != "Active":
         raise errors.conflict(f"The function is currently in the following state: {version.state}")
-    invocation = Invocation(uuid4(), event_of(batch), mapping.target.arn)
+    invocation = Invocation(uuid4(), _event_of(batch), mapping.target.arn)
     outcome = await invoking.run(block, found, invocation)
     failed = batch if outcome.error else _failed(mapping, batch, outcome.payload)
     return Answer(failed, outcome.error, version.version, invocation.request_id)
@@ -64,11 +64,21 @@ def _failed(mapping: Mapping, batch: list[Record], payload: bytes) -> list[Recor
     failures = answer.get("batchItemFailures")
     if not failures:
         return []
-    known = {record.id for record in batch}
+    known = {_name(mapping, record) for record in batch}
     named = [each.get("itemIdentifier") if isinstance(each, dict) else None for each in failures]
     if not all(isinstance(name, str) and name in known for name in named):
         return batch
-    return [record for record in batch if record.id in named]
+    return [record for record in batch if _name(mapping, record) in named]
+
+
+def _name(mapping: Mapping, record: Record) -> str:
+    """Return what a function calls a record: a message's id, a change's sequence number."""
+    return record.id if mapping.source_service == "sqs" else record.handle
+
+
+def _event_of(batch: list[Record]) -> bytes:
+    """Return the event that a function gets."""
+    return msgspec.json.encode({"Records": [each.document for each in batch]})
 
 
 async def call(

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import event_pattern
+from cloudlet.core.polling.record import Record
 from cloudlet.services.lambda_.mapping import Mapping
-from cloudlet.services.lambda_.polling.record import Record
 
 
 class _Filter:

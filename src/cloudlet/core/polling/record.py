@@ -1,4 +1,4 @@
-"""Records on their way from an event source to a function. Developer guide, the examples of events of each source."""
+"""Records on their way from a source. Developer guide of Lambda, the examples of events of each source."""
 
 from __future__ import annotations
 
@@ -12,31 +12,28 @@ class Record(NamedTuple):
     """One record of a batch."""
 
     id: str
-    """By which a function names it where it has failed: a message's id, a record's sequence number."""
-    document: dict[str, Any]
-    """As the function gets it."""
-    size: int
-    """How many bytes it takes in the event, roughly."""
+    """The id that the source gave it: of a message, or of the event of a change."""
+    document: Any
+    """As functions and other targets get it."""
+    size: int = 0
+    """How many bytes it takes there."""
     handle: str = ""
-    """The receipt handle by which a message is deleted."""
+    """The receipt handle, or the sequence number, by which the source is told that it is done."""
     at: float = 0.0
     """When the source got it, in seconds since the epoch."""
 
 
-def event_of(batch: list[Record]) -> bytes:
-    """Return the event that a function gets."""
-    return msgspec.json.encode({"Records": [each.document for each in batch]})
-
-
 def of_message(message: dict[str, Any], queue: str, region: str) -> Record:
     """Return the record of a message of a queue with an ARN."""
-    attributes = message.get("MessageAttributes") or {}
+    attributes = message.get("Attributes") or {}
     document = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
-        "attributes": message.get("Attributes") or {},
-        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
+        "attributes": attributes,
+        "messageAttributes": {
+            name: _attribute(value) for name, value in (message.get("MessageAttributes") or {}).items()
+        },
         "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
         "eventSourceARN": queue,
@@ -44,7 +41,8 @@ def of_message(message: dict[str, Any], queue: str, region: str) -> Record:
     }
     if message.get("MD5OfMessageAttributes"):
         document["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
-    return Record(message["MessageId"], document, len(msgspec.json.encode(document)), message["ReceiptHandle"])
+    sent = float(attributes.get("SentTimestamp") or 0) / 1000
+    return Record(message["MessageId"], document, len(msgspec.json.encode(document)), message["ReceiptHandle"], sent)
 
 
 def _attribute(value: dict[str, Any]) -> dict[str, Any]:
@@ -56,13 +54,12 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def of_change(record: dict[str, Any], stream: str) -> Record:
+def of_change(change: dict[str, Any], stream: str) -> Record:
     """Return the record of a change of a table, from its stream."""
-    change = record["dynamodb"]
-    document = _plain({**record, "eventSourceARN": stream})
-    size = len(msgspec.json.encode(document))
-    at = float(change.get("ApproximateCreationDateTime") or 0)
-    return Record(change["SequenceNumber"], document, size, at=at)
+    document = _plain({**change, "eventSourceARN": stream})
+    details = change["dynamodb"]
+    at = float(details.get("ApproximateCreationDateTime") or 0)
+    return Record(change["eventID"], document, len(msgspec.json.encode(document)), details["SequenceNumber"], at)
 
 
 def _plain(value: Any) -> Any:
@@ -72,3 +69,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set):
         return [_plain(inner) for inner in value]
     return b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def size(batch: list[Record]) -> int:
+    """Return how many bytes records take as a JSON array."""
+    return sum(each.size + 1 for each in batch)

@@ -1,0 +1,123 @@
+"""A queue as a source. Lambda's developer guide, "Using Lambda with Amazon SQS".
+
+What has not been taken stays in the queue, and comes again when its visibility timeout is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from cloudlet.core import AwsError
+from cloudlet.core.messages import queue_url
+from cloudlet.core.polling import record
+from cloudlet.core.polling.pausing import Window
+from cloudlet.core.polling.poller import Poller
+from cloudlet.core.polling.record import Record
+
+_WAIT_SECONDS = 20
+_AT_ONCE = 10
+
+
+class Queue:
+    """Takes messages from a queue."""
+
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+        self._source = poller.source
+        self._url = queue_url(poller.block, poller.source.arn)
+        self._free = asyncio.Semaphore(poller.source.batches)
+        self._backoff = poller.backoff()
+
+    async def run(self) -> None:
+        """Take messages until the poller stops; what is under way is finished then."""
+        async with asyncio.TaskGroup() as group:
+            while not self._poller.stopping.is_set():
+                await self._free.acquire()
+                try:
+                    batch = await self._receive()
+                except AwsError as error:
+                    self._free.release()
+                    self._poller.log.warning("%s cannot receive from %s: %s", self._poller.arn, self._source.arn, error)
+                    await self._backoff.wait()
+                    continue
+                if batch:
+                    group.create_task(self._work_off(batch))
+                else:
+                    self._free.release()
+
+    async def _receive(self) -> list[Record]:
+        """Return a batch; nothing where there was none for a while, or the poller stops. Raises AwsError."""
+        size, room = self._source.batch_size, self._source.room
+        batch = await self._poll(size, _WAIT_SECONDS)
+        if not batch:
+            return batch
+        window = Window(self._poller.block, self._source.window)
+        while len(batch) < size and record.size(batch) < room and not self._poller.stopping.is_set():
+            left = window.left
+            if left <= 0:
+                break
+            batch += await self._poll(size - len(batch), min(_WAIT_SECONDS, max(1, int(left))))
+        return batch
+
+    async def _poll(self, count: int, seconds: int) -> list[Record]:
+        params = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": min(count, _AT_ONCE),
+            "WaitTimeSeconds": seconds,
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }
+        polled = asyncio.ensure_future(self._poller.ask("ReceiveMessage", params))
+        stopped = asyncio.ensure_future(self._poller.stopping.wait())
+        try:
+            await asyncio.wait((polled, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not polled.done():
+                return []
+            messages = polled.result().get("Messages") or ()
+        finally:
+            polled.cancel()
+            stopped.cancel()
+        queue = self._source.arn
+        return [record.of_message(message, str(queue), queue.region) for message in messages]
+
+    async def _work_off(self, batch: list[Record]) -> None:
+        """Give a batch to the poller, and delete of it what is done."""
+        has_failed = False
+        try:
+            going = self._poller.passing(batch)
+            kept = {each.id for each in going}
+            await self._delete([each for each in batch if each.id not in kept])
+            for part in self._parts(going):
+                failed = {each.id for each in await self._poller.take(part)}
+                await self._delete([each for each in part if each.id not in failed])
+                has_failed = has_failed or bool(failed)
+        except AwsError as error:
+            self._poller.log.warning("%s: %s", self._poller.arn, error)
+            await self._backoff.wait()
+        else:
+            if has_failed and self._source.slows_down:
+                await self._backoff.wait()
+            else:
+                self._backoff.succeed()
+        finally:
+            self._free.release()
+
+    async def _delete(self, done: list[Record]) -> None:
+        for start in range(0, len(done), _AT_ONCE):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": each.handle}
+                for number, each in enumerate(done[start : start + _AT_ONCE])
+            ]
+            await self._poller.ask("DeleteMessageBatch", {"QueueUrl": self._url, "Entries": entries})
+
+    def _parts(self, batch: list[Record]) -> list[list[Record]]:
+        """Return a batch in parts that are no larger than what is worked off at once."""
+        parts: list[list[Record]] = []
+        size = 0
+        for each in batch:
+            size += each.size + 1
+            if not parts or size > self._source.room:
+                parts.append([])
+                size = each.size + 1
+            parts[-1].append(each)
+        return parts

@@ -1,0 +1,145 @@
+"""Makes what polls what it is wanted to be: at work, at rest, or gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.moments import notified
+from cloudlet.core.polling.poller import Poller
+from cloudlet.core.polling.queue import Queue
+from cloudlet.core.polling.stream import Stream
+from cloudlet.store.interface import Row
+
+_READ = 1000
+
+
+class Polled(Protocol):
+    """What is kept of something that polls, and what it is to be."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def revision(self) -> str | int:
+        """Another one after each change."""
+
+    @property
+    def polls(self) -> bool | None:
+        """Whether it polls; None where it is not yet what it is to be."""
+
+    async def advance(self, block: Block, lease: Lease) -> bool:
+        """Make it what it is to be; return whether it polls then."""
+
+    def poller(self, block: Block, lease: Lease) -> Poller: ...
+
+
+class Kind(NamedTuple):
+    """All mappings, or all pipes."""
+
+    topic: bytes
+    """Notified for each change of one."""
+    space: Subspace
+    """Where all of them are."""
+    decode: Callable[[bytes], Polled]
+
+
+class _Run:
+    """A poller at work in this process."""
+
+    def __init__(self, poller: Poller, revision: str | int, group: asyncio.TaskGroup) -> None:
+        self.revision = revision
+        self._poller = poller
+        self._task = group.create_task(self._keep_running())
+
+    async def _keep_running(self) -> None:
+        """Poll until it is stopped; a fault of ours that one poller meets does not stop the others."""
+        source = Queue(self._poller) if self._poller.source.arn.service == "sqs" else Stream(self._poller)
+        backoff = self._poller.backoff()
+        while not self._poller.stopping.is_set():
+            try:
+                await source.run()
+            except Exception:
+                self._poller.log.exception("%s failed", self._poller.arn)
+                await backoff.wait()
+
+    async def stop(self) -> None:
+        """Let what is under way be finished, and return then."""
+        self._poller.stopping.set()
+        await asyncio.wait((self._task,))
+
+
+class _Runner:
+    """All pollers of this process."""
+
+    def __init__(self, block: Block, kind: Kind, lease: Lease, group: asyncio.TaskGroup) -> None:
+        self._block = block
+        self._kind = kind
+        self._lease = lease
+        self._group = group
+        self._runs: dict[str, _Run] = {}
+        self._settling: set[str] = set()
+
+    async def settle(self) -> None:
+        """Look at all, and have those changed that are not yet what they are to be."""
+        seen: set[str] = set()
+        after = b""
+        while True:
+            rows = await self._block.store.transact(partial(self._page, after=after))
+            for _, raw in rows:
+                found = self._kind.decode(raw)
+                seen.add(found.id)
+                if found.id not in self._settling and not self._is_settled(found):
+                    self._settling.add(found.id)
+                    self._group.create_task(self._settle(found))
+            if len(rows) < _READ:
+                break
+            after = rows[-1][0]
+        for id in self._runs.keys() - seen - self._settling:
+            # Another process has deleted it.
+            self._group.create_task(self._runs.pop(id).stop())
+
+    async def _page(self, tx: Transaction, after: bytes) -> list[Row]:
+        """Return some of all that poll, those after a key."""
+        space = self._kind.space
+        return await tx.range(after + b"\x00" if after else space.begin, space.end, limit=_READ)
+
+    def _is_settled(self, found: Polled) -> bool:
+        run = self._runs.get(found.id)
+        if found.polls:
+            return run is not None and run.revision == found.revision
+        return found.polls is False and run is None
+
+    async def _settle(self, found: Polled) -> None:
+        try:
+            run = self._runs.pop(found.id, None)
+            if run is not None:
+                await run.stop()
+            if found.polls or await found.advance(self._block, self._lease):
+                poller = found.poller(self._block, self._lease)
+                self._runs[found.id] = _Run(poller, found.revision, self._group)
+        finally:
+            self._settling.discard(found.id)
+            await self._block.store.transact(self._notify)
+
+    async def _notify(self, tx: Transaction) -> None:
+        tx.notify(self._kind.topic)
+
+
+async def run(block: Block, kind: Kind) -> None:
+    """Have all of a kind poll until the block ends."""
+    lease = Lease(block)
+    try:
+        async with notified(block, kind.topic) as changed, asyncio.TaskGroup() as group:
+            runner = _Runner(block, kind, lease, group)
+            while True:
+                changed.clear()
+                await runner.settle()
+                await changed.wait()
+    finally:
+        await lease.release()

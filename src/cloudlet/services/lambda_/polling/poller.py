@@ -1,0 +1,130 @@
+"""A mapping at work: what it finds goes to its function, until that has taken it or it is given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+from cloudlet.core.lease import Lease
+from cloudlet.core.polling import record
+from cloudlet.core.polling.poller import FOR_EVER, Poller, Source
+from cloudlet.core.polling.record import Record
+from cloudlet.core.polling.shard import Shard
+from cloudlet.services.lambda_.invoking import PAYLOAD_BYTES
+from cloudlet.services.lambda_.mapping import Mapping
+from cloudlet.services.lambda_.polling import calling, filtering, letters
+from cloudlet.services.lambda_.polling.calling import Answer
+
+_INVOCATIONS = 10
+"""So many batches of a queue are under way at a time, where that is not said."""
+
+
+class MappingPoller(Poller):
+    """Polls for a mapping."""
+
+    def __init__(self, block: Block, mapping: Mapping, lease: Lease) -> None:
+        source = Source(
+            Arn.parse(mapping.source),
+            mapping.batch_size,
+            mapping.window,
+            PAYLOAD_BYTES - 1024,
+            batches=mapping.maximum_concurrency or _INVOCATIONS,
+            lanes=mapping.parallelization,
+            since=mapping.created if mapping.position == "LATEST" else None,
+            maximum_age=mapping.maximum_age,
+            letters=mapping.on_failure,
+        )
+        super().__init__(block, mapping.id, mapping.arn, source, lease)
+        self._mapping = mapping
+
+    async def call(self, arn: Arn, operation: str, params: dict[str, Any], *, service: str = "") -> dict[str, Any]:
+        name = service or arn.service
+        return await calling.call(self.block, self._mapping, name, operation, params, region=arn.region)
+
+    def passing(self, batch: list[Record]) -> list[Record]:
+        return filtering.passing(self._mapping, batch)
+
+    async def take(self, batch: list[Record]) -> list[Record]:
+        return (await calling.invoke(self.block, self._mapping, batch)).failed
+
+    async def tell(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
+        await letters.send(self.block, self._mapping, document)
+
+    async def carry(self, shard: Shard, batch: list[Record]) -> None:
+        await self._carry(shard, batch, 0)
+
+    async def _carry(self, shard: Shard, batch: list[Record], attempts: int) -> None:
+        """Give records to the function until they have passed or are given up. Raises Stopped.
+
+        `attempts` is how often the function has failed with them.
+        """
+        mapping = self._mapping
+        backoff = self.backoff()
+        while batch := await shard.without_old(batch, self._context("RecordAgeExceeded", attempts, None)):
+            if len(batch) > 1 and record.size(batch) > self.source.room:
+                await self._halves(shard, batch, attempts)
+                return
+            answer = await self._invoke(batch)
+            if answer is not None:
+                attempts += 1
+                before = len(batch)
+                batch = _from_first_failed(batch, answer)
+                if not batch:
+                    return
+                if len(batch) < before:
+                    # It has made headway: what is left counts anew.
+                    attempts = 1
+                    backoff.succeed()
+                if mapping.attempts != FOR_EVER and attempts > mapping.attempts:
+                    await shard.give_up(batch, self._context("RetryAttemptsExhausted", attempts, answer))
+                    return
+            await backoff.insist()
+            if answer is not None and mapping.bisects and len(batch) > 1:
+                await self._halves(shard, batch, attempts)
+                return
+
+    async def _halves(self, shard: Shard, batch: list[Record], attempts: int) -> None:
+        half = len(batch) // 2
+        await self._carry(shard, batch[:half], attempts)
+        await self._carry(shard, batch[half:], attempts)
+
+    async def _invoke(self, batch: list[Record]) -> Answer | None:
+        """Return what the function has made of a batch, None where it cannot be invoked now."""
+        try:
+            return await calling.invoke(self.block, self._mapping, batch)
+        except AwsError as error:
+            self.log.warning("%s: %s", self.arn, error)
+            return None
+
+    def _context(self, condition: str, attempts: int, answer: Answer | None) -> dict[str, Any]:
+        """Return why records are given up, after so many attempts, of which the last had an answer.
+
+        Developer guide, "Retain discarded batch records for a DynamoDB event source in Lambda".
+        """
+        context: dict[str, Any] = {
+            "requestContext": {
+                "requestId": uuid4() if answer is None else answer.request_id,
+                "functionArn": self._mapping.target.arn,
+                "condition": condition,
+                "approximateInvokeCount": attempts,
+            }
+        }
+        if answer is not None:
+            context["responseContext"] = {
+                "statusCode": 200,
+                "executedVersion": answer.version,
+                **({"functionError": "Unhandled"} if answer.error else {}),
+            }
+        return context
+
+
+def _from_first_failed(batch: list[Record], answer: Answer) -> list[Record]:
+    """Return what is left to be done of a batch: all from the first record on that has failed.
+
+    Developer guide, "Configuring partial batch response with DynamoDB and Lambda".
+    """
+    if not answer.failed:
+        return []
+    return batch[batch.index(answer.failed[0]) :]

@@ -1,0 +1,89 @@
+"""A pipe at work: what its source has goes through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import Arn
+from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
+from cloudlet.core.messages import message, queue_url
+from cloudlet.core.polling.poller import FOR_EVER, Poller, Source
+from cloudlet.core.polling.shard import Shard
+from cloudlet.services.pipes import calling, filtering
+from cloudlet.services.pipes.checking import SQS, STREAM
+from cloudlet.services.pipes.event import Event
+from cloudlet.services.pipes.execution import execute
+from cloudlet.services.pipes.pipe import Pipe
+
+_LARGEST_BATCH_BYTES = 6 << 20
+_EXECUTIONS = 5
+"""So many batches of a standard queue are under way at a time."""
+
+
+class PipePoller(Poller):
+    """Polls for a pipe."""
+
+    def __init__(self, block: Block, pipe: Pipe, lease: Lease) -> None:
+        given = pipe.source_parameters[SQS if pipe.source_arn.service == "sqs" else STREAM]
+        source = Source(
+            pipe.source_arn,
+            given["BatchSize"],
+            given.get("MaximumBatchingWindowInSeconds") or 0,
+            _LARGEST_BATCH_BYTES,
+            # The order of a FIFO queue's groups is kept by doing one thing at a time.
+            batches=1 if pipe.source.endswith(".fifo") else _EXECUTIONS,
+            slows_down=True,
+            lanes=given.get("ParallelizationFactor") or 1,
+            since=pipe.started if given.get("StartingPosition") == "LATEST" else None,
+            maximum_age=given.get("MaximumRecordAgeInSeconds", FOR_EVER),
+            letters=(given.get("DeadLetterConfig") or {}).get("Arn") or "",
+        )
+        super().__init__(block, pipe.id, pipe.arn, source, lease)
+        self._pipe = pipe
+        self._attempts: int = given.get("MaximumRetryAttempts", FOR_EVER)
+        self._bisects = given.get("OnPartialBatchItemFailure") == "AUTOMATIC_BISECT"
+
+    async def check(self) -> None:
+        """Raise AwsError unless the source is there."""
+        if self.source.api == "sqs":
+            await self.ask("GetQueueAttributes", {"QueueUrl": queue_url(self.block, self.source.arn)})
+        else:
+            await self.ask("DescribeStream", {"StreamArn": self._pipe.source})
+
+    async def call(self, arn: Arn, operation: str, params: dict[str, Any], *, service: str = "") -> dict[str, Any]:
+        return await calling.call(self.block, self._pipe, arn, operation, params, service=service)
+
+    def passing(self, batch: list[Event]) -> list[Event]:
+        return filtering.passing(self._pipe, batch)
+
+    async def take(self, batch: list[Event]) -> list[Event]:
+        return (await execute(self.block, self._pipe, batch)).failed
+
+    async def carry(self, shard: Shard, batch: list[Event]) -> None:
+        backoff = self.backoff()
+        attempts = 0
+        while batch := await shard.without_old(batch, self._context("MaximumRecordAgeExceeded")):
+            batch = await self.take(batch)
+            if len(batch) > 1 and self._bisects:
+                half = len(batch) // 2
+                await self.carry(shard, batch[:half])
+                await self.carry(shard, batch[half:])
+                return
+            attempts += 1
+            if batch and self._attempts != FOR_EVER and attempts > self._attempts:
+                await shard.give_up(batch, self._context("RetryAttemptsExhausted"))
+                return
+            if batch:
+                await backoff.insist()
+
+    def _context(self, condition: str) -> dict[str, Any]:
+        """User guide, "Understanding EventBridge Pipes error handling and troubleshooting"."""
+        return {"context": {"partnerResourceArn": self.arn, "condition": condition}}
+
+    async def tell(self, shard: str, batch: list[Event], document: dict[str, Any]) -> None:
+        target = Arn.parse(self.source.letters)
+        operation, params = message(self.block, target, msgspec.json.encode(document).decode())
+        await self.call(target, operation, params)
