@@ -42,6 +42,21 @@ def test_requests_go_where_they_are_mapped(cloud: GatewayCloud, endpoint: Endpoi
         assert cloud.ask("", path, host=f"{name}:4566").json["path"] == seen
 
 
+def test_functions_do_not_see_the_mapping(shared: GatewayCloud, zone: str) -> None:
+    """They see the stage, though it is not in the path that was asked for."""
+    name = f"api.{zone}"
+    _domain(shared, name)
+    api = shared.api()
+    shared.client.create_stage(ApiId=api, StageName="live", AutoDeploy=True)
+    shared.route(api, "GET /new/{x}", shared.to_function(api, "2.0"))
+    shared.route(api, "GET /old/{x}", shared.to_function(api, "1.0"))
+    shared.client.create_api_mapping(DomainName=name, ApiId=api, Stage="live", ApiMappingKey="v1")
+    event = shared.ask("", "/v1/new/7", host=name).json
+    assert (event["rawPath"], event["routeKey"]) == ("/live/new/7", "GET /new/{x}")
+    assert (event["requestContext"]["domainName"], event["requestContext"]["domainPrefix"]) == (name, "api")
+    assert shared.ask("", "/v1/old/7", host=name).json["path"] == "/v1/old/7"
+
+
 def test_mappings_are_kept(cloud: GatewayCloud, zone: str) -> None:
     name = f"api.{zone}"
     _domain(cloud, name)

@@ -49,6 +49,7 @@ def test_parameters_are_mapped(cloud: GatewayCloud, endpoint: Endpoint) -> None:
             "append:header.x-many": "$request.querystring.q",
             "overwrite:header.x-body": "$request.body.order.items[1]",
             "overwrite:header.x-stage": "$context.stage",
+            "overwrite:header.x-path": "$request.path",
             "overwrite:header.x-variable": "$stageVariables.color",
             "overwrite:header.x-missing": "$request.header.nowhere",
             "remove:header.x-secret": "''",
@@ -79,6 +80,7 @@ def test_parameters_are_mapped(cloud: GatewayCloud, endpoint: Endpoint) -> None:
     assert (asked["path"], asked["query"]) == ("/moved/7", "r=2&added=POST-me")
     headers = asked["headers"]
     assert (headers["x-body"], headers["x-stage"], headers["x-variable"]) == ("b", "$default", "blue")
+    assert headers["x-path"] == "/things/7"
     assert "x-secret" not in headers
     assert "x-missing" not in headers
     assert answer.status == 202
@@ -122,7 +124,7 @@ def test_an_endpoint_that_is_too_slow(cloud: GatewayCloud, endpoint: Endpoint) -
     api = cloud.api()
     cloud.route(api, "GET /", cloud.to_url(api, endpoint.url, TimeoutInMillis=50))
     answer = cloud.ask(api, "/?wait=1")
-    assert (answer.status, answer.json) == (504, {"message": "Gateway Timeout"})
+    assert (answer.status, answer.json) == (503, {"message": "Service Unavailable"})
     endpoint.released.set()
 
 

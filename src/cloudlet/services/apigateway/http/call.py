@@ -96,9 +96,9 @@ class Call:
 
     @property
     def whole_path(self) -> str:
-        """The path with the stage in it, where it was in the request."""
+        """The path with the stage before it, also where a custom domain leads to the stage."""
         name = self.stage.name
-        return self.path if name == "$default" or self.mapped is not None else f"/{name}{self.path}"
+        return self.path if name == "$default" else f"/{name}{self.path}"
 
     @property
     def trace(self) -> str | None:
@@ -156,7 +156,7 @@ class Call:
                 values = [value for key, value in self.queries() if key == name]
                 return ",".join(values) if values else None
             case "path":
-                return self.variables.get(name) if name else self.whole_path
+                return self.variables.get(name) if name else self.path
             case "body":
                 text = self.body[: expressions.LARGEST_BODY]
                 return expressions.in_json(text, name) if name else text.decode("utf-8", "replace")

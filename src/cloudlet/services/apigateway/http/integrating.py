@@ -23,8 +23,6 @@ from cloudlet.services.apigateway.parameter_mapping import changed_pairs
 from cloudlet.wire import HttpResponse
 
 _VARIABLE = re.compile(r"\{([A-Za-z0-9._-]+)\+?\}")
-_MESSAGES = {500: "Internal Server Error", 503: "Service Unavailable", 504: "Gateway Timeout"}
-_TYPES = {500: "INTEGRATION_FAILURE", 503: "INTEGRATION_FAILURE", 504: "INTEGRATION_TIMEOUT"}
 _PATH_CHARACTERS = "/!$&'()*+,;=:@~"
 _encode = msgspec.json.Encoder().encode
 
@@ -43,14 +41,20 @@ async def answer(call: Call, integration: Integration) -> HttpResponse:
             response = await _endpoint(call, integration)
     except Failed as failed:
         call.integration_error = f"{failed} {failed.error}".strip()
-        raise Refused(
-            failed.status, _MESSAGES[failed.status], _TYPES[failed.status], reason=call.integration_error
-        ) from failed
+        raise _refused(failed, call.integration_error) from failed
     finally:
         call.integration_millis = int((perf_counter() - started) * 1000)
     if integration.response_changes:
         _change_response(call, integration, response)
     return response
+
+
+def _refused(failed: Failed, reason: str) -> Refused:
+    """Return what a client is told; HTTP APIs have one status for what is not there and for what is too slow."""
+    if failed.status == 500:
+        return Refused(500, "Internal Server Error", "INTEGRATION_FAILURE", reason=reason)
+    kind = "INTEGRATION_TIMEOUT" if failed.status == 504 else "INTEGRATION_FAILURE"
+    return Refused(503, "Service Unavailable", kind, reason=reason)
 
 
 async def _function(call: Call, integration: Integration) -> HttpResponse:
