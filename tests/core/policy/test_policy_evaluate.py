@@ -356,6 +356,30 @@ class TestNotPrincipal:
         assert decide(NOBODY, resource=resource).allowed
 
 
+@pytest.mark.parametrize(
+    ("name", "region", "is_meant"),
+    [
+        ("sns.eu-west-1.amazonaws.com", "eu-west-1", True),
+        ("sns.eu-west-1.amazonaws.com", "eu-west-2", False),
+        ("s3.eu-west-1.amazonaws.com", "eu-west-1", False),
+        ("sns.amazonaws.com", "eu-west-1", True),
+        ("sns.amazonaws.com.cn", "cn-north-1", True),
+        ("sns.cn-north-1.amazonaws.com.cn", "cn-north-1", True),
+        ("sns.amazonaws.com.cn", "eu-west-1", False),
+    ],
+)
+def test_a_service_has_a_name_in_its_region(name: str, region: str, is_meant: bool) -> None:
+    def of(resource: NamedPolicy) -> bool:
+        request = Request(SNS, "sqs:SendMessage", QUEUE, {"aws:RequestedRegion": region})
+        return evaluate(request, Policies(resource=resource)).allowed
+
+    assert of(to({"Service": name})) == is_meant
+    everyone = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    others = {"Effect": "Deny", "NotPrincipal": {"Service": name}, "Action": "*", "Resource": "*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [everyone, others]})
+    assert of(NamedPolicy("r", Policy.parse(text, Usage.RESOURCE))) == is_meant
+
+
 def test_canonical_user_ids_mean_an_account() -> None:
     resource = to({"CanonicalUser": "79a59df9"})
     request = Request(USER, "s3:GetObject", "arn:aws:s3:::b/k", {}, AWAY, canonical_user="79a59df9")

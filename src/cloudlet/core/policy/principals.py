@@ -70,19 +70,22 @@ class Caller:
     """The name of the role or user behind a session; else empty."""
     account: frozenset[str]
     """The names of its account."""
+    regional: frozenset[str] = frozenset()
+    """Other names of a service, where it calls from: ``logs.eu-west-1.amazonaws.com``."""
 
     @classmethod
-    def of(cls, principal: Principal, *, federated_by: str = "", canonical_user: str = "") -> Caller:
+    def of(cls, principal: Principal, *, federated_by: str = "", canonical_user: str = "", region: str = "") -> Caller:
         """Name a principal.
 
         ``federated_by`` is the ARN of the IAM user behind a federated-user session, ``canonical_user`` the
-        canonical user id that S3 gives the principal's account.
+        canonical user id that S3 gives the principal's account, ``region`` that of the call.
         """
         kind = principal.kind
         if kind == "anonymous":
             return cls(kind, "", "", frozenset())
         if kind in ("service", "federated"):
-            return cls(kind, f"{kind}:{principal.arn}", "", frozenset())
+            regional = _regional(principal.arn, region) if kind == "service" and region else frozenset()
+            return cls(kind, f"{kind}:{principal.arn}", "", frozenset(), regional)
         own = "" if kind == "root" else principal.arn
         issuer = federated_by if kind == "federated-user" else ""
         if kind == "assumed-role":
@@ -134,11 +137,11 @@ class PrincipalSet:
             return True
         if caller.kind == "assumed-role" and caller.issuer not in names:
             return True
-        return caller.kind != "root" and caller.own not in names
+        return caller.kind != "root" and caller.own not in names and names.isdisjoint(caller.regional)
 
     def _reach(self, caller: Caller) -> Grant:
         names = self._names
-        if _EVERYONE in names or caller.own in names:
+        if _EVERYONE in names or caller.own in names or not names.isdisjoint(caller.regional):
             return Grant.DIRECT
         if caller.issuer in names:
             return Grant.ISSUER
@@ -158,6 +161,18 @@ _IDENTITY = re.compile(
 _UNIQUE_ID = re.compile(r"A[A-Z0-9]{15,}")
 _PROVIDER = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:(?:oidc|saml)-provider/.+|[A-Za-z0-9][A-Za-z0-9.:/_-]*")
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+
+
+def _regional(service: str, region: str) -> frozenset[str]:
+    """The names that a service has in a region besides its own.
+
+    Source: IAM User Guide, "AWS service principals", on opt-in Regions; in China they end on ``.cn`` also.
+    """
+    name, _, domain = service.partition(".")
+    names = {f"{name}.{region}.{domain}"}
+    if region.startswith("cn-"):
+        names |= {f"{service}.cn", f"{name}.{region}.{domain}.cn"}
+    return frozenset(f"service:{each}" for each in names)
 
 
 def canonical_name(kind: str, text: str) -> str:

@@ -48,7 +48,13 @@ class Request:
     @cached_property
     def caller(self) -> Caller:
         """The names policies may have for the principal."""
-        return Caller.of(self.principal, federated_by=self.federated_by, canonical_user=self.canonical_user)
+        region = self.keys.get("aws:requestedregion")
+        return Caller.of(
+            self.principal,
+            federated_by=self.federated_by,
+            canonical_user=self.canonical_user,
+            region=region if isinstance(region, str) else "",
+        )
 
     @cached_property
     def owner(self) -> str:
