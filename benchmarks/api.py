@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from benchmarks.signing import Key, Signer
+from benchmarks.signing import CONTENT_TYPE, Key, Signer
 
 
 class CallFailed(Exception):
@@ -19,10 +19,12 @@ class JsonApi:
     `probe` is an operation that needs no parameters and that even an empty server answers.
     """
 
-    def __init__(self, host: str, key: Key, service: str, target_prefix: str, probe: str) -> None:
+    def __init__(
+        self, host: str, key: Key, service: str, target_prefix: str, probe: str, content_type: str = CONTENT_TYPE
+    ) -> None:
         self.host = host
-        self.signer = Signer(key, host, service, target_prefix)
-        self._forger = Signer(replace(key, secret="wrong"), host, service, target_prefix)
+        self.signer = Signer(key, host, service, target_prefix, content_type=content_type)
+        self._forger = Signer(replace(key, secret="wrong"), host, service, target_prefix, content_type=content_type)
         self._probe = probe
 
     def call(self, operation: str, parameters: Mapping[str, object]) -> dict[str, object]:

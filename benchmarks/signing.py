@@ -34,12 +34,21 @@ class Key:
 class Signer:
     """Signs requests for `service` at `host` ("127.0.0.1:4566") with `key`."""
 
-    def __init__(self, key: Key, host: str, service: str, target_prefix: str, region: str = "us-east-1") -> None:
+    def __init__(
+        self,
+        key: Key,
+        host: str,
+        service: str,
+        target_prefix: str,
+        region: str = "us-east-1",
+        content_type: str = CONTENT_TYPE,
+    ) -> None:
         self._key = key
         self._host = host
         self._service = service
         self._region = region
         self._target_prefix = target_prefix
+        self._content_type = content_type
         self._second = -1
         self._amz_date = ""
         self._scope = ""
@@ -53,7 +62,7 @@ class Signer:
             data=body,
             headers={
                 "Host": self._host,
-                "Content-Type": CONTENT_TYPE,
+                "Content-Type": self._content_type,
                 "X-Amz-Target": f"{self._target_prefix}.{operation}",
             },
         )
@@ -68,13 +77,13 @@ class Signer:
             self._turn_to(second)
         target = f"{self._target_prefix}.{operation}"
         canonical = (
-            f"POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{self._amz_date}\n"
+            f"POST\n/\n\ncontent-type:{self._content_type}\nhost:{self._host}\nx-amz-date:{self._amz_date}\n"
             f"x-amz-target:{target}\n\n{SIGNED_HEADERS}\n{hashlib.sha256(body).hexdigest()}"
         )
         to_sign = f"AWS4-HMAC-SHA256\n{self._amz_date}\n{self._scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self._signing_key, to_sign.encode(), "sha256").hex()
         return (
-            f"POST / HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {CONTENT_TYPE}\r\n"
+            f"POST / HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {self._content_type}\r\n"
             f"X-Amz-Target: {target}\r\nX-Amz-Date: {self._amz_date}\r\n"
             f"Authorization: AWS4-HMAC-SHA256 Credential={self._key.key_id}/{self._scope}, "
             f"SignedHeaders={SIGNED_HEADERS}, Signature={signature}\r\n"

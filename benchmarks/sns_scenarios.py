@@ -5,16 +5,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks import wrk
 from benchmarks.contenders import KEY
+from benchmarks.deliveries import DELIVERED_SECONDS, deliver
 from benchmarks.endpoints import Endpoint, serving, wait_for
-from benchmarks.scenarios import CONNECTIONS, Meter, Server, Speed, Wrong
+from benchmarks.scenarios import Server, Speed, Wrong
 from benchmarks.sns_api import SnsApi
 
 MESSAGE = "m" * 100
 BATCH = 10
-DELIVERED_SECONDS = 20.0
-"""By then all must be in the queues."""
 HTTP_PAUSE_SECONDS = 0.01
 LATENCIES = 50
 """So many messages must have come to say anything about how long that takes."""
@@ -42,7 +40,8 @@ def topic_with_queues(server: Server, queues: int) -> Iterator[tuple[SnsApi, str
 def publish(server: Server, queues: int, seconds: int) -> Speed:
     """Publish of 100 bytes by wrk; the figure is deliveries, until the last one is in its queue."""
     with topic_with_queues(server, queues) as (sns, topic, urls):
-        return _replay(server, sns, "Publish", {"TopicArn": topic, "Message": MESSAGE}, 1, urls, seconds)
+        headers, body = sns.request("Publish", {"TopicArn": topic, "Message": MESSAGE})
+        return deliver(server, headers, body, 1, urls, seconds)
 
 
 def publish_batch(server: Server, queues: int, seconds: int) -> Speed:
@@ -52,7 +51,8 @@ def publish_batch(server: Server, queues: int, seconds: int) -> Speed:
         entries[f"PublishBatchRequestEntries.member.{number}.Id"] = str(number)
         entries[f"PublishBatchRequestEntries.member.{number}.Message"] = MESSAGE
     with topic_with_queues(server, queues) as (sns, topic, urls):
-        return _replay(server, sns, "PublishBatch", {"TopicArn": topic, **entries}, BATCH, urls, seconds)
+        headers, body = sns.request("PublishBatch", {"TopicArn": topic, **entries})
+        return deliver(server, headers, body, BATCH, urls, seconds)
 
 
 def http_latency(server: Server, seconds: float, *, beside_a_dead_one: bool) -> list[float]:
@@ -80,39 +80,3 @@ def http_latency(server: Server, seconds: float, *, beside_a_dead_one: bool) -> 
     if len(sent) < LATENCIES:
         raise Wrong(f"only {len(sent)} messages could be published in {seconds} s")
     return sorted(fast.came[text] - sent[text] for text in sent)
-
-
-def _replay(
-    server: Server,
-    sns: SnsApi,
-    action: str,
-    parameters: dict[str, str],
-    messages: int,
-    urls: list[str],
-    seconds: int,
-) -> Speed:
-    headers, body = sns.request(action, parameters)
-    meter = Meter(server.process)
-    began = time.perf_counter()
-    with meter:
-        report = wrk.run(sns.host, headers, body, CONNECTIONS, seconds)
-        published = report.requests * messages
-        for url in urls:
-            _wait_for_messages(server, url, published)
-    took = time.perf_counter() - began
-    # What wrk had under way when its time was over is there too, or not.
-    most = published + CONNECTIONS * messages
-    for url in urls:
-        count = server.api.count_messages(url)
-        if not published <= count <= most:
-            raise Wrong(f"{count} messages in a queue, and there should be {published} to {most}")
-    deliveries = published * len(urls)
-    return meter.speed(deliveries, 0, took, report.p50_ms, report.p99_ms)
-
-
-def _wait_for_messages(server: Server, url: str, count: int) -> None:
-    end = time.monotonic() + DELIVERED_SECONDS
-    while (found := server.api.count_messages(url)) < count:
-        if time.monotonic() > end:
-            raise Wrong(f"{found} of {count} messages were in a queue after {DELIVERED_SECONDS:.0f} s")
-        time.sleep(0.01)
