@@ -205,7 +205,7 @@ def test_integrations_with_services_that_make_no_sense(
         "IntegrationType": "AWS_PROXY",
         "IntegrationSubtype": "SQS-SendMessage",
         "PayloadFormatVersion": "1.0",
-        "CredentialsArn": "arn:aws:iam::123456789012:role/gateway",
+        "CredentialsArn": f"arn:aws:iam::{cloud.account}:role/gateway",
         "RequestParameters": {"QueueUrl": "x", "MessageBody": "y"},
         **changes,
     }

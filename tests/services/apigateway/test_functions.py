@@ -210,3 +210,23 @@ def test_a_trace_goes_on(shared: GatewayCloud, api: str) -> None:
     root = "1-5759e988-bd862e3fe1be46a994272793"
     answer = shared.ask(api, "/new/x", headers={"X-Answer": "trace", "X-Amzn-Trace-Id": f"Root={root}"})
     assert root in answer.body.decode()
+
+
+def test_a_role_calls_the_function(shared: GatewayCloud) -> None:
+    api = shared.api()
+    role = f"arn:aws:iam::{shared.account}:role/gateway"
+    shared.route(api, "GET /", shared.to_function(api, CredentialsArn=role))
+    assert shared.ask(api).status == 200
+    given = {
+        "ApiId": api,
+        "IntegrationType": "AWS_PROXY",
+        "PayloadFormatVersion": "2.0",
+        "IntegrationUri": shared.function(),
+    }
+    stranger = "arn:aws:iam::123456789012:role/gateway"
+    assert shared.refused("create_integration", **given, CredentialsArn=stranger) == (
+        "AccessDeniedException",
+        "Cross-account pass role is not allowed.",
+        403,
+    )
+    assert shared.refused("create_integration", **given, CredentialsArn="role")[0] == "BadRequestException"

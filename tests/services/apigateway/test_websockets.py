@@ -276,3 +276,23 @@ def test_who_does_not_read_gets_no_more(shared: GatewayCloud, api: str, manageme
             _flood(management, id)
         assert caught.value.response["Error"]["Code"] == "LimitExceededException"
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+
+
+def test_a_handshake_may_have_to_say_something(cloud: GatewayCloud) -> None:
+    api = cloud.websocket_api_without_function()
+    wanted = {"route.request.querystring.room": {"Required": True}, "route.request.header.X-Own": {"Required": False}}
+    cloud.route(api, "$connect", cloud.integration(api, IntegrationType="MOCK"), RequestParameters=wanted)
+    cloud.client.create_stage(ApiId=api, StageName="live", AutoDeploy=True)
+    with pytest.raises(InvalidStatus) as caught:
+        cloud.connect(api)
+    assert caught.value.response.status_code == 400
+    with cloud.connect(api, "/live?room=1") as socket:
+        assert socket.ping().wait(30)
+    (route,) = cloud.client.get_routes(ApiId=api)["Items"]
+    given = {"ApiId": api, "RouteId": route["RouteId"]}
+    cloud.client.delete_route_request_parameter(**given, RequestParameterKey="route.request.querystring.room")
+    with cloud.connect(api) as socket:
+        assert socket.ping().wait(30)
+    assert cloud.refused("update_route", **given, RequestParameters={"room": {"Required": True}})[0] == (
+        "BadRequestException"
+    )

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from cloudlet.core import Context, Transaction
 from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.documents import Document, all_parts
-from cloudlet.services.apigateway.integration_check import function_of
+from cloudlet.services.apigateway.integration_check import check_role, function_of
 
 MEMBERS = (
     "AuthorizerCredentialsArn",
@@ -44,6 +44,7 @@ async def check(ctx: Context, tx: Transaction, api: Document, part: Document) ->
                 f"Authorizer name must be unique. Authorizer {part['Name']} already exists in this API"
             )
     pattern = _HTTP_SOURCE if protocol == "HTTP" else _WEBSOCKET_SOURCE
+    check_role(ctx, part.get("AuthorizerCredentialsArn"))
     sources = part.get("IdentitySource") or []
     if not all(pattern.fullmatch(source) for source in sources):
         raise errors.bad_request("Identity source expression is not valid")

@@ -50,6 +50,7 @@ class FunctionAuthorizer:
         self.sources = [source.removeprefix("$").removeprefix("route.") for source in part.get("IdentitySource") or ()]
         self.payload: str = part.get("AuthorizerPayloadFormatVersion") or "1.0"
         self.is_simple = bool(part.get("EnableSimpleResponses"))
+        self._role: str = part.get("AuthorizerCredentialsArn") or ""
         self._seconds: int = part.get("AuthorizerResultTtlInSeconds") or 0
         self._known = RecentlyUsed(_CACHED)
 
@@ -77,7 +78,7 @@ class FunctionAuthorizer:
         source = f"{api_arn}/authorizers/{self.id}"
         try:
             payload = await functions.invoke(
-                block, self.function, msgspec.json.encode(event), place.account, source, _SECONDS
+                block, self.function, msgspec.json.encode(event), place.account, source, _SECONDS, role=self._role
             )
         except functions.Failed as failed:
             if '"Unauthorized"' in failed.error:

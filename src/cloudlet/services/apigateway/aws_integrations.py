@@ -16,6 +16,7 @@ from cloudlet.core.role_session import session_of
 from cloudlet.services.apigateway import errors, expressions
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.expressions import Lookup
+from cloudlet.services.apigateway.functions import ANY_USER
 from cloudlet.wire import HttpRequest, WireError, load
 
 
@@ -123,7 +124,7 @@ async def make(block: Block, call: Call, lookup: Lookup, account: str, region: s
         if call.subtype.operation == "PutEvents":
             params = {"Entries": [params]}
         params = _checked(call.subtype, params)
-        if call.role.startswith("arn:aws:iam::*:"):
+        if call.role.startswith(ANY_USER):
             result = await block.call(
                 call.subtype.service, call.subtype.operation, params, account=account, region=region
             )

@@ -7,7 +7,11 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
+from cloudlet.core.role_session import session_of
 
+ANY_USER = "arn:aws:iam::*:"
+"""What the role of an integration begins with that is to act as whoever has called the API; here the API does."""
 _TOO_MANY = 429
 
 
@@ -29,10 +33,12 @@ async def invoke(
     source_arn: str,
     seconds: float,
     trace: str | None = None,
+    *,
+    role: str = "",
 ) -> bytes:
     """Call a function with an event, as an API (`source_arn`) of an account, and return its answer. Raises Failed.
 
-    `trace` is a trace header that the function gets.
+    `trace` is a trace header that the function gets. With a role it is a session of that which calls.
     """
     try:
         region = Arn.parse(function).region
@@ -41,9 +47,20 @@ async def invoke(
     params: dict[str, Any] = {"FunctionName": function, "Payload": event, "InvocationType": "RequestResponse"}
     try:
         async with asyncio.timeout(seconds):
-            result = await block.call(
-                "lambda", "Invoke", params, account=account, region=region, source_arn=source_arn, trace=trace
-            )
+            if role and not role.startswith(ANY_USER):
+                result = await block.cloud.call(
+                    "lambda",
+                    "Invoke",
+                    params,
+                    principal=session_of(role, uuid4()),
+                    account=account,
+                    region=region,
+                    trace=trace,
+                )
+            else:
+                result = await block.call(
+                    "lambda", "Invoke", params, account=account, region=region, source_arn=source_arn, trace=trace
+                )
     except TimeoutError:
         raise Failed(503, "Integration timed out") from None
     except AwsError as error:

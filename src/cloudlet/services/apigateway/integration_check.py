@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from cloudlet.core import Arn, Context, Transaction
+from cloudlet.core import Arn, Context, Transaction, role_session
 from cloudlet.services.apigateway import aws_integrations, errors, links, parameter_mapping, service_requests
 from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.functions import ANY_USER
 from cloudlet.services.apigateway.websocket import mapping
 
 MEMBERS = (
@@ -51,6 +52,7 @@ async def check(ctx: Context, tx: Transaction, api: Document, part: Document) ->
     kind = part["IntegrationType"]
     if protocol == "HTTP" and kind not in _OF_HTTP:
         raise errors.bad_request(f"{kind} is not a supported integration type for HTTP protocol")
+    check_role(ctx, part.get("CredentialsArn"))
     await _check_connection(ctx, tx, part)
     longest = _LONGEST_MILLIS[protocol]
     if part.setdefault("TimeoutInMillis", longest) > longest:
@@ -66,6 +68,16 @@ async def check(ctx: Context, tx: Transaction, api: Document, part: Document) ->
     elif kind == "AWS":
         _check_service(part)
     return part
+
+
+def check_role(ctx: Context, role: str | None) -> None:
+    """Raise AwsError unless a role, if one is given, may be given to API Gateway by the caller."""
+    if role is None or role.startswith(ANY_USER):
+        return
+    try:
+        role_session.check_role(ctx.account, role)
+    except ValueError:
+        raise errors.bad_request("Invalid ARN specified in the request") from None
 
 
 async def _check_connection(ctx: Context, tx: Transaction, part: Document) -> None:

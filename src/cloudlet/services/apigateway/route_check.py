@@ -24,6 +24,7 @@ MEMBERS = (
 )
 MAPS = ("RequestModels", "RequestParameters")
 DEFAULT = "$default"
+_PARAMETER = re.compile(r"route\.request\.(header|querystring)\.\S+")
 _METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _SEGMENT = re.compile(r"[^{}/]*|\{[A-Za-z0-9._-]+\+?\}")
 _OF_WEBSOCKETS = (
@@ -72,6 +73,7 @@ async def check(ctx: Context, tx: Transaction, api: Document, part: Document) ->
         raise errors.not_built("API keys of routes of WebSocket APIs")
     if part.get("RequestModels") or part.get("ModelSelectionExpression"):
         raise errors.not_built("the validation of requests to WebSocket APIs by models")
+    _check_parameters(part, key)
     await _check_target(tx, api, part)
     await _check_authorization(tx, api, part)
     return part
@@ -89,6 +91,15 @@ def _check_http(part: Document, key: str) -> None:
     for member in _OF_WEBSOCKETS:
         if part.get(member):
             raise errors.bad_request(f"{member} is not supported for HTTP protocol")
+
+
+def _check_parameters(part: Document, key: str) -> None:
+    """Look at what a route of a WebSocket API wants of handshakes."""
+    for name, constraints in (part.get("RequestParameters") or {}).items():
+        if not _PARAMETER.fullmatch(name):
+            raise errors.bad_request(f"Invalid request parameter specified: {name}")
+        if constraints.get("Required") and key != "$connect":
+            raise errors.not_built("required request parameters of routes other than $connect")
 
 
 async def _check_target(tx: Transaction, api: Document, part: Document) -> None:

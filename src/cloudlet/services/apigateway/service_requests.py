@@ -16,7 +16,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.models import block_of
 from cloudlet.core.role_session import session_of
 from cloudlet.services.apigateway import errors
-from cloudlet.services.apigateway.functions import Failed
+from cloudlet.services.apigateway.functions import ANY_USER, Failed
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 from cloudlet.wire import HttpRequest, HttpResponse, Operation, ServiceModel, WireError, load
 from cloudlet.wire.catalog import candidates
@@ -28,7 +28,6 @@ _URI = re.compile(
     re.DOTALL,
 )
 _FUNCTION = re.compile(r"2015-03-31/functions/(?P<arn>arn:.+)/invocations")
-_ANY_USER = "arn:aws:iam::*:"
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -124,7 +123,7 @@ async def _call(
 ) -> Result:
     if not block.cloud.has(block_of(model.name)):
         raise AwsError("NotImplemented", f"Cloudlet has no service {model.name} yet.", status=501)
-    if role.startswith(_ANY_USER) or not role:
+    if role.startswith(ANY_USER) or not role:
         return await block.call(model.name, operation.name, params, account=account, region=region)
     return await block.cloud.call(
         model.name, operation.name, params, principal=session_of(role, request_id), account=account, region=region

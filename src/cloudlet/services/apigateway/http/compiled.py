@@ -35,6 +35,8 @@ class Integration:
     changes: tuple[Change, ...]
     response_changes: dict[int, tuple[Change, ...]]
     is_private: bool
+    role: str
+    """Whose session calls the function; empty where the API itself does."""
 
 
 @dataclass(slots=True)
@@ -122,4 +124,5 @@ def _integration(part: Document, variables: dict[str, str]) -> Integration:
         () if subtype else parameter_mapping.request(part.get("RequestParameters") or {}),
         parameter_mapping.responses(part.get("ResponseParameters") or {}),
         part["ConnectionType"] == "VPC_LINK",
+        part.get("CredentialsArn", ""),
     )

@@ -69,6 +69,7 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
         call.route_arn,
         integration.seconds,
         call.trace,
+        role=integration.role,
     )
     call.integration_status = 200
     try:

@@ -52,6 +52,8 @@ class Route:
     answers: bool
     """Whether clients get what the integration answers: the route has a route response."""
     bucket: Bucket | None
+    required: tuple[str, ...]
+    """The parameters that a handshake has to have, such as `request.header.id`."""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,11 @@ def stage_of(api_id: str, document: Document, snapshot: Snapshot) -> Stage:
             integrations.get(part.get("Target", "").removeprefix("integrations/")),
             part["RouteId"] in two_way and part.get("RouteResponseSelectionExpression") == _ANSWERS,
             bucket(document, part["RouteKey"]),
+            tuple(
+                name.removeprefix("route.")
+                for name, constraints in (part.get("RequestParameters") or {}).items()
+                if constraints.get("Required")
+            ),
         )
         for part in snapshot["Route"]
     }

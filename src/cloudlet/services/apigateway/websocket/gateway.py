@@ -88,6 +88,10 @@ class WebSocketGateway:
         """Ask who decides whether a client may connect; return the subprotocol that he chose. Raises Refused."""
         if route.bucket is not None and not route.bucket.admits():
             raise Refused(429, "Too Many Requests", reason="the route is throttled")
+        missing = [name for name in route.required if event.lookup(name) is None]
+        if missing:
+            names = ", ".join(name.rpartition(".")[2] for name in missing)
+            raise Refused(400, f"Missing required request parameters: [{names}]", "BAD_REQUEST_PARAMETERS")
         if route.authorization == "AWS_IAM":
             self._identify(visit, event)
         elif route.authorizer is not None:

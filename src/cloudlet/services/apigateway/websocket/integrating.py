@@ -94,7 +94,13 @@ def _answered(event: Event, integration: Integration, answer: Answer) -> Answer:
 async def _function(block: Block, event: Event, integration: Integration) -> Answer:
     account = event.session.place.account
     payload = await functions.invoke(
-        block, integration.function, _encode(event.function_event()), account, event.arn, integration.seconds
+        block,
+        integration.function,
+        _encode(event.function_event()),
+        account,
+        event.arn,
+        integration.seconds,
+        role=integration.role,
     )
     try:
         answer = msgspec.json.decode(payload or b"null")
@@ -159,7 +165,13 @@ async def _service(block: Block, event: Event, integration: Integration, address
     account = event.session.place.account
     if address.function:
         payload = await functions.invoke(
-            block, address.function, body or b"{}", account, event.arn, integration.seconds
+            block,
+            address.function,
+            body or b"{}",
+            account,
+            event.arn,
+            integration.seconds,
+            role=integration.role,
         )
         return Answer(200, {}, payload)
     placed = _placed(event, integration)
