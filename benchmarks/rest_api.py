@@ -30,7 +30,10 @@ class RestApi:
         return head(method, target, self._headers(method, target, body), len(body)) + body
 
     def send(self, method: str, target: str, body: bytes = b"") -> tuple[dict[str, str], bytes]:
-        """The headers (in lower case) and the body of an answer, on a connection of its own; CallFailed if it is not of success."""
+        """The headers (in lower case) and the body of an answer, on a connection of its own.
+
+        CallFailed if it is not of success.
+        """
         connection = http.client.HTTPConnection(self.host, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request(method, target, body, self._headers(method, target, body))
