@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,3 +90,21 @@ def test_an_alarm_rings_when_messages_are_left(standing: Standing) -> None:
     standing.advance("1m")
     (rung,) = sqs.receive_message(QueueUrl=bell, WaitTimeSeconds=20)["Messages"]
     assert "dead letters" in rung["Body"]
+
+
+def test_a_dead_letter_queue_is_measured_though_nobody_calls_it(standing: Standing) -> None:
+    aws = standing.account()
+    sqs = aws.client("sqs")
+    sqs.create_queue(QueueName="letters")
+    redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{aws.region}:{aws.account}:letters", "maxReceiveCount": 1}
+    attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
+    url = sqs.create_queue(QueueName="tried", Attributes=attributes)["QueueUrl"]
+    sqs.create_queue(QueueName="never-used")
+    sqs.send_message(QueueUrl=url, MessageBody="poison")
+    assert sqs.receive_message(QueueUrl=url)["Messages"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    standing.advance("1m")
+
+    (point,) = eventually(lambda: values(aws, "ApproximateNumberOfMessagesVisible", "letters", "Maximum"))
+    assert point["Maximum"] == 1
+    assert not values(aws, "ApproximateNumberOfMessagesVisible", "never-used", "Maximum")

@@ -1,12 +1,14 @@
 """What SQS measures of itself, for CloudWatch.
 
 Developer guide, "Available CloudWatch metrics for Amazon SQS". What a queue did is counted as its calls are answered.
-What it holds is read each minute, of queues that were used within the last six hours.
+What it holds is read each minute, of queues that were used or held messages within the last six hours: letters come
+to a dead-letter queue though nobody calls it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -21,6 +23,7 @@ _ACTIVE_SECONDS = 6 * 3600
 _MOST_QUEUES = 10_000
 """Of those that are measured; the least recently used are forgotten."""
 _SETTLED = 1000
+_PAGE = 500
 
 
 class _Name(NamedTuple):
@@ -89,13 +92,17 @@ def _of(ctx: Context, params: Params) -> _Use:
     if uses is None:
         uses = _uses[ctx.block] = {}
     parts = params["QueueUrl"].rsplit("/", 2)
-    key = _Name(parts[-2] if len(parts) > 1 else ctx.account, ctx.region, parts[-1])
+    return _used(uses, _Name(parts[-2] if len(parts) > 1 else ctx.account, ctx.region, parts[-1]), ctx.now())
+
+
+def _used(uses: dict[_Name, _Use], key: _Name, now: float) -> _Use:
+    """Note that a queue is in use."""
     use = uses.get(key)
     if use is None:
         if len(uses) >= _MOST_QUEUES:
             del uses[min(uses, key=lambda each: uses[each].last)]
         use = uses[key] = _Use()
-    use.last = ctx.now()
+    use.last = now
     return use
 
 
@@ -103,7 +110,9 @@ async def measure(block: Block) -> None:
     """Add what all queues did and hold to the block's metrics."""
     now = block.clock.now()
     at = in_ended_minute(now)
-    uses = _uses.get(block, {})
+    uses = _uses.setdefault(block, {})
+    async for name in _filled(block):
+        _used(uses, name, now)
     for name, use in list(uses.items()):
         _add_use(block, name, use, at)
         held = await block.store.transact(lambda tx, name=name: _held(tx, name, now))  # type: ignore[misc]
@@ -112,6 +121,26 @@ async def measure(block: Block) -> None:
         for metric, value in (held or {}).items():
             unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"
             block.metrics.add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
+
+
+async def _filled(block: Block) -> AsyncIterator[_Name]:
+    """Yield the names of the queues that hold messages, so many as are measured."""
+    after, found = b"", 0
+    while found < _MOST_QUEUES:
+
+        async def page(tx: Transaction, after: bytes = after) -> tuple[list[bytes], list[_Name]]:
+            keys = await directory.names_after(tx, after, _PAGE)
+            queues = [await directory.by_key(tx, key) for key in keys]
+            holding = [queue.record for queue in queues if queue and await tx.counter(queue.messages_count)]
+            return keys, [_Name(record.account, record.region, record.name) for record in holding]
+
+        keys, names = await block.store.transact(page)
+        for name in names:
+            yield name
+        if len(keys) < _PAGE:
+            return
+        after, found = keys[-1], found + len(names)
+        await asyncio.sleep(0)
 
 
 def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:
