@@ -1,4 +1,4 @@
-"""What failed calls of targets mean, and when they are made again: the same for EventBridge's rules and schedules.
+"""What failed calls of targets mean, and when they are made again: the same for all that deliver something.
 
 EventBridge's user guide, "How EventBridge retries delivering events": with exponential back-off, until the policy ends.
 """
@@ -6,6 +6,9 @@ EventBridge's user guide, "How EventBridge retries delivering events": with expo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+from cloudlet.wire import WireError
 
 _ATTEMPTS = 185
 _AGE_SECONDS = 86_400
@@ -37,6 +40,41 @@ def is_transient(code: str, status: int | None = None) -> bool:
     return status is not None and status >= _SERVER_ERROR and status != _NOT_BUILT
 
 
+class Failed(Exception):
+    """A call that was not accepted; what is `permanent` is not tried again, nothing before `wait` seconds."""
+
+    def __init__(self, code: str, message: str, *, permanent: bool, wait: float = 0.0) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.permanent = permanent
+        self.wait = wait
+
+    @classmethod
+    def of(cls, error: WireError) -> Failed:
+        """Return what an error of another block means: its own faults pass, those of ours stay."""
+        return cls(error.code, error.message, permanent=not is_transient(error.code, error.status))
+
+
+def of_batch(result: Mapping[str, Any], count: int) -> list[Failed | None]:
+    """Return what became of each entry of a SendMessageBatch or PublishBatch, numbered by their ids from 0 on."""
+    outcomes: list[Failed | None] = [None] * count
+    for failed in result.get("Failed") or ():
+        permanent = failed["SenderFault"] and not is_transient(failed["Code"])
+        outcomes[int(failed["Id"])] = Failed(failed["Code"], failed.get("Message") or "", permanent=permanent)
+    return outcomes
+
+
+def of_events(result: Mapping[str, Any]) -> list[Failed | None]:
+    """Return what became of each entry of a PutEvents."""
+    return [
+        Failed(each["ErrorCode"], each.get("ErrorMessage") or "", permanent=not is_transient(each["ErrorCode"]))
+        if each.get("ErrorCode")
+        else None
+        for each in result["Entries"]
+    ]
+
+
 class Exhausted(Exception):
     """There is no further attempt. `condition` is the part of the policy that has ended."""
 
@@ -45,20 +83,20 @@ class Exhausted(Exception):
         self.condition = condition
 
 
-def following_attempt(policy: Mapping[str, int], failed: int, since: float, now: float) -> float:
-    """Return when the next attempt is, after so many that failed, the last of them now.
+def following_attempt(policy: Mapping[str, int], failed: int, since: float, now: float, *, wait: float = 0.0) -> float:
+    """Return when the next attempt is, after so many that failed, the last of them now: not before `wait` seconds.
 
     `policy` is a RetryPolicy; times are in seconds since the epoch, `since` is what an event's age counts from. Raises
     Exhausted.
     """
     if failed > policy.get("MaximumRetryAttempts", _ATTEMPTS):
         raise Exhausted("MaximumRetryAttempts")
-    due = now + pause(failed)
+    due = now + max(wait, pause(failed))
     if due > since + policy.get("MaximumEventAgeInSeconds", _AGE_SECONDS):
         raise Exhausted("MaximumEventAgeInSeconds")
     return due
 
 
-def pause(failed: int) -> float:
+def pause(failed: int, *, first: float = _FIRST_PAUSE_SECONDS, longest: float = _LONGEST_PAUSE_SECONDS) -> float:
     """Return how long (s) to wait after so many attempts that failed."""
-    return min(_FIRST_PAUSE_SECONDS * 2.0 ** min(failed - 1, 20), _LONGEST_PAUSE_SECONDS)
+    return min(first * 2.0 ** min(failed - 1, 20), longest)

@@ -34,7 +34,7 @@ class Backoff:
         stopped = asyncio.ensure_future(self._stopping.wait())
         stopped.add_done_callback(lambda _: over.set())
         try:
-            await first(self._block, over, self._block.clock.now() + min(pause(self._failed), _LONGEST_SECONDS))
+            await first(self._block, over, self._block.clock.now() + pause(self._failed, longest=_LONGEST_SECONDS))
         finally:
             stopped.cancel()
 

@@ -17,6 +17,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
+from cloudlet.core.retrying import is_transient, pause
 from cloudlet.services.cloudwatch import alarm_events, history, notices, outbox
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.outbox import Action
@@ -24,7 +25,6 @@ from cloudlet.services.cloudwatch.outbox import Action
 _AT_ONCE = 50
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 60.0
 _GIVEN_UP_SECONDS = 86_400
-_UNAVAILABLE, _NOT_BUILT, _TOO_MANY = 500, 501, 429
 
 
 async def act(block: Block, lease: Lease) -> None:
@@ -80,12 +80,11 @@ async def _try(block: Block, action: Action) -> None:
 
 def _again(action: Action, error: AwsError, now: float) -> Action | None:
     """Return what is to be tried again, and when, after an error at `now` (s); None where that makes no sense."""
-    status = error.status or 0
-    passes = (status >= _UNAVAILABLE and status != _NOT_BUILT) or status == _TOO_MANY
-    if not passes or now - action.time > _GIVEN_UP_SECONDS:
+    if not is_transient(error.code, error.status) or now - action.time > _GIVEN_UP_SECONDS:
         return None
-    pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(action.attempts, 20), _LONGEST_PAUSE_SECONDS)
-    return replace(action, attempts=action.attempts + 1, due=int((now + pause) * 1000))
+    attempts = action.attempts + 1
+    due = now + pause(attempts, first=_FIRST_PAUSE_SECONDS, longest=_LONGEST_PAUSE_SECONDS)
+    return replace(action, attempts=attempts, due=int(due * 1000))
 
 
 async def _tell(block: Block, action: Action) -> Any:
@@ -104,7 +103,7 @@ async def _tell(block: Block, action: Action) -> Any:
         params = {"FunctionName": action.arn, "InvocationType": "Event", "Payload": json.dumps(message).encode()}
         await _ask(block, "lambda.alarms.cloudwatch.amazonaws.com", target, "Invoke", params, alarm)
     else:
-        raise AwsError("NotImplemented", f"Cloudlet does not implement actions of {target.service}.", status=_NOT_BUILT)
+        raise AwsError("NotImplemented", f"Cloudlet does not implement actions of {target.service}.", status=501)
     return message
 
 

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
+from cloudlet.core.retrying import Failed
 from cloudlet.services.events import connection, destination, errors, invoking, paging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.destination import Destination
-from cloudlet.services.events.failure import Failed
 
 
 async def _check_connection(ctx: Context, tx: Transaction, text: str) -> None:

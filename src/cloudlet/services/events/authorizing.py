@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import notified
+from cloudlet.core.retrying import Failed
 from cloudlet.services.events import connection, http_request, http_sending
 from cloudlet.services.events.connection import OAUTH, PARAMETERS, Connection, Secret
-from cloudlet.services.events.failure import Failed
 
 log = logging.getLogger("cloudlet.events")
 

@@ -11,8 +11,8 @@ from cloudlet.core import Arn, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
+from cloudlet.core.retrying import Exhausted, Failed, following_attempt
 from cloudlet.services.events import measuring, outbox, target
-from cloudlet.services.events.failure import Failed
 from cloudlet.services.events.outbox import Delivery, Lane
 from cloudlet.services.events.target import BATCH
 
@@ -20,10 +20,6 @@ log = logging.getLogger("cloudlet.events")
 
 _LANES = 1000
 _AT_ONCE = 10 * BATCH
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 480.0
-_ATTEMPTS = 185
-_AGE_SECONDS = 86_400
 
 
 async def deliver(block: Block) -> None:
@@ -97,20 +93,16 @@ async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
 
 def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:
     """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
-    policy = (delivery.target.get("RetryPolicy") or {}) if delivery.dead is None else {}
-    most = policy.get("MaximumRetryAttempts", _ATTEMPTS)
-    age = policy.get("MaximumEventAgeInSeconds", _AGE_SECONDS)
     attempts = delivery.attempts + 1
-    pause = max(failed.wait, min(_FIRST_PAUSE_SECONDS * 2 ** min(delivery.attempts, 20), _LONGEST_PAUSE_SECONDS))
-    due = int((now + pause) * 1000)
-    exhausted = ""
+    condition = ""
     if not failed.permanent:
-        if attempts > most:
-            exhausted = "MaximumRetryAttempts"
-        elif due > delivery.noted + age * 1000:
-            exhausted = "MaximumEventAgeInSeconds"
+        policy = (delivery.target.get("RetryPolicy") or {}) if delivery.dead is None else {}
+        try:
+            due = following_attempt(policy, attempts, delivery.noted / 1000, now, wait=failed.wait)
+        except Exhausted as exhausted:
+            condition = exhausted.condition
         else:
-            return replace(delivery, attempts=attempts, due=due)
+            return replace(delivery, attempts=attempts, due=int(due * 1000))
     if delivery.dead is not None or not (delivery.target.get("DeadLetterConfig") or {}).get("Arn"):
         return None
     dead = {
@@ -120,6 +112,6 @@ def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:
         "ERROR_MESSAGE": failed.message or failed.code,
         "RETRY_ATTEMPTS": str(delivery.attempts),
     }
-    if exhausted:
-        dead["EXHAUSTED_RETRY_CONDITION"] = exhausted
+    if condition:
+        dead["EXHAUSTED_RETRY_CONDITION"] = condition
     return replace(delivery, noted=int(now * 1000), due=int(now * 1000), attempts=0, dead=dead)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from cloudlet.core.retrying import Failed
 from cloudlet.services.events.connection import API_KEY, BASIC, OAUTH, PARAMETERS, Secret
 from cloudlet.services.events.destination import Destination
-from cloudlet.services.events.failure import Failed
 
 FIXED_HEADERS = frozenset(("accept-encoding", "connection", "content-length", "host", "range", "transfer-encoding"))
 """Headers that are EventBridge's own, in lower case."""

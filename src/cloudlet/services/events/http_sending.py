@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from weakref import WeakKeyDictionary
 
 from cloudlet.core.block import Block
+from cloudlet.core.retrying import Failed
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
-from cloudlet.services.events.failure import Failed
 from cloudlet.services.events.http_request import Request
 
 _TIMEOUT_SECONDS = 5.0

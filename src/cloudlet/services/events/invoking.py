@@ -6,11 +6,11 @@ import zlib
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.retrying import Failed
 from cloudlet.engines.http_client import HttpResponse
 from cloudlet.services.events import authorizing, connection, destination, failure, http_request, http_sending
 from cloudlet.services.events.connection import OAUTH, Connection, Secret
 from cloudlet.services.events.destination import Destination
-from cloudlet.services.events.failure import Failed
 from cloudlet.services.events.http_request import Parameters
 
 _UNAUTHORIZED = frozenset((401, 407))

@@ -7,8 +7,9 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.messages import queue_url
+from cloudlet.core.retrying import Failed, of_batch
 from cloudlet.services.events import bus, destination, failure, invoking, matching, transforming
-from cloudlet.services.events.failure import Failed
 from cloudlet.services.events.outbox import Delivery
 
 BATCH = 10
@@ -101,19 +102,15 @@ async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, para
 async def _send(block: Block, queue: Arn, deliveries: list[Delivery]) -> list[Failed | None]:
     """Send messages to a queue at once."""
     entries = [{**_message(each), "Id": str(number)} for number, each in enumerate(deliveries)]
-    url = f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
+    params = {"QueueUrl": queue_url(block, queue), "Entries": entries}
     try:
-        result = await _call(block, queue, deliveries[0], "SendMessageBatch", {"QueueUrl": url, "Entries": entries})
+        result = await _call(block, queue, deliveries[0], "SendMessageBatch", params)
     except AwsError as error:
         if error.code.endswith("BatchRequestTooLong") and len(deliveries) > 1:
             half = len(deliveries) // 2
             return await _send(block, queue, deliveries[:half]) + await _send(block, queue, deliveries[half:])
         return [failure.of(error)] * len(deliveries)
-    outcomes: list[Failed | None] = [None] * len(deliveries)
-    for failed in result.get("Failed") or ():
-        permanent = failed["SenderFault"] and failed["Code"] not in failure.TRANSIENT
-        outcomes[int(failed["Id"])] = Failed(failed["Code"], failed.get("Message") or "", permanent=permanent)
-    return outcomes
+    return of_batch(result, len(deliveries))
 
 
 def _message(delivery: Delivery) -> dict[str, Any]:

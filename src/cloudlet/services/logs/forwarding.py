@@ -14,7 +14,8 @@ from cloudlet.core import Arn, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import notified, until
+from cloudlet.core.retrying import pause
 from cloudlet.services.logs import (
     auditing,
     destination,
@@ -38,7 +39,7 @@ from cloudlet.services.logs.subscription import Subscription
 log = logging.getLogger("cloudlet.logs")
 
 _RETRIED_MILLIS = 24 * 3_600_000
-_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 300.0
+_LONGEST_PAUSE_SECONDS = 300.0
 _GATHERED_SECONDS = 0.05
 """What comes within it is looked at together."""
 _AT_ONCE = 100
@@ -101,7 +102,7 @@ class _Lane:
 
     async def run(self) -> None:
         """Deliver until nothing waits any more."""
-        pause = _PAUSE_SECONDS
+        failed = 0
         while True:
             async with self._room:
                 await self._lease.hold()
@@ -109,12 +110,12 @@ class _Lane:
             if done is None:
                 return
             if done:
-                pause = _PAUSE_SECONDS
+                failed = 0
                 if not self._is_behind:
                     await asyncio.sleep(_GATHERED_SECONDS)
                 continue
-            await first(self._block, asyncio.Event(), self._block.clock.now() + pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            failed += 1
+            await until(self._block, self._block.clock.now() + pause(failed, longest=_LONGEST_PAUSE_SECONDS))
 
     async def _some(self) -> bool | None:
         """Deliver what has waited the longest; False where that has to be tried again, None where nothing waits."""

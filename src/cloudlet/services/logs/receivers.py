@@ -10,15 +10,13 @@ import msgspec
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.retrying import is_throttled, is_transient
 from cloudlet.services.logs import envelope, errors
 
 KINDS = {"lambda": "function:", "kinesis": "stream/", "firehose": "deliverystream/"}
 """The services that can receive, and how the resource begins in their ARNs."""
 _MOST_BYTES = {"lambda": 190_000, "kinesis": 1_000_000, "firehose": 1_000_000}
 """Of compressed data: what the services take in one record; Lambda gets it in base64, and takes 256 KiB."""
-_THROTTLED = ("Limit", "Throttl", "Throughput", "TooManyRequests")
-_PASSING = ("InternalFailure", "NotReady", "Service")
-"""What is in the codes of errors after which it is worth to try again."""
 _NAMES = {"kinesis": "Kinesis stream", "firehose": "Firehose"}
 _FAILURES = {
     "lambda": "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute "
@@ -35,8 +33,8 @@ class Refused(Exception):
 
     def __init__(self, error: AwsError) -> None:
         super().__init__(str(error))
-        self.is_throttled = any(word in error.code for word in _THROTTLED)
-        self.is_final = not (self.is_throttled or _may_pass(error))
+        self.is_throttled = is_throttled(error.code)
+        self.is_final = not is_transient(error.code, error.status)
         """Whether there is no use in trying again."""
 
 
@@ -101,7 +99,3 @@ async def _put(block: Block, arn: Arn, data: bytes, partition: str, source_arn: 
         name = arn.resource.removeprefix(KINDS["firehose"])
         operation, params = "PutRecord", {"DeliveryStreamName": name, "Record": {"Data": data}}
     await block.call(arn.service, operation, params, account=arn.account, region=arn.region, source_arn=source_arn)
-
-
-def _may_pass(error: AwsError) -> bool:
-    return (error.status is not None and error.status >= 500) or any(word in error.code for word in _PASSING)

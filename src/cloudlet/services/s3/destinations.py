@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context
+from cloudlet.core.messages import queue_url
 from cloudlet.services.s3 import errors, notifying
 from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.event_messages import test_event
@@ -71,7 +72,7 @@ async def _problem(ctx: Context, bucket: Bucket, destination: Destination) -> st
     try:
         match destination.channel:
             case "sqs":
-                queue = notifying.queue_url(block, destination.arn)
+                queue = queue_url(block, Arn.parse(destination.arn))
                 await notifying.call(block, lane, "SendMessage", {"QueueUrl": queue, "MessageBody": event})
             case "sns":
                 topic = {"TopicArn": destination.arn, "Subject": notifying.SUBJECT, "Message": event}

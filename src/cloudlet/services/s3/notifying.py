@@ -17,7 +17,9 @@ from typing import Any
 from cloudlet.core import Arn, AwsError, Params, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
+from cloudlet.core.messages import queue_url
 from cloudlet.core.moments import notified, until
+from cloudlet.core.retrying import Failed, of_batch, of_events, pause
 from cloudlet.services.s3 import notices
 from cloudlet.services.s3.notices import Lane, Notice
 
@@ -25,24 +27,10 @@ log = logging.getLogger("cloudlet.s3")
 
 _LANES = 1000
 _BATCH = 10
-_FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _GIVEN_UP_SECONDS = 86_400.0
 SUBJECT = "Amazon S3 Notification"
-_TRANSIENT = frozenset(("InternalError", "InternalFailure", "RequestThrottled", "ServiceUnavailable", "Throttling"))
-_SERVER_ERROR = 500
-_NOT_IMPLEMENTED = 501
-
-
-class _Failed(Exception):
-    """A notice that was not accepted; what is `permanent` is not tried again."""
-
-    def __init__(self, reason: str, *, permanent: bool) -> None:
-        super().__init__(reason)
-        self.permanent = permanent
-
-
-_Outcomes = Sequence[_Failed | None]
+_Outcomes = Sequence[Failed | None]
 
 
 async def notify(block: Block, lease: Lease) -> None:
@@ -60,7 +48,7 @@ async def notify(block: Block, lease: Lease) -> None:
 
 async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
     """Tell a destination all that waits in its lane."""
-    pause = _FIRST_PAUSE_SECONDS
+    failed_before = 0
     try:
         while True:
             await lease.hold()
@@ -80,16 +68,16 @@ async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], cha
 
             await block.store.transact(settle)
             if len(done) == len(found):
-                pause = _FIRST_PAUSE_SECONDS
+                failed_before = 0
             else:
-                await until(block, block.clock.now() + pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                failed_before += 1
+                await until(block, block.clock.now() + pause(failed_before, longest=_LONGEST_PAUSE_SECONDS))
     finally:
         busy.discard(lane)
         changed.set()
 
 
-def _is_over(block: Block, lane: Lane, notice: Notice, failed: _Failed | None) -> bool:
+def _is_over(block: Block, lane: Lane, notice: Notice, failed: Failed | None) -> bool:
     """Whether nothing more is to be done for a notice."""
     if failed is None:
         return True
@@ -104,9 +92,8 @@ async def _tell(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes:
     match lane.channel:
         case "sqs":
             entries = [_message(number, notice) for number, notice in enumerate(told)]
-            return await _batch(
-                block, lane, "SendMessageBatch", {"QueueUrl": queue_url(block, lane.arn), "Entries": entries}, told
-            )
+            params = {"QueueUrl": queue_url(block, Arn.parse(lane.arn)), "Entries": entries}
+            return await _batch(block, lane, "SendMessageBatch", params, told)
         case "sns":
             by_trace = [list(same) for _, same in groupby(told, lambda notice: notice.trace)]
             return [failed for notices in by_trace for failed in await _publish(block, lane, notices)]
@@ -137,20 +124,16 @@ async def _batch(
     try:
         result = await call(block, lane, operation, params, trace)
     except AwsError as error:
-        return [_failed(error)] * len(told)
-    outcomes: list[_Failed | None] = [None] * len(told)
-    for failed in result.get("Failed") or ():
-        permanent = failed["SenderFault"] and failed["Code"] not in _TRANSIENT
-        outcomes[int(failed["Id"])] = _Failed(f"{failed['Code']}: {failed.get('Message')}", permanent=permanent)
-    return outcomes
+        return [Failed.of(error)] * len(told)
+    return of_batch(result, len(told))
 
 
-async def _invoke(block: Block, lane: Lane, notice: Notice) -> _Failed | None:
+async def _invoke(block: Block, lane: Lane, notice: Notice) -> Failed | None:
     params = {"FunctionName": lane.arn, "InvocationType": "Event", "Payload": notice.body.encode()}
     try:
         await call(block, lane, "Invoke", params, notice.trace)
     except AwsError as error:
-        return _failed(error)
+        return Failed.of(error)
     return None
 
 
@@ -159,13 +142,8 @@ async def _put_events(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes
     try:
         result = await call(block, lane, "PutEvents", {"Entries": entries})
     except AwsError as error:
-        return [_failed(error)] * len(told)
-    return [
-        _Failed(f"{each['ErrorCode']}: {each.get('ErrorMessage')}", permanent=each["ErrorCode"] not in _TRANSIENT)
-        if each.get("ErrorCode")
-        else None
-        for each in result["Entries"]
-    ]
+        return [Failed.of(error)] * len(told)
+    return of_events(result)
 
 
 async def call(block: Block, lane: Lane, operation: str, params: Params, trace: str | None = None) -> Mapping[str, Any]:
@@ -180,15 +158,3 @@ async def call(block: Block, lane: Lane, operation: str, params: Params, trace: 
         trace=trace,
     )
     return result or {}
-
-
-def queue_url(block: Block, arn: str) -> str:
-    """Return the URL of a queue."""
-    queue = Arn.parse(arn)
-    return f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
-
-
-def _failed(error: AwsError) -> _Failed:
-    """Return what the error of another block means: its own faults pass, those of the configuration stay."""
-    ours = error.status is not None and error.status >= _SERVER_ERROR and error.status != _NOT_IMPLEMENTED
-    return _Failed(f"{error.code}: {error.message}", permanent=not ours and error.code not in _TRANSIENT)

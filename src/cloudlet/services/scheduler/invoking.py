@@ -11,10 +11,9 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.core.retrying import Exhausted, following_attempt
+from cloudlet.core.retrying import Exhausted, Failed, following_attempt
 from cloudlet.services.scheduler import dead_letters, firing, measuring, payload, target
 from cloudlet.services.scheduler.firing import Firing
-from cloudlet.services.scheduler.target import Failed
 
 log = logging.getLogger("cloudlet.scheduler")
 

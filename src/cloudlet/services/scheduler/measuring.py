@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudlet.core.block import Block
-from cloudlet.core.retrying import is_throttled
+from cloudlet.core.retrying import Failed, is_throttled
 from cloudlet.services.scheduler.firing import Firing
-from cloudlet.services.scheduler.target import Failed
 
 
 def note(block: Block, tried: Firing, failed: Failed | None, after: Firing | None, now: float) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError, Context
 from cloudlet.core.block import Block
-from cloudlet.core.retrying import is_transient
+from cloudlet.core.messages import queue_url
+from cloudlet.core.retrying import Failed, of_events
 from cloudlet.core.role_session import check_role, session_of
 from cloudlet.services.scheduler import errors, payload, universal
 from cloudlet.services.scheduler.firing import Firing
@@ -30,16 +31,6 @@ _UNBUILT_PARAMETERS = frozenset(
 )
 _SERVICES = ("sqs", "sns", "events", "lambda")
 _JSON_SERVICES = ("events", "lambda")
-
-
-class Failed(Exception):
-    """An invocation that was not accepted; what is `permanent` is not tried again."""
-
-    def __init__(self, code: str, message: str, *, permanent: bool) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.permanent = permanent
 
 
 def check(ctx: Context, target: Target) -> None:
@@ -102,16 +93,14 @@ async def invoke(block: Block, firing: Firing, text: str) -> None:
         case _:
             entry = {"EventBusName": str(arn), "Detail": text, **firing.target["EventBridgeParameters"]}
             result = await _call(block, firing, arn, "PutEvents", {"Entries": [entry]})
-            (answer,) = result["Entries"]
-            if answer.get("ErrorCode"):
-                code, message = answer["ErrorCode"], answer.get("ErrorMessage") or ""
-                raise Failed(code, message, permanent=not is_transient(code))
+            (failed,) = of_events(result)
+            if failed is not None:
+                raise failed
 
 
 async def send(block: Block, firing: Firing, queue: Arn, message: dict[str, Any]) -> None:
     """Send a message to a queue. Raises Failed."""
-    url = f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
-    await _call(block, firing, queue, "SendMessage", {"QueueUrl": url, **message})
+    await _call(block, firing, queue, "SendMessage", {"QueueUrl": queue_url(block, queue), **message})
 
 
 async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: dict[str, Any]) -> Any:
@@ -125,8 +114,8 @@ async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: 
             region=arn.region,
         )
     except WireError as error:
-        permanent = not is_transient(error.code, error.status)
-        raise Failed(_shown(arn.service, error.code), error.message, permanent=permanent) from error
+        failed = Failed.of(error)
+        raise Failed(_shown(arn.service, failed.code), failed.message, permanent=failed.permanent) from error
 
 
 def _shown(service: str, code: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
+from cloudlet.core.retrying import Failed, of_batch
 from cloudlet.services.sns import notification, tracing
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.signing import Signature
@@ -21,9 +22,7 @@ Entry = dict[str, Any]
 """An entry of a SendMessageBatch, without its Id."""
 Outcome = Undeliverable | None
 
-_SERVER_ERROR = 500
 _UNAVAILABLE = 503
-_TRANSIENT = frozenset(("InternalError", "InternalFailure", "RequestThrottled", "ServiceUnavailable", "Throttling"))
 
 
 class Queue(NamedTuple):
@@ -107,15 +106,13 @@ async def send(block: Block, queue: Queue, topic_arn: str, entries: list[Entry])
             first = await send(block, queue, topic_arn, entries[:half])
             return first + await send(block, queue, topic_arn, entries[half:])
         return [undeliverable(error)] * len(entries)
-    outcomes: list[Outcome] = [None] * len(entries)
-    for failed in result.get("Failed", ()):
-        permanent = failed["SenderFault"] and failed["Code"] not in _TRANSIENT
-        outcomes[int(failed["Id"])] = Undeliverable(f"{failed['Code']}: {failed['Message']}", permanent=permanent)
-    return outcomes
+    return [
+        None if failed is None else Undeliverable(str(failed), permanent=failed.permanent)
+        for failed in of_batch(result, len(entries))
+    ]
 
 
 def undeliverable(error: AwsError) -> Undeliverable:
     """Return what an error that another block answers means for a delivery: its own faults pass, those of ours stay."""
-    status = error.status
-    transient = error.code in _TRANSIENT or (status is not None and status >= _SERVER_ERROR and status != 501)
-    return Undeliverable(f"{error.code}: {error.message}", permanent=not transient, status=status)
+    failed = Failed.of(error)
+    return Undeliverable(str(failed), permanent=failed.permanent, status=error.status)

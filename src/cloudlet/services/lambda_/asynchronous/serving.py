@@ -18,7 +18,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import first as first_of
 from cloudlet.core.moments import notified
-from cloudlet.core.retrying import is_transient
+from cloudlet.core.retrying import is_transient, pause
 from cloudlet.services.lambda_ import directory, invoking, measuring
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
@@ -35,7 +35,6 @@ AT_ONCE = 100
 _ATTEMPTS = 2
 _AGE_SECONDS = 6 * 3600
 _PAUSES_SECONDS = (60.0, 120.0)
-_FIRST_REFUSED_SECONDS = 1.0
 _LONGEST_REFUSED_SECONDS = 300.0
 _LETTER_SECONDS = 5.0
 """Between attempts to tell a destination that does not answer."""
@@ -118,8 +117,9 @@ async def _serve(block: Block, event: Event) -> None:
         if error.code == "RecursiveInvocationException":
             await _give_up(block, event, found, "RecursiveInvocation", None)
             return
-        pause = min(_FIRST_REFUSED_SECONDS * 2.0 ** min(event.refusals, 20), _LONGEST_REFUSED_SECONDS)
-        await _replace(block, event, replace(event, due=now + pause, refusals=event.refusals + 1))
+        refusals = event.refusals + 1
+        due = now + pause(refusals, longest=_LONGEST_REFUSED_SECONDS)
+        await _replace(block, event, replace(event, due=due, refusals=refusals))
         return
     if not outcome.error:
         if found.on_success:
@@ -131,8 +131,8 @@ async def _serve(block: Block, event: Event) -> None:
     if failed.attempts > found.attempts:
         await _give_up(block, failed, found, "RetriesExhausted", outcome, kept=event)
         return
-    pause = _PAUSES_SECONDS[min(failed.attempts, len(_PAUSES_SECONDS)) - 1]
-    await _replace(block, event, replace(failed, due=block.clock.now() + pause))
+    wait = _PAUSES_SECONDS[min(failed.attempts, len(_PAUSES_SECONDS)) - 1]
+    await _replace(block, event, replace(failed, due=block.clock.now() + wait))
 
 
 def _invocation(event: Event) -> Invocation:
