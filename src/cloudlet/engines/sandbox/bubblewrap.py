@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from cloudlet.engines.sandbox import privileges, roots
 from cloudlet.engines.sandbox.spec import Spec
 
 _HOSTNAME = "sandbox"
@@ -32,7 +33,6 @@ _SETTINGS = (
     "/etc/ssl/openssl.cnf",
 )
 """What programs need to find libraries, hosts and certificates; nothing of the machine's users."""
-_DROPPED = ("--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs")
 
 
 def executable() -> str:
@@ -61,7 +61,7 @@ def options(spec: Spec, *, user: int | None, seccomp: int | None) -> list[str]:
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             words += ["--cap-add", capability]
     words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
-    words += _file_system(spec)
+    words += _file_system(spec, has_user=user is not None)
     for name, value in spec.environment.items():
         words += ["--setenv", name, value]
     words += ["--chdir", spec.folder]
@@ -71,24 +71,24 @@ def options(spec: Spec, *, user: int | None, seccomp: int | None) -> list[str]:
 
 
 def command(spec: Spec, *, user: int | None, options: int) -> list[str]:
-    """Return the command that runs a program; `options` is the descriptor of a file that has them."""
-    words = [executable(), "--args", str(options), "--"]
-    if user is not None:
-        words += ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *_DROPPED, "--"]
-    return [*words, *spec.command]
+    """Return the command that runs a program; `options` is the descriptor of a file that has them. Raises OSError."""
+    given_up = [] if user is None else privileges.giving_up(user, own_root=spec.root is not None)
+    return [executable(), "--args", str(options), "--", *given_up, *spec.command]
 
 
-def _file_system(spec: Spec) -> list[str]:
+def _file_system(spec: Spec, *, has_user: bool) -> list[str]:
     words: list[str] = []
+    settings: Sequence[str] = _SETTINGS
     if spec.root is not None:
         words += ["--ro-bind", str(spec.root), "/"]
+        settings = roots.SETTINGS
     else:
         for path in _PROGRAMS:
             words += _shown(path)
         words += ["--perms", "0755", "--dir", "/etc"]
-        for path in _SETTINGS:
-            if Path(path).exists():
-                words += [*_parents([path]), "--ro-bind", str(Path(path).resolve()), path]
+    for path in settings:
+        if Path(path).exists():
+            words += [*_parents([path]), "--ro-bind", str(Path(path).resolve()), path]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(spec.limits.tmp), "--tmpfs", _TMP]
     words += _parents([mount.target for mount in spec.mounts])
@@ -96,6 +96,9 @@ def _file_system(spec: Spec) -> list[str]:
         words += ["--ro-bind", str(mount.source), mount.target]
     if spec.root is None:
         words += ["--remount-ro", "/"]
+    elif has_user:
+        for file, target in privileges.program().files:
+            words += [*_parents([target]), "--ro-bind", str(file), target]
     return words
 
 

@@ -103,6 +103,8 @@ class Sandboxes:
             )
 
     async def _start(self, spec: Spec, output: int | None) -> Sandbox:
+        if spec.root is not None and self.kind == "none":
+            raise SandboxError("what has a root of its own, as images have, runs in sandboxes only (--sandbox none)")
         self._started += 1
         group = self._cgroups.create(f"sandbox-{self._started}")
         user = _FIRST_USER + self._started % _USERS if os.geteuid() == 0 and self.kind != "none" else None

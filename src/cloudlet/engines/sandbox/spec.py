@@ -30,4 +30,5 @@ class Spec:
     descriptors: Sequence[int] = ()
     """Open files that it inherits, under the same numbers."""
     root: Path | None = None
-    """The file system that it sees as `/`, read-only, instead of the machine's programs: an unpacked image."""
+    """The file system that it sees as `/`, read-only, instead of the machine's programs: an unpacked image that is
+    `prepare`d."""
