@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from cloudlet.services.apigateway import (
     access_log,
+    api_v1_apis,
+    api_v1_keys,
+    api_v1_parts,
+    api_v1_resources,
+    api_v1_stages,
     api_v2_apis,
     api_v2_domains,
     api_v2_links,
@@ -16,11 +21,18 @@ from cloudlet.services.apigateway import (
 )
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.http import gateway as http_gateway
+from cloudlet.services.apigateway.rest import gateway as rest_gateway
+from cloudlet.services.apigateway.rest import plans
 from cloudlet.services.apigateway.websocket import api_management, registry
 from cloudlet.services.apigateway.websocket import gateway as websocket_gateway
 
 __all__ = [
     "api_management",
+    "api_v1_apis",
+    "api_v1_keys",
+    "api_v1_parts",
+    "api_v1_resources",
+    "api_v1_stages",
     "api_v2_apis",
     "api_v2_domains",
     "api_v2_links",
@@ -29,12 +41,14 @@ __all__ = [
     "api_v2_stages",
     "api_v2_tags",
     "http_gateway",
+    "rest_gateway",
     "service",
     "traffic",
     "websocket_gateway",
 ]
 
 service.job(access_log.send)
+service.job(plans.write_down)
 service.gauge(measuring.measure)
 service.job(registry.run_errands)
 service.job(registry.stay_known)

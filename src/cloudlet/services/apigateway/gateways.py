@@ -32,7 +32,7 @@ compilers: dict[str, Compile] = {}
 """By the types of APIs: what reads one, by its id, and compiles it."""
 
 
-class _Cache(Generic[T]):
+class Cache(Generic[T]):
     """Values by names, each until a topic of its name is notified; the oldest go where there are too many."""
 
     def __init__(self, topic: Callable[[str], bytes], *, keeps_absent: bool) -> None:
@@ -75,15 +75,15 @@ class _Cache(Generic[T]):
         return value
 
 
-_apis: WeakKeyDictionary[Block, _Cache[Gateway]] = WeakKeyDictionary()
-_hosts: WeakKeyDictionary[Block, _Cache[list[Document]]] = WeakKeyDictionary()
+_apis: WeakKeyDictionary[Block, Cache[Gateway]] = WeakKeyDictionary()
+_hosts: WeakKeyDictionary[Block, Cache[list[Document]]] = WeakKeyDictionary()
 
 
 async def find(block: Block, api_id: str) -> Gateway | None:
     """Return an API, compiled; None where there is none of this id."""
     cache = _apis.get(block)
     if cache is None:
-        cache = _apis[block] = _Cache(documents.topic, keeps_absent=False)
+        cache = _apis[block] = Cache(documents.topic, keeps_absent=False)
 
     async def read(tx: Transaction) -> Gateway | None:
         place = await documents.place_of(tx, api_id)
@@ -96,7 +96,7 @@ async def mappings(block: Block, domain: str) -> list[Document] | None:
     """Return what is mapped to a domain; None where there is no such domain."""
     cache = _hosts.get(block)
     if cache is None:
-        cache = _hosts[block] = _Cache(domains.topic, keeps_absent=True)
+        cache = _hosts[block] = Cache(domains.topic, keeps_absent=True)
 
     async def read(tx: Transaction) -> list[Document] | None:
         return await domains.mappings(tx, domain) if await domains.is_taken(tx, domain) else None

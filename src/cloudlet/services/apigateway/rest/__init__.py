@@ -1,0 +1,1 @@
+"""REST APIs, API Gateway's first version: what they are made of, and how requests to them are answered."""

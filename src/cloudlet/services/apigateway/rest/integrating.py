@@ -1,0 +1,283 @@
+"""What answers a method: a Lambda function, an HTTP endpoint, a service of AWS, or the gateway itself (MOCK).
+
+Developer guide, "Integrations for REST APIs in API Gateway".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from cloudlet.core import AwsError, function_answer
+from cloudlet.core.arn import Arn
+from cloudlet.core.context import TRACE_HEADER
+from cloudlet.core.function_answer import BadAnswer
+from cloudlet.services.apigateway import functions, outward, service_requests
+from cloudlet.services.apigateway.functions import Failed
+from cloudlet.services.apigateway.rest import binary, events, mapping
+from cloudlet.services.apigateway.rest.call import Call
+from cloudlet.services.apigateway.rest.compiled import Integration, Response
+from cloudlet.services.apigateway.rest.mapping import Outgoing, Received
+from cloudlet.services.apigateway.rest.refusal import Refusal, internal
+from cloudlet.services.apigateway.vtl import VtlError, patterns
+from cloudlet.wire import HttpRequest, HttpResponse
+
+_VARIABLE = re.compile(r"\{([A-Za-z0-9._:-]+)\+?\}")
+_PATH_CHARACTERS = "/!$&'()*+,;=:@~"
+_MOCK_STATUS = re.compile(r"\s*\{[^{}]*?[\"']?statusCode[\"']?\s*:\s*[\"']?(\d{3})[\"']?\s*[,}]")
+_GRACE_SECONDS = 1.0
+_NOT_SENT_ON = ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
+_encode = msgspec.json.Encoder().encode
+
+
+async def answer(call: Call, integration: Integration) -> HttpResponse:
+    """Let the integration of a method answer. Raises Refusal where it does not."""
+    started = perf_counter()
+    call.trace.note(f"Starting integration of type {integration.kind}")
+    try:
+        async with asyncio.timeout(integration.seconds):
+            response = await _answer(call, integration)
+    except TimeoutError:
+        call.integration_error = "Endpoint request timed out"
+        raise Refusal("INTEGRATION_TIMEOUT", "Endpoint request timed out") from None
+    except Failed as failed:
+        call.integration_error = f"{failed} {failed.error}".strip()
+        raise _refusal(integration, failed, call.integration_error) from failed
+    finally:
+        if integration.kind != "MOCK":
+            call.integration_millis = int((perf_counter() - started) * 1000)
+    return response
+
+
+def _refusal(integration: Integration, failed: Failed, reason: str) -> Refusal:
+    if integration.function:
+        # What a function has raised is an answer that makes no sense, as any other that is not of the right form.
+        return internal(reason, status=502 if failed.error else 500)
+    if failed.status == 504:
+        return Refusal("INTEGRATION_TIMEOUT", "Endpoint request timed out", reason)
+    return Refusal("INTEGRATION_FAILURE", "Network error communicating with endpoint", reason)
+
+
+async def _answer(call: Call, integration: Integration) -> HttpResponse:
+    if integration.is_private:
+        raise Failed(503, "There is nothing behind VPC links: Cloudlet has no load balancers yet")
+    if integration.kind == "AWS_PROXY":
+        return await _function(call, integration)
+    media_types = call.stage.media_types
+    outgoing = Outgoing()
+    if integration.kind == "HTTP_PROXY":
+        outgoing.headers = {
+            name: value
+            for name, value in call.headers.items()
+            if name not in outward.HOP_BY_HOP and name not in _NOT_SENT_ON
+        }
+        outgoing.query = call.query_values()
+    is_binary = media_types.has(call.headers.get("content-type", ""))
+    body = binary.converted(call.body, integration.handling, is_binary=is_binary)
+    mapping.mapped_parameters(call, integration, outgoing)
+    if integration.kind == "HTTP_PROXY":
+        outgoing.body = body
+    else:
+        mapping.request_body(call, integration, body, outgoing)
+    call.trace.data("Endpoint request body after transformations", outgoing.body)
+    received = await _received(call, integration, outgoing)
+    call.integration_status = received.status
+    call.trace.note(f"Received response. Status: {received.status}")
+    call.trace.data("Endpoint response headers", dict(received.headers))
+    call.trace.data("Endpoint response body before transformations", received.body)
+    if integration.kind == "HTTP_PROXY":
+        kept = [pair for pair in received.headers if pair[0] not in outward.HOP_BY_HOP and pair[0] != "date"]
+        return HttpResponse(received.status, kept, received.body)
+    chosen = _chosen(integration, received.matched)
+    is_binary = media_types.has(received.header("content-type") or "")
+    body = binary.converted(received.body, chosen.handling, is_binary=is_binary)
+    return HttpResponse(*mapping.response(call, received, chosen, body))
+
+
+def _chosen(integration: Integration, matched: str) -> Response:
+    """Return the integration response whose pattern matches, or else the default one."""
+    default = None
+    for each in integration.responses:
+        if not each.pattern:
+            default = default or each
+            continue
+        try:
+            if matched and patterns.matches(matched, each.pattern):
+                return each
+        except VtlError:
+            continue
+    if default is None:
+        raise internal(f"No match for output mapping and no default output mapping configured: {matched}")
+    return default
+
+
+async def _received(call: Call, integration: Integration, outgoing: Outgoing) -> Received:
+    if integration.kind == "MOCK":
+        return _mock(outgoing)
+    if integration.kind == "HTTP" or integration.kind == "HTTP_PROXY":
+        return await _endpoint(call, integration, outgoing)
+    if integration.function:
+        return await _custom_function(call, integration, outgoing)
+    return await _service(call, integration, outgoing)
+
+
+def _mock(outgoing: Outgoing) -> Received:
+    """Answer as the body says: it has a statusCode. AWS does not insist on quotes around that."""
+    match = _MOCK_STATUS.match(outgoing.body.decode("utf-8", "replace"))
+    if match is None:
+        raise internal("Unable to parse statusCode. It should be an integer that is defined in the request template.")
+    return Received(int(match[1]), [], b"", match[1])
+
+
+# -- Lambda functions
+
+
+async def _function(call: Call, integration: Integration) -> HttpResponse:
+    media_types = call.stage.media_types
+    is_binary = media_types.has(call.headers.get("content-type", ""))
+    event = _encode(events.proxy(call, is_binary=is_binary))
+    call.trace.data("Endpoint request body after transformations", event)
+    payload = await _invoke(call, integration, event)
+    call.integration_status = 200
+    call.trace.data("Endpoint response body before transformations", payload)
+    takes_binary = media_types.has(call.headers.get("accept", ""))
+    if not takes_binary and b"isBase64Encoded" in payload:
+        payload = _as_text(payload)
+    try:
+        return function_answer.read(payload, "1.0", "application/json")
+    except BadAnswer as bad:
+        call.integration_error = str(bad)
+        raise internal(f"Malformed Lambda proxy response: {bad}", status=502) from bad
+
+
+def _as_text(payload: bytes) -> bytes:
+    """Return a function's answer whose body is not decoded: the client has not asked for a binary type."""
+    try:
+        answered = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        return payload
+    return _encode({**answered, "isBase64Encoded": False}) if isinstance(answered, dict) else payload
+
+
+async def _invoke(call: Call, integration: Integration, event: bytes) -> bytes:
+    return await functions.invoke(
+        call.block,
+        integration.function,
+        event,
+        call.place.account,
+        call.resource_arn,
+        integration.seconds + _GRACE_SECONDS,
+        trace=call.trace_header,
+        role=integration.role,
+    )
+
+
+async def _custom_function(call: Call, integration: Integration, outgoing: Outgoing) -> Received:
+    """Call a function with what the template has made; what it raises is compared with the selection patterns."""
+    body = outgoing.body or b"{}"
+    if outgoing.headers.get("x-amz-invocation-type") == "Event":
+        return await _start(call, integration, body)
+    try:
+        payload = await _invoke(call, integration, body)
+    except Failed as failed:
+        if not failed.error:
+            raise
+        return Received(200, [], failed.error.encode(), _message(failed.error))
+    return Received(200, [("content-type", "application/json")], payload, "")
+
+
+async def _start(call: Call, integration: Integration, event: bytes) -> Received:
+    """Hand an event to a function without waiting for it."""
+    params = {"FunctionName": integration.function, "Payload": event, "InvocationType": "Event"}
+    try:
+        await call.block.call(
+            "lambda",
+            "Invoke",
+            params,
+            account=call.place.account,
+            region=Arn.parse(integration.function).region,
+            source_arn=call.resource_arn,
+            trace=call.trace_header,
+        )
+    except AwsError as error:
+        raise Failed(error.status or 500, f"{error.code}: {error.message}") from error
+    return Received(202, [], b"", "202")
+
+
+def _message(error: str) -> str:
+    """Return the message in what a function has raised."""
+    try:
+        found = msgspec.json.decode(error.encode())
+    except msgspec.DecodeError:
+        return error
+    message = found.get("errorMessage") if isinstance(found, dict) else None
+    return str(message) if message is not None else error
+
+
+# -- endpoints and services
+
+
+def _path(text: str, outgoing: Outgoing) -> str:
+    """Return a path with the values of the variables in it."""
+
+    def value(match: re.Match[str]) -> str:
+        known = outgoing.path.get(match[1])
+        return match[0] if known is None else quote(known, _PATH_CHARACTERS)
+
+    return _VARIABLE.sub(value, text)
+
+
+def _query(outgoing: Outgoing) -> str:
+    return urlencode([(name, value) for name, every in outgoing.query.items() for value in every])
+
+
+async def _endpoint(call: Call, integration: Integration, outgoing: Outgoing) -> Received:
+    parts = urlsplit(_path(integration.uri, outgoing))
+    query = "&".join(part for part in (parts.query, _query(outgoing)) if part)
+    url = f"{parts.scheme}://{parts.netloc}{parts.path or '/'}{'?' if query else ''}{query}"
+    headers = outgoing.headers
+    headers.setdefault("x-amzn-apigateway-api-id", call.api_id)
+    if integration.kind == "HTTP":
+        headers.setdefault("accept", "application/json")
+        headers.setdefault("user-agent", f"AmazonAPIGateway_{call.api_id}")
+        headers.setdefault("content-type", call.headers.get("content-type", "application/json"))
+        headers.setdefault(TRACE_HEADER, call.headers[TRACE_HEADER])
+    verb = call.verb if integration.verb == "ANY" else integration.verb
+    call.trace.note(f"Sending request to {url}")
+    call.trace.data("Endpoint request headers", headers)
+    answered = await outward.send(
+        call.block, verb, url, list(headers.items()), outgoing.body, integration.seconds + _GRACE_SECONDS
+    )
+    call.integration_request_id = answered.header("x-amzn-requestid") or answered.header("x-amz-request-id") or ""
+    return Received(answered.status, list(answered.headers), answered.body, str(answered.status))
+
+
+async def _service(call: Call, integration: Integration, outgoing: Outgoing) -> Received:
+    uri = _path(integration.uri, outgoing)
+    headers: dict[str, Any] = {"content-type": "application/json", "accept": "application/json", **outgoing.headers}
+    query = _query(outgoing)
+    address = service_requests.address_of(uri)
+    if address.kind == "path":
+        path, _, own = address.rest.partition("?")
+        address = address._replace(rest=path)
+        query = "&".join(part for part in (own, query) if part)
+    verb = call.verb if integration.verb == "ANY" else integration.verb
+    call.trace.note(f"Sending request to {uri}")
+    answered = await service_requests.send(
+        call.block,
+        address,
+        HttpRequest(verb, "/", query, headers, outgoing.body),
+        role=integration.role,
+        account=call.place.account,
+        request_id=call.id,
+        seconds=integration.seconds + _GRACE_SECONDS,
+    )
+    received = [(name.lower(), value) for name, value in answered.headers]
+    body = answered.body if isinstance(answered.body, bytes) else b""
+    call.integration_request_id = next((value for name, value in received if name == "x-amzn-requestid"), "")
+    return Received(answered.status, received, body, str(answered.status))

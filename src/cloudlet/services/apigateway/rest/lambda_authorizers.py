@@ -1,0 +1,83 @@
+"""Lambda authorizers of REST APIs. Developer guide, "Use API Gateway Lambda authorizers"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.services.apigateway import authorizing
+from cloudlet.services.apigateway.answers import Refused
+from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, Verdict
+from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.rest.refusal import Refusal
+from cloudlet.services.apigateway.vtl import patterns
+
+if TYPE_CHECKING:
+    from cloudlet.services.apigateway.rest.call import Call
+
+
+class Authorizer:
+    """A compiled authorizer, of the type TOKEN or REQUEST."""
+
+    def __init__(self, part: Document, variables: dict[str, str]) -> None:
+        sources = [each.strip() for each in (part.get("identitySource") or "").split(",") if each.strip()]
+        self.is_token = part["type"] == "TOKEN"
+        self._pattern: str = part.get("identityValidationExpression") or ""
+        self._function = FunctionAuthorizer(
+            {
+                "AuthorizerId": part["id"],
+                "AuthorizerUri": part["authorizerUri"],
+                "AuthorizerCredentialsArn": part.get("authorizerCredentials"),
+                "AuthorizerResultTtlInSeconds": part["authorizerResultTtlInSeconds"],
+                "IdentitySource": [each.removeprefix("method.") for each in sources],
+            },
+            variables,
+        )
+
+    async def admit(self, call: Call) -> None:
+        """Ask whether a caller may call. Raises Refusal where he may not."""
+        verdict = await self.verdict(call)
+        call.principal_id = verdict.principal_id
+        call.authorizer = verdict.context
+        call.usage_key = verdict.usage_key
+        if not authorizing.admits(verdict, call.place, call.arn):
+            call.authorizer_error = "the authorizer does not let the caller in"
+            raise Refusal("ACCESS_DENIED", "User is not authorized to access this resource", call.authorizer_error)
+
+    async def verdict(self, call: Call) -> Verdict:
+        """Return what the function says of a caller, now or before. Raises Refusal."""
+        identity = self._function.identity(call.lookup)
+        if identity is None or (self._pattern and not patterns.matches(identity[0], self._pattern)):
+            raise Refusal("UNAUTHORIZED", "Unauthorized", "an identity source is missing, or not valid")
+        now = call.block.clock.now()
+        known = self._function.known(identity, now)
+        if known is not None:
+            return known
+        try:
+            event = self._event(call, identity)
+            verdict = await self._function.ask(call.block, call.place, call.api_arn("")[:-1], event)
+        except Refused as refused:
+            call.authorizer_error = refused.reason
+            if refused.response_type == "UNAUTHORIZED":
+                raise Refusal("UNAUTHORIZED", "Unauthorized", refused.reason) from refused
+            raise Refusal("AUTHORIZER_CONFIGURATION_ERROR", None, refused.reason) from refused
+        self._function.keep(identity, verdict, now)
+        return verdict
+
+    def _event(self, call: Call, identity: list[str]) -> dict[str, Any]:
+        if self.is_token:
+            return {"type": "TOKEN", "methodArn": call.arn, "authorizationToken": identity[0]}
+        headers = call.titled_headers
+        return {
+            "type": "REQUEST",
+            "methodArn": call.arn,
+            "resource": call.resource,
+            "path": call.whole_path if call.mapped is not None else call.path,
+            "httpMethod": call.verb,
+            "headers": headers,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "queryStringParameters": call.queries,
+            "multiValueQueryStringParameters": call.query_values(),
+            "pathParameters": call.variables,
+            "stageVariables": call.stage.variables,
+            "requestContext": call.request_context(),
+        }

@@ -1,0 +1,70 @@
+"""Lists in pages of API Gateway's first version: `position` and `limit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cloudlet.core import Params, Subspace, Transaction, page_tokens
+from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway.documents import Document, decode
+
+_USUAL = 25
+_MOST = 500
+
+
+def as_it_is(document: Document) -> Document:
+    """Show a document with all its members."""
+    return document
+
+
+def limit_of(params: Params) -> int:
+    """Return how many are wanted. Raises BadRequestException."""
+    limit: int = params.get("limit") or _USUAL
+    if limit < 1:
+        raise errors.bad_request("Invalid value for limit, must be a positive number")
+    return min(limit, _MOST)
+
+
+async def page(
+    tx: Transaction,
+    space: Subspace,
+    params: Params,
+    shown: Callable[[Document], Document] = as_it_is,
+    *,
+    wanted: Callable[[Document], bool] | None = None,
+) -> dict[str, Any]:
+    """Return a page of documents: `items` and, where more follow, `position`. `wanted` says which are shown."""
+    limit = limit_of(params)
+    place = page_tokens.place_of(params.get("position"), errors.bad_request("Invalid position specified"))
+    begin = space.prefix + place + b"\x00" if place else space.begin
+    items: list[Document] = []
+    last = b""
+    while True:
+        rows = await tx.range(begin, space.end, limit=limit + 1)
+        for key, raw in rows:
+            document = decode(raw)
+            if wanted is not None and not wanted(document):
+                continue
+            if len(items) == limit:
+                return {"items": items, "position": page_tokens.token_of(last.removeprefix(space.prefix))}
+            items.append(shown(document))
+            last = key
+        if len(rows) <= limit:
+            return {"items": items}
+        begin = rows[-1][0] + b"\x00"
+
+
+def part_of(items: Iterable[Document], params: Params) -> dict[str, Any]:
+    """Return a page of what is not many, and is not kept in the order in which it is shown."""
+    limit = limit_of(params)
+    wrong = errors.bad_request("Invalid position specified")
+    name = page_tokens.name_of(params.get("position"), wrong)
+    if not (name or "0").isdecimal():
+        raise wrong
+    start = int(name or "0")
+    known = list(items)
+    result: dict[str, Any] = {"items": known[start : start + limit]}
+    if start + limit < len(known):
+        result["position"] = page_tokens.token_of(str(start + limit).encode())
+    return result

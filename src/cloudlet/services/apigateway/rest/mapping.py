@@ -1,0 +1,184 @@
+"""Parameter mapping and mapping templates: what becomes of a request, and of an integration's answer.
+
+Developer guide, "Parameter mapping for REST APIs in API Gateway", "Mapping template transformations for REST APIs" and
+"Override your API's request and response parameters and status codes".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.services.apigateway.rest.binary import media_type
+from cloudlet.services.apigateway.rest.refusal import Refusal, internal
+from cloudlet.services.apigateway.vtl import UTIL, Input, VtlError, compiled, json_path, values
+
+if TYPE_CHECKING:
+    from cloudlet.services.apigateway.rest.call import Call
+    from cloudlet.services.apigateway.rest.compiled import Integration, Response
+
+_JSON = "application/json"
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A request to an integration. Header names are in lower case."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, list[str]] = field(default_factory=dict)
+    path: dict[str, str] = field(default_factory=dict)
+    """The values of variables in the integration's URI."""
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Received:
+    """An integration's answer. Header names are in lower case."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    matched: str
+    """What the selection patterns of integration responses are compared with."""
+
+    def header(self, name: str) -> str | None:
+        values = [value for known, value in self.headers if known == name]
+        return ",".join(values) if values else None
+
+
+def in_body(body: bytes, path: str) -> str | None:
+    """Return what a JSON path finds in a body: text as it is, all else as JSON."""
+    try:
+        found = json_path.found(values.of_json(body), f"$.{path}" if not path.startswith("[") else f"${path}")
+        return None if found is None else found if isinstance(found, str) else values.to_json(found)
+    except VtlError:
+        return None
+
+
+def _sent(call: Call, source: str) -> list[str]:
+    """Return the values that a source of a request's parameter has."""
+    if source.startswith("'"):
+        return [source[1:-1]]
+    if source.startswith("method.request.body"):
+        path = source.removeprefix("method.request.body").removeprefix(".")
+        found = in_body(call.body, path) if path else call.body.decode("utf-8", "replace")
+        return [] if found is None else [found]
+    if source.startswith("method.request.multivaluequerystring."):
+        return call.query_values().get(source.removeprefix("method.request.multivaluequerystring."), [])
+    value = call.lookup(source)
+    return [] if value is None else [value]
+
+
+def mapped_parameters(call: Call, integration: Integration, outgoing: Outgoing) -> None:
+    """Put the mapped parameters of a request into what goes out."""
+    for target, source in integration.parameters.items():
+        place, _, name = target.partition(".")
+        found = _sent(call, source)
+        if not found:
+            continue
+        match place:
+            case "header":
+                outgoing.headers[name.lower()] = ",".join(found)
+            case "querystring":
+                outgoing.query[name] = found
+            case "path":
+                outgoing.path[name] = ",".join(found)
+
+
+def _rendered(call: Call, template: str, body: bytes, context: dict[str, Any]) -> bytes:
+    params = {"path": call.variables, "querystring": call.queries, "header": call.titled_headers}
+    variables = {
+        "input": Input(body.decode("utf-8", "replace"), params),
+        "util": UTIL,
+        "context": context,
+        "stageVariables": dict(call.stage.variables),
+    }
+    try:
+        return compiled(template).render(variables).text.encode("utf-8", "replace")
+    except VtlError as error:
+        raise internal(f"Unable to transform: {error}") from error
+
+
+def request_body(call: Call, integration: Integration, body: bytes, outgoing: Outgoing) -> None:
+    """Set the body that goes out, by the template for its content type, and what the template overrides.
+
+    Raises Refusal where there is no template for it, and it may not pass as it is.
+    """
+    kind = media_type(call.headers.get("content-type", "")) or _JSON
+    templates = {each.lower(): text for each, text in integration.templates.items()}
+    template = templates.get(kind)
+    if template is None:
+        if integration.passthrough == "NEVER" or (templates and integration.passthrough == "WHEN_NO_TEMPLATES"):
+            raise Refusal("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type", f"there is no template for {kind}")
+        outgoing.body = body
+        return
+    context = call.context()
+    override: dict[str, Any] = {"header": {}, "querystring": {}, "path": {}}
+    context["requestOverride"] = override
+    context["responseOverride"] = call.response_override
+    outgoing.body = _rendered(call, template, body, context)
+    for name, value in _map(override.get("header")).items():
+        outgoing.headers[name.lower()] = values.text(value)
+    for name, value in _map(override.get("querystring")).items():
+        outgoing.query[name] = [values.text(each) for each in (value if isinstance(value, list) else [value])]
+    for name, value in _map(override.get("path")).items():
+        outgoing.path[name] = values.text(value)
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _answered(call: Call, received: Received, source: str) -> list[str]:
+    """Return the values that a source of an answer's header has."""
+    if source.startswith("'"):
+        return [source[1:-1]]
+    if source.startswith("integration.response.body"):
+        path = source.removeprefix("integration.response.body").removeprefix(".")
+        found = in_body(received.body, path) if path else received.body.decode("utf-8", "replace")
+        return [] if found is None else [found]
+    if source.startswith("integration.response."):
+        place, _, name = source.removeprefix("integration.response.").partition(".")
+        every = [value for known, value in received.headers if known == name.lower()]
+        return every if place == "multivalueheader" else every[-1:]
+    value = call.lookup(source)
+    return [] if value is None else [value]
+
+
+def response(call: Call, received: Received, chosen: Response, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return status, headers and body of the answer that an integration response makes. Raises Refusal."""
+    status = chosen.status
+    headers = [
+        (name, value) for name, source in chosen.parameters.items() for value in _answered(call, received, source)
+    ]
+    content_type = _JSON
+    if chosen.templates:
+        content_type = _template_type(chosen.templates, call.headers.get("accept", ""))
+        context = call.context()
+        override = call.response_override
+        override.setdefault("header", {})
+        context["responseOverride"] = override
+        context["requestOverride"] = {}
+        body = _rendered(call, chosen.templates[content_type], body, context)
+    override = call.response_override
+    for name, value in _map(override.get("header")).items():
+        headers = [pair for pair in headers if pair[0] != name.lower()]
+        every = value if isinstance(value, list) else [value]
+        headers += [(name.lower(), values.text(each)) for each in every]
+    if override.get("status") is not None:
+        shown = values.text(override["status"])
+        if not (shown.isascii() and shown.isdecimal() and 100 <= int(shown[:9]) <= 599):
+            raise internal(f"Invalid status code in responseOverride: {shown}")
+        status = int(shown)
+    if not any(name == "content-type" for name, _ in headers):
+        headers.append(("content-type", content_type))
+    return status, headers, body
+
+
+def _template_type(templates: dict[str, str], accept: str) -> str:
+    """Return the content type whose template is used: one that the client accepts, or else the first."""
+    for each in accept.split(","):
+        kind = media_type(each)
+        if kind in templates:
+            return kind
+    return _JSON if _JSON in templates else next(iter(templates))

@@ -1,0 +1,153 @@
+"""Models: JSON schemas (draft 4) that bodies are checked by. Developer guide, "Data models for REST APIs".
+
+Patterns are matched by RE2, so that no body makes them take long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from cloudlet.services.apigateway.vtl import VtlError, patterns
+
+_LARGEST = 400 << 10
+_MOST_ERRORS = 20
+_MODELS = "/models/"
+
+
+def _read(text: str) -> Any:
+    if len(text) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST} bytes")
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError("it is not JSON") from error
+
+
+@cache
+def _validator() -> Any:
+    """Return the class of validators, in which no pattern takes long."""
+    import jsonschema
+
+    base: Any = jsonschema.validators.extend
+    return base(
+        jsonschema.Draft4Validator,
+        {"pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional},
+    )
+
+
+def _found(text: str, pattern: str) -> bool:
+    try:
+        return patterns.found(text, pattern)
+    except VtlError:
+        return False
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not _found(instance, pattern):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, given: dict[str, Any], instance: Any, schema: Any) -> Iterator[Any]:
+    if not isinstance(instance, dict):
+        return
+    for pattern, below in given.items():
+        for name, value in instance.items():
+            if _found(name, pattern):
+                yield from validator.descend(value, below, path=name, schema_path=pattern)
+
+
+def _additional(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if not isinstance(instance, dict):
+        return
+    known = schema.get("properties") or {}
+    others = list(schema.get("patternProperties") or {})
+    extras = [name for name in instance if name not in known and not any(_found(name, each) for each in others)]
+    if isinstance(allowed, dict):
+        for name in extras:
+            yield from validator.descend(instance[name], allowed, path=name)
+    elif not allowed and extras:
+        yield ValidationError(f"object instance has properties which are not allowed by the schema: {extras}")
+
+
+def check(text: str) -> None:
+    """Raise ValueError for what is no schema."""
+    schema = _read(text)
+    if not isinstance(schema, dict):
+        raise ValueError("it is not an object")
+    import jsonschema
+
+    try:
+        _validator().check_schema(schema)
+    except (jsonschema.SchemaError, RecursionError) as error:
+        reason = error.message if isinstance(error, jsonschema.SchemaError) else "it is nested too deeply"
+        raise ValueError(reason) from error
+
+
+def flattened(text: str, models: Mapping[str, str]) -> Any:
+    """Return a schema whose references to other models lead to its own `definitions`."""
+    definitions: dict[str, Any] = {}
+
+    def adopted(value: Any) -> Any:
+        if isinstance(value, list):
+            return [adopted(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        reference = value.get("$ref")
+        if isinstance(reference, str) and _MODELS in reference:
+            name = reference.rpartition(_MODELS)[2]
+            if name not in definitions and name in models:
+                definitions[name] = {}
+                definitions[name] = adopted(_lenient(models[name]))
+            return {**value, "$ref": f"#/definitions/{name}"}
+        return {key: adopted(each) for key, each in value.items()}
+
+    schema = adopted(_lenient(text))
+    if definitions and isinstance(schema, dict):
+        schema = {**schema, "definitions": {**(schema.get("definitions") or {}), **definitions}}
+    return schema
+
+
+def _lenient(text: str) -> Any:
+    try:
+        return _read(text)
+    except ValueError:
+        return {}
+
+
+class Schema:
+    """A compiled model."""
+
+    def __init__(self, text: str, models: Mapping[str, str]) -> None:
+        self._schema = flattened(text, models)
+        self._validator: Any = None
+
+    def errors(self, body: bytes) -> list[str]:
+        """Return what is wrong with a body; nothing where all is well."""
+        try:
+            value = msgspec.json.decode(body or b"{}")
+        except (msgspec.DecodeError, RecursionError):
+            return ["Unable to parse JSON"]
+        if self._validator is None:
+            self._validator = _validator()(self._schema)
+        found: list[str] = []
+        try:
+            for error in self._validator.iter_errors(value):
+                found.append(error.message)
+                if len(found) == _MOST_ERRORS:
+                    break
+        except RecursionError:
+            return ["The body is nested too deeply"]
+        except Exception as error:
+            # A reference that leads nowhere is found out only when it is followed.
+            if type(error).__module__.partition(".")[0] not in ("referencing", "jsonschema"):
+                raise
+            return ["The model has a reference that leads nowhere"]
+        return found

@@ -1,0 +1,124 @@
+"""Methods that Lambda functions answer by proxy integrations."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from tests.services.apigateway.rest.cloud import RestCloud, echoed
+
+
+@pytest.fixture(scope="module")
+def api(shared: RestCloud) -> str:
+    id = shared.rest_api(binaryMediaTypes=["image/png"])
+    for path in ("/", "/pets/{id}", "/all/{proxy+}"):
+        shared.to_the_function(shared.method(id, path, "ANY"))
+    shared.deploy(id, variables={"color": "blue"})
+    return id
+
+
+def test_the_event(shared: RestCloud, api: str) -> None:
+    answer = shared.call(
+        api,
+        "/pets/a%20b?x=1&x=2&y=",
+        method="POST",
+        body='{"a": "ä"}'.encode(),
+        headers={"Content-Type": "application/json", "X-Own": "me"},
+    )
+    event = echoed(answer)
+    assert event["resource"] == "/pets/{id}"
+    assert event["path"] == "/pets/a b"
+    assert event["httpMethod"] == "POST"
+    assert event["pathParameters"] == {"id": "a b"}
+    assert event["queryStringParameters"] == {"x": "2", "y": ""}
+    assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"], "y": [""]}
+    assert event["stageVariables"] == {"color": "blue"}
+    assert (event["body"], event["isBase64Encoded"]) == ('{"a": "ä"}', False)
+    assert event["headers"]["X-Own"] == "me"
+    assert event["multiValueHeaders"]["X-Own"] == ["me"]
+    context = event["requestContext"]
+    assert context["accountId"] == shared.account
+    assert context["apiId"] == api
+    assert context["resourcePath"] == "/pets/{id}"
+    assert context["path"] == "/dev/pets/a b"
+    assert context["stage"] == "dev"
+    assert context["identity"]["sourceIp"] == "127.0.0.1"
+    assert context["requestId"] == answer.header("x-amzn-requestid")
+
+
+def test_what_is_not_given_is_null(shared: RestCloud, api: str) -> None:
+    event = echoed(shared.call(api, "/"))
+    assert event["resource"] == event["path"] == "/"
+    for name in ("pathParameters", "queryStringParameters", "multiValueQueryStringParameters", "body"):
+        assert event[name] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "resource", "variables"),
+    [
+        ("/all/a/b", "/all/{proxy+}", {"proxy": "a/b"}),
+        ("/all/", "/all/{proxy+}", {"proxy": ""}),
+        ("/pets/1/", "/pets/{id}", {"id": "1"}),
+    ],
+)
+def test_paths(shared: RestCloud, api: str, path: str, resource: str, variables: dict[str, str]) -> None:
+    answer = shared.call(api, path)
+    if path == "/all/":
+        assert answer.status == 403
+        return
+    event = echoed(answer)
+    assert (event["resource"], event["pathParameters"]) == (resource, variables)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/pets", "/pets/1/2"])
+def test_what_is_not_there(shared: RestCloud, api: str, path: str) -> None:
+    answer = shared.call(api, path)
+    assert (answer.status, answer.json) == (403, {"message": "Missing Authentication Token"})
+    assert answer.header("x-amzn-errortype") == "MissingAuthenticationTokenException"
+
+
+def test_a_stage_that_is_not_there(shared: RestCloud, api: str) -> None:
+    answer = shared.call(api, "/", stage="other")
+    assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
+
+
+def test_what_the_function_answers(shared: RestCloud, api: str) -> None:
+    said = {
+        "statusCode": 201,
+        "headers": {"X-One": "1", "X-Many": "0"},
+        "multiValueHeaders": {"X-Many": ["1", "2"]},
+        "body": "hello",
+    }
+    answer = shared.call(api, "/", headers={"x-answer": json.dumps(said)})
+    assert (answer.status, answer.body) == (201, b"hello")
+    assert answer.header("x-one") == "1"
+    assert [value for name, value in answer.headers if name == "x-many"] == ["1", "2"]
+    assert answer.header("content-type") == "application/json"
+
+
+@pytest.mark.parametrize("said", ["fail", '"text"', "{}", '{"statusCode": "no"}', '{"statusCode": 200, "body": {}}'])
+def test_answers_that_make_no_sense(shared: RestCloud, api: str, said: str) -> None:
+    answer = shared.call(api, "/", headers={"x-answer": said})
+    assert (answer.status, answer.json) == (502, {"message": "Internal server error"})
+
+
+def test_binary_bodies(shared: RestCloud, api: str) -> None:
+    event = echoed(shared.call(api, "/", method="POST", body=b"\xff\x00", headers={"Content-Type": "image/png"}))
+    assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
+    said = json.dumps({"statusCode": 200, "body": "/wA=", "isBase64Encoded": True})
+    wanted = shared.call(api, "/", headers={"x-answer": said, "Accept": "image/png"})
+    assert wanted.body == b"\xff\x00"
+    unwanted = shared.call(api, "/", headers={"x-answer": said, "Accept": "text/html"})
+    assert unwanted.body == b"/wA="
+
+
+def test_the_address_of_local_tools(shared: RestCloud, api: str) -> None:
+    answer = shared.ask(api, f"/restapis/{api}/dev/_user_request_/pets/7", host="localhost")
+    assert echoed(answer)["pathParameters"] == {"id": "7"}
+
+
+def test_by_host(shared: RestCloud, api: str) -> None:
+    answer = shared.ask(api, "/dev/pets/7", host=f"{api}.execute-api.us-east-1.amazonaws.com")
+    assert echoed(answer)["requestContext"]["domainPrefix"] == api
