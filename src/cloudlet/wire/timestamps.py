@@ -127,6 +127,11 @@ def _iso8601(seconds: float) -> str:
     return f"{text}.{fraction // 1000:03}Z"
 
 
+def milliseconds(seconds: float) -> str:
+    """Return `2015-01-25T08:00:00.000Z`, as events and records have times."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def http_date(value: Any) -> str:
     """Return `Sun, 25 Jan 2015 08:00:00 GMT`; HTTP dates have whole seconds only."""
     return _http_date(int(epoch(value) // 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -234,6 +235,23 @@ def test_records_that_go_on_failing_are_given_up_and_told_of(polling: PollingClo
     assert eventually(polling.ids, lambda seen: len(seen) == 2) == [["bad"], ["bad"]]
     polling.put("good")
     eventually(polling.ids, lambda seen: seen[-1] == ["good"])
+
+
+def test_a_bucket_gets_the_records_that_are_given_up_too(polling: PollingCloud) -> None:
+    polling.tells("raise ValueError('bad')")
+    stream = polling.table()
+    polling.put("bad")
+    s3, bucket = polling.aws.client("s3"), f"given-up-{polling.account}"
+    s3.create_bucket(Bucket=bucket)
+    destination = {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}
+    id = polling.map_stream(stream, MaximumRetryAttempts=0, DestinationConfig=destination)
+    (found,) = eventually(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents", []))
+    told = json.loads(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
+    moment = r"\d{4}/\d\d/\d\d/\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}"
+    assert re.fullmatch(f"aws/lambda/{id}/{told['DDBStreamBatchInfo']['shardId']}/{moment}", found["Key"])
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    (record,) = json.loads(told["payload"])["Records"]
+    assert (record["dynamodb"]["Keys"]["id"]["S"], record["eventSourceARN"]) == ("bad", stream)
 
 
 def test_a_batch_goes_on_from_the_first_record_that_failed(polling: PollingCloud) -> None:

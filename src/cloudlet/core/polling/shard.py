@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
 
@@ -17,6 +16,7 @@ from cloudlet.core.polling.poller import FOR_EVER, Poller
 from cloudlet.core.polling.positions import Position
 from cloudlet.core.polling.record import Record
 from cloudlet.core.retrying import is_transient
+from cloudlet.wire.timestamps import milliseconds
 
 _RECORDS = 1000
 _SHORTEST_PAUSE_SECONDS = 0.1
@@ -168,18 +168,14 @@ class Shard:
         """
         return {
             "version": "1.0",
-            "timestamp": _moment(self._poller.block.clock.now()),
+            "timestamp": milliseconds(self._poller.block.clock.now()),
             "DDBStreamBatchInfo": {
                 "shardId": self._id,
                 "startSequenceNumber": batch[0].handle,
                 "endSequenceNumber": batch[-1].handle,
-                "approximateArrivalOfFirstRecord": _moment(batch[0].at),
-                "approximateArrivalOfLastRecord": _moment(batch[-1].at),
+                "approximateArrivalOfFirstRecord": milliseconds(batch[0].at),
+                "approximateArrivalOfLastRecord": milliseconds(batch[-1].at),
                 "batchSize": len(batch),
                 "streamArn": str(self._source.arn),
             },
         }
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

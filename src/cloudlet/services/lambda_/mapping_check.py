@@ -154,6 +154,7 @@ def _on_failure(destinations: dict[str, Any]) -> str:
     if (destinations.get("OnSuccess") or {}).get("Destination"):
         raise errors.invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
     arn: str = (destinations.get("OnFailure") or {}).get("Destination") or ""
-    if arn and (not arn.startswith("arn:") or arn.split(":")[2] not in ("sqs", "sns") or arn.endswith(".fifo")):
+    is_fit = arn.startswith("arn:") and arn.split(":")[2] in ("s3", "sns", "sqs") and not arn.endswith(".fifo")
+    if arn and not is_fit:
         raise errors.invalid(f"The destination ARN {arn} is invalid.")
     return arn

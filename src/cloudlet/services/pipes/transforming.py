@@ -6,13 +6,13 @@ User guide, "Amazon EventBridge Pipes input transformation".
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
 from cloudlet.services.pipes import errors
 from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Parameters, Pipe
+from cloudlet.wire.timestamps import milliseconds
 
 _PLACE = re.compile(r"<(aws\.[^<>\s]*|\$[^<>\s]*)>")
 _RESERVED = frozenset(
@@ -65,7 +65,7 @@ def _text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
             case "aws.pipes.target-arn":
                 return pipe.target
             case "aws.pipes.event.ingestion-time":
-                return timestamp(now)
+                return milliseconds(now)
             case "aws.pipes.event":
                 return event.document
             case _:
@@ -85,8 +85,3 @@ def parameter(value: str, event: Event) -> str | None:
     if found is MISSING:
         return None
     return found if isinstance(found, str) else as_json(found)
-
-
-def timestamp(seconds: float) -> str:
-    """Return a time as templates have it: ISO 8601 with milliseconds, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

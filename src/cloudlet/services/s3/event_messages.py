@@ -15,7 +15,7 @@ from cloudlet.core import Context
 from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.objects import Version
-from cloudlet.wire.timestamps import iso8601
+from cloudlet.wire.timestamps import iso8601, milliseconds
 
 _SELF = "s3.amazonaws.com"
 _NEWER_VERSIONS = {"Lifecycle": "2.3", "ObjectAcl": "2.3", "ObjectTagging": "2.3", "Replication": "2.2"}
@@ -75,7 +75,7 @@ class Event(NamedTuple):
             "eventVersion": next((v for start, v in _NEWER_VERSIONS.items() if self.name.startswith(start)), "2.1"),
             "eventSource": "aws:s3",
             "awsRegion": bucket.region,
-            "eventTime": _with_milliseconds(self.at),
+            "eventTime": milliseconds(self.at),
             "eventName": self.name,
             "userIdentity": {"principalId": _principal_id(ctx)},
             "requestParameters": {"sourceIPAddress": ctx.source_ip if ctx is not None else _SELF},
@@ -94,7 +94,7 @@ class Event(NamedTuple):
         if self.name == "ObjectRestore:Completed" and version.restore is not None:
             record["glacierEventData"] = {
                 "restoreEventData": {
-                    "lifecycleRestorationExpiryTime": _with_milliseconds(version.restore.expires / 1000),
+                    "lifecycleRestorationExpiryTime": milliseconds(version.restore.expires / 1000),
                     "lifecycleRestoreStorageClass": version.storage_class,
                 }
             }
@@ -155,17 +155,12 @@ def _principal_id(ctx: Context | None) -> str:
     return "Anonymous" if ctx.principal.kind == "anonymous" else f"AWS:{ctx.principal.user_id}"
 
 
-def _with_milliseconds(moment: float) -> str:
-    """As S3 writes times in events: always with milliseconds."""
-    return f"{iso8601(int(moment))[:-1]}.{int(moment * 1000) % 1000:03d}Z"
-
-
 def test_event(bucket: Bucket, at: float, request_id: str) -> dict[str, str]:
     """Return what S3 sends to a new destination, to see whether it may."""
     return {
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
-        "Time": _with_milliseconds(at),
+        "Time": milliseconds(at),
         "Bucket": bucket.name,
         "RequestId": request_id,
         "HostId": request_id,

@@ -27,7 +27,7 @@ from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
 from cloudlet.services.s3.lifecycle import Lifecycle
 from cloudlet.services.s3.walking import Placed, every_bucket, walk
-from cloudlet.wire.timestamps import iso8601
+from cloudlet.wire.timestamps import iso8601, milliseconds
 
 log = logging.getLogger("cloudlet.s3")
 
@@ -97,7 +97,7 @@ def _expiry(row: _Row) -> str:
     if row.rules is None or not placed.current or placed.version.marker:
         return ""
     due = row.rules.expiry(lifecycle.subject(placed.key, placed.version))
-    return "" if due is None else _moment(due.at)
+    return "" if due is None else milliseconds(due.at)
 
 
 def _grants(row: _Row) -> str:
@@ -122,7 +122,7 @@ def _lock(row: _Row, name: str) -> str:
     if lock is None:
         return ""
     if name == "until":
-        return _moment(lock.until / 1000) if lock.mode else ""
+        return milliseconds(lock.until / 1000) if lock.mode else ""
     return str(getattr(lock, name))
 
 
@@ -133,7 +133,7 @@ _FIELDS: dict[str, Callable[[_Row], str]] = {
     "IsLatest": lambda row: _truth(row.placed.current),
     "IsDeleteMarker": lambda row: _truth(row.placed.version.marker),
     "Size": lambda row: "" if row.placed.version.marker else str(row.placed.version.size),
-    "LastModifiedDate": lambda row: _moment(row.placed.version.modified / 1000),
+    "LastModifiedDate": lambda row: milliseconds(row.placed.version.modified / 1000),
     "StorageClass": lambda row: "" if row.placed.version.marker else row.placed.version.storage_class,
     "ETag": lambda row: row.placed.version.etag,
     "IsMultipartUploaded": lambda row: _truth(row.placed.version.parts > 0),
@@ -176,10 +176,6 @@ def _duckdb_type(field: str) -> str:
 
 def _truth(value: bool) -> str:
     return "true" if value else "false"
-
-
-def _moment(seconds: float) -> str:
-    return f"{iso8601(int(seconds))[:-1]}.{int(seconds * 1000) % 1000:03d}Z"
 
 
 class _Report:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.services.sns import access, delivery_policy, errors, limits, subscription
 from cloudlet.services.sns.topic import Topic
+from cloudlet.wire.timestamps import milliseconds
 
 _CHOICES = {
     "ContentBasedDeduplication": ("true", "false"),
@@ -179,7 +179,7 @@ async def shown(tx: Transaction, topic: Topic, now: float) -> dict[str, str]:
         **_settings(topic),
     }
     if ARCHIVED_SINCE in attributes:
-        attributes[ARCHIVED_SINCE] = _timestamp(archive_start(topic, now))
+        attributes[ARCHIVED_SINCE] = milliseconds(archive_start(topic, now))
     return attributes
 
 
@@ -187,7 +187,3 @@ def archive_start(topic: Topic, now: float) -> float:
     """Return from when on, in seconds since the epoch, messages of a topic with an ArchivePolicy can be replayed."""
     kept = int(json.loads(topic.attributes["ArchivePolicy"])["MessageRetentionPeriod"]) * _DAY_SECONDS
     return max(int(topic.attributes[ARCHIVED_SINCE]) / 1000, now - kept)
-
-
-def _timestamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

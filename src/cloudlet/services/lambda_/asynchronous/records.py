@@ -5,17 +5,18 @@ Developer guide, "Capturing records of Lambda asynchronous invocations" and "Add
 
 from __future__ import annotations
 
-from time import gmtime, strftime
 from typing import Any
 
 import msgspec
 
 from cloudlet.core import Arn
 from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
+from cloudlet.core.messages import message
+from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.execution.invocation import Outcome
 from cloudlet.services.lambda_.function import LATEST
+from cloudlet.wire.timestamps import milliseconds
 
 _ERROR_BYTES = 1024
 _encode = msgspec.json.Encoder().encode
@@ -25,7 +26,7 @@ def record(event: Event, condition: str, outcome: Outcome | None, executed: str,
     """Return the record of an invocation; `outcome` is None where the function was never called for it."""
     told: dict[str, Any] = {
         "version": "1.0",
-        "timestamp": f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(now))}.{int(now * 1000) % 1000:03d}Z",
+        "timestamp": milliseconds(now),
         "requestContext": {
             "requestId": event.request_id,
             "functionArn": event.place.qualified(event.qualifier or LATEST),
@@ -46,14 +47,8 @@ async def send(block: Block, event: Event, arn: str, text: bytes, *, succeeded: 
     """Give a record to a destination. Raises AwsError."""
     target = Arn.parse(arn)
     place = event.place
-    message = text.decode("utf-8", "replace")
     params: dict[str, Any]
     match target.service:
-        case "sqs":
-            url = f"{block.cloud.config.endpoint}/{target.account}/{target.resource}"
-            operation, params = "SendMessage", {"QueueUrl": url, "MessageBody": message}
-        case "sns":
-            operation, params = "Publish", {"TopicArn": arn, "Message": message}
         case "lambda":
             operation, params = "Invoke", {"FunctionName": arn, "InvocationType": "Event", "Payload": text}
         case "events":
@@ -62,13 +57,12 @@ async def send(block: Block, event: Event, arn: str, text: bytes, *, succeeded: 
                 "Source": "lambda",
                 "DetailType": f"Lambda Function Invocation Result - {result}",
                 "Resources": [place.qualified(event.qualifier or LATEST), arn],
-                "Detail": message,
+                "Detail": text.decode("utf-8", "replace"),
                 "EventBusName": arn,
             }
             operation, params = "PutEvents", {"Entries": [entry]}
         case _:
-            key = f"aws/lambda/async/{place.name}/{strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', gmtime(block.clock.now()))}"
-            operation, params = "PutObject", {"Bucket": target.resource, "Key": f"{key}-{uuid4()}", "Body": text}
+            operation, params = destinations.call_of(block, target, text, f"async/{place.name}")
     await _call(block, event, target, operation, params)
 
 
@@ -78,16 +72,8 @@ async def send_dead_letter(block: Block, event: Event, arn: str, outcome: Outcom
     told = {"RequestID": event.request_id, "ErrorCode": "200"}
     if outcome is not None:
         told["ErrorMessage"] = _message(outcome)[:_ERROR_BYTES] or outcome.error
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in told.items()}
-    body = event.payload.decode("utf-8", "replace")
-    if target.service == "sqs":
-        url = f"{block.cloud.config.endpoint}/{target.account}/{target.resource}"
-        params = {"QueueUrl": url, "MessageBody": body, "MessageAttributes": attributes}
-        await _call(block, event, target, "SendMessage", params)
-    else:
-        await _call(
-            block, event, target, "Publish", {"TopicArn": arn, "Message": body, "MessageAttributes": attributes}
-        )
+    operation, params = message(block, target, event.payload.decode("utf-8", "replace"), told)
+    await _call(block, event, target, operation, params)
 
 
 async def _call(block: Block, event: Event, target: Arn, operation: str, params: dict[str, Any]) -> None:

@@ -40,7 +40,7 @@ async def invoke(block: Block, mapping: Mapping, batch: list[Record]) -> Answer:
     version = found.resolved.version
     if version.state != "Active":
         raise errors.conflict(f"The function is currently in the following state: {version.state}")
-    invocation = Invocation(uuid4(), _event_of(batch), mapping.target.arn)
+    invocation = Invocation(uuid4(), event_of(batch), mapping.target.arn)
     outcome = await invoking.run(block, found, invocation)
     failed = batch if outcome.error else _failed(mapping, batch, outcome.payload)
     return Answer(failed, outcome.error, version.version, invocation.request_id)
@@ -76,7 +76,7 @@ def _name(mapping: Mapping, record: Record) -> str:
     return record.id if mapping.source_service == "sqs" else record.handle
 
 
-def _event_of(batch: list[Record]) -> bytes:
+def event_of(batch: list[Record]) -> bytes:
     """Return the event that a function gets."""
     return msgspec.json.encode({"Records": [each.document for each in batch]})
 

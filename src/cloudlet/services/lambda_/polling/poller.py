@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
@@ -12,9 +14,10 @@ from cloudlet.core.polling import record
 from cloudlet.core.polling.poller import FOR_EVER, Poller, Source
 from cloudlet.core.polling.record import Record
 from cloudlet.core.polling.shard import Shard
+from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.invoking import PAYLOAD_BYTES
 from cloudlet.services.lambda_.mapping import Mapping
-from cloudlet.services.lambda_.polling import calling, filtering, letters
+from cloudlet.services.lambda_.polling import calling, filtering
 from cloudlet.services.lambda_.polling.calling import Answer
 
 _INVOCATIONS = 10
@@ -50,7 +53,13 @@ class MappingPoller(Poller):
         return (await calling.invoke(self.block, self._mapping, batch)).failed
 
     async def tell(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
-        await letters.send(self.block, self._mapping, document)
+        target = Arn.parse(self.source.letters)
+        if target.service == "s3":
+            # A bucket has room for what they are.
+            document = {**document, "payload": calling.event_of(batch).decode()}
+        folder = f"{self.id}/{shard}"
+        operation, params = destinations.call_of(self.block, target, msgspec.json.encode(document), folder)
+        await self.call(target, operation, params)
 
     async def carry(self, shard: Shard, batch: list[Record]) -> None:
         await self._carry(shard, batch, 0)
