@@ -183,8 +183,6 @@ def _day(text: str) -> date:
 async def _usage(
     ctx: Context, tx: Transaction, plan: Document, key_id: str, first: date, last: date
 ) -> list[list[int]]:
-    ctx: Context, tx: Transaction, plan: Document, key_id: str, first: date, last: date
-) -> list[list[int]]:
     """Return what was used, and what is left then, for each of some days."""
     result = []
     quota = plan.get("quota")
