@@ -294,6 +294,8 @@ MALFORMED = {
     "fields 'open": (7, 8),
     "fields " + "(" * 100 + "1" + ")" * 100: (67, 68),
     "SOURCE logGroups(foo: ['a']) | limit 1": (17, 20),
+    "fields " + "(" * 50 + "a" + ("+1" * 9 + ")") * 50: (24, 693),
+    "fields a/b like /x/ | fields a / b / c /": (40, 40),
 }
 
 

@@ -19,6 +19,7 @@ from cloudlet.services.logs.insights.syntax import (
     Not,
     Number,
     Operation,
+    Pattern,
     Period,
     Span,
     Text,
@@ -61,9 +62,9 @@ class Compiler:
                 given = self.sql(operand)
                 equal = " OR ".join(self._compared("=", given, operand, self.sql(one), one) for one in choices)
                 return Sql(f"({equal})", Kind.TRUTH)
-            case Like(operand, pattern, is_regex):
-                function = "regexp_matches" if is_regex else "contains"
-                return Sql(f"{function}({self.sql(operand).shown}, {literal(pattern)})", Kind.TRUTH)
+            case Like(operand, Pattern(text) | Text(text) as pattern):
+                function = "regexp_matches" if isinstance(pattern, Pattern) else "contains"
+                return Sql(f"{function}({self.sql(operand).shown}, {literal(text)})", Kind.TRUTH)
             case Operation(operator, left, right):
                 return self._operation(operator, left, right)
             case Call():

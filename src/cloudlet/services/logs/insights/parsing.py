@@ -1,11 +1,17 @@
-"""From a query's words to what it means. User guide, "CloudWatch Logs Insights language query syntax"."""
+"""From a query to what it means; the grammar is in `parsing.lark`.
+
+User guide, "CloudWatch Logs Insights language query syntax".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
 from string import ascii_letters
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from cloudlet.core.language import Language, Misread, TooDeep
 from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.syntax import (
@@ -38,361 +44,278 @@ from cloudlet.services.logs.insights.syntax import (
     Text,
     Unnest,
 )
-from cloudlet.services.logs.insights.tokens import Token, Tokens, parts_of, text_of
+
+if TYPE_CHECKING:
+    from lark import Token
 
 MOST_RESULTS = 100_000
 _DEEPEST = 60
-_LONGEST_CHAIN = 100
+_MOST_LEVELS = 150
 _MOST_COMMANDS, _MOST_STATS = 50, 10
 _MOST_PREFIXES, _MOST_ACCOUNTS = 5, 20
-_NOT_BUILT: Final = frozenset({"addtotals", "anomaly", "diff", "filterindex", "join", "lookup", "pattern", "unmask"})
-_COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
-_RESERVED: Final = frozenset({"as", "by", "and", "or", "not", "in", "like", "asc", "desc", "into"})
-T = TypeVar("T")
+_PART = re.compile(r"`([^`]+)`|\[\s*(\d+)\s*\]|([^.`\[]+)")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def parse(text: str) -> Query:
     """Return the query that a text means. Raises QueryProblem, and NotBuilt for commands that are not there."""
-    tokens = Tokens(text)
-    tokens.check()
-    return _Parser(tokens).query()
+    if (place := text.find("\x00")) >= 0:
+        raise _unexpected(text, place, place + 1)
+    try:
+        query = _LANGUAGE.read(text)
+    except TooDeep as problem:
+        raise QueryProblem("the query is nested too deeply", problem.start, problem.end) from None
+    except Misread as problem:
+        raise _unexpected(text, problem.start, problem.end) from None
+    statistics = sum(isinstance(command, Stats) for command in query.commands)
+    if len(query.commands) > _MOST_COMMANDS or statistics > _MOST_STATS:
+        raise QueryProblem("the query has too many commands", 0, len(text))
+    commands = tuple(_titled(command, text) for command in query.commands)
+    return Query(commands, query.source, tuple(_patterns(commands)))
 
 
-class _Parser:
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-        self._depth = 0
-        self._regexes: list[Pattern] = []
-        self._commands: dict[str, Callable[[], Command]] = {
-            "fields": lambda: Fields(self._columns()),
-            "display": lambda: Display(self._columns()),
-            "filter": lambda: Filter(self._expression()),
-            "parse": self._parse,
-            "stats": self._stats,
-            "sort": self._sort,
-            "limit": self._limit,
-            "head": self._limit,
-            "dedup": self._dedup,
-            "unnest": self._unnest,
-            "expand": self._expand,
-        }
+def _unexpected(text: str, start: int, end: int) -> QueryProblem:
+    line = text.count("\n", 0, start) + 1
+    column = start - (text.rfind("\n", 0, start) + 1) + 1
+    what = text[start:end] or "end of query"
+    return QueryProblem(f"unexpected symbol found {what} at line {line} and position {column}", start, end)
 
-    def query(self) -> Query:
-        source = self._source() if self._tokens.peek().word == "source" else None
-        if source is not None and self._tokens.peek().kind == "end":
-            return Query((), source, ())
-        if source is not None:
-            self._expect("|")
-        commands = [self._command()]
-        while self._accept("|"):
-            commands.append(self._command())
-            statistics = sum(isinstance(command, Stats) for command in commands)
-            if len(commands) > _MOST_COMMANDS or statistics > _MOST_STATS:
-                raise QueryProblem("the query has too many commands", 0, len(self._tokens.query))
-        if self._tokens.peek().kind != "end":
-            raise self._unexpected()
-        return Query(tuple(commands), source, tuple(self._regexes))
 
-    # -- words
+def _titled(command: Command, text: str) -> Command:
+    """Return a command whose columns without an alias are named as they are written."""
 
-    def _unexpected(self, token: Token | None = None) -> QueryProblem:
-        found = token or self._tokens.peek()
-        return self._tokens.unexpected(found.start, found.end)
+    def titled(columns: Sequence[Named]) -> tuple[Named, ...]:
+        return tuple(column if column.has_alias else replace(column, name=title(column)) for column in columns)
 
-    def _accept(self, *texts: str) -> Token | None:
-        """Take the next word if it is one of these symbols or keywords."""
-        token = self._tokens.peek()
-        found = token.text if token.kind == "symbol" else token.word
-        return self._tokens.take() if found in texts and found else None
+    def title(column: Named) -> str:
+        span = column.expression.span
+        written = text[span.start : span.end]
+        return written.replace("`", "") if isinstance(column.expression, Field) else written
 
-    def _expect(self, text: str) -> Token:
-        token = self._accept(text)
-        if token is None:
-            raise self._unexpected()
-        return token
+    match command:
+        case Fields(columns) | Display(columns):
+            return replace(command, columns=titled(columns))
+        case Stats(columns, keys, span):
+            return Stats(titled(columns), titled(keys), span)
+    return command
 
-    def _take(self, kind: str) -> Token:
-        if self._tokens.peek().kind != kind:
-            raise self._unexpected()
-        return self._tokens.take()
 
-    def _list(self, one: Callable[[], T]) -> tuple[T, ...]:
-        found = [one()]
-        while self._accept(","):
-            found.append(one())
-        return tuple(found)
+def _patterns(commands: tuple[Command, ...]) -> Iterator[Pattern]:
+    """Yield the regular expressions of commands, in order. Raises QueryProblem where they are nested too deeply."""
+    waiting: list[tuple[Any, int]] = [(commands, 0)]
+    while waiting:
+        node, level = waiting.pop()
+        if isinstance(node, Pattern):
+            yield node
+        elif isinstance(node, tuple):
+            waiting += [(one, level) for one in reversed(node)]
+        elif is_dataclass(node):
+            if level > _MOST_LEVELS and isinstance(node, Expression):
+                raise QueryProblem("the query is nested too deeply", node.span.start, node.span.end)
+            waiting += [(getattr(node, part.name), level + 1) for part in reversed(fields(node))]
 
-    def _span(self, start: int) -> Span:
-        return Span(start, self._tokens.behind)
 
-    # -- commands
+def _between(first: Expression, last: Expression) -> Span:
+    return Span(first.span.start, last.span.end)
 
-    def _command(self) -> Command:
-        token = self._tokens.peek()
-        if token.word in _NOT_BUILT:
-            raise NotBuilt(f"the command {token.word} of Logs Insights")
-        read = self._commands.get(token.word)
-        if read is None:
-            raise self._unexpected()
-        self._tokens.take()
-        return read()
 
-    def _source(self) -> Source:
-        self._tokens.take()
-        token = self._tokens.peek()
-        if token.word != "loggroups":
-            raise NotBuilt("SOURCE other than logGroups(…)") if token.kind == "text" else self._unexpected()
-        self._tokens.take()
-        self._expect("(")
-        found: dict[str, tuple[str, ...]] = {}
-        while not self._accept(")"):
-            if found:
-                self._expect(",")
-            name = self._take("name")
-            if name.word not in ("nameprefix", "class", "accountidentifiers", "accountidentifier", "loggroupclass"):
-                raise self._unexpected(name)
-            self._expect(":")
-            self._expect("[")
-            found[name.word] = self._list(lambda: text_of(self._take("text").text))
-            self._expect("]")
-            most = _MOST_PREFIXES if name.word == "nameprefix" else _MOST_ACCOUNTS
-            if len(found[name.word]) > most:
-                raise QueryProblem(f"{name.text} has more than {most} values", name.start, self._tokens.behind)
+def _span(token: Token) -> Span:
+    return Span(token.start_pos or 0, token.end_pos or 0)
+
+
+def _path(name: str) -> tuple[str | int, ...]:
+    """Return the parts of a name, between dots and without backticks, and places in lists."""
+    return tuple(int(index) if index else quoted or plain for quoted, index, plain in _PART.findall(name))
+
+
+def _values(texts: Sequence[Text]) -> tuple[str, ...]:
+    return tuple(text.value for text in texts)
+
+
+def _plain(character: str) -> str:
+    return character if character in "\"'\\" else f"\\{character}"
+
+
+class _Meaning:
+    def start(self, *parts: Source | Command) -> Query:
+        source = parts[0] if isinstance(parts[0], Source) else None
+        return Query(tuple(part for part in parts if not isinstance(part, Source)), source, ())
+
+    def source(self, *arguments: tuple[str, tuple[str, ...]]) -> Source:
+        found = dict(arguments)
         return Source(
             found.get("nameprefix", ()),
             found.get("class", ()) + found.get("loggroupclass", ()),
             found.get("accountidentifiers", ()) + found.get("accountidentifier", ()),
         )
 
-    def _regex(self, text: str, start: int) -> str:
-        """Return a regular expression as the engine writes it, and note it."""
-        self._regexes.append(Pattern(text, self._span(start)))
-        return text
+    def other_source(self, name: Text) -> Source:
+        raise NotBuilt("SOURCE other than logGroups(…)")
 
-    def _columns(self) -> tuple[Named, ...]:
-        return self._list(self._named)
+    def argument(self, name: Token, *values: Text) -> tuple[str, tuple[str, ...]]:
+        most = _MOST_PREFIXES if name.lower() == "nameprefix" else _MOST_ACCOUNTS
+        if len(values) > most:
+            raise QueryProblem(f"{name} has more than {most} values", _span(name).start, values[-1].span.end)
+        return name.lower(), _values(values)
 
-    def _named(self) -> Named:
-        start = self._tokens.peek().start
-        expression = self._expression()
-        written = self._tokens.query[start : self._tokens.behind]
-        if self._accept("as"):
-            return Named(expression, self._name(), True)
-        if isinstance(expression, Field) and "`" in written:
-            return Named(expression, written.replace("`", ""), False)
-        return Named(expression, written, False)
+    # -- commands
 
-    def _name(self) -> str:
-        """Return the name that is given to a field."""
-        token = self._take("name")
-        return ".".join(parts_of(token.text))
+    def NOT_BUILT(self, word: Token) -> Command:
+        raise NotBuilt(f"the command {word.lower()} of Logs Insights")
 
-    def _parse(self) -> Parse:
-        start = self._tokens.behind
-        is_message = self._tokens.peek().kind == "text" or self._tokens.peek().text == "/"
-        source: Expression = Field(("@message",), Span(start, start)) if is_message else self._operand()
-        begin = self._tokens.peek().start
-        regex = self._tokens.regex()
-        if regex is not None:
-            names = regexes.names_of(regex)
-            span = self._span(begin)
-            if self._accept("as"):
-                aliases = self._list(self._name)
-                if names and aliases != names:
-                    raise QueryProblem("the names after AS are not those of the groups", span.start, span.end)
-                return Parse(source, self._regex(regexes.translated(regex), begin), aliases)
+    def fields(self, columns: tuple[Named, ...]) -> Command:
+        return Fields(columns)
+
+    def display(self, columns: tuple[Named, ...]) -> Command:
+        return Display(columns)
+
+    def filter(self, condition: Expression) -> Command:
+        return Filter(condition)
+
+    def parse_glob(self, subject: Expression | None, glob: Text, names: tuple[Text, ...]) -> Command:
+        if glob.value.count("*") != len(names):
+            message = f"the pattern has {glob.value.count('*')} wildcards for {len(names)} fields"
+            raise QueryProblem(message, glob.span.start, names[-1].span.end)
+        return Parse(_subject(subject, glob.span), Pattern(regexes.of_glob(glob.value), glob.span), _values(names))
+
+    def parse_regex(self, subject: Expression | None, regex: Pattern, aliases: tuple[Text, ...] | None) -> Command:
+        names, span = regexes.names_of(regex.text), regex.span
+        if aliases is None:
             if not names:
                 raise QueryProblem("the regular expression has no named groups", span.start, span.end)
-            return Parse(source, self._regex(regexes.only_named(regex), begin), names)
-        glob = text_of(self._take("text").text)
-        span = self._span(begin)
-        self._expect("as")
-        aliases = self._list(self._name)
-        if glob.count("*") != len(aliases):
-            message = f"the pattern has {glob.count('*')} wildcards for {len(aliases)} fields"
-            raise QueryProblem(message, span.start, self._tokens.behind)
-        return Parse(source, regexes.of_glob(glob), aliases)
+            return Parse(_subject(subject, span), Pattern(regexes.only_named(regex.text), span), names)
+        if names and _values(aliases) != names:
+            raise QueryProblem("the names after AS are not those of the groups", span.start, span.end)
+        return Parse(_subject(subject, span), _translated(regex), _values(aliases))
 
-    def _stats(self) -> Stats:
-        start = self._tokens.peek().start
-        columns = self._columns()
-        keys = self._columns() if self._accept("by") else ()
-        return Stats(columns, keys, self._span(start))
+    def stats(self, columns: tuple[Named, ...], keys: tuple[Named, ...] | None) -> Command:
+        last = (keys or columns)[-1].expression
+        return Stats(columns, keys or (), _between(columns[0].expression, last))
 
-    def _sort(self) -> Sort:
-        def key() -> SortKey:
-            expression = self._expression()
-            word = self._accept("asc", "desc")
-            return SortKey(expression, word is not None and word.word == "desc")
+    def sort(self, *keys: SortKey) -> Command:
+        return Sort(keys)
 
-        return Sort(self._list(key))
+    def limit(self, count: Token) -> Command:
+        if not 1 <= int(count) <= MOST_RESULTS:
+            span = _span(count)
+            raise QueryProblem(f"a limit is from 1 to {MOST_RESULTS}", span.start, span.end)
+        return Limit(int(count))
 
-    def _limit(self) -> Limit:
-        token = self._take("number")
-        if not token.text.isdecimal() or not 1 <= int(token.text) <= MOST_RESULTS:
-            raise QueryProblem(f"a limit is from 1 to {MOST_RESULTS}", token.start, token.end)
-        return Limit(int(token.text))
+    def dedup(self, *keys: Expression) -> Command:
+        return Dedup(keys, _between(keys[0], keys[-1]))
 
-    def _dedup(self) -> Dedup:
-        start = self._tokens.peek().start
-        keys = self._list(self._expression)
-        return Dedup(keys, self._span(start))
+    def unnest(self, source: Expression, name: Text) -> Command:
+        return Unnest(source, name.value)
 
-    def _unnest(self) -> Unnest:
-        source = self._operand()
-        self._expect("into")
-        return Unnest(source, self._name())
-
-    def _expand(self) -> Unnest:
-        start = self._tokens.peek().start
-        source = self._operand()
-        if not isinstance(source, Field):
-            raise self._tokens.unexpected(start, self._tokens.behind)
+    def expand(self, name: Token) -> Command:
+        source = self.field(name)
         return Unnest(source, ".".join(map(str, source.path)))
+
+    def columns(self, *columns: Named) -> tuple[Named, ...]:
+        return columns
+
+    def named(self, expression: Expression, alias: Text | None) -> Named:
+        return Named(expression, "" if alias is None else alias.value, alias is not None)
+
+    def names(self, *names: Text) -> tuple[Text, ...]:
+        return names
+
+    def key(self, expression: Expression, direction: str | None) -> SortKey:
+        return SortKey(expression, direction is not None and direction.lower() == "desc")
 
     # -- expressions
 
-    def _expression(self) -> Expression:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise QueryProblem("the query is nested too deeply", self._tokens.peek().start, self._tokens.peek().end)
-        found = self._logic("or", lambda: self._logic("and", self._negation))
-        self._depth -= 1
+    def disjunction(self, *operands: Expression) -> Expression:
+        return operands[0] if len(operands) == 1 else Logic("or", operands, _between(operands[0], operands[-1]))
+
+    def conjunction(self, *operands: Expression) -> Expression:
+        return Logic("and", operands, _between(operands[0], operands[-1]))
+
+    def negated(self, *parts: Any) -> Expression:
+        words: list[Token] = [*parts[:-1]]
+        found: Expression = parts[-1]
+        for word in reversed(words[: 2 - len(words) % 2]):
+            found = Not(found, Span(_span(word).start, found.span.end))
         return found
 
-    def _logic(self, operator: str, operand: Callable[[], Expression]) -> Expression:
-        start = self._tokens.peek().start
-        found = [operand()]
-        while self._accept(operator):
-            found.append(operand())
-        return found[0] if len(found) == 1 else Logic(operator, tuple(found), self._span(start))
+    def operation(self, left: Expression, operator: Token, right: Expression) -> Expression:
+        return Operation(str(operator), left, right, _between(left, right))
 
-    def _negation(self) -> Expression:
-        token = self._accept("not")
-        if token is None:
-            return self._comparison()
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise QueryProblem("the query is nested too deeply", token.start, token.end)
-        found = Not(self._negation(), self._span(token.start))
-        self._depth -= 1
+    def is_in(self, operand: Expression, negation: Token | None, choices: tuple[Any, ...]) -> Expression:
+        *found, end = choices
+        span = Span(operand.span.start, _span(end).end)
+        is_in = In(operand, tuple(found), span)
+        return is_in if negation is None else Not(is_in, span)
+
+    def choices(self, *parts: Any) -> tuple[Any, ...]:
+        """Return them, and the bracket behind."""
+        return (*(part for part in parts if not isinstance(part, str)), parts[-1])
+
+    def SUBQUERY(self, word: Token) -> Expression:
+        raise NotBuilt("queries within queries of Logs Insights")
+
+    def like(self, operand: Expression, negation: Token | None, pattern: Text | Pattern) -> Expression:
+        span = Span(operand.span.start, pattern.span.end)
+        found = Like(operand, _translated(pattern) if isinstance(pattern, Pattern) else pattern, span)
+        return found if negation is None else Not(found, span)
+
+    def matches(self, operand: Expression, pattern: Text | Pattern) -> Expression:
+        text = pattern.text if isinstance(pattern, Pattern) else pattern.value
+        span = Span(operand.span.start, pattern.span.end)
+        return Like(operand, _translated(Pattern(text, pattern.span)), span)
+
+    def power(self, *operands: Expression) -> Expression:
+        *bases, found = operands
+        for base in reversed(bases):
+            found = Operation("^", base, found, _between(base, found))
         return found
 
-    def _comparison(self) -> Expression:
-        start = self._tokens.peek().start
-        left = self._sum()
-        token = self._tokens.peek()
-        if token.kind == "symbol" and token.text in _COMPARISONS:
-            self._tokens.take()
-            right = self._sum()
-            return Operation(token.text, left, right, self._span(start))
-        is_negated = self._accept("not") is not None
-        found: Expression
-        if self._accept("in"):
-            found = In(left, self._choices(), self._span(start))
-        elif self._accept("like"):
-            found = self._like(left, start, is_regex=False)
-        elif not is_negated and self._accept("=~"):
-            found = self._like(left, start, is_regex=True)
-        elif is_negated:
-            raise self._unexpected()
-        else:
-            return left
-        return Not(found, self._span(start)) if is_negated else found
-
-    def _choices(self) -> tuple[Expression, ...]:
-        opened = self._accept("[", "(")
-        if opened is None:
-            raise self._unexpected()
-        if self._tokens.peek().word == "source":
-            raise NotBuilt("queries within queries of Logs Insights")
-        found = self._list(self._sum)
-        self._expect("]" if opened.text == "[" else ")")
+    def negative(self, *parts: Any) -> Expression:
+        signs: list[Token] = [*parts[:-1]]
+        found: Expression = parts[-1]
+        for sign in reversed(signs[: 2 - len(signs) % 2]):
+            found = Negative(found, Span(_span(sign).start, found.span.end))
         return found
 
-    def _like(self, operand: Expression, start: int, *, is_regex: bool) -> Like:
-        begin = self._tokens.peek().start
-        regex = self._tokens.regex()
-        text = text_of(self._take("text").text) if regex is None else ""
-        if regex is not None or is_regex:
-            pattern = self._regex(regexes.translated(regex or text), begin)
-            return Like(operand, pattern, True, self._span(start))
-        return Like(operand, text, False, self._span(start))
+    def group(self, opening: Token, expression: Expression, closing: Token) -> Expression:
+        return replace(expression, span=Span(_span(opening).start, _span(closing).end))
 
-    def _sum(self) -> Expression:
-        return self._chain(("+", "-"), lambda: self._chain(("*", "/", "%"), self._power))
+    def field(self, name: Token) -> Field:
+        return Field(_path(name), _span(name))
 
-    def _chain(self, operators: Iterable[str], operand: Callable[[], Expression]) -> Expression:
-        start = self._tokens.peek().start
-        found = operand()
-        length = 1
-        while token := self._accept(*operators):
-            found = Operation(token.text, found, operand(), self._span(start))
-            length += 1
-            if length > _LONGEST_CHAIN:
-                raise QueryProblem("the expression is too long", start, self._tokens.behind)
-        return found
+    def call(self, name: Token, *parts: Any) -> Expression:
+        arguments = tuple(part for part in parts if not isinstance(part, str))
+        return Call(name.lower(), arguments, Span(_span(name).start, _span(parts[-1]).end))
 
-    def _power(self) -> Expression:
-        start = self._tokens.peek().start
-        found = self._operand()
-        if self._accept("^"):
-            self._depth += 1
-            if self._depth > _DEEPEST:
-                raise QueryProblem("the query is nested too deeply", start, self._tokens.behind)
-            found = Operation("^", found, self._power(), self._span(start))
-            self._depth -= 1
-        return found
+    def COUNT_ALL(self, text: Token) -> Expression:
+        return Call("count", (), _span(text))
 
-    def _operand(self) -> Expression:
-        token = self._tokens.peek()
-        match token.kind:
-            case "number":
-                self._tokens.take()
-                return Number(float(token.text), Span(token.start, token.end))
-            case "text":
-                self._tokens.take()
-                return Text(text_of(token.text), Span(token.start, token.end))
-            case "period":
-                self._tokens.take()
-                digits = token.text.rstrip(ascii_letters)
-                return Period(int(digits), token.text[len(digits) :], Span(token.start, token.end))
-            case "name" if token.word not in _RESERVED:
-                return self._field_or_call()
-        if self._accept("("):
-            found = self._expression()
-            self._expect(")")
-            return found
-        if self._accept("-"):
-            self._depth += 1
-            if self._depth > _DEEPEST:
-                raise QueryProblem("the query is nested too deeply", token.start, token.end)
-            found = Negative(self._operand(), self._span(token.start))
-            self._depth -= 1
-            return found
-        raise self._unexpected()
+    def NUMBER(self, text: Token) -> Expression:
+        return Number(float(text), _span(text))
 
-    def _field_or_call(self) -> Expression:
-        token = self._tokens.take()
-        if self._accept("("):
-            arguments: tuple[Expression, ...] = ()
-            if not self._accept(")"):
-                is_all = token.word == "count" and self._accept("*")
-                arguments = () if is_all else self._list(self._expression)
-                self._expect(")")
-            return Call(token.word, arguments, self._span(token.start))
-        path: list[str | int] = list(parts_of(token.text))
-        while (following := self._tokens.peek()).text == "[" and following.start == self._tokens.behind:
-            self._tokens.take()
-            index = self._take("number")
-            if not index.text.isdecimal():
-                raise self._unexpected(index)
-            self._expect("]")
-            path.append(int(index.text))
-            # What comes behind a place in a list is written with a dot, which is no symbol of its own.
-            path += self._behind_index()
-        return Field(tuple(path), self._span(token.start))
+    def PERIOD(self, text: Token) -> Expression:
+        digits = text.rstrip(ascii_letters)
+        return Period(int(digits), text[len(digits) :], _span(text))
 
-    def _behind_index(self) -> list[str]:
-        found = self._tokens.dotted()
-        return list(parts_of(found)) if found else []
+    def TEXT(self, text: Token) -> Text:
+        """A backslash stands before a quote, itself, or n, t, r."""
+        value = _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], _plain(found[1])), text[1:-1])
+        return Text(value, _span(text))
+
+    def REGEX(self, text: Token) -> Pattern:
+        return Pattern(text[1:-1].replace("\\/", "/"), _span(text))
+
+    def NAME(self, text: Token) -> Text:
+        return Text(".".join(map(str, _path(text))), _span(text))
+
+
+def _subject(given: Expression | None, behind: Span) -> Expression:
+    return given or Field(("@message",), Span(behind.start, behind.start))
+
+
+def _translated(regex: Pattern) -> Pattern:
+    return replace(regex, text=regexes.translated(regex.text))
+
+
+_LANGUAGE: Language[Query] = Language(__file__, _Meaning(), _DEEPEST)

@@ -116,7 +116,7 @@ class Pipeline:
         source = Sql(self._sql(command.source).shown, Kind.TEXT)
         [text] = self._computed([source])
         # A group around all tells, without a second look, whether there is a match: unless that is empty.
-        pattern = literal(f"({command.pattern})")
+        pattern = literal(f"({command.pattern.text})")
         places = [f"p{number}" for number in range(len(command.names))]
         groups = ", ".join(literal(place) for place in ("a", *places))
         [found] = self._computed([Sql(f"regexp_extract({text.text}, {pattern}, [{groups}])", Kind.TEXT)])

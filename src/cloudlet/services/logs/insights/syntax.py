@@ -92,12 +92,19 @@ class In:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression, as the engine writes it, and where it is."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Like:
     """Whether a text contains another one, or has something that a regular expression matches."""
 
     operand: Expression
-    pattern: str
-    is_regex: bool
+    pattern: Text | Pattern
     span: Span
 
 
@@ -133,7 +140,7 @@ class Parse:
     """Fields out of a text: by the groups of a regular expression, which a glob was turned into."""
 
     source: Expression
-    pattern: str
+    pattern: Pattern
     names: tuple[str, ...]
     """Of its groups, in their order."""
 
@@ -185,14 +192,6 @@ class Source:
     prefixes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A regular expression, as the engine writes it, and where it is."""
-
-    text: str
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
