@@ -26,7 +26,8 @@ def accounts() -> Iterator[Iterator[Aws]]:
     known = [fresh_account() for _ in range(ACCOUNTS)]
     # The key's id is the account's number, and the secret that of all accounts in tests.
     keys = [part for account in known for part in ("--root-key", f"{account}:{account}:test")]
-    with Server.start("--ephemeral", *keys) as server:
+    # Functions run on the Node.js that is installed with the clients.
+    with Server.start("--ephemeral", "--xray-daemon", "0", *keys, env={"PATH": PATH}) as server:
         yield (Aws(server.endpoint, account) for account in known)
 
 

@@ -18,7 +18,6 @@ from tests.e2e.client import BOTO3, installed
 
 _OF_THE_RUNTIME = frozenset(("boto3", "botocore", "s3transfer"))
 """AWS's Python runtimes have these."""
-ROLE = "arn:aws:iam::123456789012:role/shop"
 
 
 def python_runtime() -> str:
@@ -40,7 +39,14 @@ def package(files: Mapping[str, str], *libraries: str) -> bytes:
 def create_function(aws: Aws, name: str, code: bytes, **more: Any) -> str:
     """Create a function, wait until it is active, and return its ARN. Its handler is `app.handler`."""
     client = aws.client("lambda")
-    given = {"Runtime": python_runtime(), "Role": ROLE, "Handler": "app.handler", "Timeout": 30, **more}
+    role = f"arn:aws:iam::{aws.account}:role/shop"
+    given = {
+        "Runtime": python_runtime(),
+        "Role": role,
+        "Handler": "app.handler",
+        "Timeout": 30,
+        **more,
+    }
     # A whole processor: what is imported here is large.
     arn: str = client.create_function(FunctionName=name, Code={"ZipFile": code}, MemorySize=1769, **given)[
         "FunctionArn"

@@ -8,6 +8,8 @@ from tests.e2e.client import E2E, INSTALLED
 from tests.e2e.conftest import MakeClient
 
 
-@pytest.mark.parametrize("file", ["dynamodb", "s3", "messaging"])
+@pytest.mark.parametrize("file", ["dynamodb", "functions", "messaging", "s3", "sight"])
 def test_sdk(file: str, client: MakeClient, bucket: str) -> None:
-    client(str(INSTALLED / "node"), BUCKET=bucket).run("--test", E2E / "javascript" / f"{file}.test.mjs")
+    major = client("node").run("--version").removeprefix("v").partition(".")[0]
+    node = client(str(INSTALLED / "node"), BUCKET=bucket, RUNTIME=f"nodejs{major}.x")
+    node.run("--test", E2E / "javascript" / f"{file}.test.mjs")
