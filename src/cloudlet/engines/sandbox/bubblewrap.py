@@ -99,7 +99,8 @@ def _file_system(spec: Spec, *, has_user: bool) -> list[str]:
     elif has_user:
         for file, target in privileges.program().files:
             words += [*_parents([target]), "--ro-bind", str(file), target]
-    return words
+    # An ordinary user's sandbox could fill it otherwise.
+    return [*words, "--remount-ro", "/dev"]
 
 
 def _shown(path: str) -> list[str]:
