@@ -223,7 +223,8 @@ class Cloud:
             block.lines.dissolve()
 
     async def close(self) -> None:
-        """Stop all blocks."""
+        """Stop all blocks; none is loaded any more, whoever asks for it."""
+        self._stopped = True
         blocks, self._blocks = list(self._blocks.values()), {}
         await asyncio.gather(*(block.close() for block in blocks))
         if self._peers is not None:
@@ -231,7 +232,6 @@ class Cloud:
 
     async def stopped(self, change: Callable[[], None]) -> None:
         """Run `change` on the data folder while no block is running, then go on."""
-        self._stopped = True
         try:
             await self.close()
             await asyncio.to_thread(change)

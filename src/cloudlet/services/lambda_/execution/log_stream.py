@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from time import gmtime, strftime
 from typing import Any
 
@@ -21,6 +22,7 @@ log = logging.getLogger("cloudlet.lambda")
 
 _GATHERED_SECONDS = 0.1
 _PAUSE_SECONDS = 2.0
+_LAST_SECONDS = 2.0
 _TRIES = 30
 _EVENT_BYTES = 256 << 10
 _BATCH_BYTES = 900_000
@@ -45,6 +47,8 @@ class LogStream:
         self._dropped = 0
         self._made = False
         self._sending: asyncio.Task[None] | None = None
+        self._hurried = asyncio.Event()
+        """Set where Cloudlet is about to stop."""
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
 
@@ -79,15 +83,17 @@ class LogStream:
             self._bytes -= self._waiting.popleft()[2]
             self._dropped += 1
 
-    async def flush(self) -> None:
-        """Wait until what was written is sent, or given up."""
+    async def flush(self, *, hurried: bool = False) -> None:
+        """Wait until what was written is sent, or given up; `hurried`: it is tried at once, and once only."""
+        if hurried:
+            self._hurried.set()
         if self._sending is not None:
-            await asyncio.shield(self._sending)
+            await asyncio.wait([self._sending], timeout=_LAST_SECONDS if hurried else None)
 
     async def _send(self) -> None:
         try:
             while self._waiting:
-                await asyncio.sleep(_GATHERED_SECONDS)
+                await self._pause(_GATHERED_SECONDS)
                 batch = self._batch()
                 if not await self._put(batch):
                     self._dropped += len(batch)
@@ -122,10 +128,17 @@ class LogStream:
                 elif error.status is None or error.status < 500:
                     log.warning("CloudWatch Logs does not take what %s logs: %s", self._place.name, error)
                     return False
-                await asyncio.sleep(_PAUSE_SECONDS)
+                if self._hurried.is_set():
+                    return False
+                await self._pause(_PAUSE_SECONDS)
             else:
                 return True
         return False
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless there is no time for that."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), seconds)
 
     async def _make(self) -> None:
         for operation, params in (

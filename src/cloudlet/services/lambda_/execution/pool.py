@@ -37,6 +37,7 @@ log = logging.getLogger("cloudlet.lambda")
 _CREDENTIALS_SECONDS = 12 * 3600.0
 _HALTED_SECONDS = 0.1
 _KEPT_SECONDS = 300.0
+_LAST_SECONDS = 3.0
 _TICK_SECONDS = 0.1
 _MOST_RESTING = 64
 _STARTS_AT_ONCE = 8
@@ -277,9 +278,9 @@ class Pools:
         if self._ticking is not None:
             self._ticking.cancel()
         await self._nursery.close()
-        for worker in list(self._workers):
-            self._end(worker)
-        await asyncio.gather(*self._followed, return_exceptions=True)
+        await asyncio.gather(*(worker.close(hurried=True) for worker in self._workers), return_exceptions=True)
+        if self._followed:
+            await asyncio.wait(self._followed, timeout=_LAST_SECONDS)
 
 
 def _extensions(layers: Path) -> list[str]:

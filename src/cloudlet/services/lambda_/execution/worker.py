@@ -280,11 +280,11 @@ class Worker:
         except OSError as error:
             log.warning("a process of %s cannot be halted: %s", self.version.place.name, error)
 
-    async def close(self) -> None:
-        """End it, and leave nothing of it behind."""
+    async def close(self, *, hurried: bool = False) -> None:
+        """End it, and leave nothing of it behind; `hurried`: Cloudlet is about to stop."""
         self._become(State.ENDED)
         await self._process.close()
-        await self.log.flush()
+        await self.log.flush(hurried=hurried)
         if self._folder is not None:
             await asyncio.to_thread(nursery.remove, self._folder)
 
