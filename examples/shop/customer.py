@@ -10,6 +10,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 from processes import DEADLINE_SECONDS, wait
+from shop import trace
 from shop.order import Order, Wish
 
 
@@ -28,10 +29,10 @@ class Customer:
 
     def place(self, order: Order) -> dict[str, Any] | None:
         """Order until there is an answer; return the confirmation, or None where the shop does not take the order."""
-        wish = {field.name: getattr(order, field.name) for field in fields(Wish) if field.name != "id"}
+        body = json.dumps(wish_of(order) | {"customer": order.customer}).encode()
 
         def ask() -> list[dict[str, Any] | None]:
-            request = urllib.request.Request(f"{self._shop}/orders/{order.id}", json.dumps(wish).encode(), method="PUT")
+            request = urllib.request.Request(f"{self._shop}/orders/{order.id}", body, trace.headers(), method="PUT")
             try:
                 return [json.loads(fetch(request))]
             except HTTPError as refusal:
@@ -42,8 +43,15 @@ class Customer:
                         return []
                 raise
 
-        [confirmation] = wait(f"an answer to {order.id}", ask)
+        with trace.segment("customer", trace.begin(), order=order.id):
+            [confirmation] = wait(f"an answer to {order.id}", ask)
         return confirmation
+
+
+def wish_of(order: Order) -> dict[str, Any]:
+    """Return what a customer has to say who wants this order to come of it."""
+    unsaid = ("id", "customer")
+    return {field.name: getattr(order, field.name) for field in fields(Wish) if field.name not in unsaid}
 
 
 def fetch(what: str | urllib.request.Request) -> bytes:

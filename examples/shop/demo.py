@@ -1,12 +1,14 @@
 """Open the shop, let customers order, break it, repair it, and check that every order was handled.
 
 Runs against whatever AWS the environment names (AWS_ENDPOINT_URL, AWS_DEFAULT_REGION, credentials or a profile).
-Leaves tables, bucket, topic and queues in place; `python deploy.py --clean-up` deletes them.
+Leaves all that it has deployed in place; `python deploy.py --clean-up` deletes it. The clock of a Cloudlet is moved on
+by some minutes.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -14,21 +16,47 @@ import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
+import audit
 import boto3
+import browser
+import cloudlet_here
+import journey
 import outage
+from botocore.exceptions import ClientError
+from browser import Browser
 from customer import Customer, fetch
-from deploy import deploy
-from outcome import FOR_THE_LAST_PIECE, ORDERS, ORDERS_IN_THE_OUTAGE, POISONED, RUN, due, handled, mistakes
+from deploy import Shop
+from issuer import Issuer
+from outcome import (
+    FOR_THE_LAST_PIECE,
+    FROM_A_BROWSER,
+    ORDERS,
+    ORDERS_IN_THE_OUTAGE,
+    POISONED,
+    RUN,
+    calls,
+    due,
+    handled,
+    mistakes,
+)
 from processes import DEADLINE_SECONDS, Service, wait
-from shop import gallery, pictures, queues, topic
+from shop import alarm, dashboard, front_door, gallery, queues, topic
 from shop.order import Order
 
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
+MOST_MINUTES = 5
+"""So long an alarm may take."""
+LAST_OF_ALL = "PutDashboard"
+"""The last call of a deployment."""
+PATIENCE_SECONDS = 2
+"""So long, by our own clock, we wait for what is due by that of AWS."""
 
 
 class Demo:
@@ -39,6 +67,9 @@ class Demo:
         self.running = running
         self.sns = boto3.client("sns")
         self.sqs = boto3.client("sqs")
+        self.cloudlet = cloudlet_here.find()
+        self.is_near = urlsplit(self.sns.meta.endpoint_url).hostname in ("localhost", "127.0.0.1")
+        """Whether AWS can reach what listens on this machine."""
         self.listeners = ["outbox", "payments", "inventory", "email"]
         """Who is to hear of the orders."""
         self.taken: list[Order] = []
@@ -46,12 +77,15 @@ class Demo:
 
     def run(self) -> list[str]:
         """Return what went wrong."""
-        deploy()
+        issuer = Issuer(self.running) if self.is_near else None
+        began = self.cloudlet.now() if self.cloudlet else None
+        door = Shop().deploy(issuer.url if issuer else None)
+        self.show_the_audit(began)
         print("\nThe services start, each in its own process")
         orders = self.start("orders", SHOP_PORT="0")
         self.shop = orders.greeting()
         self.customer = Customer(self.shop)
-        names = ("outbox", "payments", "inventory", "email", "pictures")
+        names = ("outbox", "payments", "inventory", "email", "on-call")
         services = {name: self.start(name, SHOP_ORDERS=self.shop) for name in names}
         for service in services.values():
             service.greeting()
@@ -59,9 +93,14 @@ class Demo:
         self.look_at_the_catalogue()
         self.take_orders()
         self.sell_the_last_piece()
+        self.take_an_order_from_a_browser(door, issuer)
+        self.show_its_way(self.taken[-1])
         self.take_orders_while_sqs_is_down()
+        self.wait_for_the_alarm("ALARM")
         self.repair(services["payments"])
         self.wait_for_empty_queues()
+        self.wait_for_the_alarm("OK")
+        self.show_the_dashboard()
         self.look_at_the_orders()
         return mistakes(self.data, self.listeners, self.taken, self.customer.catalogue())
 
@@ -70,9 +109,23 @@ class Demo:
         self.running.callback(service.stop)
         return service
 
+    def show_the_audit(self, began: datetime | None) -> None:
+        print("\nWhat the deployment has changed, as CloudTrail has it")
+        if began is None:
+            print("  left out: on AWS, CloudTrail has it a quarter of an hour later")
+            return
+        cloudtrail = boto3.client("cloudtrail")
+
+        def recorded() -> list[dict[str, Any]]:
+            events = audit.changes(cloudtrail, began)
+            return events if any(event["EventName"] == LAST_OF_ALL for event in events) else []
+
+        for line in audit.told(wait("the audit trail", recorded)):
+            print(f"  {line}")
+
     def subscribe_partner(self) -> None:
         print("\nA partner, who carries the parcels, is told of them over HTTP")
-        if urlsplit(self.sns.meta.endpoint_url).hostname not in ("localhost", "127.0.0.1"):
+        if not self.is_near:
             print("  left out: its server is on this machine, where this SNS cannot reach it")
             return
         topic_arn = topic.create(self.sns)
@@ -120,8 +173,41 @@ class Demo:
         print(f"  {sold[0].customer} has it")
         self.wait_for(sold)
 
+    def take_an_order_from_a_browser(self, door: str | None, issuer: Issuer | None) -> None:
+        order = FROM_A_BROWSER
+        print("\nA customer signs in and orders from the browser, which hears live what becomes of it")
+        if door is None or issuer is None:
+            print(
+                "  left out: the identity provider is on this machine, where AWS cannot reach it; ordered as the others"
+            )
+            self.place(order)
+            return
+        if Browser(door, None).may_order(order) or Browser(door, issuer.token("mallory", "bank")).may_order(order):
+            raise SystemExit("Who has not signed in could order.")
+        print("  (without a token, and with one that is for somebody else, nobody gets in)")
+        signed_in = Browser(door, issuer.token(order.customer, front_door.AUDIENCE))
+        ticket = signed_in.ticket()
+        with browser.listening(ticket) as socket:
+            self.check(order, signed_in.order(order))
+            for waits_for in browser.states(socket, order):
+                print(f"  {'browser':<10} {order.id} {state_of(waits_for)}")
+        if not browser.is_refused(ticket):
+            raise SystemExit("A ticket was good for twice.")
+        self.wait_for([order])
+
+    def show_its_way(self, order: Order) -> None:
+        print(f"\nThe way of {order.id}, as X-Ray has it: when after the beginning, and how long it took")
+        xray = boto3.client("xray")
+
+        def whole() -> list[journey.Segment]:
+            found = journey.segments(xray, order.id)
+            return found if {"outbox", *order.todo} <= {segment["name"] for segment in found} else []
+
+        for line in journey.drawn(wait("the trace", whole)):
+            print(f"  {line}")
+
     def take_orders_while_sqs_is_down(self) -> None:
-        sqs = outage.of_isolated("sqs")
+        sqs = outage.of_isolated("sqs", self.cloudlet)
         if sqs is None:
             print("\nMore orders (SQS stays up: only in a `cloudlet up --isolate` can the demo take it away)")
             for order in ORDERS_IN_THE_OUTAGE:
@@ -150,6 +236,34 @@ class Demo:
         if sqs.process == killed:
             raise SystemExit("The process of SQS has survived.")
 
+    def wait_for_the_alarm(self, state: str) -> None:
+        """Move the clock on until who is on call has heard of a state: SQS measures, and alarms look, by the minute."""
+        print(f"\nThe alarm on {queues.dead_letters_name('payments')} goes to {state}")
+        if self.cloudlet is None:
+            print("  not waited for: the clock of AWS cannot be moved")
+            return
+        for _ in range(MOST_MINUTES):
+            self.cloudlet.run("clock", "advance", "1m")
+            until = time.monotonic() + PATIENCE_SECONDS
+            while time.monotonic() < until:
+                if calls(self.data)[-1:] == [(alarm.NAME, state)]:
+                    return
+                time.sleep(0.05)
+        raise SystemExit(f"Nobody was called: the alarm is not {state}.")
+
+    def show_the_dashboard(self) -> None:
+        print("\nThe dashboard")
+        folder = Path(os.environ.get("SHOP_PICTURES") or tempfile.mkdtemp(prefix="shop-dashboard-"))
+        try:
+            for number, (title, png) in enumerate(dashboard.pictures(boto3.client("cloudwatch")), start=1):
+                path = folder / f"{number}.png"
+                path.write_bytes(png)
+                print(f"  {path}  {title}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NotImplemented":
+                raise
+            print(f"  left out: {error}")
+
     def repair(self, payments: Service) -> None:
         print("\nPayments learns yen and is started anew; the dead letters go back to its queue")
         payments.stop()
@@ -163,15 +277,16 @@ class Demo:
         for customer in sorted({order.customer for order in self.taken}):
             for row in self.customer.orders(customer):
                 if row["order"].startswith(f"{RUN}-"):
-                    state = f"waits for {', '.join(row['waits_for'])}" if row["waits_for"] else "complete"
-                    what = f"{row['quantity']} {row['item']}"
-                    print(f"  {customer:<10} {row['order']:<8} {what:<11} {row['price']:>8} {row['currency']}  {state}")
+                    what, cost = f"{row['quantity']} {row['item']}", f"{row['price']:>8} {row['currency']}"
+                    print(f"  {customer:<10} {row['order']:<8} {what:<11} {cost}  {state_of(row['waits_for'])}")
 
     def place(self, order: Order) -> None:
-        """Order, and look whether the confirmation has the right price, and a picture of what was ordered."""
         confirmation = self.customer.place(order)
-        if confirmation is None:
-            return
+        if confirmation is not None:
+            self.check(order, confirmation)
+
+    def check(self, order: Order, confirmation: dict[str, Any]) -> None:
+        """Look whether a confirmation has the right price, and a picture of what was ordered; the order is taken."""
         if confirmation["price"] != order.price:
             raise SystemExit(f"{order.id} costs {confirmation['price']}, not {order.price}.")
         if fetch(confirmation["picture"]) != gallery.draw(order.item):
@@ -198,10 +313,14 @@ class Demo:
         wait("the queues to be empty", lambda: all(is_empty(self.sqs, name) for name in names))
 
 
+def state_of(waits_for: list[str]) -> str:
+    return f"waits for {', '.join(waits_for)}" if waits_for else "complete"
+
+
 def is_thumbnail(url: str, item: str) -> bool:
     """Whether the thumbnail of an item is under a URL by now."""
     try:
-        return fetch(url) == pictures.shrink(gallery.draw(item))
+        return fetch(url) == gallery.shrink(gallery.draw(item))
     except HTTPError as missing:
         missing.close()
         return False

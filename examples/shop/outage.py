@@ -1,34 +1,31 @@
-"""Takes one of Cloudlet's building blocks away, and brings it back. The shop itself knows nothing of Cloudlet.
+"""Takes one of Cloudlet's building blocks away, and brings it back.
 
 That needs a Cloudlet whose blocks are processes: `cloudlet up --isolate`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+
+from cloudlet_here import Cloudlet
 
 
 class Block:
-    """A block of the Cloudlet that listens on a port."""
+    """A block of a Cloudlet."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, cloudlet: Cloudlet) -> None:
         self.name = name
-        self._port = port
+        self._cloudlet = cloudlet
 
     @property
     def process(self) -> int | None:
-        """The id of its process, or None where it has none that is its own, or no Cloudlet is there."""
-        answer = self._cloudlet("status", "--json")
-        if answer.returncode:
+        """The id of its process, or None where it has none that is its own, or Cloudlet has gone."""
+        status = self._cloudlet.status()
+        if status is None:
             return None
-        status = json.loads(answer.stdout)
         [process] = [block["process"] for block in status["blocks"] if block["name"] == self.name]
         return None if process == status["pid"] else process
 
@@ -41,21 +38,16 @@ class Block:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Have the block stopped until the end of the `with` block."""
-        self._cloudlet("block", "stop", self.name).check_returncode()
+        self._cloudlet.run("block", "stop", self.name)
         try:
             yield
         finally:
-            self._cloudlet("block", "start", self.name).check_returncode()
-
-    def _cloudlet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["cloudlet", *arguments, "--port", str(self._port)]
-        return subprocess.run(command, capture_output=True, text=True)
+            self._cloudlet.run("block", "start", self.name)
 
 
-def of_isolated(name: str) -> Block | None:
+def of_isolated(name: str, cloudlet: Cloudlet | None) -> Block | None:
     """Return a block that can be taken away, or None where there is no isolated Cloudlet."""
-    port = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).port
-    if port is None or shutil.which("cloudlet") is None:
+    if cloudlet is None:
         return None
-    block = Block(name, port)
+    block = Block(name, cloudlet)
     return None if block.process is None else block

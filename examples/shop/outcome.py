@@ -31,6 +31,7 @@ ORDERS_IN_THE_OUTAGE = [
     Order(f"{RUN}-10", "ada", "lamp", 2, "EUR", price="59.80"),
     Order(f"{RUN}-11", "grace", "chair", 4, "USD", price="516.00", mail=False),
 ]
+FROM_A_BROWSER = Order(f"{RUN}-12", "grace", "desk", 2, "EUR", price="998.00")
 POISONED = ORDERS[4]
 
 TABLES = {
@@ -56,6 +57,13 @@ def handled(data: str, service: str) -> list[str]:
     """Return the ids of the orders that a service has handled, in the order it did."""
     rows = _ask(data, service, f"SELECT order_id FROM {TABLES[service]} ORDER BY position")
     return [order_id for (order_id,) in rows]
+
+
+def calls(data: str) -> list[tuple[str, str]]:
+    """Return of which alarms the one on call has heard, and their states, in order."""
+    return [
+        (alarm, state) for alarm, state in _ask(data, "on-call", "SELECT alarm, state FROM calls ORDER BY position")
+    ]
 
 
 def mistakes(data: str, services: Iterable[str], taken: list[Order], catalogue: list[dict[str, Any]]) -> list[str]:

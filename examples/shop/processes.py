@@ -24,7 +24,7 @@ class Service:
         self.name = name
         self._greeting = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", f"shop.{name}"],
+            [sys.executable, "-u", "-m", f"shop.{name.replace('-', '_')}"],
             cwd=HERE,
             env={**os.environ, "SHOP_DATA": data, **settings},
             stdout=subprocess.PIPE,

@@ -47,33 +47,45 @@ def run(aws: Aws, program: str = "demo.py", *arguments: str, **more: str) -> sub
     )
 
 
-def test_every_order_is_handled_once_by_those_whom_it_concerns_also_when_the_shop_opens_again(aws: Aws) -> None:
-    for _ in range(2):
-        shop = run(aws)
-        assert shop.returncode == 0, shop.stdout + shop.stderr
-        assert "failed, try 3 of 3: cannot charge hideo in JPY" in shop.stdout
-        assert "messages moved: 1" in shop.stdout
-        assert "partner    refused" in shop.stdout
-        assert "orders     refused: there are fewer than 1 globe left" in shop.stdout
-        assert "SQS stays up" in shop.stdout
+def test_every_order_is_handled_once_by_those_whom_it_concerns_also_when_the_shop_opens_again(tmp_path: Path) -> None:
+    with Server.start("--ephemeral") as server:
+        aws = Aws(server.endpoint, fresh_account())
+        for _ in range(2):
+            shop = run(aws, SHOP_PICTURES=str(tmp_path))
+            assert shop.returncode == 0, shop.stdout + shop.stderr
+            assert "failed, try 3 of 3: cannot charge hideo in JPY" in shop.stdout
+            assert "messages moved: 1" in shop.stdout
+            assert "partner    refused" in shop.stdout
+            assert "orders     refused: there are fewer than 1 globe left" in shop.stdout
+            assert "SQS stays up" in shop.stdout
+            assert "left out" not in shop.stdout
+            for state in ("ALARM", "OK"):
+                assert f"on-call    shop-payments-dead-letters is {state}" in shop.stdout
+            assert [picture.read_bytes()[:4] for picture in sorted(tmp_path.iterdir())] == [b"\x89PNG"] * 4
 
-    # The partner, whose server has gone, is not subscribed any more.
-    subscriptions = aws.client("sns").list_subscriptions()["Subscriptions"]
-    assert sorted(one["Protocol"] for one in subscriptions) == ["sqs", "sqs", "sqs"]
+        # The partner, whose server has gone, is not subscribed any more.
+        subscriptions = aws.client("sns").list_subscriptions()["Subscriptions"]
+        assert sorted(one["Protocol"] for one in subscriptions) == ["sqs", "sqs", "sqs", "sqs"]
 
-    # A second time there is nothing left to delete.
-    for _ in range(2):
-        cleaning = run(aws, "deploy.py", "--clean-up")
-        assert cleaning.returncode == 0, cleaning.stderr
-    assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
-    assert aws.client("sns").list_topics()["Topics"] == []
-    assert aws.client("s3").list_buckets()["Buckets"] == []
-    assert aws.client("dynamodb").list_tables()["TableNames"] == []
+        # A second time there is nothing left to delete.
+        for _ in range(2):
+            cleaning = run(aws, "deploy.py", "--clean-up")
+            assert cleaning.returncode == 0, cleaning.stderr
+        assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
+        assert aws.client("sns").list_topics()["Topics"] == []
+        assert aws.client("s3").list_buckets()["Buckets"] == []
+        assert aws.client("dynamodb").list_tables()["TableNames"] == []
+        assert aws.client("lambda").list_functions()["Functions"] == []
+        assert aws.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+        assert aws.client("apigatewayv2").get_apis()["Items"] == []
+        assert aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+        assert aws.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
+        assert aws.client("logs").describe_log_groups()["logGroups"] == []
 
 
 def test_orders_are_taken_while_sqs_is_down_and_arrive_once_it_is_back(tmp_path: Path) -> None:
     with Server.start("--isolate", "--data", str(tmp_path)) as server:
-        shop = run(Aws(server.endpoint, fresh_account()))
+        shop = run(Aws(server.endpoint, fresh_account()), SHOP_PICTURES=str(tmp_path))
 
     assert shop.returncode == 0, shop.stdout + shop.stderr
     killed, stopped, back = (
@@ -85,7 +97,7 @@ def test_orders_are_taken_while_sqs_is_down_and_arrive_once_it_is_back(tmp_path:
     assert shop.stdout[back:].count(": packed") == 3
 
 
-def test_the_shop_needs_no_more_than_its_policies_allow() -> None:
+def test_the_shop_needs_no_more_than_its_policies_allow(tmp_path: Path) -> None:
     account, secret = fresh_account(), "correct-horse-battery-staple"
     key = f"{account}:AKIASHOPSHOPSHOPSHOP:{secret}"
     with Server.start("--ephemeral", "--auth", "strict", "--root-key", key) as server:
@@ -93,6 +105,7 @@ def test_the_shop_needs_no_more_than_its_policies_allow() -> None:
             Aws(server.endpoint, account),
             AWS_ACCESS_KEY_ID="AKIASHOPSHOPSHOPSHOP",
             AWS_SECRET_ACCESS_KEY=secret,
+            SHOP_PICTURES=str(tmp_path),
         )
         assert shop.returncode == 0, shop.stdout + shop.stderr
 

@@ -1,4 +1,4 @@
-"""The bucket of the products' pictures, and of the thumbnails that the service `pictures` makes of them.
+"""The bucket of the products' pictures, and of the thumbnails that the function `thumbnails` makes of them.
 
 Nobody may look into the bucket but the shop. It hands out URLs that are signed, and good for an hour.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
+from xml.etree import ElementTree
 from zlib import crc32
 
 import boto3
@@ -15,6 +16,7 @@ from botocore.config import Config
 PICTURES = "pictures/"
 THUMBNAILS = "thumbnails/"
 
+_SVG = "http://www.w3.org/2000/svg"
 _HOUR_SECONDS = 3600
 _COLOURS = 0xFFFFFF
 
@@ -38,11 +40,13 @@ def create(s3: Any, bucket: str) -> None:
         s3.create_bucket(Bucket=bucket, **where)
 
 
-def tell(s3: Any, bucket: str, queue_arn: str) -> None:
-    """Have a queue told of each picture that is put into the bucket."""
+def tell(s3: Any, bucket: str, function_arn: str) -> None:
+    """Have a function called for each picture that is put into the bucket."""
     pictures = {"Key": {"FilterRules": [{"Name": "prefix", "Value": PICTURES}]}}
-    told = {"QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"], "Filter": pictures}
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]})
+    told = {"LambdaFunctionArn": function_arn, "Events": ["s3:ObjectCreated:*"], "Filter": pictures}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [told]}
+    )
 
 
 def put(s3: Any, bucket: str, key: str, svg: bytes) -> None:
@@ -68,3 +72,11 @@ def draw(item: str) -> bytes:
         f'<text x="320" y="260" font-size="96" text-anchor="middle">{item}</text>'
         "</svg>"
     ).encode()
+
+
+def shrink(svg: bytes) -> bytes:
+    """Return the same drawing at the size of a thumbnail: what is in it scales by itself."""
+    ElementTree.register_namespace("", _SVG)
+    drawing = ElementTree.fromstring(svg)
+    drawing.attrib.update(width="64", height="48")
+    return ElementTree.tostring(drawing)

@@ -1,7 +1,8 @@
 """The table of the shop's orders, and how an order is taken: together with its goods, or not at all.
 
 Besides the order, a row has the time when it was `placed`, and in the set `todo` the services that have not yet done
-their part. DynamoDB keeps no empty set: an order without `todo` is complete.
+their part. DynamoDB keeps no empty set: an order without `todo` is complete. `trace` says in which trace it was placed:
+so the trace goes on with those who read the table's stream.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from shop import catalogue, tables
+from shop import catalogue, tables, trace
 from shop.order import Order
 
 TABLE = "shop-orders"
@@ -51,6 +52,8 @@ def place(dynamodb: Any, order: Order) -> None:
     row = {**asdict(order), "placed": datetime.now(UTC).isoformat()}
     if order.todo:
         row["todo"] = order.todo
+    if trace.header():
+        row["trace"] = trace.header()
     writes = [{"Put": {"TableName": TABLE, "Item": row, "ConditionExpression": "attribute_not_exists(id)"}}]
     if order.delivery == "parcel":
         writes.append(catalogue.take(order))

@@ -18,15 +18,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from shop import catalogue, gallery, order_book, tables
+from shop import catalogue, checkout, gallery, order_book, trace
+from shop.checkout import Answer, bucket, dynamodb, s3
 from shop.order import Wish
-
-dynamodb = tables.client()
-s3, bucket = gallery.client(), gallery.name()
-
-Answer = tuple[HTTPStatus, Any]
 
 
 def show_catalogue() -> Answer:
@@ -42,12 +36,7 @@ def show_catalogue() -> Answer:
 
 
 def place_order(order_id: str, body: bytes) -> Answer:
-    wish = Wish.from_json(body, id=order_id)
-    order = catalogue.price(dynamodb, wish)
-    print(f"{order.id}: {order.customer} orders {order.quantity} {order.item} for {order.price} {order.currency}")
-    order_book.place(dynamodb, order)
-    picture = gallery.url(s3, bucket, gallery.PICTURES, order.item)
-    return HTTPStatus.ACCEPTED, {"order": order.id, "price": order.price, "picture": picture}
+    return checkout.take(Wish.from_json(body, id=order_id))
 
 
 def note_done(order_id: str, service: str) -> Answer:
@@ -90,19 +79,9 @@ class OrdersApi(BaseHTTPRequestHandler):
                 self.send(HTTPStatus.NOT_FOUND, {"error": "there is nothing here"})
 
     def answer(self, function: Callable[..., Answer], *arguments: Any) -> None:
-        """Send what a function answers, or why it does not."""
-        try:
-            status, document = function(*arguments)
-        except ValueError as error:
-            status, document = HTTPStatus.BAD_REQUEST, {"error": str(error)}
-        except LookupError as error:
-            status, document = HTTPStatus.NOT_FOUND, {"error": str(error)}
-        except order_book.Refused as error:
-            print(f"refused: {error}")
-            status, document = HTTPStatus.CONFLICT, {"error": str(error)}
-        except (order_book.Conflict, BotoCoreError, ClientError) as error:
-            print(f"not now: {error!r}")
-            status, document = HTTPStatus.SERVICE_UNAVAILABLE, {"error": "please ask again"}
+        """Send what a function answers, within the trace of who asks."""
+        with trace.segment("orders", self.headers.get(trace.HEADER)):
+            status, document = checkout.answered(function, *arguments)
         self.send(status, document)
 
     def send(self, status: HTTPStatus, document: Any) -> None:

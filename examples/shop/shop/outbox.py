@@ -11,7 +11,7 @@ import time
 
 import boto3
 
-from shop import order_book, tables, topic
+from shop import order_book, tables, topic, trace
 from shop.books import open_books
 from shop.patience import FEW_TRIES, keep_at_it
 from shop.stream import Reader, Row
@@ -32,7 +32,8 @@ def follow(before: Row | None, after: Row | None) -> None:
         return
     order = order_book.from_row(after)
     if before is None:
-        topic.publish(sns, topic_arn, order)
+        with trace.segment("outbox", after.get("trace")):
+            topic.publish(sns, topic_arn, order)
         print(f"{order.id}: published")
     if "todo" not in after and (before is None or "todo" in before):
         with books:
@@ -46,7 +47,7 @@ def look() -> None:
 
 
 if __name__ == "__main__":
-    sns = boto3.client("sns", config=FEW_TRIES)
+    sns = trace.carried_by(boto3.client("sns", config=FEW_TRIES))
     topic_arn = topic.create(sns)
     streams, dynamodb = boto3.client("dynamodbstreams", config=FEW_TRIES), tables.client()
     reader = Reader(streams, dynamodb, order_book.create(dynamodb), POSITIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-SERVICES = ("payments", "inventory", "email", "pictures")
+SERVICES = ("payments", "inventory", "email", "on-call")
 TRIES = 3
 """How often a service tries a message before it goes to the dead letters."""
 

@@ -61,7 +61,7 @@ class Reader:
         answer = self._streams.get_records(ShardIterator=iterator)
         records = [record["dynamodb"] for record in answer["Records"]]
         for record in records:
-            handle(_row(record.get("OldImage")), _row(record.get("NewImage")))
+            handle(*images(record))
         following = answer.get("NextShardIterator")
         if records or following is None:
             position = {"shard": shard, "sequence": records[-1]["SequenceNumber"] if records else ""}
@@ -113,6 +113,11 @@ class Reader:
     def _write_down(self, position: Row) -> None:
         self._dynamodb.put_item(TableName=self._table, Item={"stream": self._arn, **position})
         self._positions[position["shard"]] = position
+
+
+def images(record: dict[str, Any]) -> tuple[Row | None, Row | None]:
+    """Return the row before the change that a record is about, and after it; None where there is none."""
+    return _row(record.get("OldImage")), _row(record.get("NewImage"))
 
 
 def _row(image: dict[str, Any] | None) -> Row | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from shop.order import Order
 
 NAME = "shop-order-placed"
 
+EVERYTHING: Mapping[str, str] = {}
 PARCELS = {"FilterPolicy": json.dumps({"delivery": ["parcel"]})}
 FILTERS = {
     "payments": {"FilterPolicy": json.dumps({"price": [{"numeric": [">", 0]}]})},
@@ -20,8 +22,9 @@ FILTERS = {
 
 def create(sns: Any) -> str:
     """Create the topic, if it is not there already, and return its ARN."""
-    # Version 2 signs with SHA-256; the default is still SHA-1.
-    return str(sns.create_topic(Name=NAME, Attributes={"SignatureVersion": "2"})["TopicArn"])
+    # Version 2 signs with SHA-256; the default is still SHA-1. Active tracing puts the topic itself into traces.
+    attributes = {"SignatureVersion": "2", "TracingConfig": "Active"}
+    return str(sns.create_topic(Name=NAME, Attributes=attributes)["TopicArn"])
 
 
 def publish(sns: Any, topic_arn: str, order: Order) -> None:
@@ -36,13 +39,13 @@ def publish(sns: Any, topic_arn: str, order: Order) -> None:
     )
 
 
-def subscribe_queue(sns: Any, topic_arn: str, service: str, queue_arn: str) -> None:
-    """Have the orders that a service wants put into its queue, each as it was published."""
+def subscribe_queue(sns: Any, topic_arn: str, queue_arn: str, filters: Mapping[str, str] = EVERYTHING) -> None:
+    """Have what is published put into a queue, each message as it was published."""
     sns.subscribe(
         TopicArn=topic_arn,
         Protocol="sqs",
         Endpoint=queue_arn,
-        Attributes={"RawMessageDelivery": "true", **FILTERS[service]},
+        Attributes={"RawMessageDelivery": "true", **filters},
     )
 
 

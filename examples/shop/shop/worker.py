@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from shop import queues
+from shop import queues, trace
 from shop.order import Order
 from shop.patience import FEW_TRIES, RETRY_AFTER_SECONDS, keep_at_it
 
@@ -29,7 +29,9 @@ def serve_orders(service: str, handle: Callable[[Order], str]) -> None:
     def handle_order(text: str) -> None:
         order = Order.from_json(text)
         print(f"{order.id}: {handle(order)}")
-        report = urllib.request.Request(f"{orders}/orders/{order.id}/done/{service}", method="PUT")
+        report = urllib.request.Request(
+            f"{orders}/orders/{order.id}/done/{service}", method="PUT", headers=trace.headers()
+        )
         with urllib.request.urlopen(report, timeout=TIMEOUT_SECONDS):
             pass
 
@@ -41,21 +43,22 @@ def serve(service: str, handle: Callable[[str], None]) -> None:
     sqs = boto3.client("sqs", config=FEW_TRIES)
     queue = queues.url(sqs, queues.name(service))
     print("ready")
-    keep_at_it(partial(_work, sqs, queue, handle), "the queue")
+    keep_at_it(partial(_work, service, sqs, queue, handle), "the queue")
 
 
-def _work(sqs: Any, queue: str, handle: Callable[[str], None]) -> None:
+def _work(service: str, sqs: Any, queue: str, handle: Callable[[str], None]) -> None:
     """Handle what is in the queue, or comes while we wait."""
     answer = sqs.receive_message(
         QueueUrl=queue,
         MaxNumberOfMessages=10,
         WaitTimeSeconds=LONG_POLL_SECONDS,
-        MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        MessageSystemAttributeNames=["ApproximateReceiveCount", "AWSTraceHeader"],
     )
     for message in answer.get("Messages", []):
         receipt = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
         try:
-            handle(message["Body"])
+            with trace.segment(service, message["Attributes"].get("AWSTraceHeader")):
+                handle(message["Body"])
         except Exception as error:
             attempt = message["Attributes"]["ApproximateReceiveCount"]
             print(f"failed, try {attempt} of {queues.TRIES}: {error}")
