@@ -1,0 +1,289 @@
+"""Methods that templates, HTTP endpoints and services of AWS answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.services.apigateway.endpoint import Endpoint
+from tests.services.apigateway.rest.cloud import RestCloud
+
+
+def test_cors_by_mock(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/pets", "OPTIONS")
+    # As the CDK has it, without quotes.
+    cloud.to_mock(names, "{ statusCode: 200 }")
+    headers = {
+        "Access-Control-Allow-Origin": "'https://shop.example'",
+        "Access-Control-Allow-Headers": "'Content-Type,X-Api-Key'",
+        "Access-Control-Allow-Methods": "'OPTIONS,GET'",
+    }
+    cloud.response(names, "200", headers=headers)
+    cloud.deploy(api)
+    answer = cloud.call(api, "/pets", method="OPTIONS", headers={"Origin": "https://shop.example"})
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.header("access-control-allow-origin") == "https://shop.example"
+    assert answer.header("access-control-allow-methods") == "OPTIONS,GET"
+
+
+def test_templates_of_a_mock(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/pets/{id}", "POST", requestParameters={"method.request.path.id": True})
+    cloud.to_mock(names, '{"statusCode": #if($input.params("fail") == "yes")404#{else}200#end}')
+    cloud.response(
+        names,
+        "200",
+        headers={"X-Stage": "context.stage", "X-Color": "stageVariables.color"},
+        template='{"id": "$input.params(\'id\')", "q": "$input.params(\'q\')"}',
+    )
+    cloud.response(
+        names, "404", selectionPattern="4\\d{2}", template="#set($context.responseOverride.status = 410)gone"
+    )
+    cloud.deploy(api, variables={"color": "blue"})
+    answer = cloud.call(api, "/pets/7?q=x", method="POST")
+    assert (answer.status, answer.json) == (200, {"id": "7", "q": "x"})
+    assert (answer.header("x-stage"), answer.header("x-color")) == ("dev", "blue")
+    answer = cloud.call(api, "/pets/7?fail=yes", method="POST")
+    assert (answer.status, answer.body) == (410, b"gone")
+
+
+@pytest.mark.parametrize(("behavior", "status"), [("NEVER", 415), ("WHEN_NO_TEMPLATES", 415), ("WHEN_NO_MATCH", 200)])
+def test_content_types_without_a_template(cloud: RestCloud, behavior: str, status: int) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/", "POST")
+    cloud.to_mock(names, passthroughBehavior=behavior)
+    cloud.response(names)
+    cloud.deploy(api)
+    answer = cloud.call(api, "/", method="POST", body=b'{"statusCode": 200}', headers={"Content-Type": "text/plain"})
+    assert answer.status == status
+    if status == 415:
+        assert answer.json == {"message": "Unsupported Media Type"}
+
+
+def test_a_mock_without_a_status(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/")
+    cloud.to_mock(names, "{}")
+    cloud.response(names)
+    cloud.deploy(api)
+    answer = cloud.call(api)
+    assert (answer.status, answer.json) == (500, {"message": "Internal server error"})
+
+
+def test_an_http_endpoint(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    declared = {
+        "method.request.path.id": True,
+        "method.request.querystring.q": False,
+        "method.request.header.X-In": False,
+    }
+    names = cloud.method(api, "/pets/{id}", "POST", requestParameters=declared)
+    cloud.client.put_integration(
+        **names,
+        type="HTTP",
+        integrationHttpMethod="PUT",
+        uri=f"{endpoint.url}/things/{{key}}?status=201",
+        requestParameters={
+            "integration.request.path.key": "method.request.path.id",
+            "integration.request.querystring.search": "method.request.querystring.q",
+            "integration.request.header.X-Out": "method.request.header.X-In",
+            "integration.request.header.X-Name": "method.request.body.name",
+            "integration.request.header.X-Said": "'so'",
+        },
+        requestTemplates={"application/json": '{"wrapped": $input.json("$.name")}'},
+    )
+    cloud.response(
+        names,
+        "200",
+        headers={"X-Endpoint": "integration.response.header.x-endpoint", "X-Verb": "integration.response.body.method"},
+        template="$input.json('$')",
+    )
+    cloud.deploy(api)
+    answer = cloud.call(
+        api, "/pets/a%20b?q=1&other=2", method="POST", body=b'{"name": "Ada"}', headers={"X-In": "hello"}
+    )
+    assert answer.status == 200
+    asked = answer.json
+    assert (asked["method"], asked["path"]) == ("PUT", "/things/a%20b")
+    assert asked["query"] == "status=201&search=1"
+    assert asked["body"] == '{"wrapped": "Ada"}'
+    assert (asked["headers"]["x-out"], asked["headers"]["x-name"], asked["headers"]["x-said"]) == ("hello", "Ada", "so")
+    assert "x-in" not in asked["headers"]
+    assert (answer.header("x-endpoint"), answer.header("x-verb")) == ("yes", "PUT")
+
+
+def test_an_http_proxy(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/{proxy+}", "ANY", requestParameters={"method.request.path.proxy": True})
+    cloud.client.put_integration(
+        **names,
+        type="HTTP_PROXY",
+        integrationHttpMethod="ANY",
+        uri=f"{endpoint.url}/{{proxy}}",
+        requestParameters={"integration.request.path.proxy": "method.request.path.proxy"},
+    )
+    cloud.deploy(api)
+    answer = cloud.call(api, "/a/b?x=1&x=2&status=418", method="PATCH", body=b"text", headers={"X-In": "1"})
+    assert answer.status == 418
+    assert answer.header("x-endpoint") == "yes"
+    asked = answer.json
+    assert (asked["method"], asked["path"], asked["query"]) == ("PATCH", "/a/b", "x=1&x=2&status=418")
+    assert (asked["body"], asked["headers"]["x-in"]) == ("text", "1")
+
+
+def test_endpoints_that_do_not_answer(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    slow, gone = cloud.method(api, "/slow"), cloud.method(api, "/gone")
+    proxy = {"type": "HTTP_PROXY", "integrationHttpMethod": "GET"}
+    cloud.client.put_integration(**slow, **proxy, uri=f"{endpoint.url}/?wait=1", timeoutInMillis=100)
+    cloud.client.put_integration(**gone, **proxy, uri="http://127.0.0.1:9/")
+    cloud.deploy(api)
+    answer = cloud.call(api, "/slow")
+    assert (answer.status, answer.json) == (504, {"message": "Endpoint request timed out"})
+    answer = cloud.call(api, "/gone")
+    assert (answer.status, answer.json) == (504, {"message": "Network error communicating with endpoint"})
+
+
+def test_a_function_behind_templates(shared: RestCloud) -> None:
+    api = shared.rest_api()
+    names = shared.method(api, "/", "POST")
+    templates = {"application/json": '{"headers": {"x-answer": $input.json("$.say")}, "who": "$context.stage"}'}
+    shared.to_the_function(names, "AWS", requestTemplates=templates)
+    shared.response(names, "200", template='{"said": $input.body}')
+    shared.response(names, "400", selectionPattern="as ask.*", template="$input.path('$.errorMessage')!")
+    shared.deploy(api)
+    answer = shared.call(api, method="POST", body=json.dumps({"say": '{"hello": [1]}'}))
+    assert (answer.status, answer.json) == (200, {"said": {"hello": [1]}})
+    answer = shared.call(api, method="POST", body=json.dumps({"say": "fail"}))
+    assert (answer.status, answer.body) == (400, b"as asked!")
+
+
+def test_a_function_that_nobody_waits_for(shared: RestCloud) -> None:
+    api = shared.rest_api()
+    names = shared.method(api, "/", "POST")
+    parameters = {"integration.request.header.X-Amz-Invocation-Type": "'Event'"}
+    shared.to_the_function(names, "AWS", requestParameters=parameters)
+    shared.response(names, "202", selectionPattern="202")
+    shared.deploy(api)
+    assert shared.call(api, method="POST", body="{}").status == 202
+
+
+def test_a_queue(cloud: RestCloud) -> None:
+    sqs = cloud.aws.client("sqs")
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    api = cloud.rest_api()
+    names = cloud.method(api, "/", "POST")
+    cloud.to_service(
+        names,
+        f"sqs:path/{cloud.account}/orders",
+        requestParameters={"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"},
+        requestTemplates={"application/json": "Action=SendMessage&MessageBody=$util.urlEncode($input.body)"},
+    )
+    cloud.response(names, "202", template='{"sent": true}')
+    cloud.deploy(api)
+    answer = cloud.call(api, method="POST", body='{"order": "1&2"}')
+    assert (answer.status, answer.json) == (202, {"sent": True})
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == '{"order": "1&2"}'
+
+
+def test_a_table(cloud: RestCloud) -> None:
+    dynamodb: Any = cloud.aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName="pets",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    api = cloud.rest_api()
+    put = cloud.method(api, "/pets/{id}", "PUT")
+    cloud.to_service(
+        put,
+        "dynamodb:action/PutItem",
+        requestTemplates={
+            "application/json": '{"TableName": "pets", "Item": {"id": {"S": "$input.params("id")"}, '
+            '"name": {"S": $input.json("$.name")}}}'
+        },
+    )
+    cloud.response(put, "200", template="{}")
+    cloud.response(put, "400", selectionPattern="4\\d\\d", template="$input.json('$.__type')")
+    get = cloud.method(api, "/pets/{id}", "GET")
+    cloud.to_service(
+        get,
+        "dynamodb:action/GetItem",
+        requestTemplates={"application/json": '{"TableName": "pets", "Key": {"id": {"S": "$input.params("id")"}}}'},
+    )
+    template = '#set($item = $input.path(\'$.Item\')){"name": "$item.name.S"}'
+    cloud.response(get, "200", template=template)
+    cloud.deploy(api)
+    assert cloud.call(api, "/pets/7", method="PUT", body='{"name": "Ada"}').status == 200
+    assert cloud.call(api, "/pets/7").json == {"name": "Ada"}
+    refused = cloud.call(api, "/pets/7", method="PUT", body='{"name": 1}')
+    assert refused.status == 400
+
+
+def test_a_bucket(cloud: RestCloud) -> None:
+    s3: Any = cloud.aws.client("s3")
+    bucket = f"pets-{cloud.account}"
+    s3.create_bucket(Bucket=bucket)
+    api = cloud.rest_api(binaryMediaTypes=["image/png"])
+    paths = {"method.request.path.key": True}
+    mapped = {"integration.request.path.key": "method.request.path.key"}
+    put = cloud.method(api, "/{key}", "PUT", requestParameters=paths)
+    cloud.to_service(put, f"s3:path/{bucket}/{{key}}", "PUT", requestParameters=mapped)
+    cloud.response(put, "200")
+    get = cloud.method(api, "/{key}", "GET", requestParameters=paths)
+    cloud.to_service(get, f"s3:path/{bucket}/{{key}}", "GET", requestParameters=mapped)
+    cloud.response(get, "200", headers={"Content-Type": "integration.response.header.Content-Type"})
+    cloud.response(get, "404", selectionPattern="404", template='{"gone": true}')
+    cloud.deploy(api)
+    answer = cloud.call(api, "/a.png", method="PUT", body=b"\x89PNG\xff", headers={"Content-Type": "image/png"})
+    assert answer.status == 200
+    assert s3.get_object(Bucket=bucket, Key="a.png")["Body"].read() == b"\x89PNG\xff"
+    assert cloud.call(api, "/a.png").body == b"\x89PNG\xff"
+    assert cloud.call(api, "/b.png").status == 404
+
+
+def test_overrides(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/", "POST")
+    template = (
+        "#set($context.requestOverride.header.x-who = $input.path('$.who'))"
+        "#set($context.requestOverride.querystring.q = 'a b')"
+        "#set($context.requestOverride.path.name = 'x')$input.body"
+    )
+    cloud.client.put_integration(
+        **names,
+        type="HTTP",
+        integrationHttpMethod="POST",
+        uri=f"{endpoint.url}/{{name}}",
+        requestTemplates={"application/json": template},
+    )
+    answered = "#set($context.responseOverride.header.X-Own = 'mine')$input.json('$')"
+    cloud.response(names, "200", template=answered)
+    cloud.deploy(api)
+    answer = cloud.call(api, method="POST", body='{"who": "Ada"}')
+    asked = answer.json
+    assert (asked["path"], asked["query"], asked["headers"]["x-who"]) == ("/x", "q=a+b", "Ada")
+    assert answer.header("x-own") == "mine"
+
+
+def test_no_integration_response_matches(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/")
+    cloud.to_mock(names)
+    cloud.response(names, "404", selectionPattern="404")
+    cloud.deploy(api)
+    assert cloud.call(api).status == 500
+
+
+def test_stage_variables_in_a_uri(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/")
+    cloud.client.put_integration(
+        **names, type="HTTP_PROXY", integrationHttpMethod="GET", uri="http://${stageVariables.host}/x"
+    )
+    cloud.deploy(api, variables={"host": endpoint.url.removeprefix("http://")})
+    assert cloud.call(api).json["path"] == "/x"
