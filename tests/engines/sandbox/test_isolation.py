@@ -211,3 +211,24 @@ def test_what_it_leaves_running_ends_with_it(in_sandboxes: Any) -> None:
         assert not any(b"4242" in line for line in running)
 
     in_sandboxes(scenario)
+
+
+def test_what_it_is_given_makes_nothing_of_root_do_anything(in_sandboxes: Any, tmp_path: Path) -> None:
+    """What gives up root's rights is itself root's: the loader of programs would tell of it here."""
+    (tmp_path / "setpriv").write_text("#!/bin/sh\necho taken for another program")
+    (tmp_path / "setpriv").chmod(0o755)
+
+    async def scenario(machine: Machine) -> None:
+        given = {"LD_SHOW_AUXV": "1", "LD_LIBRARY_PATH": "/var/task", "PATH": "/var/task:/bin", "MINE": "a b"}
+        run = await machine.shell(
+            "echo $MINE $LD_LIBRARY_PATH $PATH; exec true",
+            environment=given,
+            mounts=[Mount(tmp_path, "/var/task")],
+        )
+        assert "a b /var/task /var/task:/bin" in run.printed.splitlines()
+        users = {line.split()[-1] for line in run.printed.splitlines() if line.startswith("AT_UID:")}
+        assert len(users) == 1
+        assert "0" not in users
+        assert "another program" not in run.printed
+
+    in_sandboxes(scenario)

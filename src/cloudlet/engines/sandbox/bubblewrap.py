@@ -63,7 +63,8 @@ def options(spec: Spec, *, user: int | None, seccomp: int | None) -> list[str]:
     words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
     words += _file_system(spec, has_user=user is not None)
     for name, value in spec.environment.items():
-        words += ["--setenv", name, value]
+        if user is None or not privileges.is_followed(name):
+            words += ["--setenv", name, value]
     words += ["--chdir", spec.folder]
     if seccomp is not None:
         words += ["--seccomp", str(seccomp)]
@@ -72,7 +73,9 @@ def options(spec: Spec, *, user: int | None, seccomp: int | None) -> list[str]:
 
 def command(spec: Spec, *, user: int | None, options: int) -> list[str]:
     """Return the command that runs a program; `options` is the descriptor of a file that has them. Raises OSError."""
-    given_up = [] if user is None else privileges.giving_up(user, own_root=spec.root is not None)
+    given_up = []
+    if user is not None:
+        given_up = privileges.giving_up(user, spec.environment, own_root=spec.root is not None)
     return [executable(), "--args", str(options), "--", *given_up, *spec.command]
 
 
@@ -97,7 +100,7 @@ def _file_system(spec: Spec, *, has_user: bool) -> list[str]:
     if spec.root is None:
         words += ["--remount-ro", "/"]
     elif has_user:
-        for file, target in privileges.program().files:
+        for target, file in privileges.files().items():
             words += [*_parents([target]), "--ro-bind", str(file), target]
     # An ordinary user's sandbox could fill it otherwise.
     return [*words, "--remount-ro", "/dev"]
