@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
-from cloudlet.services.cloudtrail import data_wanted, history, outbox, trail
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, service_events
+from cloudlet.services.cloudtrail import data_wanted, event_bus, history, outbox, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import events, stores
@@ -34,7 +34,7 @@ async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result
             if each.log_group:
                 outbox.add(tx, "logs", each.arn, event)
         if logging and has_buses and not event.record["readOnly"]:
-            outbox.add(tx, "events", event.account, event)
+            service_events.add(tx, event.account, event.region, event_bus.entry(event))
         for store in lakes[event.account]:
             if store.takes(event):
                 events.add(tx, store, event)

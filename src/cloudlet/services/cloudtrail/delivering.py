@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudlet.core import AwsError, Transaction
+from cloudlet.core import AwsError, Transaction, service_events
 from cloudlet.core.arn import Arn
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.cloudtrail import digests, event_bus, files, log_group, outbox, trail
+from cloudlet.services.cloudtrail import digests, files, log_group, outbox, trail
 from cloudlet.services.cloudtrail.lake import running
 from cloudlet.services.cloudtrail.outbox import Channel, Lane, Waiting
 from cloudlet.services.cloudtrail.trail import Trail
@@ -48,7 +48,7 @@ async def deliver(block: Block) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_deliver_now_and_then(block, lease))
-            group.create_task(event_bus.tell(block, lease))
+            group.create_task(service_events.tell(block, lease))
             group.create_task(running.run(block, lease))
     finally:
         await lease.release()

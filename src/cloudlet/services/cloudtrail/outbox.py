@@ -1,6 +1,6 @@
 """Events on their way to where trails deliver: on disk from when CloudTrail takes them until they are there.
 
-A lane has the events that go from one region over one channel, for a trail or, to EventBridge, for an account.
+A lane has the events that go from one region over one channel for a trail.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from typing import Literal, NamedTuple
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.cloudtrail.event import Event
 
-Channel = Literal["s3", "logs", "events"]
+Channel = Literal["s3", "logs"]
 
 _WAITING = Subspace("outbox")
-"""Channel, ARN of a trail or account, region, time in seconds, event id → the text of a record."""
+"""Channel, ARN of a trail, region, time in seconds, event id → the text of a record."""
 PAGE = 100
-TOLD = b"events"
-"""The topic that is told of what waits for EventBridge."""
 
 
 class Lane(NamedTuple):
     of: str
-    """The ARN of a trail; for EventBridge, an account."""
+    """The ARN of a trail."""
     region: str
 
 
@@ -37,8 +35,6 @@ class Waiting(NamedTuple):
 def add(tx: Transaction, channel: Channel, of: str, event: Event) -> None:
     """Have an event delivered."""
     tx.put(_WAITING.key(channel, of, event.region, event.time, event.id), event.in_file.encode())
-    if channel == "events":
-        tx.notify(TOLD)
 
 
 async def lane_after(tx: Transaction, channel: Channel, lane: Lane | None) -> Lane | None:

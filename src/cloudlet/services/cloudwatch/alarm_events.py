@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
+from cloudlet.core.service_events import Entry
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm, Situation
 from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.services.cloudwatch.times import stamp
 
 Operation = Literal["create", "update", "delete"]
-Entry = dict[str, Any]
-"""An event as PutEvents takes it."""
 
 _SUPPRESSION = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 _JUDGED_BY = (

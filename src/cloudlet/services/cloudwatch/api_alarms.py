@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, service_events, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import (
     alarm_check,
@@ -17,7 +17,6 @@ from cloudlet.services.cloudwatch import (
     reasons,
     suppressing,
     tagging,
-    telling,
 )
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, Alarm, Kind
 from cloudlet.services.cloudwatch.block import service
@@ -38,7 +37,7 @@ async def _put(ctx: Context, tx: Transaction, params: Params, kind: Kind, config
         created = {**alarm_lists.described_config(alarm), "stateValue": alarm.state}
         data = {"type": "Create", "version": "1.0", "createdAlarm": created}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{name}" created', data, now)
-        telling.add(tx, alarm, alarm_events.configuration_change(alarm, "create", now))
+        service_events.add(tx, alarm.account, alarm.region, alarm_events.configuration_change(alarm, "create", now))
     else:
         if alarm.kind != kind:
             raise errors.validation(f"An alarm of another type has the name {alarm.name}.")
@@ -59,7 +58,7 @@ def _update(tx: Transaction, alarm: Alarm, config: dict[str, Any], now: float) -
     alarm.config, alarm.configured = config, now
     data = {"type": "Update", "version": "1.0", "updatedAlarm": alarm_lists.described_config(alarm)}
     history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" updated', data, now)
-    telling.add(tx, alarm, alarm_events.configuration_change(alarm, "update", now, before))
+    service_events.add(tx, alarm.account, alarm.region, alarm_events.configuration_change(alarm, "update", now, before))
 
 
 @service.operation("PutMetricAlarm")
@@ -104,7 +103,7 @@ async def delete_alarms(ctx: Context, tx: Transaction, params: Params) -> Result
         tags.save(tx, alarm.arn, {})
         data = {"type": "Delete", "version": "1.0", "deletedAlarm": alarm_lists.described_config(alarm)}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', data, now)
-        telling.add(tx, alarm, alarm_events.configuration_change(alarm, "delete", now))
+        service_events.add(tx, alarm.account, alarm.region, alarm_events.configuration_change(alarm, "delete", now))
     return None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloudlet.core import Transaction
+from cloudlet.core import Transaction, service_events
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import alarm_events, history, mute_rule, outbox, suppressing, telling
+from cloudlet.services.cloudwatch import alarm_events, history, mute_rule, outbox, suppressing
 from cloudlet.services.cloudwatch.alarm import Alarm, Situation, State
 from cloudlet.services.cloudwatch.times import stamp
 
@@ -80,7 +80,7 @@ async def follow(tx: Transaction, alarm: Alarm, now: float, before: Situation | 
     else:
         perform = changed
     if before is not None:
-        telling.add(tx, alarm, alarm_events.state_change(alarm, before, now))
+        service_events.add(tx, alarm.account, alarm.region, alarm_events.state_change(alarm, before, now))
     until = None
     if perform or (alarm.muted and not alarm.suppressed_by):
         until = await mute_rule.muted_until(tx, alarm.account, alarm.region, alarm.name, now)

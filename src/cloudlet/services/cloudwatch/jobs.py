@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from cloudlet.core import service_events
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
-from cloudlet.services.cloudwatch import acting, evaluating, telling, upkeep
+from cloudlet.services.cloudwatch import acting, evaluating, upkeep
 from cloudlet.services.cloudwatch.block import service
 
 
@@ -18,7 +19,7 @@ async def watch_act_and_tidy(block: Block) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(evaluating.evaluate_alarms(block, lease))
             group.create_task(acting.act(block, lease))
-            group.create_task(telling.tell(block, lease))
+            group.create_task(service_events.tell(block, lease))
             group.create_task(upkeep.keep_in_order(block, lease))
     finally:
         await lease.release()
