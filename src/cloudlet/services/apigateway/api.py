@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cloudlet.services.apigateway import (
     access_log,
+    api_v1_account,
     api_v1_apis,
+    api_v1_domains,
     api_v1_keys,
     api_v1_parts,
     api_v1_resources,
@@ -28,7 +30,9 @@ from cloudlet.services.apigateway.websocket import gateway as websocket_gateway
 
 __all__ = [
     "api_management",
+    "api_v1_account",
     "api_v1_apis",
+    "api_v1_domains",
     "api_v1_keys",
     "api_v1_parts",
     "api_v1_resources",
