@@ -132,6 +132,35 @@ def test_json(pattern: str, expected: bool, ascii_only: bool) -> None:
     check(pattern, json.dumps(EVENT, ensure_ascii=ascii_only), expected)
 
 
+_ATOMS = {
+    "$.bandwidth > 70": True,
+    "$.latency<50": False,
+    '$.eventType = "Up*"': True,
+    "$.errorCode=%^Denied%": False,
+    "$.SomeObject IS NULL": True,
+    "$.user['id'] != 1": False,
+    "$.none NOT EXISTS": True,
+}
+_FORMULAS = st.recursive(
+    st.sampled_from(sorted(_ATOMS.items())),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: (f"({two[0][0]} && {two[1][0]})", two[0][1] and two[1][1])),
+        st.tuples(inner, inner).map(lambda two: (f"( {two[0][0]}||{two[1][0]} )", two[0][1] or two[1][1])),
+    ),
+    max_leaves=12,
+)
+
+
+@given(_FORMULAS)
+def test_formulas_hold_as_logic_says(formula: tuple[str, bool]) -> None:
+    text, expected = formula
+    if text.count("%") > 4:
+        with pytest.raises(PatternProblem, match="2 regular expressions at most"):
+            parse(f"{{{text}}}")
+    else:
+        check(f"{{{text}}}", json.dumps(EVENT), expected)
+
+
 def test_what_is_no_json_does_not_match() -> None:
     for message in ("", "text", "{", "[" * 100_000, '"a"', "3"):
         assert not parse("{ $.a NOT EXISTS }").matches(message)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from cloudlet.services.logs.patterns import delimited, json_fields, terms
+from cloudlet.services.logs.patterns import json_fields, reading
+from cloudlet.services.logs.patterns.json_fields import Selector
 from cloudlet.services.logs.patterns.pattern import Pattern
 from cloudlet.services.logs.patterns.problems import PatternProblem
-from cloudlet.services.logs.patterns.reading import Reader
 
 __all__ = ["Pattern", "PatternProblem", "extractor", "parse"]
 
@@ -19,12 +19,10 @@ __all__ = ["Pattern", "PatternProblem", "extractor", "parse"]
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Pattern:
     """Return the pattern that a text means. Raises PatternProblem."""
-    stripped = text.strip()
-    if stripped.startswith("{"):
-        return json_fields.parse(stripped)
-    if stripped.startswith("["):
-        return delimited.parse(stripped)
-    return terms.parse(stripped)
+    found = reading.read(text)
+    if isinstance(found, Selector):
+        raise PatternProblem(f"the selector {found.text} is no pattern by itself")
+    return found
 
 
 def extractor(name: str, pattern: Pattern) -> Callable[[str], str | None]:
@@ -36,13 +34,12 @@ def extractor(name: str, pattern: Pattern) -> Callable[[str], str | None]:
         return lambda message: pattern.extract(message).get(name)
     if not pattern.is_json:
         raise PatternProblem(f"{name} is no field of the pattern")
-    reader = Reader(name)
-    _, path = json_fields.selector(reader)
-    if not reader.ended():
+    selector = reading.read(name)
+    if not isinstance(selector, Selector):
         raise PatternProblem(f"{name} is no selector")
 
     def find(message: str) -> str | None:
-        found = json_fields.values_at(json_fields.document_of(message), path)
+        found = json_fields.values_at(json_fields.document_of(message), selector.path)
         return json_fields.written(found[0]) if found else None
 
     return find

@@ -8,11 +8,8 @@ from typing import Any
 
 from cloudlet.services.logs.patterns import numbers
 from cloudlet.services.logs.patterns.problems import PatternProblem
-from cloudlet.services.logs.patterns.reading import Reader
 from cloudlet.services.logs.patterns.regex import Regex
 
-OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
-_UNQUOTED = re.compile(r"([^\s\"%(){}\[\]&|,=<>!]+)")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SAFE = re.compile(r"[A-Za-z0-9 _.:@#;,=+-]+")
 """Text that is written in JSON as it is, or with \\u."""
@@ -24,17 +21,22 @@ Operand = str | float | Regex
 class Comparison:
     """An operator and what is on its right."""
 
-    def __init__(self, operator: str, operand: Operand, text: str) -> None:
+    def __init__(self, operator: str, operand: Operand) -> None:
+        """Raises PatternProblem."""
+        if operator not in ("=", "!=") and not isinstance(operand, float):
+            raise PatternProblem(f"{operator} takes a number")
         self.operator = operator
         self.operand = operand
-        self._text = text
-        """How the operand was written."""
+
+    @property
+    def regexes(self) -> int:
+        return int(isinstance(self.operand, Regex))
 
     def test(self) -> Test:
         """Return what tells whether a value (of JSON, or a text) fits."""
         operand = self.operand
         if isinstance(operand, float):
-            return _of_number(self.operator, operand, self._text)
+            return _of_number(self.operator, operand)
         if isinstance(operand, str):
             equal: Test = _of_text(operand)
         else:
@@ -59,26 +61,7 @@ class Comparison:
         return [piece.encode() for piece in self.pieces() if _SAFE.fullmatch(piece)]
 
 
-def read(reader: Reader) -> Comparison | None:
-    """Read an operator and an operand, if an operator is next. Raises PatternProblem."""
-    operator = next((one for one in OPERATORS if reader.take(one)), None)
-    if operator is None:
-        return None
-    reader.skip()
-    quoted = reader.quoted()
-    operand: Operand | None = quoted if quoted is not None else reader.regex()
-    text = quoted or ""
-    if operand is None:
-        word = reader.match(_UNQUOTED)
-        if word is None:
-            raise PatternProblem(f"a value is expected at: {reader.rest!r}")
-        text, operand = word, float(word) if _NUMBER.fullmatch(word) else word
-    if operator not in ("=", "!=") and not isinstance(operand, float):
-        raise PatternProblem(f"{operator} takes a number")
-    return Comparison(operator, operand, text)
-
-
-def _of_number(operator: str, number: float, text: str) -> Test:
+def _of_number(operator: str, number: float) -> Test:
     compare: dict[str, Callable[[float], bool]] = {
         "=": lambda value: value == number,
         "!=": lambda value: value != number,

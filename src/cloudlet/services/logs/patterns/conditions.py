@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cloudlet.services.logs.patterns.pattern import MayMatch
-from cloudlet.services.logs.patterns.problems import PatternProblem
-from cloudlet.services.logs.patterns.reading import Reader
 
 T = TypeVar("T")
-_DEEPEST = 50
+Path = tuple[str | int, ...]
+"""Names and indices; "*" for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,36 +24,22 @@ class Condition(Generic[T]):
     """Whether that rules out so much that it is asked of each message too."""
     form: str = ""
     """For a field between spaces: a regular expression that its text has to fit; empty where there is none."""
+    about: Mapping[str, Path] = field(default_factory=dict)
+    """What it asks about: selectors and where they lead, or a field's name."""
+    regexes: int = 0
 
 
-def read(reader: Reader, read_one: Callable[[Reader], Condition[T]], depth: int = 0) -> Condition[T]:
-    """Read conditions as far as they go; `read_one` reads a single one. Raises PatternProblem."""
-    if depth > _DEEPEST:
-        raise PatternProblem(f"parentheses can be {_DEEPEST} deep at most")
-    found = [_all_of(reader, read_one, depth)]
-    while reader.take("||"):
-        found.append(_all_of(reader, read_one, depth))
+def any_of(*found: Condition[T]) -> Condition[T]:
+    """Return the condition that one of several holds, or more."""
     return _combined(any, found)
 
 
-def _all_of(reader: Reader, read_one: Callable[[Reader], Condition[T]], depth: int) -> Condition[T]:
-    found = [_one(reader, read_one, depth)]
-    while reader.take("&&"):
-        found.append(_one(reader, read_one, depth))
+def all_of(*found: Condition[T]) -> Condition[T]:
+    """Return the condition that all of several hold."""
     return _combined(all, found)
 
 
-def _one(reader: Reader, read_one: Callable[[Reader], Condition[T]], depth: int) -> Condition[T]:
-    if reader.take("("):
-        inner = read(reader, read_one, depth + 1)
-        reader.expect(")")
-        return inner
-    return read_one(reader)
-
-
-def _combined(how: Callable[..., bool], found: list[Condition[T]]) -> Condition[T]:
-    if len(found) == 1:
-        return found[0]
+def _combined(how: Callable[..., bool], found: Sequence[Condition[T]]) -> Condition[T]:
     tests = [one.holds for one in found]
     forms = [one.form for one in found]
     if how is all:
@@ -67,7 +52,8 @@ def _combined(how: Callable[..., bool], found: list[Condition[T]]) -> Condition[
         possible = _asked_of(how, quick)
     # All of them have to hold: one that rules out much is enough. Any may: then each has to.
     is_sharp = (any if how is all else all)(one.is_sharp for one in found)
-    return Condition(_asked_of(how, tests), possible, is_sharp, form)
+    about = {name: path for one in found for name, path in one.about.items()}
+    return Condition(_asked_of(how, tests), possible, is_sharp, form, about, sum(one.regexes for one in found))
 
 
 def _asked_of(how: Callable[..., bool], tests: list[Callable[[T], bool]]) -> Callable[[T], bool]:

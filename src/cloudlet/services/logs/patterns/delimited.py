@@ -6,33 +6,20 @@ User guide, "Using filter patterns to match terms in space-delimited log events"
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
-from cloudlet.services.logs.patterns import comparing, conditions, fields
+from cloudlet.services.logs.patterns import fields
+from cloudlet.services.logs.patterns.comparing import Comparison
 from cloudlet.services.logs.patterns.conditions import Condition
 from cloudlet.services.logs.patterns.fields import ELLIPSIS
 from cloudlet.services.logs.patterns.pattern import MayMatch, Pattern
 from cloudlet.services.logs.patterns.problems import PatternProblem
-from cloudlet.services.logs.patterns.reading import Reader
-
-_NAME = re.compile(r"(\w+)")
 
 
-def parse(text: str) -> Pattern:
-    """Return a space-delimited pattern. Raises PatternProblem."""
-    reader = Reader(text)
-    reader.expect("[")
-    names: list[str] = []
-    conditions_of: list[Condition[str] | None] = []
-    while True:
-        name, condition = (ELLIPSIS, None) if reader.take(ELLIPSIS) else _field(reader)
-        names.append(name)
-        conditions_of.append(condition)
-        if not reader.take(","):
-            break
-    reader.expect("]")
-    if not reader.ended():
-        raise PatternProblem(f"nothing may follow a pattern of fields: {reader.rest!r}")
+def pattern_of(given: Sequence[str | Condition[str]]) -> Pattern:
+    """Return the pattern of fields: each a name, a condition or an ellipsis. Raises PatternProblem."""
+    conditions_of = [None if isinstance(one, str) else one for one in given]
+    names = [str(one) if isinstance(one, str) else _name(one) for one in given]
     if len(set(names)) < len(names):
         raise PatternProblem("each field needs a name of its own, and ... can be there once")
     is_open = ELLIPSIS in names
@@ -65,33 +52,26 @@ def parse(text: str) -> Pattern:
         return all(one(raw) for one in quick)
 
     known = frozenset(f"${name}" for name in names if name != ELLIPSIS)
-    return Pattern(matches, may_match, extract, reader.regexes, known)
+    return Pattern(matches, may_match, extract, sum(one.regexes for one in conditions_of if one is not None), known)
 
 
-def _field(reader: Reader) -> tuple[str, Condition[str] | None]:
-    """Read a field: its name, and what is asked of it."""
-    reader.skip()
-    begin = reader.at
-    name = reader.match(_NAME)
-    reader.skip()
-    if name is not None and reader.text[reader.at : reader.at + 1] in (",", "]"):
-        return name, None
-    reader.at = begin
-    used: set[str] = set()
-
-    def one(reader: Reader) -> Condition[str]:
-        reader.skip()
-        name = reader.match(_NAME)
-        comparison = None if name is None else comparing.read(reader)
-        if name is None or comparison is None:
-            raise PatternProblem(f"a field is expected at: {reader.rest!r}")
-        used.add(name)
-        return Condition(comparison.test(), _needing(comparison.pieces()), form=fields.form_of(comparison))
-
-    condition = conditions.read(reader, one)
-    if len(used) != 1:
+def _name(condition: Condition[str]) -> str:
+    """Return the name of the field that a condition is about."""
+    name, *others = condition.about
+    if others:
         raise PatternProblem("the conditions of a field can be about that field only")
-    return used.pop(), condition
+    return name
+
+
+def compared(name: str, comparison: Comparison) -> Condition[str]:
+    """Return the condition that a comparison holds of a field."""
+    return Condition(
+        comparison.test(),
+        _needing(comparison.pieces()),
+        form=fields.form_of(comparison),
+        about={name: ()},
+        regexes=comparison.regexes,
+    )
 
 
 def _needing(pieces: list[str]) -> MayMatch | None:

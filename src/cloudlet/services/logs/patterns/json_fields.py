@@ -7,42 +7,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from cloudlet.services.logs.patterns import comparing, conditions
-from cloudlet.services.logs.patterns.conditions import Condition
+from cloudlet.services.logs.patterns import comparing
+from cloudlet.services.logs.patterns.comparing import Comparison
+from cloudlet.services.logs.patterns.conditions import Condition, Path
 from cloudlet.services.logs.patterns.pattern import MayMatch, Pattern, anything
-from cloudlet.services.logs.patterns.problems import PatternProblem
-from cloudlet.services.logs.patterns.reading import Reader
 
-_NAME = re.compile(r"\.([\w\-]+|\*)")
-_INDEX = re.compile(r"\[\s*(\d{1,9}|\*)\s*\]")
-_KEY = re.compile(r"\[\s*(?:'([^']*)'|\"([^\"]*)\")\s*\]")
-_KEYWORDS: tuple[tuple[re.Pattern[str], Callable[[list[Any]], bool]], ...] = (
-    (re.compile(r"(IS\s+NULL)\b", re.IGNORECASE), lambda values: any(value is None for value in values)),
-    (re.compile(r"(IS\s+TRUE)\b", re.IGNORECASE), lambda values: any(value is True for value in values)),
-    (re.compile(r"(IS\s+FALSE)\b", re.IGNORECASE), lambda values: any(value is False for value in values)),
-    (re.compile(r"(NOT\s+EXISTS)\b", re.IGNORECASE), lambda values: not values),
-)
+_STEP = re.compile(r"""\.([\w\-]+|\*)|\[\s*(?:(\d+|\*)|'([^']*)'|"([^"]*)")\s*\]""")
+_STATES: dict[str, Callable[[list[Any]], bool]] = {
+    "IS NULL": lambda values: any(value is None for value in values),
+    "IS TRUE": lambda values: any(value is True for value in values),
+    "IS FALSE": lambda values: any(value is False for value in values),
+    "NOT EXISTS": lambda values: not values,
+}
 _SAFE_KEY = re.compile(r"[\w\-]+", re.ASCII)
 _ESCAPE = b"\\u"
 
-Path = tuple[str | int, ...]
-"""Names and indices; "*" for all."""
 _decode = msgspec.json.Decoder().decode
 
 
-def parse(text: str) -> Pattern:
-    """Return a pattern of JSON. Raises PatternProblem."""
-    reader = Reader(text)
-    paths: dict[str, Path] = {}
-    reader.expect("{")
-    condition = conditions.read(reader, lambda reader: _condition(reader, paths))
-    reader.expect("}")
-    if not reader.ended():
-        raise PatternProblem(f"nothing may follow a pattern of JSON: {reader.rest!r}")
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Values of a document: `$.a.b[0]`, and where that leads."""
+
+    text: str
+    path: Path
+
+    @classmethod
+    def of(cls, text: str) -> Selector:
+        """Return what is written as a text, which starts with a dollar sign and goes on with steps."""
+        path: list[str | int] = []
+        for name, index, key, other in _STEP.findall(text):
+            path.append(int(index) if index.isdecimal() else name or index or key or other)
+        return cls(str(text), tuple(path))
+
+
+def pattern_of(condition: Condition[Any]) -> Pattern:
+    """Return the pattern of JSON that a condition makes."""
     holds, may_match = condition.holds, condition.may_match
     asked = may_match if condition.is_sharp else None
 
@@ -54,10 +59,10 @@ def parse(text: str) -> Pattern:
 
     def extract(message: str) -> dict[str, str]:
         document = document_of(message)
-        found = {name: values_at(document, path) for name, path in paths.items()}
+        found = {name: values_at(document, path) for name, path in condition.about.items()}
         return {name: text for name, values in found.items() if values and (text := written(values[0])) is not None}
 
-    return Pattern(matches, may_match or anything, extract, reader.regexes, is_json=True)
+    return Pattern(matches, may_match or anything, extract, condition.regexes, is_json=True)
 
 
 def document_of(message: str) -> Any:
@@ -68,32 +73,6 @@ def document_of(message: str) -> Any:
         return _decode(message)
     except (ValueError, RecursionError):
         return None
-
-
-def selector(reader: Reader) -> tuple[str, Path]:
-    """Read a selector (`$.a.b[0]`), and return it as it is written and as a path. Raises PatternProblem."""
-    reader.skip()
-    begin = reader.at
-    if not reader.take("$"):
-        raise PatternProblem(f"a selector ($.name) is expected at: {reader.rest!r}")
-    path: list[str | int] = []
-    while True:
-        name = reader.match(_NAME)
-        if name is not None:
-            path.append(name)
-            continue
-        index = reader.match(_INDEX)
-        if index is not None:
-            path.append("*" if index == "*" else int(index))
-            continue
-        match = _KEY.match(reader.text, reader.at)
-        if match is None:
-            break
-        reader.at = match.end()
-        path.append(match[1] if match[1] is not None else match[2])
-    if not path:
-        raise PatternProblem(f"a selector ($.name) is expected at: {reader.text[begin : begin + 20]!r}")
-    return reader.text[begin : reader.at], tuple(path)
 
 
 def values_at(value: Any, path: Path) -> list[Any]:
@@ -123,27 +102,29 @@ def written(value: Any) -> str | None:
     return comparing.shown(value)
 
 
-def _condition(reader: Reader, paths: dict[str, Path]) -> Condition[Any]:
-    name, path = selector(reader)
-    paths[name] = path
-    reader.skip()
-    for keyword, holds in _KEYWORDS:
-        if reader.match(keyword) is not None:
-            return Condition(
-                lambda document, holds=holds: holds(values_at(document, path)),  # type: ignore[misc]
-                None if holds is _KEYWORDS[-1][1] else _needing(_keys(path)),
-            )
-    comparison = comparing.read(reader)
-    if comparison is None:
-        raise PatternProblem(f"an operator is expected at: {reader.rest!r}")
-    test = comparison.test()
-    number = comparison.number_form()
+def in_state(selector: Selector, state: str) -> Condition[Any]:
+    """Return the condition that what is selected is null, true or false, or is not there."""
+    holds, path = _STATES[state], selector.path
+    possible = None if state == "NOT EXISTS" else _needing(_keys(path))
+    return Condition(lambda document: holds(values_at(document, path)), possible, about={selector.text: path})
+
+
+def compared(selector: Selector, comparison: Comparison) -> Condition[Any]:
+    """Return the condition that a comparison holds of something that is selected."""
+    path, test, number = selector.path, comparison.test(), comparison.number_form()
     possible, is_sharp = _needing(_keys(path) + comparison.needed()), False
     if number is not None and isinstance(path[-1], str) and _SAFE_KEY.fullmatch(path[-1]):
         possible, is_sharp = _having(path[-1], number), True
+    holds: Callable[[Any], bool]
     if len(path) == 1 and isinstance(path[0], str) and path[0] != "*":
-        return Condition(_at_top(path[0], test), possible, is_sharp)
-    return Condition(lambda document: any(test(value) for value in values_at(document, path)), possible, is_sharp)
+        holds = _at_top(path[0], test)
+    else:
+
+        def holds(document: Any) -> bool:
+            return any(test(value) for value in values_at(document, path))
+
+    about = {selector.text: path}
+    return Condition(holds, possible, is_sharp, about=about, regexes=comparison.regexes)
 
 
 def _at_top(name: str, test: comparing.Test) -> Callable[[Any], bool]:

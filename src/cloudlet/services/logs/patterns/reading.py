@@ -1,79 +1,84 @@
-"""Reading a filter pattern from left to right: words, quoted text, regular expressions, symbols."""
+"""Reads filter patterns and selectors; the grammar is in `reading.lark`."""
 
 from __future__ import annotations
 
 import re
 
+from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.services.logs.patterns import conditions, delimited, json_fields, terms
+from cloudlet.services.logs.patterns.comparing import Comparison, Operand
+from cloudlet.services.logs.patterns.conditions import Condition
+from cloudlet.services.logs.patterns.json_fields import Selector
+from cloudlet.services.logs.patterns.pattern import Pattern
 from cloudlet.services.logs.patterns.problems import PatternProblem
 from cloudlet.services.logs.patterns.regex import Regex
+from cloudlet.services.logs.patterns.terms import Term
 
 MOST_REGEXES = 2
-_SPACE = re.compile(r"\s*")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_DEEPEST = 50
 _ESCAPED = re.compile(r'\\(["\\])')
-_REGEX = re.compile(r"%((?:[^%\\]|\\.)+)%", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_UNCLOSED = {'"': "a quotation mark is not closed", "%": "a percent sign is not closed"}
 
 
-class Reader:
-    """A text, and how far it has been read."""
+def read(text: str) -> Pattern | Selector:
+    """Return the pattern, or the selector, that a text means. Raises PatternProblem."""
+    try:
+        found = _LANGUAGE.read(text)
+    except TooDeep:
+        raise PatternProblem(f"parentheses can be {_DEEPEST} deep at most") from None
+    except Misread as problem:
+        if not problem.is_word and problem.word in _UNCLOSED:
+            raise PatternProblem(_UNCLOSED[problem.word]) from None
+        rest = text[problem.start : problem.start + 20]
+        raise PatternProblem(f"not expected: {rest!r}" if rest else "the pattern has no end") from None
+    if isinstance(found, Pattern) and found.regexes > MOST_REGEXES:
+        raise PatternProblem(f"a pattern can have {MOST_REGEXES} regular expressions at most")
+    return found
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-        self.regexes = 0
 
-    @property
-    def rest(self) -> str:
-        """The next few characters, for messages."""
-        return self.text[self.at : self.at + 20]
+class _Meaning:
+    def terms(self, *found: tuple[str | None, Term]) -> Pattern:
+        return terms.pattern_of(found)
 
-    def skip(self) -> None:
-        """Pass over spaces."""
-        match = _SPACE.match(self.text, self.at)
-        self.at = self.at if match is None else match.end()
+    def term(self, mode: str | None, term: Term) -> tuple[str | None, Term]:
+        return mode, term
 
-    def ended(self) -> bool:
-        """Whether nothing but spaces is left."""
-        self.skip()
-        return self.at == len(self.text)
+    def json(self, condition: Condition[object]) -> Pattern:
+        return json_fields.pattern_of(condition)
 
-    def take(self, symbol: str) -> bool:
-        """Read a symbol, after spaces, if it is next."""
-        self.skip()
-        if not self.text.startswith(symbol, self.at):
-            return False
-        self.at += len(symbol)
-        return True
+    def state(self, selector: Selector, words: str) -> Condition[object]:
+        return json_fields.in_state(selector, " ".join(words.upper().split()))
 
-    def expect(self, symbol: str) -> None:
-        if not self.take(symbol):
-            raise PatternProblem(f"{symbol} is expected at: {self.rest!r}")
+    def compared(self, selector: Selector, operator: str, operand: Operand) -> Condition[object]:
+        return json_fields.compared(selector, Comparison(str(operator), operand))
 
-    def match(self, pattern: re.Pattern[str]) -> str | None:
-        """Read what a pattern fits here, if it does; its first group."""
-        match = pattern.match(self.text, self.at)
-        if match is None:
-            return None
-        self.at = match.end()
-        return match[1]
+    def delimited(self, *fields: str | Condition[str]) -> Pattern:
+        return delimited.pattern_of(fields)
 
-    def quoted(self) -> str | None:
-        """Read a text in double quotes, if one is next; a backslash may be before a quote or a backslash."""
-        if not self.text.startswith('"', self.at):
-            return None
-        text = self.match(_QUOTED)
-        if text is None:
-            raise PatternProblem("a quotation mark is not closed")
-        return _ESCAPED.sub(r"\1", text)
+    def compared_field(self, name: str, operator: str, operand: Operand) -> Condition[str]:
+        return delimited.compared(str(name), Comparison(str(operator), operand))
 
-    def regex(self) -> Regex | None:
-        """Read a regular expression between percent signs, if one is next."""
-        if not self.text.startswith("%", self.at):
-            return None
-        text = self.match(_REGEX)
-        if text is None:
-            raise PatternProblem("a percent sign is not closed")
-        self.regexes += 1
-        if self.regexes > MOST_REGEXES:
-            raise PatternProblem(f"a pattern can have {MOST_REGEXES} regular expressions at most")
-        return Regex(text)
+    any = staticmethod(conditions.any_of)
+    all = staticmethod(conditions.all_of)
+
+    def OTHER(self, text: str) -> Term:
+        raise PatternProblem(f"a term with other characters than letters, digits and _ has to be quoted: {text}")
+
+    def WORD(self, text: str) -> Term:
+        return str(text)
+
+    def QUOTED(self, text: str) -> Term:
+        return _ESCAPED.sub(r"\1", text[1:-1])
+
+    def REGEX(self, text: str) -> Term:
+        return Regex(text[1:-1])
+
+    def UNQUOTED(self, text: str) -> Operand:
+        return float(text) if _NUMBER.fullmatch(text) else str(text)
+
+    def SELECTOR(self, text: str) -> Selector:
+        return Selector.of(text)
+
+
+_LANGUAGE: Language[Pattern | Selector] = Language(__file__, _Meaning(), _DEEPEST + 1)

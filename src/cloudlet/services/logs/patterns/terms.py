@@ -5,48 +5,22 @@ User guide, "Using filter patterns to match terms in unstructured log events".
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cloudlet.services.logs.patterns.pattern import Pattern
-from cloudlet.services.logs.patterns.problems import PatternProblem
-from cloudlet.services.logs.patterns.reading import Reader
 from cloudlet.services.logs.patterns.regex import Regex
-
-_WORD = re.compile(r"([^\s\"%]+)")
-_PLAIN = re.compile(r"\w+")
 
 Term = str | Regex
 
 
-def parse(text: str) -> Pattern:
-    """Return a pattern of terms. Raises PatternProblem."""
-    reader = Reader(text)
-    required: list[Term] = []
-    optional: list[Term] = []
-    excluded: list[Term] = []
-    while not reader.ended():
-        into = optional if reader.take("?") else excluded if reader.take("-") else required
-        into.append(_term(reader))
+def pattern_of(terms: Sequence[tuple[str | None, Term]]) -> Pattern:
+    """Return a pattern of terms, each behind a question mark, a hyphen or nothing."""
+    required, optional, excluded = ([term for one, term in terms if one == mode] for mode in (None, "?", "-"))
     if required or excluded:
         # A question mark means nothing beside other terms, as the user guide says.
         optional = []
-    return Pattern(
-        _matcher(required, optional, excluded), _may_match(required, optional), lambda message: {}, reader.regexes
-    )
-
-
-def _term(reader: Reader) -> Term:
-    quoted = reader.quoted()
-    if quoted is not None:
-        return quoted
-    pattern = reader.regex()
-    if pattern is not None:
-        return pattern
-    word = reader.match(_WORD)
-    if word is None or not _PLAIN.fullmatch(word):
-        raise PatternProblem(f"a term with other characters than letters, digits and _ has to be quoted: {word or ''}")
-    return word
+    regexes = sum(isinstance(term, Regex) for _, term in terms)
+    return Pattern(_matcher(required, optional, excluded), _may_match(required, optional), lambda message: {}, regexes)
 
 
 def _test(term: Term) -> Callable[[str], bool]:
