@@ -6,8 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -35,6 +38,18 @@ class Client:
             called = " ".join(map(str, (Path(self.program).name, *arguments)))
             pytest.fail(f"{called}: ended with {done.returncode}\n{said}")
         return done.stdout.decode()
+
+    @contextmanager
+    def running(self, *arguments: str | Path) -> Iterator[IO[bytes]]:
+        """Run the program until the end of the `with` block, for a minute at most; what it prints can be read there."""
+        command = ["timeout", "60", self.program, *map(str, arguments)]
+        printed = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, **printed) as process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout
+            finally:
+                process.terminate()
 
     def attempt(self, *arguments: str | Path, input: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
         """Run the program to its end, however it ends."""

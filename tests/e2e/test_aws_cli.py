@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import sys
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ import pytest
 from cloudlet.testing.server import Aws
 from tests.e2e.client import Client
 from tests.e2e.conftest import MakeClient, changed, contents
+from tests.standing import eventually
 
 MIB = 2**20
 
@@ -21,7 +27,7 @@ def cli(client: MakeClient) -> Client:
     return client("aws")
 
 
-def _json(cli: Client, *arguments: str) -> Any:
+def _json(cli: Client, *arguments: str | Path) -> Any:
     return json.loads(cli.run(*arguments, "--output", "json") or "{}")
 
 
@@ -148,3 +154,96 @@ def test_a_topic_fans_out_to_a_queue(cli: Client, aws: Aws) -> None:
     assert (told["MessageId"], told["Message"], told["Subject"]) == (sent["MessageId"], "a desk", "order 1")
     cli.run(*sqs, "delete-message", "--queue-url", queue, "--receipt-handle", message["ReceiptHandle"])
     assert _json(cli, *sqs, "receive-message", "--queue-url", queue) == {}
+
+
+@pytest.fixture
+def zipped(tmp_path: Path) -> str:
+    """The package of a function, as the CLI takes it."""
+    source = """
+def handler(event, context):
+    print("an order of", event.get("name", "somebody"))
+    return {"statusCode": 200, "body": "thank you", "path": event.get("rawPath")}
+"""
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w") as file:
+        file.writestr("app.py", source)
+    return f"fileb://{tmp_path / 'shop.zip'}"
+
+
+@pytest.fixture
+def function(cli: Client, aws: Aws, zipped: str) -> str:
+    """The ARN of a function that is active."""
+    created = _json(
+        cli, "lambda", "create-function", "--function-name", "shop",
+        "--runtime", "python{}.{}".format(*sys.version_info),
+        "--handler", "app.handler", "--role", f"arn:aws:iam::{aws.account}:role/shop", "--zip-file", zipped,
+        "--environment", "Variables={STAGE=test}", "--timeout", "30",
+    )  # fmt: skip
+    cli.run("lambda", "wait", "function-active-v2", "--function-name", "shop")
+    arn: str = created["FunctionArn"]
+    return arn
+
+
+def test_a_function_is_invoked_and_its_log_read(cli: Client, function: str, tmp_path: Path) -> None:
+    payload = ("--payload", '{"name": "ann"}')
+    told = _json(
+        cli, "lambda", "invoke", "--function-name", "shop", *payload, "--log-type", "Tail", tmp_path / "answer"
+    )
+    assert (told["StatusCode"], told["ExecutedVersion"]) == (200, "$LATEST")
+    assert b"an order of ann\n" in base64.b64decode(told["LogResult"])
+    assert json.loads((tmp_path / "answer").read_text())["body"] == "thank you"
+
+    group = ("--log-group-name", "/aws/lambda/shop")
+    eventually(lambda: b"an order" in cli.attempt("logs", "filter-log-events", *group).stdout)
+    stream = _json(cli, "logs", "describe-log-streams", *group, "--query", "logStreams[0].logStreamName")
+    events = _json(cli, "logs", "get-log-events", *group, "--log-stream-name", stream, "--start-from-head")["events"]
+    kinds = [event["message"].split()[0] for event in events]
+    assert kinds == ["INIT_START", "START", "an", "END", "REPORT"]
+
+    configured = _json(
+        cli, "lambda", "update-function-configuration", "--function-name", "shop", "--memory-size", "256"
+    )
+    assert (configured["MemorySize"], configured["FunctionArn"]) == (256, function)
+    cli.run("lambda", "wait", "function-updated-v2", "--function-name", "shop")
+    assert _json(cli, "lambda", "publish-version", "--function-name", "shop")["Version"] == "1"
+    missing = cli.attempt("lambda", "invoke", "--function-name", "none", tmp_path / "answer")
+    assert b"(ResourceNotFoundException)" in missing.stderr
+
+
+def test_quick_create_puts_a_function_behind_an_api(cli: Client, client: MakeClient, aws: Aws, function: str) -> None:
+    api = _json(
+        cli, "apigatewayv2", "create-api", "--name", "shop", "--protocol-type", "HTTP", "--target", function,
+        "--route-key", "GET /orders/{id}", "--cors-configuration", "AllowOrigins=*",
+    )  # fmt: skip
+    allowed = f"arn:aws:execute-api:{aws.region}:{aws.account}:{api['ApiId']}/*/*/orders/{{id}}"
+    cli.run(
+        "lambda", "add-permission", "--function-name", "shop", "--statement-id", "api",
+        "--action", "lambda:InvokeFunction", "--principal", "apigateway.amazonaws.com", "--source-arn", allowed,
+    )  # fmt: skip
+    curl = client("curl")
+    assert curl.run("-sSf", f"{api['ApiEndpoint']}/orders/7") == "thank you"
+    assert json.loads(curl.run("-sS", f"{api['ApiEndpoint']}/none")) == {"message": "Not Found"}
+    stages = _json(
+        cli, "apigatewayv2", "get-stages", "--api-id", api["ApiId"], "--query", "Items[].[StageName,AutoDeploy]"
+    )
+    assert stages == [["$default", True]]
+
+
+def test_a_live_tail_is_printed(client: MakeClient, aws: Aws) -> None:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="shop")
+    group = f"arn:aws:logs:{aws.region}:{aws.account}:log-group:shop"
+    logs.create_log_stream(logGroupName="shop", logStreamName="web")
+    # It would look for stream-localhost otherwise.
+    cli = client("aws", AWS_DISABLE_HOST_PREFIX_INJECTION="true", PYTHONUNBUFFERED="1")
+    arguments = ("logs", "start-live-tail", "--log-group-identifiers", group, "--log-event-filter-pattern", "order")
+    with cli.running(*arguments) as printed, ThreadPoolExecutor(1) as threads:
+        line = threads.submit(printed.readline)
+
+        def log() -> bool:
+            """Log something; what comes before the session has begun is not shown."""
+            events = [{"timestamp": int(time.time() * 1000), "message": text} for text in ("noise", "an order")]
+            logs.put_log_events(logGroupName="shop", logStreamName="web", logEvents=events)
+            return bool(wait((line,), 0.1).done)
+
+        eventually(log)
+        assert line.result() == b"an order\n"
