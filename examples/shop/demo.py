@@ -8,7 +8,6 @@ by some minutes.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -16,23 +15,19 @@ import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-import audit
 import boto3
 import browser
 import cloudlet_here
-import journey
 import outage
-from botocore.exceptions import ClientError
 from browser import Browser
 from customer import Customer, fetch
 from deploy import Shop
+from eyes import Eyes
 from issuer import Issuer
 from outcome import (
     FOR_THE_LAST_PIECE,
@@ -41,22 +36,15 @@ from outcome import (
     ORDERS_IN_THE_OUTAGE,
     POISONED,
     RUN,
-    calls,
     due,
     handled,
     mistakes,
 )
 from processes import DEADLINE_SECONDS, Service, wait
-from shop import alarm, dashboard, front_door, gallery, queues, topic
+from shop import front_door, gallery, queues, topic
 from shop.order import Order
 
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
-MOST_MINUTES = 5
-"""So long an alarm may take."""
-LAST_OF_ALL = "PutDashboard"
-"""The last call of a deployment."""
-PATIENCE_SECONDS = 2
-"""So long, by our own clock, we wait for what is due by that of AWS."""
 
 
 class Demo:
@@ -70,6 +58,7 @@ class Demo:
         self.cloudlet = cloudlet_here.find()
         self.is_near = urlsplit(self.sns.meta.endpoint_url).hostname in ("localhost", "127.0.0.1")
         """Whether AWS can reach what listens on this machine."""
+        self.eyes = Eyes(self.cloudlet, data)
         self.listeners = ["outbox", "payments", "inventory", "email"]
         """Who is to hear of the orders."""
         self.taken: list[Order] = []
@@ -78,9 +67,8 @@ class Demo:
     def run(self) -> list[str]:
         """Return what went wrong."""
         issuer = Issuer(self.running) if self.is_near else None
-        began = self.cloudlet.now() if self.cloudlet else None
-        door = Shop().deploy(issuer.url if issuer else None)
-        self.show_the_audit(began)
+        with self.eyes.on_the_deployment():
+            door = Shop().deploy(issuer.url if issuer else None)
         print("\nThe services start, each in its own process")
         orders = self.start("orders", SHOP_PORT="0")
         self.shop = orders.greeting()
@@ -94,13 +82,13 @@ class Demo:
         self.take_orders()
         self.sell_the_last_piece()
         self.take_an_order_from_a_browser(door, issuer)
-        self.show_its_way(self.taken[-1])
+        self.eyes.follow(self.taken[-1])
         self.take_orders_while_sqs_is_down()
-        self.wait_for_the_alarm("ALARM")
+        self.eyes.wait_for_the_alarm("ALARM")
         self.repair(services["payments"])
         self.wait_for_empty_queues()
-        self.wait_for_the_alarm("OK")
-        self.show_the_dashboard()
+        self.eyes.wait_for_the_alarm("OK")
+        self.eyes.show_the_dashboard()
         self.look_at_the_orders()
         return mistakes(self.data, self.listeners, self.taken, self.customer.catalogue())
 
@@ -108,20 +96,6 @@ class Demo:
         service = Service(name, self.data, **settings)
         self.running.callback(service.stop)
         return service
-
-    def show_the_audit(self, began: datetime | None) -> None:
-        print("\nWhat the deployment has changed, as CloudTrail has it")
-        if began is None:
-            print("  left out: on AWS, CloudTrail has it a quarter of an hour later")
-            return
-        cloudtrail = boto3.client("cloudtrail")
-
-        def recorded() -> list[dict[str, Any]]:
-            events = audit.changes(cloudtrail, began)
-            return events if any(event["EventName"] == LAST_OF_ALL for event in events) else []
-
-        for line in audit.told(wait("the audit trail", recorded)):
-            print(f"  {line}")
 
     def subscribe_partner(self) -> None:
         print("\nA partner, who carries the parcels, is told of them over HTTP")
@@ -177,9 +151,7 @@ class Demo:
         order = FROM_A_BROWSER
         print("\nA customer signs in and orders from the browser, which hears live what becomes of it")
         if door is None or issuer is None:
-            print(
-                "  left out: the identity provider is on this machine, where AWS cannot reach it; ordered as the others"
-            )
+            print("  left out: the identity provider is on this machine, where AWS cannot reach it")
             self.place(order)
             return
         if Browser(door, None).may_order(order) or Browser(door, issuer.token("mallory", "bank")).may_order(order):
@@ -194,17 +166,6 @@ class Demo:
         if not browser.is_refused(ticket):
             raise SystemExit("A ticket was good for twice.")
         self.wait_for([order])
-
-    def show_its_way(self, order: Order) -> None:
-        print(f"\nThe way of {order.id}, as X-Ray has it: when after the beginning, and how long it took")
-        xray = boto3.client("xray")
-
-        def whole() -> list[journey.Segment]:
-            found = journey.segments(xray, order.id)
-            return found if {"outbox", *order.todo} <= {segment["name"] for segment in found} else []
-
-        for line in journey.drawn(wait("the trace", whole)):
-            print(f"  {line}")
 
     def take_orders_while_sqs_is_down(self) -> None:
         sqs = outage.of_isolated("sqs", self.cloudlet)
@@ -235,34 +196,6 @@ class Demo:
         print(f"  it answers again after {milliseconds_since(began)}, as process {sqs.process}")
         if sqs.process == killed:
             raise SystemExit("The process of SQS has survived.")
-
-    def wait_for_the_alarm(self, state: str) -> None:
-        """Move the clock on until who is on call has heard of a state: SQS measures, and alarms look, by the minute."""
-        print(f"\nThe alarm on {queues.dead_letters_name('payments')} goes to {state}")
-        if self.cloudlet is None:
-            print("  not waited for: the clock of AWS cannot be moved")
-            return
-        for _ in range(MOST_MINUTES):
-            self.cloudlet.run("clock", "advance", "1m")
-            until = time.monotonic() + PATIENCE_SECONDS
-            while time.monotonic() < until:
-                if calls(self.data)[-1:] == [(alarm.NAME, state)]:
-                    return
-                time.sleep(0.05)
-        raise SystemExit(f"Nobody was called: the alarm is not {state}.")
-
-    def show_the_dashboard(self) -> None:
-        print("\nThe dashboard")
-        folder = Path(os.environ.get("SHOP_PICTURES") or tempfile.mkdtemp(prefix="shop-dashboard-"))
-        try:
-            for number, (title, png) in enumerate(dashboard.pictures(boto3.client("cloudwatch")), start=1):
-                path = folder / f"{number}.png"
-                path.write_bytes(png)
-                print(f"  {path}  {title}")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NotImplemented":
-                raise
-            print(f"  left out: {error}")
 
     def repair(self, payments: Service) -> None:
         print("\nPayments learns yen and is started anew; the dead letters go back to its queue")

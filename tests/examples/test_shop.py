@@ -20,9 +20,13 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
+from tests.services.apigateway.endpoint import running as endpoint_running
+from tests.services.apigateway.issuer import Issuer
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 SECONDS = 90
@@ -304,6 +308,101 @@ def test_the_outbox_publishes_each_order_though_it_dies_and_the_streams_shards_c
                     place(shop, f"3/done/{name}", {})
                 assert outbox.says() == "3: complete"
                 assert outbox.said.empty()
+
+
+@dataclass(frozen=True)
+class Door:
+    """The shop's public API, as somebody who has signed in sees it; None is somebody who has not."""
+
+    url: str
+    token: str | None
+
+    def ask(self, method: str, path: str, document: object) -> tuple[int, Any]:
+        """Return the status, and what is answered."""
+        signed_in = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        headers = {"Content-Type": "application/json"} | signed_in
+        request = Request(self.url + path, json.dumps(document).encode(), headers, method=method)
+        try:
+            with urlopen(request, timeout=SECONDS) as answer:
+                return int(answer.status), json.load(answer)
+        except HTTPError as refusal:
+            with refusal:
+                return refusal.code, json.load(refusal)
+
+    def order(self, order: str, wish: object) -> int:
+        return self.ask("PUT", f"/orders/{order}", wish)[0]
+
+    def live(self) -> ClientConnection:
+        """Listen to what becomes of orders."""
+        answered, ticket = self.ask("POST", "/tickets", {})
+        assert answered == 201
+        return connect(ticket["url"])
+
+
+def hears(socket: ClientConnection) -> Any:
+    return json.loads(socket.recv(timeout=SECONDS))
+
+
+@pytest.fixture
+def doors(aws: Aws) -> Iterator[Callable[[str | None], Door]]:
+    """The public API of a shop that was just deployed, for each customer."""
+    with endpoint_running() as endpoint:
+        issuer = Issuer(endpoint, "customers")
+        deployed = run(aws, "deploy.py", SHOP_ISSUER=issuer.url)
+        assert deployed.returncode == 0, deployed.stderr
+        [api] = [api for api in aws.client("apigatewayv2").get_apis()["Items"] if api["ProtocolType"] == "HTTP"]
+        yield lambda who: Door(api["ApiEndpoint"], who and issuer.token(time.time(), sub=who))
+
+
+LAMPS = {"item": "lamp", "quantity": 10, "currency": "EUR"}
+
+
+def test_who_has_signed_in_orders_through_the_front_door(aws: Aws, doors: Callable[[str | None], Door]) -> None:
+    assert doors(None).order("1", LAMPS) == 401
+    assert Door(doors(None).url, "no.to.ken").order("1", LAMPS) == 401
+    ada = doors("ada")
+    for wish, expected in (
+        ([], 400),
+        (LAMPS | {"customer": "grace"}, 400),
+        (LAMPS | {"quantity": 0}, 400),
+        (LAMPS | {"item": "dragon"}, 404),
+        (LAMPS | {"quantity": 1000}, 409),
+        (LAMPS, 202),
+        (LAMPS, 202),
+        (LAMPS | {"quantity": 9}, 409),
+    ):
+        assert ada.order("1", wish) == expected, wish
+    assert doors("grace").order("1", LAMPS) == 409
+    assert ada.ask("GET", "/orders/1", {})[0] == 404
+    [row] = aws.resource("dynamodb").Table("shop-orders").scan()["Items"]
+    assert (row["id"], row["customer"], row["quantity"]) == ("1", "ada", 10)
+
+
+def test_a_browser_hears_of_the_orders_of_its_customer_alone(aws: Aws, doors: Callable[[str | None], Door]) -> None:
+    ada, grace = doors("ada"), doors("grace")
+    with ada.live() as one, ada.live() as another, grace.live() as of_grace:
+        assert ada.order("1", LAMPS) == 202
+        taken = {"order": "1", "waits_for": ["email", "inventory", "payments"]}
+        assert hears(one) == hears(another) == taken
+        aws.resource("dynamodb").Table("shop-orders").update_item(
+            Key={"id": "1"}, UpdateExpression="DELETE todo :done", ExpressionAttributeValues={":done": {"email"}}
+        )
+        assert hears(one) == {"order": "1", "waits_for": ["inventory", "payments"]}
+        assert grace.order("2", LAMPS | {"mail": False}) == 202
+        assert hears(of_grace) == {"order": "2", "waits_for": ["inventory", "payments"]}
+    # The shop knows that they have gone.
+    eventually(lambda: not aws.resource("dynamodb").Table("shop-browsers").scan()["Items"])
+
+
+def test_a_ticket_is_needed_and_holds_once(aws: Aws, doors: Callable[[str | None], Door]) -> None:
+    answered, ticket = doors("ada").ask("POST", "/tickets", {})
+    assert answered == 201
+    with connect(ticket["url"]):
+        pass
+    for url in (ticket["url"], ticket["url"].partition("?")[0], f"{ticket['url']}x"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url)
+        assert refused.value.response.status_code == 403
 
 
 def advance(server: Server, duration: str) -> None:

@@ -17,13 +17,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-
-from shop.patience import FEW_TRIES
 
 HEADER = "X-Amzn-Trace-Id"
 
-_xray = boto3.client("xray", config=FEW_TRIES)
+_xray = boto3.client("xray", config=Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
 _current: ContextVar[str | None] = ContextVar("trace", default=None)
 
 
