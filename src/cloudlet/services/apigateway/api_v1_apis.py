@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudlet.core import Context, Params, Result, Transaction, tags
 from cloudlet.services.apigateway import documents, errors, tagging
 from cloudlet.services.apigateway.block import service
-from cloudlet.services.apigateway.rest import apis, deploying, listing, patches, store
+from cloudlet.services.apigateway.rest import apis, deploying, documentation, listing, patches, store
 
 
 @service.operation("CreateRestApi")
@@ -45,6 +45,7 @@ async def delete_rest_api(ctx: Context, tx: Transaction, params: Params) -> Resu
     for stage in await documents.all_parts(tx, api["id"], "Stage"):
         tags.save(tx, tagging.key(ctx, deploying.stage_path(api["id"], stage["stageName"])), {})
     deploying.remove_all(tx, api["id"])
+    documentation.forget_all(tx, api["id"])
     store.remove_api(ctx, tx, api["id"])
     tags.save(tx, tagging.key(ctx, apis.path_of(api["id"])), {})
     return {}

@@ -10,6 +10,7 @@ from cloudlet.services.apigateway import documents, domains, errors, listing, me
 from cloudlet.services.apigateway.api_v2_stages import get_stage_of
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, fresh_id
+from cloudlet.services.apigateway.rest import store
 
 _NAME = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 _KEY = re.compile(r"[A-Za-z0-9._$/-]{0,300}")
@@ -113,14 +114,22 @@ async def delete_domain_name(ctx: Context, tx: Transaction, params: Params) -> R
     return {}
 
 
-async def _checked(ctx: Context, tx: Transaction, domain: Document, mapping: Document) -> Document:
-    key = mapping.get("ApiMappingKey", "")
-    if not _KEY.fullmatch(key) or key.startswith("/") or key.endswith("/") or "//" in key:
-        raise errors.bad_request("API mapping key is invalid: it may not begin or end with a slash")
+async def _check_target(ctx: Context, tx: Transaction, mapping: Document, key: str) -> None:
+    """Raise AwsError where the API, of whichever type, or the stage that a mapping leads to is not there."""
+    if await store.find_api(tx, ctx.account, ctx.region, mapping["ApiId"]) is not None:
+        await store.get_part(tx, mapping["ApiId"], "Stage", mapping["Stage"])
+        return
     api = await documents.get_api(ctx, tx, mapping["ApiId"])
     if api["ProtocolType"] == "WEBSOCKET" and "/" in key:
         raise errors.bad_request("API mapping keys of several segments are not supported for WebSocket APIs")
     await get_stage_of(tx, api, mapping["Stage"])
+
+
+async def _checked(ctx: Context, tx: Transaction, domain: Document, mapping: Document) -> Document:
+    key = mapping.get("ApiMappingKey", "")
+    if not _KEY.fullmatch(key) or key.startswith("/") or key.endswith("/") or "//" in key:
+        raise errors.bad_request("API mapping key is invalid: it may not begin or end with a slash")
+    await _check_target(ctx, tx, mapping, key)
     known = await domains.mappings(tx, domain["DomainName"])
     if len(known) == domains.MOST_MAPPINGS:
         raise errors.too_many("Maximum number of API mappings for this domain name has been reached.")

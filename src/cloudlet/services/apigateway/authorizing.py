@@ -39,6 +39,8 @@ class Verdict:
     principal_id: str
     usage_key: str = ""
     """The API key that it takes the caller's requests for."""
+    document: str = ""
+    """The policy as the function has said it."""
 
 
 class FunctionAuthorizer:
@@ -122,10 +124,11 @@ def _read(payload: bytes, is_simple: bool) -> Verdict:
     if not isinstance(document, dict) or not isinstance(principal, str):
         raise misconfigured("the authorizer's answer has no policyDocument, or no principalId")
     try:
-        policy = Policy.parse(msgspec.json.encode(document).decode(), Usage.IDENTITY)
+        text = msgspec.json.encode(document).decode()
+        policy = Policy.parse(text, Usage.IDENTITY)
     except PolicyError as error:
         raise misconfigured(f"the authorizer's policy is not valid: {error}") from error
-    return Verdict(True, policy, context, principal, str(answer.get("usageIdentifierKey") or ""))
+    return Verdict(True, policy, context, principal, str(answer.get("usageIdentifierKey") or ""), text)
 
 
 def admits(verdict: Verdict, place: Place, arn: str) -> bool:
