@@ -357,7 +357,7 @@ def doors(aws: Aws) -> Iterator[Callable[[str | None], Door]]:
 LAMPS = {"item": "lamp", "quantity": 10, "currency": "EUR"}
 
 
-def test_who_has_signed_in_orders_through_the_front_door(aws: Aws, doors: Callable[[str | None], Door]) -> None:
+def test_who_has_signed_in_orders_through_the_front_door(doors: Callable[[str | None], Door]) -> None:
     assert doors(None).order("1", LAMPS) == 401
     assert Door(doors(None).url, "no.to.ken").order("1", LAMPS) == 401
     ada = doors("ada")
@@ -374,8 +374,11 @@ def test_who_has_signed_in_orders_through_the_front_door(aws: Aws, doors: Callab
         assert ada.order("1", wish) == expected, wish
     assert doors("grace").order("1", LAMPS) == 409
     assert ada.ask("GET", "/orders/1", {})[0] == 404
-    [row] = aws.resource("dynamodb").Table("shop-orders").scan()["Items"]
-    assert (row["id"], row["customer"], row["quantity"]) == ("1", "ada", 10)
+    answered, [order] = ada.ask("GET", "/orders", {})
+    assert answered == 200
+    assert (order["order"], order["quantity"], order["price"]) == ("1", 10, "299.00")
+    assert doors("grace").ask("GET", "/orders", {}) == (200, [])
+    assert doors(None).ask("GET", "/orders", {})[0] == 401
 
 
 def test_a_browser_hears_of_the_orders_of_its_customer_alone(aws: Aws, doors: Callable[[str | None], Door]) -> None:
@@ -394,7 +397,7 @@ def test_a_browser_hears_of_the_orders_of_its_customer_alone(aws: Aws, doors: Ca
     eventually(lambda: not aws.resource("dynamodb").Table("shop-browsers").scan()["Items"])
 
 
-def test_a_ticket_is_needed_and_holds_once(aws: Aws, doors: Callable[[str | None], Door]) -> None:
+def test_a_ticket_is_needed_and_holds_once(doors: Callable[[str | None], Door]) -> None:
     answered, ticket = doors("ada").ask("POST", "/tickets", {})
     assert answered == 201
     with connect(ticket["url"]):

@@ -1,4 +1,4 @@
-"""Taking an order, whichever door it comes in by, and what a customer is answered."""
+"""What the shop does for customers, whichever door they come in by: it takes orders, and tells what became of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,21 @@ def take(wish: Wish) -> Answer:
     order_book.place(dynamodb, order)
     picture = gallery.url(s3, bucket, gallery.PICTURES, order.item)
     return HTTPStatus.ACCEPTED, {"order": order.id, "price": order.price, "picture": picture}
+
+
+def orders_of(customer: str) -> Answer:
+    """Show a customer's orders, the oldest first, and what they wait for."""
+    return HTTPStatus.OK, [
+        {
+            "order": row["id"],
+            "item": row["item"],
+            "quantity": int(row["quantity"]),
+            "price": row["price"],
+            "currency": row["currency"],
+            "waits_for": sorted(row.get("todo", ())),
+        }
+        for row in order_book.of_customer(dynamodb, customer)
+    ]
 
 
 def answered(function: Callable[..., Answer], *arguments: Any) -> Answer:

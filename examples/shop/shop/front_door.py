@@ -10,7 +10,7 @@ NAME = "shop"
 AUDIENCE = "shop"
 """Whom tokens are for."""
 
-ROUTES = {"PUT /orders/{order}": "checkout", "POST /tickets": "tickets"}
+ROUTES = {"PUT /orders/{order}": "checkout", "GET /orders": "history", "POST /tickets": "tickets"}
 """Which function answers what."""
 
 _AUTHORIZER = "customers"

@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-NAMES = ("thumbnails", "checkout", "tickets", "connections", "progress")
+NAMES = ("thumbnails", "checkout", "history", "tickets", "connections", "progress")
 
 _ROOT = Path(__file__).parents[1]
 _TIMEOUT_SECONDS = 10

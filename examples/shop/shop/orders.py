@@ -44,27 +44,13 @@ def note_done(order_id: str, service: str) -> Answer:
     return HTTPStatus.OK, {"order": order_id}
 
 
-def show_orders(customer: str) -> Answer:
-    return HTTPStatus.OK, [
-        {
-            "order": row["id"],
-            "item": row["item"],
-            "quantity": int(row["quantity"]),
-            "price": row["price"],
-            "currency": row["currency"],
-            "waits_for": sorted(row.get("todo", ())),
-        }
-        for row in order_book.of_customer(dynamodb, customer)
-    ]
-
-
 class OrdersApi(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         match self.path.split("/"):
             case ["", "catalogue"]:
                 self.answer(show_catalogue)
             case ["", "customers", customer, "orders"]:
-                self.answer(show_orders, customer)
+                self.answer(checkout.orders_of, customer)
             case _:
                 self.send(HTTPStatus.NOT_FOUND, {"error": "there is nothing here"})
 
