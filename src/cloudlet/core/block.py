@@ -41,6 +41,8 @@ class Block:
         self.service = service
         self.store = store
         self.clock = cloud.clock
+        self.attached: dict[object, object] = {}
+        """What its service keeps beside it: see `cloudlet.core.attached`."""
         self.lines = WaitingLines(store, cloud.clock)
         is_watched = cloud.has("cloudwatch")
         self.metrics = Metrics(service.namespace)

@@ -22,6 +22,8 @@ log = logging.getLogger("cloudlet.core")
 PERIOD_SECONDS = 60
 _MOST_SERIES = 20_000
 """Of all accounts together, between two reports; more are dropped."""
+_MOST_METERS = 10_000
+"""What more resources do between two reports is not measured."""
 _DISTINCT = 150
 """So many different values of a metric are kept apart; it is what PutMetricData takes."""
 _AT_ONCE = 500
@@ -95,6 +97,24 @@ class Values:
         return datum
 
 
+class Meter:
+    """What was measured of a resource, by its dimensions, since the last report."""
+
+    __slots__ = ("counts", "values")
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[str, int] = defaultdict(int)
+        """How often the value 1 was measured, by metrics that have no other."""
+        self.values: dict[tuple[str, str], Values] = {}
+        """By the name of the metric and its unit."""
+
+    def add(self, name: str, unit: str, value: float, count: int = 1) -> None:
+        values = self.values.get((name, unit))
+        if values is None:
+            values = self.values[name, unit] = Values()
+        values.add(value, count)
+
+
 class Metrics:
     """The measurements of one block, in one namespace, that are not sent yet."""
 
@@ -102,6 +122,7 @@ class Metrics:
         self.namespace = namespace
         self._series: dict[Series, Values] = {}
         self._dropped = 0
+        self._meters: dict[tuple[str, str, Dimensions], Meter] = {}
         self.noted: list[Any] = []
         """What the block's observer has noted and not counted yet: to count many at once is quicker. It is bounded by
         the block itself."""
@@ -130,6 +151,25 @@ class Metrics:
         series = Series(account, region, name, unit, dimensions, _minute(now))
         if values.count and self._of(series) is not None:
             self._series[series] = values
+
+    def meter(self, account: str, region: str, dimensions: Dimensions) -> Meter | None:
+        """Return what measures a resource that is often used; None where too many are measured."""
+        meter = self._meters.get((account, region, dimensions))
+        if meter is None and len(self._meters) < _MOST_METERS:
+            meter = self._meters[account, region, dimensions] = Meter()
+        return meter
+
+    def read_meters(self, at: float) -> None:
+        """Note what all meters have measured, as of a time; those that have measured nothing go."""
+        for (account, region, dimensions), meter in list(self._meters.items()):
+            counts, meter.counts = meter.counts, defaultdict(int)
+            values, meter.values = meter.values, {}
+            if not counts and not values:
+                del self._meters[account, region, dimensions]
+            for name, count in counts.items():
+                self.include(account, region, name, dimensions, at, Values.ones(count), "Count")
+            for (name, unit), measured in values.items():
+                self.include(account, region, name, dimensions, at, measured, unit)
 
     def _of(self, series: Series) -> Values | None:
         values = self._series.get(series)
@@ -175,6 +215,7 @@ async def report(block: Block) -> None:
         await until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
         for gauge in block.service.gauges:
             await gauge(block)
+        block.metrics.read_meters(in_ended_minute(block.clock.now()))
         await _send(block, block.metrics)
         if block.usage is not None:
             block.usage.close(in_ended_minute(block.clock.now()))

@@ -20,7 +20,6 @@ from cloudlet.services.apigateway import (
     api_v2_parts,
     api_v2_stages,
     api_v2_tags,
-    measuring,
     traffic,
 )
 from cloudlet.services.apigateway.block import service
@@ -57,6 +56,5 @@ __all__ = [
 
 service.job(access_log.send)
 service.job(plans.write_down)
-service.gauge(measuring.measure)
 service.job(registry.run_errands)
 service.job(registry.stay_known)

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import AwsError, Context, Params, Result
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.dynamodb import directory
@@ -80,14 +80,7 @@ class _Uses:
         return use
 
 
-_uses: WeakKeyDictionary[Block, _Uses] = WeakKeyDictionary()
-
-
-def _of(block: Block) -> _Uses:
-    uses = _uses.get(block)
-    if uses is None:
-        uses = _uses[block] = _Uses()
-    return uses
+_USES = Attached(lambda _: _Uses())
 
 
 def spent(ctx: Context, spent: Spent) -> None:
@@ -106,7 +99,7 @@ def spent(ctx: Context, spent: Spent) -> None:
 def expired(block: Block, table: Table, count: int) -> None:
     """Count items that were deleted because their time to live was over."""
     if count and block.is_measured:
-        use = _use_of(_of(block), table)
+        use = _use_of(_USES.of(block), table)
         if use is not None:
             use.events["TimeToLiveDeletedItemCount", ""] += count
 
@@ -125,19 +118,19 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     if not block.is_measured:
         return
     if error is not None:
-        _failed(_of(block), ctx, operation, params, error)
+        _failed(_USES.of(block), ctx, operation, params, error)
     elif measured is not None:
         noted = block.metrics.noted
         noted.append((operation, measured, perf_counter() - ctx.started))
         if len(noted) >= _AT_ONCE:
             _count(block)
         if throttle is not None and result is not None:
-            _count_unprocessed(_of(block), _listed(measured), result)
+            _count_unprocessed(_USES.of(block), _listed(measured), result)
 
 
 def _count(block: Block) -> None:
     """Count the calls that were noted and have succeeded."""
-    uses = _of(block)
+    uses = _USES.of(block)
     noted, block.metrics.noted = block.metrics.noted, []
     for operation, measured, seconds in noted:
         latency = int(seconds * 1000 * _STEPS) / _STEPS
@@ -246,7 +239,7 @@ def _named(uses: _Uses, ctx: Context, params: Params) -> Iterator[_Use]:
 async def measure(block: Block) -> None:
     """Add what all tables did to the block's metrics, for the minute that has just ended."""
     _count(block)
-    uses = _uses.pop(block)
+    uses = _USES.take(block)
     at = in_ended_minute(block.clock.now())
     for (account, region), count in uses.user_errors.items():
         block.metrics.include(account, region, "UserErrors", (), at, Values.ones(count), "Count")

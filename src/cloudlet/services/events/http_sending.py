@@ -6,8 +6,8 @@ import asyncio
 import resource
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from weakref import WeakKeyDictionary
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.retrying import Failed
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
@@ -37,19 +37,12 @@ class _Way:
         """When, by the loop's clock, each destination is next to be sent something."""
 
 
-_ways: WeakKeyDictionary[Block, _Way] = WeakKeyDictionary()
-
-
-def _way(block: Block) -> _Way:
-    way = _ways.get(block)
-    if way is None:
-        way = _ways[block] = _Way()
-    return way
+_WAY = Attached(lambda _: _Way())
 
 
 async def paced(block: Block, destination: str, rate: int) -> None:
     """Wait until a destination may be sent something, so that it gets no more than so much a second."""
-    following, now = _way(block).following, asyncio.get_running_loop().time()
+    following, now = _WAY.of(block).following, asyncio.get_running_loop().time()
     if len(following) >= _PACED:
         for known in [known for known, time in following.items() if time <= now]:
             del following[known]
@@ -61,7 +54,7 @@ async def paced(block: Block, destination: str, rate: int) -> None:
 
 async def send(block: Block, request: Request) -> HttpResponse:
     """Send a request; return the response, whatever its status. Raises Failed where there is none."""
-    way = _way(block)
+    way = _WAY.of(block)
     try:
         async with way.turn:
             return await way.client.request(*request, timeout=_TIMEOUT_SECONDS, limit=_LARGEST_BYTES, repeatable=False)

@@ -7,9 +7,9 @@ once a minute, for each log group and for the account.
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.logs import putting
@@ -33,7 +33,7 @@ class _Incoming:
         self.events = Values()
 
 
-_incoming: WeakKeyDictionary[Block, dict[_Key, _Incoming]] = WeakKeyDictionary()
+_INCOMING: Attached[dict[_Key, _Incoming]] = Attached(lambda _: {})
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
@@ -41,7 +41,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     if operation != "PutLogEvents" or error is not None or not ctx.block.is_measured:
         return
     accepted = _accepted(params["logEvents"], (result or {}).get("rejectedLogEventsInfo") or {})
-    groups = _incoming.setdefault(ctx.block, {})
+    groups = _INCOMING.of(ctx.block)
     key = (ctx.account, ctx.region, params["logGroupName"])
     incoming = groups.get(key)
     if incoming is None:
@@ -59,7 +59,7 @@ def _accepted(given: list[dict[str, Any]], rejected: dict[str, int]) -> list[dic
 
 async def measure(block: Block) -> None:
     """Add what came to the block's metrics, for the minute that has just ended."""
-    groups = _incoming.pop(block, {})
+    groups = _INCOMING.take(block)
     at = in_ended_minute(block.clock.now())
     totals: dict[tuple[str, str], _Incoming] = {}
     for (account, region, name), incoming in groups.items():

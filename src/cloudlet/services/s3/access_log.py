@@ -15,9 +15,9 @@ from functools import lru_cache
 from time import gmtime, perf_counter, strftime
 from typing import Any, NamedTuple
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.moments import first
@@ -89,19 +89,12 @@ class _Lines:
         self.dropped = 0
 
 
-_all: WeakKeyDictionary[Block, _Lines] = WeakKeyDictionary()
-
-
-def _of(block: Block) -> _Lines:
-    lines = _all.get(block)
-    if lines is None:
-        lines = _all[block] = _Lines()
-    return lines
+_LINES = Attached(lambda _: _Lines())
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Note a request that was answered, if its bucket has logs."""
-    lines = _of(ctx.block)
+    lines = _LINES.of(ctx.block)
     if operation == "PutBucketLogging":
         lines.changed.set()
     owner = lines.owners.get(params.get("Bucket", ""))
@@ -116,7 +109,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 async def deliver_logs(block: Block) -> None:
     """Deliver what is noted to the buckets that are to have it, now and then, until the block ends."""
-    lines = _of(block)
+    lines = _LINES.of(block)
     try:
         while True:
             lines.changed.clear()

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Values, in_ended_minute
 from cloudlet.core.moments import notified
@@ -143,7 +143,7 @@ class _All:
                     configuration.values = old.values
 
 
-_all: WeakKeyDictionary[Block, _All] = WeakKeyDictionary()
+_ALL = Attached(lambda _: _All())
 
 
 def check(id: str, value: Mapping[str, Any]) -> None:
@@ -181,15 +181,8 @@ async def _read(block: Block) -> None:
             )
             for id, value in listed:
                 found.keep(bucket, id, value)
-    found.take_over(_of(block))
-    _all[block] = found
-
-
-def _of(block: Block) -> _All:
-    known = _all.get(block)
-    if known is None:
-        known = _all[block] = _All()
-    return known
+    found.take_over(_ALL.of(block))
+    _ALL.replace(block, found)
 
 
 # -- requests
@@ -199,8 +192,8 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     """Count a request that was answered, if its bucket has metrics configurations."""
     if operation in _CHANGES and error is None and ctx.block.is_measured:
         _change(ctx, operation, params)
-    known = _all.get(ctx.block)
-    if known is None or not known.buckets:
+    known = _ALL.of(ctx.block)
+    if not known.buckets:
         return
     watched = known.buckets.get(params.get("Bucket", ""))
     if watched is not None:
@@ -217,7 +210,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 def _change(ctx: Context, operation: str, params: Params) -> None:
     """Measure from now on by a configuration that was put, or not by one that was deleted."""
-    known, bucket = _of(ctx.block), of(ctx).bucket
+    known, bucket = _ALL.of(ctx.block), of(ctx).bucket
     if operation != "PutBucketMetricsConfiguration":
         known.forget(params["Bucket"], params.get("Id"))
     elif bucket is not None:
@@ -276,7 +269,7 @@ def _note_source(known: _All, measured: Measured) -> None:
 
 def selected(ctx: Context, params: Params, scanned: int, returned: int) -> None:
     """Count the bytes of a query that has ended."""
-    watched = _of(ctx.block).buckets.get(params["Bucket"])
+    watched = _ALL.of(ctx.block).buckets.get(params["Bucket"])
     for configuration in () if watched is None else watched.configurations.values():
         if configuration.admits(params["Key"], of(ctx).tags):
             configuration.add("SelectBytesScanned", scanned)
@@ -286,7 +279,7 @@ def selected(ctx: Context, params: Params, scanned: int, returned: int) -> None:
 async def measure(block: Block) -> None:
     """Add what was measured of requests to the block's metrics, for the minute that has just ended."""
     at = in_ended_minute(block.clock.now())
-    for name, watched in _of(block).buckets.items():
+    for name, watched in _ALL.of(block).buckets.items():
         for id, configuration in watched.configurations.items():
             measured, configuration.values = configuration.values, {}
             dimensions = (("BucketName", name), ("FilterId", id))

@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import AwsError, Params
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.services.s3 import errors, select_expression, select_output, select_source, workspace
 from cloudlet.services.s3.select_expression import quoted
@@ -58,7 +58,7 @@ _CODES = {
 """Of S3 Select, by what DuckDB's messages begin with."""
 _AT_ONCE = 4
 """So many queries have memory at a time; others wait."""
-_running: WeakKeyDictionary[Block, asyncio.Semaphore] = WeakKeyDictionary()
+_RUNNING = Attached(lambda _: asyncio.Semaphore(_AT_ONCE))
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="select")
 
 
@@ -110,7 +110,7 @@ async def answer(
     `ended` is called at the end, with the bytes that were scanned and that were returned.
     Raises AwsError, and StoreError where there is no room to work; so may the iterator.
     """
-    running = _running.setdefault(block, asyncio.Semaphore(_AT_ONCE))
+    running = _RUNNING.of(block)
     await running.acquire()
     try:
         events = await _begun(block, params, size, pieces, ended)

@@ -49,7 +49,6 @@ service = Service(
     namespace="AWS/SNS",
 )
 service.observe(measuring.note)
-service.gauge(measuring.measure)
 for _job in (delivery.deliver, notices.send, confirming.expire, archive.expire, status_log.write):
     service.job(_job)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.services.sns import queue_delivery
 from cloudlet.services.sns.message import Message
@@ -115,12 +115,5 @@ class _Attempt:
         return list(self._outcomes)
 
 
-_ways: WeakKeyDictionary[Block, DirectDelivery] = WeakKeyDictionary()
-
-
-def of(block: Block) -> DirectDelivery:
-    """Return the block's way to SQS."""
-    way = _ways.get(block)
-    if way is None:
-        way = _ways[block] = DirectDelivery(block)
-    return way
+WAY = Attached(DirectDelivery)
+"""The block's way to SQS."""

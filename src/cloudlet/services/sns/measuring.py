@@ -6,37 +6,17 @@ once they were settled. Messages to phones and to single endpoints are not measu
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Values, in_ended_minute
+from cloudlet.core.metrics import Dimensions, Meter
 from cloudlet.services.sns.filter_policy import Rejection
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 from cloudlet.wire import WireError
-
-_MOST_TOPICS = 10_000
-"""Of those that were used since the last report; others are not measured."""
-
-
-class _Use:
-    """What a topic did since the last report."""
-
-    __slots__ = ("counts", "sizes")
-
-    def __init__(self) -> None:
-        self.sizes = Values()
-        """Of the messages that were published, in bytes."""
-        self.counts: defaultdict[str, int] = defaultdict(int)
-        """How often what happened to notifications, by metric."""
-
-
-_uses: WeakKeyDictionary[Block, dict[str, _Use]] = WeakKeyDictionary()
-"""By the topic's ARN."""
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
@@ -54,9 +34,10 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 
 def _sent(block: Block, arn: str, message: Mapping[str, Any]) -> None:
-    use = _of(block, arn)
-    if use is not None:
-        use.sizes.add(len(message["Message"]))
+    meter = _meter(block, arn)
+    if meter is not None:
+        meter.add("PublishSize", "Bytes", len(message["Message"]))
+        meter.counts["NumberOfMessagesPublished"] += 1
 
 
 def settled(block: Block, topic: Topic, outcome: Undeliverable | None, count: int = 1) -> None:
@@ -81,32 +62,21 @@ def filtered_out(block: Block, topic: Topic, rejections: Iterable[Rejection]) ->
 
 
 def _count(block: Block, topic: Topic, what: str, count: int = 1) -> None:
-    use = _of(block, topic.arn) if block.is_measured and count else None
-    if use is not None:
-        use.counts[f"NumberOfNotifications{what}"] += count
+    meter = _meter(block, topic.arn) if block.is_measured and count else None
+    if meter is not None:
+        meter.counts[f"NumberOfNotifications{what}"] += count
 
 
-def _of(block: Block, arn: str) -> _Use | None:
-    uses = _uses.get(block)
-    if uses is None:
-        uses = _uses[block] = {}
-    use = uses.get(arn)
-    if use is None and len(uses) < _MOST_TOPICS:
-        use = uses[arn] = _Use()
-    return use
+def _meter(block: Block, arn: str) -> Meter | None:
+    """Return what measures a topic; None for an endpoint and for what is none."""
+    place = _place(arn)
+    return None if place is None else block.metrics.meter(*place)
 
 
-async def measure(block: Block) -> None:
-    """Add what all topics did to the block's metrics, for the minute that has just ended."""
-    at = in_ended_minute(block.clock.now())
-    for arn, use in _uses.pop(block, {}).items():
-        parts = arn.split(":")
-        if ":endpoint/" in arn or len(parts) != 6:
-            continue
-        region, account, name = parts[3:]
-        for metric, unit, values in (
-            ("PublishSize", "Bytes", use.sizes),
-            ("NumberOfMessagesPublished", "Count", Values.ones(use.sizes.count)),
-            *((counted, "Count", Values.ones(count)) for counted, count in use.counts.items()),
-        ):
-            block.metrics.include(account, region, metric, (("TopicName", name),), at, values, unit)
+@lru_cache(1024)
+def _place(arn: str) -> tuple[str, str, Dimensions] | None:
+    """Return the account, the region and the dimensions of a topic."""
+    parts = arn.split(":")
+    if len(parts) != 6 or parts[5].startswith("endpoint/"):
+        return None
+    return parts[4], parts[3], (("TopicName", parts[5]),)

@@ -181,7 +181,7 @@ class OutboxDelivery:
                     numbers = [number for number in numbers if staying[number]]
                     continue
             else:
-                direct.of(self._block).open = True
+                direct.WAY.of(self._block).open = True
             for number, outcome in zip(numbers, sent, strict=True):
                 outcomes[number] = outcome
             break

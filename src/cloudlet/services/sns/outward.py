@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Arn
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.engines.http_client import HttpClient
 from cloudlet.services.sns import (
@@ -47,7 +47,7 @@ class _Http:
         self.client = HttpClient(connections=most, resting=min(_RESTING, most))
 
 
-_ways: WeakKeyDictionary[Block, _Http] = WeakKeyDictionary()
+_WAY = Attached(lambda _: _Http())
 
 
 async def deliver(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> None:
@@ -102,9 +102,9 @@ async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str
             await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now(), text))
         case "http" | "https":
             arn = None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn
-            async with _http(block).turn:
+            async with _WAY.of(block).turn:
                 await http_delivery.post(
-                    _http(block).client,
+                    _WAY.of(block).client,
                     subscribed.endpoint,
                     text,
                     kind=kind,
@@ -168,9 +168,9 @@ async def _to_http(
     block: Block, topic: Topic, subscribed: Subscription, message: Message, signed: Signature | None
 ) -> None:
     raw = _is_raw(subscribed)
-    async with _http(block).turn:
+    async with _WAY.of(block).turn:
         await http_delivery.post(
-            _http(block).client,
+            _WAY.of(block).client,
             subscribed.endpoint,
             message.body_for(subscribed.protocol) if raw else _envelope(block, subscribed, message, signed),
             kind=notification.NOTIFICATION,
@@ -181,10 +181,3 @@ async def _to_http(
             raw=raw,
             trace=tracing.header_of(message, subscribed),
         )
-
-
-def _http(block: Block) -> _Http:
-    way = _ways.get(block)
-    if way is None:
-        way = _ways[block] = _Http()
-    return way

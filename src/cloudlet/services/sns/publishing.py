@@ -172,7 +172,7 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
     directly = _may_go_directly(block, topic, page)
     outcomes: list[Outcome | Unavailable] = [_NOT_TRIED] * len(pairs)
     if directly and pairs:
-        outcomes = await direct.of(block).deliver(pairs)
+        outcomes = await direct.WAY.of(block).deliver(pairs)
         measuring.settled(block, topic, None, outcomes.count(None))
         for outcome in outcomes:
             if isinstance(outcome, Undeliverable) and outcome.permanent:
@@ -192,7 +192,7 @@ def _may_go_directly(block: Block, topic: Topic, page: Plan) -> bool:
         len(page.queues) <= _DIRECT_QUEUES
         and not page.following
         and ("SignatureVersion" not in topic.attributes or page.queues_are_raw)
-        and direct.of(block).open
+        and direct.WAY.of(block).open
     )
 
 

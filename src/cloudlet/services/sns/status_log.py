@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from hashlib import md5
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes, uuid4
 from cloudlet.services.sns import endpoints, journal
@@ -60,12 +60,12 @@ def note(
     """Note what became of a delivery in the end, after so many attempts, if the topic asks for that."""
     prefix = _PREFIXES.get(subscribed.protocol)
     if prefix is not None and _is_wanted(topic, prefix, success=outcome is None):
-        _of(block).add(_record(block, topic, subscribed, message, outcome, attempts))
+        _RECORDS.of(block).add(_record(block, topic, subscribed, message, outcome, attempts))
 
 
 async def write(block: Block) -> None:
     """Write what is noted to the file, for as long as the block runs."""
-    await _of(block).write(_file(block))
+    await _RECORDS.of(block).write(_file(block))
 
 
 async def page(block: Block) -> tuple[str, bytes]:
@@ -154,11 +154,4 @@ def _append(file: Path, lines: bytes) -> None:
         file.replace(file.with_suffix(".1.jsonl"))
 
 
-_all: WeakKeyDictionary[Block, _Records] = WeakKeyDictionary()
-
-
-def _of(block: Block) -> _Records:
-    records = _all.get(block)
-    if records is None:
-        records = _all[block] = _Records()
-    return records
+_RECORDS = Attached(lambda _: _Records())

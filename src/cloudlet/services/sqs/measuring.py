@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.sqs import contents, directory
@@ -50,7 +50,7 @@ class _Use:
         """How many messages receives gave."""
 
 
-_uses: WeakKeyDictionary[Block, dict[_Name, _Use]] = WeakKeyDictionary()
+_USES: Attached[dict[_Name, _Use]] = Attached(lambda _: {})
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
@@ -88,11 +88,9 @@ def _sent(use: _Use, message: Mapping[str, Any]) -> None:
 
 
 def _of(ctx: Context, params: Params) -> _Use:
-    uses = _uses.get(ctx.block)
-    if uses is None:
-        uses = _uses[ctx.block] = {}
     parts = params["QueueUrl"].rsplit("/", 2)
-    return _used(uses, _Name(parts[-2] if len(parts) > 1 else ctx.account, ctx.region, parts[-1]), ctx.now())
+    name = _Name(parts[-2] if len(parts) > 1 else ctx.account, ctx.region, parts[-1])
+    return _used(_USES.of(ctx.block), name, ctx.now())
 
 
 def _used(uses: dict[_Name, _Use], key: _Name, now: float) -> _Use:
@@ -110,7 +108,7 @@ async def measure(block: Block) -> None:
     """Add what all queues did and hold to the block's metrics."""
     now = block.clock.now()
     at = in_ended_minute(now)
-    uses = _uses.setdefault(block, {})
+    uses = _USES.of(block)
     async for name in _filled(block):
         _used(uses, name, now)
     for name, use in list(uses.items()):
