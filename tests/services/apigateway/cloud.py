@@ -22,7 +22,7 @@ import os
 
 def handler(event, context):
     kind = event.get("type")
-    if kind == "REQUEST":
+    if kind in ("REQUEST", "TOKEN"):
         return authorize(event)
     connection = event.get("requestContext", {}).get("connectionId")
     body = event.get("body")
@@ -56,7 +56,8 @@ def call_back(context):
 
 def authorize(event):
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    token = headers.get("authorization") or (event.get("queryStringParameters") or {}).get("token")
+    asked = (event.get("queryStringParameters") or {}).get("token")
+    token = event.get("authorizationToken") or headers.get("authorization") or asked
     if token == "nobody":
         raise Exception("Unauthorized")
     if token == "broken":

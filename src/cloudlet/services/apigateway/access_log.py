@@ -27,6 +27,8 @@ _BATCH_LINES = 5000
 _BATCH_BYTES = 900_000
 _LINE_OVERHEAD = 26
 _GATHERING_SECONDS = 0.25
+OWN_GROUPS = "API-Gateway-Execution-Logs_"
+"""What the names of those log groups begin with that API Gateway itself makes: those of execution logs."""
 Settings = dict[str, Any]
 
 
@@ -155,6 +157,17 @@ async def _put(block: Block, group: Group, batch: list[dict[str, Any]]) -> None:
 async def _create_stream(block: Block, stream: dict[str, str], place: dict[str, str]) -> None:
     try:
         await block.call("logs", "CreateLogStream", stream, **place)
+    except AwsError as error:
+        if error.code == "ResourceNotFoundException" and stream["logGroupName"].startswith(OWN_GROUPS):
+            await _create_group(block, stream["logGroupName"], place)
+            await block.call("logs", "CreateLogStream", stream, **place)
+        elif error.code != "ResourceAlreadyExistsException":
+            raise
+
+
+async def _create_group(block: Block, name: str, place: dict[str, str]) -> None:
+    try:
+        await block.call("logs", "CreateLogGroup", {"logGroupName": name}, **place)
     except AwsError as error:
         if error.code != "ResourceAlreadyExistsException":
             raise

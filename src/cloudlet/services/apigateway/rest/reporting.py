@@ -10,7 +10,7 @@ from time import perf_counter
 
 from cloudlet.core.metrics import Dimensions
 from cloudlet.services.apigateway import access_log, measuring
-from cloudlet.services.apigateway.access_log import Group
+from cloudlet.services.apigateway.access_log import OWN_GROUPS, Group
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.wire import HttpResponse
 
@@ -24,7 +24,7 @@ def report(call: Call, response: HttpResponse) -> None:
         access_log.note(call.block, stage.log.group, int(call.time * 1000), stage.log.line(call.logged))
     if call.trace.lines and (call.trace.failed or _is_told_all(call)):
         place = call.place
-        group = Group(place.account, place.region, f"API-Gateway-Execution-Logs_{call.api_id}/{stage.name}", call.id)
+        group = Group(place.account, place.region, f"{OWN_GROUPS}{call.api_id}/{stage.name}", stage.name)
         for millis, text in call.trace.lines:
             access_log.note(call.block, group, millis, f"({call.id}) {text}")
 
