@@ -8,14 +8,13 @@ one that comes twice runs the first time only.
 from __future__ import annotations
 
 import calendar
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import lru_cache
-from typing import TypeAlias
+from functools import lru_cache, partial
+from typing import NamedTuple, TypeAlias
 
-_RATE = re.compile(r"rate\((\d{1,10}) (minute|hour|day)(s?)\)")
-_CRON = re.compile(r"cron\((.+)\)")
+from cloudlet.core.language import Language
+
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -31,29 +30,17 @@ Schedule: TypeAlias = "Callable[[float], float | None]"
 @lru_cache(1024)
 def parse(text: str, zone: tzinfo = UTC) -> Schedule:
     """Return a schedule, of which cron is in a time zone. Raises ValueError."""
-    rate, cron = _RATE.fullmatch(text), _CRON.fullmatch(text)
-    if rate is not None:
-        value = int(rate[1])
-        if value < 1 or (value == 1) != (rate[3] == ""):
-            raise ValueError(text)
-        seconds = value * _SECONDS[rate[2]]
-        return lambda after: after + seconds
-    if cron is None:
-        raise ValueError(text)
-    return _cron(cron[1].split(), zone)
+    return _LANGUAGE.read(text)(zone)
 
 
-def _cron(fields: Sequence[str], zone: tzinfo) -> Schedule:
-    if len(fields) != 6:
-        raise ValueError("a cron expression has six fields")
-    minutes = sorted(_numbers(fields[0], 0, 59))
-    hours = sorted(_numbers(fields[1], 0, 23))
-    months = _numbers(fields[3], 1, 12, _MONTHS)
-    years = _numbers(fields[5], 1970, _LAST_YEAR)
-    if (fields[2] == "?") == (fields[4] == "?"):
-        raise ValueError("one of day-of-month and day-of-week is a question mark")
-    days = _days_of_month(fields[2]) if fields[4] == "?" else _days_of_week(fields[4])
-
+def _cron(
+    minutes: Sequence[int],
+    hours: Sequence[int],
+    months: Collection[int],
+    days: Days,
+    years: Collection[int],
+    zone: tzinfo,
+) -> Schedule:
     def times(start: datetime) -> Iterator[datetime]:
         """Yield the times from one on, all without a zone."""
         day = start.date()
@@ -87,57 +74,101 @@ def _cron(fields: Sequence[str], zone: tzinfo) -> Schedule:
     return following
 
 
+class _Part(NamedTuple):
+    """Numbers from a first to a last one, with a step."""
+
+    first: str
+    last: str | None = None
+    step: str | None = None
+
+
 def _number(text: str, low: int, high: int, names: Sequence[str] = ()) -> int:
     if text.upper() in names:
         return names.index(text.upper()) + low
-    if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
+    if not low <= int(text) <= high:
         raise ValueError(text)
     return int(text)
 
 
-def _numbers(field: str, low: int, high: int, names: Sequence[str] = ()) -> frozenset[int]:
-    """Return the numbers that a field of lists, ranges, steps and asterisks stands for."""
+def _numbers(parts: Sequence[_Part], low: int, high: int, names: Sequence[str] = ()) -> frozenset[int]:
+    """Return the numbers that a field stands for."""
     found: set[int] = set()
-    for part in field.split(","):
-        span, slash, step = part.partition("/")
-        begin, dash, end = span.partition("-")
-        if span == "*":
+    for part in parts:
+        if part.first == "*":
             first, last = low, high
         else:
-            first = _number(begin, low, high, names)
-            last = _number(end, low, high, names) if dash else high if slash else first
+            first = _number(part.first, low, high, names)
+            last = _number(part.last, low, high, names) if part.last else high if part.step else first
         if first > last:
             # FRI-MON goes around the end of the week.
             last += high - low + 1
-        numbers = range(first, last + 1, _number(step, 1, high) if slash else 1)
+        numbers = range(first, last + 1, _number(part.step, 1, high) if part.step else 1)
         found.update((number - low) % (high - low + 1) + low for number in numbers)
     return frozenset(found)
 
 
-def _days_of_month(field: str) -> Days:
-    if field == "L":
+_Field = tuple[_Part, ...]
+_Zoned = Callable[[tzinfo], Schedule]
+
+
+class _Meaning:
+    def rate(self, number: str, unit: str) -> _Zoned:
+        value = int(number)
+        if not 1 <= value < 10**10 or (value == 1) == unit.endswith("s"):
+            raise ValueError(f"{number} {unit}")
+        seconds = value * _SECONDS[unit.rstrip("s")]
+        return lambda zone: lambda after: after + seconds
+
+    def cron(self, minutes: _Field, hours: _Field, days: Days, months: _Field, years: _Field) -> _Zoned:
+        return partial(
+            _cron,
+            sorted(_numbers(minutes, 0, 59)),
+            sorted(_numbers(hours, 0, 23)),
+            _numbers(months, 1, 12, _MONTHS),
+            days,
+            _numbers(years, 1970, _LAST_YEAR),
+        )
+
+    def cron_of_weeks(self, minutes: _Field, hours: _Field, months: _Field, days: Days, years: _Field) -> _Zoned:
+        return self.cron(minutes, hours, days, months, years)
+
+    def numbers(self, *parts: _Part) -> _Field:
+        return parts
+
+    def every(self, all: str, step: str | None) -> _Part:
+        return _Part(all, None, step)
+
+    def part(self, first: str, last: str | None, step: str | None) -> _Part:
+        return _Part(first, last, step)
+
+    def days(self, field: _Field) -> Days:
+        numbers = _numbers(field, 1, 31)
+        return lambda day: day.day in numbers
+
+    def last_day(self) -> Days:
         return lambda day: day.day == _length(day)
-    if field == "LW":
+
+    def last_weekday(self) -> Days:
         return lambda day: day.day == _nearest_weekday(day, _length(day))
-    if field.endswith("W"):
-        wanted = _number(field[:-1], 1, 31)
+
+    def nearest_weekday(self, number: str) -> Days:
+        wanted = _number(number, 1, 31)
         return lambda day: wanted <= _length(day) and day.day == _nearest_weekday(day, wanted)
-    numbers = _numbers(field, 1, 31)
-    return lambda day: day.day in numbers
 
+    def weekdays(self, field: _Field) -> Days:
+        numbers = _numbers(field, 1, 7, _WEEKDAYS)
+        return lambda day: _weekday(day) in numbers
 
-def _days_of_week(field: str) -> Days:
-    if field == "L":
+    def saturdays(self) -> Days:
         return lambda day: _weekday(day) == _SATURDAY
-    if field.endswith("L"):
-        last = _number(field[:-1], 1, 7, _WEEKDAYS)
+
+    def last_weekday_of_month(self, weekday: str) -> Days:
+        last = _number(weekday, 1, 7, _WEEKDAYS)
         return lambda day: _weekday(day) == last and day.day + 7 > _length(day)
-    weekday, hash, week = field.partition("#")
-    if hash:
+
+    def nth_weekday(self, weekday: str, week: str) -> Days:
         wanted, number = _number(weekday, 1, 7, _WEEKDAYS), _number(week, 1, 5)
         return lambda day: _weekday(day) == wanted and (day.day - 1) // 7 + 1 == number
-    numbers = _numbers(field, 1, 7, _WEEKDAYS)
-    return lambda day: _weekday(day) in numbers
 
 
 def _length(day: date) -> int:
@@ -157,3 +188,6 @@ def _nearest_weekday(day: date, wanted: int) -> int:
     if weekday == 7:
         return wanted + 1 if wanted < _length(day) else wanted - 2
     return wanted
+
+
+_LANGUAGE: Language[_Zoned] = Language(__file__, _Meaning(), deepest=0)
