@@ -112,7 +112,7 @@ def _is_due_at(expression: str, expected: list[datetime]) -> None:
     ],
 )
 def test_what_is_no_schedule(expression: str) -> None:
-    with pytest.raises(ValueError, match="^"):
+    with pytest.raises(ValueError, match=r"^"):
         parse(expression)
 
 
