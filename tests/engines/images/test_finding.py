@@ -124,6 +124,13 @@ def test_what_a_descriptor_says_is_looked_at(layout: Layout, changed: dict[str, 
         find(layout.path, AMD)
 
 
+@pytest.mark.parametrize("config", [{"Env": ["A=1\0--bind"]}, {"Cmd": ["a\0b"]}, {"WorkingDir": "/\0"}])
+def test_a_configuration_has_no_null_characters(layout: Layout, config: dict[str, Any]) -> None:
+    layout.image(LAYER, config=config)
+    with pytest.raises(ImageError, match="null character"):
+        find(layout.path, AMD)
+
+
 def test_layers_are_as_many_as_the_configuration_says(layout: Layout) -> None:
     layout.image(LAYER, stored=[LAYER, LAYER])
     with pytest.raises(ImageError, match="not those of its configuration"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.sandbox import Limits, Mount
+from cloudlet.engines.sandbox import Limits, Mount, SandboxError
 from tests.engines.sandbox.conftest import LIMITS, Machine
 
 PYTHON = "/usr/bin/python3"
@@ -209,6 +209,14 @@ def test_what_it_leaves_running_ends_with_it(in_sandboxes: Any) -> None:
         assert run.printed == "left\n"
         running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
         assert not any(b"4242" in line for line in running)
+
+    in_sandboxes(scenario)
+
+
+def test_what_it_is_given_is_no_option_of_the_sandboxs(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        with pytest.raises(SandboxError, match="no null characters"):
+            await machine.run("true", environment={"A": "1\0--bind\0/\0/mnt"})
 
     in_sandboxes(scenario)
 

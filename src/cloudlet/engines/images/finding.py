@@ -88,5 +88,14 @@ def load(blobs: Blobs, digest: str, platform: Platform) -> Image:
         raise ImageError(f"the image is for {str(found)[:100]}, not for {platform}")
     if len(manifest.layers) != len(configuration.rootfs.diff_ids) or len(manifest.layers) > _MOST_LAYERS:
         raise ImageError("the layers of the image are not those of its configuration, or too many")
+    config = configuration.config or Config()
+    if "\0" in "".join(_words(config)):
+        raise ImageError("the configuration of the image has a null character")
     layers = zip(manifest.layers, configuration.rootfs.diff_ids, strict=True)
-    return Image(digest, found, configuration.config or Config(), tuple(Layer(*each) for each in layers))
+    return Image(digest, found, config, tuple(Layer(*each) for each in layers))
+
+
+def _words(config: Config) -> Iterator[str]:
+    for words in (config.env, config.entrypoint, config.cmd):
+        yield from words or ()
+    yield config.working_dir or ""

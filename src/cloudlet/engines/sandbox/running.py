@@ -124,7 +124,7 @@ class Sandboxes:
             else:
                 filtered = None if self._seccomp is None else _memory(self._seccomp, opened)
                 words = bubblewrap.options(spec, user=user, seccomp=filtered)
-                options = _memory(b"".join(word.encode() + b"\0" for word in words), opened)
+                options = _memory(b"".join(_option(word) for word in words), opened)
                 run, environment, folder = bubblewrap.command(spec, user=user, options=options), {}, "/"
             # Only a shell enters the groups: what is started from there is in them from its first instant.
             environment |= {"GROUPS_ENTERED": " ".join(group.entrances)}
@@ -144,6 +144,13 @@ class Sandboxes:
     async def close(self) -> None:
         """Wait until what was started is gone, and leave nothing behind."""
         self._cgroups.close()
+
+
+def _option(word: str) -> bytes:
+    """Return a word as one of a list that null characters divide. Raises OSError where there is one in it."""
+    if "\0" in word:
+        raise OSError("what a program is given has no null characters")
+    return word.encode("utf-8", "surrogateescape") + b"\0"
 
 
 def _memory(content: bytes, opened: list[int]) -> int:

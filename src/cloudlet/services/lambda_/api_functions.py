@@ -21,6 +21,7 @@ from cloudlet.services.lambda_ import (
     paging,
     settling,
     showing,
+    sources,
     tagging,
     versions,
 )
@@ -35,14 +36,16 @@ async def create_function(ctx: Context, params: Params) -> Result:
     if what.qualifier is not None or place.account != ctx.account:
         raise errors.invalid(f"The function name {params['FunctionName']} is not valid for a function to be created.")
     configuration.refuse_unbuilt(params)
-    source = params["Code"]
-    packages.check_source(source)
+    source, package_type = params["Code"], params.get("PackageType") or sources.ZIP
+    sources.check(source, package_type, "creating")
     configuration.check_required(params)
     (architecture,) = params.get("Architectures") or ("x86_64",)
-    empty = Version(place=place, package=Package("", "", 0, 0), architecture=architecture)
+    empty = Version(place=place, package=Package("", "", 0, 0), package_type=package_type, architecture=architecture)
     draft = configuration.configured(empty, params)
     tagged = tagging.checked(params.get("Tags"))
     signing = params.get("CodeSigningConfigArn") or ""
+    if signing and package_type == sources.IMAGE:
+        raise errors.invalid("Code signing is not supported for functions created with container images.")
 
     async def admit(tx: Transaction) -> None:
         if await directory.find_function(tx, place) is not None:
@@ -50,15 +53,16 @@ async def create_function(ctx: Context, params: Params) -> Result:
         await code_signing.check_code(tx, signing)
 
     await ctx.transact(admit)
-    async with packages.taken(ctx, "CreateFunction", source) as package:
+    async with sources.taken(ctx, "CreateFunction", source, architecture) as code:
 
         async def create(tx: Transaction) -> Version:
             await admit(tx)
             used = await layers.used(ctx, tx, params.get("Layers") or ())
-            packages.check_total((package, *(layer.package for layer in used)))
-            await versions.check_storage(tx, place, (package,))
+            packages.check_total((code.package, *(layer.package for layer in used)))
+            await versions.check_storage(tx, place, (code.package,))
             now = ctx.now()
-            made = settling.created(replace(draft, package=package, layers=used, revision=uuid4(), modified=now))
+            named = replace(draft, package=code.package, image=code.image, layers=used)
+            made = settling.created(replace(named, revision=uuid4(), modified=now))
             directory.add_function(tx, Function(place=place, code_signing=signing))
             code_signing.use(tx, place, "", signing)
             await directory.save_version(tx, made, now)
@@ -75,24 +79,25 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
     what = directory.function_only(directory.named(ctx, params["FunctionName"]))
     if params.get("PublishTo"):
         raise errors.not_built("the parameter PublishTo of functions")
-    packages.check_source(params)
     architectures = params.get("Architectures")
 
     async def checked(tx: Transaction) -> Version:
         await access.authorize(ctx, tx, what, "UpdateFunctionCode")
         latest = await directory.latest(tx, what.place)
+        sources.check(params, latest.package_type, "updating")
         versions.check_changeable(latest, params.get("RevisionId"))
         await code_signing.check_code(tx, (await directory.function(tx, what.place)).code_signing)
         return latest
 
-    await ctx.transact(checked)
-    async with packages.taken(ctx, "UpdateFunctionCode", params) as package:
+    latest = await ctx.transact(checked)
+    architecture = architectures[0] if architectures else latest.architecture
+    async with sources.taken(ctx, "UpdateFunctionCode", params, architecture) as code:
 
         async def change(tx: Transaction) -> Version:
             latest = await checked(tx)
-            packages.check_total((package, *(layer.package for layer in latest.layers)))
-            await versions.check_storage(tx, what.place, (package,))
-            changed = replace(latest, package=package)
+            packages.check_total((code.package, *(layer.package for layer in latest.layers)))
+            await versions.check_storage(tx, what.place, (code.package,))
+            changed = replace(latest, package=code.package, image=code.image)
             if architectures:
                 changed = replace(changed, architecture=architectures[0])
             if params.get("DryRun"):
@@ -103,7 +108,7 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
         try:
             version = await ctx.transact(change)
         except _DryRun as dry:
-            await ctx.block.blobs.remove([package.code])
+            await ctx.block.blobs.remove([code.package.code])
             version = dry.version
     return showing.configuration(version, arn=version.arn if version.number else what.place.arn)
 
@@ -140,13 +145,20 @@ async def get_function(ctx: Context, tx: Transaction, params: Params) -> Result:
     function = await directory.function(tx, what.place)
     shown: dict[str, Any] = {
         "Configuration": showing.configuration(found.version, arn=what.arn),
-        "Code": {"RepositoryType": "S3", "Location": downloads.location(ctx, found.version.package)},
+        "Code": _code(ctx, found.version),
     }
     if tagged := await tags.of(tx, what.place.arn):
         shown["Tags"] = tagged
     if function.reserved_concurrency is not None:
         shown["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}
     return shown
+
+
+def _code(ctx: Context, version: Version) -> dict[str, str]:
+    image = version.image
+    if image is not None:
+        return {"RepositoryType": "ECR", "ImageUri": image.uri, "ResolvedImageUri": image.resolved}
+    return {"RepositoryType": "S3", "Location": downloads.location(ctx, version.package)}
 
 
 @service.operation("GetFunctionConfiguration")

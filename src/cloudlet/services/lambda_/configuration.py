@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, Params
 from cloudlet.services.lambda_ import errors, runtimes
-from cloudlet.services.lambda_.function import Logging, Version
+from cloudlet.services.lambda_.function import ImageConfig, Logging, Version
 
 _MEMORY_MB = 10_240
 _TIMEOUT_SECONDS = 900
@@ -49,6 +49,8 @@ _SIMPLE = {
     "MemorySize": "memory",
     "Timeout": "timeout",
 }
+_OF_ZIP = ("Runtime", "Handler", "Layers")
+_OF_IMAGES = ("ImageConfig",)
 _UNBUILT = (
     "KMSKeyArn",
     "FileSystemConfigs",
@@ -70,12 +72,12 @@ def refuse_unbuilt(params: Params) -> None:
         raise errors.not_built("functions in a VPC")
     if (params.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
         raise errors.not_built("SnapStart")
-    if params.get("PackageType") == "Image" or params.get("ImageConfig"):
-        raise errors.not_built("functions from container images")
 
 
 def check_required(params: Params) -> None:
     """Raise AwsError where a function of a ZIP file lacks what it needs to be created."""
+    if params.get("PackageType") == "Image":
+        return
     if not params.get("Runtime") or not params.get("Handler"):
         raise errors.invalid(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
@@ -85,11 +87,18 @@ def check_required(params: Params) -> None:
 def configured(version: Version, params: Params) -> Version:
     """Return a version with what is given of its configuration, but for layers. Raises AwsError."""
     _check_numbers(params)
+    for name in _OF_ZIP if version.package_type == "Image" else _OF_IMAGES:
+        if params.get(name):
+            raise errors.invalid(
+                f"The parameter {name} is not supported for functions with packageType {version.package_type}."
+            )
     if params.get("Runtime"):
         runtimes.check(params["Runtime"])
     changes: dict[str, Any] = {field: params[name] for name, field in _SIMPLE.items() if params.get(name) is not None}
     if params.get("Environment") is not None:
         changes["environment"] = _environment(params["Environment"].get("Variables") or {})
+    if params.get("ImageConfig") is not None:
+        changes["image_config"] = _image_config(params["ImageConfig"])
     if params.get("EphemeralStorage") is not None:
         changes["ephemeral"] = params["EphemeralStorage"]["Size"]
     if params.get("TracingConfig") is not None:
@@ -126,6 +135,16 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
         if "\0" in value:
             raise errors.invalid(f"{unable}provided contain a null character.")
     return variables
+
+
+def _image_config(given: Params) -> ImageConfig:
+    entry_point, command = given.get("EntryPoint"), given.get("Command")
+    folder = given.get("WorkingDirectory") or ""
+    if any("\0" in each for each in (*(entry_point or ()), *(command or ()), folder)):
+        raise errors.invalid("ImageConfig contains a null character.")
+    return ImageConfig(
+        None if entry_point is None else tuple(entry_point), None if command is None else tuple(command), folder
+    )
 
 
 def _dead_letter(arn: str) -> str:

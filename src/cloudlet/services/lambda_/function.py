@@ -40,15 +40,36 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Package(msgspec.Struct, frozen=True):
-    """A ZIP file that is kept. Sizes are in bytes."""
+    """A ZIP file that is kept, or an image that is unpacked. Sizes are in bytes; those of images are 0."""
 
     code: str
-    """The name of its blob."""
+    """The name of its blob, or of an image's folder."""
     sha256: str
-    """Its digest in base64."""
+    """Its digest in base64, that of an image's manifest in hexadecimal digits."""
     size: int
     unzipped: int
     """How large its files are together."""
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """A container image that a version runs from, in place of a package, and what the image says of that."""
+
+    uri: str
+    """By which it was named."""
+    resolved: str
+    """Names it for good."""
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    working_directory: str = ""
+    environment: dict[str, str] = {}
+
+
+class ImageConfig(msgspec.Struct, frozen=True):
+    """What is said of a function in place of what its image says."""
+
+    entry_point: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    working_directory: str = ""
 
 
 class LayerVersion(msgspec.Struct, frozen=True):
@@ -75,6 +96,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """0 for `$LATEST`, which is the only one that changes."""
     package: Package
     package_type: str = "Zip"
+    image: Image | None = None
+    image_config: ImageConfig = ImageConfig()
     runtime: str = ""
     handler: str = ""
     role: str = ""

@@ -50,8 +50,6 @@ async def taken(ctx: Context, operation: str, source: Params) -> AsyncIterator[P
 
 def check_source(source: Params) -> None:
     """Raise AwsError unless a request names one package, in a way that is built."""
-    if source.get("ImageUri") is not None:
-        raise errors.not_built("functions from container images")
     if source.get("SourceKMSKeyArn"):
         raise errors.not_built("packages that are encrypted with a key of the customer's")
     if source.get("S3ObjectStorageMode", "COPY") != "COPY":

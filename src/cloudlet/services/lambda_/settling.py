@@ -6,13 +6,14 @@ Developer guide, "Lambda function states".
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import notified
-from cloudlet.services.lambda_ import directory, unpacking
+from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import engine
 from cloudlet.services.lambda_.function import Place, Version
 
@@ -76,13 +77,7 @@ async def _settle(block: Block, key: bytes) -> Version | None:
     account, region, name, number = _SETTLING.unpack(key)
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
-    reason = ""
-    if version is not None:
-        try:
-            for code in sorted(version.codes):
-                await unpacking.unpacked(block, code)
-        except unpacking.BadPackage as error:
-            reason = f"The package cannot be unpacked: {error}"
+    failed = None if version is None else await _unpack(block, version)
 
     async def finish(tx: Transaction) -> None:
         now = await directory.find_version(tx, place, number)
@@ -90,17 +85,37 @@ async def _settle(block: Block, key: bytes) -> Version | None:
             # It was changed meanwhile, and is settled again.
             return
         if now is not None:
-            await directory.save_version(tx, _settled(now, reason), block.clock.now())
+            await directory.save_version(tx, _settled(now, failed), block.clock.now())
         tx.delete(key)
 
     await block.store.transact(finish)
-    return None if reason else version
+    return None if failed else version
 
 
-def _settled(version: Version, reason: str) -> Version:
-    code = "InvalidZipFileException" if reason else ""
-    result = "Failed" if reason else "Successful"
+class _Failure(NamedTuple):
+    code: str
+    reason: str
+
+
+async def _unpack(block: Block, version: Version) -> _Failure | None:
+    """Unpack what a version runs from; return why that does not go, None where it does."""
+    try:
+        if version.image is not None:
+            await images.unpacked(block, version, version.image)
+        else:
+            for code in sorted(version.codes):
+                await unpacking.unpacked(block, code)
+    except unpacking.BadPackage as error:
+        return _Failure("InvalidZipFileException", f"The package cannot be unpacked: {error}")
+    except images.Unavailable as error:
+        return _Failure(error.code, f"The image cannot be unpacked: {error}")
+    return None
+
+
+def _settled(version: Version, failed: _Failure | None) -> Version:
+    code, reason = failed or ("", "")
+    result = "Failed" if failed else "Successful"
     if version.state == "Pending":
-        state = "Failed" if reason else "Active"
+        state = "Failed" if failed else "Active"
         version = replace(version, state=state, state_reason=reason, state_reason_code=code)
     return replace(version, last_update=result, last_update_reason=reason, last_update_reason_code=code)

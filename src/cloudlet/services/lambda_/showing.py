@@ -50,6 +50,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "EphemeralStorage": {"Size": version.ephemeral},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _logging(version),
+        "ImageConfigResponse": _image_config(version),
         "State": version.state,
         "StateReason": version.state_reason or None,
         "StateReasonCode": version.state_reason_code or None,
@@ -64,6 +65,17 @@ def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:
     """Return what lists show of a version: all but its state (API reference, "ListFunctions")."""
     shown = configuration(version, arn=arn)
     return {name: value for name, value in shown.items() if name not in _STATE}
+
+
+def _image_config(version: Version) -> dict[str, Any] | None:
+    config = version.image_config
+    shown = {
+        "EntryPoint": None if config.entry_point is None else list(config.entry_point),
+        "Command": None if config.command is None else list(config.command),
+        "WorkingDirectory": config.working_directory or None,
+    }
+    said = {name: value for name, value in shown.items() if value is not None}
+    return {"ImageConfig": said} if said else None
 
 
 def _logging(version: Version) -> dict[str, str]:

@@ -11,8 +11,10 @@ import calendar
 import os
 import shutil
 import stat
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from lzma import LZMAError
 from pathlib import Path
@@ -23,6 +25,8 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 
 _FRESH = ".fresh-"
+_LOADED = time.time()
+"""What was begun before that and not finished, this process has not begun."""
 _PIECE = 1 << 20
 _LINK_BYTES = 4096
 _LONGEST_PATH = 1024
@@ -59,11 +63,16 @@ async def unpacked(block: Block, code: str) -> Path:
     Files are 0644, or 0755 where the package says that they can be run, and folders 0755. Whoever runs them must not
     be able to write to them.
     """
+    return await made(block, code, lambda folder: unpack(block.blobs.path(code), folder))
+
+
+async def made(block: Block, code: str, unpack: Callable[[Path], None]) -> Path:
+    """Return the folder of a package or an image; `unpack` makes it, all of it or nothing, where it is missing."""
     folder = _root(block) / code
     lock = _unpacking.setdefault(folder, asyncio.Lock())
     async with lock:
         if not folder.exists():
-            await asyncio.to_thread(unpack, block.blobs.path(code), folder)
+            await asyncio.to_thread(unpack, folder)
     return folder
 
 
@@ -88,6 +97,10 @@ async def forget_earlier_boots(block: Block) -> None:
         for folder in root.parent.glob("*"):
             if folder != root:
                 shutil.rmtree(folder, ignore_errors=True)
+        for folder in root.glob(f"{_FRESH}*"):
+            with suppress(FileNotFoundError):
+                if folder.stat().st_mtime < _LOADED:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     await asyncio.to_thread(forget)
 

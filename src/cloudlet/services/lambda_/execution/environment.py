@@ -25,6 +25,10 @@ def at_start() -> dict[str, str]:
     return {"LD_LIBRARY_PATH": LIBRARY_PATH, "PATH": _PATH, "LANG": "C.UTF-8", "TZ": ":UTC"}
 
 
+def _is_managed(version: Version) -> bool:
+    return version.image is None and not version.runtime.startswith("provided")
+
+
 def variables(
     version: Version, log_stream: str, endpoint: str, credentials: Credentials, initialization: str, daemon: str | None
 ) -> dict[str, str]:
@@ -35,7 +39,9 @@ def variables(
     region = version.place.region
     found = {
         **at_start(),
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}",
+        **(version.image.environment if version.image else {}),
+        # An image, and a runtime of the function's own, is not known by a name.
+        **({"AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}"} if _is_managed(version) else {}),
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_ENDPOINT_URL": endpoint,
@@ -54,8 +60,9 @@ def variables(
         "AWS_LAMBDA_LOG_FORMAT": version.logging.format,
         "LAMBDA_TASK_ROOT": TASK_ROOT,
         "LAMBDA_RUNTIME_DIR": RUNTIME_ROOT,
-        "_HANDLER": version.handler,
     }
+    if version.handler:
+        found["_HANDLER"] = version.handler
     if version.logging.application_level:
         found["AWS_LAMBDA_LOG_LEVEL"] = version.logging.application_level
     return found

@@ -43,6 +43,10 @@ class Interpreter:
     """Folders in the sandbox that have what the runtime brings along."""
     is_custom: bool = False
     """Whether it is the function's own, and speaks the Runtime API."""
+    root: Path | None = None
+    """The folder that it sees as its whole file system, where it is an image."""
+    folder: str = "/"
+    """Where it begins."""
 
 
 class Interpreters:

@@ -44,11 +44,13 @@ def init_start(version: Version) -> str | None:
         record = {
             "initializationType": "on-demand",
             "phase": "init",
-            "runtimeVersion": f"cloudlet:{version.runtime}",
+            **({"runtimeVersion": f"cloudlet:{version.runtime}"} if version.runtime else {}),
             "functionName": version.place.name,
             "functionVersion": version.version,
         }
         return _json(version, "platform.initStart", record)
+    if not version.runtime:
+        return None
     return f"INIT_START Runtime Version: cloudlet:{version.runtime}\tRuntime Version ARN: \n"
 
 

@@ -19,7 +19,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.role_session import session_of
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_ import unpacking
-from cloudlet.services.lambda_.execution import environment, nursery
+from cloudlet.services.lambda_.execution import containers, environment, nursery
 from cloudlet.services.lambda_.execution.environment import Credentials
 from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interpreters
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
@@ -105,6 +105,8 @@ class Pools:
 
     async def expect(self, version: Version) -> None:
         """Have ready what the first invocation of a version needs."""
+        if version.image is not None:
+            return
         try:
             self._nursery.expect(await self._interpreters.find(version.runtime))
         except AwsError as error:
@@ -190,7 +192,7 @@ class Pools:
     async def _started(self, version: Version, initialization: str) -> Worker:
         """Start a worker. Raises AwsError, InitError."""
         began = perf_counter()
-        interpreter = await self._interpreters.find(version.runtime)
+        interpreter = await self._interpreter(version)
         async with self._starts:
             log_stream = LogStream(self._block, version)
             credentials = self._credentials(version)
@@ -209,10 +211,34 @@ class Pools:
                 raise
         return worker
 
+    async def _interpreter(self, version: Version) -> Interpreter:
+        """Raises AwsError, InitError."""
+        if version.image is not None:
+            return await containers.interpreter(self._block, version, version.image)
+        return await self._interpreters.find(version.runtime)
+
+    async def _contained(
+        self, version: Version, root: Path, interpreter: Interpreter, given: dict[str, str]
+    ) -> Process:
+        """Return the process of an image."""
+        extensions = await asyncio.to_thread(containers.extensions, root)
+        api = await self._api(version, len(extensions), given)
+        started = replace(interpreter, command=_command(interpreter, extensions, ""))
+        return await Process.start(self._sandboxes, started, _starting(limits_of(version)), variables=given, api=api)
+
+    async def _api(self, version: Version, extensions: int, variables: dict[str, str]) -> RuntimeApi:
+        """Return an API for a process that is given these variables."""
+        api = RuntimeApi(version, extensions)
+        await api.listen()
+        variables["AWS_LAMBDA_RUNTIME_API"] = api.address
+        return api
+
     async def _process(
         self, version: Version, interpreter: Interpreter, variables: dict[str, str]
     ) -> tuple[Process, Path | None]:
         """Return a process that sees a version's files, and the folder that has them where it is the process's own."""
+        if interpreter.root is not None:
+            return await self._contained(version, interpreter.root, interpreter, variables), None
         code = await unpacking.unpacked(self._block, version.package.code)
         layers = await self._layers(version)
         limits = _starting(limits_of(version))
@@ -225,10 +251,7 @@ class Pools:
                 return child.process, child.folder
         # What a wrapper starts may speak the Runtime API in place of the runtime.
         has_api = bool(extensions or interpreter.is_custom or wrapper)
-        api = RuntimeApi(version, len(extensions)) if has_api else None
-        if api is not None:
-            await api.listen()
-            variables["AWS_LAMBDA_RUNTIME_API"] = api.address
+        api = await self._api(version, len(extensions), variables) if has_api else None
         process = await Process.start(
             self._sandboxes,
             replace(interpreter, command=_command(interpreter, extensions, wrapper)),

@@ -48,18 +48,27 @@ class Process:
         interpreter: Interpreter,
         limits: Limits,
         *,
-        task: Path,
-        layers: Path,
+        task: Path | None = None,
+        layers: Path | None = None,
         variables: dict[str, str] | None = None,
         api: RuntimeApi | None = None,
     ) -> Process:
-        """Start an interpreter that sees two folders as its code and its layers. Raises SandboxError."""
+        """Start an interpreter that sees two folders, if given, as its code and its layers. Raises SandboxError."""
         loop = asyncio.get_running_loop()
         near, far = socket.socketpair()
         reading, writing = os.pipe()
-        mounts = (*interpreter.mounts, Mount(task, environment.TASK_ROOT), Mount(layers, environment.LAYERS_ROOT))
+        seen = ((task, environment.TASK_ROOT), (layers, environment.LAYERS_ROOT))
+        mounts = (*interpreter.mounts, *(Mount(folder, place) for folder, place in seen if folder is not None))
         given = {**environment.at_start(), **(variables or {}), _CHANNEL_VARIABLE: str(far.fileno())}
-        spec = Spec(interpreter.command, limits, mounts, given, descriptors=(far.fileno(),))
+        spec = Spec(
+            interpreter.command,
+            limits,
+            mounts,
+            given,
+            folder=interpreter.folder,
+            descriptors=(far.fileno(),),
+            root=interpreter.root,
+        )
         try:
             process = cls(interpreter, await sandboxes.start(spec, writing), api)
         except BaseException:
