@@ -10,16 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from cloudlet.edge.running import find
 from cloudlet.testing.server import Aws
 from tests.commands import free_port
-from tests.e2e.client import E2E, INSTALLED, PATH, Client, installed
+from tests.e2e.client import BOTO3, E2E, INSTALLED, PATH, Client, installed
 from tests.e2e.conftest import MakeClient
+from tests.e2e.packages import python_runtime
 
 _PAGE = (E2E.parents[1] / "docs" / "clients.md").read_text()
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _SECTIONS = {
     section.partition("\n")[0]: _BLOCK.findall(section) for section in re.split(r"^## ", _PAGE, flags=re.M)[1:]
 }
+
+_BESIDE_BOTO3 = ("watchtower and awslogs", "X-Ray's SDK", "OpenTelemetry")
 
 
 @pytest.fixture
@@ -33,6 +37,17 @@ def bash(section: str, client: MakeClient, aws: Aws, tmp_path: Path) -> Iterator
         shell = client("bash", CLOUDLET_PORT=str(free_port()), CLOUDLET_DATA=str(tmp_path / "data"))
         yield shell
         shell.attempt("-c", "cloudlet down")
+    elif section in _BESIDE_BOTO3:
+        running = find(int(aws.endpoint.rpartition(":")[2]))
+        assert running is not None
+        assert running.xray_daemon is not None
+        yield client(
+            "bash",
+            PATH=os.pathsep.join((str(BOTO3), PATH)),
+            AWS_XRAY_DAEMON_ADDRESS=running.xray_daemon,
+            # What nobody signs is in the account of keys that are no number.
+            **({} if section == "watchtower and awslogs" else {"AWS_ACCESS_KEY_ID": "test"}),
+        )
     else:
         yield client("bash", CLOUDLET_PORT=aws.endpoint.rpartition(":")[2])
 
@@ -43,7 +58,11 @@ def test_section(section: str, bash: Client, aws: Aws, tmp_path: Path) -> None:
     here.mkdir()
     (tmp_path / "node_modules").symlink_to(E2E / "javascript" / "node_modules")
     # Names of buckets are unique in the whole of Cloudlet, which other tests use too.
-    renamed = {"localhost:4566": aws.endpoint.removeprefix("http://"), "photos": f"photos-{aws.account}"}
+    renamed = {
+        "localhost:4566": aws.endpoint.removeprefix("http://"),
+        "photos": f"photos-{aws.account}",
+        "python3.13": python_runtime(),
+    }
     printed = ""
     for language, title, text in _SECTIONS[section]:
         for shown, meant in renamed.items():

@@ -110,6 +110,20 @@ def handler(event, context):
         "in_time": 20_000 < context.get_remaining_time_in_millis() <= 30_000,
     }
 """
+ONCE = """
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer, IdempotencyConfig, idempotent
+)
+
+kept = DynamoDBPersistenceLayer(table_name="answers")
+charged = []
+
+
+@idempotent(persistence_store=kept, config=IdempotencyConfig(event_key_jmespath="order"))
+def handler(event, context):
+    charged.append(event["order"])
+    return {"order": event["order"], "charged": len(charged)}
+"""
 METRICS = """
 from aws_embedded_metrics import metric_scope
 
@@ -237,6 +251,28 @@ def test_powertools_on_a_batch_of_which_one_fails(aws: Aws) -> None:
     assert sorted(line.strip() for line in packed) == ["packed chair", "packed desk"]
     [given_up] = eventually(lambda: sqs.receive_message(QueueUrl=lost, WaitTimeSeconds=20).get("Messages", []))
     assert given_up["Body"] == "glass"
+
+
+def test_powertools_charges_an_order_once(aws: Aws) -> None:
+    aws.client("dynamodb").create_table(
+        TableName="answers",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    create_function(aws, "charge", package({"app.py": ONCE}, "aws-lambda-powertools"))
+    client = aws.client("lambda")
+
+    def charge(order: int) -> Any:
+        answer = client.invoke(FunctionName="charge", Payload=json.dumps({"order": order}))
+        return json.loads(answer["Payload"].read())
+
+    assert [charge(7), charge(7), charge(8), charge(7)] == [
+        {"order": 7, "charged": 1},
+        {"order": 7, "charged": 1},
+        {"order": 8, "charged": 2},
+        {"order": 7, "charged": 1},
+    ]
 
 
 @pytest.mark.parametrize("front", ["function URL", "HTTP API, format 1.0", "HTTP API, format 2.0"])
