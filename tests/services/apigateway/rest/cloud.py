@@ -90,9 +90,12 @@ class RestCloud(GatewayCloud):
         id: str = self.client.create_deployment(restApiId=api, stageName=stage, **more)["id"]
         return id
 
-    def patch(self, operation: str, *patches: tuple[Any, ...], **names: Any) -> dict[str, Any]:
-        """Call an update with patch operations: (operation, path[, value])."""
-        listed = [dict(zip(("op", "path", "value", "from"), each, strict=False)) for each in patches]
+    def patch(self, operation: str, *patches: tuple[str | None, ...], **names: Any) -> dict[str, Any]:
+        """Call an update with patch operations: (operation, path[, value[, from]])."""
+        listed = []
+        for patch in patches:
+            named = zip(("op", "path", "value", "from"), patch, strict=False)
+            listed.append({name: value for name, value in named if value is not None})
         answer: dict[str, Any] = getattr(self.client, operation)(**names, patchOperations=listed)
         return answer
 
