@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 NAMES_SHOWN = 3
+_OURS = re.compile(r"shop[\w-]*")
+"""The shop's own name of a thing, in what may be an ARN or a URL."""
 
 
 def changes(cloudtrail: Any, since: datetime) -> list[dict[str, Any]]:
@@ -27,11 +30,7 @@ def told(events: list[dict[str, Any]]) -> Iterator[str]:
         calls.setdefault((event["EventSource"].partition(".")[0], event["EventName"]), []).append(event)
     for (service, call), made in sorted(calls.items()):
         users = sorted({event.get("Username", "") for event in made})
-        names = sorted({_name(thing) for event in made for thing in event.get("Resources", [])})
+        things = [thing["ResourceName"] for event in made for thing in event.get("Resources", [])]
+        names = sorted({found[0] for thing in things if (found := _OURS.search(thing))})
         shown = ", ".join(names[:NAMES_SHOWN]) + (" …" if len(names) > NAMES_SHOWN else "")
         yield f"{service:<10} {call:<34} {len(made):>2} by {', '.join(users):<20} {shown}".rstrip()
-
-
-def _name(thing: dict[str, Any]) -> str:
-    """Return the last part of what may be an ARN or a URL."""
-    return str(thing["ResourceName"]).rpartition("/")[2].rpartition(":")[2]

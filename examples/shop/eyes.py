@@ -60,7 +60,8 @@ class Eyes:
 
         def whole() -> list[journey.Segment]:
             found = journey.segments(xray, order.id)
-            return found if {"outbox", *order.todo} <= {segment["name"] for segment in found} else []
+            names = {segment["name"] for segment in found}
+            return found if {"outbox", "progress", *order.todo} <= names and len(journey.roots(found)) == 1 else []
 
         for line in journey.drawn(wait("the trace", whole)):
             print(f"  {line}")

@@ -31,8 +31,6 @@ def _taken(order_id: str) -> str:
 def drawn(segments: list[Segment]) -> Iterator[str]:
     """Draw a trace as a tree: who called whom, when after the beginning, and for how long."""
     began = min(segment["start_time"] for segment in segments)
-    ids = {each["id"] for segment in segments for each in _within(segment)}
-    roots = [segment for segment in segments if segment.get("parent_id") not in ids]
     children: dict[str, list[Segment]] = {}
     for segment in segments:
         children.setdefault(segment.get("parent_id", ""), []).append(segment)
@@ -48,8 +46,14 @@ def drawn(segments: list[Segment]) -> Iterator[str]:
         for each in sorted(below, key=lambda segment: segment["start_time"]):
             yield from draw(each, depth + 1)
 
-    for root in sorted(roots, key=lambda segment: segment["start_time"]):
+    for root in roots(segments):
         yield from draw(root, 0)
+
+
+def roots(segments: list[Segment]) -> list[Segment]:
+    """Return the segments whose parents are not there: in a trace that is whole, the one of who began it."""
+    ids = {each["id"] for segment in segments for each in _within(segment)}
+    return [segment for segment in segments if segment.get("parent_id") not in ids]
 
 
 def _within(segment: Segment) -> Iterator[Segment]:

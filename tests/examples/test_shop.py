@@ -63,6 +63,10 @@ def test_every_order_is_handled_once_by_those_whom_it_concerns_also_when_the_sho
             assert "orders     refused: there are fewer than 1 globe left" in shop.stdout
             assert "SQS stays up" in shop.stdout
             assert "left out" not in shop.stdout
+            assert "monitoring PutDashboard" in shop.stdout
+            way = shop.stdout.partition("The way of")[2].partition("\n\n")[0]
+            for name in ("browser", "shop-checkout", "outbox", "shop-order-placed", "payments", "orders", "progress"):
+                assert way.count(f" {name} ") >= 1, way
             for state in ("ALARM", "OK"):
                 assert f"on-call    shop-payments-dead-letters is {state}" in shop.stdout
             assert [picture.read_bytes()[:4] for picture in sorted(tmp_path.iterdir())] == [b"\x89PNG"] * 4
