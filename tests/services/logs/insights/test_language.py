@@ -312,7 +312,6 @@ def test_a_malformed_query_is_told_where(asked: Asker, query: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "pattern @message",
         "fields @message | anomaly",
         "stats count(*) | addtotals",
         "filterIndex a = 1",

@@ -41,6 +41,7 @@ from cloudlet.services.logs.insights.syntax import (
     Source,
     Span,
     Stats,
+    Structures,
     Text,
     Unnest,
 )
@@ -211,6 +212,9 @@ class _Meaning:
     def expand(self, name: Token) -> Command:
         source = self.field(name)
         return Unnest(source, ".".join(map(str, source.path)))
+
+    def pattern(self, source: Expression) -> Command:
+        return Structures(source)
 
     def columns(self, *columns: Named) -> tuple[Named, ...]:
         return columns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cloudlet.services.logs.insights import structures
 from cloudlet.services.logs.insights.expressions import Compiler
 from cloudlet.services.logs.insights.scope import POSITION, Scope
 from cloudlet.services.logs.insights.sql import Kind, Sql, literal
@@ -21,6 +22,7 @@ from cloudlet.services.logs.insights.syntax import (
     Sort,
     SortKey,
     Stats,
+    Structures,
     Unnest,
 )
 
@@ -68,6 +70,8 @@ class Pipeline:
                 self._dedup(keys)
             case Unnest(source, name):
                 self._unnest(source, name)
+            case Structures(source):
+                self._structures(source)
 
     def results(self, most: int) -> tuple[str, tuple[str, ...]]:
         """Return SQL that selects what is shown of the first records, and the names of its columns."""
@@ -142,6 +146,23 @@ class Pipeline:
         self._listed = {name: (name,) for name in names}
         self._has_list, self._displayed = True, None
         self.order = ", ".join(part for key in keys for part in _ordered(key, key.kind is Kind.TIME)) or made[0].text
+
+    def _structures(self, source: Expression) -> None:
+        [found] = self._computed([Sql(structures.structure(self._sql(source).shown), Kind.TEXT)])
+        made = {
+            "@pattern": Sql(structures.numbered(found.text), Kind.TEXT),
+            "@ratio": Sql("count(*) / sum(count(*)) OVER ()", Kind.NUMBER),
+            "@sampleCount": Sql("CAST(count(*) AS DOUBLE)", Kind.NUMBER),
+            "@severityLabel": Sql(structures.severity(found.text), Kind.TEXT),
+        }
+        columns = {name: Sql(self._column(), value.kind) for name, value in made.items()}
+        selected = ", ".join(f"{made[name].text} AS {column.text}" for name, column in columns.items())
+        there = f"SELECT * FROM ({self.relation}) WHERE {found.text} IS NOT NULL"
+        self.relation = f"SELECT {selected} FROM ({there}) GROUP BY {found.text}"
+        self.scope = Scope(None, columns)
+        self._listed = {name: (name,) for name in columns}
+        self._has_list, self._displayed = True, None
+        self.order = f"{columns['@sampleCount'].text} DESC, {columns['@pattern'].text}"
 
     def _sort(self, keys: Iterable[SortKey]) -> None:
         wanted = list(keys)

@@ -182,7 +182,14 @@ class Unnest:
     name: str
 
 
-Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest
+@dataclass(frozen=True, slots=True)
+class Structures:
+    """The structures that texts have in common, and how often."""
+
+    source: Expression
+
+
+Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""The structure that messages have in common: what `pattern` groups them by.
+
+User guide, "pattern": what differs from message to message is shown as `<type-number>`, the rest as it is. AWS does not
+say how it finds that; here it is what looks like a time, an address, a number, or has a digit in it.
+"""
+
+from __future__ import annotations
+
+from cloudlet.services.logs.insights.sql import literal
+
+_MARK = chr(2)
+"""Stands behind the type of what differs, until that has its number."""
+_DIFFERENT = (
+    ("UUID", r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"),
+    ("DateTime", r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"),
+    ("DateTime", r"\b\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?: [+-]\d{4})?"),
+    ("Date", r"\b\d{4}[-/]\d\d[-/]\d\d\b"),
+    ("Time", r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"),
+    ("IPAddress", r"\b(?:\d{1,3}\.){3}\d{1,3}\b"),
+    ("HexNumber", r"\b0x[0-9a-fA-F]+\b"),
+    ("Token", r"[\w-]*[A-Za-z_][\w-]*\d[\w-]*|[\w-]*\d[\w-]*[A-Za-z_][\w-]*|\d+-[\w-]*"),
+    ("Number", r"-?\d+(?:\.\d+)?"),
+)
+"""Types, and what is of them: an earlier one comes before a later one."""
+_SEVERITIES = (
+    ("Error", r"(?i)\b(?:error|err|fatal|critical|severe|exception|panic)\b"),
+    ("Warning", r"(?i)\b(?:warning|warn)\b"),
+    ("Debug", r"(?i)\b(?:debug|trace|verbose)\b"),
+    ("Info", r"(?i)\b(?:info|notice)\b"),
+)
+
+
+def structure(text: str) -> str:
+    """Return SQL for the structure of a text, given as SQL; what differs has no numbers yet."""
+    for kind, pattern in _DIFFERENT:
+        text = f"regexp_replace({text}, {literal(pattern)}, {literal(f'<{kind}{_MARK}')}, 'g')"
+    return text
+
+
+def numbered(text: str) -> str:
+    """Return SQL for a structure whose differing parts have the numbers of their places."""
+    parts = f"string_split({text}, {literal(_MARK)})"
+    return (
+        f"array_to_string(list_transform({parts}, lambda part, place: "
+        f"CASE WHEN place < len({parts}) THEN part || '-' || place || '>' ELSE part END), '')"
+    )
+
+
+def severity(text: str) -> str:
+    """Return SQL for how bad it is what a text tells; null where it does not say."""
+    cases = [
+        f"WHEN regexp_matches({text}, {literal(words)}) THEN {literal(severity)}" for severity, words in _SEVERITIES
+    ]
+    return f"CASE {' '.join(cases)} END"
