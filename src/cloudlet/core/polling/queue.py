@@ -25,6 +25,7 @@ class Queue:
         self._poller = poller
         self._source = poller.source
         self._url = queue_url(poller.block, poller.source.arn)
+        self._is_fifo = poller.source.arn.resource.endswith(".fifo")
         self._free = asyncio.Semaphore(poller.source.batches)
         self._backoff = poller.backoff()
 
@@ -33,17 +34,17 @@ class Queue:
         async with asyncio.TaskGroup() as group:
             while not self._poller.stopping.is_set():
                 await self._free.acquire()
+                batch: list[Record] = []
                 try:
                     batch = await self._receive()
                 except AwsError as error:
-                    self._free.release()
                     self._poller.log.warning("%s cannot receive from %s: %s", self._poller.arn, self._source.arn, error)
                     await self._backoff.wait()
-                    continue
+                finally:
+                    if not batch:
+                        self._free.release()
                 if batch:
                     group.create_task(self._work_off(batch))
-                else:
-                    self._free.release()
 
     async def _receive(self) -> list[Record]:
         """Return a batch; nothing where there was none for a while, or the poller stops. Raises AwsError."""
@@ -91,6 +92,9 @@ class Queue:
                 failed = {each.id for each in await self._poller.take(part)}
                 await self._delete([each for each in part if each.id not in failed])
                 has_failed = has_failed or bool(failed)
+                if failed and self._is_fifo:
+                    # What follows in its group is to come after it.
+                    break
         except AwsError as error:
             self._poller.log.warning("%s: %s", self._poller.arn, error)
             await self._backoff.wait()

@@ -10,7 +10,7 @@ from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import as_due
 from cloudlet.services.events import errors
 from cloudlet.services.events.bus import Place
 from cloudlet.services.events.rule import compiled_pattern
@@ -137,22 +137,15 @@ async def between(tx: Transaction, archive: Archive, after: bytes, start: float,
 
 async def expire(block: Block) -> None:
     """Drop events whose time in their archives is over, until the block ends."""
-    async with notified(block, TOPIC) as changed:
-        while True:
-            changed.clear()
-            following = await block.store.transact(lambda tx: _drop(tx, block.clock.now()))
-            if following is None:
-                await changed.wait()
-            else:
-                await first(block, changed, following / 1000)
+    await as_due(block, TOPIC, _drop)
 
 
-async def _drop(tx: Transaction, now: float) -> int | None:
-    """Drop some of what has expired; return when (ms) there is more to do, if ever."""
+async def _drop(tx: Transaction, now: float) -> float | None:
+    """Drop some of what has expired; return when (s) there is more to do, if ever."""
     for row, _ in await tx.range(_EXPIRING.begin, _EXPIRING.end, limit=_AT_ONCE):
         due, id, key = _EXPIRING.unpack(row)
         if due > now * 1000:
-            return int(due)
+            return float(due) / 1000
         tx.delete(row)
         raw = await tx.get(key)
         if raw is not None:
@@ -160,4 +153,4 @@ async def _drop(tx: Transaction, now: float) -> int | None:
             tx.add(_COUNTS.key(id, "events"), -1)
             tx.add(_COUNTS.key(id, "bytes"), -len(raw))
     rows = await tx.range(_EXPIRING.begin, _EXPIRING.end, limit=1)
-    return int(_EXPIRING.unpack(rows[0][0])[0]) if rows else None
+    return float(_EXPIRING.unpack(rows[0][0])[0]) / 1000 if rows else None

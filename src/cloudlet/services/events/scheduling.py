@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import as_due
 from cloudlet.services.events import event, outbox, rule, schedule
 from cloudlet.services.events.bus import Place
 from cloudlet.services.events.rule import Rule
@@ -40,22 +40,15 @@ def _key(scheduled: Rule) -> bytes:
 
 async def run(block: Block) -> None:
     """Run rules when they are due, until the block ends."""
-    async with notified(block, TOPIC) as changed:
-        while True:
-            changed.clear()
-            following = await block.store.transact(lambda tx: _run_due(tx, block.clock.now()))
-            if following is None:
-                await changed.wait()
-            else:
-                await first(block, changed, following / 1000)
+    await as_due(block, TOPIC, _run_due)
 
 
-async def _run_due(tx: Transaction, now: float) -> int | None:
-    """Run some of the rules that are due; return when (ms) there is more to do, if ever."""
+async def _run_due(tx: Transaction, now: float) -> float | None:
+    """Run some of the rules that are due; return when (s) there is more to do, if ever."""
     for key, _ in await tx.range(_DUE.begin, _DUE.end, limit=_AT_ONCE):
         due, account, region, bus, name = _DUE.unpack(key)
         if due > now * 1000:
-            return int(due)
+            return float(due) / 1000
         found = await rule.find(tx, Place(account, region, bus), name)
         if found is None or found.due != due:
             tx.delete(key)
@@ -72,4 +65,4 @@ async def _run_due(tx: Transaction, now: float) -> int | None:
         outbox.add(tx, found, await rule.targets(tx, found), made.text, now)
         rule.save(tx, enter(tx, found, now))
     rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
-    return int(_DUE.unpack(rows[0][0])[0]) if rows else None
+    return float(_DUE.unpack(rows[0][0])[0]) / 1000 if rows else None

@@ -9,7 +9,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import as_due
 from cloudlet.services.s3 import events, versions
 from cloudlet.services.s3.bucket import Bucket, find_bucket
 from cloudlet.services.s3.objects import Restore
@@ -30,18 +30,7 @@ def schedule(tx: Transaction, bucket: Bucket, key: str, restore: Restore, versio
 
 async def follow_restores(block: Block) -> None:
     """Do what is due about copies, until the block ends."""
-    async with notified(block, _TOPIC) as changed:
-        while True:
-            changed.clear()
-
-            async def step(tx: Transaction) -> float | None:
-                return await _step(block, tx)
-
-            due = await block.store.transact(step)
-            if due is None:
-                await changed.wait()
-            elif due > block.clock.now():
-                await first(block, changed, due)
+    await as_due(block, _TOPIC, lambda tx, _: _step(block, tx))
 
 
 async def _step(block: Block, tx: Transaction) -> float | None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import as_due
 from cloudlet.services.scheduler import firing, schedule
 from cloudlet.services.scheduler.schedule import Schedule
 
@@ -47,22 +47,15 @@ def _key(entered: Schedule) -> bytes:
 
 async def run(block: Block) -> None:
     """Run schedules when they are due, until the block ends."""
-    async with notified(block, TOPIC) as changed:
-        while True:
-            changed.clear()
-            following = await block.store.transact(lambda tx: _run_due(tx, block.clock.now()))
-            if following is None:
-                await changed.wait()
-            else:
-                await first(block, changed, following / 1000)
+    await as_due(block, TOPIC, _run_due)
 
 
-async def _run_due(tx: Transaction, now: float) -> int | None:
-    """Write down what some of the schedules that are due are to do; return when (ms) there is more, if ever."""
+async def _run_due(tx: Transaction, now: float) -> float | None:
+    """Write down what some of the schedules that are due are to do; return when (s) there is more, if ever."""
     for key, _ in await tx.range(_DUE.begin, _DUE.end, limit=_AT_ONCE):
         runs, account, region, group, name = _DUE.unpack(key)
         if runs > now * 1000:
-            return int(runs)
+            return float(runs) / 1000
         found = await schedule.find(tx, account, region, group, name)
         if found is None or found.runs != runs:
             tx.delete(key)
@@ -75,4 +68,4 @@ async def _run_due(tx: Transaction, now: float) -> int | None:
         else:
             enter(tx, found, following)
     rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
-    return int(_DUE.unpack(rows[0][0])[0]) if rows else None
+    return float(_DUE.unpack(rows[0][0])[0]) / 1000 if rows else None
