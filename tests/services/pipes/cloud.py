@@ -8,27 +8,20 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.queues import QueueCloud
 from tests.standing import eventually
 
-_WAIT_SECONDS = 20
 _STATES = ("RUNNING", "STOPPED", "CREATE_FAILED", "START_FAILED", "UPDATE_FAILED")
 
 
-class PipesCloud:
+class PipesCloud(QueueCloud):
     """Clients of one account, and what tests do with them again and again."""
 
     def __init__(self, aws: Aws) -> None:
-        self.aws = aws
-        self.account = aws.account
+        super().__init__(aws)
         self.pipes: Any = aws.client("pipes")
-        self.sqs: Any = aws.client("sqs")
         self.role = f"arn:aws:iam::{aws.account}:role/r"
         self.source, self.source_arn = self.queue("source")
-
-    def queue(self, name: str = "q", **attributes: str) -> tuple[str, str]:
-        """Create a queue; return its URL and ARN."""
-        url = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        return url, f"arn:aws:sqs:us-east-1:{self.account}:{name}"
 
     def hurry(self) -> None:
         """Have what fails of the source queue come again after a second."""
@@ -58,36 +51,3 @@ class PipesCloud:
         """Send a message to the source queue: a text, or what is to be JSON."""
         text = body if isinstance(body, str) else json.dumps(body)
         self.sqs.send_message(QueueUrl=self.source, MessageBody=text, **more)
-
-    def received(self, url: str, count: int = 1) -> list[dict[str, Any]]:
-        """Return so many messages of a queue, once they are there."""
-        found: list[dict[str, Any]] = []
-        while len(found) < count:
-            answer = self.sqs.receive_message(
-                QueueUrl=url,
-                WaitTimeSeconds=_WAIT_SECONDS,
-                MaxNumberOfMessages=10,
-                MessageAttributeNames=["All"],
-                AttributeNames=["All"],
-            )
-            messages = answer.get("Messages", [])
-            assert messages, f"only {len(found)} messages came"
-            for message in messages:
-                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            found += messages
-        return found
-
-    def bodies(self, url: str, count: int = 1) -> list[Any]:
-        """Return the JSON of so many messages of a queue, once they are there."""
-        return [json.loads(message["Body"]) for message in self.received(url, count)]
-
-    def left(self, url: str) -> int:
-        """Return how many messages a queue has, those that somebody has received among them."""
-        return self._count(url, "ApproximateNumberOfMessages") + self.in_flight(url)
-
-    def in_flight(self, url: str) -> int:
-        """Return how many messages of a queue somebody has received and not deleted."""
-        return self._count(url, "ApproximateNumberOfMessagesNotVisible")
-
-    def _count(self, url: str, name: str) -> int:
-        return int(self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
