@@ -5,19 +5,29 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.events import errors, pattern, putting
+from cloudlet.services.events import direct, errors, pattern, putting
 from cloudlet.services.events.block import service
+from cloudlet.services.events.outbox import Delivery
 
 _REQUIRED = ("id", "account", "source", "time", "region", "resources", "detail-type")
 
 
-@service.operation("PutEvents")
-async def put_events(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("PutEvents")
+async def put_events(ctx: Context, params: Params) -> Result:
     entries = params["Entries"]
     if params.get("EndpointId"):
         raise errors.not_built("global endpoints (EndpointId)")
     putting.check_size(entries)
-    answers = [await putting.put(ctx, tx, entry) for entry in entries]
+    way = direct.of(ctx.block)
+
+    async def body(tx: Transaction) -> tuple[list[dict[str, str]], list[Delivery]]:
+        quick: list[Delivery] = []
+        put = putting.Putting(ctx, tx, quick if way.is_open else None).put
+        return [await put(entry) for entry in entries], quick
+
+    answers, quick = await ctx.transact(body)
+    if quick:
+        await way.deliver(quick)
     return {"FailedEntryCount": sum("ErrorCode" in answer for answer in answers), "Entries": answers}
 
 

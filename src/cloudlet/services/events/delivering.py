@@ -66,8 +66,22 @@ async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], cha
 
 async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
     """Try deliveries that are due, and write down what became of them."""
+    following = await attempt(block, lane, due)
+
+    async def settle(tx: Transaction) -> None:
+        for delivery, after in zip(due, following, strict=True):
+            outbox.remove(tx, delivery)
+            if after is not None:
+                outbox.save(tx, after)
+
+    await block.store.transact(settle)
+
+
+async def attempt(block: Block, lane: Lane, due: list[Delivery]) -> list[Delivery | None]:
+    """Try deliveries of one lane; return what follows each, if anything."""
     batches = [due[at : at + BATCH] for at in range(0, len(due), BATCH)]
-    outcomes = await asyncio.gather(*[target.give(block, lane.target, batch) for batch in batches])
+    giving = [target.give(block, lane.target, batch) for batch in batches]
+    outcomes = [await giving[0]] if len(giving) == 1 else await asyncio.gather(*giving)
     failures = [failed for batch in outcomes for failed in batch]
     now = block.clock.now()
     following = [
@@ -78,17 +92,10 @@ async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
         (delivery, failed is not None, after) for delivery, failed, after in zip(due, failures, following, strict=True)
     ]
     measuring.note(block, due[0].rule, tried, now)
-
-    async def settle(tx: Transaction) -> None:
-        for delivery, after in zip(due, following, strict=True):
-            outbox.remove(tx, delivery)
-            if after is not None:
-                outbox.save(tx, after)
-
-    await block.store.transact(settle)
     for failed, after in zip(failures, following, strict=True):
         if failed is not None and after is None:
             log.warning("%s could not be given an event of %s: %s", lane.target, lane.rule, failed)
+    return following
 
 
 def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -33,13 +34,16 @@ def made(
     *, source: str, kind: str, account: str, region: str, time: float, resources: Sequence[str], detail: str
 ) -> Event:
     """Return a new event; `time` is in seconds since the epoch, `detail` a JSON object."""
-    return Event("0", uuid4(), kind, source, account, timestamp(time), region, resources, msgspec.Raw(detail.encode()))
+    return Event(
+        "0", uuid4(), kind, source, account, timestamp(int(time)), region, resources, msgspec.Raw(detail.encode())
+    )
 
 
 LATEST = 253_402_300_800
 """The end of the year 9999, in seconds since the epoch: no event happens later, and none before the epoch."""
 
 
-def timestamp(seconds: float) -> str:
+@lru_cache(64)
+def timestamp(seconds: int) -> str:
     """Return a time as events have it."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

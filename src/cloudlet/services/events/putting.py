@@ -10,6 +10,9 @@ import msgspec
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.events import access, bus, errors, event, matching
+from cloudlet.services.events.bus import Bus, Place
+from cloudlet.services.events.matching import Receiver
+from cloudlet.services.events.outbox import Delivery
 
 _BYTES = 262_144
 _TIME_BYTES = 14
@@ -31,40 +34,63 @@ def _size(entry: Entry) -> int:
     return sum(len(text.encode()) for text in texts) + (_TIME_BYTES if entry.get("Time") is not None else 0)
 
 
-async def put(ctx: Context, tx: Transaction, entry: Entry) -> dict[str, str]:
-    """Put an entry on its bus; return what the answer says of it."""
-    try:
-        return {"EventId": await _put(ctx, tx, entry)}
-    except AwsError as error:
-        return {"ErrorCode": error.code, "ErrorMessage": error.message}
+class Putting:
+    """The entries of a request, put in a transaction."""
+
+    def __init__(self, ctx: Context, tx: Transaction, quick: list[Delivery] | None) -> None:
+        """Where `quick` is given, quick deliveries are added to it and not written down."""
+        self._ctx = ctx
+        self._tx = tx
+        self._quick = quick
+        self._known: dict[Place, tuple[Bus, Receiver] | None] = {}
+
+    async def put(self, entry: Entry) -> dict[str, str]:
+        """Put an entry on its bus; return what the answer says of it."""
+        try:
+            return {"EventId": await self._put(entry)}
+        except AwsError as error:
+            return {"ErrorCode": error.code, "ErrorMessage": error.message}
+
+    async def _put(self, entry: Entry) -> str:
+        """Put an entry on its bus; return the id of the event. Raises AwsError."""
+        ctx = self._ctx
+        place = _place(ctx, entry)
+        if place not in self._known:
+            self._known[place] = await self._find(place)
+        found = self._known[place]
+        time = entry.get("Time")
+        made = event.made(
+            source=entry["Source"],
+            kind=entry["DetailType"],
+            account=ctx.account,
+            region=ctx.region,
+            time=ctx.now() if time is None else time,
+            resources=entry.get("Resources") or (),
+            detail=entry["Detail"],
+        )
+        # As on AWS, what is put on a bus that is not there is taken, and goes nowhere.
+        if found is not None:
+            into, receiver = found
+            access.authorize(ctx, into, "PutEvents", event_keys(entry))
+            trace = entry.get("TraceHeader") or ctx.trace or ""
+            matching.receive(self._tx, receiver, made.text, ctx.now(), trace=trace, quick=self._quick)
+        return made.id
+
+    async def _find(self, place: Place) -> tuple[Bus, Receiver] | None:
+        found = await bus.find(self._tx, place)
+        return None if found is None else (found, await matching.receiver(self._tx, place))
 
 
-async def _put(ctx: Context, tx: Transaction, entry: Entry) -> str:
-    """Put an entry on its bus; return the id of the event. Raises AwsError."""
+def _place(ctx: Context, entry: Entry) -> Place:
+    """Return the bus that an entry is for. Raises AwsError where it may not be put."""
     _check(entry)
     source = entry["Source"]
     if source.startswith("aws.") and ctx.principal.kind != "service":
         raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
     try:
-        place = bus.place_of(ctx, entry.get("EventBusName"))
+        return bus.place_of(ctx, entry.get("EventBusName"))
     except AwsError as error:
         raise _invalid("EventBusName", error.message) from None
-    found = await bus.find(tx, place)
-    time = entry.get("Time")
-    made = event.made(
-        source=source,
-        kind=entry["DetailType"],
-        account=ctx.account,
-        region=ctx.region,
-        time=ctx.now() if time is None else time,
-        resources=entry.get("Resources") or (),
-        detail=entry["Detail"],
-    )
-    # As on AWS, what is put on a bus that is not there is taken, and goes nowhere.
-    if found is not None:
-        access.authorize(ctx, found, "PutEvents", event_keys(entry))
-        await matching.put(tx, place, made.text, ctx.now(), trace=entry.get("TraceHeader") or ctx.trace or "")
-    return made.id
 
 
 def event_keys(entry: Entry) -> dict[str, str]:

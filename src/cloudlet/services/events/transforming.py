@@ -116,7 +116,7 @@ def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:
     values |= {
         "aws.events.rule-arn": delivery.rule.arn,
         "aws.events.rule-name": delivery.rule.name,
-        "aws.events.event.ingestion-time": timestamp(delivery.noted / 1000),
+        "aws.events.event.ingestion-time": timestamp(delivery.noted // 1000),
         "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
         "aws.events.event.json": event,
     }

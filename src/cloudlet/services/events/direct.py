@@ -1,0 +1,114 @@
+"""Direct delivery: while who puts events waits, they go straight to queues, and nothing is written down here.
+
+A queue's acceptance is durable, so PutEvents may answer then. What comes for one queue within a turn of the event loop
+goes there in one batch. What fails, or takes long, is left to the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+from cloudlet.core import Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.events import delivering, outbox
+from cloudlet.services.events.outbox import Delivery, Lane
+from cloudlet.services.events.target import BATCH
+from cloudlet.store.eager import settling, spawn
+
+_PATIENCE_SECONDS = 1.0
+"""For so long who puts events waits for queues."""
+_SLOW_SECONDS = 5.0
+"""For so long nobody waits for queues after one was slow."""
+
+
+class _Batch:
+    """Deliveries of a lane that go together."""
+
+    __slots__ = ("_waiting", "deliveries")
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def settled(self) -> asyncio.Future[None]:
+        """Return what is done once each delivery is with its queue, or written down. Each caller gets his own."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return future
+
+    def settle(self, error: BaseException | None = None) -> None:
+        """Tell those who wait."""
+        for future in self._waiting:
+            settling(future)(None, error)
+
+
+class DirectDelivery:
+    """The way of one block to queues."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._gathering: dict[Lane, _Batch] = {}
+        self._closed_until = 0.0
+        """By the event loop's time."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether to wait for queues."""
+        return asyncio.get_running_loop().time() >= self._closed_until
+
+    async def deliver(self, deliveries: list[Delivery]) -> None:
+        """Return once deliveries to queues are durable: there, or in the outbox."""
+        for settled in [batch.settled() for batch in {self._add(delivery) for delivery in deliveries}]:
+            await settled
+
+    def _add(self, delivery: Delivery) -> _Batch:
+        lane = delivery.lane
+        batch = self._gathering.get(lane)
+        if batch is None or len(batch.deliveries) == BATCH:
+            batch = self._gathering[lane] = _Batch()
+            spawn(self._send(lane, batch))
+        batch.deliveries.append(delivery)
+        return batch
+
+    async def _send(self, lane: Lane, batch: _Batch) -> None:
+        """Send what has come by now, and write down what is left to do."""
+        if self._gathering.get(lane) is batch:
+            del self._gathering[lane]
+        try:
+            await self._settle(await self._try(lane, batch.deliveries))
+        except BaseException as error:
+            batch.settle(error)
+            raise
+        batch.settle()
+
+    async def _try(self, lane: Lane, deliveries: list[Delivery]) -> list[Delivery]:
+        """Try deliveries, for a moment; return what follows."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return [each for each in await delivering.attempt(self._block, lane, deliveries) if each is not None]
+        except TimeoutError:
+            self._closed_until = asyncio.get_running_loop().time() + _SLOW_SECONDS
+            # They may have been accepted all the same: deliveries come at least once.
+            return deliveries
+
+    async def _settle(self, following: list[Delivery]) -> None:
+        if not following:
+            return
+
+        async def keep(tx: Transaction) -> None:
+            for delivery in following:
+                outbox.save(tx, delivery)
+
+        await self._block.store.transact(keep)
+
+
+_ways: WeakKeyDictionary[Block, DirectDelivery] = WeakKeyDictionary()
+
+
+def of(block: Block) -> DirectDelivery:
+    """Return the block's way to queues."""
+    way = _ways.get(block)
+    if way is None:
+        way = _ways[block] = DirectDelivery(block)
+    return way
