@@ -102,7 +102,7 @@ def test_a_program_that_ends_is_an_error_and_is_started_anew(cloud: ImageCloud) 
     answer = invoke(cloud, "exit")
     assert answer.value["errorType"] == "Runtime.ExitError"
     assert answer.value["errorMessage"].endswith("exit status 7")
-    assert invoke(cloud, 1).value.get("event") == 1, invoke(cloud, 1)
+    assert invoke(cloud, 1).value["event"] == 1
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ _PROC = Path("/proc")
 _LOOPBACK = "0100007F"
 
 
-def inode_of(port: int) -> str | None:
-    """Return the inode of the socket that is bound to a port of 127.0.0.1 at its near end; None where none is."""
-    near = f"{_LOOPBACK}:{port:04X}"
+def inode_of(port: int, far: int) -> str | None:
+    """Return the inode of the socket that connects a port of 127.0.0.1 with another one; None where none is seen."""
+    # A port may be the near end of several, to other ports, and of some that are closed, which have no inode.
+    ends = [f"{_LOOPBACK}:{port:04X}", f"{_LOOPBACK}:{far:04X}"]
     for line in (_PROC / "net" / "tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[1] == near:
+        if fields[1:3] == ends and fields[9] != "0":
             return fields[9]
     return None
 

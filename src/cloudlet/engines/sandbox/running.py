@@ -192,9 +192,12 @@ class Sandbox:
         except OSError:
             return None
 
-    def has_connection(self, port: int) -> bool:
-        """Whether a TCP connection that begins at a port of 127.0.0.1 is one of its programs'. Waits for the system."""
-        inode = processes.inode_of(port)
+    def has_connection(self, port: int, far: int) -> bool:
+        """Whether a TCP connection from a port of 127.0.0.1 to another is one of its programs'. Waits for the system.
+
+        Where others come and go meanwhile, the system may not tell of one: look again.
+        """
+        inode = processes.inode_of(port, far)
         return inode is not None and processes.has_socket(self._process.pid, inode)
 
     def freeze(self) -> None:

@@ -54,11 +54,12 @@ class Endpoint:
         self._server: asyncio.Server | None = None
         self.address = ""
         """Host and port."""
+        self.port = 0
 
     async def listen(self) -> None:
         self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()[:2]
-        self.address = f"{host}:{port}"
+        self.address, self.port = f"{host}:{port}", port
 
     def hold(self, held: bool) -> None:
         """Read nothing more for now, or go on."""

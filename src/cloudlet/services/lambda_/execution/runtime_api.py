@@ -7,6 +7,7 @@ extensions". What is told of the runtime goes where a channel's frames go: see `
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +20,14 @@ from cloudlet.services.lambda_.execution import frames
 from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, Request
 from cloudlet.services.lambda_.function import Version
 
+log = logging.getLogger("cloudlet.lambda")
+
 _RUNTIME = "/2018-06-01/runtime"
 _EXTENSION = "/2020-01-01/extension"
 _INVOCATION = re.compile(rf"{_RUNTIME}/invocation/(?P<id>[^/]+)/(?P<what>response|error)")
 _MOST_EXTENSIONS = 10
 _SHUTDOWN_SECONDS = 2.0
-_LOOKS_SECONDS = (0.01, 0.1, 0.0)
+_LOOKS_SECONDS = (0.01, 0.05, 0.1, 0.2, 0.0)
 """The system's list of connections may miss one while others come and go: it is looked again."""
 _encode = msgspec.json.Encoder().encode
 
@@ -73,9 +76,10 @@ class RuntimeApi:
     async def _admits(self, port: int) -> bool:
         sandbox = await self._sandbox
         for pause in _LOOKS_SECONDS:
-            if await asyncio.to_thread(sandbox.has_connection, port):
+            if await asyncio.to_thread(sandbox.has_connection, port, self._endpoint.port):
                 return True
             await asyncio.sleep(pause)
+        log.warning("the Runtime API of %s was asked by a program that is none of its own", self._version.arn)
         return False
 
     # -- as the way to a runtime: `frames.Link`
