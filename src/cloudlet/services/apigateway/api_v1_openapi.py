@@ -1,0 +1,108 @@
+"""The operations that import REST APIs from OpenAPI definitions, and export them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.services.apigateway import errors, openapi, openapi_export
+from cloudlet.services.apigateway.block import service
+from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.rest import apis, deploying, importing, store
+from cloudlet.services.apigateway.rest.definitions import Plan, Reader
+from cloudlet.services.apigateway.rest.exporting import Exporter
+
+_FORMATS = {"application/json": "JSON", "application/yaml": "YAML"}
+_EXTENSIONS = {"integrations", "authorizers", "apigateway", "documentation", "validators", "gatewayresponses"}
+
+
+async def _plan(params: Params) -> Plan:
+    """Return what a definition asks for; it is read beside the event loop. Raises BadRequestException."""
+    text = params["body"].decode("utf-8", "replace")
+    document = await asyncio.to_thread(openapi.parse, text)
+    return Reader(document, params.get("parameters") or {}).plan()
+
+
+def _check_warnings(plan: Plan, params: Params) -> None:
+    if plan.warnings and params.get("failOnWarnings"):
+        raise errors.bad_request(f"Warnings found during import:\n\t{'; '.join(plan.warnings)}")
+
+
+async def _shown(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> dict[str, Any]:
+    shown = await apis.shown(ctx, tx, api)
+    return {**shown, "warnings": plan.warnings} if plan.warnings else shown
+
+
+@service.direct("ImportRestApi")
+async def import_rest_api(ctx: Context, params: Params) -> Result:
+    plan = await _plan(params)
+
+    async def body(tx: Transaction) -> dict[str, Any]:
+        plan.warnings.clear()
+        api = await apis.create(ctx, tx, dict(plan.api), None)
+        await importing.fill(ctx, tx, api, plan)
+        _check_warnings(plan, params)
+        return await _shown(ctx, tx, api, plan)
+
+    return await ctx.transact(body)
+
+
+@service.direct("PutRestApi")
+async def put_rest_api(ctx: Context, params: Params) -> Result:
+    plan = await _plan(params)
+
+    async def body(tx: Transaction) -> dict[str, Any]:
+        plan.warnings.clear()
+        known = await store.get_api(ctx, tx, params["restApiId"])
+        if params.get("mode", "merge") == "overwrite":
+            kept = {name: known[name] for name in ("id", "createdDate", "rootResourceId", "endpointConfiguration")}
+            api = apis.checked({**kept, **plan.api})
+            importing.clear(tx, api)
+        else:
+            api = apis.checked({**known, **plan.api})
+        store.save_api(ctx, tx, api)
+        await importing.fill(ctx, tx, api, plan)
+        _check_warnings(plan, params)
+        return await _shown(ctx, tx, api, plan)
+
+    return await ctx.transact(body)
+
+
+@service.direct("GetExport")
+async def get_export(ctx: Context, params: Params) -> Result:
+    kind = params["exportType"]
+    if kind not in ("oas30", "swagger"):
+        raise errors.bad_request("Invalid export type: it is oas30 or swagger")
+    accepted = params.get("accepts") or "application/json"
+    if accepted not in _FORMATS:
+        raise errors.bad_request("Invalid Accept header: it is application/json or application/yaml")
+    wanted = (params.get("parameters") or {}).get("extensions") or ""
+    extensions = {each.strip() for each in wanted.split(",") if each.strip()}
+    if "postman" in extensions:
+        raise errors.not_built("exports for Postman")
+    if extensions - _EXTENSIONS:
+        raise errors.bad_request(f"Invalid extensions: {', '.join(sorted(extensions - _EXTENSIONS))}")
+
+    async def body(tx: Transaction) -> deploying.Snapshot | None:
+        api = await store.get_api(ctx, tx, params["restApiId"])
+        stage = await store.get_part(tx, api["id"], "Stage", params["stageName"])
+        return await deploying.snapshot_of(tx, api["id"], stage["deploymentId"])
+
+    snapshot = await ctx.transact(body)
+    if snapshot is None:
+        raise errors.not_found("Invalid Deployment identifier specified")
+    url = f"{ctx.endpoint}/_aws/execute-api/{params['restApiId']}"
+    exporter = Exporter(snapshot, url, params["stageName"], is_swagger=kind == "swagger", extensions=extensions)
+    text = await asyncio.to_thread(openapi_export.written, exporter.document(), _FORMATS[accepted])
+    suffix = _FORMATS[accepted].lower()
+    return {
+        "contentType": "application/octet-stream" if suffix == "yaml" else "application/json",
+        "contentDisposition": f'attachment; filename="{kind}_{params["stageName"]}.{suffix}"',
+        "body": text,
+    }
+
+
+@service.operation("GetModelTemplate")
+async def get_model_template(ctx: Context, tx: Transaction, params: Params) -> Result:
+    raise errors.not_built("templates that are made of models")

@@ -1,0 +1,229 @@
+"""REST APIs out of OpenAPI definitions, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.services.apigateway.rest.cloud import RestCloud
+
+MOCK: dict[str, Any] = {
+    "type": "mock",
+    "requestTemplates": {"application/json": '{"statusCode": 200}'},
+    "responses": {
+        "default": {
+            "statusCode": "200",
+            "responseParameters": {"method.response.header.X-One": "'1'"},
+            "responseTemplates": {"application/json": "pet $input.params('id')"},
+        }
+    },
+}
+SWAGGER: dict[str, Any] = {
+    "swagger": "2.0",
+    "info": {"title": "pets", "version": "7", "description": "all of them"},
+    "basePath": "/v1",
+    "x-amazon-apigateway-binary-media-types": ["image/png"],
+    "x-amazon-apigateway-request-validators": {"all": {"validateRequestBody": True, "validateRequestParameters": True}},
+    "x-amazon-apigateway-request-validator": "all",
+    "x-amazon-apigateway-gateway-responses": {
+        "DEFAULT_4XX": {"responseParameters": {"gatewayresponse.header.X-Mine": "'yes'"}}
+    },
+    "securityDefinitions": {
+        "key": {"type": "apiKey", "name": "x-api-key", "in": "header"},
+        "signed": {
+            "type": "apiKey",
+            "name": "Authorization",
+            "in": "header",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        },
+    },
+    "definitions": {
+        "Tag": {"type": "string"},
+        "Pet": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": {"type": "string"}, "tag": {"$ref": "#/definitions/Tag"}},
+        },
+    },
+    "paths": {
+        "/pets/{id}": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "type": "string"}],
+            "get": {
+                "operationId": "getPet",
+                "parameters": [{"name": "q", "in": "query", "required": True, "type": "string"}],
+                "responses": {"200": {"description": "ok", "headers": {"X-One": {"type": "string"}}}},
+                "x-amazon-apigateway-integration": MOCK,
+            },
+        },
+        "/pets": {
+            "post": {
+                "consumes": ["application/json"],
+                "parameters": [{"in": "body", "name": "Pet", "schema": {"$ref": "#/definitions/Pet"}}],
+                "responses": {
+                    "200": {
+                        "description": "ok",
+                        "headers": {"X-One": {"type": "string"}},
+                        "schema": {"$ref": "#/definitions/Pet"},
+                    }
+                },
+                "x-amazon-apigateway-integration": MOCK,
+            },
+            "delete": {
+                "security": [{"key": []}],
+                "responses": {"200": {"description": "ok", "headers": {"X-One": {"type": "string"}}}},
+                "x-amazon-apigateway-integration": MOCK,
+            },
+            "put": {
+                "security": [{"signed": []}],
+                "responses": {"200": {"description": "ok", "headers": {"X-One": {"type": "string"}}}},
+                "x-amazon-apigateway-integration": MOCK,
+            },
+        },
+    },
+}
+
+
+def _imported(cloud: RestCloud, document: dict[str, Any], **more: Any) -> str:
+    id: str = cloud.client.import_rest_api(body=json.dumps(document).encode(), **more)["id"]
+    return id
+
+
+def test_swagger(cloud: RestCloud) -> None:
+    api = _imported(cloud, SWAGGER, parameters={"endpointConfigurationTypes": "REGIONAL"})
+    made = cloud.client.get_rest_api(restApiId=api)
+    assert (made["name"], made["version"], made["description"]) == ("pets", "7", "all of them")
+    assert made["binaryMediaTypes"] == ["image/png"]
+    assert made["endpointConfiguration"]["types"] == ["REGIONAL"]
+    cloud.deploy(api)
+    answer = cloud.call(api, "/pets/7?q=1")
+    assert (answer.body, answer.header("x-one")) == (b"pet 7", "1")
+    assert cloud.call(api, "/pets/7").status == 400
+    headers = {"Content-Type": "application/json"}
+    assert cloud.call(api, "/pets", method="POST", body='{"name": "Ada", "tag": "t"}', headers=headers).status == 200
+    refused = cloud.call(api, "/pets", method="POST", body='{"name": "Ada", "tag": 1}', headers=headers)
+    assert (refused.status, refused.header("x-mine")) == (400, "yes")
+    assert cloud.call(api, "/pets", method="DELETE").status == 403
+    assert cloud.call(api, "/pets", method="PUT").json == {"message": "Missing Authentication Token"}
+
+
+def test_openapi_in_yaml(cloud: RestCloud) -> None:
+    document = {
+        "openapi": "3.0.1",
+        "info": {"title": "pets", "version": "1"},
+        "servers": [{"url": "https://x.example/{base}", "variables": {"base": {"default": "one/two"}}}],
+        "paths": {
+            "/pets": {
+                "x-amazon-apigateway-any-method": {
+                    "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}},
+                    "responses": {"200": {"description": "ok", "headers": {"X-One": {"schema": {"type": "string"}}}}},
+                    "x-amazon-apigateway-integration": MOCK,
+                }
+            }
+        },
+        "components": {"schemas": {"Pet": {"type": "object"}}},
+    }
+    text = yaml.safe_dump(document).encode()
+    for basepath, path in (("ignore", "/pets"), ("prepend", "/one/two/pets"), ("split", "/two/pets")):
+        api = cloud.client.import_rest_api(body=text, parameters={"basepath": basepath})["id"]
+        cloud.deploy(api)
+        assert cloud.call(api, path, method="PATCH", body="{}").status == 200
+
+
+def test_an_api_is_put_again(cloud: RestCloud) -> None:
+    api = _imported(cloud, SWAGGER)
+    more = {
+        "swagger": "2.0",
+        "info": {"title": "more"},
+        "paths": {"/more": {"get": {"x-amazon-apigateway-integration": {"type": "mock"}}}},
+    }
+    body = json.dumps(more).encode()
+    merged = cloud.client.put_rest_api(restApiId=api, mode="merge", body=body)
+    assert merged["name"] == "more"
+    paths = {each["path"] for each in cloud.client.get_resources(restApiId=api)["items"]}
+    assert paths == {"/", "/pets", "/pets/{id}", "/more"}
+    cloud.client.put_rest_api(restApiId=api, mode="overwrite", body=body)
+    paths = {each["path"] for each in cloud.client.get_resources(restApiId=api)["items"]}
+    assert paths == {"/", "/more"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"swagger": "2.0"},
+        {"openapi": "4.0", "info": {"title": "x"}},
+        {"swagger": "2.0", "info": {"title": "x"}, "paths": []},
+        {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/{a": {}}},
+        {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/": {"get": {"security": [{"none": []}]}}}},
+        {
+            "swagger": "2.0",
+            "info": {"title": "x"},
+            "paths": {"/": {"get": {"x-amazon-apigateway-integration": {"type": "magic"}}}},
+        },
+        {
+            "swagger": "2.0",
+            "info": {"title": "x"},
+            "paths": {"/": {"get": {"x-amazon-apigateway-integration": MOCK}}},
+        },
+        {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/": {"$ref": "#/paths/~1"}}},
+    ],
+)
+def test_definitions_that_make_no_sense(cloud: RestCloud, document: dict[str, Any]) -> None:
+    code, _, status = cloud.refused("import_rest_api", body=json.dumps(document).encode())
+    assert (code, status) == ("BadRequestException", 400)
+    assert cloud.client.get_rest_apis()["items"] == []
+
+
+@pytest.mark.parametrize(("kind", "accepts"), [("swagger", "application/json"), ("oas30", "application/yaml")])
+def test_what_is_exported_can_be_imported(cloud: RestCloud, kind: str, accepts: str) -> None:
+    api = _imported(cloud, SWAGGER)
+    cloud.deploy(api)
+    exported = cloud.client.get_export(
+        restApiId=api, stageName="dev", exportType=kind, accepts=accepts, parameters={"extensions": "apigateway"}
+    )
+    text = exported["body"].read()
+    document = yaml.safe_load(text)
+    assert document["info"] == {"title": "pets", "version": "7", "description": "all of them"}
+    assert set(document["paths"]["/pets"]) == {"post", "delete", "put"}
+    again = cloud.client.import_rest_api(body=text)["id"]
+    cloud.deploy(again)
+    assert cloud.call(again, "/pets/7?q=1").body == b"pet 7"
+    assert cloud.call(again, "/pets/7").status == 400
+    assert cloud.call(again, "/pets", method="DELETE").status == 403
+    assert cloud.refused("get_export", restApiId=api, stageName="dev", exportType="x")[0] == "BadRequestException"
+
+
+def test_an_authorizer_of_a_definition(shared: RestCloud) -> None:
+    document = {
+        "swagger": "2.0",
+        "info": {"title": "guarded"},
+        "securityDefinitions": {
+            "ask": {
+                "type": "apiKey",
+                "name": "Authorization",
+                "in": "header",
+                "x-amazon-apigateway-authtype": "custom",
+                "x-amazon-apigateway-authorizer": {"type": "token", "authorizerUri": shared.invocation()},
+            }
+        },
+        "paths": {
+            "/{proxy+}": {
+                "x-amazon-apigateway-any-method": {
+                    "security": [{"ask": []}],
+                    "x-amazon-apigateway-integration": {
+                        "type": "aws_proxy",
+                        "httpMethod": "POST",
+                        "uri": shared.invocation(),
+                        "passthroughBehavior": "when_no_match",
+                    },
+                }
+            }
+        },
+    }
+    api = _imported(shared, document)
+    shared.deploy(api)
+    assert shared.call(api, "/a", headers={"Authorization": "friend"}).status == 200
+    assert shared.call(api, "/b", headers={"Authorization": "enemy"}).status == 403
