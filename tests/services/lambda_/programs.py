@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.services.lambda_.cloud import FunctionCloud
@@ -52,3 +53,15 @@ def invoke(cloud: FunctionCloud, event: Any = None, name: str = "f", **more: Any
     text = raw["Payload"].read()
     value = json.loads(text) if text else None
     return Answer(value, raw.get("FunctionError"), base64.b64decode(raw.get("LogResult", "")).decode(), raw)
+
+
+def sandboxed(marker: str) -> list[int]:
+    """Return the processes that have a marker among their variables, whosever they are."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found

@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cloudlet.testing.server import Aws, Server
 from tests.services.lambda_.cloud import ROLE, FunctionCloud, package
-from tests.services.lambda_.programs import python
+from tests.services.lambda_.programs import invoke as invoke_once
+from tests.services.lambda_.programs import module, python, sandboxed
 from tests.standing import eventually
 
 _ACCOUNT = "123456789012"
@@ -91,3 +92,40 @@ def test_a_mapping_goes_on(tmp_path: Path) -> None:
         eventually(left, lambda found: found == 0)
         (mapping,) = cloud.client.list_event_source_mappings()["EventSourceMappings"]
         assert mapping["State"] == "Enabled"
+
+
+def test_nothing_that_ran_outlives_a_killed_server(tmp_path: Path) -> None:
+    """Neither processes nor folders nor control groups, while clients wait for answers."""
+    marker = f"30.{_ACCOUNT}"
+    config = Config(retries={"max_attempts": 0}, connect_timeout=2, read_timeout=60)
+    failed: list[Exception] = []
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, _ACCOUNT))
+        python(cloud, f"import subprocess\nsubprocess.run(['sleep', '{marker}'])", Timeout=60)
+        module(cloud, f"import subprocess\nsubprocess.run(['sleep', '{marker}'])", "starting", Timeout=60)
+
+        def invoke(name: str) -> None:
+            client = cloud.aws.client("lambda", config=config)
+            try:
+                client.invoke(FunctionName=name)
+            except (BotoCoreError, ClientError) as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=invoke, args=(name,)) for name in ("f", "f", "starting")]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: sandboxed(marker), lambda found: len(found) == 3)
+        assert server.process is not None
+        groups = f"cloudlet-{server.process.pid}"
+        server.kill()
+        for thread in threads:
+            thread.join()
+    assert len(failed) == 3
+    eventually(lambda: not sandboxed(marker))
+    (left,) = tmp_path.glob("sandboxes/lambda/*")
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, _ACCOUNT))
+        python(cloud, "return 'alive'", "g")
+        assert invoke_once(cloud, name="g").value == "alive"
+        assert not left.exists()
+        eventually(lambda: not list(Path("/sys/fs/cgroup").rglob(groups)))

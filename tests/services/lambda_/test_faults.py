@@ -15,7 +15,7 @@ import pytest
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.services.lambda_.cloud import FunctionCloud
-from tests.services.lambda_.programs import invoke, python
+from tests.services.lambda_.programs import invoke, python, sandboxed
 from tests.standing import eventually
 
 
@@ -30,18 +30,6 @@ def block(cloud: FunctionCloud, action: str, name: str) -> None:
     port = cloud.aws.endpoint.rpartition(":")[2]
     done = cloudlet("block", action, name, "--port", port)
     assert done.returncode == 0, done.stderr
-
-
-def sandboxed(marker: str) -> list[int]:
-    """Return the processes that have a marker among their variables, whosever they are."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker.encode() in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
 
 
 def test_a_sandbox_that_is_killed_is_an_error_and_the_next_invocation_is_served(cloud: FunctionCloud) -> None:
