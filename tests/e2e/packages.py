@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,15 +15,23 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from cloudlet.testing.server import Aws
-from tests.e2e.client import BOTO3, installed
+from tests.e2e.client import BOTO3, E2E, INSTALLED, installed
+from tests.e2e.conftest import MakeClient
 
 _OF_THE_RUNTIME = frozenset(("boto3", "botocore", "s3transfer"))
 """AWS's Python runtimes have these."""
+_MODULES = E2E / "javascript" / "node_modules"
 
 
 def python_runtime() -> str:
     """Return the runtime for which the libraries are installed."""
     return _libraries().parent.name
+
+
+def node_runtime(client: MakeClient) -> str:
+    """Return the runtime of the Node.js that is installed with the clients."""
+    major = client(str(INSTALLED / "node")).run("--version").removeprefix("v").partition(".")[0]
+    return f"nodejs{major}.x"
 
 
 def package(files: Mapping[str, str], *libraries: str) -> bytes:
@@ -33,6 +42,25 @@ def package(files: Mapping[str, str], *libraries: str) -> bytes:
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o755 << 16
             file.writestr(entry, text)
+    return packed.getvalue()
+
+
+def node_package(files: Mapping[str, str], *modules: str) -> bytes:
+    """Return a ZIP file of files, by name, and of modules of Node.js with all that they need."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name, text in files.items():
+            file.writestr(name, text)
+        wanted, seen = list(modules), set()
+        while wanted:
+            folder = _MODULES / wanted.pop()
+            if folder in seen:
+                continue
+            seen.add(folder)
+            wanted.extend(json.loads((folder / "package.json").read_text()).get("dependencies", {}))
+            for path in folder.rglob("*"):
+                if path.suffix in (".cjs", ".js", ".json", ".mjs"):
+                    file.write(path, str(path.relative_to(E2E / "javascript")))
     return packed.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Functions that carry well-known libraries: Powertools, Flask behind a WSGI adapter, embedded metrics."""
+"""Functions that carry well-known libraries: Powertools, Flask behind a WSGI adapter, embedded metrics, Hono."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from cloudlet.testing.server import Aws
 from tests.e2e.client import Client
 from tests.e2e.conftest import MakeClient
-from tests.e2e.packages import create_function, package
+from tests.e2e.packages import create_function, node_package, node_runtime, package
 from tests.standing import eventually
 
 SHOP = """
@@ -137,14 +137,48 @@ def handler(event, context, metrics):
     metrics.set_property("Customer", "ann")
 """
 
+HONO = """
+import { Logger } from "@aws-lambda-powertools/logger";
+import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+import { Tracer } from "@aws-lambda-powertools/tracer";
+import { Hono } from "hono";
+import { handle, streamHandle } from "hono/aws-lambda";
+import { stream } from "hono/streaming";
+
+const logger = new Logger({ serviceName: "shop" });
+const metrics = new Metrics({ namespace: "Shop", serviceName: "shop" });
+const tracer = new Tracer({ serviceName: "shop" });
+const app = new Hono();
+
+app.get("/orders/:id", (c) => {
+  const order = c.req.param("id");
+  logger.info("an order", { order, trace: tracer.getRootXrayTraceId() });
+  metrics.addMetric("Orders", MetricUnit.Count, 2);
+  metrics.publishStoredMetrics();
+  const pricing = tracer.getSegment().addNewSubsegment("pricing");
+  pricing.addAnnotation("order", order);
+  pricing.close();
+  return c.json({ order, tags: c.req.queries("tag") });
+});
+app.post("/orders", async (c) => c.json(await c.req.json(), 201));
+app.get("/words", (c) => stream(c, async (out) => {
+  for (const word of ["a ", "few ", "wörds"]) await out.write(word);
+}));
+
+export const handler = handle(app);
+export const streaming = streamHandle(app);
+"""
+HONO_NEEDS = (*(f"@aws-lambda-powertools/{name}" for name in ("logger", "metrics", "tracer")), "hono")
+
 
 @pytest.fixture
 def curl(client: MakeClient) -> Client:
     return client("curl")
 
 
-def function_url(aws: Aws) -> str:
-    given = aws.client("lambda").create_function_url_config(FunctionName="shop", AuthType="NONE")
+def function_url(aws: Aws, mode: str = "BUFFERED") -> str:
+    """Return the URL of a new address of the function."""
+    given = aws.client("lambda").create_function_url_config(FunctionName="shop", AuthType="NONE", InvokeMode=mode)
     return str(given["FunctionUrl"]).rstrip("/")
 
 
@@ -200,6 +234,22 @@ def total(aws: Aws, metric: str, **dimensions: str) -> dict[str, Any]:
     return eventually(look)[0]
 
 
+def traced(aws: Aws, trace: str, wanted: str) -> dict[str, Any]:
+    """Return the segments and subsegments of a trace by their names, once that is among them which is wanted."""
+    xray = aws.client("xray")
+
+    def look() -> dict[str, Any]:
+        traces = xray.batch_get_traces(TraceIds=[trace])["Traces"]
+        documents = [json.loads(each["Document"]) for found in traces for each in found["Segments"]]
+        return {each["name"]: each for document in documents for each in _flattened(document)}
+
+    return eventually(look, lambda seen: wanted in seen)
+
+
+def _flattened(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [document, *(each for inner in document.get("subsegments", []) for each in _flattened(inner))]
+
+
 def test_powertools_behind_an_http_api(aws: Aws, curl: Client) -> None:
     code = package({"app.py": SHOP}, "aws-lambda-powertools[tracer]")
     function = create_function(aws, "shop", code, TracingConfig={"Mode": "Active"})
@@ -214,21 +264,9 @@ def test_powertools_behind_an_http_api(aws: Aws, curl: Client) -> None:
     assert total(aws, "Orders", service="shop")["Sum"] == 3
     assert total(aws, "ColdStart", service="shop", function_name="shop")["Sum"] == 1
 
-    xray = aws.client("xray")
-    trace = said["xray_trace_id"]
-
-    def subsegments() -> dict[str, Any]:
-        traces = xray.batch_get_traces(TraceIds=[trace])["Traces"]
-        documents = [json.loads(each["Document"]) for found in traces for each in found["Segments"]]
-        return {each["name"]: each for document in documents for each in _flattened(document)}
-
-    found = eventually(subsegments, lambda seen: "## app.order" in seen)
+    found = traced(aws, said["xray_trace_id"], "## app.order")
     assert found["## app.order"]["annotations"] == {"order": "7"}
     assert found["## handler"]["annotations"] == {"ColdStart": True, "Service": "shop"}
-
-
-def _flattened(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [document, *(each for inner in document.get("subsegments", []) for each in _flattened(inner))]
 
 
 def test_powertools_on_a_batch_of_which_one_fails(aws: Aws) -> None:
@@ -331,3 +369,28 @@ def test_embedded_metrics(aws: Aws) -> None:
     found = total(aws, "Waited", Counter="north")
     assert (found["Sum"], found["SampleCount"], found["Unit"]) == (7.5, 3, "Seconds")
     assert json.loads(logged(aws, "count", '{ $.Customer = "ann" }')[0])["Waited"] == [1, 2, 4.5]
+
+
+def test_hono_and_powertools_on_node(aws: Aws, client: MakeClient, curl: Client) -> None:
+    code = node_package({"app.mjs": HONO}, *HONO_NEEDS)
+    traced_here = {"Runtime": node_runtime(client), "TracingConfig": {"Mode": "Active"}}
+    create_function(aws, "shop", code, **traced_here)
+    url = function_url(aws)
+    assert json.loads(curl.run("-sSf", f"{url}/orders/7?tag=a&tag=b")) == {"order": "7", "tags": ["a", "b"]}
+    json_type = ("-H", "Content-Type: application/json")
+    said = curl.run("-sS", "-w", " %{http_code}", "-d", '{"of": "ein Stück"}', *json_type, f"{url}/orders")
+    assert said == '{"of":"ein Stück"} 201'
+
+    line = json.loads(logged(aws, "shop", '{ $.message = "an order" }')[0])
+    assert (line["service"], line["order"]) == ("shop", "7")
+    assert total(aws, "Orders", service="shop")["Sum"] == 2
+    assert traced(aws, line["trace"], "pricing")["pricing"]["annotations"] == {"order": "7"}
+
+
+def test_hono_answers_in_pieces(aws: Aws, client: MakeClient, curl: Client) -> None:
+    code = node_package({"app.mjs": HONO}, *HONO_NEEDS)
+    create_function(aws, "shop", code, Runtime=node_runtime(client), Handler="app.streaming")
+    said = curl.run("-sSf", "-i", f"{function_url(aws, 'RESPONSE_STREAM')}/words")
+    head, _, body = said.partition("\r\n\r\n")
+    assert "\r\ntransfer-encoding: chunked" in head.lower()
+    assert body == "a few wörds"

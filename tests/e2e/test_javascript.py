@@ -6,10 +6,10 @@ import pytest
 
 from tests.e2e.client import E2E, INSTALLED
 from tests.e2e.conftest import MakeClient
+from tests.e2e.packages import node_runtime
 
 
 @pytest.mark.parametrize("file", ["dynamodb", "functions", "messaging", "s3", "sight"])
 def test_sdk(file: str, client: MakeClient, bucket: str) -> None:
-    major = client("node").run("--version").removeprefix("v").partition(".")[0]
-    node = client(str(INSTALLED / "node"), BUCKET=bucket, RUNTIME=f"nodejs{major}.x")
+    node = client(str(INSTALLED / "node"), BUCKET=bucket, RUNTIME=node_runtime(client))
     node.run("--test", E2E / "javascript" / f"{file}.test.mjs")
