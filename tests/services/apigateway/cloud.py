@@ -57,7 +57,7 @@ def call_back(context):
 def authorize(event):
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     asked = (event.get("queryStringParameters") or {}).get("token")
-    token = event.get("authorizationToken") or headers.get("authorization") or asked
+    token = headers.get("authorization") or asked or event.get("authorizationToken")
     if token == "nobody":
         raise Exception("Unauthorized")
     if token == "broken":
