@@ -133,7 +133,9 @@ asyncio.run(main())
     process.stdout.close()
     eventually(running, lambda found: not found)
     # What the killed process could not clean up, the next one does.
-    cgroups.find(f"cloudlet-{os.getpid()}").close()
+    found = cgroups.find(f"cloudlet-{os.getpid()}")
+    found.forget_others()
+    found.close()
     assert not list(Path("/sys/fs/cgroup").rglob(f"cloudlet-{process.pid}"))
 
 

@@ -95,8 +95,11 @@ def test_a_mapping_goes_on(tmp_path: Path) -> None:
 
 
 def test_nothing_that_ran_outlives_a_killed_server(tmp_path: Path) -> None:
-    """Neither processes nor folders nor control groups, while clients wait for answers."""
-    marker = f"30.{_ACCOUNT}"
+    """Neither processes nor folders nor control groups, while clients wait for answers.
+
+    What is halted, as a function is that has answered, may die when Cloudlet is started again.
+    """
+    marker, halted = f"30.{_ACCOUNT}", f"31.{_ACCOUNT}"
     config = Config(retries={"max_attempts": 0}, connect_timeout=2, read_timeout=60)
     failed: list[Exception] = []
     with Server.start("--data", str(tmp_path)) as server:
@@ -115,6 +118,10 @@ def test_nothing_that_ran_outlives_a_killed_server(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         eventually(lambda: sandboxed(marker), lambda found: len(found) == 3)
+        module(cloud, f"import subprocess\nsubprocess.Popen(['sleep', '{halted}'])\ndef handler(e, c): pass", "resting")
+        assert invoke_once(cloud, name="resting").error is None
+        (resting,) = sandboxed(halted)
+        eventually(lambda: _is_frozen(resting))
         assert server.process is not None
         groups = f"cloudlet-{server.process.pid}"
         server.kill()
@@ -128,4 +135,17 @@ def test_nothing_that_ran_outlives_a_killed_server(tmp_path: Path) -> None:
         python(cloud, "return 'alive'", "g")
         assert invoke_once(cloud, name="g").value == "alive"
         assert not left.exists()
+        eventually(lambda: not sandboxed(halted))
         eventually(lambda: not list(Path("/sys/fs/cgroup").rglob(groups)))
+
+
+def _is_frozen(process: int) -> bool:
+    """Whether a process is halted with its control group, of whichever version."""
+    for line in Path(f"/proc/{process}/cgroup").read_text().splitlines():
+        _, kind, path = line.split(":", 2)
+        state = Path(
+            "/sys/fs/cgroup", kind, path.lstrip("/"), "freezer.state" if kind == "freezer" else "cgroup.freeze"
+        )
+        if kind in ("freezer", "") and state.exists() and state.read_text().strip() in ("FROZEN", "1"):
+            return True
+    return False

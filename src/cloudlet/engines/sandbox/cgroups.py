@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,8 @@ _ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "cpu", "pids")
 _PERIOD_MICROSECONDS = 20_000
 _LEAST_QUOTA_MICROSECONDS = 1_000
+_GONE_SECONDS = 5.0
+_LOOK_SECONDS = 0.01
 
 
 class Cgroups:
@@ -35,6 +38,18 @@ class Cgroups:
         for folder in set(folders.values()):
             folder.mkdir(parents=True, exist_ok=True)
         return Group(folders, unified=self._unified)
+
+    def forget_others(self) -> None:
+        """End what processes have left that are no more, and remove their groups. Waits for the system."""
+        left = [group for folder in set(self._folders.values()) for group in _left(folder)]
+        for group in left:
+            _kill(group)
+        # What was halted when Cloudlet was killed dies only now, where groups are of version 1.
+        for group in left:
+            _thaw(group)
+        deadline = time.monotonic() + _GONE_SECONDS
+        while (left := [group for group in left if not _remove(group)]) and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
         """Remove what was made for this process; its groups are to be gone."""
@@ -125,8 +140,7 @@ def _remove(folder: Path) -> bool:
 def find(name: str, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> Cgroups:
     """Return where groups can be made, in one called `name`; it may have no controller at all.
 
-    A name ends with the id of the process that it is of ("cloudlet-4711"). What processes have left behind that are no
-    more is removed.
+    A name ends with the id of the process that it is of ("cloudlet-4711").
     """
     if (root / "cgroup.controllers").exists():
         return _find_unified(name, root, own)
@@ -158,15 +172,13 @@ def _delegated(folder: Path) -> list[str]:
     return found
 
 
-def _forget_others(parent: Path, name: str) -> None:
-    """Remove the groups of processes that are no more."""
-    for folder in parent.glob(f"{name.rpartition('-')[0]}-*"):
+def _left(own: Path) -> Iterator[Path]:
+    """Give the groups of processes that are no more, those within others first."""
+    for folder in own.parent.glob(f"{own.name.rpartition('-')[0]}-*"):
         process = folder.name.rpartition("-")[2]
         if process.isdecimal() and not Path(f"/proc/{process}").exists():
-            for group in folder.glob("*/"):
-                _kill(group)
-                _remove(group)
-            _remove(folder)
+            yield from folder.glob("*/")
+            yield folder
 
 
 def _kill(group: Path) -> None:
@@ -174,6 +186,14 @@ def _kill(group: Path) -> None:
     with suppress(OSError):
         for process in (group / "cgroup.procs").read_text().split():
             os.kill(int(process), signal.SIGKILL)
+
+
+def _thaw(group: Path) -> None:
+    """Let the processes of a group go on."""
+    for name, value in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+        if (group / name).exists():
+            with suppress(OSError):
+                (group / name).write_text(value)
 
 
 def _is_controlled(folder: Path) -> bool:
@@ -184,7 +204,6 @@ def _made(folder: Path, usable: Callable[[Path], object]) -> Path | None:
     """Make a folder; None where that is not allowed, or it is of no use."""
     if not folder.parent.is_dir():
         return None
-    _forget_others(folder.parent, folder.name)
     try:
         folder.mkdir(exist_ok=True)
     except OSError:

@@ -141,6 +141,10 @@ class Sandboxes:
             for descriptor in opened:
                 os.close(descriptor)
 
+    async def tidy(self) -> None:
+        """End what was started by processes that are no more, and leave nothing of it behind."""
+        await asyncio.to_thread(self._cgroups.forget_others)
+
     async def close(self) -> None:
         """Wait until what was started is gone, and leave nothing behind."""
         self._cgroups.close()

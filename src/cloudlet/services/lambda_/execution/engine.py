@@ -27,6 +27,7 @@ class Engine:
 
     async def tidy(self) -> None:
         """Remove what processes before this one have left behind."""
+        await self._sandboxes.tidy()
         await asyncio.to_thread(_remove_others, self._folder)
 
     async def close(self) -> None:
