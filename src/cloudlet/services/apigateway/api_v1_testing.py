@@ -93,7 +93,7 @@ async def _answered(call: Call) -> HttpResponse:
     try:
         if call.method is None:
             raise Refusal("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
-        call.method.check.check(call)
+        await call.method.check.check(call)
         response = await integrating.answer(call, call.method.integration)
     except Refusal as refusal:
         response = gateway.refused_answer(call, refusal)

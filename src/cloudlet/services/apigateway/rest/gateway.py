@@ -92,7 +92,7 @@ class RestGateway:
         if method.bucket is not None and not method.bucket.admits():
             raise Refusal("THROTTLED", "Too Many Requests", "the method is throttled")
         await admission.admit(call, method)
-        method.check.check(call)
+        await method.check.check(call)
         return await _cached(call, method)
 
 

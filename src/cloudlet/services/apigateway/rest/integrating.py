@@ -45,6 +45,10 @@ async def answer(call: Call, integration: Integration) -> HttpResponse:
     except TimeoutError:
         call.integration_error = "Endpoint request timed out"
         raise Refusal("INTEGRATION_TIMEOUT", "Endpoint request timed out") from None
+    except AwsError as error:
+        # The URI makes no sense, now that stage variables and parameters are in it.
+        call.integration_error = error.message
+        raise internal(error.message) from error
     except Failed as failed:
         call.integration_error = f"{failed} {failed.error}".strip()
         raise _refusal(integration, failed, call.integration_error) from failed
@@ -83,7 +87,7 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
     if integration.kind == "HTTP_PROXY":
         outgoing.body = body
     else:
-        mapping.request_body(call, integration, body, outgoing)
+        await mapping.request_body(call, integration, body, outgoing)
     call.trace.data("Endpoint request body after transformations", outgoing.body)
     received = await _received(call, integration, outgoing)
     call.integration_status = received.status
@@ -96,7 +100,7 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
     chosen = _chosen(integration, received.matched)
     is_binary = media_types.has(received.header("content-type") or "")
     body = binary.converted(received.body, chosen.handling, is_binary=is_binary)
-    return HttpResponse(*mapping.response(call, received, chosen, body))
+    return HttpResponse(*await mapping.response(call, received, chosen, body))
 
 
 def _chosen(integration: Integration, matched: str) -> Response:

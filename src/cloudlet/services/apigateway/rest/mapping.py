@@ -6,6 +6,7 @@ Developer guide, "Parameter mapping for REST APIs in API Gateway", "Mapping temp
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.compiled import Integration, Response
 
 _JSON = "application/json"
+_LARGE_BYTES = 32 << 10
 
 
 @dataclass(slots=True)
@@ -85,7 +87,14 @@ def mapped_parameters(call: Call, integration: Integration, outgoing: Outgoing) 
                 outgoing.path[name] = ",".join(found)
 
 
-def _rendered(call: Call, template: str, body: bytes, context: dict[str, Any]) -> bytes:
+async def _rendered(call: Call, template: str, body: bytes, context: dict[str, Any]) -> bytes:
+    """Return what a template makes; what may take a while is done beside the event loop. Raises Refusal."""
+    if len(body) > _LARGE_BYTES or "#foreach" in template or "#macro" in template:
+        return await asyncio.to_thread(_rendered_here, call, template, body, context)
+    return _rendered_here(call, template, body, context)
+
+
+def _rendered_here(call: Call, template: str, body: bytes, context: dict[str, Any]) -> bytes:
     params = {"path": call.variables, "querystring": call.queries, "header": call.titled_headers}
     variables = {
         "input": Input(body.decode("utf-8", "replace"), params),
@@ -99,7 +108,7 @@ def _rendered(call: Call, template: str, body: bytes, context: dict[str, Any]) -
         raise internal(f"Unable to transform: {error}") from error
 
 
-def request_body(call: Call, integration: Integration, body: bytes, outgoing: Outgoing) -> None:
+async def request_body(call: Call, integration: Integration, body: bytes, outgoing: Outgoing) -> None:
     """Set the body that goes out, by the template for its content type, and what the template overrides.
 
     Raises Refusal where there is no template for it, and it may not pass as it is.
@@ -116,7 +125,7 @@ def request_body(call: Call, integration: Integration, body: bytes, outgoing: Ou
     override: dict[str, Any] = {"header": {}, "querystring": {}, "path": {}}
     context["requestOverride"] = override
     context["responseOverride"] = call.response_override
-    outgoing.body = _rendered(call, template, body, context)
+    outgoing.body = await _rendered(call, template, body, context)
     for name, value in _map(override.get("header")).items():
         outgoing.headers[name.lower()] = values.text(value)
     for name, value in _map(override.get("querystring")).items():
@@ -145,7 +154,9 @@ def _answered(call: Call, received: Received, source: str) -> list[str]:
     return [] if value is None else [value]
 
 
-def response(call: Call, received: Received, chosen: Response, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+async def response(
+    call: Call, received: Received, chosen: Response, body: bytes
+) -> tuple[int, list[tuple[str, str]], bytes]:
     """Return status, headers and body of the answer that an integration response makes. Raises Refusal."""
     status = chosen.status
     headers = [
@@ -159,7 +170,7 @@ def response(call: Call, received: Received, chosen: Response, body: bytes) -> t
         override.setdefault("header", {})
         context["responseOverride"] = override
         context["requestOverride"] = {}
-        body = _rendered(call, chosen.templates[content_type], body, context)
+        body = await _rendered(call, chosen.templates[content_type], body, context)
     override = call.response_override
     for name, value in _map(override.get("header")).items():
         headers = [pair for pair in headers if pair[0] != name.lower()]

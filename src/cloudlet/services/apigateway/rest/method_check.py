@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from cloudlet.core import Transaction
-from cloudlet.services.apigateway import documents, errors
+from cloudlet.services.apigateway import documents, errors, service_requests
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import store
 from cloudlet.services.apigateway.rest.resources import METHODS
@@ -177,7 +177,9 @@ def _check_target(kind: str, part: Document) -> None:
         part.setdefault("contentHandling", "CONVERT_TO_TEXT")
     elif not _SERVICE.fullmatch(uri):
         raise errors.bad_request("Invalid ARN specified in the request")
-    elif not _FUNCTION.fullmatch(uri) and not part.get("credentials"):
+    elif _VARIABLE not in uri:
+        service_requests.address_of(uri)
+    if kind == "AWS" and not _FUNCTION.fullmatch(uri) and not part.get("credentials"):
         raise errors.bad_request("AWS integrations require a role ARN in credentials")
 
 

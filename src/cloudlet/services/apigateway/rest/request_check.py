@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from cloudlet.services.apigateway.rest.schemas import Schema
 
 if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.call import Call
+
+
+_LARGE_BYTES = 32 << 10
+"""Bodies above it are checked beside the event loop."""
 
 
 class Check:
@@ -33,7 +38,7 @@ class Check:
                 if name in models
             }
 
-    def check(self, call: Call) -> None:
+    async def check(self, call: Call) -> None:
         """Raise Refusal for a request that is not as it should be."""
         missing = [key for place, key in self._required if not self._is_there(call, place, key)]
         if missing:
@@ -43,7 +48,10 @@ class Check:
         schema = self._schemas.get(media_type(call.headers.get("content-type", "application/json")))
         if schema is None:
             return
-        found = schema.errors(call.body)
+        if len(call.body) > _LARGE_BYTES:
+            found = await asyncio.to_thread(schema.errors, call.body)
+        else:
+            found = schema.errors(call.body)
         if found:
             raise Refusal("BAD_REQUEST_BODY", "Invalid request body", f"{found}", validation=f"[{', '.join(found)}]")
 

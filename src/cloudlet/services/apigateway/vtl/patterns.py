@@ -6,7 +6,8 @@ Java has lookarounds and back references besides; what needs them is an error.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.services.apigateway.vtl.error import VtlError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[\w\s\-\"'/:;,=<>!@#%&~`]*")
 _GROUP = re.compile(r"\\(.)|\$(\d)", re.DOTALL)
+_LONGEST_KNOWN = 200
+_turn = Lock()
+"""Templates are rendered in several threads; the engine is for one at a time."""
 
 
 @cache
@@ -31,7 +35,8 @@ def _ask(question: str, *values: Any) -> Any:
     import duckdb
 
     try:
-        row = _engine().execute(question, list(values)).fetchone()
+        with _turn:
+            row = _engine().execute(question, list(values)).fetchone()
     except duckdb.Error as error:
         raise VtlError(f"the regular expression is not supported: {error}") from error
     return None if row is None else row[0]
@@ -59,7 +64,15 @@ def found(text: str, pattern: str) -> bool:
 
 def matches(text: str, pattern: str) -> bool:
     """Whether a pattern matches a whole text."""
+    return _matches_known(text, pattern) if len(text) <= _LONGEST_KNOWN else _matches(text, pattern)
+
+
+def _matches(text: str, pattern: str) -> bool:
     return bool(_ask("SELECT regexp_full_match(?, ?)", text, pattern))
+
+
+_matches_known = lru_cache(4096)(_matches)
+"""Short texts, such as a status, come again and again."""
 
 
 def split(text: str, pattern: str) -> list[str]:
