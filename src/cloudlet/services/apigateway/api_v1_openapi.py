@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.apigateway import errors, openapi, openapi_export
+from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.services.apigateway import errors, openapi, openapi_export, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import apis, deploying, importing, store
@@ -37,10 +37,11 @@ async def _shown(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> di
 @service.direct("ImportRestApi")
 async def import_rest_api(ctx: Context, params: Params) -> Result:
     plan = await _plan(params)
+    warnings = tuple(plan.warnings)
 
     async def body(tx: Transaction) -> dict[str, Any]:
-        plan.warnings.clear()
-        api = await apis.create(ctx, tx, dict(plan.api), None)
+        plan.warnings = list(warnings)
+        api = await apis.create(ctx, tx, dict(plan.api), plan.tags)
         await importing.fill(ctx, tx, api, plan)
         _check_warnings(plan, params)
         return await _shown(ctx, tx, api, plan)
@@ -51,9 +52,10 @@ async def import_rest_api(ctx: Context, params: Params) -> Result:
 @service.direct("PutRestApi")
 async def put_rest_api(ctx: Context, params: Params) -> Result:
     plan = await _plan(params)
+    warnings = tuple(plan.warnings)
 
     async def body(tx: Transaction) -> dict[str, Any]:
-        plan.warnings.clear()
+        plan.warnings = list(warnings)
         known = await store.get_api(ctx, tx, params["restApiId"])
         if params.get("mode", "merge") == "overwrite":
             kept = {name: known[name] for name in ("id", "createdDate", "rootResourceId", "endpointConfiguration")}
@@ -62,6 +64,9 @@ async def put_rest_api(ctx: Context, params: Params) -> Result:
         else:
             api = apis.checked({**known, **plan.api})
         store.save_api(ctx, tx, api)
+        if plan.tags:
+            key = tagging.key(ctx, apis.path_of(api["id"]))
+            tags.save(tx, key, tagging.checked(plan.tags, await tags.of(tx, key)))
         await importing.fill(ctx, tx, api, plan)
         _check_warnings(plan, params)
         return await _shown(ctx, tx, api, plan)

@@ -109,6 +109,21 @@ def test_swagger(cloud: RestCloud) -> None:
     assert cloud.call(api, "/pets", method="PUT").json == {"message": "Missing Authentication Token"}
 
 
+def test_tags_and_warnings(cloud: RestCloud) -> None:
+    document = {
+        "swagger": "2.0",
+        "info": {"title": "x"},
+        "tags": [{"name": "team", "x-amazon-apigateway-tag-value": "a"}, {"name": "other"}],
+        "x-amazon-apigateway-magic": 1,
+    }
+    body = json.dumps(document).encode()
+    made = cloud.client.import_rest_api(body=body)
+    assert made["tags"] == {"team": "a"}
+    assert made["warnings"] == ["The extension x-amazon-apigateway-magic is not supported, and ignored"]
+    assert cloud.refused("import_rest_api", body=body, failOnWarnings=True)[0] == "BadRequestException"
+    assert len(cloud.client.get_rest_apis()["items"]) == 1
+
+
 def test_openapi_in_yaml(cloud: RestCloud) -> None:
     document = {
         "openapi": "3.0.1",

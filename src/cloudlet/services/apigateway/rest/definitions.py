@@ -42,6 +42,18 @@ _AUTHORIZER = (
     "identitySource",
     "identityValidationExpression",
 )
+_OF_APIS = (
+    "api-key-source",
+    "binary-media-types",
+    "documentation",
+    "endpoint-configuration",
+    "gateway-responses",
+    "minimum-compression-size",
+    "policy",
+    "request-validator",
+    "request-validators",
+)
+"""The extensions of whole definitions."""
 _BASE_PATHS = ("ignore", "prepend", "split")
 
 
@@ -71,6 +83,7 @@ class Plan:
     paths: list[str] = field(default_factory=list)
     methods: list[PlannedMethod] = field(default_factory=list)
     documentation: list[Document] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -130,6 +143,13 @@ class Reader:
         """Return what the definition asks for. Raises BadRequestException."""
         document = self._document
         plan = Plan(self._api())
+        unknown = [name for name in document if name.startswith(X) and name.removeprefix(X) not in _OF_APIS]
+        plan.warnings = [f"The extension {name} is not supported, and ignored" for name in unknown]
+        plan.tags = {
+            _text(tag["name"]): _text(tag[f"{X}tag-value"])
+            for tag in _list(document.get("tags"), "tags")
+            if isinstance(tag, dict) and "name" in tag and f"{X}tag-value" in tag
+        }
         schemas = document.get("definitions") if self._is_swagger else self._components.get("schemas")
         for name, schema in _map(schemas, "schemas").items():
             self._model(plan, name, schema)
