@@ -25,7 +25,9 @@ async def create_api_key(ctx: Context, tx: Transaction, params: Params) -> Resul
     given = {member: params[member] for member in _KEY if params.get(member) is not None}
     if params.get("generateDistinctId") is False and "value" in params:
         raise errors.not_built("API keys whose ids are their values")
-    given["stageKeys"] = [f"{each['restApiId']}/{each['stageName']}" for each in params.get("stageKeys") or ()]
+    given["stageKeys"] = [
+        f"{each.get('restApiId') or ''}/{each.get('stageName') or ''}" for each in params.get("stageKeys") or ()
+    ]
     key = await keys.create_key(ctx, tx, given, params.get("tags"))
     return await keys.shown_key(ctx, tx, key, with_value=True)
 
