@@ -14,6 +14,7 @@ from cloudlet.core.polling.pausing import Backoff
 from cloudlet.core.polling.record import Record
 
 if TYPE_CHECKING:
+    from cloudlet.core.polling.positions import Position
     from cloudlet.core.polling.shard import Shard
 
 FOR_EVER = -1
@@ -84,6 +85,12 @@ class Poller(ABC):
     async def ask(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Call the source's API. Raises AwsError."""
         return await self.call(self.source.arn, operation, params, service=self.source.api)
+
+    def shard(self, id: str, position: Position) -> Shard:
+        """Return what reads a shard of the source from a position on."""
+        from cloudlet.core.polling.shard import Shard
+
+        return Shard(self, id, position)
 
     def backoff(self) -> Backoff:
         return Backoff(self.block, self.stopping)

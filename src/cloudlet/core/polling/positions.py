@@ -16,6 +16,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     """The sequence number of the last record that is done; empty where none is."""
     ended: bool = False
     """Whether the whole shard is done, and has no further records."""
+    kept: bytes = b""
+    """What the poller keeps with it."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

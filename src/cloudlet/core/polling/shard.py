@@ -51,10 +51,10 @@ class Shard:
                 continue
             try:
                 await self._work_off(batch)
+                if not has_more:
+                    await self._end()
+                    return
             except Stopped:
-                return
-            if not has_more:
-                await self._move(Position(self._position.sequence, ended=True))
                 return
             idle = _SHORTEST_PAUSE_SECONDS if batch else min(idle * 2, _LONGEST_PAUSE_SECONDS)
             if len(batch) < self._source.batch_size:
@@ -124,6 +124,10 @@ class Shard:
             if isinstance(result, BaseException):
                 raise result
         await self._move(Position(batch[-1].handle))
+
+    async def _end(self) -> None:
+        """Note that all of the shard is done. Raises Stopped."""
+        await self._move(Position(self._position.sequence, ended=True))
 
     async def _move(self, position: Position) -> None:
         async def body(tx: Transaction) -> None:

@@ -10,7 +10,6 @@ from cloudlet.core.polling import positions
 from cloudlet.core.polling.pausing import unless
 from cloudlet.core.polling.poller import Poller
 from cloudlet.core.polling.positions import Position
-from cloudlet.core.polling.shard import Shard
 
 _LOOKS_SECONDS = 5.0
 """So often it is looked for shards that are new."""
@@ -40,7 +39,7 @@ class Stream:
                 self._backoff.succeed()
                 for shard, position in await self._ready(shards):
                     if shard not in self._running:
-                        task = self._running[shard] = group.create_task(Shard(poller, shard, position).run())
+                        task = self._running[shard] = group.create_task(poller.shard(shard, position).run())
                         task.add_done_callback(lambda _, shard=shard: self._running.pop(shard, None))  # type: ignore[misc]
                 await unless(poller.stopping, _LOOKS_SECONDS)
 
