@@ -150,7 +150,7 @@ def test_a_source_is_mapped_to_a_function_once(mapped: MappingCloud) -> None:
         ({"EventSourceArn": None}, INVALID, "Unrecognized event source."),
         ({"EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:none"}, INVALID, "Error occurred while ReceiveMessage"),
         ({"Topics": ["orders"]}, "NotImplemented", "Topics"),
-        ({"TumblingWindowInSeconds": 1}, "NotImplemented", "TumblingWindowInSeconds"),
+        ({"TumblingWindowInSeconds": 1}, INVALID, "Unsupported parameter TumblingWindowInSeconds"),
         ({"MetricsConfig": {"Metrics": ["EventCount"]}}, "NotImplemented", "MetricsConfig"),
     ],
 )
@@ -159,6 +159,13 @@ def test_what_cannot_be_mapped_is_refused(mapped: MappingCloud, given: dict[str,
     params = {name: value for name, value in params.items() if value is not None}
     found, text, _ = mapped.refused("create_event_source_mapping", **params)
     assert (found, message in text) == (code, True), text
+
+
+def test_a_windows_records_come_one_batch_at_a_time(mapped: MappingCloud) -> None:
+    given = {"EventSourceArn": mapped.stream(), "FunctionName": "f", "StartingPosition": "LATEST"}
+    both = {"TumblingWindowInSeconds": 60, "ParallelizationFactor": 2}
+    code, message, _ = mapped.refused("create_event_source_mapping", **given, **both)
+    assert (code, "ParallelizationFactor must be 1" in message) == (INVALID, True)
 
 
 def test_a_fifo_queue_has_small_batches(mapped: MappingCloud) -> None:

@@ -48,7 +48,8 @@ def _shown(found: Mapping) -> dict[str, Any]:
             "MaximumRecordAgeInSeconds": found.maximum_age,
             "BisectBatchOnFunctionError": found.bisects,
             "MaximumRetryAttempts": found.attempts,
-            "TumblingWindowInSeconds": 0,
+            "TumblingWindowInSeconds": found.tumbling_window,
+            "LastProcessingResult": found.last_result,
         }
     elif found.maximum_concurrency is not None:
         shown["ScalingConfig"] = {"MaximumConcurrency": found.maximum_concurrency}

@@ -7,6 +7,7 @@ the state that it is in.
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.core.arn import partition_of
@@ -16,6 +17,7 @@ from cloudlet.services.lambda_.function import Place
 
 TOPIC = b"mapping"
 ENABLED, DISABLED, DELETING = "Enabled", "Disabled", "Deleting"
+OK, FAILED = "OK", "PROBLEM: Function call failed"
 CHANGING = frozenset(("Creating", "Enabling", "Disabling", "Updating", DELETING))
 """The states in which a mapping is not what it is to become."""
 _MAPPINGS = Subspace("mapping")
@@ -60,6 +62,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a batch that fails is halved."""
     on_failure: str = ""
     """The ARN of where is told of batches that were given up."""
+    tumbling_window: int = 0
+    """For how long a function's state is kept; 0: it has none."""
+    last_result: str = "No records processed"
+    """What came of the records of a stream last."""
 
     @property
     def arn(self) -> str:
@@ -116,6 +122,13 @@ def save(tx: Transaction, mapping: Mapping) -> None:
     tx.put(_MAPPINGS.key(mapping.account, mapping.region, mapping.id), _encode(mapping))
     tx.put(_source_key(mapping), mapping.id.encode())
     tx.notify(TOPIC)
+
+
+async def note(tx: Transaction, mapping: Mapping, result: str) -> None:
+    """Keep what came of a mapping's records last, unless it is another mapping by now."""
+    now = await find(tx, mapping.account, mapping.region, mapping.id)
+    if now is not None and now.revision == mapping.revision:
+        tx.put(_MAPPINGS.key(now.account, now.region, now.id), _encode(replace(now, last_result=result)))
 
 
 def remove(tx: Transaction, mapping: Mapping) -> None:

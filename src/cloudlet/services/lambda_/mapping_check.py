@@ -15,7 +15,7 @@ _FILTERS = 5
 _FIFO_BATCH = 10
 _SMALL_BATCH = 10
 _OLDEST_SECONDS = 60
-_UNBUILT = ("TumblingWindowInSeconds", "KMSKeyArn", "MetricsConfig", "LoggingConfig", "ProvisionedPollerConfig")
+_UNBUILT = ("KMSKeyArn", "MetricsConfig", "LoggingConfig", "ProvisionedPollerConfig")
 _OTHER_SOURCES = (
     "SelfManagedEventSource",
     "Topics",
@@ -34,6 +34,7 @@ _OF_STREAMS = (
     "MaximumRecordAgeInSeconds",
     "BisectBatchOnFunctionError",
     "MaximumRetryAttempts",
+    "TumblingWindowInSeconds",
 )
 
 
@@ -106,6 +107,7 @@ _SIMPLE = {
     "MaximumRecordAgeInSeconds": "maximum_age",
     "MaximumRetryAttempts": "attempts",
     "BisectBatchOnFunctionError": "bisects",
+    "TumblingWindowInSeconds": "tumbling_window",
 }
 
 
@@ -134,6 +136,8 @@ def _check(mapping: Mapping, kind: Kind) -> None:
         raise errors.invalid(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
         )
+    if mapping.tumbling_window and mapping.parallelization > 1:
+        raise errors.invalid("ParallelizationFactor must be 1 where TumblingWindowInSeconds is set.")
     if -1 < mapping.maximum_age < _OLDEST_SECONDS:
         raise errors.invalid(f"MaximumRecordAgeInSeconds must be -1, or at least {_OLDEST_SECONDS}.")
 

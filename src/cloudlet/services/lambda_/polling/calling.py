@@ -27,10 +27,18 @@ class Answer(NamedTuple):
     """The kind of the function's error; empty where it has answered."""
     version: str
     request_id: str
+    state: bytes | None = None
+    """What it has returned for the window that is open, as JSON; None where there is none, or it has failed."""
 
 
-async def invoke(block: Block, mapping: Mapping, batch: list[Record]) -> Answer:
-    """Give a batch to the function. Raises AwsError where that cannot be invoked now."""
+class _Windowed(msgspec.Struct):
+    """What a function returns for a window."""
+
+    state: msgspec.Raw
+
+
+async def invoke(block: Block, mapping: Mapping, batch: list[Record], window: dict[str, Any] | None = None) -> Answer:
+    """Give a batch to the function, and what is told of a window. Raises AwsError where it cannot be invoked now."""
 
     async def read(tx: Transaction) -> invoking.Target:
         resolved = await directory.choose(tx, mapping.target)
@@ -40,10 +48,22 @@ async def invoke(block: Block, mapping: Mapping, batch: list[Record]) -> Answer:
     version = found.resolved.version
     if version.state != "Active":
         raise errors.conflict(f"The function is currently in the following state: {version.state}")
-    invocation = Invocation(uuid4(), event_of(batch), mapping.target.arn)
+    invocation = Invocation(uuid4(), event_of(batch, window), mapping.target.arn)
     outcome = await invoking.run(block, found, invocation)
     failed = batch if outcome.error else _failed(mapping, batch, outcome.payload)
-    return Answer(failed, outcome.error, version.version, invocation.request_id)
+    if window is None or outcome.error:
+        return Answer(failed, outcome.error, version.version, invocation.request_id)
+    state = _state(outcome.payload)
+    return Answer(batch if state is None else failed, "", version.version, invocation.request_id, state)
+
+
+def _state(payload: bytes) -> bytes | None:
+    """Return what a function has returned for a window; None where that is not as it should be."""
+    try:
+        state = bytes(msgspec.json.decode(payload, type=_Windowed).state)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return state if state.lstrip().startswith(b"{") else None
 
 
 def _failed(mapping: Mapping, batch: list[Record], payload: bytes) -> list[Record]:
@@ -76,9 +96,9 @@ def _name(mapping: Mapping, record: Record) -> str:
     return record.id if mapping.source_service == "sqs" else record.handle
 
 
-def event_of(batch: list[Record]) -> bytes:
+def event_of(batch: list[Record], window: dict[str, Any] | None = None) -> bytes:
     """Return the event that a function gets."""
-    return msgspec.json.encode({"Records": [each.document for each in batch]})
+    return msgspec.json.encode({"Records": [each.document for each in batch], **(window or {})})
 
 
 async def call(

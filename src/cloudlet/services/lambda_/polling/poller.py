@@ -12,13 +12,16 @@ from cloudlet.core.ids import uuid4
 from cloudlet.core.lease import Lease
 from cloudlet.core.polling import record
 from cloudlet.core.polling.poller import FOR_EVER, Poller, Source
+from cloudlet.core.polling.positions import Position
 from cloudlet.core.polling.record import Record
 from cloudlet.core.polling.shard import Shard
 from cloudlet.services.lambda_ import destinations
+from cloudlet.services.lambda_ import mapping as mappings
 from cloudlet.services.lambda_.invoking import PAYLOAD_BYTES
-from cloudlet.services.lambda_.mapping import Mapping
+from cloudlet.services.lambda_.mapping import FAILED, OK, Mapping
 from cloudlet.services.lambda_.polling import calling, filtering
 from cloudlet.services.lambda_.polling.calling import Answer
+from cloudlet.services.lambda_.polling.windows import WindowedShard
 
 _INVOCATIONS = 10
 """So many batches of a queue are under way at a time, where that is not said."""
@@ -41,6 +44,7 @@ class MappingPoller(Poller):
         )
         super().__init__(block, mapping.id, mapping.arn, source, lease)
         self._mapping = mapping
+        self._result = mapping.last_result
 
     async def call(self, arn: Arn, operation: str, params: dict[str, Any], *, service: str = "") -> dict[str, Any]:
         name = service or arn.service
@@ -75,8 +79,11 @@ class MappingPoller(Poller):
             if len(batch) > 1 and record.size(batch) > self.source.room:
                 await self._halves(shard, batch, attempts)
                 return
-            answer = await self._invoke(batch)
+            answer = await self._invoke(shard, batch)
+            await self._note(OK if answer is not None and not answer.failed else FAILED)
             if answer is not None:
+                if isinstance(shard, WindowedShard) and answer.state is not None:
+                    await shard.keep(answer.state)
                 attempts += 1
                 before = len(batch)
                 batch = _from_first_failed(batch, answer)
@@ -99,13 +106,38 @@ class MappingPoller(Poller):
         await self._carry(shard, batch[:half], attempts)
         await self._carry(shard, batch[half:], attempts)
 
-    async def _invoke(self, batch: list[Record]) -> Answer | None:
+    async def _invoke(self, shard: Shard, batch: list[Record], window: dict[str, Any] | None = None) -> Answer | None:
         """Return what the function has made of a batch, None where it cannot be invoked now."""
+        if window is None and isinstance(shard, WindowedShard):
+            window = shard.shown()
         try:
-            return await calling.invoke(self.block, self._mapping, batch)
+            return await calling.invoke(self.block, self._mapping, batch, window)
         except AwsError as error:
             self.log.warning("%s: %s", self.arn, error)
             return None
+
+    def shard(self, id: str, position: Position) -> Shard:
+        seconds = self._mapping.tumbling_window
+        return WindowedShard(self, id, position, seconds) if seconds else super().shard(id, position)
+
+    async def end_window(self, shard: WindowedShard, window: dict[str, Any]) -> None:
+        """Have the function end a window: nothing goes on before it has done so. Raises Stopped."""
+        backoff = self.backoff()
+        while True:
+            answer = await self._invoke(shard, [], window)
+            has_ended = answer is not None and answer.state is not None
+            await self._note(OK if has_ended else FAILED)
+            if has_ended:
+                return
+            await backoff.insist()
+
+    async def _note(self, result: str) -> None:
+        """Have the mapping show what came of it last."""
+        if result == self._result:
+            return
+        found = self._mapping
+        await self.block.store.transact(lambda tx: mappings.note(tx, found, result))
+        self._result = result
 
     def _context(self, condition: str, attempts: int, answer: Answer | None) -> dict[str, Any]:
         """Return why records are given up, after so many attempts, of which the last had an answer.
