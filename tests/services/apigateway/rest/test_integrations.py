@@ -252,7 +252,8 @@ def test_overrides(cloud: RestCloud, endpoint: Endpoint) -> None:
     template = (
         "#set($context.requestOverride.header.x-who = $input.path('$.who'))"
         "#set($context.requestOverride.querystring.q = 'a b')"
-        "#set($context.requestOverride.path.name = 'x')$input.body"
+        "#set($context.requestOverride.path.name = 'x')"
+        "#set($context.responseOverride.header.X-Early = $input.path('$.who'))$input.body"
     )
     cloud.client.put_integration(
         **names,
@@ -267,7 +268,7 @@ def test_overrides(cloud: RestCloud, endpoint: Endpoint) -> None:
     answer = cloud.call(api, method="POST", body='{"who": "Ada"}')
     asked = answer.json
     assert (asked["path"], asked["query"], asked["headers"]["x-who"]) == ("/x", "q=a+b", "Ada")
-    assert answer.header("x-own") == "mine"
+    assert (answer.header("x-own"), answer.header("x-early")) == ("mine", "Ada")
 
 
 def test_no_integration_response_matches(cloud: RestCloud) -> None:

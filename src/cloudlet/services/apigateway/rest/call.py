@@ -112,7 +112,7 @@ class Call:
         self.integration_error = self.integration_request_id = ""
         self.integration_status: int | None = None
         self.integration_millis: int | None = None
-        self.response_override: dict[str, Any] = {}
+        self.response_override: dict[str, Any] = {"header": {}}
         self.from_cache: bool | None = None
         """Whether the stage's cache has answered; None where it was not asked."""
         self.warning = ""
@@ -143,9 +143,8 @@ class Call:
 
     @property
     def resource_arn(self) -> str:
-        """The ARN of the resource's method, as functions' permissions have it: `*` for ANY method."""
-        name = self.method.name if self.method is not None else self.verb
-        return self.api_arn(f"{self.stage.name}/{'*' if name == 'ANY' else name}{self.resource}")
+        """The ARN of the resource's method, as functions' permissions have it."""
+        return self.api_arn(f"{self.stage.name}/{self.verb}{self.resource}")
 
     def api_arn(self, rest: str) -> str:
         place = self.place

@@ -180,10 +180,13 @@ async def _cached(call: Call, method: Method) -> HttpResponse:
 
 
 def _cache_key(call: Call, method: Method) -> Key:
-    parameters = method.integration.cache_parameters
-    values = [call.lookup(name) or "" for name in parameters if name.startswith("method.")]
+    integration = method.integration
+    names = [
+        integration.parameters.get(name.removeprefix("integration.request."), name)
+        for name in integration.cache_parameters
+    ]
     # Paths that differ in their variables differ in what is answered; by the query, only where that is said.
-    return (method.integration.cache_namespace, call.verb, call.path, *values)
+    return (integration.cache_namespace, call.verb, call.path, *(call.lookup(name) or "" for name in names))
 
 
 def _invalidates(call: Call, method: Method) -> bool:

@@ -167,7 +167,6 @@ async def response(
         content_type = _template_type(chosen.templates, call.headers.get("accept", ""))
         context = call.context()
         override = call.response_override
-        override.setdefault("header", {})
         context["responseOverride"] = override
         context["requestOverride"] = {}
         body = await _rendered(call, chosen.templates[content_type], body, context)
