@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
+from cloudlet.core import Arn, Context, Transaction, tag_operations
 from cloudlet.services.events import bus, errors, rule, tagging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus import Place
@@ -28,23 +28,4 @@ async def _check_resource(ctx: Context, tx: Transaction, text: str) -> None:
         raise errors.not_found(f"{text} does not exist.")
 
 
-@service.operation("TagResource")
-async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    arn = params["ResourceARN"]
-    await _check_resource(ctx, tx, arn)
-    tags.save(tx, arn, tagging.checked(params["Tags"], await tags.of(tx, arn)))
-    return {}
-
-
-@service.operation("UntagResource")
-async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    arn = params["ResourceARN"]
-    await _check_resource(ctx, tx, arn)
-    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
-    return {}
-
-
-@service.operation("ListTagsForResource")
-async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    await _check_resource(ctx, tx, params["ResourceARN"])
-    return {"Tags": tags.shown(await tags.of(tx, params["ResourceARN"]))}
+tag_operations.declare(service, _check_resource, tagging.checked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
+from cloudlet.core import Arn, Context, Transaction, tag_operations
 from cloudlet.services.pipes import errors, pipe, tagging
 from cloudlet.services.pipes.block import service
 
@@ -17,23 +17,6 @@ async def _check_pipe(ctx: Context, tx: Transaction, text: str) -> None:
         raise errors.not_found(f"Pipe {name}")
 
 
-@service.operation("TagResource")
-async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    arn = params["resourceArn"]
-    await _check_pipe(ctx, tx, arn)
-    tags.save(tx, arn, tagging.checked(params["tags"], await tags.of(tx, arn)))
-    return {}
-
-
-@service.operation("UntagResource")
-async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    arn = params["resourceArn"]
-    await _check_pipe(ctx, tx, arn)
-    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["tagKeys"]))
-    return {}
-
-
-@service.operation("ListTagsForResource")
-async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    await _check_pipe(ctx, tx, params["resourceArn"])
-    return {"tags": await tags.of(tx, params["resourceArn"])}
+tag_operations.declare(
+    service, _check_pipe, tagging.checked, arn="resourceArn", given="tags", keys="tagKeys", are_mapped=True
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
+from cloudlet.core import Arn, Context, Transaction, tag_operations
 from cloudlet.services.scheduler import errors, group, tagging
 from cloudlet.services.scheduler.block import service
 
@@ -16,23 +16,4 @@ async def _check_group(ctx: Context, tx: Transaction, text: str) -> None:
     await group.get(ctx, tx, name)
 
 
-@service.operation("TagResource")
-async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    arn = params["ResourceArn"]
-    await _check_group(ctx, tx, arn)
-    tags.save(tx, arn, tagging.checked(params["Tags"], await tags.of(tx, arn)))
-    return {}
-
-
-@service.operation("UntagResource")
-async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    arn = params["ResourceArn"]
-    await _check_group(ctx, tx, arn)
-    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
-    return {}
-
-
-@service.operation("ListTagsForResource")
-async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    await _check_group(ctx, tx, params["ResourceArn"])
-    return {"Tags": tags.shown(await tags.of(tx, params["ResourceArn"]))}
+tag_operations.declare(service, _check_group, tagging.checked, arn="ResourceArn")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context
 from cloudlet.core.block import Block
+from cloudlet.core.messages import queue_url
 from cloudlet.core.tracing import parsed
 from cloudlet.services.sns import endpoints, errors
 from cloudlet.services.sns.message import Message
@@ -116,8 +117,7 @@ def _target(block: Block, subscribed: Subscription) -> dict[str, Any] | None:
         return {"name": host, "namespace": "remote", "http": {"request": {"method": "POST", "url": url}}}
     if subscribed.protocol == "sqs":
         queue = Arn.parse(subscribed.endpoint)
-        url = f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
-        called = {"operation": "SendMessage", "region": queue.region, "queue_url": url}
+        called = {"operation": "SendMessage", "region": queue.region, "queue_url": queue_url(block, queue)}
         return {"name": "SQS", "namespace": "aws", "aws": called}
     if subscribed.protocol == "lambda":
         function = Arn.parse(subscribed.endpoint)
