@@ -94,17 +94,25 @@ class Invocation:
         if self._waiting:
             self._block.lines.leave(self)
         known = None if error is None else self._known(error)
+        try:
+            self._tell(result, known)
+        except Exception:
+            # The answer is due all the same: what was done is done.
+            log.exception("what request %s did could not be noted", self._context.request_id)
+        self._done(result, known)
+
+    def _tell(self, result: Result, error: WireError | None) -> None:
+        """Tell those who keep account of calls."""
         block = self._block
         observer = block.service.observer
         if observer is not None:
-            observer(self._context, self._handler.name, self._params, result, known)
+            observer(self._context, self._handler.name, self._params, result, error)
         if block.trail is not None:
-            block.trail.answered(self._context, self._handler, self._params, result, known)
+            block.trail.answered(self._context, self._handler, self._params, result, error)
         if block.usage is not None:
             block.usage.count(self._context, self._handler.name)
         if block.tracer is not None:
-            block.tracer.answered(self._context, self._handler, self._params, known)
-        self._done(result, known)
+            block.tracer.answered(self._context, self._handler, self._params, error)
 
     def _known(self, error: BaseException) -> WireError:
         if isinstance(error, WireError):

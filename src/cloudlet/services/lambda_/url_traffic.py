@@ -87,7 +87,9 @@ async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpRe
     invocation = Invocation(request_id, event, what.arn, None, visit.request.headers.get(TRACE_HEADER, ""))
     if url.mode == "RESPONSE_STREAM":
         stream, _ = await invoking.begin(block, found, invocation)
-        return await _streamed(stream)
+        response = await _streamed(stream)
+        response.headers.append(("x-amzn-requestid", request_id))
+        return response
     outcome = await invoking.run(block, found, invocation)
     if outcome.error:
         raise BadAnswer(outcome.error)
