@@ -20,9 +20,9 @@ _SECONDS = 5.0
 _RESTING = 10_000
 
 
-async def _ask(host: str, port: int, path: str, until: float, times: list[float]) -> None:
+async def _ask(host: str, port: int, path: str, header: str, until: float, times: list[float]) -> None:
     reader, writer = await asyncio.open_connection(host, port)
-    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n".encode()
     while time.perf_counter() < until:
         started = time.perf_counter()
         writer.write(request)
@@ -35,10 +35,11 @@ async def _ask(host: str, port: int, path: str, until: float, times: list[float]
     writer.close()
 
 
-async def _load(cloud: GatewayCloud, path: str) -> str:
+async def load(cloud: GatewayCloud, path: str, header: str = "") -> str:
+    """Ask for a path as often as can be; return how often that was, and how long it took."""
     times: list[float] = []
     until = time.perf_counter() + _SECONDS
-    await asyncio.gather(*(_ask(cloud.host, cloud.port, path, until, times) for _ in range(_CLIENTS)))
+    await asyncio.gather(*(_ask(cloud.host, cloud.port, path, header, until, times) for _ in range(_CLIENTS)))
     times.sort()
     middle, late = times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000
     return f"{len(times) / _SECONDS:,.0f} requests/s, {middle:.1f} ms in the middle, {late:.1f} ms for 99 of 100"
@@ -49,10 +50,10 @@ def requests(server: Server) -> None:
     api = cloud.api()
     cloud.route(api, "GET /function/{id}", cloud.to_function(api))
     cloud.ask(api, "/function/7")
-    print("/function", asyncio.run(_load(cloud, f"/_aws/execute-api/{api}/function/7")))  # noqa: T201
+    print("/function", asyncio.run(load(cloud, f"/_aws/execute-api/{api}/function/7")))  # noqa: T201
     with running() as endpoint:
         cloud.route(api, "GET /endpoint", cloud.to_url(api, endpoint.url))
-        print("/endpoint", asyncio.run(_load(cloud, f"/_aws/execute-api/{api}/endpoint")))  # noqa: T201
+        print("/endpoint", asyncio.run(load(cloud, f"/_aws/execute-api/{api}/endpoint")))  # noqa: T201
 
 
 async def _rest(cloud: GatewayCloud, api: str, count: int) -> list[asyncio.StreamWriter]:
