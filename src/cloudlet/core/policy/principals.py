@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Protocol
 
 from cloudlet.core.policy.error import PolicyError
@@ -163,6 +164,7 @@ _PROVIDER = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:(?:oidc|saml)-provider/.+|[A
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
+@lru_cache(256)
 def _regional(service: str, region: str) -> frozenset[str]:
     """The names that a service has in a region besides its own.
 
