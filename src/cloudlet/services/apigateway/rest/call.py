@@ -6,6 +6,7 @@ Developer guide, "Variables for data transformations for API Gateway" and "Varia
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.compiled import Method, Stage
 
 
+@lru_cache(4096)
 def _title(name: str) -> str:
     return "-".join(part.capitalize() for part in name.split("-"))
 
