@@ -14,6 +14,7 @@ import stat
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from lzma import LZMAError
@@ -37,6 +38,8 @@ _LONGEST_END = 22 + 0xFFFF + _ZIP64_BYTES
 _EARLIEST = calendar.timegm((1980, 1, 1, 0, 0, 0))
 BROKEN = (BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
 """What Python raises for ZIP files that are none, are damaged, encrypted, or compressed in unknown ways."""
+_executor = ThreadPoolExecutor(4, thread_name_prefix="unpacking")
+"""An image may take minutes: others who wait for the disk have threads of their own."""
 _unpacking: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -72,7 +75,7 @@ async def made(block: Block, code: str, unpack: Callable[[Path], None]) -> Path:
     lock = _unpacking.setdefault(folder, asyncio.Lock())
     async with lock:
         if not folder.exists():
-            await asyncio.to_thread(unpack, folder)
+            await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)
     return folder
 
 
