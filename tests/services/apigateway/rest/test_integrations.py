@@ -288,3 +288,64 @@ def test_stage_variables_in_a_uri(cloud: RestCloud, endpoint: Endpoint) -> None:
     )
     cloud.deploy(api, variables={"host": endpoint.url.removeprefix("http://")})
     assert cloud.call(api).json["path"] == "/x"
+
+
+PASSTHROUGH = """##  See the developer guide
+#set($allParams = $input.params())
+{
+"body-json" : $input.json('$'),
+"params" : {
+#foreach($type in $allParams.keySet())
+    #set($params = $allParams.get($type))
+"$type" : {
+    #foreach($paramName in $params.keySet())
+    "$paramName" : "$util.escapeJavaScript($params.get($paramName))"
+        #if($foreach.hasNext),#end
+    #end
+}
+    #if($foreach.hasNext),#end
+#end
+},
+"stage-variables" : {
+#foreach($key in $stageVariables.keySet())
+"$key" : "$util.escapeJavaScript($stageVariables.get($key))"
+    #if($foreach.hasNext),#end
+#end
+},
+"context" : {
+    "account-id" : "$context.identity.accountId",
+    "api-id" : "$context.apiId",
+    "api-key" : "$context.identity.apiKey",
+    "authorizer-principal-id" : "$context.authorizer.principalId",
+    "caller" : "$context.identity.caller",
+    "cognito-authentication-provider" : "$context.identity.cognitoAuthenticationProvider",
+    "http-method" : "$context.httpMethod",
+    "stage" : "$context.stage",
+    "source-ip" : "$context.identity.sourceIp",
+    "user" : "$context.identity.user",
+    "user-agent" : "$context.identity.userAgent",
+    "resource-path" : "$context.resourcePath"
+    }
+}
+"""
+"""The template that API Gateway's console proposes, and that tools have copied."""
+
+
+def test_everything_is_passed_through(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/pets/{id}", "POST")
+    cloud.client.put_integration(
+        **names,
+        type="HTTP",
+        integrationHttpMethod="POST",
+        uri=endpoint.url,
+        requestTemplates={"application/json": PASSTHROUGH},
+    )
+    cloud.response(names, template="$input.path('$.body')")
+    cloud.deploy(api, variables={"color": "blue", "size": "1"})
+    answer = cloud.call(api, "/pets/7?q=a%22b", method="POST", body='{"a": [1, {"b": "\\u00e4"}]}')
+    seen = answer.json
+    assert seen["body-json"] == {"a": [1, {"b": "ä"}]}
+    assert (seen["params"]["path"], seen["params"]["querystring"]) == ({"id": "7"}, {"q": 'a"b'})
+    assert seen["stage-variables"] == {"color": "blue", "size": "1"}
+    assert (seen["context"]["account-id"], seen["context"]["resource-path"]) == ("", "/pets/{id}")

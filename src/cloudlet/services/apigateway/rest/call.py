@@ -223,11 +223,16 @@ class Call:
     def context(self) -> dict[str, Any]:
         """Return `$context`, as templates and logs have it."""
         context = self.request_context()
+        # What is not known of a caller is empty text.
+        identity = {"apiKey": "", "apiKeyId": "", "cognitoAmr": "", "user": "", **context["identity"]}
+        context["identity"] = {name: value or "" for name, value in identity.items()}
         context["awsEndpointRequestId"] = self.integration_request_id
         context["isCanaryRequest"] = self.stage.is_canary
         if self.authorizer is not None:
             # Other than in events all of it is text here.
             context["authorizer"] = {key: _text(value) for key, value in context["authorizer"].items()}
+        else:
+            context["authorizer"] = {"principalId": ""}
         if self.error is not None:
             context["error"] = self.error
         return context
