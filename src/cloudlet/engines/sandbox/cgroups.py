@@ -19,6 +19,7 @@ _ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "cpu", "pids")
 _PERIOD_MICROSECONDS = 20_000
 _LEAST_QUOTA_MICROSECONDS = 1_000
+_STATISTICS_BYTES = 8192
 _GONE_SECONDS = 5.0
 _LOOK_SECONDS = 0.01
 
@@ -63,6 +64,8 @@ class Group:
     def __init__(self, folders: Mapping[str, Path], *, unified: bool) -> None:
         self._folders = folders
         self._unified = unified
+        self._statistics: int | None = None
+        """The descriptor of the file that says what memory is used for."""
         self.entrances = [str(folder / "cgroup.procs") for folder in sorted(set(folders.values()))]
         """The files by which a process enters: it writes 0 there."""
 
@@ -84,11 +87,14 @@ class Group:
 
     def memory(self) -> int | None:
         """Return the bytes that its programs hold, without what is in `/tmp`; None where that is not counted."""
-        folder = self._folders.get("memory")
-        if folder is None:
-            return None
+        if self._statistics is None:
+            folder = self._folders.get("memory")
+            if folder is None:
+                return None
+            # Kept open: it is read after each invocation of a function.
+            self._statistics = os.open(folder / "memory.stat", os.O_RDONLY | os.O_CLOEXEC)
         name = b"anon " if self._unified else b"total_rss "
-        for line in (folder / "memory.stat").read_bytes().splitlines():
+        for line in os.pread(self._statistics, _STATISTICS_BYTES, 0).splitlines():
             if line.startswith(name):
                 return int(line[len(name) :])
         return None
@@ -114,6 +120,9 @@ class Group:
 
     def remove(self) -> bool:
         """Remove it; return whether that went, which it does once its processes are gone."""
+        if self._statistics is not None:
+            os.close(self._statistics)
+            self._statistics = None
         left = [folder for folder in set(self._folders.values()) if not _remove(folder)]
         return not left
 
