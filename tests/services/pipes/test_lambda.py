@@ -25,6 +25,10 @@ def handler(events, context):
     if any(event["dynamodb"]["Keys"]["k"]["S"] == "bad" for event in events):
         raise ValueError("bad")
 """
+_NAMING = """
+def handler(events, context):
+    return [event["dynamodb"]["NewImage"]["text"]["S"][0] for event in events]
+"""
 
 
 def test_a_function_enriches(cloud: PipesCloud) -> None:
@@ -76,3 +80,16 @@ def test_a_batch_is_halved_until_what_is_bad_is_alone(cloud: PipesCloud) -> None
     info = letter["DDBStreamBatchInfo"]
     assert (info["batchSize"], info["startSequenceNumber"]) == (1, info["endSequenceNumber"])
     assert cloud.left(dead) == 0
+
+
+def test_a_function_gets_no_more_than_it_takes_at_once(cloud: PipesCloud) -> None:
+    functions = FunctionCloud(cloud.aws)
+    functions.function(Code={"ZipFile": package({"index.py": _NAMING})})
+    table, letters = Table(cloud), "abcdefghij"
+    for letter in letters:
+        table.put("large", text={"S": letter * 390_000})
+    url, arn = cloud.queue()
+    source = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 2}
+    parameters = {"DynamoDBStreamParameters": source}
+    cloud.pipe(arn, source=table.stream, Enrichment=functions.arn(), SourceParameters=parameters)
+    assert sorted(cloud.bodies(url, len(letters))) == list(letters)

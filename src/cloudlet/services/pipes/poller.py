@@ -10,6 +10,7 @@ from cloudlet.core import Arn
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.messages import message, queue_url
+from cloudlet.core.polling import record
 from cloudlet.core.polling.poller import FOR_EVER, Poller, Source
 from cloudlet.core.polling.shard import Shard
 from cloudlet.services.pipes import calling, filtering
@@ -18,7 +19,8 @@ from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.execution import execute
 from cloudlet.services.pipes.pipe import Pipe
 
-_LARGEST_BATCH_BYTES = 6 << 20
+_LARGEST_BATCH_BYTES = (6 << 20) - 1024
+"""A little less than what a function takes at once: they come to it as an array."""
 _EXECUTIONS = 5
 """So many batches of a standard queue are under way at a time."""
 
@@ -66,11 +68,12 @@ class PipePoller(Poller):
         backoff = self.backoff()
         attempts = 0
         while batch := await shard.without_old(batch, self._context("MaximumRecordAgeExceeded")):
+            if len(batch) > 1 and record.size(batch) > self.source.room:
+                await self._halves(shard, batch)
+                return
             batch = await self.take(batch)
             if len(batch) > 1 and self._bisects:
-                half = len(batch) // 2
-                await self.carry(shard, batch[:half])
-                await self.carry(shard, batch[half:])
+                await self._halves(shard, batch)
                 return
             attempts += 1
             if batch and self._attempts != FOR_EVER and attempts > self._attempts:
@@ -78,6 +81,11 @@ class PipePoller(Poller):
                 return
             if batch:
                 await backoff.insist()
+
+    async def _halves(self, shard: Shard, batch: list[Event]) -> None:
+        half = len(batch) // 2
+        await self.carry(shard, batch[:half])
+        await self.carry(shard, batch[half:])
 
     def _context(self, condition: str) -> dict[str, Any]:
         """User guide, "Understanding EventBridge Pipes error handling and troubleshooting"."""
