@@ -16,8 +16,12 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # What this imports, each function waits for.
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
 
 CHANNEL = int(os.environ.pop("_CLOUDLET_CHANNEL"))
 ASSIGN, INVOKE = b"A", b"I"
