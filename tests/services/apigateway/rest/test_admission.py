@@ -231,6 +231,8 @@ def test_only_who_signs_is_let_in(cloud: RestCloud) -> None:
     answer = cloud.call(api, "/mine", headers=_signed(cloud, api, "/mine", cloud.account))
     assert (answer.status, answer.body.decode()) == (200, f"arn:aws:iam::{cloud.account}:root")
     assert cloud.call(api, "/mine", headers=_signed(cloud, api, "/mine", "123456789012")).status == 403
+    refused = cloud.call(api, "/mine", headers={**_signed(cloud, api, "/mine", cloud.account), "X-Amz-Date": "x"})
+    assert (refused.status, set(refused.json)) == (403, {"message"})
 
 
 def test_the_policy_of_an_api(cloud: RestCloud) -> None:

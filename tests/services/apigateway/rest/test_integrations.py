@@ -189,6 +189,52 @@ def test_a_queue(cloud: RestCloud) -> None:
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == '{"order": "1&2"}'
 
 
+def test_a_topic_and_a_bus(cloud: RestCloud) -> None:
+    sqs, sns, events = (cloud.aws.client(name) for name in ("sqs", "sns", "events"))
+    url = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    queue = f"arn:aws:sqs:us-east-1:{cloud.account}:seen"
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    topic = sns.create_topic(Name="news")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+    events.put_rule(Name="all", EventPattern='{"source": ["shop"]}')
+    events.put_targets(Rule="all", Targets=[{"Id": "q", "Arn": queue, "InputPath": "$.detail"}])
+    api = cloud.rest_api()
+    text = {"method.request.querystring.text": True}
+    names = cloud.method(api, "/topic", "POST", requestParameters=text)
+    cloud.to_service(
+        names,
+        "sns:action/Publish",
+        requestParameters={
+            "integration.request.querystring.Message": "method.request.querystring.text",
+            "integration.request.querystring.TopicArn": f"'{topic}'",
+        },
+    )
+    cloud.response(names)
+    names = cloud.method(api, "/bus", "POST")
+    entry = '{"Source": "shop", "DetailType": "order", "Detail": "$util.escapeJavaScript($input.body)"}'
+    cloud.to_service(
+        names,
+        "events:action/PutEvents",
+        requestParameters={"integration.request.header.X-Amz-Target": "'AWSEvents.PutEvents'"},
+        requestTemplates={
+            "application/json": "#set($context.requestOverride.header.Content-Type = 'application/x-amz-json-1.1')"
+            f'{{"Entries": [{entry}]}}'
+        },
+    )
+    cloud.response(names, template="$input.path('$.FailedEntryCount')")
+    cloud.deploy(api)
+    assert cloud.call(api, "/topic?text=a%26b", method="POST").status == 200
+    answer = cloud.call(api, "/bus", method="POST", body='{"order": 7}')
+    assert (answer.status, answer.body) == (200, b"0")
+    seen: set[str] = set()
+    while len(seen) < 2:
+        messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10)["Messages"]
+        seen |= {message["Body"] for message in messages}
+    assert seen == {"a&b", '{"order":7}'}
+
+
 def test_a_table(cloud: RestCloud) -> None:
     dynamodb: Any = cloud.aws.client("dynamodb")
     dynamodb.create_table(

@@ -178,6 +178,8 @@ async def count(block: Block, place: Place, known: Known, plan: Document) -> Non
         # The offset is taken off the first period of a plan only.
         offset = quota.get("offset", 0) if first <= date.fromisoformat(plan["since"]) < after else 0
         if before + new >= quota["limit"] - offset:
+            # It may have been extended elsewhere, which is looked up soon.
+            registry.there.set()
             raise Refusal("QUOTA_EXCEEDED", "Limit Exceeded", f"the quota of the key {known.id} is used up")
     registry.new[use, day] += 1
     registry.there.set()

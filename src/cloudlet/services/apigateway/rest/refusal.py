@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cloudlet.services.apigateway.rest import gateway_responses
 
 
@@ -33,7 +35,7 @@ class Refusal(Exception):
     @property
     def context(self) -> dict[str, Any]:
         """What `$context.error` says."""
-        shown = "null" if self.text is None else f'"{self.text}"'
+        shown = msgspec.json.encode(self.text).decode()
         return {
             "message": self.text or "",
             "messageString": shown,
