@@ -5,9 +5,13 @@ Developer guide, "Cache settings for REST APIs in API Gateway".
 
 from __future__ import annotations
 
+import weakref
 from typing import NamedTuple
 
 _MOST_BYTES = 16 << 20
+"""Of one stage."""
+_MOST_OF_ALL_BYTES = 128 << 20
+"""Of all stages of a process."""
 _LARGEST_ENTRY = 1 << 20
 _OVERHEAD = 500
 
@@ -23,12 +27,30 @@ class Entry(NamedTuple):
     body: bytes
 
 
+class _Room:
+    """How many bytes are held."""
+
+    __slots__ = ("used",)
+
+    def __init__(self) -> None:
+        self.used = 0
+
+
+_all = _Room()
+
+
+def _give_back(room: _Room) -> None:
+    _all.used -= room.used
+
+
 class Cache:
     """What a stage has answered. The oldest go where there is no room."""
 
     def __init__(self) -> None:
         self._entries: dict[Key, Entry] = {}
-        self._bytes = 0
+        self._room = _Room()
+        # A stage that is compiled anew begins with an empty cache; what the one before it held is free then.
+        weakref.finalize(self, _give_back, self._room)
 
     def get(self, key: Key, now: float) -> Entry | None:
         entry = self._entries.get(key)
@@ -38,20 +60,25 @@ class Cache:
         return entry
 
     def keep(self, key: Key, entry: Entry) -> None:
-        """Keep an answer, unless it is too large."""
+        """Keep an answer, unless it is too large, or others have all the room."""
         size = _size(key, entry)
         if size > _LARGEST_ENTRY:
             return
         self.drop(key)
-        while self._bytes + size > _MOST_BYTES:
+        while self._entries and (self._room.used + size > _MOST_BYTES or _all.used + size > _MOST_OF_ALL_BYTES):
             self.drop(next(iter(self._entries)))
-        self._entries[key] = entry
-        self._bytes += size
+        if _all.used + size <= _MOST_OF_ALL_BYTES:
+            self._entries[key] = entry
+            self._count(size)
 
     def drop(self, key: Key) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
-            self._bytes -= _size(key, entry)
+            self._count(-_size(key, entry))
+
+    def _count(self, size: int) -> None:
+        self._room.used += size
+        _all.used += size
 
 
 def _size(key: Key, entry: Entry) -> int:
