@@ -136,7 +136,10 @@ class Schema:
         except (msgspec.DecodeError, RecursionError):
             return ["Unable to parse JSON"]
         if self._validator is None:
-            self._validator = _validator()(self._schema)
+            from referencing import Registry
+
+            # A registry of its own: nothing is fetched from elsewhere.
+            self._validator = _validator()(self._schema, registry=Registry())
         found: list[str] = []
         try:
             for error in self._validator.iter_errors(value):
