@@ -11,11 +11,12 @@ from functools import cache
 from urllib.parse import quote
 
 from benchmarks.api import CallFailed
+from benchmarks.contenders import KEY
 from benchmarks.rest_api import RestApi
 from benchmarks.scenarios import Wrong
 from benchmarks.signing import Key
 
-ROLE = "arn:aws:iam::000000000000:role/benchmark"
+ROLE = f"arn:aws:iam::{KEY.account}:role/benchmark"
 READY_SECONDS = 60.0
 _FUNCTIONS = "/2015-03-31/functions"
 _ANSWER = {"statusCode": 200, "body": "hello"}

@@ -13,7 +13,7 @@ from cloudlet.services.cloudwatch.alarm import Alarm, Situation
 from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.testing.server import Aws, Server
 from tests.services.cloudwatch.local import ACCOUNT, REGION, LocalCloud
-from tests.services.lambda_.cloud import ROLE, RUNTIME, FunctionCloud, package
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, package, role_of
 from tests.services.sns.cloud import local_sns
 
 ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
@@ -205,7 +205,12 @@ def test_a_function_is_an_action(aws: Aws) -> None:
 
 def test_a_function_admits_alarms_by_the_principal_that_they_have(tmp_path: Path) -> None:
     with local_sns(tmp_path, "strict") as local:
-        code = {"Code": {"ZipFile": package()}, "Runtime": RUNTIME, "Role": ROLE, "Handler": "index.handler"}
+        code = {"Code": {"ZipFile": package()}, "Runtime": RUNTIME, "Role": role_of(ACCOUNT), "Handler": "index.x"}
+            "Code": {"ZipFile": package()},
+            "Runtime": RUNTIME,
+            "Role": role_of(ACCOUNT),
+            "Handler": "index.handler",
+        }
         function = local.call("CreateFunction", service="lambda", FunctionName="f", **code)["FunctionArn"]
 
         def is_active() -> bool:

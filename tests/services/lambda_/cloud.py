@@ -15,7 +15,6 @@ from cloudlet.testing.server import Aws
 
 RUNTIME = "python{}.{}".format(*sys.version_info)
 """That of the interpreter which is certainly there."""
-ROLE = "arn:aws:iam::123456789012:role/shop"
 
 
 def package(files: Mapping[str, str] | None = None) -> bytes:
@@ -27,12 +26,18 @@ def package(files: Mapping[str, str] | None = None) -> bytes:
     return packed.getvalue()
 
 
+def role_of(account: str) -> str:
+    """Return the role of an account that functions have."""
+    return f"arn:aws:iam::{account}:role/shop"
+
+
 class FunctionCloud:
     """Clients of one account, and what tests do with them again and again."""
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
         self.account = aws.account
+        self.role = role_of(aws.account)
         self.client: Any = aws.client("lambda")
         self.prefix = f"arn:aws:lambda:{aws.region}:{aws.account}"
 
@@ -41,7 +46,7 @@ class FunctionCloud:
         given = {
             "FunctionName": name,
             "Runtime": RUNTIME,
-            "Role": ROLE,
+            "Role": self.role,
             "Handler": "index.handler",
             "Code": {"ZipFile": package()},
             **more,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cloudlet.testing.server import Aws
 from tests.engines.images.layouts import Layout, entry, folder, link
 from tests.engines.images.machine import BASH, layer
-from tests.services.lambda_.cloud import ROLE, FunctionCloud
+from tests.services.lambda_.cloud import FunctionCloud
 
 _BOOTSTRAP = """#!/bin/bash
 # Answers what is told by its image and its surroundings, and the event.
@@ -83,6 +83,4 @@ class ImageCloud(FunctionCloud):
 
     def contained(self, name: str = "f", uri: str = "oci:shop", **more: Any) -> Any:
         """Create a function of an image."""
-        return self.function(
-            name, Runtime=None, Handler=None, PackageType="Image", Code={"ImageUri": uri}, Role=ROLE, **more
-        )
+        return self.function(name, Runtime=None, Handler=None, PackageType="Image", Code={"ImageUri": uri}, **more)

@@ -13,7 +13,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.tokens import TokenSealer
-from tests.services.lambda_.cloud import ROLE, package
+from tests.services.lambda_.cloud import package, role_of
 
 ACCOUNT, OTHER, REGION = "111111111111", "222222222222", "eu-west-1"
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
@@ -27,7 +27,7 @@ class StrictCloud:
         self._runner = asyncio.Runner()
         self._runner.get_loop()
         self.cloud = Cloud(Config(data=folder, auth="strict", durable=False), TokenSealer(b"k" * 32))
-        function = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "index.handler"}
+        function = {"FunctionName": "f", "Runtime": "python3.13", "Role": role_of(ACCOUNT), "Handler": "index.handler"}
         self.call("CreateFunction", **function, Code={"ZipFile": package()}, Publish=True)
 
     def call(self, operation: str, by: Principal | None = None, source: str = "", **params: Any) -> Any:

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cloudlet.testing.server import Aws, Server
-from tests.services.lambda_.cloud import ROLE, FunctionCloud, package
+from tests.services.lambda_.cloud import FunctionCloud, package, role_of
 from tests.services.lambda_.programs import invoke as invoke_once
 from tests.services.lambda_.programs import module, python, sandboxed
 from tests.standing import eventually
@@ -31,7 +31,7 @@ def _create(server: Server, prefix: str, acknowledged: set[str]) -> None:
             client.create_function(
                 FunctionName=name,
                 Runtime="python3.13",
-                Role=ROLE,
+                Role=role_of(_ACCOUNT),
                 Handler="index.handler",
                 Code={"ZipFile": package({"index.py": name})},
                 Publish=True,

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.services.lambda_.cloud import ROLE, FunctionCloud, package
+from tests.services.lambda_.cloud import FunctionCloud, package
 
 CODE = "InvalidParameterValueException"
 
@@ -42,7 +42,7 @@ def test_a_function_is_shown_as_it_was_created(cloud: FunctionCloud) -> None:
         "FunctionName": "f",
         "FunctionArn": cloud.arn(),
         "Runtime": "python3.13",
-        "Role": ROLE,
+        "Role": cloud.role,
         "Handler": "index.handler",
         "CodeSize": len(code),
         "CodeSha256": base64.b64encode(hashlib.sha256(code).digest()).decode(),
@@ -96,9 +96,18 @@ def test_a_function_that_is_not_there_is_not_found(cloud: FunctionCloud) -> None
     assert message == f"Function not found: {cloud.arn('none')}:7"
 
 
+def test_a_role_is_one_of_the_functions_account(cloud: FunctionCloud) -> None:
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Handler": "i.h", "Code": {"ZipFile": package()}}
+    refused = ("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
+    other = "arn:aws:iam::999999999999:role/shop"
+    assert cloud.refused("create_function", **given, Role=other) == refused
+    cloud.function()
+    assert cloud.refused("update_function_configuration", FunctionName="f", Role=other) == refused
+
+
 def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
     cloud.function()
-    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": cloud.role, "Handler": "i.h"}
     code, message, status = cloud.refused("create_function", **given, Code={"ZipFile": package()})
     assert (code, message, status) == ("ResourceConflictException", "Function already exist: f", 409)
 
@@ -137,7 +146,7 @@ def test_what_makes_no_sense_is_refused(cloud: FunctionCloud, changes: dict[str,
     given = {
         "FunctionName": "f",
         "Runtime": "python3.13",
-        "Role": ROLE,
+        "Role": cloud.role,
         "Handler": "index.handler",
         "Code": {"ZipFile": package()},
         **changes,
@@ -161,7 +170,7 @@ def zipped(name: str, mode: int, content: str = "x") -> bytes:
 
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x"])
 def test_packages_reach_nothing_beside_their_folder(cloud: FunctionCloud, name: str) -> None:
-    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": cloud.role, "Handler": "i.h"}
     code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": zipped(name, 0o100644)})
     assert (code, message[:31]) == (CODE, "Could not unzip uploaded file. ")
 
@@ -305,7 +314,7 @@ def test_what_cannot_be_unpacked_fails(cloud: FunctionCloud) -> None:
 
 
 def test_a_package_in_a_request_has_a_limit(cloud: FunctionCloud) -> None:
-    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": cloud.role, "Handler": "i.h"}
     code, message, status = cloud.refused("create_function", **given, Code={"ZipFile": bytes(52_428_801)})
     assert (code, status) == ("RequestEntityTooLargeException", 413)
     assert message == "Request must be smaller than 70167211 bytes for the CreateFunction operation"
@@ -316,7 +325,7 @@ def test_unpacked_files_have_a_limit(cloud: FunctionCloud) -> None:
     # The size of the file, in the package's list of files.
     at = packed.index(b"PK\x01\x02") + 24
     packed[at : at + 4] = (262_144_001).to_bytes(4, "little")
-    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "i.h"}
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": cloud.role, "Handler": "i.h"}
     code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": bytes(packed)})
     assert (code, message) == (CODE, "Unzipped size must be smaller than 262144000 bytes")
     assert cloud.client.list_functions()["Functions"] == []

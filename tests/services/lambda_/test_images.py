@@ -187,7 +187,7 @@ def test_what_is_no_image_is_refused(cloud: ImageCloud, uri: str, code: str, mes
         FunctionName="f",
         PackageType="Image",
         Code={"ImageUri": uri},
-        Role="arn:aws:iam::123456789012:role/shop",
+        Role=cloud.role,
     )
     assert refused[0] == code
     assert message in refused[1]
@@ -200,7 +200,7 @@ def test_an_image_for_another_architecture_is_refused(cloud: ImageCloud) -> None
         PackageType="Image",
         Architectures=["arm64"],
         Code={"ImageUri": "oci:shop"},
-        Role="arn:aws:iam::123456789012:role/shop",
+        Role=cloud.role,
     )
     assert refused[:1] == (INVALID,)
     assert "for linux/amd64, not for linux/arm64" in refused[1]
@@ -227,7 +227,7 @@ def test_what_belongs_to_zip_files_is_refused(cloud: ImageCloud, params: dict[st
         "FunctionName": "f",
         "PackageType": "Image",
         "Code": {"ImageUri": "oci:shop"},
-        "Role": "arn:aws:iam::123456789012:role/shop",
+        "Role": cloud.role,
         **params,
     }
     code, said, _ = cloud.refused("create_function", **given)
@@ -263,7 +263,7 @@ def test_a_damaged_image_makes_the_function_fail_with_the_reason(cloud: ImageClo
     blob = layout.file(f"sha256:{hashlib.sha256(layer).hexdigest()}")
     blob.write_bytes(layer.replace(b"xxx", b"xyx"))
     cloud.client.create_function(
-        FunctionName="f", PackageType="Image", Code={"ImageUri": "oci:damaged"}, Role="arn:aws:iam::123456789012:role/r"
+        FunctionName="f", PackageType="Image", Code={"ImageUri": "oci:damaged"}, Role=cloud.role
     )
     shown = eventually(
         lambda: cloud.client.get_function_configuration(FunctionName="f"), lambda found: found["State"] == "Failed"

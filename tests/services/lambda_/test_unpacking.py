@@ -17,7 +17,7 @@ from cloudlet.core.identity import root
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.lambda_ import unpacking
 from cloudlet.services.lambda_.unpacking import BadPackage
-from tests.services.lambda_.cloud import ROLE, package
+from tests.services.lambda_.cloud import package, role_of
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 Entry = tuple[str, int, str]
@@ -119,7 +119,7 @@ def test_a_package_is_unpacked_once_and_removed_when_nobody_needs_it(tmp_path: P
                 or {}
             )
 
-        function = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "index.handler"}
+        function = {"FunctionName": "f", "Runtime": "python3.13", "Role": role_of(ACCOUNT), "Handler": "index.handler"}
         await call("CreateFunction", **function, Code={"ZipFile": package()})
         (code,) = [name async for names in block.blobs.names(-1) for name in names]
         folders = await asyncio.gather(*(unpacking.unpacked(block, code) for _ in range(5)))
@@ -145,7 +145,7 @@ def test_a_package_that_is_used_is_kept(tmp_path: Path) -> None:
     async def run() -> None:
         cloud = Cloud(Config(data=tmp_path, durable=False), TokenSealer(b"k" * 32))
         block = cloud.block("lambda")
-        function = {"FunctionName": "f", "Runtime": "python3.13", "Role": ROLE, "Handler": "index.handler"}
+        function = {"FunctionName": "f", "Runtime": "python3.13", "Role": role_of(ACCOUNT), "Handler": "index.handler"}
         params = {**function, "Code": {"ZipFile": package()}}
         await cloud.call("lambda", "CreateFunction", params, principal=root(ACCOUNT), account=ACCOUNT, region=REGION)
         (code,) = [name async for names in block.blobs.names(-1) for name in names]

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, Params
+from cloudlet.core.role_session import check_role
 from cloudlet.services.lambda_ import errors, runtimes
 from cloudlet.services.lambda_.function import ImageConfig, Logging, Version
 
@@ -94,6 +95,8 @@ def configured(version: Version, params: Params) -> Version:
             )
     if params.get("Runtime"):
         runtimes.check(params["Runtime"])
+    if params.get("Role"):
+        check_role(version.place.account, params["Role"])
     changes: dict[str, Any] = {field: params[name] for name, field in _SIMPLE.items() if params.get(name) is not None}
     if params.get("Environment") is not None:
         changes["environment"] = _environment(params["Environment"].get("Variables") or {})
