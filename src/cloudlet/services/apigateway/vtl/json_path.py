@@ -1,6 +1,5 @@
-"""JSON paths, as `$input.path` and `$input.json` take them: names, places, slices, wildcards and `..`.
-
-Filters (`[?(…)]`) are not supported.
+"""JSON paths, as `$input.path` and `$input.json` take them: names, places, slices, wildcards, filters
+and `..`.
 """
 
 from __future__ import annotations
@@ -10,12 +9,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cloudlet.services.apigateway.vtl.error import VtlError
+from cloudlet.services.apigateway.vtl.json_filter import Filter
 from cloudlet.services.apigateway.vtl.values import LARGEST_LIST, JsonArray
 
 _STEP = re.compile(
     r"(?P<deep>\.\.)?(?:\.?(?P<star>\*)|\.?(?P<name>[^.\[\]()'\"*\s]+)(?P<call>\(\))?"
     r"|\.?\[\s*(?:(?P<quoted>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<any>\*)"
-    r"|(?P<slice>-?\d{0,9}:-?\d{0,9})|(?P<index>-?\d{1,9}))\s*\])"
+    r"|(?P<slice>-?\d{0,9}:-?\d{0,9})|(?P<index>-?\d{1,9})|\?\((?P<filter>[^()]*)\))\s*\])"
 )
 _FUNCTIONS = ("length", "size")
 
@@ -43,6 +43,8 @@ def _compiled(path: str) -> tuple[_Step, ...]:
 
 def _step(match: re.Match[str]) -> _Step:
     deep = match["deep"] is not None
+    if match["filter"] is not None:
+        return _Step("filter", Filter(match["filter"]), deep)
     if match["star"] or match["any"]:
         return _Step("all", None, deep)
     if match["call"]:
@@ -67,7 +69,7 @@ def found(document: Any, path: str) -> Any:
     for step in steps:
         if step.is_deep:
             nodes = _descendants(nodes)
-        is_definite = is_definite and not step.is_deep and step.kind not in ("all", "slice")
+        is_definite = is_definite and not step.is_deep and step.kind not in ("all", "filter", "slice")
         nodes = [each for node in nodes for each in _taken(node, step)]
         if len(nodes) > LARGEST_LIST:
             raise VtlError("the JSON path finds too much")
@@ -79,6 +81,8 @@ def found(document: Any, path: str) -> Any:
 def _taken(node: Any, step: _Step) -> list[Any]:
     if step.kind == "length":
         return [len(node)] if isinstance(node, (list, dict, str)) else []
+    if step.kind == "filter":
+        return [each for each in (node if isinstance(node, list) else [node]) if step.value.admits(each)]
     if isinstance(node, dict):
         if step.kind == "all":
             return list(node.values())
