@@ -83,11 +83,13 @@ def test_plans_as_they_are_shown(cloud: RestCloud) -> None:
         "update_usage_plan",
         ("replace", "/quota/limit", "7"),
         ("replace", f"/apiStages/{api}:dev/throttle/~1pets/GET/rateLimit", "1.5"),
+        # As Terraform has it.
+        ("replace", f"/apiStages/{api}:dev/throttle//pets/GET/burstLimit", "7"),
         ("remove", "/throttle"),
         usagePlanId=plan,
     )
     assert patched["quota"]["limit"] == 7
-    assert patched["apiStages"][0]["throttle"] == {"/pets/GET": {"rateLimit": 1.5}}
+    assert patched["apiStages"][0]["throttle"] == {"/pets/GET": {"rateLimit": 1.5, "burstLimit": 7}}
     assert "throttle" not in patched
     for given in (
         {"name": "x", "quota": {"limit": 1}},

@@ -248,6 +248,7 @@ def test_stages_and_deployments(cloud: RestCloud) -> None:
         ("replace", "/variables/color", "red"),
         ("replace", "/*/*/throttling/rateLimit", "5"),
         ("replace", "/~1pets/GET/metrics/enabled", "true"),
+        ("replace", "/pets/{id}/GET/metrics/enabled", "true"),
         restApiId=api,
         stageName="live",
     )
@@ -256,7 +257,7 @@ def test_stages_and_deployments(cloud: RestCloud) -> None:
     assert stage["methodSettings"]["~1pets/GET"]["metricsEnabled"] is True
     assert stage["tags"] == {"a": "b"}
     stage = cloud.patch("update_stage", ("remove", "/*/*"), restApiId=api, stageName="live")
-    assert set(stage["methodSettings"]) == {"~1pets/GET"}
+    assert set(stage["methodSettings"]) == {"~1pets/GET", "pets/{id}/GET"}
     cloud.client.delete_deployment(restApiId=api, deploymentId=first)
     for given, code in (
         ({"stageName": "live", "deploymentId": second}, "ConflictException"),

@@ -140,15 +140,18 @@ def _stage_throttle(plan: Document, path: list[str], operation: str, given: str 
     if stage is None:
         raise errors.not_found("Usage plan does not have this API stage")
     limits = stage.setdefault("throttle", {})
-    if len(path) == 3:
+    is_limit = path[-1] in ("rateLimit", "burstLimit")
+    name = "/".join(path[3:-1] if is_limit else path[3:])
+    name = name if name.startswith("/") else f"/{name}"
+    if operation != "remove" and is_limit:
+        read: patches.Read = patches.number if path[-1] == "rateLimit" else patches.integer
+        limits.setdefault(name, {})[path[-1]] = patches.read_value(read, path, given)
+    elif operation != "remove":
+        raise errors.bad_request("Invalid patch path: it ends with /rateLimit or /burstLimit")
+    elif len(path) == 3:
         limits.clear()
-        return
-    name = f"{path[3]}/{path[4]}"
-    if len(path) == 5:
+    else:
         limits.pop(name, None)
-        return
-    read: patches.Read = patches.number if path[5] == "rateLimit" else patches.integer
-    limits.setdefault(name, {})[path[5]] = patches.read_value(read, path, given)
 
 
 PLAN_PATHS = (
@@ -163,9 +166,7 @@ PLAN_PATHS = (
     patches.value("/quota/period", patches.one_of(*_PERIODS), patches.ANY),
     patches.whole("/quota"),
     Path("/apiStages", ("add", "remove"), _api_stage),
-    Path("/apiStages/*/throttle/*/*/rateLimit", ("add", "replace"), _stage_throttle),
-    Path("/apiStages/*/throttle/*/*/burstLimit", ("add", "replace"), _stage_throttle),
-    Path("/apiStages/*/throttle/*/*", ("remove",), _stage_throttle),
+    Path("/apiStages/*/throttle/**", patches.ANY, _stage_throttle),
     Path("/apiStages/*/throttle", ("remove",), _stage_throttle),
 )
 

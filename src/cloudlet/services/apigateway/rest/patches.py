@@ -1,7 +1,7 @@
 """Patch operations: how updates of API Gateway's first version say what is to change.
 
 API reference, "PatchOperation" and "Patch operations". A resource declares at what paths it may be patched; a path is a
-JSON pointer in which `*` stands for any name.
+JSON pointer in which `*` stands for any name, and `**` for any names: paths of resources come with and without escapes.
 """
 
 from __future__ import annotations
@@ -180,11 +180,18 @@ def steps(pointer: str) -> list[str]:
 
 def _matches(pattern: str, names: list[str]) -> bool:
     wanted = pattern.removeprefix("/").split("/")
+    if "**" in wanted:
+        before, after = wanted[: wanted.index("**")], wanted[wanted.index("**") + 1 :]
+        if len(names) <= len(before) + len(after):
+            return False
+        names = [*names[: len(before)], "", *names[len(names) - len(after) :]]
+        wanted = [*before, "*", *after]
     return len(wanted) == len(names) and all(each in ("*", name) for each, name in zip(wanted, names, strict=True))
 
 
 def _invalid(pointer: str, operation: str, paths: Iterable[Path]) -> AwsError:
-    allowed = ", ".join(sorted({path.pattern.replace("*", "{name}") for path in paths if operation in path.operations}))
+    patterns = {path.pattern for path in paths if operation in path.operations}
+    allowed = ", ".join(sorted(each.replace("**", "{path}").replace("*", "{name}") for each in patterns))
     return errors.bad_request(
         f"Invalid patch path '{pointer}' specified for op '{operation}'. Must be one of: [{allowed}]"
     )

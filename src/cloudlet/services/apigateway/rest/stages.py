@@ -34,17 +34,19 @@ _DEFAULTS = {
 
 
 def _setting(pattern: str, member: str, read: Read) -> Path:
-    """Where a setting of methods may be patched: `/{resource}/{method}/…`, each of them may be `*`."""
+    """Where a setting of methods may be patched: `/{resource}/{method}/…`, either of which may be `*`."""
 
     def apply(stage: Document, path: list[str], operation: str, given: str | None) -> None:
-        settings = stage.setdefault("methodSettings", {}).setdefault(_settings_key(path), dict(_DEFAULTS))
+        settings = stage.setdefault("methodSettings", {}).setdefault(_settings_key(path[:-2]), dict(_DEFAULTS))
         settings[member] = _DEFAULTS[member] if operation == "remove" else patches.read_value(read, path, given)
 
-    return Path(f"/*/*{pattern}", patches.ANY, apply)
+    return Path(f"/**{pattern}", patches.ANY, apply)
 
 
 def _settings_key(path: list[str]) -> str:
-    return f"{path[0].replace('~', '~0').replace('/', '~1')}/{path[1]}"
+    if len(path) < 2:
+        raise errors.bad_request("Invalid method setting path: it is of the form /{resource}/{method}/{setting}")
+    return "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
 
 
 def _forget_settings(stage: Document, path: list[str], operation: str, given: str | None) -> None:
@@ -86,7 +88,7 @@ PATHS = (
         "unauthorizedCacheControlHeaderStrategy",
         patches.one_of(*_STRATEGIES),
     ),
-    Path("/*/*", ("remove",), _forget_settings),
+    Path("/**", ("remove",), _forget_settings),
 )
 
 
