@@ -125,7 +125,7 @@ class Call:
         self.response_size = 0
         self.is_test = False
         """Whether TestInvokeMethod makes it."""
-        self.trace = Trace(False, with_data=False)
+        self.trace = Trace(False, with_data=False, now=block.clock.now)
 
     @property
     def api_id(self) -> str:

@@ -21,7 +21,7 @@ class Trace:
 
     __slots__ = ("failed", "is_on", "lines", "now", "with_data")
 
-    def __init__(self, is_on: bool, *, with_data: bool, now: Now = time.time) -> None:
+    def __init__(self, is_on: bool, *, with_data: bool, now: Now) -> None:
         """`with_data`: headers and bodies are told too."""
         self.is_on = is_on
         self.with_data = with_data
