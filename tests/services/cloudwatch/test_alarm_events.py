@@ -205,12 +205,8 @@ def test_a_function_is_an_action(aws: Aws) -> None:
 
 def test_a_function_admits_alarms_by_the_principal_that_they_have(tmp_path: Path) -> None:
     with local_sns(tmp_path, "strict") as local:
-        code = {"Code": {"ZipFile": package()}, "Runtime": RUNTIME, "Role": role_of(ACCOUNT), "Handler": "index.x"}
-            "Code": {"ZipFile": package()},
-            "Runtime": RUNTIME,
-            "Role": role_of(ACCOUNT),
-            "Handler": "index.handler",
-        }
+        role = role_of(ACCOUNT)
+        code = {"Code": {"ZipFile": package()}, "Runtime": RUNTIME, "Role": role, "Handler": "index.handler"}
         function = local.call("CreateFunction", service="lambda", FunctionName="f", **code)["FunctionArn"]
 
         def is_active() -> bool:
