@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from cloudlet.wire import HttpRequest
@@ -17,9 +18,6 @@ CONNECTIONS = "/@connections/"
 """What is sent to clients of WebSocket APIs is an operation of AWS's API, though it goes to the API's host."""
 _KNOWN_HOSTS = 1000
 _AWS = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
-
-_by_host: dict[str, tuple[str, str] | None] = {}
-"""Host header → the block and the id of what it names; None for a host of AWS's own API."""
 
 
 class Found(NamedTuple):
@@ -39,13 +37,7 @@ def find(request: HttpRequest, public_host: str) -> Found | None:
         found = _by_path(path)
         if found is not None:
             return found
-    host = request.headers.get("host", "")
-    try:
-        named = _by_host[host]
-    except KeyError:
-        if len(_by_host) >= _KNOWN_HOSTS:
-            _by_host.clear()
-        named = _by_host[host] = _named(bare_host(host), public_host)
+    named = _named(request.headers.get("host", ""), public_host)
     if named is None or CONNECTIONS in path or (not named[1] and _is_signed(request)):
         return None
     return Found(*named, path or "/", "")
@@ -65,7 +57,10 @@ def _by_path(path: str) -> Found | None:
     return None
 
 
-def _named(host: str, public_host: str) -> tuple[str, str] | None:
+@lru_cache(_KNOWN_HOSTS)
+def _named(header: str, public_host: str) -> tuple[str, str] | None:
+    """Return the block and the id of what a Host header names; None for a host of AWS's own API."""
+    host = bare_host(header)
     match = _NAMED.fullmatch(host)
     if match is not None:
         return _BEHIND[match["kind"]], match["id"]

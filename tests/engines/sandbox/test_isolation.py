@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +201,6 @@ def test_its_open_files_are_bounded(in_sandboxes: Any) -> None:
     in_sandboxes(scenario)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 def test_what_it_leaves_running_ends_with_it(in_sandboxes: Any) -> None:
     async def scenario(machine: Machine) -> None:
         run = await machine.shell("sleep 4242 & setsid sleep 4242 & echo left")

@@ -268,10 +268,10 @@ def handler(event, context):
 
 
 def test_new_code_is_used_at_once_and_running_invocations_are_finished(cloud: FunctionCloud) -> None:
-    python(cloud, "time.sleep(event.get('sleep', 0))\nreturn 'old'", Timeout=30)
+    python(cloud, "print('begun')\ntime.sleep(event.get('sleep', 0))\nreturn 'old'", Timeout=30)
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(invoke, cloud, {"sleep": 2})
-        time.sleep(0.5)
+        eventually(lambda: logged(cloud), lambda messages: "begun" in messages)
         cloud.client.update_function_code(
             FunctionName="f", ZipFile=program({"index.py": "def handler(event, context):\n    return 'new'\n"})
         )

@@ -47,7 +47,6 @@ class Sandboxes:
         self._seccomp = seccomp.program()
         self._started = 0
         self._usable: asyncio.Future[None] | None = None
-        self._removed: set[asyncio.Task[None]] = set()
 
     @property
     def weaknesses(self) -> list[str]:
@@ -146,7 +145,7 @@ class Sandboxes:
         await asyncio.to_thread(self._cgroups.forget_others)
 
     async def close(self) -> None:
-        """Wait until what was started is gone, and leave nothing behind."""
+        """Remove the control groups; what was started has been closed before."""
         self._cgroups.close()
 
 

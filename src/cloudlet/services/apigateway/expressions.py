@@ -28,10 +28,6 @@ class Expression(NamedTuple):
     """Text at even places, names of variables at odd ones."""
 
     @property
-    def is_constant(self) -> bool:
-        return len(self.parts) == 1
-
-    @property
     def variables(self) -> tuple[str, ...]:
         return self.parts[1::2]
 

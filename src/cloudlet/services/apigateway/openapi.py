@@ -16,7 +16,6 @@ from cloudlet.services.apigateway import errors
 
 LARGEST_BYTES = 6 << 20
 INTEGRATION = "x-amazon-apigateway-integration"
-INTEGRATIONS = "x-amazon-apigateway-integrations"
 AUTHORIZER = "x-amazon-apigateway-authorizer"
 AUTH_TYPE = "x-amazon-apigateway-authtype"
 ANY_METHOD = "x-amazon-apigateway-any-method"

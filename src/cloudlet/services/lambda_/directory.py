@@ -244,11 +244,6 @@ def remove_function(tx: Transaction, place: Place) -> None:
     tx.delete(_FUNCTIONS.key(*_key(place)))
 
 
-def functions_of(account: str, region: str) -> Subspace:
-    """Return where what is kept of an account's functions is, by name."""
-    return _FUNCTIONS.sub(account, region)
-
-
 def versions_of(place: Place) -> Subspace:
     """Return where the versions of a function are, by number, `$LATEST` first."""
     return _VERSIONS.sub(*_key(place))
@@ -264,6 +259,5 @@ def aliases_of(place: Place) -> Subspace:
     return _ALIASES.sub(*_key(place))
 
 
-decode_function = _function
 decode_version = _version
 decode_alias = _alias

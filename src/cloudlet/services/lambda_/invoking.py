@@ -16,12 +16,11 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.context import TRACE_HEADER
-from cloudlet.services.lambda_ import access, directory, errors, measuring, tracing
+from cloudlet.services.lambda_ import access, concurrency, directory, errors, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Named, Resolved
-from cloudlet.services.lambda_.execution.concurrency import ACCOUNT_LIMIT
-from cloudlet.services.lambda_.execution.engine import engine
+from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.function import Function
@@ -41,6 +40,16 @@ class Target(NamedTuple):
 
     resolved: Resolved
     function: Function
+    unreserved: int
+    """How many invocations may run at once of all functions of the account that have none reserved."""
+
+
+async def target_of(tx: Transaction, what: Named) -> Target:
+    """Return what an invocation goes to. Raises AwsError."""
+    resolved = await directory.choose(tx, what)
+    place = what.place
+    unreserved = await concurrency.unreserved(tx, place.account, place.region)
+    return Target(resolved, await directory.function(tx, place), unreserved)
 
 
 async def target(ctx: Context, params: Params) -> tuple[Named, Target]:
@@ -48,9 +57,9 @@ async def target(ctx: Context, params: Params) -> tuple[Named, Target]:
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
 
     async def body(tx: Transaction) -> Target:
-        resolved = await directory.choose(tx, what)
+        found = await target_of(tx, what)
         await access.authorize(ctx, tx, what, "InvokeFunction")
-        return Target(resolved, await directory.function(tx, what.place))
+        return found
 
     found = await ctx.transact(body)
     _check_state(found.resolved)
@@ -165,7 +174,7 @@ async def _events(stream: Stream, running: asyncio.Task[Outcome], *, tail: bool)
 
 async def run(block: Block, found: Target, invocation: Invocation, stream: Stream | None = None) -> Outcome:
     """Have a function serve an invocation, and measure that. Raises AwsError where it is throttled or cannot run."""
-    running = engine(block)
+    running = ENGINE.of(block)
     version, function = found.resolved.version, found.function
     trace = tracing.begin(block, version, invocation.trace)
     if trace.is_recursive and function.recursion != "Allow":
@@ -175,7 +184,7 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
     if trace.sampled:
         running.subsegments.expect(version.place, trace.function, trace.root)
     try:
-        with running.concurrency.one_more(function.place, function.reserved_concurrency, ACCOUNT_LIMIT):
+        with running.concurrency.one_more(function.place, function.reserved_concurrency, found.unreserved):
             measuring.running(block, found.resolved, running.concurrency.of(function.place))
             outcome = await running.pools.invoke(version, invocation, stream)
     except AwsError as error:

@@ -17,7 +17,7 @@ from cloudlet.core.moments import notified
 from cloudlet.services.lambda_ import directory
 from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
 from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.execution.engine import engine
+from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.worker import InitError
 from cloudlet.services.lambda_.function import Place, Version
 
@@ -66,7 +66,7 @@ async def _provide(block: Block, key: bytes) -> int:
     account, region, name, qualifier = _WANTED.unpack(key)
     what = Named(Place(account, region, name), qualifier)
     found, version = await block.store.transact(lambda tx: _find(tx, what))
-    pools = engine(block).pools
+    pools = ENGINE.of(block).pools
     if found is None or version is None:
         pools.release(what.arn)
         await block.store.transact(lambda tx: _forget(tx, key))

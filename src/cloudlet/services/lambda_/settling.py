@@ -14,7 +14,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import notified
 from cloudlet.services.lambda_ import directory, images, unpacking
-from cloudlet.services.lambda_.execution.engine import engine
+from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.function import Place, Version
 
 _SETTLING = Subspace("settling")
@@ -57,7 +57,7 @@ async def run(block: Block) -> None:
             # There may be others that there was no room for, or this one was changed meanwhile.
             changed.set()
             if version is not None:
-                await engine(block).pools.expect(version)
+                await ENGINE.of(block).pools.expect(version)
 
         while True:
             changed.clear()

@@ -119,7 +119,7 @@ def end(block: Block, version: Version, trace: Trace, invocation: Invocation, ou
         service["parent_id"] = trace.parent
     started = trace.began + outcome.init
     phases = [{"name": "Invocation", "id": random_bytes(8).hex(), "start_time": started, "end_time": ended, **failed}]
-    if outcome.started_cold:
+    if outcome.init:
         phases.insert(
             0,
             {"name": "Initialization", "id": random_bytes(8).hex(), "start_time": trace.began, "end_time": started},

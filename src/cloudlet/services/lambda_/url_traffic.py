@@ -15,7 +15,7 @@ from cloudlet.core.function_answer import BadAnswer
 from cloudlet.core.identity import ANONYMOUS, Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.web import Answer, Visit
-from cloudlet.services.lambda_ import access, directory, invoking, url_event, urls
+from cloudlet.services.lambda_ import access, invoking, url_event, urls
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.execution.invocation import Invocation
 from cloudlet.services.lambda_.execution.streaming import Stream
@@ -101,11 +101,11 @@ async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpRe
 async def _target(
     block: Block, tx: Transaction, what: Named, url: Url, caller: Principal, visit: Visit, request_id: str
 ) -> Target:
-    resolved = await directory.choose(tx, what)
+    found = await invoking.target_of(tx, what)
     endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"
     ctx = Context(block, caller, what.place.account, what.place.region, request_id, endpoint, visit.peer, visit.secure)
     await access.authorize(ctx, tx, what, "InvokeFunctionUrl", {"lambda:FunctionUrlAuthType": url.auth})
-    return Target(resolved, await directory.function(tx, what.place))
+    return found
 
 
 async def _streamed(stream: Stream) -> HttpResponse:

@@ -14,11 +14,6 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ANY")
 _PART = re.compile(r"[A-Za-z0-9._\-:$~!'()*+,;=@%]+|\{[A-Za-z0-9._\-:]+\+?\}")
 
 
-def root_of(resources: list[Document]) -> Document:
-    """Return the resource at `/`."""
-    return next(each for each in resources if "parentId" not in each)
-
-
 async def all_of(tx: Transaction, api_id: str) -> list[Document]:
     """Return the resources of an API, in the order of their paths."""
     return sorted(await all_parts(tx, api_id, "Resource"), key=lambda each: str(each["path"]))

@@ -19,7 +19,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.moments import first as first_of
 from cloudlet.core.moments import notified
 from cloudlet.core.retrying import is_transient, pause
-from cloudlet.services.lambda_ import directory, invoking, measuring
+from cloudlet.services.lambda_ import invoking, measuring
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
 from cloudlet.services.lambda_.asynchronous.event import Event
@@ -66,7 +66,7 @@ async def _start_due(block: Block, under_way: dict[bytes, asyncio.Task[None]], c
             continue
         if len(under_way) >= AT_ONCE:
             break
-        task = asyncio.get_running_loop().create_task(_serve(block, event))
+        task = asyncio.get_running_loop().create_task(_see_to(block, event))
         under_way[event.key] = task
 
         def done(task: asyncio.Task[None], key: bytes = event.key) -> None:
@@ -92,12 +92,27 @@ class _Found:
 
 async def _find(tx: Transaction, event: Event) -> _Found | None:
     try:
-        resolved = await directory.choose(tx, event.what)
-        function = await directory.function(tx, event.place)
+        target = await invoking.target_of(tx, event.what)
     except AwsError:
         return None
     setting = await EVENT_INVOKE.find(tx, event.place, event.qualifier or LATEST)
-    return _Found(Target(resolved, function), setting)
+    return _Found(target, setting)
+
+
+async def _see_to(block: Block, event: Event) -> None:
+    """Serve an event; whatever goes wrong, it is kept, and does not come again at once."""
+    try:
+        await _serve(block, event)
+    except Exception:
+        log.exception("an event for %s could not be served", event.place.arn)
+        await _postpone(block, event)
+
+
+async def _postpone(block: Block, event: Event) -> None:
+    """Have an event that could not be given to its function come again, the later the more often that happens."""
+    refusals = event.refusals + 1
+    due = block.clock.now() + pause(refusals, longest=_LONGEST_REFUSED_SECONDS)
+    await _replace(block, event, replace(event, due=due, refusals=refusals))
 
 
 async def _serve(block: Block, event: Event) -> None:
@@ -117,9 +132,7 @@ async def _serve(block: Block, event: Event) -> None:
         if error.code == "RecursiveInvocationException":
             await _give_up(block, event, found, "RecursiveInvocation", None)
             return
-        refusals = event.refusals + 1
-        due = now + pause(refusals, longest=_LONGEST_REFUSED_SECONDS)
-        await _replace(block, event, replace(event, due=due, refusals=refusals))
+        await _postpone(block, event)
         return
     if not outcome.error:
         if found.on_success:

@@ -14,7 +14,6 @@ from typing import TypeVar
 from cloudlet.core import AwsError
 from cloudlet.services.lambda_.function import Place
 
-ACCOUNT_LIMIT = 1000
 T = TypeVar("T")
 
 

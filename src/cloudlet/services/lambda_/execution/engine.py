@@ -6,8 +6,8 @@ import asyncio
 import os
 import shutil
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.engines.sandbox import Sandboxes
 from cloudlet.services.lambda_.execution.concurrency import Concurrency
@@ -38,20 +38,12 @@ class Engine:
         await asyncio.to_thread(shutil.rmtree, self._folder, True)
 
 
-_engines: WeakKeyDictionary[Block, Engine] = WeakKeyDictionary()
-
-
-def engine(block: Block) -> Engine:
-    """Return what runs the functions of a block."""
-    found = _engines.get(block)
-    if found is None:
-        found = _engines[block] = Engine(block)
-    return found
+ENGINE = Attached(Engine)
 
 
 async def run(block: Block) -> None:
     """Have it there until the block ends."""
-    running = engine(block)
+    running = ENGINE.of(block)
     await running.tidy()
     try:
         await asyncio.Event().wait()

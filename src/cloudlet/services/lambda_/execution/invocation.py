@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -32,10 +32,8 @@ class Outcome:
     """The end of what was logged for it, 4 KB at most."""
     duration: float = 0.0
     """In seconds."""
-    started_cold: bool = False
     init: float = 0.0
-    """How long the start took that came before it, in seconds."""
-    content_type: str = field(default="application/json")
+    """How long the start took that came before it, in seconds; 0 where none did."""
 
 
 def error_document(kind: str, message: str) -> bytes:

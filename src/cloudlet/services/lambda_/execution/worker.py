@@ -160,7 +160,6 @@ class Worker:
         self._process.send(frames.INVOKE, told, invocation.payload)
         outcome = await self._settled(self._answered, float(version.timeout), invocation.request_id)
         outcome.duration = perf_counter() - began
-        outcome.started_cold = init is not None
         outcome.init = init or 0.0
         self._report(invocation, outcome, init)
         if self.state is State.SERVING:
@@ -247,7 +246,7 @@ class Worker:
             self._stream.feed(payload)
         elif kind == frames.STREAM_END:
             error = str(told.get("errorType", ""))
-            self._answer(Outcome(self._stream.collected(), error, content_type=self._stream.content_type))
+            self._answer(Outcome(self._stream.collected(), error))
 
     def _line(self, line: str) -> None:
         self.log.write(line, whole=False)

@@ -39,12 +39,7 @@ class _Windowed(msgspec.Struct):
 
 async def invoke(block: Block, mapping: Mapping, batch: list[Record], window: dict[str, Any] | None = None) -> Answer:
     """Give a batch to the function, and what is told of a window. Raises AwsError where it cannot be invoked now."""
-
-    async def read(tx: Transaction) -> invoking.Target:
-        resolved = await directory.choose(tx, mapping.target)
-        return invoking.Target(resolved, await directory.function(tx, mapping.function))
-
-    found = await block.store.transact(read)
+    found = await block.store.transact(lambda tx: invoking.target_of(tx, mapping.target))
     version = found.resolved.version
     if version.state != "Active":
         raise errors.conflict(f"The function is currently in the following state: {version.state}")
