@@ -12,14 +12,13 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from email.utils import formatdate
-from http import HTTPStatus
 from socket import AF_UNIX, socket
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
 from cloudlet.edge.flow import ReceivedBody, WriteGate
+from cloudlet.edge.heads import BODILESS, Refused, headers_of, response_head, size_of, target_of
 from cloudlet.edge.sendfile import FileSender
 from cloudlet.store.eager import spawn
 from cloudlet.wire.http import FileBody, HttpRequest, HttpResponse
@@ -51,45 +50,9 @@ class Handler(Protocol):
     def handle(self, request: HttpRequest, exchange: Exchange) -> None: ...
 
 
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
-}
 FORWARDED_FOR, FORWARDED_PROTO = "x-forwarded-for", "x-forwarded-proto"
-_BODILESS = frozenset((204, 304))
-_ONE_LINE = {ord(char): " " for char in "\r\n\0"}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_header_names: dict[bytes, str] = {}
-_KNOWN_NAMES_LIMIT = 1000
-_HEADER_OVERHEAD = 32
 BACKLOG = 1024
-
-
-def _header_name(raw: bytes) -> str:
-    """Return a header's name in lower case, and remember the common ones."""
-    name = raw.decode("latin-1").lower()
-    if len(_header_names) < _KNOWN_NAMES_LIMIT:
-        _header_names[raw] = name
-    return name
-
-
-class _DateHeader:
-    """The Date header, worded once a second."""
-
-    __slots__ = ("_line", "_second")
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._line = ""
-
-    def line(self) -> str:
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._line = f"date: {formatdate(second, usegmt=True)}\r\n"
-        return self._line
-
-
-_date_header = _DateHeader()
 
 
 class Exchange:
@@ -218,9 +181,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self.upgradable = True
             self._early = data[upgrade.args[0] :]
-        except (httptools.HttpParserError, _Refused) as error:
-            cause = error.__context__ if isinstance(error.__context__, _Refused) else error
-            if isinstance(cause, _Refused):
+        except (httptools.HttpParserError, Refused) as error:
+            cause = error.__context__ if isinstance(error.__context__, Refused) else error
+            if isinstance(cause, Refused):
                 self._refuse(cause.status, cause.reason)
             else:
                 self._refuse(400, "malformed request")
@@ -263,14 +226,9 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        names = _header_names
-        headers = {
-            names.get(name) or _header_name(name): value.decode("latin-1").strip() for name, value in self._raw_headers
-        }
+        headers = headers_of(self._raw_headers)
         if self._head_size + self._fed > self._limits.head:
             self._check_head_size()
-        if len(headers) != len(self._raw_headers):
-            headers = _joined(self._raw_headers)
         self._headers = headers
         self.body_started = self._server.tick
         length = headers.get("content-length")
@@ -290,9 +248,8 @@ class Connection(asyncio.Protocol):
 
     def _check_head_size(self) -> None:
         """Look closely, where what has been received may be more than the head alone."""
-        size = len(self._url) + sum(len(name) + len(value) + _HEADER_OVERHEAD for name, value in self._raw_headers)
-        if size > self._limits.head:
-            raise _Refused(431, "the request's head is too large")
+        if size_of(self._url, self._raw_headers) > self._limits.head:
+            raise Refused(431, "the request's head is too large")
 
     def on_body(self, body: bytes) -> None:
         if self._stream is not None:
@@ -310,9 +267,7 @@ class Connection(asyncio.Protocol):
         self._enqueue(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def _enqueue(self, body: bytes | ReceivedBody) -> None:
-        path, _, query = self._url.decode("latin-1").partition("?")
-        if not path.startswith("/"):
-            path = _path_of(path)
+        path, query = target_of(self._url)
         if self._forwarded:
             self.peer = self._headers.pop(FORWARDED_FOR, "")
             self.secure = self._headers.pop(FORWARDED_PROTO, "") == "https"
@@ -355,9 +310,9 @@ class Connection(asyncio.Protocol):
         leaves = self.upgradable and not self._ready
         keep_alive = exchange.keep_alive and not (self._server.stopping or leaves)
         keep_alive = keep_alive and (streamed or _is_read(exchange.request))
-        head = self._head(response, keep_alive)
+        head = response_head(response, keep_alive)
         if type(body) is bytes:
-            if exchange.request.method == "HEAD" or response.status in _BODILESS:
+            if exchange.request.method == "HEAD" or response.status in BODILESS:
                 transport.write(head)
             else:
                 transport.write(head + body)
@@ -384,31 +339,6 @@ class Connection(asyncio.Protocol):
         protocol.connection_made(transport)
         if early:
             protocol.data_received(early)
-
-    def _head(self, response: HttpResponse, keep_alive: bool) -> bytes:
-        status = response.status
-        lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n", _date_header.line()]
-        sized = False
-        for name, value in response.headers:
-            if name == "content-length" or name.lower() == "content-length":
-                sized = True
-            lines.append(f"{name}: {value}\r\n")
-        if not sized:
-            body = response.body
-            if type(body) is FileBody:
-                lines.append(f"content-length: {body.size}\r\n")
-            elif type(body) is not bytes:
-                lines.append("transfer-encoding: chunked\r\n")
-            elif status not in _BODILESS:
-                lines.append(f"content-length: {len(body)}\r\n")
-        if not keep_alive:
-            lines.append("connection: close\r\n")
-        head = "".join(lines)
-        if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
-            # What somebody has stored comes back in headers; a line break in it must not begin another one (RFC 9110,
-            # section 5.5).
-            head = "".join(f"{line[:-2].translate(_ONE_LINE)}\r\n" for line in lines)
-        return (head + "\r\n").encode("utf-8", "surrogateescape")
 
     async def _send_files(
         self, transport: asyncio.Transport, head: bytes, body: FileBody, keep_alive: bool, exchange: Exchange
@@ -480,7 +410,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._closing and self._current is None:
             body = reason.encode()
             headers = [("content-type", "text/plain")]
-            self._transport.write(self._head(HttpResponse(status, headers, body), False) + body)
+            self._transport.write(response_head(HttpResponse(status, headers, body), False) + body)
         self._close()
 
     def _close(self) -> None:
@@ -518,35 +448,9 @@ class Connection(asyncio.Protocol):
             self._close()
 
 
-class _Refused(Exception):
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return headers of which some are repeated: their values are joined (RFC 9110, 5.2)."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in raw:
-        name, value = _header_name(raw_name), raw_value.decode("latin-1").strip()
-        if name in headers:
-            if name in ("content-length", "host"):
-                raise _Refused(400, f"more than one {name} header")
-            value = f"{headers[name]}, {value}"
-        headers[name] = value
-    return headers
-
-
 def _is_read(request: HttpRequest) -> bool:
     """Whether the request's body is through; what is left of it would be taken for the next request."""
     return not isinstance(request.body, ReceivedBody) or request.body.complete
-
-
-def _path_of(target: str) -> str:
-    """Return the path of a request target in absolute form (RFC 9112, 3.2.2)."""
-    _, separator, rest = target.partition("://")
-    return "/" + (rest.partition("/")[2] if separator else target)
 
 
 class HttpServer:

@@ -1,0 +1,119 @@
+"""The heads of HTTP/1.1 messages: how a request's is read, and a response's is written."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+
+from cloudlet.wire.http import FileBody, HttpResponse
+
+BODILESS = frozenset((204, 304))
+"""The statuses whose responses have no body, and say nothing of its length."""
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
+}
+_ONE_LINE = {ord(char): " " for char in "\r\n\0"}
+_KNOWN_NAMES_LIMIT = 1000
+_HEADER_OVERHEAD = 32
+
+_names: dict[bytes, str] = {}
+
+
+class Refused(Exception):
+    """What is no acceptable HTTP: answered with a status and a reason, and hung up on."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def headers_of(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by their names in lower case; the values of a repeated one are joined. Raises Refused."""
+    names = _names
+    headers = {names.get(name) or _name(name): value.decode("latin-1").strip() for name, value in raw}
+    return headers if len(headers) == len(raw) else _joined(raw)
+
+
+def _name(raw: bytes) -> str:
+    """Return a header's name in lower case, and remember the common ones."""
+    name = raw.decode("latin-1").lower()
+    if len(_names) < _KNOWN_NAMES_LIMIT:
+        _names[raw] = name
+    return name
+
+
+def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers of which some are repeated: their values are joined (RFC 9110, 5.2)."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = _name(raw_name), raw_value.decode("latin-1").strip()
+        if name in headers:
+            if name in ("content-length", "host"):
+                raise Refused(400, f"more than one {name} header")
+            value = f"{headers[name]}, {value}"
+        headers[name] = value
+    return headers
+
+
+def size_of(url: bytes, raw: list[tuple[bytes, bytes]]) -> int:
+    """Return how many bytes a request's head takes, or some more."""
+    return len(url) + sum(len(name) + len(value) + _HEADER_OVERHEAD for name, value in raw)
+
+
+def target_of(url: bytes) -> tuple[str, str]:
+    """Return the path and the query of a request's target, be it in absolute form (RFC 9112, 3.2.2)."""
+    path, _, query = url.decode("latin-1").partition("?")
+    if not path.startswith("/"):
+        _, separator, rest = path.partition("://")
+        path = "/" + (rest.partition("/")[2] if separator else path)
+    return path, query
+
+
+def response_head(response: HttpResponse, keep_alive: bool) -> bytes:
+    """Return a response's head, with its body's length, or that it comes in chunks."""
+    status = response.status
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n", _date_header.line()]
+    sized = False
+    for name, value in response.headers:
+        if name == "content-length" or name.lower() == "content-length":
+            sized = True
+        lines.append(f"{name}: {value}\r\n")
+    if not sized:
+        body = response.body
+        if type(body) is FileBody:
+            lines.append(f"content-length: {body.size}\r\n")
+        elif type(body) is not bytes:
+            lines.append("transfer-encoding: chunked\r\n")
+        elif status not in BODILESS:
+            lines.append(f"content-length: {len(body)}\r\n")
+    if not keep_alive:
+        lines.append("connection: close\r\n")
+    head = "".join(lines)
+    if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
+        # What somebody has stored comes back in headers; a line break in it must not begin another one (RFC 9110,
+        # section 5.5).
+        head = "".join(f"{line[:-2].translate(_ONE_LINE)}\r\n" for line in lines)
+    return (head + "\r\n").encode("utf-8", "surrogateescape")
+
+
+class _DateHeader:
+    """The Date header, worded once a second."""
+
+    __slots__ = ("_line", "_second")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = ""
+
+    def line(self) -> str:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._line = f"date: {formatdate(second, usegmt=True)}\r\n"
+        return self._line
+
+
+_date_header = _DateHeader()
