@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         supervised=_supervised(options.inherit),
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
+        readers=options.readers,
     )
 
     def ready(running: Running) -> None:

@@ -75,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="bubblewrap",
         help="what users' code runs in; with none it sees and may do what Cloudlet itself may (default: bubblewrap)",
     )
+    parser.add_argument(
+        "--readers",
+        type=int,
+        metavar="N",
+        help="how many processes read requests for the one that has the blocks (default: while that is busy, one for "
+        "each further core, up to 4)",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines are written")
     parser.add_argument(
         "--log-level",

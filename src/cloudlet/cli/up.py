@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         xray_daemon=options.xray_daemon,
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
+        readers=options.readers,
     )
 
     def ready(running: Running) -> None:

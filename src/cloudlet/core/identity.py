@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
@@ -34,6 +35,12 @@ class Known:
 def root(account: str, access_key: str = "") -> Principal:
     """The root user of an account."""
     return Principal("root", account, f"arn:aws:iam::{account}:root", account, access_key)
+
+
+@lru_cache(1024)
+def principal_of(kind: Kind, account: str, arn: str, user_id: str, access_key: str) -> Principal:
+    """Return an identity by its parts; the same one for the same parts."""
+    return Principal(kind, account, arn, user_id, access_key)
 
 
 ANONYMOUS = Principal("anonymous", "anonymous", "*", "anonymous")

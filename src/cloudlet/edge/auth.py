@@ -34,6 +34,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     principal: Principal
     body: bytes | BodyStream
+    expires: float | None = None
+    """When the credentials do, in seconds since the epoch."""
 
 
 class Authenticator:
@@ -65,11 +67,11 @@ class Authenticator:
             account = account_of(claim.access_key) or DEFAULT_ACCOUNT
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
         if known.expires is not None and known.expires < self._clock.now():
-            raise _expired_token(model)
+            raise expired_token(model)
         _check_time(claim, model)
         if isinstance(claim, sigv2.Claim):
-            return Caller(known.principal, self._verified_v2(request, claim, known, model, path))
-        return Caller(known.principal, self._verified(request, claim, known, model))
+            return Caller(known.principal, self._verified_v2(request, claim, known, model, path), known.expires)
+        return Caller(known.principal, self._verified(request, claim, known, model), known.expires)
 
     def _verified_v2(
         self, request: HttpRequest, claim: sigv2.Claim, known: Known, model: ServiceModel, path: str
@@ -223,7 +225,8 @@ def _unknown_key(claim: sigv4.Claim, model: ServiceModel) -> AwsError:
     return AwsError(code, "The security token included in the request is invalid.", status=403)
 
 
-def _expired_token(model: ServiceModel) -> AwsError:
+def expired_token(model: ServiceModel) -> AwsError:
+    """The error for temporary credentials whose time is up."""
     if model.name == "s3":
         return AwsError("ExpiredToken", "The provided token has expired.", status=400)
     code = "ExpiredToken" if speaks_query(model) else "ExpiredTokenException"

@@ -22,9 +22,9 @@ import msgspec
 
 from cloudlet.core.clock import Setting
 from cloudlet.edge.forward import Failed, Forwarder
-from cloudlet.edge.http import BACKLOG, Exchange
+from cloudlet.edge.http import Exchange
 from cloudlet.edge.reports import BlockReport, memory_of
-from cloudlet.edge.sockets import bound, non_blocking, port_of
+from cloudlet.edge.sockets import BACKLOG, bound, non_blocking, port_of
 from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.wire import HttpRequest
 

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 
+from cloudlet.wire.http import FileBody
+
 _HIGH_WATER_BYTES = 512 << 10
 _LOW_WATER_BYTES = 128 << 10
 
@@ -88,6 +90,16 @@ async def read_all(body: AsyncIterable[bytes], limit: int) -> bytes:
             raise ValueError(f"the body exceeds {limit} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+async def discard(body: bytes | AsyncIterator[bytes] | FileBody) -> None:
+    """Let go of a response's body that nobody will be sent, or that was."""
+    if isinstance(body, FileBody):
+        body.close()
+    elif not isinstance(body, bytes):
+        close = getattr(body, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class WriteGate:

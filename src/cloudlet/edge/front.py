@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cloudlet.core.cloud import Cloud
 from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
-from cloudlet.core.identity import ANONYMOUS
+from cloudlet.core.identity import ANONYMOUS, Principal, principal_of
 from cloudlet.core.ids import uuid4
 from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Result
 from cloudlet.edge import auth, browsers, gateways, routing, visits
+from cloudlet.edge.buckets import Address
 from cloudlet.edge.compression import coding, compressed
 from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
@@ -24,6 +26,7 @@ from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, 
 if TYPE_CHECKING:
     from cloudlet.edge.fleet import Fleet
     from cloudlet.edge.internal import Internal
+    from cloudlet.edge.link import Asked
 
 log = logging.getLogger("cloudlet.edge")
 access_log = logging.getLogger("cloudlet.access")
@@ -33,8 +36,6 @@ LARGEST_COLLECTED_BODY = 80 << 20
 
 _COLLECTED_AT_ONCE = 8
 """How many large bodies may be in memory; the clients of others are held back meanwhile."""
-
-_OWN_PATHS = ("/_cloudlet/", "/_localstack/")
 
 
 class Front:
@@ -55,7 +56,7 @@ class Front:
         self._held: list[Callable[[], None]] | None = None
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
-        if request.path.startswith(_OWN_PATHS):
+        if request.path.startswith(routing.OWN_PATHS):
             self.internal.handle(request, exchange)
             return
         visited = gateways.find(request, self.public_host)
@@ -68,6 +69,11 @@ class Front:
                 exchange.respond(allowed)
                 return
         self.admit(_Call(self, request, exchange).start)
+
+    def handle_asked(self, asked: Asked, exchange: Exchange) -> None:
+        """Answer what a reader asks."""
+        call = _Call(self, exchange.request, exchange)
+        self.admit(lambda: call.start_asked(asked))
 
     def _visit(self, found: gateways.Found, request: HttpRequest, exchange: Exchange) -> None:
         """Let an application be asked, or, where no application has the host, AWS's API."""
@@ -133,6 +139,21 @@ class _Call:
         except Exception as error:
             self._fail_unexpectedly(error)
 
+    def start_asked(self, asked: Asked) -> None:
+        """Go on with a request that a reader has looked at; whatever goes wrong is answered."""
+        try:
+            found = routing.named(*asked.route)
+            if asked.address is not None:
+                found = replace(found, address=Address(*asked.address))
+            self.service, self.protocol, self.operation = found.model, found.protocol, found.operation
+            if asked.expires is not None and asked.expires < self.front.cloud.clock.now():
+                raise auth.expired_token(found.model)
+            self._run(found, principal_of(*asked.principal), asked.region)
+        except WireError as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail_unexpectedly(error)
+
     def unavailable(self) -> None:
         """Answer that the block does not run."""
         self._fail(unavailable())
@@ -170,7 +191,7 @@ class _Call:
         if not isinstance(request.body, bytes) and not found.operation.streaming_input:
             spawn(self._collect_then_run(request, found, caller))
             return
-        self._run(found, caller)
+        self._run(found, caller.principal, routing.region_of(self.request, self.claim))
 
     def _name_service(self, claim: sigv4.Claim | None) -> routing.Route:
         """Find out what the request is for; errors are written in that service's way from here on."""
@@ -182,7 +203,7 @@ class _Call:
         self.service, self.protocol, self.operation = found.model, found.protocol, found.operation
         return found
 
-    def _run(self, found: routing.Route, caller: auth.Caller) -> None:
+    def _run(self, found: routing.Route, principal: Principal, region: str) -> None:
         front, request = self.front, self.request
         operation, model = found.operation, found.model
         block = front.cloud.block(block_of(model.name))
@@ -190,7 +211,7 @@ class _Call:
         key = key_of(model.name, operation.name)
         if key not in service.handlers:
             raise not_implemented(model.name, operation.name)
-        if caller.principal is ANONYMOUS and not service.admits_anonymous(operation.name):
+        if principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(model)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
@@ -201,13 +222,12 @@ class _Call:
             params = operation.parse(found.protocol, read)
         except InvalidRequest as error:
             raise (error if service.invalid_request is None else service.invalid_request(error)) from error
-        principal = caller.principal
         source_arn = request.headers.get(SOURCE_ARN_HEADER, "") if principal.kind == "service" else ""
         context = Context(
             block,
             principal,
             principal.account,
-            routing.region_of(request, self.claim),
+            region,
             self.request_id,
             endpoint,
             self.exchange.peer,
@@ -232,7 +252,7 @@ class _Call:
 
     def _run_collected(self, found: routing.Route, caller: auth.Caller) -> None:
         try:
-            self._run(found, caller)
+            self._run(found, caller.principal, routing.region_of(self.request, self.claim))
         except WireError as error:
             self._fail(error)
         except Exception as error:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
-from cloudlet.edge.flow import ReceivedBody, WriteGate
+from cloudlet.edge.flow import ReceivedBody, WriteGate, discard
 from cloudlet.edge.heads import BODILESS, Refused, headers_of, response_head, size_of, target_of
 from cloudlet.edge.sendfile import FileSender
+from cloudlet.edge.sockets import BACKLOG
 from cloudlet.store.eager import spawn
 from cloudlet.wire.http import FileBody, HttpRequest, HttpResponse
 
@@ -52,7 +53,36 @@ class Handler(Protocol):
 
 FORWARDED_FOR, FORWARDED_PROTO = "x-forwarded-for", "x-forwarded-proto"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-BACKLOG = 1024
+
+
+class Asker(Protocol):
+    """Where a request came from, and its response goes."""
+
+    @property
+    def peer(self) -> str: ...
+
+    @property
+    def secure(self) -> bool: ...
+
+    @property
+    def upgradable(self) -> bool: ...
+
+    def respond(self, exchange: Exchange, response: HttpResponse) -> None: ...
+
+    def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None: ...
+
+
+class Relief(Protocol):
+    """Takes connections over from a server that is busy."""
+
+    wanted: bool
+    """Whether it does so now."""
+
+    def take(self, connection: socket) -> bool:
+        """Take a connection, of which the caller closes his own descriptor; return whether it was taken."""
+
+    async def close(self) -> None:
+        """Give all connections back."""
 
 
 class Exchange:
@@ -60,7 +90,7 @@ class Exchange:
 
     __slots__ = ("_connection", "answered", "keep_alive", "on_abort", "request")
 
-    def __init__(self, connection: Connection, request: HttpRequest, keep_alive: bool) -> None:
+    def __init__(self, connection: Asker, request: HttpRequest, keep_alive: bool) -> None:
         self._connection = connection
         self.request = request
         self.keep_alive = keep_alive
@@ -85,6 +115,9 @@ class Exchange:
 
     def respond(self, response: HttpResponse) -> None:
         """Send the response. Called once; after the client has gone it does nothing."""
+        # What would be aborted refers to this exchange: let go of it, so that neither has to wait for the collector.
+        self.answered = True
+        self.on_abort = None
         self._connection.respond(self, response)
 
     def upgrade(self, head: bytes, protocol: asyncio.Protocol) -> None:
@@ -92,13 +125,29 @@ class Exchange:
 
         Instead of `respond`; after the client has gone it does nothing.
         """
+        self.answered = True
+        self.on_abort = None
         self._connection.upgrade(self, head, protocol)
+
+    def abort(self) -> None:
+        """Say that the client has gone."""
+        abort, self.on_abort = self.on_abort, None
+        if abort is not None:
+            abort()
 
 
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, server: HttpServer, *, forwarded: bool = False) -> None:
+    def __init__(
+        self,
+        server: HttpServer,
+        *,
+        forwarded: bool = False,
+        stays: bool = False,
+        begin: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """`stays`: nobody else is to have it. `begin` is called with it before anything is read."""
         self._server = server
         self._forwarded = forwarded
         self._limits = server.limits
@@ -126,6 +175,8 @@ class Connection(asyncio.Protocol):
         self._gate = WriteGate()
         self._sender: FileSender | None = None
         self._closing = False
+        self._stays = stays or forwarded
+        self._begin = begin
         self.upgradable = False
         """Whether the client wants to leave HTTP with the request that came last, and sends none behind it."""
         self._early = b""
@@ -142,6 +193,8 @@ class Connection(asyncio.Protocol):
         self.peer = name[0] if name else ""
         if not self._server.admit(self):
             self._refuse(503, "too many connections")
+        if self._begin is not None:
+            self._begin(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.forget(self)
@@ -159,9 +212,7 @@ class Connection(asyncio.Protocol):
         self._ready.clear()
         self._current = None
         for exchange in exchanges:
-            abort, exchange.on_abort = exchange.on_abort, None
-            if abort is not None:
-                abort()
+            exchange.abort()
 
     def data_received(self, data: bytes) -> None:
         self.heard = self._server.tick
@@ -298,13 +349,12 @@ class Connection(asyncio.Protocol):
                 self._refuse(500, "internal error")
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
-        # What would be aborted refers to this exchange: let go of it, so that neither has to wait for the collector.
-        exchange.answered = True
-        exchange.on_abort = None
         transport = self._transport
-        if transport is None or exchange is not self._current:
-            return
         body = response.body
+        if transport is None or exchange is not self._current:
+            if type(body) is not bytes:
+                spawn(discard(body))
+            return
         streamed = type(body) is not bytes
         # After an upgrade that was not taken up, what follows is not to be read as HTTP.
         leaves = self.upgradable and not self._ready
@@ -324,8 +374,6 @@ class Connection(asyncio.Protocol):
             spawn(self._stream_out(head, body, chunked, keep_alive, exchange))  # type: ignore[arg-type]
 
     def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None:
-        exchange.answered = True
-        exchange.on_abort = None
         transport = self._transport
         if transport is None or exchange is not self._current:
             return
@@ -385,9 +433,7 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             return
         finally:
-            close = getattr(body, "aclose", None)
-            if close is not None:
-                await close()
+            await discard(body)
         if exchange is self._current:
             self._answered(keep_alive and _is_read(exchange.request))
 
@@ -397,10 +443,29 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, keep_alive: bool) -> None:
         self._current = None
+        transport = self._transport
+        if transport is None:
+            return
         if not keep_alive:
             self._close()
         elif self._ready:
             asyncio.get_running_loop().call_soon(self._next)
+        elif self._server.is_relieved and not (self._stays or self._receiving or self.secure):
+            # Nothing more may come to this process while what was written goes out.
+            transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._leave)
+
+    def _leave(self) -> None:
+        """Let who takes connections over have this one, if it still can be had."""
+        transport, relief = self._transport, self._server.relief
+        if transport is None or self._closing:
+            return
+        is_free = self._current is None and not self._ready and not self._receiving
+        is_free = is_free and not transport.get_write_buffer_size()
+        if is_free and relief is not None and relief.take(transport.get_extra_info("socket")):
+            transport.abort()
+        else:
+            transport.resume_reading()
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer what is no acceptable HTTP, and hang up.
@@ -420,6 +485,13 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     # -- called by the server
+
+    def answer(self, request: HttpRequest, keep_alive: bool, response: HttpResponse) -> None:
+        """Send the response to a request that was read elsewhere, on a connection that has come from there."""
+        exchange = Exchange(self, request, keep_alive)
+        if not self._closing:
+            self._current = exchange
+        exchange.respond(response)
 
     def check(self, tick: int) -> None:
         """Hang up on a client that has kept still for too long; called once a second."""
@@ -461,6 +533,7 @@ class HttpServer:
         self.limits = limits or Limits()
         self.tick = 1
         self.stopping = False
+        self.relief: Relief | None = None
         self._connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._ticker: asyncio.Task[None] | None = None
@@ -483,11 +556,46 @@ class HttpServer:
         if self._ticker is None:
             self._ticker = loop.create_task(self._check_connections())
 
+    @property
+    def is_relieved(self) -> bool:
+        """Whether somebody takes connections over now."""
+        return self.relief is not None and self.relief.wanted
+
+    async def adopt(
+        self,
+        connection: socket,
+        read: bytes,
+        *,
+        stays: bool,
+        answered: tuple[Exchange, HttpResponse] | None = None,
+    ) -> None:
+        """Go on with a connection from elsewhere: send the response to what was asked there, answer what was read."""
+
+        def begin(made: Connection) -> None:
+            if answered is not None:
+                exchange, response = answered
+                made.answer(exchange.request, exchange.keep_alive, response)
+            if read:
+                made.data_received(read)
+            elif self.stopping:
+                made.stop()
+
+        made = Connection(self, stays=stays, begin=begin)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: made, connection)
+        except OSError:
+            # The client has gone meanwhile.
+            connection.close()
+            if answered is not None:
+                await discard(answered[1].body)
+
     async def stop(self, seconds: float = 10.0) -> None:
         """Stop listening, answer what was accepted (for up to `seconds`), close."""
         self.stopping = True
         for server in self._servers:
             server.close()
+        if self.relief is not None:
+            await self.relief.close()
         for connection in list(self._connections):
             connection.stop()
         deadline = time.monotonic() + seconds

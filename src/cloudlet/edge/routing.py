@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
@@ -16,6 +16,8 @@ from cloudlet.wire.matching import identify
 from cloudlet.wire.sigv4 import Claim
 
 DEFAULT_REGION = "us-east-1"
+OWN_PATHS = ("/_cloudlet/", "/_localstack/")
+"""Cloudlet's own, which are no AWS API's."""
 
 _REGION_IN_HOST = re.compile(r"(?:^|\.)([a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d)(?:\.|$)", re.ASCII)
 
@@ -53,8 +55,17 @@ def nobody(protocol: str) -> ServiceModel:
     return ServiceModel.from_description({"metadata": {"protocol": protocol}, "operations": {}, "shapes": {}})
 
 
-_by_target: dict[tuple[str, str], Route] = {}
 _TARGETS_LIMIT = 10_000
+
+
+@lru_cache(_TARGETS_LIMIT)
+def named(model: str, protocol: str, operation: str) -> Route:
+    """Return the way to an operation, by the names that a route has."""
+    loaded = load(model)
+    return Route(loaded, protocol, loaded.operations[operation])
+
+
+_by_target: dict[tuple[str, str], Route] = {}
 
 
 def route(request: HttpRequest, claim: Claim | None, public_host: str = "localhost") -> Route:

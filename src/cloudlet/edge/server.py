@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import ipaddress
 import os
-import resource
 import secrets
 import shutil
 import signal
@@ -35,6 +33,7 @@ from cloudlet.edge.moving import MovableTime
 from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.running import Running, announced
 from cloudlet.edge.sockets import bound, datagrams, inherited, port_of
+from cloudlet.edge.tuning import tune
 from cloudlet.store import StoreError
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
     from cloudlet.edge.fleet import Fleet
     from cloudlet.edge.isolation import BlockLauncher
+    from cloudlet.edge.readers import Readers
 
 
 _XRAY = "xray"
@@ -92,6 +92,8 @@ class Settings:
     supervised: Supervised | None = None
     traces_calls: bool = False
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
+    readers: int | None = None
+    """How many processes read requests for this one; None: while it is busy, as many as there are cores left."""
 
 
 def default_data() -> Path:
@@ -149,7 +151,8 @@ def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
 async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None]) -> None:
     if settings.store is not None:
         postgres_engine(settings.store)
-    tokens = TokenSealer(settings.master_key or load_master_key(data / "master.key"))
+    master_key = settings.master_key or load_master_key(data / "master.key")
+    tokens = TokenSealer(master_key)
     root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
     tls, authority = _tls(settings, data)
     supervised = settings.supervised
@@ -193,7 +196,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         xray_daemon=None if daemon is None else "{}:{}".format(*daemon.getsockname()),
         blocks={} if fleet is None else {name: f"http://localhost:{port}" for name, port in fleet.ports.items()},
     )
-    _tune()
+    tune()
     stop = _stop_asked(settings)
     if supervised is not None:
         # What keeps the block from working is to be known before anybody relies on it.
@@ -208,6 +211,8 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         cloud.wake()
         if fleet is not None:
             fleet.wake()
+        if fleet is None and supervised is None:
+            server.relief = _readers(settings, server, front, master_key, root_keys)
         try:
             await stop.wait()
         finally:
@@ -235,6 +240,19 @@ def _fleet(settings: Settings, config: Config, admin_token: str) -> Fleet | None
     from cloudlet.edge.isolation import isolated
 
     return isolated(settings.isolate, settings.services, config, admin_token)
+
+
+def _readers(
+    settings: Settings, server: HttpServer, front: Front, master_key: bytes, root_keys: list[RootKey]
+) -> Readers | None:
+    # Imported late: nobody waits for it.
+    from cloudlet.edge.link import Opening
+    from cloudlet.edge.readers import Readers
+
+    if settings.readers == 0:
+        return None
+    opening = Opening(settings.auth == "strict", front.public_host, master_key, root_keys)
+    return Readers(server, opening, front.handle_asked, settings.readers)
 
 
 def _reachable(host: str) -> str:
@@ -277,13 +295,3 @@ def _tls(settings: Settings, data: Path) -> tuple[SSLContext | None, Path | None
         return server_context(settings.tls_certificate, settings.tls_key), None
     authority, certificate, key = local_certificate(data / "tls", settings.host)
     return server_context(certificate, key), authority
-
-
-def _tune() -> None:
-    """Have as many files open as the system allows, and spare the collector what was loaded so far."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    sys.setswitchinterval(0.001)

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from socket import AI_PASSIVE, SOCK_DGRAM, SOCK_STREAM, create_server, gaierror, getaddrinfo, socket
 
-from cloudlet.edge.http import BACKLOG
+BACKLOG = 1024
 
 
 def bound(host: str, port: int) -> list[socket]:

@@ -1,0 +1,210 @@
+"""What goes between the process that has the blocks and a reader beside it: messages, and connections.
+
+Messages go over a pair of Unix stream sockets, each behind its length. Connections go over a pair of sequenced-packet
+sockets, each with what has been read from it and not been answered. Only the two processes have the other ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
+
+import msgspec
+
+from cloudlet.edge.keys import RootKey
+
+MOST_READ_BYTES = 96 << 10
+"""How much may have been read from a connection that goes over: what a packet may hold, with room to spare."""
+
+_LENGTH_BYTES = 4
+
+
+class Opening(msgspec.Struct, tag=0, array_like=True):
+    """To a reader, first of all: what it has to know."""
+
+    strict: bool
+    public_host: str
+    master_key: bytes
+    root_keys: list[RootKey]
+
+
+class Answer(msgspec.Struct, tag=1, array_like=True):
+    """To a reader: the response to what it has asked."""
+
+    id: int
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Wanted(msgspec.Struct, tag=2, array_like=True):
+    """To a reader: the connection of what it has asked is wanted, to be answered there by a stream or by files."""
+
+    id: int
+
+
+class Retire(msgspec.Struct, tag=3, array_like=True):
+    """To a reader: give back all connections."""
+
+
+class Asked(msgspec.Struct, tag=0, array_like=True):
+    """From a reader: a request whose signature is right, or whose key is unknown and let in."""
+
+    id: int
+    route: tuple[str, str, str]
+    """The names of the service's model, of the protocol and of the operation."""
+    address: tuple[str, str] | None
+    """What the model reads instead of the path and the query string."""
+    region: str
+    principal: tuple[str, str, str, str, str]
+    expires: float | None
+    """When the credentials expire, in seconds since the epoch by the cloud's clock, which the reader does not know."""
+    peer: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    keep_alive: bool
+
+
+class Gone(msgspec.Struct, tag=1, array_like=True):
+    """From a reader: the client that asked has gone."""
+
+    id: int
+
+
+class Handed(msgspec.Struct, array_like=True):
+    """With a connection that goes over."""
+
+    read: bytes = b""
+    """What was read from it and is still to be answered, but for the request that is."""
+    answers: int | None = None
+    """The request that is to be answered on it."""
+    stays: bool = False
+    """Whether there was a reason to hand it over, that is, its requests are not for readers."""
+
+
+ToReader = Opening | Answer | Wanted | Retire
+FromReader = Asked | Gone
+
+_encode_into = msgspec.msgpack.Encoder().encode_into
+_encode = msgspec.msgpack.Encoder().encode
+_decode_handed = msgspec.msgpack.Decoder(Handed).decode
+
+
+class Messages(asyncio.Protocol):
+    """One end of the way that messages go."""
+
+    def __init__(
+        self,
+        kinds: msgspec.msgpack.Decoder[ToReader] | msgspec.msgpack.Decoder[FromReader],
+        take: Callable[[ToReader | FromReader], None],
+        ended: Callable[[], None],
+    ) -> None:
+        """`take` is given each message that comes; `ended` is called when the other process has gone."""
+        self._decode = kinds.decode
+        self._take = take
+        self._ended = ended
+        self._transport: asyncio.Transport | None = None
+        self._rest = b""
+
+    def send(self, message: ToReader | FromReader) -> None:
+        """Send a message; one to a process that has gone is dropped."""
+        if self._transport is not None:
+            frame = bytearray(_LENGTH_BYTES)
+            _encode_into(message, frame, _LENGTH_BYTES)
+            frame[:_LENGTH_BYTES] = (len(frame) - _LENGTH_BYTES).to_bytes(_LENGTH_BYTES, "little")
+            self._transport.write(frame)
+
+    def close(self) -> None:
+        """Close once what was sent is through."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._ended()
+
+    def data_received(self, data: bytes) -> None:
+        if self._rest:
+            data = self._rest + data
+        at, size = 0, len(data)
+        while size - at >= _LENGTH_BYTES:
+            begin = at + _LENGTH_BYTES
+            end = begin + int.from_bytes(data[at:begin], "little")
+            if end > size:
+                break
+            self._take(self._decode(data[begin:end]))
+            at = end
+        self._rest = data[at:] if at else data
+
+
+TO_READER = msgspec.msgpack.Decoder(ToReader)
+FROM_READER = msgspec.msgpack.Decoder(FromReader)
+
+
+class Connections:
+    """One end of the way that connections go. Used from one event loop, with a socket that does not block."""
+
+    def __init__(self, end: socket.socket, take: Callable[[socket.socket, Handed], None]) -> None:
+        """`take` is given each connection that comes."""
+        self._end = end
+        self._take = take
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(end, self.receive)
+
+    def send(self, connection: socket.socket, handed: Handed) -> None:
+        """Send a connection; the caller may close his own afterwards."""
+        descriptor, packet = os.dup(connection.fileno()), _encode(handed)
+        if self._waiting:
+            self._waiting.append((descriptor, packet))
+        elif not self._sent(descriptor, packet):
+            self._waiting.append((descriptor, packet))
+            self._loop.add_writer(self._end, self._send_waiting)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._end)
+        self._loop.remove_writer(self._end)
+        for descriptor, _ in self._waiting:
+            os.close(descriptor)
+        self._end.close()
+
+    def _send_waiting(self) -> None:
+        while self._waiting and self._sent(*self._waiting[0]):
+            self._waiting.popleft()
+        if not self._waiting:
+            self._loop.remove_writer(self._end)
+
+    def _sent(self, descriptor: int, packet: bytes) -> bool:
+        try:
+            socket.send_fds(self._end, [packet], [descriptor])
+        except BlockingIOError:
+            return False
+        except OSError:
+            # The other process has gone: whoever waits for an answer on the connection sees it closed.
+            pass
+        os.close(descriptor)
+        return True
+
+    def receive(self) -> None:
+        """Take what has come."""
+        with suppress(BlockingIOError):
+            while True:
+                packet, descriptors, _, _ = socket.recv_fds(self._end, MOST_READ_BYTES + 1024, 1)
+                if not descriptors:
+                    # The other process has gone, which its messages' end tells.
+                    self._loop.remove_reader(self._end)
+                    return
+                connection = socket.socket(fileno=descriptors[0])
+                connection.setblocking(False)
+                self._take(connection, _decode_handed(packet))

@@ -1,0 +1,235 @@
+"""The readers of a Cloudlet: processes that read requests and verify signatures while this one is busy.
+
+What a request costs before its operation begins and after it has ended, a reader pays, on another core. Readers are
+started when this process has been busy for a while, take over its connections one by one, each between two requests,
+and give them back and end once there is little to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from socket import AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM, socket, socketpair
+
+from cloudlet.edge.flow import discard
+from cloudlet.edge.http import Exchange, HttpServer
+from cloudlet.edge.link import (
+    FROM_READER,
+    Answer,
+    Asked,
+    Connections,
+    FromReader,
+    Gone,
+    Handed,
+    Messages,
+    Opening,
+    Retire,
+    ToReader,
+    Wanted,
+)
+from cloudlet.store.eager import spawn
+from cloudlet.wire import HttpRequest, HttpResponse
+
+log = logging.getLogger("cloudlet.edge")
+
+_LOOK_SECONDS = 0.25
+_BUSY_LOOKS = 2
+"""How many times in a row this process is found busy before there are readers."""
+_BUSY = 0.75
+_IDLE = 0.1
+"""From, and up to, which part of the time its event loop works this process counts as busy, and as idle."""
+_IDLE_LOOKS = 120
+_PAUSE_SECONDS = 5
+_PAUSE_LOOKS = int(_PAUSE_SECONDS / _LOOK_SECONDS)
+"""How long nothing is started after something was: not all at once where they fail."""
+_MOST = 4
+
+Ask = Callable[[Asked, Exchange], None]
+
+
+def _useful() -> int:
+    """Return how many readers are of use: one for each core that this process leaves."""
+    return min(len(os.sched_getaffinity(0)) - 1, _MOST)
+
+
+class Readers:
+    """Starts and ends readers as the load asks for it, and gives them connections."""
+
+    def __init__(self, server: HttpServer, opening: Opening, ask: Ask, count: int | None) -> None:
+        """`ask` is given what readers ask, and answers it. `count`: so many at any time; None: as the load asks for."""
+        self._server = server
+        self._opening = opening
+        self._ask = ask
+        self._count = count
+        self._members: list[_Member] = []
+        self._turn = 0
+        self.wanted = False
+        self._keeper = asyncio.get_running_loop().create_task(self._keep() if count is not None else self._watch())
+
+    def take(self, connection: socket) -> bool:
+        """Give a connection to a reader; return whether there was one."""
+        if not self._members:
+            return False
+        self._turn = (self._turn + 1) % len(self._members)
+        self._members[self._turn].connections.send(connection, Handed())
+        return True
+
+    async def close(self) -> None:
+        """Take all connections back and end all readers."""
+        self._keeper.cancel()
+        await self._retire()
+
+    async def _keep(self) -> None:
+        """Have as many readers as were asked for."""
+        while True:
+            await self._start(self._count or 0)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _watch(self) -> None:
+        """Have readers while this process is busy."""
+        most = _useful()
+        busy = idle = pause = 0
+        worked, at = time.thread_time(), time.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            before, since = worked, at
+            worked, at = time.thread_time(), time.monotonic()
+            part = (worked - before) / (at - since)
+            busy = busy + 1 if part > _BUSY else 0
+            idle = idle + 1 if part < _IDLE else 0
+            pause -= 1
+            if busy >= _BUSY_LOOKS and pause < 0 and len(self._members) < most:
+                pause = _PAUSE_LOOKS
+                await self._start(most)
+            if idle >= _IDLE_LOOKS and self._members:
+                await self._retire()
+
+    async def _start(self, count: int) -> None:
+        """Start what is missing of so many."""
+        while len(self._members) < count:
+            member = _Member(self._server, self._ask, self._ended)
+            try:
+                await member.start(self._opening)
+            except OSError as error:
+                log.warning("a reader could not be started: %s", error)
+                return
+            self._members.append(member)
+            self.wanted = True
+
+    async def _retire(self) -> None:
+        self.wanted = False
+        members, self._members = self._members, []
+        await asyncio.gather(*(member.retire() for member in members))
+
+    def _ended(self, member: _Member) -> None:
+        if member in self._members:
+            self._members.remove(member)
+            self.wanted = bool(self._members)
+            log.warning("a reader (process %s) has gone, and its connections with it", member.process_id)
+
+
+class _Member:
+    """One reader."""
+
+    def __init__(self, server: HttpServer, ask: Ask, ended: Callable[[_Member], None]) -> None:
+        self._server = server
+        self._ask = ask
+        self._on_end = ended
+        self._process: asyncio.subprocess.Process | None = None
+        self._under_way: dict[int, Exchange] = {}
+        self._wanted: dict[int, tuple[Exchange, HttpResponse]] = {}
+        """What is to be answered on connections that are on their way back."""
+        self._gone = asyncio.Event()
+
+    @property
+    def process_id(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    async def start(self, opening: Opening) -> None:
+        """Start the process. Raises OSError."""
+        messages, its_messages = socketpair(AF_UNIX, SOCK_STREAM)
+        connections, its_connections = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        for end in (messages, connections):
+            end.setblocking(False)
+        descriptors = (its_messages.fileno(), its_connections.fileno())
+        with its_messages, its_connections:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "cloudlet.edge.reader",
+                *map(str, descriptors),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=descriptors,
+            )
+        self.connections = Connections(connections, self._take_back)
+        self._messages = Messages(FROM_READER, self._take, self._lost)
+        await asyncio.get_running_loop().create_connection(lambda: self._messages, sock=messages)
+        self._messages.send(opening)
+        spawn(self._process.wait())
+
+    async def retire(self) -> None:
+        """Take all connections back; return once the process has ended."""
+        self._messages.send(Retire())
+        await self._gone.wait()
+
+    def answer(self, number: int, exchange: Exchange, response: HttpResponse) -> None:
+        """Let the reader send a response, or send it from here where it is in files or comes bit by bit."""
+        if self._under_way.pop(number, None) is None:
+            spawn(discard(response.body))
+        elif isinstance(response.body, bytes):
+            self._messages.send(Answer(number, response.status, response.headers, response.body))
+        else:
+            self._wanted[number] = exchange, response
+            self._messages.send(Wanted(number))
+
+    def _take(self, message: ToReader | FromReader) -> None:
+        if isinstance(message, Asked):
+            request = HttpRequest(message.method, message.path, message.query, message.headers, message.body)
+            exchange = Exchange(_Line(self, message), request, message.keep_alive)
+            self._under_way[message.id] = exchange
+            self._ask(message, exchange)
+        elif isinstance(message, Gone):
+            self._forget(message.id)
+
+    def _forget(self, number: int) -> None:
+        exchange = self._under_way.pop(number, None)
+        if exchange is not None:
+            exchange.abort()
+        answered = self._wanted.pop(number, None)
+        if answered is not None:
+            spawn(discard(answered[1].body))
+
+    def _take_back(self, connection: socket, handed: Handed) -> None:
+        answered = None if handed.answers is None else self._wanted.pop(handed.answers, None)
+        spawn(self._server.adopt(connection, handed.read, stays=handed.stays, answered=answered))
+
+    def _lost(self) -> None:
+        self.connections.close()
+        for number in [*self._under_way, *self._wanted]:
+            self._forget(number)
+        self._gone.set()
+        self._on_end(self)
+
+
+class _Line:
+    """Where one request that a reader asks came from."""
+
+    __slots__ = ("_member", "_number", "peer")
+
+    secure = False
+    upgradable = False
+
+    def __init__(self, member: _Member, asked: Asked) -> None:
+        self._member = member
+        self._number = asked.id
+        self.peer = asked.peer
+
+    def respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        self._member.answer(self._number, exchange, response)
+
+    def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None:
+        raise RuntimeError("a reader hands over who asks to leave HTTP")
