@@ -75,7 +75,7 @@ def test_a_connection_that_was_given_over_may_be_idle_and_ends_with_the_server(r
         shout = Shout()
         (await asked(echo)).upgrade(HEAD, shout)
         server.tick += 10 * server.limits.idle
-        for connection in list(server._connections):
+        for connection in list(server.connections):
             connection.check(server.tick)
         await client.send(b"still here")
         expected = HEAD + b"STILL HERE"

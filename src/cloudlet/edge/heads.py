@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from cloudlet.wire.http import FileBody, HttpResponse
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 BODILESS = frozenset((204, 304))
 """The statuses whose responses have no body, and say nothing of its length."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from cloudlet.edge.flow import ReceivedBody, WriteGate, discard
-from cloudlet.edge.heads import BODILESS, Refused, headers_of, response_head, size_of, target_of
+from cloudlet.edge.heads import BODILESS, CONTINUE, Refused, headers_of, response_head, size_of, target_of
 from cloudlet.edge.sendfile import FileSender
 from cloudlet.edge.sockets import BACKLOG
 from cloudlet.store.eager import spawn
@@ -52,7 +52,6 @@ class Handler(Protocol):
 
 
 FORWARDED_FOR, FORWARDED_PROTO = "x-forwarded-for", "x-forwarded-proto"
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Asker(Protocol):
@@ -81,8 +80,8 @@ class Relief(Protocol):
     def take(self, connection: socket) -> bool:
         """Take a connection, of which the caller closes his own descriptor; return whether it was taken."""
 
-    async def close(self) -> None:
-        """Give all connections back."""
+    async def close(self, seconds: float) -> None:
+        """Give all connections back; those that cannot be had in so many seconds are closed."""
 
 
 class Exchange:
@@ -330,7 +329,7 @@ class Connection(asyncio.Protocol):
 
     def _send_continue(self) -> None:
         if self._transport is not None:
-            self._transport.write(_CONTINUE)
+            self._transport.write(CONTINUE)
 
     # -- answering, in order
 
@@ -534,7 +533,7 @@ class HttpServer:
         self.tick = 1
         self.stopping = False
         self.relief: Relief | None = None
-        self._connections: set[Connection] = set()
+        self.connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._ticker: asyncio.Task[None] | None = None
 
@@ -595,29 +594,29 @@ class HttpServer:
         for server in self._servers:
             server.close()
         if self.relief is not None:
-            await self.relief.close()
-        for connection in list(self._connections):
+            await self.relief.close(seconds)
+        for connection in list(self.connections):
             connection.stop()
         deadline = time.monotonic() + seconds
-        while self._connections and time.monotonic() < deadline:
+        while self.connections and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection._close()
         if self._ticker is not None:
             self._ticker.cancel()
 
     def admit(self, connection: Connection) -> bool:
-        if len(self._connections) >= self.limits.connections:
+        if len(self.connections) >= self.limits.connections:
             return False
-        self._connections.add(connection)
+        self.connections.add(connection)
         return True
 
     def forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self.connections.discard(connection)
 
     async def _check_connections(self) -> None:
         while True:
             await asyncio.sleep(1)
             self.tick += 1
-            for connection in list(self._connections):
+            for connection in list(self.connections):
                 connection.check(self.tick)

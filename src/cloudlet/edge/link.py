@@ -7,21 +7,24 @@ sockets, each with what has been read from it and not been answered. Only the tw
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import cast
 
 import msgspec
 
 from cloudlet.edge.keys import RootKey
 
-MOST_READ_BYTES = 96 << 10
-"""How much may have been read from a connection that goes over: what a packet may hold, with room to spare."""
+log = logging.getLogger("cloudlet.edge")
 
+_PIECE_BYTES = 64 << 10
+"""How much of what was read from a connection goes into one packet."""
+_LARGEST_PACKET_BYTES = _PIECE_BYTES + 1024
 _LENGTH_BYTES = 4
+_NO_LENGTH = bytes(_LENGTH_BYTES)
 
 
 class Opening(msgspec.Struct, tag=0, array_like=True):
@@ -79,19 +82,25 @@ class Gone(msgspec.Struct, tag=1, array_like=True):
     id: int
 
 
-class Handed(msgspec.Struct, array_like=True):
+class Ready(msgspec.Struct, tag=2, array_like=True):
+    """From a reader: it takes connections."""
+
+
+class Handed(msgspec.Struct, array_like=True, kw_only=True):
     """With a connection that goes over."""
 
     read: bytes = b""
     """What was read from it and is still to be answered, but for the request that is."""
     answers: int | None = None
     """The request that is to be answered on it."""
+    more: int = 0
+    """How many bytes of it come behind."""
     stays: bool = False
     """Whether there was a reason to hand it over, that is, its requests are not for readers."""
 
 
 ToReader = Opening | Answer | Wanted | Retire
-FromReader = Asked | Gone
+FromReader = Asked | Gone | Ready
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _encode = msgspec.msgpack.Encoder().encode
@@ -113,17 +122,31 @@ class Messages(asyncio.Protocol):
         self._ended = ended
         self._transport: asyncio.Transport | None = None
         self._rest = b""
+        self._out = bytearray()
+        self._loop = asyncio.get_running_loop()
 
     def send(self, message: ToReader | FromReader) -> None:
-        """Send a message; one to a process that has gone is dropped."""
-        if self._transport is not None:
-            frame = bytearray(_LENGTH_BYTES)
-            _encode_into(message, frame, _LENGTH_BYTES)
-            frame[:_LENGTH_BYTES] = (len(frame) - _LENGTH_BYTES).to_bytes(_LENGTH_BYTES, "little")
-            self._transport.write(frame)
+        """Send a message, together with what else this turn of the event loop sends.
+
+        One to a process that has gone is dropped.
+        """
+        out = self._out
+        if not out:
+            self._loop.call_soon(self._flush)
+        at = len(out)
+        begin = at + _LENGTH_BYTES
+        out += _NO_LENGTH
+        _encode_into(message, out, begin)
+        out[at:begin] = (len(out) - begin).to_bytes(_LENGTH_BYTES, "little")
+
+    def _flush(self) -> None:
+        out, self._out = self._out, bytearray()
+        if self._transport is not None and out:
+            self._transport.write(out)
 
     def close(self) -> None:
         """Close once what was sent is through."""
+        self._flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -159,52 +182,78 @@ class Connections:
         """`take` is given each connection that comes."""
         self._end = end
         self._take = take
-        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._waiting: deque[tuple[int | None, bytes]] = deque()
+        self._arriving: tuple[socket.socket, Handed] | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(end, self.receive)
 
     def send(self, connection: socket.socket, handed: Handed) -> None:
         """Send a connection; the caller may close his own afterwards."""
-        descriptor, packet = os.dup(connection.fileno()), _encode(handed)
-        if self._waiting:
-            self._waiting.append((descriptor, packet))
-        elif not self._sent(descriptor, packet):
-            self._waiting.append((descriptor, packet))
-            self._loop.add_writer(self._end, self._send_waiting)
+        read = handed.read
+        handed.read, handed.more = read[:_PIECE_BYTES], max(0, len(read) - _PIECE_BYTES)
+        idle = not self._waiting
+        self._waiting.append((os.dup(connection.fileno()), _encode(handed)))
+        for at in range(_PIECE_BYTES, len(read), _PIECE_BYTES):
+            self._waiting.append((None, read[at : at + _PIECE_BYTES]))
+        if idle:
+            self._send_waiting()
+            if self._waiting:
+                self._loop.add_writer(self._end, self._send_waiting)
 
     def close(self) -> None:
         self._loop.remove_reader(self._end)
         self._loop.remove_writer(self._end)
         for descriptor, _ in self._waiting:
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
+        self._waiting.clear()
+        if self._arriving is not None:
+            self._arriving[0].close()
         self._end.close()
 
     def _send_waiting(self) -> None:
-        while self._waiting and self._sent(*self._waiting[0]):
+        while self._waiting:
+            descriptor, packet = self._waiting[0]
+            try:
+                if descriptor is None:
+                    self._end.send(packet)
+                else:
+                    socket.send_fds(self._end, [packet], [descriptor])
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # The other process has gone: whoever waits for an answer on the connection sees it closed.
+                log.debug("a connection could not go over: %s", error)
             self._waiting.popleft()
-        if not self._waiting:
-            self._loop.remove_writer(self._end)
-
-    def _sent(self, descriptor: int, packet: bytes) -> bool:
-        try:
-            socket.send_fds(self._end, [packet], [descriptor])
-        except BlockingIOError:
-            return False
-        except OSError:
-            # The other process has gone: whoever waits for an answer on the connection sees it closed.
-            pass
-        os.close(descriptor)
-        return True
+            if descriptor is not None:
+                os.close(descriptor)
+        self._loop.remove_writer(self._end)
 
     def receive(self) -> None:
         """Take what has come."""
-        with suppress(BlockingIOError):
-            while True:
-                packet, descriptors, _, _ = socket.recv_fds(self._end, MOST_READ_BYTES + 1024, 1)
-                if not descriptors:
-                    # The other process has gone, which its messages' end tells.
-                    self._loop.remove_reader(self._end)
-                    return
-                connection = socket.socket(fileno=descriptors[0])
-                connection.setblocking(False)
-                self._take(connection, _decode_handed(packet))
+        while True:
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(self._end, _LARGEST_PACKET_BYTES, 1)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                packet = b""
+            if not packet:
+                # The other process has gone, which its messages' end tells.
+                self._loop.remove_reader(self._end)
+                return
+            self._receive(packet, descriptors)
+
+    def _receive(self, packet: bytes, descriptors: list[int]) -> None:
+        if self._arriving is not None:
+            connection, handed = self._arriving
+            handed.read += packet
+            handed.more -= len(packet)
+        elif descriptors:
+            connection, handed = socket.socket(fileno=descriptors[0]), _decode_handed(packet)
+            connection.setblocking(False)
+        else:
+            raise OSError("a connection was lost on its way: this process may have no more files open")
+        self._arriving = (connection, handed) if handed.more else None
+        if not handed.more:
+            self._take(connection, handed)

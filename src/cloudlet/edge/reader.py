@@ -20,10 +20,9 @@ from cloudlet.core.clock import Clock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.edge import gateways, routing
 from cloudlet.edge.auth import Authenticator
-from cloudlet.edge.heads import BODILESS, Refused, headers_of, response_head, target_of
+from cloudlet.edge.heads import BODILESS, CONTINUE, Refused, headers_of, response_head, target_of
 from cloudlet.edge.keys import KeyRing
 from cloudlet.edge.link import (
-    MOST_READ_BYTES,
     TO_READER,
     Answer,
     Asked,
@@ -33,6 +32,7 @@ from cloudlet.edge.link import (
     Handed,
     Messages,
     Opening,
+    Ready,
     Retire,
     ToReader,
     Wanted,
@@ -44,8 +44,7 @@ from cloudlet.wire import HttpRequest, HttpResponse, WireError, sigv2, sigv4
 
 _LARGEST_BODY_BYTES = 64 << 10
 _IDLE_SECONDS = 120
-_LARGEST_REQUEST_BYTES = MOST_READ_BYTES - (16 << 10)
-"""With its head; what is read before a larger one is handed over still fits into a packet."""
+_LARGEST_REQUEST_BYTES = _LARGEST_BODY_BYTES + (16 << 10)
 _UNREAD_SECONDS = 30
 _READING_SECONDS = 5
 """How long a request may take to come before the other process looks after it, which knows what to say."""
@@ -117,6 +116,7 @@ class Client(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
         self._is_plain = True
+        self._awaits_body = False
         self._is_complete = False
 
     # -- asyncio.Protocol
@@ -172,6 +172,9 @@ class Client(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
 
+    def on_headers_complete(self) -> None:
+        self._awaits_body = True
+
     def on_body(self, body: bytes) -> None:
         self._parts.append(body)
 
@@ -187,6 +190,8 @@ class Client(asyncio.Protocol):
             self._is_plain = False
         if self._size > _LARGEST_REQUEST_BYTES:
             self._is_plain = False
+        if self._awaits_body and not self._is_complete:
+            self._look_at_head()
         if self._is_plain and not self._is_complete:
             return
         asked = self._plain_request() if self._is_plain else None
@@ -197,12 +202,26 @@ class Client(asyncio.Protocol):
         self._asked = asked
         self._reader.ask(self, asked)
 
+    def _look_at_head(self) -> None:
+        """Say early that a body is too large, and tell a client that waits with a small one to go on."""
+        self._awaits_body = False
+        expects = False
+        for name, value in self._headers:
+            match name.lower():
+                case b"content-length":
+                    # Longer numbers are not looked at, lest they take long to read.
+                    self._is_plain = self._is_plain and len(value) < 8 and int(value) <= _LARGEST_BODY_BYTES
+                case b"expect":
+                    expects = True
+        if expects and self._is_plain and not self._parts and self._transport is not None:
+            self._transport.write(CONTINUE)
+
     def _plain_request(self) -> Asked | None:
         try:
             headers = headers_of(self._headers)
         except Refused:
             return None
-        if "transfer-encoding" in headers or "expect" in headers:
+        if "transfer-encoding" in headers:
             return None
         path, query = target_of(self._url)
         parts = self._parts
@@ -247,7 +266,7 @@ class Client(asyncio.Protocol):
             return
         self._asked = None
         transport.pause_reading()
-        self._leaving = Handed(b"".join(self._read), answers, stays)
+        self._leaving = Handed(read=b"".join(self._read), answers=answers, stays=stays)
         if transport.get_write_buffer_size():
             # What was answered goes out first.
             transport.set_write_buffer_limits(high=0)
@@ -332,6 +351,7 @@ class Reader:
                     client.hand_over(answers=message.id, stays=True)
             case Opening():
                 self._desk = Desk(message)
+                self.messages.send(Ready())
             case Retire():
                 self.retires = True
                 # What was sent before has arrived, but may not have been looked at.

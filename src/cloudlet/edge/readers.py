@@ -11,9 +11,9 @@ import asyncio
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable
 from socket import AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM, socket, socketpair
+from time import monotonic, thread_time
 
 from cloudlet.edge.flow import discard
 from cloudlet.edge.http import Exchange, HttpServer
@@ -27,6 +27,7 @@ from cloudlet.edge.link import (
     Handed,
     Messages,
     Opening,
+    Ready,
     Retire,
     ToReader,
     Wanted,
@@ -37,15 +38,8 @@ from cloudlet.wire import HttpRequest, HttpResponse
 log = logging.getLogger("cloudlet.edge")
 
 _LOOK_SECONDS = 0.25
-_BUSY_LOOKS = 2
-"""How many times in a row this process is found busy before there are readers."""
-_BUSY = 0.75
-_IDLE = 0.1
-"""From, and up to, which part of the time its event loop works this process counts as busy, and as idle."""
-_IDLE_LOOKS = 120
 _PAUSE_SECONDS = 5
-_PAUSE_LOOKS = int(_PAUSE_SECONDS / _LOOK_SECONDS)
-"""How long nothing is started after something was: not all at once where they fail."""
+"""How long none is started after some were: not all at once where they fail."""
 _MOST = 4
 
 Ask = Callable[[Asked, Exchange], None]
@@ -54,6 +48,27 @@ Ask = Callable[[Asked, Exchange], None]
 def _useful() -> int:
     """Return how many readers are of use: one for each core that this process leaves."""
     return min(len(os.sched_getaffinity(0)) - 1, _MOST)
+
+
+class Demand:
+    """Whether readers are wanted, by the part of the time that this process works."""
+
+    BUSY, BUSY_LOOKS = 0.75, 2
+    """From which part on it is busy, and how many times in a row before readers are wanted."""
+    IDLE, IDLE_LOOKS = 0.1, 120
+    """Up to which part it is idle, and how many times in a row before they are not wanted any more."""
+
+    def __init__(self) -> None:
+        self._wanted = False
+        self._looks = 0
+
+    def after(self, part: float) -> bool:
+        """Return whether readers are wanted, now that it has worked for `part` of the time since the last look."""
+        changes = part <= self.IDLE if self._wanted else part >= self.BUSY
+        self._looks = self._looks + 1 if changes else 0
+        if self._looks == (self.IDLE_LOOKS if self._wanted else self.BUSY_LOOKS):
+            self._wanted, self._looks = not self._wanted, 0
+        return self._wanted
 
 
 class Readers:
@@ -78,10 +93,10 @@ class Readers:
         self._members[self._turn].connections.send(connection, Handed())
         return True
 
-    async def close(self) -> None:
-        """Take all connections back and end all readers."""
+    async def close(self, seconds: float) -> None:
+        """Take all connections back and end all readers; those that have not ended in so many seconds are killed."""
         self._keeper.cancel()
-        await self._retire()
+        await self._retire(seconds)
 
     async def _keep(self) -> None:
         """Have as many readers as were asked for."""
@@ -91,22 +106,19 @@ class Readers:
 
     async def _watch(self) -> None:
         """Have readers while this process is busy."""
-        most = _useful()
-        busy = idle = pause = 0
-        worked, at = time.thread_time(), time.monotonic()
+        most, demand, pause = _useful(), Demand(), 0.0
+        if not most:
+            return
+        worked, at = thread_time(), monotonic()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             before, since = worked, at
-            worked, at = time.thread_time(), time.monotonic()
-            part = (worked - before) / (at - since)
-            busy = busy + 1 if part > _BUSY else 0
-            idle = idle + 1 if part < _IDLE else 0
-            pause -= 1
-            if busy >= _BUSY_LOOKS and pause < 0 and len(self._members) < most:
-                pause = _PAUSE_LOOKS
-                await self._start(most)
-            if idle >= _IDLE_LOOKS and self._members:
+            worked, at = thread_time(), monotonic()
+            if not demand.after((worked - before) / (at - since)):
                 await self._retire()
+            elif len(self._members) < most and at > pause:
+                pause = at + _PAUSE_SECONDS
+                await self._start(most)
 
     async def _start(self, count: int) -> None:
         """Start what is missing of so many."""
@@ -120,10 +132,10 @@ class Readers:
             self._members.append(member)
             self.wanted = True
 
-    async def _retire(self) -> None:
+    async def _retire(self, seconds: float | None = None) -> None:
         self.wanted = False
         members, self._members = self._members, []
-        await asyncio.gather(*(member.retire() for member in members))
+        await asyncio.gather(*(member.retire(seconds) for member in members))
 
     def _ended(self, member: _Member) -> None:
         if member in self._members:
@@ -143,6 +155,7 @@ class _Member:
         self._under_way: dict[int, Exchange] = {}
         self._wanted: dict[int, tuple[Exchange, HttpResponse]] = {}
         """What is to be answered on connections that are on their way back."""
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._gone = asyncio.Event()
 
     @property
@@ -150,7 +163,7 @@ class _Member:
         return None if self._process is None else self._process.pid
 
     async def start(self, opening: Opening) -> None:
-        """Start the process. Raises OSError."""
+        """Start the process; return once it takes connections. Raises OSError."""
         messages, its_messages = socketpair(AF_UNIX, SOCK_STREAM)
         connections, its_connections = socketpair(AF_UNIX, SOCK_SEQPACKET)
         for end in (messages, connections):
@@ -170,11 +183,20 @@ class _Member:
         await asyncio.get_running_loop().create_connection(lambda: self._messages, sock=messages)
         self._messages.send(opening)
         spawn(self._process.wait())
+        await self._ready
 
-    async def retire(self) -> None:
-        """Take all connections back; return once the process has ended."""
+    async def retire(self, seconds: float | None) -> None:
+        """Take all connections back; return once the process has ended, which is killed after so many seconds."""
         self._messages.send(Retire())
-        await self._gone.wait()
+        try:
+            await asyncio.wait_for(self._gone.wait(), seconds)
+        except TimeoutError:
+            log.warning("a reader (process %s) does not end", self.process_id)
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     def answer(self, number: int, exchange: Exchange, response: HttpResponse) -> None:
         """Let the reader send a response, or send it from here where it is in files or comes bit by bit."""
@@ -194,6 +216,8 @@ class _Member:
             self._ask(message, exchange)
         elif isinstance(message, Gone):
             self._forget(message.id)
+        elif isinstance(message, Ready) and not self._ready.done():
+            self._ready.set_result(None)
 
     def _forget(self, number: int) -> None:
         exchange = self._under_way.pop(number, None)
@@ -211,6 +235,8 @@ class _Member:
         self.connections.close()
         for number in [*self._under_way, *self._wanted]:
             self._forget(number)
+        if not self._ready.done():
+            self._ready.set_exception(OSError("it ended at once"))
         self._gone.set()
         self._on_end(self)
 
