@@ -53,7 +53,11 @@ def server() -> Iterator[Server]:
 def readers(server: Server) -> list[int]:
     """Return the processes that read for a Cloudlet."""
     assert server.process is not None
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return readers_of(server.process.pid)
+
+
+def readers_of(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return [int(child) for child in children if b"cloudlet.edge.reader" in _command(int(child))]
 
 
@@ -87,8 +91,10 @@ def signed(server: Server, operation: str, secret: str = SECRET, **params: Any) 
 class Raw:
     """A connection, and where its other end is."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, process: int | None = None) -> None:
+        """`process` is what has the blocks, where that is not the server's own."""
         self._server = server
+        self._process = process or (server.process.pid if server.process is not None else 0)
         self.socket = socket.create_connection(("127.0.0.1", int(server.port)), timeout=30)
         self._stream = self.socket.makefile("rb")
 
@@ -110,7 +116,6 @@ class Raw:
     @property
     def holders(self) -> set[int]:
         """The processes that have the server's end of it."""
-        assert self._server.process is not None
         ours, theirs = self.socket.getsockname()[1], int(self._server.port)
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
@@ -118,7 +123,7 @@ class Raw:
                 link = f"socket:[{fields[9]}]"
                 return {
                     process
-                    for process in (self._server.process.pid, *readers(self._server))
+                    for process in (self._process, *readers_of(self._process))
                     if any(_points_to(entry, link) for entry in Path(f"/proc/{process}/fd").iterdir())
                 }
         return set()
@@ -126,7 +131,7 @@ class Raw:
     @property
     def is_read(self) -> bool:
         """Whether a reader has it, alone."""
-        return bool(self.holders) and self.holders <= {*readers(self._server)}
+        return bool(self.holders) and self.holders <= {*readers_of(self._process)}
 
     def go_over(self) -> Raw:
         """Ask until a reader has the connection."""
@@ -325,6 +330,15 @@ def test_a_stop_answers_who_waits_and_closes_the_others() -> None:
         assert server.process.wait(10) == 0
         assert time.monotonic() - began < 5
         assert not _command(reader)
+
+
+def test_a_block_that_is_a_process_of_its_own_has_readers_for_those_who_come_directly() -> None:
+    with Server.start("--ephemeral", "--isolate", "--services", "sqs", *OPTIONS) as server:
+        client(server, "sqs").list_queues()
+        shown = cloudlet("status", "--json", "--port", server.port)
+        (block,) = json.loads(shown.stdout)["blocks"]
+        eventually(lambda: readers_of(block["process"]))
+        Raw(Server(f"http://127.0.0.1:{block['port']}"), block["process"]).go_over()
 
 
 def test_readers_are_wanted_after_a_while_of_much_work_and_until_there_was_little_for_long() -> None:

@@ -126,6 +126,8 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
         common.append("--no-sync")
     if options.trace_calls:
         common.append("--trace-calls")
+    if options.readers is not None:
+        common += ["--readers", str(options.readers)]
     # Secrets go by the environment: everybody on the machine can read a command line.
     secrets = {serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options))}
     if options.store is not None:

@@ -211,7 +211,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         cloud.wake()
         if fleet is not None:
             fleet.wake()
-        if fleet is None and supervised is None:
+        if fleet is None:
             server.relief = _readers(settings, server, front, master_key, root_keys)
         try:
             await stop.wait()
