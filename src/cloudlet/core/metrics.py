@@ -123,9 +123,9 @@ class Metrics:
         self._series: dict[Series, Values] = {}
         self._dropped = 0
         self._meters: dict[tuple[str, str, Dimensions], Meter] = {}
-        self.noted: list[Any] = []
-        """What the block's observer has noted and not counted yet: to count many at once is quicker. It is bounded by
-        the block itself."""
+        self.noted: dict[Any, int] = {}
+        """What the block's observer has noted and not counted yet, with how often: to count many at once is quicker. It
+        is bounded by the block itself."""
 
     def add(
         self,

@@ -33,10 +33,11 @@ class Usage:
             return
         key = (ctx.account, ctx.region, operation)
         calls = self._calls
-        if key in calls:
+        try:
             calls[key] += 1
-        elif len(calls) < _MOST:
-            calls[key] = 1
+        except KeyError:
+            if len(calls) < _MOST:
+                calls[key] = 1
 
     def close(self, at: float) -> None:
         """Make the calls so far a part of the minute of a time, in seconds since the epoch, and count anew."""

@@ -15,7 +15,7 @@ from cloudlet.services.dynamodb import capacity, clauses, errors, items, writing
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.expressions import Condition, Update
 from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
-from cloudlet.services.dynamodb.measuring import NO_INDEXES
+from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.values import Item, checked_item
@@ -133,12 +133,12 @@ async def do(ctx: Context, tx: Transaction, action: Action, now: float) -> Done:
         if is_measured:
             # To look at an item takes as much as to write it.
             units = capacity.write_units(0 if old is None else items.size_of(old))
-            ctx.measured = (action.table, "Write", units, NO_INDEXES, None)
+            ctx.measured = ((action.table, "Write", units, (), None),)
         raise
     new, new_item = action.outcome(old, old_item)
     written = await writing.replace(tx, action.table, action.key, old, new, now, old_item=old_item, new_item=new_item)
     if is_measured:
-        ctx.measured = (action.table, "Write", written.units, written.index_units, None)
+        ctx.measured = ((action.table, "Write", written.units, units_of(written.index_units), None),)
     if throttle is not None:
         throttle.spend(action.table, "Write", written.consumed, now)
     return Done(action, written, old_item, new_item)

@@ -140,7 +140,7 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
     if is_measured or throttle is not None or "ReturnConsumedCapacity" in params:
         units = capacity.read_units(0 if raw is None else items.size_of(raw), params.get("ConsistentRead", False))
         if is_measured:
-            ctx.measured = (table, "Read", units, measuring.NO_INDEXES, None)
+            ctx.measured = ((table, "Read", units, (), None),)
     if throttle is not None or "ReturnConsumedCapacity" in params:
         consumed = Consumed(units)
         result["ConsumedCapacity"] = capacity.shown(params, table, consumed)

@@ -215,7 +215,8 @@ async def get_records(ctx: Context, tx: Transaction, params: Params) -> Result:
     elif at < end and await _is_trimmed(tx, record, place.lane, at, now):
         raise _trimmed()
     found = await _records(tx, record, place.lane, at, end, limit)
-    ctx.measured = Fetched(record, len(found), sum(each.size for _, each in found))
+    size = sum(each.size for _, each in found)
+    ctx.measured = Fetched(record.account, record.region, record.table, record.label, len(found), size)
     following = found[-1][0] + 1 if found else at
     result: dict[str, Any] = {"Records": [streams.told(ctx, each) for _, each in found]}
     if shard.end is None or following < end:

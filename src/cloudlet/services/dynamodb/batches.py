@@ -22,7 +22,7 @@ from cloudlet.services.dynamodb import (
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
-from cloudlet.services.dynamodb.measuring import NO_INDEXES
+from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.values import Item, checked_item
@@ -78,11 +78,11 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             if raw is not None:
                 found.append(items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw)))
         read += units.table
-        measured.append((table, "Read", units.table, NO_INDEXES, None))
+        measured.append((table, "Read", units.table, (), None))
         consumed.append(capacity.shown(params, table, units))
     if refusal is not None and not read:
         raise refusal
-    ctx.measured = measured
+    ctx.measured = tuple(measured)
     return {
         "Responses": responses,
         "UnprocessedKeys": left,
@@ -126,14 +126,14 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
             if wanted_metrics is not None:
                 collections.append(await item_collections.metrics(tx, table, given, wanted_metrics))
         done += units.table
-        measured.append((table, "Write", units.table, units.indexes, None))
+        measured.append((table, "Write", units.table, units_of(units.indexes), None))
         consumed.append(capacity.shown(params, table, units))
         shown = [each for each in collections if each is not None]
         if shown:
             metrics[name] = shown
     if refusal is not None and not done:
         raise refusal
-    ctx.measured = measured
+    ctx.measured = tuple(measured)
     return {
         "UnprocessedItems": left,
         "ItemCollectionMetrics": metrics or None,

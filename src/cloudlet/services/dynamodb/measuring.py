@@ -6,7 +6,7 @@ Developer guide, "DynamoDB Metrics and dimensions". What is provisioned is measu
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -15,7 +15,6 @@ from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.dynamodb import directory
-from cloudlet.services.dynamodb.streams import StreamRecord
 from cloudlet.services.dynamodb.table import Table, table_arn
 from cloudlet.services.dynamodb.throttling import Kind, throttle
 from cloudlet.wire import WireError
@@ -29,22 +28,27 @@ _UNITS = {"ReturnedBytes": "Bytes", "SuccessfulRequestLatency": "Milliseconds"}
 _STEPS = 50
 """So many different latencies are told apart in a millisecond."""
 _AT_ONCE = 256
-"""So many calls are noted before they are counted."""
-NO_INDEXES: Mapping[str, float] = {}
+"""So many different calls are noted before they are counted."""
 
+Units = tuple[tuple[str, float], ...]
+"""Units of indexes, with their names."""
+Spent = tuple[Table, Kind, float, Units, int | None]
+"""What a call consumed: of a table itself, in units, and of its indexes; and how many items it returned, for calls of
+which that is measured.
 
-Spent = tuple[Table, Kind, float, Mapping[str, float], int | None]
-"""What a call consumed: of a table itself, in units, and of its indexes by name; and how many items it returned, for
-calls of which that is measured.
-
-`Context.measured` is one of it, or a list. (A plain tuple, since one is made for each call.)
+`Context.measured` has one for each table. (Plain tuples: they are made for each call, and calls that are alike are
+counted together, by their hashes.)
 """
 
 
 class Fetched(NamedTuple):
     """What GetRecords read of a stream, as `Context.measured`; `size` is in bytes."""
 
-    stream: StreamRecord
+    account: str
+    region: str
+    table: str
+    label: str
+    """Of the stream."""
     records: int
     size: int
 
@@ -88,12 +92,19 @@ def spent(ctx: Context, spent: Spent) -> None:
 
     Not for transactions, which may run again.
     """
-    before: Spent | None = ctx.measured
-    if before is not None:
+    if ctx.measured is not None:
+        ((_, _, units_before, indexes_before, returned_before),) = ctx.measured
         table, kind, units, indexes, returned = spent
-        indexes = {name: before[3].get(name, 0.0) + indexes.get(name, 0.0) for name in {*before[3], *indexes}}
-        spent = (table, kind, before[2] + units, indexes, (before[4] or 0) + (returned or 0))
-    ctx.measured = spent
+        total = dict(indexes_before)
+        for name, each in indexes:
+            total[name] = total.get(name, 0.0) + each
+        spent = (table, kind, units_before + units, units_of(total), (returned_before or 0) + (returned or 0))
+    ctx.measured = (spent,)
+
+
+def units_of(indexes: Mapping[str, float]) -> Units:
+    """Return units of indexes, given by their names, as they are noted."""
+    return tuple(indexes.items()) if indexes else ()
 
 
 def expired(block: Block, table: Table, count: int) -> None:
@@ -121,9 +132,13 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
         _failed(_USES.of(block), ctx, operation, params, error)
     elif measured is not None:
         noted = block.metrics.noted
-        noted.append((operation, measured, perf_counter() - ctx.started))
-        if len(noted) >= _AT_ONCE:
-            _count(block)
+        call = (operation, measured, int((perf_counter() - ctx.started) * (1000 * _STEPS)))
+        try:
+            noted[call] += 1
+        except KeyError:
+            noted[call] = 1
+            if len(noted) >= _AT_ONCE:
+                _count(block)
         if throttle is not None and result is not None:
             _count_unprocessed(_USES.of(block), _listed(measured), result)
 
@@ -131,47 +146,45 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 def _count(block: Block) -> None:
     """Count the calls that were noted and have succeeded."""
     uses = _USES.of(block)
-    noted, block.metrics.noted = block.metrics.noted, []
-    for operation, measured, seconds in noted:
-        latency = int(seconds * 1000 * _STEPS) / _STEPS
+    noted, block.metrics.noted = block.metrics.noted, {}
+    for (operation, measured, steps), count in noted.items():
+        latency = steps / _STEPS
         if type(measured) is Fetched:
-            _count_fetched(uses, measured, operation, latency)
+            _count_fetched(uses, measured, operation, latency, count)
             continue
-        for spent in _listed(measured):
+        for spent in measured:
             use = _use_of(uses, spent[0])
             if use is not None:
-                _consumed(use, spent)
-                _add(use.values, ("SuccessfulRequestLatency", operation, ""), latency)
+                _consumed(use, spent, count)
+                _add(use.values, ("SuccessfulRequestLatency", operation, ""), latency, count)
                 if spent[4] is not None:
-                    _add(use.values, ("ReturnedItemCount", operation, ""), spent[4])
+                    _add(use.values, ("ReturnedItemCount", operation, ""), spent[4], count)
 
 
-def _listed(measured: Spent | list[Spent] | Fetched | None) -> list[Spent]:
-    if measured is None or isinstance(measured, Fetched):
-        return []
-    return measured if isinstance(measured, list) else [measured]
+def _listed(measured: tuple[Spent, ...] | Fetched | None) -> tuple[Spent, ...]:
+    return () if measured is None or isinstance(measured, Fetched) else measured
 
 
-def _add(values: dict[Any, Values], key: Any, value: float) -> None:
+def _add(values: dict[Any, Values], key: Any, value: float, count: int) -> None:
     of_key = values.get(key)
     if of_key is None:
         of_key = values[key] = Values()
-    of_key.add(value)
+    of_key.add(value, count)
 
 
-def _consumed(use: _Use, spent: Spent) -> None:
-    """Count what was consumed: local indexes live on the table's throughput."""
+def _consumed(use: _Use, spent: Spent, count: int) -> None:
+    """Count what so many calls have consumed each: local indexes live on the table's throughput."""
     table, kind, units, indexes, _ = spent
-    for name, each in indexes.items():
+    for name, each in indexes:
         if table.indexes[name].is_global:
-            _add(use.units, (kind, name), each)
+            _add(use.units, (kind, name), each, count)
         else:
             units += each
     if units or not indexes:
-        _add(use.units, (kind, ""), units)
+        _add(use.units, (kind, ""), units, count)
 
 
-def _count_unprocessed(uses: _Uses, spents: list[Spent], result: Mapping[str, Any]) -> None:
+def _count_unprocessed(uses: _Uses, spents: Iterable[Spent], result: Mapping[str, Any]) -> None:
     """Count what a batch left undone for lack of throughput."""
     for table in [spent[0] for spent in spents]:
         use = _use_of(uses, table)
@@ -187,15 +200,14 @@ def _count_left(use: _Use, table: Table, result: Mapping[str, Any]) -> None:
             use.events[metric, ""] += len(undone["Keys"] if isinstance(undone, dict) else undone)
 
 
-def _count_fetched(uses: _Uses, fetched: Fetched, operation: str, latency: float) -> None:
+def _count_fetched(uses: _Uses, fetched: Fetched, operation: str, latency: float, count: int) -> None:
     """Count what was read of a stream."""
-    stream = fetched.stream
-    place = stream.account, stream.region, stream.table
-    use = uses.of(table_arn(*place), *place)
+    account, region, table, label, records, size = fetched
+    use = uses.of(table_arn(account, region, table), account, region, table)
     if use is not None:
-        _add(use.values, ("SuccessfulRequestLatency", operation, stream.label), latency)
-        _add(use.values, ("ReturnedRecordsCount", operation, stream.label), fetched.records)
-        _add(use.values, ("ReturnedBytes", operation, stream.label), fetched.size)
+        _add(use.values, ("SuccessfulRequestLatency", operation, label), latency, count)
+        _add(use.values, ("ReturnedRecordsCount", operation, label), records, count)
+        _add(use.values, ("ReturnedBytes", operation, label), size, count)
 
 
 def _failed(uses: _Uses, ctx: Context, operation: str, params: Params, error: WireError) -> None:
@@ -204,7 +216,7 @@ def _failed(uses: _Uses, ctx: Context, operation: str, params: Params, error: Wi
     for spent in _listed(ctx.measured):
         use = _use_of(uses, spent[0])
         if use is not None:
-            _consumed(use, spent)
+            _consumed(use, spent, 1)
             if is_condition:
                 use.events["ConditionalCheckFailedRequests", ""] += 1
     if is_condition:

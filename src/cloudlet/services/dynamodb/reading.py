@@ -187,7 +187,8 @@ class Reading:
         if is_measured or throttle is not None or "ReturnConsumedCapacity" in self.params:
             consumed = self._consumed(place)
             if is_measured:
-                measuring.spent(self.ctx, (table, "Read", consumed.table, consumed.indexes, page.matched))
+                units = measuring.units_of(consumed.indexes)
+                measuring.spent(self.ctx, (table, "Read", consumed.table, units, page.matched))
             result["ConsumedCapacity"] = capacity.shown(self.params, table, consumed)
             if throttle is not None:
                 throttle.spend(table, "Read", consumed, self.ctx.now())

@@ -30,7 +30,7 @@ from cloudlet.services.dynamodb.actions import Action, Request
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import key_of
-from cloudlet.services.dynamodb.measuring import NO_INDEXES
+from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.writing import replace
@@ -125,7 +125,7 @@ async def run(
                     "The parameters of this request are not those of the request with the same client token.",
                 )
             consumed = {name: Consumed(units) for name, units in known.units.items()}
-            ctx.measured = [(tables[name], "Read", units.table, NO_INDEXES, None) for name, units in consumed.items()]
+            ctx.measured = tuple((tables[name], "Read", units.table, (), None) for name, units in consumed.items())
             return {"ConsumedCapacity": _consumed(params, tables, consumed, "Read")}
     planned = _planned(tables, requests)
     _check_throughput(planned, now)
@@ -162,7 +162,9 @@ async def run(
                     metrics.setdefault(request.table, []).append(shown)
         if token is not None:
             reads[request.table] += 2 * capacity.read_units(0 if new is None else items.size_of(new), True)
-    ctx.measured = [(tables[name], "Write", units.table, units.indexes, None) for name, units in consumed.items()]
+    ctx.measured = tuple(
+        (tables[name], "Write", units.table, units_of(units.indexes), None) for name, units in consumed.items()
+    )
     if throttle is not None:
         for name, units in consumed.items():
             throttle.spend(tables[name], "Write", units, now)
@@ -294,7 +296,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             responses.append({"Item": asked.projection.of(items.item_of(raw))})
     if total > LARGEST:
         raise _too_large()
-    ctx.measured = [(tables[name], "Read", units.table, NO_INDEXES, None) for name, units in consumed.items()]
+    ctx.measured = tuple((tables[name], "Read", units.table, (), None) for name, units in consumed.items())
     if throttle is not None:
         for name, units in consumed.items():
             throttle.admit(tables[name], "Read", ctx.now())

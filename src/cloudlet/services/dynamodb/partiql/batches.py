@@ -13,7 +13,7 @@ from cloudlet.services.dynamodb import access, actions, capacity, directory
 from cloudlet.services.dynamodb.actions import Action
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.measuring import Spent
+from cloudlet.services.dynamodb.measuring import Spent, units_of
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.reading import Single
@@ -44,8 +44,11 @@ class _Account:
         _, total = self._tables.setdefault(table.name, (table, Consumed()))
         total.add(consumed.table, consumed.indexes, consumed.vectors)
 
-    def spent(self, kind: Kind) -> list[Spent]:
-        return [(table, kind, consumed.table, consumed.indexes, None) for table, consumed in self._tables.values()]
+    def spent(self, kind: Kind) -> tuple[Spent, ...]:
+        return tuple(
+            (table, kind, consumed.table, units_of(consumed.indexes), None)
+            for table, consumed in self._tables.values()
+        )
 
     def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
         shown = [capacity.shown(params, table, consumed) for table, consumed in self._tables.values()]

@@ -12,7 +12,6 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import capacity, directory, transactions
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.measuring import NO_INDEXES
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.continuation import digest_of
 from cloudlet.services.dynamodb.partiql.parser import parse
@@ -50,7 +49,7 @@ async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], par
         responses.append({} if item is None else {"Item": item})
         _, units = consumed.setdefault(one.table.name, (one.table, Consumed()))
         units.add(2 * capacity.read_units(size, True))
-    ctx.measured = [(table, "Read", units.table, NO_INDEXES, None) for table, units in consumed.values()]
+    ctx.measured = tuple((table, "Read", units.table, (), None) for table, units in consumed.values())
     if total > LARGEST:
         raise validation("Transaction request size cannot exceed 4 MB")
     shown = [capacity.shown(params, table, units, "Read") for table, units in consumed.values()]
