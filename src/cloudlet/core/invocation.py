@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.context import Context
 from cloudlet.core.errors import internal_failure, unavailable
-from cloudlet.core.service import Handler, Params, Result
+from cloudlet.core.service import Concluding, Handler, Params, Result
 from cloudlet.core.waiting import Wait
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.eager import Resumed, spawn
@@ -45,7 +45,7 @@ class Invocation:
         try:
             pending = coroutine.send(None)
         except StopIteration as stop:
-            self._finish(stop.value, None)
+            self._conclude(stop.value)
         except Exception as error:
             self._finish(None, error)
         else:
@@ -71,17 +71,23 @@ class Invocation:
         return self._handler.function(self._context, tx, self._params)
 
     async def _noted(self, tx: Transaction, trail: Trail) -> Result:
-        result = await self._handler.function(self._context, tx, self._params)
+        result: Result = await self._handler.function(self._context, tx, self._params)
         trail.note_in(tx, self._context, self._handler, self._params, result)
         return result
 
-    async def _await(self, coroutine: Coroutine[Any, Any, Result], pending: Any) -> None:
+    async def _await(self, coroutine: Coroutine[Any, Any, Result | Concluding], pending: Any) -> None:
         try:
             result = await Resumed(coroutine, pending)
         except Exception as error:
             self._finish(None, error)
         else:
-            self._finish(result, None)
+            self._conclude(result)
+
+    def _conclude(self, result: Result | Concluding) -> None:
+        if type(result) is Concluding:
+            self._block.store.submit(result.body, self._finish)
+        else:
+            self._finish(result, None)  # type: ignore[arg-type]
 
     def _finish(self, result: Result, error: BaseException | None) -> None:
         if self._closed:

@@ -19,8 +19,23 @@ if TYPE_CHECKING:
 
 Params = dict[str, Any]
 Result = Mapping[str, Any] | None
+
+
+class Concluding:
+    """What a direct operation returns whose answer is that of a transaction, the last thing it does.
+
+    To wait for that itself (`ctx.transact`) would take a task, which costs as much as the transaction.
+    """
+
+    __slots__ = ("body",)
+
+    def __init__(self, body: Callable[[Transaction], Coroutine[Any, Any, Result]]) -> None:
+        self.body = body
+        """It does not raise `Wait`."""
+
+
 Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
-Direct = Callable[["Context", Params], Coroutine[Any, Any, Result]]
+Direct = Callable[["Context", Params], Coroutine[Any, Any, "Result | Concluding"]]
 Job = Callable[["Block"], Awaitable[None]]
 Observer = Callable[["Context", str, Params, Result, "WireError | None"], None]
 """Is told of a call: its context, the operation, its parameters, and what was answered."""
@@ -42,7 +57,7 @@ class Handler:
     model: str
     """The name of AWS's model that has it."""
     name: str
-    function: Callable[..., Coroutine[Any, Any, Result]]
+    function: Callable[..., Coroutine[Any, Any, Any]]
     transactional: bool
     is_data_event: bool = False
     """Whether CloudTrail has it among data events: it is about what a resource holds, not about the resource."""

@@ -86,7 +86,8 @@ async def authorize(
     `conditions` are further condition keys of this action; `initiator` is the account that has begun the multipart
     upload which this is about: it may go on with it unless that is denied.
     """
-    await cors.answer(ctx, tx, bucket)
+    if "cors" in bucket.kinds:
+        await cors.answer(ctx, tx, bucket)
     if params is not None:
         check_expected_owner(bucket, params.get("ExpectedBucketOwner"))
     if bucket.requester_pays:

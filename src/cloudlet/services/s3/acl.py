@@ -82,7 +82,13 @@ class _Asked(NamedTuple):
     grants: tuple[Grant, ...] | None
 
 
+_NOTHING = _Asked(None, None)
+_ASKING = frozenset(("ACL", *_GRANT_HEADERS))
+
+
 def _asked(params: Params) -> _Asked:
+    if params.keys().isdisjoint(_ASKING):
+        return _NOTHING
     canned = params.get("ACL")
     headers = {permission: params[name] for name, permission in _GRANT_HEADERS.items() if params.get(name)}
     if canned and headers:
@@ -213,6 +219,8 @@ def for_new_object(ctx: Context, bucket: Bucket, params: Params) -> Acl | None:
     """
     asked = _asked(params)
     if bucket.ownership == ENFORCED:
+        if asked is _NOTHING:
+            return None
         own = asked.canned == "private" and ctx.principal.account == bucket.account
         if not own:
             _check_enforced(bucket, asked)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.service import Concluding
 from cloudlet.services.s3 import (
     access,
     archive,
@@ -23,6 +24,7 @@ from cloudlet.services.s3 import (
     reading,
     restoring,
     tagging,
+    upload,
     versions,
 )
 from cloudlet.services.s3.block import service
@@ -31,8 +33,9 @@ from cloudlet.services.s3.objects import Lock, Version
 
 
 @service.direct("PutObject")
-async def put_object(ctx: Context, params: Params) -> Result:
-    return await putting.put_object(ctx, params)
+async def put_object(ctx: Context, params: Params) -> Result | Concluding:
+    writing = await putting.begun(ctx, params)
+    return await upload.keep(ctx, [writing.blob], writing.store) if writing.blob else Concluding(writing.store)
 
 
 @service.operation("GetObject")

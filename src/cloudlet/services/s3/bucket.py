@@ -6,7 +6,7 @@ deleted and made again has nothing to do with the one before.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -105,15 +105,20 @@ def _bucket(raw: bytes) -> Bucket:
     return bucket
 
 
+@lru_cache(_CACHED_BUCKETS)
+def _key(name: str) -> bytes:
+    return _BUCKETS.key(name)
+
+
 async def find_bucket(tx: Transaction, name: str) -> Bucket | None:
     """Return a bucket, or None."""
-    raw = await tx.get(_BUCKETS.key(name))
+    raw = await tx.get(_key(name))
     return None if raw is None else _bucket(raw)
 
 
 async def get_bucket(ctx: Context, tx: Transaction, name: str) -> Bucket:
     """Return a bucket. Raises NoSuchBucket."""
-    raw = await tx.get(_BUCKETS.key(name))
+    raw = await tx.get(_key(name))
     if raw is None:
         raise errors.no_such_bucket(name)
     return _bucket(raw)

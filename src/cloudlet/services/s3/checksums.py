@@ -92,6 +92,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
     "XXHASH128": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash3_128()), 16),
 }
 _MEMBERS = {f"Checksum{name}": name for name in ALGORITHMS}
+_STATING = frozenset((*_MEMBERS, "ChecksumAlgorithm"))
 
 
 def member(algorithm: str) -> str:
@@ -121,6 +122,8 @@ class Stated:
 
 def stated(params: Params, headers: Mapping[str, str]) -> Stated | None:
     """Return the checksum that a request gives or announces. Raises AwsError for more than one, or a malformed one."""
+    if "x-amz-trailer" not in headers and params.keys().isdisjoint(_STATING):
+        return None
     given = [(name, params[key]) for key, name in _MEMBERS.items() if key in params]
     trailers = [each.strip().lower() for each in headers.get("x-amz-trailer", "").split(",") if each.strip()]
     announced = [each.removeprefix(_HEADER).upper() for each in trailers if each.startswith(_HEADER)]

@@ -97,9 +97,7 @@ def _add(ctx: Context, headers: Sequence[tuple[str, str]]) -> None:
 
 
 async def answer(ctx: Context, tx: Transaction, bucket: Bucket) -> None:
-    """Tell a browser whether the page that made this request may see the answer."""
-    if "cors" not in bucket.kinds:
-        return
+    """Tell a browser whether the page that made this request to a bucket with CORS rules may see the answer."""
     origin = ctx.headers.get("origin")
     if origin is None:
         return

@@ -26,6 +26,11 @@ _BLOCK_BYTES = 16
 _KEY_BYTES = 32
 _KMS = ("aws:kms", "aws:kms:dsse")
 _BY_US = Encryption()
+_CUSTOMERS = {
+    prefix: tuple(f"{prefix}SSECustomer{name}" for name in ("Algorithm", "Key", "KeyMD5"))
+    for prefix in ("", "CopySource")
+}
+_ASKING = frozenset(("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "SSEKMSEncryptionContext"))
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,10 @@ def customer_key(params: Params, prefix: str = "") -> CustomerKey | None:
 
     Raises AwsError for one that is not complete, or not right.
     """
-    algorithm = params.get(f"{prefix}SSECustomerAlgorithm")
-    text = params.get(f"{prefix}SSECustomerKey")
-    md5 = params.get(f"{prefix}SSECustomerKeyMD5")
-    if algorithm is None and text is None and md5 is None:
+    names = _CUSTOMERS[prefix]
+    if params.keys().isdisjoint(names):
         return None
+    algorithm, text, md5 = map(params.get, names)
     named = "Requests specifying Server Side Encryption with Customer provided keys must provide"
     if not algorithm:
         raise _invalid(f"{named} a valid encryption algorithm.", "algorithm", "null")
@@ -108,6 +112,8 @@ async def of_new_object(
 
     `sealed` is what is kept of the customer's key that came with the request, if one did.
     """
+    if sealed is None and "encryption" not in bucket.kinds and params.keys().isdisjoint(_ASKING):
+        return _BY_US
     algorithm = params.get("ServerSideEncryption")
     kms_key, bucket_key = params.get("SSEKMSKeyId") or "", params.get("BucketKeyEnabled")
     context = params.get("SSEKMSEncryptionContext") or ""

@@ -252,6 +252,8 @@ def subject(key: str, version: Version) -> Subject:
 
 async def expiration_header(tx: Transaction, bucket: Bucket, key: str, version: Version) -> str | None:
     """Return `x-amz-expiration` of an object that is current: when it expires, by which rule."""
+    if KIND not in bucket.kinds:
+        return None
     rules = await of_bucket(tx, bucket)
     due = None if rules is None else rules.expiry(subject(key, version))
     if due is None or due.at > _LATEST:

@@ -17,20 +17,22 @@ KIND = "object-lock"
 GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
 _HEADERS = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
 _EVENT_HOLDS = ("ObjectLockEventHold", "ObjectLockEventHoldDurationDays", "ObjectLockEventHoldDurationYears")
+_ASKING = frozenset((*_HEADERS, *_EVENT_HOLDS))
 _DAY_MILLIS = 24 * 3600 * 1000
 _LONGEST = {"Days": 36500, "Years": 100}
 
 
 def is_asked(params: Params) -> bool:
     """Whether a request to write an object asks for a lock."""
-    return any(name in params for name in _HEADERS)
+    return not params.keys().isdisjoint(_HEADERS)
 
 
 async def of_new_object(ctx: Context, tx: Transaction, bucket: Bucket, params: Params, key: str) -> Lock | None:
     """Return the lock of an object that is being written: the request's, or else the bucket's default."""
-    for name in _EVENT_HOLDS:
-        if name in params:
-            raise errors.not_implemented("event holds")
+    if not bucket.locks and params.keys().isdisjoint(_ASKING):
+        return None
+    if not params.keys().isdisjoint(_EVENT_HOLDS):
+        raise errors.not_implemented("event holds")
     now = int(ctx.now() * 1000)
     mode, until, hold = (params.get(name) for name in _HEADERS)
     if not bucket.locks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,7 @@ from cloudlet.services.s3 import (
 from cloudlet.services.s3.bucket import Bucket, get_bucket
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import NULL, Encryption, Version
+from cloudlet.store.interface import Body
 
 DEFAULT_TYPE = "binary/octet-stream"
 STORAGE_CLASSES = frozenset(
@@ -179,8 +180,21 @@ def version_of(bucket: Bucket, version: Version) -> Params:
     return {"VersionId": version.id} if bucket.versioning else {}
 
 
+class Writing(NamedTuple):
+    """An object whose bytes have come: what writes it, and the file that they are in, "" where they are few."""
+
+    store: Body[Result]
+    blob: str
+
+
 async def put_object(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put") -> Result:
     """Write an object; `params` are those of PutObject, with the body as bytes or as a stream of them."""
+    writing = await begun(ctx, params, event=event)
+    return await (upload.keep(ctx, [writing.blob], writing.store) if writing.blob else ctx.transact(writing.store))
+
+
+async def begun(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put") -> Writing:
+    """Take in the bytes of an object that is to be written."""
     if ctx.method == "PUT" and ctx.headers.keys().isdisjoint(("content-length", "transfer-encoding")):
         raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
     if "WriteOffsetBytes" in params:
@@ -201,7 +215,7 @@ async def put_object(ctx: Context, params: Params, *, event: str = "ObjectCreate
     async def store(tx: Transaction) -> Result:
         return await _store(ctx, tx, new, received, event)
 
-    return await (upload.keep(ctx, [received.blob], store) if received.blob else ctx.transact(store))
+    return Writing(store, received.blob)
 
 
 async def _store(

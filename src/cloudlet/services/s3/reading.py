@@ -106,7 +106,7 @@ async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_bod
     answer = described(read.bucket, version, now=ctx.now())
     if read.expiration is not None:
         answer["Expiration"] = read.expiration
-    for override, name in _OVERRIDES.items():
+    for override, name in () if params.keys().isdisjoint(_OVERRIDES) else _OVERRIDES.items():
         if override in params:
             value = params[override]
             answer[name] = formatdate(value, usegmt=True) if name == "Expires" else value

@@ -13,6 +13,8 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
+import msgspec
+
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
@@ -39,17 +41,16 @@ _BY_METHOD = {
 }
 
 
-@dataclass(slots=True)
-class Measured:
+class Measured(msgspec.Struct):
     """What an operation measured of itself, as `Context.measured`."""
 
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
     """Of the object that the request is about."""
     complete: float | None = None
     """When its body had come, by `time.perf_counter`."""
     source: tuple[str, str] | None = None
     """The bucket and the key of what was copied."""
-    source_tags: Mapping[str, str] = field(default_factory=dict)
+    source_tags: Mapping[str, str] = {}
     bucket: Bucket | None = None
     """The bucket that was given a metrics configuration."""
 
