@@ -68,8 +68,10 @@ class Values:
     def add(self, value: float, count: int = 1) -> None:
         self.count += count
         self.sum += value * count
-        self.least = min(self.least, value)
-        self.most = max(self.most, value)
+        if value < self.least:
+            self.least = value
+        if value > self.most:
+            self.most = value
         counts = self.counts
         if counts is not None:
             counts[value] = counts.get(value, 0) + count
@@ -123,9 +125,9 @@ class Metrics:
         self._series: dict[Series, Values] = {}
         self._dropped = 0
         self._meters: dict[tuple[str, str, Dimensions], Meter] = {}
-        self.noted: dict[Any, int] = {}
+        self.noted: dict[Any, list[int]] = {}
         """What the block's observer has noted and not counted yet, with how often: to count many at once is quicker. It
-        is bounded by the block itself."""
+        is bounded by the block itself. (A list of one number can be changed without looking it up again.)"""
 
     def add(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from cloudlet.services.logs.subscription import Subscription
 SUBSCRIPTION, PROTECTION = "SUBSCRIPTION_FILTER_POLICY", "DATA_PROTECTION_POLICY"
 _BUILT = (SUBSCRIPTION, PROTECTION)
 _POLICIES = Subspace("account-policy")
+_CACHED_KEYS = 1024
 """Account, region → all policies: there can be one of each type."""
 _MOST_SELECTION_BYTES = 25 * 1024
 _NOT_IN = re.compile(r"\s*LogGroupName\s+NOT\s+IN\s*(\[.*\])\s*", re.DOTALL)
@@ -140,12 +142,17 @@ async def _others(ctx: Context, tx: Transaction, policy: Policy) -> list[Policy]
 
 
 def _save(ctx: Context, tx: Transaction, policies: list[Policy]) -> None:
-    tx.put(_POLICIES.key(ctx.account, ctx.region), _encode(policies))
+    tx.put(_key(ctx.account, ctx.region), _encode(policies))
+
+
+@lru_cache(_CACHED_KEYS)
+def _key(account: str, region: str) -> bytes:
+    return _POLICIES.key(account, region)
 
 
 async def of_account(tx: Transaction, account: str, region: str) -> list[Policy]:
     """Return all policies of an account."""
-    raw = await tx.get(_POLICIES.key(account, region))
+    raw = await tx.get(_key(account, region))
     return [] if raw is None else _decode(raw)
 
 

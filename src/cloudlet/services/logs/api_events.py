@@ -21,6 +21,7 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.events import Position
+from cloudlet.services.logs.measuring import Incoming
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.scanning import FOREVER, Search
 
@@ -36,17 +37,18 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
     stream = await streams.named(tx, group, params["logStreamName"])
     await resource_policy.authorize(ctx, tx, group, "PutLogEvents", stream.name)
     kept, size, rejected = putting.accepted(group, params["logEvents"], now)
-    if kept:
+    if kept.messages:
+        ctx.measured = Incoming(len(kept.messages), size - events.OVERHEAD * len(kept.messages))
         millis = int(now * 1000)
         subscriptions = await account_policy.subscriptions(tx, group)
-        has_metrics = group.filters > 0 or embedded_metrics.is_there(kept)
+        has_metrics = group.filters > 0 or embedded_metrics.is_there(kept.messages)
         for place in events.put(tx, group, stream, kept, millis):
             arrivals.note(tx, group, place, millis)
             if has_metrics:
                 pending.add(tx, group, place)
             for subscription in subscriptions:
                 outbox.add(tx, subscription, group, place, millis)
-        streams.note(tx, group, stream, kept[0][0], kept[-1][0], millis)
+        streams.note(tx, group, stream, kept.timestamps[0], kept.timestamps[-1], millis)
         groups.add_bytes(tx, group.id, size)
     return {"nextSequenceToken": f"{stream.batches:056d}", "rejectedLogEventsInfo": rejected}
 

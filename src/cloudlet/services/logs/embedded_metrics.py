@@ -67,9 +67,9 @@ class Problems:
         """How many metrics, or sets of dimensions, do not follow the specification."""
 
 
-def is_there(batch: list[tuple[int, str]]) -> bool:
+def is_there(messages: list[str]) -> bool:
     """Whether messages may have such metrics: quick to tell."""
-    return MARK in "".join([message for _, message in batch])
+    return MARK in "".join(messages)
 
 
 def of_message(message: str, problems: Problems) -> Iterator[Embedded]:

@@ -8,7 +8,8 @@ what they find in one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.stream import Stream
 from cloudlet.store import Store
+from cloudlet.store.keys import pack_int
 
 SECOND = 1000
 OVERHEAD = 26
@@ -60,6 +62,13 @@ def position_of(event_id: str) -> Position:
     return Position(number, *reversed(parts))
 
 
+class Batch(NamedTuple):
+    """Events that come together, in the order of their timestamps (ms since the epoch)."""
+
+    timestamps: list[int]
+    messages: list[str]
+
+
 class Row(msgspec.Struct, array_like=True):
     """Some events of one stream in one second. Times are in milliseconds since the epoch."""
 
@@ -85,30 +94,43 @@ _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Row).decode
 
 
-def put(tx: Transaction, group: Group, stream: Stream, given: Sequence[tuple[int, str]], now: int) -> list[Place]:
-    """Store events, which are in the order of their timestamps, and return where; the stream is to be saved then."""
+def put(tx: Transaction, group: Group, stream: Stream, given: Batch, now: int) -> list[Place]:
+    """Store events and return where; the stream is to be saved then."""
     places = []
-    for some in _by_second(given):
-        place = Place(some[0][0], stream.id, stream.batches)
+    for timestamps, messages in _by_second(given):
+        place = Place(timestamps[0], stream.id, stream.batches)
         stream.batches += 1
-        row = Row(now, [timestamp for timestamp, _ in some], [message for _, message in some])
-        tx.put(_ROWS.key(group.id, *place), _encode(row))
-        tx.put(_OF_STREAM.key(group.id, stream.id, place.first, place.number), b"")
+        row, of_stream = _keys(group.id, place)
+        tx.put(row, _encode(Row(now, timestamps, messages)))
+        tx.put(of_stream, b"")
         places.append(place)
     return places
 
 
-def _by_second(given: Sequence[tuple[int, str]]) -> Iterator[Sequence[tuple[int, str]]]:
+def _by_second(given: Batch) -> Iterator[Batch]:
+    timestamps, messages = given
+    if timestamps[0] // SECOND == timestamps[-1] // SECOND:
+        yield given
+        return
     begin = 0
-    for end in range(1, len(given) + 1):
-        if end == len(given) or given[end][0] // SECOND != given[begin][0] // SECOND:
-            yield given[begin:end]
-            begin = end
+    while begin < len(timestamps):
+        end = bisect_left(timestamps, (timestamps[begin] // SECOND + 1) * SECOND, begin)
+        yield Batch(timestamps[begin:end], messages[begin:end])
+        begin = end
+
+
+def _keys(group: int, place: Place) -> tuple[bytes, bytes]:
+    """Return the key of a row, and of the one under its stream that leads to it: both of the same four numbers."""
+    of_group, first, stream, number = pack_int(group), *map(pack_int, place)
+    return (
+        _ROWS.prefix + of_group + first + stream + number,
+        _OF_STREAM.prefix + of_group + stream + first + number,
+    )
 
 
 async def _at(tx: Transaction, group: int, place: Place) -> bytes | None:
     """Return a row as it is stored."""
-    return await tx.get(_ROWS.key(group, *place))
+    return await tx.get(_keys(group, place)[0])
 
 
 def bounds(group: int, stream: int | None, first: int, last: int) -> tuple[bytes, bytes]:
@@ -158,8 +180,8 @@ async def expire(tx: Transaction, group: Group, horizon: int) -> bool:
 
 def _remove(tx: Transaction, group: int, found: list[tuple[Place, bytes]]) -> None:
     for place, value in found:
-        tx.delete(_ROWS.key(group, *place))
-        tx.delete(_OF_STREAM.key(group, place.stream, place.first, place.number))
+        for key in _keys(group, place):
+            tx.delete(key)
         groups.add_bytes(tx, group, -decode(value).size)
 
 

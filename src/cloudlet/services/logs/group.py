@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from cloudlet.core import Arn, Context, Params, Subspace, Transaction
@@ -13,6 +15,7 @@ DAY_MILLIS = 86_400_000
 
 _GROUPS, _BYTES = Subspace("group"), Subspace("bytes")
 _LAST_ID = pack(("last-id",))
+_CACHED_KEYS = 4096
 
 
 class Group(msgspec.Struct, array_like=True):
@@ -57,6 +60,11 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Group).decode
 
 
+@lru_cache(_CACHED_KEYS)
+def _key(account: str, region: str, name: str) -> bytes:
+    return _GROUPS.key(account, region, name)
+
+
 async def new_id(tx: Transaction) -> int:
     """Return a number that no group and no stream has had."""
     last = int.from_bytes(await tx.get(_LAST_ID) or b"", "big") + 1
@@ -66,7 +74,7 @@ async def new_id(tx: Transaction) -> int:
 
 async def find(tx: Transaction, account: str, region: str, name: str) -> Group | None:
     """Return a log group."""
-    raw = await tx.get(_GROUPS.key(account, region, name))
+    raw = await tx.get(_key(account, region, name))
     return None if raw is None else _decode(raw)
 
 

@@ -6,13 +6,12 @@ once a minute, for each log group and for the account.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
-from cloudlet.services.logs import putting
 from cloudlet.services.logs.subscription import Subscription
 from cloudlet.wire import WireError
 
@@ -21,6 +20,13 @@ _MOST_GROUPS = 10_000
 _DESTINATIONS = {"lambda": "Lambda", "kinesis": "Kinesis Data Streams", "firehose": "Firehose"}
 
 _Key = tuple[str, str, str]
+
+
+class Incoming(NamedTuple):
+    """What a call has put into a log group, as `Context.measured`."""
+
+    events: int
+    bytes: int
 
 
 class _Incoming:
@@ -33,6 +39,7 @@ class _Incoming:
         self.events = Values()
 
 
+_NOTHING = Incoming(0, 0)
 _INCOMING: Attached[dict[_Key, _Incoming]] = Attached(lambda _: {})
 
 
@@ -40,7 +47,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     """Count a call that was answered."""
     if operation != "PutLogEvents" or error is not None or not ctx.block.is_measured:
         return
-    accepted = _accepted(params["logEvents"], (result or {}).get("rejectedLogEventsInfo") or {})
+    put: Incoming = ctx.measured or _NOTHING
     groups = _INCOMING.of(ctx.block)
     key = (ctx.account, ctx.region, params["logGroupName"])
     incoming = groups.get(key)
@@ -48,13 +55,8 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
         if len(groups) >= _MOST_GROUPS:
             return
         incoming = groups[key] = _Incoming()
-    incoming.events.add(len(accepted))
-    incoming.bytes.add(putting.bytes_of([event["message"] for event in accepted]))
-
-
-def _accepted(given: list[dict[str, Any]], rejected: dict[str, int]) -> list[dict[str, Any]]:
-    begin = max(rejected.get("tooOldLogEventEndIndex", 0), rejected.get("expiredLogEventEndIndex", 0))
-    return given[begin : rejected.get("tooNewLogEventStartIndex", len(given))] if rejected else given
+    incoming.events.add(put.events)
+    incoming.bytes.add(put.bytes)
 
 
 async def measure(block: Block) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
@@ -9,6 +11,7 @@ from cloudlet.services.logs import errors
 from cloudlet.services.logs.group import Group
 
 _STREAMS, _NAMES, _RECENT = Subspace("stream"), Subspace("stream-name"), Subspace("recent")
+_CACHED_KEYS = 4096
 
 
 class Stream(msgspec.Struct, array_like=True):
@@ -29,9 +32,14 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Stream).decode
 
 
+@lru_cache(_CACHED_KEYS)
+def _key(group: int, name: str) -> bytes:
+    return _STREAMS.key(group, name)
+
+
 async def find(tx: Transaction, group: Group, name: str) -> Stream | None:
     """Return a stream of a group."""
-    raw = await tx.get(_STREAMS.key(group.id, name))
+    raw = await tx.get(_key(group.id, name))
     return None if raw is None else _decode(raw)
 
 
@@ -68,7 +76,7 @@ def note(tx: Transaction, group: Group, stream: Stream, first: int, last: int, n
 
 
 def _save(tx: Transaction, group: Group, stream: Stream) -> None:
-    tx.put(_STREAMS.key(group.id, stream.name), _encode(stream))
+    tx.put(_key(group.id, stream.name), _encode(stream))
 
 
 def remove(tx: Transaction, group: Group, stream: Stream) -> None:

@@ -46,8 +46,7 @@ class _Account:
 
     def spent(self, kind: Kind) -> tuple[Spent, ...]:
         return tuple(
-            (table, kind, consumed.table, units_of(consumed.indexes), None)
-            for table, consumed in self._tables.values()
+            (table, kind, consumed.table, units_of(consumed.indexes), None) for table, consumed in self._tables.values()
         )
 
     def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
