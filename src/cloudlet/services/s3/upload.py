@@ -14,6 +14,7 @@ from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.block import Block
 from cloudlet.services.s3 import checksums
 from cloudlet.services.s3.encryption import CustomerKey
+from cloudlet.services.s3.hashing import Hashing
 from cloudlet.services.s3.objects import Checksum
 from cloudlet.store.blobs import BlobWriter, in_thread
 from cloudlet.store.interface import Body, T
@@ -193,13 +194,9 @@ async def _chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterat
 async def _to_file(
     block: Block, pieces: AsyncIterator[bytes], body: Any, sums: _Sums, key: CustomerKey | None, nonce: str
 ) -> Received:
-    writer = await block.blobs.begin(sums.hashes if key is None else ())
+    writer = await block.blobs.begin()
     try:
-        size = await (
-            _copy(writer, pieces) if key is None else _copy_encrypted(writer, pieces, sums, key.cipher(nonce))
-        )
-        # What the hashes have yet to see is seen once all is written.
-        await writer.settle()
+        size = await (_copy if key is None else partial(_copy_encrypted, key.cipher(nonce)))(writer, pieces, sums)
         received = sums.checked(body, size)
         await writer.keep()
     except ConnectionError:
@@ -212,15 +209,20 @@ async def _to_file(
     return received
 
 
-async def _copy(writer: BlobWriter, pieces: AsyncIterator[bytes]) -> int:
+async def _copy(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -> int:
+    hashings = [Hashing(each) for each in sums.hashes]
     async for piece in pieces:
+        for each in hashings:
+            await each.update(piece)
         await writer.write(piece)
         if writer.size > LARGEST_BYTES:
             raise too_large(writer.size)
+    for each in hashings:
+        await each.settle()
     return writer.size
 
 
-async def _copy_encrypted(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums, cipher: CipherContext) -> int:
+async def _copy_encrypted(cipher: CipherContext, writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -> int:
 
     def encrypted(piece: bytes) -> bytes:
         for each in sums.hashes:
