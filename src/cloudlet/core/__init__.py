@@ -3,8 +3,8 @@
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import Context
 from cloudlet.core.errors import AwsError
-from cloudlet.core.service import Params, Result, Service
+from cloudlet.core.service import Concluding, Params, Result, Service
 from cloudlet.core.waiting import Wait
 from cloudlet.store import Subspace, Transaction
 
-__all__ = ["Arn", "AwsError", "Context", "Params", "Result", "Service", "Subspace", "Transaction", "Wait"]
+__all__ = ["Arn", "AwsError", "Concluding", "Context", "Params", "Result", "Service", "Subspace", "Transaction", "Wait"]

@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.service import Concluding
+from cloudlet.core import AwsError, Concluding, Context, Params, Result, Transaction
 from cloudlet.services.s3 import (
     access,
     archive,

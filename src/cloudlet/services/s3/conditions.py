@@ -10,6 +10,7 @@ from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Version
 
 NOT_MODIFIED = "NotModified"
+_ON_READING = frozenset(("IfMatch", "IfUnmodifiedSince", "IfNoneMatch", "IfModifiedSince"))
 
 
 def failed(condition: str) -> AwsError:
@@ -29,6 +30,8 @@ def _is_named(header: str, version: Version) -> bool:
 
 def check_read(params: Params, version: Version) -> None:
     """Raise 304 or 412 where the conditions of a GET or HEAD do not hold."""
+    if params.keys().isdisjoint(_ON_READING):
+        return
     seconds = version.modified // 1000
     match, unmodified = params.get("IfMatch"), params.get("IfUnmodifiedSince")
     if match is not None:

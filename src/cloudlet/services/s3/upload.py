@@ -105,6 +105,12 @@ class _Sums:
             else None
         )
 
+    def update(self, data: bytes) -> None:
+        self._md5.update(data)
+        self._kept.update(data)
+        if self._also is not None:
+            self._also.update(data)
+
     @property
     def hashes(self) -> list[checksums.Hash]:
         return [each for each in (self._md5, self._kept, self._also) if each is not None]
@@ -167,8 +173,7 @@ async def receive(
 
 
 def _in_memory(data: bytes, body: Any, sums: _Sums, key: CustomerKey | None, nonce: str) -> Received:
-    for each in sums.hashes:
-        each.update(data)
+    sums.update(data)
     received = sums.checked(body, len(data))
     received.data = data if key is None else key.cipher(nonce).update(data)
     return received
@@ -225,8 +230,7 @@ async def _copy(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -
 async def _copy_encrypted(cipher: CipherContext, writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -> int:
 
     def encrypted(piece: bytes) -> bytes:
-        for each in sums.hashes:
-            each.update(piece)
+        sums.update(piece)
         return cipher.update(piece)
 
     async for piece in pieces:

@@ -50,21 +50,25 @@ async def current(tx: Transaction, bucket: Bucket, key: str) -> Version | None:
 
 async def find(tx: Transaction, bucket: Bucket, key: str, version_id: str) -> Version | None:
     """Return a version by its id, or None. Raises AwsError for what cannot be an id."""
-    order = await _null_order(tx, bucket, key) if version_id == NULL else order_of(version_id)
+    if version_id != NULL:
+        order = order_of(version_id)
+    else:
+        order = await _null_order(tx, bucket, key) if bucket.versioning else LAST
     raw = await tx.get(bucket.objects.prefix + place(key, order))
     version = None if raw is None else decode(raw)
     return version if version is not None and version.id == version_id else None
 
 
 async def _null_order(tx: Transaction, bucket: Bucket, key: str) -> int:
-    if not bucket.versioning:
-        return LAST
+    """Return the order of the null version of a key, in a bucket that has, or had, versioning; else it is the last."""
     raw = await tx.get(bucket.nulls.key(key))
     return LAST if raw is None else int.from_bytes(raw, "big")
 
 
 async def _order(tx: Transaction, bucket: Bucket, key: str, version: Version) -> int:
-    return await _null_order(tx, bucket, key) if version.id == NULL else order_of(version.id)
+    if version.id != NULL:
+        return order_of(version.id)
+    return await _null_order(tx, bucket, key) if bucket.versioning else LAST
 
 
 async def put(
@@ -112,7 +116,7 @@ async def _placed(tx: Transaction, bucket: Bucket, key: str, version: Version, n
 
 
 async def _remove_null(tx: Transaction, bucket: Bucket, key: str, now: int) -> None:
-    order = await _null_order(tx, bucket, key)
+    order = await _null_order(tx, bucket, key) if bucket.versioning else LAST
     raw = await tx.get(bucket.objects.prefix + place(key, order))
     if raw is not None:
         await _remove(tx, bucket, key, order, decode(raw), now)
