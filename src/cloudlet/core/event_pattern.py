@@ -101,9 +101,11 @@ def _object(document: dict[str, Any], path: Path) -> Matcher:
             # Absence is asked of the event as a whole, so that it may also hold where the array is empty.
             return any(matches(element, event) for element in list(_elements(part)) or (None,))
         inner = part if isinstance(part, dict) else {}
-        return all(test(inner.get(name, _MISSING), event) for name, test in properties) and all(
-            test(inner, event) for test in shared
-        )
+        # A plain loop: each event goes through it for each rule.
+        for name, test in properties:
+            if not test(inner.get(name, _MISSING), event):
+                return False
+        return not shared or all(test(inner, event) for test in shared)
 
     return matches
 
@@ -143,12 +145,14 @@ def _property(name: str, value: Any, path: Path) -> Matcher:
             tests.append(exact(alternative))
     literals = frozenset(each for each in value if isinstance(each, str))
     only_literals = _is_literal(value)
+    holds = tests[0] if len(tests) == 1 else lambda leaf: any(test(leaf) for test in tests)
 
     def matches(part: Any, event: Any) -> bool:
-        if type(part) is str and (part in literals or only_literals):
-            return part in literals
+        if type(part) is str:
+            # It stands there, so that absence need not be asked for.
+            return part in literals or present or (not only_literals and holds(part))
         for leaf in _leaves(part):
-            if present or any(test(leaf) for test in tests):
+            if present or holds(leaf):
                 return True
         return absent and not any(True for _ in _at(event, path))
 

@@ -26,7 +26,8 @@ def test_processes_that_count_alike_do_not_overwrite_each_other(monkeypatch: pyt
     """Two of them on one store, or one that was started again while the clock stands, give out the same numbers."""
     tx: Any = Written()
     rule = Rule("111122223333", "us-east-1", "default", "r", "ENABLED")
+    target = {"Id": "q", "Arn": "arn:aws:sqs:us-east-1:111122223333:q"}
     for _ in range(3):
         monkeypatch.setattr(outbox, "_last_sequence", 0)
-        outbox.add(tx, rule, [{"Id": "q", "Arn": "arn:aws:sqs:us-east-1:111122223333:q"}], "{}", 1_900_000_000.0)
+        outbox.save(tx, outbox.made(rule, target, "{}", 1_900_000_000.0))
     assert len(tx.rows) == 3

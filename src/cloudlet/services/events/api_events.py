@@ -7,7 +7,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.events import direct, errors, pattern, putting
 from cloudlet.services.events.block import service
-from cloudlet.services.events.outbox import Delivery
+from cloudlet.services.events.matching import Quick
 
 _REQUIRED = ("id", "account", "source", "time", "region", "resources", "detail-type")
 
@@ -18,10 +18,10 @@ async def put_events(ctx: Context, params: Params) -> Result:
     if params.get("EndpointId"):
         raise errors.not_built("global endpoints (EndpointId)")
     putting.check_size(entries)
-    way = direct.of(ctx.block)
+    way = direct.WAY.of(ctx.block)
 
-    async def body(tx: Transaction) -> tuple[list[dict[str, str]], list[Delivery]]:
-        quick: list[Delivery] = []
+    async def body(tx: Transaction) -> tuple[list[dict[str, str]], Quick]:
+        quick: Quick = {}
         put = putting.Putting(ctx, tx, quick if way.is_open else None).put
         return [await put(entry) for entry in entries], quick
 

@@ -11,7 +11,7 @@ from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import as_due
-from cloudlet.services.events import errors
+from cloudlet.services.events import errors, rule
 from cloudlet.services.events.bus import Place
 from cloudlet.services.events.rule import compiled_pattern
 
@@ -86,12 +86,14 @@ def save(tx: Transaction, archive: Archive) -> None:
     """Write an archive."""
     tx.put(_ARCHIVES.key(archive.account, archive.region, archive.name), _encode(archive))
     tx.put(_BY_BUS.key(*archive.place, archive.name), b"")
+    rule.touch(tx, archive.place)
 
 
 def remove(tx: Transaction, archive: Archive) -> None:
     """Delete an archive and what is kept in it."""
     tx.delete(_ARCHIVES.key(archive.account, archive.region, archive.name))
     tx.delete(_BY_BUS.key(*archive.place, archive.name))
+    rule.touch(tx, archive.place)
     for space in (_EVENTS.sub(archive.id), _COUNTS.sub(archive.id)):
         tx.delete_range(space.begin, space.end)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +12,8 @@ from cloudlet.core.arn import partition_of
 from cloudlet.services.events import errors
 
 DEFAULT = "default"
+_KEPT = 512
+"""So many keys, and so many buses, are kept made."""
 _BUSES = Subspace("bus")
 _PREFIX = "event-bus/"
 
@@ -45,7 +48,7 @@ class Bus(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Bus).decode
+decode = lru_cache(_KEPT)(msgspec.msgpack.Decoder(Bus).decode)
 
 
 def place_of(ctx: Context, named: str | None) -> Place:
@@ -72,9 +75,14 @@ def place_of_arn(text: str) -> Place:
     return Place(arn.account, arn.region, name)
 
 
+@lru_cache(_KEPT)
+def _key(place: Place) -> bytes:
+    return _BUSES.key(*place)
+
+
 async def find(tx: Transaction, place: Place) -> Bus | None:
     """Return a bus, or None where there is none."""
-    raw = await tx.get(_BUSES.key(*place))
+    raw = await tx.get(_key(place))
     if raw is not None:
         return decode(raw)
     return Bus(*place) if place.name == DEFAULT else None
@@ -95,9 +103,9 @@ def of_account(account: str, region: str) -> Subspace:
 
 def save(tx: Transaction, bus: Bus) -> None:
     """Write a bus's record."""
-    tx.put(_BUSES.key(*bus.place), _encode(bus))
+    tx.put(_key(bus.place), _encode(bus))
 
 
 def remove(tx: Transaction, bus: Bus) -> None:
     """Delete a bus's record."""
-    tx.delete(_BUSES.key(*bus.place))
+    tx.delete(_key(bus.place))

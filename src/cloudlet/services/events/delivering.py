@@ -80,7 +80,7 @@ async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
 async def attempt(block: Block, lane: Lane, due: list[Delivery]) -> list[Delivery | None]:
     """Try deliveries of one lane; return what follows each, if anything."""
     batches = [due[at : at + BATCH] for at in range(0, len(due), BATCH)]
-    giving = [target.give(block, lane.target, batch) for batch in batches]
+    giving = [target.give(block, lane, batch) for batch in batches]
     outcomes = [await giving[0]] if len(giving) == 1 else await asyncio.gather(*giving)
     failures = [failed for batch in outcomes for failed in batch]
     now = block.clock.now()
@@ -91,7 +91,7 @@ async def attempt(block: Block, lane: Lane, due: list[Delivery]) -> list[Deliver
     tried = [
         (delivery, failed is not None, after) for delivery, failed, after in zip(due, failures, following, strict=True)
     ]
-    measuring.note(block, due[0].rule, tried, now)
+    measuring.note(block, due[0].rule, tried)
     for failed, after in zip(failures, following, strict=True):
         if failed is not None and after is None:
             log.warning("%s could not be given an event of %s: %s", lane.target, lane.rule, failed)

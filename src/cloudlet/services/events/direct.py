@@ -7,11 +7,13 @@ goes there in one batch. What fails, or takes long, is left to the outbox.
 from __future__ import annotations
 
 import asyncio
-from weakref import WeakKeyDictionary
+from collections.abc import Iterator
 
 from cloudlet.core import Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.services.events import delivering, outbox
+from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.outbox import Delivery, Lane
 from cloudlet.services.events.target import BATCH
 from cloudlet.store.eager import settling, spawn
@@ -57,19 +59,22 @@ class DirectDelivery:
         """Whether to wait for queues."""
         return asyncio.get_running_loop().time() >= self._closed_until
 
-    async def deliver(self, deliveries: list[Delivery]) -> None:
+    async def deliver(self, quick: Quick) -> None:
         """Return once deliveries to queues are durable: there, or in the outbox."""
-        for settled in [batch.settled() for batch in {self._add(delivery) for delivery in deliveries}]:
+        for settled in [batch.settled() for lane, deliveries in quick.items() for batch in self._add(lane, deliveries)]:
             await settled
 
-    def _add(self, delivery: Delivery) -> _Batch:
-        lane = delivery.lane
-        batch = self._gathering.get(lane)
-        if batch is None or len(batch.deliveries) == BATCH:
-            batch = self._gathering[lane] = _Batch()
-            spawn(self._send(lane, batch))
-        batch.deliveries.append(delivery)
-        return batch
+    def _add(self, lane: Lane, deliveries: list[Delivery]) -> Iterator[_Batch]:
+        """Add deliveries to what gathers for their lane; yield the batches that they go in."""
+        while deliveries:
+            batch = self._gathering.get(lane)
+            if batch is None or len(batch.deliveries) == BATCH:
+                batch = self._gathering[lane] = _Batch()
+                spawn(self._send(lane, batch))
+            room = BATCH - len(batch.deliveries)
+            batch.deliveries += deliveries[:room]
+            deliveries = deliveries[room:]
+            yield batch
 
     async def _send(self, lane: Lane, batch: _Batch) -> None:
         """Send what has come by now, and write down what is left to do."""
@@ -103,12 +108,5 @@ class DirectDelivery:
         await self._block.store.transact(keep)
 
 
-_ways: WeakKeyDictionary[Block, DirectDelivery] = WeakKeyDictionary()
-
-
-def of(block: Block) -> DirectDelivery:
-    """Return the block's way to queues."""
-    way = _ways.get(block)
-    if way is None:
-        way = _ways[block] = DirectDelivery(block)
-    return way
+WAY = Attached(DirectDelivery)
+"""The block's way to queues."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -27,7 +28,24 @@ class Event(msgspec.Struct, frozen=True, rename={"detail_type": "detail-type"}):
     @property
     def text(self) -> str:
         """The event as JSON."""
-        return msgspec.json.encode(self).decode()
+        return _encode(self).decode()
+
+    def document(self, detail: dict[str, Any]) -> dict[str, Any]:
+        """Return what the event says; `detail` is what its detail does."""
+        return {
+            "version": self.version,
+            "id": self.id,
+            "detail-type": self.detail_type,
+            "source": self.source,
+            "account": self.account,
+            "time": self.time,
+            "region": self.region,
+            "resources": list(self.resources),
+            "detail": detail,
+        }
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def made(

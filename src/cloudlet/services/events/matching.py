@@ -4,55 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.services.events import archive, outbox, rule
-from cloudlet.services.events.archive import Archive
+from cloudlet.services.events import archive, outbox, receiving
 from cloudlet.services.events.bus import Place
-from cloudlet.services.events.outbox import Delivery
-from cloudlet.services.events.rule import RuleSet
+from cloudlet.services.events.outbox import Delivery, Lane
+from cloudlet.services.events.receiving import Receiver
 
-
-class Receiver(NamedTuple):
-    """What a bus has for the events that are put on it in a transaction."""
-
-    rules: RuleSet
-    archives: list[Archive]
-
-
-async def receiver(tx: Transaction, place: Place) -> Receiver:
-    """Return what a bus has for events."""
-    return Receiver(await rule.compiled(tx, place), await archive.of_bus(tx, place))
+Quick = dict[Lane, list[Delivery]]
+"""Deliveries that are tried before any of them is written down."""
 
 
 async def put(tx: Transaction, place: Place, event: str, now: float, hops: int = 0, trace: str = "") -> None:
     """Put an event (JSON) on a bus."""
-    receive(tx, await receiver(tx, place), event, now, hops=hops, trace=trace)
+    receiver = await receiving.of_bus(tx, place)
+    if not receiver.is_idle:
+        receive(tx, receiver, event, msgspec.json.decode(event), now, hops=hops, trace=trace)
 
 
 def receive(
     tx: Transaction,
     receiver: Receiver,
     event: str,
+    document: dict[str, Any],
     now: float,
     *,
     hops: int = 0,
     trace: str = "",
-    quick: list[Delivery] | None = None,
+    quick: Quick | None = None,
 ) -> None:
-    """Put an event (JSON) on a bus that is known. Where `quick` is given, quick deliveries are added to it instead."""
-    if not receiver.rules and not receiver.archives:
-        return
-    document = msgspec.json.decode(event)
-    for each in receiver.rules.matching(document):
-        for delivery in outbox.made(each.rule, each.targets, event, now, hops, trace):
-            if quick is not None and delivery.is_quick:
-                quick.append(delivery)
-            else:
+    """Put an event, JSON and what that says, on a bus that is known.
+
+    Where `quick` is given, quick deliveries are added to it and not written down.
+    """
+    for rule, _, outlets in receiver.matching(document):
+        for target, lane, is_quick in outlets:
+            delivery = outbox.made(rule, target, event, now, hops, trace)
+            if quick is None or not is_quick:
                 outbox.save(tx, delivery)
+            elif lane in quick:
+                quick[lane].append(delivery)
+            else:
+                quick[lane] = [delivery]
     if receiver.archives:
         time = datetime.fromisoformat(document["time"]).timestamp()
         for kept in receiver.archives:
@@ -62,9 +58,8 @@ def receive(
 
 async def match(tx: Transaction, place: Place, event: str, now: float, *, only: Collection[str] = ()) -> None:
     """Have an event delivered to the targets of the rules of a bus that match it: of all, or of those with ARNs."""
-    rules = await rule.compiled(tx, place)
-    if not rules:
-        return
-    for each in rules.matching(msgspec.json.decode(event)):
-        if not only or each.rule.arn in only:
-            outbox.add(tx, each.rule, each.targets, event, now)
+    receiver = await receiving.of_bus(tx, place)
+    for rule, _, outlets in receiver.matching(msgspec.json.decode(event)):
+        if not only or rule.arn in only:
+            for each in outlets:
+                outbox.save(tx, outbox.made(rule, each.target, event, now))

@@ -14,33 +14,30 @@ Tried = tuple[Delivery, bool, Delivery | None]
 """A delivery that was tried, whether it failed, and what follows, if anything."""
 
 
-def note(block: Block, rule: Rule, tried: Iterable[Tried], now: float) -> None:
-    """Count what became of deliveries of a rule; `now` is in seconds since the epoch."""
-    counts: Counter[str] = Counter()
-    for delivery, failed, following in tried:
-        counts.update(_dead(failed, following) if delivery.dead is not None else _alive(delivery, failed, following))
-    for metric, count in counts.items():
-        for dimensions in ((), _dimensions(rule)):
-            block.metrics.add(rule.account, rule.region, metric, dimensions, now, count=count)
+def note(block: Block, rule: Rule, tried: Iterable[Tried]) -> None:
+    """Count what became of deliveries of a rule."""
+    if not block.is_measured:
+        return
+    # Of many deliveries nearly all come to the same.
+    alike = Counter([_metrics(*each) for each in tried])
+    for dimensions in ((), _dimensions(rule)):
+        meter = block.metrics.meter(rule.account, rule.region, dimensions)
+        if meter is not None:
+            for metrics, count in alike.items():
+                for metric in metrics:
+                    meter.counts[metric] += count
 
 
-def _alive(delivery: Delivery, failed: bool, following: Delivery | None) -> Iterable[str]:
-    yield "InvocationAttempts"
-    if delivery.attempts:
-        yield "RetryInvocationAttempts"
+def _metrics(delivery: Delivery, failed: bool, following: Delivery | None) -> tuple[str, ...]:
+    """Return the metrics in which an attempt counts."""
+    if delivery.dead is not None:
+        return ("InvocationsFailedToBeSentToDlq",) * (following is None) if failed else ("InvocationsSentToDlq",)
+    attempted = ("InvocationAttempts", "RetryInvocationAttempts") if delivery.attempts else ("InvocationAttempts",)
     if not failed:
-        yield "SuccessfulInvocationAttempts"
-        yield "Invocations"
-    elif following is None or following.dead is not None:
-        yield "Invocations"
-        yield "FailedInvocations"
-
-
-def _dead(failed: bool, following: Delivery | None) -> Iterable[str]:
-    if not failed:
-        yield "InvocationsSentToDlq"
-    elif following is None:
-        yield "InvocationsFailedToBeSentToDlq"
+        return (*attempted, "SuccessfulInvocationAttempts", "Invocations")
+    if following is None or following.dead is not None:
+        return (*attempted, "Invocations", "FailedInvocations")
+    return attempted
 
 
 def _dimensions(rule: Rule) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,6 @@ Each target of each rule has a lane of its own, so that none waits for another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -59,33 +58,32 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
         arn = self.target["Arn"] if self.dead is None else self.target["DeadLetterConfig"]["Arn"]
         return Lane(arn, self.rule.arn)
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether it is to a standard queue, which takes it, or refuses it, at once."""
-        return self.target["Arn"].split(":", 3)[2] == "sqs" and "SqsParameters" not in self.target
+
+class Outlet(NamedTuple):
+    """A target of a rule, with what is told of it once for all events."""
+
+    target: Target
+    lane: Lane
+    is_quick: bool
+    """Whether it is a standard queue, which takes a message, or refuses it, at once."""
+
+
+def outlet(rule: Rule, target: Target) -> Outlet:
+    """Return the outlet to a target of a rule."""
+    is_queue = target["Arn"].split(":", 3)[2] == "sqs"
+    return Outlet(target, Lane(target["Arn"], rule.arn), is_queue and "SqsParameters" not in target)
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Delivery).decode
 
 
-def made(
-    rule: Rule, targets: Iterable[Target], event: str, now: float, hops: int = 0, trace: str = ""
-) -> Iterator[Delivery]:
-    """Return what has an event delivered to targets of a rule; `now` is in seconds since the epoch."""
+def made(rule: Rule, target: Target, event: str, now: float, hops: int = 0, trace: str = "") -> Delivery:
+    """Return what has an event delivered to a target of a rule; `now` is in seconds since the epoch."""
     global _last_sequence
-    for target in targets:
-        _last_sequence = max(_last_sequence + 1, int(now * 1_000_000))
-        noted = int(now * 1000)
-        yield Delivery(event, rule, target, noted, noted, _last_sequence, hops, trace, token=random_bytes(8))
-
-
-def add(
-    tx: Transaction, rule: Rule, targets: Iterable[Target], event: str, now: float, hops: int = 0, trace: str = ""
-) -> None:
-    """Have an event delivered to targets of a rule; `now` is in seconds since the epoch."""
-    for delivery in made(rule, targets, event, now, hops, trace):
-        save(tx, delivery)
+    _last_sequence = max(_last_sequence + 1, int(now * 1_000_000))
+    noted = int(now * 1000)
+    return Delivery(event, rule, target, noted, noted, _last_sequence, hops, trace, token=random_bytes(8))
 
 
 def save(tx: Transaction, delivery: Delivery) -> None:

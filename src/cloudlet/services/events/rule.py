@@ -1,15 +1,14 @@
-"""Rules and their targets: what is stored of them, and what of a bus's rules is kept compiled."""
+"""Rules and their targets: what is stored of them."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
-from cloudlet.core.event_pattern import Pattern
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.events import bus, errors, pattern
 from cloudlet.services.events.bus import Place
@@ -24,7 +23,8 @@ Target = dict[str, Any]
 _RULES = Subspace("rule")
 _TARGETS = Subspace("target")
 _VERSIONS = Subspace("rules-version")
-_COMPILED_BUSES = 256
+_KEPT = 512
+"""So many keys are kept made."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -55,38 +55,9 @@ class Rule(msgspec.Struct, frozen=True):
         return arn_of(self.place, self.name)
 
 
-class Compiled(NamedTuple):
-    """An enabled rule that matches events, ready to match."""
-
-    rule: Rule
-    pattern: Pattern
-    targets: list[Target]
-
-
-class RuleSet:
-    """The enabled rules of a bus that match events and have targets, at hand by the sources that they ask for."""
-
-    def __init__(self, rules: list[Compiled]) -> None:
-        self._others = [each for each in rules if each.pattern.sources is None]
-        self._of_source: dict[str, list[Compiled]] = {}
-        for each in rules:
-            for source in each.pattern.sources or ():
-                self._of_source.setdefault(source, []).append(each)
-
-    def __bool__(self) -> bool:
-        return bool(self._others or self._of_source)
-
-    def matching(self, event: dict[str, Any]) -> list[Compiled]:
-        """Return the rules that match an event, as its JSON says."""
-        candidates = self._others + self._of_source.get(event["source"], [])
-        return [each for each in candidates if each.pattern.matches(event)]
-
-
 _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Rule).decode
 decode_target = msgspec.msgpack.Decoder(dict[str, Any]).decode
-_compiled: dict[bytes, RuleSet] = {}
-"""The rules of buses by their versions, which are unique."""
 compiled_pattern = lru_cache(4096)(pattern.compile)
 
 
@@ -157,24 +128,15 @@ def remove_target(tx: Transaction, rule: Rule, id: str) -> None:
 
 
 def touch(tx: Transaction, place: Place) -> None:
-    """Note that rules of a bus have changed."""
-    tx.put(_VERSIONS.key(*place), random_bytes(16))
+    """Note that rules or archives of a bus have changed."""
+    tx.put(_version_key(place), random_bytes(16))
 
 
-async def compiled(tx: Transaction, place: Place) -> RuleSet:
-    """Return the rules of a bus, ready to match."""
-    version = await tx.get(_VERSIONS.key(*place))
-    if version is None:
-        return RuleSet([])
-    known = _compiled.get(version)
-    if known is None:
-        space = of_bus(place)
-        found = []
-        for _, raw in await tx.range(space.begin, space.end, limit=RULES):
-            rule = decode(raw)
-            if rule.enabled and rule.pattern and (given := await targets(tx, rule)):
-                found.append(Compiled(rule, compiled_pattern(rule.pattern), given))
-        if len(_compiled) >= _COMPILED_BUSES:
-            del _compiled[next(iter(_compiled))]
-        known = _compiled[version] = RuleSet(found)
-    return known
+async def version(tx: Transaction, place: Place) -> bytes | None:
+    """Return what changes with the rules and archives of a bus, and never comes again; None where there were none."""
+    return await tx.get(_version_key(place))
+
+
+@lru_cache(_KEPT)
+def _version_key(place: Place) -> bytes:
+    return _VERSIONS.key(*place)

@@ -62,7 +62,8 @@ async def _run_due(tx: Transaction, now: float) -> float | None:
             resources=(found.arn,),
             detail="{}",
         )
-        outbox.add(tx, found, await rule.targets(tx, found), made.text, now)
+        for target in await rule.targets(tx, found):
+            outbox.save(tx, outbox.made(found, target, made.text, now))
         rule.save(tx, enter(tx, found, now))
     rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
     return float(_DUE.unpack(rows[0][0])[0]) / 1000 if rows else None

@@ -10,18 +10,18 @@ from cloudlet.core.block import Block
 from cloudlet.core.messages import queue_url
 from cloudlet.core.retrying import Failed, of_batch
 from cloudlet.services.events import bus, destination, failure, invoking, matching, transforming
-from cloudlet.services.events.outbox import Delivery
+from cloudlet.services.events.outbox import Delivery, Lane
 
 BATCH = 10
 GROUP = "log-group:"
 """What the resources of log groups' ARNs begin with."""
 
 
-async def give(block: Block, arn: str, deliveries: list[Delivery]) -> list[Failed | None]:
-    """Give up to ten deliveries of one rule to the target, or dead-letter queue, with an ARN."""
-    place = Arn.parse(arn)
+async def give(block: Block, lane: Lane, deliveries: list[Delivery]) -> list[Failed | None]:
+    """Give up to ten deliveries of one rule to the target, or dead-letter queue, that their lane leads to."""
+    place = Arn.parse(lane.target)
     if place.service == "sqs":
-        return await _send(block, place, deliveries)
+        return await _send(block, lane, place, deliveries)
     if is_destination(place):
         return await asyncio.gather(*[_invoke(block, place, each) for each in deliveries])
     return [await _give_one(block, place, each) for each in deliveries]
@@ -99,27 +99,33 @@ async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, para
     )
 
 
-async def _send(block: Block, queue: Arn, deliveries: list[Delivery]) -> list[Failed | None]:
+async def _send(block: Block, lane: Lane, queue: Arn, deliveries: list[Delivery]) -> list[Failed | None]:
     """Send messages to a queue at once."""
-    entries = [{**_message(each), "Id": str(number)} for number, each in enumerate(deliveries)]
+    entries = [_message(str(number), each) for number, each in enumerate(deliveries)]
     params = {"QueueUrl": queue_url(block, queue), "Entries": entries}
     try:
-        result = await _call(block, queue, deliveries[0], "SendMessageBatch", params)
+        result: Any = await block.call(
+            "sqs", "SendMessageBatch", params, account=queue.account, region=queue.region, source_arn=lane.rule
+        )
     except AwsError as error:
         if error.code.endswith("BatchRequestTooLong") and len(deliveries) > 1:
             half = len(deliveries) // 2
-            return await _send(block, queue, deliveries[:half]) + await _send(block, queue, deliveries[half:])
+            first = await _send(block, lane, queue, deliveries[:half])
+            return first + await _send(block, lane, queue, deliveries[half:])
         return [failure.of(error)] * len(deliveries)
     return of_batch(result, len(deliveries))
 
 
-def _message(delivery: Delivery) -> dict[str, Any]:
+def _message(id: str, delivery: Delivery) -> dict[str, Any]:
+    """Return the entry of a batch, with an id, that a queue gets."""
     if delivery.dead is not None:
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in delivery.dead.items()}
-        return {"MessageBody": delivery.event, "MessageAttributes": attributes}
-    message: dict[str, Any] = {"MessageBody": transforming.text(delivery)}
+        return {"Id": id, "MessageBody": delivery.event, "MessageAttributes": attributes}
+    message: dict[str, Any] = {"Id": id, "MessageBody": transforming.text(delivery)}
     if delivery.trace:
         trace = {"DataType": "String", "StringValue": delivery.trace}
         message["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
-    group = (delivery.target.get("SqsParameters") or {}).get("MessageGroupId")
-    return {**message, "MessageGroupId": group} if group else message
+    parameters = delivery.target.get("SqsParameters")
+    if parameters and (group := parameters.get("MessageGroupId")):
+        message["MessageGroupId"] = group
+    return message

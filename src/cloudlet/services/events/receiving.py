@@ -1,0 +1,76 @@
+"""What a bus has for the events that are put on it: its rules and archives, kept ready until one of them changes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from cloudlet.core import Transaction
+from cloudlet.core.event_pattern import Pattern
+from cloudlet.services.events import archive, outbox, rule
+from cloudlet.services.events.archive import Archive
+from cloudlet.services.events.bus import Place
+from cloudlet.services.events.outbox import Outlet
+from cloudlet.services.events.rule import Rule
+from cloudlet.store.recent import ABSENT, RecentlyUsed
+
+_BUSES = 256
+"""So many are kept."""
+
+
+class Compiled(NamedTuple):
+    """An enabled rule that matches events, ready to match."""
+
+    rule: Rule
+    pattern: Pattern
+    outlets: list[Outlet]
+
+
+class Receiver:
+    """A bus's archives, and its rules that match events and have targets, at hand by the sources that they ask for."""
+
+    def __init__(self, rules: list[Compiled], archives: list[Archive]) -> None:
+        self.archives = archives
+        self.is_idle = not rules and not archives
+        """Whether nothing is done with events."""
+        self._others = [each for each in rules if each.pattern.sources is None]
+        self._of_source: dict[str, list[Compiled]] = {}
+        for each in rules:
+            for source in each.pattern.sources or ():
+                self._of_source.setdefault(source, []).append(each)
+
+    def matching(self, event: dict[str, Any]) -> list[Compiled]:
+        """Return the rules that match an event, as its JSON says."""
+        candidates = self._of_source.get(event["source"])
+        if candidates is None:
+            candidates = self._others
+        elif self._others:
+            candidates = self._others + candidates
+        return [each for each in candidates if each.pattern.matches(event)]
+
+
+_ready = RecentlyUsed(_BUSES)
+"""By the versions of rules, which are unique."""
+
+
+async def of_bus(tx: Transaction, place: Place) -> Receiver:
+    """Return what a bus has for events."""
+    version = await rule.version(tx, place)
+    if version is None:
+        # Archives from before they had a part in the version.
+        return Receiver([], await archive.of_bus(tx, place))
+    known = _ready.get(version)
+    if known is ABSENT:
+        known = Receiver(await _rules(tx, place), await archive.of_bus(tx, place))
+        _ready.add(version, known)
+    return known  # type: ignore[no-any-return]
+
+
+async def _rules(tx: Transaction, place: Place) -> list[Compiled]:
+    space = rule.of_bus(place)
+    found = []
+    for _, raw in await tx.range(space.begin, space.end, limit=rule.RULES):
+        each = rule.decode(raw)
+        if each.enabled and each.pattern and (targets := await rule.targets(tx, each)):
+            outlets = [outbox.outlet(each, target) for target in targets]
+            found.append(Compiled(each, rule.compiled_pattern(each.pattern), outlets))
+    return found
