@@ -23,6 +23,9 @@ Received = tuple[bytes, Message, State]
 
 async def add(tx: Transaction, queue: Queue, place: bytes, message: Message, now: int) -> None:
     """Put a message into a queue."""
+    if not queue.fifo and message.group is None and message.due <= now:
+        add_visible(tx, queue, place, message)
+        return
     tx.put(queue.messages.prefix + place, encode(message))
     tx.add(queue.messages_count, 1)
     if queue.fifo:
@@ -33,10 +36,16 @@ async def add(tx: Transaction, queue: Queue, place: bytes, message: Message, now
     elif message.due > now:
         tx.put(timer_key(queue.timers, message.due, place), _DELAYED + (message.group or "").encode())
         tx.add(queue.delayed_count, 1)
-    elif message.group is None:
-        tx.put(queue.ready.prefix + place, b"")
     else:
         await _show(tx, queue, place, State(sent=message.sent, group=message.group))
+    tx.notify(queue.topic)
+
+
+def add_visible(tx: Transaction, queue: Queue, place: bytes, message: Message) -> None:
+    """Put a message of no group that is not delayed into a standard queue."""
+    tx.put(queue.messages.prefix + place, encode(message))
+    tx.put(queue.ready.prefix + place, b"")
+    tx.add(queue.messages_count, 1)
     tx.notify(queue.topic)
 
 

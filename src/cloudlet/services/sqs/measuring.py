@@ -8,7 +8,8 @@ to a dead-letter queue though nobody calls it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from cloudlet.core import Context, Params, Result, Transaction
@@ -59,13 +60,17 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
         return
     match operation:
         case "SendMessage":
-            _sent(_of(ctx, params), params)
+            use = _of(ctx, params)
+            use.sent += 1
+            use.sizes.add(len(params["MessageBody"]))
         case "SendMessageBatch":
             use = _of(ctx, params)
-            accepted = {each["Id"] for each in _listed(result, "Successful")}
-            for each in params["Entries"]:
-                if each["Id"] in accepted:
-                    _sent(use, each)
+            failed = {each["Id"] for each in _listed(result, "Failed")}
+            # Messages that go together are often alike.
+            sizes = Counter([len(each["MessageBody"]) for each in params["Entries"] if each["Id"] not in failed])
+            for size, count in sizes.items():
+                use.sent += count
+                use.sizes.add(size, count)
         case "ReceiveMessage":
             use, count = _of(ctx, params), len(_listed(result, "Messages"))
             if count:
@@ -80,11 +85,6 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 def _listed(result: Result, name: str) -> list[Any]:
     return (result or {}).get(name) or []
-
-
-def _sent(use: _Use, message: Mapping[str, Any]) -> None:
-    use.sent += 1
-    use.sizes.add(len(message["MessageBody"]))
 
 
 def _of(ctx: Context, params: Params) -> _Use:

@@ -90,16 +90,19 @@ def compose(
         system = message_attributes.checked_system(params["MessageSystemAttributes"])
         system_md5 = digests.of_attributes(system)
         message.trace = str(system["AWSTraceHeader"]["StringValue"])
-    _address(queue, message, params, raw)
-    _delay(queue, message, params)
+    if queue.fifo or "MessageGroupId" in params or "MessageDeduplicationId" in params:
+        _address(queue, message, params, raw)
+    if queue.delay or "DelaySeconds" in params:
+        _delay(queue, message, params)
     return message, system_md5
 
 
 def size_of(entry: Mapping[str, Any]) -> int:
     """Return the bytes that an entry of a batch counts for: its body and its message attributes."""
-    return len(entry["MessageBody"].encode(errors="surrogatepass")) + message_attributes.size(
-        entry.get("MessageAttributes") or {}
-    )
+    body: str = entry["MessageBody"]
+    size = len(body) if body.isascii() else len(body.encode(errors="surrogatepass"))
+    attributes = entry.get("MessageAttributes")
+    return size + message_attributes.size(attributes) if attributes else size
 
 
 def _address(queue: Queue, message: Message, params: Mapping[str, Any], raw: bytes) -> None:

@@ -21,6 +21,8 @@ async def send(tx: Transaction, queue: Queue, message: Message, system_md5: str 
     if queue.fifo:
         result["MessageId"], seq = await _send_fifo(tx, queue, message, millis)
         result["SequenceNumber"] = messages.sequence_number(seq)
+    elif message.group is None and not message.due:
+        contents.add_visible(tx, queue, pack_int(_sequence.next(now)), message)
     else:
         await contents.add(tx, queue, pack_int(_sequence.next(now)), message, millis)
     if message.attributes_md5 is not None:
