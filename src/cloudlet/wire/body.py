@@ -28,6 +28,8 @@ _MOST_MEMBERS = 1000
 def decode_body(request: HttpRequest, limit: int = MAX_BODY) -> bytes:
     """Return a complete body, decompressed if it is gzip or deflate; raise `InvalidRequest` beyond `limit` bytes."""
     body = request.body
+    if type(body) is bytes and "content-encoding" not in request.headers:
+        return body
     if not isinstance(body, bytes | bytearray | memoryview):
         raise TypeError("the body of this operation must have been read before it is parsed")
     encodings = [name.strip().lower() for name in request.headers.get("content-encoding", "").split(",")]

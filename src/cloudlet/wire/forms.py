@@ -30,13 +30,17 @@ def parse_pairs(text: str) -> list[tuple[str, str]]:
     for part in parts:
         if part:
             name, _, value = part.partition("=")
-            pairs.append((_decoded(name), _decoded(value)))
+            if "%" in part or "+" in part:
+                name, value = _decoded(name), _decoded(value)
+            pairs.append((name, value))
     return pairs
 
 
 def _decoded(text: str) -> str:
-    if "%" not in text and "+" not in text:
-        return text
+    # ARNs, which most forms have, are coded in this only.
+    plain = text.replace("%3A", ":")
+    if "%" not in plain and "+" not in plain:
+        return plain
     try:
         return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
     except UnicodeError:

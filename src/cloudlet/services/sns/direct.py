@@ -7,7 +7,6 @@ queue within a turn of the event loop goes there in one batch.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
@@ -18,12 +17,37 @@ from cloudlet.services.sns.queue_delivery import BATCH, Entry, Outcome, Queue, U
 from cloudlet.store.eager import spawn
 
 _PATIENCE_SECONDS = 1.0
-"""For so long a publisher waits for queues; then the message is kept here, and he has his answer."""
+"""For so long publishers wait for a queue; then the message is kept here, and they have their answers."""
 
 Pair = tuple[Message, Recipient]
-_Settle = Callable[["Outcome | Unavailable"], None]
 
 _LATE = Unavailable("no answer in time")
+
+
+class _Batch:
+    """What goes to a queue together, and who waits for it."""
+
+    __slots__ = ("_waiting", "entries", "outcomes")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.outcomes: list[Outcome | Unavailable] | None = None
+        """What became of each entry, as far as publishers are told: what comes too late is of no interest to them."""
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def settled(self) -> asyncio.Future[None]:
+        """Return what is done once there are outcomes. Each caller gets his own."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return future
+
+    def settle(self, outcomes: list[Outcome | Unavailable]) -> None:
+        """Tell those who wait, unless they have been told."""
+        if self.outcomes is None:
+            self.outcomes = outcomes
+            for future in self._waiting:
+                if not future.done():
+                    future.set_result(None)
 
 
 class DirectDelivery:
@@ -31,88 +55,55 @@ class DirectDelivery:
 
     def __init__(self, block: Block) -> None:
         self._block = block
-        self._lanes: dict[tuple[Queue, str], list[tuple[Entry, _Settle]]] = {}
+        self._gathering: dict[tuple[Queue, str], _Batch] = {}
         self.open = True
         """False from when SQS was unavailable or slow until it has accepted something again."""
 
     async def deliver(self, pairs: list[Pair]) -> list[Outcome | Unavailable]:
         """Deliver messages to queues; return what became of each. Unavailable is also who has not answered in time."""
-        attempt = _Attempt(len(pairs))
+        places = [self._enqueue(message, recipient) for message, recipient in pairs]
+        for settled in [batch.settled() for batch in dict.fromkeys([batch for batch, _ in places])]:
+            await settled
+        return [_LATE if batch.outcomes is None else batch.outcomes[number] for batch, number in places]
+
+    def _enqueue(self, message: Message, recipient: Recipient) -> tuple[_Batch, int]:
+        """Add a message to what goes to a queue next; return where it is."""
+        queue = recipient.queue
+        assert queue is not None  # noqa: S101 - for the type checker: pairs are of queues
         endpoint = self._block.cloud.config.endpoint
-        for number, (message, recipient) in enumerate(pairs):
-            queue = recipient.queue
-            assert queue is not None  # noqa: S101 - for the type checker: pairs are of queues
-            made = queue_delivery.entry(queue, message, recipient.subscription, endpoint)
-            self._enqueue(queue, message.topic, made, attempt.settling(number))
-        outcomes = await attempt.outcomes()
-        if _LATE in outcomes:
-            self.open = False
-        return outcomes
+        made = queue_delivery.entry(queue, message, recipient.subscription, endpoint)
+        lane = (queue, message.topic)
+        batch = self._gathering.get(lane)
+        if batch is None or len(batch.entries) == BATCH:
+            batch = self._gathering[lane] = _Batch()
+            spawn(self._send(lane, batch))
+        batch.entries.append(made)
+        return batch, len(batch.entries) - 1
 
-    def _enqueue(self, queue: Queue, topic: str, entry: Entry, settle: _Settle) -> None:
-        lane = self._lanes.get((queue, topic))
-        if lane is None:
-            lane = self._lanes[queue, topic] = []
-            spawn(self._send(queue, topic))
-        lane.append((entry, settle))
-
-    async def _send(self, queue: Queue, topic: str) -> None:
+    async def _send(self, lane: tuple[Queue, str], batch: _Batch) -> None:
         """Send what has come by now for a queue."""
-        lane = self._lanes.pop((queue, topic))
-        for start in range(BATCH, len(lane), BATCH):
-            spawn(self._send_batch(queue, topic, lane[start : start + BATCH]))
-        await self._send_batch(queue, topic, lane[:BATCH])
-
-    async def _send_batch(self, queue: Queue, topic: str, batch: list[tuple[Entry, _Settle]]) -> None:
+        if self._gathering.get(lane) is batch:
+            del self._gathering[lane]
+        timer = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._give_up, batch)
+        count = len(batch.entries)
         try:
-            outcomes = await queue_delivery.send(self._block, queue, topic, [entry for entry, _ in batch])
+            outcomes = await queue_delivery.send(self._block, *lane, batch.entries)
         except Unavailable as unavailable:
             self.open = False
-            for _, settle in batch:
-                settle(unavailable)
+            batch.settle([unavailable] * count)
         except BaseException as error:
-            for _, settle in batch:
-                settle(Unavailable(repr(error)))
+            batch.settle([Unavailable(repr(error))] * count)
             raise
         else:
             self.open = True
-            for (_, settle), outcome in zip(batch, outcomes, strict=True):
-                settle(outcome)
-
-
-class _Attempt:
-    """Some deliveries that a publisher waits for."""
-
-    __slots__ = ("_missing", "_outcomes", "_over", "_timer")
-
-    def __init__(self, count: int) -> None:
-        loop = asyncio.get_running_loop()
-        self._missing = count
-        self._outcomes: list[Outcome | Unavailable] = [_LATE] * count
-        self._over: asyncio.Future[None] = loop.create_future()
-        self._timer = loop.call_later(_PATIENCE_SECONDS, self._end)
-
-    def settling(self, number: int) -> _Settle:
-        def settle(outcome: Outcome | Unavailable) -> None:
-            self._outcomes[number] = outcome
-            self._missing -= 1
-            if not self._missing:
-                self._end()
-
-        return settle
-
-    def _end(self) -> None:
-        if not self._over.done():
-            self._over.set_result(None)
-
-    async def outcomes(self) -> list[Outcome | Unavailable]:
-        """Return what is known of each delivery once all are settled, or patience is at its end."""
-        try:
-            await self._over
+            batch.settle([*outcomes])
         finally:
-            self._timer.cancel()
-        # A copy: what comes later is of no interest to anybody.
-        return list(self._outcomes)
+            timer.cancel()
+
+    def _give_up(self, batch: _Batch) -> None:
+        """Let publishers wait no longer; what they have sent may be accepted all the same."""
+        self.open = False
+        batch.settle([_LATE] * len(batch.entries))
 
 
 WAY = Attached(DirectDelivery)

@@ -134,18 +134,15 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
     # The message is kept with it, so no other has its id meanwhile.
     if made is not ABSENT and made[0] is message and made[1] == protocol and made[2] == signature:
         return made[3]  # type: ignore[no-any-return]
-    members = [("Type", NOTIFICATION), ("MessageId", message.id)]
-    if message.sequence is not None:
-        members.append(("SequenceNumber", message.sequence))
-    members.append(("TopicArn", message.topic))
-    if message.subject is not None:
-        members.append(("Subject", message.subject))
-    members += [("Message", message.body_for(protocol)), ("Timestamp", timestamp(message.published))]
-    if message.replayed:
-        members.append(("Replayed", "true"))
-    if signature is not None:
-        members += _signature_members(signature)
-    begin = "{" + ",".join([_member(name, value) for name, value in members]) + ',\n  "UnsubscribeURL" : '
+    sequence = "" if message.sequence is None else f',\n  "SequenceNumber" : "{message.sequence}"'
+    subject = "" if message.subject is None else f",{_member('Subject', message.subject)}"
+    replayed = ',\n  "Replayed" : "true"' if message.replayed else ""
+    signed = "" if signature is None else "".join([f",{_member(*each)}" for each in _signature_members(signature)])
+    begin = (
+        f'{{\n  "Type" : "{NOTIFICATION}",\n  "MessageId" : "{message.id}"{sequence}'
+        f',\n  "TopicArn" : {_text(message.topic)}{subject},\n  "Message" : {_text(message.body_for(protocol))}'
+        f',\n  "Timestamp" : "{timestamp(message.published)}"{replayed}{signed},\n  "UnsubscribeURL" : '
+    )
     shared = begin, _attributes(message.attributes)
     _made.add(key, (message, protocol, signature, shared))
     return shared

@@ -44,7 +44,7 @@ class Recipient:
 
     def wants(self, message: Message) -> bool:
         """Whether a message is for this subscription: published since it is there, and let through by its filter."""
-        return self.created <= message.published and self.admits(message)
+        return self.created <= message.published and (self._filter is None or self._filter.matches(message))
 
     def rejection(self, message: Message) -> Rejection | None:
         """Return why the subscription's filter keeps a message from it, None where that is not so."""

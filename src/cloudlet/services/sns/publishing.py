@@ -171,17 +171,20 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
         measuring.filtered_out(block, topic, plan.rejections(messages, page.recipients))
     directly = _may_go_directly(block, topic, page)
     outcomes: list[Outcome | Unavailable] = [_NOT_TRIED] * len(pairs)
+    delivered = 0
     if directly and pairs:
         outcomes = await direct.WAY.of(block).deliver(pairs)
-        measuring.settled(block, topic, None, outcomes.count(None))
-        for outcome in outcomes:
-            if isinstance(outcome, Undeliverable) and outcome.permanent:
-                measuring.settled(block, topic, outcome)
+        delivered = outcomes.count(None)
+        measuring.settled(block, topic, None, delivered)
+        if delivered < len(outcomes):
+            for outcome in outcomes:
+                if isinstance(outcome, Undeliverable) and outcome.permanent:
+                    measuring.settled(block, topic, outcome)
         if status_log.is_on(topic) or messages[0].traced:
             for (message, recipient), outcome in zip(pairs, outcomes, strict=True):
                 if outcome is None or (isinstance(outcome, Undeliverable) and outcome.permanent):
                     told(block, topic, recipient.subscription, message, outcome, began=message.published / 1000)
-    if outcomes.count(None) < len(outcomes) or others or page.following:
+    if delivered < len(outcomes) or others or page.following:
         kept = [(*pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome is not None]
         await block.store.transact(lambda tx: _keep(tx, block, page, messages, kept, others, chosen=directly))
 

@@ -84,16 +84,17 @@ def entry(
 
 
 async def send(block: Block, queue: Queue, topic_arn: str, entries: list[Entry]) -> list[Outcome]:
-    """Send up to ten messages at once, on behalf of a topic; return what became of each.
+    """Send up to ten messages at once, on behalf of a topic; return what became of each. The entries get their Ids.
 
     Raises Unavailable where SQS cannot be reached at all.
     """
-    numbered = [{**one, "Id": str(number)} for number, one in enumerate(entries)]
+    for number, one in enumerate(entries):
+        one["Id"] = str(number)
     try:
         result: Any = await block.call(
             "sqs",
             "SendMessageBatch",
-            {"QueueUrl": f"{block.cloud.config.endpoint}/{queue.account}/{queue.name}", "Entries": numbered},
+            {"QueueUrl": f"{block.cloud.config.endpoint}/{queue.account}/{queue.name}", "Entries": entries},
             account=queue.account,
             region=queue.region,
             source_arn=topic_arn,
