@@ -85,6 +85,24 @@ def test_archives_come_are_changed_and_go(cloud: EventCloud) -> None:
     assert events.describe_archive(ArchiveName="a")["EventCount"] == 0
 
 
+def test_a_change_of_an_archive_holds_from_the_next_event_on(cloud: EventCloud) -> None:
+    events = cloud.events
+    cloud.rule({"Id": "1", "Arn": cloud.queue()[1]})
+    cloud.put({"n": 1})
+    archived(cloud)
+    cloud.put({"n": 1})
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 1
+    events.update_archive(ArchiveName="a", EventPattern=json.dumps({"detail": {"n": [2]}}))
+    cloud.put({"n": 1})
+    cloud.put({"n": 2})
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 2
+    events.delete_archive(ArchiveName="a")
+    assert "EventId" in cloud.put({"n": 2})
+    archived(cloud, EventPattern=json.dumps({"detail": {"n": [3]}}))
+    cloud.put({"n": 2})
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 0
+
+
 def test_replays_that_make_no_sense_are_refused(cloud: EventCloud) -> None:
     archive, bus = archived(cloud)
     good = {
