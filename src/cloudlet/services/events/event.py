@@ -49,7 +49,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def made(
-    *, source: str, kind: str, account: str, region: str, time: float, resources: Sequence[str], detail: str
+    source: str, kind: str, account: str, region: str, time: float, resources: Sequence[str], detail: str
 ) -> Event:
     """Return a new event; `time` is in seconds since the epoch, `detail` a JSON object."""
     return Event(
