@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,7 +62,14 @@ class Images(NamedTuple):
 
     data: Path
 
-    def make(self, name: str = "shop", tag: str = "latest", revision: str = "1", **config: Any) -> str:
+    def make(
+        self,
+        name: str = "shop",
+        tag: str = "latest",
+        revision: str = "1",
+        files: Sequence[tuple[Any, bytes]] = (),
+        **config: Any,
+    ) -> str:
         """Make an image, or another one of the same name; return the digest of its manifest."""
         path = self.data / "images" / name
         layout = Layout(path)
@@ -70,6 +78,7 @@ class Images(NamedTuple):
             entry("srv/bootstrap", _BOOTSTRAP.encode()),
             entry("srv/revision", revision.encode()),
             link("linked", "/srv"),
+            *files,
         )
         return layout.image(more, tag=tag, config={**CONFIG, **config}, stored=[more])
 

@@ -138,7 +138,6 @@ def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
         ({"Tags": {"aws:x": "y"}}, CODE, "aws:"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "NotImplemented", "VPC"),
         ({"PackageType": "Image"}, "InvalidParameterValueException", "Please provide ImageUri"),
-        ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "NotImplemented", "SnapStart"),
         ({"KMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1"}, "NotImplemented", "KMSKeyArn"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.engines.images.layouts import Layout, archive, entry
+from tests.engines.images.machine import BASH
 from tests.services.lambda_.cloud import RUNTIME, package
 from tests.services.lambda_.contained import ImageCloud, Images
 from tests.services.lambda_.programs import invoke
@@ -288,3 +289,69 @@ def test_an_image_is_unpacked_again_after_a_crash(tmp_path: Path) -> None:
         assert invoke(cloud, 1).value["event"] == 1
         assert unpacked.exists()
         eventually(lambda: not half.exists())
+
+
+RESTORING = """#!/bin/bash
+# Waits to be restored, then fails to be, or runs what is there usually.
+IFS=: read -r host port <<< "$AWS_LAMBDA_RUNTIME_API"
+exec 4<> "/dev/tcp/$host/$port"
+printf 'GET /2018-06-01/runtime/restore/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' >&4
+read -r status <&4
+if [ "$1" = fail ]; then
+  echo "to be restored: $status"
+  printf 'POST /2018-06-01/runtime/restore/error HTTP/1.1\\r\\nContent-Length: 0\\r\\n\\r\\n' >&4
+  read -r status <&4
+  sleep 60
+fi
+status=${status%$'\\r'}
+COLOR=$AWS_LAMBDA_INITIALIZATION_TYPE exec "$BASH" /srv/bootstrap "$status"
+"""
+
+
+def published(cloud: ImageCloud) -> dict[str, Any]:
+    """Publish a version of `f`; return what is shown of it once it is settled."""
+    cloud.client.publish_version(FunctionName="f")
+    found: dict[str, Any] = eventually(
+        lambda: cloud.client.get_function_configuration(FunctionName="f", Qualifier="1"),
+        lambda seen: bool(seen["State"] != "Pending"),
+    )
+    return found
+
+
+def restoring(cloud: ImageCloud, *arguments: str, **config: Any) -> None:
+    """Create `f` of an image that speaks of snapshots."""
+    files = [entry("srv/restoring", RESTORING.encode())]
+    cloud.images.make("restoring", files=files, Entrypoint=[BASH, "/srv/restoring"], Cmd=list(arguments), **config)
+    cloud.contained(uri="oci:restoring", SnapStart={"ApplyOn": "PublishedVersions"})
+
+
+def test_an_image_that_waits_to_be_restored_starts_from_a_snapshot(cloud: ImageCloud) -> None:
+    restoring(cloud)
+    assert published(cloud)["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}
+    answer = invoke(cloud, Qualifier="1")
+    assert (answer.value["arguments"].strip(), answer.value["color"]) == ("HTTP/1.1 200 OK", "snap-start")
+    assert "Restore Duration" in answer.log
+    # It is told that there is nothing to wait for where it starts as usual.
+    answer = invoke(cloud)
+    assert (answer.value["arguments"].strip(), answer.value["color"]) == ("HTTP/1.1 403 Forbidden", "on-demand")
+
+
+def test_an_image_may_fail_to_be_restored(cloud: ImageCloud) -> None:
+    restoring(cloud, "fail")
+    assert published(cloud)["State"] == "Active"
+    code, _, status = cloud.refused("invoke", FunctionName="f", Qualifier="1")
+    assert (code, status) == ("SnapStartException", 400)
+
+
+@pytest.mark.parametrize(("labels", "state"), [({}, "Failed"), ({"snapstart": "Allow"}, "Active")])
+def test_an_image_that_does_not_speak_of_snapshots_says_that_it_may_be_one(
+    cloud: ImageCloud, labels: dict[str, str], state: str
+) -> None:
+    cloud.images.make("labelled", Labels={f"com.amazonaws.lambda.feature.{name}": labels[name] for name in labels})
+    cloud.contained(uri="oci:labelled", SnapStart={"ApplyOn": "PublishedVersions"})
+    shown = published(cloud)
+    assert shown["State"] == state
+    if state == "Failed":
+        assert "/runtime/restore/next" in shown["StateReason"]
+    else:
+        assert invoke(cloud, "x", Qualifier="1").value["event"] == "x"

@@ -52,6 +52,7 @@ class Config(msgspec.Struct, frozen=True, rename="pascal"):
     cmd: list[str] | None = None
     working_dir: str | None = None
     user: str | None = None
+    labels: dict[str, str] | None = None
 
     @property
     def environment(self) -> dict[str, str]:

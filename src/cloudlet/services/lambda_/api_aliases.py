@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.lambda_ import access, deleting, directory, errors, paging
+from cloudlet.services.lambda_ import access, concurrency, deleting, directory, errors, paging
 from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.concurrency import PROVISIONED
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import LATEST, Alias, Place
 
@@ -36,8 +37,11 @@ async def _check(tx: Transaction, alias: Alias) -> None:
     """Raise AwsError for an alias of versions that are not there, or that cannot share it."""
     if len(alias.weights) > 1:
         raise errors.invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+    is_provisioned = await PROVISIONED.find(tx, alias.place, alias.name) is not None
     for version in (alias.version, *alias.weights):
-        await directory.resolve(tx, Named(alias.place, version))
+        found = await directory.resolve(tx, Named(alias.place, version))
+        if is_provisioned:
+            concurrency.check_provisionable(found.version)
     if alias.weights and alias.version == LATEST:
         raise errors.invalid("$LATEST is not supported for an alias pointing to more than 1 version")
     if alias.version in alias.weights:

@@ -80,6 +80,7 @@ async def put_provisioned_concurrency_config(ctx: Context, tx: Transaction, para
     what = await _published(ctx, tx, params, "PutProvisionedConcurrencyConfig")
     qualifier = str(what.qualifier)
     wanted = params["ProvisionedConcurrentExecutions"]
+    concurrency.check_provisionable((await directory.resolve(tx, what)).version)
     function = await directory.function(tx, what.place)
     most = function.reserved_concurrency
     if most is None:

@@ -9,7 +9,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.lambda_ import errors
-from cloudlet.services.lambda_.function import Function, Place
+from cloudlet.services.lambda_.function import Function, Place, Version
 from cloudlet.services.lambda_.settings import Setting
 
 OF_ACCOUNT = 1000
@@ -54,6 +54,12 @@ def release(tx: Transaction, function: Function) -> None:
     """Give back what a function has reserved."""
     if function.reserved_concurrency:
         tx.add(_RESERVED.key(function.place.account, function.place.region), -function.reserved_concurrency)
+
+
+def check_provisionable(version: Version) -> None:
+    """Raise AwsError for a version that nothing can be kept ready of."""
+    if version.starts_from_snapshot:
+        raise errors.invalid("Provisioned Concurrency is not supported for SnapStart enabled functions.")
 
 
 async def provisioned(tx: Transaction, place: Place, besides: str = "") -> int:

@@ -18,6 +18,7 @@ from cloudlet.services.lambda_.function import ImageConfig, Logging, Version
 _MEMORY_MB = 10_240
 _TIMEOUT_SECONDS = 900
 _EPHEMERAL_MB = 10_240
+_SNAP_START_EPHEMERAL_MB = 512
 _ENVIRONMENT_BYTES = 4096
 _RESERVED = frozenset(
     (
@@ -71,8 +72,6 @@ def refuse_unbuilt(params: Params) -> None:
             raise errors.not_built(f"the parameter {name} of functions")
     if any((params.get("VpcConfig") or {}).values()):
         raise errors.not_built("functions in a VPC")
-    if (params.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
-        raise errors.not_built("SnapStart")
 
 
 def check_required(params: Params) -> None:
@@ -110,7 +109,22 @@ def configured(version: Version, params: Params) -> Version:
         changes["dead_letter"] = _dead_letter(params["DeadLetterConfig"].get("TargetArn") or "")
     if params.get("LoggingConfig") is not None:
         changes["logging"] = _logging(version.logging, params["LoggingConfig"])
-    return replace(version, **changes)
+    if params.get("SnapStart") is not None:
+        changes["snap_start"] = params["SnapStart"].get("ApplyOn") or "None"
+    changed = replace(version, **changes)
+    if changed.snap_start != "None":
+        _check_snap_start(changed)
+    return changed
+
+
+def _check_snap_start(version: Version) -> None:
+    """Raise AwsError where a function cannot have SnapStart: developer guide, "Supported features and limitations"."""
+    if version.package_type != "Image" and not runtimes.has_snapshots(version.runtime):
+        raise errors.invalid(f"{version.runtime} is not supported for SnapStart enabled functions.")
+    if version.ephemeral > _SNAP_START_EPHEMERAL_MB:
+        raise errors.invalid(
+            f"SnapStart enabled functions do not support ephemeral storage of more than {_SNAP_START_EPHEMERAL_MB} MB."
+        )
 
 
 def _check_numbers(params: Params) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from cloudlet.core import Subspace, Transaction, tags
-from cloudlet.services.lambda_ import code_signing, concurrency, directory, errors, settings, urls
+from cloudlet.services.lambda_ import code_signing, concurrency, directory, errors, settings, settling, urls
 from cloudlet.services.lambda_.function import Alias, Place, Version
 
 _PAGE = 200
@@ -19,7 +19,7 @@ async def delete_function(tx: Transaction, place: Place, now: float) -> None:
     await urls.remove_all(tx, place)
     versions = directory.versions_of(place)
     async for raw in _rows(tx, versions):
-        await directory.remove_version(tx, directory.decode_version(raw), now)
+        await _remove(tx, directory.decode_version(raw), now)
     aliases = directory.aliases_of(place)
     tx.delete_range(aliases.begin, aliases.end)
     settings.remove_all(tx, place)
@@ -34,7 +34,13 @@ async def delete_version(tx: Transaction, version: Version, now: float) -> None:
         if version.version in (alias.version, *alias.weights):
             raise errors.conflict(f"Version {version.version} is currently referenced by alias {alias.name}.")
     settings.remove_of(tx, version.place, version.version)
+    await _remove(tx, version, now)
+
+
+async def _remove(tx: Transaction, version: Version, now: float) -> None:
     await directory.remove_version(tx, version, now)
+    if version.starts_from_snapshot:
+        settling.settle(tx, version)
 
 
 async def delete_alias(tx: Transaction, alias: Alias) -> None:

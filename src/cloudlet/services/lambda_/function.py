@@ -62,6 +62,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     working_directory: str = ""
     environment: dict[str, str] = {}
+    allows_snapshots: bool = False
+    """Whether it says that it may go on from a snapshot without being told."""
 
 
 class ImageConfig(msgspec.Struct, frozen=True):
@@ -113,6 +115,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = "x86_64"
     logging: Logging = Logging()
     tracing: str = "PassThrough"
+    snap_start: str = "None"
+    """Whether its published versions start from what is initialised already: PublishedVersions or None."""
     dead_letter: str = ""
     """The ARN of the queue or topic that gets the events of asynchronous invocations that fail."""
     state: str = "Pending"
@@ -134,6 +138,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     def arn(self) -> str:
         """The qualified ARN."""
         return self.place.qualified(self.version)
+
+    @property
+    def starts_from_snapshot(self) -> bool:
+        """Whether it is initialised when it is published, and starts from there."""
+        return self.number > 0 and self.snap_start == "PublishedVersions"
 
     @property
     def log_group(self) -> str:

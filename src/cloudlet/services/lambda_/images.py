@@ -28,6 +28,8 @@ _LONGEST_NAME = 255
 _IN_ECR = re.compile(r"(?:\d{12}\.dkr\.ecr[.-]|public\.ecr\.aws/)", re.ASCII)
 _ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 _CODE = "image-"
+_SNAPSHOTS = "com.amazonaws.lambda.feature.snapstart"
+"""The label of an image that may start from a snapshot though it does not speak of it with the Runtime API."""
 _CONFIG_BYTES = 64 << 10
 """So large may be what an image says of how it is run: it is kept with each version."""
 
@@ -80,6 +82,7 @@ async def find(ctx: Context, uri: str, architecture: str) -> tuple[Package, Imag
         command=tuple(config.cmd or ()),
         working_directory=config.working_dir or "",
         environment=config.environment,
+        allows_snapshots=(config.labels or {}).get(_SNAPSHOTS) == "Allow",
     )
     if len(msgspec.json.encode(image)) > _CONFIG_BYTES:
         raise errors.invalid(f"The configuration of the source image {uri} is larger than {_CONFIG_BYTES} bytes.")

@@ -42,6 +42,8 @@ _DEPRECATED = frozenset(
     )
 )
 """Functions can neither be created nor updated with them."""
+_SNAPSHOTS_SINCE = {"python3.": 12, "java": 11, "dotnet": 8}
+"""From which version on the runtimes of a family have SnapStart."""
 _SPECIAL = frozenset(("custom",))
 
 
@@ -55,3 +57,12 @@ def check(runtime: str) -> None:
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
             f"We recommend you use the new runtime ({_LATEST[family]}) while creating or updating functions."
         )
+
+
+def has_snapshots(runtime: str) -> bool:
+    """Whether functions of a runtime may have SnapStart."""
+    for family, first in _SNAPSHOTS_SINCE.items():
+        number = runtime.removeprefix(family)
+        if number != runtime and number.isdecimal():
+            return int(number) >= first
+    return False

@@ -1,27 +1,37 @@
-"""From Pending to Active, and from InProgress to Successful: the code of versions is unpacked.
+"""From Pending to Active, and from InProgress to Successful: the code of versions is unpacked, and initialised.
 
-Developer guide, "Lambda function states".
+Developer guide, "Lambda function states", "Activating and managing Lambda SnapStart".
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import notified
 from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
+from cloudlet.services.lambda_.execution.invocation import error_message
+from cloudlet.services.lambda_.execution.worker import InitError
 from cloudlet.services.lambda_.function import Place, Version
 
 _SETTLING = Subspace("settling")
+_INITIALISING = Subspace("initialising")
+"""Of versions with SnapStart, whose code is there already."""
 _TOPIC = b"settling"
 _AT_ONCE = 8
 _CREATING = ("The function is being created.", "Creating")
 """What is said of updates, too."""
+_INIT_ERRORS = {
+    "Sandbox.Timedout": "FunctionError.InitTimeout",
+    "Runtime.OutOfMemory": "FunctionError.InitResourceExhausted",
+}
+"""The reason's code for errors that no function reports itself."""
 
 
 def created(version: Version) -> Version:
@@ -40,43 +50,54 @@ def updated(version: Version) -> Version:
 
 
 def settle(tx: Transaction, version: Version) -> None:
-    """Have a version become what it is to be, once this is committed."""
+    """Have a version become what it is to be, or what runs for it end where it is deleted, once this is committed."""
+    _put(tx, _SETTLING, version)
+
+
+def _put(tx: Transaction, space: Subspace, version: Version) -> None:
     place = version.place
-    tx.put(_SETTLING.key(place.account, place.region, place.name, version.number), b"")
+    tx.put(space.key(place.account, place.region, place.name, version.number), b"")
     tx.notify(_TOPIC)
 
 
 async def run(block: Block) -> None:
-    """Unpack the code of versions that are new or changed, until the block ends."""
+    """Unpack the code of versions that are new or changed, initialise those with SnapStart, until the block ends."""
+    async with asyncio.TaskGroup() as group:
+        # Apart from each other: code of users is initialised for as long as a quarter of an hour.
+        group.create_task(_work(block, _SETTLING, _settle))
+        group.create_task(_work(block, _INITIALISING, _initialise))
+
+
+async def _work(block: Block, space: Subspace, do: Callable[[Block, bytes], Awaitable[None]]) -> None:
+    """Do something for each key, several at a time."""
     under_way: set[bytes] = set()
     async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
 
-        async def settle_one(key: bytes) -> None:
-            version = await _settle(block, key)
+        async def do_one(key: bytes) -> None:
+            await do(block, key)
             under_way.discard(key)
             # There may be others that there was no room for, or this one was changed meanwhile.
             changed.set()
-            if version is not None:
-                await ENGINE.of(block).pools.expect(version)
+
+        async def waiting(tx: Transaction) -> list[bytes]:
+            return [key for key, _ in await tx.range(space.begin, space.end, limit=_AT_ONCE)]
 
         while True:
             changed.clear()
-            for key in await block.store.transact(_waiting):
+            for key in await block.store.transact(waiting):
                 if key not in under_way:
                     under_way.add(key)
-                    group.create_task(settle_one(key))
+                    group.create_task(do_one(key))
             await changed.wait()
 
 
-async def _waiting(tx: Transaction) -> list[bytes]:
-    return [key for key, _ in await tx.range(_SETTLING.begin, _SETTLING.end, limit=_AT_ONCE)]
-
-
-async def _settle(block: Block, key: bytes) -> Version | None:
-    """Settle a version; return it where it can be invoked now."""
+async def _settle(block: Block, key: bytes) -> None:
+    """Unpack a version's code; it can be invoked then, or is initialised first."""
     account, region, name, number = _SETTLING.unpack(key)
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
+    if version is None:
+        ENGINE.of(block).pools.snapshots.forget(place.qualified(str(number)))
     failed = None if version is None else await _unpack(block, version)
 
     async def finish(tx: Transaction) -> None:
@@ -84,17 +105,56 @@ async def _settle(block: Block, key: bytes) -> Version | None:
         if now is not None and version is not None and now.codes != version.codes:
             # It was changed meanwhile, and is settled again.
             return
-        if now is not None:
+        if now is not None and now.starts_from_snapshot and now.state == "Pending" and not failed:
+            _put(tx, _INITIALISING, now)
+        elif now is not None:
             await directory.save_version(tx, _settled(now, failed), block.clock.now())
         tx.delete(key)
 
     await block.store.transact(finish)
-    return None if failed else version
+    if version is not None and not failed:
+        await ENGINE.of(block).pools.expect(version)
+
+
+async def _initialise(block: Block, key: bytes) -> None:
+    """Initialise a version that starts from there."""
+    account, region, name, number = _INITIALISING.unpack(key)
+    place = Place(account, region, name)
+    version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
+    failed = None if version is None else await _make_snapshot(block, version)
+
+    async def finish(tx: Transaction) -> bool:
+        now = await directory.find_version(tx, place, number)
+        if now is not None:
+            await directory.save_version(tx, _settled(now, failed), block.clock.now())
+        tx.delete(key)
+        return now is not None
+
+    if not await block.store.transact(finish):
+        # It was deleted meanwhile.
+        ENGINE.of(block).pools.snapshots.forget(place.qualified(str(number)))
 
 
 class _Failure(NamedTuple):
     code: str
     reason: str
+
+
+async def _make_snapshot(block: Block, version: Version) -> _Failure | None:
+    """Have something initialised ready; return why that does not go, None where it does."""
+    try:
+        await ENGINE.of(block).pools.snapshots.make(version)
+    except InitError as failed:
+        error = failed.outcome.error
+        other = (
+            "FunctionError.ExtensionInitError" if error.startswith("Extension.") else "FunctionError.RuntimeInitError"
+        )
+        said = error_message(failed.outcome.payload)
+        return _Failure(_INIT_ERRORS.get(error, other), f"The function could not be initialised: {error}: {said}")
+    except AwsError as error:
+        code = "InvalidRuntime" if error.code == "InvalidRuntimeException" else "InternalError"
+        return _Failure(code, error.message)
+    return None
 
 
 async def _unpack(block: Block, version: Version) -> _Failure | None:

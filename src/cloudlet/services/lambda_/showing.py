@@ -48,7 +48,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "PackageType": version.package_type,
         "Architectures": [version.architecture],
         "EphemeralStorage": {"Size": version.ephemeral},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": _snap_start(version),
         "LoggingConfig": _logging(version),
         "ImageConfigResponse": _image_config(version),
         "State": version.state,
@@ -65,6 +65,10 @@ def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:
     """Return what lists show of a version: all but its state (API reference, "ListFunctions")."""
     shown = configuration(version, arn=arn)
     return {name: value for name, value in shown.items() if name not in _STATE}
+
+
+def _snap_start(version: Version) -> dict[str, str]:
+    return {"ApplyOn": version.snap_start, "OptimizationStatus": "On" if version.starts_from_snapshot else "Off"}
 
 
 def _image_config(version: Version) -> dict[str, Any] | None:

@@ -103,7 +103,8 @@ def end(block: Block, version: Version, trace: Trace, invocation: Invocation, ou
     if not trace.sampled or block.segments is None:
         return
     place = version.place
-    ended = trace.began + outcome.init + outcome.duration
+    prepared = outcome.init + outcome.restore
+    ended = trace.began + prepared + outcome.duration
     common: dict[str, Any] = {"name": place.name, "trace_id": trace.root, "start_time": trace.began, "end_time": ended}
     failed = {"fault": True} if outcome.error else {}
     service = {
@@ -117,13 +118,11 @@ def end(block: Block, version: Version, trace: Trace, invocation: Invocation, ou
     }
     if trace.parent:
         service["parent_id"] = trace.parent
-    started = trace.began + outcome.init
+    started = trace.began + prepared
     phases = [{"name": "Invocation", "id": random_bytes(8).hex(), "start_time": started, "end_time": ended, **failed}]
-    if outcome.init:
-        phases.insert(
-            0,
-            {"name": "Initialization", "id": random_bytes(8).hex(), "start_time": trace.began, "end_time": started},
-        )
+    if prepared:
+        name = "Initialization" if outcome.init else "Restore"
+        phases.insert(0, {"name": name, "id": random_bytes(8).hex(), "start_time": trace.began, "end_time": started})
     function = {
         **common,
         **failed,

@@ -30,13 +30,21 @@ def _is_managed(version: Version) -> bool:
 
 
 def variables(
-    version: Version, log_stream: str, endpoint: str, credentials: Credentials, initialization: str, daemon: str | None
+    version: Version,
+    log_stream: str | None,
+    endpoint: str,
+    credentials: Credentials,
+    initialization: str,
+    daemon: str | None,
 ) -> dict[str, str]:
     """Return all variables of a function's process; its own come over those that are not reserved.
 
-    `daemon` is where it can send X-Ray something.
+    `log_stream` is None where it is not known yet to what it will log; `daemon` is where it can send X-Ray something.
     """
     region = version.place.region
+    logs = {}
+    if log_stream is not None:
+        logs = {"AWS_LAMBDA_LOG_GROUP_NAME": version.log_group, "AWS_LAMBDA_LOG_STREAM_NAME": log_stream}
     found = {
         **at_start(),
         **(version.image.environment if version.image else {}),
@@ -55,8 +63,7 @@ def variables(
         "AWS_LAMBDA_FUNCTION_NAME": version.place.name,
         "AWS_LAMBDA_FUNCTION_VERSION": version.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory),
-        "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        **logs,
         "AWS_LAMBDA_LOG_FORMAT": version.logging.format,
         "LAMBDA_TASK_ROOT": TASK_ROOT,
         "LAMBDA_RUNTIME_DIR": RUNTIME_ROOT,

@@ -107,7 +107,7 @@ async def _python(runtime: str, version: str) -> Interpreter | None:
         return Interpreter(
             runtime,
             (str(program), "-I", "-S", "-B", f"{_IN_SANDBOX}/bootstrap.py"),
-            (*_seen(Path(told[1])), Mount(_RUNTIME_FOLDER / "bootstrap.py", f"{_IN_SANDBOX}/bootstrap.py"), *sdk),
+            (*_seen(Path(told[1])), *(_brought(name) for name in ("bootstrap.py", "snapshot_restore_py.py")), *sdk),
             (_IN_SANDBOX,),
         )
     return None
@@ -122,7 +122,7 @@ async def _node(runtime: str, version: str) -> Interpreter | None:
         return Interpreter(
             runtime,
             (str(program), f"{_IN_SANDBOX}/bootstrap.mjs"),
-            (*_seen(program.parent.parent), Mount(_RUNTIME_FOLDER / "bootstrap.mjs", f"{_IN_SANDBOX}/bootstrap.mjs")),
+            (*_seen(program.parent.parent), _brought("bootstrap.mjs")),
         )
     return None
 
@@ -146,6 +146,11 @@ async def _ask(program: str, *arguments: str) -> list[str] | None:
         return None
     lines = said.decode(errors="replace").split("\n")
     return lines if process.returncode == 0 and len(lines) > 2 else None
+
+
+def _brought(name: str) -> Mount:
+    """Return what lets a sandbox see a file that the runtime brings along."""
+    return Mount(_RUNTIME_FOLDER / name, f"{_IN_SANDBOX}/{name}")
 
 
 def _seen(prefix: Path) -> list[Mount]:

@@ -34,8 +34,28 @@ class Outcome:
     """In seconds."""
     init: float = 0.0
     """How long the start took that came before it, in seconds; 0 where none did."""
+    restore: float = 0.0
+    """How long it took before it to go on from a snapshot, in seconds; 0 where it did not."""
 
 
 def error_document(kind: str, message: str) -> bytes:
     """Return what is answered for an error that the function did not report itself."""
     return msgspec.json.encode({"errorType": kind, "errorMessage": message})
+
+
+def error_type(document: bytes) -> str:
+    """Return the type of an error document, whatever it is."""
+    return _said(document, "errorType") or "Error"
+
+
+def error_message(document: bytes) -> str:
+    """Return the message of an error document, whatever it is; empty where it has none."""
+    return _said(document, "errorMessage")
+
+
+def _said(document: bytes, name: str) -> str:
+    try:
+        told = msgspec.json.decode(document)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return str(told.get(name) or "") if isinstance(told, dict) else ""

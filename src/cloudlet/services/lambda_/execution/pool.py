@@ -27,9 +27,10 @@ from cloudlet.services.lambda_.execution.log_stream import LogStream
 from cloudlet.services.lambda_.execution.nursery import Child, Nursery
 from cloudlet.services.lambda_.execution.process import Process
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
+from cloudlet.services.lambda_.execution.snapshots import Snapshots
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.execution.subsegments import Subsegments
-from cloudlet.services.lambda_.execution.worker import InitError, Worker, limits_of
+from cloudlet.services.lambda_.execution.worker import SNAP_START, InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
@@ -57,6 +58,7 @@ class Pools:
         self._root = root
         self._interpreters = Interpreters()
         self._nursery = Nursery(sandboxes, root / "children")
+        self.snapshots = Snapshots(lambda version: self._started(version, SNAP_START), self._end)
         self._resting: defaultdict[str, list[Worker]] = defaultdict(list)
         """Revision → its workers that rest, the last that came last."""
         self._revisions: dict[str, str] = {}
@@ -75,7 +77,9 @@ class Pools:
         self._notice(version)
         worker = self._rested(version)
         try:
-            if worker is None:
+            if worker is None and version.starts_from_snapshot:
+                worker = await self.snapshots.take(version)
+            elif worker is None:
                 worker = await self._started(version, "on-demand")
         except InitError as failed:
             return failed.outcome
@@ -197,12 +201,13 @@ class Pools:
             log_stream = LogStream(self._block, version)
             credentials = self._credentials(version)
             endpoint, daemon = self._block.cloud.config.endpoint, await self._subsegments.address()
-            variables = environment.variables(version, log_stream.name, endpoint, credentials, initialization, daemon)
+            stream = None if initialization == SNAP_START else log_stream.name
+            variables = environment.variables(version, stream, endpoint, credentials, initialization, daemon)
             try:
                 process, folder = await self._process(version, interpreter, variables)
             except (SandboxError, OSError) as error:
                 raise AwsError("ServiceException", str(error), status=500) from error
-            worker = Worker(self._block, version, process, log_stream, folder, credentials.expires)
+            worker = Worker(self._block, version, process, log_stream, folder, credentials.expires, initialization)
             self._workers.add(worker)
             try:
                 await worker.start(variables, interpreter.libraries, began)
@@ -228,7 +233,8 @@ class Pools:
 
     async def _api(self, version: Version, extensions: int, variables: dict[str, str]) -> RuntimeApi:
         """Return an API for a process that is given these variables."""
-        api = RuntimeApi(version, extensions)
+        is_held = variables["AWS_LAMBDA_INITIALIZATION_TYPE"] == SNAP_START
+        api = RuntimeApi(version, extensions, is_held=is_held)
         await api.listen()
         variables["AWS_LAMBDA_RUNTIME_API"] = api.address
         return api
@@ -300,6 +306,7 @@ class Pools:
         """End all workers."""
         if self._ticking is not None:
             self._ticking.cancel()
+        await self.snapshots.close()
         await self._nursery.close()
         await asyncio.gather(*(worker.close(hurried=True) for worker in self._workers), return_exceptions=True)
         if self._followed:

@@ -46,8 +46,8 @@ class _Extension:
 class RuntimeApi:
     """Both APIs for one sandbox. It is the way to the runtime where that is not Cloudlet's own."""
 
-    def __init__(self, version: Version, expected: int) -> None:
-        """`expected` is how many extensions are going to register."""
+    def __init__(self, version: Version, expected: int, *, is_held: bool = False) -> None:
+        """`expected` is how many extensions are going to register; `is_held`: it is restored after its start."""
         self.on_frame: frames.OnFrame | None = None
         self._version = version
         self._expected = expected
@@ -58,6 +58,10 @@ class RuntimeApi:
         self._sandbox: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
         self._endpoint = Endpoint(self._handle, self._streams, self._admits)
         self._asked = False
+        self._restored = asyncio.Event() if is_held else None
+        """Set once the process goes on from where it was held; None where it is not to be."""
+        self.knows_snapshots = False
+        """Whether the runtime has asked to be told that it was restored."""
 
     @property
     def address(self) -> str:
@@ -88,6 +92,11 @@ class RuntimeApi:
         if kind == frames.INVOKE:
             self._current = told["requestId"]
             self._invocations.put_nowait((told, payload))
+        elif kind == frames.RESTORE and self._restored is not None:
+            self._restored.set()
+            if self._asked:
+                # It knows nothing of snapshots, and waits for an invocation since its start.
+                self._tell(frames.READY, {}, b"")
 
     def hold(self, held: bool) -> None:
         self._endpoint.hold(held)
@@ -137,6 +146,13 @@ class RuntimeApi:
         if path == f"{_RUNTIME}/init/error" and request.method == "POST":
             self._tell(frames.INIT_FAILED, {}, _error_of(request))
             return Reply()
+        if path == f"{_RUNTIME}/restore/next" and request.method == "GET":
+            return await self._restore()
+        if path == f"{_RUNTIME}/restore/error" and request.method == "POST":
+            if self._restored is None or not self._restored.is_set() or self._asked:
+                return _refused(403, "InvalidStateTransition", "nothing is being restored")
+            self._tell(frames.INIT_FAILED, {}, _error_of(request))
+            return Reply()
         match = _INVOCATION.fullmatch(path)
         if match is not None and request.method == "POST":
             return self._answered(match["id"], match["what"], request)
@@ -166,6 +182,16 @@ class RuntimeApi:
         if told.get("clientContext") is not None:
             headers["Lambda-Runtime-Client-Context"] = _encode(told["clientContext"]).decode()
         return Reply(200, payload, headers)
+
+    async def _restore(self) -> Reply:
+        """Tell that the runtime is initialised, and answer once it goes on."""
+        if self._restored is None or self._restored.is_set() or self._asked:
+            return _refused(403, "InvalidStateTransition", "this process starts from no snapshot")
+        self.knows_snapshots = True
+        await self._registered.wait()
+        self._tell(frames.READY, {}, b"")
+        await self._restored.wait()
+        return Reply(200)
 
     def _answered(self, request_id: str, what: str, request: Request) -> Reply:
         if request_id != self._current:

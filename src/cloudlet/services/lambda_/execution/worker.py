@@ -14,19 +14,26 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
+from cloudlet.core import AwsError
 from cloudlet.core.block import Block
 from cloudlet.engines.sandbox import Limits
-from cloudlet.services.lambda_.execution import environment, frames, log_lines, nursery
-from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document
-from cloudlet.services.lambda_.execution.log_lines import Report
+from cloudlet.services.lambda_.execution import environment, frames, nursery, platform_events
+from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document, error_type
 from cloudlet.services.lambda_.execution.log_stream import LogStream
+from cloudlet.services.lambda_.execution.platform_events import Event, Report
 from cloudlet.services.lambda_.execution.process import Process
+from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 
+SNAP_START = "snap-start"
+"""The initialization of what is halted once it is initialised, and goes on when it is wanted."""
 _START_SECONDS = 10.0
+_SNAPSHOT_SECONDS = 130.0
+"""Developer guide, "Lambda SnapStart runtime hooks": so long initialisation may take for a snapshot, at least."""
+_RESTORE_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 """How often it is looked how much memory an invocation holds."""
 _MB = 1 << 20
@@ -44,13 +51,16 @@ class State(Enum):
     """What a worker is doing."""
 
     STARTING = auto()
+    HELD = auto()
+    """Initialised, and halted until it is restored."""
     RESTING = auto()
     SERVING = auto()
     ENDED = auto()
 
 
 _MAY: Mapping[State, frozenset[State]] = {
-    State.STARTING: frozenset((State.RESTING, State.ENDED)),
+    State.STARTING: frozenset((State.HELD, State.RESTING, State.ENDED)),
+    State.HELD: frozenset((State.RESTING, State.ENDED)),
     State.RESTING: frozenset((State.SERVING, State.ENDED)),
     State.SERVING: frozenset((State.RESTING, State.ENDED)),
     State.ENDED: frozenset((State.ENDED,)),
@@ -76,8 +86,12 @@ class Worker:
         log_stream: LogStream,
         folder: Path | None,
         expires: float,
+        initialization: str,
     ) -> None:
-        """`folder` is removed with it; `expires` is when its credentials do, in seconds since the epoch."""
+        """`folder` is removed with it; `expires` is when its credentials do, in seconds since the epoch.
+
+        `initialization` is on-demand, provisioned-concurrency or snap-start.
+        """
         self.version = version
         self.state = State.STARTING
         self.log = log_stream
@@ -87,9 +101,13 @@ class Worker:
         self._process = process
         self._folder = folder
         self._expires = expires
+        self._initialization = initialization
+        self._init_log: LogStream | None = None
+        """Where the start was logged of one that was restored: what it does since has a stream of its own."""
         self._answered: asyncio.Future[Outcome] | None = None
         self._stream: Stream | None = None
         self._init_seconds: float | None = None
+        self._restore_seconds: float | None = None
         self._memory = 0
         self._looked = 0.0
         process.on_frame = self._frame
@@ -99,8 +117,16 @@ class Worker:
     @property
     def is_usable(self) -> bool:
         """Whether it can be given an invocation."""
-        fresh = self._expires - self._block.clock.now() > RENEWED_SECONDS
-        return self.state is State.RESTING and not self._process.lost and fresh
+        return self.state is State.RESTING and self._is_fresh
+
+    @property
+    def is_restorable(self) -> bool:
+        """Whether it is held, and can go on."""
+        return self.state is State.HELD and self._is_fresh
+
+    @property
+    def _is_fresh(self) -> bool:
+        return not self._process.lost and self._expires - self._block.clock.now() > RENEWED_SECONDS
 
     @property
     def is_alive(self) -> bool:
@@ -114,7 +140,7 @@ class Worker:
 
     async def start(self, variables: dict[str, str], libraries: tuple[str, ...], began: float) -> None:
         """Have the process become the function; `began` is when its start was, by `perf_counter`. Raises InitError."""
-        self._write(log_lines.init_start(self.version))
+        self._tell(platform_events.init_start(self.version, self._initialization))
         self._answered = asyncio.get_running_loop().create_future()
         self._process.send(
             frames.ASSIGN,
@@ -125,19 +151,59 @@ class Worker:
                 "libraries": list(libraries),
             },
         )
-        limit = max(_START_SECONDS, float(self.version.timeout))
+        is_held = self._initialization == SNAP_START
+        limit = max(_SNAPSHOT_SECONDS if is_held else _START_SECONDS, float(self.version.timeout))
         outcome = await self._settled(self._answered, limit)
         if not outcome.error and self._process.api is not None:
-            await asyncio.wait_for(self._process.api.rested(), limit)
-        self._init_seconds = perf_counter() - began
+            outcome = await self._rested(self._process.api, limit)
+        if is_held and not outcome.error and not self._may_be_held():
+            outcome = Outcome(error_document(_NO_SNAPSHOTS, _SAID_NOTHING), _NO_SNAPSHOTS)
+        seconds = perf_counter() - began
+        self._tell(platform_events.init_done(self._initialization, outcome.error))
+        self._tell(platform_events.init_report(self._initialization, seconds, outcome.error))
         if outcome.error:
-            milliseconds = self._init_seconds * 1000
-            self._write(
-                f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: init\tStatus: error\t"
-                f"Error Type: {outcome.error}\n"
-            )
             self._become(State.ENDED)
             raise InitError(outcome)
+        if is_held:
+            self._become(State.HELD)
+            self.halt()
+        else:
+            self._init_seconds = seconds
+            self._begin_to_rest()
+
+    async def _rested(self, api: RuntimeApi, seconds: float) -> Outcome:
+        """Return what has become of the start, once its extensions are there too."""
+        try:
+            await asyncio.wait_for(api.rested(), seconds)
+        except TimeoutError:
+            self._process.sandbox.kill()
+            return Outcome(error_document(_TIMED_OUT, f"Error: {_timed_out(seconds)}"), _TIMED_OUT)
+        return Outcome(b"")
+
+    def _may_be_held(self) -> bool:
+        """Whether it is made to go on from a snapshot, which images have to say."""
+        image, api = self.version.image, self._process.api
+        return image is None or image.allows_snapshots or (api is not None and api.knows_snapshots)
+
+    async def restore(self) -> None:
+        """Let it go on from where it was initialised. Raises AwsError where that fails, which ends it."""
+        began = perf_counter()
+        self._init_log, self.log = self.log, LogStream(self._block, self.version)
+        self._tell(platform_events.restore_start(self.version))
+        self._process.sandbox.thaw()
+        self._answered = asyncio.get_running_loop().create_future()
+        self._process.send(frames.RESTORE, {})
+        outcome = await self._settled(self._answered, _RESTORE_SECONDS)
+        seconds = perf_counter() - began
+        self._tell(platform_events.restore_done(outcome.error))
+        self._tell(platform_events.restore_report(seconds, outcome.error))
+        if outcome.error:
+            self._become(State.ENDED)
+            raise _not_restored(outcome)
+        self._restore_seconds = seconds
+        self._begin_to_rest()
+
+    def _begin_to_rest(self) -> None:
         # Until here it had a whole processor, as on AWS.
         self._process.sandbox.limit(limits_of(self.version))
         self._become(State.RESTING)
@@ -149,10 +215,11 @@ class Worker:
         self._process.sandbox.thaw()
         version = self.version
         self.log.begin()
-        self._write(log_lines.start(version, invocation.request_id))
+        self._tell(platform_events.start(version, invocation.request_id))
         self._stream = stream or Stream(None)
         self._answered = asyncio.get_running_loop().create_future()
         init, self._init_seconds = self._init_seconds, None
+        restore, self._restore_seconds = self._restore_seconds, None
         began = perf_counter()
         told = _told(invocation, version)
         if self._process.api is not None:
@@ -161,22 +228,23 @@ class Worker:
         outcome = await self._settled(self._answered, float(version.timeout), invocation.request_id)
         outcome.duration = perf_counter() - began
         outcome.init = init or 0.0
-        self._report(invocation, outcome, init)
+        outcome.restore = restore or 0.0
+        self._report(invocation, outcome, init, restore)
         if self.state is State.SERVING:
             self._become(State.ENDED if self._process.lost else State.RESTING)
         self.rested_since = asyncio.get_running_loop().time()
         return outcome
 
-    def _report(self, invocation: Invocation, outcome: Outcome, init: float | None) -> None:
+    def _report(self, invocation: Invocation, outcome: Outcome, init: float | None, restore: float | None) -> None:
         version, request_id = self.version, invocation.request_id
         # An error that the function reports itself is a success of the runtime's.
         reported = outcome.error if outcome.error in (_KILLED, _OUT_OF_MEMORY) else ""
         status = "timeout" if outcome.error == _TIMED_OUT else "error" if reported else "success"
-        found = Report(outcome.duration, self._held(), init, status, reported)
+        found = Report(outcome.duration, self._held(), init, restore, status, reported)
         if status == "timeout":
-            self._write(log_lines.note(version, request_id, _timed_out(version), self._block.clock.now()))
-        self._write(log_lines.end(version, request_id, found))
-        self._write(log_lines.report(version, request_id, found))
+            self._tell(platform_events.fault(request_id, _timed_out(version.timeout), self._block.clock.now()))
+        self._tell(platform_events.end(request_id, found))
+        self._tell(platform_events.report(version, request_id, found))
         outcome.log = self.log.tail()
 
     def _held(self) -> int:
@@ -195,7 +263,7 @@ class Worker:
         while not answered.done():
             left = deadline - loop.time()
             if left <= 0:
-                message = f"RequestId: {request_id} Error: {_timed_out(self.version)}"
+                message = f"RequestId: {request_id} Error: {_timed_out(seconds)}"
                 self._end(Outcome(error_document(_TIMED_OUT, message), _TIMED_OUT))
                 break
             await asyncio.wait([answered], timeout=min(left, _LOOK_SECONDS))
@@ -237,7 +305,7 @@ class Worker:
         elif kind == frames.LOG:
             self.log.write(payload.decode("utf-8", "replace"), whole=bool(told.get("whole")))
         elif kind in (frames.FAILED, frames.INIT_FAILED):
-            self._answer(Outcome(payload, _type_of(payload)))
+            self._answer(Outcome(payload, error_type(payload)))
         elif self._stream is None:
             return
         elif kind == frames.STREAM:
@@ -251,7 +319,8 @@ class Worker:
     def _line(self, line: str) -> None:
         self.log.write(line, whole=False)
 
-    def _write(self, line: str | None) -> None:
+    def _tell(self, event: Event) -> None:
+        line = event.line(self.version.logging, self._block.clock.now())
         if line is not None:
             self.log.write(line)
 
@@ -283,11 +352,17 @@ class Worker:
         """End it, and leave nothing of it behind; `hurried`: Cloudlet is about to stop."""
         self._become(State.ENDED)
         await self._process.close()
+        if self._init_log is not None:
+            await self._init_log.flush(hurried=hurried)
         await self.log.flush(hurried=hurried)
         if self._folder is not None:
             await asyncio.to_thread(nursery.remove, self._folder)
 
 
+_NO_SNAPSHOTS = "Runtime.SnapStartNotSupported"
+_SAID_NOTHING = (
+    "Error: the image neither calls /runtime/restore/next nor has the label com.amazonaws.lambda.feature.snapstart"
+)
 _TIMED_OUT, _KILLED, _OUT_OF_MEMORY = "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory"
 
 
@@ -297,16 +372,19 @@ def limits_of(version: Version) -> Limits:
     return Limits((version.memory + _SPARE_MB) * _MB, version.ephemeral * _MB, share)
 
 
-def _timed_out(version: Version) -> str:
-    return f"Task timed out after {version.timeout:.2f} seconds"
+def _timed_out(seconds: float) -> str:
+    return f"Task timed out after {seconds:.2f} seconds"
 
 
-def _type_of(document: bytes) -> str:
-    """Return the type of an error document."""
-    try:
-        return str(frames.decoded(document).get("errorType") or "Error")
-    except (ValueError, AttributeError):
-        return "Error"
+def _not_restored(outcome: Outcome) -> AwsError:
+    """Return what is answered where a process could not go on. API reference, "Invoke"."""
+    if outcome.error == _TIMED_OUT:
+        message = "Lambda couldn't restore the snapshot within the timeout limit."
+        return AwsError("SnapStartTimeoutException", message, status=408, Type="User")
+    message = (
+        "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."
+    )
+    return AwsError("SnapStartException", message, status=400, Type="User")
 
 
 def _told(invocation: Invocation, version: Version) -> dict[str, Any]:

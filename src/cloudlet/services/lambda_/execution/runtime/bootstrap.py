@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 CHANNEL = int(os.environ.pop("_CLOUDLET_CHANNEL"))
-ASSIGN, INVOKE = b"A", b"I"
+ASSIGN, RESTORE, INVOKE = b"A", b"V", b"I"
 READY, INIT_FAILED, ANSWER, FAILED, LOG = b"R", b"X", b"r", b"e", b"l"
 _HEAD = struct.Struct(">IcI")
 
@@ -129,8 +129,9 @@ class LambdaContext:
     def __init__(self, told: dict[str, Any]) -> None:
         self.aws_request_id = told["requestId"]
         self.invoked_function_arn = told["invokedFunctionArn"]
-        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        # Where it has started from a snapshot they are not known.
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
@@ -277,10 +278,47 @@ def _prepare(told: dict[str, Any]) -> None:
     _set_up_logging()
 
 
+def _hooks(when: str) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+    """Return what is to be called when a snapshot is taken or was restored, in the order of its registration."""
+    library = sys.modules.get("snapshot_restore_py")
+    return [] if library is None else getattr(library, f"get_{when}")()
+
+
+def _before_snapshot() -> None:
+    hooks = _hooks("before_snapshot")
+    try:
+        while hooks:
+            hook, arguments, named = hooks.pop()
+            hook(*arguments, **named)
+    except Exception as raised:
+        raise _Failure("Runtime.BeforeSnapshotError", f"{type(raised).__name__}: {raised}", _trace(raised)) from raised
+
+
+def _restore() -> None:
+    """Go on after having been halted."""
+    hooks = _hooks("after_restore")
+    try:
+        while hooks:
+            hook, arguments, named = hooks.pop(0)
+            hook(*arguments, **named)
+    except SystemExit as left:
+        _leave(left)
+    except BaseException as raised:
+        told = _error("Runtime.AfterRestoreError", f"{type(raised).__name__}: {raised}", _trace(raised), "")
+        _log_error(told)
+        _write(INIT_FAILED, None, json.dumps(told).encode())
+        os._exit(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _write(READY)
+
+
 def _initialise(told: dict[str, Any]) -> Callable[[Any, LambdaContext], Any]:
     try:
         _prepare(told)
         handler = _load(told["handler"])
+        if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            _before_snapshot()
     except _Failure as failure:
         told = _error(failure.kind, str(failure), failure.trace, "")
     except SystemExit as left:
@@ -344,6 +382,8 @@ def main() -> None:
         kind, invocation, payload = _read()
         if kind == INVOKE:
             _invoke(handler, invocation, payload)
+        elif kind == RESTORE:
+            _restore()
 
 
 main()
