@@ -223,3 +223,51 @@ def test_starting_holds_the_event_loop_up_for_moments_only(in_sandboxes: Any) ->
         assert longest < 0.2
 
     in_sandboxes(scenario)
+
+
+def test_it_knows_itself_by_an_address_that_no_other_has(in_sandboxes: Any) -> None:
+    listening = (
+        "import socket\n"
+        "server = socket.create_server(('sandbox.localdomain', 0))\n"
+        "print(*server.getsockname(), flush=True)\n"
+        "server.accept()\n"
+    )
+
+    async def scenario(machine: Machine) -> None:
+        async def started() -> tuple[Any, str, int]:
+            reading, writing = os.pipe()
+            sandbox = await machine.sandboxes.start(Spec([PYTHON, "-c", listening], LIMITS), writing)
+            os.close(writing)
+            said = await asyncio.to_thread(os.read, reading, 1000)
+            os.close(reading)
+            host, port = said.decode().split()
+            return sandbox, host, int(port)
+
+        first, host, port = await started()
+        second, other, _ = await started()
+        try:
+            assert (host, other) == (first.address, second.address)
+            assert host != other
+            assert await asyncio.to_thread(first.listens, host, port)
+            assert not await asyncio.to_thread(second.listens, host, port)
+            assert not await asyncio.to_thread(first.listens, other, port)
+        finally:
+            await first.close()
+            await second.close()
+
+    in_sandboxes(scenario)
+
+
+def test_its_errors_may_be_kept_apart(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        pipes = [os.pipe(), os.pipe()]
+        command = ["sh", "-c", "echo out; echo err >&2"]
+        sandbox = await machine.sandboxes.start(Spec(command, LIMITS), pipes[0][1], pipes[1][1])
+        for _, writing in pipes:
+            os.close(writing)
+        assert [await asyncio.to_thread(os.read, reading, 100) for reading, _ in pipes] == [b"out\n", b"err\n"]
+        for reading, _ in pipes:
+            os.close(reading)
+        await sandbox.close()
+
+    in_sandboxes(scenario)

@@ -15,12 +15,12 @@ from cloudlet.engines.sandbox.spec import Spec
 _HOSTNAME = "sandbox"
 _USER, _GROUP = 993, 990
 """By which an ordinary user's sandbox calls itself."""
+_HOSTS = Path("/etc/hosts")
 _TMP = "/tmp"  # noqa: S108 - that of the sandbox
 _PROGRAMS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 _SETTINGS = (
     "/etc/alternatives",
     "/etc/ca-certificates",
-    "/etc/hosts",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
@@ -47,12 +47,18 @@ def executable() -> str:
     return str(bwrap_path())
 
 
-def options(spec: Spec, *, user: int | None, seccomp: int | None) -> list[str]:
+def hosts(address: str) -> bytes:
+    """Return the machine's list of hosts, with a sandbox's own address. Raises OSError."""
+    known = _HOSTS.read_bytes() if _HOSTS.exists() else b"127.0.0.1 localhost\n"
+    return known + f"\n{address} {_HOSTNAME}.localdomain {_HOSTNAME}\n".encode()
+
+
+def options(spec: Spec, *, user: int | None, hosts: int, seccomp: int | None) -> list[str]:
     """Return the options by which it runs a program as it is described.
 
     They are not for a command line: everybody on the machine can read those, and the environment is among them.
-    `user` is the id of a user of the machine that nobody else is, where this process is root; `seccomp` the descriptor
-    of a filter.
+    `user` is the id of a user of the machine that nobody else is, where this process is root; `hosts` and `seccomp` are
+    the descriptors of a list of hosts and of a filter.
     """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
     if user is None:
@@ -61,7 +67,7 @@ def options(spec: Spec, *, user: int | None, seccomp: int | None) -> list[str]:
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             words += ["--cap-add", capability]
     words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
-    words += _file_system(spec, has_user=user is not None)
+    words += _file_system(spec, hosts, has_user=user is not None)
     for name, value in spec.environment.items():
         if user is None or not privileges.is_followed(name):
             words += ["--setenv", name, value]
@@ -79,7 +85,7 @@ def command(spec: Spec, *, user: int | None, options: int) -> list[str]:
     return [executable(), "--args", str(options), "--", *given_up, *spec.command]
 
 
-def _file_system(spec: Spec, *, has_user: bool) -> list[str]:
+def _file_system(spec: Spec, hosts: int, *, has_user: bool) -> list[str]:
     words: list[str] = []
     settings: Sequence[str] = _SETTINGS
     if spec.root is not None:
@@ -92,6 +98,7 @@ def _file_system(spec: Spec, *, has_user: bool) -> list[str]:
     for path in settings:
         if Path(path).exists():
             words += [*_parents([path]), "--ro-bind", str(Path(path).resolve()), path]
+    words += ["--perms", "0444", "--ro-bind-data", str(hosts), str(_HOSTS)]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(spec.limits.tmp), "--tmpfs", _TMP]
     words += _parents([mount.target for mount in spec.mounts])

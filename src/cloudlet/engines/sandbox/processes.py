@@ -1,4 +1,4 @@
-"""Whose a connection is, as the system tells it (proc(5))."""
+"""Whose a socket is, as the system tells it (proc(5))."""
 
 from __future__ import annotations
 
@@ -7,21 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 _PROC = Path("/proc")
-_LOOPBACK = "0100007F"
 
 
-def inode_of(port: int, far: int) -> str | None:
-    """Return the inode of the socket that connects a port of 127.0.0.1 with another one; None where none is seen."""
-    # A port may be the near end of several, to other ports, and of some that are closed, which have no inode.
-    ends = [f"{_LOOPBACK}:{port:04X}", f"{_LOOPBACK}:{far:04X}"]
-    for line in (_PROC / "net" / "tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[1:3] == ends and fields[9] != "0":
-            return fields[9]
-    return None
-
-
-def has_socket(process: int, inode: str) -> bool:
+def has_socket(process: int, inode: int) -> bool:
     """Whether a process, or one that descends from it, has a socket."""
     wanted = f"socket:[{inode}]"
     for member in _family(process):

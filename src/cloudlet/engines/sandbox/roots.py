@@ -9,8 +9,9 @@ import shutil
 from pathlib import Path
 
 FOLDERS = ("/proc", "/dev", "/tmp")  # noqa: S108 - those of the sandbox
-SETTINGS = ("/etc/hosts", "/etc/resolv.conf")
+SETTINGS = ("/etc/resolv.conf",)
 """Of the machine: what a program needs to find hosts."""
+_PUT = ("/etc/hosts", *SETTINGS)
 
 
 def prepare(root: Path) -> None:
@@ -24,7 +25,7 @@ def prepare(root: Path) -> None:
             folder.unlink(missing_ok=True)
             folder.mkdir()
             folder.chmod(0o755)
-    for name in SETTINGS:
+    for name in _PUT:
         file = _replaceable(root, name)
         if file.is_symlink() or not file.is_file():
             if file.is_dir() and not file.is_symlink():

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
-from cloudlet.engines.sandbox import bubblewrap, cgroups, processes, seccomp
+from cloudlet.engines.sandbox import bubblewrap, cgroups, processes, seccomp, sockets
 from cloudlet.engines.sandbox.limits import Limits
+from cloudlet.engines.sandbox.sockets import End
 from cloudlet.engines.sandbox.spec import Spec
 
 log = logging.getLogger("cloudlet.engines")
@@ -22,6 +23,9 @@ Kind = Literal["bubblewrap", "none"]
 _FIRST_USER = 1_600_000_000
 """The ids from here on are of no users of the machine: below are those of people and of containers."""
 _USERS = 100_000
+_FIRST_ADDRESS, _ADDRESSES = 1 << 16, (1 << 24) - (2 << 16)
+"""Of those that begin with 127, which are all this machine's: all but the first and the last 65,536."""
+_ADDRESSES_OF_A_PROCESS = 4099
 _ENTER = """
 for group in $GROUPS_ENTERED; do echo 0 > "$group"; done
 unset GROUPS_ENTERED
@@ -58,10 +62,10 @@ class Sandboxes:
             found.append("programs see and may do what Cloudlet itself may (--sandbox none)")
         return found
 
-    async def start(self, spec: Spec, output: int | None = None) -> Sandbox:
-        """Start a program; what it prints goes to a descriptor, if one is given. Raises SandboxError."""
+    async def start(self, spec: Spec, output: int | None = None, errors: int | None = None) -> Sandbox:
+        """Start a program; what it prints goes to a descriptor, if one is given, or two. Raises SandboxError."""
         await self._probed()
-        return await self._start(spec, output)
+        return await self._start(spec, output, output if errors is None else errors)
 
     async def _probed(self) -> None:
         """Find out, once, whether programs can be run. Raises SandboxError."""
@@ -84,7 +88,7 @@ class Sandboxes:
             raise SandboxError("to run programs as root Cloudlet needs setpriv (Debian: apt install util-linux)")
         reading, writing = os.pipe()
         try:
-            sandbox = await self._start(_PROBE, writing)
+            sandbox = await self._start(_PROBE, writing, writing)
         finally:
             os.close(writing)
         try:
@@ -101,28 +105,38 @@ class Sandboxes:
                 "none, which runs code without protection"
             )
 
-    async def _start(self, spec: Spec, output: int | None) -> Sandbox:
+    async def _start(self, spec: Spec, output: int | None, errors: int | None) -> Sandbox:
         if spec.root is not None and self.kind == "none":
             raise SandboxError("what has a root of its own, as images have, runs in sandboxes only (--sandbox none)")
         self._started += 1
         group = self._cgroups.create(f"sandbox-{self._started}")
         user = _FIRST_USER + self._started % _USERS if os.geteuid() == 0 and self.kind != "none" else None
+        address = "127.0.0.1" if self.kind == "none" else _address(self._started)
         try:
             group.limit(spec.limits)
-            process = await asyncio.to_thread(self._spawn, spec, group, user, output)
+            process = await asyncio.to_thread(self._spawn, spec, group, user, address, output, errors)
         except OSError as error:
             group.remove()
             raise SandboxError(f"the sandbox cannot be started: {error}") from error
-        return Sandbox(process, group, user, spec.limits)
+        return Sandbox(process, group, user, address, spec.limits)
 
-    def _spawn(self, spec: Spec, group: cgroups.Group, user: int | None, output: int | None) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self,
+        spec: Spec,
+        group: cgroups.Group,
+        user: int | None,
+        address: str,
+        output: int | None,
+        errors: int | None,
+    ) -> subprocess.Popen[bytes]:
         opened: list[int] = []
         try:
             if self.kind == "none":
                 run, environment, folder = list(spec.command), dict(spec.environment), spec.folder
             else:
                 filtered = None if self._seccomp is None else _memory(self._seccomp, opened)
-                words = bubblewrap.options(spec, user=user, seccomp=filtered)
+                hosts = _memory(bubblewrap.hosts(address), opened)
+                words = bubblewrap.options(spec, user=user, hosts=hosts, seccomp=filtered)
                 options = _memory(b"".join(_option(word) for word in words), opened)
                 run, environment, folder = bubblewrap.command(spec, user=user, options=options), {}, "/"
             # Only a shell enters the groups: what is started from there is in them from its first instant.
@@ -131,7 +145,7 @@ class Sandboxes:
                 ["/bin/sh", "-c", _ENTER, str(spec.limits.files), *run],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if output is None else output,
-                stderr=subprocess.DEVNULL if output is None else output,
+                stderr=subprocess.DEVNULL if errors is None else errors,
                 env=environment,
                 cwd=folder,
                 pass_fds=(*spec.descriptors, *opened),
@@ -147,6 +161,12 @@ class Sandboxes:
     async def close(self) -> None:
         """Remove the control groups; what was started has been closed before."""
         self._cgroups.close()
+
+
+def _address(number: int) -> str:
+    """Return an address of this machine that no other sandbox has, as good as certainly: they share its ports."""
+    own = (os.getpid() * _ADDRESSES_OF_A_PROCESS + number) % _ADDRESSES + _FIRST_ADDRESS
+    return f"127.{own >> 16}.{own >> 8 & 255}.{own & 255}"
 
 
 def _option(word: str) -> bytes:
@@ -169,11 +189,13 @@ class Sandbox:
     """One running program, with all that it starts."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], group: cgroups.Group, user: int | None, limits: Limits
+        self, process: subprocess.Popen[bytes], group: cgroups.Group, user: int | None, address: str, limits: Limits
     ) -> None:
         loop = asyncio.get_running_loop()
         self.user = user
         """By which user of the machine it is run; None where that is Cloudlet's own."""
+        self.address = address
+        """By which it knows itself, as sandbox.localdomain; where a sandbox is none, that is everybody's."""
         self.ended: asyncio.Future[int] = loop.create_future()
         """Its exit status, once it has ended: -9 where it was killed by signal 9."""
         self.limits = limits
@@ -198,9 +220,14 @@ class Sandbox:
     def has_connection(self, port: int, far: int) -> bool:
         """Whether a TCP connection from a port of 127.0.0.1 to another is one of its programs'. Waits for the system.
 
-        Where others come and go meanwhile, the system may not tell of one: look again.
+        Where the system only has a list of all of them, it may lack one while others come and go: look again.
         """
-        inode = processes.inode_of(port, far)
+        inode = sockets.connected(End("127.0.0.1", port), End("127.0.0.1", far))
+        return inode is not None and processes.has_socket(self._process.pid, inode)
+
+    def listens(self, host: str, port: int) -> bool:
+        """Whether it is one of its programs that gets connections to a host and port. Waits for the system."""
+        inode = sockets.listening(End(host, port))
         return inode is not None and processes.has_socket(self._process.pid, inode)
 
     def freeze(self) -> None:

@@ -57,7 +57,7 @@ class Event(NamedTuple):
         record = self.record
         if isinstance(record, str):
             return "WARN"
-        if record.get("status", "success") != "success":
+        if record.get("status", "success") != "success" or "errorType" in record or self.kind == "platform.logsDropped":
             return "WARN"
         if self.kind == "platform.initReport" and record["initializationType"] == "on-demand":
             return "DEBUG"
@@ -179,6 +179,30 @@ def report(version: Version, request_id: str, found: Report) -> Event:
     if found.status != "success":
         text += f"Status: {found.status}\t" + (f"Error Type: {found.error}\t" if found.error else "")
     return Event("platform.report", record, text + "\n")
+
+
+def extension(name: str, events: list[str], state: str = "Ready", error: str = "") -> Event:
+    """An extension is there, or has failed."""
+    record: dict[str, Any] = {"name": name, "state": state, "events": events}
+    if error:
+        record["errorType"] = error
+    text = f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]"
+    return Event("platform.extension", record, f"{text}\tError Type: {error}\n" if error else f"{text}\n")
+
+
+def subscribed(name: str, types: list[str], *, of_logs: bool) -> Event:
+    """An extension is told of what happens from now on."""
+    record = {"name": name, "state": "Subscribed", "types": types}
+    said = ", ".join(each.capitalize() for each in types)
+    word, kind = ("LOGS", "platform.logsSubscription") if of_logs else ("TELEMETRY", "platform.telemetrySubscription")
+    return Event(kind, record, f"{word}\tName: {name}\tState: Subscribed\tTypes: [{said}]\n")
+
+
+def dropped(records: int, size: int) -> Event:
+    """An extension was not told of everything."""
+    reason = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
+    record = {"droppedRecords": records, "droppedBytes": size, "reason": reason}
+    return Event("platform.logsDropped", record, None)
 
 
 def fault(request_id: str, text: str, now: float) -> Event:

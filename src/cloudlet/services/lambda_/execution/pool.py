@@ -327,8 +327,9 @@ def _command(interpreter: Interpreter, extensions: list[str], wrapper: str) -> t
     command = (wrapper, *interpreter.command) if wrapper and not interpreter.is_custom else interpreter.command
     if not extensions:
         return command
-    script = "".join(f"{shlex.quote(program)} &\n" for program in extensions)
-    return ("/bin/sh", "-c", f'{script}exec "$@"', "sh", *command)
+    # What they print is kept apart: see `Process.start`.
+    script = "".join(f"{shlex.quote(program)} >&2 &\n" for program in extensions)
+    return ("/bin/sh", "-c", f'{script}exec "$@" 2>&1', "sh", *command)
 
 
 def _starting(limits: Limits) -> Limits:

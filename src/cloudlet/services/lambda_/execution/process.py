@@ -30,6 +30,8 @@ class Process:
         self.on_frame: frames.OnFrame | None = None
         self.on_line: Callable[[str], None] | None = None
         """Is told of each line that it prints past its channel, as its own programs do."""
+        self.on_extension_line: Callable[[str], None] | None = None
+        """Is told of each line that its extensions print."""
         self.on_lost: Callable[[], None] | None = None
         """Is told once that it has hung up, which it does when it ends."""
         self.lost = False
@@ -38,7 +40,9 @@ class Process:
             api.on_frame = self._api_frame
             if interpreter.is_custom:
                 self.link = api
-        self.output = _Output(self._line)
+        self.outputs = [_Output(self._line)]
+        if api is not None and api.expects_extensions:
+            self.outputs.append(_Output(self._extension_line))
         sandbox.ended.add_done_callback(lambda _: self._lost())
 
     @classmethod
@@ -56,7 +60,10 @@ class Process:
         """Start an interpreter that sees two folders, if given, as its code and its layers. Raises SandboxError."""
         loop = asyncio.get_running_loop()
         near, far = socket.socketpair()
-        reading, writing = os.pipe()
+        pipes = [os.pipe()]
+        if api is not None and api.expects_extensions:
+            # They print where errors would go, and it where all else goes.
+            pipes.append(os.pipe())
         seen = ((task, environment.TASK_ROOT), (layers, environment.LAYERS_ROOT))
         mounts = (*interpreter.mounts, *(Mount(folder, place) for folder, place in seen if folder is not None))
         given = {**environment.at_start(), **(variables or {}), _CHANNEL_VARIABLE: str(far.fileno())}
@@ -70,14 +77,16 @@ class Process:
             root=interpreter.root,
         )
         try:
-            process = cls(interpreter, await sandboxes.start(spec, writing), api)
+            process = cls(interpreter, await sandboxes.start(spec, pipes[0][1], pipes[-1][1]), api)
         except BaseException:
             near.close()
-            os.close(reading)
+            for reading, _ in pipes:
+                os.close(reading)
             raise
         finally:
             far.close()
-            os.close(writing)
+            for _, writing in pipes:
+                os.close(writing)
         if isinstance(process.link, Channel):
             channel = process.link
             near.setblocking(False)
@@ -86,7 +95,8 @@ class Process:
             near.close()
         if api is not None:
             api.serve(process.sandbox)
-        await loop.connect_read_pipe(lambda: process.output, os.fdopen(reading, "rb"))
+        for (reading, _), taken in zip(pipes, process.outputs, strict=True):
+            await taken.follow(reading)
         return process
 
     def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
@@ -96,13 +106,17 @@ class Process:
     async def close(self) -> None:
         """End it, and leave nothing of it behind."""
         if self.api is not None and not self.lost:
+            # What is halted could not take leave.
+            self.sandbox.thaw()
             await self.api.shut_down()
-        self.on_frame = self.on_line = self.on_lost = None
+            self.api.on_event = None
+        self.on_frame = self.on_line = self.on_extension_line = self.on_lost = None
         self.link.close()
         if self.api is not None:
             self.api.close()
         await self.sandbox.close()
-        self.output.close()
+        for output in self.outputs:
+            output.close()
 
     def _frame(self, kind: bytes, told: dict[str, Any], payload: bytes) -> None:
         if self.on_frame is not None:
@@ -118,6 +132,10 @@ class Process:
     def _line(self, line: str) -> None:
         if self.on_line is not None:
             self.on_line(line)
+
+    def _extension_line(self, line: str) -> None:
+        if self.on_extension_line is not None:
+            self.on_extension_line(line)
 
     def _hung_up(self) -> None:
         if self.link is not self.api:
@@ -138,6 +156,10 @@ class _Output(asyncio.Protocol):
         self._on_line = on_line
         self._held = b""
         self._transport: asyncio.ReadTransport | None = None
+
+    async def follow(self, descriptor: int) -> None:
+        """Read a pipe until its end."""
+        await asyncio.get_running_loop().connect_read_pipe(lambda: self, os.fdopen(descriptor, "rb"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.ReadTransport, transport)

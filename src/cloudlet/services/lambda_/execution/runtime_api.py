@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +17,10 @@ import msgspec
 
 from cloudlet.core.ids import uuid4
 from cloudlet.engines.sandbox import Sandbox
-from cloudlet.services.lambda_.execution import frames
+from cloudlet.services.lambda_.execution import frames, platform_events
 from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, Request
+from cloudlet.services.lambda_.execution.platform_events import Event
+from cloudlet.services.lambda_.execution.telemetry import LOGS_PATH, TELEMETRY_PATH, Invalid, Telemetry
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
@@ -49,6 +52,9 @@ class RuntimeApi:
     def __init__(self, version: Version, expected: int, *, is_held: bool = False) -> None:
         """`expected` is how many extensions are going to register; `is_held`: it is restored after its start."""
         self.on_frame: frames.OnFrame | None = None
+        self.on_event: Callable[[Event], None] | None = None
+        """Is told of what happens to extensions."""
+        self.telemetry = Telemetry(self._note)
         self._version = version
         self._expected = expected
         self._extensions: dict[str, _Extension] = {}
@@ -67,6 +73,11 @@ class RuntimeApi:
     def address(self) -> str:
         """Host and port, for `AWS_LAMBDA_RUNTIME_API`."""
         return self._endpoint.address
+
+    @property
+    def expects_extensions(self) -> bool:
+        """Whether there are programs that run beside the runtime."""
+        return self._expected > 0
 
     async def listen(self) -> None:
         await self._endpoint.listen()
@@ -102,6 +113,7 @@ class RuntimeApi:
         self._endpoint.hold(held)
 
     def close(self) -> None:
+        self.telemetry.close()
         self._endpoint.close()
 
     # -- extensions
@@ -125,12 +137,20 @@ class RuntimeApi:
         await self._registered.wait()
         await _all_rest(list(self._extensions.values()))
 
+    def begun(self) -> None:
+        """Tell that all extensions are there: the start is over."""
+        for extension in self._extensions.values():
+            self._note(platform_events.extension(extension.name, extension.events))
+        self.telemetry.seal()
+
     async def shut_down(self, reason: str = "spindown") -> None:
         """Tell extensions that all is going to end, and give them a moment."""
         wanted = [each for each in self._extensions.values() if "SHUTDOWN" in each.events]
+        await self.telemetry.flush()
+        deadline = int((time.time() + _SHUTDOWN_SECONDS) * 1000)
         for extension in wanted:
             extension.rests.clear()
-            extension.told.put_nowait({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": 0})
+            extension.told.put_nowait({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline})
         if wanted and self._sandbox.done():
             done = asyncio.get_running_loop().create_task(_all_rest(wanted))
             first: list[asyncio.Future[Any]] = [self._sandbox.result().ended, done]
@@ -161,9 +181,9 @@ class RuntimeApi:
         if path == f"{_EXTENSION}/event/next" and request.method == "GET":
             return await self._next_event(request)
         if path in (f"{_EXTENSION}/init/error", f"{_EXTENSION}/exit/error") and request.method == "POST":
-            kind = request.headers.get("lambda-extension-function-error-type", "Extension.Unknown")
-            self._tell(frames.INIT_FAILED, {}, _encode({"errorType": kind, "errorMessage": "an extension has failed"}))
-            return Reply()
+            return self._extension_failed(request)
+        if path.rstrip("/") in (TELEMETRY_PATH, LOGS_PATH) and request.method == "PUT":
+            return self._subscribe(request)
         return _refused(404, "InvalidPath", f"there is no {request.method} {path}")
 
     async def _next(self) -> Reply:
@@ -241,6 +261,33 @@ class RuntimeApi:
             "accountId": version.place.account,
         }
         return Reply(200, _encode(answer), {"Lambda-Extension-Identifier": identifier})
+
+    def _subscribe(self, request: Request) -> Reply:
+        extension = self._extensions.get(request.headers.get("lambda-extension-identifier", ""))
+        if extension is None:
+            return _refused(403, "Extension.UnknownExtensionIdentifier", "Unknown extension: register first")
+        path = request.path.rstrip("/")
+        try:
+            if self.telemetry.subscribe(extension.name, path, request.body, self._sandbox.result()):
+                return Reply(200, b'"OK"')
+        except Invalid as error:
+            return _refused(400, "ValidationError", str(error))
+        api = "Logs" if path == LOGS_PATH else "Telemetry"
+        return _refused(403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed already")
+
+    def _note(self, event: Event) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
+
+    def _extension_failed(self, request: Request) -> Reply:
+        kind = request.headers.get("lambda-extension-function-error-type", "Extension.Unknown")
+        extension = self._extensions.get(request.headers.get("lambda-extension-identifier", ""))
+        if extension is None:
+            return _refused(403, "Extension.UnknownExtensionIdentifier", "Unknown extension: register first")
+        state = "InitError" if "/init/" in request.path else "ExitError"
+        self._note(platform_events.extension(extension.name, extension.events, state, kind))
+        self._tell(frames.INIT_FAILED, {}, _encode({"errorType": kind, "errorMessage": "an extension has failed"}))
+        return Reply()
 
     async def _next_event(self, request: Request) -> Reply:
         extension = self._extensions.get(request.headers.get("lambda-extension-identifier", ""))

@@ -112,6 +112,9 @@ class Worker:
         self._looked = 0.0
         process.on_frame = self._frame
         process.on_line = self._line
+        process.on_extension_line = self._extension_line
+        if process.api is not None:
+            process.api.on_event = self._tell
         process.on_lost = self._hung_up
 
     @property
@@ -164,6 +167,8 @@ class Worker:
         if outcome.error:
             self._become(State.ENDED)
             raise InitError(outcome)
+        if self._process.api is not None:
+            self._process.api.begun()
         if is_held:
             self._become(State.HELD)
             self.halt()
@@ -303,7 +308,7 @@ class Worker:
         if kind == frames.ANSWER or kind == frames.READY:
             self._answer(Outcome(payload))
         elif kind == frames.LOG:
-            self.log.write(payload.decode("utf-8", "replace"), whole=bool(told.get("whole")))
+            self._print("function", payload.decode("utf-8", "replace"), whole=bool(told.get("whole")))
         elif kind in (frames.FAILED, frames.INIT_FAILED):
             self._answer(Outcome(payload, error_type(payload)))
         elif self._stream is None:
@@ -317,12 +322,26 @@ class Worker:
             self._answer(Outcome(self._stream.collected(), error))
 
     def _line(self, line: str) -> None:
-        self.log.write(line, whole=False)
+        self._print("function", line)
+
+    def _extension_line(self, line: str) -> None:
+        self._print("extension", line)
+
+    def _print(self, kind: str, text: str, *, whole: bool = False) -> None:
+        """Log what the function, or an extension, has printed."""
+        self.log.write(text, whole=whole)
+        if self._process.api is not None:
+            now = platform_events.moment(self._block.clock.now())
+            for line in [text.rstrip("\n")] if whole else text.splitlines():
+                self._process.api.telemetry.tell({"time": now, "type": kind, "record": line})
 
     def _tell(self, event: Event) -> None:
-        line = event.line(self.version.logging, self._block.clock.now())
+        now = self._block.clock.now()
+        line = event.line(self.version.logging, now)
         if line is not None:
             self.log.write(line)
+        if self._process.api is not None:
+            self._process.api.telemetry.tell(event.told(now))
 
     def _hung_up(self) -> None:
         if self.state is not State.RESTING:
