@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloudlet.testing.server import Aws
-from tests.e2e.client import Client
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.e2e.client import PATH, Client
 from tests.e2e.conftest import MakeClient
 from tests.e2e.packages import create_function, node_package, node_runtime, package
 from tests.standing import eventually
+from tests.trusting import TrustingAws
 
 SHOP = """
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -385,6 +387,21 @@ def test_hono_and_powertools_on_node(aws: Aws, client: MakeClient, curl: Client)
     assert (line["service"], line["order"]) == ("shop", "7")
     assert total(aws, "Orders", service="shop")["Sum"] == 2
     assert traced(aws, line["trace"], "pricing")["pricing"]["annotations"] == {"order": "7"}
+
+
+def test_the_javascript_sdk_trusts_the_endpoint(client: MakeClient, tmp_path: Path) -> None:
+    source = """
+import { CreateQueueCommand, SQSClient } from "@aws-sdk/client-sqs";
+export const handler = async () => (await new SQSClient().send(new CreateQueueCommand({ QueueName: "made" }))).QueueUrl;
+"""
+    data = tmp_path / "data"
+    with Server.start("--data", str(data), "--tls", env={"PATH": PATH}) as server:
+        aws = TrustingAws(server.endpoint, fresh_account(), data=data)
+        code = node_package({"app.mjs": source}, "@aws-sdk/client-sqs")
+        create_function(aws, "make", code, Runtime=node_runtime(client))
+        answer = json.loads(aws.client("lambda").invoke(FunctionName="make")["Payload"].read())
+        assert isinstance(answer, str), answer
+        assert answer == aws.client("sqs").get_queue_url(QueueName="made")["QueueUrl"]
 
 
 def test_hono_answers_in_pieces(aws: Aws, client: MakeClient, curl: Client) -> None:

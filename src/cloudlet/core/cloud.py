@@ -59,6 +59,8 @@ class Config:
     """Whether the calls that applications make become segments in X-Ray."""
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
     """What users' code runs in; "none": it sees and may do what Cloudlet may."""
+    authority: Path | None = None
+    """The file, in PEM, of the authority by which clients trust the endpoint, where that is Cloudlet's own."""
 
 
 def built() -> dict[str, str]:

@@ -171,6 +171,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         datagrams={} if daemon is None else {_XRAY: datagrams(daemon)},
         traces_calls=settings.traces_calls,
         sandbox=settings.sandbox,
+        authority=authority if supervised is None else _authority_of_endpoint(settings, data),
     )
     # A block that is served alone has no say over the time of others.
     movable = supervised is not None or not settings.shares_data
@@ -284,6 +285,15 @@ def _stop_asked(settings: Settings) -> asyncio.Event:
     # Nothing is ever written to the pipe: it becomes readable at its end.
     loop.add_reader(sys.stdin.fileno(), parent_has_gone)
     return stop
+
+
+def _authority_of_endpoint(settings: Settings, data: Path) -> Path | None:
+    """Return the authority of the front door that supervises this process, which has made one where it has none yet."""
+    from cloudlet.edge.tls import local_authority
+
+    authority = local_authority(data / "tls")
+    is_secure = (settings.endpoint or "").startswith("https:")
+    return authority if is_secure and authority.exists() else None
 
 
 def _tls(settings: Settings, data: Path) -> tuple[SSLContext | None, Path | None]:

@@ -26,12 +26,17 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
+def local_authority(folder: Path) -> Path:
+    """Return the file of the local authority, which is there once there was need of one."""
+    return folder / "ca.pem"
+
+
 def local_certificate(folder: Path, host: str) -> tuple[Path, Path, Path]:
     """Return the files of the local authority, of a certificate for this machine, and of its key.
 
     They are made where they are not there, or were made for another host. Clients trust the first (AWS_CA_BUNDLE).
     """
-    authority, certificate, key = folder / "ca.pem", folder / "server.pem", folder / "server.key"
+    authority, certificate, key = local_authority(folder), folder / "server.pem", folder / "server.key"
     made_for = folder / "host"
     if not made_for.exists() or made_for.read_text() != host:
         folder.mkdir(parents=True, exist_ok=True)

@@ -238,3 +238,13 @@ def test_what_it_is_given_makes_nothing_of_root_do_anything(in_sandboxes: Any, t
         assert "another program" not in run.printed
 
     in_sandboxes(scenario)
+
+
+def test_it_knows_no_user_but_itself(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        asking = (
+            "import os, pwd; print(pwd.getpwuid(os.getuid()).pw_name, len(pwd.getpwall()), os.path.expanduser('~'))"
+        )
+        assert (await machine.run("/usr/bin/python3", "-c", asking)).printed == "sandbox 1 /home/sandbox\n"
+
+    in_sandboxes(scenario)

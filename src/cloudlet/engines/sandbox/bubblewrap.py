@@ -53,12 +53,18 @@ def hosts(address: str) -> bytes:
     return known + f"\n{address} {_HOSTNAME}.localdomain {_HOSTNAME}\n".encode()
 
 
-def options(spec: Spec, *, user: int | None, hosts: int, seccomp: int | None) -> list[str]:
+def users(user: int | None) -> bytes:
+    """Return the list of users that a sandbox has: itself. Some programs ask where its home is."""
+    number, group = (_USER, _GROUP) if user is None else (user, user)
+    return f"{_HOSTNAME}:x:{number}:{group}::/home/{_HOSTNAME}:/sbin/nologin\n".encode()
+
+
+def options(spec: Spec, *, user: int | None, hosts: int, users: int, seccomp: int | None) -> list[str]:
     """Return the options by which it runs a program as it is described.
 
     They are not for a command line: everybody on the machine can read those, and the environment is among them.
-    `user` is the id of a user of the machine that nobody else is, where this process is root; `hosts` and `seccomp` are
-    the descriptors of a list of hosts and of a filter.
+    `user` is the id of a user of the machine that nobody else is, where this process is root; `hosts`, `users` and
+    `seccomp` are the descriptors of lists of them, and of a filter.
     """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
     if user is None:
@@ -67,7 +73,7 @@ def options(spec: Spec, *, user: int | None, hosts: int, seccomp: int | None) ->
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             words += ["--cap-add", capability]
     words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
-    words += _file_system(spec, hosts, has_user=user is not None)
+    words += _file_system(spec, hosts, users, has_user=user is not None)
     for name, value in spec.environment.items():
         if user is None or not privileges.is_followed(name):
             words += ["--setenv", name, value]
@@ -85,7 +91,7 @@ def command(spec: Spec, *, user: int | None, options: int) -> list[str]:
     return [executable(), "--args", str(options), "--", *given_up, *spec.command]
 
 
-def _file_system(spec: Spec, hosts: int, *, has_user: bool) -> list[str]:
+def _file_system(spec: Spec, hosts: int, users: int, *, has_user: bool) -> list[str]:
     words: list[str] = []
     settings: Sequence[str] = _SETTINGS
     if spec.root is not None:
@@ -94,7 +100,7 @@ def _file_system(spec: Spec, hosts: int, *, has_user: bool) -> list[str]:
     else:
         for path in _PROGRAMS:
             words += _shown(path)
-        words += ["--perms", "0755", "--dir", "/etc"]
+        words += ["--perms", "0755", "--dir", "/etc", "--perms", "0444", "--ro-bind-data", str(users), "/etc/passwd"]
     for path in settings:
         if Path(path).exists():
             words += [*_parents([path]), "--ro-bind", str(Path(path).resolve()), path]

@@ -52,10 +52,10 @@ class Cgroups:
         while (left := [group for group in left if not _remove(group)]) and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
 
-    def close(self) -> None:
-        """Remove what was made for this process; its groups are to be gone."""
-        for folder in set(self._folders.values()):
-            _remove(folder)
+    def close(self) -> bool:
+        """Remove what was made for this process; return whether that went, which it does once its groups are gone."""
+        left = [folder for folder in set(self._folders.values()) if not _remove(folder)]
+        return not left
 
 
 class Group:

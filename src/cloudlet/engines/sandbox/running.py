@@ -136,7 +136,8 @@ class Sandboxes:
             else:
                 filtered = None if self._seccomp is None else _memory(self._seccomp, opened)
                 hosts = _memory(bubblewrap.hosts(address), opened)
-                words = bubblewrap.options(spec, user=user, hosts=hosts, seccomp=filtered)
+                users = _memory(bubblewrap.users(user), opened)
+                words = bubblewrap.options(spec, user=user, hosts=hosts, users=users, seccomp=filtered)
                 options = _memory(b"".join(_option(word) for word in words), opened)
                 run, environment, folder = bubblewrap.command(spec, user=user, options=options), {}, "/"
             # Only a shell enters the groups: what is started from there is in them from its first instant.
@@ -160,7 +161,7 @@ class Sandboxes:
 
     async def close(self) -> None:
         """Remove the control groups; what was started has been closed before."""
-        self._cgroups.close()
+        await _until(self._cgroups.close)
 
 
 def _address(number: int) -> str:

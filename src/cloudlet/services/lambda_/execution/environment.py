@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from cloudlet.services.lambda_.function import Version
@@ -36,10 +37,12 @@ def variables(
     credentials: Credentials,
     initialization: str,
     daemon: str | None,
+    trusted: Mapping[str, str],
 ) -> dict[str, str]:
     """Return all variables of a function's process; its own come over those that are not reserved.
 
-    `log_stream` is None where it is not known yet to what it will log; `daemon` is where it can send X-Ray something.
+    `log_stream` is None where it is not known yet to what it will log; `daemon` is where it can send X-Ray something;
+    `trusted` is what leads to the authorities that it trusts.
     """
     region = version.place.region
     logs = {}
@@ -56,6 +59,7 @@ def variables(
         "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         **({} if daemon is None else {"AWS_XRAY_DAEMON_ADDRESS": daemon}),
+        **trusted,
         **version.environment,
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,

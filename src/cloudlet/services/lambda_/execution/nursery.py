@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
+from cloudlet.services.lambda_.execution.authorities import Trust
 from cloudlet.services.lambda_.execution.interpreters import Interpreter
 from cloudlet.services.lambda_.execution.process import Process
 
@@ -41,9 +42,10 @@ class Child:
 class Nursery:
     """Keeps one interpreter ready of each kind that was wanted of late."""
 
-    def __init__(self, sandboxes: Sandboxes, root: Path) -> None:
+    def __init__(self, sandboxes: Sandboxes, root: Path, trust: Trust) -> None:
         self._sandboxes = sandboxes
         self._root = root
+        self._trust = trust
         self._made = 0
         self._waiting: dict[str, Child] = {}
         self._wanted: dict[str, float] = {}
@@ -86,7 +88,12 @@ class Nursery:
         try:
             await asyncio.to_thread(_make, folder)
             process = await Process.start(
-                self._sandboxes, interpreter, _LIMITS, task=folder / "task", layers=folder / "layers"
+                self._sandboxes,
+                interpreter,
+                _LIMITS,
+                task=folder / "task",
+                layers=folder / "layers",
+                trusted=await self._trust.made(),
             )
             self._waiting[interpreter.runtime] = Child(process, folder)
         except (SandboxError, OSError) as error:

@@ -20,6 +20,7 @@ from cloudlet.core.role_session import session_of
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_ import unpacking
 from cloudlet.services.lambda_.execution import containers, environment, nursery
+from cloudlet.services.lambda_.execution.authorities import Trust
 from cloudlet.services.lambda_.execution.environment import Credentials
 from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interpreters
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
@@ -57,7 +58,8 @@ class Pools:
         self._sandboxes = sandboxes
         self._root = root
         self._interpreters = Interpreters()
-        self._nursery = Nursery(sandboxes, root / "children")
+        self._trust = Trust(block.cloud.config.authority, root / "authorities")
+        self._nursery = Nursery(sandboxes, root / "children", self._trust)
         self.snapshots = Snapshots(lambda version: self._started(version, SNAP_START), self._end)
         self._resting: defaultdict[str, list[Worker]] = defaultdict(list)
         """Revision → its workers that rest, the last that came last."""
@@ -202,8 +204,11 @@ class Pools:
             credentials = self._credentials(version)
             endpoint, daemon = self._block.cloud.config.endpoint, await self._subsegments.address()
             stream = None if initialization == SNAP_START else log_stream.name
-            variables = environment.variables(version, stream, endpoint, credentials, initialization, daemon)
             try:
+                trusted = (await self._trust.made()).variables
+                variables = environment.variables(
+                    version, stream, endpoint, credentials, initialization, daemon, trusted
+                )
                 process, folder = await self._process(version, interpreter, variables)
             except (SandboxError, OSError) as error:
                 raise AwsError("ServiceException", str(error), status=500) from error
@@ -229,7 +234,10 @@ class Pools:
         extensions = await asyncio.to_thread(containers.extensions, root)
         api = await self._api(version, len(extensions), given)
         started = replace(interpreter, command=_command(interpreter, extensions, ""))
-        return await Process.start(self._sandboxes, started, _starting(limits_of(version)), variables=given, api=api)
+        limits = _starting(limits_of(version))
+        return await Process.start(
+            self._sandboxes, started, limits, variables=given, api=api, trusted=await self._trust.made()
+        )
 
     async def _api(self, version: Version, extensions: int, variables: dict[str, str]) -> RuntimeApi:
         """Return an API for a process that is given these variables."""
@@ -266,6 +274,7 @@ class Pools:
             layers=await asyncio.to_thread(_empty, self._root / "nothing") if layers is None else layers,
             variables=variables,
             api=api,
+            trusted=await self._trust.made(),
         )
         return process, None
 

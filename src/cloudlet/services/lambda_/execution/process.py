@@ -11,12 +11,14 @@ from typing import Any, cast
 
 from cloudlet.engines.sandbox import Limits, Mount, Sandbox, Sandboxes, Spec
 from cloudlet.services.lambda_.execution import environment, frames
+from cloudlet.services.lambda_.execution.authorities import Authorities
 from cloudlet.services.lambda_.execution.frames import Channel
 from cloudlet.services.lambda_.execution.interpreters import Interpreter
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 
 _CHANNEL_VARIABLE = "_CLOUDLET_CHANNEL"
 _LINE_BYTES = 64 << 10
+_NONE = Authorities()
 
 
 class Process:
@@ -56,6 +58,7 @@ class Process:
         layers: Path | None = None,
         variables: dict[str, str] | None = None,
         api: RuntimeApi | None = None,
+        trusted: Authorities = _NONE,
     ) -> Process:
         """Start an interpreter that sees two folders, if given, as its code and its layers. Raises SandboxError."""
         loop = asyncio.get_running_loop()
@@ -65,8 +68,14 @@ class Process:
             # They print where errors would go, and it where all else goes.
             pipes.append(os.pipe())
         seen = ((task, environment.TASK_ROOT), (layers, environment.LAYERS_ROOT))
-        mounts = (*interpreter.mounts, *(Mount(folder, place) for folder, place in seen if folder is not None))
-        given = {**environment.at_start(), **(variables or {}), _CHANNEL_VARIABLE: str(far.fileno())}
+        folders = (Mount(folder, place) for folder, place in seen if folder is not None)
+        mounts = (*interpreter.mounts, *folders, *trusted.mounts)
+        given = {
+            **environment.at_start(),
+            **trusted.variables,
+            **(variables or {}),
+            _CHANNEL_VARIABLE: str(far.fileno()),
+        }
         spec = Spec(
             interpreter.command,
             limits,
