@@ -30,9 +30,14 @@ class Server:
     process: subprocess.Popen[str] | None = None
 
     @classmethod
-    def start(cls, *options: str, env: dict[str, str] | None = None) -> AbstractContextManager[Server]:
-        """Run `cloudlet up` with `options` on a free port until the end of the `with` block."""
-        return cls._run("up", "--port", "0", *options, env=env)
+    def start(
+        cls, *options: str, env: dict[str, str] | None = None, user: int | None = None
+    ) -> AbstractContextManager[Server]:
+        """Run `cloudlet up` with `options` on a free port until the end of the `with` block.
+
+        `user` is the id of the user that runs it, which only root may say.
+        """
+        return cls._run("up", "--port", "0", *options, env=env, user=user)
 
     @classmethod
     def serve(cls, block: str, *options: str, env: dict[str, str] | None = None) -> AbstractContextManager[Server]:
@@ -41,10 +46,17 @@ class Server:
 
     @classmethod
     @contextmanager
-    def _run(cls, *arguments: str, env: dict[str, str] | None) -> Iterator[Server]:
+    def _run(cls, *arguments: str, env: dict[str, str] | None, user: int | None = None) -> Iterator[Server]:
         command = [sys.executable, "-m", "cloudlet", *arguments]
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )
         try:
             yield cls(_read_endpoint(process), process)

@@ -203,10 +203,12 @@ def test_its_open_files_are_bounded(in_sandboxes: Any) -> None:
 
 def test_what_it_leaves_running_ends_with_it(in_sandboxes: Any) -> None:
     async def scenario(machine: Machine) -> None:
-        run = await machine.shell("sleep 4242 & setsid sleep 4242 & echo left")
+        # Others may run the same test.
+        marker = f"600.{os.getpid()}"
+        run = await machine.shell(f"sleep {marker} & setsid sleep {marker} & echo left")
         assert run.printed == "left\n"
         running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
-        assert not any(b"4242" in line for line in running)
+        assert not any(marker.encode() in line for line in running)
 
     in_sandboxes(scenario)
 

@@ -9,6 +9,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, fresh_account
 from tests.services.lambda_.cloud import FunctionCloud, package
+from tests.services.lambda_.programs import invoke, program
 
 INVALID = "InvalidParameterValueException"
 NOT_FOUND = ("ResourceNotFoundException", "The resource you requested does not exist.", 404)
@@ -137,3 +138,15 @@ def test_what_is_no_package_is_refused(cloud: FunctionCloud, content: dict[str, 
 def test_a_list_of_layers_needs_a_marker_of_its_own(cloud: FunctionCloud) -> None:
     for marker in ("?", "abcd"):
         assert cloud.refused("list_layers", Marker=marker)[0] == INVALID
+
+
+def test_node_finds_modules_in_layers(cloud: FunctionCloud, node_runtime: str) -> None:
+    major = node_runtime.removeprefix("nodejs").removesuffix(".x")
+    layers = []
+    for name, folder in (("one", "nodejs/node_modules"), ("two", f"nodejs/node{major}/node_modules")):
+        content = {"ZipFile": program({f"{folder}/{name}.js": "exports.v = 1"})}
+        layers.append(cloud.client.publish_layer_version(LayerName=name, Content=content)["LayerVersionArn"])
+    source = "exports.handler = async () => require('one').v + require('two').v;"
+    code = {"ZipFile": program({"index.js": source})}
+    cloud.function(Runtime=node_runtime, Code=code, Layers=layers)
+    assert invoke(cloud).value == 2

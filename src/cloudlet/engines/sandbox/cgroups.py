@@ -118,6 +118,11 @@ class Group:
         else:
             self._write("freezer", "freezer.state", "FROZEN" if held else "THAWED")
 
+    def kill(self) -> None:
+        """Kill its processes."""
+        for folder in set(self._folders.values()):
+            _kill(folder)
+
     def remove(self) -> bool:
         """Remove it; return whether that went, which it does once its processes are gone."""
         if self._statistics is not None:

@@ -6,15 +6,19 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from cloudlet.engines.sandbox import bubblewrap, cgroups, processes, seccomp, sockets
 from cloudlet.engines.sandbox.limits import Limits
 from cloudlet.engines.sandbox.sockets import End
 from cloudlet.engines.sandbox.spec import Spec
+from cloudlet.engines.sandbox.views import View
 
 log = logging.getLogger("cloudlet.engines")
 
@@ -45,8 +49,14 @@ class SandboxError(Exception):
 class Sandboxes:
     """Starts programs in sandboxes. One for a process; used from its event loop."""
 
-    def __init__(self, kind: Kind = "bubblewrap") -> None:
+    def __init__(self, kind: Kind = "bubblewrap", folder: Path | None = None) -> None:
+        """`folder` is for what programs find that run without a sandbox; None: one that is removed in the end."""
         self.kind = kind
+        self._folder = folder
+        self._own_folder: TemporaryDirectory[str] | None = None
+        if kind == "none" and folder is None:
+            self._own_folder = TemporaryDirectory(prefix="cloudlet-")
+            self._folder = Path(self._own_folder.name)
         self._cgroups = cgroups.find(f"cloudlet-{os.getpid()}")
         self._seccomp = seccomp.program()
         self._started = 0
@@ -55,7 +65,7 @@ class Sandboxes:
     @property
     def weaknesses(self) -> list[str]:
         """What of the usual protection this machine does not give, in words."""
-        found = [f"no {name} controller: it is limited by resource limits" for name in self._cgroups.missing]
+        found = [f"no {name} controller: it is not limited" for name in self._cgroups.missing]
         if self._seccomp is None:
             found.append("system calls are not filtered on this kind of machine")
         if self.kind == "none":
@@ -111,28 +121,34 @@ class Sandboxes:
         self._started += 1
         group = self._cgroups.create(f"sandbox-{self._started}")
         user = _FIRST_USER + self._started % _USERS if os.geteuid() == 0 and self.kind != "none" else None
-        address = "127.0.0.1" if self.kind == "none" else _address(self._started)
+        view, address = None, _address(self._started)
+        if self.kind == "none" and self._folder is not None:
+            view, address = View(self._folder / f"{self._started}", spec.mounts), "127.0.0.1"
         try:
             group.limit(spec.limits)
-            process = await asyncio.to_thread(self._spawn, spec, group, user, address, output, errors)
+            process = await asyncio.to_thread(self._spawn, spec, group, user, view, address, (output, errors))
         except OSError as error:
             group.remove()
             raise SandboxError(f"the sandbox cannot be started: {error}") from error
-        return Sandbox(process, group, user, address, spec.limits)
+        return Sandbox(process, group, user, address, spec.limits, view)
 
     def _spawn(
         self,
         spec: Spec,
         group: cgroups.Group,
         user: int | None,
+        view: View | None,
         address: str,
-        output: int | None,
-        errors: int | None,
+        printed: tuple[int | None, int | None],
     ) -> subprocess.Popen[bytes]:
         opened: list[int] = []
+        output, errors = printed
         try:
-            if self.kind == "none":
-                run, environment, folder = list(spec.command), dict(spec.environment), spec.folder
+            if view is not None:
+                view.make()
+                run = [view.translated(word) for word in spec.command]
+                environment = {name: view.translated(value) for name, value in spec.environment.items()}
+                folder = spec.folder
             else:
                 filtered = None if self._seccomp is None else _memory(self._seccomp, opened)
                 hosts = _memory(bubblewrap.hosts(address), opened)
@@ -150,7 +166,13 @@ class Sandboxes:
                 env=environment,
                 cwd=folder,
                 pass_fds=(*spec.descriptors, *opened),
+                # What has no namespace of its own ends with its group of processes.
+                start_new_session=view is not None,
             )
+        except OSError:
+            if view is not None:
+                view.remove()
+            raise
         finally:
             for descriptor in opened:
                 os.close(descriptor)
@@ -162,6 +184,8 @@ class Sandboxes:
     async def close(self) -> None:
         """Remove the control groups; what was started has been closed before."""
         await _until(self._cgroups.close)
+        if self._own_folder is not None:
+            await asyncio.to_thread(self._own_folder.cleanup)
 
 
 def _address(number: int) -> str:
@@ -190,7 +214,13 @@ class Sandbox:
     """One running program, with all that it starts."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], group: cgroups.Group, user: int | None, address: str, limits: Limits
+        self,
+        process: subprocess.Popen[bytes],
+        group: cgroups.Group,
+        user: int | None,
+        address: str,
+        limits: Limits,
+        view: View | None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.user = user
@@ -202,9 +232,14 @@ class Sandbox:
         self.limits = limits
         self._process = process
         self._group = group
+        self._view = view
         self._frozen = False
         self._watched = os.pidfd_open(process.pid)
         loop.add_reader(self._watched, self._has_ended)
+
+    def translated(self, text: str) -> str:
+        """Return a text for its program, in which what it sees is named by where that is for it."""
+        return text if self._view is None else self._view.translated(text)
 
     def limit(self, limits: Limits) -> None:
         """Let it take more, or less, from now on; the size of `/tmp` stays. Raises OSError."""
@@ -246,20 +281,34 @@ class Sandbox:
     def kill(self) -> None:
         """End it at once, with all that it has started."""
         if not self.ended.done():
-            self._process.kill()
+            self._kill_all()
             # A process that is halted does not even die.
             with suppress(OSError):
                 self.thaw()
+
+    def _kill_all(self) -> None:
+        if self._view is None:
+            # Its namespace ends with it.
+            self._process.kill()
+            return
+        self._group.kill()
+        # Until it is waited for, nobody else has its number.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """End it, and leave nothing of it behind."""
         self.kill()
         await asyncio.wait([self.ended], timeout=_GONE_SECONDS)
         await _until(self._group.remove)
+        if self._view is not None:
+            await asyncio.to_thread(self._view.remove)
 
     def _has_ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._watched)
         os.close(self._watched)
+        if self._view is not None:
+            self._kill_all()
         status = self._process.wait()
         if not self.ended.done():
             self.ended.set_result(status if status < 128 else 128 - status)

@@ -22,7 +22,7 @@ class Engine:
         self.concurrency = Concurrency()
         self.subsegments = Subsegments(block)
         self._folder = block.cloud.config.data / "sandboxes" / block.service.name / str(os.getpid())
-        self._sandboxes = Sandboxes(block.cloud.config.sandbox)
+        self._sandboxes = Sandboxes(block.cloud.config.sandbox, self._folder / "views")
         self.pools = Pools(block, self._sandboxes, self._folder, self.subsegments)
 
     async def tidy(self) -> None:

@@ -30,6 +30,15 @@ def _is_managed(version: Version) -> bool:
     return version.image is None and not version.runtime.startswith("provided")
 
 
+def _libraries(version: Version) -> dict[str, str]:
+    """Return what leads to libraries in layers, for runtimes that do not look there by themselves."""
+    if not version.runtime.startswith("nodejs"):
+        return {}
+    major = version.runtime.removeprefix("nodejs").removesuffix(".x")
+    folders = (f"{LAYERS_ROOT}/nodejs/node{major}", f"{LAYERS_ROOT}/nodejs", RUNTIME_ROOT)
+    return {"NODE_PATH": ":".join(f"{folder}/node_modules" for folder in folders)}
+
+
 def variables(
     version: Version,
     log_stream: str | None,
@@ -59,6 +68,7 @@ def variables(
         "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         **({} if daemon is None else {"AWS_XRAY_DAEMON_ADDRESS": daemon}),
+        **_libraries(version),
         **trusted,
         **version.environment,
         "AWS_ACCESS_KEY_ID": credentials.access_key,

@@ -145,13 +145,15 @@ class Worker:
         """Have the process become the function; `began` is when its start was, by `perf_counter`. Raises InitError."""
         self._tell(platform_events.init_start(self.version, self._initialization))
         self._answered = asyncio.get_running_loop().create_future()
+        named = self._process.sandbox.translated
         self._process.send(
             frames.ASSIGN,
             {
-                "environment": variables,
+                "environment": {name: named(value) for name, value in variables.items()},
                 "handler": self.version.handler,
-                "taskRoot": environment.TASK_ROOT,
-                "libraries": list(libraries),
+                "taskRoot": named(environment.TASK_ROOT),
+                "layersRoot": named(environment.LAYERS_ROOT),
+                "libraries": [named(folder) for folder in libraries],
             },
         )
         is_held = self._initialization == SNAP_START

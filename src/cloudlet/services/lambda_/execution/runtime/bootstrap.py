@@ -267,9 +267,9 @@ def _prepare(told: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(told["environment"])
     time.tzset()
-    root = told["taskRoot"]
+    root, layers = told["taskRoot"], told["layersRoot"]
     version = "python{}.{}".format(*sys.version_info[:2])
-    ours = [root, f"/opt/python/lib/{version}/site-packages", "/opt/python", *told["libraries"]]
+    ours = [root, f"{layers}/python/lib/{version}/site-packages", f"{layers}/python", *told["libraries"]]
     given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path not in ours]
     sys.path[:] = [*ours[:1], *given, *ours[1:-1], *sys.path, *ours[-1:]]
     os.chdir(root)

@@ -1,0 +1,209 @@
+"""Functions where Cloudlet is an ordinary user, and where it runs them without sandboxes (`--sandbox none`)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.contained import ImageCloud, Images
+from tests.services.lambda_.programs import invoke, module, program, python, sandboxed
+from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
+from tests.standing import eventually
+
+ORDINARY = 54_321
+"""A user that the machine does not know."""
+
+
+class Surroundings(NamedTuple):
+    """How a Cloudlet runs."""
+
+    server: Server
+    data: Path
+    user: int | None
+    """None where it is that of the tests."""
+    is_sandboxed: bool
+
+
+def _readable(path: str) -> bool:
+    """Whether everybody may read something."""
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in Path(path).resolve().parents)
+
+
+@pytest.fixture(scope="module", params=["ordinary user", "ordinary user without sandboxes", "without sandboxes"])
+def surroundings(request: pytest.FixtureRequest) -> Iterator[Surroundings]:
+    kind: str = request.param
+    user = None
+    if kind.startswith("ordinary"):
+        if os.geteuid() != 0:
+            pytest.skip("the other tests are run by an ordinary user already")
+        if not _readable(sys.executable) or not _readable(__file__):
+            pytest.skip("other users cannot read where the tests are")
+        user = ORDINARY
+    # Not one of pytest's folders, which are for its own user alone.
+    data = tempfile.mkdtemp(prefix="cloudlet-test-")
+    if user is not None:
+        os.chown(data, user, user)
+    options = ["--sandbox", "none"] if kind.endswith("without sandboxes") else []
+    try:
+        with Server.start("--data", data, *options, env={"HOME": data}, user=user) as server:
+            yield Surroundings(server, Path(data), user, not options)
+    finally:
+        shutil.rmtree(data)
+
+
+@pytest.fixture
+def cloud(surroundings: Surroundings) -> FunctionCloud:
+    return FunctionCloud(Aws(surroundings.server.endpoint, fresh_account()))
+
+
+def test_a_function_finds_its_code_and_the_sdk(cloud: FunctionCloud) -> None:
+    source = """
+import boto3, os
+import beside
+
+def handler(event, context):
+    boto3.client("sqs").create_queue(QueueName="from-inside")
+    with open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "data.txt")) as file:
+        return [beside.value, file.read(), os.path.samefile(os.getcwd(), os.environ["LAMBDA_TASK_ROOT"])]
+"""
+    files = {"index.py": source, "beside.py": "value = 7\n", "data.txt": "data"}
+    cloud.function(Code={"ZipFile": program(files)}, Timeout=30)
+    assert invoke(cloud).value == [7, "data", True]
+    assert invoke(cloud).value == [7, "data", True]
+    assert cloud.aws.client("sqs").get_queue_url(QueueName="from-inside")
+
+
+def test_whose_process_it_is(cloud: FunctionCloud, surroundings: Surroundings) -> None:
+    python(cloud, "return [os.getuid(), os.getpid()]")
+    user, process = invoke(cloud).value
+    assert user == (993 if surroundings.is_sandboxed else surroundings.user or os.getuid())
+    assert (process < 100) == surroundings.is_sandboxed
+
+
+def test_a_sandbox_shows_nothing_of_the_machine(cloud: FunctionCloud, surroundings: Surroundings) -> None:
+    if not surroundings.is_sandboxed:
+        pytest.skip("there is none")
+    body = (
+        "return [os.listdir('/'), os.path.exists('/etc/shadow'), os.listdir('/home') if os.path.exists('/home') else 0]"
+    )
+    python(cloud, body)
+    folders, shadow, homes = invoke(cloud).value
+    assert not {"work", "root", "home"} & set(folders)
+    assert (shadow, homes) == (False, 0)
+
+
+def test_layers_are_found(cloud: FunctionCloud) -> None:
+    layers = [
+        cloud.client.publish_layer_version(
+            LayerName=name, Content={"ZipFile": program({f"python/{name}.py": "v = 1\n"})}
+        )
+        for name in ("one", "two")
+    ]
+    body = "import one, two\nreturn one.v + two.v"
+    python(cloud, body, Layers=[layer["LayerVersionArn"] for layer in layers])
+    assert invoke(cloud).value == 2
+
+
+def test_node(cloud: FunctionCloud, node_runtime: str) -> None:
+    source = "exports.handler = async (event) => [event.n, require('beside').value, require('./own').value];"
+    content = program({"nodejs/node_modules/beside/index.js": "exports.value = 7;"})
+    layer = cloud.client.publish_layer_version(LayerName="more", Content={"ZipFile": content})["LayerVersionArn"]
+    code = {"ZipFile": program({"index.js": source, "own.js": "exports.value = 8;"})}
+    cloud.function(Runtime=node_runtime, Code=code, Layers=[layer], Timeout=30)
+    assert invoke(cloud, {"n": 1}).value == [1, 7, 8]
+
+
+def test_custom_runtimes(cloud: FunctionCloud) -> None:
+    code = {"ZipFile": program({"bootstrap": BOOTSTRAP})}
+    cloud.function(Runtime="provided.al2023", Code=code, Timeout=30)
+    assert invoke(cloud, {"n": 1}).error is None
+
+
+def test_extensions(cloud: FunctionCloud) -> None:
+    content = program({"extensions/watcher": EXTENSION})
+    layer = cloud.client.publish_layer_version(LayerName="watcher", Content={"ZipFile": content})["LayerVersionArn"]
+    python(cloud, "return 'answered'", Layers=[layer], Timeout=30)
+    assert invoke(cloud).value == "answered"
+    eventually(lambda: logged(cloud), lambda found: "registered for f" in found)
+
+
+def test_wrappers(cloud: FunctionCloud) -> None:
+    wrapper = '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n'
+    source = (
+        "import os\ndef handler(event, context):\n    return open('/proc/self/environ').read().count('WRAPPED=yes')\n"
+    )
+    cloud.function(
+        Code={"ZipFile": program({"index.py": source, "wrapper": wrapper})},
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}},
+    )
+    assert invoke(cloud).value == 1
+
+
+def test_many_files(cloud: FunctionCloud) -> None:
+    files = {f"file{number}.txt": "" for number in range(500)}
+    source = "import os\ndef handler(event, context):\n    return len(os.listdir('.'))\n"
+    cloud.function(Code={"ZipFile": program({"index.py": source, **files})})
+    assert invoke(cloud).value == 501
+
+
+def test_snap_start(cloud: FunctionCloud) -> None:
+    source = "import os\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"
+    module(cloud, source, SnapStart={"ApplyOn": "PublishedVersions"})
+    cloud.client.publish_version(FunctionName="f")
+    cloud.client.get_waiter("published_version_active").wait(
+        FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 600}
+    )
+    assert invoke(cloud, Qualifier="1").value == "snap-start"
+
+
+def test_what_takes_too_long_ends_with_all_that_it_has_started(cloud: FunctionCloud) -> None:
+    marker = f"600.{cloud.account}"
+    python(cloud, f"import subprocess\nsubprocess.run(['sleep', '{marker}'])", Timeout=1)
+    answer = invoke(cloud)
+    assert answer.value["errorType"] == "Sandbox.Timedout"
+    eventually(lambda: not sandboxed(marker))
+
+
+def test_processes_at_once(cloud: FunctionCloud) -> None:
+    python(cloud, "time.sleep(0.3)\nreturn os.environ['AWS_LAMBDA_LOG_STREAM_NAME']", Timeout=30)
+    with ThreadPoolExecutor(3) as threads:
+        assert len(set(threads.map(lambda _: invoke(cloud).value, range(3)))) == 3
+
+
+def test_nothing_is_left_when_cloudlet_ends(surroundings: Surroundings) -> None:
+    data = tempfile.mkdtemp(prefix="cloudlet-test-")
+    if surroundings.user is not None:
+        os.chown(data, surroundings.user, surroundings.user)
+    options = [] if surroundings.is_sandboxed else ["--sandbox", "none"]
+    account = fresh_account()
+    marker = f"600.{account}"
+    with Server.start("--data", data, *options, env={"HOME": data}, user=surroundings.user) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, account))
+        module(cloud, f"import subprocess\nsubprocess.Popen(['sleep', '{marker}'])\ndef handler(e, c): return 1\n")
+        assert invoke(cloud).value == 1
+        assert len(sandboxed(marker)) == 1
+    assert not sandboxed(marker)
+    assert not list(Path(data).glob("sandboxes/lambda/*"))
+    shutil.rmtree(data)
+
+
+def test_images_need_sandboxes(surroundings: Surroundings) -> None:
+    cloud = ImageCloud(Aws(surroundings.server.endpoint, fresh_account()), Images(surroundings.data))
+    cloud.images.make()
+    cloud.contained()
+    if surroundings.is_sandboxed:
+        assert invoke(cloud, {"n": "1"}).value["event"] == {"n": "1"}
+        return
+    code, message, status = cloud.refused("invoke", FunctionName="f")
+    assert (code, status) == ("ServiceException", 500)
+    assert "runs in sandboxes only" in message
