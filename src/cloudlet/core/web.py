@@ -17,6 +17,10 @@ from cloudlet.wire import HttpRequest, HttpResponse
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
 
+DOMAINS = "domains"
+"""The folder of a block, at /_cloudlet/<service>/, that says of a host whether it is a domain of one of its
+applications: 200, else 404. The front door asks there where the block runs in a process of its own."""
+
 
 @dataclass(slots=True)
 class Visit:

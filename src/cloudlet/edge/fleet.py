@@ -25,7 +25,7 @@ from cloudlet.edge.forward import Failed, Forwarder
 from cloudlet.edge.http import Exchange
 from cloudlet.edge.reports import BlockReport, memory_of
 from cloudlet.edge.sockets import BACKLOG, bound, non_blocking, port_of
-from cloudlet.engines.http_client import HttpClient, HttpError
+from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.wire import HttpRequest
 
 log = logging.getLogger("cloudlet.edge")
@@ -69,6 +69,8 @@ class Member:
         self._opened = 0
         self._path = ""
         self._forwarder: Forwarder | None = None
+        self._client: HttpClient | None = None
+        """What asks for our own paths."""
         self.await_client()
 
     def await_client(self) -> None:
@@ -112,7 +114,7 @@ class Member:
                 log.warning("%s did not stop in %.0f seconds: killing it", self.name, _STOP_SECONDS)
                 self._signal(Process.kill)
                 await running
-        self._close()
+        await self._close()
         self.state = "stopped"
 
     async def stop(self) -> None:
@@ -139,23 +141,22 @@ class Member:
         known = BlockReport(self.name, self.state, process.pid, self.port, self.restarts, memory_of(process.pid))
         try:
             answer = await self.ask("GET", "/_cloudlet/blocks", admin_headers)
-            told = msgspec.json.decode(answer, type=dict[str, list[BlockReport]])["blocks"]
+            told = msgspec.json.decode(answer.body, type=dict[str, list[BlockReport]])["blocks"]
         except (HttpError, msgspec.DecodeError, KeyError) as error:
             log.warning("%s does not say how it is: %s", self.name, error)
             return known
         data = next((report.data for report in told if report.name == self.name), None)
         return msgspec.structs.replace(known, data=data)
 
-    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    async def ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", seconds: float = _ASK_SECONDS
+    ) -> HttpResponse:
         """Return what the process answers to a request for one of our own paths. Raises HttpError."""
-        client = HttpClient(unix=self._path)
-        try:
-            response = await client.request(
-                method, f"http://block{path}", headers.items(), body, timeout=_ASK_SECONDS, limit=_ANSWER_BYTES
-            )
-        finally:
-            await client.close()
-        return response.body
+        if self._client is None:
+            raise HttpError("connect", f"{self.name} does not run")
+        return await self._client.request(
+            method, f"http://block{path}", headers.items(), body, timeout=seconds, limit=_ANSWER_BYTES
+        )
 
     def _open(self) -> socket.socket:
         """Return a new socket for the front door, which listens already: requests wait there for the process."""
@@ -165,13 +166,17 @@ class Member:
         inside.bind(self._path)
         inside.listen(BACKLOG)
         self._forwarder = Forwarder(self._path)
+        self._client = HttpClient(unix=self._path)
         return inside
 
-    def _close(self) -> None:
+    async def _close(self) -> None:
         """Let nobody wait for a process that is gone."""
         if self._forwarder is not None:
             self._forwarder.close()
             self._forwarder = None
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
         if self._path:
             Path(self._path).unlink(missing_ok=True)
 
@@ -180,7 +185,7 @@ class Member:
         while True:
             started = time.monotonic()
             ending = await self._run(inside)
-            self._close()
+            await self._close()
             if self._unwanted.is_set():
                 return
             self.state = "restarting"

@@ -19,12 +19,13 @@ from cloudlet.core.service import Result
 from cloudlet.edge import auth, browsers, gateways, routing, visits
 from cloudlet.edge.buckets import Address
 from cloudlet.edge.compression import coding, compressed
+from cloudlet.edge.domains import Domains
 from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 
 if TYPE_CHECKING:
-    from cloudlet.edge.fleet import Fleet
+    from cloudlet.edge.fleet import Fleet, Member
     from cloudlet.edge.internal import Internal
     from cloudlet.edge.link import Asked
 
@@ -48,6 +49,7 @@ class Front:
         """`fleet` has the blocks that run in processes of their own: their requests are passed on as they are."""
         self.cloud = cloud
         self.fleet = fleet
+        self._domains = Domains()
         self.public_host = urlsplit(cloud.config.endpoint).hostname or "localhost"
         self.authenticator = authenticator
         self._is_open = cloud.config.auth == "open"
@@ -61,7 +63,7 @@ class Front:
             return
         visited = gateways.find(request, self.public_host)
         if visited is not None:
-            self._visit(visited, request, exchange)
+            self.admit(lambda: self._visit(visited, request, exchange))
             return
         if request.method == "OPTIONS":
             allowed = browsers.preflight(request) if self.admits_page(request.headers) else None
@@ -78,10 +80,21 @@ class Front:
     def _visit(self, found: gateways.Found, request: HttpRequest, exchange: Exchange) -> None:
         """Let an application be asked, or, where no application has the host, AWS's API."""
         call = _Call(self, request, exchange)
-        if self.fleet is not None and found.resource and found.block in self.fleet:
-            self.fleet[found.block].forward(request, exchange, call.unavailable)
+        if self.fleet is not None and found.block in self.fleet:
+            member = self.fleet[found.block]
+            if found.resource:
+                member.forward(request, exchange, call.unavailable)
+            else:
+                spawn(self._visit_domain(member, call))
         elif found.block in self.cloud.running() or (found.resource and self.cloud.has(found.block)):
-            self.admit(lambda: visits.answer(self, found, request, exchange, lambda: self.admit(call.start)))
+            visits.answer(self, found, request, exchange, lambda: self.admit(call.start))
+        else:
+            call.start()
+
+    async def _visit_domain(self, member: Member, call: _Call) -> None:
+        """Let a block in a process of its own answer where it has the host as a domain, else AWS's API."""
+        if await self._domains.has(member, gateways.bare_host(call.request.headers.get("host", ""))):
+            self.admit(lambda: member.forward(call.request, call.exchange, call.unavailable))
         else:
             self.admit(call.start)
 

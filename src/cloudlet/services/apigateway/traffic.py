@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from cloudlet.core.block import Block
-from cloudlet.core.web import Answer, Visit
+from cloudlet.core.web import DOMAINS, Answer, Visit
 from cloudlet.services.apigateway import domains, gateways
 from cloudlet.services.apigateway.answers import message
 from cloudlet.services.apigateway.block import service
+from cloudlet.services.apigateway.documents import Document
+from cloudlet.wire import HttpRequest, HttpResponse
 
 
 @service.visits
@@ -15,13 +19,27 @@ async def visit(block: Block, visit: Visit) -> Answer | None:
     if visit.resource:
         gateway = await gateways.find(block, visit.resource)
         return None if gateway is None else await gateway.answer(visit, None)
-    for name in domains.candidates(visit.host):
+    found = await _domain(block, visit.host)
+    if found is None:
+        return None
+    name, mapped = found
+    chosen = domains.choose(mapped, visit.path, name)
+    gateway = None if chosen is None else await gateways.find(block, chosen.api_id)
+    if gateway is None:
+        return message(404, "Not Found")
+    return await gateway.answer(visit, chosen)
+
+
+@service.folder(DOMAINS)
+async def has_domain(block: Block, request: HttpRequest, host: str) -> HttpResponse:
+    """Say whether a host is a custom domain name."""
+    return HttpResponse(404 if await _domain(block, unquote(host)) is None else 200)
+
+
+async def _domain(block: Block, host: str) -> tuple[str, list[Document]] | None:
+    """Return the domain that answers for a host, and what is mapped to it."""
+    for name in domains.candidates(host):
         mapped = await gateways.mappings(block, name)
-        if mapped is None:
-            continue
-        chosen = domains.choose(mapped, visit.path, name)
-        gateway = None if chosen is None else await gateways.find(block, chosen.api_id)
-        if gateway is None:
-            return message(404, "Not Found")
-        return await gateway.answer(visit, chosen)
+        if mapped is not None:
+            return name, mapped
     return None
