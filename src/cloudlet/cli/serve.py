@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "repeated",
     )
     serving.add_arguments(parser)
-    # For `up --isolate`: sockets that listen already, and whether commits go without a disk synchronisation.
-    parser.add_argument("--inherit", metavar="CLIENTS,FRONT", help=argparse.SUPPRESS)
+    # For `up --isolate`: sockets that are open already, and whether commits go without a disk synchronisation.
+    parser.add_argument("--inherit", metavar="CLIENTS,FRONT[,LISTENING,DATAGRAMS]", help=argparse.SUPPRESS)
     parser.add_argument("--no-sync", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -106,8 +106,8 @@ def _peers(given: list[str]) -> Mapping[str, str]:
 def _supervised(inherit: str | None) -> Supervised | None:
     if inherit is None:
         return None
-    clients, _, front = inherit.partition(",")
-    return Supervised(int(clients), int(front), os.environ[_ADMIN_TOKEN])
+    clients, front, *daemon = map(int, inherit.split(","))
+    return Supervised(clients, front, tuple(daemon), os.environ[_ADMIN_TOKEN])
 
 
 def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
@@ -135,7 +135,7 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
 
     def launch(process: BlockProcess) -> Launch:
         peers = [word for name, url in process.peers.items() for word in ("--peer", f"{name}={url}")]
-        inherit = ["--inherit", f"{process.clients},{process.front}"]
+        inherit = ["--inherit", ",".join(map(str, process.sockets))]
         where = ["--data", str(process.data), "--endpoint", process.endpoint]
         command = [sys.executable, "-m", "cloudlet", "serve", process.name, *inherit, *where, *peers, *common]
         return Launch(command, {**os.environ, **secrets, _ADMIN_TOKEN: process.admin_token})

@@ -24,7 +24,7 @@ from cloudlet.core.clock import Setting
 from cloudlet.edge.forward import Failed, Forwarder
 from cloudlet.edge.http import Exchange
 from cloudlet.edge.reports import BlockReport, memory_of
-from cloudlet.edge.sockets import BACKLOG, bound, non_blocking, port_of
+from cloudlet.edge.sockets import BACKLOG, DaemonSockets, bound, non_blocking, port_of
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.wire import HttpRequest
 
@@ -46,14 +46,15 @@ class Launch(NamedTuple):
     environment: Mapping[str, str]
 
 
-Launcher = Callable[[str, int, int], Launch]
-"""Returns how to serve a block on the descriptors of two sockets: for clients, and for the front door."""
+Launcher = Callable[[str, Sequence[int]], Launch]
+"""Returns how to serve a block on the descriptors of its sockets: that for clients, that for the front door and, where
+the block is a daemon too, those that `DaemonSockets` has."""
 
 
 class Member:
     """One block and its process."""
 
-    def __init__(self, name: str, folder: Path, launcher: Launcher) -> None:
+    def __init__(self, name: str, folder: Path, launcher: Launcher, daemon: DaemonSockets | None) -> None:
         self.name = name
         self.state: State = "stopped"
         self.restarts = 0
@@ -62,6 +63,8 @@ class Member:
         self._listening = bound("127.0.0.1", 0)[0]
         self.port = port_of(self._listening)
         """The port on which clients reach it directly."""
+        self._daemon = daemon
+        self._daemon_address = None if daemon is None else daemon.address
         self._awaits_client = False
         self._running: asyncio.Task[None] | None = None
         self._process: Process | None = None
@@ -79,6 +82,11 @@ class Member:
             self._awaits_client = True
             self.state = "available"
             asyncio.get_running_loop().add_reader(self._listening.fileno(), self.start)
+
+    @property
+    def is_daemon(self) -> bool:
+        """Whether it takes datagrams, so that it runs whether it is used otherwise or not."""
+        return self._daemon is not None
 
     def start(self) -> None:
         """Start the process, unless it runs or was stopped."""
@@ -121,9 +129,14 @@ class Member:
         """End the process, and refuse connections from now on."""
         await self.halt()
         self._listening.close()
+        if self._daemon is not None:
+            self._daemon.close()
+            self._daemon = None
 
     def listen_again(self) -> None:
-        """Accept connections after a stop, on the same port. Raises OSError."""
+        """Accept connections after a stop, on the same ports. Raises OSError."""
+        if self._daemon is None and self._daemon_address is not None:
+            self._daemon = DaemonSockets.bound(*self._daemon_address)
         if self._listening.fileno() < 0:
             self._listening = bound("127.0.0.1", self.port)[0]
         self.await_client()
@@ -201,8 +214,9 @@ class Member:
     async def _run(self, inside: socket.socket) -> str:
         """Run a process until it ends; return how it did."""
         with inside:
-            sockets = (self._listening.fileno(), inside.fileno())
-            command, environment = self._launcher(self.name, *sockets)
+            daemon = () if self._daemon is None else self._daemon.descriptors
+            sockets = (self._listening.fileno(), inside.fileno(), *daemon)
+            command, environment = self._launcher(self.name, sockets)
             try:
                 # The pipe tells the process when this one has gone.
                 process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, pass_fds=sockets, env=environment)
@@ -225,11 +239,16 @@ class Fleet:
         launcher: Launcher,
         with_data: Callable[[], Iterable[str]],
         admin_headers: Mapping[str, str],
+        daemons: Mapping[str, DaemonSockets],
     ) -> None:
-        """`with_data` says which blocks may have something to do; `admin_headers` open a block's own paths."""
+        """`with_data` says which blocks may have something to do; `admin_headers` open a block's own paths.
+
+        `daemons` has the sockets of blocks that are daemons too.
+        """
         # Only this user can look into it.
         self._folder = TemporaryDirectory(prefix="cloudlet-")
-        self._members = {name: Member(name, Path(self._folder.name), launcher) for name in names}
+        folder = Path(self._folder.name)
+        self._members = {name: Member(name, folder, launcher, daemons.get(name)) for name in names}
         self._with_data = with_data
         self._admin_headers = admin_headers
 
@@ -245,8 +264,8 @@ class Fleet:
         return {name: member.port for name, member in self._members.items()}
 
     def wake(self) -> None:
-        """Start the blocks that have data, so that their jobs go on where they were stopped."""
-        for name in self._with_data():
+        """Start the blocks that have data, so that their jobs go on where they were stopped, and the daemons."""
+        for name in {*self._with_data(), *(name for name, member in self._members.items() if member.is_daemon)}:
             self._members[name].start()
 
     def states(self) -> dict[str, str]:

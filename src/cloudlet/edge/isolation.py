@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloudlet.core.cloud import Config, built, with_data
 from cloudlet.edge.fleet import Fleet, Launch
 from cloudlet.edge.internal import ADMIN_HEADER
+from cloudlet.edge.sockets import DaemonSockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +22,31 @@ class BlockProcess:
     """The URL of the front door."""
     peers: Mapping[str, str]
     """The URLs of the other blocks."""
-    clients: int
-    """The descriptors of the sockets on which it answers clients, and the front door."""
-    front: int
+    sockets: Sequence[int]
+    """The descriptors of the sockets that it answers on: see `Launcher`."""
     admin_token: str
 
 
 BlockLauncher = Callable[[BlockProcess], Launch]
 
 
-def isolated(launch: BlockLauncher, services: frozenset[str] | None, config: Config, admin_token: str) -> Fleet:
-    """Return the blocks of `services` (None: all) as processes; each starts when it is first used."""
+def isolated(
+    launch: BlockLauncher,
+    services: frozenset[str] | None,
+    config: Config,
+    admin_token: str,
+    daemons: Mapping[str, DaemonSockets],
+) -> Fleet:
+    """Return the blocks of `services` (None: all) as processes; each starts when it is first used.
+
+    `daemons` has the sockets of blocks that are daemons too.
+    """
     names = sorted(built() if services is None else services)
 
-    def launcher(name: str, clients: int, front: int) -> Launch:
+    def launcher(name: str, sockets: Sequence[int]) -> Launch:
         peers = {other: f"http://127.0.0.1:{port}" for other, port in fleet.ports.items() if other != name}
         peers |= {other: url for other, url in config.peers.items() if other not in fleet}
-        return launch(BlockProcess(name, config.data, config.endpoint, peers, clients, front, admin_token))
+        return launch(BlockProcess(name, config.data, config.endpoint, peers, sockets, admin_token))
 
-    fleet = Fleet(names, launcher, lambda: with_data(config, names), {ADMIN_HEADER: admin_token})
+    fleet = Fleet(names, launcher, lambda: with_data(config, names), {ADMIN_HEADER: admin_token}, daemons)
     return fleet

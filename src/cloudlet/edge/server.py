@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import socket
 from typing import TYPE_CHECKING, Literal
 
 from cloudlet.core.clock import Clock
@@ -32,7 +31,7 @@ from cloudlet.edge.moving import FILE as CLOCK
 from cloudlet.edge.moving import MovableTime
 from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.running import Running, announced
-from cloudlet.edge.sockets import bound, datagrams, inherited, port_of
+from cloudlet.edge.sockets import DaemonSockets, bound, inherited, port_of
 from cloudlet.edge.tuning import tune
 from cloudlet.store import StoreError
 
@@ -58,6 +57,8 @@ class Supervised:
     clients: int
     """The descriptor of a TCP socket, and `front` that of a Unix socket, which both listen already."""
     front: int
+    daemon: tuple[int, ...]
+    """The descriptors of X-Ray's daemon, where the process is to be that."""
     admin_token: str
 
 
@@ -158,7 +159,9 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     supervised = settings.supervised
     sockets = bound(settings.host, settings.port) if supervised is None else [inherited(supervised.clients)]
     port = port_of(sockets[0])
-    daemon = _daemon_socket(settings)
+    daemon = _daemon_sockets(settings)
+    # The one who answers is the block, in whichever process it runs.
+    daemon_here = None if settings.isolate is not None else daemon
     listening = f"{'https' if tls else 'http'}://{_reachable(settings.host)}:{port}"
     config = Config(
         data=data,
@@ -168,7 +171,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         endpoint=settings.endpoint or listening,
         store=settings.store,
         peers=settings.peers,
-        datagrams={} if daemon is None else {_XRAY: datagrams(daemon)},
+        datagrams={} if daemon_here is None else {_XRAY: daemon_here.datagrams},
         traces_calls=settings.traces_calls,
         sandbox=settings.sandbox,
         authority=authority if supervised is None else _authority_of_endpoint(settings, data),
@@ -178,7 +181,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     clock = Clock(load_clock(data / CLOCK) if movable else None)
     cloud = Cloud(config, tokens, clock)
     admin_token = secrets.token_hex(24) if supervised is None else supervised.admin_token
-    fleet = _fleet(settings, config, admin_token)
+    fleet = _fleet(settings, config, admin_token, daemon)
     blocks: OneProcess | Fleet = OneProcess(cloud, port) if fleet is None else fleet
     keys = KeyRing(root_keys, tokens)
     cloud.find_key = keys.find
@@ -194,7 +197,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         data=str(data),
         admin_token=admin_token,
         authority=None if authority is None else str(authority),
-        xray_daemon=None if daemon is None else "{}:{}".format(*daemon.getsockname()),
+        xray_daemon=None if daemon is None else "{}:{}".format(*daemon.address),
         blocks={} if fleet is None else {name: f"http://localhost:{port}" for name, port in fleet.ports.items()},
     )
     tune()
@@ -205,8 +208,8 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         await server.listen(inherited(supervised.front), forwarded=True)
     for each in sockets:
         await server.listen(each, tls)
-    if daemon is not None:
-        await server.listen(daemon)
+    if daemon_here is not None:
+        await server.listen(daemon_here.listening)
     with nullcontext() if supervised else announced(running):
         ready(running)
         cloud.wake()
@@ -221,26 +224,27 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
             await cloud.close()
 
 
-def _daemon_socket(settings: Settings) -> socket | None:
-    """Return the socket on which SDKs ask X-Ray's daemon for sampling rules. Raises StartError."""
+def _daemon_sockets(settings: Settings) -> DaemonSockets | None:
+    """Return the sockets of X-Ray's daemon, where Cloudlet is to be that. Raises StartError."""
+    if settings.supervised is not None and settings.supervised.daemon:
+        return DaemonSockets.inherited(*settings.supervised.daemon)
     if settings.xray_daemon is None:
         return None
     if settings.auth == "strict":
         raise StartError("X-Ray's daemon lets in whoever reaches it: there is none with --auth strict")
-    if settings.isolate is not None:
-        raise StartError("X-Ray's daemon is not there with --isolate: cloudlet serve xray --xray-daemon has it")
     if settings.services is not None and _XRAY not in settings.services:
         raise StartError("X-Ray's daemon needs the block xray")
-    return bound("127.0.0.1" if settings.host == "localhost" else settings.host, settings.xray_daemon)[0]
+    return DaemonSockets.bound("127.0.0.1" if settings.host == "localhost" else settings.host, settings.xray_daemon)
 
 
-def _fleet(settings: Settings, config: Config, admin_token: str) -> Fleet | None:
+def _fleet(settings: Settings, config: Config, admin_token: str, daemon: DaemonSockets | None) -> Fleet | None:
     if settings.isolate is None:
         return None
     # Imported late: without isolation Cloudlet starts quicker.
     from cloudlet.edge.isolation import isolated
 
-    return isolated(settings.isolate, settings.services, config, admin_token)
+    daemons = {} if daemon is None else {_XRAY: daemon}
+    return isolated(settings.isolate, settings.services, config, admin_token, daemons)
 
 
 def _readers(

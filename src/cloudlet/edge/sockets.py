@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from socket import AI_PASSIVE, SOCK_DGRAM, SOCK_STREAM, create_server, gaierror, getaddrinfo, socket
 
 BACKLOG = 1024
@@ -36,8 +37,44 @@ def _bound(host: str, port: int) -> socket:
         raise OSError(f"cannot listen on {host}, port {port}: {reason.lower()}") from error
 
 
-def datagrams(listening: socket) -> socket:
-    """Return a socket for datagrams at the address of one that listens. Raises OSError."""
+@dataclass(frozen=True, slots=True)
+class DaemonSockets:
+    """One address for connections and for datagrams."""
+
+    listening: socket
+    datagrams: socket
+
+    @classmethod
+    def bound(cls, host: str, port: int) -> DaemonSockets:
+        """Take an address; the system chooses the port where 0 is asked for. Raises OSError."""
+        listening = _bound(host, port)
+        try:
+            return cls(listening, _datagrams(listening))
+        except OSError:
+            listening.close()
+            raise
+
+    @classmethod
+    def inherited(cls, listening: int, datagrams: int) -> DaemonSockets:
+        """Return those that the process was started with, by their descriptors. Raises OSError."""
+        return cls(inherited(listening), inherited(datagrams))
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        return self.listening.fileno(), self.datagrams.fileno()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and the port."""
+        host, port, *_ = self.listening.getsockname()
+        return host, port
+
+    def close(self) -> None:
+        self.listening.close()
+        self.datagrams.close()
+
+
+def _datagrams(listening: socket) -> socket:
     made = socket(listening.family, SOCK_DGRAM)
     try:
         made.bind(listening.getsockname())
@@ -48,13 +85,13 @@ def datagrams(listening: socket) -> socket:
 
 
 def inherited(descriptor: int) -> socket:
-    """Return a listening socket that the process was started with. Raises OSError."""
+    """Return a socket that the process was started with. Raises OSError."""
     return non_blocking(socket(fileno=descriptor))
 
 
-def non_blocking(listening: socket) -> socket:
-    listening.setblocking(False)
-    return listening
+def non_blocking(made: socket) -> socket:
+    made.setblocking(False)
+    return made
 
 
 def port_of(listening: socket) -> int:

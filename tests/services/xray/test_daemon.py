@@ -21,9 +21,9 @@ from tests.services.xray.segments import segment, trace_id
 from tests.standing import eventually
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server.start("--ephemeral", "--xray-daemon", "0") as server:
+@pytest.fixture(scope="module", params=[(), ("--isolate",)], ids=["together", "isolated"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with Server.start("--ephemeral", "--xray-daemon", "0", *request.param) as server:
         yield server
 
 
@@ -133,7 +133,7 @@ def test_what_was_dropped_is_told(tmp_path: Path) -> None:
     assert "1 segments that came by UDP were dropped: they were not valid (MissingId)" in told
 
 
-@pytest.mark.parametrize("options", [("--auth", "strict"), ("--isolate",), ("--services", "sqs")])
+@pytest.mark.parametrize("options", [("--auth", "strict"), ("--services", "sqs"), ("--isolate", "--services", "sqs")])
 def test_where_there_is_none(options: tuple[str, ...]) -> None:
     started = cloudlet("up", "--port", "0", "--ephemeral", "--xray-daemon", "0", *options)
     assert started.returncode == 1
