@@ -87,6 +87,27 @@ def test_a_form_that_a_page_from_elsewhere_sends_does_nothing(aws: Aws) -> None:
     assert b"AccessDenied" in answer
 
 
+def test_names_that_others_may_have_lead_here_are_not_for_browsers(aws: Aws) -> None:
+    """To such names browsers do not say, with a GET, which page it is that asks."""
+    queues = "/?Action=ListQueues&Version=2012-11-05"
+    language = {"Accept_Language": "en"}
+    for path, host, headers, wanted in (
+        (queues, "elsewhere.example:4566", {}, 200),
+        (queues, "elsewhere.example:4566", {"User_Agent": "Mozilla/5.0"}, 403),
+        (queues, "elsewhere.example:4566", language, 403),
+        (queues, "localhost.localstack.cloud:4566", language, 403),
+        (queues, "localhost:4566", {**language, "Sec_Fetch_Site": "none"}, 200),
+        ("/", "elsewhere.example", {}, 200),
+        ("/", "elsewhere.example", language, 403),
+        ("/", "a-bucket.s3.elsewhere.example", {"Origin": "http://a-bucket.s3.elsewhere.example"}, 403),
+        ("/", "s3.localhost.localstack.cloud", language, 200),
+        ("/", "s3.amazonaws.com", language, 200),
+        ("/", "192.168.0.1:80", language, 200),
+        ("/", "a:b@c", language, 200),
+    ):
+        assert ask(aws.endpoint, "GET", path, Host=host, **headers)[0] == wanted, (path, host, headers)
+
+
 def test_in_strict_mode_pages_from_everywhere_sign_like_everybody() -> None:
     with Server.start("--ephemeral", "--auth", "strict", "--root-key", "111122223333:AKIAKNOWN:secret") as server:
         status, headers, _ = ask(server.endpoint, "OPTIONS", Origin=ELSEWHERE, Access_Control_Request_Method="POST")

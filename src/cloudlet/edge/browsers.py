@@ -2,7 +2,8 @@
 
 AWS's APIs answer pages from everywhere, since whoever calls them signs. In open mode everybody is let in: there, a
 page that the user happens to look at must not have the user's cloud, so that only this machine's pages are answered.
-S3 is not concerned: a bucket's own rules say which pages may use it.
+For S3 a bucket's own rules say which pages may use it; but no page may have its own name lead here and pass for one of
+Cloudlet's.
 """
 
 from __future__ import annotations
@@ -12,34 +13,59 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from cloudlet.core.errors import AwsError
+from cloudlet.core.web import names_this_machine
+from cloudlet.edge import gateways
 from cloudlet.wire import HttpRequest, HttpResponse
 from cloudlet.wire.matching import identify
 
 _EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-query-error,x-amz-crc32,x-amzn-trace-id,Date"
 _REMEMBERED_SECONDS = 172_800
+_OTHERS_NAMES = (*gateways.AWS_NAMES, "localhost.localstack.cloud")
+"""The ends of names under which Cloudlet may be asked, and which nobody can have lead to pages first and then here."""
 
 
 def comes_from_elsewhere(headers: Mapping[str, str]) -> bool:
     """Whether a request comes from a page that is not this machine's own."""
     origin = headers.get("origin")
-    if origin is None:
-        return headers.get("sec-fetch-site") == "cross-site"
-    try:
-        host = urlsplit(origin).hostname or ""
-    except ValueError:
-        return True
-    if host == "localhost" or host.endswith(".localhost"):
+    if origin is not None:
+        try:
+            return not _is_trusted(urlsplit(origin).hostname or "")
+        except ValueError:
+            return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "cross-site"
+    # To a name that they do not take for this machine's, browsers do not say where they come from.
+    return _is_of_browser(headers) and not _is_trusted(gateways.bare_host(headers.get("host", "")).strip("[]"))
+
+
+def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
+    """Whether a browser asks by a name that others may have lead here, so that their pages are of the same origin."""
+    if not _is_of_browser(headers):
         return False
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
+    host = headers.get("host", "")
+    return not names_this_machine(host, public_host) and not gateways.bare_host(host).endswith(_OTHERS_NAMES)
+
+
+def _is_of_browser(headers: Mapping[str, str]) -> bool:
+    # Pages cannot keep a browser from sending these, though they may change them.
+    return "accept-language" in headers or "origin" in headers or headers.get("user-agent", "").startswith("Mozilla/")
+
+
+def _is_trusted(host: str) -> bool:
+    """Whether a name can lead to this machine only (W3C, "Secure Contexts", 3.1)."""
+    if host == "localhost" or host.endswith(".localhost"):
         return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
-def refused() -> AwsError:
+def refused(service: str) -> AwsError:
     """The error for a page from elsewhere, in open mode."""
     return AwsError(
-        "AccessDeniedException",
+        "AccessDenied" if service == "s3" else "AccessDeniedException",
         "In open mode Cloudlet answers pages of this machine only (http://localhost:…). With --auth strict it answers "
         "all that sign.",
         status=403,

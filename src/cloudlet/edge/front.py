@@ -98,9 +98,13 @@ class Front:
         else:
             self.admit(call.start)
 
-    def admits_page(self, headers: Mapping[str, str]) -> bool:
-        """Whether an API answers the page, if any, that a request comes from."""
-        return not self._is_open or not browsers.comes_from_elsewhere(headers)
+    def admits_page(self, headers: Mapping[str, str], service: str = "") -> bool:
+        """Whether a service's API answers the page, if any, that a request comes from."""
+        if not self._is_open:
+            return True
+        if service == "s3":
+            return not browsers.has_foreign_name(headers, self.public_host)
+        return not browsers.comes_from_elsewhere(headers)
 
     def admit(self, step: Callable[[], None]) -> None:
         """Take the next step of a request, or keep it waiting while all blocks are stopped."""
@@ -185,8 +189,8 @@ class _Call:
             self._name_service(None)
             raise auth.unreadable(self.service, error, in_header="authorization" in request.headers) from error
         found = self._name_service(self.claim)
-        if found.model.name != "s3" and not self.front.admits_page(request.headers):
-            raise browsers.refused()
+        if not self.front.admits_page(request.headers, found.model.name):
+            raise browsers.refused(found.model.name)
         fleet = self.front.fleet
         if fleet is not None and block_of(found.model.name) in fleet:
             fleet[block_of(found.model.name)].forward(request, self.exchange, self.unavailable)

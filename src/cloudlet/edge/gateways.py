@@ -17,7 +17,7 @@ _REST_BY_PATH = re.compile(r"(?P<prefix>/restapis/(?P<id>[a-z0-9]+))/(?P<stage>[
 CONNECTIONS = "/@connections/"
 """What is sent to clients of WebSocket APIs is an operation of AWS's API, though it goes to the API's host."""
 _KNOWN_HOSTS = 1000
-_AWS = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
+AWS_NAMES = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
 
 
 class Found(NamedTuple):
@@ -64,7 +64,7 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     match = _NAMED.fullmatch(host)
     if match is not None:
         return _BEHIND[match["kind"]], match["id"]
-    if host in ("", "localhost", public_host) or host.endswith(_AWS) or "." not in host or _is_address(host):
+    if host in ("", "localhost", public_host) or host.endswith(AWS_NAMES) or "." not in host or _is_address(host):
         return None
     return "apigateway", ""
 

@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 from html import escape
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.web import names_this_machine
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import dashboard as dashboards
 from cloudlet.services.cloudwatch import dashboard_html, drawing, log_widget, widget
@@ -39,7 +39,8 @@ async def show(block: Block, request: HttpRequest, path: str) -> HttpResponse:
     """Answer for the dashboards of an account, one of them, or the picture of one of its widgets."""
     if block.cloud.config.auth != "open":
         return _told(403, "Dashboards can be looked at in open mode only, as nobody has to sign here.")
-    if not _is_of_here(request.headers.get("host", ""), block.cloud.config.endpoint):
+    own = urlsplit(block.cloud.config.endpoint).hostname or "localhost"
+    if not names_this_machine(request.headers.get("host", ""), own):
         return _told(403, "Dashboards are shown under names of this machine only.")
     match = _PATH.fullmatch(unquote(path))
     if match is None:
@@ -55,16 +56,6 @@ async def show(block: Block, request: HttpRequest, path: str) -> HttpResponse:
     if number is None:
         return await _page(block, dashboard, query)
     return await _picture(block, dashboard, int(number), query)
-
-
-def _is_of_here(host: str, endpoint: str) -> bool:
-    """Whether a Host header has a name that nobody elsewhere can have: an address, no domain, or our own name."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        ip_address(name)
-    except ValueError:
-        return "." not in name or name.endswith(".localhost") or name == urlsplit(endpoint).hostname
-    return True
 
 
 async def _page(block: Block, dashboard: Dashboard, query: Mapping[str, str]) -> HttpResponse:
