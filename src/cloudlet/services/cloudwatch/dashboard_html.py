@@ -24,21 +24,24 @@ _SIDE = 6
 _START = "-PT3H"
 _RANGES = {"-PT15M": "15 minutes", "-PT1H": "1 hour", _START: "3 hours", "-PT12H": "12 hours", "-P1D": "1 day"}
 _RANGES |= {"-P3D": "3 days", "-P1W": "1 week", "-P15D": "15 days"}
-_REFRESHED = {10: "10 seconds", 60: "minute", 300: "5 minutes", 0: "never"}
+_REFRESHED = {10: "every 10 seconds", 60: "every minute", 300: "every 5 minutes", 0: "never"}
 _STYLE = """
 body{font:14px/1.4 system-ui,sans-serif;margin:16px;background:#f2f3f3;color:#16191f}
 main{display:grid;grid-template-columns:repeat(24,minmax(0,1fr));grid-auto-rows:60px;gap:8px}
 section{background:#fff;border-radius:4px;box-shadow:0 1px 2px #0003;overflow:auto;padding:0 8px}
-section.metric{padding:0;overflow:hidden}img{width:100%;height:100%;object-fit:contain}
+section.metric:has(img){padding:0;overflow:hidden}.metric img{display:block;width:100%;height:100%;object-fit:contain}
 header{display:flex;gap:16px;align-items:center}h1{font-size:20px}
 table{border-collapse:collapse}td,th{border:1px solid #d5dbdb;padding:2px 8px;text-align:left}
 .button{display:inline-block;padding:2px 12px;border:1px solid #545b64;border-radius:3px;text-decoration:none}
+@media(max-width:900px){main{display:block}section{margin-bottom:8px}.metric img{height:auto}header{flex-wrap:wrap}}
 .OK{color:#1d8102}.ALARM{color:#d13212;font-weight:bold}.INSUFFICIENT_DATA{color:#687078}.note{color:#687078}
 """
 _HEAD = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self'; "
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' data:; "
     "style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'\">"
+    # Else browsers ask for /favicon.ico, which is a bucket's name here.
+    '<link rel="icon" href="data:,">'
 )
 Widget = Mapping[str, Any]
 
@@ -87,9 +90,10 @@ def page(dashboard: Dashboard, body: Mapping[str, Any], span: Span, refreshed: i
 
 def _form(span: Span, refreshed: int) -> str:
     ranges = _RANGES if span.start in _RANGES else {span.start: span.start, **_RANGES}
+    again = _REFRESHED if refreshed in _REFRESHED else {refreshed: f"every {refreshed} seconds", **_REFRESHED}
     return (
-        f"<form>The last {_select('start', ranges, span.start)} loaded again every "
-        f"{_select('refresh', _REFRESHED, refreshed)} <button>Show</button></form>"
+        f"<form>The last {_select('start', ranges, span.start)} loaded again "
+        f"{_select('refresh', again, refreshed)} <button>Show</button></form>"
     )
 
 
