@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks import wrk
+from benchmarks import puts
 from benchmarks.api import JsonApi
-from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.rounds import FAILURES, MIB, Run, Settings, Speeds, compare, measure_speeds, parser, say, speed_rows
-from benchmarks.scenarios import CONNECTIONS, Meter, Speed, Started, Wrong
+from benchmarks.puts import Million
+from benchmarks.rounds import FAILURES, Run, Speeds, say
+from benchmarks.scenarios import Speed, Started, Wrong
 from benchmarks.signing import Key
 from benchmarks.table import OURS, Row
 
@@ -32,7 +32,6 @@ SEARCH_SECONDS = 30.0
 """A search that takes longer counts as failed."""
 SEARCHES = 3
 STREAM = "stream"
-_CHOSEN = tuple(contender for contender in CONTENDERS if contender.name != "fauxqs")
 
 _random = random.Random(20)  # Fixed, so that every contender and every run gets the same.
 
@@ -67,16 +66,10 @@ def put(server: Started[LogsApi], seconds: int, events: int) -> Speed:
     server.api.create_stream(group)
     now = int(time.time() * 1000)
     listed = [{"timestamp": now, "message": f"{_random.getrandbits(400):0100x}"} for _ in range(events)]
-    body = json.dumps({"logGroupName": group, "logStreamName": STREAM, "logEvents": listed}).encode()
-    meter = Meter(server.process)
-    with meter:
-        headers = server.api.signer.headers("PutLogEvents", body)
-        report = wrk.run(server.api.host, headers, body, CONNECTIONS, seconds)
-    counted = server.api.count(group)
-    if not report.requests * events <= counted <= (report.requests + CONNECTIONS) * events:
-        raise Wrong(f"{counted} events after {report.requests} requests of {events}")
+    asked = {"logGroupName": group, "logStreamName": STREAM, "logEvents": listed}
+    speed = puts.put(server, "PutLogEvents", asked, events, lambda: [server.api.count(group) / events], seconds)
     server.api.call("DeleteLogGroup", {"logGroupName": group})
-    return meter.speed(report.requests * events, 0, report.seconds, report.p50_ms, report.p99_ms)
+    return speed
 
 
 SPEEDS: Speeds = {
@@ -146,43 +139,24 @@ QUERIES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 if Cloudlet failed anywhere or was asked for and could not be measured."""
-    made = parser("logs", _CHOSEN, default=("cloudlet", "ministack"))
-    made.add_argument("--no-search", action="store_true", help="leave the million events out")
-    options = made.parse_args(arguments)
-    return compare(
-        "python -m benchmarks.logs " + " ".join(sys.argv[1:] if arguments is None else arguments),
-        options,
-        Settings(options.rounds, options.seconds),
-        _CHOSEN,
-        _rows(),
-        lambda run, contender, number: measure_speeds(run, contender, number, SPEEDS),
-        finally_measure=None if options.no_search else _measure_searches,
-        api=LogsApi,
-        server=Started,
-    )
+    million = Million("events", "search", _measure_searches, _rows(), failing=("query_",))
+    return puts.main("logs", arguments, SPEEDS, million, api=LogsApi, default=("cloudlet", "ministack"))
 
 
-def _measure_searches(run: Run, contender: Contender) -> None:
-    name = contender.name
-    say(f"a million events: {name}")
-    try:
-        with run.started(contender) as (server, _):
-            start = int(time.time()) - 3600
-            began = time.perf_counter()
-            events = {}
-            for group, text in GROUPS.items():
-                events[group] = _fill(server.api, group, text, start, None if name == OURS else PEERS_SECONDS)
-                run.note(f"{group}_events", name, events[group])
-            run.note("fill_per_second", name, sum(events.values()) / (time.perf_counter() - began))
-            run.note("disk", name, server.disk_bytes() / sum(events.values()))
-            for key, search in SEARCHED.items():
-                _measure(run, name, f"search_{key}", search.label, _searching(server.api, search, events[search.group]))
-            for key, query in QUERIES.items() if name == OURS else ():
-                asking = _asking(server.api, query, start, events[query.group])
-                _measure(run, name, f"query_{key}", query.label, asking)
-            run.note("search_peak_mib", name, server.process.peak_resident_bytes() / MIB)
-    except FAILURES as error:
-        run.fail(name, "a million events", error, ["search_", "query_"])
+def _measure_searches(run: Run, name: str, server: Started[LogsApi]) -> None:
+    start = int(time.time()) - 3600
+    began = time.perf_counter()
+    events = {}
+    for group, text in GROUPS.items():
+        server.api.create_stream(group)
+        events[group] = puts.fill(server.api, name, "PutLogEvents", _requests(group, text, start), PEERS_SECONDS)
+        run.note(f"{group}_events", name, events[group])
+    run.note("fill_per_second", name, sum(events.values()) / (time.perf_counter() - began))
+    run.note("disk", name, server.disk_bytes() / sum(events.values()))
+    for key, search in SEARCHED.items():
+        _measure(run, name, f"search_{key}", search.label, _searching(server.api, search, events[search.group]))
+    for key, query in QUERIES.items() if name == OURS else ():
+        _measure(run, name, f"query_{key}", query.label, _asking(server.api, query, start, events[query.group]))
 
 
 def _measure(run: Run, name: str, key: str, label: str, seconds_of: Callable[[], float]) -> None:
@@ -195,19 +169,14 @@ def _measure(run: Run, name: str, key: str, label: str, seconds_of: Callable[[],
         say(f"  {label}: {took * 1e3:,.0f} ms")
 
 
-def _fill(api: LogsApi, group: str, text: Callable[[int], str], start: int, seconds: float | None) -> int:
-    """Put a million events over an hour, or as many as go in; return how many."""
-    api.create_stream(group)
-    end = time.monotonic() + (seconds or 600.0)
+def _requests(group: str, text: Callable[[int], str], start: int) -> Iterator[tuple[int, dict[str, object]]]:
+    """The requests that put a million events over an hour."""
     for first in range(0, EVENTS, AT_ONCE):
-        if time.monotonic() > end:
-            return first
         events = [
             {"timestamp": start * 1000 + number * 3_500 // 1_000, "message": text(number)}
             for number in range(first, first + AT_ONCE)
         ]
-        api.call("PutLogEvents", {"logGroupName": group, "logStreamName": STREAM, "logEvents": events})
-    return EVENTS
+        yield AT_ONCE, {"logGroupName": group, "logStreamName": STREAM, "logEvents": events}
 
 
 def _searching(api: LogsApi, search: Search, events: int) -> Callable[[], float]:
@@ -257,7 +226,6 @@ def _asking(api: LogsApi, query: Query, start: int, events: int) -> Callable[[],
 
 
 def _rows() -> Iterator[Row]:
-    yield from speed_rows(SPEEDS)
     yield Row("json_events", "events in store, JSON", "")
     yield Row("fields_events", "events in store, fields", "")
     yield Row("fill_per_second", f"events put, {AT_ONCE:,} a request on one connection, /s", "more")
@@ -266,7 +234,6 @@ def _rows() -> Iterator[Row]:
         yield Row(f"search_{key}_ms", f"FilterLogEvents of all for {search.label}, ms", "less")
     for key, query in QUERIES.items():
         yield Row(f"query_{key}_ms", f"Logs Insights of all, {query.label}, ms", "less")
-    yield Row("search_peak_mib", "memory at its peak with these events, MiB", "less")
 
 
 if __name__ == "__main__":
