@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from cloudlet.core.identity import Principal
 from cloudlet.wire import HttpRequest, HttpResponse
@@ -63,19 +61,6 @@ class Upgrade(NamedTuple):
     """The whole response's head, with its empty line."""
     protocol: asyncio.Protocol
     """Has the connection from then on, what has arrived of it included."""
-
-
-def names_this_machine(host: str, own: str) -> bool:
-    """Whether a Host header has a name that nobody elsewhere can have lead here: an address, one without a domain, or
-    `own`, that of this Cloudlet, and what is below it.
-    """
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        ip_address(name)
-    except ValueError:
-        name = host.rpartition("@")[2].partition(":")[0].lower()
-        return "." not in name or name.endswith((".localhost", f".{own}")) or name == own
-    return True
 
 
 Answer = HttpResponse | Upgrade

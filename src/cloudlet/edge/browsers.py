@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from cloudlet.core.errors import AwsError
-from cloudlet.core.web import names_this_machine
 from cloudlet.edge import gateways
 from cloudlet.wire import HttpRequest, HttpResponse
 from cloudlet.wire.matching import identify
 
 _EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-query-error,x-amz-crc32,x-amzn-trace-id,Date"
 _REMEMBERED_SECONDS = 172_800
-_OTHERS_NAMES = (*gateways.AWS_NAMES, "localhost.localstack.cloud")
+_SAFE_NAMES = (".localhost", *gateways.AWS_NAMES, "localhost.localstack.cloud")
 """The ends of names under which Cloudlet may be asked, and which nobody can have lead to pages first and then here."""
 
 
@@ -43,8 +42,12 @@ def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
     """Whether a browser asks by a name that others may have lead here, so that their pages are of the same origin."""
     if not _is_of_browser(headers):
         return False
-    host = headers.get("host", "")
-    return not names_this_machine(host, public_host) and not gateways.bare_host(host).endswith(_OTHERS_NAMES)
+    name = gateways.bare_host(headers.get("host", ""))
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return "." in name and name != public_host and not name.endswith((*_SAFE_NAMES, f".{public_host}"))
+    return False
 
 
 def _is_of_browser(headers: Mapping[str, str]) -> bool:
@@ -62,12 +65,12 @@ def _is_trusted(host: str) -> bool:
         return False
 
 
-def refused(service: str) -> AwsError:
+def refused(service: str = "") -> AwsError:
     """The error for a page from elsewhere, in open mode."""
     return AwsError(
         "AccessDenied" if service == "s3" else "AccessDeniedException",
-        "In open mode Cloudlet answers pages of this machine only (http://localhost:…). With --auth strict it answers "
-        "all that sign.",
+        "In open mode Cloudlet answers pages of this machine only (http://localhost:…), and browsers under names of "
+        "this machine and that of --endpoint only. With --auth strict it answers all that sign.",
         status=403,
     )
 

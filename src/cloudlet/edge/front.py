@@ -59,7 +59,10 @@ class Front:
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         if request.path.startswith(routing.OWN_PATHS):
-            self.internal.handle(request, exchange)
+            if self.admits_name(request.headers):
+                self.internal.handle(request, exchange)
+            else:
+                exchange.respond(visits.message(403, browsers.refused().message))
             return
         visited = gateways.find(request, self.public_host)
         if visited is not None:
@@ -100,11 +103,13 @@ class Front:
 
     def admits_page(self, headers: Mapping[str, str], service: str = "") -> bool:
         """Whether a service's API answers the page, if any, that a request comes from."""
-        if not self._is_open:
-            return True
         if service == "s3":
-            return not browsers.has_foreign_name(headers, self.public_host)
-        return not browsers.comes_from_elsewhere(headers)
+            return self.admits_name(headers)
+        return not self._is_open or not browsers.comes_from_elsewhere(headers)
+
+    def admits_name(self, headers: Mapping[str, str]) -> bool:
+        """Whether a browser, if it is one, is answered under the name by which it asks."""
+        return not self._is_open or not browsers.has_foreign_name(headers, self.public_host)
 
     def admit(self, step: Callable[[], None]) -> None:
         """Take the next step of a request, or keep it waiting while all blocks are stopped."""

@@ -47,18 +47,18 @@ async def _answer(
         )
         answered = None if block.service.web is None else await block.service.web(block, visit)
     except AwsError as error:
-        exchange.respond(_message(error.status or 500, error.message))
+        exchange.respond(message(error.status or 500, error.message))
     except ConnectionError:
         # The client has gone in the middle of its request.
         return
     except Exception:
         log.exception("%s %s of %s failed", request.method, request.path, found.resource or "a domain")
-        exchange.respond(_message(500, "Internal Server Error"))
+        exchange.respond(message(500, "Internal Server Error"))
     else:
         if answered is None and not found.resource:
             otherwise()
         elif answered is None:
-            exchange.respond(_message(404, "Not Found"))
+            exchange.respond(message(404, "Not Found"))
         elif isinstance(answered, Upgrade):
             exchange.upgrade(answered.head, answered.protocol)
         else:
@@ -77,5 +77,6 @@ def _identified(front: Front, request: HttpRequest) -> Principal:
     return front.authenticator.authenticate(request, claim, model, request.path).principal
 
 
-def _message(status: int, message: str) -> HttpResponse:
-    return HttpResponse(status, [("content-type", "application/json")], msgspec.json.encode({"message": message}))
+def message(status: int, text: str) -> HttpResponse:
+    """Return a response that says something in JSON, as API Gateway's do."""
+    return HttpResponse(status, [("content-type", "application/json")], msgspec.json.encode({"message": text}))
