@@ -19,6 +19,7 @@ from cloudlet.wire.matching import identify
 
 _EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-query-error,x-amz-crc32,x-amzn-trace-id,Date"
 _REMEMBERED_SECONDS = 172_800
+_OF_BROWSERS = frozenset(("accept-language", "origin", "sec-fetch-site"))
 _SAFE_NAMES = (".localhost", *gateways.AWS_NAMES, "localhost.localstack.cloud")
 """The ends of names under which Cloudlet may be asked, and which nobody can have lead to pages first and then here."""
 
@@ -35,12 +36,12 @@ def comes_from_elsewhere(headers: Mapping[str, str]) -> bool:
     if site is not None:
         return site == "cross-site"
     # To a name that they do not take for this machine's, browsers do not say where they come from.
-    return _is_of_browser(headers) and not _is_trusted(gateways.bare_host(headers.get("host", "")).strip("[]"))
+    return is_of_browser(headers) and not _is_trusted(gateways.bare_host(headers.get("host", "")).strip("[]"))
 
 
 def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
     """Whether a browser asks by a name that others may have lead here, so that their pages are of the same origin."""
-    if not _is_of_browser(headers):
+    if not is_of_browser(headers):
         return False
     name = gateways.bare_host(headers.get("host", ""))
     try:
@@ -50,9 +51,9 @@ def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
     return False
 
 
-def _is_of_browser(headers: Mapping[str, str]) -> bool:
-    # Pages cannot keep a browser from sending these, though they may change them.
-    return "accept-language" in headers or "origin" in headers or headers.get("user-agent", "").startswith("Mozilla/")
+def is_of_browser(headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks. Pages cannot keep it from sending what tells, though they may change that."""
+    return not _OF_BROWSERS.isdisjoint(headers) or headers.get("user-agent", "").startswith("Mozilla/")
 
 
 def _is_trusted(host: str) -> bool:

@@ -18,7 +18,7 @@ import uvloop
 
 from cloudlet.core.clock import Clock
 from cloudlet.core.tokens import TokenSealer
-from cloudlet.edge import gateways, routing
+from cloudlet.edge import browsers, gateways, routing
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.heads import BODILESS, CONTINUE, Refused, headers_of, response_head, target_of
 from cloudlet.edge.keys import KeyRing
@@ -48,7 +48,6 @@ _LARGEST_REQUEST_BYTES = _LARGEST_BODY_BYTES + (16 << 10)
 _UNREAD_SECONDS = 30
 _READING_SECONDS = 5
 """How long a request may take to come before the other process looks after it, which knows what to say."""
-_FROM_PAGES = frozenset(("origin", "sec-fetch-site"))
 
 
 class Desk:
@@ -61,7 +60,7 @@ class Desk:
 
     def look_at(self, request: HttpRequest, number: int, peer: str, keep_alive: bool) -> Asked | None:
         """Return what to ask, or None for what is not plain."""
-        if request.method == "OPTIONS" or not _FROM_PAGES.isdisjoint(request.headers):
+        if request.method == "OPTIONS" or browsers.is_of_browser(request.headers):
             return None
         if request.path.startswith(routing.OWN_PATHS) or gateways.find(request, self._public_host) is not None:
             return None
