@@ -222,6 +222,21 @@ def test_a_handler_that_fails_is_no_hang(run_server: Run) -> None:
     run_server(scenario)
 
 
+def test_the_bytes_of_a_body_are_not_counted_to_the_head_behind_it(run_server: Run) -> None:
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        client = await connect()
+        body = b"x" * 100_000
+        first = b"POST /first HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + body
+        await client.send(first + b"GET /second HTTP/1.1\r\nHo")
+        assert (await client.response())[0] == 200
+        await client.send(b"st: h\r\n\r\n")
+        assert (await client.response())[1]["x-path"] == "/second"
+        await client.send(first + b"GET /third HTTP/1.1\r\nX: " + b"y" * 70_000 + b"\r\n\r\n")
+        assert await client.ended()
+
+    run_server(scenario)
+
+
 def test_slow_heads_bodies_and_idle_connections_are_closed(run_server: Run) -> None:
     async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
         idle, head, body = await connect(), await connect(), await connect()

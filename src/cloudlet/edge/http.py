@@ -163,6 +163,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._head_size = 0
         self._fed = 0
+        self._is_amid = False
+        """Whether what is being fed has to do with an earlier request too."""
         self._in_head = True
         self._parts: list[bytes] = []
         self._stream: ReceivedBody | None = None
@@ -226,6 +228,7 @@ class Connection(asyncio.Protocol):
                 self._refuse(400, "too much before the answer to an upgrade")
             return
         self._fed = len(data)
+        self._is_amid = self._receiving
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -261,7 +264,8 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._raw_headers = []
-        self._head_size = 0
+        # What belongs to a request before it is not of this one's head.
+        self._head_size = -self._fed if self._is_amid else 0
         self._in_head = True
         self._parts = []
         self._receiving = True
@@ -277,7 +281,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         headers = headers_of(self._raw_headers)
-        if self._head_size + self._fed > self._limits.head:
+        if self._is_amid or self._head_size + self._fed > self._limits.head:
             self._check_head_size()
         self._headers = headers
         self.body_started = self._server.tick
@@ -309,6 +313,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._receiving = False
+        self._is_amid = True
         if self._stream is not None:
             self._stream.end()
             self._stream = None
@@ -469,9 +474,9 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: int, reason: str) -> None:
         """Answer what is no acceptable HTTP, and hang up.
 
-        While an earlier request of the connection is being answered, this would be taken for its answer.
+        While an earlier request of the connection waits for its answer, this would be taken for that.
         """
-        if self._transport is not None and not self._closing and self._current is None:
+        if self._transport is not None and not (self._closing or self._current is not None or self._ready):
             body = reason.encode()
             headers = [("content-type", "text/plain")]
             self._transport.write(response_head(HttpResponse(status, headers, body), False) + body)
