@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from cloudlet.edge.http import Exchange, HttpServer
+from cloudlet.edge.exchange import Exchange
+from cloudlet.edge.http import HttpServer
 from tests.edge.conftest import Client, Echo
 
 Connect = Callable[[], Awaitable[Client]]

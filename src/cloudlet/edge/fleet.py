@@ -21,8 +21,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from cloudlet.core.clock import Setting
+from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Failed, Forwarder
-from cloudlet.edge.http import Exchange
 from cloudlet.edge.reports import BlockReport, memory_of
 from cloudlet.edge.sockets import BACKLOG, DaemonSockets, bound, non_blocking, port_of
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse

@@ -20,7 +20,7 @@ from cloudlet.edge import auth, browsers, gateways, routing, visits
 from cloudlet.edge.buckets import Address
 from cloudlet.edge.compression import coding, compressed
 from cloudlet.edge.domains import Domains
-from cloudlet.edge.http import Exchange
+from cloudlet.edge.exchange import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 

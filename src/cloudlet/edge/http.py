@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
+from cloudlet.edge.exchange import Exchange, Handler
 from cloudlet.edge.flow import ReceivedBody, WriteGate, discard
 from cloudlet.edge.heads import BODILESS, CONTINUE, Refused, headers_of, response_head, size_of, target_of
 from cloudlet.edge.sendfile import FileSender
@@ -45,30 +46,7 @@ class Limits:
     """How long a body may stand still, and a client may leave a response unread."""
 
 
-class Handler(Protocol):
-    """Answers requests: calls `exchange.respond` once, now or later, on the event loop."""
-
-    def handle(self, request: HttpRequest, exchange: Exchange) -> None: ...
-
-
 FORWARDED_FOR, FORWARDED_PROTO = "x-forwarded-for", "x-forwarded-proto"
-
-
-class Asker(Protocol):
-    """Where a request came from, and its response goes."""
-
-    @property
-    def peer(self) -> str: ...
-
-    @property
-    def secure(self) -> bool: ...
-
-    @property
-    def upgradable(self) -> bool: ...
-
-    def respond(self, exchange: Exchange, response: HttpResponse) -> None: ...
-
-    def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None: ...
 
 
 class Relief(Protocol):
@@ -82,57 +60,6 @@ class Relief(Protocol):
 
     async def close(self, seconds: float) -> None:
         """Give all connections back; those that cannot be had in so many seconds are closed."""
-
-
-class Exchange:
-    """One request and the way to answer it."""
-
-    __slots__ = ("_connection", "answered", "keep_alive", "on_abort", "request")
-
-    def __init__(self, connection: Asker, request: HttpRequest, keep_alive: bool) -> None:
-        self._connection = connection
-        self.request = request
-        self.keep_alive = keep_alive
-        self.answered = False
-        self.on_abort: Callable[[], None] | None = None
-        """Called when the client goes away before it was answered."""
-
-    @property
-    def peer(self) -> str:
-        """The client's address."""
-        return self._connection.peer
-
-    @property
-    def secure(self) -> bool:
-        """Whether the client came over TLS."""
-        return self._connection.secure
-
-    @property
-    def upgradable(self) -> bool:
-        """Whether the client asks to leave HTTP."""
-        return self._connection.upgradable
-
-    def respond(self, response: HttpResponse) -> None:
-        """Send the response. Called once; after the client has gone it does nothing."""
-        # What would be aborted refers to this exchange: let go of it, so that neither has to wait for the collector.
-        self.answered = True
-        self.on_abort = None
-        self._connection.respond(self, response)
-
-    def upgrade(self, head: bytes, protocol: asyncio.Protocol) -> None:
-        """Send a response that leaves HTTP, and give the connection to what speaks something else on it.
-
-        Instead of `respond`; after the client has gone it does nothing.
-        """
-        self.answered = True
-        self.on_abort = None
-        self._connection.upgrade(self, head, protocol)
-
-    def abort(self) -> None:
-        """Say that the client has gone."""
-        abort, self.on_abort = self.on_abort, None
-        if abort is not None:
-            abort()
 
 
 class Connection(asyncio.Protocol):

@@ -12,7 +12,7 @@ import msgspec
 import cloudlet
 from cloudlet.core.cloud import Cloud
 from cloudlet.core.snapshots import SnapshotError, Snapshots
-from cloudlet.edge.http import Exchange
+from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.moving import MovableTime, Rejected
 from cloudlet.edge.reports import OneProcess
 from cloudlet.store.eager import spawn

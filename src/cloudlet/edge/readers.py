@@ -15,8 +15,9 @@ from collections.abc import Callable
 from socket import AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM, socket, socketpair
 from time import monotonic, thread_time
 
+from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.flow import discard
-from cloudlet.edge.http import Exchange, HttpServer
+from cloudlet.edge.http import HttpServer
 from cloudlet.edge.link import (
     FROM_READER,
     Answer,

@@ -11,8 +11,8 @@ from cloudlet.core.errors import AwsError
 from cloudlet.core.identity import ANONYMOUS, Principal
 from cloudlet.core.web import Upgrade, Visit
 from cloudlet.edge import auth
+from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.gateways import Found, bare_host
-from cloudlet.edge.http import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, load, sigv2, sigv4
 
