@@ -11,7 +11,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -147,6 +147,17 @@ S3_CONTENDERS = (
     *CONTENDERS[1:],
     Contender("s3rver", "in files, not synchronised", True, _s3rver),
 )
+
+
+def before(ours: Contender, tree: Path) -> Contender:
+    """Cloudlet as it is in another working tree, in the environment of this one."""
+
+    def install(cache: Path) -> Installed:
+        version = _answer(["git", "-C", str(tree), "describe", "--always", "--dirty"])
+        path = str(tree.resolve() / "src")
+        return replace(ours.install(cache), version=version, environment=lambda port: {"PYTHONPATH": path})
+
+    return replace(ours, name="before", install=install)
 
 
 def environment_with(folder: Path, requirement: str) -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import machine, network, wrk
 from benchmarks.api import CallFailed, JsonApi, SqsApi
-from benchmarks.contenders import KEY, Contender, Installed, NotInstalled
+from benchmarks.contenders import KEY, Contender, Installed, NotInstalled, before
 from benchmarks.loop_client import LoopFailed
 from benchmarks.process import ServerProcess
 from benchmarks.report import Measurement, Report
@@ -111,6 +111,9 @@ def parser(
     made.add_argument(
         "--only", type=lambda text: text.split(","), default=list(default or names), help="some of " + ",".join(names)
     )
+    made.add_argument(
+        "--before", type=Path, metavar="TREE", help="measure Cloudlet as it is in another working tree as well"
+    )
     made.add_argument("--rounds", type=int, default=3, help="rounds, of which medians are taken (3)")
     made.add_argument("--seconds", type=int, default=seconds, help=f"seconds a measurement ({seconds})")
     made.add_argument("--json", metavar="FILE", help="write everything measured to FILE as well")
@@ -137,6 +140,8 @@ def compare(
     cache = Path(options.cache).expanduser()
     cache.mkdir(parents=True, exist_ok=True)
     chosen = [contender for contender in contenders if contender.name in options.only]
+    if options.before is not None:
+        chosen += [before(contender, options.before) for contender in chosen if contender.name == OURS]
     run = Run(settings, cache, rows={row.key: row for row in rows}, api=api, server=server)
     began = time.monotonic()
     # Ended from outside, the servers are to be stopped as well.

@@ -59,7 +59,7 @@ def test_who_brings_more_than_can_be_hashed_has_to_wait() -> None:
         return most
 
     # What one update has brought, and what is being hashed, comes on top of what may wait.
-    assert asyncio.run(main()) <= (4 << 20) + 2 * PIECE
+    assert asyncio.run(main()) <= (2 << 20) + 2 * PIECE
 
 
 class _Failing(_Slow):

@@ -8,7 +8,7 @@ from collections import deque
 from cloudlet.services.s3.checksums import Hash
 from cloudlet.store.blobs import in_thread
 
-_AHEAD_BYTES = 4 << 20
+_AHEAD_BYTES = 2 << 20
 """So much may wait to be hashed before whoever brings more has to wait."""
 
 
