@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from cloudlet.core.errors import AwsError
+from cloudlet.core.origins import is_foreign, is_of_machine
 from cloudlet.edge import gateways
 from cloudlet.wire import HttpRequest, HttpResponse
 from cloudlet.wire.matching import identify
@@ -28,15 +28,12 @@ def comes_from_elsewhere(headers: Mapping[str, str]) -> bool:
     """Whether a request comes from a page that is not this machine's own."""
     origin = headers.get("origin")
     if origin is not None:
-        try:
-            return not _is_trusted(urlsplit(origin).hostname or "")
-        except ValueError:
-            return True
+        return is_foreign(origin)
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "cross-site"
     # To a name that they do not take for this machine's, browsers do not say where they come from.
-    return is_of_browser(headers) and not _is_trusted(gateways.bare_host(headers.get("host", "")).strip("[]"))
+    return is_of_browser(headers) and not is_of_machine(gateways.bare_host(headers.get("host", "")).strip("[]"))
 
 
 def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
@@ -54,16 +51,6 @@ def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
 def is_of_browser(headers: Mapping[str, str]) -> bool:
     """Whether a browser asks. Pages cannot keep it from sending what tells, though they may change that."""
     return not _OF_BROWSERS.isdisjoint(headers) or headers.get("user-agent", "").startswith("Mozilla/")
-
-
-def _is_trusted(host: str) -> bool:
-    """Whether a name can lead to this machine only (W3C, "Secure Contexts", 3.1)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refused(service: str = "") -> AwsError:

@@ -306,3 +306,20 @@ def test_a_form_writes_a_version(aws: Aws, s3: Any, bucket: str) -> None:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     version = _send(aws.endpoint, bucket, {"key": "k"}).headers["x-amz-version-id"]
     assert s3.head_object(Bucket=bucket, Key="k")["VersionId"] == version
+
+
+def test_forms_of_pages_from_elsewhere_are_refused_where_everybody_is_let_in(aws: Aws, s3: Any, bucket: str) -> None:
+    body, content_type = form({"key": "k"}, b"x")
+    signed = s3.generate_presigned_post(bucket, "k")["fields"]
+    signed_body, signed_type = form(signed, b"x")
+    for origin, status in (("https://evil.example", 403), ("null", 403), ("http://localhost:3000", 204)):
+        for sent, kind in ((body, content_type), (signed_body, signed_type)):
+            answer = ask(aws.endpoint, "POST", f"/{bucket}", sent, Content_Type=kind, Origin=origin)
+            assert answer.status == status
+            assert status == 204 or answer.code == "AccessDenied"
+
+
+def test_a_form_signed_by_a_known_key_may_come_from_everywhere(strict: Strict, name: str) -> None:
+    body, content_type = form(_signed(strict, name, "from-elsewhere"), b"x")
+    answer = ask(strict.endpoint, "POST", f"/{name}", body, Content_Type=content_type, Origin="https://app.example")
+    assert answer.status == 204

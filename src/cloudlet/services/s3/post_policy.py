@@ -17,6 +17,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.identity import Known, Principal, root
+from cloudlet.core.origins import is_foreign
 from cloudlet.core.tokens import account_of
 from cloudlet.services.s3 import errors
 
@@ -64,6 +65,7 @@ class Range:
 def author(ctx: Context, fields: Fields) -> Principal:
     """Return who has signed a form: the caller himself where it has no policy. Raises AwsError."""
     if "policy" not in fields:
+        _check_origin(ctx)
         return ctx.principal
     if "x-amz-algorithm" in fields:
         return _verified_v4(ctx, fields)
@@ -118,6 +120,7 @@ def _key(ctx: Context, access_key: str, fields: Fields) -> Known | Principal:
     known = ctx.block.cloud.find_key(access_key, token)
     if known is None:
         if not ctx.strict:
+            _check_origin(ctx)
             return root(account_of(access_key) or ctx.account, access_key)
         raise AwsError(
             "InvalidAccessKeyId",
@@ -128,6 +131,18 @@ def _key(ctx: Context, access_key: str, fields: Fields) -> Known | Principal:
     if known.expires is not None and known.expires < ctx.now():
         raise AwsError("ExpiredToken", "The provided token has expired.", status=400)
     return known
+
+
+def _check_origin(ctx: Context) -> None:
+    """Raise AwsError where everybody is let in, for a page that is not this machine's: forms need nobody's leave."""
+    origin = ctx.headers.get("origin")
+    if origin is not None and not ctx.strict and is_foreign(origin):
+        raise AwsError(
+            "AccessDenied",
+            "In open mode Cloudlet takes forms of pages of this machine only (http://localhost:…), and those that are "
+            "signed with a key that it knows.",
+            status=403,
+        )
 
 
 def _compare(stated: str, expected: str) -> None:
