@@ -13,9 +13,12 @@ import pytest
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.edge.auth import Authenticator
+from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.front import Front
 from cloudlet.edge.http import Connection, HttpServer
 from cloudlet.edge.keys import KeyRing
+from cloudlet.edge.link import Asked
+from cloudlet.wire import HttpRequest, HttpResponse
 
 
 class Transport:
@@ -39,6 +42,57 @@ def request(operation: str, **params: Any) -> bytes:
         f"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.{operation}\r\n"
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
+
+
+class Asker:
+    """Where what a reader asks comes from; keeps the answer."""
+
+    peer, secure, upgradable = "127.0.0.1", False, False
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+
+    def respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        self.status = response.status
+
+    def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None:
+        raise AssertionError
+
+
+def test_what_a_reader_asks_leaves_nothing_for_the_collector_either(tmp_path: Path) -> None:
+    async def main() -> int:
+        tokens = TokenSealer(b"k" * 32)
+        cloud = Cloud(Config(data=tmp_path), tokens)
+        front = Front(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
+        principal = ("root", "000000000000", "arn:aws:iam::000000000000:root", "000000000000", "000000000000")
+
+        async def ask(operation: str, **params: Any) -> None:
+            headers = {"host": "localhost", "content-type": "application/x-amz-json-1.0"}
+            body = json.dumps(params).encode()
+            route = ("sqs", "json", operation)
+            asked = Asked(1, route, None, "us-east-1", principal, None, "", "POST", "/", "", headers, body, True)
+            asker = Asker()
+            front.handle_asked(asked, Exchange(asker, HttpRequest("POST", "/", "", headers, body), True))
+            while asker.status is None:
+                await asyncio.sleep(0)
+            assert asker.status == 200
+
+        await ask("CreateQueue", QueueName="q")
+        url = "http://localhost/000000000000/q"
+        await ask("SendMessage", QueueUrl=url, MessageBody="x")
+        await ask("ReceiveMessage", QueueUrl=url)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(50):
+                await ask("SendMessage", QueueUrl=url, MessageBody="x" * 1000)
+                await ask("ReceiveMessage", QueueUrl=url)
+            return gc.collect()
+        finally:
+            gc.enable()
+            await cloud.close()
+
+    assert asyncio.run(main()) == 0
 
 
 @pytest.mark.parametrize("durable", [True, False])
