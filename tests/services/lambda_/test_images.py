@@ -300,8 +300,8 @@ read -r status <&4
 if [ "$1" = fail ]; then
   echo "to be restored: $status"
   printf 'POST /2018-06-01/runtime/restore/error HTTP/1.1\\r\\nContent-Length: 0\\r\\n\\r\\n' >&4
-  read -r status <&4
-  sleep 60
+  # Until it is ended: there is no more to do.
+  while read -r status <&4; do :; done
 fi
 status=${status%$'\\r'}
 COLOR=$AWS_LAMBDA_INITIALIZATION_TYPE exec "$BASH" /srv/bootstrap "$status"
