@@ -125,9 +125,9 @@ class Metrics:
         self._series: dict[Series, Values] = {}
         self._dropped = 0
         self._meters: dict[tuple[str, str, Dimensions], Meter] = {}
-        self.noted: dict[Any, list[int]] = {}
+        self.noted: dict[Any, int] = {}
         """What the block's observer has noted and not counted yet, with how often: to count many at once is quicker. It
-        is bounded by the block itself. (A list of one number can be changed without looking it up again.)"""
+        is bounded by the block itself."""
 
     def add(
         self,

@@ -24,8 +24,8 @@ class Usage:
     def __init__(self, service: Service) -> None:
         self._named = service.namespace.removeprefix("AWS/") or service.name
         self.metrics = Metrics(_NAMESPACE)
-        self._calls: dict[tuple[str, str, str], list[int]] = {}
-        """Account, region and operation → how often, in a list, which can be changed without looking it up again."""
+        self._calls: dict[tuple[str, str, str], int] = {}
+        """Account, region and operation → how often."""
 
     def count(self, ctx: Context, operation: str) -> None:
         """Count a call."""
@@ -33,15 +33,14 @@ class Usage:
             return
         key = (ctx.account, ctx.region, operation)
         calls = self._calls
-        count = calls.get(key)
-        if count is not None:
-            count[0] += 1
+        if key in calls:
+            calls[key] += 1
         elif len(calls) < _MOST:
-            calls[key] = [1]
+            calls[key] = 1
 
     def close(self, at: float) -> None:
         """Make the calls so far a part of the minute of a time, in seconds since the epoch, and count anew."""
         calls, self._calls = self._calls, {}
-        for (account, region, operation), (count,) in calls.items():
+        for (account, region, operation), count in calls.items():
             dimensions = (("Type", "API"), ("Resource", operation), ("Service", self._named), ("Class", "None"))
             self.metrics.include(account, region, "CallCount", dimensions, at, Values.ones(count), "None")

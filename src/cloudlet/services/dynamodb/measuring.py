@@ -133,11 +133,10 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     elif measured is not None:
         noted = block.metrics.noted
         call = (operation, measured, int((perf_counter() - ctx.started) * (1000 * _STEPS)))
-        count = noted.get(call)
-        if count is not None:
-            count[0] += 1
-        else:
-            noted[call] = [1]
+        try:
+            noted[call] += 1
+        except KeyError:
+            noted[call] = 1
             if len(noted) >= _AT_ONCE:
                 _count(block)
         if throttle is not None and result is not None:
@@ -148,7 +147,7 @@ def _count(block: Block) -> None:
     """Count the calls that were noted and have succeeded."""
     uses = _USES.of(block)
     noted, block.metrics.noted = block.metrics.noted, {}
-    for (operation, measured, steps), (count,) in noted.items():
+    for (operation, measured, steps), count in noted.items():
         latency = steps / _STEPS
         if type(measured) is Fetched:
             _count_fetched(uses, measured, operation, latency, count)
