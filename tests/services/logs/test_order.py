@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudlet.services.logs import scanning
 from tests.services.logs.conftest import LocalLogs
 
 STREAMS = ("a", "b")
-batches = st.lists(
-    st.tuples(st.sampled_from(STREAMS), st.lists(st.integers(0, 3000), min_size=1, max_size=6)), max_size=8
-)
+times = st.lists(st.integers(0, 3000) | st.integers(1000, 1003), min_size=1, max_size=6)
+batches = st.lists(st.tuples(st.sampled_from(STREAMS), times), max_size=8)
 
 
 def pages(local: LocalLogs, operation: str, token: str, limit: int, **params: Any) -> list[list[int]]:
@@ -34,12 +36,13 @@ def flat(found: list[list[int]]) -> list[int]:
     return [number for page in found for number in page]
 
 
+@pytest.mark.parametrize("spare", [0, 10_000])
 @settings(max_examples=25, deadline=None)
 @given(batches, st.integers(1, 5), st.integers(-1000, 4000), st.integers(-1000, 4000))
 def test_pages_have_all_events_once_and_in_order(
-    given: list[tuple[str, list[int]]], limit: int, first: int, last: int
+    spare: int, given: list[tuple[str, list[int]]], limit: int, first: int, last: int
 ) -> None:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, patch.object(scanning, "_SPARE_EVENTS", spare):
         local = LocalLogs(Path(folder))
         try:
             _check(local, given, limit, first, last)

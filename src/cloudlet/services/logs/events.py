@@ -89,6 +89,11 @@ class Place(NamedTuple):
     stream: int
     number: int
 
+    @property
+    def lowest(self) -> Position:
+        """That of its first event."""
+        return Position(self.first, self.stream, self.number, 0)
+
 
 _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Row).decode

@@ -17,6 +17,8 @@ MOST_EVENTS = 10_000
 MOST_BYTES = 1_048_576
 FOREVER = (1 << 62) - 1
 _ROWS_AT_ONCE = 32
+_SPARE_EVENTS = 10_000
+"""How many more than two pages are kept of a second before those that come after a page are let go."""
 _LARGE_BYTES = 65_536
 """Of a row after which others have their turn."""
 _MOST_READ_BYTES = 512 * 1024 * 1024
@@ -63,6 +65,15 @@ class Search:
             self.first <= position.timestamp <= self.last
             and (self.after is None or position > self.after)
             and (self.before is None or position < self.before)
+        )
+
+    def may_want(self, lowest: Position, highest: Position) -> bool:
+        """Whether one between two positions may be wanted, both of which are included."""
+        return (
+            self.first <= highest.timestamp
+            and lowest.timestamp <= self.last
+            and (self.after is None or highest > self.after)
+            and (self.before is None or lowest < self.before)
         )
 
 
@@ -116,6 +127,10 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
                     yield second.sorted()
                 second = _Second(number, search.reverse, most)
             read += len(raw)
+            if not search.reverse and second.is_beyond(place.lowest, place.lowest):
+                # So are all rows behind it, and there is more than a page.
+                yield second.sorted()
+                return
             if search.streams is not None and place.stream not in search.streams:
                 continue
             if search.may_match is None or search.mask or search.may_match(raw):
@@ -145,11 +160,19 @@ class _Second:
         self._reverse = reverse
         self._most = most
         self._bytes = 0
+        self._end: Position | None = None
+        """The last that is kept, once there was more than a page."""
+
+    def is_beyond(self, lowest: Position, highest: Position) -> bool:
+        """Whether all between two positions come after more than a page."""
+        if self._end is None:
+            return False
+        return highest < self._end if self._reverse else lowest > self._end
 
     def add(self, event: Found) -> None:
         self.found.append(event)
         self._bytes += len(event.message)
-        if len(self.found) > 2 * self._most + MOST_EVENTS or self._bytes > 16 * MOST_BYTES:
+        if len(self.found) > 2 * self._most + _SPARE_EVENTS or self._bytes > 16 * MOST_BYTES:
             self._trim()
 
     def _trim(self) -> None:
@@ -160,6 +183,7 @@ class _Second:
             size += len(self.found[kept].message)
             kept += 1
         del self.found[kept + 1 :]
+        self._end = self.found[-1].position
         self._bytes = sum(len(event.message) for event in self.found)
 
     def sorted(self) -> _Second:
@@ -170,6 +194,10 @@ class _Second:
 
 def _add(second: _Second, search: Search, place: events.Place, row: events.Row) -> None:
     """Add the events of a row that are wanted."""
+    lowest = place.lowest
+    highest = Position(row.timestamps[-1], place.stream, place.number, len(row.timestamps) - 1)
+    if not search.may_want(lowest, highest) or second.is_beyond(lowest, highest):
+        return
     matches = search.matches
     for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
         if matches is None or matches(message):
