@@ -344,16 +344,16 @@ def test_a_block_that_is_a_process_of_its_own_has_readers_for_those_who_come_dir
 def test_readers_are_wanted_after_a_while_of_much_work_and_until_there_was_little_for_long() -> None:
     demand = Demand()
     assert not demand.after(1.0)
-    assert not demand.after(0.5)
     assert not demand.after(0.8)
-    assert demand.after(0.8)
+    assert not demand.after(0.95)
+    assert demand.after(0.95)
     for _ in range(Demand.IDLE_LOOKS - 1):
         assert demand.after(0.05)
     assert demand.after(0.2)
     for _ in range(Demand.IDLE_LOOKS - 1):
         assert demand.after(0.05)
     assert not demand.after(0.05)
-    assert not demand.after(0.8)
+    assert not demand.after(0.95)
 
 
 def test_connections_go_to_a_reader_under_load_and_come_back_afterwards(
@@ -374,7 +374,8 @@ def test_connections_go_to_a_reader_under_load_and_come_back_afterwards(
         (listening,) = bound("127.0.0.1", 0)
         here = Server(f"http://127.0.0.1:{port_of(listening)}")
         await server.listen(listening)
-        server.relief = Readers(server, Opening(False, "localhost", b"k" * 32, []), front.handle_asked, None)
+        opening = Opening(False, "localhost", b"k" * 32, [])
+        server.relief = Readers(server, opening, front.handle_asked, cloud.waited, None)
         stream, writer = await asyncio.open_connection("127.0.0.1", port_of(listening))
 
         async def asked_until(wanted: Callable[[], bool]) -> None:

@@ -52,9 +52,12 @@ def _useful() -> int:
 
 
 class Demand:
-    """Whether readers are wanted, by the part of the time that this process works."""
+    """Whether readers are wanted, by the part of the time that this process works and does not wait for the disk.
 
-    BUSY, BUSY_LOOKS = 0.75, 2
+    They do not help where that is what takes the time: requests that come through them share fewer of its syncs.
+    """
+
+    BUSY, BUSY_LOOKS = 0.9, 2
     """From which part on it is busy, and how many times in a row before readers are wanted."""
     IDLE, IDLE_LOOKS = 0.1, 120
     """Up to which part it is idle, and how many times in a row before they are not wanted any more."""
@@ -75,11 +78,17 @@ class Demand:
 class Readers:
     """Starts and ends readers as the load asks for it, and gives them connections."""
 
-    def __init__(self, server: HttpServer, opening: Opening, ask: Ask, count: int | None) -> None:
-        """`ask` is given what readers ask, and answers it. `count`: so many at any time; None: as the load asks for."""
+    def __init__(
+        self, server: HttpServer, opening: Opening, ask: Ask, waited: Callable[[], float], count: int | None
+    ) -> None:
+        """`ask` is given what readers ask, and answers it; `waited` returns how long the disk was waited for so far.
+
+        `count`: there are so many at any time; None: as the load asks for.
+        """
         self._server = server
         self._opening = opening
         self._ask = ask
+        self._waited = waited
         self._count = count
         self._members: list[_Member] = []
         self._turn = 0
@@ -110,16 +119,20 @@ class Readers:
         most, demand, pause = _useful(), Demand(), 0.0
         if not most:
             return
-        worked, at = thread_time(), monotonic()
+        worked, at = self._worked(), monotonic()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             before, since = worked, at
-            worked, at = thread_time(), monotonic()
+            worked, at = self._worked(), monotonic()
             if not demand.after((worked - before) / (at - since)):
                 await self._retire()
             elif len(self._members) < most and at > pause:
                 pause = at + _PAUSE_SECONDS
                 await self._start(most)
+
+    def _worked(self) -> float:
+        """Return how long the event loop has worked so far, in seconds; what it waits for the disk looks like work."""
+        return thread_time() - self._waited()
 
     async def _start(self, count: int) -> None:
         """Start what is missing of so many."""

@@ -257,7 +257,7 @@ def _readers(
     if settings.readers == 0:
         return None
     opening = Opening(settings.auth == "strict", front.public_host, master_key, root_keys)
-    return Readers(server, opening, front.handle_asked, settings.readers)
+    return Readers(server, opening, front.handle_asked, front.cloud.waited, settings.readers)
 
 
 def _reachable(host: str) -> str:

@@ -58,6 +58,7 @@ class EmbeddedStore:
         self._syncing = False
         self._broken = False
         self._closed = False
+        self.waited = 0.0
         self._waits_inline = True
         self._samples: list[float] = []
         self._executor: ThreadPoolExecutor | None = None
@@ -215,7 +216,9 @@ class EmbeddedStore:
         except Exception as error:
             self._fail(group, error)
             return
-        self._sample(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self.waited += seconds
+        self._sample(seconds)
         self._release(group)
 
     async def _sync_in_thread(self, group: list[Any]) -> None:
