@@ -124,7 +124,10 @@ class Readers:
             await asyncio.sleep(_LOOK_SECONDS)
             before, since = worked, at
             worked, at = self._worked(), monotonic()
-            if not demand.after((worked - before) / (at - since)):
+            part = (worked - before) / (at - since)
+            # Connections go over while there is too much to do here: once some have, there may be room for others.
+            self.wanted = bool(self._members) and part >= Demand.BUSY
+            if not demand.after(part):
                 await self._retire()
             elif len(self._members) < most and at > pause:
                 pause = at + _PAUSE_SECONDS
@@ -154,7 +157,7 @@ class Readers:
     def _ended(self, member: _Member) -> None:
         if member in self._members:
             self._members.remove(member)
-            self.wanted = bool(self._members)
+            self.wanted = self.wanted and bool(self._members)
             log.warning("a reader (process %s) has gone, and its connections with it", member.process_id)
 
 
