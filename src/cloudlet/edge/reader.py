@@ -8,6 +8,7 @@ been read of it, so that everything unusual is in one place. A reader has no sta
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from socket import socket
@@ -41,6 +42,8 @@ from cloudlet.edge.sockets import inherited
 from cloudlet.edge.tuning import tune
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, WireError, sigv2, sigv4
+
+log = logging.getLogger("cloudlet.edge")
 
 _LARGEST_BODY_BYTES = 64 << 10
 _IDLE_SECONDS = 120
@@ -314,7 +317,12 @@ class Reader:
         if self._desk is None:
             return None
         self._number += 1
-        return self._desk.look_at(request, self._number, peer, keep_alive)
+        try:
+            return self._desk.look_at(request, self._number, peer, keep_alive)
+        except Exception:
+            # The other process says what comes of it.
+            log.exception("a request could not be looked at")
+            return None
 
     def ask(self, client: Client, asked: Asked) -> None:
         self._under_way[asked.id] = client
