@@ -22,7 +22,10 @@ from rocksdict import (
 
 from cloudlet.store.interface import Row, StoreError
 
-_WRITE_BUFFER_BYTES = 8 << 20
+_WRITE_BUFFER_BYTES = 4 << 20
+"""Also how much goes into a log: the sooner the first ones can be recycled, the sooner syncs are quick."""
+_LEVEL_BYTES = 64 << 20
+"""The size of the first sorted level; each buffer that is full is merged into it, with three others."""
 _SHARED_BUFFER_BYTES = 16 << 20
 _SHARED_CACHE_BYTES = 32 << 20
 _AHEAD_BYTES = 16 << 10
@@ -60,6 +63,7 @@ def _options(durable: bool) -> Options:
     options.set_write_buffer_manager(buffers)
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(4)
+    options.set_max_bytes_for_level_base(_LEVEL_BYTES)
     options.set_max_background_jobs(2)
     if durable:
         # A recycled log is overwritten in place: its fdatasync has no file size or block map to write.
