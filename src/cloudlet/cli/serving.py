@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--readers",
-        type=int,
+        type=_count,
         metavar="N",
         help="how many processes read requests for the one that has the blocks (default: while that is busy, one for "
         "each further core, up to 4)",
@@ -89,6 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="warning",
         help="info shows every request (default: warning)",
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"not a number of processes: {text!r}")
+    return int(text)
 
 
 def _root_key(text: str) -> RootKey:

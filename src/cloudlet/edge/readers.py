@@ -151,13 +151,14 @@ class Readers:
 
     async def _retire(self, seconds: float | None = None) -> None:
         self.wanted = False
-        members, self._members = self._members, []
-        await asyncio.gather(*(member.retire(seconds) for member in members))
+        # They are kept until they have ended: who stops meanwhile waits for them as well.
+        await asyncio.gather(*(member.retire(seconds) for member in list(self._members)))
 
     def _ended(self, member: _Member) -> None:
         if member in self._members:
             self._members.remove(member)
             self.wanted = self.wanted and bool(self._members)
+        if not member.retires:
             log.warning("a reader (process %s) has gone, and its connections with it", member.process_id)
 
 
@@ -168,6 +169,7 @@ class _Member:
         self._server = server
         self._ask = ask
         self._on_end = ended
+        self.retires = False
         self._process: asyncio.subprocess.Process | None = None
         self._under_way: dict[int, Exchange] = {}
         self._wanted: dict[int, tuple[Exchange, HttpResponse]] = {}
@@ -204,6 +206,7 @@ class _Member:
 
     async def retire(self, seconds: float | None) -> None:
         """Take all connections back; return once the process has ended, which is killed after so many seconds."""
+        self.retires = True
         self._messages.send(Retire())
         try:
             await asyncio.wait_for(self._gone.wait(), seconds)
