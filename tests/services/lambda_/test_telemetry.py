@@ -30,10 +30,11 @@ class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         refused, Receiver.refusals = Receiver.refusals > 0, Receiver.refusals - 1
-        self.send_response(500 if refused else 200)
-        self.end_headers()
+        # Before the answer: once it is there, the process may be told to end.
         for event in [] if refused else json.loads(body):
             received({**event, "by": f"{self.command} {self.path}"})
+        self.send_response(500 if refused else 200)
+        self.end_headers()
     do_PUT = do_POST
     def log_message(self, *_):
         pass
