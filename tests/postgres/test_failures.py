@@ -17,7 +17,7 @@ import pytest
 
 from cloudlet.engines import postgres
 from cloudlet.engines.postgres import Mode, PostgresServer, free_port
-from cloudlet.store import StoreError
+from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore, engine, session
 from tests.postgres.load import Load, everything, until
 from tests.postgres.server import fresh_keyspace, shared_server
@@ -46,6 +46,27 @@ def test_a_restart_under_load_loses_and_repeats_nothing(server: PostgresServer, 
         for store in opened:
             await load.check(store)
             await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_has_ended_before_it_is_asked_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = session.Session.commit
+
+    async def ended(asked: session.Session, *arguments: Any, **more: Any) -> bool:
+        monkeypatch.setattr(session.Session, "commit", commit)
+        asked.terminate()
+        return await commit(asked, *arguments, **more)
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", b"value")
+
+    async def main() -> None:
+        store = PostgresStore(shared_server().url, fresh_keyspace())
+        monkeypatch.setattr(session.Session, "commit", ended)
+        await store.transact(put)
+        assert await store.transact(lambda tx: tx.get(b"key")) == b"value"
+        await store.close()
 
     asyncio.run(main())
 

@@ -236,9 +236,11 @@ class Session:
         self._connection.terminate()
 
     async def _value(self, statement: str, *arguments: Any, seconds: float = _READ_SECONDS) -> Any:
+        self.check()
         return await self._ask(self._prepared[statement].fetchval(*arguments), seconds)
 
     async def _rows(self, statement: str, *arguments: Any) -> Any:
+        self.check()
         return await self._ask(self._prepared[statement].fetch(*arguments), _READ_SECONDS)
 
     def _known(self, turn: int | None) -> int:
