@@ -343,17 +343,26 @@ def test_a_block_that_is_a_process_of_its_own_has_readers_for_those_who_come_dir
 
 def test_readers_are_wanted_after_a_while_of_much_work_and_until_there_was_little_for_long() -> None:
     demand = Demand()
-    assert not demand.after(1.0)
-    assert not demand.after(0.8)
-    assert not demand.after(0.95)
-    assert demand.after(0.95)
+    assert not demand.after(1.0, 1.0)
+    assert not demand.after(0.8, 1.0)
+    assert not demand.after(0.95, 1.0)
+    assert demand.after(0.95, 1.0)
     for _ in range(Demand.IDLE_LOOKS - 1):
-        assert demand.after(0.05)
-    assert demand.after(0.2)
+        assert demand.after(0.05, 1.0)
+    assert demand.after(0.2, 1.0)
     for _ in range(Demand.IDLE_LOOKS - 1):
-        assert demand.after(0.05)
-    assert not demand.after(0.05)
-    assert not demand.after(0.95)
+        assert demand.after(0.05, 1.0)
+    assert not demand.after(0.05, 1.0)
+    assert not demand.after(0.95, 1.0)
+
+
+def test_readers_are_not_wanted_where_others_work() -> None:
+    demand = Demand()
+    for _ in range(5):
+        assert not demand.after(1.0, 0.4)
+    assert not demand.after(1.0, 0.8)
+    assert demand.after(1.0, 0.8)
+    assert not demand.is_needed(1.0, 0.4)
 
 
 def test_connections_go_to_a_reader_under_load_and_come_back_afterwards(
@@ -363,6 +372,7 @@ def test_connections_go_to_a_reader_under_load_and_come_back_afterwards(
     monkeypatch.setattr(readers_module, "_useful", lambda: 1)
     monkeypatch.setattr(readers_module, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(readers_module, "thread_time", lambda: time.monotonic() * part)
+    monkeypatch.setattr(readers_module, "_rested", time.monotonic)
     monkeypatch.setattr(Demand, "IDLE_LOOKS", 10)
 
     async def scenario() -> None:

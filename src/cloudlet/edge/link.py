@@ -12,6 +12,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 import msgspec
@@ -102,6 +103,9 @@ class Handed(msgspec.Struct, array_like=True, kw_only=True):
 ToReader = Opening | Answer | Wanted | Retire
 FromReader = Asked | Gone | Ready
 
+_TOGETHER = 4
+"""How many messages go together: more at once are cheaper, but the other process has nothing to do meanwhile."""
+
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _encode = msgspec.msgpack.Encoder().encode
 _decode_handed = msgspec.msgpack.Decoder(Handed).decode
@@ -123,10 +127,11 @@ class Messages(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._rest = b""
         self._out = bytearray()
+        self._gathered = 0
         self._loop = asyncio.get_running_loop()
 
     def send(self, message: ToReader | FromReader) -> None:
-        """Send a message, together with what else this turn of the event loop sends.
+        """Send a message, together with a few others of this turn of the event loop.
 
         One to a process that has gone is dropped.
         """
@@ -138,11 +143,23 @@ class Messages(asyncio.Protocol):
         out += _NO_LENGTH
         _encode_into(message, out, begin)
         out[at:begin] = (len(out) - begin).to_bytes(_LENGTH_BYTES, "little")
+        self._gathered += 1
+        if self._gathered == _TOGETHER:
+            self._flush()
 
     def _flush(self) -> None:
+        transport = self._transport
         out, self._out = self._out, bytearray()
-        if self._transport is not None and out:
-            self._transport.write(out)
+        self._gathered = 0
+        if transport is None or not out:
+            return
+        sent = 0
+        if not transport.get_write_buffer_size():
+            # The transport would wait for the end of the turn.
+            with suppress(BlockingIOError):
+                sent = os.write(transport.get_extra_info("socket").fileno(), out)
+        if sent < len(out):
+            transport.write(out[sent:])
 
     def close(self) -> None:
         """Close once what was sent is through."""

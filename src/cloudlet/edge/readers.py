@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from socket import AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM, socket, socketpair
 from time import monotonic, thread_time
 
@@ -43,6 +44,9 @@ _PAUSE_SECONDS = 5
 """How long none is started after some were: not all at once where they fail."""
 _MOST = 4
 
+_PROCESSORS = Path("/proc/stat")
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
 Ask = Callable[[Asked, Exchange], None]
 
 
@@ -51,14 +55,28 @@ def _useful() -> int:
     return min(len(os.sched_getaffinity(0)) - 1, _MOST)
 
 
-class Demand:
-    """Whether readers are wanted, by the part of the time that this process works and does not wait for the disk.
+def _rested() -> float:
+    """Return for how many seconds the cores of this process have had no work so far, all together (proc(5), stat)."""
+    numbers = os.sched_getaffinity(0)
+    try:
+        told = _PROCESSORS.read_text()
+    except OSError:
+        return monotonic() * len(numbers)
+    cores = {f"cpu{number}" for number in numbers}
+    fields = (line.split() for line in told.splitlines())
+    return sum(int(line[4]) + int(line[5]) for line in fields if line and line[0] in cores) / _TICKS_A_SECOND
 
-    They do not help where that is what takes the time: requests that come through them share fewer of its syncs.
+
+class Demand:
+    """Whether readers are wanted: while this process works nearly always, does not wait for the disk, and others rest.
+
+    They hardly help where the disk is what takes the time: requests that come through them share fewer of its syncs.
     """
 
     BUSY, BUSY_LOOKS = 0.9, 2
-    """From which part on it is busy, and how many times in a row before readers are wanted."""
+    """From which part of the time on it is busy, and how many times in a row before readers are wanted."""
+    ROOM = 0.6
+    """So much of a core must be idle: clients on this machine would lose what a reader takes."""
     IDLE, IDLE_LOOKS = 0.1, 120
     """Up to which part it is idle, and how many times in a row before they are not wanted any more."""
 
@@ -66,13 +84,17 @@ class Demand:
         self._wanted = False
         self._looks = 0
 
-    def after(self, part: float) -> bool:
-        """Return whether readers are wanted, now that it has worked for `part` of the time since the last look."""
-        changes = part <= self.IDLE if self._wanted else part >= self.BUSY
+    def after(self, part: float, idle: float) -> bool:
+        """Return whether readers are wanted, now that it has worked `part` of the time and `idle` cores had no work."""
+        changes = part <= self.IDLE if self._wanted else self.is_needed(part, idle)
         self._looks = self._looks + 1 if changes else 0
         if self._looks == (self.IDLE_LOOKS if self._wanted else self.BUSY_LOOKS):
             self._wanted, self._looks = not self._wanted, 0
         return self._wanted
+
+    def is_needed(self, part: float, idle: float) -> bool:
+        """Whether there is more to do here than should be, and somewhere else room for it."""
+        return part >= self.BUSY and idle >= self.ROOM
 
 
 class Readers:
@@ -119,19 +141,19 @@ class Readers:
         most, demand, pause = _useful(), Demand(), 0.0
         if not most:
             return
-        worked, at = self._worked(), monotonic()
+        worked, rested, at = self._worked(), _rested(), monotonic()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            before, since = worked, at
-            worked, at = self._worked(), monotonic()
-            part = (worked - before) / (at - since)
+            before, rested_before, since = worked, rested, at
+            worked, rested, at = self._worked(), _rested(), monotonic()
+            part, idle = (worked - before) / (at - since), (rested - rested_before) / (at - since)
             # Connections go over while there is too much to do here: once some have, there may be room for others.
-            self.wanted = bool(self._members) and part >= Demand.BUSY
-            if not demand.after(part):
+            self.wanted = bool(self._members) and demand.is_needed(part, idle)
+            if not demand.after(part, idle):
                 await self._retire()
-            elif len(self._members) < most and at > pause:
+            elif len(self._members) < most and at > pause and (self.wanted or not self._members):
                 pause = at + _PAUSE_SECONDS
-                await self._start(most)
+                await self._start(min(most, len(self._members) + max(1, int(idle))))
 
     def _worked(self) -> float:
         """Return how long the event loop has worked so far, in seconds; what it waits for the disk looks like work."""
