@@ -13,13 +13,14 @@ from rocksdict import Checkpoint
 
 from cloudlet.store.embedded import copy_closed
 from cloudlet.store.interface import Row
-from cloudlet.store.rocks import OrderedMap
+from cloudlet.store.rocks import OrderedMap, Record
 
 CACHE_BYTES = 32 << 20
 _AHEAD_BYTES = 16 << 10
 _LMDB_MAP_BYTES = 64 << 30
 # SQLite moves pages from its log to the database file once the log has so many: more at once is fewer in all.
 _SQLITE_LOG_PAGES = CACHE_BYTES // 4096
+_IN_ITS_TRANSACTION: Record = (0, b"")
 
 
 class Map(Protocol):
@@ -28,8 +29,9 @@ class Map(Protocol):
     def get(self, key: bytes) -> bytes | None: ...
     def scan(self, begin: bytes, end: bytes, limit: int, ahead: int) -> tuple[list[Row], bytes]: ...
     def scan_reverse(self, begin: bytes, limit: int, end: bytes) -> list[Row]: ...
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]], cleared: Iterable[tuple[bytes, bytes]]) -> None: ...
-    def sync(self) -> None: ...
+    def write(self, changes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None: ...
+    def unsynced(self) -> Record: ...
+    def sync(self, record: Record) -> None: ...
     def size(self) -> int: ...
     def close(self) -> None: ...
     def copy_live(self, target: Path) -> None:
@@ -72,19 +74,22 @@ class SqliteMap:
             "SELECT key, value FROM rows WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?", (begin, end, limit)
         ).fetchall()
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]], cleared: Iterable[tuple[bytes, bytes]]) -> None:
+    def write(self, changes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
         db = self._db
         if not db.in_transaction:
             db.execute("BEGIN IMMEDIATE")
         for begin, end in cleared:
             db.execute("DELETE FROM rows WHERE key >= ? AND key < ?", (begin, end))
-        for key, value in changes:
+        for key, value in changes.items():
             if value is None:
                 db.execute("DELETE FROM rows WHERE key = ?", (key,))
             else:
                 db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (key, value))
 
-    def sync(self) -> None:
+    def unsynced(self) -> Record:
+        return _IN_ITS_TRANSACTION
+
+    def sync(self, record: Record) -> None:
         if self._db.in_transaction:
             self._db.execute("COMMIT")
 
@@ -146,7 +151,7 @@ class LmdbMap:
                 found = cursor.prev()
         return rows
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]], cleared: Iterable[tuple[bytes, bytes]]) -> None:
+    def write(self, changes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
         if self._writing is None:
             if self._reading is not None:
                 self._reading.abort()
@@ -158,13 +163,16 @@ class LmdbMap:
                 found = cursor.set_range(begin)
                 while found and cursor.key() < end:
                     found = cursor.delete()
-        for key, value in changes:
+        for key, value in changes.items():
             if value is None:
                 transaction.delete(key)
             else:
                 transaction.put(key, value)
 
-    def sync(self) -> None:
+    def unsynced(self) -> Record:
+        return _IN_ITS_TRANSACTION
+
+    def sync(self, record: Record) -> None:
         if self._writing is not None:
             self._writing.commit()
             self._writing = None

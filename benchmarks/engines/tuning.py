@@ -91,8 +91,6 @@ def _deletions(window: int, trigger: int) -> _Change:
 
 VARIANTS: dict[str, _Change] = {
     "as it is": lambda options: None,
-    "recycle 0 logs": lambda options: options.set_recycle_log_file_num(0),
-    "recycle 4 logs": lambda options: options.set_recycle_log_file_num(4),
     "buffers 4 MB": _buffers(4),
     "buffers 16 MB × 2": _buffers(16, 2),
     "buffers 32 MB × 2": _buffers(32, 2),
@@ -111,8 +109,6 @@ VARIANTS: dict[str, _Change] = {
     "4 jobs": lambda options: options.set_max_background_jobs(4),
     "files 16 MB": lambda options: options.set_target_file_size_base(16 << 20),
     "bytes per sync 1 MB": lambda options: options.set_bytes_per_sync(1 << 20),
-    "log bytes per sync": lambda options: options.set_wal_bytes_per_sync(256 << 10),
-    "pipelined": lambda options: options.set_enable_pipelined_write(True),
     "compact on deletion": _deletions(1024, 512),
     "all files open": lambda options: options.set_max_open_files(-1),
 }
@@ -140,8 +136,8 @@ async def measure(variant: str, folder: Path, rows: int, seconds: float) -> Figu
     """Load a store with the options of a variant, and work on it."""
     ordinary = rocks._options
 
-    def changed(durable: bool) -> Options:
-        options = ordinary(durable)
+    def changed() -> Options:
+        options = ordinary()
         VARIANTS[variant](options)
         return options
 

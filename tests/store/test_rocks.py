@@ -12,6 +12,6 @@ def test_what_is_opened_again_has_the_same_cache(tmp_path: Path) -> None:
     for _ in range(2):
         rows = OrderedMap(tmp_path)
         capacities.append(rows._db.property_value("rocksdb.block-cache-capacity"))
-        rows.write([(b"key", b"value")], [])
+        rows.write({b"key": b"value"}, [])
         rows.close()
     assert capacities[0] == capacities[1]

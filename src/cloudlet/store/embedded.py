@@ -22,7 +22,7 @@ from cloudlet.store.interface import Body, Done, Row, StoreError, T
 from cloudlet.store.memory import Memory
 from cloudlet.store.optimistic import History, OptimisticTransaction
 from cloudlet.store.recent import ABSENT
-from cloudlet.store.rocks import OrderedMap
+from cloudlet.store.rocks import OrderedMap, Record
 from cloudlet.store.running import Runner
 from cloudlet.store.watches import Watches
 
@@ -128,7 +128,7 @@ class EmbeddedStore:
     def _write(self, writes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
         """Raises StoreError; none of those who wait for the next sync is answered as if it had been written, then."""
         try:
-            self._map.write(writes.items(), cleared)
+            self._map.write(writes, cleared)
         except Exception as error:
             self._broken = True
             raise StoreError(f"cannot write to {self._folder}: {error}") from error
@@ -206,13 +206,14 @@ class EmbeddedStore:
             self._release(group)
             return
         self._dirty = False
+        record = self._map.unsynced()
         if not self._waits_inline:
             self._syncing = True
-            spawn(self._sync_in_thread(group))
+            spawn(self._sync_in_thread(group, record))
             return
         started = time.perf_counter()
         try:
-            self._map.sync()
+            self._map.sync(record)
         except Exception as error:
             self._fail(group, error)
             return
@@ -221,12 +222,12 @@ class EmbeddedStore:
         self._sample(seconds)
         self._release(group)
 
-    async def _sync_in_thread(self, group: list[Any]) -> None:
+    async def _sync_in_thread(self, group: list[Any], record: Record) -> None:
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, "store-sync")
         failure: Exception | None = None
         try:
-            seconds = await asyncio.get_running_loop().run_in_executor(self._executor, self._timed_sync)
+            seconds = await asyncio.get_running_loop().run_in_executor(self._executor, self._timed_sync, record)
         except Exception as error:
             failure = error
         else:
@@ -249,9 +250,9 @@ class EmbeddedStore:
             self._waits_inline = sorted(self._samples)[_SYNC_SAMPLES // 4] < _INLINE_SYNC_SECONDS
             self._samples.clear()
 
-    def _timed_sync(self) -> float:
+    def _timed_sync(self, record: Record) -> float:
         started = time.perf_counter()
-        self._map.sync()
+        self._map.sync(record)
         return time.perf_counter() - started
 
     def _release(self, group: list[Any]) -> None:

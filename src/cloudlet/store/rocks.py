@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rocksdict import (
     BlockBasedIndexType,
     BlockBasedOptions,
@@ -21,20 +23,34 @@ from rocksdict import (
 )
 
 from cloudlet.store.interface import Row, StoreError
+from cloudlet.store.write_ahead_log import WriteAheadLog
 
-_WRITE_BUFFER_BYTES = 4 << 20
-"""Also how much goes into a log: the sooner the first ones can be recycled, the sooner syncs are quick."""
+log = logging.getLogger("cloudlet.store")
+
+_SEGMENT_BYTES = 4 << 20
+"""How much goes into the log before write buffers are flushed."""
+_WRITE_BUFFER_BYTES = 8 << 20
+"""More than one segment of the log, so that it is seldom flushed but for the log's sake."""
 _LEVEL_BYTES = 64 << 20
 """The size of the first sorted level; each buffer that is full is merged into it, with three others."""
 _SHARED_BUFFER_BYTES = 16 << 20
 _SHARED_CACHE_BYTES = 32 << 20
 _AHEAD_BYTES = 16 << 10
 
+_SAFE = b"\xff" + b"safe"
+"""The row that says up to which record of the log, or to the middle of which, the others go. No other key begins so."""
 
-def _write_options(durable: bool) -> WriteOptions:
+_Write = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes | None]]
+"""Ranges that are cleared, and then keys that are set or (None) deleted."""
+Record = tuple[int, bytes]
+_writes = msgspec.msgpack.Decoder(list[_Write])
+_encoder = msgspec.msgpack.Encoder()
+
+
+def _write_options() -> WriteOptions:
     options: Any = WriteOptions()
-    options.sync = False
-    options.disable_wal = not durable
+    # The log is ours: RocksDB's own takes the disk twice as long.
+    options.disable_wal = True
     return options  # type: ignore[no-any-return]
 
 
@@ -45,7 +61,7 @@ def _memory() -> tuple[Cache, WriteBufferManager]:
     return blocks, WriteBufferManager.new_write_buffer_manager_with_cache(_SHARED_BUFFER_BYTES, False, blocks)
 
 
-def _options(durable: bool) -> Options:
+def _options() -> Options:
     blocks, buffers = _memory()
     table = BlockBasedOptions()
     table.set_block_cache(blocks)
@@ -65,9 +81,6 @@ def _options(durable: bool) -> Options:
     options.set_max_write_buffer_number(4)
     options.set_max_bytes_for_level_base(_LEVEL_BYTES)
     options.set_max_background_jobs(2)
-    if durable:
-        # A recycled log is overwritten in place: its fdatasync has no file size or block map to write.
-        options.set_recycle_log_file_num(2)
     options.set_keep_log_file_num(2)
     options.set_max_open_files(256)
     options.set_stats_dump_period_sec(0)
@@ -75,22 +88,51 @@ def _options(durable: bool) -> Options:
 
 
 class OrderedMap:
-    """Sorted bytes to bytes. `write` is atomic and seen at once; `sync` makes all that was written durable."""
+    """Sorted bytes to bytes. `write` is atomic and seen at once; what is `unsynced`, `sync` makes durable."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         """Raises StoreError and OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         try:
-            options = _options(durable)
+            options = _options()
             # Said of the column family too: else it is opened as it was before, with a small cache of its own.
             self._db = Rdict(str(folder), options, column_families={"default": options})
         except Exception as error:
             # RocksDB's binding has no exceptions of its own.
             raise StoreError(f"cannot open {folder}: {error}") from error
-        self._write_options = _write_options(durable)
-        self._durable = durable
+        self._write_options = _write_options()
         self._read_options = ReadOptions()
+        self._log: WriteAheadLog | None = None
+        self._unsynced: list[_Write] = []
+        self._number = 0
+        """That of the record of the log that what is written now goes into."""
+        self._tidier: ThreadPoolExecutor | None = None
+        written = WriteAheadLog(folder, _SEGMENT_BYTES)
+        if durable:
+            self._log = written
+        try:
+            self._recover(written)
+        except Exception as error:
+            self._db.close()
+            written.close(remove=False)
+            raise StoreError(f"cannot recover {folder}: {error}") from error
+        if not durable:
+            written.close(remove=True)
+
+    def _recover(self, written: WriteAheadLog) -> None:
+        """Write what the log has from when it was last open, and RocksDB's files have not."""
+        safe = int.from_bytes(self._db.get(_SAFE) or b"", "big")
+        payloads, last = written.left(safe)
+        self._number = max(safe, last) + 1
+        if last:
+            for payload in payloads:
+                for cleared, changes in _writes.decode(payload):
+                    self.write(changes, cleared)
+            # With this, what is still in the log is not looked at any more.
+            self.write({}, [])
+            self._db.flush(True)
+        self._unsynced = []
 
     def get(self, key: bytes) -> bytes | None:
         return self._db.get(key)
@@ -132,24 +174,62 @@ class OrderedMap:
             cursor.prev()
         return rows
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]], cleared: Iterable[tuple[bytes, bytes]]) -> None:
-        """Apply range deletions, then puts and (None) deletions, all or nothing."""
+    def write(self, changes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
+        """Apply range deletions, then puts and (None) deletions, all or nothing. Nobody may change either later."""
         batch = WriteBatch(raw_mode=True)
         for begin, end in cleared:
             batch.delete_range(begin, end)
-        for key, value in changes:
+        for key, value in changes.items():
             if value is None:
                 batch.delete(key)
             else:
                 batch.put(key, value)
+        if self._log is not None:
+            batch.put(_SAFE, self._number.to_bytes(8, "big"))
+            self._unsynced.append((cleared, changes))
         self._db.write(batch, self._write_options)
 
-    def sync(self) -> None:
-        if self._durable:
-            self._db.flush_wal(True)
+    def unsynced(self) -> Record:
+        """Return all that was written since the last call, for `sync`."""
+        unsynced, self._unsynced = self._unsynced, []
+        record = self._number, _encoder.encode(unsynced)
+        self._number += 1
+        return record
+
+    def sync(self, record: Record) -> None:
+        """Make what was `unsynced` durable: one record after the other, in this thread or another."""
+        if self._log is not None and self._log.append(*record):
+            if self._tidier is None:
+                self._tidier = ThreadPoolExecutor(1, "store-tidier")
+            self._tidier.submit(self._tidy, self._log)
+
+    def _tidy(self, written: WriteAheadLog) -> None:
+        """Flush what is in full segments of the log, so that they are free for what comes."""
+        try:
+            count, size = written.full
+            if size >= _SEGMENT_BYTES:
+                self._db.flush(True)
+                written.release(count)
+            written.prepare()
+        except Exception as error:
+            # Nothing is lost, it is in the log. Who writes next is told, if it cannot go on.
+            log.warning("cannot tidy up the log in %s: %s", self.folder, error)
 
     def size(self) -> int:
         return sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file())
 
     def close(self) -> None:
-        self._db.close()
+        """Raises what RocksDB raises; what was synced is safe in any case."""
+        if self._tidier is not None:
+            self._tidier.shutdown()
+        is_flushed = False
+        try:
+            if self._log is not None:
+                self._db.flush(True)
+            is_flushed = True
+        finally:
+            try:
+                self._db.close()
+            finally:
+                if self._log is not None:
+                    self._log.close(remove=is_flushed)
