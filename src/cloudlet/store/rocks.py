@@ -27,9 +27,9 @@ from cloudlet.store.write_ahead_log import WriteAheadLog
 
 log = logging.getLogger("cloudlet.store")
 
-_SEGMENT_BYTES = 4 << 20
+_SEGMENT_BYTES = 8 << 20
 """How much goes into the log before write buffers are flushed."""
-_WRITE_BUFFER_BYTES = 8 << 20
+_WRITE_BUFFER_BYTES = 16 << 20
 """More than one segment of the log, so that it is seldom flushed but for the log's sake."""
 _LEVEL_BYTES = 64 << 20
 """The size of the first sorted level; each buffer that is full is merged into it, with three others."""
