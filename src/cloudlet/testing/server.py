@@ -8,7 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -31,13 +31,18 @@ class Server:
 
     @classmethod
     def start(
-        cls, *options: str, env: dict[str, str] | None = None, user: int | None = None
+        cls,
+        *options: str,
+        env: dict[str, str] | None = None,
+        user: int | None = None,
+        wrapper: Sequence[str] = (),
     ) -> AbstractContextManager[Server]:
         """Run `cloudlet up` with `options` on a free port until the end of the `with` block.
 
-        `user` is the id of the user that runs it, which only root may say.
+        `user` is the id of the user that runs it, which only root may say; `wrapper` is a command that becomes the one
+        it is given.
         """
-        return cls._run("up", "--port", "0", *options, env=env, user=user)
+        return cls._run("up", "--port", "0", *options, env=env, user=user, wrapper=wrapper)
 
     @classmethod
     def serve(cls, block: str, *options: str, env: dict[str, str] | None = None) -> AbstractContextManager[Server]:
@@ -46,8 +51,10 @@ class Server:
 
     @classmethod
     @contextmanager
-    def _run(cls, *arguments: str, env: dict[str, str] | None, user: int | None = None) -> Iterator[Server]:
-        command = [sys.executable, "-m", "cloudlet", *arguments]
+    def _run(
+        cls, *arguments: str, env: dict[str, str] | None, user: int | None = None, wrapper: Sequence[str] = ()
+    ) -> Iterator[Server]:
+        command = [*wrapper, sys.executable, "-m", "cloudlet", *arguments]
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

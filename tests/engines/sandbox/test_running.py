@@ -79,7 +79,7 @@ def test_its_memory_is_told_without_what_is_in_tmp(in_sandboxes: Any) -> None:
         async with machine.started(PYTHON, "-c", script) as (sandbox, _):
 
             async def held() -> int:
-                while (memory := sandbox.memory() or 0) < 20 << 20:
+                while (memory := await sandbox.memory()) < 20 << 20:
                     await asyncio.sleep(0.01)
                 return memory
 
@@ -92,7 +92,7 @@ def test_limits_can_be_changed_while_it_runs(in_sandboxes: Any) -> None:
     async def scenario(machine: Machine) -> None:
         script = "import time; time.sleep(0.3); x = bytearray(100 << 20); print('all of it')"
         async with machine.started(PYTHON, "-c", script) as (sandbox, printed):
-            sandbox.limit(Limits(256 << 20, 0, 1.0))
+            await sandbox.limit(Limits(256 << 20, 0, 1.0))
             assert await printed() == "all of it\n"
 
     in_sandboxes(scenario)

@@ -1,12 +1,16 @@
-"""Functions where Cloudlet is an ordinary user, and where it runs them without sandboxes (`--sandbox none`)."""
+"""Functions where Cloudlet is an ordinary user or has no control groups, and where it runs them without sandboxes.
+
+An ordinary user has no control groups either, where none are delegated to it.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +26,8 @@ from tests.standing import eventually
 
 ORDINARY = 54_321
 """A user that the machine does not know."""
+NO_CONTROL_GROUPS = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/fs/cgroup && exec "$0" "$@"')
+"""Runs a command that finds none, as root."""
 
 
 class Surroundings(NamedTuple):
@@ -32,6 +38,8 @@ class Surroundings(NamedTuple):
     user: int | None
     """None where it is that of the tests."""
     is_sandboxed: bool
+    limits_processes_alone: bool
+    """Whether there are no control groups, so that each process is limited for itself."""
 
 
 def _readable(path: str) -> bool:
@@ -39,7 +47,10 @@ def _readable(path: str) -> bool:
     return all(folder.stat().st_mode & 0o005 == 0o005 for folder in Path(path).resolve().parents)
 
 
-@pytest.fixture(scope="module", params=["ordinary user", "ordinary user without sandboxes", "without sandboxes"])
+@pytest.fixture(
+    scope="module",
+    params=["ordinary user", "no control groups", "ordinary user without sandboxes", "without sandboxes"],
+)
 def surroundings(request: pytest.FixtureRequest) -> Iterator[Surroundings]:
     kind: str = request.param
     user = None
@@ -49,14 +60,19 @@ def surroundings(request: pytest.FixtureRequest) -> Iterator[Surroundings]:
         if not _readable(sys.executable) or not _readable(__file__):
             pytest.skip("other users cannot read where the tests are")
         user = ORDINARY
+    wrapper: Sequence[str] = ()
+    if kind == "no control groups":
+        if os.geteuid() != 0:
+            pytest.skip("only root can hide them")
+        wrapper = NO_CONTROL_GROUPS
     # Not one of pytest's folders, which are for its own user alone.
     data = tempfile.mkdtemp(prefix="cloudlet-test-")
     if user is not None:
         os.chown(data, user, user)
     options = ["--sandbox", "none"] if kind.endswith("without sandboxes") else []
     try:
-        with Server.start("--data", data, *options, env={"HOME": data}, user=user) as server:
-            yield Surroundings(server, Path(data), user, not options)
+        with Server.start("--data", data, *options, env={"HOME": data}, user=user, wrapper=wrapper) as server:
+            yield Surroundings(server, Path(data), user, not options, user is not None or bool(wrapper))
     finally:
         shutil.rmtree(data)
 
@@ -86,7 +102,10 @@ def handler(event, context):
 def test_whose_process_it_is(cloud: FunctionCloud, surroundings: Surroundings) -> None:
     python(cloud, "return [os.getuid(), os.getpid()]")
     user, process = invoke(cloud).value
-    assert user == (993 if surroundings.is_sandboxed else surroundings.user or os.getuid())
+    if surroundings.is_sandboxed and surroundings.user is None and os.getuid() == 0:
+        assert user > 1_600_000_000
+    else:
+        assert user == (993 if surroundings.is_sandboxed else surroundings.user or os.getuid())
     assert (process < 100) == surroundings.is_sandboxed
 
 
@@ -172,6 +191,86 @@ def test_what_takes_too_long_ends_with_all_that_it_has_started(cloud: FunctionCl
     answer = invoke(cloud)
     assert answer.value["errorType"] == "Sandbox.Timedout"
     eventually(lambda: not sandboxed(marker))
+
+
+def test_a_process_cannot_have_far_more_memory_than_its_function(
+    cloud: FunctionCloud, surroundings: Surroundings
+) -> None:
+    if not surroundings.limits_processes_alone:
+        pytest.skip("there are control groups")
+    python(cloud, "return 'well'", "other")
+    python(cloud, "x = bytearray(1 << 30)\nreturn len(x)")
+    answer = invoke(cloud)
+    assert (answer.error, answer.value["errorType"]) == ("Unhandled", "MemoryError")
+    assert invoke(cloud, name="other").value == "well"
+
+
+def test_processes_cannot_have_more_memory_together_than_their_function(
+    cloud: FunctionCloud, surroundings: Surroundings
+) -> None:
+    if not surroundings.limits_processes_alone:
+        pytest.skip("there are control groups")
+    taking = "import subprocess\nhold = 'x = bytearray(100 << 20); import time; time.sleep(60)'\n"
+    python(cloud, "return 'well'", "other")
+    python(
+        cloud,
+        f"{taking}for _ in range(4): subprocess.Popen([sys.executable, '-c', hold])\ntime.sleep(60)",
+        Timeout=40,
+    )
+    answer = invoke(cloud)
+    assert (answer.error, answer.value["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert "Error Type: Runtime.OutOfMemory" in answer.log
+    assert invoke(cloud, name="other").value == "well"
+
+
+def test_memory_is_measured(cloud: FunctionCloud) -> None:
+    python(cloud, "x = bytearray(60 << 20)\ntime.sleep(0.2)\nreturn len(x)")
+    used = re.search(r"Max Memory Used: (\d+) MB", invoke(cloud).log)
+    assert used is not None
+    assert 60 <= int(used[1]) < 110
+
+
+def test_node_cannot_have_far_more_memory_than_its_function(
+    cloud: FunctionCloud, surroundings: Surroundings, node_runtime: str
+) -> None:
+    if not surroundings.limits_processes_alone:
+        pytest.skip("there are control groups")
+    source = (
+        "exports.handler = async (event) => { const held = [];"
+        " while (held.length < event.mb) held.push(Buffer.alloc(1 << 20, 1)); return held.length; };"
+    )
+    cloud.function(Runtime=node_runtime, Code={"ZipFile": program({"index.js": source})}, Timeout=40)
+    assert invoke(cloud, {"mb": 60}).value == 60
+    answer = invoke(cloud, {"mb": 2000})
+    assert (answer.error, answer.value["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert "signal: " in answer.value["errorMessage"]
+    assert invoke(cloud, {"mb": 60}).value == 60
+
+
+def test_processes_are_limited_for_each_function(cloud: FunctionCloud, surroundings: Surroundings) -> None:
+    if not surroundings.is_sandboxed:
+        pytest.skip("all are one user's, whose processes are not limited")
+    forking = """
+import os, resource, signal
+pids = []
+try:
+    while len(pids) < 1200:
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        pids.append(pid)
+except OSError as error:
+    return [len(pids), str(error)]
+finally:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+"""
+    python(cloud, forking, Timeout=60, MemorySize=10_240)
+    count, said = invoke(cloud).value
+    assert 900 < count < 1024
+    assert "Resource temporarily unavailable" in said
+    python(cloud, "import subprocess\nreturn subprocess.run(['true']).returncode", "other")
+    assert invoke(cloud, name="other").value == 0
 
 
 def test_processes_at_once(cloud: FunctionCloud) -> None:

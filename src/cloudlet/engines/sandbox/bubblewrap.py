@@ -6,7 +6,7 @@ https://github.com/containers/bubblewrap, `bwrap(1)`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from cloudlet.engines.sandbox import privileges, roots
@@ -59,12 +59,14 @@ def users(user: int | None) -> bytes:
     return f"{_HOSTNAME}:x:{number}:{group}::/home/{_HOSTNAME}:/sbin/nologin\n".encode()
 
 
-def options(spec: Spec, *, user: int | None, hosts: int, users: int, seccomp: int | None) -> list[str]:
+def options(
+    spec: Spec, *, user: int | None, limited: Sequence[str], hosts: int, users: int, seccomp: int | None
+) -> list[str]:
     """Return the options by which it runs a program as it is described.
 
     They are not for a command line: everybody on the machine can read those, and the environment is among them.
-    `user` is the id of a user of the machine that nobody else is, where this process is root; `hosts`, `users` and
-    `seccomp` are the descriptors of lists of them, and of a filter.
+    `user` is the id of a user of the machine that nobody else is, where this process is root; `limited` are options of
+    `prlimit`, if any; `hosts`, `users` and `seccomp` are the descriptors of lists of them, and of a filter.
     """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
     if user is None:
@@ -73,9 +75,11 @@ def options(spec: Spec, *, user: int | None, hosts: int, users: int, seccomp: in
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             words += ["--cap-add", capability]
     words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
-    words += _file_system(spec, hosts, users, has_user=user is not None)
+    is_prepared = user is not None or bool(limited)
+    is_given_programs = is_prepared and spec.root is not None
+    words += _file_system(spec, hosts, users, privileges.files(limited=bool(limited)) if is_given_programs else {})
     for name, value in spec.environment.items():
-        if user is None or not privileges.is_followed(name):
+        if not is_prepared or not privileges.is_followed(name):
             words += ["--setenv", name, value]
     words += ["--chdir", spec.folder]
     if seccomp is not None:
@@ -83,15 +87,14 @@ def options(spec: Spec, *, user: int | None, hosts: int, users: int, seccomp: in
     return words
 
 
-def command(spec: Spec, *, user: int | None, options: int) -> list[str]:
+def command(spec: Spec, *, user: int | None, limited: Sequence[str], options: int) -> list[str]:
     """Return the command that runs a program; `options` is the descriptor of a file that has them. Raises OSError."""
-    given_up = []
-    if user is not None:
-        given_up = privileges.giving_up(user, spec.environment, own_root=spec.root is not None)
+    given_up = privileges.giving_up(user, limited, spec.environment, own_root=spec.root is not None)
     return [executable(), "--args", str(options), "--", *given_up, *spec.command]
 
 
-def _file_system(spec: Spec, hosts: int, users: int, *, has_user: bool) -> list[str]:
+def _file_system(spec: Spec, hosts: int, users: int, preparing: Mapping[str, Path]) -> list[str]:
+    """`preparing` is what an image is given of the machine's programs."""
     words: list[str] = []
     settings: Sequence[str] = _SETTINGS
     if spec.root is not None:
@@ -112,8 +115,8 @@ def _file_system(spec: Spec, hosts: int, users: int, *, has_user: bool) -> list[
         words += ["--ro-bind", str(mount.source), mount.target]
     if spec.root is None:
         words += ["--remount-ro", "/"]
-    elif has_user:
-        for target, file in privileges.files().items():
+    else:
+        for target, file in preparing.items():
             words += [*_parents([target]), "--ro-bind", str(file), target]
     # An ordinary user's sandbox could fill it otherwise.
     return [*words, "--remount-ro", "/dev"]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Limits(NamedTuple):
-    """What a sandbox may have at once."""
+    """What a sandbox may have at once. How far that holds without control groups, `Sandboxes.weaknesses` says."""
 
     memory: int
     """In bytes, of what its programs hold; what is in `/tmp` is counted apart."""

@@ -1,7 +1,8 @@
 """How a program gives up what root may do, in a sandbox that need not have any program for that: by `setpriv`.
 
-What it is given must not reach `setpriv`, which is root yet: variables that the loader of programs follows, and a PATH.
-They are set by `env`, after it.
+Where control groups are missing, it is limited there, too, by `prlimit`. What a program is given must not reach
+these: `setpriv` is root yet, and what runs before `prlimit` has no limits. So variables that the loader of programs
+follows are set by `env`, after them.
 
 Where the root of a sandbox is an image, the machine's programs are put there, with the libraries that they are linked
 to, and started by the machine's own loader: an image may have another C library, or none.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -55,21 +56,30 @@ def is_followed(name: str) -> bool:
     return name in _FOLLOWED or name.startswith(_FOLLOWED_PREFIXES)
 
 
-def giving_up(user: int, environment: Mapping[str, str], *, own_root: bool) -> list[str]:
-    """Return what comes before a command that is to be a user's, with no privileges. Waits for the system.
+def giving_up(user: int | None, limited: Sequence[str], environment: Mapping[str, str], *, own_root: bool) -> list[str]:
+    """Return what comes before a command that is to have no privileges, and limits. Waits for the system.
 
-    Of an environment, those variables are set that `is_followed` tells; `own_root` says that the sandbox has a root of
-    its own. Raises OSError.
+    `user` is whose it is to be, None where it is nobody else's; `limited` are options of `prlimit`. Where there is
+    either, of an environment those variables are set that `is_followed` tells; `own_root` says that the sandbox has a
+    root of its own. Raises OSError.
     """
+
+    def called(name: str) -> list[str]:
+        return program(name).command if own_root else [str(_found(name))]
+
+    words: list[str] = []
+    if user is not None:
+        words += [*called("setpriv"), "--reuid", str(user), "--regid", str(user), "--clear-groups", *_DROPPED, "--"]
+    if limited:
+        words += [*called("prlimit"), *limited, "--"]
     followed = [f"{name}={value}" for name, value in environment.items() if is_followed(name)]
-    setpriv, env = (program(name).command if own_root else [str(_found(name))] for name in ("setpriv", "env"))
-    dropping = [*setpriv, "--reuid", str(user), "--regid", str(user), "--clear-groups", *_DROPPED, "--"]
-    return [*dropping, *env, "--", *followed] if followed else dropping
+    return [*words, *called("env"), "--", *followed] if words and followed else words
 
 
-def files() -> dict[str, Path]:
+def files(*, limited: bool) -> dict[str, Path]:
     """Return what is put into a root that is an image, by where the sandbox has it. Raises OSError."""
-    return {**program("setpriv").files, **program("env").files}
+    names = ("setpriv", "env", "prlimit") if limited else ("setpriv", "env")
+    return {place: file for name in names for place, file in program(name).files.items()}
 
 
 def _found(name: str) -> Path:

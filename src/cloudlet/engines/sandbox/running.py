@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from cloudlet.engines.sandbox import bubblewrap, cgroups, processes, seccomp, sockets
+from cloudlet.engines.sandbox import bubblewrap, cgroups, privileges, processes, rlimits, seccomp, sockets
 from cloudlet.engines.sandbox.limits import Limits
+from cloudlet.engines.sandbox.rlimits import Rlimits
 from cloudlet.engines.sandbox.sockets import End
 from cloudlet.engines.sandbox.spec import Spec
 from cloudlet.engines.sandbox.views import View
@@ -26,10 +27,11 @@ Kind = Literal["bubblewrap", "none"]
 
 _FIRST_USER = 1_600_000_000
 """The ids from here on are of no users of the machine: below are those of people and of containers."""
-_USERS = 100_000
+_USERS = 1_000_000_000
 _FIRST_ADDRESS, _ADDRESSES = 1 << 16, (1 << 24) - (2 << 16)
 """Of those that begin with 127, which are all this machine's: all but the first and the last 65,536."""
-_ADDRESSES_OF_A_PROCESS = 4099
+_NUMBERS_OF_A_PROCESS = 4099
+"""As far as that are its sandboxes' users and addresses from those of another Cloudlet."""
 _ENTER = """
 for group in $GROUPS_ENTERED; do echo 0 > "$group"; done
 unset GROUPS_ENTERED
@@ -38,6 +40,8 @@ ulimit -n "$0"
 exec "$@"
 """
 _PROBE = Spec(["true"], Limits(64 << 20, 1 << 20, 1.0))
+_FEW_PROCESSES = Spec(["/bin/sh", "-c", "true & wait $!"], _PROBE.limits._replace(processes=3))
+"""It has as many with bubblewrap's own: it fails where this process and others of its user are counted, too."""
 _PROBE_SECONDS = 20
 _GONE_SECONDS = 5.0
 
@@ -59,18 +63,32 @@ class Sandboxes:
             self._folder = Path(self._own_folder.name)
         self._cgroups = cgroups.find(f"cloudlet-{os.getpid()}")
         self._seccomp = seccomp.program()
+        self._rlimits = Rlimits(memory="memory" in self._cgroups.missing, processes=False)
         self._started = 0
         self._usable: asyncio.Future[None] | None = None
 
     @property
     def weaknesses(self) -> list[str]:
         """What of the usual protection this machine does not give, in words."""
-        found = [f"no {name} controller: it is not limited" for name in self._cgroups.missing]
+        found = [self._without(name) for name in self._cgroups.missing]
         if self._seccomp is None:
             found.append("system calls are not filtered on this kind of machine")
         if self.kind == "none":
             found.append("programs see and may do what Cloudlet itself may (--sandbox none)")
         return found
+
+    def _without(self, controller: str) -> str:
+        """Say what holds where a controller is missing."""
+        if controller == "memory":
+            return (
+                "no memory controller: memory is limited for each process, not for all of them together, and each may "
+                f"have {rlimits.RESERVED >> 20} MiB more than the limit; what is shared is not limited"
+            )
+        if controller == "pids" and self._rlimits.processes:
+            return "no pids controller: the number of processes is limited by user, and each sandbox has its own"
+        if controller == "pids":
+            return "no pids controller: the number of processes is not limited, since it is counted by user here"
+        return f"no {controller} controller: how much of the processor is used is not limited"
 
     async def start(self, spec: Spec, output: int | None = None, errors: int | None = None) -> Sandbox:
         """Start a program; what it prints goes to a descriptor, if one is given, or two. Raises SandboxError."""
@@ -83,6 +101,7 @@ class Sandboxes:
             self._usable = asyncio.get_running_loop().create_future()
             try:
                 await self._probe()
+                await self._probe_processes()
             except SandboxError as error:
                 self._usable.set_exception(error)
             else:
@@ -115,12 +134,26 @@ class Sandboxes:
                 "none, which runs code without protection"
             )
 
+    async def _probe_processes(self) -> None:
+        """Find out whether processes are counted for each sandbox, if that is how they would be limited."""
+        if "pids" not in self._cgroups.missing or self.kind == "none":
+            return
+        self._rlimits = self._rlimits._replace(processes=True)
+        sandbox = await self._start(_FEW_PROCESSES, None, None)
+        try:
+            status = await asyncio.wait_for(sandbox.ended, _PROBE_SECONDS)
+        finally:
+            await sandbox.close()
+        self._rlimits = self._rlimits._replace(processes=status == 0)
+
     async def _start(self, spec: Spec, output: int | None, errors: int | None) -> Sandbox:
         if spec.root is not None and self.kind == "none":
             raise SandboxError("what has a root of its own, as images have, runs in sandboxes only (--sandbox none)")
         self._started += 1
         group = self._cgroups.create(f"sandbox-{self._started}")
-        user = _FIRST_USER + self._started % _USERS if os.geteuid() == 0 and self.kind != "none" else None
+        user = None
+        if os.geteuid() == 0 and self.kind != "none":
+            user = _FIRST_USER + _unshared(self._started, _USERS)
         view, address = None, _address(self._started)
         if self.kind == "none" and self._folder is not None:
             view, address = View(self._folder / f"{self._started}", spec.mounts), "127.0.0.1"
@@ -130,7 +163,7 @@ class Sandboxes:
         except OSError as error:
             group.remove()
             raise SandboxError(f"the sandbox cannot be started: {error}") from error
-        return Sandbox(process, group, user, address, spec.limits, view)
+        return Sandbox(process, group, self._rlimits, user, address, spec.limits, view)
 
     def _spawn(
         self,
@@ -144,18 +177,21 @@ class Sandboxes:
         opened: list[int] = []
         output, errors = printed
         try:
+            limited = self._rlimits.options(spec.limits, memory=not spec.waits)
             if view is not None:
                 view.make()
                 run = [view.translated(word) for word in spec.command]
+                run = [*privileges.giving_up(None, limited, {}, own_root=False), *run]
                 environment = {name: view.translated(value) for name, value in spec.environment.items()}
                 folder = spec.folder
             else:
                 filtered = None if self._seccomp is None else _memory(self._seccomp, opened)
                 hosts = _memory(bubblewrap.hosts(address), opened)
                 users = _memory(bubblewrap.users(user), opened)
-                words = bubblewrap.options(spec, user=user, hosts=hosts, users=users, seccomp=filtered)
+                words = bubblewrap.options(spec, user=user, limited=limited, hosts=hosts, users=users, seccomp=filtered)
                 options = _memory(b"".join(_option(word) for word in words), opened)
-                run, environment, folder = bubblewrap.command(spec, user=user, options=options), {}, "/"
+                run = bubblewrap.command(spec, user=user, limited=limited, options=options)
+                environment, folder = {}, "/"
             # Only a shell enters the groups: what is started from there is in them from its first instant.
             environment |= {"GROUPS_ENTERED": " ".join(group.entrances)}
             return subprocess.Popen(
@@ -188,9 +224,14 @@ class Sandboxes:
             await asyncio.to_thread(self._own_folder.cleanup)
 
 
+def _unshared(number: int, most: int) -> int:
+    """Return a number below another one that no sandbox of another Cloudlet has, as good as certainly."""
+    return (os.getpid() * _NUMBERS_OF_A_PROCESS + number) % most
+
+
 def _address(number: int) -> str:
     """Return an address of this machine that no other sandbox has, as good as certainly: they share its ports."""
-    own = (os.getpid() * _ADDRESSES_OF_A_PROCESS + number) % _ADDRESSES + _FIRST_ADDRESS
+    own = _unshared(number, _ADDRESSES) + _FIRST_ADDRESS
     return f"127.{own >> 16}.{own >> 8 & 255}.{own & 255}"
 
 
@@ -217,6 +258,7 @@ class Sandbox:
         self,
         process: subprocess.Popen[bytes],
         group: cgroups.Group,
+        limited: Rlimits,
         user: int | None,
         address: str,
         limits: Limits,
@@ -232,6 +274,7 @@ class Sandbox:
         self.limits = limits
         self._process = process
         self._group = group
+        self._limited = limited
         self._view = view
         self._frozen = False
         self._watched = os.pidfd_open(process.pid)
@@ -241,17 +284,25 @@ class Sandbox:
         """Return a text for its program, in which what it sees is named by where that is for it."""
         return text if self._view is None else self._view.translated(text)
 
-    def limit(self, limits: Limits) -> None:
-        """Let it take more, or less, from now on; the size of `/tmp` stays. Raises OSError."""
-        self.limits = limits._replace(tmp=self.limits.tmp)
-        self._group.limit(self.limits)
+    async def limit(self, limits: Limits) -> None:
+        """Let it take more, or less, from now on; the size of `/tmp` stays. Raises OSError.
 
-    def memory(self) -> int | None:
-        """Return the bytes that it holds, without what is in `/tmp`; None where that cannot be known."""
+        Where control groups are missing, the number of processes stays, too, and an ordinary user can let it take less
+        memory, not more.
+        """
+        before, self.limits = self.limits, limits._replace(tmp=self.limits.tmp)
+        self._group.limit(self.limits)
+        if self._limited.memory and before.memory != limits.memory:
+            await asyncio.to_thread(rlimits.limit_memory, self._process.pid, self.user, self.limits)
+
+    async def memory(self) -> int:
+        """Return the bytes that it holds, without what is in `/tmp`; 0 once it has ended."""
+        if self._limited.memory:
+            return await asyncio.to_thread(processes.memory, self._process.pid, self.limits.tmp)
         try:
-            return self._group.memory()
+            return self._group.memory() or 0
         except OSError:
-            return None
+            return 0
 
     def has_connection(self, port: int, far: int) -> bool:
         """Whether a TCP connection from a port of 127.0.0.1 to another is one of its programs'. Waits for the system.

@@ -29,6 +29,9 @@ class Spec:
     """Where it begins."""
     descriptors: Sequence[int] = ()
     """Open files that it inherits, under the same numbers."""
+    waits: bool = False
+    """Whether it runs nothing of a user's until its limits are set by `Sandbox.limit`. Without control groups nobody
+    but root can let a process take more than it might at its start: its memory is limited only then."""
     root: Path | None = None
     """The file system that it sees as `/`, read-only, instead of the machine's programs: an unpacked image that is
     `prepare`d."""

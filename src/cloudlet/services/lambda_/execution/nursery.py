@@ -94,6 +94,7 @@ class Nursery:
                 task=folder / "task",
                 layers=folder / "layers",
                 trusted=await self._trust.made(),
+                waits=True,
             )
             self._waiting[interpreter.runtime] = Child(process, folder)
         except (SandboxError, OSError) as error:

@@ -261,7 +261,7 @@ class Pools:
         if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
             child = await self._child(version.package.code, code, interpreter)
             if child is not None:
-                child.process.sandbox.limit(limits)
+                await child.process.sandbox.limit(limits)
                 return child.process, child.folder
         # What a wrapper starts may speak the Runtime API in place of the runtime.
         has_api = bool(extensions or interpreter.is_custom or wrapper)

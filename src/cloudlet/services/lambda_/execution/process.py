@@ -59,8 +59,12 @@ class Process:
         variables: dict[str, str] | None = None,
         api: RuntimeApi | None = None,
         trusted: Authorities = _NONE,
+        waits: bool = False,
     ) -> Process:
-        """Start an interpreter that sees two folders, if given, as its code and its layers. Raises SandboxError."""
+        """Start an interpreter that sees two folders, if given, as its code and its layers. Raises SandboxError.
+
+        `waits`: it gets its limits later.
+        """
         loop = asyncio.get_running_loop()
         near, far = socket.socketpair()
         pipes = [os.pipe()]
@@ -83,6 +87,7 @@ class Process:
             given,
             folder=interpreter.folder,
             descriptors=(far.fileno(),),
+            waits=waits,
             root=interpreter.root,
         )
         try:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from enum import Enum, auto
 from pathlib import Path
+from signal import strsignal
 from time import perf_counter, time
 from typing import Any
 
@@ -176,7 +177,7 @@ class Worker:
             self.halt()
         else:
             self._init_seconds = seconds
-            self._begin_to_rest()
+            await self._begin_to_rest()
 
     async def _rested(self, api: RuntimeApi, seconds: float) -> Outcome:
         """Return what has become of the start, once its extensions are there too."""
@@ -208,11 +209,11 @@ class Worker:
             self._become(State.ENDED)
             raise _not_restored(outcome)
         self._restore_seconds = seconds
-        self._begin_to_rest()
+        await self._begin_to_rest()
 
-    def _begin_to_rest(self) -> None:
+    async def _begin_to_rest(self) -> None:
         # Until here it had a whole processor, as on AWS.
-        self._process.sandbox.limit(limits_of(self.version))
+        await self._process.sandbox.limit(limits_of(self.version))
         self._become(State.RESTING)
         self.rested_since = asyncio.get_running_loop().time()
 
@@ -236,30 +237,32 @@ class Worker:
         outcome.duration = perf_counter() - began
         outcome.init = init or 0.0
         outcome.restore = restore or 0.0
-        self._report(invocation, outcome, init, restore)
+        await self._report(invocation, outcome, init, restore)
         if self.state is State.SERVING:
             self._become(State.ENDED if self._process.lost else State.RESTING)
         self.rested_since = asyncio.get_running_loop().time()
         return outcome
 
-    def _report(self, invocation: Invocation, outcome: Outcome, init: float | None, restore: float | None) -> None:
+    async def _report(
+        self, invocation: Invocation, outcome: Outcome, init: float | None, restore: float | None
+    ) -> None:
         version, request_id = self.version, invocation.request_id
         # An error that the function reports itself is a success of the runtime's.
         reported = outcome.error if outcome.error in (_KILLED, _OUT_OF_MEMORY) else ""
         status = "timeout" if outcome.error == _TIMED_OUT else "error" if reported else "success"
-        found = Report(outcome.duration, self._held(), init, restore, status, reported)
+        found = Report(outcome.duration, await self._held(), init, restore, status, reported)
         if status == "timeout":
             self._tell(platform_events.fault(request_id, _timed_out(version.timeout), self._block.clock.now()))
         self._tell(platform_events.end(request_id, found))
         self._tell(platform_events.report(version, request_id, found))
         outcome.log = self.log.tail()
 
-    def _held(self) -> int:
+    async def _held(self) -> int:
         """Return the most memory that was seen, in bytes; it is looked again at times."""
         now = perf_counter()
         if now - self._looked > _LOOK_SECONDS and not self._process.lost:
             self._looked = now
-            self._memory = max(self._memory, self._process.sandbox.memory() or 0)
+            self._memory = max(self._memory, await self._process.sandbox.memory())
         return self._memory
 
     async def _settled(self, answered: asyncio.Future[Outcome], seconds: float, request_id: str = "") -> Outcome:
@@ -274,7 +277,7 @@ class Worker:
                 self._end(Outcome(error_document(_TIMED_OUT, message), _TIMED_OUT))
                 break
             await asyncio.wait([answered], timeout=min(left, _LOOK_SECONDS))
-            if not answered.done() and self._held() > most:
+            if not answered.done() and await self._held() > most and not answered.done():
                 message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
                 self._end(Outcome(error_document(_KILLED, message), _OUT_OF_MEMORY))
         outcome = answered.result()
@@ -298,7 +301,8 @@ class Worker:
             return "Runtime exited without providing a reason"
         if status in (-9, 137):
             return "Runtime exited with error: signal: killed"
-        return f"Runtime exited with error: {f'signal: {-status}' if status < 0 else f'exit status {status}'}"
+        how = f"signal: {(strsignal(-status) or str(-status)).lower()}" if status < 0 else f"exit status {status}"
+        return f"Runtime exited with error: {how}"
 
     def _answer(self, outcome: Outcome) -> None:
         if self._answered is not None and not self._answered.done():
