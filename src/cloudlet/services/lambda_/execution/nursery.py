@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import shutil
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
@@ -25,6 +28,11 @@ MOST_FILES = 400
 """As many links as this take no longer than a start."""
 _LIMITS = Limits(256 << 20, TMP_MB << 20, 1.0)
 _UNUSED_SECONDS = 600.0
+_TIDY_SECONDS = 10.0
+_MOST_WAITING = 3
+"""A fourth would make nothing faster on two processors: see docs/decisions/0008-waiting-interpreters.md."""
+_IN_A_ROW_SECONDS = 5.0
+"""Where one function was started so soon after another, more will be."""
 
 
 class Child:
@@ -40,49 +48,81 @@ class Child:
 
 
 class Nursery:
-    """Keeps one interpreter ready of each kind that was wanted of late."""
+    """Keeps interpreters ready of each kind that was wanted of late: one, and more while they are wanted in a row."""
 
     def __init__(self, sandboxes: Sandboxes, root: Path, trust: Trust) -> None:
         self._sandboxes = sandboxes
         self._root = root
         self._trust = trust
         self._made = 0
-        self._waiting: dict[str, Child] = {}
-        self._wanted: dict[str, float] = {}
-        """Runtime → when one was last wanted, by the event loop's clock."""
-        self._starting: dict[str, asyncio.Task[None]] = {}
+        self._kinds: dict[str, _Kind] = {}
+        """By runtime."""
+        self._tidying: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     def expect(self, interpreter: Interpreter) -> None:
         """Have one ready: it will be wanted."""
-        runtime = interpreter.runtime
-        self._wanted[runtime] = asyncio.get_running_loop().time()
-        if runtime not in self._waiting and runtime not in self._starting:
-            self._starting[runtime] = asyncio.get_running_loop().create_task(self._start(interpreter))
+        kind = self._kinds.setdefault(interpreter.runtime, _Kind())
+        kind.wanted_at = asyncio.get_running_loop().time()
+        self._fill(kind, interpreter)
 
-    def take(self, interpreter: Interpreter) -> Child | None:
-        """Return one that is ready, if there is one."""
-        child = self._waiting.pop(interpreter.runtime, None)
-        return None if child is None or child.process.lost else child
-
-    async def tidy(self) -> None:
-        """End those that were not wanted for a while."""
+    async def take(self, interpreter: Interpreter) -> Child | None:
+        """Return one that is ready, or is to be so first of all, if there is one; others are made ready behind it."""
+        kind = self._kinds.setdefault(interpreter.runtime, _Kind())
         now = asyncio.get_running_loop().time()
-        for runtime in [name for name, at in self._wanted.items() if now - at > _UNUSED_SECONDS]:
-            del self._wanted[runtime]
-            child = self._waiting.pop(runtime, None)
-            if child is not None:
-                await child.process.close()
-                await asyncio.to_thread(remove, child.folder)
+        kind.keeps = min(kind.keeps + 1, _MOST_WAITING) if now - kind.taken_at < _IN_A_ROW_SECONDS else 1
+        kind.taken_at = kind.wanted_at = now
+        taken = kind.waiting.popleft() if kind.waiting else None
+        self._fill(kind, interpreter)
+        if taken is None:
+            return None
+        try:
+            child = await asyncio.shield(taken)
+        except asyncio.CancelledError:
+            # Who wanted it has gone; it is still good for the next one.
+            kind.waiting.appendleft(taken)
+            raise
+        if child is not None and child.process.lost:
+            self._let_go(taken)
+            return None
+        return child
+
+    def _fill(self, kind: _Kind, interpreter: Interpreter) -> None:
+        loop = asyncio.get_running_loop()
+        while len(kind.waiting) < kind.keeps:
+            kind.waiting.append(loop.create_task(self._start(interpreter)))
+        if self._tidying is None:
+            self._tidying = loop.call_later(_TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        """End those that were not wanted for a while."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for runtime, kind in list(self._kinds.items()):
+            if now - kind.taken_at > _IN_A_ROW_SECONDS:
+                kind.keeps = 1
+            if now - kind.wanted_at > _UNUSED_SECONDS:
+                kind.keeps = 0
+                del self._kinds[runtime]
+            while len(kind.waiting) > kind.keeps:
+                self._let_go(kind.waiting.popleft())
+        self._tidying = loop.call_later(_TIDY_SECONDS, self._tidy) if self._kinds else None
+
+    def _let_go(self, starting: asyncio.Task[Child | None]) -> None:
+        ending = asyncio.get_running_loop().create_task(_end(starting))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
         """End all."""
-        for task in self._starting.values():
-            task.cancel()
-        await asyncio.gather(*self._starting.values(), return_exceptions=True)
-        await asyncio.gather(*(child.process.close() for child in self._waiting.values()))
-        self._waiting.clear()
+        if self._tidying is not None:
+            self._tidying.cancel()
+        waiting = [task for kind in self._kinds.values() for task in kind.waiting]
+        self._kinds.clear()
+        # What is being started is waited for: to break off would leave a process behind.
+        await asyncio.gather(*(_end(task) for task in waiting), *self._ending)
 
-    async def _start(self, interpreter: Interpreter) -> None:
+    async def _start(self, interpreter: Interpreter) -> Child | None:
         self._made += 1
         folder = self._root / f"{self._made}"
         try:
@@ -96,11 +136,31 @@ class Nursery:
                 trusted=await self._trust.made(),
                 waits=True,
             )
-            self._waiting[interpreter.runtime] = Child(process, folder)
         except (SandboxError, OSError) as error:
             log.warning("no %s could be started in advance: %s", interpreter.runtime, error)
-        finally:
-            del self._starting[interpreter.runtime]
+            return None
+        return Child(process, folder)
+
+
+@dataclass(slots=True)
+class _Kind:
+    """What waits for one runtime."""
+
+    waiting: deque[asyncio.Task[Child | None]] = field(default_factory=deque)
+    """The first is the one that was started first."""
+    keeps: int = 1
+    wanted_at: float = -math.inf
+    """By the event loop's clock, as is `taken_at`."""
+    taken_at: float = -math.inf
+
+
+async def _end(starting: asyncio.Task[Child | None]) -> None:
+    """End one that is waiting, or was to be."""
+    await asyncio.wait([starting])
+    child = None if starting.cancelled() else starting.result()
+    if child is not None:
+        await child.process.close()
+        await asyncio.to_thread(remove, child.folder)
 
 
 def _make(folder: Path) -> None:

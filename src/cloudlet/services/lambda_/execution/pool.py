@@ -282,8 +282,7 @@ class Pools:
         """Return a process that has waited, and sees a package now; None where none waits, or there are many files."""
         if not await self._is_small(package, code):
             return None
-        child = self._nursery.take(interpreter)
-        self._nursery.expect(interpreter)
+        child = await self._nursery.take(interpreter)
         if child is not None:
             await child.dress(code)
         return child
