@@ -205,6 +205,36 @@ def test_a_process_cannot_have_far_more_memory_than_its_function(
     assert invoke(cloud, name="other").value == "well"
 
 
+LIMITED = f"Max data size {(128 + 40 + 256) << 20} {(128 + 40 + 256) << 20} bytes"
+"""As /proc/self/limits says it: a function's memory, the runtime's, and what is for stacks."""
+
+
+def test_however_it_is_started_a_process_is_limited(cloud: FunctionCloud, surroundings: Surroundings) -> None:
+    if not surroundings.limits_processes_alone:
+        pytest.skip("there are control groups")
+    body = "return [' '.join(line.split()) for line in open('/proc/self/limits')]"
+    layer = cloud.client.publish_layer_version(LayerName="l", Content={"ZipFile": program({"python/l.py": "v = 1\n"})})
+    python(cloud, body, "had-waited")
+    python(cloud, body, "on-its-own", Layers=[layer["LayerVersionArn"]])
+    python(cloud, body, "from-a-snapshot", SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True)
+    cloud.client.get_waiter("published_version_active").wait(
+        FunctionName="from-a-snapshot", Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 600}
+    )
+    assert LIMITED in invoke(cloud, name="had-waited").value
+    assert LIMITED in invoke(cloud, name="on-its-own").value
+    assert LIMITED in invoke(cloud, name="from-a-snapshot", Qualifier="1").value
+
+
+def test_custom_runtimes_are_limited(cloud: FunctionCloud, surroundings: Surroundings) -> None:
+    if not surroundings.limits_processes_alone:
+        pytest.skip("there are control groups")
+    said = "print(*(' '.join(line.split()) for line in open('/proc/self/limits')), sep='\\n', flush=True)"
+    bootstrap = BOOTSTRAP.replace("\n", f"\n{said}\n", 1)
+    cloud.function(Runtime="provided.al2023", Code={"ZipFile": program({"bootstrap": bootstrap})}, Timeout=30)
+    assert invoke(cloud, {"n": 1}).error is None
+    eventually(lambda: logged(cloud), lambda found: LIMITED in found)
+
+
 def test_processes_cannot_have_more_memory_together_than_their_function(
     cloud: FunctionCloud, surroundings: Surroundings
 ) -> None:
