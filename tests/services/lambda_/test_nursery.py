@@ -24,7 +24,7 @@ class Waiting(NamedTuple):
     nursery: Nursery
     python: Interpreter
     folder: Path
-    """What each has seen has a folder there."""
+    """What each sees has a folder there."""
 
     async def take(self) -> Child:
         child = await self.nursery.take(self.python)
@@ -38,9 +38,9 @@ class Waiting(NamedTuple):
 @asynccontextmanager
 async def waiting(folder: Path) -> AsyncIterator[Waiting]:
     sandboxes = Sandboxes()
-    made = Nursery(sandboxes, folder, Trust(None, folder / "authorities"))
+    made = Nursery(sandboxes, folder / "children", Trust(None, folder / "authorities"))
     try:
-        yield Waiting(made, await Interpreters().find("python3.13"), folder)
+        yield Waiting(made, await Interpreters(folder / "compiled").find("python3.13"), folder / "children")
     finally:
         await made.close()
         await sandboxes.close()
@@ -74,7 +74,7 @@ def test_one_waits_and_more_while_they_are_taken_in_a_row(tmp_path: Path) -> Non
             await until(lambda: found.count() == 1)
             taken = [await found.take() for _ in range(6)]
             assert len({child.folder for child in taken}) == 6
-            await until(lambda: found.count() == 6 + 3)
+            await until(lambda: found.count() == 6 + 4)
             await end(*taken)
 
     uvloop.run(scenario())

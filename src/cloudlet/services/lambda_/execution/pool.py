@@ -57,7 +57,7 @@ class Pools:
         self._subsegments = subsegments
         self._sandboxes = sandboxes
         self._root = root
-        self._interpreters = Interpreters()
+        self._interpreters = Interpreters(root / "compiled")
         self._trust = Trust(block.cloud.config.authority, root / "authorities")
         self._nursery = Nursery(sandboxes, root / "children", self._trust)
         self.snapshots = Snapshots(lambda version: self._started(version, SNAP_START), self._end)

@@ -258,7 +258,7 @@ def _log_error(told: dict[str, Any]) -> None:
 def _trace(error: BaseException) -> list[str]:
     """Return the lines of an exception's traceback, without the ones in here."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = __file__
+    own = _trace.__code__.co_filename
     return traceback.format_list([frame for frame in frames if frame.filename != own])
 
 
