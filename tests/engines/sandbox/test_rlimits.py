@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.sandbox import SandboxError, Sandboxes, cgroups, rlimits, running
+from cloudlet.engines.sandbox import SandboxError, Sandboxes, Spec, cgroups, rlimits, running
 from tests.engines.sandbox.conftest import LIMITS, Machine
 
 PYTHON = "/usr/bin/python3"
@@ -124,6 +124,24 @@ def test_what_all_hold_together_is_told(in_sandboxes: Any) -> None:
                 return memory
 
             assert await asyncio.wait_for(grown(), 20) < 90 << 20
+
+    in_sandboxes(scenario)
+
+
+def test_what_a_process_has_of_its_parent_counts_once(in_sandboxes: Any) -> None:
+    held = (
+        "import os, time; x = b'x' * (30 << 20); [os.fork() or time.sleep(60) for _ in range(4)];"
+        "print('forked', flush=True); time.sleep(60)"
+    )
+
+    async def scenario(machine: Machine) -> None:
+        reading, writing = os.pipe()
+        sandbox = await machine.sandboxes.start(Spec([PYTHON, "-c", held], LIMITS), writing)
+        os.close(writing)
+        assert await asyncio.to_thread(os.read, reading, 100) == b"forked\n"
+        os.close(reading)
+        assert 30 << 20 <= await sandbox.memory() < 60 << 20
+        await sandbox.close()
 
     in_sandboxes(scenario)
 

@@ -18,6 +18,7 @@ from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 
 _CHANNEL_VARIABLE = "_CLOUDLET_CHANNEL"
 _LINE_BYTES = 64 << 10
+_EARLY_LINES = 1000
 _NONE = Authorities()
 
 
@@ -37,6 +38,7 @@ class Process:
         self.on_lost: Callable[[], None] | None = None
         """Is told once that it has hung up, which it does when it ends."""
         self.lost = False
+        self._early: list[str] = []
         self.link: frames.Link = Channel(self._frame, self._hung_up)
         if api is not None:
             api.on_frame = self._api_frame
@@ -143,9 +145,17 @@ class Process:
             channel.close()
         self._frame(kind, told, payload)
 
+    def tell_early_lines(self) -> None:
+        """Tell of the lines that it has printed before anybody was there who wanted them."""
+        early, self._early = self._early, []
+        for line in early:
+            self._line(line)
+
     def _line(self, line: str) -> None:
         if self.on_line is not None:
             self.on_line(line)
+        elif len(self._early) < _EARLY_LINES:
+            self._early.append(line)
 
     def _extension_line(self, line: str) -> None:
         if self.on_extension_line is not None:

@@ -145,6 +145,7 @@ class Worker:
     async def start(self, variables: dict[str, str], libraries: tuple[str, ...], began: float) -> None:
         """Have the process become the function; `began` is when its start was, by `perf_counter`. Raises InitError."""
         self._tell(platform_events.init_start(self.version, self._initialization))
+        self._process.tell_early_lines()
         self._answered = asyncio.get_running_loop().create_future()
         named = self._process.sandbox.translated
         self._process.send(
