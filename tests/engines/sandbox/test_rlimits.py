@@ -38,10 +38,11 @@ def no_control_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_holds_is_told(in_sandboxes: Any) -> None:
     async def scenario(machine: Machine) -> None:
         await machine.shell("true")
-        memory, cpu, pids = machine.sandboxes.weaknesses
+        memory, cpu, pids, freezer = machine.sandboxes.weaknesses
         assert "limited for each process, not for all of them together" in memory
         assert "processor" in cpu
         assert "each sandbox has its own" in pids
+        assert "not halted" in freezer
 
     in_sandboxes(scenario)
 

@@ -32,6 +32,7 @@ class Cgroups:
         self._folders = folders
         self._unified = unified
         self.missing = [name for name in CONTROLLERS if name not in folders]
+        self.freezes = "freezer" in folders
 
     def create(self, name: str) -> Group:
         """Make a group without limits. Raises OSError."""

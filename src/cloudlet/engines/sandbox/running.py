@@ -71,6 +71,8 @@ class Sandboxes:
     def weaknesses(self) -> list[str]:
         """What of the usual protection this machine does not give, in words."""
         found = [self._without(name) for name in self._cgroups.missing]
+        if not self._cgroups.freezes:
+            found.append("no freezer: what has nothing to do is not halted")
         if self._seccomp is None:
             found.append("system calls are not filtered on this kind of machine")
         if self.kind == "none":
