@@ -74,7 +74,7 @@ class WriteAheadLog:
             return len(self._full), sum(segment.size for segment in self._full)
 
     def append(self, number: int, payload: bytes) -> bool:
-        """Write a record; return once it is on disk, and then whether it has begun a segment."""
+        """Write a record; return once it is on disk, and then whether to look what to `release` and `prepare`."""
         header = _HEADER.pack(_MAGIC, number, len(payload), _checksum(number, payload))
         size = _blocks(len(header) + len(payload))
         segment = self._current
@@ -85,13 +85,13 @@ class WriteAheadLog:
             self._buffer[: len(header)] = header
             self._buffer[len(header) : len(header) + len(payload)] = payload
             segment.write(self._view[:size])
-            return turns
-        record = memoryview(header + payload)
-        while record:
-            part, record = record[:_BUFFER_BYTES], record[_BUFFER_BYTES:]
-            self._view[: len(part)] = part
-            segment.write(self._view[: _blocks(len(part))])
-        return turns
+        else:
+            record = memoryview(header + payload)
+            while record:
+                part, record = record[:_BUFFER_BYTES], record[_BUFFER_BYTES:]
+                self._view[: len(part)] = part
+                segment.write(self._view[: _blocks(len(part))])
+        return turns or (segment.position - size < segment.size // 2 <= segment.position)
 
     def _turn(self) -> _Segment:
         """Go on to another segment."""
@@ -115,8 +115,9 @@ class WriteAheadLog:
             segment.remove()
 
     def prepare(self) -> None:
-        """Make a segment in advance, where there is none."""
-        if not self._spare:
+        """Make a segment in advance, where there is none and will soon be need of one."""
+        segment = self._current
+        if not self._spare and segment is not None and segment.position >= segment.size // 2:
             segment = self._new(self._segment_bytes)
             with self._lock:
                 self._spare.append(segment)
