@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import random
 import shutil
 from pathlib import Path
@@ -228,6 +229,36 @@ def test_segments_are_used_again(tmp_path: Path) -> None:
     journals = list(tmp_path.glob("journal-*"))
     assert sum(path.stat().st_size for path in journals) < 400 * BLOCK // 2
     rows.close()
+
+
+@pytest.mark.parametrize("refused", ["open", "pwrite"])
+def test_a_file_system_may_know_no_way_past_its_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    ways: dict[int, int] = {}
+    opened, written = os.open, os.pwrite
+
+    def unable(path: Path, flags: int, *more: int) -> int:
+        if refused == "open" and flags & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        descriptor = opened(path, flags, *more)
+        ways[descriptor] = flags & os.O_DIRECT
+        return descriptor
+
+    def unwilling(descriptor: int, data: memoryview, at: int) -> int:
+        if refused == "pwrite" and ways[descriptor]:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return written(descriptor, data, at)
+
+    monkeypatch.setattr("cloudlet.store.write_ahead_log.os.open", unable)
+    monkeypatch.setattr("cloudlet.store.write_ahead_log.os.pwrite", unwilling)
+    log = WriteAheadLog(tmp_path, SEGMENT)
+    log.append(1, b"one")
+    log.close(remove=False)
+    again = WriteAheadLog(tmp_path, SEGMENT)
+    assert again.left(0) == ([b"one"], 1)
+    again.append(2, b"two")
+    again.close(remove=True)
 
 
 def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -156,27 +156,29 @@ class _Segment:
         """Open it, or make an empty one."""
         self._path = path
         self._file = _open(path, _DIRECT)
+        self._passes_cache = bool(_DIRECT)
         self.size = os.fstat(self._file).st_size
         self.position = 0
 
     def fill(self, size: int) -> None:
         """Write zeros, so that later writes find their blocks in place."""
         zeros = mmap.mmap(-1, min(size, _BUFFER_BYTES))
-        try:
-            while self.position < size:
-                self.write(memoryview(zeros))
-        except OSError as error:
-            if error.errno != errno.EINVAL or self.position:
-                raise
-            # A file system that knows of no way past its cache.
-            os.close(self._file)
-            self._file = _open(self._path, 0)
-            self.fill(size)
+        while self.position < size:
+            self.write(memoryview(zeros))
         self.position = 0
 
     def write(self, blocks: memoryview) -> None:
         while blocks:
-            written = os.pwrite(self._file, blocks, self.position)
+            try:
+                written = os.pwrite(self._file, blocks, self.position)
+            except OSError as error:
+                if error.errno != errno.EINVAL or not self._passes_cache:
+                    raise
+                # The file system knows of no way past its cache, and says so only now.
+                os.close(self._file)
+                self._passes_cache = False
+                self._file = _open(self._path, 0)
+                continue
             self.position += written
             blocks = blocks[written:]
         self.size = max(self.size, self.position)
