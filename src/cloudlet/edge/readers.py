@@ -177,9 +177,11 @@ class Readers:
         await asyncio.gather(*(member.retire(seconds) for member in list(self._members)))
 
     def _ended(self, member: _Member) -> None:
-        if member in self._members:
-            self._members.remove(member)
-            self.wanted = self.wanted and bool(self._members)
+        if member not in self._members:
+            # It has not even begun, which is told there.
+            return
+        self._members.remove(member)
+        self.wanted = self.wanted and bool(self._members)
         if not member.retires:
             log.warning("a reader (process %s) has gone, and its connections with it", member.process_id)
 
