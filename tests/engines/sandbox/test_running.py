@@ -110,6 +110,14 @@ def test_nothing_is_left_of_it(in_sandboxes: Any) -> None:
     assert groups() == set()
 
 
+def test_a_group_that_was_left_goes_in_the_end(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        machine.sandboxes._cgroups.create("sandbox-left")
+
+    in_sandboxes(scenario)
+    assert groups() == set()
+
+
 def running() -> bool:
     """Whether what the next test starts is running: `sleep` itself, not what is about to become it."""
     lines = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]

@@ -55,7 +55,9 @@ class Cgroups:
 
     def close(self) -> bool:
         """Remove what was made for this process; return whether that went, which it does once its groups are gone."""
-        left = [folder for folder in set(self._folders.values()) if not _remove(folder)]
+        folders = set(self._folders.values())
+        # Those of sandboxes, too: what was in one may have stayed longer than anybody waited.
+        left = [group for folder in folders for group in (*folder.glob("*/"), folder) if not _remove(group)]
         return not left
 
 
