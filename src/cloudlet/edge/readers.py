@@ -73,9 +73,9 @@ class Demand:
     They hardly help where the disk is what takes the time: requests that come through them share fewer of its syncs.
     """
 
-    BUSY, BUSY_LOOKS = 0.9, 2
+    BUSY, BUSY_LOOKS = 0.85, 2
     """From which part of the time on it is busy, and how many times in a row before readers are wanted."""
-    ROOM = 0.6
+    ROOM = 0.4
     """So much of a core must be idle: clients on this machine would lose what a reader takes."""
     IDLE, IDLE_LOOKS = 0.1, 120
     """Up to which part it is idle, and how many times in a row before they are not wanted any more."""
