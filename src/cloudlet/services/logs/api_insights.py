@@ -14,6 +14,7 @@ from cloudlet.services.logs.block import service
 from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.insights import definitions, discovering, parsing, planning, pointers, queries, session
 from cloudlet.services.logs.insights.definitions import Definition
+from cloudlet.services.logs.insights.planning import Plan
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.queries import Query, Searched
@@ -45,19 +46,34 @@ async def start_query(ctx: Context, params: Params) -> Result:
     if end < start:
         raise errors.invalid("End time should not be before start time.")
     text, limit = params["queryString"], params.get("limit")
-    source = await in_thread(lambda: _checked(text, limit, now // 1000))
+    source, plan = await in_thread(lambda: _checked(text, limit, now // 1000))
 
     async def body(tx: Transaction) -> str:
         if await queries.active(tx, ctx.account, ctx.region, _MOST_ACTIVE) == _MOST_ACTIVE:
             raise AwsError(
                 "LimitExceededException", f"Account maximum query concurrency limit of {_MOST_ACTIVE} reached."
             )
-        searched = [Searched(group.id, group.name) for group in await _groups(ctx, tx, params, source)]
-        query = Query(uuid4(), ctx.account, ctx.region, text, searched, start, end + 999, limit, now, ctx.principal.arn)
+        query = Query(
+            uuid4(),
+            ctx.account,
+            ctx.region,
+            text,
+            _searched(await _groups(ctx, tx, params, source)),
+            start,
+            end + 999,
+            limit,
+            now,
+            ctx.principal.arn,
+            sides=[_searched(await _sourced(ctx, tx, feed.source)) for feed in plan.feeds if feed.source],
+        )
         queries.create(tx, query)
         return query.id
 
     return {"queryId": await ctx.transact(body)}
+
+
+def _searched(some: list[Group]) -> list[Searched]:
+    return [Searched(group.id, group.name) for group in some]
 
 
 def _check_language(params: Params) -> None:
@@ -71,11 +87,12 @@ def _millis(time: int) -> int:
     return time * 1000 if time < _LATEST_SECONDS else min(time, scanning.FOREVER - 1000)
 
 
-def _checked(text: str, limit: int | None, now: int) -> Source | None:
-    """See whether a query can be run; return which log groups it names. Raises AwsError."""
+def _checked(text: str, limit: int | None, now: int) -> tuple[Source | None, Plan]:
+    """See whether a query can be run; return which log groups it names, and its plan. Raises AwsError."""
     try:
         query = parsing.parse(text)
-        session.check(query, planning.plan(query, limit, now))
+        plan = planning.plan(query, limit, now)
+        session.check(query, plan)
     except QueryProblem as problem:
         location = {"startCharOffset": problem.start, "endCharOffset": problem.end}
         raise AwsError(
@@ -85,7 +102,7 @@ def _checked(text: str, limit: int | None, now: int) -> Source | None:
         ) from None
     except NotBuilt as missing:
         raise errors.not_built(str(missing)) from None
-    return query.source
+    return query.source, plan
 
 
 async def _groups(ctx: Context, tx: Transaction, params: Params, source: Source | None) -> list[Group]:
@@ -105,6 +122,8 @@ async def _groups(ctx: Context, tx: Transaction, params: Params, source: Source 
 
 
 async def _sourced(ctx: Context, tx: Transaction, source: Source) -> list[Group]:
+    if source.name:
+        return [await groups.named(ctx, tx, source.name)]
     if source.accounts and set(source.accounts) != {ctx.account}:
         raise errors.not_built("queries over several accounts")
     if source.classes and "STANDARD" not in source.classes:
@@ -153,7 +172,7 @@ async def get_query_results(ctx: Context, tx: Transaction, params: Params) -> Re
             "bytesScanned": query.bytes,
             "estimatedRecordsSkipped": 0,
             "estimatedBytesSkipped": 0,
-            "logGroupsScanned": len(query.groups),
+            "logGroupsScanned": len(query.all_groups),
             "resultCount": query.found,
         },
         "status": query.status,

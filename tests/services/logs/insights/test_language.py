@@ -316,7 +316,6 @@ def test_a_malformed_query_is_told_where(asked: Asker, query: str) -> None:
         "stats count(*) | addtotals",
         "filterIndex a = 1",
         "unmask @message",
-        "filter a in (SOURCE 'x' | fields b)",
         "SOURCE 'x' | limit 1",
     ],
 )

@@ -17,7 +17,8 @@ from cloudlet.services.logs.events import Place, Row
 from cloudlet.services.logs.insights.parsing import parse
 from cloudlet.services.logs.insights.planning import plan
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
-from cloudlet.services.logs.insights.session import Fed, Session, check
+from cloudlet.services.logs.insights.session import MEMORY, Fed, Session, check
+from cloudlet.services.logs.insights.syntax import Query
 
 BEGIN = 1_700_000_000_000
 _settings = settings(max_examples=40, deadline=None)
@@ -25,10 +26,19 @@ words = st.text("abAB01.9-_ä \n'\"\\%*\x00", max_size=8)
 values = st.one_of(st.none(), st.booleans(), st.integers(-50, 50), st.sampled_from([0.5, -1.25, 1e6]), words)
 
 
+def begun(query: Query, folder: Path | None = None, *, memory: str = MEMORY) -> Session:
+    """Return a session that waits for the events of a query's only feed."""
+    answered = plan(query, None, 0)
+    session = Session(answered, folder, memory=memory)
+    [feed] = answered.feeds
+    session.begin(feed)
+    return session
+
+
 def found(query: str, messages: list[str], *, rows: int = 7) -> list[dict[str, str]]:
     """Return the records that a query finds in events of a second each, which are in rows of so many."""
     read = parse(query)
-    session = Session(plan(read, None, 0))
+    session = begun(read)
     try:
         for number, some in enumerate(itertools.batched(messages, rows)):
             first = BEGIN + number * rows * 1000
@@ -163,6 +173,7 @@ def test_addresses(texts: list[str], base: ipaddress.IPv6Address, bits: int) -> 
 
 _PIECES = """
 fields filter stats parse sort limit dedup display unnest by as and or not in like =~ into desc | , ( ) [ ] + - * / ^ %
+join type=left left=a right=b where a.x=b.x (SOURCE 'y' ) !
 = != a a.b `c d` @message @timestamp count( sum( bin( abs( 5m 1h 5 1.5 'x' "*y" /z+/ /(?<n>.)/ #
 """
 
@@ -223,7 +234,7 @@ def test_commands_go_together_in_any_order(pipeline: list[str]) -> None:
 
 def test_what_does_not_fit_into_memory_goes_to_files(tmp_path: Path) -> None:
     read = parse("stats count(*) as n by @message | stats count(*) as groups, sum(n) as n")
-    session = Session(plan(read, None, 0), tmp_path, memory="256MB")
+    session = begun(read, tmp_path, memory="256MB")
     try:
         for number in range(34):
             first = BEGIN + number * 1000
@@ -239,7 +250,7 @@ def test_what_does_not_fit_into_memory_goes_to_files(tmp_path: Path) -> None:
 
 def test_only_the_first_hits_are_kept(tmp_path: Path) -> None:
     read = parse("display @message | sort @message | limit 3")
-    session = Session(plan(read, None, 0), tmp_path)
+    session = begun(read, tmp_path)
     try:
         for number in range(10):
             messages = [str((number * 10_000 + index) * 7919 % 100_003) for index in range(10_000)]
@@ -255,7 +266,7 @@ def test_only_the_first_hits_are_kept(tmp_path: Path) -> None:
 
 def test_a_row_may_have_expired_in_part() -> None:
     read = parse("fields @timestamp, @message")
-    session = Session(plan(read, None, 0))
+    session = begun(read)
     try:
         messages = [str(number) for number in range(5)]
         row = msgspec.msgpack.encode(Row(BEGIN, [BEGIN + number for number in range(5)], messages))

@@ -86,7 +86,7 @@ _expressions: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=8,
 )
-_columns = _several(st.builds(Named, _expressions, _words, st.just(True)))
+_columns = _several(st.builds(Named, _expressions, _words))
 _commands = st.one_of(
     st.builds(Fields, _columns),
     st.builds(Display, _columns),
@@ -157,7 +157,7 @@ def written(node: Expression) -> str:
 
 
 def columns(some: tuple[Named, ...]) -> str:
-    return ", ".join(f"{written(one.expression)} as {name(one.name)}" for one in some)
+    return ", ".join(f"{written(one.expression)} as {name(one.alias or '')}" for one in some)
 
 
 def command(node: Command) -> str:
@@ -195,15 +195,16 @@ def of_groups(source: Source) -> str:
 def test_what_is_written_is_read(source: Source | None, commands: tuple[Command, ...]) -> None:
     text = "\n| ".join([*([] if source is None else [of_groups(source)]), *(f"{command(one)} # |" for one in commands)])
     found = parse(text)
-    assert nowhere(Query(found.commands, found.source, ())) == Query(commands, source, ())
+    assert nowhere(Query(found.commands, found.source)) == Query(commands, source)
 
 
 @given(_expressions)
 def test_what_has_no_other_name_is_named_as_it_is_written(expression: Expression) -> None:
     text = written(expression)
-    [found] = parse(f"fields  {text} # so").commands
+    query = parse(f"fields  {text} # so")
+    [found] = query.commands
     assert isinstance(found, Fields)
     [column] = found.columns
-    assert column.name == (text.replace("`", "") if isinstance(expression, Field) else text)
+    assert column.name(query.text) == (text.replace("`", "") if isinstance(expression, Field) else text)
     span = column.expression.span
     assert (span.start, span.end) == (8, 8 + len(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cloudlet.services.logs.insights import aggregates, functions
@@ -23,6 +24,7 @@ from cloudlet.services.logs.insights.syntax import (
     Period,
     Span,
     Text,
+    Within,
 )
 
 _NUMERIC = (Kind.NUMBER, Kind.TIME, Kind.TRUTH)
@@ -37,6 +39,8 @@ class Compiler:
     """When the query began, in seconds since the epoch."""
     aggregating: bool = False
     """Whether functions that aggregate may be called, and fields only within them."""
+    found: Callable[[Within], str] | None = None
+    """Returns the table with what a query within has found; none where there may be no such query."""
 
     def sql(self, expression: Expression) -> Sql:
         """Return the SQL of an expression. Raises QueryProblem."""
@@ -62,6 +66,11 @@ class Compiler:
                 given = self.sql(operand)
                 equal = " OR ".join(self._compared("=", given, operand, self.sql(one), one) for one in choices)
                 return Sql(f"({equal})", Kind.TRUTH)
+            case Within(operand, _, span):
+                if self.found is None:
+                    message = "a query within a query stands in a filter of the outermost one only"
+                    raise QueryProblem(message, *_ends(span))
+                return Sql(f"({self.sql(operand).key} IN (SELECT v FROM {self.found(expression)}))", Kind.TRUTH)
             case Like(operand, Pattern(text) | Text(text) as pattern):
                 function = "regexp_matches" if isinstance(pattern, Pattern) else "contains"
                 return Sql(f"{function}({self.sql(operand).shown}, {literal(text)})", Kind.TRUTH)

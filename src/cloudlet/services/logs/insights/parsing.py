@@ -24,6 +24,7 @@ from cloudlet.services.logs.insights.syntax import (
     Fields,
     Filter,
     In,
+    Join,
     Like,
     Limit,
     Logic,
@@ -44,6 +45,7 @@ from cloudlet.services.logs.insights.syntax import (
     Structures,
     Text,
     Unnest,
+    Within,
 )
 
 if TYPE_CHECKING:
@@ -69,11 +71,11 @@ def parse(text: str) -> Query:
         raise QueryProblem("the query is nested too deeply", problem.start, problem.end) from None
     except Misread as problem:
         raise _unexpected(text, problem.start, problem.end) from None
-    statistics = sum(isinstance(command, Stats) for command in query.commands)
-    if len(query.commands) > _MOST_COMMANDS or statistics > _MOST_STATS:
+    parts = list(_parts(query.commands))
+    statistics = sum(isinstance(part, Stats) for part in parts)
+    if sum(isinstance(part, Command) for part in parts) > _MOST_COMMANDS or statistics > _MOST_STATS:
         raise QueryProblem("the query has too many commands", 0, len(text))
-    commands = tuple(_titled(command, text) for command in query.commands)
-    return Query(commands, query.source, tuple(_patterns(commands)))
+    return replace(query, regexes=tuple(part for part in parts if isinstance(part, Pattern)), text=text)
 
 
 def _unexpected(text: str, start: int, end: int) -> QueryProblem:
@@ -83,35 +85,15 @@ def _unexpected(text: str, start: int, end: int) -> QueryProblem:
     return QueryProblem(f"unexpected symbol found {what} at line {line} and position {column}", start, end)
 
 
-def _titled(command: Command, text: str) -> Command:
-    """Return a command whose columns without an alias are named as they are written."""
-
-    def titled(columns: Sequence[Named]) -> tuple[Named, ...]:
-        return tuple(column if column.has_alias else replace(column, name=title(column)) for column in columns)
-
-    def title(column: Named) -> str:
-        span = column.expression.span
-        written = text[span.start : span.end]
-        return written.replace("`", "") if isinstance(column.expression, Field) else written
-
-    match command:
-        case Fields(columns) | Display(columns):
-            return replace(command, columns=titled(columns))
-        case Stats(columns, keys, span):
-            return Stats(titled(columns), titled(keys), span)
-    return command
-
-
-def _patterns(commands: tuple[Command, ...]) -> Iterator[Pattern]:
-    """Yield the regular expressions of commands, in order. Raises QueryProblem where they are nested too deeply."""
+def _parts(commands: tuple[Command, ...]) -> Iterator[Any]:
+    """Yield commands and all that is within them, in order. Raises QueryProblem where it is nested too deeply."""
     waiting: list[tuple[Any, int]] = [(commands, 0)]
     while waiting:
         node, level = waiting.pop()
-        if isinstance(node, Pattern):
-            yield node
-        elif isinstance(node, tuple):
+        if isinstance(node, tuple):
             waiting += [(one, level) for one in reversed(node)]
         elif is_dataclass(node):
+            yield node
             if level > _MOST_LEVELS and isinstance(node, Expression):
                 raise QueryProblem("the query is nested too deeply", node.span.start, node.span.end)
             waiting += [(getattr(node, part.name), level + 1) for part in reversed(fields(node))]
@@ -130,6 +112,14 @@ def _path(name: str) -> tuple[str | int, ...]:
     return tuple(int(index) if index else quoted or plain for quoted, index, plain in _PART.findall(name))
 
 
+def _within(alias: Token, key: Token) -> tuple[str | int, ...]:
+    """Return which field of the records of an alias a name means. Raises QueryProblem."""
+    path = _path(key)
+    if len(path) == 1 or path[0] != alias:
+        raise QueryProblem(f"a field of {alias} is expected, and not {key}", _span(key).start, _span(key).end)
+    return path[1:]
+
+
 def _values(texts: Sequence[Text]) -> tuple[str, ...]:
     return tuple(text.value for text in texts)
 
@@ -141,7 +131,13 @@ def _plain(character: str) -> str:
 class _Meaning:
     def start(self, *parts: Source | Command) -> Query:
         source = parts[0] if isinstance(parts[0], Source) else None
-        return Query(tuple(part for part in parts if not isinstance(part, Source)), source, ())
+        if source is not None and source.name:
+            raise NotBuilt("SOURCE other than logGroups(…) at the begin of a query")
+        return self.subquery(*parts)
+
+    def subquery(self, *parts: Source | Command) -> Query:
+        source = parts[0] if isinstance(parts[0], Source) else None
+        return Query(tuple(part for part in parts if not isinstance(part, Source)), source)
 
     def source(self, *arguments: tuple[str, tuple[str, ...]]) -> Source:
         found = dict(arguments)
@@ -151,8 +147,10 @@ class _Meaning:
             found.get("accountidentifiers", ()) + found.get("accountidentifier", ()),
         )
 
-    def other_source(self, name: Text) -> Source:
-        raise NotBuilt("SOURCE other than logGroups(…)")
+    def named_source(self, name: Text) -> Source:
+        if not name.value:
+            raise QueryProblem("SOURCE needs the name of a log group", name.span.start, name.span.end)
+        return Source(name=name.value)
 
     def argument(self, name: Token, *values: Text) -> tuple[str, tuple[str, ...]]:
         most = _MOST_PREFIXES if name.lower() == "nameprefix" else _MOST_ACCOUNTS
@@ -216,11 +214,20 @@ class _Meaning:
     def pattern(self, source: Expression) -> Command:
         return Structures(source)
 
+    def join(
+        self, kind: Token | None, left: Token, right: Token, left_key: Token, right_key: Token, source: Source
+    ) -> Command:
+        if left == right:
+            raise QueryProblem("both sides of a join have the same alias", _span(left).start, _span(right).end)
+        keeps_all, span = kind is not None and kind.lower() == "left", Span(_span(left).start, _span(right_key).end)
+        keys = _within(left, left_key), _within(right, right_key)
+        return Join(keeps_all, str(left), str(right), *keys, source, span)
+
     def columns(self, *columns: Named) -> tuple[Named, ...]:
         return columns
 
     def named(self, expression: Expression, alias: Text | None) -> Named:
-        return Named(expression, "" if alias is None else alias.value, alias is not None)
+        return Named(expression, None if alias is None else alias.value)
 
     def names(self, *names: Text) -> tuple[Text, ...]:
         return names
@@ -249,15 +256,16 @@ class _Meaning:
     def is_in(self, operand: Expression, negation: Token | None, choices: tuple[Any, ...]) -> Expression:
         *found, end = choices
         span = Span(operand.span.start, _span(end).end)
-        is_in = In(operand, tuple(found), span)
+        is_in: Expression = In(operand, tuple(found), span)
+        if isinstance(found[0], Query):
+            if not isinstance(operand, Field):
+                raise QueryProblem("a field is expected before IN", operand.span.start, operand.span.end)
+            is_in = Within(operand, found[0], span)
         return is_in if negation is None else Not(is_in, span)
 
     def choices(self, *parts: Any) -> tuple[Any, ...]:
         """Return them, and the bracket behind."""
         return (*(part for part in parts if not isinstance(part, str)), parts[-1])
-
-    def SUBQUERY(self, word: Token) -> Expression:
-        raise NotBuilt("queries within queries of Logs Insights")
 
     def like(self, operand: Expression, negation: Token | None, pattern: Text | Pattern) -> Expression:
         span = Span(operand.span.start, pattern.span.end)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from cloudlet.services.logs.insights import structures
 from cloudlet.services.logs.insights.expressions import Compiler
+from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
 from cloudlet.services.logs.insights.sql import Kind, Sql, literal
 from cloudlet.services.logs.insights.syntax import (
@@ -16,6 +18,7 @@ from cloudlet.services.logs.insights.syntax import (
     Field,
     Fields,
     Filter,
+    Join,
     Limit,
     Named,
     Parse,
@@ -26,6 +29,9 @@ from cloudlet.services.logs.insights.syntax import (
     Unnest,
 )
 
+if TYPE_CHECKING:
+    from cloudlet.services.logs.insights.inputs import Inputs
+
 _NEWEST_FIRST = ", ".join(f"{column} DESC" for column in POSITION)
 _DEFAULT = ("@timestamp", "@message")
 _Path = tuple[str | int, ...]
@@ -34,12 +40,17 @@ _Path = tuple[str | int, ...]
 class Pipeline:
     """What commands make of a relation."""
 
-    def __init__(self, relation: str, scope: Scope, now: int) -> None:
+    def __init__(self, relation: str, scope: Scope, text: str, now: int, inputs: Inputs | None) -> None:
+        """The commands are of a query's text. What they look at besides comes from inputs, if they may do that."""
         self.relation = relation
         """SQL that selects the records as they are by now."""
         self.scope = scope
         self.order = _NEWEST_FIRST
+        self._text = text
         self._now = now
+        self._inputs = inputs
+        self._ties = [_NEWEST_FIRST]
+        """By what records are ordered that are alike for the command sort."""
         self.columns: list[str] = []
         """Those that commands have made."""
         self._listed: dict[str, _Path] = {}
@@ -57,7 +68,9 @@ class Pipeline:
             case Display(columns):
                 self._displayed = self._named(columns)
             case Filter(condition):
-                self.relation = f"SELECT * FROM ({self.relation}) WHERE {self._sql(condition).truth}"
+                found = None if self._inputs is None else self._inputs.found
+                truth = Compiler(self.scope, self._now, found=found).sql(condition).truth
+                self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
             case Parse():
                 self._parse(command)
             case Stats():
@@ -72,6 +85,8 @@ class Pipeline:
                 self._unnest(source, name)
             case Structures(source):
                 self._structures(source)
+            case Join():
+                self._join(command)
 
     def results(self, most: int) -> tuple[str, tuple[str, ...]]:
         """Return SQL that selects what is shown of the first records, and the names of its columns."""
@@ -83,6 +98,11 @@ class Pipeline:
         columns = ", ".join([*shown, *position]) or "1"
         answer = f"SELECT {columns} FROM ({self.relation}) ORDER BY {self.order} LIMIT {most}"
         return answer, tuple(listed)
+
+    def chosen(self, name: str) -> Sql | None:
+        """Return what is shown under a name, if a command has chosen that."""
+        listed = (self._listed if self._has_list else {}) if self._displayed is None else self._displayed
+        return self.scope.field(listed[name]) if name in listed else None
 
     # -- commands
 
@@ -106,11 +126,12 @@ class Pipeline:
         found: dict[str, _Path] = {}
         computed = []
         for one in columns:
-            if isinstance(one.expression, Field) and not one.has_alias:
-                found[one.name] = one.expression.path
+            name = one.name(self._text)
+            if isinstance(one.expression, Field) and one.alias is None:
+                found[name] = one.expression.path
             else:
-                found[one.name] = (one.name,)
-                computed.append((one.name, self._sql(one.expression)))
+                found[name] = (name,)
+                computed.append((name, self._sql(one.expression)))
         made = self._computed(value for _, value in computed)
         for (name, _), column in zip(computed, made, strict=True):
             self.scope = self.scope.with_field(name, column)
@@ -141,10 +162,10 @@ class Pipeline:
         selected += [f"{value.text} AS {column.text}" for value, column in zip(values, made, strict=True)]
         grouped = f"GROUP BY {', '.join(key.text for key in keys)}" if keys else "HAVING count(*) > 0"
         self.relation = f"SELECT {', '.join(selected)} FROM ({self.relation}) {grouped}"
-        names = [one.name for one in (*command.keys, *command.columns)]
+        names = [one.name(self._text) for one in (*command.keys, *command.columns)]
         self.scope = Scope(None, dict(zip(names, [*keys, *made], strict=True)))
         self._listed = {name: (name,) for name in names}
-        self._has_list, self._displayed = True, None
+        self._has_list, self._displayed, self._ties = True, None, []
         self.order = ", ".join(part for key in keys for part in _ordered(key, key.kind is Kind.TIME)) or made[0].text
 
     def _structures(self, source: Expression) -> None:
@@ -161,16 +182,25 @@ class Pipeline:
         self.relation = f"SELECT {selected} FROM ({there}) GROUP BY {found.text}"
         self.scope = Scope(None, columns)
         self._listed = {name: (name,) for name in columns}
-        self._has_list, self._displayed = True, None
+        self._has_list, self._displayed, self._ties = True, None, []
         self.order = f"{columns['@sampleCount'].text} DESC, {columns['@pattern'].text}"
 
     def _sort(self, keys: Iterable[SortKey]) -> None:
         wanted = list(keys)
         columns = self._computed(self._sql(key.expression) for key in wanted)
         parts = [part for key, column in zip(wanted, columns, strict=True) for part in _ordered(column, key.descending)]
-        if self.scope.has_events:
-            parts.append(_NEWEST_FIRST)
-        self.order = ", ".join(parts)
+        self.order = ", ".join([*parts, *self._ties])
+
+    def _join(self, join: Join) -> None:
+        if self._inputs is None:
+            raise QueryProblem("join stands in the outermost query only", join.span.start, join.span.end)
+        right = self._inputs.right(join)
+        [key] = self._computed([Sql(self.scope.field(join.left_key).key, Kind.TEXT)])
+        kind = "LEFT JOIN" if join.keeps_all else "JOIN"
+        self.relation = f"SELECT * FROM ({self.relation}) {kind} {right.table} ON {key.text} = {right.key}"
+        self.scope = self.scope.joined(join.left, join.right, right)
+        self._ties.append(right.order)
+        self.order = f"{self.order}, {right.order}"
 
     def _dedup(self, keys: Iterable[Expression]) -> None:
         columns = [column.text for column in self._computed(Sql(self._sql(key).shown, Kind.TEXT) for key in keys)]

@@ -12,5 +12,9 @@ class QueryProblem(Exception):
         self.end = end
 
 
+class Unanswerable(Exception):
+    """Why a query cannot be answered that means something: it is found out when it runs."""
+
+
 class NotBuilt(Exception):
     """Something of the language that Cloudlet does not have."""

@@ -52,10 +52,17 @@ class Query(msgspec.Struct, array_like=True):
     """Of the fields that were found."""
     found: int = 0
     """How many records were."""
+    sides: list[list[Searched]] = []
+    """The log groups of each query within it, and of the right side of a join."""
 
     @property
     def is_active(self) -> bool:
         return self.status in (SCHEDULED, RUNNING)
+
+    @property
+    def all_groups(self) -> set[int]:
+        """The numbers of all log groups that it is about."""
+        return {one.id for some in (self.groups, *self.sides) for one in some}
 
     @property
     def place(self) -> Place:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -26,8 +26,10 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.group import Group
 from cloudlet.services.logs.insights import parsing, planning, pointers, queries
+from cloudlet.services.logs.insights.gathering import Feed
 from cloudlet.services.logs.insights.pointers import Pointer
-from cloudlet.services.logs.insights.queries import Place, Query, Record
+from cloudlet.services.logs.insights.problems import Unanswerable
+from cloudlet.services.logs.insights.queries import Place, Query, Record, Searched
 from cloudlet.services.logs.insights.session import Fed, Result, Session
 from cloudlet.services.logs.protection import Mask
 
@@ -101,20 +103,32 @@ async def _see_through(block: Block, place: Place, folder: Path) -> None:
     if query is None:
         return
     async with notified(block, queries.topic(query.id)) as stopped:
-        work = asyncio.create_task(_answer(block, query, folder))
-        limit = asyncio.create_task(first(block, stopped, block.clock.now() + _LONGEST_SECONDS))
         try:
-            await asyncio.wait({work, limit}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            limit.cancel()
-            is_done = work.done()
-            work.cancel()
-            await asyncio.gather(work, limit, return_exceptions=True)
+            await _in_time(block, _answer(block, query, folder), stopped, _LONGEST_SECONDS)
+        except TimeoutError:
+            await _end(block, query, queries.TIMEOUT)
+        except Unanswerable as reason:
+            log.warning("the query %s failed: %s", query.id, reason)
+            await _end(block, query, queries.FAILED)
+        except Exception:
+            log.exception("the query %s failed", query.id)
+            await _end(block, query, queries.FAILED)
+
+
+async def _in_time(block: Block, work: Coroutine[None, None, None], stopped: asyncio.Event, seconds: int) -> None:
+    """Do work, unless that is stopped or takes more seconds. Raises TimeoutError then, and what the work raises."""
+    task = asyncio.create_task(work)
+    limit = asyncio.create_task(first(block, stopped, block.clock.now() + seconds))
+    try:
+        await asyncio.wait({task, limit}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        limit.cancel()
+        is_done = task.done()
+        task.cancel()
+        await asyncio.gather(task, limit, return_exceptions=True)
     if not is_done:
-        await _end(block, query, queries.TIMEOUT)
-    elif (error := work.exception()) is not None:
-        log.error("the query %s failed", query.id, exc_info=error)
-        await _end(block, query, queries.FAILED)
+        raise TimeoutError
+    task.result()
 
 
 async def _begin(block: Block, place: Place) -> Query | None:
@@ -148,8 +162,15 @@ async def _answer(block: Block, query: Query, folder: Path) -> None:
     with TemporaryDirectory(prefix=_PREFIX, dir=folder if folder.is_dir() else None) as spilled:
         plan = planning.plan(parsing.parse(query.text), query.limit, query.created // 1000)
         session = await in_thread(lambda: Session(plan, Path(spilled)))
+        sides = iter(query.sides)
         try:
-            await _feed(block, query, session)
+            for feed in plan.feeds:
+                work = _feed(block, query, feed, next(sides) if feed.source else query.groups, session)
+                if feed.seconds is None:
+                    await work
+                else:
+                    await _in_time(block, work, asyncio.Event(), feed.seconds)
+            query.scanned, query.bytes, query.matched = session.counts
             await _keep(block, query, session, plan.names)
         finally:
             session.interrupt()
@@ -157,11 +178,12 @@ async def _answer(block: Block, query: Query, folder: Path) -> None:
     await _end(block, query, queries.COMPLETE)
 
 
-async def _feed(block: Block, query: Query, session: Session) -> None:
-    """Have the session look at all events; while it does so, the next ones are read."""
+async def _feed(block: Block, query: Query, feed: Feed, searched: Sequence[Searched], session: Session) -> None:
+    """Have the session look at all events of a feed; while it does so, the next ones are read."""
     looking: asyncio.Future[None] | None = None
+    await in_thread(partial(session.begin, feed))
     try:
-        async for rows in _batches(block, query):
+        async for rows in _batches(block, query, searched):
             if looking is not None:
                 await looking
             looking = asyncio.ensure_future(in_thread(partial(session.feed, rows)))
@@ -170,15 +192,15 @@ async def _feed(block: Block, query: Query, session: Session) -> None:
     finally:
         if looking is not None and not looking.done():
             session.interrupt()
-    query.scanned, query.bytes, query.matched = session.counts
+    await in_thread(session.end)
 
 
-async def _batches(block: Block, query: Query) -> AsyncIterator[list[Fed]]:
-    """Yield rows with the events that a query is about, some MB at a time."""
+async def _batches(block: Block, query: Query, searched: Sequence[Searched]) -> AsyncIterator[list[Fed]]:
+    """Yield rows with the events of log groups that a query is about, some MB at a time."""
     batch: list[Fed] = []
     size = 0
-    for number, searched in enumerate(query.groups):
-        async for rows, read in _rows(block, query, number, searched):
+    for number, one in enumerate(searched):
+        async for rows, read in _rows(block, query, number, one):
             batch += rows
             size += read
             if size > _FED_BYTES or len(batch) > _FED_ROWS:
@@ -189,9 +211,7 @@ async def _batches(block: Block, query: Query) -> AsyncIterator[list[Fed]]:
         yield batch
 
 
-async def _rows(
-    block: Block, query: Query, number: int, searched: queries.Searched
-) -> AsyncIterator[tuple[list[Fed], int]]:
+async def _rows(block: Block, query: Query, number: int, searched: Searched) -> AsyncIterator[tuple[list[Fed], int]]:
     """Yield the rows of a group, which has a number among those of the query, and how many bytes were read for them."""
 
     async def find(tx: Transaction) -> tuple[Group | None, Mask]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
+from typing import Protocol
 
 from cloudlet.services.logs.insights.sql import NULL, Kind, Sql, json_path, literal
 
@@ -91,12 +93,23 @@ def _joined(path: tuple[str | int, ...], joined: tuple[bool, ...]) -> tuple[str 
     return tuple(found)
 
 
+class Record(Protocol):
+    """Something that has fields."""
+
+    def field(self, path: tuple[str | int, ...]) -> Sql:
+        """Return a field; null for what is not there."""
+
+
 class Scope:
     """The fields by their names. Names of fields that no command has made are looked for in events."""
 
-    def __init__(self, discovered: Discovered | None, fields: dict[str, Sql]) -> None:
+    def __init__(
+        self, discovered: Discovered | None, fields: dict[str, Sql], joined: Mapping[str, Record] | None = None
+    ) -> None:
         self._discovered = discovered
         self._fields = fields
+        self._joined = joined
+        """The records that are joined, by their aliases; the first of them is meant where there is no alias."""
 
     @classmethod
     def of_events(cls) -> tuple[Scope, Discovered]:
@@ -110,7 +123,11 @@ class Scope:
         return self._discovered is not None
 
     def with_field(self, name: str, value: Sql) -> Scope:
-        return Scope(self._discovered, {**self._fields, name: value})
+        return Scope(self._discovered, {**self._fields, name: value}, self._joined)
+
+    def joined(self, left: str, right: str, other: Record) -> Scope:
+        """Return the scope of records that have others beside them."""
+        return Scope(self._discovered, {}, {left: self, right: other})
 
     def field(self, path: tuple[str | int, ...]) -> Sql:
         """Return a field; null for what is not there."""
@@ -121,6 +138,9 @@ class Scope:
             if length == len(path):
                 return value
             return Sql(f"json_extract({value.document}, {literal(json_path(path[length:]))})", Kind.JSON)
+        if self._joined is not None:
+            record = self._joined.get(str(path[0])) if len(path) > 1 else None
+            return next(iter(self._joined.values())).field(path) if record is None else record.field(path[1:])
         if self._discovered is None:
             return NULL
         name = str(path[0])

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import events
-from cloudlet.services.logs.insights.planning import EVENTS, Plan
-from cloudlet.services.logs.insights.problems import QueryProblem
+from cloudlet.services.logs.insights.gathering import EVENTS, Feed
+from cloudlet.services.logs.insights.planning import Plan
+from cloudlet.services.logs.insights.problems import QueryProblem, Unanswerable
 from cloudlet.services.logs.insights.sql import MACROS
 from cloudlet.services.logs.insights.syntax import Query
 
@@ -101,7 +102,7 @@ class Stopped(Exception):
 
 
 class Session:
-    """A query under way."""
+    """A query under way: for each feed of its plan `begin`, `feed` again and again, `end`; then `answer`, `results`."""
 
     def __init__(self, plan: Plan, folder: Path | None = None, *, memory: str = MEMORY) -> None:
         self.counts = Counts()
@@ -111,15 +112,23 @@ class Session:
         self._mark = uuid4()
         self._hits = 0
         self._is_stopped = False
-        self._columns = plan.columns or ("n",)
-        self._gather = f"INSERT INTO hits {plan.gather.replace(EVENTS, f'({_events(self._columns)})')}"
-        self._named = set(re.findall(r"\$(\w+)", _events(self._columns)))
-        self._execute(f"CREATE TABLE hits AS {plan.gather.replace(EVENTS, f'({_nothing(self._columns)})')}")
 
     def check(self) -> None:
         """See whether the engine takes the query. Raises duckdb.Error."""
+        for feed in self._plan.feeds:
+            self.begin(feed)
+            self.end()
         self._define_percentile()
         self._execute(f"EXPLAIN {self._plan.answer}")
+
+    def begin(self, feed: Feed) -> None:
+        """Begin with a feed: the rows that come are of it."""
+        with self._lock:
+            self._feed, self._hits = feed, 0
+            columns = feed.columns or ("n",)
+            self._gather = f"INSERT INTO {feed.table} {feed.gather.replace(EVENTS, f'({_events(columns)})')}"
+            self._named = set(re.findall(r"\$(\w+)", _events(columns)))
+            self._execute(f"CREATE TABLE {feed.table} AS {feed.gather.replace(EVENTS, f'({_nothing(columns)})')}")
 
     def feed(self, rows: Sequence[Fed]) -> None:
         """Have rows of events looked at."""
@@ -132,14 +141,27 @@ class Session:
             self.counts = Counts(
                 seen.scanned + sum(len(part.messages) for part in kept),
                 seen.bytes + sum(_size("".join(part.messages)) for part in kept),
-                seen.matched + matched,
+                seen.matched + (matched if self._feed.source is None else 0),
             )
             self._hits += matched
-            if self._plan.first and self._hits > 2 * self._plan.most + _SPARE_HITS:
+            if self._feed.first and self._hits > 2 * self._feed.most + _SPARE_HITS:
                 self._cut()
 
+    def end(self) -> None:
+        """End with a feed: all events of it have been looked at. Raises Unanswerable."""
+        feed = self._feed
+        with self._lock:
+            if feed.unique:
+                [count] = self._execute(feed.unique).fetchone() or (0,)
+                if count > feed.most_unique:
+                    raise Unanswerable(f"the right side of a join has {count} keys, and may have {feed.most_unique}")
+            if feed.then:
+                self._define_percentile()
+                self._execute(feed.then)
+                self._execute(f"DROP TABLE {feed.table}")
+
     def answer(self) -> None:
-        """Begin to answer: all events have been looked at."""
+        """Begin to answer: all feeds have ended."""
         with self._lock:
             self._define_percentile()
             self._execute(self._plan.answer)
@@ -200,11 +222,11 @@ class Session:
 
     def _cut(self) -> None:
         """Keep the first of the hits only."""
-        plan = self._plan
-        self._execute(f"CREATE TABLE few AS SELECT * FROM hits ORDER BY {plan.first} LIMIT {plan.most}")
-        self._execute("DROP TABLE hits")
-        self._execute("ALTER TABLE few RENAME TO hits")
-        self._hits = plan.most
+        feed = self._feed
+        self._execute(f"CREATE TABLE few AS SELECT * FROM {feed.table} ORDER BY {feed.first} LIMIT {feed.most}")
+        self._execute(f"DROP TABLE {feed.table}")
+        self._execute(f"ALTER TABLE few RENAME TO {feed.table}")
+        self._hits = feed.most
 
     def _define_percentile(self) -> None:
         function = "quantile_cont" if self._hits <= _EXACT_ROWS else "approx_quantile"

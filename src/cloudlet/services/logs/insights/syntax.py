@@ -92,6 +92,15 @@ class In:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """Whether a field is among those of its name that a query finds."""
+
+    operand: Field
+    query: Query
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """A regular expression, as the engine writes it, and where it is."""
 
@@ -108,16 +117,22 @@ class Like:
     span: Span
 
 
-Expression = Field | Number | Text | Period | Call | Operation | Negative | Logic | Not | In | Like
+Expression = Field | Number | Text | Period | Call | Operation | Negative | Logic | Not | In | Like | Within
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An expression under a name: that of `as`, or the expression itself as it is written."""
+    """An expression under a name: that of `as`, or (none) the expression itself as it is written."""
 
     expression: Expression
-    name: str
-    has_alias: bool
+    alias: str | None
+
+    def name(self, text: str) -> str:
+        """Return its name in a query's text."""
+        if self.alias is not None:
+            return self.alias
+        written = text[self.expression.span.start : self.expression.span.end]
+        return written.replace("`", "") if isinstance(self.expression, Field) else written
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +204,6 @@ class Structures:
     source: Expression
 
 
-Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """Log groups by the beginnings of their names; of all classes and accounts where none are given."""
@@ -199,10 +211,32 @@ class Source:
     prefixes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    name: str = ""
+    """Of a single log group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Records (the left ones) together with the events of other log groups (the right ones) that have the same key."""
+
+    keeps_all: bool
+    """Whether left records stay that have no right one."""
+    left: str
+    right: str
+    left_key: tuple[str | int, ...]
+    right_key: tuple[str | int, ...]
+    source: Source
+    span: Span
+
+
+Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures | Join
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     commands: tuple[Command, ...]
     source: Source | None
-    regexes: tuple[Pattern, ...]
+    regexes: tuple[Pattern, ...] = ()
+    """All of it, and of the queries within it."""
+    text: str = ""
+    """Of the whole; empty for a query within another one."""

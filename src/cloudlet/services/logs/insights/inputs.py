@@ -1,0 +1,79 @@
+"""What a query looks at besides the events of its own log groups."""
+
+from __future__ import annotations
+
+from cloudlet.services.logs.insights.gathering import EVENTS, HITS, Feed, Gathering, needed
+from cloudlet.services.logs.insights.problems import QueryProblem
+from cloudlet.services.logs.insights.scope import POSITION, Scope
+from cloudlet.services.logs.insights.sql import Sql
+from cloudlet.services.logs.insights.syntax import Join, Within
+
+MOST_KEYS = 50_000
+"""Unique ones of the right side of a join. User guide, "join"."""
+SUBQUERY_SECONDS = 30
+"""User guide, "subqueries"."""
+
+
+class Right:
+    """The events at the right side of a join."""
+
+    key = "jk"
+    order = ", ".join(f"j{column} DESC" for column in POSITION)
+
+    def __init__(self, table: str, join: Join) -> None:
+        self.table = table
+        self._join = join
+        self._scope, self._discovered = Scope.of_events()
+        self._columns: dict[tuple[str | int, ...], tuple[str, Sql]] = {}
+        """Those that are asked for, and what they are of an event."""
+
+    def field(self, path: tuple[str | int, ...]) -> Sql:
+        """Return a field; null for what is not there."""
+        column, value = self._columns.setdefault(path, (f"e{len(self._columns)}", self._scope.field(path)))
+        return Sql(column, value.kind)
+
+    def feed(self) -> Feed:
+        """Return how its events are gathered, once all fields are known."""
+        columns = [f"{self._scope.field(self._join.right_key).key} AS {self.key}"]
+        columns += [f"{column} AS j{column}" for column in POSITION]
+        columns += [f"{value.text} AS {column}" for column, value in self._columns.values()]
+        gather = f"SELECT {', '.join(columns)} FROM ({EVENTS}) WHERE {self.key} IS NOT NULL"
+        gather = gather.replace(EVENTS, self._discovered.over(EVENTS))
+        unique = f"SELECT count(DISTINCT {self.key}) FROM {self.table}"
+        return Feed(self.table, needed(gather), gather, source=self._join.source, unique=unique, most_unique=MOST_KEYS)
+
+
+class Inputs:
+    """Notes what the outermost query asks for."""
+
+    def __init__(self, text: str, now: int) -> None:
+        self._text = text
+        self._now = now
+        self._subqueries: list[Feed] = []
+        self._right: Right | None = None
+
+    @property
+    def feeds(self) -> list[Feed]:
+        return self._subqueries if self._right is None else [*self._subqueries, self._right.feed()]
+
+    def found(self, within: Within) -> str:
+        """Return the table whose column `v` has the keys of what a query within has found. Raises QueryProblem."""
+        name, span = ".".join(map(str, within.operand.path)), within.span
+        gathering = Gathering(within.query, self._text, self._now, None)
+        value = gathering.pipeline.chosen(name)
+        if value is None:
+            raise QueryProblem(f"the query within does not choose the field {name}", span.start, span.end)
+        number = len(self._subqueries) + 1
+        table, found = f"hits{number}", f"found{number}"
+        keys = f"SELECT DISTINCT {value.key} AS v FROM ({gathering.pipeline.relation}) WHERE v IS NOT NULL"
+        then = f"CREATE TABLE {found} AS {keys}".replace(HITS, table)
+        feed = gathering.feed(table, keys, None, source=within.query.source, then=then, seconds=SUBQUERY_SECONDS)
+        self._subqueries.append(feed)
+        return found
+
+    def right(self, join: Join) -> Right:
+        """Return the right side of a join. Raises QueryProblem."""
+        if self._right is not None:
+            raise QueryProblem("a query has one join at most", join.span.start, join.span.end)
+        self._right = Right("rights", join)
+        return self._right
