@@ -291,6 +291,10 @@ MALFORMED = {
     "parse @message /x/": (15, 18),
     "fields isIpv4InSubnet(a, 'x')": (25, 28),
     "dedup a | fields b": (6, 7),
+    "filter a = 1 | diff": (15, 19),
+    "pattern a | limit 1 | diff": (22, 26),
+    "pattern a | diff | diff": (19, 23),
+    "pattern a | diff previousYear": (17, 29),
     "fields 'open": (7, 8),
     "fields " + "(" * 100 + "1" + ")" * 100: (67, 68),
     "SOURCE logGroups(foo: ['a']) | limit 1": (17, 20),
@@ -316,6 +320,7 @@ def test_a_malformed_query_is_told_where(asked: Asker, query: str) -> None:
         "stats count(*) | addtotals",
         "filterIndex a = 1",
         "unmask @message",
+        "filter a in (SOURCE 'g' | fields a) | pattern @message | diff",
         "SOURCE 'x' | limit 1",
     ],
 )

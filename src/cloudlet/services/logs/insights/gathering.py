@@ -17,6 +17,7 @@ from cloudlet.services.logs.insights.pipeline import Pipeline
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.scope import BASE, Scope
 from cloudlet.services.logs.insights.syntax import (
+    Before,
     Command,
     Dedup,
     Display,
@@ -51,6 +52,8 @@ class Feed:
     """Selects from a batch of events (`EVENTS`) what is kept."""
     source: Source | None = None
     """Of which log groups events are, if they are not those of the query."""
+    before: Before | None = None
+    """Of which time events are, if it is not that of the query."""
     first: str = ""
     """By which order the first few of what is kept are enough; empty where all are needed."""
     most: int = 0

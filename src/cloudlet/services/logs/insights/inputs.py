@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cloudlet.services.logs.insights.gathering import EVENTS, HITS, Feed, Gathering, needed
-from cloudlet.services.logs.insights.problems import QueryProblem
+from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
 from cloudlet.services.logs.insights.sql import Sql
-from cloudlet.services.logs.insights.syntax import Join, Within
+from cloudlet.services.logs.insights.syntax import Before, Join, Within
 
+_BEFORE = "before"
 MOST_KEYS = 50_000
 """Unique ones of the right side of a join. User guide, "join"."""
 SUBQUERY_SECONDS = 30
@@ -51,10 +54,13 @@ class Inputs:
         self._now = now
         self._subqueries: list[Feed] = []
         self._right: Right | None = None
+        self._before: Before | None = None
 
-    @property
-    def feeds(self) -> list[Feed]:
-        return self._subqueries if self._right is None else [*self._subqueries, self._right.feed()]
+    def feeds(self, own: Feed) -> list[Feed]:
+        """Return all feeds, the query's own one at last."""
+        right = [] if self._right is None else [self._right.feed()]
+        before = [] if self._before is None else [replace(own, table=_BEFORE, before=self._before)]
+        return [*self._subqueries, *right, *before, own]
 
     def found(self, within: Within) -> str:
         """Return the table whose column `v` has the keys of what a query within has found. Raises QueryProblem."""
@@ -77,3 +83,10 @@ class Inputs:
             raise QueryProblem("a query has one join at most", join.span.start, join.span.end)
         self._right = Right("rights", join)
         return self._right
+
+    def before(self, time: Before, relation: str) -> str:
+        """Return SQL that selects of an earlier time what other SQL does of the query's. Raises NotBuilt."""
+        if self._subqueries or self._right is not None:
+            raise NotBuilt("diff beside join or a query within a query")
+        self._before = time
+        return relation.replace(HITS, _BEFORE)

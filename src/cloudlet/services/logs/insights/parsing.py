@@ -15,9 +15,11 @@ from cloudlet.core.language import Language, Misread, TooDeep
 from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.syntax import (
+    Before,
     Call,
     Command,
     Dedup,
+    Diff,
     Display,
     Expression,
     Field,
@@ -222,6 +224,12 @@ class _Meaning:
         keeps_all, span = kind is not None and kind.lower() == "left", Span(_span(left).start, _span(right_key).end)
         keys = _within(left, left_key), _within(right, right_key)
         return Join(keeps_all, str(left), str(right), *keys, source, span)
+
+    def DIFF(self, word: Token) -> Span:
+        return _span(word)
+
+    def diff(self, span: Span, before: Token | None) -> Command:
+        return Diff(Before.PERIOD if before is None else Before(before.lower()), span)
 
     def columns(self, *columns: Named) -> tuple[Named, ...]:
         return columns

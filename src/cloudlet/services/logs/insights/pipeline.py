@@ -13,6 +13,7 @@ from cloudlet.services.logs.insights.sql import Kind, Sql, literal
 from cloudlet.services.logs.insights.syntax import (
     Command,
     Dedup,
+    Diff,
     Display,
     Expression,
     Field,
@@ -58,9 +59,13 @@ class Pipeline:
         self._has_list = False
         """Whether a command has named fields to show; else time and message come first."""
         self._displayed: dict[str, _Path] | None = None
+        self._structured: tuple[str, str] | None = None
+        """What the command before has found the structures of, and the column that has them."""
 
     def add(self, command: Command) -> None:
-        """Have a command done. Raises QueryProblem."""
+        """Have a command done. Raises QueryProblem, and NotBuilt."""
+        if not isinstance(command, Diff):
+            self._structured = None
         match command:
             case Fields(columns):
                 self._listed |= self._named(columns)
@@ -85,6 +90,8 @@ class Pipeline:
                 self._unnest(source, name)
             case Structures(source):
                 self._structures(source)
+            case Diff():
+                self._diff(command)
             case Join():
                 self._join(command)
 
@@ -170,16 +177,24 @@ class Pipeline:
 
     def _structures(self, source: Expression) -> None:
         [found] = self._computed([Sql(structures.structure(self._sql(source).shown), Kind.TEXT)])
-        made = {
-            "@pattern": Sql(structures.numbered(found.text), Kind.TEXT),
-            "@ratio": Sql("count(*) / sum(count(*)) OVER ()", Kind.NUMBER),
-            "@sampleCount": Sql("CAST(count(*) AS DOUBLE)", Kind.NUMBER),
-            "@severityLabel": Sql(structures.severity(found.text), Kind.TEXT),
-        }
+        self._structured = self.relation, found.text
+        self._group(found.text, structures.columns(found.text, "true"))
+
+    def _diff(self, diff: Diff) -> None:
+        if self._structured is None or self._inputs is None:
+            raise QueryProblem("diff stands behind pattern in the outermost query", diff.span.start, diff.span.end)
+        now, structure = self._structured
+        self._structured = None
+        before = self._inputs.before(diff.before, now)
+        self.relation = f"SELECT *, true AS now FROM ({now}) UNION ALL SELECT *, false AS now FROM ({before})"
+        self._group(structure, structures.columns(structure, "now") | structures.difference("now"))
+
+    def _group(self, structure: str, made: dict[str, Sql]) -> None:
+        """Make a record of each structure, which a column has."""
         columns = {name: Sql(self._column(), value.kind) for name, value in made.items()}
         selected = ", ".join(f"{made[name].text} AS {column.text}" for name, column in columns.items())
-        there = f"SELECT * FROM ({self.relation}) WHERE {found.text} IS NOT NULL"
-        self.relation = f"SELECT {selected} FROM ({there}) GROUP BY {found.text}"
+        there = f"SELECT * FROM ({self.relation}) WHERE {structure} IS NOT NULL"
+        self.relation = f"SELECT {selected} FROM ({there}) GROUP BY {structure}"
         self.scope = Scope(None, columns)
         self._listed = {name: (name,) for name in columns}
         self._has_list, self._displayed, self._ties = True, None, []

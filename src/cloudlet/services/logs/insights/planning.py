@@ -36,7 +36,7 @@ def plan(query: Query, limit: int | None, now: int) -> Plan:
     has_limit = any(isinstance(command, Limit) for command in query.commands)
     most = limit or (MOST_RESULTS if has_limit else DEFAULT_RESULTS)
     answer, names = gathering.pipeline.results(most)
-    feeds = (*inputs.feeds, gathering.feed(_TABLE, answer, most))
+    feeds = tuple(inputs.feeds(gathering.feed(_TABLE, answer, most)))
     if sum(len(feed.gather) + len(feed.then) for feed in feeds) + len(answer) > _LONGEST_SQL:
         raise QueryProblem("the query is too complex", 0, 0)
     return Plan(feeds, answer.replace(HITS, _TABLE), names, gathering.pipeline.scope.has_events)

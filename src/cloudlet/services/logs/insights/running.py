@@ -25,7 +25,7 @@ from cloudlet.services.logs import events, protection
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.group import Group
-from cloudlet.services.logs.insights import parsing, planning, pointers, queries
+from cloudlet.services.logs.insights import parsing, planning, pointers, queries, times
 from cloudlet.services.logs.insights.gathering import Feed
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import Unanswerable
@@ -183,7 +183,7 @@ async def _feed(block: Block, query: Query, feed: Feed, searched: Sequence[Searc
     looking: asyncio.Future[None] | None = None
     await in_thread(partial(session.begin, feed))
     try:
-        async for rows in _batches(block, query, searched):
+        async for rows in _batches(block, query, searched, times.of(query.start, query.end, feed.before)):
             if looking is not None:
                 await looking
             looking = asyncio.ensure_future(in_thread(partial(session.feed, rows)))
@@ -195,12 +195,14 @@ async def _feed(block: Block, query: Query, feed: Feed, searched: Sequence[Searc
     await in_thread(session.end)
 
 
-async def _batches(block: Block, query: Query, searched: Sequence[Searched]) -> AsyncIterator[list[Fed]]:
-    """Yield rows with the events of log groups that a query is about, some MB at a time."""
+async def _batches(
+    block: Block, query: Query, searched: Sequence[Searched], time: tuple[int, int]
+) -> AsyncIterator[list[Fed]]:
+    """Yield rows with the events of log groups that a query is about and of a time, some MB at a time."""
     batch: list[Fed] = []
     size = 0
     for number, one in enumerate(searched):
-        async for rows, read in _rows(block, query, number, one):
+        async for rows, read in _rows(block, query, number, one, time):
             batch += rows
             size += read
             if size > _FED_BYTES or len(batch) > _FED_ROWS:
@@ -211,7 +213,9 @@ async def _batches(block: Block, query: Query, searched: Sequence[Searched]) -> 
         yield batch
 
 
-async def _rows(block: Block, query: Query, number: int, searched: Searched) -> AsyncIterator[tuple[list[Fed], int]]:
+async def _rows(
+    block: Block, query: Query, number: int, searched: Searched, time: tuple[int, int]
+) -> AsyncIterator[tuple[list[Fed], int]]:
     """Yield the rows of a group, which has a number among those of the query, and how many bytes were read for them."""
 
     async def find(tx: Transaction) -> tuple[Group | None, Mask]:
@@ -223,7 +227,7 @@ async def _rows(block: Block, query: Query, number: int, searched: Searched) -> 
         return
     label, horizon = f"{group.account}:{group.name}", group.horizon(block.clock.now())
     names: dict[int, str | None] = {}
-    low, high = events.bounds(group.id, None, max(query.start, horizon), query.end)
+    low, high = events.bounds(group.id, None, max(time[0], horizon), time[1])
     count = _ROWS_AT_ONCE
 
     async def read(tx: Transaction) -> list[tuple[bytes, events.Place, bytes]]:

@@ -6,7 +6,7 @@ say how it finds that; here it is what looks like a time, an address, a number, 
 
 from __future__ import annotations
 
-from cloudlet.services.logs.insights.sql import literal
+from cloudlet.services.logs.insights.sql import Kind, Sql, literal
 
 _MARK = chr(2)
 """Stands behind the type of what differs, until that has its number."""
@@ -37,7 +37,7 @@ def structure(text: str) -> str:
     return text
 
 
-def numbered(text: str) -> str:
+def _numbered(text: str) -> str:
     """Return SQL for a structure whose differing parts have the numbers of their places."""
     parts = f"string_split({text}, {literal(_MARK)})"
     return (
@@ -46,7 +46,24 @@ def numbered(text: str) -> str:
     )
 
 
-def severity(text: str) -> str:
+def columns(text: str, current: str) -> dict[str, Sql]:
+    """Return what is told of each structure, of records that are grouped by it; of those that a condition tells."""
+    count = f"count(*) FILTER (WHERE {current})"
+    return {
+        "@pattern": Sql(_numbered(text), Kind.TEXT),
+        "@ratio": Sql(f"{count} / nullif(sum({count}) OVER (), 0)", Kind.NUMBER),
+        "@sampleCount": Sql(f"CAST({count} AS DOUBLE)", Kind.NUMBER),
+        "@severityLabel": Sql(_severity(text), Kind.TEXT),
+    }
+
+
+def difference(current: str) -> dict[str, Sql]:
+    """Return how many more records there are for which a condition holds than others."""
+    more = f"count(*) FILTER (WHERE {current}) - count(*) FILTER (WHERE NOT {current})"
+    return {"@differenceEventCount": Sql(f"CAST({more} AS DOUBLE)", Kind.NUMBER)}
+
+
+def _severity(text: str) -> str:
     """Return SQL for how bad it is what a text tells; null where it does not say."""
     cases = [
         f"WHEN regexp_matches({text}, {literal(words)}) THEN {literal(severity)}" for severity, words in _SEVERITIES

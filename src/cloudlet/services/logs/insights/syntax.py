@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,25 @@ class Join:
     span: Span
 
 
-Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures | Join
+class Before(Enum):
+    """The time that another one is compared with, which is as long."""
+
+    PERIOD = "previousperiod"
+    """The one that ends where the other begins."""
+    DAY = "previousday"
+    WEEK = "previousweek"
+    MONTH = "previousmonth"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The structures before, compared with those of an earlier time."""
+
+    before: Before
+    span: Span
+
+
+Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures | Join | Diff
 
 
 @dataclass(frozen=True, slots=True)
