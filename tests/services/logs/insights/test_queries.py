@@ -140,6 +140,13 @@ def test_what_is_protected_is_masked(asker: Asker) -> None:
     asker.client.put_log_events(logGroupName="g", logStreamName="s", logEvents=[event])
     assert asker.ask("display mail") == [{"mail": "*" * 15}]
     assert asker.ask("filter mail like 'ann'") == []
+    query = "fields @message, unmask(@message) | sort @timestamp desc | limit 20"
+    masked_message, message = (json.dumps({"mail": mail}) for mail in ("*" * 15, "ann@example.com"))
+    assert asker.ask(query) == [{"@message": masked_message, "unmask(@message)": message}]
+    assert asker.ask("filter unmask(@message) like 'ann@' | display mail") == [{"mail": "*" * 15}]
+    assert asker.ask("fields jsonParse(unmask(@message)) as j | stats latest(j.mail) as m") == [
+        {"m": "ann@example.com"}
+    ]
     pointer = asker.answer("display mail")["results"][0][-1]["value"]
     masked = asker.client.get_log_record(logRecordPointer=pointer)["logRecord"]
     shown = asker.client.get_log_record(logRecordPointer=pointer, unmask=True)["logRecord"]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cloudlet.services.logs.insights.problems import QueryProblem
-from cloudlet.services.logs.insights.scope import Scope
+from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
+from cloudlet.services.logs.insights.scope import UNMASKED, Scope
 from cloudlet.services.logs.insights.sql import Kind, Sql, once
-from cloudlet.services.logs.insights.syntax import Call, Period, Text
+from cloudlet.services.logs.insights.syntax import Call, Field, Period, Text
 
 _NAMES: Final = {
     "ms": ("ms", "msec", "millisecond"),
@@ -47,12 +47,14 @@ class _Function:
 
 
 def sql(call: Call, arguments: Sequence[Sql], scope: Scope, now: int) -> Sql:
-    """Return the SQL of a call. Raises QueryProblem."""
+    """Return the SQL of a call. Raises QueryProblem, and NotBuilt."""
     if call.name in ("bin", "datefloor", "dateceil"):
         return _rounded(call, arguments, scope)
     if call.name == "now":
         _check_count(call, 0, 0)
         return Sql(f"CAST({now} AS DOUBLE)", Kind.NUMBER)
+    if call.name == "unmask":
+        return _unmasked(call, scope)
     subnet = _SUBNETS.get(call.name)
     if subnet is not None:
         return _in_subnet(call, arguments, subnet)
@@ -70,6 +72,18 @@ def _check_count(call: Call, least: int, most: int) -> None:
     if not least <= len(call.arguments) <= most:
         message = f"{call.name} has {len(call.arguments)} arguments"
         raise QueryProblem(message, call.span.start, call.span.end)
+
+
+def _unmasked(call: Call, scope: Scope) -> Sql:
+    """User guide, "View unmasked data"."""
+    _check_count(call, 1, 1)
+    argument = call.arguments[0]
+    if not isinstance(argument, Field) or argument.path != ("@message",):
+        raise NotBuilt("unmask of anything but @message")
+    if not scope.has_events:
+        message = "unmask needs events, which are gone after the first stats"
+        raise QueryProblem(message, call.span.start, call.span.end)
+    return Sql(UNMASKED, Kind.TEXT)
 
 
 # -- times

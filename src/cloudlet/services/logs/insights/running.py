@@ -242,8 +242,9 @@ async def _rows(
         for _, place, raw in found:
             # The events of a stream that is gone are not shown, though they may be there for a while.
             if (name := names[place.stream]) is not None:
-                row = await mask.of_row(events.decode(raw)) if mask else raw
-                rows.append(Fed(number, label, name, place, row, horizon))
+                unmasked = events.decode(raw) if mask else None
+                row = raw if unmasked is None else await mask.of_row(unmasked)
+                rows.append(Fed(number, label, name, place, row, horizon, unmasked))
         size = sum(len(raw) for _, _, raw in found)
         yield rows, size
         low = found[-1][0] + b"\x00"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cloudlet.services.logs.insights.sql import NULL, Kind, Sql, json_path, literal
 
-MESSAGE = "m"
+MESSAGE, UNMASKED = "m", "um"
 _LAMBDA = "contains(log, ':/aws/lambda/')"
 _BYTES = 1_000_000
 _MOST_JOINED = 3
@@ -31,7 +31,7 @@ _REPORTED = {
 """Numbers in the reports of Lambda, and what they are multiplied by."""
 POSITION = ("ts", "g", "st", "rw", "n")
 """Of an event: its time, the number of its group among those of the query, its stream, its row, its place in that."""
-BASE = (*POSITION, "ing", "stream", "log", MESSAGE)
+BASE = (*POSITION, "ing", "stream", "log", MESSAGE, UNMASKED)
 """The columns of events. `ing` is when they came."""
 
 

@@ -46,6 +46,7 @@ _OF_EVENTS = {
     "n": ("unnest(range(CAST(o AS BIGINT), CAST(o + c AS BIGINT)))", {"o": "$o::BIGINT[]", "c": "$c::BIGINT[]"}),
     "ts": ("unnest(CAST(string_split(t, ',') AS BIGINT[]))", {"t": "string_split($t, ';')"}),
     "m": ("unnest(string_split(w, $end))", {"w": "string_split($w, $last)"}),
+    "um": ("unnest(string_split(uw, $end))", {"uw": "string_split($uw, $last)"}),
 }
 """Those that each has for itself, and what they are unnested from."""
 
@@ -62,6 +63,8 @@ class Fed(NamedTuple):
     row: bytes | events.Row
     horizon: int = 0
     """Its events of before that time (ms) have expired."""
+    unmasked: events.Row | None = None
+    """What was masked."""
 
 
 class _Part(NamedTuple):
@@ -72,13 +75,16 @@ class _Part(NamedTuple):
     ingested: int
     timestamps: list[int]
     messages: list[str]
+    unmasked: list[str]
 
     @classmethod
     def of(cls, fed: Fed) -> _Part:
         """Return the part of a row that has not expired."""
         row = fed.row if isinstance(fed.row, events.Row) else events.decode(fed.row)
         first = bisect_left(row.timestamps, fed.horizon) if fed.place.first < fed.horizon else 0
-        return cls(fed, first, row.ingested, row.timestamps[first:], row.messages[first:])
+        messages = row.messages[first:]
+        unmasked = messages if fed.unmasked is None else fed.unmasked.messages[first:]
+        return cls(fed, first, row.ingested, row.timestamps[first:], messages, unmasked)
 
 
 class Counts(NamedTuple):
@@ -215,6 +221,7 @@ class Session:
             "c": lambda: [len(part.messages) for part in parts],
             "t": lambda: ";".join(",".join(map(str, part.timestamps)) for part in parts),
             "w": lambda: last.join(end.join(part.messages) for part in parts),
+            "uw": lambda: last.join(end.join(part.unmasked) for part in parts),
             "end": lambda: end,
             "last": lambda: last,
         }
@@ -252,7 +259,7 @@ def _events(columns: Collection[str]) -> str:
 
 def _nothing(columns: Collection[str]) -> str:
     """Return SQL that selects no events."""
-    kinds = {"n": "BIGINT", "ts": "BIGINT", "m": "VARCHAR", **_OF_ROWS}
+    kinds = {"n": "BIGINT", "ts": "BIGINT", "m": "VARCHAR", "um": "VARCHAR", **_OF_ROWS}
     return f"SELECT {', '.join(f'CAST(NULL AS {kinds[column]}) AS {column}' for column in columns)} WHERE false"
 
 
