@@ -153,6 +153,20 @@ def test_what_is_protected_is_masked(asker: Asker) -> None:
     assert (masked["mail"], shown["mail"]) == ("*" * 15, "ann@example.com")
 
 
+def test_events_are_filtered_by_default_indexes(asker: Asker) -> None:
+    sessions = [{"attributes": {"session": {"id": name}}, "traceId": number} for number, name in enumerate("abc")]
+    asker.put([json.dumps(one) for one in sessions])
+    for query, expected in {
+        "filterIndex traceId = 1": ["b"],
+        "FILTERINDEX attributes.session.id IN ['a', \"c\"]": ["a", "c"],
+        "fields 'x' as traceId | filterIndex traceId in [0, '2']": ["a", "c"],
+        "filterIndex @logStream = 's' | filter traceId > 0": ["b", "c"],
+        "filterIndex @logStream = 'other'": [],
+    }.items():
+        found = asker.ask(f"{query} | sort attributes.session.id | display attributes.session.id as id")
+        assert [one["id"] for one in found] == expected, query
+
+
 def test_a_query_is_stopped(asker: Asker) -> None:
     asker.put([json.dumps({"l": list(range(1000))})])
     query = asker.start(ENDLESS)

@@ -23,6 +23,7 @@ from cloudlet.services.logs.insights.syntax import (
     Display,
     Fields,
     Filter,
+    FilterIndex,
     Limit,
     Parse,
     Query,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 EVENTS, HITS = "\x00events", "\x00hits"
 """What stands in SQL for a batch of events, and for the table of what is left of them."""
-_BY_EVENT = (Fields, Display, Filter, Parse, Unnest, Sort)
+_BY_EVENT = (Fields, Display, Filter, FilterIndex, Parse, Unnest, Sort)
 _COLUMN = re.compile(r"\b[a-z]+\d*\b")
 
 

@@ -19,6 +19,8 @@ from cloudlet.services.logs.insights.syntax import (
     Field,
     Fields,
     Filter,
+    FilterIndex,
+    In,
     Join,
     Limit,
     Named,
@@ -46,6 +48,7 @@ class Pipeline:
         self.relation = relation
         """SQL that selects the records as they are by now."""
         self.scope = scope
+        self._events = scope
         self.order = _NEWEST_FIRST
         self._text = text
         self._now = now
@@ -76,6 +79,8 @@ class Pipeline:
                 found = None if self._inputs is None else self._inputs.found
                 truth = Compiler(self.scope, self._now, found=found).sql(condition).truth
                 self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
+            case FilterIndex(condition):
+                self._filter_index(condition)
             case Parse():
                 self._parse(command)
             case Stats():
@@ -143,6 +148,14 @@ class Pipeline:
         for (name, _), column in zip(computed, made, strict=True):
             self.scope = self.scope.with_field(name, column)
         return found
+
+    def _filter_index(self, condition: In) -> None:
+        """Have the fields of events looked at, whatever commands have made of their names."""
+        if not self.scope.has_events:
+            message = "filterIndex needs events, which are gone after stats and pattern"
+            raise QueryProblem(message, condition.span.start, condition.span.end)
+        truth = Compiler(self._events, self._now).sql(condition).truth
+        self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
 
     def _parse(self, command: Parse) -> None:
         source = Sql(self._sql(command.source).shown, Kind.TEXT)

@@ -152,6 +152,13 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterIndex:
+    """Events whose indexed field has one of some values."""
+
+    condition: In
+
+
+@dataclass(frozen=True, slots=True)
 class Parse:
     """Fields out of a text: by the groups of a regular expression, which a glob was turned into."""
 
@@ -248,7 +255,9 @@ class Diff:
     span: Span
 
 
-Command = Fields | Display | Filter | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures | Join | Diff
+Command = (
+    Fields | Display | Filter | FilterIndex | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures | Join | Diff
+)
 
 
 @dataclass(frozen=True, slots=True)
