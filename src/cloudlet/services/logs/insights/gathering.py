@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloudlet.services.logs.insights.pipeline import Pipeline
 from cloudlet.services.logs.insights.problems import QueryProblem
@@ -79,24 +79,20 @@ class Gathering:
         commands = list(query.commands)
         while commands and isinstance(commands[0], _BY_EVENT):
             self.pipeline.add(commands.pop(0))
-        self._gathered, self._order, self._made = (
-            self.pipeline.relation,
-            self.pipeline.order,
-            list(self.pipeline.columns),
-        )
-        self._rest = commands
+        self._gathered, self._order = self.pipeline.relation, self.pipeline.order
+        self._made, self._rest = list(self.pipeline.columns), commands
         self.pipeline.relation = f"SELECT * FROM {HITS}"
         for command in commands:
             self.pipeline.add(command)
 
-    def feed(self, table: str, answer: str, most: int | None, **more: Any) -> Feed:
+    def feed(self, table: str, answer: str, most: int | None) -> Feed:
         """Return how events are gathered for SQL that answers the query from the table with so many results at most."""
         used = set(_COLUMN.findall(f"{answer} {self._order}"))
         columns = [column for column in (*BASE, *self._discovered.columns, *self._made) if column in used]
         gather = f"SELECT {', '.join(columns or ['n'])} FROM ({self._gathered})"
         gather = gather.replace(EVENTS, self._discovered.over(EVENTS))
         few = self._first_few(most)
-        return Feed(table, needed(gather), gather, first=self._order if few else "", most=few or 0, **more)
+        return Feed(table, needed(gather), gather, first=self._order if few else "", most=few or 0)
 
     def _first_few(self, most: int | None) -> int | None:
         """Return how many of what is gathered, the first in order, are enough; None where all are needed."""

@@ -73,8 +73,8 @@ class Inputs:
         table, found = f"hits{number}", f"found{number}"
         keys = f"SELECT DISTINCT {value.key} AS v FROM ({gathering.pipeline.relation}) WHERE v IS NOT NULL"
         then = f"CREATE TABLE {found} AS {keys}".replace(HITS, table)
-        feed = gathering.feed(table, keys, None, source=within.query.source, then=then, seconds=SUBQUERY_SECONDS)
-        self._subqueries.append(feed)
+        feed = gathering.feed(table, keys, None)
+        self._subqueries.append(replace(feed, source=within.query.source, then=then, seconds=SUBQUERY_SECONDS))
         return found
 
     def right(self, join: Join) -> Right:
