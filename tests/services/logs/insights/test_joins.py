@@ -53,7 +53,7 @@ def test_an_inner_join_has_the_records_that_match(asker: Asker) -> None:
         {"order.orderId": "1", "payment.orderId": "p1", "payment.amount": "10"},
     ]
     assert asker.ask(query) == expected
-    assert asker.ask(query.replace("type=inner ", "")) == expected
+    assert asker.ask(query.replace("type=inner ", "").replace("filter", "where")) == expected
 
 
 def test_a_left_join_keeps_what_has_no_match(asker: Asker) -> None:

@@ -323,6 +323,9 @@ def test_a_malformed_query_is_told_where(asked: Asker, query: str) -> None:
     [
         "fields @message | anomaly",
         "stats count(*) | addtotals",
+        "sort a | autoregress a p=1",
+        "countFrequent a",
+        "stats count(*) by bin(5m) | fillmissing",
         "filterIndex a = 1",
         "filterIndex @aws.account in ['1', '2']",
         "fields unmask(a)",
