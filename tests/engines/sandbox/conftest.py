@@ -16,6 +16,19 @@ from cloudlet.engines.sandbox import Limits, Sandbox, Sandboxes, Spec
 
 T = TypeVar("T")
 LIMITS = Limits(memory=64 << 20, tmp=16 << 20, cpus=1.0, processes=64)
+FORKS = """
+import os, time
+count = 0
+try:
+    while count < 200:
+        if os.fork() == 0:
+            time.sleep(60)
+        count += 1
+except OSError:
+    pass
+print(count, flush=True)
+"""
+"""A program for Python that has as many processes as it can, and no more than 200, and says how many."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudlet.engines.sandbox import Limits, Mount, SandboxError
-from tests.engines.sandbox.conftest import LIMITS, Machine
+from tests.engines.sandbox.conftest import FORKS, LIMITS, Machine
 
 PYTHON = "/usr/bin/python3"
 
@@ -161,21 +161,8 @@ def test_its_memory_is_bounded(in_sandboxes: Any) -> None:
 
 
 def test_its_processes_are_bounded(in_sandboxes: Any) -> None:
-    script = """
-import os, time
-count = 0
-try:
-    while count < 500:
-        if os.fork() == 0:
-            time.sleep(60)
-        count += 1
-except OSError:
-    pass
-print(count, flush=True)
-"""
-
     async def scenario(machine: Machine) -> None:
-        run = await machine.run(PYTHON, "-c", script)
+        run = await machine.run(PYTHON, "-c", FORKS)
         assert 0 < int(run.printed) < LIMITS.processes
 
     in_sandboxes(scenario)

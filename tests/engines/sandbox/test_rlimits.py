@@ -12,22 +12,10 @@ from typing import Any
 import pytest
 
 from cloudlet.engines.sandbox import SandboxError, Sandboxes, Spec, cgroups, rlimits, running
-from tests.engines.sandbox.conftest import LIMITS, Machine
+from tests.engines.sandbox.conftest import FORKS, LIMITS, Machine
 
 PYTHON = "/usr/bin/python3"
 TAKES_ALL = f"x = bytearray({LIMITS.memory + rlimits.RESERVED}); print('all of it')"
-FORKS = """
-import os, time
-count = 0
-try:
-    while count < 200:
-        if os.fork() == 0:
-            time.sleep(60)
-        count += 1
-except OSError:
-    pass
-print(count, flush=True)
-"""
 
 
 @pytest.fixture(autouse=True)
