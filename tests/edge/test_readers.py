@@ -32,7 +32,7 @@ from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.front import Front
 from cloudlet.edge.http import HttpServer
 from cloudlet.edge.keys import KeyRing
-from cloudlet.edge.link import Opening
+from cloudlet.edge.link import FROM_READER, Messages, Opening, Retire
 from cloudlet.edge.readers import Demand, Readers
 from cloudlet.edge.sockets import bound, port_of
 from cloudlet.testing.server import Server, fresh_account
@@ -256,6 +256,22 @@ def test_who_has_gone_is_not_given_a_message(server: Server) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="for who is there")
     status, body = other.answer()
     assert (status, json.loads(body)["Messages"][0]["Body"]) == (200, "for who is there")
+
+
+def test_a_message_to_a_process_that_has_gone_is_dropped() -> None:
+    async def scenario() -> None:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        gone = asyncio.Event()
+        messages = Messages(FROM_READER, lambda _: None, gone.set)
+        await asyncio.get_running_loop().create_connection(lambda: messages, sock=near)
+        far.close()
+        for _ in range(20):
+            messages.send(Retire())
+        await asyncio.wait_for(gone.wait(), 10)
+        messages.send(Retire())
+
+    uvloop.run(scenario())
 
 
 def test_temporary_credentials_expire_by_the_clock_of_the_cloud() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cloudlet.store.embedded import copy_closed
+from cloudlet.store.folders import sync_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _FRESH = ".fresh-"
@@ -54,7 +55,7 @@ class Snapshots:
         fresh = self._fresh(self._folder)
         await self._stopped(lambda: _copy(self._blocks, fresh))
         fresh.rename(folder)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
     async def restore(self, name: str) -> None:
         """Put the cloud back to a saved state. Raises SnapshotError."""
@@ -96,7 +97,7 @@ class Snapshots:
         if self._blocks.exists():
             self._blocks.rename(gone)
         fresh.rename(self._blocks)
-        _sync_folder(self._data)
+        sync_folder(self._data)
         shutil.rmtree(gone, ignore_errors=True)
 
     async def _stopped(self, change: Callable[[], None]) -> None:
@@ -133,14 +134,5 @@ def _copy(blocks: Path, target: Path) -> None:
             copy_closed(block, copied)
             # Blobs are two folders below.
             for folder in (*copied.glob("*/*/"), *copied.glob("*/"), copied):
-                _sync_folder(folder)
-    _sync_folder(target)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+                sync_folder(folder)
+    sync_folder(target)

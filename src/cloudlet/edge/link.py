@@ -155,8 +155,8 @@ class Messages(asyncio.Protocol):
             return
         sent = 0
         if not transport.get_write_buffer_size():
-            # The transport would wait for the end of the turn.
-            with suppress(BlockingIOError):
+            # The transport would wait for the end of the turn. Where the other process has gone, it finds out, too.
+            with suppress(OSError):
                 sent = os.write(transport.get_extra_info("socket").fileno(), out)
         if sent < len(out):
             transport.write(out[sent:])

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from cloudlet.store.folders import sync_folder
 from cloudlet.store.interface import StoreError
 
 T = TypeVar("T")
@@ -86,11 +87,7 @@ class Blobs:
     def _sync_folder(self, folder: Path) -> None:
         """Make the names in a folder durable."""
         if self._durable:
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_folder(folder)
 
     def fresh_path(self, name: str) -> Path:
         """Return the file of a blob that is being written."""

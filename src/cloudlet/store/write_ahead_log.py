@@ -19,6 +19,8 @@ from collections import deque
 from pathlib import Path
 from threading import Lock
 
+from cloudlet.store.folders import sync_folder
+
 _BLOCK = 4096
 _BUFFER_BYTES = 256 << 10
 _FIRST_BYTES = 256 << 10
@@ -129,7 +131,7 @@ class WriteAheadLog:
         segment = _Segment(path)
         try:
             segment.fill(size)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except BaseException:
             segment.remove()
             raise
@@ -224,11 +226,3 @@ def _checksum(number: int, payload: bytes) -> int:
 def _blocks(size: int) -> int:
     """Return the size in bytes of the blocks that hold so many bytes."""
     return -(-size // _BLOCK) * _BLOCK
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -31,6 +31,7 @@ from cloudlet.services.sns.notification import Confirmation
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
+from cloudlet.store.folders import sync_folder
 
 log = logging.getLogger("cloudlet.sns")
 
@@ -166,11 +167,7 @@ def _store(folder: Path, content: bytes, now: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     written.rename(folder / "new" / name)
-    directory = os.open(folder / "new", os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(folder / "new")
 
 
 def hand_over(server: Server, mail: EmailMessage) -> None:
