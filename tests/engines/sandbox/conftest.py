@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import uvloop
 
 from cloudlet.engines.sandbox import Limits, Sandbox, Sandboxes, Spec
+from tests.standing import eventually
 
 T = TypeVar("T")
 LIMITS = Limits(memory=64 << 20, tmp=16 << 20, cpus=1.0, processes=64)
@@ -29,6 +31,19 @@ except OSError:
 print(count, flush=True)
 """
 """A program for Python that has as many processes as it can, and no more than 200, and says how many."""
+
+
+MARKER = f"600.{os.getpid()}"
+"""So long sleeps what tests look for: others may run the same test."""
+
+
+def marked() -> list[bytes]:
+    """Return the command lines of processes that are to become what sleeps so long, or have."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append(file.read_bytes())
+    return [line for line in lines if MARKER.encode() in line]
 
 
 @dataclass
@@ -72,6 +87,17 @@ class Machine:
     async def shell(self, script: str, **spec: Any) -> Run:
         """Run a script of the shell to its end."""
         return await self.run("sh", "-c", script, **spec)
+
+
+async def killed_at_any_time(machine: Machine) -> None:
+    """Bubblewrap is killed while it makes a namespace, too, when what is in that does not depend on it yet."""
+    for delay in range(80):
+        sandbox = await machine.sandboxes.start(Spec(["sleep", MARKER], LIMITS))
+        await asyncio.sleep(delay * 0.0001)
+        sandbox.kill()
+        await sandbox.ended
+        await asyncio.to_thread(eventually, marked, lambda found: not found)
+        await sandbox.close()
 
 
 def _read(descriptor: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cloudlet.engines.sandbox import SandboxError, Sandboxes, Spec, cgroups, rlimits, running
-from tests.engines.sandbox.conftest import FORKS, LIMITS, Machine
+from tests.engines.sandbox.conftest import FORKS, LIMITS, Machine, killed_at_any_time
 
 PYTHON = "/usr/bin/python3"
 TAKES_ALL = f"x = bytearray({LIMITS.memory + rlimits.RESERVED}); print('all of it')"
@@ -43,6 +43,10 @@ def test_memory_is_bounded_for_each_process(in_sandboxes: Any) -> None:
         assert inherited.printed.splitlines()[-1] == "MemoryError"
 
     in_sandboxes(scenario)
+
+
+def test_whenever_it_is_killed_nothing_of_it_goes_on(in_sandboxes: Any) -> None:
+    in_sandboxes(killed_at_any_time)
 
 
 def test_what_it_shares_with_nobody_may_be_used_up_to_the_limit(in_sandboxes: Any) -> None:

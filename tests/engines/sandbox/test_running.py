@@ -14,12 +14,10 @@ from typing import Any
 import pytest
 
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes, Spec, cgroups, seccomp
-from tests.engines.sandbox.conftest import LIMITS, Machine
+from tests.engines.sandbox.conftest import LIMITS, MARKER, Machine, killed_at_any_time, marked
 from tests.standing import eventually
 
 PYTHON = "/usr/bin/python3"
-MARKER = f"600.{os.getpid()}"
-"""So long sleeps what tests look for: others may run the same test."""
 
 
 def groups() -> set[str]:
@@ -118,10 +116,31 @@ def test_a_group_that_was_left_goes_in_the_end(in_sandboxes: Any) -> None:
     assert groups() == set()
 
 
+def test_whenever_it_is_killed_nothing_of_it_goes_on(in_sandboxes: Any) -> None:
+    in_sandboxes(killed_at_any_time)
+    assert groups() == set()
+
+
+def test_what_nobody_waits_for_any_more_does_not_go_on(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        # Whoever comes first also finds out whether sandboxes can be made: the next one does it, then.
+        for seconds in (0.0, 0.001, 0.01, 0.02, 0.03):
+            starting = asyncio.create_task(machine.sandboxes.start(Spec(["sleep", MARKER], LIMITS)))
+            await asyncio.sleep(seconds)
+            starting.cancel()
+            await asyncio.wait([starting])
+            if not starting.cancelled():
+                await starting.result().close()
+            assert marked() == []
+        assert (await machine.shell("exit 7")).status == 7
+
+    in_sandboxes(scenario)
+    assert groups() == set()
+
+
 def running() -> bool:
     """Whether what the next test starts is running: `sleep` itself, not what is about to become it."""
-    lines = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
-    return f"sleep\0{MARKER}\0".encode() in lines
+    return f"sleep\0{MARKER}\0".encode() in marked()
 
 
 def test_it_ends_when_who_started_it_is_killed() -> None:

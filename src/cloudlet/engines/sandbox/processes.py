@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -64,6 +65,16 @@ def family(process: int) -> list[int]:
             found += _children(member)
         return found
     return _found_among_all(process)
+
+
+def kill_family(process: int) -> None:
+    """Kill a child of this process and those that descend from it. Waits for the system."""
+    os.kill(process, signal.SIGSTOP)
+    # Once it is halted, no more come. It is waited for elsewhere.
+    os.waitid(os.P_PID, process, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    for member in family(process):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
 
 
 def _children(process: int) -> Iterator[int]:

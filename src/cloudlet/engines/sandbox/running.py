@@ -95,7 +95,15 @@ class Sandboxes:
     async def start(self, spec: Spec, output: int | None = None, errors: int | None = None) -> Sandbox:
         """Start a program; what it prints goes to a descriptor, if one is given, or two. Raises SandboxError."""
         await self._probed()
-        return await self._start(spec, output, output if errors is None else errors)
+        starting = asyncio.ensure_future(self._start(spec, output, output if errors is None else errors))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # It may run already, and would go on.
+            await asyncio.wait([starting])
+            if starting.exception() is None:
+                await starting.result().close()
+            raise
 
     async def _probed(self) -> None:
         """Find out, once, whether programs can be run. Raises SandboxError."""
@@ -106,6 +114,11 @@ class Sandboxes:
                 await self._probe_processes()
             except SandboxError as error:
                 self._usable.set_exception(error)
+            except BaseException as error:
+                # Who asked first has gone, before anything was found out: the next one finds out.
+                usable, self._usable = self._usable, None
+                usable.set_exception(SandboxError(f"it was not found out whether sandboxes can be made: {error!r}"))
+                raise
             else:
                 self._usable.set_result(None)
                 for weakness in self.weaknesses:
@@ -340,14 +353,15 @@ class Sandbox:
                 self.thaw()
 
     def _kill_all(self) -> None:
-        if self._view is None:
-            # Its namespace ends with it.
-            self._process.kill()
-            return
-        self._group.kill()
         # Until it is waited for, nobody else has its number.
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._view is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        elif not self._group.entrances:
+            processes.kill_family(self._process.pid)
+        # Its namespace ends with it, but not from the first moment on: bubblewrap only has that done while it makes it.
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._group.kill()
 
     async def close(self) -> None:
         """End it, and leave nothing of it behind."""
@@ -360,8 +374,7 @@ class Sandbox:
     def _has_ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._watched)
         os.close(self._watched)
-        if self._view is not None:
-            self._kill_all()
+        self._kill_all()
         status = self._process.wait()
         if not self.ended.done():
             self.ended.set_result(status if status < 128 else 128 - status)
