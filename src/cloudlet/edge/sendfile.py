@@ -1,12 +1,14 @@
 """Sending parts of files: from the disk to the socket inside the kernel, in threads of their own.
 
-The event loop never waits for the disk, nor a thread for a client: where the socket is full, the loop waits for it.
+The event loop never waits for the disk, nor a thread for a client, but for a moment where he is quick: where the socket
+is full, the loop waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,9 @@ T = TypeVar("T")
 _THREADS = 8
 _AT_ONCE_BYTES = 4 << 20
 _READ_BYTES = 256 << 10
+_QUICK_MILLISECONDS = 2
+"""For so long a thread waits for a client who has taken much at once: he will take more before the loop could tell."""
+_MUCH_BYTES = 512 << 10
 
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="sendfile")
 
@@ -96,15 +101,25 @@ class FileSender:
 def _send_some(to: int, file: int, offset: int, end: int) -> tuple[int, bool]:
     """Send as much as the socket takes; return the bytes sent, and whether it is full now."""
     start, end = offset, min(end, offset + _AT_ONCE_BYTES)
+    waited_at = start
     while offset < end:
         try:
             sent = os.sendfile(to, file, offset, end - offset)
         except BlockingIOError:
-            return offset - start, True
+            if offset - waited_at < _MUCH_BYTES or not _is_soon_writable(to):
+                return offset - start, True
+            waited_at = offset
+            continue
         if not sent:
             raise Truncated("a file ended before its part did")
         offset += sent
     return offset - start, False
+
+
+def _is_soon_writable(to: int) -> bool:
+    poll = select.poll()
+    poll.register(to, select.POLLOUT)
+    return bool(poll.poll(_QUICK_MILLISECONDS))
 
 
 async def pieces(body: FileBody) -> AsyncIterator[bytes]:
