@@ -123,7 +123,6 @@ def test_whenever_it_is_killed_nothing_of_it_goes_on(in_sandboxes: Any) -> None:
 
 def test_what_nobody_waits_for_any_more_does_not_go_on(in_sandboxes: Any) -> None:
     async def scenario(machine: Machine) -> None:
-        # Whoever comes first also finds out whether sandboxes can be made: the next one does it, then.
         for seconds in (0.0, 0.001, 0.01, 0.02, 0.03):
             starting = asyncio.create_task(machine.sandboxes.start(Spec(["sleep", MARKER], LIMITS)))
             await asyncio.sleep(seconds)

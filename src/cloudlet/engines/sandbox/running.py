@@ -65,7 +65,7 @@ class Sandboxes:
         self._seccomp = seccomp.program()
         self._rlimits = Rlimits(memory="memory" in self._cgroups.missing, processes=False)
         self._started = 0
-        self._usable: asyncio.Future[None] | None = None
+        self._usable: asyncio.Task[None] | None = None
 
     @property
     def weaknesses(self) -> list[str]:
@@ -108,22 +108,15 @@ class Sandboxes:
     async def _probed(self) -> None:
         """Find out, once, whether programs can be run. Raises SandboxError."""
         if self._usable is None:
-            self._usable = asyncio.get_running_loop().create_future()
-            try:
-                await self._probe()
-                await self._probe_processes()
-            except SandboxError as error:
-                self._usable.set_exception(error)
-            except BaseException as error:
-                # Who asked first has gone, before anything was found out: the next one finds out.
-                usable, self._usable = self._usable, None
-                usable.set_exception(SandboxError(f"it was not found out whether sandboxes can be made: {error!r}"))
-                raise
-            else:
-                self._usable.set_result(None)
-                for weakness in self.weaknesses:
-                    log.warning("sandboxes are weaker here: %s", weakness)
+            self._usable = asyncio.get_running_loop().create_task(self._find_out())
+        # Whoever asked first may go: others wait for it too.
         await asyncio.shield(self._usable)
+
+    async def _find_out(self) -> None:
+        await self._probe()
+        await self._probe_processes()
+        for weakness in self.weaknesses:
+            log.warning("sandboxes are weaker here: %s", weakness)
 
     async def _probe(self) -> None:
         if self.kind == "none":
@@ -234,6 +227,8 @@ class Sandboxes:
 
     async def close(self) -> None:
         """Remove the control groups; what was started has been closed before."""
+        if self._usable is not None:
+            await asyncio.wait([self._usable])
         await _until(self._cgroups.close)
         if self._own_folder is not None:
             await asyncio.to_thread(self._own_folder.cleanup)
