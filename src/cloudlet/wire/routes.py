@@ -56,13 +56,54 @@ class Route:
 class Node:
     """A place in the tree of paths."""
 
-    __slots__ = ("greedy", "label", "literals", "routes")
+    __slots__ = ("_chosen", "greedy", "label", "literals", "routes")
 
     def __init__(self) -> None:
         self.literals: dict[str, Node] = {}
         self.label: Node | None = None
         self.greedy: Node | None = None
         self.routes: dict[str, list[Route]] = {}
+        self._chosen: dict[str, tuple[list[str], dict[tuple[bool, ...], tuple[str, int] | None]]] = {}
+        """By method: the headers that tell operations apart, and what was chosen by which of them are there."""
+
+    def choose(self, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, int] | None:
+        """Return the operation that fits a request for this place best."""
+        if query:
+            return self._best(method, query, headers)
+        known = self._chosen.get(method)
+        if known is None:
+            if method not in self.routes:
+                return None
+            names = sorted({name for route in self.routes[method] if not route.static for name in route.headers})
+            known = self._chosen[method] = names, {}
+        names, chosen = known
+        there = tuple([name in headers for name in names])
+        if there not in chosen:
+            chosen[there] = self._best(method, query, headers)
+        return chosen[there]
+
+    def _best(self, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, int] | None:
+        best: tuple[tuple[int, int, int, bool], Route] | None = None
+        for route in self.routes.get(method, ()):
+            score = route.score(query, headers)
+            if score is not None and (best is None or score > best[0]):
+                best = score, route
+        if best is None:
+            return None
+        route = best[1]
+        if query and not route.static and any(name in query for name in self._subresources()):
+            # The request is about a part of the resource, and this method does not exist for it.
+            return None
+        return route.name, route.literal
+
+    def _subresources(self) -> set[str]:
+        return {
+            name
+            for routes in self.routes.values()
+            for route in routes
+            for name, value in route.static.items()
+            if value is None
+        }
 
 
 class Router:
@@ -108,7 +149,7 @@ class Router:
         headers: Mapping[str, str],
     ) -> tuple[str, int] | None:
         if position == len(segments):
-            return _choose(node, method, query, headers)
+            return node.choose(method, query, headers)
         segment = segments[position]
         below = node.literals.get(segment)
         if below is not None:
@@ -121,7 +162,7 @@ class Router:
                 return found
         # One slash at the end means nothing, except as the end of a key, which a greedy label keeps for itself.
         if not segment and position == len(segments) - 1:
-            return _choose(node, method, query, headers)
+            return node.choose(method, query, headers)
         if node.greedy is None:
             return None
         if node.greedy.literals:
@@ -145,30 +186,3 @@ def _query(text: str) -> dict[str, str]:
             name, _, value = part.partition("=")
             query[name] = value
     return query
-
-
-def _choose(node: Node, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, int] | None:
-    best: tuple[tuple[int, int, int, bool], Route] | None = None
-    for route in node.routes.get(method, ()):
-        if route.static and not query:
-            continue
-        score = route.score(query, headers)
-        if score is not None and (best is None or score > best[0]):
-            best = score, route
-    if best is None:
-        return None
-    route = best[1]
-    if query and not route.static and any(name in query for name in _subresources(node)):
-        # The request is about a part of the resource, and this method does not exist for it.
-        return None
-    return route.name, route.literal
-
-
-def _subresources(node: Node) -> set[str]:
-    return {
-        name
-        for routes in node.routes.values()
-        for route in routes
-        for name, value in route.static.items()
-        if value is None
-    }
