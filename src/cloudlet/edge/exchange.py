@@ -29,13 +29,15 @@ class Asker(Protocol):
 class Exchange:
     """One request and the way to answer it."""
 
-    __slots__ = ("_connection", "answered", "keep_alive", "on_abort", "request")
+    __slots__ = ("_connection", "answered", "gone", "keep_alive", "on_abort", "request")
 
     def __init__(self, connection: Asker, request: HttpRequest, keep_alive: bool) -> None:
         self._connection = connection
         self.request = request
         self.keep_alive = keep_alive
         self.answered = False
+        self.gone = False
+        """Whether the client has gone away before it was answered."""
         self.on_abort: Callable[[], None] | None = None
         """Called when the client goes away before it was answered."""
 
@@ -72,6 +74,7 @@ class Exchange:
 
     def abort(self) -> None:
         """Say that the client has gone."""
+        self.gone = True
         abort, self.on_abort = self.on_abort, None
         if abort is not None:
             abort()

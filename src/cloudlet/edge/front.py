@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from cloudlet.core.cloud import Cloud
 from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
-from cloudlet.core.identity import ANONYMOUS, Principal, principal_of
+from cloudlet.core.identity import ANONYMOUS, principal_of
 from cloudlet.core.ids import uuid4
 from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Result
@@ -56,6 +56,7 @@ class Front:
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
         self._held: list[Callable[[], None]] | None = None
+        self._arrived: list[_Call] = []
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         if request.path.startswith(routing.OWN_PATHS):
@@ -73,12 +74,29 @@ class Front:
             if allowed is not None:
                 exchange.respond(allowed)
                 return
-        self.admit(_Call(self, request, exchange).start)
+        self._arrive(_Call(self, request, exchange))
 
     def handle_asked(self, asked: Asked, exchange: Exchange) -> None:
         """Answer what a reader asks."""
-        call = _Call(self, exchange.request, exchange)
-        self.admit(lambda: call.start_asked(asked))
+        self._arrive(_Call(self, exchange.request, exchange, asked))
+
+    def _arrive(self, call: _Call) -> None:
+        """Let a call begin, together with those that arrive in the same turn of the event loop."""
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self._begin)
+        self._arrived.append(call)
+
+    def _begin(self) -> None:
+        """Let all calls that have arrived take one step, and then all of them the next one.
+
+        What runs again at once is still in the processor's caches: see docs/decisions/0002-a-requests-cost.md.
+        """
+        calls, self._arrived = self._arrived, []
+        if self._held is not None:
+            self._held += [call.start for call in calls]
+            return
+        for call in [call for call in calls if call.identify()]:
+            call.run()
 
     def _visit(self, found: gateways.Found, request: HttpRequest, exchange: Exchange) -> None:
         """Let an application be asked, or, where no application has the host, AWS's API."""
@@ -139,38 +157,62 @@ def _is_wanted_whole(request: HttpRequest, found: routing.Route, claim: sigv4.Cl
 class _Call:
     """One request on its way."""
 
-    __slots__ = ("claim", "context", "exchange", "front", "operation", "protocol", "request", "request_id", "service")
+    __slots__ = (
+        "asked",
+        "claim",
+        "context",
+        "exchange",
+        "front",
+        "operation",
+        "principal",
+        "protocol",
+        "region",
+        "request",
+        "request_id",
+        "route",
+        "service",
+    )
 
-    def __init__(self, front: Front, request: HttpRequest, exchange: Exchange) -> None:
+    def __init__(self, front: Front, request: HttpRequest, exchange: Exchange, asked: Asked | None = None) -> None:
+        """`asked` is what a reader has found out."""
         self.front = front
         self.request = request
         self.exchange = exchange
+        self.asked = asked
         self.request_id = uuid4()
         self.claim: sigv4.Claim | None = None
         self.protocol = "json"
         self.service: ServiceModel = routing.nobody("json")
         self.operation: Operation | None = None
+        self.route: routing.Route | None = None
+        self.principal = ANONYMOUS
+        self.region = ""
         self.context: Context | None = None
 
     def start(self) -> None:
         """Go as far as the request allows at once; whatever goes wrong is answered."""
+        if self.identify():
+            self.run()
+
+    def identify(self) -> bool:
+        """Find out what the request is for and who makes it; return whether that is known now.
+
+        Where it is not, it is answered, or goes on by itself later.
+        """
         try:
-            self._start()
+            return self._identify() if self.asked is None else self._believe(self.asked)
         except WireError as error:
             self._fail(error)
         except Exception as error:
             self._fail_unexpectedly(error)
+        return False
 
-    def start_asked(self, asked: Asked) -> None:
-        """Go on with a request that a reader has looked at; whatever goes wrong is answered."""
+    def run(self) -> None:
+        """Run the operation, once it is known who wants it, unless nobody waits for it any more."""
+        if self.exchange.gone:
+            return
         try:
-            found = routing.named(*asked.route)
-            if asked.address is not None:
-                found = replace(found, address=Address(*asked.address))
-            self.service, self.protocol, self.operation = found.model, found.protocol, found.operation
-            if asked.expires is not None and asked.expires < self.front.cloud.clock.now():
-                raise auth.expired_token(found.model)
-            self._run(found, principal_of(*asked.principal), asked.region)
+            self._run()
         except WireError as error:
             self._fail(error)
         except Exception as error:
@@ -180,14 +222,26 @@ class _Call:
         """Answer that the block does not run."""
         self._fail(unavailable())
 
-    def _start(self) -> None:
+    def _believe(self, asked: Asked) -> bool:
+        """Take over what a reader has found out. Raises AwsError."""
+        found = routing.named(*asked.route)
+        if asked.address is not None:
+            found = replace(found, address=Address(*asked.address))
+        self._take_route(found)
+        if asked.expires is not None and asked.expires < self.front.cloud.clock.now():
+            raise auth.expired_token(found.model)
+        self.principal = principal_of(*asked.principal)
+        self.region = asked.region
+        return True
+
+    def _identify(self) -> bool:
         request = self.request
         if not isinstance(request.body, bytes) and request.headers.get("content-type", "").startswith(
             "application/x-www-form-urlencoded"
         ):
             # The query protocols say in their body what they are about.
             spawn(self._collect(request))
-            return
+            return False
         try:
             self.claim = sigv2.claim(request) or sigv4.claim(request)
         except sigv4.Malformed as error:
@@ -199,10 +253,10 @@ class _Call:
         fleet = self.front.fleet
         if fleet is not None and block_of(found.model.name) in fleet:
             fleet[block_of(found.model.name)].forward(request, self.exchange, self.unavailable)
-            return
+            return False
         if not isinstance(request.body, bytes) and _is_wanted_whole(request, found, self.claim):
             spawn(self._collect(request))
-            return
+            return False
         # Browsers ask for leave in advance with the URL that is signed for the request to come: nobody signs OPTIONS.
         claim = None if found.operation.http_method == "OPTIONS" else self.claim
         caller = self.front.authenticator.authenticate(request, claim, found.model, found.path_of(request))
@@ -210,10 +264,12 @@ class _Call:
             self.request = request = HttpRequest(
                 request.method, request.path, request.query, request.headers, caller.body
             )
+        self.principal = caller.principal
+        self.region = routing.region_of(request, self.claim)
         if not isinstance(request.body, bytes) and not found.operation.streaming_input:
-            spawn(self._collect_then_run(request, found, caller))
-            return
-        self._run(found, caller.principal, routing.region_of(self.request, self.claim))
+            spawn(self._collect_then_run(request))
+            return False
+        return True
 
     def _name_service(self, claim: sigv4.Claim | None) -> routing.Route:
         """Find out what the request is for; errors are written in that service's way from here on."""
@@ -222,11 +278,17 @@ class _Call:
         except routing.Unroutable as unroutable:
             self.service, self.protocol = unroutable.model, unroutable.protocol
             raise unroutable.error from unroutable
-        self.service, self.protocol, self.operation = found.model, found.protocol, found.operation
+        self._take_route(found)
         return found
 
-    def _run(self, found: routing.Route, principal: Principal, region: str) -> None:
-        front, request = self.front, self.request
+    def _take_route(self, found: routing.Route) -> None:
+        self.route = found
+        self.service, self.protocol, self.operation = found.model, found.protocol, found.operation
+
+    def _run(self) -> None:
+        front, request, found, principal = self.front, self.request, self.route, self.principal
+        if found is None:
+            raise RuntimeError("a call was run before it was routed")
         operation, model = found.operation, found.model
         block = front.cloud.block(block_of(model.name))
         service = block.service
@@ -249,7 +311,7 @@ class _Call:
             block,
             principal,
             principal.account,
-            region,
+            self.region,
             self.request_id,
             endpoint,
             self.exchange.peer,
@@ -268,17 +330,9 @@ class _Call:
         if await self._read_body(request):
             self.front.admit(self.start)
 
-    async def _collect_then_run(self, request: HttpRequest, found: routing.Route, caller: auth.Caller) -> None:
+    async def _collect_then_run(self, request: HttpRequest) -> None:
         if await self._read_body(request):
-            self.front.admit(lambda: self._run_collected(found, caller))
-
-    def _run_collected(self, found: routing.Route, caller: auth.Caller) -> None:
-        try:
-            self._run(found, caller.principal, routing.region_of(self.request, self.claim))
-        except WireError as error:
-            self._fail(error)
-        except Exception as error:
-            self._fail_unexpectedly(error)
+            self.front.admit(self.run)
 
     async def _read_body(self, request: HttpRequest) -> bool:
         """Replace the request's streamed body by its bytes; answer the request where that fails."""
