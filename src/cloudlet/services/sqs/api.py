@@ -28,6 +28,7 @@ from cloudlet.services.sqs import (
     settling,
     tags,
 )
+from cloudlet.services.sqs.flights import Flights
 from cloudlet.services.sqs.queue import Queue, QueueRecord, split_timer
 from cloudlet.services.sqs.receive_request import ReceiveRequest
 
@@ -275,7 +276,9 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
 @service.operation("DeleteMessage")
 async def delete_message(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "DeleteMessage")
-    await settling.delete(tx, queue, params["ReceiptHandle"], _millis(ctx))
+    flights = Flights(tx, queue)
+    await settling.delete(tx, queue, flights, params["ReceiptHandle"], _millis(ctx))
+    flights.write()
     return None
 
 
@@ -284,13 +287,19 @@ async def delete_message_batch(ctx: Context, tx: Transaction, params: Params) ->
     queue = await _queue(ctx, tx, params, "DeleteMessageBatch")
     now = _millis(ctx)
     entries = batches.checked("DeleteMessageBatch", params["Entries"])
-    return await batches.each(entries, lambda entry: settling.delete(tx, queue, entry["ReceiptHandle"], now))
+    flights = Flights(tx, queue)
+    result = await batches.each(entries, lambda entry: settling.delete(tx, queue, flights, entry["ReceiptHandle"], now))
+    flights.write()
+    return result
 
 
 @service.operation("ChangeMessageVisibility")
 async def change_message_visibility(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "ChangeMessageVisibility")
-    await settling.change_visibility(tx, queue, params["ReceiptHandle"], params["VisibilityTimeout"], _millis(ctx))
+    flights = Flights(tx, queue)
+    handle, seconds = params["ReceiptHandle"], params["VisibilityTimeout"]
+    await settling.change_visibility(tx, queue, flights, handle, seconds, _millis(ctx))
+    flights.write()
     return None
 
 
@@ -303,9 +312,12 @@ async def change_message_visibility_batch(ctx: Context, tx: Transaction, params:
         seconds = entry.get("VisibilityTimeout")
         if seconds is None:
             raise errors.missing("VisibilityTimeout")
-        await settling.change_visibility(tx, queue, entry["ReceiptHandle"], seconds, now)
+        await settling.change_visibility(tx, queue, flights, entry["ReceiptHandle"], seconds, now)
 
-    return await batches.each(batches.checked("ChangeMessageVisibilityBatch", params["Entries"]), change)
+    flights = Flights(tx, queue)
+    result = await batches.each(batches.checked("ChangeMessageVisibilityBatch", params["Entries"]), change)
+    flights.write()
+    return result
 
 
 # -- message move tasks

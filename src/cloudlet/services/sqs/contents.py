@@ -6,13 +6,13 @@ Everything follows the clock that is passed in: `settle` first makes visible wha
 from __future__ import annotations
 
 from cloudlet.core import Transaction
-from cloudlet.services.sqs import fairness
-from cloudlet.services.sqs.groups import Group
+from cloudlet.services.sqs import fairness, flights
+from cloudlet.services.sqs.flights import ALONE, TOGETHER, Flights
+from cloudlet.services.sqs.groups import Group, Picked
 from cloudlet.services.sqs.messages import Message, State, decode, encode, state_of
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
 from cloudlet.store.keys import pack_int
 
-_IN_FLIGHT = b""
 _DELAYED = b"\x01"
 _DELAYED_IN_FIFO = b"\x02"
 _AT_ONCE = 100
@@ -83,12 +83,17 @@ async def settle(tx: Transaction, queue: Queue, now: int, at_most: int = _AT_ONC
         return rows[0][0]
     rows = await tx.range(timers.begin, timers.end, limit=at_most)
     for key, value in rows:
-        if key >= bound:
+        if key >= bound or at_most <= 0:
             return key
         tx.delete(key)
         _, place = split_timer(timers, key)
-        if value == _IN_FLIGHT:
-            await _land(tx, queue, place)
+        at_most -= 1
+        if value == ALONE:
+            await _land_alone(tx, queue, place)
+        elif value.startswith(TOGETHER):
+            landed = await flights.landed(tx, queue, key, value)
+            await _land(tx, queue, landed)
+            at_most -= len(landed)
         else:
             tx.add(queue.delayed_count, -1)
             if value != _DELAYED_IN_FIFO:
@@ -104,25 +109,20 @@ async def _show_delayed(tx: Transaction, queue: Queue, place: bytes, group: str,
         tx.put(queue.ready.prefix + place, b"")
 
 
-async def _land(tx: Transaction, queue: Queue, place: bytes) -> None:
-    """A visibility timeout has ended."""
-    key = queue.in_flight.prefix + place
-    raw = await tx.get(key)
-    if raw is None:
-        return
-    tx.delete(key)
-    tx.add(queue.in_flight_count, -1)
-    state = state_of(raw)
-    if not queue.fifo:
-        await fairness.spent(tx, queue, state.group, state.received, state.due)
-    await _show(tx, queue, place, state, landed=1)
+async def _land_alone(tx: Transaction, queue: Queue, place: bytes) -> None:
+    state = await flights.alone(tx, queue, place)
+    if state is not None:
+        tx.delete(queue.in_flight.prefix + place)
+        await _land(tx, queue, [(place, state)])
 
 
-def change_due(tx: Transaction, queue: Queue, place: bytes, state: State, due: int) -> None:
-    """Let a message in flight become visible at another time."""
-    tx.delete(timer_key(queue.timers, state.due, place))
-    state.due = due
-    fly(tx, queue, place, state)
+async def _land(tx: Transaction, queue: Queue, landed: list[tuple[bytes, State]]) -> None:
+    """The visibility timeout of messages has ended."""
+    tx.add(queue.in_flight_count, -len(landed))
+    for place, state in landed:
+        if not queue.fifo:
+            await fairness.spent(tx, queue, state.group, state.received, state.due)
+        await _show(tx, queue, place, state, landed=1)
 
 
 def is_due(queue: Queue, timer: bytes | None, now: int) -> bool:
@@ -130,21 +130,23 @@ def is_due(queue: Queue, timer: bytes | None, now: int) -> bool:
     return timer is not None and timer < queue.timers.prefix + pack_int(now + 1)
 
 
-def fly(tx: Transaction, queue: Queue, place: bytes, state: State) -> None:
-    """Put a message in flight that was taken from the visible ones."""
-    tx.put(queue.in_flight.prefix + place, encode(state))
-    tx.put(timer_key(queue.timers, state.due, place), _IN_FLIGHT)
-
-
 async def put_back(tx: Transaction, queue: Queue, place: bytes, state: State) -> None:
     """Make a message visible again that was just taken from the visible ones."""
     await _show(tx, queue, place, state, landed=1)
 
 
-async def in_flight(tx: Transaction, queue: Queue, place: bytes) -> State | None:
-    """Return the state of a message in flight, or None."""
-    raw = await tx.get(queue.in_flight.prefix + place)
-    return None if raw is None else state_of(raw)
+async def messages(tx: Transaction, queue: Queue, picked: list[Picked]) -> list[Message | None]:
+    """Return messages, None for those that are not there. As a rule they lie side by side."""
+    if len(picked) == 1:
+        return [await message(tx, queue, picked[0][0])]
+    prefix = queue.messages.prefix
+    places = [place for place, _ in picked]
+    found = dict(await tx.range(prefix + min(places), prefix + max(places) + b"\x00", limit=len(places)))
+    result = []
+    for place in places:
+        raw = found.get(prefix + place)
+        result.append(await message(tx, queue, place) if raw is None else decode(raw))
+    return result
 
 
 async def message(tx: Transaction, queue: Queue, place: bytes) -> Message | None:
@@ -165,10 +167,11 @@ async def visible(tx: Transaction, queue: Queue, place: bytes, group: str | None
     return None if raw is None else state_of(raw)
 
 
-async def remove_in_flight(tx: Transaction, queue: Queue, place: bytes, state: State, now: int) -> None:
-    """Delete a message in flight."""
-    tx.delete(queue.in_flight.prefix + place)
-    tx.delete(timer_key(queue.timers, state.due, place))
+async def remove_in_flight(
+    tx: Transaction, queue: Queue, flying: Flights, place: bytes, state: State, now: int
+) -> None:
+    """Delete a message that was found in flight."""
+    flying.leave(place, state)
     tx.add(queue.in_flight_count, -1)
     if not queue.fifo:
         await fairness.spent(tx, queue, state.group, state.received, now)
@@ -201,10 +204,6 @@ async def remove_visible(tx: Transaction, queue: Queue, place: bytes, group: str
 
 async def remove(tx: Transaction, queue: Queue, place: bytes, message: Message, now: int) -> None:
     """Delete a message, wherever it is."""
-    state = await in_flight(tx, queue, place)
-    if state is not None:
-        await remove_in_flight(tx, queue, place, state, now)
-        return
     due = message.sent + queue.delay if queue.fifo else message.due
     delayed = timer_key(queue.timers, due, place)
     if due and await tx.get(delayed) is not None:
@@ -214,4 +213,13 @@ async def remove(tx: Transaction, queue: Queue, place: bytes, message: Message, 
             tx.delete(queue.messages.prefix + place)
             tx.add(queue.messages_count, -1)
             return
-    await remove_visible(tx, queue, place, message.group)
+    if await visible(tx, queue, place, message.group) is not None:
+        await remove_visible(tx, queue, place, message.group)
+        return
+    state = await flights.alone(tx, queue, place)
+    if state is not None:
+        await remove_in_flight(tx, queue, Flights(tx, queue), place, state, now)
+        return
+    flights.expire(tx, queue, place)
+    tx.add(queue.in_flight_count, -1)
+    await remove_taken(tx, queue, place, message.group)

@@ -11,6 +11,7 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, limits
 from cloudlet.services.sqs.contents import Received
+from cloudlet.services.sqs.flights import Flights
 from cloudlet.services.sqs.groups import Group, Picked
 from cloudlet.services.sqs.messages import Message, decode
 from cloudlet.services.sqs.queue import Queue, timer_key
@@ -51,15 +52,16 @@ async def change_delay(tx: Transaction, before: Queue, queue: Queue, now: int) -
     start = len(queue.messages.prefix)
     oldest = now - max(before.delay, queue.delay)
     for key, value in rows:
-        sent = decode(value).sent
+        message = decode(value)
+        place, sent = key[start:], message.sent
         if sent <= oldest:
             break
-        old = timer_key(queue.timers, sent + before.delay, key[start:])
+        old = timer_key(queue.timers, sent + before.delay, place)
         if await tx.get(old) is not None and sent + before.delay > now:
             tx.delete(old)
             tx.add(queue.delayed_count, -1)
-        if sent + queue.delay > now and await contents.in_flight(tx, queue, key[start:]) is None:
-            contents.count_delayed(tx, queue, sent + queue.delay, key[start:])
+        if sent + queue.delay > now and await contents.visible(tx, queue, place, message.group) is not None:
+            contents.count_delayed(tx, queue, sent + queue.delay, place)
     tx.notify(queue.topic)
 
 
@@ -133,8 +135,9 @@ async def repeat(tx: Transaction, queue: Queue, attempt: str, visibility: int, n
     if record.expires <= now or record.due <= now:
         return None
     found: list[Received] = []
+    flights = Flights(tx, queue)
     for place, nonce in zip(record.places, record.nonces, strict=True):
-        state = await contents.in_flight(tx, queue, place)
+        state = await flights.find(place, nonce, record.due)
         message = await contents.message(tx, queue, place)
         if state is None or message is None or state.nonce != nonce or state.due != record.due:
             return None
@@ -142,7 +145,8 @@ async def repeat(tx: Transaction, queue: Queue, attempt: str, visibility: int, n
     record.due = now + visibility
     tx.put(key, _encode(record))
     for place, _, state in found:
-        contents.change_due(tx, queue, place, state, record.due)
+        flights.change_due(place, state, record.due)
+    flights.write()
     return found
 
 

@@ -54,6 +54,7 @@ class Queue:
         "deduplicates_in_group",
         "delay",
         "delayed_count",
+        "expired_count",
         "fifo",
         "grouped",
         "groups",
@@ -107,9 +108,12 @@ class Queue:
         self.ready = self.contents.sub("r")
         """Place → the state of a visible message of no group (empty: never received)."""
         self.in_flight = self.contents.sub("i")
-        """Place → the state of a message in flight."""
+        """Place → the state of a message that is in flight alone."""
         self.timers = self.contents.sub("t")
-        """(Time in ms, place) → nothing for a message in flight, its group for a delayed one."""
+        """(Time in ms, place) → nothing for a message in flight alone, its group for a delayed one.
+
+        (Time in ms, nonce) → the states of messages that were received together.
+        """
         self.groups = self.contents.sub("g")
         """Message group → its head and how many of its messages are in flight."""
         self.ready_in_group = self.contents.sub("gr")
@@ -123,6 +127,8 @@ class Queue:
         self.messages_count = self.contents.key("messages")
         self.in_flight_count = self.contents.key("in-flight")
         self.delayed_count = self.contents.key("delayed")
+        self.expired_count = self.contents.key("expired")
+        """How many messages have expired that flights still have."""
         self.grouped = self.contents.key("grouped")
         """There once this standard queue has had messages with a group."""
 

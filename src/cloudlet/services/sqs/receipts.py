@@ -12,6 +12,7 @@ from binascii import crc32
 from typing import NamedTuple
 
 from cloudlet.services.sqs import errors
+from cloudlet.services.sqs.flights import visibility_of
 from cloudlet.store.keys import pack_int
 
 _LAYOUT = struct.Struct(">3sIQQQ8s")
@@ -25,6 +26,11 @@ class Receipt(NamedTuple):
     place: bytes
     nonce: bytes
     received: int
+
+    @property
+    def due(self) -> int:
+        """When the flight ends that the message was received in."""
+        return self.received + visibility_of(self.nonce)
 
 
 def issue(queue: int, seq: int, nonce: bytes, received: int) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.ids import random_bytes
-from cloudlet.services.sqs import contents, directory, fairness, fifo, sending
+from cloudlet.services.sqs import contents, directory, fairness, fifo, flights, sending
 from cloudlet.services.sqs.contents import Received
 from cloudlet.services.sqs.groups import Picked
 from cloudlet.services.sqs.messages import Message, State, state_of
@@ -25,25 +24,17 @@ async def receive(tx: Transaction, queue: Queue, count: int, visibility: int, no
     """Take up to `count` visible messages into flight for `visibility` (ms)."""
     millis = int(now * 1000)
     result = Outcome([])
-    due = millis + visibility
     while count > len(result.found):
         picked = await take(tx, queue, count - len(result.found), millis)
         if not picked:
             break
-        for place, state in picked:
-            message = await _alive(tx, queue, place, state, now)
-            if message is None:
-                result.moved += 1
-            else:
-                state.receives += 1
-                state.first = state.first or millis
-                state.nonce = random_bytes(8)
-                state.received = millis
-                state.due = due
-                contents.fly(tx, queue, place, state)
+        for (place, state), message in zip(picked, await contents.messages(tx, queue, picked), strict=True):
+            if await _is_alive(tx, queue, place, message, state, now) and message is not None:
                 result.found.append((place, message, state))
+            else:
+                result.moved += 1
     if result.found:
-        tx.add(queue.in_flight_count, len(result.found))
+        flights.depart(tx, queue, [(place, state) for place, _, state in result.found], visibility, millis)
     return result
 
 
@@ -84,21 +75,21 @@ async def discard(tx: Transaction, queue: Queue, now: float) -> None:
     await contents.settle(tx, queue, int(now * 1000))
     while picked := await take(tx, queue, 1, int(now * 1000)):
         place, state = picked[0]
-        if await _alive(tx, queue, place, state, now) is not None:
+        message = await contents.message(tx, queue, place)
+        if await _is_alive(tx, queue, place, message, state, now):
             await contents.put_back(tx, queue, place, state)
             return
 
 
-async def _alive(tx: Transaction, queue: Queue, place: bytes, state: State, now: float) -> Message | None:
-    """Return a message that was just taken; None if it has expired or now is in the dead-letter queue."""
-    message = await contents.message(tx, queue, place)
+async def _is_alive(
+    tx: Transaction, queue: Queue, place: bytes, message: Message | None, state: State, now: float
+) -> bool:
+    """Whether a message that was just taken is to be delivered: else it is gone, or in the dead-letter queue now."""
     if message is None or message.sent + queue.retention <= int(now * 1000):
         await contents.remove_taken(tx, queue, place, state.group)
-        return None
-    if (
+        return False
+    return not (
         queue.max_receives
         and state.receives >= queue.max_receives
         and await _bury(tx, queue, place, message, state, now)
-    ):
-        return None
-    return message
+    )

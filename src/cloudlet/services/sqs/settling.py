@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, errors, limits, receipts
+from cloudlet.services.sqs.flights import Flights
 from cloudlet.services.sqs.queue import Queue
 
 _HANDLE_LIFE = limits.VISIBILITY_SECONDS * 1000
 """No delivery lasts longer than the longest visibility timeout: after 12 hours a handle has expired everywhere."""
 
 
-async def delete(tx: Transaction, queue: Queue, handle: str, now: int) -> None:
+async def delete(tx: Transaction, queue: Queue, flights: Flights, handle: str, now: int) -> None:
     """Delete a message by its receipt handle.
 
     It is no error if the message is gone already. On a standard queue a handle serves until the message is received
@@ -18,9 +19,9 @@ async def delete(tx: Transaction, queue: Queue, handle: str, now: int) -> None:
     """
     receipt = receipts.read(handle, queue.record.id)
     place = receipt.place
-    state = await contents.in_flight(tx, queue, place)
+    state = await flights.find(place, receipt.nonce, receipt.due)
     if state is not None and state.nonce == receipt.nonce and (state.due > now or not queue.fifo):
-        await contents.remove_in_flight(tx, queue, place, state, now)
+        await contents.remove_in_flight(tx, queue, flights, place, state, now)
         return
     message = await contents.message(tx, queue, place)
     if message is None:
@@ -33,13 +34,15 @@ async def delete(tx: Transaction, queue: Queue, handle: str, now: int) -> None:
             await contents.remove_visible(tx, queue, place, message.group)
 
 
-async def change_visibility(tx: Transaction, queue: Queue, handle: str, seconds: int, now: int) -> None:
+async def change_visibility(
+    tx: Transaction, queue: Queue, flights: Flights, handle: str, seconds: int, now: int
+) -> None:
     """Let a message in flight become visible `seconds` from now. Raises AwsError if it is not in flight."""
     if not 0 <= seconds <= limits.VISIBILITY_SECONDS:
         raise errors.invalid_value("VisibilityTimeout", seconds, "Must be between 0 and 43200, if provided.")
     receipt = receipts.read(handle, queue.record.id)
     place = receipt.place
-    state = await contents.in_flight(tx, queue, place)
+    state = await flights.find(place, receipt.nonce, receipt.due)
     if state is None or state.nonce != receipt.nonce or state.due <= now:
         message = await contents.message(tx, queue, place)
         if message is not None and queue.fifo:
@@ -57,6 +60,6 @@ async def change_visibility(tx: Transaction, queue: Queue, handle: str, seconds:
             f"Total VisibilityTimeout for the message is beyond the limit [{limits.VISIBILITY_SECONDS} seconds]",
         )
     sooner = due < state.due
-    contents.change_due(tx, queue, place, state, due)
+    flights.change_due(place, state, due)
     if sooner:
         tx.notify(queue.topic)
