@@ -276,20 +276,19 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
 @service.operation("DeleteMessage")
 async def delete_message(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "DeleteMessage")
-    flights = Flights(tx, queue)
-    await settling.delete(tx, queue, flights, params["ReceiptHandle"], _millis(ctx))
-    flights.write()
+    deletion = settling.Deletion(tx, queue, _millis(ctx))
+    await deletion.add(params["ReceiptHandle"])
+    await deletion.finish()
     return None
 
 
 @service.operation("DeleteMessageBatch")
 async def delete_message_batch(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "DeleteMessageBatch")
-    now = _millis(ctx)
     entries = batches.checked("DeleteMessageBatch", params["Entries"])
-    flights = Flights(tx, queue)
-    result = await batches.each(entries, lambda entry: settling.delete(tx, queue, flights, entry["ReceiptHandle"], now))
-    flights.write()
+    deletion = settling.Deletion(tx, queue, _millis(ctx))
+    result = await batches.each(entries, lambda entry: deletion.add(entry["ReceiptHandle"]))
+    await deletion.finish()
     return result
 
 

@@ -5,6 +5,8 @@ Everything follows the clock that is passed in: `settle` first makes visible wha
 
 from __future__ import annotations
 
+from collections import Counter
+
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import fairness, flights
 from cloudlet.services.sqs.flights import ALONE, TOGETHER, Flights
@@ -167,15 +169,19 @@ async def visible(tx: Transaction, queue: Queue, place: bytes, group: str | None
     return None if raw is None else state_of(raw)
 
 
-async def remove_in_flight(
-    tx: Transaction, queue: Queue, flying: Flights, place: bytes, state: State, now: int
-) -> None:
-    """Delete a message that was found in flight."""
-    flying.leave(place, state)
-    tx.add(queue.in_flight_count, -1)
-    if not queue.fifo:
-        await fairness.spent(tx, queue, state.group, state.received, now)
-    await remove_taken(tx, queue, place, state.group)
+async def remove_in_flight(tx: Transaction, queue: Queue, left: dict[bytes, State], now: int) -> None:
+    """Delete messages, by their places, that were in flight and have left it."""
+    tx.add(queue.in_flight_count, -len(left))
+    tx.add(queue.messages_count, -len(left))
+    for place in left:
+        tx.delete(queue.messages.prefix + place)
+    if queue.fifo or await tx.get(queue.grouped) is not None:
+        groups = Counter([state.group for state in left.values() if state.group is not None])
+        for group, count in groups.items():
+            await _settle_group(tx, queue, group, count)
+        if not queue.fifo:
+            for state in left.values():
+                await fairness.spent(tx, queue, state.group, state.received, now)
 
 
 async def remove_taken(tx: Transaction, queue: Queue, place: bytes, group: str | None) -> None:
@@ -183,11 +189,16 @@ async def remove_taken(tx: Transaction, queue: Queue, place: bytes, group: str |
     tx.delete(queue.messages.prefix + place)
     tx.add(queue.messages_count, -1)
     if group is not None:
-        owner = await Group.read(tx, queue, group)
-        owner.in_flight -= 1
-        owner.write(tx)
-        if queue.fifo and owner.head and not owner.in_flight:
-            tx.notify(queue.topic)
+        await _settle_group(tx, queue, group, 1)
+
+
+async def _settle_group(tx: Transaction, queue: Queue, name: str, count: int) -> None:
+    """So many messages of a group are in flight no more, and gone."""
+    group = await Group.read(tx, queue, name)
+    group.in_flight -= count
+    group.write(tx)
+    if queue.fifo and group.head and not group.in_flight:
+        tx.notify(queue.topic)
 
 
 async def remove_visible(tx: Transaction, queue: Queue, place: bytes, group: str | None) -> None:
@@ -218,7 +229,8 @@ async def remove(tx: Transaction, queue: Queue, place: bytes, message: Message, 
         return
     state = await flights.alone(tx, queue, place)
     if state is not None:
-        await remove_in_flight(tx, queue, Flights(tx, queue), place, state, now)
+        Flights(tx, queue).leave(place, state)
+        await remove_in_flight(tx, queue, {place: state}, now)
         return
     flights.expire(tx, queue, place)
     tx.add(queue.in_flight_count, -1)

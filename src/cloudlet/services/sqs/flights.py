@@ -105,40 +105,54 @@ async def _is_expired(tx: Transaction, queue: Queue, place: bytes) -> bool:
     return await tx.get(queue.in_flight.prefix + place) == _EXPIRED
 
 
+class _Flight:
+    """A flight that was looked for: its members, none where there is no such flight any more."""
+
+    __slots__ = ("due", "expired", "is_changed", "key", "members")
+
+    def __init__(self, key: bytes, due: int, members: dict[bytes, _Member]) -> None:
+        self.key = key
+        self.due = due
+        self.members = members
+        self.expired: set[bytes] = set()
+        self.is_changed = False
+
+
 class Flights:
     """Flights as one transaction finds and changes them; `write` puts the changes into it."""
 
-    __slots__ = ("_changed", "_found", "_queue", "_tx")
+    __slots__ = ("_found", "_queue", "_tx")
 
     def __init__(self, tx: Transaction, queue: Queue) -> None:
         self._tx = tx
         self._queue = queue
-        self._found: dict[bytes, dict[bytes, _Member]] = {}
-        self._changed: set[bytes] = set()
+        self._found: dict[bytes, _Flight] = {}
 
     async def find(self, place: bytes, nonce: bytes, due: int) -> State | None:
         """Return the state of a message in flight: in that with this nonce which ends at `due` (ms), or alone."""
+        flight = self._found.get(nonce) or await self._look_for(nonce, due)
+        member = flight.members.get(place)
+        if member is None:
+            return await alone(self._tx, self._queue, place)
+        return None if place in flight.expired else _state(member, nonce, flight.due)
+
+    async def _look_for(self, nonce: bytes, due: int) -> _Flight:
         tx, queue = self._tx, self._queue
         key = _key(queue, due, nonce)
-        members = self._found.get(key)
-        if members is None:
-            raw = await tx.get(key)
-            members = self._found[key] = {} if raw is None else _decode(raw[1:])
-        member = members.get(place)
-        if member is None:
-            return await alone(tx, queue, place)
-        if await tx.counter(queue.expired_count) and await _is_expired(tx, queue, place):
-            return None
-        return _state(member, nonce, due)
+        raw = await tx.get(key)
+        flight = self._found[nonce] = _Flight(key, due, {} if raw is None else _decode(raw[1:]))
+        if flight.members and await tx.counter(queue.expired_count):
+            flight.expired = {place for place in flight.members if await _is_expired(tx, queue, place)}
+        return flight
 
     def leave(self, place: bytes, state: State) -> None:
         """Take a message that was found out of its flight."""
-        key = _key(self._queue, state.due, state.nonce)
-        if self._found.get(key, {}).pop(place, None) is None:
+        flight = self._found.get(state.nonce)
+        if flight is not None and flight.members.pop(place, None) is not None:
+            flight.is_changed = True
+        else:
             self._tx.delete(self._queue.in_flight.prefix + place)
             self._tx.delete(timer_key(self._queue.timers, state.due, place))
-        else:
-            self._changed.add(key)
 
     def change_due(self, place: bytes, state: State, due: int) -> None:
         """Let a message that was found become visible at another time."""
@@ -149,10 +163,9 @@ class Flights:
 
     def write(self) -> None:
         """Write the flights that messages have left."""
-        for key in self._changed:
-            members = self._found[key]
-            if members:
-                self._tx.put(key, TOGETHER + encode(members))
-            else:
-                self._tx.delete(key)
-        self._changed.clear()
+        for flight in self._found.values():
+            if flight.is_changed and flight.members:
+                self._tx.put(flight.key, TOGETHER + encode(flight.members))
+            elif flight.is_changed:
+                self._tx.delete(flight.key)
+            flight.is_changed = False

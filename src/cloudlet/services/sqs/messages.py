@@ -150,7 +150,13 @@ def sequence_number(seq: int) -> str:
 
 
 def rendered(
-    queue: Queue, seq: int, message: Message, state: State, handle: str, system: Collection[str], names: Collection[str]
+    queue: Queue,
+    place: bytes,
+    message: Message,
+    state: State,
+    handle: str,
+    system: Collection[str],
+    names: Collection[str],
 ) -> dict[str, Any]:
     """Return a message as ReceiveMessage answers it, with the attributes that were asked for."""
     result: dict[str, Any] = {
@@ -160,7 +166,7 @@ def rendered(
         "Body": message.body,
     }
     if system:
-        values = _system_attributes(queue, seq, message, state)
+        values = _system_attributes(queue, place, message, state)
         result["Attributes"] = (
             values if "All" in system else {name: value for name, value in values.items() if name in system}
         )
@@ -174,7 +180,7 @@ def rendered(
     return result
 
 
-def _system_attributes(queue: Queue, seq: int, message: Message, state: State) -> dict[str, str]:
+def _system_attributes(queue: Queue, place: bytes, message: Message, state: State) -> dict[str, str]:
     values = {
         "SenderId": message.sender,
         "SentTimestamp": str(message.sent),
@@ -182,7 +188,7 @@ def _system_attributes(queue: Queue, seq: int, message: Message, state: State) -
         "ApproximateFirstReceiveTimestamp": str(state.first),
     }
     if queue.fifo:
-        values["SequenceNumber"] = sequence_number(seq)
+        values["SequenceNumber"] = sequence_number(int.from_bytes(place[1:], "big"))
         values["MessageDeduplicationId"] = message.dedup or ""
     if message.group is not None:
         values["MessageGroupId"] = message.group

@@ -7,44 +7,41 @@ never issued is told apart from what is no longer valid.
 from __future__ import annotations
 
 import struct
-from base64 import b64decode, b64encode
-from binascii import crc32
+from binascii import Error, a2b_base64, b2a_base64, crc32
 from typing import NamedTuple
 
 from cloudlet.services.sqs import errors
 from cloudlet.services.sqs.flights import visibility_of
-from cloudlet.store.keys import pack_int
 
-_LAYOUT = struct.Struct(">3sIQQQ8s")
 _MAGIC = b"\x01\x01\x01"
+_SUM_AT, _TEXT_AT, _PLACE_AT = 3, 7, 31
+_DELIVERY = struct.Struct(">QQ8s")
 
 
 class Receipt(NamedTuple):
-    """`place` is the message's sequence number as a packed key; `received` is in milliseconds."""
+    """`place` is the message's in its queue; `received` and `due` are in milliseconds since the epoch."""
 
-    queue: int
     place: bytes
     nonce: bytes
     received: int
-
-    @property
-    def due(self) -> int:
-        """When the flight ends that the message was received in."""
-        return self.received + visibility_of(self.nonce)
+    due: int
+    """When the flight ends that the message was received in."""
 
 
-def issue(queue: int, seq: int, nonce: bytes, received: int) -> str:
+def issue(queue: int, place: bytes, nonce: bytes, received: int) -> str:
     """Return the handle of one delivery."""
-    checksum = crc32(b"%d/%d/%d/%b" % (queue, seq, received, nonce))
-    return b64encode(_LAYOUT.pack(_MAGIC, checksum, queue, seq, received, nonce)).decode()
+    text = _DELIVERY.pack(queue, received, nonce) + place
+    return b2a_base64(_MAGIC + crc32(text).to_bytes(4, "big") + text, newline=False).decode()
 
 
 def read(handle: str, queue: int) -> Receipt:
     """Return what a handle says. Raises AwsError for one that was not issued for this queue."""
     try:
-        magic, checksum, owner, seq, received, nonce = _LAYOUT.unpack(b64decode(handle, validate=True))
-    except (ValueError, struct.error):
+        raw = a2b_base64(handle, strict_mode=True)
+        owner, received, nonce = _DELIVERY.unpack_from(raw, _TEXT_AT)
+    except (Error, ValueError, struct.error):
         raise errors.invalid_handle(handle) from None
-    if magic != _MAGIC or owner != queue or checksum != crc32(b"%d/%d/%d/%b" % (owner, seq, received, nonce)):
+    is_issued = raw[:_SUM_AT] == _MAGIC and int.from_bytes(raw[_SUM_AT:_TEXT_AT], "big") == crc32(raw[_TEXT_AT:])
+    if not is_issued or owner != queue:
         raise errors.invalid_handle(handle)
-    return Receipt(owner, pack_int(seq), nonce, received)
+    return Receipt(raw[_PLACE_AT:], nonce, received, received + visibility_of(nonce))

@@ -54,6 +54,5 @@ class ReceiveRequest(msgspec.Struct, frozen=True):
 
     def rendered(self, queue: Queue, place: bytes, message: Message, state: State) -> dict[str, Any]:
         """Return a received message as it is answered, with the attributes that were asked for."""
-        seq = int.from_bytes(place[1:], "big")
-        handle = receipts.issue(queue.record.id, seq, state.nonce, state.received)
-        return messages.rendered(queue, seq, message, state, handle, self.system, self.names)
+        handle = receipts.issue(queue.record.id, place, state.nonce, state.received)
+        return messages.rendered(queue, place, message, state, handle, self.system, self.names)

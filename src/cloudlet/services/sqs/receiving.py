@@ -29,10 +29,12 @@ async def receive(tx: Transaction, queue: Queue, count: int, visibility: int, no
         if not picked:
             break
         for (place, state), message in zip(picked, await contents.messages(tx, queue, picked), strict=True):
-            if await _is_alive(tx, queue, place, message, state, now) and message is not None:
-                result.found.append((place, message, state))
-            else:
+            if message is None or _is_over(queue, message, state, millis):
+                message = await _laid_aside(tx, queue, place, message, state, now)
+            if message is None:
                 result.moved += 1
+            else:
+                result.found.append((place, message, state))
     if result.found:
         flights.depart(tx, queue, [(place, state) for place, _, state in result.found], visibility, millis)
     return result
@@ -51,6 +53,21 @@ async def take(tx: Transaction, queue: Queue, count: int, now: int) -> list[Pick
         tx.delete(key)
         picked.append((key[start:], state_of(value)))
     return picked
+
+
+def _is_over(queue: Queue, message: Message, state: State, now: int) -> bool:
+    """Whether a message has expired or was received as often as it may be."""
+    return message.sent + queue.retention <= now or 0 < queue.max_receives <= state.receives
+
+
+async def _laid_aside(
+    tx: Transaction, queue: Queue, place: bytes, message: Message | None, state: State, now: float
+) -> Message | None:
+    """Delete a message that was taken and is over, or move it to the dead-letter queue; return it if there is none."""
+    if message is None or message.sent + queue.retention <= int(now * 1000):
+        await contents.remove_taken(tx, queue, place, state.group)
+        return None
+    return None if await _bury(tx, queue, place, message, state, now) else message
 
 
 async def _bury(tx: Transaction, queue: Queue, place: bytes, message: Message, state: State, now: float) -> bool:
@@ -72,24 +89,13 @@ async def _bury(tx: Transaction, queue: Queue, place: bytes, message: Message, s
 
 async def discard(tx: Transaction, queue: Queue, now: float) -> None:
     """Move or delete those at the head that are not to be delivered any more, without receiving any."""
-    await contents.settle(tx, queue, int(now * 1000))
-    while picked := await take(tx, queue, 1, int(now * 1000)):
+    millis = int(now * 1000)
+    await contents.settle(tx, queue, millis)
+    while picked := await take(tx, queue, 1, millis):
         place, state = picked[0]
         message = await contents.message(tx, queue, place)
-        if await _is_alive(tx, queue, place, message, state, now):
+        if message is None or _is_over(queue, message, state, millis):
+            message = await _laid_aside(tx, queue, place, message, state, now)
+        if message is not None:
             await contents.put_back(tx, queue, place, state)
             return
-
-
-async def _is_alive(
-    tx: Transaction, queue: Queue, place: bytes, message: Message | None, state: State, now: float
-) -> bool:
-    """Whether a message that was just taken is to be delivered: else it is gone, or in the dead-letter queue now."""
-    if message is None or message.sent + queue.retention <= int(now * 1000):
-        await contents.remove_taken(tx, queue, place, state.group)
-        return False
-    return not (
-        queue.max_receives
-        and state.receives >= queue.max_receives
-        and await _bury(tx, queue, place, message, state, now)
-    )

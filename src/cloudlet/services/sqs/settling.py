@@ -5,33 +5,54 @@ from __future__ import annotations
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, errors, limits, receipts
 from cloudlet.services.sqs.flights import Flights
+from cloudlet.services.sqs.messages import State
 from cloudlet.services.sqs.queue import Queue
 
 _HANDLE_LIFE = limits.VISIBILITY_SECONDS * 1000
 """No delivery lasts longer than the longest visibility timeout: after 12 hours a handle has expired everywhere."""
 
 
-async def delete(tx: Transaction, queue: Queue, flights: Flights, handle: str, now: int) -> None:
-    """Delete a message by its receipt handle.
+class Deletion:
+    """Messages that one transaction deletes by their receipt handles: each is added, and then all are deleted."""
 
-    It is no error if the message is gone already. On a standard queue a handle serves until the message is received
-    again, after that it does nothing; on a FIFO queue it has expired with the visibility timeout.
-    """
-    receipt = receipts.read(handle, queue.record.id)
-    place = receipt.place
-    state = await flights.find(place, receipt.nonce, receipt.due)
-    if state is not None and state.nonce == receipt.nonce and (state.due > now or not queue.fifo):
-        await contents.remove_in_flight(tx, queue, flights, place, state, now)
-        return
-    message = await contents.message(tx, queue, place)
-    if message is None:
-        return
-    if queue.fifo or receipt.received + _HANDLE_LIFE < now:
-        raise errors.expired_handle(handle)
-    if state is None:
-        state = await contents.visible(tx, queue, place, message.group)
-        if state is not None and state.nonce == receipt.nonce:
-            await contents.remove_visible(tx, queue, place, message.group)
+    __slots__ = ("_flights", "_left", "_now", "_queue", "_tx")
+
+    def __init__(self, tx: Transaction, queue: Queue, now: int) -> None:
+        self._tx = tx
+        self._queue = queue
+        self._now = now
+        self._flights = Flights(tx, queue)
+        self._left: dict[bytes, State] = {}
+
+    async def add(self, handle: str) -> None:
+        """Raises AwsError for a handle that is not valid.
+
+        It is no error if the message is gone already. On a standard queue a handle serves until the message is received
+        again, after that it does nothing; on a FIFO queue it has expired with the visibility timeout.
+        """
+        tx, queue = self._tx, self._queue
+        receipt = receipts.read(handle, queue.record.id)
+        place = receipt.place
+        state = await self._flights.find(place, receipt.nonce, receipt.due)
+        if state is not None and state.nonce == receipt.nonce and (state.due > self._now or not queue.fifo):
+            self._flights.leave(place, state)
+            self._left[place] = state
+            return
+        message = None if place in self._left else await contents.message(tx, queue, place)
+        if message is None:
+            return
+        if queue.fifo or receipt.received + _HANDLE_LIFE < self._now:
+            raise errors.expired_handle(handle)
+        if state is None:
+            state = await contents.visible(tx, queue, place, message.group)
+            if state is not None and state.nonce == receipt.nonce:
+                await contents.remove_visible(tx, queue, place, message.group)
+
+    async def finish(self) -> None:
+        """Delete those that were in flight."""
+        if self._left:
+            self._flights.write()
+            await contents.remove_in_flight(self._tx, self._queue, self._left, self._now)
 
 
 async def change_visibility(
