@@ -33,6 +33,8 @@ _INLINE_SYNC_SECONDS = 0.0005
 _SYNC_SAMPLES = 16
 _LARGEST_GROUP = 32
 _ROWS_AHEAD = 64
+_WIDE = 8
+"""A scan of so many rows costs no more for each of them than to read them ahead and to remember them."""
 
 _Done = Callable[[Any, BaseException | None], None]
 
@@ -166,6 +168,8 @@ class EmbeddedStore:
             found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD if goes_on else 0)
             if goes_on or stretches.is_asked_again(begin):
                 stretches.learn(unknown, stop, found)
+            elif missing < _WIDE:
+                stretches.note_end(stop)
             rows += found[:missing]
         return rows
 

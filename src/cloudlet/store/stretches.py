@@ -43,10 +43,11 @@ class _Stretch:
 class Stretches:
     """Disjoint stretches. They may be forgotten (there is a limit); they are never wrong."""
 
-    __slots__ = ("_asked", "_limit", "_starts", "_stretches")
+    __slots__ = ("_asked", "_ends", "_limit", "_starts", "_stretches")
 
     def __init__(self, limit: int = 512) -> None:
         self._asked: set[bytes] = set()
+        self._ends: set[bytes] = set()
         self._starts: list[bytes] = []
         self._stretches: list[_Stretch] = []
         self._limit = limit
@@ -67,7 +68,9 @@ class Stretches:
         return list(zip(keys[first:last], stretch.values[first:last], strict=True)), stretch.stop
 
     def ends_at(self, key: bytes) -> bool:
-        """Whether a stretch stops right before `key`: a scan from there goes on from an earlier one."""
+        """Whether a stretch or an earlier scan stops right before `key`: a scan from there goes on from it."""
+        if key in self._ends:
+            return True
         at = bisect_right(self._starts, key) - 1
         return at >= 0 and self._stretches[at].stop == key
 
@@ -79,6 +82,12 @@ class Stretches:
             self._asked.clear()
         self._asked.add(begin)
         return False
+
+    def note_end(self, stop: bytes) -> None:
+        """Note that a scan that is not remembered went on up to `stop`."""
+        if len(self._ends) >= _ASKED:
+            self._ends.clear()
+        self._ends.add(stop)
 
     def learn(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
         """Note that `rows` are all that is alive with begin <= key < stop. Nothing there was known before."""
