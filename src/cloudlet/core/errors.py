@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.wire import WireError
+from cloudlet.wire.xml import readable
 
 
 class AwsError(WireError):
@@ -16,6 +17,10 @@ class AwsError(WireError):
 
     def __init__(self, code: str, message: str, *, status: int | None = None, **fields: Any) -> None:
         super().__init__(code, message, status=status, fields=fields)
+
+    def of_entry(self, entry: str) -> dict[str, Any]:
+        """Return what a batch answers for its entry with this id, by its caller's fault (BatchResultErrorEntry)."""
+        return {"Id": entry, "SenderFault": True, "Code": self.code, "Message": readable(self.message)}
 
 
 def not_implemented(service: str, operation: str) -> AwsError:

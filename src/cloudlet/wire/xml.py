@@ -192,9 +192,14 @@ def escape(text: str) -> str:
     return _NOT_XML.sub(_reference, text)
 
 
+def readable(text: str) -> str:
+    """Return what an error says without what XML cannot hold: that is not worth an error that nobody can read."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
 def escape_error(text: object) -> str:
-    """Return what an error says, escaped. What XML cannot hold is not worth an error that nobody can read."""
-    return escape(_NOT_XML.sub("\ufffd", str(text)))
+    """Return what an error says, escaped."""
+    return escape(readable(str(text)))
 
 
 def _reference(match: re.Match[str]) -> str:

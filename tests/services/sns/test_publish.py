@@ -118,6 +118,13 @@ def test_a_batch_is_published_in_its_order(fanout: Fanout, sns: Any, topic: str)
     assert [envelope["MessageId"] for envelope in envelopes] == [entry["MessageId"] for entry in answer["Successful"]]
 
 
+def test_what_a_failed_entry_says_can_be_read_whatever_it_was_sent(sns: Any, topic: str) -> None:
+    attributes = {"\x00": {"DataType": "String", "StringValue": "v"}}
+    entries = [{"Id": "a", "Message": "m", "MessageAttributes": attributes}]
+    [failed] = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)["Failed"]
+    assert failed["Message"].startswith("The message attribute name '\ufffd' is invalid.")
+
+
 def test_the_entries_of_a_batch_fail_one_by_one(fanout: Fanout, sns: Any, topic: str) -> None:
     queue = fanout.subscribed_queue(topic, "all")
     entries = [

@@ -585,9 +585,10 @@ def test_a_queue_that_is_not_there(aws: Aws, client: Any) -> None:
     )
 
 
-def test_what_is_no_queue_url(client: Any) -> None:
-    code, message = _refused(client.send_message, QueueUrl="http://nowhere", MessageBody="b")
-    assert (code, message) == ("InvalidAddress", "The address http://nowhere is not valid for this endpoint.")
+@pytest.mark.parametrize("url", ["http://nowhere", "http://[::1", "http://[x]/111111111111/orders"])
+def test_what_is_no_queue_url(client: Any, url: str) -> None:
+    code, message = _refused(client.send_message, QueueUrl=url, MessageBody="b")
+    assert (code, message) == ("InvalidAddress", f"The address {url} is not valid for this endpoint.")
 
 
 def test_unknown_attribute_names(client: Any, url: str) -> None:

@@ -106,3 +106,12 @@ def test_errors_have_the_old_codes_and_texts(aws: Aws, query: Query) -> None:
     assert _text(error, "Error/Message") == "The request must contain the parameter MessageBody."
     status, error = query("ReceiveMessage", url, MaxNumberOfMessages=11)
     assert (status, _text(error, "Error/Code")) == (400, "InvalidParameterValue")
+
+
+def test_what_a_failed_entry_says_can_be_read_whatever_it_was_sent(query: Query) -> None:
+    _, created = query("CreateQueue", QueueName="orders")
+    url = _text(created, "CreateQueueResult/QueueUrl")
+    entry = "DeleteMessageBatchRequestEntry_1"
+    _, answer = query("DeleteMessageBatch", url, **{f"{entry}_Id": "a", f"{entry}_ReceiptHandle": "\x00"})
+    message = _text(answer, "DeleteMessageBatchResult/BatchResultErrorEntry/Message")
+    assert message == 'The input receipt handle "\ufffd" is not a valid receipt handle.'

@@ -72,7 +72,7 @@ async def publish_batch(ctx: Context, params: Params) -> Result:
         try:
             message = composing.to_topic(entry, topic, now, ctx.trace)
         except AwsError as error:
-            failed.append({"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message})
+            failed.append(error.of_entry(entry["Id"]))
         else:
             messages.append((entry["Id"], message))
             size += composing.size_of(message, entry["Message"])

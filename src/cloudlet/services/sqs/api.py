@@ -234,7 +234,7 @@ async def send_message_batch(ctx: Context, tx: Transaction, params: Params) -> R
         try:
             message, system_md5 = messages.compose(queue, entry, ctx.principal.user_id, now, ctx.trace)
         except AwsError as error:
-            result.setdefault("Failed", []).append(batches.failure(entry, error))
+            result.setdefault("Failed", []).append(error.of_entry(entry["Id"]))
         else:
             sent = await sending.send(tx, queue, message, system_md5, now)
             sent["Id"] = entry["Id"]

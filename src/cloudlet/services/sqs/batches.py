@@ -35,11 +35,6 @@ def checked(operation: str, entries: list[dict[str, Any]]) -> list[dict[str, Any
     return entries
 
 
-def failure(entry: Entry, error: AwsError) -> dict[str, Any]:
-    """Return what is answered for an entry that failed."""
-    return {"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message}
-
-
 async def each(entries: list[dict[str, Any]], act: Callable[[Entry], Awaitable[None]]) -> dict[str, Any]:
     """Do something for each entry and return the batch's result."""
     result: dict[str, Any] = {}
@@ -47,7 +42,7 @@ async def each(entries: list[dict[str, Any]], act: Callable[[Entry], Awaitable[N
         try:
             await act(entry)
         except AwsError as error:
-            result.setdefault("Failed", []).append(failure(entry, error))
+            result.setdefault("Failed", []).append(error.of_entry(entry["Id"]))
         else:
             result.setdefault("Successful", []).append({"Id": entry["Id"]})
     return result

@@ -24,7 +24,10 @@ _keys: dict[tuple[str, str], bytes] = {}
 
 def _key_of_url(region: str, url: str) -> bytes:
     """Return the key of the record of the queue with this URL. Raises AwsError for what is no queue's URL."""
-    parts = urlsplit(url).path.strip("/").split("/")
+    try:
+        parts = urlsplit(url).path.strip("/").split("/")
+    except ValueError:
+        raise errors.unknown_address(url) from None
     if len(parts) < 2 or not parts[-2].isdecimal():
         raise errors.unknown_address(url)
     if len(_keys) >= _CACHED_KEYS:
