@@ -11,8 +11,7 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 def invalid_parameter(what: str, reason: str = "") -> AwsError:
     """A parameter, or something about it, that AWS does not admit."""
-    message = f"Invalid parameter: {what}" + (f" Reason: {reason}" if reason else "")
-    return AwsError("InvalidParameter", _NOT_IN_XML.sub("\ufffd", message))
+    return AwsError("InvalidParameter", f"Invalid parameter: {what}" + (f" Reason: {reason}" if reason else ""))
 
 
 def check_characters(name: str, text: str) -> None:

@@ -151,12 +151,10 @@ async def _plan(ctx: Context, arn: str, name: str) -> tuple[Topic, Plan]:
     """Return the topic that a request publishes to, if the caller may, and its first recipients."""
 
     async def body(tx: Transaction) -> tuple[Topic, Plan]:
-        topic = await topics.get(tx, arn, name)
+        topic = await topics.get(tx, arn, name, region=ctx.region)
         return topic, await plan.of_topic(tx, topic)
 
     topic, page = await ctx.transact(body)
-    if topic.region != ctx.region:
-        raise errors.invalid_parameter(name)
     access.authorize(ctx, topic, "Publish")
     return topic, page
 
