@@ -72,6 +72,9 @@ class InvalidRequest(WireError):
     ) -> None:
         super().__init__(code, message, status=status, fault="Sender")
         self.violations = tuple(violations)
+        self.operation = ""
+        self.protocol = ""
+        """Of which operation it was read as a request, and in which protocol; empty where nothing was."""
 
 
 class Undecodable(InvalidRequest):

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudlet.wire import cache as store
-from cloudlet.wire.errors import Violation, WireError
+from cloudlet.wire.errors import InvalidRequest, Violation, WireError
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.protocols import Codec, codec_of, error_writer_of
 from cloudlet.wire.shapes import Raw, Ref, Shape, Shapes
@@ -91,7 +91,11 @@ class Operation:
         With `check=False` types are enforced, but not the model's constraints. Raises `InvalidRequest`.
         """
         codec = self._codecs.get(protocol) or self._compile(protocol)
-        return codec.parse(request, check)
+        try:
+            return codec.parse(request, check)
+        except InvalidRequest as error:
+            error.operation, error.protocol = self.name, protocol
+            raise
 
     def serialize(self, protocol: str, result: Mapping[str, Any], request_id: str) -> HttpResponse:
         """Return the response that carries a result.
