@@ -115,3 +115,14 @@ def test_what_a_failed_entry_says_can_be_read_whatever_it_was_sent(query: Query)
     _, answer = query("DeleteMessageBatch", url, **{f"{entry}_Id": "a", f"{entry}_ReceiptHandle": "\x00"})
     message = _text(answer, "DeleteMessageBatchResult/BatchResultErrorEntry/Message")
     assert message == 'The input receipt handle "\ufffd" is not a valid receipt handle.'
+
+
+def test_entries_of_a_batch_have_the_old_name(query: Query) -> None:
+    _, created = query("CreateQueue", QueueName="orders")
+    url = _text(created, "CreateQueueResult/QueueUrl")
+    entry = "SendMessageBatchRequestEntry"
+    status, error = query("SendMessageBatch", url)
+    assert (status, _text(error, "Error/Code")) == (400, "AWS.SimpleQueueService.EmptyBatchRequest")
+    assert _text(error, "Error/Message") == f"There should be at least one {entry} in the request."
+    _, error = query("SendMessageBatch", url, **{f"{entry}_1_MessageBody": "b"})
+    assert _text(error, "Error/Message") == f"The request must contain the parameter {entry}.1.Id."

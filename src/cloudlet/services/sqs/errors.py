@@ -107,16 +107,20 @@ def empty_batch(operation: str) -> AwsError:
 
 def reword(request: InvalidRequest) -> WireError:
     """Return the error that SQS answers where other services speak of validation errors."""
+    entries = _ENTRY_NAMES.get(request.operation, "") if request.protocol == "query" else ""
     for violation in request.violations:
-        error = _reworded(violation)
+        if entries and violation.path == "entries" and violation.kind == "required":
+            # A list without anything in it is not there, in a form.
+            return empty_batch(request.operation)
+        error = _reworded(violation, entries or "Entries")
         if error is not None:
             return error
     return request
 
 
-def _reworded(violation: Violation) -> AwsError | None:
+def _reworded(violation: Violation, entries: str) -> AwsError | None:
     if violation.kind == "required":
-        return _missing_member(violation)
+        return _missing_member(violation, entries)
     if violation.kind == "enum":
         values = violation.value if isinstance(violation.value, list | tuple | dict) else [violation.value]
         wrong = next((value for value in values if value not in violation.limit), "")
@@ -126,9 +130,13 @@ def _reworded(violation: Violation) -> AwsError | None:
     return None
 
 
-def _missing_member(violation: Violation) -> AwsError:
-    """Return the error about a member that a request lacks; that of a structure in a list or map too."""
+def _missing_member(violation: Violation, entries: str) -> AwsError:
+    """Return the error about a member that a request lacks; that of a structure in a list or map too.
+
+    `entries` is what the entries of a batch are called in the protocol of the request.
+    """
     names = violation.path.split(".")
     if names[-1] == "dataType" and violation.member in ("MessageAttributes", "MessageSystemAttributes"):
         return no_attribute_type(f"message attribute '{'.'.join(names[1:-2])}'")
-    return missing(".".join([name[:1].upper() + name[1:] for name in names if name != "member"]))
+    shown = [name[:1].upper() + name[1:] for name in names if name != "member"]
+    return missing(".".join([entries if name == "Entries" else name for name in shown]))
