@@ -79,3 +79,11 @@ def test_a_long_queue_is_known_at_its_head_only() -> None:
     rows, unknown = known.scan(b"q", b"r", 1000)
     assert len(rows) == 64
     assert unknown == b"q0064"
+
+
+def test_it_is_known_where_a_scan_ended_that_was_not_remembered() -> None:
+    known = Stretches()
+    assert not known.ends_at(b"b")
+    known.note_end(b"b")
+    assert known.ends_at(b"b")
+    assert known.scan(b"b", b"c", 1) == ([], b"b"), "nothing is known of what lies there"
