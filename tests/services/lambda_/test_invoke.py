@@ -126,6 +126,7 @@ def test_an_exception_is_answered_as_aws_does(cloud: FunctionCloud) -> None:
         ("x = 1\n", "index", "Runtime.MalformedHandlerName", "Bad handler 'index'"),
         ("def x(:\n", "index.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'index'"),
         ("raise RuntimeError('at start')\n", "index.handler", "RuntimeError", "at start"),
+        ("x = 1\n", "time.sleep", "Runtime.BuiltInModuleConflict", "Cannot use built-in module time"),
     ],
 )
 def test_what_cannot_be_started_says_why(
@@ -136,6 +137,21 @@ def test_what_cannot_be_started_says_why(
     assert answer.error == "Unhandled"
     assert answer.value["errorType"] == kind
     assert message in answer.value["errorMessage"]
+    said = [line.split(":")[0].split()[0] for line in answer.log.splitlines()]
+    assert said[0] == "INIT_START"
+    assert said[-3:] == ["START", "END", "REPORT"]
+    assert f"[ERROR] {kind}: " in answer.log
+    assert answer.log.rstrip().endswith(f"Status: error\tError Type: {kind}")
+
+
+def test_a_process_that_ends_at_its_start_is_the_invocations_error(cloud: FunctionCloud) -> None:
+    module(cloud, "import os\nos._exit(3)\n")
+    answer = invoke(cloud)
+    request_id = answer.raw["ResponseMetadata"]["RequestId"]
+    assert answer.value == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {request_id} Error: Runtime exited with error: exit status 3",
+    }
 
 
 def test_what_is_no_json_is_an_error_of_the_function(cloud: FunctionCloud) -> None:
@@ -258,13 +274,15 @@ import logging
 def handler(event, context):
     logging.getLogger("shop").info("not wanted")
     logging.getLogger("shop").warning("wanted", extra={"order": 7})
+    logging.getLogger("shop").warning({"order": 8})
 """,
         LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "SystemLogLevel": "INFO"},
     )
     lines = [json.loads(line) for line in invoke(cloud).log.splitlines()]
     assert [line["type"] for line in lines if "type" in line] == ["platform.start", "platform.report"]
-    (logged,) = [line for line in lines if "level" in line]
+    logged, structured = [line for line in lines if "level" in line]
     assert (logged["message"], logged["level"], logged["order"]) == ("wanted", "WARNING", 7)
+    assert structured["message"] == {"order": 8}
 
 
 def test_new_code_is_used_at_once_and_running_invocations_are_finished(cloud: FunctionCloud) -> None:
@@ -591,3 +609,46 @@ def test_provisioned_concurrency_is_ready_before_the_first_invocation(cloud: Fun
     assert cloud.refused("get_provisioned_concurrency_config", **given)[0] == (
         "ProvisionedConcurrencyConfigNotFoundException"
     )
+
+
+def test_what_threads_print_does_not_break_a_large_answer(cloud: FunctionCloud) -> None:
+    module(
+        cloud,
+        """
+import threading, time
+
+def noise():
+    while True:
+        print("x" * 1000)
+        time.sleep(0.0001)
+
+begun = threading.Thread(target=noise, daemon=True)
+
+def handler(event, context):
+    if event["n"] == 0:
+        begun.start()
+    return [event["n"], "y" * 4_000_000]
+""",
+    )
+    # The thread goes on: it is the same process that serves them all.
+    assert [invoke(cloud, {"n": n}).value[0] for n in range(5)] == list(range(5))
+    assert invoke(cloud, {"n": 5}).error is None
+
+
+def test_a_process_that_was_forked_does_not_answer_for_its_parent(cloud: FunctionCloud) -> None:
+    python(
+        cloud, "child = os.fork()\nprint('printed by', 'the child' if not child else 'me')\nreturn [event, child > 0]"
+    )
+    for number in range(5):
+        assert invoke(cloud, number).value == [number, True]
+    eventually(lambda: sum("printed by the child" in line for line in logged(cloud)), lambda times: times == 5)
+
+
+def test_decimal_numbers_and_bytes_are_answered_as_they_are(cloud: FunctionCloud) -> None:
+    python(
+        cloud, "from decimal import Decimal\nreturn {'price': Decimal('9.90'), 'all': [Decimal(10**30), Decimal(3)]}"
+    )
+    raw = cloud.client.invoke(FunctionName="f")["Payload"].read()
+    assert raw == b'{"price": 9.90, "all": [1000000000000000000000000000000, 3]}'
+    python(cloud, "return b'{\"bytes\": 1}'", "g")
+    assert invoke(cloud, name="g").value == {"bytes": 1}

@@ -11,9 +11,11 @@ import importlib
 import json
 import logging
 import os
+import re
 import socket
 import struct
 import sys
+import threading
 import time
 import traceback
 
@@ -29,6 +31,11 @@ READY, INIT_FAILED, ANSWER, FAILED, LOG = b"R", b"X", b"r", b"e", b"l"
 _HEAD = struct.Struct(">IcI")
 
 _socket = socket.socket(fileno=CHANNEL)
+_sending = threading.RLock()
+"""Who writes a frame has it: what other threads print must not come in the middle of that."""
+_interrupting: list[bytes] = []
+"""Frames of signal handlers, which have come while one was being written."""
+_is_fork = False
 _request_id = ""
 """Of the invocation that is served."""
 
@@ -53,8 +60,33 @@ def _read() -> tuple[bytes, dict[str, Any], bytes]:
 
 
 def _write(kind: bytes, told: dict[str, Any] | None = None, payload: bytes = b"") -> None:
+    if _is_fork:
+        _print_of_fork(kind, payload)
+        return
     head = b"" if told is None else json.dumps(told).encode()
-    _socket.sendall(_HEAD.pack(len(head) + len(payload), kind, len(head)) + head + payload)
+    frame = _HEAD.pack(len(head) + len(payload), kind, len(head)) + head + payload
+    if _sending._is_owned():  # type: ignore[attr-defined]
+        _interrupting.append(frame)
+        return
+    with _sending:
+        _socket.sendall(frame)
+        while _interrupting:
+            _socket.sendall(_interrupting.pop(0))
+
+
+def _print_of_fork(kind: bytes, payload: bytes) -> None:
+    if kind != LOG:
+        # The invocation is its parent's to answer.
+        os._exit(0)
+    while payload:
+        payload = payload[os.write(1, payload) :]
+
+
+def _become_fork() -> None:
+    """Hang up in a process that the function has forked: it prints past the channel."""
+    global _is_fork
+    _is_fork = True
+    _socket.close()
 
 
 class _Output:
@@ -162,14 +194,14 @@ class _JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname,
-            "message": record.getMessage(),
+            "message": record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage(),
             "logger": record.name,
             "requestId": _request_id,
         }
         if record.exc_info and record.exc_info[0] is not None:
             line["errorType"] = record.exc_info[0].__name__
             line["errorMessage"] = str(record.exc_info[1])
-            line["stackTrace"] = traceback.format_exception(*record.exc_info)
+            line["stackTrace"] = traceback.format_tb(record.exc_info[2])
             line["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
         line.update({key: value for key, value in record.__dict__.items() if key not in self._usual})
         return json.dumps(line, default=str, ensure_ascii=False)
@@ -218,6 +250,9 @@ def _load(name: str) -> Callable[[Any, LambdaContext], Any]:
         module_name, function_name = name.rsplit(".", 1)
     except ValueError as error:
         raise _Failure("Runtime.MalformedHandlerName", f"Bad handler '{name}': {error}") from error
+    if module_name.partition(".")[0] in sys.builtin_module_names:
+        message = f"Cannot use built-in module {module_name} as a handler module"
+        raise _Failure("Runtime.BuiltInModuleConflict", message)
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
@@ -243,7 +278,7 @@ def _log_error(told: dict[str, Any]) -> None:
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
         line = {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "log_level": "ERROR",
+            "level": "ERROR",
             **told,
         }
         _log(json.dumps(line, ensure_ascii=False))
@@ -340,6 +375,30 @@ def _leave(left: SystemExit) -> NoReturn:
     os._exit(left.code if isinstance(left.code, int) else 1)
 
 
+def _encoded(answer: object) -> bytes:
+    """Return what a handler has returned as AWS's runtime client writes it, which knows decimal numbers and bytes."""
+    if isinstance(answer, bytes):
+        return answer
+    numbers: list[str] = []
+    mark = os.urandom(8).hex()
+
+    def default(value: object) -> object:
+        library = sys.modules.get("decimal")
+        if library is None or not isinstance(value, library.Decimal):
+            raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+        if value.is_nan():
+            return float("nan")
+        numbers.append(str(value))
+        return mark
+
+    text = json.dumps(answer, ensure_ascii=False, default=default)
+    if numbers:
+        # With all of their digits: as a `float` they had 17.
+        given = iter(numbers)
+        text = re.sub(f'"{mark}"', lambda _: next(given), text)
+    return text.encode("utf-8", "surrogatepass")
+
+
 def _invoke(handler: Callable[[Any, LambdaContext], Any], told: dict[str, Any], payload: bytes) -> None:
     global _request_id
     _request_id = told["requestId"]
@@ -354,7 +413,7 @@ def _invoke(handler: Callable[[Any, LambdaContext], Any], told: dict[str, Any], 
             raise _Failure("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
         answer = handler(event, LambdaContext(told))
         try:
-            encoded = json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            encoded = _encoded(answer)
         except (TypeError, ValueError) as error:
             raise _Failure("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
     except _Failure as failure:
@@ -375,6 +434,7 @@ def _invoke(handler: Callable[[Any, LambdaContext], Any], told: dict[str, Any], 
 
 def main() -> None:
     os.set_inheritable(CHANNEL, False)
+    os.register_at_fork(after_in_child=_become_fork)
     _, told, _ = _read()
     sys.stdout, sys.stderr = _Output(1), _Output(2)
     handler = _initialise(told)
