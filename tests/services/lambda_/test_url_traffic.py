@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http.client import HTTPConnection
+from socket import create_connection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from botocore.credentials import Credentials
 
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import program, python
+from tests.standing import eventually
 
 
 class Response:
@@ -163,6 +165,52 @@ def test_an_answer_is_streamed(cloud: FunctionCloud, node_runtime: str) -> None:
     answer = ask(cloud, url)
     assert (answer.status, answer.headers["x-kind"], answer.body) == (202, "streamed", b"one two")
     assert answer.headers["transfer-encoding"] == "chunked"
+
+
+LARGE = """
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  for (let n = 0; n < 100; n++) {
+    if (!stream.write("x".repeat(100_000))) await new Promise((go) => stream.once("drain", go));
+  }
+  stream.end();
+  console.log("all of it was written");
+});
+"""
+
+
+@pytest.mark.parametrize("patience", ["leaves at once", "reads a little"])
+def test_a_function_goes_on_when_who_reads_its_answer_has_gone(
+    cloud: FunctionCloud, node_runtime: str, patience: str
+) -> None:
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": LARGE})}, Timeout=300)
+    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
+        "FunctionUrl"
+    ]
+    server = urlsplit(cloud.aws.endpoint)
+    with create_connection((server.hostname or "", server.port or 0)) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n".encode())
+        if patience == "reads a little":
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    logs = cloud.aws.client("logs")
+
+    def said() -> bool:
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern='"all of it was written"')
+        except logs.exceptions.ResourceNotFoundException:
+            return False
+        return bool(found["events"])
+
+    eventually(said)
+
+
+def test_a_function_that_fails_before_it_streams_is_a_bad_gateway(cloud: FunctionCloud, node_runtime: str) -> None:
+    failing = "exports.handler = awslambda.streamifyResponse(async () => { throw new Error('no'); });"
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": failing})})
+    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
+        "FunctionUrl"
+    ]
+    answer = ask(cloud, url)
+    assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
 
 
 def test_a_body_that_is_too_large_is_refused(cloud: FunctionCloud) -> None:

@@ -22,7 +22,7 @@ from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Named, Resolved
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document
-from cloudlet.services.lambda_.execution.streaming import Stream
+from cloudlet.services.lambda_.execution.streaming import Pieces, Stream
 from cloudlet.services.lambda_.function import Function
 
 PAYLOAD_BYTES = 6_291_456
@@ -125,13 +125,14 @@ async def accept(ctx: Context, params: Params) -> Result:
     return {"StatusCode": 202}
 
 
-async def begin(block: Block, found: Target, invocation: Invocation) -> tuple[Stream, asyncio.Task[Outcome]]:
+async def begin(block: Block, found: Target, invocation: Invocation) -> tuple[Pieces, asyncio.Task[Outcome]]:
     """Have a function serve an invocation; return its answer as it comes, and what becomes of the invocation.
 
     Returns once the function has begun to answer. Raises AwsError where it is throttled or cannot run.
     """
     begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     stream = Stream(begun)
+    pieces = Pieces(stream)
     running = asyncio.create_task(run(block, found, invocation, stream))
     first: list[asyncio.Future[Any]] = [begun, running]
     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
@@ -140,7 +141,7 @@ async def begin(block: Block, found: Target, invocation: Invocation) -> tuple[St
         if not outcome.error:
             stream.feed(outcome.payload)
         stream.end()
-    return stream, running
+    return pieces, running
 
 
 async def invoke_streaming(ctx: Context, params: Params) -> Result:
@@ -152,16 +153,16 @@ async def invoke_streaming(ctx: Context, params: Params) -> Result:
     payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
     client_context = _client_context(params.get("ClientContext"))
     invocation = Invocation(ctx.request_id, payload, what.arn, client_context, ctx.headers.get(TRACE_HEADER, ""))
-    stream, running = await begin(ctx.block, found, invocation)
+    pieces, running = await begin(ctx.block, found, invocation)
     return {
         "StatusCode": 200,
         "ExecutedVersion": found.resolved.version.version,
-        "EventStream": _events(stream, running, tail=params.get("LogType") == "Tail"),
+        "EventStream": _events(pieces, running, tail=params.get("LogType") == "Tail"),
     }
 
 
-async def _events(stream: Stream, running: asyncio.Task[Outcome], *, tail: bool) -> AsyncIterator[dict[str, Any]]:
-    async for piece in stream:
+async def _events(pieces: Pieces, running: asyncio.Task[Outcome], *, tail: bool) -> AsyncIterator[dict[str, Any]]:
+    async for piece in pieces:
         yield {"PayloadChunk": {"Payload": piece}}
     outcome = await running
     complete: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from cloudlet.core.web import Answer, Visit
 from cloudlet.services.lambda_ import access, invoking, url_event, urls
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.execution.invocation import Invocation
-from cloudlet.services.lambda_.execution.streaming import Stream
+from cloudlet.services.lambda_.execution.streaming import Pieces
 from cloudlet.services.lambda_.invoking import Target
 from cloudlet.services.lambda_.urls import Url
 from cloudlet.wire import HttpResponse
@@ -86,8 +86,10 @@ async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpRe
     event = url_event.of(visit, body, request_id, signer, block.clock.now())
     invocation = Invocation(request_id, event, what.arn, None, visit.request.headers.get(TRACE_HEADER, ""))
     if url.mode == "RESPONSE_STREAM":
-        stream, _ = await invoking.begin(block, found, invocation)
-        response = await _streamed(stream)
+        pieces, running = await invoking.begin(block, found, invocation)
+        if not pieces.has_begun and running.result().error:
+            raise BadAnswer(running.result().error)
+        response = await _streamed(pieces)
         response.headers.append(("x-amzn-requestid", request_id))
         return response
     outcome = await invoking.run(block, found, invocation)
@@ -108,11 +110,10 @@ async def _target(
     return found
 
 
-async def _streamed(stream: Stream) -> HttpResponse:
+async def _streamed(pieces: Pieces) -> HttpResponse:
     """Return the response of a function that answers in pieces. Raises BadAnswer."""
-    pieces = stream.__aiter__()
-    if stream.content_type != _STREAMED:
-        kind = stream.content_type or "application/octet-stream"
+    if pieces.content_type != _STREAMED:
+        kind = pieces.content_type or "application/octet-stream"
         return HttpResponse(200, [("content-type", kind)], _rest(b"", pieces))
     held = b""
     async for piece in pieces:
@@ -134,7 +135,7 @@ def _with_prelude(head: bytes, body: AsyncIterator[bytes]) -> HttpResponse:
     return HttpResponse(shown.status, shown.headers, body)
 
 
-async def _rest(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _rest(first: bytes, pieces: Pieces) -> AsyncIterator[bytes]:
     if first:
         yield first
     async for piece in pieces:
