@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.services.lambda_.cloud import FunctionCloud
-from tests.services.lambda_.programs import invoke, python, sandboxed
+from tests.services.lambda_.programs import invoke, module, python, sandboxed
 from tests.standing import eventually
 
 
@@ -90,3 +91,21 @@ def test_the_block_of_functions_may_die_alone(isolated: FunctionCloud) -> None:
         assert got, f"only {seen} came"
         seen |= {message["Body"] for message in got}
     assert isolated.client.get_function(FunctionName="f")["Configuration"]["State"] == "Active"
+
+
+@pytest.mark.parametrize("while_it", ["starts", "serves"])
+def test_who_waits_is_told_when_all_functions_are_ended(tmp_path: Path, while_it: str) -> None:
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, fresh_account()))
+        cloud.client = cloud.aws.client("lambda", config=Config(retries={"max_attempts": 0}))
+        sleeping = f"import subprocess\nsubprocess.run(['sleep', '300.{cloud.account}'])\n"
+        if while_it == "starts":
+            module(cloud, f"{sleeping}def handler(event, context):\n    pass\n", Timeout=900)
+        else:
+            python(cloud, sleeping, Timeout=900)
+        with ThreadPoolExecutor(1) as threads:
+            running = threads.submit(cloud.refused, "invoke", FunctionName="f")
+            eventually(lambda: sandboxed(f"300.{cloud.account}"))
+            assert cloudlet("reset", "--port", server.port).returncode == 0
+            assert running.result()[::2] == ("ServiceUnavailable", 503)
+        eventually(lambda: sandboxed(f"300.{cloud.account}"), lambda left: not left)

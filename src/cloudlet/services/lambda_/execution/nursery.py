@@ -46,6 +46,11 @@ class Child:
         """Show it the files of a function. Raises OSError."""
         await asyncio.to_thread(link, code, self.folder / "task")
 
+    async def close(self) -> None:
+        """End it, and leave nothing of it behind."""
+        await self.process.close()
+        await asyncio.to_thread(remove, self.folder)
+
 
 class Nursery:
     """Keeps interpreters ready of each kind that was wanted of late: one, and more while they are wanted in a row."""
@@ -159,8 +164,7 @@ async def _end(starting: asyncio.Task[Child | None]) -> None:
     await asyncio.wait([starting])
     child = None if starting.cancelled() else starting.result()
     if child is not None:
-        await child.process.close()
-        await asyncio.to_thread(remove, child.folder)
+        await child.close()
 
 
 def _make(folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
+from cloudlet.core.errors import unavailable
 from cloudlet.core.role_session import session_of
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_ import unpacking
@@ -31,6 +32,7 @@ from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 from cloudlet.services.lambda_.execution.snapshots import Snapshots
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.execution.subsegments import Subsegments
+from cloudlet.services.lambda_.execution.turns import Turns
 from cloudlet.services.lambda_.execution.worker import SNAP_START, InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
 
@@ -43,6 +45,8 @@ _LAST_SECONDS = 3.0
 _TICK_SECONDS = 0.1
 _MOST_RESTING = 64
 _STARTS_AT_ONCE = 8
+_START_SECONDS = 1.0
+"""A start that takes longer waits for something, mostly: others do not wait for that."""
 _COUNTED_PACKAGES = 10_000
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 """The variable that names a program by which the runtime is started (developer guide, "Wrapper scripts")."""
@@ -70,7 +74,9 @@ class Pools:
         """What something is kept ready for, by ARN → the revision, and how many of its workers."""
         self._files: dict[str, int] = {}
         """Package → how many files it has."""
-        self._starts = asyncio.Semaphore(_STARTS_AT_ONCE)
+        self._starts = Turns(_STARTS_AT_ONCE, _START_SECONDS)
+        self._starting: set[asyncio.Task[Worker]] = set()
+        self._closed = False
         self._ticking: asyncio.TimerHandle | None = None
         self._followed: set[asyncio.Task[None]] = set()
 
@@ -82,9 +88,9 @@ class Pools:
             if worker is None and version.starts_from_snapshot:
                 worker = await self.snapshots.take(version)
             elif worker is None:
-                worker = await self._started(version, "on-demand")
+                worker = await self._started(version, "on-demand", invocation.request_id)
         except InitError as failed:
-            return failed.outcome
+            return failed.told(invocation)
         try:
             return await worker.invoke(invocation, stream)
         finally:
@@ -149,7 +155,7 @@ class Pools:
 
     def _keep(self, worker: Worker) -> None:
         version = worker.version
-        if not worker.is_usable or self._revisions.get(version.arn) != version.revision:
+        if self._closed or not worker.is_usable or self._revisions.get(version.arn) != version.revision:
             self._end(worker)
             return
         self._resting[version.revision].append(worker)
@@ -195,11 +201,29 @@ class Pools:
         if not task.cancelled() and task.exception() is not None:
             log.error("a process could not be ended in order", exc_info=task.exception())
 
-    async def _started(self, version: Version, initialization: str) -> Worker:
-        """Start a worker. Raises AwsError, InitError."""
+    async def _started(self, version: Version, initialization: str, request_id: str = "") -> Worker:
+        """Start a worker; `request_id` is of the invocation that waits for it. Raises AwsError, InitError."""
+        # To break off a start would leave something of it behind.
+        starting = asyncio.get_running_loop().create_task(self._start(version, initialization, request_id))
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(self._keep_unwanted)
+            raise
+
+    def _keep_unwanted(self, starting: asyncio.Task[Worker]) -> None:
+        """Keep a worker for the next invocation: who wanted it has gone."""
+        if starting.exception() is None:
+            self._keep(starting.result())
+
+    async def _start(self, version: Version, initialization: str, request_id: str) -> Worker:
         began = perf_counter()
         interpreter = await self._interpreter(version)
-        async with self._starts:
+        async with self._starts.one():
+            if self._closed:
+                raise unavailable()
             log_stream = LogStream(self._block, version)
             credentials = self._credentials(version)
             endpoint, daemon = self._block.cloud.config.endpoint, await self._subsegments.address()
@@ -215,7 +239,9 @@ class Pools:
             worker = Worker(self._block, version, process, log_stream, folder, credentials.expires, initialization)
             self._workers.add(worker)
             try:
-                await worker.start(variables, interpreter.libraries, began)
+                if self._closed:
+                    raise unavailable()
+                await worker.start(variables, interpreter.libraries, began, request_id)
             except BaseException:
                 self._end(worker)
                 raise
@@ -259,9 +285,8 @@ class Pools:
         extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
         wrapper = version.environment.get(_WRAPPER, "")
         if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
-            child = await self._child(version.package.code, code, interpreter)
+            child = await self._child(version.package.code, code, interpreter, limits)
             if child is not None:
-                await child.process.sandbox.limit(limits)
                 return child.process, child.folder
         # What a wrapper starts may speak the Runtime API in place of the runtime.
         has_api = bool(extensions or interpreter.is_custom or wrapper)
@@ -278,13 +303,21 @@ class Pools:
         )
         return process, None
 
-    async def _child(self, package: str, code: Path, interpreter: Interpreter) -> Child | None:
-        """Return a process that has waited, and sees a package now; None where none waits, or there are many files."""
+    async def _child(self, package: str, code: Path, interpreter: Interpreter, limits: Limits) -> Child | None:
+        """Return a process that has waited, and sees a package now; None where none waits, or there are many files.
+
+        Raises OSError.
+        """
         if not await self._is_small(package, code):
             return None
         child = await self._nursery.take(interpreter)
         if child is not None:
-            await child.dress(code)
+            try:
+                await child.dress(code)
+                await child.process.sandbox.limit(limits)
+            except OSError:
+                await child.close()
+                raise
         return child
 
     async def _is_small(self, package: str, folder: Path) -> bool:
@@ -312,11 +345,14 @@ class Pools:
 
     async def close(self) -> None:
         """End all workers."""
+        self._closed = True
         if self._ticking is not None:
             self._ticking.cancel()
         await self.snapshots.close()
         await self._nursery.close()
         await asyncio.gather(*(worker.close(hurried=True) for worker in self._workers), return_exceptions=True)
+        if self._starting:
+            await asyncio.wait(self._starting)
         if self._followed:
             await asyncio.wait(self._followed, timeout=_LAST_SECONDS)
 

@@ -98,6 +98,8 @@ class Process:
             near.close()
             for reading, _ in pipes:
                 os.close(reading)
+            if api is not None:
+                api.close()
             raise
         finally:
             far.close()

@@ -17,6 +17,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
+from cloudlet.core.errors import unavailable
 from cloudlet.engines.sandbox import Limits
 from cloudlet.services.lambda_.execution import environment, frames, nursery, platform_events
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document, error_type
@@ -71,9 +72,17 @@ _MAY: Mapping[State, frozenset[State]] = {
 class InitError(Exception):
     """The function could not be started; `outcome` is what is answered."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, worker: Worker | None = None) -> None:
+        """`worker` is what was to serve; None where nothing was started."""
         super().__init__(outcome.error)
         self.outcome = outcome
+        self._worker = worker
+
+    def told(self, invocation: Invocation) -> Outcome:
+        """Return what an invocation is answered that was to be served, which the log tells of, too."""
+        if self._worker is not None:
+            self._worker.fail(invocation, self.outcome)
+        return self.outcome
 
 
 class Worker:
@@ -142,8 +151,13 @@ class Worker:
             raise RuntimeError(f"a worker that is {self.state.name} cannot be {state.name}")
         self.state = state
 
-    async def start(self, variables: dict[str, str], libraries: tuple[str, ...], began: float) -> None:
-        """Have the process become the function; `began` is when its start was, by `perf_counter`. Raises InitError."""
+    async def start(
+        self, variables: dict[str, str], libraries: tuple[str, ...], began: float, request_id: str = ""
+    ) -> None:
+        """Have the process become the function; `began` is when its start was, by `perf_counter`. Raises InitError.
+
+        `request_id` is of the invocation that waits for it, if one does.
+        """
         self._tell(platform_events.init_start(self.version, self._initialization))
         self._process.tell_early_lines()
         self._answered = asyncio.get_running_loop().create_future()
@@ -160,9 +174,9 @@ class Worker:
         )
         is_held = self._initialization == SNAP_START
         limit = max(_SNAPSHOT_SECONDS if is_held else _START_SECONDS, float(self.version.timeout))
-        outcome = await self._settled(self._answered, limit)
+        outcome = await self._settled(self._answered, limit, request_id)
         if not outcome.error and self._process.api is not None:
-            outcome = await self._rested(self._process.api, limit)
+            outcome = await self._rested(self._process.api, limit, request_id)
         if is_held and not outcome.error and not self._may_be_held():
             outcome = Outcome(error_document(_NO_SNAPSHOTS, _SAID_NOTHING), _NO_SNAPSHOTS)
         seconds = perf_counter() - began
@@ -170,7 +184,8 @@ class Worker:
         self._tell(platform_events.init_report(self._initialization, seconds, outcome.error))
         if outcome.error:
             self._become(State.ENDED)
-            raise InitError(outcome)
+            outcome.duration = seconds
+            raise InitError(outcome, self)
         if self._process.api is not None:
             self._process.api.begun()
         if is_held:
@@ -180,13 +195,13 @@ class Worker:
             self._init_seconds = seconds
             await self._begin_to_rest()
 
-    async def _rested(self, api: RuntimeApi, seconds: float) -> Outcome:
+    async def _rested(self, api: RuntimeApi, seconds: float, request_id: str) -> Outcome:
         """Return what has become of the start, once its extensions are there too."""
         try:
             await asyncio.wait_for(api.rested(), seconds)
         except TimeoutError:
             self._process.sandbox.kill()
-            return Outcome(error_document(_TIMED_OUT, f"Error: {_timed_out(seconds)}"), _TIMED_OUT)
+            return _broken_off(_TIMED_OUT, _timed_out(seconds), request_id)
         return Outcome(b"")
 
     def _may_be_held(self) -> bool:
@@ -219,7 +234,12 @@ class Worker:
         self.rested_since = asyncio.get_running_loop().time()
 
     async def invoke(self, invocation: Invocation, stream: Stream | None = None) -> Outcome:
-        """Serve an invocation. A function that answers in pieces gives them to `stream`, or else all at once."""
+        """Serve an invocation. A function that answers in pieces gives them to `stream`, or else all at once.
+
+        Raises AwsError where it is closed meanwhile.
+        """
+        if self.state is State.ENDED:
+            raise unavailable()
         self._become(State.SERVING)
         self._process.sandbox.thaw()
         version = self.version
@@ -234,6 +254,9 @@ class Worker:
         if self._process.api is not None:
             self._process.api.announce(told)
         self._process.send(frames.INVOKE, told, invocation.payload)
+        if self._process.lost:
+            # It has gone a moment ago, and says so only once.
+            self._answer(Outcome(b"", _KILLED))
         outcome = await self._settled(self._answered, float(version.timeout), invocation.request_id)
         outcome.duration = perf_counter() - began
         outcome.init = init or 0.0
@@ -247,15 +270,26 @@ class Worker:
     async def _report(
         self, invocation: Invocation, outcome: Outcome, init: float | None, restore: float | None
     ) -> None:
-        version, request_id = self.version, invocation.request_id
         # An error that the function reports itself is a success of the runtime's.
         reported = outcome.error if outcome.error in (_KILLED, _OUT_OF_MEMORY) else ""
         status = "timeout" if outcome.error == _TIMED_OUT else "error" if reported else "success"
         found = Report(outcome.duration, await self._held(), init, restore, status, reported)
         if status == "timeout":
-            self._tell(platform_events.fault(request_id, _timed_out(version.timeout), self._block.clock.now()))
-        self._tell(platform_events.end(request_id, found))
-        self._tell(platform_events.report(version, request_id, found))
+            told = _timed_out(self.version.timeout)
+            self._tell(platform_events.fault(invocation.request_id, told, self._block.clock.now()))
+        self._tell_report(invocation, found)
+        outcome.log = self.log.tail()
+
+    def _tell_report(self, invocation: Invocation, found: Report) -> None:
+        self._tell(platform_events.end(invocation.request_id, found))
+        self._tell(platform_events.report(self.version, invocation.request_id, found))
+
+    def fail(self, invocation: Invocation, outcome: Outcome) -> None:
+        """Tell of an invocation that was not served, since the start has failed with this outcome."""
+        is_late = outcome.error == _TIMED_OUT
+        status, error = ("timeout", "") if is_late else ("error", outcome.error)
+        self._tell(platform_events.start(self.version, invocation.request_id))
+        self._tell_report(invocation, Report(outcome.duration, self._memory, None, None, status, error))
         outcome.log = self.log.tail()
 
     async def _held(self) -> int:
@@ -274,17 +308,17 @@ class Worker:
         while not answered.done():
             left = deadline - loop.time()
             if left <= 0:
-                message = f"RequestId: {request_id} Error: {_timed_out(seconds)}"
-                self._end(Outcome(error_document(_TIMED_OUT, message), _TIMED_OUT))
+                self._end(_broken_off(_TIMED_OUT, _timed_out(seconds), request_id))
                 break
             await asyncio.wait([answered], timeout=min(left, _LOOK_SECONDS))
             if not answered.done() and await self._held() > most and not answered.done():
-                message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
-                self._end(Outcome(error_document(_KILLED, message), _OUT_OF_MEMORY))
+                ended = _broken_off(_KILLED, "Runtime exited with error: signal: killed", request_id)
+                ended.error = _OUT_OF_MEMORY
+                self._end(ended)
         outcome = answered.result()
         if outcome.error == _KILLED:
             # Why it has gone is known a moment later.
-            outcome.payload = error_document(_KILLED, f"RequestId: {request_id} Error: {await self._exit()}")
+            outcome.payload = _broken_off(_KILLED, await self._exit(), request_id).payload
         return outcome
 
     def _end(self, outcome: Outcome) -> None:
@@ -377,6 +411,11 @@ class Worker:
     async def close(self, *, hurried: bool = False) -> None:
         """End it, and leave nothing of it behind; `hurried`: Cloudlet is about to stop."""
         self._become(State.ENDED)
+        if self._answered is not None and not self._answered.done():
+            # Who waits would do so for as long as the function may take.
+            self._answered.set_exception(unavailable())
+        if self._stream is not None:
+            self._stream.end()
         await self._process.close()
         if self._init_log is not None:
             await self._init_log.flush(hurried=hurried)
@@ -396,6 +435,13 @@ def limits_of(version: Version) -> Limits:
     """Return what a version's process may take."""
     share = max(_LEAST_PROCESSOR, version.memory / _MB_OF_A_PROCESSOR)
     return Limits((version.memory + _SPARE_MB) * _MB, version.ephemeral * _MB, share)
+
+
+def _broken_off(kind: str, why: str, request_id: str) -> Outcome:
+    """Return what is answered where the process has ended; without a request, where it was to be kept ready."""
+    return Outcome(
+        error_document(kind, f"RequestId: {request_id} Error: {why}" if request_id else f"Error: {why}"), kind
+    )
 
 
 def _timed_out(seconds: float) -> str:
