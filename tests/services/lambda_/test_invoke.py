@@ -334,6 +334,12 @@ def _refusal(cloud: FunctionCloud) -> tuple[str, str, int] | None:
     return None
 
 
+def test_json_that_is_nested_too_deep_is_refused(cloud: FunctionCloud) -> None:
+    python(cloud, "return 1")
+    deep = b"[" * 100_000 + b"]" * 100_000
+    assert cloud.refused("invoke", FunctionName="f", Payload=deep)[::2] == ("InvalidRequestContentException", 400)
+
+
 def test_a_dry_run_only_asks_whether_it_might(cloud: FunctionCloud) -> None:
     python(cloud, "raise RuntimeError")
     answer = cloud.client.invoke(FunctionName="f", InvocationType="DryRun")

@@ -148,6 +148,22 @@ def test_a_function_says_what_has_failed(polling: PollingCloud, answer: str, lef
     assert len(polling.seen()[0]) == 2
 
 
+def test_an_answer_that_makes_no_sense_concerns_its_own_batch_only(polling: PollingCloud) -> None:
+    polling.tells(
+        """
+if event['Records'][0]['body'] == 'bad':
+    return {'batchItemFailures': 5}
+time.sleep(1)
+""",
+        Timeout=10,
+    )
+    url = polling.queue(VisibilityTimeout="15")
+    polling.send(url, "good", "bad")
+    polling.map_queue(FunctionResponseTypes=["ReportBatchItemFailures"], BatchSize=1)
+    eventually(lambda: polling.left(url), lambda left: left == 1)
+    assert polling.bodies().count(["good"]) == 1
+
+
 def test_a_window_gathers_a_larger_batch(polling: PollingCloud) -> None:
     polling.tells()
     url = polling.queue()

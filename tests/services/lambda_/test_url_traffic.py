@@ -213,6 +213,22 @@ def test_a_function_that_fails_before_it_streams_is_a_bad_gateway(cloud: Functio
     assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
 
 
+@pytest.mark.parametrize("metadata", ["[1]", "null"])
+def test_metadata_that_make_no_sense_are_a_bad_gateway(cloud: FunctionCloud, node_runtime: str, metadata: str) -> None:
+    wrong = f"""
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {{
+  stream.setContentType("application/vnd.awslambda.http-integration-response");
+  stream.write(Buffer.concat([Buffer.from("{metadata}", "latin1"), Buffer.alloc(8)]));
+  stream.end();
+}});
+"""
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": wrong})})
+    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
+        "FunctionUrl"
+    ]
+    assert ask(cloud, url).status == 502
+
+
 def test_a_body_that_is_too_large_is_refused(cloud: FunctionCloud) -> None:
     answer = ask(cloud, with_url(cloud), "/", "POST", b"x" * 6_300_000)
     assert answer.status == 413

@@ -211,7 +211,7 @@ def checked_payload(payload: bytes | None, limit: int) -> bytes:
         raise AwsError("RequestTooLargeException", message, status=413)
     try:
         msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AwsError(
             "InvalidRequestContentException", f"Could not parse request body into json: {error}", status=400
         ) from None
@@ -227,7 +227,7 @@ def _client_context(given: str | None) -> dict[str, Any] | None:
         raise wrong
     try:
         told = msgspec.json.decode(b64decode(given, validate=True))
-    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
+    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise wrong from None
     if not isinstance(told, dict):
         raise wrong

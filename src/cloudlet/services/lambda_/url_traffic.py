@@ -129,8 +129,10 @@ async def _streamed(pieces: Pieces) -> HttpResponse:
 def _with_prelude(head: bytes, body: AsyncIterator[bytes]) -> HttpResponse:
     try:
         told = msgspec.json.decode(head)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(f"the answer's metadata are no JSON: {error}") from error
+    if not isinstance(told, dict):
+        raise BadAnswer("the answer's metadata are no object")
     shown = function_answer.read(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0")
     return HttpResponse(shown.status, shown.headers, body)
 

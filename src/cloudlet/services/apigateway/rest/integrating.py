@@ -217,7 +217,7 @@ def _message(error: str) -> str:
     """Return the message in what a function has raised."""
     try:
         found = msgspec.json.decode(error.encode())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return error
     message = found.get("errorMessage") if isinstance(found, dict) else None
     return str(message) if message is not None else error

@@ -14,7 +14,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.messages import message
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event
-from cloudlet.services.lambda_.execution.invocation import Outcome
+from cloudlet.services.lambda_.execution.invocation import Outcome, error_message
 from cloudlet.services.lambda_.function import LATEST
 from cloudlet.wire.timestamps import milliseconds
 
@@ -39,7 +39,7 @@ def record(event: Event, condition: str, outcome: Outcome | None, executed: str,
         told["responseContext"] = {"statusCode": 200, "executedVersion": executed}
         if outcome.error:
             told["responseContext"]["functionError"] = "Unhandled"
-        told["responsePayload"] = msgspec.Raw(outcome.payload or b"null")
+        told["responsePayload"] = _shown(outcome.payload or b"null")
     return _encode(told)
 
 
@@ -71,7 +71,7 @@ async def send_dead_letter(block: Block, event: Event, arn: str, outcome: Outcom
     target = Arn.parse(arn)
     told = {"RequestID": event.request_id, "ErrorCode": "200"}
     if outcome is not None:
-        told["ErrorMessage"] = _message(outcome)[:_ERROR_BYTES] or outcome.error
+        told["ErrorMessage"] = error_message(outcome.payload)[:_ERROR_BYTES] or outcome.error
     operation, params = message(block, target, event.payload.decode("utf-8", "replace"), told)
     await _call(block, event, target, operation, params)
 
@@ -89,8 +89,10 @@ async def _call(block: Block, event: Event, target: Arn, operation: str, params:
     )
 
 
-def _message(outcome: Outcome) -> str:
+def _shown(answer: bytes) -> object:
+    """Return a function's answer as a record has it; what is no JSON, as custom runtimes may answer, as text."""
     try:
-        return str(msgspec.json.decode(outcome.payload).get("errorMessage", ""))
-    except (msgspec.DecodeError, AttributeError):
-        return ""
+        msgspec.json.decode(answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return answer.decode("utf-8", "replace")
+    return msgspec.Raw(answer)

@@ -79,6 +79,8 @@ def _failed(mapping: Mapping, batch: list[Record], payload: bytes) -> list[Recor
     failures = answer.get("batchItemFailures")
     if not failures:
         return []
+    if not isinstance(failures, list):
+        return batch
     known = {_name(mapping, record) for record in batch}
     named = [each.get("itemIdentifier") if isinstance(each, dict) else None for each in failures]
     if not all(isinstance(name, str) and name in known for name in named):
