@@ -6,6 +6,7 @@ API Gateway's developer guide, "Lambda function response for format 1.0" and "â€
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from typing import Any
 
@@ -18,6 +19,8 @@ _OWN = frozenset(
 )
 """Headers that the server itself sets."""
 _TEXT = "text/plain;charset=UTF-8"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+"""RFC 9110, section 5.1."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -51,6 +54,8 @@ def _structured(answer: dict[str, Any], version: str, default_type: str) -> Http
     else:
         headers += [("set-cookie", text(cookie)) for cookie in _list(answer.get("cookies"))]
     headers = [pair for pair in headers if pair[0] not in _OWN]
+    if not all(_NAME.fullmatch(name) for name, _ in headers):
+        raise BadAnswer("The response from the Lambda function has a header that HTTP does not know")
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", default_type))
     return HttpResponse(_status(answer["statusCode"]), headers, _body(answer))

@@ -104,7 +104,14 @@ def test_by_path_where_names_cannot_be_resolved(cloud: FunctionCloud) -> None:
     assert event["rawPath"] == "/deep/path"
 
 
-@pytest.mark.parametrize("body", ["raise ValueError('boom')", "return {'statusCode': 'no number'}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise ValueError('boom')",
+        "return {'statusCode': 'no number'}",
+        "return {'statusCode': 200, 'headers': {'not a name': 'x'}}",
+    ],
+)
 def test_a_function_that_fails_is_a_bad_gateway(cloud: FunctionCloud, body: str) -> None:
     answer = ask(cloud, with_url(cloud, body))
     assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
