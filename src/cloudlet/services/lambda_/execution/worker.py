@@ -414,6 +414,8 @@ class Worker:
         if self._answered is not None and not self._answered.done():
             # Who waits would do so for as long as the function may take.
             self._answered.set_exception(unavailable())
+            # There may be nobody: an event is given to the function again.
+            self._answered.exception()
         if self._stream is not None:
             self._stream.end()
         await self._process.close()
