@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cloudlet.engines.sandbox import Limits, Mount, Sandbox, Sandboxes, Spec
 from cloudlet.services.lambda_.execution import environment, frames
@@ -18,6 +18,7 @@ from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 
 _CHANNEL_VARIABLE = "_CLOUDLET_CHANNEL"
 _LINE_BYTES = 64 << 10
+_READ_BYTES = 256 << 10
 _EARLY_LINES = 1000
 _NONE = Authorities()
 
@@ -114,7 +115,7 @@ class Process:
         if api is not None:
             api.serve(process.sandbox)
         for (reading, _), taken in zip(pipes, process.outputs, strict=True):
-            await taken.follow(reading)
+            taken.follow(reading)
         return process
 
     def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
@@ -175,22 +176,30 @@ class Process:
             told()
 
 
-class _Output(asyncio.Protocol):
+class _Output:
     """What a process prints by itself, in lines."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._held = b""
-        self._transport: asyncio.ReadTransport | None = None
+        self._descriptor: int | None = None
 
-    async def follow(self, descriptor: int) -> None:
-        """Read a pipe until its end."""
-        await asyncio.get_running_loop().connect_read_pipe(lambda: self, os.fdopen(descriptor, "rb"))
+    def follow(self, descriptor: int) -> None:
+        """Read a pipe until its end, which closes it."""
+        # Not by a transport: that of uvloop closes its descriptor twice, and the second time what another thread has
+        # opened meanwhile under the same number.
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        asyncio.get_running_loop().add_reader(descriptor, self._read, descriptor)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.ReadTransport, transport)
-
-    def data_received(self, data: bytes) -> None:
+    def _read(self, descriptor: int) -> None:
+        try:
+            data = os.read(descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self.close()
+            return
         *lines, self._held = (self._held + data).split(b"\n")
         if len(self._held) > _LINE_BYTES:
             lines.append(self._held)
@@ -198,11 +207,12 @@ class _Output(asyncio.Protocol):
         for line in lines:
             self._on_line(line.decode("utf-8", "replace") + "\n")
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def close(self) -> None:
+        """Read no more."""
+        if self._descriptor is not None:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
         if self._held:
             self._on_line(self._held.decode("utf-8", "replace") + "\n")
             self._held = b""
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
