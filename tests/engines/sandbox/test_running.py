@@ -137,6 +137,24 @@ def test_what_nobody_waits_for_any_more_does_not_go_on(in_sandboxes: Any) -> Non
     assert groups() == set()
 
 
+def test_what_nobody_waits_for_ends_also_where_nobody_waits_for_its_end(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        assert (await machine.shell("exit 7")).status == 7
+        for times in (1, 2, 3):
+            starting = asyncio.create_task(machine.sandboxes.start(Spec(["sleep", MARKER], LIMITS)))
+            await asyncio.sleep(0.001)
+            for _ in range(times):
+                starting.cancel()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            await asyncio.wait([starting])
+        await machine.sandboxes.close()
+        assert marked() == []
+
+    in_sandboxes(scenario)
+    assert groups() == set()
+
+
 def running() -> bool:
     """Whether what the next test starts is running: `sleep` itself, not what is about to become it."""
     return f"sleep\0{MARKER}\0".encode() in marked()

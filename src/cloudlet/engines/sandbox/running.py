@@ -66,6 +66,8 @@ class Sandboxes:
         self._rlimits = Rlimits(memory="memory" in self._cgroups.missing, processes=False)
         self._started = 0
         self._usable: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Future[None]] = set()
+        """What was started for somebody who has gone."""
 
     @property
     def weaknesses(self) -> list[str]:
@@ -100,9 +102,10 @@ class Sandboxes:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             # It may run already, and would go on.
-            await asyncio.wait([starting])
-            if starting.exception() is None:
-                await starting.result().close()
+            ending = asyncio.ensure_future(_end(starting))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.shield(ending)
             raise
 
     async def _probed(self) -> None:
@@ -229,9 +232,18 @@ class Sandboxes:
         """Remove the control groups; what was started has been closed before."""
         if self._usable is not None:
             await asyncio.wait([self._usable])
+        if self._ending:
+            await asyncio.wait(self._ending)
         await _until(self._cgroups.close)
         if self._own_folder is not None:
             await asyncio.to_thread(self._own_folder.cleanup)
+
+
+async def _end(starting: asyncio.Future[Sandbox]) -> None:
+    """End what is being started."""
+    await asyncio.wait([starting])
+    if starting.exception() is None:
+        await starting.result().close()
 
 
 def _unshared(number: int, most: int) -> int:
