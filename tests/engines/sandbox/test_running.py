@@ -121,6 +121,14 @@ def test_whenever_it_is_killed_nothing_of_it_goes_on(in_sandboxes: Any) -> None:
     assert groups() == set()
 
 
+@pytest.mark.parametrize(("ends", "status"), [("exit 128", 128), ("exit 255", 255), ("kill -9 $$", -9)])
+def test_a_status_is_what_the_program_has_ended_with(in_sandboxes: Any, ends: str, status: int) -> None:
+    async def scenario(machine: Machine) -> None:
+        assert (await machine.shell(ends)).status == status
+
+    in_sandboxes(scenario)
+
+
 def test_what_nobody_waits_for_any_more_does_not_go_on(in_sandboxes: Any) -> None:
     async def scenario(machine: Machine) -> None:
         for seconds in (0.0, 0.001, 0.01, 0.02, 0.03):

@@ -403,6 +403,37 @@ exports.calling = (event, context, callback) => setTimeout(() => callback(null, 
     assert invoke(cloud, name="g").value == "called back"
 
 
+NODE_HANDLERS = {
+    "calls back": ("(event, context, done) => done(null, 1)", 1),
+    "calls back later": ("(event, context, done) => { setTimeout(() => done(null, 2), 50) }", 2),
+    "calls back and goes on": ("(event, context, done) => { setTimeout(() => done(null, 4), 50); done(null, 3) }", 4),
+    "never calls back": ("(event, context, done) => 'lost'", None),
+    "returns no promise": ("(event) => 'lost'", None),
+    "rejects nothing": (
+        "async () => { throw null }",
+        {"errorType": "string", "errorMessage": "handled", "trace": []},
+    ),
+    "answers what is no JSON": ("async () => 10n", ("Error", "Unable to stringify response body")),
+    "throws beside": (
+        "async () => { setTimeout(() => { throw new TypeError('beside') }); await new Promise(() => {}) }",
+        ("TypeError", "beside"),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", NODE_HANDLERS)
+def test_nodejs_handlers_of_each_kind(cloud: FunctionCloud, node_runtime: str, way: str) -> None:
+    if int(node_runtime[6:-2]) >= 24 and ("call" in way or way == "returns no promise"):
+        pytest.skip("from Node.js 24 on there are no callbacks")
+    handler, wanted = NODE_HANDLERS[way]
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": f"exports.handler = {handler};"})})
+    for _ in range(2):
+        answer = invoke(cloud).value
+        assert (
+            (answer["errorType"], answer["errorMessage"]) == wanted if isinstance(wanted, tuple) else answer == wanted
+        )
+
+
 def test_nodejs_modules_are_imported(cloud: FunctionCloud, node_runtime: str) -> None:
     source = "import { join } from 'node:path';\nexport const handler = async () => join('a', 'b');\n"
     cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.mjs": source})})

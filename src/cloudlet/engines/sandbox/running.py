@@ -384,7 +384,9 @@ class Sandbox:
         self._kill_all()
         status = self._process.wait()
         if not self.ended.done():
-            self.ended.set_result(status if status < 128 else 128 - status)
+            # A shell, and bubblewrap, say of a signal 128 more than its number.
+            by_signal = 128 < status < 128 + signal.NSIG
+            self.ended.set_result(128 - status if by_signal else status)
 
 
 async def _until(done: Callable[[], bool]) -> None:

@@ -16,7 +16,8 @@ import msgspec
 ASSIGN, RESTORE, INVOKE = b"A", b"V", b"I"
 """To the process: become this function; go on, now that you have been restored; serve this invocation."""
 READY, INIT_FAILED = b"R", b"X"
-"""From it: it has done the first or the second, or cannot; the payload of the latter is AWS's error document."""
+"""From it: it has done the first or the second, or cannot go on, now or later, and ends; the payload of the latter is
+AWS's error document."""
 ANSWER, FAILED = b"r", b"e"
 """The invocation's result, or its error document."""
 STREAM, CHUNK, STREAM_END = b"s", b"c", b"z"

@@ -115,6 +115,7 @@ class Worker:
         self._init_log: LogStream | None = None
         """Where the start was logged of one that was restored: what it does since has a stream of its own."""
         self._answered: asyncio.Future[Outcome] | None = None
+        self._has_failed = False
         self._stream: Stream | None = None
         self._init_seconds: float | None = None
         self._restore_seconds: float | None = None
@@ -139,7 +140,8 @@ class Worker:
 
     @property
     def _is_fresh(self) -> bool:
-        return not self._process.lost and self._expires - self._block.clock.now() > RENEWED_SECONDS
+        is_there = not (self._process.lost or self._has_failed)
+        return is_there and self._expires - self._block.clock.now() > RENEWED_SECONDS
 
     @property
     def is_alive(self) -> bool:
@@ -351,6 +353,8 @@ class Worker:
         elif kind == frames.LOG:
             self._print("function", payload.decode("utf-8", "replace"), whole=bool(told.get("whole")))
         elif kind in (frames.FAILED, frames.INIT_FAILED):
+            # It is about to end: what fails otherwise only answers what was asked.
+            self._has_failed = kind == frames.INIT_FAILED
             self._answer(Outcome(payload, error_type(payload)))
         elif self._stream is None:
             return

@@ -186,10 +186,13 @@ function contextOf(told, settle) {
   if (settle) {
     context.done = (error, value) => settle(error, value);
     context.succeed = (value) => settle(null, value);
-    context.fail = (error) => settle(error ?? new Error("handled"), undefined);
+    context.fail = (error) => settle(error ?? "handled", undefined);
   }
   return context;
 }
+
+// Since Node.js 24 there are no callbacks, and what is returned counts, promised or not.
+const RETURNS = Number(process.versions.node.split(".")[0]) >= 24;
 
 function called(handler, event, told) {
   return new Promise((resolve, reject) => {
@@ -202,14 +205,18 @@ function called(handler, event, told) {
     };
     const context = contextOf(told, settle);
     // Who calls back is done once nothing is pending any more, unless it says otherwise.
+    let answer = null;
+    const settleIdle = () => settle(null, answer);
     const callback = (error, value) => {
+      answer = value;
       if (error || !context.callbackWaitsForEmptyEventLoop) settle(error, value);
-      else whenIdle(() => settle(error, value));
+      else whenIdle(settleIdle);
     };
     const returned = handler(event, context, callback);
-    if (typeof returned?.then === "function") returned.then((value) => settle(null, value), settle);
-    else if (handler.length < 3 && returned !== undefined) settle(null, returned);
-    else if (handler.length < 3) whenIdle(() => settle(null, null));
+    if (typeof returned?.then === "function") returned.then((value) => settle(null, value), context.fail);
+    else if (RETURNS) settle(null, returned);
+    // Who neither promises anything nor calls back is done once nothing is pending, and has answered nothing.
+    else whenIdle(settleIdle);
   });
 }
 
@@ -227,6 +234,14 @@ process.on("beforeExit", () => {
   if (done) done();
 });
 
+function serialised(value) {
+  try {
+    return JSON.stringify(value === undefined ? null : value) ?? "null";
+  } catch {
+    throw new Error("Unable to stringify response body");
+  }
+}
+
 async function streamed(handler, event, told) {
   const stream = new ResponseStream();
   const finished = new Promise((resolve, reject) => stream.on("finish", resolve).on("error", reject));
@@ -243,7 +258,7 @@ async function streamed(handler, event, told) {
 function fail(error, kind) {
   const { errorType, errorMessage, trace } = described(error);
   const told = { errorType, errorMessage, trace };
-  console.error("Invoke Error ", JSON.stringify({ ...told, stack: trace, trace: undefined }));
+  console.error("Invoke Error", `\t${JSON.stringify({ ...told, stack: trace, trace: undefined })}`);
   if (kind === "z") write("z", told);
   else write(kind, undefined, Buffer.from(JSON.stringify(told)));
 }
@@ -258,8 +273,7 @@ async function invoke(handler, told, payload) {
       await streamed(handler, event, told);
       return;
     }
-    const value = await called(handler, event, told);
-    write("r", undefined, Buffer.from(JSON.stringify(value === undefined ? null : value) ?? "null"));
+    write("r", undefined, Buffer.from(serialised(await called(handler, event, told))));
   } catch (error) {
     fail(error, "e");
   }
@@ -276,7 +290,7 @@ async function initialise(told) {
     return handler;
   } catch (error) {
     const { errorType, errorMessage, trace } = described(error);
-    console.error("Uncaught Exception ", JSON.stringify({ errorType, errorMessage, stack: trace }));
+    console.error("Uncaught Exception", `\t${JSON.stringify({ errorType, errorMessage, stack: trace })}`);
     write("X", undefined, Buffer.from(JSON.stringify({ errorType, errorMessage, trace })), () => process.exit(1));
     return undefined;
   }
@@ -290,8 +304,8 @@ for (const [event, type] of [
     const { errorType, errorMessage, trace } = described(error);
     const name = event === "unhandledRejection" ? "Runtime.UnhandledPromiseRejection" : errorType;
     const told = { errorType: name, errorMessage: name === errorType ? errorMessage : `${errorType}: ${errorMessage}`, trace };
-    console.error(`${type} `, JSON.stringify({ ...told, stack: trace, trace: undefined }));
-    write("e", undefined, Buffer.from(JSON.stringify(told)), () => process.exit(128));
+    console.error(type, `\t${JSON.stringify({ ...told, stack: trace, trace: undefined })}`);
+    write("X", undefined, Buffer.from(JSON.stringify(told)), () => process.exit(128));
   });
 }
 
