@@ -358,9 +358,19 @@ def test_what_is_wrong_with_a_request_is_told(cloud: FunctionCloud) -> None:
     assert (code, message, status) == ("ResourceNotFoundException", f"Function not found: {cloud.arn('none')}", 404)
 
 
-def test_an_answer_that_is_too_large_is_an_error(cloud: FunctionCloud) -> None:
-    python(cloud, "return 'x' * 7_000_000", Timeout=30)
+@pytest.mark.parametrize("size", [7_000_000, 70_000_000])
+def test_an_answer_that_is_too_large_is_an_error(cloud: FunctionCloud, node_runtime: str, size: int) -> None:
+    python(cloud, f"return 'x' * {size}", Timeout=30, MemorySize=1024)
     assert invoke(cloud).value["errorType"] == "Function.ResponseSizeTooLarge"
+    source = program({"index.js": f"exports.handler = async () => 'x'.repeat({size});"})
+    cloud.function("n", Runtime=node_runtime, Code={"ZipFile": source}, Timeout=30, MemorySize=1024)
+    assert invoke(cloud, name="n").value["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_an_answer_all_at_once_is_no_larger_where_a_stream_was_asked_for(cloud: FunctionCloud) -> None:
+    python(cloud, "return 'x' * 7_000_000", Timeout=30)
+    events = list(cloud.client.invoke_with_response_stream(FunctionName="f")["EventStream"])
+    assert [event["InvokeComplete"]["ErrorCode"] for event in events] == ["Function.ResponseSizeTooLarge"]
 
 
 def test_layers_are_there_one_over_the_other(cloud: FunctionCloud) -> None:

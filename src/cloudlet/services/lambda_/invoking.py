@@ -192,7 +192,7 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
         if error.code == "TooManyRequestsException":
             measuring.throttled(block, found.resolved)
         raise
-    if len(outcome.payload) > _ANSWER_BYTES and stream is None:
+    if len(outcome.payload) > _ANSWER_BYTES:
         outcome.error = "Function.ResponseSizeTooLarge"
         outcome.payload = error_document(
             outcome.error, f"Response payload size exceeded maximum allowed payload size ({_ANSWER_BYTES} bytes)."

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
+MOST_BYTES = 6_291_556
+"""Of an answer. A larger one is refused: it is enough to know that it is larger."""
 CHANNEL = int(os.environ.pop("_CLOUDLET_CHANNEL"))
 ASSIGN, RESTORE, INVOKE = b"A", b"V", b"I"
 READY, INIT_FAILED, ANSWER, FAILED, LOG = b"R", b"X", b"r", b"e", b"l"
@@ -425,7 +427,7 @@ def _invoke(handler: Callable[[Any, LambdaContext], Any], told: dict[str, Any], 
     else:
         sys.stdout.flush()
         sys.stderr.flush()
-        _write(ANSWER, None, encoded)
+        _write(ANSWER, None, encoded[: MOST_BYTES + 1])
         return
     _log_error(told)
     sys.stderr.flush()
