@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
@@ -17,7 +18,9 @@ from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.function import Place
 
 
-def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    payload = b'"' + b"x" * size + b'"'
     tried = 0
 
     async def broken(*_: object) -> None:
@@ -37,14 +40,23 @@ def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.
     async def scenario(block: Block) -> None:
         now = block.clock.now()
         place = Place("123456789012", "us-east-1", "f")
-        event = Event(place=place, qualifier="", request_id="r", payload=b"{}", accepted=now, due=now)
+        event = Event(place=place, qualifier="", request_id="r", payload=payload, accepted=now, due=now)
 
-        async def put(tx: Transaction) -> None:
-            events.put(tx, event)
+        async def accept(tx: Transaction) -> None:
+            events.accept(tx, event)
 
-        await block.store.transact(put)
+        async def forget(tx: Transaction) -> None:
+            events.forget(tx, kept)
+
+        await block.store.transact(accept)
         kept = await asyncio.wait_for(postponed(block, now), 10)
-        assert (kept.refusals, kept.payload) == (tried, b"{}")
+        assert kept.refusals == tried
+        # What is read and written again and again is small.
+        assert len(kept.payload) < 5000
+        assert (await block.store.transact(lambda tx: events.whole(tx, kept))).payload == payload
+        await block.store.transact(forget)
+        assert await block.store.transact(lambda tx: events.first(tx, 2)) == []
+        assert (await block.store.transact(lambda tx: events.whole(tx, replace(kept, payload=b"")))).payload == b"{}"
 
     async def run() -> None:
         cloud = Cloud(Config(tmp_path, durable=False), TokenSealer(b"k" * 32))

@@ -118,7 +118,7 @@ async def accept(ctx: Context, params: Params) -> Result:
         resolved = await directory.resolve(tx, what)
         await access.authorize(ctx, tx, what, "InvokeFunction")
         _check_state(resolved)
-        events.put(tx, event)
+        events.accept(tx, event)
         return resolved
 
     measuring.received(ctx.block, await ctx.transact(body))

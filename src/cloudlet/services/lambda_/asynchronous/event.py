@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.lambda_.directory import Named
@@ -11,6 +12,9 @@ from cloudlet.services.lambda_.function import Place
 TOPIC = b"events"
 _EVENTS = Subspace("event")
 """When it is due, request id → the event."""
+_PAYLOADS = Subspace("event-payload")
+"""Request id → the payload of an event, where that is large: events are read, and written, more often than payloads."""
+_SMALL_BYTES = 4096
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -22,6 +26,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What of the function was named; empty for nothing."""
     request_id: str
     payload: bytes
+    """Empty where it is kept aside, until it is wanted."""
     accepted: float
     due: float
     client_context: bytes = b""
@@ -44,12 +49,30 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 _decode = msgspec.msgpack.Decoder(Event).decode
 
 
+def accept(tx: Transaction, event: Event) -> None:
+    """Keep a new event until it is due."""
+    if len(event.payload) > _SMALL_BYTES:
+        tx.put(_PAYLOADS.key(event.request_id), event.payload)
+    put(tx, event)
+
+
 def put(tx: Transaction, event: Event) -> None:
-    """Keep an event until it is due."""
-    tx.put(event.key, _encode(event))
+    """Keep an event until it is due; its payload is kept already."""
+    tx.put(event.key, _encode(event if len(event.payload) <= _SMALL_BYTES else replace(event, payload=b"")))
     tx.notify(TOPIC)
 
 
+async def whole(tx: Transaction, event: Event) -> Event:
+    """Return an event with its payload."""
+    return event if event.payload else replace(event, payload=await tx.get(_PAYLOADS.key(event.request_id)) or b"{}")
+
+
+def forget(tx: Transaction, event: Event) -> None:
+    """Keep an event no more."""
+    tx.delete(event.key)
+    tx.delete(_PAYLOADS.key(event.request_id))
+
+
 async def first(tx: Transaction, count: int) -> list[Event]:
-    """Return the events that are due first."""
+    """Return the events that are due first, without large payloads."""
     return [_decode(raw) for _, raw in await tx.range(_EVENTS.begin, _EVENTS.end, limit=count)]

@@ -82,8 +82,10 @@ async def _start_due(block: Block, under_way: dict[bytes, asyncio.Task[None]], c
 class _Found:
     """What an event is for, as it is now."""
 
-    def __init__(self, target: Target, setting: EventInvoke | None) -> None:
+    def __init__(self, target: Target, setting: EventInvoke | None, event: Event) -> None:
         self.target = target
+        self.event = event
+        """With its payload."""
         self.age = _AGE_SECONDS if setting is None or setting.age is None else setting.age
         self.attempts = _ATTEMPTS if setting is None or setting.attempts is None else setting.attempts
         self.on_success = "" if setting is None else setting.on_success
@@ -96,7 +98,7 @@ async def _find(tx: Transaction, event: Event) -> _Found | None:
     except AwsError:
         return None
     setting = await EVENT_INVOKE.find(tx, event.place, event.qualifier or LATEST)
-    return _Found(target, setting)
+    return _Found(target, setting, await events.whole(tx, event))
 
 
 async def _see_to(block: Block, event: Event) -> None:
@@ -123,6 +125,7 @@ async def _serve(block: Block, event: Event) -> None:
         log.info("an event for %s was dropped: there is no such function any more", event.place.arn)
         await _replace(block, event, None)
         return
+    event = found.event
     if now - event.accepted > found.age:
         await _give_up(block, event, found, "EventAgeExceeded", None)
         return
@@ -195,8 +198,10 @@ async def _replace(block: Block, event: Event, by: Event | None) -> None:
     """Forget an event, or have it come again."""
 
     async def body(tx: Transaction) -> None:
-        tx.delete(event.key)
-        if by is not None:
+        if by is None:
+            events.forget(tx, event)
+        else:
+            tx.delete(event.key)
             events.put(tx, by)
 
     await block.store.transact(body)
