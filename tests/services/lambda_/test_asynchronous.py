@@ -131,8 +131,10 @@ def test_destinations_are_told_what_became_of_an_event(cloud: FunctionCloud) -> 
     assert told["requestPayload"] == {"a": 1}
     assert told["responsePayload"] == {"done": {"a": 1}}
     assert told["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
-    send(cloud, {"boom": True})
+    failing = {"boom": True, "much": "x" * 10_000}
+    send(cloud, failing)
     told = json.loads(received(cloud, bad)[0]["Body"])
+    assert told["requestPayload"] == failing
     assert told["requestContext"]["condition"] == "RetriesExhausted"
     assert told["responseContext"]["functionError"] == "Unhandled"
     assert told["responsePayload"]["errorMessage"] == "boom"

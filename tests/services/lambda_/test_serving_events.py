@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.asynchronous import event as events
+from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.function import Place
 
@@ -58,8 +60,45 @@ def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.
         assert await block.store.transact(lambda tx: events.first(tx, 2)) == []
         assert (await block.store.transact(lambda tx: events.whole(tx, replace(kept, payload=b"")))).payload == b"{}"
 
+    _run(tmp_path, scenario)
+
+
+def test_a_slow_function_with_many_events_does_not_keep_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = (Place("123456789012", "us-east-1", name) for name in ("slow", "quick"))
+    served, serving_slow = asyncio.Event(), 0
+
+    async def serve(block: Block, event: Event) -> None:
+        nonlocal serving_slow
+        if event.place == quick:
+            served.set()
+            return
+        serving_slow += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(serving, "_serve", serve)
+
+    async def scenario(block: Block) -> None:
+        now = block.clock.now()
+
+        async def accept(tx: Transaction) -> None:
+            for number, place in enumerate([*[slow] * 300, quick]):
+                id = f"{number:03d}"
+                events.accept(tx, Event(place=place, qualifier="", request_id=id, payload=b"{}", accepted=now, due=now))
+
+        await block.store.transact(accept)
+        await asyncio.wait_for(served.wait(), 10)
+        assert serving_slow == serving.OF_ONE_FUNCTION
+
+    _run(tmp_path, scenario)
+
+
+def _run(folder: Path, scenario: Callable[[Block], Awaitable[None]]) -> None:
+    """Do something with a block of functions."""
+
     async def run() -> None:
-        cloud = Cloud(Config(tmp_path, durable=False), TokenSealer(b"k" * 32))
+        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32))
         try:
             await scenario(cloud.block("lambda"))
         finally:

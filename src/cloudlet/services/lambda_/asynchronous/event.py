@@ -73,6 +73,7 @@ def forget(tx: Transaction, event: Event) -> None:
     tx.delete(_PAYLOADS.key(event.request_id))
 
 
-async def first(tx: Transaction, count: int) -> list[Event]:
-    """Return the events that are due first, without large payloads."""
-    return [_decode(raw) for _, raw in await tx.range(_EVENTS.begin, _EVENTS.end, limit=count)]
+async def first(tx: Transaction, count: int, after: Event | None = None) -> list[Event]:
+    """Return the events that are due first, or first after another one, without large payloads."""
+    begin = _EVENTS.begin if after is None else after.key + b"\0"
+    return [_decode(raw) for _, raw in await tx.range(begin, _EVENTS.end, limit=count)]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -26,12 +28,17 @@ from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Resolved
 from cloudlet.services.lambda_.event_invoke import EVENT_INVOKE, EventInvoke
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
-from cloudlet.services.lambda_.function import LATEST
+from cloudlet.services.lambda_.function import LATEST, Place
 from cloudlet.services.lambda_.invoking import Target
 
 log = logging.getLogger("cloudlet.lambda")
 
-AT_ONCE = 100
+AT_ONCE = 200
+OF_ONE_FUNCTION = 100
+"""So many at once, that one function does not keep those of others waiting."""
+_PAGE = 200
+_LOOKED_AT = 1000
+"""So many of what is due are looked at for some that there is room for."""
 _ATTEMPTS = 2
 _AGE_SECONDS = 6 * 3600
 _PAUSES_SECONDS = (60.0, 120.0)
@@ -44,11 +51,12 @@ _FOREVER_SECONDS = 3600.0
 async def run(block: Block) -> None:
     """Give events to functions until the block ends."""
     under_way: dict[bytes, asyncio.Task[None]] = {}
+    busy: Counter[Place] = Counter()
     async with notified(block, events.TOPIC) as changed:
         try:
             while True:
                 changed.clear()
-                due = await _start_due(block, under_way, changed)
+                due = await _start_due(block, under_way, busy, changed)
                 await first_of(block, changed, due)
         finally:
             for task in under_way.values():
@@ -56,27 +64,49 @@ async def run(block: Block) -> None:
             await asyncio.gather(*under_way.values(), return_exceptions=True)
 
 
-async def _start_due(block: Block, under_way: dict[bytes, asyncio.Task[None]], changed: asyncio.Event) -> float:
+async def _start_due(
+    block: Block, under_way: dict[bytes, asyncio.Task[None]], busy: Counter[Place], changed: asyncio.Event
+) -> float:
     """Start what is due, as far as there is room; return when something is due next."""
     now = block.clock.now()
-    for event in await block.store.transact(lambda tx: events.first(tx, 2 * AT_ONCE)):
+    async for event in _first(block):
         if event.due > now:
             return event.due
-        if event.key in under_way:
-            continue
         if len(under_way) >= AT_ONCE:
             break
+        if event.key in under_way or busy[event.place] >= OF_ONE_FUNCTION:
+            continue
         task = asyncio.get_running_loop().create_task(_see_to(block, event))
         under_way[event.key] = task
+        busy[event.place] += 1
 
-        def done(task: asyncio.Task[None], key: bytes = event.key) -> None:
-            del under_way[key]
+        def done(task: asyncio.Task[None], event: Event = event) -> None:
+            del under_way[event.key]
+            busy[event.place] -= 1
+            if not busy[event.place]:
+                del busy[event.place]
             changed.set()
             if not task.cancelled() and task.exception() is not None:
                 log.error("an event could not be served", exc_info=task.exception())
 
         task.add_done_callback(done)
     return now + _FOREVER_SECONDS
+
+
+async def _first(block: Block) -> AsyncIterator[Event]:
+    """Give the events that are due first."""
+    last: Event | None = None
+    for _ in range(_LOOKED_AT // _PAGE):
+
+        async def page(tx: Transaction, after: Event | None = last) -> list[Event]:
+            return await events.first(tx, _PAGE, after)
+
+        found = await block.store.transact(page)
+        for event in found:
+            yield event
+        if len(found) < _PAGE:
+            return
+        last = found[-1]
 
 
 class _Found:
