@@ -367,6 +367,14 @@ def test_an_answer_that_is_too_large_is_an_error(cloud: FunctionCloud, node_runt
     assert invoke(cloud, name="n").value["errorType"] == "Function.ResponseSizeTooLarge"
 
 
+def test_a_streamed_answer_that_is_wanted_at_once_is_no_larger(cloud: FunctionCloud, node_runtime: str) -> None:
+    for name, size in (("small", 3_000_000), ("large", 25_000_000)):
+        source = f"exports.handler = awslambda.streamifyResponse(async (event, out) => out.end('x'.repeat({size})));"
+        cloud.function(name, Runtime=node_runtime, Code={"ZipFile": program({"index.js": source})}, Timeout=30)
+    assert len(cloud.client.invoke(FunctionName="small")["Payload"].read()) == 3_000_000
+    assert invoke(cloud, name="large").value["errorType"] == "Function.ResponseSizeTooLarge"
+
+
 def test_an_answer_all_at_once_is_no_larger_where_a_stream_was_asked_for(cloud: FunctionCloud) -> None:
     python(cloud, "return 'x' * 7_000_000", Timeout=30)
     events = list(cloud.client.invoke_with_response_stream(FunctionName="f")["EventStream"])

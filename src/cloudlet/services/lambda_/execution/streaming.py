@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 _HIGH_BYTES = 1 << 20
 _LOW_BYTES = 256 << 10
-COLLECTED_BYTES = 20 << 20
-"""What is kept of an answer that nobody reads in pieces: the largest there is (guide, "Response streaming")."""
+COLLECTED_BYTES = 8 << 20
+"""What is kept of an answer that nobody reads in pieces: more than it may have."""
 
 
 class Stream:
@@ -43,8 +43,8 @@ class Stream:
     def feed(self, piece: bytes) -> None:
         if not self._is_read:
             return
-        if self._begun is None and self._bytes + len(piece) > COLLECTED_BYTES:
-            return
+        if self._begun is None:
+            piece = piece[: COLLECTED_BYTES - self._bytes]
         self._pieces.append(piece)
         self._bytes += len(piece)
         if self._begun is not None and self._bytes > _HIGH_BYTES and not self._held:
