@@ -83,6 +83,16 @@ RULES = [
     ("ALARM(arn:aws:cloudwatch:us-east-1:111122223333:alarm:a)", True),
     ('ALARM("with (brackets) and spaces")', True),
     ("not ALARM( b ) and true", True),
+    ("AT_LEAST(1, ALARM, (a, b, c))", True),
+    ("AT_LEAST(2, ALARM, (a, b, c))", False),
+    ("AT_LEAST(2, NOT ALARM, (a, b, c))", True),
+    ("AT_LEAST(33%, ALARM, (a, b, c))", True),
+    ("AT_LEAST(34%, ALARM, (a, b, c))", False),
+    ("AT_LEAST(67%, NOT OK, (a, b, c))", False),
+    ("AT_LEAST(66%, not OK, (a, b, c))", True),
+    ("AT_LEAST(100%, OK, (b))", True),
+    ('at_least( 2,ALARM,("with (brackets) and spaces" , arn:aws:cloudwatch:us-east-1:111122223333:alarm:a))', True),
+    ("FALSE OR NOT (AT_LEAST(1, INSUFFICIENT_DATA, (a, b)) AND TRUE)", True),
 ]
 
 
@@ -101,6 +111,12 @@ def test_rules_hold(text: str, expected: bool) -> None:
         ("ALARM(a) OK(b)", "Unexpected 'OK' at position 10"),
         ("a AND b", "Unexpected 'a'"),
         ("(TRUE", "Unexpected end"),
+        ("AT_LEAST(0, ALARM, (a))", "0 is not from 1 to 1"),
+        ("AT_LEAST(3, ALARM, (a, b))", "3 is not from 1 to 2"),
+        ("AT_LEAST(101%, ALARM, (a, b))", "101% is not from 1 to 100%"),
+        ("AT_LEAST(1, ALARM, ())", "Unexpected"),
+        ("AT_LEAST(1, ALARM, a)", "Unexpected"),
+        ("AT_LEAST(1, TRUE, (a))", "Unexpected"),
         ("(" * 101 + "TRUE" + ")" * 101, "nested too deeply"),
         (" OR ".join(["TRUE"] * 501), "500 elements"),
         (" OR ".join(f"ALARM(a{number})" for number in range(101)), "100 alarms"),
@@ -113,6 +129,7 @@ def test_rules_that_are_refused(text: str, said: str) -> None:
 
 
 def test_a_rule_names_each_alarm_once() -> None:
+    assert alarm_rule.names(alarm_rule.parse("AT_LEAST(1, NOT OK, (b, a, b)) OR ALARM(a)")) == ["b", "a"]
     assert alarm_rule.names(alarm_rule.parse("ALARM(b) OR (OK(a) AND NOT ALARM(b))")) == ["b", "a"]
 
 

@@ -1,13 +1,14 @@
 """The rules of composite alarms. API reference, "PutCompositeAlarm", `AlarmRule`.
 
 `ALARM(name)`, `OK(name)`, `INSUFFICIENT_DATA(name)`, TRUE, FALSE, AND, OR, NOT and parentheses. A name may be an ARN,
-and may be quoted.
+and may be quoted. `AT_LEAST(2, ALARM, (name, …))` and `AT_LEAST(60%, NOT OK, (name, …))` count alarms, as AWS CDK's
+`AlarmRule.atLeast` writes them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -59,7 +60,15 @@ class AnyOf:
     parts: tuple[Rule, ...]
 
 
-Rule = InState | Constant | Not | All | AnyOf
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """So many of the parts hold, or more."""
+
+    count: int
+    parts: tuple[Rule, ...]
+
+
+Rule = InState | Constant | Not | All | AnyOf | AtLeast
 
 
 def holds(rule: Rule, states: Mapping[str, str]) -> bool:
@@ -72,6 +81,8 @@ def holds(rule: Rule, states: Mapping[str, str]) -> bool:
         return not holds(rule.part, states)
     if isinstance(rule, All):
         return all(holds(part, states) for part in rule.parts)
+    if isinstance(rule, AtLeast):
+        return sum(holds(part, states) for part in rule.parts) >= rule.count
     return any(holds(part, states) for part in rule.parts)
 
 
@@ -85,7 +96,7 @@ def _names(rule: Rule) -> Iterator[str]:
         yield rule.name
     elif isinstance(rule, Not):
         yield from _names(rule.part)
-    elif isinstance(rule, All | AnyOf):
+    elif isinstance(rule, All | AnyOf | AtLeast):
         for part in rule.parts:
             yield from _names(part)
 
@@ -133,10 +144,29 @@ class _Meaning:
     def state(self, state: str, name: str) -> _Counted:
         return InState(name_of(name), str(state)), 1
 
+    def at_least(self, count: str, state: Callable[[str], Rule], *names: str) -> _Counted:
+        number, all_of_them = int(count.rstrip("%")), len(names)
+        most = 100 if count.endswith("%") else all_of_them
+        if not 1 <= number <= most:
+            raise RuleProblem(f"{count} is not from 1 to {most}{count[len(str(number)) :]}")
+        # Of a percentage, as many as it takes to reach it.
+        needed = -(-number * all_of_them // 100) if count.endswith("%") else number
+        return AtLeast(needed, tuple(map(state, names))), all_of_them + 2
+
+    def counted_state(self, negation: str | None, state: str) -> Callable[[str], Rule]:
+        def part(name: str) -> Rule:
+            wanted = InState(name_of(name), str(state))
+            return wanted if negation is None else Not(wanted)
+
+        return part
+
     def QUOTED(self, text: str) -> str:
         return re.sub(r"\\(.)", r"\1", text[1:-1])
 
     def NAME(self, text: str) -> str:
+        return str(text)
+
+    def LISTED(self, text: str) -> str:
         return str(text)
 
     def CONSTANT(self, text: str) -> _Counted:
