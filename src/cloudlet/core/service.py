@@ -91,6 +91,7 @@ class Service:
         namespace: str = "",
         data_events: Iterable[str] = (),
         hidden: Iterable[str] = (),
+        recorded_as: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self._admits_anonymous = admits_anonymous
@@ -104,6 +105,8 @@ class Service:
         """The operations that CloudTrail has among data events."""
         self.hidden = frozenset(hidden)
         """The members of requests and answers whose values CloudTrail does not show."""
+        self.recorded_as = recorded_as or {}
+        """Operations that CloudTrail has under another name."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.models.key_of` gives."""

@@ -45,6 +45,26 @@ def test_a_call_is_recorded_as_aws_does_it(aws: Aws) -> None:
     assert record["managementEvent"] is True
 
 
+def test_calls_have_the_names_that_aws_records_them_under(aws: Aws) -> None:
+    """S3's user guide, "Amazon S3 CloudTrail events"; Lambda's guide has dates behind names."""
+    bucket = f"named-{aws.account}"
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    s3.delete_public_access_block(Bucket=bucket)
+    aws.client("lambda").list_functions()
+    with pytest.raises(ClientError):
+        aws.client("lambda").get_function(FunctionName="missing")
+    for name in (
+        "PutBucketNotification",
+        "DeleteBucketPublicAccessBlock",
+        "ListFunctions20150331",
+        "GetFunction20150331v2",
+    ):
+        (event,) = lookup(aws, 1, EventName=name)
+        assert json.loads(event["CloudTrailEvent"])["eventName"] == name
+
+
 def test_failures_and_reads_are_recorded_too(aws: Aws) -> None:
     sqs = aws.client("sqs")
     with pytest.raises(ClientError):

@@ -45,7 +45,7 @@ def record(ctx: Context, handler: Handler, params: Params, result: Result, error
         "userIdentity": _identity(ctx.principal),
         "eventTime": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(ctx.now())),
         "eventSource": f"{operation.service.endpoint_prefix}.amazonaws.com",
-        "eventName": handler.name,
+        "eventName": service.recorded_as.get(handler.name, handler.name),
         "awsRegion": ctx.region,
         "sourceIPAddress": _source(ctx),
         "userAgent": ctx.headers.get("user-agent") or _source(ctx),

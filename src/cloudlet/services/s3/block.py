@@ -53,4 +53,14 @@ service = Service(
         "UploadPart",
         "UploadPartCopy",
     ),
+    recorded_as={
+        "DeletePublicAccessBlock": "DeleteBucketPublicAccessBlock",
+        "GetBucketLifecycleConfiguration": "GetBucketLifecycle",
+        "GetBucketNotificationConfiguration": "GetBucketNotification",
+        "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+        "ListObjectsV2": "ListObjects",
+        "PutBucketLifecycleConfiguration": "PutBucketLifecycle",
+        "PutBucketNotificationConfiguration": "PutBucketNotification",
+        "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    },
 )
