@@ -315,6 +315,30 @@ def test_basic_selectors_choose_objects_and_tables(standing: Standing) -> None:
     assert failed["errorCode"] == "ResourceNotFoundException"
 
 
+def test_selectors_choose_functions_however_they_are_named(standing: Standing) -> None:
+    aws = standing.account()
+    name, _ = _trail(aws)
+    prefix = f"arn:aws:lambda:us-east-1:{aws.account}:function"
+    resource = {"Type": "AWS::Lambda::Function", "Values": [f"{prefix}:seen"]}
+    selector = {"IncludeManagementEvents": False, "DataResources": [resource]}
+    aws.client("cloudtrail").put_event_selectors(TrailName="audit", EventSelectors=[selector])
+    forms = ("seen", "seen:live", f"{aws.account}:function:seen", f"{prefix}:seen:$LATEST")
+
+    def work() -> set[str]:
+        for form in (*forms, "seen2", f"{prefix}:other"):
+            with pytest.raises(ClientError):
+                aws.client("lambda").invoke(FunctionName=form, Payload=b"secret")
+        standing.advance("5m")
+        return {each["requestParameters"]["functionName"] for each in _data_records(aws, name)}
+
+    assert eventually(work, lambda found: found >= set(forms)) == set(forms)
+    (record, *_) = records = _data_records(aws, name)
+    assert (record["eventSource"], record["eventName"]) == ("lambda.amazonaws.com", "Invoke")
+    shown = {"type": "AWS::Lambda::Function", "ARN": f"{prefix}:seen", "accountId": aws.account}
+    assert [each["resources"] for each in records] == [[shown]] * len(records)
+    assert "secret" not in json.dumps(records)
+
+
 def test_a_trail_of_all_regions_has_files_of_each(standing: Standing) -> None:
     aws = standing.account()
     name, _ = _trail(aws, IsMultiRegionTrail=True, EnableLogFileValidation=True)

@@ -5,6 +5,7 @@ User guide, "Logging data events": the table of resource types.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,11 @@ from cloudlet.core.arn import Arn, partition_of
 
 Resource = tuple[str, str]
 """A type and an ARN."""
+
+_FUNCTION = re.compile(
+    r"(arn:[^:]+:lambda:(?P<region>[^:]+):)?((?P<account>\d{12}):)?(function:)?(?P<name>[\w-]+)(:[\w$-]+)?"
+)
+"""How requests name functions. Lambda's API reference, "Invoke"."""
 
 
 def of(record: Mapping[str, Any]) -> list[Resource]:
@@ -29,6 +35,8 @@ def of(record: Mapping[str, Any]) -> list[Resource]:
             )
         case "streams.dynamodb.amazonaws.com":
             named = _of_stream(params)
+        case "lambda.amazonaws.com":
+            named = _of_lambda(params, region, account)
         case "sqs.amazonaws.com":
             named = _of_sqs(params, region, account)
         case "sns.amazonaws.com":
@@ -71,6 +79,14 @@ def _of_stream(params: Mapping[str, Any]) -> Iterator[Resource]:
     arn = params.get("streamArn") or str(params.get("shardIterator") or "").partition("|")[0]
     if arn.startswith("arn:"):
         yield "AWS::DynamoDB::Stream", arn
+
+
+def _of_lambda(params: Mapping[str, Any], region: str, account: str) -> Iterator[Resource]:
+    """A function is named by its name, its ARN or a part of that, each perhaps with a version or an alias."""
+    named = _FUNCTION.fullmatch(str(params.get("functionName") or ""))
+    if named is not None:
+        owner, place = named["account"] or account, named["region"] or region
+        yield "AWS::Lambda::Function", _arn("lambda", place, owner, named["name"], "function:")
 
 
 def _of_sqs(params: Mapping[str, Any], region: str, account: str) -> Iterator[Resource]:
