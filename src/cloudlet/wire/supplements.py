@@ -253,7 +253,10 @@ def _add_what_opentelemetry_sends(operations: dict[str, Any], shapes: dict[str, 
 
 
 def _add_what_blocks_invoke(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
-    """Add the operation by which blocks invoke API destinations, which AWS has as a permission only."""
+    """Add the operation by which blocks invoke API destinations, which AWS has as a permission only.
+
+    It is also for methods of API Gateway's REST APIs, which may ask for the signature of a role.
+    """
     shapes |= {
         "InvokedText": {"type": "string"},
         "InvokedAnswer": {"type": "blob"},
@@ -261,7 +264,8 @@ def _add_what_blocks_invoke(operations: dict[str, Any], shapes: dict[str, Any]) 
             "type": "structure",
             "required": ["ApiDestinationArn", "Body"],
             "members": {
-                "ApiDestinationArn": {"shape": "ApiDestinationArn"},
+                "ApiDestinationArn": {"shape": "InvokedText"},
+                "RoleArn": {"shape": "InvokedText"},
                 "Body": {"shape": "InvokedText"},
                 "HttpParameters": {"shape": "HttpParameters"},
             },

@@ -1,4 +1,4 @@
-"""API destinations of EventBridge as targets and enrichments, with a real HTTP endpoint."""
+"""API destinations of EventBridge and methods of REST APIs as targets and enrichments, with a real HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services.events.endpoint import Endpoint, endpoint
+from tests.services.events.test_gateway import method
 from tests.services.pipes.cloud import PipesCloud
 from tests.standing import eventually
 
@@ -60,3 +61,15 @@ def test_an_endpoint_enriches(cloud: PipesCloud, there: Endpoint) -> None:
     cloud.pipe(arn, Enrichment=_destination(cloud, there), EnrichmentParameters=parameters)
     cloud.send({"id": "7"})
     assert cloud.bodies(url) == [{"name": "Ada", "of": "7"}]
+
+
+def test_a_method_of_iam_gets_messages_and_enriches(cloud: PipesCloud, there: Endpoint) -> None:
+    there.answer = lambda request: (200, {}, json.dumps({"name": "Ada", "at": request.path}).encode())
+    arn = f"{method(cloud.aws, there, authorizationType='AWS_IAM')}/POST/orders/*"
+    http = {"HttpParameters": {"PathParameterValues": ["$.body.id"]}}
+    again = {"HttpParameters": {"PathParameterValues": ["$.name"]}}
+    cloud.pipe(arn, TargetParameters=again, Enrichment=arn, EnrichmentParameters=http)
+    cloud.send({"id": "7"})
+    assert there.next().path == "/got/7"
+    request = there.next()
+    assert (request.path, json.loads(request.body)) == ("/got/Ada", {"name": "Ada", "at": "/got/7"})

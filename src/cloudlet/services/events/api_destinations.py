@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.core.retrying import Failed
-from cloudlet.services.events import connection, destination, errors, invoking, paging
+from cloudlet.services.events import connection, destination, errors, gateway, invoking, paging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.destination import Destination
 
@@ -103,12 +103,19 @@ async def update_api_destination(ctx: Context, tx: Transaction, params: Params) 
 
 @service.direct("InvokeApiDestination")
 async def invoke_api_destination(ctx: Context, params: Params) -> Result:
-    """Invoke a destination for another block, which gets the answer. What may pass is answered with the status 503."""
+    """Invoke a destination, or a method of a REST API, for another block, which gets the answer.
+
+    What may pass is answered with the status 503.
+    """
     arn = Arn.parse(params["ApiDestinationArn"])
     if ctx.principal.kind != "service" or (arn.account, arn.region) != (ctx.account, ctx.region):
         raise AwsError("AccessDeniedException", "InvokeApiDestination is for Cloudlet's blocks.", status=403)
+    body, parameters = params["Body"], params.get("HttpParameters") or {}
     try:
-        response = await invoking.invoke(ctx.block, arn, params["Body"], params.get("HttpParameters") or {})
+        if arn.service == gateway.SERVICE:
+            response = await gateway.invoke(ctx.block, arn, params.get("RoleArn") or "", body, parameters)
+        else:
+            response = await invoking.invoke(ctx.block, arn, body, parameters)
         return {"StatusCode": response.status, "Body": invoking.content(response)}
     except Failed as failed:
         raise AwsError(failed.code, failed.message, status=400 if failed.permanent else 503) from failed

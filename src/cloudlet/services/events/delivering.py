@@ -45,7 +45,7 @@ async def deliver(block: Block) -> None:
 async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
     """Deliver all that waits in a lane."""
     # An endpoint may take its time, or be sent little a second: what is under way there may come again after a crash.
-    at_once = BATCH if target.is_destination(Arn.parse(lane.target)) else _AT_ONCE
+    at_once = BATCH if target.is_http(Arn.parse(lane.target)) else _AT_ONCE
     try:
         async with notified(block, lane.rows.prefix) as more:
             while True:

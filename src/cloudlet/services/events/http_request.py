@@ -51,6 +51,22 @@ def to_destination(found: Destination, kind: str, secret: Secret, body: str, par
     return Request(found.method, _with_query(url, query.items()), headers, content)
 
 
+def to_method(url: str, path: str, method: str, body: str, parameters: Parameters, trace: str) -> Request:
+    """Return the request by which a method of a REST API gets a body; `path` is below `url`, with its asterisks.
+
+    Raises Failed where none can be made.
+    """
+    headers = _merged(
+        {"User-Agent": "AmazonEventBridge", "Content-Type": "application/json"},
+        parameters.get("HeaderParameters") or {},
+        {"X-Amzn-Trace-Id": trace} if trace else {},
+        {"Connection": "close"},
+    )
+    whole = _with_path(f"{url}{path}", parameters.get("PathParameterValues") or ())
+    query = parameters.get("QueryStringParameters") or {}
+    return Request(method, _with_query(whole, query.items()), headers, b"" if method in _BODILESS else body.encode())
+
+
 def for_token(parameters: Mapping[str, Any]) -> Request:
     """Return the request for a token, as RFC 6749 (4.4, and 2.3.1 for the client's credentials) has it."""
     client, own = parameters["ClientParameters"], parameters.get("OAuthHttpParameters") or {}

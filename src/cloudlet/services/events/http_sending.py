@@ -6,6 +6,7 @@ import asyncio
 import resource
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from ssl import SSLContext, create_default_context
 
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
@@ -27,17 +28,27 @@ _SERVER_ERROR, _TOO_MANY = 500, 429
 class _Way:
     """A block's way to HTTP endpoints."""
 
-    def __init__(self) -> None:
+    def __init__(self, block: Block) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, max(1, files // _SHARE_OF_FILES))
         self.turn = asyncio.Semaphore(most)
         # As EventBridge's requests say, each has a connection of its own.
-        self.client = HttpClient(connections=most, resting=0)
+        self.client = HttpClient(connections=most, resting=0, ssl_context=_trusting(block))
         self.following: dict[str, float] = {}
         """When, by the loop's clock, each destination is next to be sent something."""
 
 
-_WAY = Attached(lambda _: _Way())
+def _trusting(block: Block) -> SSLContext | None:
+    """Return what verifies certificates: Cloudlet's own authority counts too, for APIs behind its front door."""
+    authority = block.cloud.config.authority
+    if authority is None:
+        return None
+    context = create_default_context()
+    context.load_verify_locations(authority)
+    return context
+
+
+_WAY = Attached(_Way)
 
 
 async def paced(block: Block, destination: str, rate: int) -> None:

@@ -9,7 +9,7 @@ from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.messages import queue_url
 from cloudlet.core.retrying import Failed, of_batch
-from cloudlet.services.events import bus, destination, failure, invoking, matching, transforming
+from cloudlet.services.events import bus, destination, failure, gateway, invoking, matching, transforming
 from cloudlet.services.events.outbox import Delivery, Lane
 
 BATCH = 10
@@ -22,7 +22,7 @@ async def give(block: Block, lane: Lane, deliveries: list[Delivery]) -> list[Fai
     place = Arn.parse(lane.target)
     if place.service == "sqs":
         return await _send(block, lane, place, deliveries)
-    if is_destination(place):
+    if is_http(place):
         return await asyncio.gather(*[_invoke(block, place, each) for each in deliveries])
     return [await _give_one(block, place, each) for each in deliveries]
 
@@ -32,9 +32,19 @@ def is_destination(arn: Arn) -> bool:
     return arn.service == "events" and arn.resource.startswith(destination.KIND)
 
 
+def is_http(arn: Arn) -> bool:
+    """Whether an ARN is one of what is reached over HTTP, so that several events go there at once."""
+    return is_destination(arn) or arn.service == gateway.SERVICE
+
+
 async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
     try:
-        await invoking.invoke(block, arn, transforming.text(delivery), transforming.http_parameters(delivery))
+        text, parameters = transforming.text(delivery), transforming.http_parameters(delivery)
+        if is_destination(arn):
+            await invoking.invoke(block, arn, text, parameters)
+        else:
+            role = delivery.target.get("RoleArn") or delivery.rule.role
+            await gateway.invoke(block, arn, role, text, parameters, delivery.trace)
     except Failed as failed:
         return failed
     return None

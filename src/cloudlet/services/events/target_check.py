@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cloudlet.core import Arn, AwsError, Context, Transaction
-from cloudlet.services.events import access, bus, errors, transforming
+from cloudlet.services.events import access, bus, errors, gateway, transforming
 from cloudlet.services.events.http_request import FIXED_HEADERS
 from cloudlet.services.events.rule import Rule, Target
 from cloudlet.services.events.target import GROUP, is_destination
 
-_SERVICES = ("sqs", "sns", "events", "lambda", "logs")
+_BLOCKS = {each: each for each in ("sqs", "sns", "events", "lambda", "logs")} | {gateway.SERVICE: "apigateway"}
+"""The services in ARNs of targets → the blocks that have these."""
+_HTTP = ("events", gateway.SERVICE)
 _MEMBERS = frozenset(
     (
         "Id",
@@ -35,10 +39,10 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
     other = next(iter(target.keys() - _MEMBERS), None)
     if other is not None:
         raise errors.not_built(f"the parameter {other} of targets")
-    if arn.service not in _SERVICES or not ctx.block.cloud.has(arn.service):
+    if arn.service not in _BLOCKS or not ctx.block.cloud.has(_BLOCKS[arn.service]):
         raise errors.not_built(f"targets of {arn.service}")
-    for name, service in (("SqsParameters", "sqs"), ("HttpParameters", "events")):
-        if target.get(name) and arn.service != service:
+    for name, services in (("SqsParameters", ("sqs",)), ("HttpParameters", _HTTP)):
+        if target.get(name) and arn.service not in services:
             raise errors.validation(f"{name} is not valid for target {id}.")
     if is_destination(arn):
         _check_destination(rule, target, arn)
@@ -46,6 +50,9 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
         await _check_bus(ctx, tx, rule, target)
     elif arn.region != rule.region:
         raise _invalid(target, "Provided Arn is not in correct region.")
+    elif arn.service == gateway.SERVICE:
+        gateway.check(arn)
+        _check_http(target, gateway.is_forbidden)
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
     if arn.service == "sqs" and arn.resource.endswith(".fifo") and not group:
         raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
@@ -66,10 +73,14 @@ def _check_destination(rule: Rule, target: Target, arn: Arn) -> None:
         raise _invalid(target, "An API destination must be in the account and the region of the rule.")
     if not target.get("RoleArn"):
         raise errors.validation(f"RoleArn is required for target {target['Arn']}.")
+    _check_http(target, lambda name: name.lower() in FIXED_HEADERS)
+
+
+def _check_http(target: Target, is_forbidden: Callable[[str], bool]) -> None:
     given = target.get("HttpParameters") or {}
     headers = given.get("HeaderParameters") or {}
     for name in headers:
-        if name.lower() in FIXED_HEADERS:
+        if is_forbidden(name):
             raise errors.validation(f"The header {name} cannot be set for target {target['Id']}.")
     query = given.get("QueryStringParameters") or {}
     transforming.check_paths((*(given.get("PathParameterValues") or ()), *headers.values(), *query.values()))

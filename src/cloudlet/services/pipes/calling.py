@@ -30,8 +30,11 @@ async def call(
 async def invoke_destination(
     block: Block, pipe: Pipe, arn: Arn, text: str, parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """Have EventBridge invoke an API destination; it lets blocks do so, and nobody else. Raises AwsError."""
-    params = {"ApiDestinationArn": str(arn), "Body": text, "HttpParameters": parameters}
+    """Have EventBridge invoke an API destination, or a method of a REST API as a session of the pipe's role.
+
+    It lets blocks do so, and nobody else. Raises AwsError.
+    """
+    params = {"ApiDestinationArn": str(arn), "RoleArn": pipe.role, "Body": text, "HttpParameters": parameters}
     result = await block.call(
         "events", "InvokeApiDestination", params, account=arn.account, region=arn.region, source_arn=pipe.arn
     )

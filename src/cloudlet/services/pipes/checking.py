@@ -15,7 +15,9 @@ from cloudlet.services.pipes.pipe import Parameters, Pipe
 SQS, STREAM = "SqsQueueParameters", "DynamoDBStreamParameters"
 DESTINATION = "api-destination/"
 _BUS = "event-bus/"
-_LARGEST_BATCHES = {"sqs": 10, "sns": 10, "events": 10, "logs": 10_000, "lambda": 10_000}
+METHODS = "execute-api"
+"""The service in ARNs of methods of REST APIs."""
+_LARGEST_BATCHES = {"sqs": 10, "sns": 10, "events": 10, "logs": 10_000, "lambda": 10_000, METHODS: 1}
 """How many events a target takes at once; API destinations take one."""
 _DEFAULT_BATCHES = {SQS: 10, STREAM: 100}
 _OF_TARGETS = {
@@ -24,7 +26,7 @@ _OF_TARGETS = {
     "logs": "CloudWatchLogsParameters",
     "lambda": "LambdaFunctionParameters",
 }
-"""The parameters that a target of a service may have; API destinations have HttpParameters."""
+"""The parameters that a target of a service may have; what is reached over HTTP has HttpParameters."""
 _SMALL_BATCH = 10
 
 
@@ -88,13 +90,19 @@ def _source_parameters(pipe: Pipe, kind: str) -> Parameters:
 def largest_batch(pipe: Pipe) -> int:
     """Return how many events its enrichment and its target take at once."""
     parts = [Arn.parse(each) for each in (pipe.enrichment, pipe.target) if each]
-    if any(is_destination(each) for each in parts):
+    if any(is_http(each) for each in parts):
         return 1
     return _LARGEST_BATCHES[parts[-1].service]
 
 
-def is_destination(arn: Arn) -> bool:
-    return arn.service == "events" and arn.resource.startswith(DESTINATION)
+def is_http(arn: Arn) -> bool:
+    """Whether an ARN is one of an API destination or of a method of a REST API."""
+    return arn.service == METHODS or (arn.service == "events" and arn.resource.startswith(DESTINATION))
+
+
+def _is_there(ctx: Context, arn: Arn) -> bool:
+    """Whether Cloudlet has the block of an ARN."""
+    return ctx.block.cloud.has("apigateway" if arn.service == METHODS else arn.service)
 
 
 def _check_enrichment(ctx: Context, pipe: Pipe) -> None:
@@ -104,22 +112,22 @@ def _check_enrichment(ctx: Context, pipe: Pipe) -> None:
             raise errors.validation("EnrichmentParameters need an Enrichment.")
         return
     arn = Arn.parse(pipe.enrichment)
-    if not (arn.service == "lambda" or is_destination(arn)) or not ctx.block.cloud.has(arn.service):
+    if not (arn.service == "lambda" or is_http(arn)) or not _is_there(ctx, arn):
         raise errors.not_built(f"enrichments of {arn.service}")
-    if "HttpParameters" in parameters and not is_destination(arn):
+    if "HttpParameters" in parameters and not is_http(arn):
         raise errors.validation("HttpParameters are not valid for this enrichment.")
     transforming.check(parameters.get("InputTemplate"))
 
 
 def _check_target(ctx: Context, pipe: Pipe) -> None:
     arn = pipe.target_arn
-    if arn.service not in _LARGEST_BATCHES or not ctx.block.cloud.has(arn.service):
+    if arn.service not in _LARGEST_BATCHES or not _is_there(ctx, arn):
         raise errors.not_built(f"targets of {arn.service}")
     if arn.service == "events" and not arn.resource.startswith((_BUS, DESTINATION)):
         raise errors.validation(f"{arn} is no event bus and no API destination.")
     if arn.service == "logs" and not log_group.is_group(arn):
         raise errors.validation(f"{arn} is no log group.")
-    own = "HttpParameters" if is_destination(arn) else _OF_TARGETS.get(arn.service)
+    own = "HttpParameters" if is_http(arn) else _OF_TARGETS.get(arn.service)
     others = pipe.target_parameters.keys() - {own, "InputTemplate"}
     if others:
         raise errors.validation(f"{min(others)} is not valid for the target {arn}.")

@@ -1,4 +1,4 @@
-"""API destinations as enrichments and targets, through EventBridge; they get one event at a time."""
+"""API destinations and methods of REST APIs as enrichments and targets, through EventBridge: one event at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cloudlet.services.pipes.pipe import Parameters, Pipe
 
 
 async def invoke(block: Block, pipe: Pipe, arn: Arn, event: Event, text: str, parameters: Parameters) -> bytes:
-    """Send a text, made of an event, to an API destination; return what it answers. Raises AwsError."""
+    """Send a text, made of an event, to what is reached over HTTP; return what it answers. Raises AwsError."""
     answer = await invoke_destination(block, pipe, arn, text, _for(event, parameters))
     return bytes(answer.get("Body") or b"")
 

@@ -19,7 +19,7 @@ async def enriched(block: Block, pipe: Pipe, events: list[Event], texts: list[st
     StageFailed.
     """
     arn = Arn.parse(pipe.enrichment)
-    if checking.is_destination(arn):
+    if checking.is_http(arn):
         http = pipe.enrichment_parameters.get("HttpParameters") or {}
         answers = [
             await destination.invoke(block, pipe, arn, event, text, http)

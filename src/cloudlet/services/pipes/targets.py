@@ -35,7 +35,7 @@ async def give(block: Block, pipe: Pipe, events: list[Event], texts: list[str]) 
     """Give events to the target, as texts. Raises AwsError or StageFailed where it takes none of them."""
     batch = [Given(event, text) for event, text in zip(events, texts, strict=True)]
     arn = pipe.target_arn
-    if checking.is_destination(arn):
+    if checking.is_http(arn):
         return await _to_destination(block, pipe, arn, batch)
     largest = checking.largest_batch(pipe)
     if len(batch) > largest:
