@@ -39,3 +39,12 @@ def test_a_long_text_takes_no_time_to_speak_of(expression: str) -> None:
 def test_what_takes_too_much_is_refused(expression: str) -> None:
     with pytest.raises(PatternProblem):
         parse(f"%{expression}%")
+
+
+def test_a_state_that_comes_again_is_known_again() -> None:
+    """Many places at once are looked up, and not compared one by one, at each character."""
+    parsed = parse("%a{1,500}b%")
+    assert not parsed.matches("a" * 100_000)
+    begin = time.monotonic()
+    assert not parsed.matches("a" * 1_000_000)
+    assert time.monotonic() - begin < 2

@@ -117,6 +117,8 @@ class Automaton:
         self._begin = self._closed({(number, 0) for number in range(len(shape.choices))}, first=True)
         self._again = self._closed({(number, 0) for number in range(len(shape.choices))})
         self._known: dict[tuple[_State, str], _State] = {}
+        self._states = {self._begin: self._begin}
+        """Each of them once: to find one that is the same object takes no comparing of its places."""
 
     def is_in(self, text: str) -> bool:
         state, known = self._begin, self._known
@@ -146,6 +148,8 @@ class Automaton:
             following = _FOUND
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
+            self._states.clear()
+        following = self._states.setdefault(following, following)
         self._known[state, character] = following
         return following
 

@@ -7,14 +7,19 @@ what fits, and never less.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from cloudlet.services.logs.patterns.comparing import Comparison
 
 ELLIPSIS = "..."
 _FIELD = re.compile(r"""\s*(?:"([^"]*)"|\[([^\]]*)\]|(\S+))""")
+_UNBRACKETED_FIELD = re.compile(r"""\s*(?:"([^"]*)"|(?!)()|(\S+))""")
+_MOST_UNCLOSED = 50
+"""Square brackets that never close; each costs a look at all that follows."""
 _ENCLOSED = r"""(?:"[^"]*"|\[[^\]]*\])"""
 _ANY_FIELD = rf"""(?>{_ENCLOSED}|\S+)"""
+
+_MOST_PIECES = 2
 
 Sieve = Callable[[str], bool]
 
@@ -23,7 +28,20 @@ def values_of(message: str) -> list[str]:
     """Return the fields of a message."""
     if '"' not in message and "[" not in message:
         return message.split()
-    return [quoted or bracketed or plain for quoted, bracketed, plain in _FIELD.findall(message)]
+    return [quoted or bracketed or plain for quoted, bracketed, plain in _divided(message)]
+
+
+def _divided(message: str) -> Iterable[tuple[str, str, str]]:
+    """Return the fields of a message: each quoted, bracketed or plain, and empty as what it is not."""
+    closing = message.rfind("]")
+    if message.count("[", closing + 1) <= _MOST_UNCLOSED:
+        return _FIELD.findall(message)
+    found: list[tuple[str, str, str]] = []
+    at = 0
+    while (match := (_FIELD if at <= closing else _UNBRACKETED_FIELD).match(message, at)) is not None:
+        found.append(match.groups(""))  # type: ignore[arg-type]
+        at = match.end()
+    return found
 
 
 def form_of(comparison: Comparison) -> str:
@@ -35,9 +53,13 @@ def form_of(comparison: Comparison) -> str:
     operand = comparison.operand
     if not isinstance(operand, str) or '"' in operand or "]" in operand:
         return ""
-    quoted, bracketed, plain = (
-        any_one.join(map(re.escape, operand.split("*"))) for any_one in ('[^"]*', r"[^\]]*", r"\S*")
-    )
+    pieces = operand.split("*")
+    if len(pieces) > _MOST_PIECES:
+        # To look for what is between asterisks would take the longer the more of them there are.
+        if comparison.operator != "=":
+            return ""
+        pieces = [pieces[0], pieces[-1]]
+    quoted, bracketed, plain = (any_one.join(map(re.escape, pieces)) for any_one in ('[^"]*', r"[^\]]*", r"\S*"))
     equal = rf'(?:"{quoted}"|\[{bracketed}\]|(?!{_ENCLOSED}){plain}(?!\S))'
     return equal if comparison.operator == "=" else f"(?!{equal})"
 

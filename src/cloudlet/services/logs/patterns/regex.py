@@ -14,8 +14,8 @@ from cloudlet.services.logs.patterns.problems import PatternProblem
 _ALLOWED = re.compile(r"(?:[A-Za-z0-9 :_#=@/;,\-^$?\[\]{}|*+.]|\\(?:[dDsSwW]|x[0-9A-Fa-f]{2}|[^A-Za-z0-9]))+")
 
 
-_MOST_STEPS = 10**8
-"""For so many (about 15 ms) Python's own engine may go back and try again."""
+_MOST_STEPS = 10**7
+"""For so many (about a tenth of a second) Python's own engine may go back and try again."""
 
 
 class Regex:
