@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -49,6 +50,14 @@ def test_patterns_are_filtered_and_sorted_as_records(asked: Asker) -> None:
             "thrice": "1",
         }
     ]
+
+
+def test_a_message_in_which_much_differs_takes_no_time_to_speak_of(asker: Asker) -> None:
+    asker.put(["4111 " * 40_000])
+    begin = time.monotonic()
+    (found,) = asker.ask("pattern @message")
+    assert found["@pattern"].endswith(" <Number-39999> <Number-40000> ")
+    assert time.monotonic() - begin < 15
 
 
 def test_patterns_of_a_field_that_was_parsed(asked: Asker) -> None:

@@ -40,10 +40,9 @@ def structure(text: str) -> str:
 def _numbered(text: str) -> str:
     """Return SQL for a structure whose differing parts have the numbers of their places."""
     parts = f"string_split({text}, {literal(_MARK)})"
-    return (
-        f"array_to_string(list_transform({parts}, lambda part, place: "
-        f"CASE WHEN place < len({parts}) THEN part || '-' || place || '>' ELSE part END), '')"
-    )
+    # The last part is apart: what is asked for each part, such as how many there are, is found anew for each.
+    numbered = f"list_transform(list_slice({parts}, 1, -2), lambda part, place: part || '-' || place || '>')"
+    return f"(array_to_string({numbered}, '') || list_extract({parts}, -1))"
 
 
 def columns(text: str, current: str) -> dict[str, Sql]:
