@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.services.cloudwatch import evaluating
 from tests.services.cloudwatch.local import ACCOUNT, REGION, LocalCloud
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -20,7 +21,7 @@ def cloud(cloud: LocalCloud) -> LocalCloud:
     return cloud
 
 
-def put_alarm(cloud: LocalCloud, name: str = "high", **more: Any) -> None:
+def put_alarm(cloud: LocalCloud, name: str = "high", *, evaluated: bool = True, **more: Any) -> None:
     settings: dict[str, Any] = {
         "Namespace": "N",
         "MetricName": "m",
@@ -32,7 +33,8 @@ def put_alarm(cloud: LocalCloud, name: str = "high", **more: Any) -> None:
         **more,
     }
     cloud.call("PutMetricAlarm", AlarmName=name, **{key: value for key, value in settings.items() if value is not None})
-    cloud.advance(0)
+    if evaluated:
+        cloud.advance(0)
 
 
 def put_composite(cloud: LocalCloud, name: str, rule: str, **more: Any) -> None:
@@ -386,6 +388,20 @@ def test_a_composite_alarm_follows_its_rule(cloud: LocalCloud) -> None:
     assert told["TriggeringChildren"][0]["Arn"] == ARN + "b"
     set_state(cloud, "a", "OK")
     assert state(cloud, "both") == "OK"
+
+
+def test_a_composite_alarm_sees_a_state_that_is_set_just_before_an_evaluation(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "LATE_SECONDS", 0.2)
+    put_alarm(cloud, "a", evaluated=False)
+    cloud.call("PutCompositeAlarm", AlarmName="c", AlarmRule="ALARM(a)")
+    set_state(cloud, "a", "ALARM")
+    assert state(cloud, "a") == "INSUFFICIENT_DATA"
+    said = [
+        one["HistorySummary"] for one in history(cloud, "StateUpdate", AlarmName="c", AlarmTypes=["CompositeAlarm"])
+    ]
+    assert said[-2:] == ["Alarm updated from INSUFFICIENT_DATA to ALARM", "Alarm updated from ALARM to OK"]
 
 
 def test_composite_alarms_of_composite_alarms(cloud: LocalCloud) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,8 @@ TOPIC = b"alarms"
 """Notified when an alarm is to be evaluated sooner than was known."""
 
 _ALARMS, _EVALUATIONS, _PARENTS = Subspace("alarm"), Subspace("evaluation"), Subspace("parent")
+_COMPOSITE = b"composite"
+"""Stands beside when a composite alarm is to be evaluated."""
 _MOST_PARENTS = 1000
 
 
@@ -30,6 +32,16 @@ class Situation(msgspec.Struct, frozen=True, array_like=True):
     since: float
     suppressed_by: str = ""
     suppressed_reason: str = ""
+
+
+class Evaluation(NamedTuple):
+    """When (in milliseconds since the epoch) an alarm is to be evaluated."""
+
+    due: int
+    account: str
+    region: str
+    name: str
+    is_composite: bool
 
 
 class Alarm(msgspec.Struct, array_like=True):
@@ -131,14 +143,15 @@ def schedule(tx: Transaction, alarm: Alarm, due: int | None) -> None:
         tx.delete(_EVALUATIONS.key(alarm.due, alarm.account, alarm.region, alarm.name))
     alarm.due = due
     if due is not None:
-        tx.put(_EVALUATIONS.key(due, alarm.account, alarm.region, alarm.name), b"")
+        kind = _COMPOSITE if alarm.kind == COMPOSITE else b""
+        tx.put(_EVALUATIONS.key(due, alarm.account, alarm.region, alarm.name), kind)
         tx.notify(TOPIC)
 
 
-async def scheduled(tx: Transaction, count: int) -> list[tuple[int, str, str, str]]:
-    """Return which alarms are to be evaluated first: when (ms), and their accounts, regions and names."""
+async def scheduled(tx: Transaction, count: int) -> list[Evaluation]:
+    """Return which alarms are to be evaluated first."""
     rows = await tx.range(_EVALUATIONS.begin, _EVALUATIONS.end, limit=count)
-    return [_EVALUATIONS.unpack(key) for key, _ in rows]
+    return [Evaluation._make((*_EVALUATIONS.unpack(key), value == _COMPOSITE)) for key, value in rows]
 
 
 # -- which composite alarms depend on it

@@ -14,7 +14,7 @@ from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import alarm_rule, changing, reasons, watching
-from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm
+from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm, Evaluation
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.judging import COMPARISONS, Verdict, judge
 from cloudlet.services.cloudwatch.times import spoken
@@ -30,8 +30,6 @@ LATE_SECONDS = 0.25
 """For so long (whatever the clock) evaluations wait for values that come in when a minute is full: blocks send theirs
 then."""
 
-Row = tuple[int, str, str, str]
-
 
 async def evaluate_alarms(block: Block, lease: Lease) -> None:
     """Evaluate alarms for ever, each when it is due."""
@@ -41,25 +39,28 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
             event.clear()
             rows = await block.store.transact(lambda tx: alarms.scheduled(tx, _AT_ONCE))
             now = block.clock.now()
-            due = [row for row in rows if row[0] <= now * 1000]
+            due = [row for row in rows if row.due <= now * 1000]
             if not due:
-                await first(block, event, rows[0][0] / 1000 if rows else now + _FAR_SECONDS)
+                await first(block, event, rows[0].due / 1000 if rows else now + _FAR_SECONDS)
                 continue
             await lease.hold()
-            if due[-1][0] > waited_for:
+            # Composite alarms look at states, and do not wait for values: a metric alarm that SetAlarmState has set
+            # may be back in its own state by the time that it is evaluated.
+            ready = [row for row in due if row.is_composite] or [row for row in due if row.due <= waited_for]
+            if not ready:
                 waited_for = int(now * 1000)
                 await asyncio.sleep(LATE_SECONDS)
-            for row in due:
+            for row in ready:
                 await _evaluate(block, row)
                 await asyncio.sleep(0)
 
 
-async def _evaluate(block: Block, row: Row) -> None:
-    _, account, region, name = row
+async def _evaluate(block: Block, row: Evaluation) -> None:
+    due, account, region, name, _ = row
     now = block.clock.now()
     asker = Asker(block.store, account, region, now)
     alarm = await block.store.transact(lambda tx: alarms.find(tx, account, region, name))
-    if alarm is None or alarm.due != row[0]:
+    if alarm is None or alarm.due != due:
         return
     found: Datapoints | None = None
     if alarm.kind != COMPOSITE:
@@ -71,7 +72,7 @@ async def _evaluate(block: Block, row: Row) -> None:
 
     async def body(tx: Transaction) -> None:
         fresh = await alarms.find(tx, account, region, name)
-        if fresh is None or fresh.due != row[0]:
+        if fresh is None or fresh.due != due:
             return
         is_same = fresh.configured == alarm.configured
         alarms.schedule(tx, fresh, None)
