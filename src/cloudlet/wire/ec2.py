@@ -63,7 +63,7 @@ class Codec:
         """Return the response that carries a result."""
         out = [self._opening, f"<requestId>{escape(request_id)}</requestId>"]
         if self._write is not None:
-            self._write(result, out)
+            out.append(self._write(result))
         elif result:
             raise InvalidResult(f"{self._operation.name} has no output")
         out.append(self._closing)

@@ -42,7 +42,7 @@ def decode_document(body: bytes) -> Any:
 def _timestamp(value: Any, format: str | None) -> Any:
     if format in (None, "unixTimestamp"):
         return timestamps.unix(value)
-    return timestamps.to_text(value, format)
+    return timestamps.writer(format)(value)
 
 
 def _float(value: Any) -> Any:

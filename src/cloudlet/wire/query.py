@@ -102,7 +102,7 @@ class Codec:
         out = [self._opening]
         if self._write is not None:
             out.append(f"<{self._wrapper}>")
-            self._write(result, out)
+            out.append(self._write(result))
             out.append(f"</{self._wrapper}>")
         elif result:
             raise InvalidResult(f"{self._operation.name} has no output")
@@ -120,7 +120,7 @@ def error_fields(writer: XmlWriter, shape: Shape | None, error: WireError) -> st
     out = [f"<Message>{escape_error(message)}</Message>"]
     modelled = {name: ref for name, ref in shape.members.items() if name in members} if shape else {}
     if shape is not None and modelled:
-        writer.structure(shape, modelled)({name: members[name] for name in modelled}, out)
+        out.append(writer.structure(shape, modelled)({name: members[name] for name in modelled}))
     for name, value in members.items():
         if name not in modelled:
             out.append(f"<{name}>{escape_error(value)}</{name}>")

@@ -14,6 +14,7 @@ from cloudlet.wire.scalars import NotConvertible
 from cloudlet.wire.shapes import Ref
 from cloudlet.wire.xml import (
     MalformedXml,
+    Write,
     XmlReader,
     XmlWriter,
     escape,
@@ -109,13 +110,8 @@ class Codec(RestCodec):
             return self._document_writer(writer.element(ref.shape, root, self._root_namespace(ref)))
         return self._document_writer(writer.value(ref, root))
 
-    def _document_writer(self, write: Callable[[Any, list[str]], None]) -> Callable[[Any], bytes]:
-        def write_document(value: Any) -> bytes:
-            out = [_PROLOGUE]
-            write(value, out)
-            return "".join(out).encode()
-
-        return write_document
+    def _document_writer(self, write: Write) -> Callable[[Any], bytes]:
+        return lambda value: f"{_PROLOGUE}{write(value)}".encode()
 
     def _events(self) -> Any:
         from cloudlet.wire.eventstream import EventWriter
@@ -125,13 +121,7 @@ class Codec(RestCodec):
     def _event_document(self, ref: Ref, members: dict[str, Ref]) -> Callable[[Mapping[str, Any]], bytes]:
         root = ref.wire_name or ref.shape.root_name
         write = self._dialect.writer.element(ref.shape, root, namespace_of(ref), members)
-
-        def write_document(value: Mapping[str, Any]) -> bytes:
-            out: list[str] = []
-            write(value, out)
-            return "".join(out).encode()
-
-        return write_document
+        return lambda value: write(value).encode()
 
 
 def error_response(
@@ -147,7 +137,8 @@ def error_response(
     if shape is not None:
         ResponseHeads(400, shape).write(members, headers)
         modelled = {name: ref for name, ref in body_members(shape).items() if name in members}
-        service.dialect(Dialect).writer.structure(shape, modelled)({name: members[name] for name in modelled}, inner)
+        write = service.dialect(Dialect).writer.structure(shape, modelled)
+        inner.append(write({name: members[name] for name in modelled}))
         members = {name: value for name, value in members.items() if name not in shape.members}
     for name, value in members.items():
         inner.append(f"<{name}>{escape_error(value)}</{name}>")

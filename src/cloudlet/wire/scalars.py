@@ -86,8 +86,7 @@ def to_text(ref: Ref, timestamp_format: str = "iso8601") -> ToText:
     """Return the function that writes a scalar; it raises `InvalidResult` at what is not of the shape's type."""
     shape = ref.shape
     if shape.kind == "timestamp":
-        format = ref.timestamp_format or timestamp_format
-        return lambda value: timestamps.to_text(value, format)
+        return timestamps.writer(ref.timestamp_format or timestamp_format)
     if shape.kind == "boolean":
         return lambda value: "true" if check_scalar(shape, value) else "false"
     if shape.kind == "blob":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from calendar import timegm
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -147,10 +148,13 @@ def _http_date(seconds: int) -> str:
     )
 
 
-def to_text(value: Any, format: str) -> str:
-    """Return a timestamp in a named format: iso8601, rfc822 or unixTimestamp."""
-    if format == "rfc822":
-        return http_date(value)
-    if format == "unixTimestamp":
-        return str(unix(value))
-    return iso8601(value)
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "iso8601": iso8601,
+    "rfc822": http_date,
+    "unixTimestamp": lambda value: str(unix(value)),
+}
+
+
+def writer(format: str) -> Callable[[Any], str]:
+    """Return the function that writes timestamps in a named format: iso8601, rfc822 or unixTimestamp."""
+    return _WRITERS.get(format, iso8601)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.parsers import expat
 
+from cloudlet.wire import xml_columns
 from cloudlet.wire.errors import InvalidResult
 from cloudlet.wire.scalars import NotConvertible, from_text, to_text
 from cloudlet.wire.shapes import Ref, Shape
@@ -14,8 +15,6 @@ from cloudlet.wire.trees import unexpected
 
 MAX_DEPTH = 128
 
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
-"""In the order in which they are replaced: of what takes their places only the ampersand is among them."""
 _WRITTEN_VALUES = 64
 _NEEDS_ESCAPE = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -185,11 +184,13 @@ class XmlReader:
 
 def escape(text: str) -> str:
     """Return text as the content of an element or of a quoted attribute."""
-    if _NEEDS_ESCAPE.search(text) is None:
-        return text
-    for char, reference in _ESCAPES.items():
-        text = text.replace(char, reference)
-    return _NOT_XML.sub(_reference, text)
+    return text if _NEEDS_ESCAPE.search(text) is None else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    # What can be printed is nothing that XML has trouble with.
+    return text if text.isprintable() else _NOT_XML.sub(_reference, text.replace("\r", "&#xD;"))
 
 
 def readable(text: str) -> str:
@@ -208,12 +209,12 @@ def _reference(match: re.Match[str]) -> str:
     return "\ufffd" if "\ud800" <= char <= "\udfff" else f"&#x{ord(char):X};"
 
 
-Write = Callable[[Any, list[str]], None]
+Write = Callable[[Any], str]
 NameOf = Callable[[Ref, str], str]
 
 
 class XmlWriter:
-    """Compiles shapes to functions that append the XML of results to a list of strings.
+    """Compiles shapes to functions that return the XML of results.
 
     `name_of` gives the name of the element of a use of a shape, or its default.
     """
@@ -225,23 +226,19 @@ class XmlWriter:
     def structure(self, shape: Shape, members: Mapping[str, Ref]) -> Write:
         """Return the function that writes the elements of some of the members of a structure."""
         table = {
-            name: None if ref.xml_attribute else self.value(ref, self._name_of(ref, name))
+            name: _nothing if ref.xml_attribute else self.value(ref, self._name_of(ref, name))
             for name, ref in members.items()
         }
         names = table.keys()
 
-        def write_structure(value: Any, out: list[str]) -> None:
+        def write_structure(value: Any) -> str:
             # A plain dictionary is known at once; asking whether something is a Mapping takes longer than writing it.
             if type(value) is not dict and not isinstance(value, Mapping):
                 raise unexpected(shape, value)
             if not value.keys() <= names:
                 unknown = ", ".join(map(repr, value.keys() - names))
                 raise InvalidResult(f"{shape.name} has no member {unknown}")
-            for name, item in value.items():
-                if item is not None:
-                    write = table[name]
-                    if write is not None:
-                        write(item, out)
+            return "".join([table[name](item) for name, item in value.items() if item is not None])
 
         return write_structure
 
@@ -255,17 +252,17 @@ class XmlWriter:
         if shape.kind == "map":
             return self._map(ref, name)
         text = to_text(ref)
-        opening, closing = f"<{name}{namespace_of(ref)}>", f"</{name}>"
+        opening, closing = _tags(ref, name)
         if shape.kind != "string":
             # Numbers, dates, booleans and base64 have nothing to escape.
-            return lambda value, out: out.append(f"{opening}{text(value)}{closing}")
+            return lambda value: f"{opening}{text(value)}{closing}"
 
         # What has one of a few values is mostly written already.
         written = {each: f"{opening}{escape(each)}{closing}" for each in ref.enum[:_WRITTEN_VALUES]}
 
-        def write_string(value: Any, out: list[str]) -> None:
+        def write_string(value: Any) -> str:
             plain = value if type(value) is str else text(value)
-            out.append(written.get(plain) or f"{opening}{escape(plain)}{closing}")
+            return written.get(plain) or f"{opening}{escape(plain)}{closing}"
 
         return write_string
 
@@ -279,16 +276,17 @@ class XmlWriter:
         opening, closing = f"<{name}{namespace}", f"</{name}>"
         content: list[Write] = [] if members is None else [self.structure(shape, members)]
 
-        def write_element(value: Any, out: list[str]) -> None:
+        def write_element(value: Any) -> str:
             if not content:
                 content.append(self._content(shape))
-            out.append(opening)
-            for member, start, text in attributes:
-                if isinstance(value, Mapping) and value.get(member) is not None:
-                    out.append(f'{start}{escape(text(value[member]))}"')
-            out.append(">")
-            content[0](value, out)
-            out.append(closing)
+            given = ""
+            if attributes and isinstance(value, Mapping):
+                given = "".join(
+                    f'{start}{escape(text(value[member]))}"'
+                    for member, start, text in attributes
+                    if value.get(member) is not None
+                )
+            return f"{opening}{given}>{content[0](value)}{closing}"
 
         return write_element
 
@@ -303,22 +301,46 @@ class XmlWriter:
         if ref.flattened:
             opening, closing, element_name = "", "", name
         else:
-            opening, closing = f"<{name}{namespace_of(ref)}>", f"</{name}>"
+            opening, closing = _tags(ref, name)
             element_name = self._name_of(shape.element, "member")
-        write = self.value(shape.element, element_name)
+        write, empty = self.value(shape.element, element_name), f"<{element_name}/>"
+        write_rows = self._rows(shape.element, element_name)
 
-        def write_list(value: Any, out: list[str]) -> None:
+        def write_list(value: Any) -> str:
             if not isinstance(value, list | tuple):
                 raise unexpected(shape, value)
-            out.append(opening)
-            for item in value:
-                if item is None:
-                    out.append(f"<{element_name}/>")
-                else:
-                    write(item, out)
-            out.append(closing)
+            if len(value) >= xml_columns.FEWEST and write_rows is not None:
+                try:
+                    return f"{opening}{write_rows(value)}{closing}"
+                except xml_columns.Unlike:
+                    pass
+            return f"{opening}{''.join([empty if item is None else write(item) for item in value])}{closing}"
 
         return write_list
+
+    def _rows(self, ref: Ref, name: str) -> Callable[[Sequence[Any]], str] | None:
+        """Return the function that writes many structures that are alike, where they can be."""
+        shape = ref.shape
+        if shape.kind != "structure" or any(member.xml_attribute for member in shape.members.values()):
+            return None
+        opening, closing = _tags(ref, name)
+        columns: dict[str, xml_columns.Column] = {}
+
+        def write_rows(rows: Sequence[Any]) -> str:
+            if not columns:
+                columns.update((name, self._column(ref, name)) for name, ref in shape.members.items())
+            return xml_columns.written(rows, columns, opening, closing)
+
+        return write_rows
+
+    def _column(self, ref: Ref, default: str) -> xml_columns.Column:
+        kind, name = ref.shape.kind, self._name_of(ref, default)
+        if kind in ("structure", "list", "map"):
+            return xml_columns.Column("", xml_columns.elements(self.value(ref, name)), "")
+        opening, closing = _tags(ref, name)
+        if kind == "string":
+            return xml_columns.Column(opening, xml_columns.strings(_escaped), closing)
+        return xml_columns.Column(opening, xml_columns.scalars(to_text(ref)), closing)
 
     def _map(self, ref: Ref, name: str) -> Write:
         shape = ref.shape
@@ -326,24 +348,30 @@ class XmlWriter:
             opening, closing = "", ""
             entry, entry_end = f"<{name}>", f"</{name}>"
         else:
-            opening, closing = f"<{name}{namespace_of(ref)}>", f"</{name}>"
+            opening, closing = _tags(ref, name)
             entry, entry_end = "<entry>", "</entry>"
         write_key = self.value(shape.key, self._name_of(shape.key, "key"))
         write_value = self.value(shape.value, self._name_of(shape.value, "value"))
 
-        def write_map(value: Any, out: list[str]) -> None:
+        def write_map(value: Any) -> str:
             if not isinstance(value, Mapping):
                 raise unexpected(shape, value)
-            out.append(opening)
-            for key, item in value.items():
-                if item is not None:
-                    out.append(entry)
-                    write_key(key, out)
-                    write_value(item, out)
-                    out.append(entry_end)
-            out.append(closing)
+            entries = [
+                f"{entry}{write_key(key)}{write_value(item)}{entry_end}"
+                for key, item in value.items()
+                if item is not None
+            ]
+            return f"{opening}{''.join(entries)}{closing}"
 
         return write_map
+
+
+def _tags(ref: Ref, name: str) -> tuple[str, str]:
+    return f"<{name}{namespace_of(ref)}>", f"</{name}>"
+
+
+def _nothing(_: Any) -> str:
+    return ""
 
 
 def namespace_of(ref: Ref) -> str:
