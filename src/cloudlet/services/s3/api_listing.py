@@ -13,7 +13,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.s3 import access, acl, canonical_users, continuation, errors, listing, multipart, objects
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import Bucket
-from cloudlet.services.s3.objects import NULL, Version
+from cloudlet.services.s3.objects import NULL, Restore, Version
 
 Written = Callable[[str], str]
 
@@ -57,7 +57,7 @@ def _common_prefixes(found: listing.Found[Any], asked: _Asked) -> list[dict[str,
 
 def _last_key(found: listing.Found[Any]) -> str:
     """Return the key, or the common prefix, behind which the next page begins."""
-    return found.last if isinstance(found.last, str) else "" if found.last is None else found.last.key
+    return found.last if isinstance(found.last, str) else "" if found.last is None else found.last[0]
 
 
 def _common(bucket: Bucket, asked: _Asked, found: listing.Found[Any]) -> dict[str, Any]:
@@ -80,7 +80,8 @@ async def _objects(tx: Transaction, bucket: Bucket, asked: _Asked, after: str) -
     return await listing.listed(
         tx,
         bucket.objects,
-        _existing,
+        # There is no delete marker where versioning was never on.
+        _existing if bucket.versioning else objects.decode,
         prefix=asked.prefix,
         delimiter=asked.delimiter,
         begin=listing.start_after(bucket.objects, asked.prefix, asked.delimiter, after),
@@ -89,31 +90,41 @@ async def _objects(tx: Transaction, bucket: Bucket, asked: _Asked, after: str) -
     )
 
 
-def _shown(bucket: Bucket, entry: listing.Entry[Version], asked: _Asked, *, with_owner: bool) -> dict[str, Any]:
-    version = entry.value
-    shown: dict[str, Any] = {
-        "Key": asked.written(entry.key),
-        "LastModified": version.modified // 1000,
-        "ETag": f'"{version.etag}"',
-        "Size": version.size,
-        "StorageClass": version.storage_class,
-    }
-    if version.checksum is not None:
-        shown["ChecksumAlgorithm"] = [version.checksum.algorithm]
-        shown["ChecksumType"] = version.checksum.type
-    if with_owner:
-        shown["Owner"] = canonical_users.owner(acl.object_owner(bucket, version.acl))
-    return shown
+Show = Callable[[str, Version], dict[str, Any]]
 
 
-def _restore_status(ctx: Context, params: Params, version: Version) -> dict[str, Any]:
-    """Return what a listing tells of an archived object's copy, where that is asked for."""
-    if "RestoreStatus" not in (params.get("OptionalObjectAttributes") or ()) or version.restore is None:
-        return {}
-    now = ctx.now() * 1000
-    if now < version.restore.ready:
-        return {"RestoreStatus": {"IsRestoreInProgress": True}}
-    return {"RestoreStatus": {"IsRestoreInProgress": False, "RestoreExpiryDate": version.restore.expires / 1000}}
+def _showing(ctx: Context, bucket: Bucket, params: Params, asked: _Asked, *, with_owner: bool) -> Show:
+    """Return the function that shows a version. What many have is one object: it is written once."""
+    written, owners, algorithms = asked.written, dict[str, Any](), dict[str, Any]()
+    with_restore = "RestoreStatus" in (params.get("OptionalObjectAttributes") or ())
+
+    def show(key: str, version: Version) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "Key": written(key),
+            "LastModified": version.modified // 1000,
+            "ETag": f'"{version.etag}"',
+            "Size": version.size,
+            "StorageClass": version.storage_class,
+        }
+        if version.checksum is not None:
+            algorithm = version.checksum.algorithm
+            shown["ChecksumAlgorithm"] = algorithms.get(algorithm) or algorithms.setdefault(algorithm, [algorithm])
+            shown["ChecksumType"] = version.checksum.type
+        if with_owner:
+            account = acl.object_owner(bucket, version.acl)
+            shown["Owner"] = owners.get(account) or owners.setdefault(account, canonical_users.owner(account))
+        if with_restore and version.restore is not None:
+            shown["RestoreStatus"] = _restore_status(ctx, version.restore)
+        return shown
+
+    return show
+
+
+def _restore_status(ctx: Context, restore: Restore) -> dict[str, Any]:
+    """Return what a listing tells of an archived object's copy."""
+    if ctx.now() * 1000 < restore.ready:
+        return {"IsRestoreInProgress": True}
+    return {"IsRestoreInProgress": False, "RestoreExpiryDate": restore.expires / 1000}
 
 
 @service.operation("ListObjects")
@@ -121,6 +132,7 @@ async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
     asked, marker = _asked(params), params.get("Marker") or ""
     found = await _objects(tx, bucket, asked, marker)
+    show = _showing(ctx, bucket, params, asked, with_owner=True)
     # Without a delimiter the last key is where to go on, and is not told.
     tells_next = found.truncated and asked.delimiter
     return {
@@ -130,11 +142,7 @@ async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
         "Marker": asked.written(marker),
         "NextMarker": asked.written(_last_key(found)) if tells_next else None,
         "MaxKeys": asked.limit,
-        "Contents": [
-            _shown(bucket, entry, asked, with_owner=True) | _restore_status(ctx, params, entry.value)
-            for entry in found.entries
-        ]
-        or None,
+        "Contents": [show(key, version) for key, _, version in found.entries] or None,
     }
 
 
@@ -143,7 +151,7 @@ async def list_objects_v2(ctx: Context, tx: Transaction, params: Params) -> Resu
     bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
     asked, token, start = _asked(params), params.get("ContinuationToken"), params.get("StartAfter")
     found = await _objects(tx, bucket, asked, continuation.name_of(token) if token else start or "")
-    with_owner = bool(params.get("FetchOwner"))
+    show = _showing(ctx, bucket, params, asked, with_owner=bool(params.get("FetchOwner")))
     return {
         **_common(bucket, asked, found),
         "StartAfter": None if start is None else asked.written(start),
@@ -151,11 +159,7 @@ async def list_objects_v2(ctx: Context, tx: Transaction, params: Params) -> Resu
         "NextContinuationToken": continuation.token_of(_last_key(found)) if found.truncated else None,
         "KeyCount": len(found.entries) + len(found.prefixes),
         "MaxKeys": asked.limit,
-        "Contents": [
-            _shown(bucket, entry, asked, with_owner=with_owner) | _restore_status(ctx, params, entry.value)
-            for entry in found.entries
-        ]
-        or None,
+        "Contents": [show(key, version) for key, _, version in found.entries] or None,
     }
 
 
@@ -186,21 +190,22 @@ async def list_object_versions(ctx: Context, tx: Transaction, params: Params) ->
     versions: list[dict[str, Any]] = []
     markers: list[dict[str, Any]] = []
     previous = key_marker if version_marker else None
-    for entry in found.entries:
-        shown = _shown(bucket, entry, asked, with_owner=True)
-        shown |= {"VersionId": entry.value.id, "IsLatest": entry.key != previous}
-        previous = entry.key
-        if entry.value.marker:
+    show = _showing(ctx, bucket, params, asked, with_owner=True)
+    for key, _, version in found.entries:
+        shown = show(key, version)
+        shown["VersionId"], shown["IsLatest"] = version.id, key != previous
+        previous = key
+        if version.marker:
             markers.append({name: shown[name] for name in ("Key", "VersionId", "IsLatest", "LastModified", "Owner")})
         else:
-            versions.append(shown | _restore_status(ctx, params, entry.value))
+            versions.append(shown)
     last = found.last
     return {
         **_common(bucket, asked, found),
         "KeyMarker": asked.written(key_marker),
         "VersionIdMarker": version_marker,
         "NextKeyMarker": asked.written(_last_key(found)) if found.truncated else None,
-        "NextVersionIdMarker": last.value.id if found.truncated and isinstance(last, listing.Entry) else None,
+        "NextVersionIdMarker": last[2].id if found.truncated and isinstance(last, tuple) else None,
         "MaxKeys": asked.limit,
         "Versions": versions or None,
         "DeleteMarkers": markers or None,
@@ -233,7 +238,7 @@ async def list_multipart_uploads(ctx: Context, tx: Transaction, params: Params) 
         limit=asked.limit,
     )
     last = found.last
-    next_id = bucket.uploads.unpack(last.row)[1] if isinstance(last, listing.Entry) else None
+    next_id = bucket.uploads.unpack(last[1])[1] if isinstance(last, tuple) else None
     return {
         "Bucket": bucket.name,
         "Prefix": asked.written(asked.prefix),
@@ -247,9 +252,8 @@ async def list_multipart_uploads(ctx: Context, tx: Transaction, params: Params) 
         "IsTruncated": found.truncated,
         "CommonPrefixes": _common_prefixes(found, asked),
         "Uploads": [
-            multipart.shown(bucket, entry.key, bucket.uploads.unpack(entry.row)[1], entry.value)
-            | {"Key": asked.written(entry.key)}
-            for entry in found.entries
+            multipart.shown(bucket, key, bucket.uploads.unpack(row)[1], upload) | {"Key": asked.written(key)}
+            for key, row, upload in found.entries
         ]
         or None,
     }

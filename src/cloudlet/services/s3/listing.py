@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.store import pack
@@ -16,20 +16,15 @@ from cloudlet.store.keys import successor
 
 T = TypeVar("T")
 
+Entry: TypeAlias = tuple[str, bytes, T]
+"""What a listing shows of a row: its key in S3, its whole key in the store, its value."""
+
 LARGEST_PAGE = 1000
 _FIRST_ROWS_AFTER_SEEK = 8
 _ESCAPED = 0xFF
 """Behind a zero byte: the zero byte is part of a longer key."""
 _VERSIONS_BEFORE_SEEK = 8
 """So many rows of one key are passed over before it pays to look for the next key."""
-
-
-class Entry(NamedTuple, Generic[T]):
-    """What a listing shows of a row: its key in S3, its whole key in the store, its value."""
-
-    key: str
-    row: bytes
-    value: T
 
 
 @dataclass(slots=True)
@@ -74,14 +69,11 @@ def common_prefix(key: str, prefix: str, delimiter: str) -> str | None:
     return None if at < 0 else key[: at + len(delimiter)]
 
 
-def _key_at(row: bytes, start: int) -> tuple[str, int]:
-    """Return the key in a row, and where it ends there."""
-    at = end = row.index(b"\0", start)
-    if row[end + 1 : end + 2] != b"\xff":
-        return row[start:end].decode(), end + 1
-    while row[at + 1 : at + 2] == b"\xff":
-        at = row.index(b"\0", at + 2)
-    return row[start:at].replace(b"\0\xff", b"\0").decode(), at + 1
+def _escaped_key_at(row: bytes, start: int, end: int) -> tuple[str, int]:
+    """Return the key in a row that has zero bytes in it, the first of them at `end`, and where it ends there."""
+    while row[end + 1] == _ESCAPED:
+        end = row.index(b"\0", end + 2)
+    return row[start:end].replace(b"\0\xff", b"\0").decode(), end
 
 
 async def listed(
@@ -102,30 +94,46 @@ async def listed(
     found: Found[T] = Found()
     if limit <= 0:
         return found
-    walk = _Walk(space, first_only=first_only)
+    entries, prefixes = found.entries, found.prefixes
+    start = len(space.prefix) + 1
+    last_key: str | None = None
+    repeated = 0
     end = end_of(space, prefix)
     rows_wanted = limit + 1
     while begin < end:
         rows = await tx.range(begin, end, limit=rows_wanted)
         seek: bytes | None = None
+        # Most of what a page costs is done here, for each of its rows: nothing is called that need not be.
         for row, value in rows:
-            if seek is not None and row < seek:
-                continue
-            seek = walk.passes_over(row)
             if seek is not None:
-                continue
+                if row < seek:
+                    continue
+                seek = None
+            key_end = row.index(b"\0", start)
+            if row[key_end + 1] == _ESCAPED:
+                key, key_end = _escaped_key_at(row, start, key_end)
+            else:
+                key = row[start:key_end].decode()
+            if first_only:
+                if key == last_key:
+                    repeated += 1
+                    if repeated == _VERSIONS_BEFORE_SEEK:
+                        seek = row[:key_end] + b"\0\xff"
+                    continue
+                last_key = key
+                repeated = 0
             shown = decode(value)
             if shown is None:
                 continue
-            if len(found.entries) + len(found.prefixes) == limit:
+            if len(entries) + len(prefixes) == limit:
                 found.truncated = True
                 return found
-            common = common_prefix(walk.key, prefix, delimiter)
+            common = common_prefix(key, prefix, delimiter) if delimiter else None
             if common is None:
-                found.last = Entry(walk.key, row, shown)
-                found.entries.append(found.last)
+                found.last = entry = (key, row, shown)
+                entries.append(entry)
             else:
-                found.prefixes.append(common)
+                prefixes.append(common)
                 found.last = common
                 seek = end_of(space, common)
         if len(rows) < rows_wanted:
@@ -136,26 +144,3 @@ async def listed(
         else:
             begin, rows_wanted = last + b"\0", min(rows_wanted * 2, LARGEST_PAGE + 1)
     return found
-
-
-class _Walk:
-    """Goes from row to row and knows which key it is at."""
-
-    def __init__(self, space: Subspace, *, first_only: bool) -> None:
-        self.key = ""
-        self._start = len(space.prefix) + 1
-        self._row_key = b""
-        self._first_only = first_only
-        self._repeated = 0
-
-    def passes_over(self, row: bytes) -> bytes | None:
-        """Note the row's key. Return where to go on where only the first row of a key counts and this is another."""
-        if self._row_key and row.startswith(self._row_key) and row[len(self._row_key)] != _ESCAPED:
-            if not self._first_only:
-                return None
-            self._repeated += 1
-            return self._row_key + b"\xff" if self._repeated >= _VERSIONS_BEFORE_SEEK else row + b"\0"
-        self.key, end = _key_at(row, self._start)
-        self._row_key = row[:end]
-        self._repeated = 0
-        return None
