@@ -223,6 +223,18 @@ def test_versions_go_on_behind_a_version(s3: Any, bucket: str) -> None:
     assert refused(without, Bucket=bucket, VersionIdMarker=ids[0]) == ("InvalidArgument", 400)
 
 
+def test_what_is_outside_of_the_prefix_or_was_rolled_up_stays_so_behind_a_version(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    ids = {key: s3.put_object(Bucket=bucket, Key=key)["VersionId"] for key in ("a", "aa", "b/1", "b/2", "c")}
+    behind = s3.list_object_versions(Bucket=bucket, Prefix="b/", KeyMarker="a", VersionIdMarker=ids["a"])
+    assert [key for key, _, _ in _versions(behind)] == ["b/1", "b/2"]
+    rolled = s3.list_object_versions(Bucket=bucket, Delimiter="/", KeyMarker="b/1", VersionIdMarker=ids["b/1"])
+    assert (_versions(rolled), _prefixes(rolled)) == ([("c", ids["c"], True)], [])
+    begun = {key: s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"] for key in ids}
+    uploads = s3.list_multipart_uploads(Bucket=bucket, Prefix="b/", KeyMarker="a", UploadIdMarker=begun["a"])
+    assert [each["Key"] for each in uploads["Uploads"]] == ["b/1", "b/2"]
+
+
 def test_uploads_are_listed_by_key_and_by_when_they_were_begun(s3: Any, bucket: str) -> None:
     begun = [(key, s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]) for key in ("a", "a", "b/1", "b/2")]
     seen: list[tuple[str, str]] = []

@@ -173,11 +173,9 @@ async def list_object_versions(ctx: Context, tx: Transaction, params: Params) ->
         if not key_marker:
             message = "A version-id marker cannot be specified without a key marker."
             raise errors.invalid_argument(message, "version-id-marker", version_marker)
-        begin = (
-            bucket.objects.prefix
-            + objects.place(key_marker, await _order(tx, bucket, key_marker, version_marker))
-            + b"\0"
-        )
+        order = await _order(tx, bucket, key_marker, version_marker)
+        row = bucket.objects.prefix + objects.place(key_marker, order)
+        begin = listing.start_within(bucket.objects, asked.prefix, asked.delimiter, key_marker, row)
     found = await listing.listed(
         tx,
         bucket.objects,
@@ -227,7 +225,8 @@ async def list_multipart_uploads(ctx: Context, tx: Transaction, params: Params) 
     key_marker, id_marker = params.get("KeyMarker") or "", params.get("UploadIdMarker") or ""
     begin = listing.start_after(bucket.uploads, asked.prefix, asked.delimiter, key_marker)
     if key_marker and id_marker:
-        begin = bucket.uploads.key(key_marker, id_marker) + b"\0"
+        row = bucket.uploads.key(key_marker, id_marker)
+        begin = listing.start_within(bucket.uploads, asked.prefix, asked.delimiter, key_marker, row)
     found = await listing.listed(
         tx,
         bucket.uploads,

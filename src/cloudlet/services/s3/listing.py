@@ -61,6 +61,13 @@ def start_after(space: Subspace, prefix: str, delimiter: str, key: str) -> bytes
     return max(begin, behind_key(space, key) if common is None else end_of(space, common))
 
 
+def start_within(space: Subspace, prefix: str, delimiter: str, key: str, row: bytes) -> bytes:
+    """Return where to go on behind one of the rows of a key, unless the key is not shown for itself."""
+    if key < prefix or common_prefix(key, prefix, delimiter) is not None:
+        return start_after(space, prefix, delimiter, key)
+    return row + b"\0"
+
+
 def common_prefix(key: str, prefix: str, delimiter: str) -> str | None:
     """Return what a key is rolled up into: it up to the first delimiter behind the prefix."""
     if not delimiter or not key.startswith(prefix):
