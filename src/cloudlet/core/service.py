@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloudlet.core.context import Context
     from cloudlet.core.web import Web
     from cloudlet.store import Transaction
-    from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest
+    from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation
 
 Params = dict[str, Any]
 Result = Mapping[str, Any] | None
@@ -86,6 +86,7 @@ class Service:
         name: str,
         *,
         invalid_request: Callable[[InvalidRequest], WireError] | None = None,
+        check_request: Callable[[Operation, HttpRequest], None] | None = None,
         admits_anonymous: bool | Collection[str] = False,
         compressed_from: int | None = None,
         namespace: str = "",
@@ -97,6 +98,8 @@ class Service:
         self._admits_anonymous = admits_anonymous
         self.invalid_request = invalid_request
         """Words a request that the model does not admit, where this service does not say it as most of AWS does."""
+        self.check_request = check_request
+        """Is given each request as it came, before it is parsed. Raises WireError."""
         self.compressed_from = compressed_from
         """From how many bytes on its answers are compressed for clients that ask for it; None: never."""
         self.namespace = namespace

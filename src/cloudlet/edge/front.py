@@ -302,6 +302,8 @@ class _Call:
         read = request
         if found.address is not None:
             read = HttpRequest(request.method, *found.address, request.headers, request.body)
+        if service.check_request is not None:
+            service.check_request(operation, read)
         try:
             params = operation.parse(found.protocol, read)
         except InvalidRequest as error:
