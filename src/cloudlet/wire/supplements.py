@@ -127,6 +127,9 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         if "ChecksumMode" in shapes:
             # The SDK for C++, and so Arrow, sends it in small letters.
             shapes["ChecksumMode"]["enum"] = ["ENABLED", "enabled"]
+        if "CopySource" in shapes:
+            # The slash behind the bucket may be percent-encoded, as AWS's examples for Java write it.
+            shapes["CopySource"].pop("pattern", None)
         if "BucketCannedACL" in shapes:
             # User guide, "Access control list (ACL) overview", "Canned ACL".
             shapes["BucketCannedACL"]["enum"].append("log-delivery-write")

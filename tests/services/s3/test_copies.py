@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
+from tests.services.s3.raw import ask
 from tests.services.s3.strict import refused
 
 _PART = 5 << 20
@@ -148,4 +149,12 @@ def test_sources_that_there_are_not(s3: Any, bucket: str) -> None:
 def test_a_copy_source_may_begin_with_a_slash(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="a+b c", Body=b"x")
     s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"/{bucket}/a+b c")
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"x"
+
+
+def test_a_copy_source_may_be_encoded_whole(aws: Aws, s3: Any, bucket: str) -> None:
+    """As AWS's examples for Java do, with URLEncoder."""
+    s3.put_object(Bucket=bucket, Key="a/é", Body=b"x")
+    answer = ask(aws.endpoint, "PUT", f"/{bucket}/copy", x_amz_copy_source=f"{bucket}%2Fa%2F%C3%A9", Content_Length="0")
+    assert answer.status == 200
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"x"
