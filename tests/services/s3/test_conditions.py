@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
+from cloudlet.testing.server import Aws
+from tests.services.s3.raw import ask
 from tests.services.s3.strict import refused
 
 _FAILED = ("PreconditionFailed", 412)
@@ -50,6 +53,20 @@ def test_reading(s3: Any, bucket: str, there: dict[str, Any], method: str) -> No
     assert reading(IfMatch=etag, IfUnmodifiedSince=before) == etag
     assert reading(IfNoneMatch=etag, IfModifiedSince=before) == _UNCHANGED
     assert reading(IfNoneMatch='"other"', IfModifiedSince=after) == etag
+
+
+def test_a_range_is_taken_of_what_is_known(aws: Aws, bucket: str, there: dict[str, Any]) -> None:
+    """Or all is sent: who goes on with a download gets no piece of something else. RFC 9110, 13.1.5."""
+    modified = there["LastModified"].astimezone(UTC)
+
+    def reading(if_range: str) -> tuple[int, bytes]:
+        answer = ask(aws.endpoint, "GET", f"/{bucket}/k", Range="bytes=1-2", If_Range=if_range)
+        return answer.status, answer.body
+
+    assert reading(there["ETag"]) == (206, b"he")
+    assert reading(format_datetime(modified, usegmt=True)) == (206, b"he")
+    assert reading('"other"') == (200, b"there")
+    assert reading(format_datetime(modified - timedelta(seconds=1), usegmt=True)) == (200, b"there")
 
 
 def test_what_is_unchanged_is_named(s3: Any, bucket: str, there: dict[str, Any]) -> None:

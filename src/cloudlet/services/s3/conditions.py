@@ -5,6 +5,8 @@ RFC 9110, 13; S3 user guide, "Add preconditions to S3 operations with conditiona
 
 from __future__ import annotations
 
+from email.utils import formatdate
+
 from cloudlet.core import AwsError, Params
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Version
@@ -45,6 +47,13 @@ def check_read(params: Params, version: Version) -> None:
             raise _not_modified()
     elif modified is not None and seconds <= modified:
         raise _not_modified()
+
+
+def admits_range(header: str | None, version: Version) -> bool:
+    """Whether a range may be taken of an object, as If-Range says, by its tag or its time (RFC 9110, 13.1.5)."""
+    if header is None:
+        return True
+    return header in (f'"{version.etag}"', formatdate(version.modified // 1000, usegmt=True))
 
 
 def _not_modified() -> AwsError:

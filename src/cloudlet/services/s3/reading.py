@@ -117,7 +117,11 @@ async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_bod
         ctx.response_status = 206
         if version.parts:
             answer["PartsCount"] = version.parts
-    elif (asked := ranges.requested(params.get("Range"), version.size)) is not None:
+    elif (
+        "Range" in params
+        and conditions.admits_range(ctx.headers.get("if-range"), version)
+        and (asked := ranges.requested(params["Range"], version.size)) is not None
+    ):
         start, end = asked
         ctx.response_status = 206
     if "ChecksumMode" in params and ctx.response_status is None:
