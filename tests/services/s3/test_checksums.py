@@ -15,6 +15,7 @@ from awscrt import checksums as crt
 from botocore.config import Config
 
 from cloudlet.testing.server import Aws
+from tests.services.s3.raw import ask
 from tests.services.s3.strict import refused
 
 _PART = 5 << 20
@@ -112,6 +113,51 @@ def test_checksums_that_cannot_be(plain: Any, bucket: str) -> None:
     two = {"ChecksumCRC32": _sum("CRC32", b"hello"), "ChecksumSHA1": _sum("SHA1", b"hello")}
     assert putting(**two) == ("InvalidRequest", 400)
     assert refused(plain.head_object, Bucket=bucket, Key="k")[1] == 404
+
+
+def test_a_checksum_of_no_known_algorithm_is_refused(aws: Aws, plain: Any, bucket: str) -> None:
+    answer = ask(aws.endpoint, "PUT", f"/{bucket}/k", b"hello", x_amz_checksum_sha256a="x")
+    assert (answer.status, answer.code) == (400, "InvalidRequest")
+    assert b"The algorithm type you specified in x-amz-checksum- header is invalid." in answer.body
+    for header in ({"x_amz_checksum_algorithm": "CRC99"}, {"x_amz_checksum_type": "WHOLE"}):
+        answer = ask(aws.endpoint, "POST", f"/{bucket}/k?uploads", **header)
+        assert (answer.status, answer.code) == (400, "InvalidRequest")
+    assert refused(plain.head_object, Bucket=bucket, Key="k")[1] == 404
+
+
+_DELETION = b"<Delete><Object><Key>k</Key></Object></Delete>"
+_CORS = (
+    b"<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin></CORSRule>"
+    b"</CORSConfiguration>"
+)
+
+
+@pytest.mark.parametrize(("method", "target", "body"), [("POST", "delete", _DELETION), ("PUT", "cors", _CORS)])
+def test_documents_are_verified_too(aws: Aws, plain: Any, bucket: str, method: str, target: str, body: bytes) -> None:
+    plain.put_object(Bucket=bucket, Key="k", Body=b"hello")
+
+    def sending(**headers: str) -> tuple[int, str]:
+        answer = ask(aws.endpoint, method, f"/{bucket}?{target}", body, **headers)
+        return answer.status, answer.code
+
+    for algorithm in _DIGESTS:
+        name = f"x_amz_checksum_{algorithm.lower()}"
+        assert sending(**{name: _sum(algorithm, body + b" ")}) == (400, "BadDigest")
+        assert sending(**{name: "short"}) == (400, "InvalidRequest")
+    digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+    assert sending(Content_MD5=base64.b64encode(b"other" + bytes(11)).decode()) == (400, "BadDigest")
+    assert sending(Content_MD5="short") == (400, "InvalidDigest")
+    assert plain.head_object(Bucket=bucket, Key="k")["ContentLength"] == 5
+    assert refused(plain.get_bucket_cors, Bucket=bucket) == ("NoSuchCORSConfiguration", 404)
+    assert sending(x_amz_checksum_crc32=_sum("CRC32", body)) == (200, "")
+    assert sending(Content_MD5=digest) == (200, "")
+
+
+def test_a_deletion_of_many_has_a_checksum(aws: Aws, plain: Any, bucket: str) -> None:
+    """API reference, "DeleteObjects": Content-MD5, or another checksum, is required."""
+    answer = ask(aws.endpoint, "POST", f"/{bucket}?delete", _DELETION)
+    assert (answer.status, answer.code) == (400, "InvalidRequest")
+    assert b"Missing required header for this request: Content-MD5 OR x-amz-checksum-*" in answer.body
 
 
 def test_ranges_have_no_checksum(plain: Any, bucket: str) -> None:

@@ -155,6 +155,8 @@ def test_keys_are_encoded_for_who_asks(aws: Aws, s3: Any, bucket: str) -> None:
     assert _texts(plain, "Key") == [key]
     wrong = ask(aws.endpoint, "GET", f"/{bucket}?encoding-type=base64")
     assert (wrong.status, wrong.code) == (400, "InvalidArgument")
+    assert b"<Message>Invalid Encoding Method specified in Request</Message>" in wrong.body
+    assert b"<ArgumentName>encoding-type</ArgumentName><ArgumentValue>base64</ArgumentValue>" in wrong.body
 
 
 def test_a_key_that_xml_cannot_have_is_seen_encoded(s3: Any, bucket: str) -> None:

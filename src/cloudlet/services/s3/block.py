@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from cloudlet.core import Service
 from cloudlet.services.s3.errors import reword
+from cloudlet.services.s3.requests import check
 
 service = Service(
     "s3",
     invalid_request=reword,
+    check_request=check,
     admits_anonymous=True,
     namespace="AWS/S3",
     data_events=(

@@ -20,12 +20,15 @@ from awscrt import checksums as crt
 from cloudlet.core import AwsError, Params
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Checksum
+from cloudlet.wire import HttpRequest, Operation
 from cloudlet.wire.http import TrailedBody
 
 FULL_OBJECT, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
 DEFAULT = "CRC64NVME"
 """What S3 computes of an object that comes without a checksum."""
 _HEADER = "x-amz-checksum-"
+_ABOUT = frozenset(f"{_HEADER}{name}" for name in ("algorithm", "mode", "type"))
+"""What else begins so, and is no checksum."""
 
 
 class Hash(Protocol):
@@ -123,6 +126,8 @@ class Stated:
 def stated(params: Params, headers: Mapping[str, str]) -> Stated | None:
     """Return the checksum that a request gives or announces. Raises AwsError for more than one, or a malformed one."""
     if "x-amz-trailer" not in headers and params.keys().isdisjoint(_STATING):
+        if any(name.startswith(_HEADER) and name not in _ABOUT for name in headers):
+            raise errors.invalid_request("The algorithm type you specified in x-amz-checksum- header is invalid.")
         return None
     given = [(name, params[key]) for key, name in _MEMBERS.items() if key in params]
     trailers = [each.strip().lower() for each in headers.get("x-amz-trailer", "").split(",") if each.strip()]
@@ -182,9 +187,34 @@ def check(algorithm: str, expected: str, digest: bytes) -> None:
         raise AwsError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.", status=400)
 
 
-def content_md5(params: Params) -> bytes | None:
+def check_document(operation: Operation, request: HttpRequest) -> None:
+    """Raise AwsError where a document is not the one that Content-MD5 or x-amz-checksum-* tell of.
+
+    API reference, "DeleteObjects": it has to have one of them.
+    """
+    headers, body = request.headers, request.body
+    if not body or not isinstance(body, bytes) or operation.streaming_input:
+        return
+    expected = content_md5(headers.get("content-md5"))
+    if expected is not None:
+        check_md5(expected, hashlib.md5(body, usedforsecurity=False).digest())
+    # CompleteMultipartUpload tells of the object there, as the model says.
+    about_object = operation.input_shape.members if operation.input_shape is not None else {}
+    is_checked = expected is not None or "x-amz-trailer" in headers
+    for name, known in ALGORITHMS.items():
+        value = headers.get(f"{_HEADER}{name.lower()}")
+        if value is not None and member(name) not in about_object:
+            check_form(name, value)
+            hashed = known.new()
+            hashed.update(body)
+            check(name, value, hashed.digest())
+            is_checked = True
+    if operation.name == "DeleteObjects" and not is_checked:
+        raise errors.invalid_request("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+
+
+def content_md5(value: str | None) -> bytes | None:
     """Return the digest that Content-MD5 states, or None. Raises InvalidDigest."""
-    value = params.get("ContentMD5")
     if value is None:
         return None
     digest = _decoded(value)

@@ -16,8 +16,14 @@ _UNKNOWN_VALUES = {
     "ObjectLockLegalHoldStatus": ("x-amz-object-lock-legal-hold", "Legal Hold must be either of 'ON' or 'OFF'"),
     "ServerSideEncryption": ("x-amz-server-side-encryption", "The encryption method specified is not supported"),
     "ObjectAttributes": ("x-amz-object-attributes", "Invalid attribute name specified."),
+    "EncodingType": ("encoding-type", "Invalid Encoding Method specified in Request"),
 }
-"""Headers that have one of a few values, by their members in the model, and what S3 says of any other."""
+"""What has one of a few values, by its members in the model: its name in requests, and what S3 says of any other."""
+_UNKNOWN_CHECKSUMS = {
+    "ChecksumAlgorithm": "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+    "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    "ChecksumType": "Value for x-amz-checksum-type header is invalid.",
+}
 
 
 def reword(request: InvalidRequest) -> WireError:
@@ -29,6 +35,11 @@ def reword(request: InvalidRequest) -> WireError:
             return _unfit_key_arn(violation)
         if violation.kind == "enum" and (error := _unknown_value(violation)) is not None:
             return error
+        if violation.kind == "required" and violation.member == "ObjectAttributes":
+            return invalid_request(
+                "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or "
+                "empty"
+            )
     return request
 
 
@@ -42,9 +53,12 @@ def _unknown_value(violation: Violation) -> AwsError | None:
             status=400,
             LocationConstraint=str(violation.value),
         )
+    if violation.member in _UNKNOWN_CHECKSUMS:
+        return invalid_request(_UNKNOWN_CHECKSUMS[violation.member])
     if violation.member in _UNKNOWN_VALUES:
         header, message = _UNKNOWN_VALUES[violation.member]
-        return invalid_argument(message, header, violation.value)
+        value = violation.value
+        return invalid_argument(message, header, ",".join(map(str, value)) if isinstance(value, list) else value)
     return None
 
 

@@ -57,7 +57,7 @@ class Wanted(msgspec.Struct, frozen=True):
         size = _size(params, headers)
         if size is not None and size > LARGEST_BYTES:
             raise too_large(size)
-        return cls(stated, checksums.content_md5(params), size, algorithm)
+        return cls(stated, checksums.content_md5(params.get("ContentMD5")), size, algorithm)
 
 
 def _size(params: Params, headers: Mapping[str, str]) -> int | None:

@@ -1,0 +1,26 @@
+"""What is looked at in a request as it came, before it is known what the model makes of it."""
+
+from __future__ import annotations
+
+from cloudlet.services.s3 import checksums, errors
+from cloudlet.wire import HttpRequest, Operation
+from cloudlet.wire.forms import parse_pairs
+
+_OF_OBJECTS = frozenset(("CopyObject", "PutObject"))
+
+
+def check(operation: Operation, request: HttpRequest) -> None:
+    """Raise AwsError for a request that S3 refuses at its face."""
+    if request.query and operation.name in _OF_OBJECTS:
+        _check_no_part(request.query)
+    checksums.check_document(operation, request)
+
+
+def _check_no_part(query: str) -> None:
+    """Refuse what means to upload a part but does not name it: else it would take the object's place."""
+    names = {name for name, _ in parse_pairs(query)}
+    if "uploadId" in names:
+        raise errors.method_not_allowed("PUT", "UPLOAD")
+    if "partNumber" in names:
+        message = "This operation does not accept partNumber without uploadId"
+        raise errors.invalid_argument(message, "partNumber", "partNumber")
