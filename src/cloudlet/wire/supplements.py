@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudlet.wire.timestamps import MILLISECONDS
+
 _SQS_MEMBERS = {
     "AWSAccountIds": "AWSAccountId",
     "Actions": "ActionName",
@@ -133,6 +135,7 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         if "BucketCannedACL" in shapes:
             # User guide, "Access control list (ACL) overview", "Canned ACL".
             shapes["BucketCannedACL"]["enum"].append("log-delivery-write")
+        _write_milliseconds(shapes)
         _add_what_browsers_send(description["operations"], shapes)
     elif service == "cloudtrail":
         _add_what_blocks_record(description["operations"], shapes)
@@ -159,6 +162,14 @@ def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
     for name, (code, status) in _SQS_ERRORS.items():
         if name in shapes:
             shapes[name]["error"] = {"code": code, "httpStatusCode": status, "senderFault": True}
+
+
+def _write_milliseconds(shapes: dict[str, Any]) -> None:
+    """Have dates in S3's documents written as all examples of its API reference have them: `…T17:50:30.000Z`."""
+    for shape in shapes.values():
+        for member in shape.get("members", {}).values():
+            if "location" not in member and shapes[member["shape"]]["type"] == "timestamp":
+                member["timestampFormat"] = MILLISECONDS
 
 
 WEBSITE = "x-cloudlet-website"

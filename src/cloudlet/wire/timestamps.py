@@ -148,13 +148,23 @@ def _http_date(seconds: int) -> str:
     )
 
 
+def _iso8601_milliseconds(value: Any) -> str:
+    text = iso8601(value)
+    return text if len(text) > _WHOLE_SECONDS else f"{text[:-1]}.000Z"
+
+
+_WHOLE_SECONDS = len("2015-01-25T08:00:00Z")
+MILLISECONDS = "iso8601-milliseconds"
+"""A format that no model has: as iso8601, but whole seconds have milliseconds too."""
+
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "iso8601": iso8601,
+    MILLISECONDS: _iso8601_milliseconds,
     "rfc822": http_date,
     "unixTimestamp": lambda value: str(unix(value)),
 }
 
 
 def writer(format: str) -> Callable[[Any], str]:
-    """Return the function that writes timestamps in a named format: iso8601, rfc822 or unixTimestamp."""
+    """Return the function that writes timestamps in a named format: iso8601, rfc822, unixTimestamp, `MILLISECONDS`."""
     return _WRITERS.get(format, iso8601)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from collections.abc import Iterable
 from typing import Any
@@ -42,6 +43,17 @@ def test_what_is_shown_of_an_object(s3: Any, bucket: str) -> None:
     assert "Owner" not in two
     (two,) = s3.list_objects_v2(Bucket=bucket, FetchOwner=True)["Contents"]
     assert two == one
+
+
+def test_times_are_written_with_milliseconds(aws: Aws, s3: Any, bucket: str) -> None:
+    """As in all examples of the API reference: there are programs that read nothing else."""
+    s3.put_object(Bucket=bucket, Key="k")
+    modified = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
+    expected = [modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")]
+    for query in ("", "?list-type=2", "?versions"):
+        assert _texts(ask(aws.endpoint, "GET", f"/{bucket}{query}"), "LastModified") == expected
+    copied = ask(aws.endpoint, "PUT", f"/{bucket}/copy", x_amz_copy_source=f"{bucket}/k", Content_Length="0")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", _texts(copied, "LastModified")[0])
 
 
 def test_an_empty_listing(s3: Any, bucket: str) -> None:
