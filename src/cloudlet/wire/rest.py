@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from cloudlet.wire.errors import InvalidRequest, InvalidResult
+from cloudlet.wire.errors import InvalidRequest, InvalidResult, Violation
 from cloudlet.wire.forms import parse_pairs
 from cloudlet.wire.http import HttpRequest
 from cloudlet.wire.routes import split_path
@@ -145,8 +145,10 @@ class RequestReader:
                 if header is not None:
                     params[header[0]] = header[1](text_value)
         except NotConvertible as error:
+            value = str(error)[:200]
+            text = f"The value '{value}' of {wire} cannot be understood"
             raise InvalidRequest(
-                "SerializationException", f"The value '{str(error)[:200]}' of {wire} cannot be understood", status=400
+                "SerializationException", text, [Violation(wire, "type", value, None, wire, text)], status=400
             ) from None
         for prefix, name in self._header_maps:
             found_map = {
