@@ -137,6 +137,8 @@ def test_how_many_are_shown(s3: Any, bucket: str, call: str) -> None:
 def test_what_is_no_number_of_keys(aws: Aws, bucket: str, max_keys: str) -> None:
     answer = ask(aws.endpoint, "GET", f"/{bucket}?list-type=2&max-keys={max_keys}")
     assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert b"<Message>Provided max-keys not an integer or within integer range</Message>" in answer.body
+    assert f"<ArgumentName>max-keys</ArgumentName><ArgumentValue>{max_keys}<".encode() in answer.body
 
 
 def test_keys_are_in_the_order_of_their_bytes(s3: Any, bucket: str) -> None:

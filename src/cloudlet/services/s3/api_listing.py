@@ -28,7 +28,7 @@ class _Asked(NamedTuple):
     written: Written
 
 
-def _asked(params: Params, limit_name: str = "MaxKeys", argument: str = "max-keys") -> _Asked:
+def _asked(params: Params, limit_name: str = "MaxKeys", argument: str = "maxKeys") -> _Asked:
     encoding = params.get("EncodingType")
     if encoding not in (None, "url"):
         raise errors.invalid_argument("Invalid Encoding Method specified in Request", "encoding-type", encoding)

@@ -19,6 +19,7 @@ _UNKNOWN_VALUES = {
     "EncodingType": ("encoding-type", "Invalid Encoding Method specified in Request"),
 }
 """What has one of a few values, by its members in the model: its name in requests, and what S3 says of any other."""
+_NUMBERS = frozenset(("max-keys", "max-parts", "max-uploads", "part-number-marker"))
 _UNKNOWN_CHECKSUMS = {
     "ChecksumAlgorithm": "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
     "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
@@ -29,7 +30,7 @@ _UNKNOWN_CHECKSUMS = {
 def reword(request: InvalidRequest) -> WireError:
     """Return the error that S3 answers for a request that the model does not admit."""
     if request.code == "SerializationException":
-        return AwsError("InvalidArgument", request.message, status=400)
+        return _unreadable(request)
     for violation in request.violations:
         if violation.path.endswith(".kMSKeyArn"):
             return _unfit_key_arn(violation)
@@ -41,6 +42,16 @@ def reword(request: InvalidRequest) -> WireError:
                 "empty"
             )
     return request
+
+
+def _unreadable(request: InvalidRequest) -> AwsError:
+    for violation in request.violations:
+        if violation.member == "partNumber":
+            return invalid_part_number(violation.value)
+        if violation.member in _NUMBERS:
+            message = f"Provided {violation.member} not an integer or within integer range"
+            return invalid_argument(message, violation.member, violation.value)
+    return AwsError("InvalidArgument", request.message, status=400)
 
 
 def _unknown_value(violation: Violation) -> AwsError | None:
@@ -104,6 +115,10 @@ def access_denied(message: str = "Access Denied") -> AwsError:
 
 def invalid_argument(message: str, name: str, value: object) -> AwsError:
     return AwsError("InvalidArgument", message, status=400, ArgumentName=name, ArgumentValue=str(value))
+
+
+def invalid_part_number(number: object) -> AwsError:
+    return invalid_argument("Part number must be an integer between 1 and 10000, inclusive", "partNumber", number)
 
 
 def invalid_request(message: str) -> AwsError:

@@ -148,9 +148,7 @@ async def _find(
 def check_number(number: int) -> None:
     """Raise AwsError for what is no part's number."""
     if not 1 <= number <= MOST_PARTS:
-        raise errors.invalid_argument(
-            f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive", "partNumber", number
-        )
+        raise errors.invalid_part_number(number)
 
 
 async def find_for_part(

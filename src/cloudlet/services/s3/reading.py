@@ -164,9 +164,7 @@ def _part(read: _Read, number: int) -> tuple[int, int, Part | None]:
     """Return where the part with this number begins and ends, and the part. Raises AwsError where there is none."""
     version = read.version
     if not 1 <= number <= 10_000:
-        raise errors.invalid_argument(
-            "Part number must be an integer between 1 and 10000, inclusive", "partNumber", number
-        )
+        raise errors.invalid_part_number(number)
     if not version.parts or read.contents is None:
         if number == 1:
             return 0, version.size, None
