@@ -188,7 +188,12 @@ def test_buckets_are_listed_in_pages_by_prefix_and_region(aws: Aws, s3: Any) -> 
     assert [name for page in listed for name in page] == [*names, away]
     (only,) = s3.list_buckets(BucketRegion="eu-west-1")["Buckets"]
     assert (only["Name"], only["BucketRegion"]) == (away, "eu-west-1")
+    assert {each["BucketRegion"] for each in s3.list_buckets(Prefix=stem)["Buckets"]} == {"us-east-1", "eu-west-1"}
+    assert not any("BucketRegion" in each for each in s3.list_buckets()["Buckets"])
     assert s3.list_buckets(Prefix="no")["Buckets"] == []
+    assert refused(s3.list_buckets, ContinuationToken="no token") == ("InvalidArgument", 400)
+    of_metrics = s3.list_bucket_metrics_configurations
+    assert refused(of_metrics, Bucket=away, ContinuationToken="no token") == ("InvalidArgument", 400)
     unchecked = aws.client("s3", config=Config(parameter_validation=False))
     for count in (0, 10_001):
         assert refused(unchecked.list_buckets, MaxBuckets=count) == ("InvalidArgument", 400)

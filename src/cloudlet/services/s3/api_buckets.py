@@ -10,6 +10,7 @@ from cloudlet.services.s3 import (
     acl,
     bucket_names,
     canonical_users,
+    continuation,
     errors,
     multipart,
     request_metrics,
@@ -138,7 +139,8 @@ async def list_buckets(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.invalid_argument(
             "Argument max-buckets must be an integer between 1 and 10000", "max-buckets", limit
         )
-    wanted, after = limit or _MOST_LISTED, params.get("ContinuationToken") or ""
+    token = params.get("ContinuationToken")
+    wanted, after = limit or _MOST_LISTED, continuation.name_of(token) if token else ""
     shown: list[Bucket] = []
     while len(shown) <= wanted:
         page = await buckets_of(tx, ctx.account, after, wanted + 1)
@@ -152,12 +154,13 @@ async def list_buckets(ctx: Context, tx: Transaction, params: Params) -> Result:
                 "Name": bucket.name,
                 "CreationDate": bucket.created // 1000,
                 "BucketArn": bucket.arn,
-                **({} if limit is None and region is None else {"BucketRegion": bucket.region}),
+                # "If the request contains at least one valid parameter, it is included in the response."
+                **({"BucketRegion": bucket.region} if params else {}),
             }
             for bucket in shown[:wanted]
         ],
         "Owner": canonical_users.owner(ctx.account),
-        "ContinuationToken": shown[wanted - 1].name if len(shown) > wanted else None,
+        "ContinuationToken": continuation.token_of(shown[wanted - 1].name) if len(shown) > wanted else None,
         "Prefix": prefix or None,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.s3 import access, errors, identified, inventory, request_metrics
+from cloudlet.services.s3 import access, continuation, errors, identified, inventory, request_metrics
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, put_configuration
 
@@ -44,15 +44,16 @@ def _declare(kind: str) -> None:
     @service.operation(f"ListBucket{kind}Configurations")
     async def list(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, f"s3:Get{kind}Configuration")
-        after = params.get("ContinuationToken") or ""
+        token = params.get("ContinuationToken")
+        after = continuation.name_of(token) if token else ""
         found = await identified.listed(tx, bucket, kind, after, identified.LISTED + 1)
         shown = found[: identified.LISTED]
         more = len(found) > len(shown)
         return {
             f"{kind}ConfigurationList": [value for _, value in shown],
             "IsTruncated": more,
-            "ContinuationToken": params.get("ContinuationToken"),
-            "NextContinuationToken": shown[-1][0] if more else None,
+            "ContinuationToken": token,
+            "NextContinuationToken": continuation.token_of(shown[-1][0]) if more else None,
         }
 
 
