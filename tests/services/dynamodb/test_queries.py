@@ -210,6 +210,18 @@ def test_a_query_begins_behind_a_key_that_need_not_be_there(db: Any, table: str)
     assert sort_keys(query(db, table, ExclusiveStartKey=start, ScanIndexForward=False)) == [0, -1, -2, -3, -4, -5]
 
 
+def test_a_partition_of_a_table_without_a_sort_key_is_one_page(db: Any, make_table: MakeTable) -> None:
+    plain = make_table("plain", "p:S")
+    db.put_item(TableName=plain, Item={"p": {"S": "a"}})
+    pages = db.get_paginator("query").paginate(
+        TableName=plain,
+        KeyConditionExpression="p = :p",
+        ExpressionAttributeValues={":p": {"S": "a"}},
+        PaginationConfig={"PageSize": 1},
+    )
+    assert [page["Items"] for page in pages] == [[{"p": {"S": "a"}}]]
+
+
 def test_segments_that_make_no_sense(db: Any, table: str) -> None:
     for wrong, message in (
         ({"Segment": 0}, "The TotalSegments parameter is required"),

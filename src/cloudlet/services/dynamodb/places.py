@@ -33,6 +33,11 @@ class Place:
         return self.table.items_prefix if self.index is None else self.index.rows.prefix
 
     @property
+    def has_one_item(self) -> bool:
+        """Whether it is the partition of a table without a sort key: nothing can follow its item."""
+        return bool(self.partition) and self.index is None and not self.schema.range
+
+    @property
     def schema(self) -> keys.KeySchema:
         """The key by which items are read."""
         return self.table.keys if self.index is None else self.index.keys
@@ -164,7 +169,7 @@ class Asked(msgspec.Struct, frozen=True):
                     f"TotalSegments: {total} Segment: {number}"
                 )
             return
-        if not place.schema.range and place.index is None:
+        if place.has_one_item:
             raise errors.validation("ExclusiveStartKey is not supported in a Query of a table without a sort key")
         if not place.begin <= at < place.end:
             if at.startswith(place.partition):

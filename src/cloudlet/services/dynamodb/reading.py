@@ -141,7 +141,7 @@ class Reading:
             key, row = rows[taken - 1]
             page.scanned += taken
             page.last = key[len(place.prefix) :]
-            page.last_row = row if is_full else None
+            page.last_row = row if is_full and not place.has_one_item else None
             self._show(shown if taken == len(shown) else shown[:taken], fetched=place.fetches)
         average = max(1, page.size // max(1, page.scanned))
         self._rows = min(_MOST_ROWS, (PAGE_BYTES - page.size) // average + 1)

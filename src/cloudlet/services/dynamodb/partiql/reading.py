@@ -69,7 +69,7 @@ class _Selection:
                 consumed = _added(consumed, answer["ConsumedCapacity"])
             size += reading.page.size
             room = None if room is None else room - reading.page.scanned
-            last = answer.get("LastEvaluatedKey") if self._has_more(reading) else None
+            last = answer.get("LastEvaluatedKey")
             number += last is None
             if room == 0 or last is not None or size >= PAGE_BYTES:
                 break
@@ -100,11 +100,6 @@ class _Selection:
         while not reading.take(await self._ctx.transact(reading.step)):
             await asyncio.sleep(0)
         return reading.answer() or {}, reading
-
-    def _has_more(self, reading: Reading) -> bool:
-        """Whether more of the range may follow; in a table without a sort key a partition has one item only."""
-        place = reading.place
-        return place is None or place.index is not None or self._plan.ranges is None or bool(place.table.keys.range)
 
 
 def _added(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> Mapping[str, Any]:
