@@ -95,8 +95,8 @@ def test_reads_count_by_four_kilobytes(db: Any, table: str) -> None:
         )
 
     assert queried(None, "p = :v", ConsistentRead=True) == {"all": 2, "table": 2}
-    assert queried("global", "x = :v") == {"all": 0.5, "global": 0.5}
-    assert queried("local", "p = :v") == {"all": 1, "local": 1}
+    assert queried("global", "x = :v") == {"all": 0.5, "table": 0, "global": 0.5}
+    assert queried("local", "p = :v") == {"all": 1, "table": 0, "local": 1}
 
 
 def test_a_query_rounds_up_once_for_all_items(db: Any, make_table: MakeTable) -> None:
@@ -141,6 +141,30 @@ def test_batches_count_each_item(db: Any, make_table: MakeTable) -> None:
         RequestItems={plain: {"Keys": [{**KEY, "c": {"S": str(n)}} for n in range(4)]}}, ReturnConsumedCapacity="TOTAL"
     )
     assert answer["ConsumedCapacity"] == [{"TableName": plain, "CapacityUnits": 2.0}]
+
+
+def test_who_names_a_table_by_its_arn_is_answered_with_the_arn(db: Any, make_table: MakeTable) -> None:
+    arn = db.describe_table(TableName=make_table("plain", "p:S c:S"))["Table"]["TableArn"]
+    asked = {"ReturnConsumedCapacity": "TOTAL"}
+    put = {"TableName": arn, "Item": item(100)}
+    where = {"KeyConditionExpression": "p = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}
+    statement = f"SELECT * FROM \"{arn}\" WHERE p = 'a' AND c = '1'"
+    answers = [
+        db.put_item(**put, **asked),
+        db.get_item(TableName=arn, Key=KEY, **asked),
+        db.query(TableName=arn, **where, **asked),
+        db.scan(TableName=arn, **asked),
+        db.batch_get_item(RequestItems={arn: {"Keys": [KEY]}}, **asked),
+        db.batch_write_item(RequestItems={arn: [{"PutRequest": {"Item": item(100)}}]}, **asked),
+        db.transact_write_items(TransactItems=[{"Put": put}], **asked),
+        db.transact_get_items(TransactItems=[{"Get": {"TableName": arn, "Key": KEY}}], **asked),
+        db.execute_statement(Statement=statement, **asked),
+        db.execute_statement(Statement=f"DELETE FROM \"{arn}\" WHERE p = 'b' AND c = '1'", **asked),
+        db.batch_execute_statement(Statements=[{"Statement": statement}], **asked),
+        db.execute_transaction(TransactStatements=[{"Statement": statement}], **asked),
+    ]
+    shown = [answer["ConsumedCapacity"] for answer in answers]
+    assert {(each[0] if isinstance(each, list) else each)["TableName"] for each in shown} == {arn}
 
 
 def test_metrics_are_those_of_a_table_with_local_indexes(db: Any, make_table: MakeTable, table: str) -> None:

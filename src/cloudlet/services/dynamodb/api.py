@@ -143,7 +143,7 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
             ctx.measured = ((table, "Read", units, (), None),)
     if throttle is not None or "ReturnConsumedCapacity" in params:
         consumed = Consumed(units)
-        result["ConsumedCapacity"] = capacity.shown(params, table, consumed)
+        result["ConsumedCapacity"] = capacity.shown(params, params["TableName"], table, consumed)
         if throttle is not None:
             throttle.spend(table, "Read", consumed, ctx.now())
     return result
@@ -181,7 +181,7 @@ async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, param
     if attributes is not None:
         result["Attributes"] = attributes
     if "ReturnConsumedCapacity" in params:
-        result["ConsumedCapacity"] = capacity.shown(params, table, done.written.consumed)
+        result["ConsumedCapacity"] = capacity.shown(params, request.table, table, done.written.consumed)
     if "ReturnItemCollectionMetrics" in params:
         result["ItemCollectionMetrics"] = await item_collections.metrics(
             tx, table, done.action.attributes, params["ReturnItemCollectionMetrics"]

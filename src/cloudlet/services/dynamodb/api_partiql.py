@@ -38,7 +38,7 @@ async def execute_statement(ctx: Context, params: Params) -> Result:
         shown: Any = actions.returned(ctx, done, writing.returning(statement))
         return {
             "Items": [] if shown is None else [shown],
-            "ConsumedCapacity": capacity.shown(params, table, done.written.consumed),
+            "ConsumedCapacity": capacity.shown(params, statement.table, table, done.written.consumed),
         }
 
     return await ctx.transact(body)

@@ -79,7 +79,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
                 found.append(items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw)))
         read += units.table
         measured.append((table, "Read", units.table, (), None))
-        consumed.append(capacity.shown(params, table, units))
+        consumed.append(capacity.shown(params, name, table, units))
     if refusal is not None and not read:
         raise refusal
     ctx.measured = tuple(measured)
@@ -127,7 +127,7 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
                 collections.append(await item_collections.metrics(tx, table, given, wanted_metrics))
         done += units.table
         measured.append((table, "Write", units.table, units_of(units.indexes), None))
-        consumed.append(capacity.shown(params, table, units))
+        consumed.append(capacity.shown(params, name, table, units))
         shown = [each for each in collections if each is not None]
         if shown:
             metrics[name] = shown

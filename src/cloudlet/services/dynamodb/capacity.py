@@ -49,19 +49,19 @@ def _add(total: dict[str, float], more: Mapping[str, float]) -> None:
         total[name] = total.get(name, 0) + units
 
 
-def shown(params: Mapping[str, Any], table: Table, consumed: Consumed, kind: str | None = None) -> Any:
+def shown(params: Mapping[str, Any], named: str, table: Table, consumed: Consumed, kind: str | None = None) -> Any:
     """Return ConsumedCapacity as `ReturnConsumedCapacity` asks for it, or None.
 
-    `kind` is Read or Write where units are told apart by it, as in transactions.
+    `named` is what the request calls the table: who names it by its ARN is answered with the ARN. `kind` is Read or
+    Write where units are told apart by it, as in transactions. API reference, ConsumedCapacity.
     """
     mode = params.get("ReturnConsumedCapacity")
     if mode is None or mode == "NONE":
         return None
     total = consumed.table + sum(consumed.indexes.values())
-    answer: dict[str, Any] = {"TableName": table.name, **_units(total, kind)}
+    answer: dict[str, Any] = {"TableName": named, **_units(total, kind)}
     if mode == "INDEXES":
-        if consumed.table or not consumed.indexes:
-            answer["Table"] = _units(consumed.table, kind)
+        answer["Table"] = _units(consumed.table, kind)
         for member, is_global in (("LocalSecondaryIndexes", False), ("GlobalSecondaryIndexes", True)):
             chosen = {
                 name: _units(units, kind)

@@ -189,7 +189,7 @@ class Reading:
             if is_measured:
                 units = measuring.units_of(consumed.indexes)
                 measuring.spent(self.ctx, (table, "Read", consumed.table, units, page.matched))
-            result["ConsumedCapacity"] = capacity.shown(self.params, table, consumed)
+            result["ConsumedCapacity"] = capacity.shown(self.params, self.params["TableName"], table, consumed)
             if throttle is not None:
                 throttle.spend(table, "Read", consumed, self.ctx.now())
         return result

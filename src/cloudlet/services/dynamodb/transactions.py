@@ -224,7 +224,7 @@ def _outcomes(ctx: Context, planned: list[Action], old: list[bytes | None]) -> l
 
 
 def _consumed(params: Params, tables: dict[str, Table], consumed: dict[str, Consumed], kind: str) -> list[Any] | None:
-    shown = [capacity.shown(params, tables[name], units, kind) for name, units in consumed.items()]
+    shown = [capacity.shown(params, name, tables[name], units, kind) for name, units in consumed.items()]
     return [each for each in shown if each is not None] or None
 
 

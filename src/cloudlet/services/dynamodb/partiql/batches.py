@@ -35,13 +35,13 @@ _CODES = {
 
 
 class _Account:
-    """What the statements of a batch have consumed, by table."""
+    """What the statements of a batch have consumed, by what they call the table."""
 
     def __init__(self) -> None:
         self._tables: dict[str, tuple[Table, Consumed]] = {}
 
-    def add(self, table: Table, consumed: Consumed) -> None:
-        _, total = self._tables.setdefault(table.name, (table, Consumed()))
+    def add(self, named: str, table: Table, consumed: Consumed) -> None:
+        _, total = self._tables.setdefault(named, (table, Consumed()))
         total.add(consumed.table, consumed.indexes, consumed.vectors)
 
     def spent(self, kind: Kind) -> tuple[Spent, ...]:
@@ -50,7 +50,7 @@ class _Account:
         )
 
     def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
-        shown = [capacity.shown(params, table, consumed) for table, consumed in self._tables.values()]
+        shown = [capacity.shown(params, named, table, consumed) for named, (table, consumed) in self._tables.items()]
         return [each for each in shown if each is not None] or None
 
 
@@ -98,7 +98,7 @@ async def _one(
         table, item, consumed = await ctx.transact(body)
     except AwsError as error:
         return {**_failed(error), "TableName": statement.table}
-    account.add(table, consumed)
+    account.add(statement.table, table, consumed)
     return {"TableName": statement.table} | ({} if item is None else {"Item": item})
 
 

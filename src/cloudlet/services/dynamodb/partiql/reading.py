@@ -123,6 +123,8 @@ class Single:
             raise _not_single()
         key, self._rest = plans.key_of(statement.where, table.keys)
         self.table = table
+        self.named = statement.table
+        """What the statement calls the table: its name or its ARN."""
         self.key, self._given = key_of(table, key)
         self._columns = statement.columns
 

@@ -47,12 +47,12 @@ async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], par
         size, item = await one.read(ctx, tx, "ExecuteTransaction")
         total += size
         responses.append({} if item is None else {"Item": item})
-        _, units = consumed.setdefault(one.table.name, (one.table, Consumed()))
+        _, units = consumed.setdefault(one.named, (one.table, Consumed()))
         units.add(2 * capacity.read_units(size, True))
     ctx.measured = tuple((table, "Read", units.table, (), None) for table, units in consumed.values())
     if total > LARGEST:
         raise validation("Transaction request size cannot exceed 4 MB")
-    shown = [capacity.shown(params, table, units, "Read") for table, units in consumed.values()]
+    shown = [capacity.shown(params, named, table, units, "Read") for named, (table, units) in consumed.items()]
     return {"Responses": responses, "ConsumedCapacity": [each for each in shown if each is not None] or None}
 
 
