@@ -214,6 +214,15 @@ def test_partitions_of_one_item_are_read_one_by_one(make_table: MakeTable, run: 
     assert sum(_pages(run, "SELECT * FROM Plain", Limit=1)) == 3
 
 
+def test_a_page_is_about_ten_values_of_in(make_table: MakeTable, run: Run) -> None:
+    make_table("Plain", "p:N")
+    for number in range(23):
+        run("INSERT INTO Plain VALUE {'p': ?}", {"N": str(number)})
+    assert _pages(run, f"SELECT * FROM Plain WHERE p IN {list(range(23))}") == [10, 10, 3]
+    assert _pages(run, f"SELECT * FROM Plain WHERE p IN {list(range(10))}") == [10]
+    assert _pages(run, f"SELECT * FROM Plain WHERE p IN {list(range(20, 32))}") == [3, 0]
+
+
 def test_a_token_is_for_its_own_statement(filled: Run) -> None:
     token = filled("SELECT * FROM Music", Limit=1)["NextToken"]
     for statement, given in (("SELECT * FROM Music WHERE Title = 'T1'", token), ("SELECT * FROM Music", "AAAA")):
@@ -377,6 +386,10 @@ _NO_KEY = "Where clause does not contain a mandatory equality on all key attribu
         (
             f"SELECT * FROM Music WHERE Artist IN [{', '.join(str(n) for n in range(51))}]",
             "more than 50 values of the partition key",
+        ),
+        (
+            f"SELECT * FROM Music WHERE Awards IN [{', '.join(str(n) for n in range(101))}]",
+            "The IN operator is provided with more than 100 values",
         ),
         (
             "SELECT * FROM Music WHERE Artist IN ['x', 'y'] ORDER BY Title",

@@ -28,6 +28,8 @@ from cloudlet.services.dynamodb.expressions.predicates import (
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
 from cloudlet.services.dynamodb.partiql.reader import Reader
 
+_MOST_MEMBERS = 100
+"""Values of IN; of those of a partition key there may be fewer (`plans`)."""
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -134,6 +136,8 @@ def _members(reader: Reader) -> tuple[Operand, ...]:
     while reader.accept(","):
         members.append(_operand(reader))
     reader.expect(closing)
+    if len(members) > _MOST_MEMBERS:
+        raise validation(f"The IN operator is provided with more than {_MOST_MEMBERS} values")
     return tuple(members)
 
 

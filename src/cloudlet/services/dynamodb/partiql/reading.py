@@ -21,6 +21,8 @@ from cloudlet.services.dynamodb.reading import PAGE_BYTES, Reading
 from cloudlet.services.dynamodb.table import Table
 
 PERMISSION = "PartiQLSelect"
+_PARTITIONS = 10
+"""How many of the values that IN names are looked up for one page (Developer Guide, "PartiQL … operators")."""
 
 
 async def select(ctx: Context, statement: Select, params: Params) -> Result:
@@ -60,9 +62,10 @@ class _Selection:
         consumed: Mapping[str, Any] | None = None
         ranges = self._ranges()
         number, last, size = start.range, start.last, 0
+        end = min(len(ranges), number + _PARTITIONS)
         room: int | None = self._params.get("Limit")
         result: dict[str, Any] = {}
-        while number < len(ranges):
+        while number < end:
             answer, reading = await self._read(ranges[number], last, room)
             found += answer["Items"]
             if answer.get("ConsumedCapacity") is not None:
