@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.dynamodb.conftest import MakeTable, index
@@ -82,6 +83,35 @@ def test_a_slow_index_slows_down_its_table(db: Any, make_table: MakeTable) -> No
     db.put_item(TableName="t-1", Item={**item("a", 40), "x": {"S": "x"}})
     with pytest.raises(db.exceptions.ProvisionedThroughputExceededException, match="global secondary indexes"):
         db.put_item(TableName="t-1", Item=item("b", 1))
+
+
+def test_an_error_says_what_was_throttled_and_why(db: Any, make_table: MakeTable) -> None:
+    by_x = {**index("by-x", "x"), "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}
+    make_table("slow", "p:S", attributes="x:S", **SLOW, GlobalSecondaryIndexes=[by_x])
+    make_table("limited", "p:S", OnDemandThroughput={"MaxWriteRequestUnits": 1})
+    slow, limited = (db.describe_table(TableName=name)["Table"]["TableArn"] for name in ("slow", "limited"))
+    db.put_item(TableName="slow", Item={**item("a", 8), "x": {"S": "x"}})
+    db.put_item(TableName="limited", Item=item("a", 8))
+
+    def refused(**put: Any) -> dict[str, Any]:
+        with pytest.raises(ClientError) as error:
+            db.put_item(**put)
+        return error.value.response
+
+    assert refused(TableName="slow", Item=item("b", 1))["ThrottlingReasons"] == [
+        {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": f"{slow}/index/by-x"}
+    ]
+    assert refused(TableName="limited", Item=item("b", 1))["throttlingReasons"] == [
+        {"reason": "TableWriteMaxOnDemandThroughputExceeded", "resource": limited}
+    ]
+    db.update_table(
+        TableName="slow",
+        GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-x"}}],
+    )
+    db.put_item(TableName="slow", Item=item("b", 40))
+    assert refused(TableName="slow", Item=item("c", 1))["ThrottlingReasons"] == [
+        {"reason": "TableWriteProvisionedThroughputExceeded", "resource": slow}
+    ]
 
 
 def test_a_table_on_demand_is_limited_by_its_maximum_alone(db: Any, make_table: MakeTable) -> None:

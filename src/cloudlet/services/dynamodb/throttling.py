@@ -67,18 +67,7 @@ class Throttle:
         bucket = self._bucket(table, kind, now, index)
         if bucket is None or bucket.level > 0:
             return None
-        if table.record.billing == ON_DEMAND:
-            return AwsError(
-                "ThrottlingException",
-                "Throughput exceeds the maximum OnDemandThroughput configured on table or index.",
-                status=400,
-            )
-        what = "the table" if index is None else "one or more global secondary indexes of the table"
-        return AwsError(
-            "ProvisionedThroughputExceededException",
-            f"The level of configured provisioned throughput for {what} was exceeded. Consider increasing your "
-            "provisioning level with the UpdateTable API.",
-        )
+        return _on_demand(table, kind, index) if table.record.billing == ON_DEMAND else _provisioned(table, kind, index)
 
     def _take(self, table: Table, kind: Kind, now: float, index: Index | None, units: float) -> None:
         bucket = self._bucket(table, kind, now, index)
@@ -107,6 +96,36 @@ def _rate(throughput: Throughput, kind: Kind, on_demand: bool) -> float | None:
         return throughput.read if kind == "Read" else throughput.write
     most = throughput.most_read if kind == "Read" else throughput.most_write
     return None if most < 0 else most
+
+
+def _on_demand(table: Table, kind: Kind, index: Index | None) -> AwsError:
+    return AwsError(
+        "ThrottlingException",
+        "Throughput exceeds the maximum OnDemandThroughput configured on table or index.",
+        status=400,
+        throttlingReasons=_reasons(table, kind, index, "MaxOnDemandThroughputExceeded"),
+    )
+
+
+def _provisioned(table: Table, kind: Kind, index: Index | None) -> AwsError:
+    if index is None:
+        what, level = "the table", "your provisioning level"
+    else:
+        what = "one or more global secondary indexes of the table"
+        level = "your provisioning level for the under-provisioned global secondary indexes"
+    return AwsError(
+        "ProvisionedThroughputExceededException",
+        f"The level of configured provisioned throughput for {what} was exceeded. Consider increasing {level} with the "
+        "UpdateTable API.",
+        ThrottlingReasons=_reasons(table, kind, index, "ProvisionedThroughputExceeded"),
+    )
+
+
+def _reasons(table: Table, kind: Kind, index: Index | None, limit: str) -> list[dict[str, str]]:
+    """Return what was throttled and why (API reference, ThrottlingReason)."""
+    if index is None:
+        return [{"reason": f"Table{kind}{limit}", "resource": table.arn}]
+    return [{"reason": f"Index{kind}{limit}", "resource": table.index_arn(index.name)}]
 
 
 throttle = Throttle() if os.environ.get(SWITCH) == "1" else None
