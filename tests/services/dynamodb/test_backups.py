@@ -9,6 +9,7 @@ import pytest
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.dynamodb import copies, directory
+from tests.services.dynamodb.conftest import index
 from tests.services.dynamodb.local import OTHER, LocalDynamo, item, root
 
 DAY = 86400
@@ -174,6 +175,32 @@ def test_the_billing_mode_can_be_overridden(dynamo: LocalDynamo) -> None:
     assert error.code == "ValidationException"
 
 
+def test_an_index_has_units_in_a_restored_table_that_is_provisioned(dynamo: LocalDynamo) -> None:
+    owner = {"AttributeName": "owner", "AttributeType": "S"}
+    by_owner = index("by-owner", "owner")
+    dynamo.call(
+        "CreateTable",
+        TableName="orders",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}, owner],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[by_owner],
+    )
+    units = {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}
+    asked = {
+        "TargetTableName": "restored",
+        "BackupArn": made(dynamo, backup(dynamo)),
+        "BillingModeOverride": "PROVISIONED",
+        "ProvisionedThroughputOverride": units,
+    }
+    error = dynamo.refused("RestoreTableFromBackup", **asked)
+    assert "ProvisionedThroughput must be specified for index: by-owner" in error.message
+    override = [{**by_owner, "ProvisionedThroughput": units}]
+    table = dynamo.call("RestoreTableFromBackup", **asked, GlobalSecondaryIndexOverride=override)["TableDescription"]
+    shown = table["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"]
+    assert {name: shown[name] for name in units} == units
+
+
 def test_backups_are_listed_by_page_table_and_time(dynamo: LocalDynamo) -> None:
     arns = []
     for name in ("first", "second"):
@@ -292,6 +319,20 @@ def test_a_provisioned_index_is_restored_with_other_units(dynamo: LocalDynamo) -
     override = {**index, "ProvisionedThroughput": {**units, "ReadCapacityUnits": 9}}
     assert shown("other", GlobalSecondaryIndexOverride=[override]) == [(3, 4), (9, 4)]
     assert shown("on-demand", BillingModeOverride="PAY_PER_REQUEST") == [(0, 0), (0, 0)]
+    limited = dynamo.call(
+        "RestoreTableFromBackup",
+        TargetTableName="limited",
+        BackupArn=arn,
+        BillingModeOverride="PAY_PER_REQUEST",
+        GlobalSecondaryIndexOverride=[{**index, "OnDemandThroughput": {"MaxReadRequestUnits": 7}}],
+    )["TableDescription"]["GlobalSecondaryIndexes"]
+    assert limited[0]["OnDemandThroughput"]["MaxReadRequestUnits"] == 7
+    for more, message in (
+        ({"WarmThroughput": {"ReadUnitsPerSecond": 20_000}}, "WarmThroughput is not supported"),
+        ({"OnDemandThroughput": {"MaxReadRequestUnits": 7}}, "ProvisionedThroughput must be specified for index"),
+    ):
+        refused = {"TargetTableName": "no-table", "BackupArn": arn, "GlobalSecondaryIndexOverride": [{**index, **more}]}
+        assert message in dynamo.refused("RestoreTableFromBackup", **refused).message
     wrong = {**index, "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["m"]}}
     error = dynamo.refused(
         "RestoreTableFromBackup", TargetTableName="no-table", BackupArn=arn, GlobalSecondaryIndexOverride=[wrong]

@@ -18,7 +18,6 @@ from cloudlet.services.dynamodb.table import (
     ACTIVE,
     CREATING,
     ON_DEMAND,
-    PROVISIONED,
     IndexRecord,
     Table,
     TableRecord,
@@ -34,11 +33,11 @@ async def create(
     directory.check_name(name, "targetTableName")
     if await directory.find(ctx, tx, name) is not None:
         raise AwsError("TableAlreadyExistsException", f"Table already exists: {name}")
-    indexes = [
-        *_chosen(source, params, "LocalSecondaryIndexOverride", is_global=False),
-        *_chosen(source, params, "GlobalSecondaryIndexOverride", is_global=True),
-    ]
     billing = params.get("BillingModeOverride") or source.billing
+    indexes = [
+        *_chosen(source, params, "LocalSecondaryIndexOverride", billing, is_global=False),
+        *_chosen(source, params, "GlobalSecondaryIndexOverride", billing, is_global=True),
+    ]
     vectors = _chosen_vectors(source, params)
     vector_schema.check(vectors, billing)
     encryption: dict[str, Any] = {}
@@ -59,7 +58,7 @@ async def create(
         billing=billing,
         billing_changed=now if billing == ON_DEMAND else 0,
         throughput=_throughput(source, params, billing),
-        indexes=tuple(_of_billing(index, billing) for index in indexes),
+        indexes=tuple(indexes),
         vectors=tuple(vectors),
         deletion_protection=False,
         restored_from=summary,
@@ -69,12 +68,12 @@ async def create(
     return directory.add(tx, record)
 
 
-def _chosen(source: TableRecord, params: Params, member: str, *, is_global: bool) -> list[IndexRecord]:
+def _chosen(source: TableRecord, params: Params, member: str, billing: str, *, is_global: bool) -> list[IndexRecord]:
     """Return the indexes of the source that the restored table is to have; an override may leave some out."""
     existing = {index.name: index for index in source.indexes if index.is_global == is_global}
     wanted = params.get(member)
     if wanted is None:
-        return [msgspec.structs.replace(index, status=ACTIVE) for index in existing.values()]
+        return [_restored(source, index, {}, billing) for index in existing.values()]
     chosen = []
     for override in wanted:
         index = existing.get(override["IndexName"])
@@ -82,11 +81,20 @@ def _chosen(source: TableRecord, params: Params, member: str, *, is_global: bool
             raise invalid_values(
                 f"{member} must be a subset of the indexes of the source table: {override['IndexName']}"
             )
-        units = index.throughput
-        if override.get("ProvisionedThroughput"):
-            units = throughput.asked(override, PROVISIONED, index.name)
-        chosen.append(msgspec.structs.replace(index, status=ACTIVE, throughput=units))
+        if "WarmThroughput" in override:
+            raise invalid_values(f"WarmThroughput is not supported in {member}: {index.name}")
+        chosen.append(_restored(source, index, override, billing))
     return chosen
+
+
+def _restored(source: TableRecord, index: IndexRecord, override: Params, billing: str) -> IndexRecord:
+    """Return an index with the throughput that it is to have in the restored table."""
+    members = ("ProvisionedThroughput", "OnDemandThroughput")
+    asked: dict[str, Any] = {name: override[name] for name in members if name in override}
+    units = index.throughput
+    if index.is_global and (asked or billing != source.billing):
+        units = throughput.asked(asked, billing, index.name)
+    return msgspec.structs.replace(index, status=ACTIVE, throughput=units)
 
 
 def _chosen_vectors(source: TableRecord, params: Params) -> list[VectorRecord]:
@@ -127,9 +135,3 @@ def _throughput(source: TableRecord, params: Params, billing: str) -> Throughput
     if not asked and billing == source.billing:
         return source.throughput
     return throughput.asked(asked, billing)
-
-
-def _of_billing(index: IndexRecord, billing: str) -> IndexRecord:
-    if billing == ON_DEMAND and (index.throughput.read or index.throughput.write):
-        return msgspec.structs.replace(index, throughput=Throughput())
-    return index
