@@ -155,6 +155,24 @@ def test_a_page_ends_at_one_megabyte(db: Any, make_table: MakeTable) -> None:
     assert sum(page["Count"] for page in pages(db.scan, TableName=table)) == 25
 
 
+@pytest.mark.parametrize("forward", [True, False])
+def test_what_a_local_index_fetches_is_part_of_the_page(db: Any, make_table: MakeTable, forward: bool) -> None:
+    large = make_table("large", "p:S c:N", attributes="x:N", LocalSecondaryIndexes=[index("by-x", "p x", "KEYS_ONLY")])
+    for number in range(7):
+        db.put_item(TableName=large, Item={**key("a", number), "x": {"N": str(number)}, "text": {"S": "x" * 300_000}})
+    pages = db.get_paginator("query").paginate(
+        TableName=large,
+        IndexName="by-x",
+        KeyConditionExpression="p = :p",
+        ExpressionAttributeValues={":p": {"S": "a"}},
+        Select="ALL_ATTRIBUTES",
+        ScanIndexForward=forward,
+        ReturnConsumedCapacity="INDEXES",
+    )
+    found = [(page["Count"], page["ConsumedCapacity"]["Table"]["CapacityUnits"]) for page in pages]
+    assert found == [(4, 148.0), (3, 111.0)]
+
+
 def test_a_filter_is_applied_after_the_limit(db: Any, table: str) -> None:
     answer = query(db, table, FilterExpression="even = :t", values={":t": {"BOOL": True}}, Limit=4)
     assert sort_keys(answer) == [-4, -2]

@@ -54,6 +54,13 @@ class Page:
     """That row, if there may be more behind it."""
     fetched: float = 0
     """Read units spent on fetching items that a local index does not show all of."""
+    fetched_size: int = 0
+    """The bytes of those items: they are part of what a page may have."""
+
+    @property
+    def room(self) -> int:
+        """The bytes that the page may still get; below zero when it is full."""
+        return PAGE_BYTES - self.size - self.fetched_size
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -116,8 +123,8 @@ class Reading:
             begin, end = (begin, at) if place.backwards else (at + b"\x00", end)
         wanted = self._rows if self.limit is None else min(self._rows, self.limit - self.page.scanned)
         rows = await tx.range(begin, end, limit=wanted, reverse=place.backwards)
-        shown = [await self._fetch(tx, table, row) for _, row in rows] if place.fetches else [row for _, row in rows]
-        return Stretch(place, rows, shown, len(rows) < wanted)
+        shown = await self._fetched(tx, table, rows) if place.fetches else [row for _, row in rows]
+        return Stretch(place, rows[: len(shown)], shown, len(shown) < wanted and len(shown) == len(rows))
 
     def _condition_keys(self, table: Table) -> Keys:
         index = table.indexes.get(self.params.get("IndexName", ""))
@@ -137,14 +144,17 @@ class Reading:
             if page.size > PAGE_BYTES or page.scanned + taken == self.limit:
                 is_full = True
                 break
+        if place.fetches:
+            page.fetched_size += sum([items.size_of(row) for row in shown[:taken]])
+            is_full = is_full or page.room < 0
         if taken:
             key, row = rows[taken - 1]
             page.scanned += taken
             page.last = key[len(place.prefix) :]
             page.last_row = row if is_full and not place.has_one_item else None
             self._show(shown if taken == len(shown) else shown[:taken], fetched=place.fetches)
-        average = max(1, page.size // max(1, page.scanned))
-        self._rows = min(_MOST_ROWS, (PAGE_BYTES - page.size) // average + 1)
+        average = max(1, (page.size + page.fetched_size) // max(1, page.scanned))
+        self._rows = min(_MOST_ROWS, page.room // average + 1)
         return is_full or stretch.is_last
 
     def _show(self, rows: list[bytes], *, fetched: bool) -> None:
@@ -164,12 +174,19 @@ class Reading:
         else:
             page.found += [projection.of(item) for item in decoded or map(items.item_of, rows)]
 
-    async def _fetch(self, tx: Transaction, table: Table, row: bytes) -> bytes:
-        """Return the item of the table that a row of a local index shows a part of."""
-        raw = await tx.get(table.items_prefix + table.key(items.item_of(row)))
-        if raw is None:
-            raise RuntimeError(f"a row of an index of {table.arn} has no item")
-        return raw
+    async def _fetched(self, tx: Transaction, table: Table, rows: list[Row]) -> list[bytes]:
+        """Return the items that rows of a local index show a part of, up to the one that fills the page."""
+        found: list[bytes] = []
+        room = self.page.room
+        for _, row in rows:
+            raw = await tx.get(table.items_prefix + table.key(items.item_of(row)))
+            if raw is None:
+                raise RuntimeError(f"a row of an index of {table.arn} has no item")
+            found.append(raw)
+            room -= items.size_of(raw)
+            if room < 0:
+                break
+        return found
 
     def answer(self) -> Result:
         """Return the page as it is answered."""
