@@ -155,6 +155,26 @@ def test_a_page_has_one_megabyte_at_most(dynamo: LocalDynamo) -> None:
     assert len(dynamo.records(stream)) == 6
 
 
+def test_a_page_of_large_records_reads_no_others(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamo.table(view=IMAGES)
+    for number in range(20):
+        dynamo.put("a", n=number, text="x" * 300_000)
+    read = streams.read
+    rows: list[int] = []
+
+    async def counted(*given: Any) -> Any:
+        found = await read(*given)
+        rows.append(len(found))
+        return found
+
+    stream = dynamo.stream()
+    iterators = [dynamo.iterator(stream, shard["ShardId"]) for shard in dynamo.shards(stream)]
+    monkeypatch.setattr(streams, "read", counted)
+    found = [len(dynamo.call("GetRecords", ShardIterator=iterator)["Records"]) for iterator in iterators]
+    assert sum(found) == 2
+    assert max(rows) <= 4
+
+
 def test_a_shard_is_closed_after_four_hours_and_has_a_child(dynamo: LocalDynamo) -> None:
     dynamo.table(view=IMAGES)
     dynamo.put("a", n=1)

@@ -14,8 +14,9 @@ from cloudlet.services.dynamodb.streams import Record, Shard, StreamRecord
 _LISTED = 100
 _RECORDS = 1000
 _RECORD_BYTES = 1024 * 1024
-_AT_ONCE = 50
-"""Rows read from the store in one go: records may be large."""
+_FIRST_ROWS = 4
+_MOST_ROWS = 100
+"""Rows read from the store in one go, at first and at most: records may be large."""
 
 
 def declare(service: Service) -> None:
@@ -230,9 +231,9 @@ async def _records(
 ) -> list[tuple[int, Record]]:
     """Return the records from a number on: up to `limit`, and up to 1 MB of them but one at least."""
     found: list[tuple[int, Record]] = []
-    size = 0
+    size, rows = 0, _FIRST_ROWS
     while at < end and len(found) < limit:
-        page = await streams.read(tx, stream.id, lane, at, end, min(_AT_ONCE, limit - len(found)))
+        page = await streams.read(tx, stream.id, lane, at, end, min(rows, limit - len(found)))
         for number, record in page:
             size += record.size
             if found and size > _RECORD_BYTES:
@@ -241,4 +242,5 @@ async def _records(
         if not page:
             break
         at = page[-1][0] + 1
+        rows = min(_MOST_ROWS, (_RECORD_BYTES - size) * len(found) // max(1, size) + 1)
     return found
