@@ -43,7 +43,9 @@ def index(tx: Transaction, table: Table, key: bytes, old: Item | None, new: Item
     if attribute is None:
         return
     before, after = expiry(old, attribute), expiry(new, attribute)
-    if before is not None and before != after:
+    if before == after:
+        return
+    if before is not None:
         tx.delete(_space(table).key(before, key))
     if after is not None and after > now - _OLDEST:
         tx.put(_space(table).key(after, key), b"")
