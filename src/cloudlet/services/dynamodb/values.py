@@ -181,10 +181,14 @@ _ELEMENT = 1
 
 def item_size(item: Item) -> int:
     """Return the bytes that an item counts for: its names and its values."""
-    size = 0
-    for name, value in item.items():
-        for kind, content in value.items():
-            size += _text(name) + _SIZES[kind](content)
+    size = _texts(item)
+    for value in item.values():
+        text = value.get("S")
+        if text is None:
+            size += value_size(value)
+        else:
+            # Most values are strings: they are not to cost a call each.
+            size += len(text) if text.isascii() else len(text.encode())
     return size
 
 
@@ -206,8 +210,8 @@ def _list_size(content: list[Value]) -> int:
     return _CONTAINER + _ELEMENT * len(content) + sum(map(value_size, content))
 
 
-def _total(size: Callable[[Any], int]) -> Callable[[Iterable[Any]], int]:
-    return lambda members: sum([size(member) for member in members])
+def _texts(members: Iterable[str]) -> int:
+    return _text("".join(members))
 
 
 def _one(_: object) -> int:
@@ -218,9 +222,9 @@ _SIZES: dict[str, Callable[[Any], int]] = {
     "S": _text,
     "N": numbers.size,
     "B": len,
-    "SS": _total(_text),
-    "NS": _total(numbers.size),
-    "BS": _total(len),
+    "SS": _texts,
+    "NS": lambda members: sum(map(numbers.size, members)),
+    "BS": lambda members: sum(map(len, members)),
     "M": _map_size,
     "L": _list_size,
     "BOOL": _one,
