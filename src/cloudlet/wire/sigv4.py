@@ -28,6 +28,9 @@ _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
+_PLAIN = re.compile(r"[A-Za-z0-9/~._-]*")
+"""Paths that are the same encoded, decoded and encoded again."""
+
 _AMZ_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 
 
@@ -186,9 +189,11 @@ def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> 
     if "  " in lines:
         lines = "".join([f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in claim.credential.names])
     path = request.path
-    if claim.service != "s3" and path != "/":
-        path = quote(_normalized(path), safe="/~-._")
-    elif path != "/":
+    if claim.service != "s3":
+        path = _normalized(path)
+        if not _PLAIN.fullmatch(path):
+            path = quote(path, safe="/~-._")
+    elif not _PLAIN.fullmatch(path):
         path = quote(unquote_to_bytes(path), safe="/~-._")
     query = _canonical_query(request.query, presigned=claim.expires is not None) if request.query else ""
     return f"{request.method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{payload_hash}"
