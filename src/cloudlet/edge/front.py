@@ -57,6 +57,8 @@ class Front:
         self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
         self._held: list[Callable[[], None]] | None = None
         self._arrived: list[_Call] = []
+        self.done: list[tuple[_Call, Result, WireError | None]] | None = None
+        """What is done while calls are run, and is to be answered after that; None while none are."""
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         if request.path.startswith(routing.OWN_PATHS):
@@ -95,8 +97,16 @@ class Front:
         if self._held is not None:
             self._held += [call.start for call in calls]
             return
-        for call in [call for call in calls if call.identify()]:
-            call.run()
+        calls = [call for call in calls if call.identify()]
+        done: list[tuple[_Call, Result, WireError | None]] = []
+        self.done = done
+        try:
+            for call in calls:
+                call.run()
+        finally:
+            self.done = None
+        for call, result, error in done:
+            call.answer(result, error)
 
     def _visit(self, found: gateways.Found, request: HttpRequest, exchange: Exchange) -> None:
         """Let an application be asked, or, where no application has the host, AWS's API."""
@@ -354,6 +364,13 @@ class _Call:
         return True
 
     def _done(self, result: Result, error: WireError | None) -> None:
+        if self.front.done is None:
+            self.answer(result, error)
+        else:
+            self.front.done.append((self, result, error))
+
+    def answer(self, result: Result, error: WireError | None) -> None:
+        """Say what has come of it."""
         if error is not None:
             self._fail(error)
             return
