@@ -35,6 +35,9 @@ access_log = logging.getLogger("cloudlet.access")
 LARGEST_COLLECTED_BODY = 80 << 20
 """The largest body of an operation that does not stream: a Lambda function's 50 MB of zip in base64, and some."""
 
+_TOGETHER = 32
+"""How many requests are run before any of them is answered: what they answer is in memory until then."""
+
 _COLLECTED_AT_ONCE = 8
 """How many large bodies may be in memory; the clients of others are held back meanwhile."""
 
@@ -97,7 +100,12 @@ class Front:
         if self._held is not None:
             self._held += [call.start for call in calls]
             return
-        calls = [call for call in calls if call.identify()]
+        known = [call for call in calls if call.identify()]
+        for at in range(0, len(known), _TOGETHER):
+            self._run(known[at : at + _TOGETHER])
+
+    def _run(self, calls: list[_Call]) -> None:
+        """Run calls, and answer those that are done by then."""
         done: list[tuple[_Call, Result, WireError | None]] = []
         self.done = done
         try:
