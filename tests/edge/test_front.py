@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +47,20 @@ def request(operation: str, **params: Any) -> bytes:
 
 
 class Asker:
-    """Where what a reader asks comes from; keeps the answer."""
+    """Where a request comes from; keeps the answer."""
 
     peer, secure, upgradable = "127.0.0.1", False, False
 
+    exchange: Exchange
+
     def __init__(self) -> None:
         self.status: int | None = None
+        self.body = b""
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        assert self.status is None
         self.status = response.status
+        self.body = response.body if isinstance(response.body, bytes) else b""
 
     def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None:
         raise AssertionError
@@ -129,3 +136,87 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
             await cloud.close()
 
     assert asyncio.run(main()) == 0
+
+
+@asynccontextmanager
+async def asking(folder: Path, *, durable: bool) -> AsyncIterator[tuple[Front, Callable[[str, Any], Asker]]]:
+    """A front, and what hands it a request to SQS and returns where the answer comes."""
+    tokens = TokenSealer(b"k" * 32)
+    cloud = Cloud(Config(data=folder, durable=durable), tokens)
+    front = Front(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
+    headers = {"host": "localhost", "content-type": "application/x-amz-json-1.0"}
+
+    def ask(operation: str, params: Any) -> Asker:
+        asker = Asker()
+        of_it = headers | {"x-amz-target": f"AmazonSQS.{operation}"}
+        body = json.dumps(params).encode()
+        asker.exchange = Exchange(asker, HttpRequest("POST", "/", "", of_it, body), True)
+        front.handle(asker.exchange.request, asker.exchange)
+        return asker
+
+    try:
+        yield front, ask
+    finally:
+        await cloud.close()
+
+
+async def answered(*askers: Asker) -> list[int | None]:
+    async with asyncio.timeout(20):
+        while any(asker.status is None for asker in askers):
+            await asyncio.sleep(0)
+    return [asker.status for asker in askers]
+
+
+URL = "http://localhost/000000000000/q"
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_of_many_requests_at_once_each_gets_its_own_answer(tmp_path: Path, durable: bool) -> None:
+    async def main() -> None:
+        async with asking(tmp_path, durable=durable) as (_, ask):
+            await answered(ask("CreateQueue", {"QueueName": "q"}))
+            # Some are done at once, some once the disk has them, some fail before they are run, some later.
+            waiting = [ask("ReceiveMessage", {"QueueUrl": URL, "WaitTimeSeconds": 20}) for _ in range(3)]
+            kinds = [
+                ("SendMessage", {"QueueUrl": URL, "MessageBody": "x"}, 200),
+                ("GetQueueUrl", {"QueueName": "q"}, 200),
+                ("SendMessage", {"QueueUrl": URL}, 400),
+                ("GetQueueUrl", {"QueueName": "missing"}, 400),
+                ("NoSuchOperation", {}, 400),
+            ]
+            asked = [(ask(operation, params), status) for operation, params, status in kinds * 20]
+            assert await answered(*(asker for asker, _ in asked)) == [status for _, status in asked]
+            assert await answered(*waiting) == [200, 200, 200]
+
+    asyncio.run(main())
+
+
+def test_what_nobody_waits_for_any_more_is_not_run(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asking(tmp_path, durable=False) as (_, ask):
+            await answered(ask("CreateQueue", {"QueueName": "q"}))
+            gone = ask("ReceiveMessage", {"QueueUrl": URL, "WaitTimeSeconds": 20})
+            gone.exchange.abort()
+            await answered(ask("SendMessage", {"QueueUrl": URL, "MessageBody": "x"}))
+            received = ask("ReceiveMessage", {"QueueUrl": URL})
+            await answered(received)
+            assert b"MessageId" in received.body
+            assert gone.status is None
+
+    asyncio.run(main())
+
+
+def test_what_has_arrived_when_all_is_held_waits(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asking(tmp_path, durable=False) as (front, ask):
+            early = ask("CreateQueue", {"QueueName": "q"})
+            front.hold()
+            late = ask("ListQueues", {})
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert early.status is None
+            assert late.status is None
+            front.release()
+            assert await answered(early, late) == [200, 200]
+
+    asyncio.run(main())
