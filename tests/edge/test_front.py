@@ -56,8 +56,11 @@ class Asker:
     def __init__(self) -> None:
         self.status: int | None = None
         self.body = b""
+        self.is_broken = False
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        if self.is_broken:
+            raise RuntimeError("the answer cannot be sent")
         assert self.status is None
         self.status = response.status
         self.body = response.body if isinstance(response.body, bytes) else b""
@@ -218,5 +221,22 @@ def test_what_has_arrived_when_all_is_held_waits(tmp_path: Path) -> None:
             assert late.status is None
             front.release()
             assert await answered(early, late) == [200, 200]
+
+    asyncio.run(main())
+
+
+def test_one_that_cannot_be_answered_is_no_affair_of_the_others(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asking(tmp_path, durable=False) as (_, ask):
+            await answered(ask("CreateQueue", {"QueueName": "q"}))
+            for operation, params in (
+                ("GetQueueUrl", {"QueueName": "q"}),
+                ("GetQueueUrl", {}),
+                ("NoSuchOperation", {}),
+            ):
+                first, broken, last = (ask(operation, params) for _ in range(3))
+                broken.is_broken = True
+                await answered(first, last)
+                assert broken.status is None
 
     asyncio.run(main())

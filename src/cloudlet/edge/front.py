@@ -393,16 +393,19 @@ class _Call:
     def _fail(self, error: WireError) -> None:
         try:
             response = self.service.serialize_error(self.protocol, error, self.request_id, self.operation)
+            self._respond(response, error.code)
         except Exception as failure:
             self._fail_unexpectedly(failure)
-            return
-        self._respond(response, error.code)
 
     def _fail_unexpectedly(self, failure: Exception) -> None:
         """A fault of our own: the details go to the log, the caller is told the request's id."""
         log.error("request %s failed: %s %s", self.request_id, self.request.method, self.request.path, exc_info=failure)
         error = internal_failure(self.request_id)
-        self._respond(self.service.serialize_error(self.protocol, error, self.request_id), error.code)
+        try:
+            self._respond(self.service.serialize_error(self.protocol, error, self.request_id), error.code)
+        except Exception:
+            # It is no affair of the requests that take their steps together with this one.
+            log.exception("request %s could not be answered", self.request_id)
 
     def _respond(self, response: HttpResponse, code: str = "") -> None:
         if self.front.logs_access:
