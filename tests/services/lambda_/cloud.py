@@ -56,6 +56,15 @@ class FunctionCloud:
             self.wait(name)
         return created
 
+    def logged(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return the events in the log of `f`; none while there is no log."""
+        logs = self.aws.client("logs")
+        try:
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/f", **filters)
+            return [event for page in pages for event in page["events"]]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+
     def wait(self, name: str = "f") -> None:
         """Wait until a function is active, and not being changed any more."""
         for waiter in ("function_active_v2", "function_updated_v2"):

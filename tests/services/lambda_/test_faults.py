@@ -57,14 +57,9 @@ def test_functions_run_while_cloudwatch_logs_is_down_and_what_they_logged_arrive
     block(isolated, "stop", "logs")
     assert invoke(isolated).value == 1
     block(isolated, "start", "logs")
-    logs = isolated.aws.client("logs")
 
     def said() -> int:
-        try:
-            events = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            return 0
-        return [event["message"] for event in events].count("said meanwhile")
+        return [event["message"] for event in isolated.logged()].count("said meanwhile")
 
     eventually(said, lambda count: count == 2)
 

@@ -154,16 +154,7 @@ def test_extensions_of_the_image_run_beside_it(cloud: ImageCloud) -> None:
     layout.add(layout.document(manifest, "application/vnd.oci.image.manifest.v1+json"), "with")
     cloud.contained(uri=f"oci:{name}:with")
     assert invoke(cloud, 1).value["event"] == 1
-    logs = cloud.aws.client("logs")
-
-    def said() -> bool:
-        try:
-            found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            return False
-        return any(event["message"] == "extension registered" for event in found)
-
-    eventually(said)
+    eventually(lambda: any(event["message"] == "extension registered" for event in cloud.logged()))
 
 
 @pytest.mark.parametrize(

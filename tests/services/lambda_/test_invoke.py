@@ -19,12 +19,7 @@ from tests.standing import eventually
 
 def logged(cloud: FunctionCloud) -> list[str]:
     """Return what is in the log of `f`."""
-    logs = cloud.aws.client("logs")
-    try:
-        found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-    except logs.exceptions.ResourceNotFoundException:
-        return []
-    return [event["message"] for event in found]
+    return [event["message"] for event in cloud.logged()]
 
 
 def test_a_function_answers(cloud: FunctionCloud) -> None:

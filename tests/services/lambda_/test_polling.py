@@ -24,10 +24,7 @@ class PollingCloud(FunctionCloud):
 
     def log(self) -> list[str]:
         """Return what is in the function's log."""
-        logs = self.aws.client("logs")
-        if not logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"]:
-            return []
-        return [each["message"] for each in logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]]
+        return [each["message"] for each in self.logged()]
 
     def seen(self) -> list[list[dict[str, Any]]]:
         """Return the batches that the function has told of, in their order."""

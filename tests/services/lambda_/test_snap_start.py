@@ -62,13 +62,9 @@ def restored(cloud: FunctionCloud, qualifier: str = "1", **more: Any) -> Answer:
 
 def streams(cloud: FunctionCloud) -> dict[str, list[str]]:
     """Return what is in the log of `f`, by stream."""
-    logs = cloud.aws.client("logs")
     found: dict[str, list[str]] = {}
-    try:
-        for event in logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]:
-            found.setdefault(event["logStreamName"], []).append(event["message"])
-    except logs.exceptions.ResourceNotFoundException:
-        pass
+    for event in cloud.logged():
+        found.setdefault(event["logStreamName"], []).append(event["message"])
     return found
 
 

@@ -113,12 +113,7 @@ def layer(cloud: FunctionCloud) -> str:
 
 def said(cloud: FunctionCloud, word: str) -> list[Any]:
     """Return what the extension has logged that begins with a word."""
-    logs = cloud.aws.client("logs")
-    try:
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/f")
-        lines = [event["message"] for page in pages for event in page["events"]]
-    except logs.exceptions.ResourceNotFoundException:
-        return []
+    lines = [event["message"] for event in cloud.logged()]
     return [json.loads(line.partition(" ")[2]) for line in lines if line.startswith(f"{word} ")]
 
 
@@ -169,11 +164,9 @@ def test_an_extension_is_told_what_happens(cloud: FunctionCloud) -> None:
 def test_the_log_says_so(cloud: FunctionCloud) -> None:
     extended(cloud, subscription())
     invoke(cloud)
-    logs = cloud.aws.client("logs")
 
     def lines() -> list[str]:
-        found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-        return [event["message"].rstrip() for event in found]
+        return [event["message"].rstrip() for event in cloud.logged()]
 
     seen = eventually(lines, lambda seen: any(line.startswith("REPORT") for line in seen))
     assert "TELEMETRY\tName: listener\tState: Subscribed\tTypes: [Platform, Function, Extension]" in seen

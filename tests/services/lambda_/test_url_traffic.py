@@ -198,16 +198,7 @@ def test_a_function_goes_on_when_who_reads_its_answer_has_gone(
         connection.sendall(f"GET / HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n".encode())
         if patience == "reads a little":
             assert connection.recv(1000).startswith(b"HTTP/1.1 200")
-    logs = cloud.aws.client("logs")
-
-    def said() -> bool:
-        try:
-            found = logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern='"all of it was written"')
-        except logs.exceptions.ResourceNotFoundException:
-            return False
-        return bool(found["events"])
-
-    eventually(said)
+    eventually(lambda: cloud.logged(filterPattern='"all of it was written"'))
 
 
 def test_a_function_that_fails_before_it_streams_is_a_bad_gateway(cloud: FunctionCloud, node_runtime: str) -> None:
