@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from itertools import count
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -42,6 +43,7 @@ MOST_PARTS = 10_000
 SMALLEST_PART_BYTES = 5 << 20
 _LISTED = 1000
 _ID_BYTES = 32
+_begun = count()
 
 
 class Upload(msgspec.Struct, frozen=True, array_like=True):
@@ -85,8 +87,9 @@ _decode_part = msgspec.msgpack.Decoder(UploadedPart).decode
 
 
 def _new_id(now: int) -> str:
-    """Return an upload id: those of a key sort by when they were begun."""
-    return base64.b32hexencode(now.to_bytes(8, "big") + random_bytes(_ID_BYTES - 8)).decode().rstrip("=")
+    """Return an upload id: those of a key sort by when they were begun, also those of one millisecond."""
+    order = now.to_bytes(8, "big") + (next(_begun) & 0xFFFFFFFF).to_bytes(4, "big")
+    return base64.b32hexencode(order + random_bytes(_ID_BYTES - len(order))).decode().rstrip("=")
 
 
 async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
