@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.wire import WireError
-from cloudlet.wire.xml import readable
+from cloudlet.wire.xml_text import readable
 
 
 class AwsError(WireError):

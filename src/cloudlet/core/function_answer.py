@@ -35,7 +35,7 @@ def read(payload: bytes, version: str, default_type: str = _TEXT) -> HttpRespons
     """
     try:
         answer = _decode(payload or b"null")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadAnswer(f"The response from the Lambda function is not JSON: {error}") from error
     if isinstance(answer, dict) and "statusCode" in answer:
         return _structured(answer, version, default_type)

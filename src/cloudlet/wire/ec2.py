@@ -11,7 +11,8 @@ from cloudlet.wire.forms import FormReader, tree_of
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.query import CONTENT_TYPE, error_fields, form_pairs, invalid
 from cloudlet.wire.shapes import Ref
-from cloudlet.wire.xml import XmlWriter, escape, wire_name
+from cloudlet.wire.xml import XmlWriter, wire_name
+from cloudlet.wire.xml_text import escape
 
 if TYPE_CHECKING:
     from cloudlet.wire.model import Operation, ServiceModel

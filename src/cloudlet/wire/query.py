@@ -11,7 +11,8 @@ from cloudlet.wire.failures import error_members, fault_of, status_of
 from cloudlet.wire.forms import FormReader, parse_pairs, tree_of
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.shapes import Ref, Shape
-from cloudlet.wire.xml import XmlWriter, escape, escape_error
+from cloudlet.wire.xml import XmlWriter
+from cloudlet.wire.xml_text import escape, escape_error
 
 if TYPE_CHECKING:
     from cloudlet.wire.model import Operation, ServiceModel

@@ -17,12 +17,11 @@ from cloudlet.wire.xml import (
     Write,
     XmlReader,
     XmlWriter,
-    escape,
-    escape_error,
     namespace_of,
     parse_document,
     wire_name,
 )
+from cloudlet.wire.xml_text import escape, escape_error
 
 if TYPE_CHECKING:
     from cloudlet.wire.model import Operation, ServiceModel

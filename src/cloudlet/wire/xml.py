@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.parsers import expat
@@ -12,14 +11,11 @@ from cloudlet.wire.errors import InvalidResult
 from cloudlet.wire.scalars import NotConvertible, from_text, to_text
 from cloudlet.wire.shapes import Ref, Shape
 from cloudlet.wire.trees import unexpected
+from cloudlet.wire.xml_text import escape, escape_many
 
 MAX_DEPTH = 128
 
 _WRITTEN_VALUES = 64
-_NEEDS_ESCAPE = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class MalformedXml(ValueError):
@@ -182,33 +178,6 @@ class XmlReader:
         return read_entry
 
 
-def escape(text: str) -> str:
-    """Return text as the content of an element or of a quoted attribute."""
-    return text if _NEEDS_ESCAPE.search(text) is None else _escaped(text)
-
-
-def _escaped(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    # What can be printed is nothing that XML has trouble with.
-    return text if text.isprintable() else _NOT_XML.sub(_reference, text.replace("\r", "&#xD;"))
-
-
-def readable(text: str) -> str:
-    """Return what an error says without what XML cannot hold: that is not worth an error that nobody can read."""
-    return _NOT_XML.sub("\ufffd", text)
-
-
-def escape_error(text: object) -> str:
-    """Return what an error says, escaped."""
-    return escape(readable(str(text)))
-
-
-def _reference(match: re.Match[str]) -> str:
-    # XML 1.0 has no way to write these; AWS writes the reference all the same, and lone surrogates as U+FFFD.
-    char = match[0]
-    return "\ufffd" if "\ud800" <= char <= "\udfff" else f"&#x{ord(char):X};"
-
-
 Write = Callable[[Any], str]
 NameOf = Callable[[Ref, str], str]
 
@@ -339,7 +308,7 @@ class XmlWriter:
             return xml_columns.Column("", xml_columns.elements(self.value(ref, name)), "")
         opening, closing = _tags(ref, name)
         if kind == "string":
-            return xml_columns.Column(opening, xml_columns.strings(_escaped), closing)
+            return xml_columns.Column(opening, xml_columns.strings(escape_many), closing)
         return xml_columns.Column(opening, xml_columns.scalars(to_text(ref)), closing)
 
     def _map(self, ref: Ref, name: str) -> Write:

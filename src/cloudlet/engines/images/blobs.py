@@ -86,7 +86,7 @@ def decoded(text: bytes, structure: type[T], name: str) -> T:
     """Return what a document says. Raises ImageError."""
     try:
         return msgspec.json.decode(text, type=structure)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ImageError(f"{name} is not as it should be: {error}") from None
 
 

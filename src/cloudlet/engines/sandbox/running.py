@@ -354,6 +354,8 @@ class Sandbox:
     def kill(self) -> None:
         """End it at once, with all that it has started."""
         if not self.ended.done():
+            if self._view is None and not self._group.entrances:
+                processes.kill_family(self._process.pid)
             self._kill_all()
             # A process that is halted does not even die.
             with suppress(OSError):
@@ -364,9 +366,7 @@ class Sandbox:
         if self._view is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        elif not self._group.entrances:
-            processes.kill_family(self._process.pid)
-        # Its namespace ends with it, but not from the first moment on: bubblewrap only has that done while it makes it.
+        # What is in its namespace ends with it once bubblewrap has seen to that; until then it has to be killed, too.
         os.kill(self._process.pid, signal.SIGKILL)
         self._group.kill()
 

@@ -107,7 +107,7 @@ def misconfigured(reason: str) -> Refused:
 def _read(payload: bytes, is_simple: bool) -> Verdict:
     try:
         answer = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise misconfigured("the authorizer's answer is not an object")

@@ -86,7 +86,7 @@ def parse(text: str) -> dict[str, Any]:
         raise _wrong(f"the definition is larger than {LARGEST_BYTES} bytes")
     try:
         document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         document = _of_yaml(text)
     if not isinstance(document, dict):
         raise _wrong("the definition is not an object")

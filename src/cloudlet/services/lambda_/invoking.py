@@ -6,7 +6,6 @@ API reference, "Invoke". Limits: developer guide, "Lambda quotas".
 from __future__ import annotations
 
 import asyncio
-import binascii
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -211,7 +210,7 @@ def checked_payload(payload: bytes | None, limit: int) -> bytes:
         raise AwsError("RequestTooLargeException", message, status=413)
     try:
         msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise AwsError(
             "InvalidRequestContentException", f"Could not parse request body into json: {error}", status=400
         ) from None
@@ -227,7 +226,7 @@ def _client_context(given: str | None) -> dict[str, Any] | None:
         raise wrong
     try:
         told = msgspec.json.decode(b64decode(given, validate=True))
-    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise wrong from None
     if not isinstance(told, dict):
         raise wrong

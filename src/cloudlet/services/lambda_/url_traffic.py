@@ -129,7 +129,7 @@ async def _streamed(pieces: Pieces) -> HttpResponse:
 def _with_prelude(head: bytes, body: AsyncIterator[bytes]) -> HttpResponse:
     try:
         told = msgspec.json.decode(head)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadAnswer(f"the answer's metadata are no JSON: {error}") from error
     if not isinstance(told, dict):
         raise BadAnswer("the answer's metadata are no object")

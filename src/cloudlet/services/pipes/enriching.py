@@ -40,5 +40,5 @@ async def enriched(block: Block, pipe: Pipe, events: list[Event], texts: list[st
 def _decoded(answer: bytes) -> object:
     try:
         return msgspec.json.decode(answer)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise StageFailed("InvalidResponse", f"the enrichment answered no JSON: {error}") from None

@@ -29,5 +29,5 @@ def _decoded(body: Any) -> Any:
         return body
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return body

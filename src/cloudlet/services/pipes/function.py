@@ -25,7 +25,7 @@ async def invoke(block: Block, pipe: Pipe, arn: Arn, texts: list[str], kind: str
         return None
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise StageFailed("InvalidResponse", f"{arn} answered no JSON: {error}") from None
 
 
@@ -34,7 +34,7 @@ def _as_json(text: str) -> bytes:
     raw = text.encode()
     try:
         msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return msgspec.json.encode(text)
     return raw
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from cloudlet.core import AwsError
-
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+from cloudlet.wire.xml_text import readable
 
 
 def invalid_parameter(what: str, reason: str = "") -> AwsError:
@@ -16,7 +13,7 @@ def invalid_parameter(what: str, reason: str = "") -> AwsError:
 
 def check_characters(name: str, text: str) -> None:
     """Raise for a text that no answer could show, since answers are XML."""
-    if _NOT_IN_XML.search(text):
+    if readable(text) != text:
         raise invalid_parameter(name, "contains characters that are not allowed in XML 1.0")
 
 

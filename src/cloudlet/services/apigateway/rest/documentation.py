@@ -51,7 +51,7 @@ def check_properties(text: str) -> None:
     """Raise BadRequestException for properties that are no JSON object."""
     try:
         properties = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         properties = None
     if not isinstance(properties, dict):
         raise errors.bad_request("Documentation part properties must be a JSON object")

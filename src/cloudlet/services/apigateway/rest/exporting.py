@@ -103,7 +103,7 @@ class Exporter:
         """Return the schema of a model, with references as definitions have them."""
         try:
             schema = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return {}
         return self._referring(schema)
 

@@ -163,7 +163,7 @@ def _as_text(payload: bytes) -> bytes:
     """Return a function's answer whose body is not decoded: the client has not asked for a binary type."""
     try:
         answered = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return payload
     return _encode({**answered, "isBase64Encoded": False}) if isinstance(answered, dict) else payload
 
@@ -217,7 +217,7 @@ def _message(error: str) -> str:
     """Return the message in what a function has raised."""
     try:
         found = msgspec.json.decode(error.encode())
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return error
     message = found.get("errorMessage") if isinstance(found, dict) else None
     return str(message) if message is not None else error

@@ -23,7 +23,7 @@ def _read(text: str) -> Any:
         raise ValueError(f"it is larger than {_LARGEST} bytes")
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("it is not JSON") from error
 
 
@@ -133,7 +133,7 @@ class Schema:
         """Return what is wrong with a body; nothing where all is well."""
         try:
             value = msgspec.json.decode(body or b"{}")
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return ["Unable to parse JSON"]
         if self._validator is None:
             from referencing import Registry

@@ -104,7 +104,7 @@ async def _function(block: Block, event: Event, integration: Integration) -> Ans
     )
     try:
         answer = msgspec.json.decode(payload or b"null")
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise Failed(500, "The response from the Lambda function is not JSON") from None
     status = answer.get("statusCode") if isinstance(answer, dict) else None
     if isinstance(status, str) and status.isascii() and status.isdecimal() and len(status) == 3:

@@ -93,6 +93,6 @@ def _shown(answer: bytes) -> object:
     """Return a function's answer as a record has it; what is no JSON, as custom runtimes may answer, as text."""
     try:
         msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return answer.decode("utf-8", "replace")
     return msgspec.Raw(answer)

@@ -100,7 +100,7 @@ class Channel(asyncio.Protocol):
             begin = body + size
             try:
                 head = decoded(received[body : body + told]) if told else {}
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 self.close()
                 return
             self._on_frame(kind, head if isinstance(head, dict) else {}, bytes(received[body + told : begin]))

@@ -56,6 +56,6 @@ def error_message(document: bytes) -> str:
 def _said(document: bytes, name: str) -> str:
     try:
         told = msgspec.json.decode(document)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return ""
     return str(told.get(name) or "") if isinstance(told, dict) else ""

@@ -241,7 +241,7 @@ class RuntimeApi:
         name = request.headers.get("lambda-extension-name", "")
         try:
             events = msgspec.json.decode(request.body, type=dict[str, list[str]]).get("events", [])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return _refused(400, "InvalidRequestFormat", "the body is not as it should be")
         if not name:
             return _refused(400, "Extension.InvalidExtensionName", "the header Lambda-Extension-Name is missing")

@@ -55,7 +55,7 @@ class Subsegments(asyncio.DatagramProtocol):
         header, _, text = data.partition(b"\n")
         try:
             wanted, document = _decode(header) == _HEADER, _decode(text, type=dict[str, object])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             log.info("a function has sent X-Ray what cannot be read")
             return
         place = self._known.get(str(document.get("parent_id"))) or self._known.get(str(document.get("trace_id")))

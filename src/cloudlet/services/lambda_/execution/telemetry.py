@@ -110,7 +110,7 @@ def _parsed(record: str) -> object:
         return record
     try:
         return msgspec.json.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return record
 
 
@@ -130,7 +130,7 @@ class Telemetry:
         kind: type[_Asked] = _AskedOfLogs if path == LOGS_PATH else _AskedOfTelemetry
         try:
             asked = msgspec.json.decode(body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid(str(error)) from None
         destination = _destination(asked.destination)
         if any(not isinstance(each.asked, kind) for each in self._subscriptions.values()):

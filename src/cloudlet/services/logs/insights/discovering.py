@@ -18,7 +18,7 @@ def fields_of(message: str) -> dict[str, str]:
         return {}
     try:
         return dict(islice(_leaves("", msgspec.json.decode(message)), MOST_FIELDS))
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
 
 
