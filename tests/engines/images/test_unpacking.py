@@ -251,6 +251,17 @@ def test_unpacking_a_second_time_leaves_the_first_alone(tmp_path: Path) -> None:
     assert [each.name for each in root.parent.iterdir()] == ["root"]
 
 
+@pytest.mark.parametrize("target", ["b", "outside"])
+def test_a_folder_whose_place_a_link_has_taken_is_not_looked_for_through_it(tmp_path: Path, target: str) -> None:
+    outside = tmp_path / "outside" / "a"
+    outside.mkdir(parents=True)
+    os.utime(outside, (1_000_000_000, 1_000_000_000))
+    leads = "b" if target == "b" else str(outside.parent)
+    root = unpacked(tmp_path, archive(folder("b/a"), link("b", leads)))
+    assert (root / "b").is_symlink()
+    assert outside.stat().st_mtime == 1_000_000_000
+
+
 NAMES = st.sampled_from(
     ["a", "b", "a/b", "b/a", "a/b/c", "c/a", ".wh.a", "a/.wh.b", "b/.wh..wh..opq", "..", "./c", "/a/c"]
 )

@@ -11,7 +11,6 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from cloudlet.engines.images.documents import ImageError
@@ -218,14 +217,30 @@ class Tree:
 
     def finish(self) -> None:
         """End the layer. Folders have changed while files were written to them, so that their times come last."""
+        known = {self._root}
         for path, modified in self._times.items():
-            # It may have been taken away again.
-            with suppress(FileNotFoundError, NotADirectoryError):
-                os.utime(path, (modified, modified), follow_symlinks=False)
+            # A link, which may lead anywhere, may have taken its place, or that of a folder above it.
+            if self._is_folder(path, known):
+                os.utime(path, (modified, modified))
         self._made.clear()
         self._emptied.clear()
         self._folders.clear()
         self._times.clear()
+
+    def _is_folder(self, path: Path, known: set[Path]) -> bool:
+        """Whether there is a folder, by way of folders alone; `known` are those of which that is known."""
+        above = [each for each in path.parents if each.is_relative_to(self._root)]
+        for folder in (*reversed(above), path):
+            if folder in known:
+                continue
+            try:
+                mode = folder.lstat().st_mode
+            except FileNotFoundError:
+                return False
+            if not stat.S_ISDIR(mode):
+                return False
+            known.add(folder)
+        return True
 
 
 def _write(path: Path, entry: Entry, content: Iterator[memoryview]) -> None:
