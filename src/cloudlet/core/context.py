@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,34 +19,95 @@ SOURCE_ARN_HEADER = "x-amz-source-arn"
 TRACE_HEADER = "x-amzn-trace-id"
 
 
-@dataclass(slots=True)
 class Context:
     """One call: who makes it, to which account and region, and the way to everything outside the operation."""
 
-    block: Block
-    principal: Principal
-    account: str
-    region: str
-    request_id: str
-    endpoint: str
-    """Scheme, host and port as the caller reached us; the base of URLs in answers."""
-    source_ip: str = "127.0.0.1"
-    secure: bool = False
-    protocol: str = "json"
-    """In which of AWS's protocols the answer goes out; "none" for a call from within."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    source_arn: str = ""
-    """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
-    method: str = ""
-    """The HTTP method of the request; empty for a call from within."""
-    response_status: int | None = None
-    """The HTTP status of the answer, where that is not the one of the model."""
-    response_headers: Sequence[tuple[str, str]] = ()
-    """What the answer has besides, also where it is an error."""
-    started: float = field(default_factory=perf_counter)
-    """When the call came in, by `time.perf_counter`, which goes on where the clock of the cloud stands."""
-    measured: Any = None
-    """What the operation measured of itself, for the block's observer; a function that is run again sets it again."""
+    __slots__ = (
+        "account",
+        "block",
+        "endpoint",
+        "headers",
+        "measured",
+        "method",
+        "principal",
+        "protocol",
+        "region",
+        "request_id",
+        "response_headers",
+        "response_status",
+        "secure",
+        "source_arn",
+        "source_ip",
+        "started",
+    )
+
+    def __init__(
+        self,
+        block: Block,
+        principal: Principal,
+        account: str,
+        region: str,
+        request_id: str,
+        endpoint: str,
+        source_ip: str = "127.0.0.1",
+        secure: bool = False,
+        protocol: str = "json",
+        headers: Mapping[str, str] | None = None,
+        source_arn: str = "",
+        method: str = "",
+    ) -> None:
+        self.block = block
+        self.principal = principal
+        self.account = account
+        self.region = region
+        self.request_id = request_id
+        self.endpoint = endpoint
+        """Scheme, host and port as the caller reached us; the base of URLs in answers."""
+        self.source_ip = source_ip
+        self.secure = secure
+        self.protocol = protocol
+        """In which of AWS's protocols the answer goes out; "none" for a call from within."""
+        self.headers: Mapping[str, str] = {} if headers is None else headers
+        self.source_arn = source_arn
+        """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
+        self.method = method
+        """The HTTP method of the request; empty for a call from within."""
+        self.response_status: int | None = None
+        """The HTTP status of the answer, where that is not the one of the model."""
+        self.response_headers: Sequence[tuple[str, str]] = ()
+        """What the answer has besides, also where it is an error."""
+        self.started = perf_counter()
+        """When the call came in, by `time.perf_counter`, which goes on where the clock of the cloud stands."""
+        self.measured: Any = None
+        """What the operation measured of itself, for the block's observer; one that is run again sets it again."""
+
+    def by(
+        self,
+        principal: Principal,
+        account: str,
+        headers: Mapping[str, str] | None = None,
+        source_arn: str | None = None,
+    ) -> Context:
+        """Return the same call as if somebody else made it; without `headers` or `source_arn` with those it has."""
+        call = Context(
+            self.block,
+            principal,
+            account,
+            self.region,
+            self.request_id,
+            self.endpoint,
+            self.source_ip,
+            self.secure,
+            self.protocol,
+            self.headers if headers is None else headers,
+            self.source_arn if source_arn is None else source_arn,
+            self.method,
+        )
+        call.response_status = self.response_status
+        call.response_headers = self.response_headers
+        call.started = self.started
+        call.measured = self.measured
+        return call
 
     def now(self) -> float:
         """The time in seconds since the epoch."""

@@ -65,7 +65,7 @@ def _is_or(name: str, value: Any) -> bool:
         name == _OR
         and isinstance(value, list)
         and len(value) > 1
-        and all(isinstance(each, dict) and not RESERVED & each.keys() for each in value)
+        and all(isinstance(each, dict) and RESERVED.isdisjoint(each) for each in value)
     )
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-
-import msgspec
+from typing import NamedTuple
 
 from cloudlet.core.clock import Clock
 from cloudlet.core.errors import AwsError
@@ -19,6 +18,7 @@ from cloudlet.core.tokens import account_of
 from cloudlet.edge import chunked
 from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing
 from cloudlet.wire import HttpRequest, ServiceModel, sigv2, sigv4
+from cloudlet.wire.claims import Claim
 from cloudlet.wire.http import BodyStream
 
 _HEADER_SKEW_SECONDS = 15 * 60
@@ -29,7 +29,7 @@ _NO_MATCH = (
 )
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Caller(NamedTuple):
     """Who makes the request, and what of its body is left to read."""
 
     principal: Principal
@@ -46,7 +46,7 @@ class Authenticator:
         self._clock = clock
         self._strict = strict
 
-    def authenticate(self, request: HttpRequest, claim: sigv4.Claim | None, model: ServiceModel, path: str) -> Caller:
+    def authenticate(self, request: HttpRequest, claim: Claim | None, model: ServiceModel, path: str) -> Caller:
         """Return who makes the request. Raises AwsError.
 
         `path` is the request's, and begins with the bucket where that is in its host.
@@ -82,9 +82,7 @@ class Authenticator:
             raise _mismatch(model, f"{_NO_MATCH}\n\nThe String-to-Sign should have been\n'{text}'\n")
         return _decoded(request, claim, known)
 
-    def _verified(
-        self, request: HttpRequest, claim: sigv4.Claim, known: Known, model: ServiceModel
-    ) -> bytes | BodyStream:
+    def _verified(self, request: HttpRequest, claim: Claim, known: Known, model: ServiceModel) -> bytes | BodyStream:
         """Return the body of a request whose signature is right. Raises AwsError."""
         if "host" not in claim.credential.names:
             raise _mismatch(model, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
@@ -121,7 +119,7 @@ def _check_stated_hash(request: HttpRequest) -> None:
         raise chunked.sha256_mismatch(stated, hashlib.sha256(body).hexdigest())
 
 
-def _payload_hash(request: HttpRequest, claim: sigv4.Claim) -> tuple[str, str | None]:
+def _payload_hash(request: HttpRequest, claim: Claim) -> tuple[str, str | None]:
     """Return the hash that was signed, and the body's own where the two were stated apart and must agree."""
     body = request.body
     stated = request.headers.get("x-amz-content-sha256")
@@ -136,7 +134,7 @@ def _payload_hash(request: HttpRequest, claim: sigv4.Claim) -> tuple[str, str | 
     return stated, None
 
 
-def _decoded(request: HttpRequest, claim: sigv4.Claim | None, known: Known | None) -> bytes | BodyStream:
+def _decoded(request: HttpRequest, claim: Claim | None, known: Known | None) -> bytes | BodyStream:
     """Return the body without the aws-chunked coding; chunk signatures are verified where the key is known."""
     body = request.body
     mode = request.headers.get("x-amz-content-sha256", "")
@@ -149,7 +147,7 @@ def _decoded(request: HttpRequest, claim: sigv4.Claim | None, known: Known | Non
     return chunked.DecodedBody(chunked.WholeBody(body) if isinstance(body, bytes) else body, decoder)
 
 
-def _check_time(claim: sigv4.Claim, model: ServiceModel) -> None:
+def _check_time(claim: Claim, model: ServiceModel) -> None:
     _check_skew(claim, model)
     if claim.credential.date != claim.timestamp[:8]:
         raise _mismatch(
@@ -159,7 +157,7 @@ def _check_time(claim: sigv4.Claim, model: ServiceModel) -> None:
         )
 
 
-def _check_skew(claim: sigv4.Claim, model: ServiceModel) -> None:
+def _check_skew(claim: Claim, model: ServiceModel) -> None:
     signed = sigv4.seconds_of(claim.timestamp)
     now = int(time.time())
     if claim.expires is not None:
@@ -211,7 +209,7 @@ def _mismatch(model: ServiceModel, message: str) -> AwsError:
     return AwsError("InvalidSignatureException", message, status=403)
 
 
-def _unknown_key(claim: sigv4.Claim, model: ServiceModel) -> AwsError:
+def _unknown_key(claim: Claim, model: ServiceModel) -> AwsError:
     if model.name == "s3":
         if claim.token is not None:
             return AwsError("InvalidToken", "The provided token is malformed or otherwise invalid.", status=400)

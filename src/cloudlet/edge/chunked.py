@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 from cloudlet.edge.flow import read_all
 from cloudlet.wire import WireError, sigv4
+from cloudlet.wire.claims import Claim
 from cloudlet.wire.http import BodyStream
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -47,7 +48,7 @@ def sha256_mismatch(stated: str, computed: str) -> WireError:
 class ChunkSigner:
     """Computes the chain of signatures, each over the one before."""
 
-    def __init__(self, claim: sigv4.Claim, secret: str) -> None:
+    def __init__(self, claim: Claim, secret: str) -> None:
         self._claim = claim
         self._secret = secret
         self._previous = claim.signature

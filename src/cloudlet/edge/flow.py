@@ -49,20 +49,17 @@ class ReceivedBody:
         self._aborted = True
         self._wake()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._on_first_read is not None and not self._parts:
-            self._on_first_read()
-        self._on_first_read = None
-        while True:
-            while self._parts:
-                part = self._parts.popleft()
-                self._size -= len(part)
-                if self._paused and self._size < _LOW_WATER_BYTES and self._transport is not None:
-                    self._paused = False
-                    self._transport.resume_reading()
-                yield part
+    def __aiter__(self) -> ReceivedBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._on_first_read is not None:
+            wanted, self._on_first_read = self._on_first_read, None
+            if not self._parts:
+                wanted()
+        while not self._parts:
             if self.complete:
-                return
+                raise StopAsyncIteration
             if self._aborted:
                 raise ConnectionResetError("the client went away before the end of the body")
             self._waiter = asyncio.get_running_loop().create_future()
@@ -70,6 +67,12 @@ class ReceivedBody:
                 await self._waiter
             finally:
                 self._waiter = None
+        part = self._parts.popleft()
+        self._size -= len(part)
+        if self._paused and self._size < _LOW_WATER_BYTES and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return part
 
     async def read(self, limit: int) -> bytes:
         """Return the whole rest of the body; raise ValueError once it exceeds `limit` bytes."""

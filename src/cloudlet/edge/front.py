@@ -23,6 +23,7 @@ from cloudlet.edge.domains import Domains
 from cloudlet.edge.exchange import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
+from cloudlet.wire.claims import Claim
 
 if TYPE_CHECKING:
     from cloudlet.edge.fleet import Fleet, Member
@@ -165,7 +166,7 @@ class Front:
             step()
 
 
-def _is_wanted_whole(request: HttpRequest, found: routing.Route, claim: sigv4.Claim | None) -> bool:
+def _is_wanted_whole(request: HttpRequest, found: routing.Route, claim: Claim | None) -> bool:
     """Whether a request needs all of its body to go on: to be parsed, or since its hash was signed."""
     if not found.operation.streaming_input:
         return True
@@ -198,7 +199,7 @@ class _Call:
         self.exchange = exchange
         self.asked = asked
         self.request_id = uuid4()
-        self.claim: sigv4.Claim | None = None
+        self.claim: Claim | None = None
         self.protocol = "json"
         self.service: ServiceModel = routing.nobody("json")
         self.operation: Operation | None = None
@@ -289,7 +290,7 @@ class _Call:
             return False
         return True
 
-    def _name_service(self, claim: sigv4.Claim | None) -> routing.Route:
+    def _name_service(self, claim: Claim | None) -> routing.Route:
         """Find out what the request is for; errors are written in that service's way from here on."""
         try:
             found = routing.route(self.request, claim, self.front.public_host)

@@ -406,7 +406,3 @@ def main() -> None:
     tune()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_read(*ends))
-
-
-if __name__ == "__main__":
-    main()

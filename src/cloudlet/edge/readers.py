@@ -215,8 +215,9 @@ class _Member:
         with its_messages, its_connections:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "cloudlet.edge.reader",
+                # Not -m, which finds no code in a compiled module.
+                "-c",
+                "from cloudlet.edge.reader import main; main()",
                 *map(str, descriptors),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=descriptors,

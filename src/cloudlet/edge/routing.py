@@ -12,8 +12,8 @@ from cloudlet.edge.buckets import Address, address
 from cloudlet.edge.gateways import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
+from cloudlet.wire.claims import Claim
 from cloudlet.wire.matching import identify
-from cloudlet.wire.sigv4 import Claim
 
 DEFAULT_REGION = "us-east-1"
 OWN_PATHS = ("/_cloudlet/", "/_localstack/")

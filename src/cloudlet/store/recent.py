@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-ABSENT: Any = object()
-"""Stands for "not in the cache", where None is a value."""
+ABSENT: Any = bytes(bytearray(b"absent"))
+"""Stands for "not in the cache", where None is a value; bytes, as the values are, but told by its identity."""
 
 
 class RecentlyUsed:

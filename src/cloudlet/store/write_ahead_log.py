@@ -111,10 +111,11 @@ class WriteAheadLog:
         for _ in range(count):
             with self._lock:
                 segment = self._full.popleft()
-                if segment.size == self._segment_bytes and not self._spare:
+                is_kept = segment.size == self._segment_bytes and not self._spare
+                if is_kept:
                     self._spare.append(segment)
-                    continue
-            segment.remove()
+            if not is_kept:
+                segment.remove()
 
     def prepare(self) -> None:
         """Make a segment in advance, where there is none and will soon be need of one."""

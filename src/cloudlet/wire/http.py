@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 
 class BodyStream(Protocol):
@@ -17,7 +17,6 @@ class BodyStream(Protocol):
         """Return the whole rest of the body; raise `ValueError` once it exceeds `limit` bytes."""
 
 
-@dataclass(slots=True)
 class HttpRequest:
     """A request as it came off the socket.
 
@@ -26,20 +25,21 @@ class HttpRequest:
     takes a streaming payload.
     """
 
-    method: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | BodyStream = b""
+    __slots__ = ("body", "headers", "method", "path", "query")
 
-
-@runtime_checkable
-class TrailedBody(Protocol):
-    """A request body behind which headers come."""
-
-    @property
-    def trailers(self) -> Mapping[str, str]:
-        """The headers behind it, by their names in lower case; complete once it was read to its end."""
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | BodyStream = b"",
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers: Mapping[str, str] = {} if headers is None else headers
+        self.body: bytes | BodyStream = body
 
 
 class FilePart(NamedTuple):
@@ -62,10 +62,17 @@ class FileBody:
         return sum(part.size for part in self.parts)
 
 
-@dataclass(slots=True)
 class HttpResponse:
     """A response to be sent; an iterator as `body` is sent chunked, unless a Content-Length header is given."""
 
-    status: int
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | AsyncIterator[bytes] | FileBody = b""
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes | AsyncIterator[bytes] | FileBody = b"",
+    ) -> None:
+        self.status = status
+        self.headers: list[tuple[str, str]] = [] if headers is None else headers
+        self.body: bytes | AsyncIterator[bytes] | FileBody = body

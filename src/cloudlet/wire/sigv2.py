@@ -11,7 +11,7 @@ import hmac
 from base64 import b64encode
 from urllib.parse import parse_qsl
 
-from cloudlet.wire import sigv4
+from cloudlet.wire import claims, sigv4
 from cloudlet.wire.http import HttpRequest
 
 _MARK = "AWSAccessKeyId="
@@ -61,7 +61,7 @@ class Malformed(sigv4.Malformed):
     """The URL is signed in a way that cannot be read."""
 
 
-class Claim(sigv4.Claim, frozen=True):
+class Claim(claims.Claim, frozen=True):
     """What a URL says of itself: as if it had been signed when the epoch began, and were good until it expires."""
 
 
@@ -75,7 +75,7 @@ def claim(request: HttpRequest) -> Claim | None:
         raise Malformed("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
     if not (expires.isascii() and expires.isdecimal() and len(expires) <= len(str(_LATEST))):
         raise Malformed(f"Invalid date (should be seconds since epoch): {expires}")
-    credential = sigv4.Credential(access_key, _EPOCH[:8], "", "s3", "", (), "")
+    credential = claims.Credential(access_key, _EPOCH[:8], "", "s3", "", (), "")
     return Claim(credential, signature, _EPOCH, int(expires), query.get("x-amz-security-token"))
 
 

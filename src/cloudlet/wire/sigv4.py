@@ -14,8 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-import msgspec
-
+from cloudlet.wire.claims import Claim, Credential
 from cloudlet.wire.http import HttpRequest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -32,38 +31,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9/~._-]*")
 """Paths that are the same encoded, decoded and encoded again."""
 
 _AMZ_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
-
-
-class Credential(msgspec.Struct, frozen=True):
-    """What a signature was made with and over: the same for many requests of one client."""
-
-    access_key: str
-    date: str
-    region: str
-    service: str
-    signed_headers: str
-    names: tuple[str, ...]
-    """The signed headers, one by one."""
-    scope: str
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """What a signed request says of itself."""
-
-    credential: Credential
-    signature: str
-    timestamp: str
-    expires: int | None = None
-    """How long a presigned URL is valid, in seconds; None for a request signed in its headers."""
-    token: str | None = None
-
-    @property
-    def access_key(self) -> str:
-        return self.credential.access_key
-
-    @property
-    def service(self) -> str:
-        return self.credential.service
 
 
 UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."

@@ -33,4 +33,4 @@ def escape_error(text: object) -> str:
 def _reference(match: re.Match[str]) -> str:
     # XML 1.0 has no way to write these; AWS writes the reference all the same, and lone surrogates as U+FFFD.
     char = match[0]
-    return "\ufffd" if "\ud800" <= char <= "\udfff" else f"&#x{ord(char):X};"
+    return "\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else f"&#x{ord(char):X};"

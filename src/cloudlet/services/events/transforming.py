@@ -33,7 +33,7 @@ MEMBERS = frozenset(("Input", "InputPath", "InputTransformer"))
 
 def check(target: Target) -> None:
     """Raise AwsError where a target's input makes no sense."""
-    if len(MEMBERS & target.keys()) > 1:
+    if len(MEMBERS.intersection(target)) > 1:
         raise errors.validation(
             f"Only one of Input, InputPath, or InputTransformer must be provided for target {target['Id']}."
         )

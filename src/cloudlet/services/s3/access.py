@@ -12,7 +12,6 @@ and access policy permissions"), "Blocking public access", "Using Requester Pays
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
@@ -214,9 +213,7 @@ async def may_deliver_logs(ctx: Context, tx: Transaction, bucket: Bucket, target
     if acl.of_bucket(target).permits((acl.LOG_DELIVERY,), "WRITE"):
         return True
     logging = Principal("service", ctx.account, LOGGING, LOGGING)
-    caller = replace(
-        ctx, principal=logging, account=bucket.account, source_arn=bucket.arn, headers={}, response_headers=()
-    )
+    caller = ctx.by(logging, bucket.account, headers={}, source_arn=bucket.arn)
     return await _denial(caller, tx, logging, target, "s3:PutObject", prefix, None, None, None) is None
 
 

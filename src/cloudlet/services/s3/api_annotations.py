@@ -28,6 +28,7 @@ from cloudlet.services.s3.annotating import Annotation
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import Bucket, get_bucket
 from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.pieces import pieces_of
 from cloudlet.services.s3.putting import etag_of, quoted
 
 _NAME_BYTES = 512
@@ -53,7 +54,7 @@ async def _payload(body: Any) -> bytes:
     pieces: list[bytes] = []
     size = 0
     try:
-        async for piece in upload.pieces(body):
+        async for piece in pieces_of(body):
             pieces.append(piece)
             size += len(piece)
             if size > annotating.LARGEST_BYTES:

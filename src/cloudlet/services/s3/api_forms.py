@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html import escape
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -65,7 +64,7 @@ async def post_object(ctx: Context, params: Params) -> Result:
     principal = post_policy.author(ctx, fields)
     sizes = post_policy.check(ctx, fields, bucket, key)
     headers = _headers(form)
-    caller = replace(ctx, principal=principal, account=principal.account, headers={**_others(ctx), **headers})
+    caller = ctx.by(principal, principal.account, headers={**_others(ctx), **headers})
     wanted = {**_put(bucket, key, headers), "Body": sizes.checked(form.file())}
     try:
         written = await putting.put_object(caller, wanted, event="ObjectCreated:Post") or {}

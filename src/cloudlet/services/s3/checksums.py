@@ -21,7 +21,7 @@ from cloudlet.core import AwsError, Params
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Checksum
 from cloudlet.wire import HttpRequest, Operation
-from cloudlet.wire.http import TrailedBody
+from cloudlet.wire.trailed import TrailedBody
 
 FULL_OBJECT, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
 DEFAULT = "CRC64NVME"

@@ -139,7 +139,7 @@ async def of_new_object(
         default = rule.get("ApplyServerSideEncryptionByDefault") or {}
         algorithm = default.get("SSEAlgorithm", "AES256")
         kms_key = kms_key or default.get("KMSMasterKeyID") or ""
-    if algorithm not in ("AES256", *_KMS):
+    if algorithm != "AES256" and algorithm not in _KMS:
         raise errors.invalid_argument(
             "The encryption method specified is not supported", "x-amz-server-side-encryption", algorithm
         )

@@ -7,7 +7,6 @@ that a common prefix stands for is skipped by seeking behind it, however much it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from cloudlet.core import Subspace, Transaction
@@ -27,14 +26,16 @@ _VERSIONS_BEFORE_SEEK = 8
 """So many rows of one key are passed over before it pays to look for the next key."""
 
 
-@dataclass(slots=True)
 class Found(Generic[T]):
     """One page of a listing. `last` is the entry or the common prefix that came last, None where there is none."""
 
-    entries: list[Entry[T]] = field(default_factory=list)
-    prefixes: list[str] = field(default_factory=list)
-    truncated: bool = False
-    last: Entry[T] | str | None = None
+    __slots__ = ("entries", "last", "prefixes", "truncated")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry[T]] = []
+        self.prefixes: list[str] = []
+        self.truncated = False
+        self.last: Entry[T] | str | None = None
 
 
 def begin_of(space: Subspace, prefix: str) -> bytes:

@@ -110,14 +110,17 @@ def described(params: Params) -> Version:
     )
 
 
-class NewObject(msgspec.Struct):
+class NewObject:
     """What a request wants to be written, before anything is looked up."""
 
-    params: Params
-    template: Version
-    key: CustomerKey | None
-    sealed: Encryption | None
-    """What is kept of the customer's key."""
+    __slots__ = ("key", "params", "sealed", "template")
+
+    def __init__(self, params: Params, template: Version, key: CustomerKey | None, sealed: Encryption | None) -> None:
+        self.params = params
+        self.template = template
+        self.key = key
+        self.sealed = sealed
+        """What is kept of the customer's key."""
 
     @classmethod
     def of(cls, params: Params) -> NewObject:

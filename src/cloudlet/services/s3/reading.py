@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.s3 import (
@@ -78,7 +76,7 @@ def _say(ctx: Context, headers: dict[str, str]) -> None:
     ctx.response_headers = [*(each for each in ctx.response_headers if each[0] not in headers), *headers.items()]
 
 
-class _Read(msgspec.Struct):
+class _Read(NamedTuple):
     """What one transaction has found of an object."""
 
     bucket: Bucket

@@ -13,8 +13,6 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-import msgspec
-
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
@@ -41,18 +39,21 @@ _BY_METHOD = {
 }
 
 
-class Measured(msgspec.Struct):
+class Measured:
     """What an operation measured of itself, as `Context.measured`."""
 
-    tags: Mapping[str, str] = {}
-    """Of the object that the request is about."""
-    complete: float | None = None
-    """When its body had come, by `time.perf_counter`."""
-    source: tuple[str, str] | None = None
-    """The bucket and the key of what was copied."""
-    source_tags: Mapping[str, str] = {}
-    bucket: Bucket | None = None
-    """The bucket that was given a metrics configuration."""
+    __slots__ = ("bucket", "complete", "source", "source_tags", "tags")
+
+    def __init__(self) -> None:
+        self.tags: Mapping[str, str] = {}
+        """Of the object that the request is about."""
+        self.complete: float | None = None
+        """When its body had come, by `time.perf_counter`."""
+        self.source: tuple[str, str] | None = None
+        """The bucket and the key of what was copied."""
+        self.source_tags: Mapping[str, str] = {}
+        self.bucket: Bucket | None = None
+        """The bucket that was given a metrics configuration."""
 
 
 def of(ctx: Context) -> Measured:

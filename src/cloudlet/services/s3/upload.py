@@ -16,6 +16,7 @@ from cloudlet.services.s3 import checksums
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.hashing import Hashing
 from cloudlet.services.s3.objects import Checksum
+from cloudlet.services.s3.pieces import chained, once
 from cloudlet.store.blobs import BlobWriter, in_thread
 from cloudlet.store.interface import Body, T
 from cloudlet.wire import WireError
@@ -157,7 +158,7 @@ async def receive(
         data = body or b""
         if len(data) <= inline:
             return _in_memory(data, body, sums, key, nonce)
-        return await _to_file(block, _once(data), body, sums, key, nonce)
+        return await _to_file(block, once(data), body, sums, key, nonce)
     stream = aiter(body)
     head: list[bytes] = []
     size = 0
@@ -166,7 +167,7 @@ async def receive(
             head.append(piece)
             size += len(piece)
             if size > inline:
-                return await _to_file(block, _chained(head, stream), body, sums, key, nonce)
+                return await _to_file(block, chained(head, stream), body, sums, key, nonce)
     except ConnectionError:
         raise incomplete() from None
     return _in_memory(b"".join(head), body, sums, key, nonce)
@@ -177,23 +178,6 @@ def _in_memory(data: bytes, body: Any, sums: _Sums, key: CustomerKey | None, non
     received = sums.checked(body, len(data))
     received.data = data if key is None else key.cipher(nonce).update(data)
     return received
-
-
-def pieces(body: Any) -> AsyncIterator[bytes]:
-    """Return the pieces of a body: bytes, or a stream of them."""
-    return _once(body or b"") if body is None or isinstance(body, bytes) else aiter(body)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
-
-
-async def _chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    for piece in head:
-        yield piece
-    head.clear()
-    async for piece in rest:
-        yield piece
 
 
 async def _to_file(

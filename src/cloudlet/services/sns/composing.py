@@ -16,7 +16,7 @@ from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.topic import Topic
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TOKEN = re.compile(r"[!-~]{1,128}")
 _NO_ATTRIBUTES: dict[str, Attribute] = {}
 

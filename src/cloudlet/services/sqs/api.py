@@ -12,6 +12,7 @@ from cloudlet.services.sqs import (
     access,
     attributes,
     batches,
+    composing,
     contents,
     directory,
     errors,
@@ -19,7 +20,6 @@ from cloudlet.services.sqs import (
     jobs,
     limits,
     measuring,
-    messages,
     move_tasks,
     permissions,
     receiving,
@@ -29,7 +29,8 @@ from cloudlet.services.sqs import (
     tags,
 )
 from cloudlet.services.sqs.flights import Flights
-from cloudlet.services.sqs.queue import Queue, QueueRecord, split_timer
+from cloudlet.services.sqs.queue import Queue, split_timer
+from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.services.sqs.receive_request import ReceiveRequest
 
 service = Service(
@@ -214,7 +215,7 @@ async def list_queue_tags(ctx: Context, tx: Transaction, params: Params) -> Resu
 async def send_message(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "SendMessage")
     now = ctx.now()
-    message, system_md5 = messages.compose(queue, params, ctx.principal.user_id, now, ctx.trace)
+    message, system_md5 = composing.compose(queue, params, ctx.principal.user_id, now, ctx.trace)
     return await sending.send(tx, queue, message, system_md5, now)
 
 
@@ -222,7 +223,7 @@ async def send_message(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def send_message_batch(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "SendMessageBatch")
     entries = batches.checked("SendMessageBatch", params["Entries"])
-    total = sum([messages.size_of(entry) for entry in entries])
+    total = sum([composing.size_of(entry) for entry in entries])
     if total > limits.MESSAGE_BYTES:
         raise AwsError(
             "BatchRequestTooLong",
@@ -232,7 +233,7 @@ async def send_message_batch(ctx: Context, tx: Transaction, params: Params) -> R
     result: dict[str, Any] = {}
     for entry in entries:
         try:
-            message, system_md5 = messages.compose(queue, entry, ctx.principal.user_id, now, ctx.trace)
+            message, system_md5 = composing.compose(queue, entry, ctx.principal.user_id, now, ctx.trace)
         except AwsError as error:
             result.setdefault("Failed", []).append(error.of_entry(entry["Id"]))
         else:

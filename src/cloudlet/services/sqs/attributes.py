@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.sqs import access, errors, limits, redrive
-from cloudlet.services.sqs.queue import Queue, QueueRecord
+from cloudlet.services.sqs.queue import Queue
+from cloudlet.services.sqs.queue_record import QueueRecord
 
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _RANGES = {

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.services.sqs import errors, limits
-from cloudlet.services.sqs.queue import Queue, QueueRecord, decode, encode
+from cloudlet.services.sqs.queue import Queue, decode
+from cloudlet.services.sqs.queue_record import QueueRecord, encode
 from cloudlet.store import pack
 from cloudlet.store.keys import successor
 

@@ -12,7 +12,7 @@ import msgspec
 
 from cloudlet.core import Transaction
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.sqs.messages import State, encode, state_of
+from cloudlet.services.sqs.messages import Member, State, encode, state_of
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
 
 ALONE = b""
@@ -28,16 +28,7 @@ _writer = int.from_bytes(random_bytes(4), "big") >> 32 - _WRITER_BITS
 _count = count()
 
 
-class _Member(msgspec.Struct, array_like=True, omit_defaults=True):
-    """What a flight says of one message; see `State`."""
-
-    receives: int
-    first: int
-    sent: int = 0
-    group: str | None = None
-
-
-_decode = msgspec.msgpack.Decoder(dict[bytes, _Member]).decode
+_decode = msgspec.msgpack.Decoder(dict[bytes, Member]).decode
 
 
 def next_nonce(visibility: int) -> bytes:
@@ -62,7 +53,7 @@ def depart(tx: Transaction, queue: Queue, taken: list[tuple[bytes, State]], visi
         state.receives += 1
         state.first = state.first or now
         state.nonce, state.received, state.due = nonce, now, due
-        members[place] = _Member(state.receives, state.first, state.sent, state.group)
+        members[place] = Member(state.receives, state.first, state.sent, state.group)
     tx.put(_key(queue, due, nonce), TOGETHER + encode(members))
     tx.add(queue.in_flight_count, len(members))
 
@@ -71,7 +62,7 @@ def _key(queue: Queue, due: int, nonce: bytes) -> bytes:
     return timer_key(queue.timers, due, TOGETHER + nonce)
 
 
-def _state(member: _Member, nonce: bytes, due: int) -> State:
+def _state(member: Member, nonce: bytes, due: int) -> State:
     received = due - visibility_of(nonce)
     return State(member.receives, member.first, nonce, received, due, member.sent, member.group)
 
@@ -110,7 +101,7 @@ class _Flight:
 
     __slots__ = ("due", "expired", "is_changed", "key", "members")
 
-    def __init__(self, key: bytes, due: int, members: dict[bytes, _Member]) -> None:
+    def __init__(self, key: bytes, due: int, members: dict[bytes, Member]) -> None:
         self.key = key
         self.due = due
         self.members = members

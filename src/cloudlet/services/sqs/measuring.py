@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from cloudlet.core import Context, Params, Result, Transaction
@@ -109,7 +108,7 @@ async def measure(block: Block) -> None:
     now = block.clock.now()
     at = in_ended_minute(now)
     uses = _USES.of(block)
-    async for name in _filled(block):
+    for name in await _filled(block):
         _used(uses, name, now)
     for name, use in list(uses.items()):
         _add_use(block, name, use, at)
@@ -121,10 +120,11 @@ async def measure(block: Block) -> None:
             block.metrics.add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
 
 
-async def _filled(block: Block) -> AsyncIterator[_Name]:
-    """Yield the names of the queues that hold messages, so many as are measured."""
-    after, found = b"", 0
-    while found < _MOST_QUEUES:
+async def _filled(block: Block) -> list[_Name]:
+    """Return the names of the queues that hold messages, so many as are measured."""
+    after = b""
+    found: list[_Name] = []
+    while len(found) < _MOST_QUEUES:
 
         async def page(tx: Transaction, after: bytes = after) -> tuple[list[bytes], list[_Name]]:
             keys = await directory.names_after(tx, after, _PAGE)
@@ -133,12 +133,12 @@ async def _filled(block: Block) -> AsyncIterator[_Name]:
             return keys, [_Name(record.account, record.region, record.name) for record in holding]
 
         keys, names = await block.store.transact(page)
-        for name in names:
-            yield name
+        found += names
         if len(keys) < _PAGE:
-            return
-        after, found = keys[-1], found + len(names)
+            break
+        after = keys[-1]
         await asyncio.sleep(0)
+    return found
 
 
 def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:

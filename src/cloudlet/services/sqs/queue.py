@@ -1,4 +1,4 @@
-"""A queue: its record, its settings decoded, and where in the store its contents are.
+"""A queue: its settings decoded, and where in the store its contents are.
 
 Below ("q", id): what PurgeQueue removes is under "c" (contents), what must outlive a purge is not. So both PurgeQueue
 and DeleteQueue are one range deletion, however many messages there are.
@@ -9,33 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
-
 from cloudlet.core import Arn, Subspace
 from cloudlet.core.arn import partition_of
-from cloudlet.services.sqs import limits
+from cloudlet.services.sqs import limits, queue_record
+from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.store.keys import pack_int
 
 _CACHED_QUEUES = 1024
-
-
-class QueueRecord(msgspec.Struct, array_like=True, frozen=True):
-    """What is stored of a queue. `created` and `modified` are in seconds, `purged` in milliseconds since the epoch."""
-
-    id: int
-    account: str
-    region: str
-    name: str
-    created: int
-    modified: int
-    attributes: dict[str, str]
-    """The attributes that were set, by name; for all others the defaults apply."""
-    tags: dict[str, str]
-    purged: int = 0
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(QueueRecord).decode
 
 
 class Queue:
@@ -137,11 +117,6 @@ class Queue:
         return f"{endpoint}/{self.record.account}/{self.record.name}"
 
 
-def encode(record: QueueRecord) -> bytes:
-    """Return the stored form of a queue's record."""
-    return _encode(record)
-
-
 _queues: dict[bytes, Queue] = {}
 
 
@@ -151,7 +126,7 @@ def decode(raw: bytes) -> Queue:
     if queue is None:
         if len(_queues) >= _CACHED_QUEUES:
             del _queues[next(iter(_queues))]
-        queue = _queues[raw] = Queue(_decode(raw))
+        queue = _queues[raw] = Queue(queue_record.decode(raw))
     return queue
 
 

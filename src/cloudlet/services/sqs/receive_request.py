@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.services.sqs import errors, limits, messages, receipts
+from cloudlet.services.sqs import errors, limits, receipts, rendering
 from cloudlet.services.sqs.messages import Message, State
 from cloudlet.services.sqs.queue import Queue
 
@@ -55,4 +55,4 @@ class ReceiveRequest(msgspec.Struct, frozen=True):
     def rendered(self, queue: Queue, place: bytes, message: Message, state: State) -> dict[str, Any]:
         """Return a received message as it is answered, with the attributes that were asked for."""
         handle = receipts.issue(queue.record.id, place, state.nonce, state.received)
-        return messages.rendered(queue, place, message, state, handle, self.system, self.names)
+        return rendering.rendered(queue, place, message, state, handle, self.system, self.names)

@@ -12,18 +12,21 @@ from cloudlet.services.sqs.messages import Message, State, state_of
 from cloudlet.services.sqs.queue import Queue
 
 
-class Outcome(msgspec.Struct):
+class Outcome:
     """What a receive found: messages now in flight, and whether it changed anything else that must be kept."""
 
-    found: list[Received]
-    moved: int = 0
-    """How many went to a dead-letter queue or had expired."""
+    __slots__ = ("found", "moved")
+
+    def __init__(self) -> None:
+        self.found: list[Received] = []
+        self.moved = 0
+        """How many went to a dead-letter queue or had expired."""
 
 
 async def receive(tx: Transaction, queue: Queue, count: int, visibility: int, now: float) -> Outcome:
     """Take up to `count` visible messages into flight for `visibility` (ms)."""
     millis = int(now * 1000)
-    result = Outcome([])
+    result = Outcome()
     while count > len(result.found):
         picked = await take(tx, queue, count - len(result.found), millis)
         if not picked:

@@ -10,7 +10,8 @@ from typing import Any
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.sqs import directory, errors
-from cloudlet.services.sqs.queue import Queue, QueueRecord
+from cloudlet.services.sqs.queue import Queue
+from cloudlet.services.sqs.queue_record import QueueRecord
 
 _POLICY_KEYS = ["deadLetterTargetArn", "maxReceiveCount"]
 _ALLOW_KEYS = ["redrivePermission", "sourceQueueArns"]
