@@ -1,0 +1,116 @@
+"""Builds a wheel whose hot modules are compiled, where that is asked for.
+
+    HATCH_BUILD_HOOK_ENABLE_CUSTOM=true pip wheel --no-deps .
+
+The modules are listed in pyproject.toml, and compiled by mypyc; what is listed together becomes one library. What may
+be listed, and what it is good for: docs/decisions/0012-compiled-modules.md.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+_ROOT = Path(__file__).parent
+_SOURCES = _ROOT / "src"
+_PACKAGE = _SOURCES / "cloudlet"
+
+
+def modules_of(patterns: Sequence[str]) -> list[Path]:
+    """Return the modules that patterns stand for. Raises ValueError where there are none, or one cannot be compiled."""
+    found: list[Path] = []
+    for pattern in patterns:
+        modules = sorted(_PACKAGE.glob(pattern))
+        if not modules:
+            raise ValueError(f"there is no module {pattern}")
+        found += modules
+    for module in found:
+        check(module)
+    return found
+
+
+def check(module: Path) -> None:
+    """Raise ValueError for a class that would be another one if it was compiled.
+
+    mypyc drops, without a word, what a class says besides its bases (`array_like=True`) and what its lists and
+    dictionaries have: so msgspec would read and write other records.
+    """
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ClassDef) and not _is_typed_dict(node):
+            if node.keywords:
+                raise ValueError(f"{module} cannot be compiled: class {node.name} says more than its bases")
+            if any(ast.unparse(base).endswith("Struct") for base in node.bases):
+                raise ValueError(f"{module} cannot be compiled: class {node.name} is a record")
+
+
+def listed() -> dict[str, list[str]]:
+    """Return the modules to compile, by the name of their library."""
+    told: Any = tomllib.loads((_ROOT / "pyproject.toml").read_text())
+    hooks = told["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
+    listed: dict[str, list[str]] = hooks["custom"]["modules"]
+    return listed
+
+
+def _is_typed_dict(node: ast.ClassDef) -> bool:
+    """Whether what a class says is for type checkers alone."""
+    return any(isinstance(base, ast.Name) and base.id == "TypedDict" for base in node.bases)
+
+
+def compile_modules(out: Path) -> None:
+    """Compile the modules to libraries below `out`/lib."""
+    from setuptools import setup  # noqa: I001 - before mypyc, which wants the distutils that this brings
+
+    from mypyc.build import mypycify
+
+    os.chdir(_SOURCES)
+    libraries = [
+        ([str(module.relative_to(_SOURCES)) for module in modules_of(patterns)], f"cloudlet_{name}")
+        for name, patterns in listed().items()
+    ]
+    options = ["--config-file", str(_ROOT / "pyproject.toml"), "--cache-dir", str(out / "cache")]
+    extensions = mypycify(
+        [*options, *(module for modules, _ in libraries for module in modules)],
+        opt_level="2",
+        debug_level="0",
+        separate=libraries,
+        target_dir=str(out / "c"),
+    )
+    folders = ["--build-lib", str(out / "lib"), "--build-temp", str(out / "objects")]
+    setup(
+        name="cloudlet",
+        ext_modules=extensions,
+        script_args=["build_ext", *folders, "--parallel", str(os.cpu_count() or 1)],
+    )
+
+
+if __name__ == "__main__":
+    compile_modules(Path(sys.argv[1]).absolute())
+else:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+    class CompiledModules(BuildHookInterface[Any]):
+        """Puts compiled modules into the wheel, beside their sources."""
+
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+            if version == "editable":
+                # Nobody would compile them again when their sources change.
+                return
+            self._folder = TemporaryDirectory()
+            out = Path(self._folder.name)
+            # By a process of its own: it changes its folder, and mypyc keeps much in memory.
+            subprocess.run([sys.executable, __file__, str(out)], check=True)
+            for library in (out / "lib").rglob("*.so"):
+                build_data["force_include"][str(library)] = str(library.relative_to(out / "lib"))
+            build_data["pure_python"] = False
+            build_data["infer_tag"] = True
+
+        def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+            if version != "editable":
+                self._folder.cleanup()

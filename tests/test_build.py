@@ -1,0 +1,43 @@
+"""What a compiled wheel may have: see docs/decisions/0012-compiled-modules.md."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import hatch_build
+
+
+def test_all_that_is_listed_can_be_compiled() -> None:
+    listed = hatch_build.listed()
+    assert all(hatch_build.modules_of(patterns) for patterns in listed.values())
+
+
+@pytest.mark.parametrize(
+    "said", ["class A(msgspec.Struct, array_like=True): ...", "class A(B):\n    class C(D, tag=1): ..."]
+)
+def test_what_a_class_says_besides_its_bases_would_be_lost(tmp_path: Path, said: str) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(said)
+    with pytest.raises(ValueError, match="says more than its bases"):
+        hatch_build.check(module)
+
+
+def test_records_would_have_other_fields(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("class A(msgspec.Struct): ...")
+    with pytest.raises(ValueError, match="is a record"):
+        hatch_build.check(module)
+
+
+def test_what_is_said_to_type_checkers_alone_is_not(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("class A(TypedDict, total=False): ...")
+    hatch_build.check(module)
+
+
+def test_a_module_that_is_gone_is_noticed() -> None:
+    with pytest.raises(ValueError, match="no module"):
+        hatch_build.modules_of(["store/gone.py"])
