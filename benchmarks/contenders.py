@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks import compiled
+from benchmarks.compiled import REPOSITORY
 from benchmarks.signing import Key
 
-REPOSITORY = Path(__file__).parent.parent
 KEY = Key("000000000001", "AKIDEXAMPLE00000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 S3_KEY = Key(KEY.account, "S3RVER", "S3RVER")
 """The one that s3rver knows."""
@@ -48,20 +49,35 @@ class Contender:
     install: Callable[[Path], Installed]
 
 
-def _cloudlet(cache: Path, key: Key = KEY) -> Installed:
+def _program(cache: Path, tree: Path) -> tuple[Path, str, dict[str, str]]:
+    """Cloudlet's program, its version and what variables it needs: compiled, or as it is in this environment.
+
+    The latter where INTERPRETED is set, or compiling is not possible. Raises NotInstalled.
+    """
+    commit = _answer(["git", "-C", str(tree), "describe", "--always", "--dirty"])
+    if not os.environ.get("INTERPRETED"):
+        try:
+            return compiled.environment(cache, tree) / "bin" / "cloudlet", f"{commit}, compiled", {}
+        except compiled.CannotCompile as error:
+            print(f"Cloudlet is measured without being compiled: {error}", file=sys.stderr)
     executable = Path(sys.executable).with_name("cloudlet")
     if not executable.exists():
         raise NotInstalled(f"no {executable}: run this with the Python of the environment Cloudlet is in")
+    return executable, f"{commit}, interpreted", {"PYTHONPATH": str(tree / "src")}
+
+
+def _cloudlet(cache: Path, key: Key = KEY, tree: Path = REPOSITORY) -> Installed:
+    executable, version, environment = _program(cache, tree)
     works = subprocess.run([executable, "--help"], check=False, capture_output=True, text=True)
     if works.returncode != 0:
         raise NotInstalled(f"`cloudlet --help` fails: {_last_line(works.stderr)}")
-    commit = _answer(["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"])
     root_key = f"{key.account}:{key.key_id}:{key.secret}"
     return Installed(
-        version=commit,
+        version=version,
         command=lambda port, data: [
             *(str(executable), "up", "--port", str(port), "--data", str(data), "--root-key", root_key)
         ],
+        environment=lambda port: environment,
     )
 
 
@@ -150,14 +166,8 @@ S3_CONTENDERS = (
 
 
 def before(ours: Contender, tree: Path) -> Contender:
-    """Cloudlet as it is in another working tree, in the environment of this one."""
-
-    def install(cache: Path) -> Installed:
-        version = _answer(["git", "-C", str(tree), "describe", "--always", "--dirty"])
-        path = str(tree.resolve() / "src")
-        return replace(ours.install(cache), version=version, environment=lambda port: {"PYTHONPATH": path})
-
-    return replace(ours, name="before", install=install)
+    """Cloudlet as it is in another working tree."""
+    return replace(ours, name="before", install=partial(ours.install, tree=tree.resolve()))
 
 
 def environment_with(folder: Path, requirement: str) -> Path:
