@@ -37,12 +37,15 @@ def modules_of(patterns: Sequence[str]) -> list[Path]:
 
 
 def check(module: Path) -> None:
-    """Raise ValueError for a class that would be another one if it was compiled.
+    """Raise ValueError for a class or a property that would be another one if it was compiled.
 
     mypyc drops, without a word, what a class says besides its bases (`array_like=True`) and what its lists and
-    dictionaries have: so msgspec would read and write other records.
+    dictionaries have: so msgspec would read and write other records. A cached property is computed each time.
     """
-    for node in ast.walk(ast.parse(module.read_text())):
+    text = module.read_text()
+    if "cached_property" in text:
+        raise ValueError(f"{module} cannot be compiled: its cached properties would not be cached")
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ClassDef) and not _is_typed_dict(node):
             if node.keywords:
                 raise ValueError(f"{module} cannot be compiled: class {node.name} says more than its bases")

@@ -32,6 +32,13 @@ def test_records_would_have_other_fields(tmp_path: Path) -> None:
         hatch_build.check(module)
 
 
+def test_cached_properties_would_not_be_cached(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("from functools import cached_property")
+    with pytest.raises(ValueError, match="would not be cached"):
+        hatch_build.check(module)
+
+
 def test_what_is_said_to_type_checkers_alone_is_not(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text("class A(TypedDict, total=False): ...")
