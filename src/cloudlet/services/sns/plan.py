@@ -7,7 +7,6 @@ or one of its subscriptions has changed (the topic's version tells).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.sns import filter_policy, subscription
@@ -62,22 +61,13 @@ class Plan:
 
     def __init__(self, topic: Topic, page: list[Subscription]) -> None:
         self.topic = topic
-        self.recipients = [Recipient(subscribed) for subscribed in page if subscribed.confirmed]
+        self.recipients = recipients = [Recipient(subscribed) for subscribed in page if subscribed.confirmed]
         self.following = page[-1].id if len(page) == _PAGE else ""
         """The subscription behind which the next page begins, or "" where there is none."""
-
-    @cached_property
-    def queues(self) -> list[Recipient]:
-        return [recipient for recipient in self.recipients if recipient.queue is not None]
-
-    @cached_property
-    def queues_are_raw(self) -> bool:
+        self.queues = [recipient for recipient in recipients if recipient.queue is not None]
+        self.queues_are_raw = all(recipient.queue.raw for recipient in self.queues if recipient.queue is not None)
         """Whether no queue gets SNS's envelope, which may be signed."""
-        return all(recipient.queue.raw for recipient in self.queues if recipient.queue is not None)
-
-    @cached_property
-    def others(self) -> list[Recipient]:
-        return [recipient for recipient in self.recipients if recipient.queue is None]
+        self.others = [recipient for recipient in recipients if recipient.queue is None]
 
 
 def rejections(messages: Iterable[Message], recipients: Iterable[Recipient]) -> Iterator[Rejection]:
