@@ -23,17 +23,14 @@ _SOURCES = _ROOT / "src"
 _PACKAGE = _SOURCES / "cloudlet"
 
 
-def modules_of(patterns: Sequence[str]) -> list[Path]:
-    """Return the modules that patterns stand for. Raises ValueError where there are none, or one cannot be compiled."""
-    found: list[Path] = []
-    for pattern in patterns:
-        modules = sorted(_PACKAGE.glob(pattern))
-        if not modules:
-            raise ValueError(f"there is no module {pattern}")
-        found += modules
-    for module in found:
+def modules_of(names: Sequence[str]) -> list[Path]:
+    """Return modules by their paths in the package. Raises ValueError where one is missing, or cannot be compiled."""
+    modules = [_PACKAGE / name for name in names]
+    for module in modules:
+        if not module.exists():
+            raise ValueError(f"there is no module {module}")
         check(module)
-    return found
+    return modules
 
 
 def check(module: Path) -> None:
@@ -57,8 +54,8 @@ def listed() -> dict[str, list[str]]:
     """Return the modules to compile, by the name of their library."""
     told: Any = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     hooks = told["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
-    listed: dict[str, list[str]] = hooks["custom"]["modules"]
-    return listed
+    modules: dict[str, list[str]] = hooks["custom"]["modules"]
+    return modules
 
 
 def _is_typed_dict(node: ast.ClassDef) -> bool:
@@ -74,8 +71,8 @@ def compile_modules(out: Path) -> None:
 
     os.chdir(_SOURCES)
     libraries = [
-        ([str(module.relative_to(_SOURCES)) for module in modules_of(patterns)], f"cloudlet_{name}")
-        for name, patterns in listed().items()
+        ([str(module.relative_to(_SOURCES)) for module in modules_of(names)], f"cloudlet_{name}")
+        for name, names in listed().items()
     ]
     options = ["--config-file", str(_ROOT / "pyproject.toml"), "--cache-dir", str(out / "cache")]
     extensions = mypycify(

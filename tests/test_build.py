@@ -1,18 +1,14 @@
 """What a compiled wheel may have: see docs/decisions/0012-compiled-modules.md."""
 
-import sys
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import hatch_build
+import pytest
 
 
 def test_all_that_is_listed_can_be_compiled() -> None:
     listed = hatch_build.listed()
-    assert all(hatch_build.modules_of(patterns) for patterns in listed.values())
+    assert all(hatch_build.modules_of(names) for names in listed.values())
 
 
 @pytest.mark.parametrize(

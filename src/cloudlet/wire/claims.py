@@ -1,4 +1,4 @@
-"""What a signed request says of itself."""
+"""What is read of a signature, of any version, before it is verified."""
 
 from __future__ import annotations
 

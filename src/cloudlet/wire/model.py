@@ -81,13 +81,9 @@ class Operation:
         return self.output.shape.event_stream if self.output else None
 
     @cached_property
-    def _find_violations(self) -> Callable[[dict[str, Any]], list[Violation]]:
+    def violations(self) -> Callable[[dict[str, Any]], list[Violation]]:
+        """The function that finds what in some parameters the model's constraints do not allow."""
         return self.service.validator.compile(self.input) if self.input else lambda params: []
-
-    def violations(self, params: dict[str, Any]) -> list[Violation]:
-        """Return what in some parameters the model's constraints do not allow."""
-        find = self._find_violations
-        return find(params)
 
     def parse(self, protocol: str, request: HttpRequest, *, check: bool = True) -> dict[str, Any]:
         """Return the parameters of a request, as a user of boto3 would give them.

@@ -32,7 +32,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9/~._-]*")
 
 _AMZ_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 
-
 UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 
 

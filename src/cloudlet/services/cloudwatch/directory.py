@@ -8,7 +8,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.services.cloudwatch.metric import Metric
 from cloudlet.services.cloudwatch.storage import DAY, HOUR, RETENTION, Stream
 
-LISTED_SECONDS: int = 14 * DAY
+LISTED_SECONDS = 14 * DAY
 """How long a metric is found after its last value ("ListMetrics", "Search expressions")."""
 RECENT_SECONDS = 3 * HOUR
 

@@ -27,7 +27,6 @@ _NUMBER_BITS = _COUNT_BITS + _WRITER_BITS
 _writer = int.from_bytes(random_bytes(4), "big") >> 32 - _WRITER_BITS
 _count = count()
 
-
 _decode = msgspec.msgpack.Decoder(dict[bytes, Member]).decode
 
 

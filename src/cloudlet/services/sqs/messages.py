@@ -1,4 +1,4 @@
-"""A message and its states, as they are stored."""
+"""The records of a message: itself, its state, and what a flight says of it."""
 
 from __future__ import annotations
 

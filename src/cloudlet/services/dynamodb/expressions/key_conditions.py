@@ -190,7 +190,7 @@ def _comparison(tree: syntax.Comparison, subs: Substitutions) -> AttributeCondit
 def _begins_with(call: syntax.Call, subs: Substitutions) -> AttributeCondition:
     function = call.function
     if function != "begins_with":
-        if function not in CONDITION_FUNCTIONS and function not in UPDATE_FUNCTIONS and function != "size":
+        if function not in (*CONDITION_FUNCTIONS, *UPDATE_FUNCTIONS, "size"):
             raise problems.unknown_function(function)
         raise _invalid_operator(function)
     if len(call.operands) != 2:
