@@ -6,9 +6,17 @@ import os
 import secrets
 
 _POOL_BYTES = 4096
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _pool = b""
 _at = 0
+
+_UUID_BYTES, _UUID_LENGTH = 16, 36
+_UUIDS_AT_ONCE = 256
+_DIGITS = [place for place in range(_UUID_LENGTH) if place not in (8, 13, 18, 23)]
+"""Where the digits of a UUID are in its usual form; between them are hyphens."""
+_VERSION = bytes(0x40 | byte & 0x0F for byte in range(256))
+_VARIANT = bytes(0x80 | byte & 0x3F for byte in range(256))
+_uuids = ""
+_next = 0
 
 
 def random_bytes(size: int) -> bytes:
@@ -24,8 +32,25 @@ def random_bytes(size: int) -> bytes:
 
 def uuid4() -> str:
     """Return a random UUID (RFC 9562, version 4) in its usual form."""
-    text = random_bytes(16).hex()
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
+    global _uuids, _next
+    at = _next
+    if at == len(_uuids):
+        _uuids = _many_uuids()
+        at = 0
+    _next = at + _UUID_LENGTH
+    return _uuids[at : at + _UUID_LENGTH]
+
+
+def _many_uuids() -> str:
+    """Return many UUIDs, one behind the other: made together, digit by digit, each costs a third."""
+    made = bytearray(os.urandom(_UUID_BYTES * _UUIDS_AT_ONCE))
+    made[6::_UUID_BYTES] = made[6::_UUID_BYTES].translate(_VERSION)
+    made[8::_UUID_BYTES] = made[8::_UUID_BYTES].translate(_VARIANT)
+    digits = made.hex().encode()
+    text = bytearray(b"-" * (_UUID_LENGTH * _UUIDS_AT_ONCE))
+    for digit, place in enumerate(_DIGITS):
+        text[place::_UUID_LENGTH] = digits[digit :: 2 * _UUID_BYTES]
+    return text.decode()
 
 
 def token(size: int, alphabet: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") -> str:

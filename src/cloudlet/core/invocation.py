@@ -11,7 +11,7 @@ from cloudlet.core.errors import internal_failure, unavailable
 from cloudlet.core.service import Concluding, Handler, Params, Result
 from cloudlet.core.waiting import Wait
 from cloudlet.store import StoreError, Transaction
-from cloudlet.store.eager import Resumed, spawn
+from cloudlet.store.eager import Outcome, Resumed, begin, spawn
 from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
@@ -41,15 +41,12 @@ class Invocation:
         if self._handler.transactional:
             self._block.store.submit(self._body, self._finish)
             return
-        coroutine = self._handler.function(self._context, self._params)
-        try:
-            pending = coroutine.send(None)
-        except StopIteration as stop:
-            self._conclude(stop.value)
-        except Exception as error:
-            self._finish(None, error)
+        outcome: Outcome[Result | Concluding] = Outcome()
+        rest = begin(self._handler.function(self._context, self._params), outcome)
+        if rest is None:
+            self._conclude(outcome)
         else:
-            spawn(self._await(coroutine, pending))
+            spawn(self._await(outcome, rest))
 
     def cancel(self) -> None:
         """The caller has gone: nobody waits for the answer any more."""
@@ -75,19 +72,16 @@ class Invocation:
         trail.note_in(tx, self._context, self._handler, self._params, result)
         return result
 
-    async def _await(self, coroutine: Coroutine[Any, Any, Result | Concluding], pending: Any) -> None:
-        try:
-            result = await Resumed(coroutine, pending)
-        except Exception as error:
-            self._finish(None, error)
-        else:
-            self._conclude(result)
+    async def _await(self, outcome: Outcome[Result | Concluding], rest: Resumed) -> None:
+        await rest
+        self._conclude(outcome)
 
-    def _conclude(self, result: Result | Concluding) -> None:
+    def _conclude(self, outcome: Outcome[Result | Concluding]) -> None:
+        result = outcome.result
         if type(result) is Concluding:
             self._block.store.submit(result.body, self._finish)
         else:
-            self._finish(result, None)  # type: ignore[arg-type]
+            self._finish(result, outcome.error)  # type: ignore[arg-type]
 
     def _finish(self, result: Result, error: BaseException | None) -> None:
         if self._closed:

@@ -8,35 +8,62 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+_OVER = object()
 
-class Resumed(Generic[T]):
-    """Awaits the rest of a coroutine that was already started and yielded `pending`.
+
+class Outcome(Generic[T]):
+    """What a coroutine returned or raised, once it is over."""
+
+    __slots__ = ("error", "result")
+
+    def __init__(self) -> None:
+        self.result: T | None = None
+        self.error: Exception | None = None
+
+
+def begin(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> Resumed | None:
+    """Run a coroutine as far as it goes without waiting. Return its rest, which is to be awaited, if there is one.
 
     A task costs several microseconds, and a body that only touches the embedded engine never waits. (Python 3.12
     has eager tasks for this; 3.11 does not.)
     """
+    # Its result is kept where it ends: `StopIteration`, which would bring it here, costs more than all the rest.
+    running = _settle(coroutine, outcome).__await__()
+    pending = next(running, _OVER)
+    return None if pending is _OVER else Resumed(running, pending)
 
-    __slots__ = ("_coroutine", "_pending")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], pending: Any) -> None:
-        self._coroutine = coroutine
+async def _settle(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> None:
+    try:
+        outcome.result = await coroutine
+    except Exception as error:
+        outcome.error = error
+
+
+class Resumed:
+    """Awaits the rest of what has begun and yielded `pending`."""
+
+    __slots__ = ("_pending", "_running")
+
+    def __init__(self, running: Generator[Any, Any, None], pending: Any) -> None:
+        self._running = running
         self._pending = pending
 
-    def __await__(self) -> Generator[Any, Any, T]:
-        coroutine, pending = self._coroutine, self._pending
+    def __await__(self) -> Generator[Any, Any, None]:
+        running, pending = self._running, self._pending
         while True:
             try:
                 value = yield pending
             except BaseException as error:
                 try:
-                    pending = coroutine.throw(error)
-                except StopIteration as stop:
-                    return stop.value  # type: ignore[no-any-return]
+                    pending = running.throw(error)
+                except StopIteration:
+                    return
             else:
                 try:
-                    pending = coroutine.send(value)
-                except StopIteration as stop:
-                    return stop.value  # type: ignore[no-any-return]
+                    pending = running.send(value)
+                except StopIteration:
+                    return
 
 
 def settling(future: asyncio.Future[T]) -> Callable[[Any, BaseException | None], None]:

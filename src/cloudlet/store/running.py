@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from cloudlet.store.eager import Resumed, spawn
+from cloudlet.store.eager import Outcome, Resumed, begin, spawn
 from cloudlet.store.interface import Body, Conflict, Done, StoreError
 from cloudlet.store.optimistic import History, OptimisticTransaction, State
 
@@ -44,53 +44,40 @@ class Runner:
     def run(self, body: Body[Any], done: Done[Any]) -> None:
         """Run a body in a transaction. See `cloudlet.store.interface.Store.submit`."""
         transaction = OptimisticTransaction(self._state)
-        coroutine = body(transaction)
+        outcome: Outcome[Any] = Outcome()
         # A body that never waits sees no other commit between its first read and its own.
         self.history.enter()
-        result: Any = None
-        failure: Exception | None = None
-        attempt: Any = None
-        try:
-            attempt = Resumed(coroutine, coroutine.send(None))
-        except StopIteration as stop:
-            result = stop.value
-        except Exception as error:
-            failure = error
-        if attempt is None and transaction.version == self._state.version and self._commits.is_ready(transaction):
+        rest = begin(body(transaction), outcome)
+        if rest is None and transaction.version == self._state.version and self._commits.is_ready(transaction):
             self.history.leave()
-            self._commits.finish(body, done, transaction, result, failure)
+            self._commits.finish(body, done, transaction, outcome.result, outcome.error)
         else:
-            spawn(self._contend(body, done, transaction, attempt or _outcome(result, failure)))
+            spawn(self._contend(body, done, transaction, outcome, rest))
 
     async def _contend(
-        self, body: Body[Any], done: Done[Any], transaction: OptimisticTransaction, attempt: Any
+        self,
+        body: Body[Any],
+        done: Done[Any],
+        transaction: OptimisticTransaction,
+        outcome: Outcome[Any],
+        rest: Resumed | None,
     ) -> None:
         """Carry on a transaction during which others commit."""
         try:
             for _ in range(_MAX_TRIES):
-                result: Any = None
-                failure: Exception | None = None
-                try:
-                    result = await attempt
-                except Exception as error:
-                    failure = error
+                if rest is not None:
+                    await rest
                 try:
                     await self._commits.ready(transaction)
                 except StoreError as error:
                     done(None, error)
                     return
                 if transaction.version == self._state.version or not self.history.conflicts(transaction):
-                    self._commits.finish(body, done, transaction, result, failure)
+                    self._commits.finish(body, done, transaction, outcome.result, outcome.error)
                     return
                 transaction = OptimisticTransaction(self._state)
-                attempt = body(transaction)
-            attempt.close()
+                outcome = Outcome()
+                rest = begin(body(transaction), outcome)
             done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
         finally:
             self.history.leave()
-
-
-async def _outcome(result: Any, failure: Exception | None) -> Any:
-    if failure is not None:
-        raise failure
-    return result
