@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cloudlet.core.audit import Trail
@@ -41,6 +40,9 @@ class Block:
         self.service = service
         self.store = store
         self.clock = cloud.clock
+        config = cloud.config
+        self.blobs = Blobs(config.data / "blocks" / service.name / "blobs", durable=config.durable)
+        """Its large values, in files."""
         self.attached: dict[object, object] = {}
         """What its service keeps beside it: see `cloudlet.core.attached`."""
         self.lines = WaitingLines(store, cloud.clock)
@@ -55,7 +57,7 @@ class Block:
         """What is told to X-Ray, if there is one."""
         self.tracer = None
         """What makes segments of the calls of applications, where that is wanted."""
-        if cloud.config.traces_calls and self.segments is not None:
+        if config.traces_calls and self.segments is not None:
             self.tracer = Tracer(self, self.segments)
         jobs = list(service.jobs)
         if self.usage is not None:
@@ -64,16 +66,10 @@ class Block:
             jobs.append(self.trail.job)
         if self.segments is not None:
             jobs.append(self.segments.job)
-        datagrams = cloud.config.datagrams.get(service.name)
+        datagrams = config.datagrams.get(service.name)
         if datagrams is not None and service.listener is not None:
             jobs.append(_listening(service.listener, datagrams))
         self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in jobs]
-
-    @cached_property
-    def blobs(self) -> Blobs:
-        """The large values of this block, in files."""
-        config = self.cloud.config
-        return Blobs(config.data / "blocks" / self.service.name / "blobs", durable=config.durable)
 
     def invoke(self, context: Context, operation: str, params: Params, done: Done) -> Invocation | None:
         """Run an operation, named as the block declares it. Returns what can be cancelled.

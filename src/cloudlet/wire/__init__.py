@@ -9,7 +9,8 @@ from cloudlet.wire.catalog import candidates, catalog
 from cloudlet.wire.errors import InvalidRequest, InvalidResult, Undecodable, Violation, WireError
 from cloudlet.wire.http import BodyStream, FileBody, FilePart, HttpRequest, HttpResponse
 from cloudlet.wire.matching import identify
-from cloudlet.wire.model import Operation, ServiceModel, load
+from cloudlet.wire.model import ServiceModel, load
+from cloudlet.wire.operation import Operation
 
 __all__ = [
     "BodyStream",

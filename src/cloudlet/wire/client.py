@@ -11,7 +11,7 @@ from typing import Any
 from cloudlet.wire import cbor
 from cloudlet.wire.errors import WireError
 from cloudlet.wire.http import HttpRequest
-from cloudlet.wire.model import Operation
+from cloudlet.wire.operation import Operation
 from cloudlet.wire.rpccbor import Dialect
 
 _HEADERS = {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor", "accept": "application/cbor"}

@@ -15,7 +15,8 @@ from cloudlet.wire.xml import XmlWriter, wire_name
 from cloudlet.wire.xml_text import escape
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 
 def form_names(ref: Ref, default: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from cloudlet.wire.http import HttpResponse
 from cloudlet.wire.shapes import Ref, Shape
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation
+    from cloudlet.wire.operation import Operation
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 

@@ -19,7 +19,8 @@ from cloudlet.wire.trees import Reader, Writer, malformed
 from cloudlet.wire.validation import invalid
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

@@ -4,120 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
-from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudlet.wire import cache as store
-from cloudlet.wire.errors import InvalidRequest, Violation, WireError
+from cloudlet.wire.errors import WireError
 from cloudlet.wire.http import HttpRequest, HttpResponse
-from cloudlet.wire.protocols import Codec, codec_of, error_writer_of
-from cloudlet.wire.shapes import Raw, Ref, Shape, Shapes
+from cloudlet.wire.operation import COMPILING, Operation
+from cloudlet.wire.protocols import error_writer_of
+from cloudlet.wire.shapes import Raw, Shape, Shapes
 
 if TYPE_CHECKING:
     from cloudlet.wire.routes import Router
     from cloudlet.wire.validation import Validator
 
 T = TypeVar("T")
-
-_compiling = RLock()
-"""Codecs share compiled shapes, and those refer to each other while they are being compiled."""
-
-
-class Operation:
-    """One operation of a service; it parses its requests and serialises its results in any of the protocols."""
-
-    def __init__(self, service: ServiceModel, name: str, raw: Raw) -> None:
-        self.service = service
-        self.name = name
-        self.raw = raw
-        http = raw.get("http", {})
-        self.http_method: str = http.get("method", "POST")
-        self.uri: str = http.get("requestUri", "/")
-        self.status: int = http.get("responseCode", 200)
-        self._codecs: dict[str, Codec] = {}
-
-    @cached_property
-    def input(self) -> Ref | None:
-        """The use of the input shape, with the traits that this operation adds to it."""
-        return self.service.shapes.ref(self.raw["input"]) if "input" in self.raw else None
-
-    @cached_property
-    def output(self) -> Ref | None:
-        """The use of the output shape, with the traits that this operation adds to it."""
-        return self.service.shapes.ref(self.raw["output"]) if "output" in self.raw else None
-
-    @property
-    def input_shape(self) -> Shape | None:
-        return self.input.shape if self.input else None
-
-    @property
-    def output_shape(self) -> Shape | None:
-        return self.output.shape if self.output else None
-
-    @property
-    def host_prefix(self) -> str | None:
-        """The template of the host's first labels, such as `{AccountId}.`."""
-        prefix: str | None = self.raw.get("endpoint", {}).get("hostPrefix")
-        return prefix
-
-    @cached_property
-    def streaming_input(self) -> bool:
-        """Whether the request's body is handed over unread."""
-        return _streams(self.input)
-
-    @cached_property
-    def streaming_output(self) -> bool:
-        """Whether the response's body may be an iterator of bytes."""
-        return _streams(self.output)
-
-    @cached_property
-    def event_stream_input(self) -> str | None:
-        """The input member that is a stream of events, if there is one."""
-        return self.input.shape.event_stream if self.input else None
-
-    @cached_property
-    def event_stream_output(self) -> str | None:
-        """The output member that is a stream of events, if there is one."""
-        return self.output.shape.event_stream if self.output else None
-
-    @cached_property
-    def violations(self) -> Callable[[dict[str, Any]], list[Violation]]:
-        """The function that finds what in some parameters the model's constraints do not allow."""
-        return self.service.validator.compile(self.input) if self.input else lambda params: []
-
-    def parse(self, protocol: str, request: HttpRequest, *, check: bool = True) -> dict[str, Any]:
-        """Return the parameters of a request, as a user of boto3 would give them.
-
-        With `check=False` types are enforced, but not the model's constraints. Raises `InvalidRequest`.
-        """
-        codec = self._codecs.get(protocol) or self._compile(protocol)
-        try:
-            return codec.parse(request, check)
-        except InvalidRequest as error:
-            error.operation, error.protocol = self.name, protocol
-            raise
-
-    def serialize(self, protocol: str, result: Mapping[str, Any], request_id: str) -> HttpResponse:
-        """Return the response that carries a result.
-
-        Members that are None are left out. Raises `InvalidResult` if the model knows no such member.
-        """
-        codec = self._codecs.get(protocol) or self._compile(protocol)
-        return codec.serialize(result, request_id)
-
-    def _compile(self, protocol: str) -> Codec:
-        with _compiling:
-            codec = self._codecs[protocol] = codec_of(protocol, self)
-        return codec
-
-    def __repr__(self) -> str:
-        return f"<Operation {self.service.name}:{self.name}>"
-
-
-def _streams(ref: Ref | None) -> bool:
-    if ref is None or ref.shape.payload is None:
-        return False
-    return ref.shape.members[ref.shape.payload].streaming
 
 
 class _Operations(Mapping[str, Operation]):
@@ -225,7 +125,7 @@ class ServiceModel:
         self, protocol: str, error: WireError, request_id: str, operation: Operation | None = None
     ) -> HttpResponse:
         """Return the response that carries an error, in the form that clients of the protocol read."""
-        with _compiling:
+        with COMPILING:
             return error_writer_of(protocol)(self, error, request_id, operation)
 
     def match(self, request: HttpRequest) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from cloudlet.wire.validation import invalid
 
 if TYPE_CHECKING:
     from cloudlet.wire.eventstream import EventWriter
-    from cloudlet.wire.model import Operation
+    from cloudlet.wire.operation import Operation
 
 _RAW = ("blob", "string")
 

@@ -11,7 +11,8 @@ from cloudlet.wire.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from cloudlet.wire.errors import WireError
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 _MODULES = {
     "json": "json",

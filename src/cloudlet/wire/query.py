@@ -15,7 +15,8 @@ from cloudlet.wire.xml import XmlWriter
 from cloudlet.wire.xml_text import escape, escape_error
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 CONTENT_TYPE = ("Content-Type", "text/xml")
 

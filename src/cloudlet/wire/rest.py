@@ -19,7 +19,7 @@ from cloudlet.wire.shapes import Ref, Shape
 from cloudlet.wire.trees import unexpected
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation
+    from cloudlet.wire.operation import Operation
 
 Headers = list[tuple[str, str]]
 

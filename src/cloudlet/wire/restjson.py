@@ -17,7 +17,8 @@ from cloudlet.wire.shapes import Ref
 from cloudlet.wire.trees import malformed
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 CONTENT_TYPE = "application/json"
 

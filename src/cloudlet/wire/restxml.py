@@ -24,7 +24,8 @@ from cloudlet.wire.xml import (
 from cloudlet.wire.xml_text import escape, escape_error
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 CONTENT_TYPE = "application/xml"
 _PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from cloudlet.wire.http import HttpRequest
 
 if TYPE_CHECKING:
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 _LABEL = re.compile(r"\{[^{}+]+(\+?)\}")
 _ANYWHERE = "@connections"

@@ -18,7 +18,8 @@ from cloudlet.wire.validation import invalid
 
 if TYPE_CHECKING:
     from cloudlet.wire.eventstream import EventWriter, WriteMembers
-    from cloudlet.wire.model import Operation, ServiceModel
+    from cloudlet.wire.model import ServiceModel
+    from cloudlet.wire.operation import Operation
 
 _PROTOCOL = ("smithy-protocol", "rpc-v2-cbor")
 _CONTENT_TYPE = ("Content-Type", "application/cbor")

@@ -12,9 +12,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Arn, AwsError
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.services.apigateway import errors
 
@@ -90,19 +90,12 @@ class _Lines:
         self.there = asyncio.Event()
 
 
-_lines: WeakKeyDictionary[Block, _Lines] = WeakKeyDictionary()
-
-
-def _of(block: Block) -> _Lines:
-    lines = _lines.get(block)
-    if lines is None:
-        lines = _lines[block] = _Lines()
-    return lines
+_LINES: Attached[_Lines] = Attached(lambda _: _Lines())
 
 
 def note(block: Block, group: Group, millis: int, line: str) -> None:
     """Note a line, of a time in milliseconds since the epoch."""
-    lines = _of(block)
+    lines = _LINES.of(block)
     if lines.count >= _MOST_LINES:
         lines.dropped += 1
         return
@@ -113,7 +106,7 @@ def note(block: Block, group: Group, millis: int, line: str) -> None:
 
 async def send(block: Block) -> None:
     """Send what is noted, until the block ends."""
-    lines = _of(block)
+    lines = _LINES.of(block)
     while True:
         await lines.there.wait()
         await asyncio.sleep(_GATHERING_SECONDS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from weakref import WeakKeyDictionary
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.web import Visit
 from cloudlet.services.apigateway.answers import Refused
@@ -14,7 +14,7 @@ from cloudlet.services.apigateway.outward import LARGEST_BYTES
 
 _AT_ONCE = 32
 """So many requests with large bodies are dealt with at once; the clients of others are held back."""
-_turns: WeakKeyDictionary[Block, asyncio.Semaphore] = WeakKeyDictionary()
+_TURNS: Attached[asyncio.Semaphore] = Attached(lambda _: asyncio.Semaphore(_AT_ONCE))
 
 
 @asynccontextmanager
@@ -24,10 +24,7 @@ async def read(block: Block, visit: Visit) -> AsyncIterator[bytes]:
     if isinstance(body, bytes):
         yield body
         return
-    turns = _turns.get(block)
-    if turns is None:
-        turns = _turns[block] = asyncio.Semaphore(_AT_ONCE)
-    async with turns:
+    async with _TURNS.of(block):
         try:
             whole = await visit.body(LARGEST_BYTES)
         except ValueError:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.web import Answer, Visit
 from cloudlet.services.apigateway import documents, domains
@@ -75,30 +75,24 @@ class Cache(Generic[T]):
         return value
 
 
-_apis: WeakKeyDictionary[Block, Cache[Gateway]] = WeakKeyDictionary()
-_hosts: WeakKeyDictionary[Block, Cache[list[Document]]] = WeakKeyDictionary()
+_APIS: Attached[Cache[Gateway]] = Attached(lambda _: Cache(documents.topic, keeps_absent=False))
+_HOSTS: Attached[Cache[list[Document]]] = Attached(lambda _: Cache(domains.topic, keeps_absent=True))
 
 
 async def find(block: Block, api_id: str) -> Gateway | None:
     """Return an API, compiled; None where there is none of this id."""
-    cache = _apis.get(block)
-    if cache is None:
-        cache = _apis[block] = Cache(documents.topic, keeps_absent=False)
 
     async def read(tx: Transaction) -> Gateway | None:
         place = await documents.place_of(tx, api_id)
         return None if place is None else await compilers[place.protocol](block, tx, place, api_id)
 
-    return await cache.get(block, api_id, read)
+    return await _APIS.of(block).get(block, api_id, read)
 
 
 async def mappings(block: Block, domain: str) -> list[Document] | None:
     """Return what is mapped to a domain; None where there is no such domain."""
-    cache = _hosts.get(block)
-    if cache is None:
-        cache = _hosts[block] = Cache(domains.topic, keeps_absent=True)
 
     async def read(tx: Transaction) -> list[Document] | None:
         return await domains.mappings(tx, domain) if await domains.is_taken(tx, domain) else None
 
-    return await cache.get(block, domain, read)
+    return await _HOSTS.of(block).get(block, domain, read)

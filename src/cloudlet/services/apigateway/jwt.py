@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.services.apigateway.answers import Refused
@@ -49,7 +49,7 @@ class _Issuers:
         self.asking: dict[str, asyncio.Lock] = {}
 
 
-_issuers: WeakKeyDictionary[Block, _Issuers] = WeakKeyDictionary()
+_ISSUERS: Attached[_Issuers] = Attached(lambda _: _Issuers())
 
 
 class _Invalid(Exception):
@@ -182,9 +182,7 @@ def _text(value: Any) -> str:
 
 async def _key(block: Block, issuer: str, id: Any) -> Any:
     """Return the key of an issuer. Raises _Invalid."""
-    issuers = _issuers.get(block)
-    if issuers is None:
-        issuers = _issuers[block] = _Issuers()
+    issuers = _ISSUERS.of(block)
     now = block.clock.now()
     known = issuers.known.get(issuer)
     if known is None or _is_old(known, id, now):

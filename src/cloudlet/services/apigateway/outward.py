@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.services.apigateway.functions import Failed
@@ -11,7 +10,7 @@ from cloudlet.services.apigateway.functions import Failed
 LARGEST_BYTES = 10 << 20
 """Of the body of an answer; also of a request's."""
 _CONNECTIONS = 512
-_clients: WeakKeyDictionary[Block, HttpClient] = WeakKeyDictionary()
+_CLIENTS: Attached[HttpClient] = Attached(lambda _: HttpClient(connections=_CONNECTIONS))
 HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -33,11 +32,8 @@ async def send(
     block: Block, method: str, url: str, headers: list[tuple[str, str]], body: bytes, seconds: float
 ) -> HttpResponse:
     """Send a request and return the answer, whatever its status. Raises Failed where there is none."""
-    client = _clients.get(block)
-    if client is None:
-        client = _clients[block] = HttpClient(connections=_CONNECTIONS)
     try:
-        return await client.request(method, url, headers, body, timeout=seconds, limit=LARGEST_BYTES)
+        return await _CLIENTS.of(block).request(method, url, headers, body, timeout=seconds, limit=LARGEST_BYTES)
     except HttpError as error:
         status = {"timeout": 504, "connect": 503, "tls": 503, "closed": 503}.get(error.kind, 500)
         raise Failed(status, str(error)) from error

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from weakref import WeakKeyDictionary
 
 from cloudlet.core import Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import in_ended_minute
 from cloudlet.services.dynamodb import directory, throughput
@@ -18,7 +18,7 @@ from cloudlet.services.dynamodb.table import ON_DEMAND, Table, Throughput
 _PERIOD_SECONDS = 300
 _PAGE = 100
 
-_last: WeakKeyDictionary[Block, int] = WeakKeyDictionary()
+_LAST: Attached[list[int]] = Attached(lambda _: [0])
 """The period that was reported last."""
 
 
@@ -40,9 +40,10 @@ async def measure(block: Block) -> None:
     """Add what is provisioned to the block's metrics, once every five minutes."""
     now = block.clock.now()
     period = int(now // _PERIOD_SECONDS)
-    if _last.get(block) == period:
+    last = _LAST.of(block)
+    if last[0] == period:
         return
-    _last[block] = period
+    last[0] = period
     at = in_ended_minute(now)
     accounts: defaultdict[tuple[str, str], _Account] = defaultdict(_Account)
     after = b""

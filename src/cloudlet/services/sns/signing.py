@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
 
 import msgspec
 
 from cloudlet.core import Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.store import pack
 from cloudlet.store.recent import ABSENT, RecentlyUsed
@@ -99,13 +99,14 @@ class _Signer:
         return b64encode(self._key.sign(digest, PKCS1v15(), Prehashed(algorithm))).decode()
 
 
-_signers: WeakKeyDictionary[Block, asyncio.Future[_Signer]] = WeakKeyDictionary()
+_SIGNERS: Attached[asyncio.Future[_Signer]] = Attached(lambda block: asyncio.ensure_future(_load(block)))
 
 
 async def _signer(block: Block) -> _Signer:
-    loading = _signers.get(block)
-    if loading is None or (loading.done() and (loading.cancelled() or loading.exception() is not None)):
-        loading = _signers[block] = asyncio.ensure_future(_load(block))
+    loading = _SIGNERS.of(block)
+    if loading.done() and (loading.cancelled() or loading.exception() is not None):
+        loading = asyncio.ensure_future(_load(block))
+        _SIGNERS.replace(block, loading)
     return await asyncio.shield(loading)
 
 

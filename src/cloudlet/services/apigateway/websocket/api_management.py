@@ -8,7 +8,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.websocket import registry
 from cloudlet.services.apigateway.websocket.client import LARGEST_MESSAGE, NORMAL, Client, Full
-from cloudlet.services.apigateway.websocket.registry import Record
+from cloudlet.services.apigateway.websocket.registry import REGISTRIES, Record
 
 
 def _gone() -> AwsError:
@@ -21,7 +21,7 @@ def _forbidden() -> AwsError:
 
 def _own(ctx: Context, id: str) -> Client | None:
     """Return a connection that this process has. Raises AwsError for another account's, and for one that has ended."""
-    client = registry.of(ctx.block).clients.get(id)
+    client = REGISTRIES.of(ctx.block).clients.get(id)
     if client is not None and client.session.place.account != ctx.account:
         raise _forbidden()
     if client is not None and not client.is_open:
@@ -32,7 +32,7 @@ def _own(ctx: Context, id: str) -> Client | None:
 async def _elsewhere(ctx: Context, tx: Transaction, id: str) -> Record:
     """Return what is known of a connection that another process has. Raises AwsError."""
     record = await registry.find(tx, id)
-    if record is None or record.owner == registry.of(ctx.block).owner:
+    if record is None or record.owner == REGISTRIES.of(ctx.block).owner:
         raise _gone()
     if record.account != ctx.account:
         raise _forbidden()

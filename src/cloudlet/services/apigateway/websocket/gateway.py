@@ -18,10 +18,11 @@ from cloudlet.services.apigateway.documents import Place
 from cloudlet.services.apigateway.domains import Mapped
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.naming import domain_of
-from cloudlet.services.apigateway.websocket import integrating, registry
+from cloudlet.services.apigateway.websocket import integrating
 from cloudlet.services.apigateway.websocket.client import GOING_AWAY, Client, Full
 from cloudlet.services.apigateway.websocket.compiled import Route, Stage, stage_of
 from cloudlet.services.apigateway.websocket.event import CONNECT, DISCONNECT, MESSAGE, Event, Session
+from cloudlet.services.apigateway.websocket.registry import REGISTRIES
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpResponse
 
@@ -80,7 +81,7 @@ class WebSocketGateway:
             self._note(event)
             body = {"message": refused.text, "connectionId": session.id, "requestId": event.request_id}
             return HttpResponse(refused.status, [("content-type", "application/json")], _encode(body))
-        client = Client(session, self._block.clock, registry.of(self._block).add, self._heard, self._gone)
+        client = Client(session, self._block.clock, REGISTRIES.of(self._block).add, self._heard, self._gone)
         self._note(event)
         return Upgrade(_head(key, chosen), client)
 
@@ -202,7 +203,7 @@ class WebSocketGateway:
         spawn(self._disconnect(client, code, reason))
 
     async def _disconnect(self, client: Client, code: int, reason: str) -> None:
-        await registry.of(self._block).forget(client)
+        await REGISTRIES.of(self._block).forget(client)
         gateway = await gateways.find(self._block, self._id)
         stage = gateway.stages.get(client.session.stage) if isinstance(gateway, WebSocketGateway) else None
         if stage is None:

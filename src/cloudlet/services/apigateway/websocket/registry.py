@@ -10,11 +10,11 @@ import asyncio
 import os
 import socket
 import time
-from weakref import WeakKeyDictionary
 
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import notified
@@ -138,15 +138,8 @@ class Registry:
         await self.block.store.transact(body)
 
 
-_registries: WeakKeyDictionary[Block, Registry] = WeakKeyDictionary()
-
-
-def of(block: Block) -> Registry:
-    """Return the connections that a block has in this process."""
-    registry = _registries.get(block)
-    if registry is None:
-        registry = _registries[block] = Registry(block)
-    return registry
+REGISTRIES: Attached[Registry] = Attached(Registry)
+"""The connections that a block has in this process."""
 
 
 async def find(tx: Transaction, id: str) -> Record | None:
@@ -174,7 +167,7 @@ async def send_errand(tx: Transaction, id: str, record: Record, data: bytes | No
 
 async def run_errands(block: Block) -> None:
     """Do what other processes want of the connections of this one, until the block ends."""
-    registry = of(block)
+    registry = REGISTRIES.of(block)
     await registry.used.wait()
     space = _ERRANDS.sub(registry.owner)
     async with notified(block, _topic(registry.owner)) as changed:
@@ -215,7 +208,7 @@ async def stay_known(block: Block) -> None:
 
     Processes are told apart from dead ones by the system's time, whatever that of the cloud is.
     """
-    registry = of(block)
+    registry = REGISTRIES.of(block)
     while True:
         others = await _forget_the_dead(block, registry.owner)
         if not others and not registry.used.is_set():
