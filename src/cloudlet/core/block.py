@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.audit import Trail
 from cloudlet.core.context import Context
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.core")
 
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 30.0
+_FIRST_PAUSE_SECONDS: Final = 0.1
+_LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 class Block:

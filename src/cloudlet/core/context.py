@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core.identity import Principal
 from cloudlet.core.service import Params, Result
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from cloudlet.core.block import Block
 
 
-SOURCE_ARN_HEADER = "x-amz-source-arn"
+SOURCE_ARN_HEADER: Final = "x-amz-source-arn"
 """The resource on whose behalf a service calls; believed of services only."""
-TRACE_HEADER = "x-amzn-trace-id"
+TRACE_HEADER: Final = "x-amzn-trace-id"
 
 
 class Context:

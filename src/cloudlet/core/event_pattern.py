@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from cloudlet.core.event_pattern_values import RESERVED, exact, operator
 from cloudlet.core.event_ruler import PatternError, Test
 from cloudlet.core.json_depth import is_deeper
 
-_CHARACTERS = 4096
-_COMBINATIONS = 1000
-_LEVELS = 100
-_OR = "$or"
+_CHARACTERS: Final = 4096
+_COMBINATIONS: Final = 1000
+_LEVELS: Final = 100
+_OR: Final = "$or"
 Path: TypeAlias = "tuple[str, ...]"
 Matcher: TypeAlias = "Callable[[Any, Any], bool]"
 """Whether a part of an event (None where there is none) and the whole event match."""
@@ -114,7 +114,7 @@ class _Missing:
     """What stands where an event has nothing."""
 
 
-_MISSING = _Missing()
+_MISSING: Final = _Missing()
 
 
 def _either(matchers: list[Matcher]) -> Matcher:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+from typing import Final
 
-_POOL_BYTES = 4096
+_POOL_BYTES: Final = 4096
 _pool = b""
 _at = 0
 
 _UUID_BYTES, _UUID_LENGTH = 16, 36
-_UUIDS_AT_ONCE = 256
-_DIGITS = [place for place in range(_UUID_LENGTH) if place not in (8, 13, 18, 23)]
+_UUIDS_AT_ONCE: Final = 256
+_DIGITS: Final = [place for place in range(_UUID_LENGTH) if place not in (8, 13, 18, 23)]
 """Where the digits of a UUID are in its usual form; between them are hyphens."""
-_VERSION = bytes(0x40 | byte & 0x0F for byte in range(256))
-_VARIANT = bytes(0x80 | byte & 0x3F for byte in range(256))
+_VERSION: Final = bytes(0x40 | byte & 0x0F for byte in range(256))
+_VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
 _uuids = ""
 _next = 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.moments import until
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.core")
 
-PERIOD_SECONDS = 60
-_MOST_SERIES = 20_000
+PERIOD_SECONDS: Final = 60
+_MOST_SERIES: Final = 20_000
 """Of all accounts together, between two reports; more are dropped."""
-_MOST_METERS = 10_000
+_MOST_METERS: Final = 10_000
 """What more resources do between two reports is not measured."""
-_DISTINCT = 150
+_DISTINCT: Final = 150
 """So many different values of a metric are kept apart; it is what PutMetricData takes."""
-_AT_ONCE = 500
+_AT_ONCE: Final = 500
 """So many metrics are sent in one request, of the thousand that PutMetricData takes."""
 
 Dimensions = tuple[tuple[str, str], ...]

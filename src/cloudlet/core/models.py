@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_ANSWERED_BY = {
+from typing import Final
+
+_ANSWERED_BY: Final = {
     "dynamodbstreams": "dynamodb",
     "apigatewayv2": "apigateway",
     "apigatewaymanagementapi": "apigateway",

@@ -6,16 +6,16 @@ EventBridge's user guide, "How EventBridge retries delivering events": with expo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.wire import WireError
 
-_ATTEMPTS = 185
-_AGE_SECONDS = 86_400
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 480.0
+_ATTEMPTS: Final = 185
+_AGE_SECONDS: Final = 86_400
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 480.0
 _TOO_MANY, _SERVER_ERROR, _NOT_BUILT = 429, 500, 501
-_THROTTLED = frozenset(
+_THROTTLED: Final = frozenset(
     (
         "Throttling",
         "ThrottlingException",
@@ -25,7 +25,7 @@ _THROTTLED = frozenset(
         "ProvisionedThroughputExceededException",
     )
 )
-_TRANSIENT = _THROTTLED | {"InternalError", "InternalFailure", "ServiceUnavailable"}
+_TRANSIENT: Final = _THROTTLED | {"InternalError", "InternalFailure", "ServiceUnavailable"}
 
 
 def is_throttled(code: str) -> bool:

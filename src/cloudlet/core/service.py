@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.wire import WireError
 
@@ -47,7 +47,7 @@ Folder = Callable[["Block", "HttpRequest", str], Awaitable["HttpResponse"]]
 """Answers a GET, given the path below the folder, still percent-encoded."""
 
 
-_READING = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select", "Test")
+_READING: Final = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select", "Test")
 
 
 @dataclass(frozen=True, slots=True)

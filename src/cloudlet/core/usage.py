@@ -5,7 +5,7 @@ CloudWatch User Guide, "AWS usage metrics". What blocks call of each other is no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.metrics import Metrics, Values
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cloudlet.core.context import Context
     from cloudlet.core.service import Service
 
-_NAMESPACE = "AWS/Usage"
-_MOST = 20_000
+_NAMESPACE: Final = "AWS/Usage"
+_MOST: Final = 20_000
 """So many operations of accounts are counted between two reports; calls of more are not."""
 
 

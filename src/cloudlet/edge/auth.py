@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloudlet.core.clock import Clock
 from cloudlet.core.errors import AwsError
@@ -21,9 +21,9 @@ from cloudlet.wire import HttpRequest, ServiceModel, sigv2, sigv4
 from cloudlet.wire.claims import Claim
 from cloudlet.wire.http import BodyStream
 
-_HEADER_SKEW_SECONDS = 15 * 60
-_SHA256_HEX_LENGTH = 64
-_NO_MATCH = (
+_HEADER_SKEW_SECONDS: Final = 15 * 60
+_SHA256_HEX_LENGTH: Final = 64
+_NO_MATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )

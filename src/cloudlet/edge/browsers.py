@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from typing import Final
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.origins import is_foreign, is_of_machine
@@ -17,10 +18,10 @@ from cloudlet.edge import gateways
 from cloudlet.wire import HttpRequest, HttpResponse
 from cloudlet.wire.matching import identify
 
-_EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-query-error,x-amz-crc32,x-amzn-trace-id,Date"
-_REMEMBERED_SECONDS = 172_800
-_OF_BROWSERS = frozenset(("accept-language", "origin", "sec-fetch-site"))
-_SAFE_NAMES = (".localhost", *gateways.AWS_NAMES, "localhost.localstack.cloud")
+_EXPOSED: Final = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-query-error,x-amz-crc32,x-amzn-trace-id,Date"
+_REMEMBERED_SECONDS: Final = 172_800
+_OF_BROWSERS: Final = frozenset(("accept-language", "origin", "sec-fetch-site"))
+_SAFE_NAMES: Final = (".localhost", *gateways.AWS_NAMES, "localhost.localstack.cloud")
 """The ends of names under which Cloudlet may be asked, and which nobody can have lead to pages first and then here."""
 
 

@@ -6,13 +6,13 @@ S3 user guide, "Virtual hosting of general purpose buckets", "Website endpoints"
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloudlet.wire import HttpRequest
 from cloudlet.wire.catalog import catalog
 from cloudlet.wire.supplements import WEBSITE
 
-_NAMED = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]*)\.s3(?P<website>-website)?(?:[.-][a-z0-9.-]+)")
+_NAMED: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]*)\.s3(?P<website>-website)?(?:[.-][a-z0-9.-]+)")
 
 
 class Address(NamedTuple):

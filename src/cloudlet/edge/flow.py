@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import Final
 
 from cloudlet.wire.http import FileBody
 
-_HIGH_WATER_BYTES = 512 << 10
-_LOW_WATER_BYTES = 128 << 10
+_HIGH_WATER_BYTES: Final = 512 << 10
+_LOW_WATER_BYTES: Final = 128 << 10
 
 
 class ReceivedBody:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from cloudlet.core.cloud import Cloud
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("cloudlet.edge")
 access_log = logging.getLogger("cloudlet.access")
 
-LARGEST_COLLECTED_BODY = 80 << 20
+LARGEST_COLLECTED_BODY: Final = 80 << 20
 """The largest body of an operation that does not stream: a Lambda function's 50 MB of zip in base64, and some."""
 
-_TOGETHER = 32
+_TOGETHER: Final = 32
 """How many requests are run before any of them is answered: what they answer is in memory until then."""
 
-_COLLECTED_AT_ONCE = 8
+_COLLECTED_AT_ONCE: Final = 8
 """How many large bodies may be in memory; the clients of others are held back meanwhile."""
 
 

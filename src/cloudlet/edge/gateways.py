@@ -5,19 +5,21 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloudlet.wire import HttpRequest
 
-_BEHIND = {"execute-api": "apigateway", "lambda-url": "lambda"}
+_BEHIND: Final = {"execute-api": "apigateway", "lambda-url": "lambda"}
 """The part of a host that says what kind of resource it names → the block that has them."""
-_NAMED = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(_BEHIND)})\.[a-z0-9.-]+")
-_BY_PATH = re.compile(rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(_BEHIND)})/(?P<id>[a-z0-9-]+))(?P<path>/.*)?")
-_REST_BY_PATH = re.compile(r"(?P<prefix>/restapis/(?P<id>[a-z0-9]+))/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?")
-CONNECTIONS = "/@connections/"
+_NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(_BEHIND)})\.[a-z0-9.-]+")
+_BY_PATH: Final = re.compile(rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(_BEHIND)})/(?P<id>[a-z0-9-]+))(?P<path>/.*)?")
+_REST_BY_PATH: Final = re.compile(
+    r"(?P<prefix>/restapis/(?P<id>[a-z0-9]+))/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?"
+)
+CONNECTIONS: Final = "/@connections/"
 """What is sent to clients of WebSocket APIs is an operation of AWS's API, though it goes to the API's host."""
-_KNOWN_HOSTS = 1000
-AWS_NAMES = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
+_KNOWN_HOSTS: Final = 1000
+AWS_NAMES: Final = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
 
 
 class Found(NamedTuple):

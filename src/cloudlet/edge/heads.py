@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Final
 
 from cloudlet.wire.http import FileBody, HttpResponse
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-BODILESS = frozenset((204, 304))
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+BODILESS: Final = frozenset((204, 304))
 """The statuses whose responses have no body, and say nothing of its length."""
 
-_STATUS_LINES = {
+_STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
 }
-_ONE_LINE = {ord(char): " " for char in "\r\n\0"}
-_KNOWN_NAMES_LIMIT = 1000
-_HEADER_OVERHEAD = 32
+_ONE_LINE: Final = {ord(char): " " for char in "\r\n\0"}
+_KNOWN_NAMES_LIMIT: Final = 1000
+_HEADER_OVERHEAD: Final = 32
 
 _names: dict[bytes, str] = {}
 

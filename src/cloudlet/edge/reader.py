@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 from socket import socket
-from typing import cast
+from typing import Final, cast
 
 import httptools
 import uvloop
@@ -45,11 +45,11 @@ from cloudlet.wire import HttpRequest, HttpResponse, WireError, sigv2, sigv4
 
 log = logging.getLogger("cloudlet.edge")
 
-_LARGEST_BODY_BYTES = 64 << 10
-_IDLE_SECONDS = 120
-_LARGEST_REQUEST_BYTES = _LARGEST_BODY_BYTES + (16 << 10)
-_UNREAD_SECONDS = 30
-_READING_SECONDS = 5
+_LARGEST_BODY_BYTES: Final = 64 << 10
+_IDLE_SECONDS: Final = 120
+_LARGEST_REQUEST_BYTES: Final = _LARGEST_BODY_BYTES + (16 << 10)
+_UNREAD_SECONDS: Final = 30
+_READING_SECONDS: Final = 5
 """How long a request may take to come before the other process looks after it, which knows what to say."""
 
 

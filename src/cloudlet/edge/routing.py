@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from typing import Final
 from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
@@ -15,11 +16,11 @@ from cloudlet.wire.catalog import candidates
 from cloudlet.wire.claims import Claim
 from cloudlet.wire.matching import identify
 
-DEFAULT_REGION = "us-east-1"
-OWN_PATHS = ("/_cloudlet/", "/_localstack/")
+DEFAULT_REGION: Final = "us-east-1"
+OWN_PATHS: Final = ("/_cloudlet/", "/_localstack/")
 """Cloudlet's own, which are no AWS API's."""
 
-_REGION_IN_HOST = re.compile(r"(?:^|\.)([a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d)(?:\.|$)", re.ASCII)
+_REGION_IN_HOST: Final = re.compile(r"(?:^|\.)([a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d)(?:\.|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def nobody(protocol: str) -> ServiceModel:
     return ServiceModel.from_description({"metadata": {"protocol": protocol}, "operations": {}, "shapes": {}})
 
 
-_TARGETS_LIMIT = 10_000
+_TARGETS_LIMIT: Final = 10_000
 
 
 @lru_cache(_TARGETS_LIMIT)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.store.eager import settling, spawn
 from cloudlet.store.interface import Body, Done, Row, StoreError, T
@@ -29,11 +29,11 @@ from cloudlet.store.watches import Watches
 log = logging.getLogger("cloudlet.store")
 
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
-_INLINE_SYNC_SECONDS = 0.0005
-_SYNC_SAMPLES = 16
-_LARGEST_GROUP = 32
-_ROWS_AHEAD = 64
-_WIDE = 8
+_INLINE_SYNC_SECONDS: Final = 0.0005
+_SYNC_SAMPLES: Final = 16
+_LARGEST_GROUP: Final = 32
+_ROWS_AHEAD: Final = 64
+_WIDE: Final = 8
 """A scan of so many rows costs no more for each of them than to read them ahead and to remember them."""
 
 _Done = Callable[[Any, BaseException | None], None]

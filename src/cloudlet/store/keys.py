@@ -8,13 +8,13 @@ and nested tuples.
 from __future__ import annotations
 
 import struct
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Element: TypeAlias = "bytes | str | int | float | bool | tuple[Element, ...] | None"
 
 _NULL, _BYTES, _STR, _TUPLE, _ZERO, _DOUBLE, _FALSE, _TRUE = 0x00, 0x01, 0x02, 0x05, 0x14, 0x21, 0x26, 0x27
-_INT_PREFIX = [bytes([code]) for code in range(_ZERO + 9)]
-_INT_LIMIT = 1 << 64
+_INT_PREFIX: Final = [bytes([code]) for code in range(_ZERO + 9)]
+_INT_LIMIT: Final = 1 << 64
 
 
 def pack(elements: tuple[Element, ...]) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.store.optimistic import Overlay
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 from cloudlet.store.stretches import Stretches
 
-_ENTRIES = 8192
-_VALUE_BYTES = 1024
+_ENTRIES: Final = 8192
+_VALUE_BYTES: Final = 1024
 
 
 class Memory:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from cloudlet.store.interface import Row
 from cloudlet.store.recent import ABSENT
 
-_EVERYTHING = (b"", b"\xff" * 16)
+_EVERYTHING: Final = (b"", b"\xff" * 16)
 
 
 class State(Protocol):

@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from rocksdict import (
@@ -27,17 +27,17 @@ from cloudlet.store.write_ahead_log import WriteAheadLog
 
 log = logging.getLogger("cloudlet.store")
 
-_SEGMENT_BYTES = 8 << 20
+_SEGMENT_BYTES: Final = 8 << 20
 """How much goes into the log before write buffers are flushed."""
-_WRITE_BUFFER_BYTES = 16 << 20
+_WRITE_BUFFER_BYTES: Final = 16 << 20
 """More than one segment of the log, so that it is seldom flushed but for the log's sake."""
-_LEVEL_BYTES = 64 << 20
+_LEVEL_BYTES: Final = 64 << 20
 """The size of the first sorted level; each buffer that is full is merged into it, with three others."""
-_SHARED_BUFFER_BYTES = 16 << 20
-_SHARED_CACHE_BYTES = 32 << 20
-_AHEAD_BYTES = 16 << 10
+_SHARED_BUFFER_BYTES: Final = 16 << 20
+_SHARED_CACHE_BYTES: Final = 32 << 20
+_AHEAD_BYTES: Final = 16 << 10
 
-_SAFE = b"\xff" + b"safe"
+_SAFE: Final = b"\xff" + b"safe"
 """The row that says up to which record of the log, or to the middle of which, the others go. No other key begins so."""
 
 _Write = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes | None]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from cloudlet.store.eager import Outcome, Resumed, begin, spawn
 from cloudlet.store.interface import Body, Conflict, Done, StoreError
 from cloudlet.store.optimistic import History, OptimisticTransaction, State
 
-_MAX_TRIES = 100
+_MAX_TRIES: Final = 100
 
 
 class Commits(Protocol):

@@ -8,12 +8,13 @@ is at the places that are scanned, often nothing, and answer from there.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from typing import Final
 
 from cloudlet.store.interface import Row
 
-_ROWS = 64
-_VALUE_BYTES = 1024
-_ASKED = 1024
+_ROWS: Final = 64
+_VALUE_BYTES: Final = 1024
+_ASKED: Final = 1024
 """So many beginnings of scans are remembered."""
 
 

@@ -18,17 +18,18 @@ import zlib
 from collections import deque
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from cloudlet.store.folders import sync_folder
 
-_BLOCK = 4096
-_BUFFER_BYTES = 256 << 10
-_FIRST_BYTES = 256 << 10
+_BLOCK: Final = 4096
+_BUFFER_BYTES: Final = 256 << 10
+_FIRST_BYTES: Final = 256 << 10
 """The size of a segment that has to be made while somebody waits for it."""
-_HEADER = struct.Struct("<4sQII")
-_MAGIC = b"CLwl"
-_DIRECT = getattr(os, "O_DIRECT", 0)
-_PATTERN = "journal-*"
+_HEADER: Final = struct.Struct("<4sQII")
+_MAGIC: Final = b"CLwl"
+_DIRECT: Final = getattr(os, "O_DIRECT", 0)
+_PATTERN: Final = "journal-*"
 
 
 class WriteAheadLog:

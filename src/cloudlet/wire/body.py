@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from typing import Final
 
 from cloudlet.wire.errors import InvalidRequest, Undecodable
 from cloudlet.wire.http import HttpRequest
 
-MAX_BODY = 128 * 1024 * 1024
+MAX_BODY: Final = 128 * 1024 * 1024
 """How many bytes a body may have."""
-_MOST_UNPACKED = 16 * 1024 * 1024
+_MOST_UNPACKED: Final = 16 * 1024 * 1024
 """How many bytes a compressed body may become."""
 
 
@@ -18,10 +19,10 @@ def too_large(limit: int) -> InvalidRequest:
     return InvalidRequest("RequestEntityTooLarge", f"The request is larger than {limit} bytes", status=413)
 
 
-_WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+_WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """What zlib calls the codings (RFC 9110, 8.4.1; "deflate" is what zlib itself writes)."""
 
-_MOST_MEMBERS = 1000
+_MOST_MEMBERS: Final = 1000
 """How many compressed pieces may follow each other (RFC 1952, 2.2)."""
 
 

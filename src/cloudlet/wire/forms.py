@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from cloudlet.wire.errors import InvalidRequest
 from cloudlet.wire.scalars import NotConvertible, from_text
 from cloudlet.wire.shapes import Ref, Shape
 
-MAX_PARAMETERS = 100_000
-MAX_DEPTH = 64
-_MAX_INDEX_DIGITS = 9
+MAX_PARAMETERS: Final = 100_000
+MAX_DEPTH: Final = 64
+_MAX_INDEX_DIGITS: Final = 9
 
 Node = dict[str, Any]
 """Parts by name; a part is a node, and the value that a name itself has is under the empty name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from cloudlet.wire.catalog import catalog
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 Match = tuple[str, str]
 """A protocol and the name of an operation."""
 
-_ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]{1,128})(?:&|\s*$)")
-_VERSION = re.compile(rb"(?:^|&)Version=([0-9-]{1,16})(?:&|\s*$)")
-_RPC_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)/?\Z")
-_ARN_SERVICE = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):")
-_FORM = "application/x-www-form-urlencoded"
-_FORM_PROTOCOLS = ("query", "ec2")
+_ACTION: Final = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]{1,128})(?:&|\s*$)")
+_VERSION: Final = re.compile(rb"(?:^|&)Version=([0-9-]{1,16})(?:&|\s*$)")
+_RPC_PATH: Final = re.compile(r"/service/([^/]+)/operation/([^/]+)/?\Z")
+_ARN_SERVICE: Final = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):")
+_FORM: Final = "application/x-www-form-urlencoded"
+_FORM_PROTOCOLS: Final = ("query", "ec2")
 
 
 def match(service: ServiceModel, request: HttpRequest) -> Match | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.wire.errors import InvalidRequest, Violation
 from cloudlet.wire.http import HttpRequest, HttpResponse
@@ -14,7 +14,7 @@ from cloudlet.wire.shapes import Raw, Ref, Shape
 if TYPE_CHECKING:
     from cloudlet.wire.model import ServiceModel
 
-COMPILING = RLock()
+COMPILING: Final = RLock()
 """Codecs share compiled shapes, and those refer to each other while they are being compiled."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.wire.body import decode_body
 from cloudlet.wire.errors import InvalidRequest, InvalidResult, Violation, WireError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cloudlet.wire.eventstream import EventWriter
     from cloudlet.wire.operation import Operation
 
-_RAW = ("blob", "string")
+_RAW: Final = ("blob", "string")
 
 
 class RestCodec(ABC):

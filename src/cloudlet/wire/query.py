@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.wire.body import decode_body
 from cloudlet.wire.errors import InvalidRequest, InvalidResult, Violation, WireError, validation_message
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from cloudlet.wire.model import ServiceModel
     from cloudlet.wire.operation import Operation
 
-CONTENT_TYPE = ("Content-Type", "text/xml")
+CONTENT_TYPE: Final = ("Content-Type", "text/xml")
 
-_CORAL = frozenset({"cloudformation", "elbv2", "iam", "sts"})
+_CORAL: Final = frozenset({"cloudformation", "elbv2", "iam", "sts"})
 """Services whose front end reports a missing parameter like any other violation."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 
-_CHECKSUM = re.compile(r"x-amz-checksum-(?!mode|algorithm|type).*|x-amz-sdk-checksum-algorithm")
-_REQUEST_LOCATIONS = frozenset({"uri", "querystring", "header", "headers"})
-_RESPONSE_LOCATIONS = frozenset({"header", "headers", "statusCode"})
-_SIGNATURE = frozenset(
+_CHECKSUM: Final = re.compile(r"x-amz-checksum-(?!mode|algorithm|type).*|x-amz-sdk-checksum-algorithm")
+_REQUEST_LOCATIONS: Final = frozenset({"uri", "querystring", "header", "headers"})
+_RESPONSE_LOCATIONS: Final = frozenset({"header", "headers", "statusCode"})
+_SIGNATURE: Final = frozenset(
     {
         "X-Amz-Algorithm",
         "X-Amz-Credential",
@@ -37,7 +37,7 @@ _SIGNATURE = frozenset(
         "X-Amz-SignedHeaders",
     }
 )
-_LABEL = re.compile(r"\{([^{}+]+)(\+?)\}")
+_LABEL: Final = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 
 def request_body_members(shape: Shape) -> dict[str, Ref]:
@@ -50,7 +50,7 @@ def body_members(shape: Shape) -> dict[str, Ref]:
     return {name: ref for name, ref in shape.members.items() if ref.location not in _RESPONSE_LOCATIONS}
 
 
-_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_BROKEN: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def decode_label(text: str) -> str:
@@ -230,7 +230,7 @@ def _json_header(text: str) -> Any:
         raise NotConvertible(text) from None
 
 
-_QUOTED = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*?))\s*(?:,|\Z)')
+_QUOTED: Final = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*?))\s*(?:,|\Z)')
 
 
 def split_list(text: str) -> list[str]:

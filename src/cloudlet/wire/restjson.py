@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloudlet.wire.model import ServiceModel
     from cloudlet.wire.operation import Operation
 
-CONTENT_TYPE = "application/json"
+CONTENT_TYPE: Final = "application/json"
 
 
 class Codec(RestCodec):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.wire.errors import InvalidRequest, Violation, WireError, validation_message
 from cloudlet.wire.failures import error_members, fault_of, status_of
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from cloudlet.wire.model import ServiceModel
     from cloudlet.wire.operation import Operation
 
-CONTENT_TYPE = "application/xml"
-_PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
-_MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+CONTENT_TYPE: Final = "application/xml"
+_PROLOGUE: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_MALFORMED: Final = "The XML you provided was not well-formed or did not validate against our published schema"
 
 
 class Dialect:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cloudlet.wire.http import HttpRequest
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from cloudlet.wire.model import ServiceModel
     from cloudlet.wire.operation import Operation
 
-_LABEL = re.compile(r"\{[^{}+]+(\+?)\}")
-_ANYWHERE = "@connections"
+_LABEL: Final = re.compile(r"\{[^{}+]+(\+?)\}")
+_ANYWHERE: Final = "@connections"
 """API Gateway's callbacks are below a stage's path, whatever that is."""
 
 

@@ -6,7 +6,7 @@ import math
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.wire import timestamps
 from cloudlet.wire.shapes import Ref, Shape
@@ -15,9 +15,9 @@ from cloudlet.wire.trees import INTEGER_BOUNDS, SPECIAL_FLOATS, check_scalar
 FromText = Callable[[str], Any]
 ToText = Callable[[Any], str]
 
-_INTEGER = re.compile(r"[+-]?\d{1,40}\Z", re.ASCII)
-_FLOAT = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,4})?\Z", re.ASCII)
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+_INTEGER: Final = re.compile(r"[+-]?\d{1,40}\Z", re.ASCII)
+_FLOAT: Final = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,4})?\Z", re.ASCII)
+_BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 
 class NotConvertible(ValueError):

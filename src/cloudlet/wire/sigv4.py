@@ -12,27 +12,28 @@ from calendar import timegm
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
+from typing import Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from cloudlet.wire.claims import Claim, Credential
 from cloudlet.wire.http import HttpRequest
 
-ALGORITHM = "AWS4-HMAC-SHA256"
-EMPTY_SHA256 = sha256(b"").hexdigest()
-UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
-LONGEST_PRESIGNED_SECONDS = 7 * 24 * 3600
-_EXPIRES = re.compile(r"-?[0-9]{1,20}")
+ALGORITHM: Final = "AWS4-HMAC-SHA256"
+EMPTY_SHA256: Final = sha256(b"").hexdigest()
+UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
+LONGEST_PRESIGNED_SECONDS: Final = 7 * 24 * 3600
+_EXPIRES: Final = re.compile(r"-?[0-9]{1,20}")
 
-_BLOCK_BYTES = 64
-_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_BLOCK_BYTES: Final = 64
+_INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
 
-_PLAIN = re.compile(r"[A-Za-z0-9/~._-]*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/~._-]*")
 """Paths that are the same encoded, decoded and encoded again."""
 
-_AMZ_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+_AMZ_DATE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 
-UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+UNSUPPORTED: Final = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 
 
 @lru_cache(maxsize=64)

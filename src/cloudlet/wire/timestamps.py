@@ -8,25 +8,25 @@ from calendar import timegm
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-_ISO = re.compile(
+_ISO: Final = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,18}))?)?)?"
     r"(?:[Zz]|([+-])(\d{2}):?(\d{2})?)?\Z",
     re.ASCII,
 )
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z\Z", re.ASCII)
-_HTTP_DATE = re.compile(
+_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z\Z", re.ASCII)
+_HTTP_DATE: Final = re.compile(
     r"(?:[A-Za-z]{3}, *)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,18}))? *"
     r"(?:GMT|UTC|Z|([+-])(\d{2})(\d{2}))?\Z",
     re.ASCII,
 )
-_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2})?\Z", re.ASCII)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NUMBER: Final = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2})?\Z", re.ASCII)
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-EARLIEST = -62_135_596_800.0
-LATEST = 253_402_300_800.0
+EARLIEST: Final = -62_135_596_800.0
+LATEST: Final = 253_402_300_800.0
 
 
 def parse(text: str, format: str) -> float:
@@ -153,8 +153,8 @@ def _iso8601_milliseconds(value: Any) -> str:
     return text if len(text) > _WHOLE_SECONDS else f"{text[:-1]}.000Z"
 
 
-_WHOLE_SECONDS = len("2015-01-25T08:00:00Z")
-MILLISECONDS = "iso8601-milliseconds"
+_WHOLE_SECONDS: Final = len("2015-01-25T08:00:00Z")
+MILLISECONDS: Final = "iso8601-milliseconds"
 """A format that no model has: as iso8601, but whole seconds have milliseconds too."""
 
 _WRITERS: dict[str, Callable[[Any], str]] = {

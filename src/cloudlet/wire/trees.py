@@ -12,7 +12,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.wire import timestamps
 from cloudlet.wire.errors import InvalidRequest, InvalidResult
@@ -21,14 +21,14 @@ from cloudlet.wire.shapes import Ref, Shape
 Read = Callable[[Any], Any]
 Write = Callable[[Any], Any]
 
-INTEGER_BOUNDS = {
+INTEGER_BOUNDS: Final = {
     "byte": (-(2**7), 2**7 - 1),
     "short": (-(2**15), 2**15 - 1),
     "integer": (-(2**31), 2**31 - 1),
     "long": (-(2**63), 2**63 - 1),
 }
-SPECIAL_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_JAVA_NAMES = {
+SPECIAL_FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_JAVA_NAMES: Final = {
     "string": "String",
     "character": "String",
     "integer": "Integer",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.wire.errors import InvalidRequest, Violation, validation_message
 from cloudlet.wire.patterns import translate
@@ -21,8 +21,8 @@ Check = Callable[[Any, str, str, list[Violation]], None]
 Constraint = tuple[str, Any, str, Callable[[Any], bool]]
 """A kind, a limit, AWS's sentence, and whether a value satisfies it."""
 
-_SIZED = ("string", "blob", "list", "map")
-_NUMERIC = ("byte", "short", "integer", "long", "float", "double")
+_SIZED: Final = ("string", "blob", "list", "map")
+_NUMERIC: Final = ("byte", "short", "integer", "long", "float", "double")
 
 
 def label(name: str) -> str:

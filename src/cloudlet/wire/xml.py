@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from xml.parsers import expat
 
 from cloudlet.wire import xml_columns
@@ -13,9 +13,9 @@ from cloudlet.wire.shapes import Ref, Shape
 from cloudlet.wire.trees import unexpected
 from cloudlet.wire.xml_text import escape, escape_many
 
-MAX_DEPTH = 128
+MAX_DEPTH: Final = 128
 
-_WRITTEN_VALUES = 64
+_WRITTEN_VALUES: Final = 64
 
 
 class MalformedXml(ValueError):

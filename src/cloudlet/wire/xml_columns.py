@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, repeat
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-FEWEST = 8
+FEWEST: Final = 8
 """So many rows are worth it."""
 
-_BETWEEN = "|"
+_BETWEEN: Final = "|"
 """Stands between texts that are escaped together: nothing that is escaped, and in few of them."""
 
 Cells = Callable[[tuple[Any, ...]], Iterable[str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core.audit import record
 from cloudlet.core.context import Context
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.core")
 
-_ROWS = Subspace("audit")
+_ROWS: Final = Subspace("audit")
 """When it was, event id → record, as JSON."""
-_TOPIC = b"audit"
-RECORD = "RecordEvents"
+_TOPIC: Final = b"audit"
+RECORD: Final = "RecordEvents"
 """The operation by which this is told, which is itself not told of."""
-_BATCH = 200
-_MOST_WAITING = 20_000
+_BATCH: Final = 200
+_MOST_WAITING: Final = 20_000
 """Records that are not written down yet; more are dropped."""
-_GATHERED_SECONDS = 0.05
-_PAUSE_SECONDS = 1.0
-_ASKED_AGAIN_SECONDS = 2.0
+_GATHERED_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 1.0
+_ASKED_AGAIN_SECONDS: Final = 2.0
 """While there are data events, CloudTrail is asked so often whether it wants them."""
 _ACCOUNT, _REGION = "000000000000", "us-east-1"
 """CloudTrail takes records of all accounts and regions in one call, which is made in some."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Final
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.policy import PolicyError
@@ -19,10 +20,10 @@ from cloudlet.services.dynamodb.features import Policy as StoredPolicy
 from cloudlet.services.dynamodb.streams import StreamRecord
 from cloudlet.services.dynamodb.table import Table
 
-POLICY_BYTES = 20 * 1024
+POLICY_BYTES: Final = 20 * 1024
 """The largest policy, without its whitespace."""
 
-OWNERS_ACTIONS = frozenset(
+OWNERS_ACTIONS: Final = frozenset(
     {
         "CreateBackup",
         "CreateTable",

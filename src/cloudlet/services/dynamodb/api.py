@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import (
@@ -72,7 +72,7 @@ api_backups.declare(service)
 api_transfer.declare(service)
 api_partiql.declare(service)
 
-_LISTED = 100
+_LISTED: Final = 100
 
 
 # -- tables

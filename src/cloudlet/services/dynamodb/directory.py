@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.services.dynamodb import errors
 from cloudlet.services.dynamodb.table import CREATING, Table, TableRecord, decode, encode
 from cloudlet.store import pack
 
-_TABLES = Subspace("table")
-_BY_ID = Subspace("table-by-id")
-_COUNTS = Subspace("table-count")
-_IDS = pack(("ids",))
-_CACHED_KEYS = 4096
+_TABLES: Final = Subspace("table")
+_BY_ID: Final = Subspace("table-by-id")
+_COUNTS: Final = Subspace("table-count")
+_IDS: Final = pack(("ids",))
+_CACHED_KEYS: Final = 4096
 
-_PATTERN = "[a-zA-Z0-9_.-]+"
-_NAME = re.compile(_PATTERN)
+_PATTERN: Final = "[a-zA-Z0-9_.-]+"
+_NAME: Final = re.compile(_PATTERN)
 
 _keys: dict[tuple[str, str, str], bytes] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import errors, numbers
@@ -11,8 +11,8 @@ from cloudlet.services.dynamodb.keys import Attribute, KeySchema, partition
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.values import Item, Value, checked_item, type_of
 
-LONGEST_HASH = 2048
-LONGEST_RANGE = 1024
+LONGEST_HASH: Final = 2048
+LONGEST_RANGE: Final = 1024
 
 
 def key_of(table: Table, given: Item) -> tuple[bytes, Item]:

@@ -10,23 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from cloudlet.core import Subspace
 from cloudlet.store import pack
 from cloudlet.store.keys import successor
 
-HASH_BYTES = 2
-HASH_VALUES = 1 << 16
+HASH_BYTES: Final = 2
+HASH_VALUES: Final = 1 << 16
 """How many values the hash of a partition key can have."""
 
-_BEHIND_HASHES = b"\xff\xff\xff"
-_LEAST_EXPONENT = -130
-_LONGEST_PLAIN = 64
-_DIGEST = b"\x03"
+_BEHIND_HASHES: Final = b"\xff\xff\xff"
+_LEAST_EXPONENT: Final = -130
+_LONGEST_PLAIN: Final = 64
+_DIGEST: Final = b"\x03"
 """Stands before a digest; no encoded value begins with it."""
-_AFTER = b"\xff"
+_AFTER: Final = b"\xff"
 """Sorts behind whatever can follow a complete value in a key."""
 
 Attribute = tuple[str, str]

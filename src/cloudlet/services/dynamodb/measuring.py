@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.attached import Attached
@@ -19,15 +19,15 @@ from cloudlet.services.dynamodb.table import Table, table_arn
 from cloudlet.services.dynamodb.throttling import Kind, throttle
 from cloudlet.wire import WireError
 
-_MOST_TABLES = 10_000
+_MOST_TABLES: Final = 10_000
 """Of those that were used since the last report; others are not measured."""
-_READS = frozenset(("BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"))
-_THROTTLED = frozenset(("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"))
-_SERVER_ERROR = 500
-_UNITS = {"ReturnedBytes": "Bytes", "SuccessfulRequestLatency": "Milliseconds"}
-_STEPS = 50
+_READS: Final = frozenset(("BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"))
+_THROTTLED: Final = frozenset(("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"))
+_SERVER_ERROR: Final = 500
+_UNITS: Final = {"ReturnedBytes": "Bytes", "SuccessfulRequestLatency": "Milliseconds"}
+_STEPS: Final = 50
 """So many different latencies are told apart in a millisecond."""
-_AT_ONCE = 256
+_AT_ONCE: Final = 256
 """So many different calls are noted before they are counted."""
 
 Units = tuple[tuple[str, float], ...]
@@ -84,7 +84,7 @@ class _Uses:
         return use
 
 
-_USES = Attached(lambda _: _Uses())
+_USES: Final = Attached(lambda _: _Uses())
 
 
 def spent(ctx: Context, spent: Spent) -> None:

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal
+from typing import Final
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
 
-PRECISION = 38
-LARGEST_EXPONENT = 125
-SMALLEST_EXPONENT = -130
-_LONGEST_SIZE = 21
-_LONGEST_WHOLE = PRECISION - 1
+PRECISION: Final = 38
+LARGEST_EXPONENT: Final = 125
+SMALLEST_EXPONENT: Final = -130
+_LONGEST_SIZE: Final = 21
+_LONGEST_WHOLE: Final = PRECISION - 1
 """Characters of whole numbers whose sum has no more digits than a number may have."""
 
-_CANONICAL_INTEGER = re.compile(r"-?[1-9][0-9]{0,37}|0").fullmatch
-_NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?").fullmatch
+_CANONICAL_INTEGER: Final = re.compile(r"-?[1-9][0-9]{0,37}|0").fullmatch
+_NUMBER: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?").fullmatch
 # Wide enough for every sum of two numbers: digits from 1E+126 down to 1E-168 (a 38th digit at 1E-130).
-_EXACT = Context(prec=300, Emax=999, Emin=-999)
+_EXACT: Final = Context(prec=300, Emax=999, Emin=-999)
 
 
 def canonical(text: str) -> str:

@@ -10,7 +10,7 @@ Developer Guide, "Naming rules and data types", "Item sizes and formats", "Const
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import numbers
@@ -21,13 +21,13 @@ Item = dict[str, Value]
 Path = tuple[str | int, ...]
 """A document path: the name of an attribute, then names of map entries and positions in lists."""
 
-DEEPEST = 32
+DEEPEST: Final = 32
 """Lists and maps within each other, and elements of a path."""
-LONGEST_NAME = 65535
+LONGEST_NAME: Final = 65535
 """Bytes of an attribute's name."""
-_SHORT_NAME = LONGEST_NAME // 4
+_SHORT_NAME: Final = LONGEST_NAME // 4
 """Characters of a name that is not too long, whatever characters they are."""
-TYPE_NAMES = {
+TYPE_NAMES: Final = {
     "S": "STRING",
     "N": "NUMBER",
     "B": "BINARY",
@@ -39,9 +39,9 @@ TYPE_NAMES = {
     "BOOL": "BOOLEAN",
     "NULL": "NULL",
 }
-SETS = ("SS", "NS", "BS")
-_COMPARABLE = ("S", "N", "B")
-_PLAIN = frozenset(("S", "B", "BOOL"))
+SETS: Final = ("SS", "NS", "BS")
+_COMPARABLE: Final = ("S", "N", "B")
+_PLAIN: Final = frozenset(("S", "B", "BOOL"))
 """Types of which each value can be kept as it is."""
 
 
@@ -175,8 +175,8 @@ def compare(left: Value, right: Value) -> int | None:
 
 # -- sizes
 
-_CONTAINER = 3
-_ELEMENT = 1
+_CONTAINER: Final = 3
+_ELEMENT: Final = 1
 
 
 def item_size(item: Item) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
@@ -9,7 +11,7 @@ from cloudlet.services.events import direct, errors, pattern, putting
 from cloudlet.services.events.block import service
 from cloudlet.services.events.matching import Quick
 
-_REQUIRED = ("id", "account", "source", "time", "region", "resources", "detail-type")
+_REQUIRED: Final = ("id", "account", "source", "time", "region", "resources", "detail-type")
 
 
 @service.direct("PutEvents")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,8 +19,8 @@ from cloudlet.services.events.target import BATCH
 
 log = logging.getLogger("cloudlet.events")
 
-_LANES = 1000
-_AT_ONCE = 10 * BATCH
+_LANES: Final = 1000
+_AT_ONCE: Final = 10 * BATCH
 
 
 async def deliver(block: Block) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Final
 
 from cloudlet.core import Transaction
 from cloudlet.core.attached import Attached
@@ -18,9 +19,9 @@ from cloudlet.services.events.outbox import Delivery, Lane
 from cloudlet.services.events.target import BATCH
 from cloudlet.store.eager import settling, spawn
 
-_PATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS: Final = 1.0
 """For so long who puts events waits for queues."""
-_SLOW_SECONDS = 5.0
+_SLOW_SECONDS: Final = 5.0
 """For so long nobody waits for queues after one was slow."""
 
 
@@ -108,5 +109,5 @@ class DirectDelivery:
         await self._block.store.transact(keep)
 
 
-WAY = Attached(DirectDelivery)
+WAY: Final = Attached(DirectDelivery)
 """The block's way to queues."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,10 +15,10 @@ from cloudlet.services.events.bus import Bus
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.receiving import Receiver
 
-_BYTES = 262_144
-_TIME_BYTES = 14
-_LEVELS = 1100
-_MOST_CHARACTERS = (("Source", 256), ("DetailType", 128), ("Detail", _BYTES))
+_BYTES: Final = 262_144
+_TIME_BYTES: Final = 14
+_LEVELS: Final = 1100
+_MOST_CHARACTERS: Final = (("Source", 256), ("DetailType", 128), ("Detail", _BYTES))
 Entry = Mapping[str, Any]
 _decode = msgspec.json.Decoder().decode
 

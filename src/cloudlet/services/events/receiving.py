@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.event_pattern import Pattern
@@ -13,7 +13,7 @@ from cloudlet.services.events.outbox import Outlet
 from cloudlet.services.events.rule import Rule
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
-_BUSES = 256
+_BUSES: Final = 256
 """So many are kept."""
 
 

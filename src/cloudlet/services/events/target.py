@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
@@ -12,8 +12,8 @@ from cloudlet.core.retrying import Failed, of_batch
 from cloudlet.services.events import bus, destination, failure, gateway, invoking, matching, transforming
 from cloudlet.services.events.outbox import Delivery, Lane
 
-BATCH = 10
-GROUP = "log-group:"
+BATCH: Final = 10
+GROUP: Final = "log-group:"
 """What the resources of log groups' ARNs begin with."""
 
 

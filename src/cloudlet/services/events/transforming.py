@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
 from cloudlet.services.events import errors
@@ -16,9 +16,9 @@ from cloudlet.services.events.event import timestamp
 from cloudlet.services.events.outbox import Delivery
 from cloudlet.services.events.rule import Target
 
-_PLACE = re.compile(r"<([\w.-]+)>")
-_NAME = re.compile(r"[\w.-]+")
-_PREDEFINED = frozenset(
+_PLACE: Final = re.compile(r"<([\w.-]+)>")
+_NAME: Final = re.compile(r"[\w.-]+")
+_PREDEFINED: Final = frozenset(
     (
         "aws.events.rule-arn",
         "aws.events.rule-name",
@@ -27,7 +27,7 @@ _PREDEFINED = frozenset(
         "aws.events.event.json",
     )
 )
-MEMBERS = frozenset(("Input", "InputPath", "InputTransformer"))
+MEMBERS: Final = frozenset(("Input", "InputPath", "InputTransformer"))
 """What of a target says what it gets; where it has none of them, it gets the event."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.logs import (
     account_policy,
@@ -25,7 +27,7 @@ from cloudlet.services.logs.measuring import Incoming
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.scanning import FOREVER, Search
 
-_START = Position(0, 0, 0, 0)
+_START: Final = Position(0, 0, 0, 0)
 
 
 @service.operation("PutLogEvents")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group import Group
 
-_ARRIVED = Subspace("arrived")
-KEPT_MILLIS = 60_000
+_ARRIVED: Final = Subspace("arrived")
+KEPT_MILLIS: Final = 60_000
 
 
 class Arrival(NamedTuple):

@@ -6,7 +6,7 @@ once a minute, for each log group and for the account.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.attached import Attached
@@ -15,9 +15,9 @@ from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.logs.subscription import Subscription
 from cloudlet.wire import WireError
 
-_MOST_GROUPS = 10_000
+_MOST_GROUPS: Final = 10_000
 """Of those that are counted between two reports; what comes into others is not measured."""
-_DESTINATIONS = {"lambda": "Lambda", "kinesis": "Kinesis Data Streams", "firehose": "Firehose"}
+_DESTINATIONS: Final = {"lambda": "Lambda", "kinesis": "Kinesis Data Streams", "firehose": "Firehose"}
 
 _Key = tuple[str, str, str]
 
@@ -39,7 +39,7 @@ class _Incoming:
         self.events = Values()
 
 
-_NOTHING = Incoming(0, 0)
+_NOTHING: Final = Incoming(0, 0)
 _INCOMING: Attached[dict[_Key, _Incoming]] = Attached(lambda _: {})
 
 

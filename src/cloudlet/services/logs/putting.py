@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.events import OVERHEAD, Batch
 from cloudlet.services.logs.group import DAY_MILLIS, Group
 
-MOST_BYTES = 1_048_576
-_OLDEST_MILLIS = 14 * DAY_MILLIS
-_NEWEST_MILLIS = 2 * 3_600_000
+MOST_BYTES: Final = 1_048_576
+_OLDEST_MILLIS: Final = 14 * DAY_MILLIS
+_NEWEST_MILLIS: Final = 2 * 3_600_000
 
 
 def accepted(group: Group, given: list[dict[str, Any]], now: float) -> tuple[Batch, int, dict[str, int] | None]:

@@ -12,7 +12,7 @@ and access policy permissions"), "Blocking public access", "Using Requester Pays
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.identity import Principal, root
@@ -25,10 +25,10 @@ from cloudlet.services.s3.canonical_users import canonical_id
 if TYPE_CHECKING:
     from cloudlet.services.s3.acl import Acl
 
-LOGGING = "logging.s3.amazonaws.com"
+LOGGING: Final = "logging.s3.amazonaws.com"
 """The service that delivers access logs."""
 
-_BUCKET_PERMISSIONS = {
+_BUCKET_PERMISSIONS: Final = {
     "s3:ListBucket": "READ",
     "s3:ListBucketVersions": "READ",
     "s3:ListBucketMultipartUploads": "READ",
@@ -36,7 +36,7 @@ _BUCKET_PERMISSIONS = {
     "s3:GetBucketAcl": "READ_ACP",
     "s3:PutBucketAcl": "WRITE_ACP",
 }
-_OBJECT_PERMISSIONS = {
+_OBJECT_PERMISSIONS: Final = {
     "s3:GetObject": "READ",
     "s3:GetObjectVersion": "READ",
     "s3:GetObjectAttributes": "READ",
@@ -47,7 +47,7 @@ _OBJECT_PERMISSIONS = {
     "s3:PutObjectVersionAcl": "WRITE_ACP",
 }
 """What the owner of an object decides, not the owner of the bucket it is in, and the permission for it."""
-_DELETIONS = frozenset(("s3:DeleteObject",))
+_DELETIONS: Final = frozenset(("s3:DeleteObject",))
 
 
 class _Denial(NamedTuple):

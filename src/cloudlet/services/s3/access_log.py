@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from time import gmtime, perf_counter, strftime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
@@ -30,15 +30,15 @@ from cloudlet.wire import WireError, load
 
 log = logging.getLogger("cloudlet.s3")
 
-KIND = "logging"
-_PRINCIPAL = "logging.s3.amazonaws.com"
-_PERIOD_SECONDS = 60.0
-_MOST_LINES = 100_000
+KIND: Final = "logging"
+_PRINCIPAL: Final = "logging.s3.amazonaws.com"
+_PERIOD_SECONDS: Final = 60.0
+_MOST_LINES: Final = 100_000
 """Of all buckets together, between two deliveries; more are dropped."""
-_DAY = 86_400
-_GRANTEES = (("ID", "id"), ("URI", "uri"), ("EmailAddress", "emailAddress"))
-_PERMISSIONS = (("READ", "GrantRead"), ("FULL_CONTROL", "GrantFullControl"))
-_OPERATIONS = {
+_DAY: Final = 86_400
+_GRANTEES: Final = (("ID", "id"), ("URI", "uri"), ("EmailAddress", "emailAddress"))
+_PERMISSIONS: Final = (("READ", "GrantRead"), ("FULL_CONTROL", "GrantFullControl"))
+_OPERATIONS: Final = {
     "AbortMultipartUpload": "REST.DELETE.UPLOAD",
     "CompleteMultipartUpload": "REST.POST.UPLOAD",
     "CopyObject": "REST.COPY.OBJECT",
@@ -54,7 +54,7 @@ _OPERATIONS = {
     "UploadPartCopy": "REST.COPY.PART",
 }
 """What the log names them by, where that does not follow from their method and URI."""
-_RESOURCES = {
+_RESOURCES: Final = {
     "delete": "MULTI_OBJECT_DELETE",
     "list-type": "BUCKET",
     "intelligent-tiering": "INTELLIGENT_TIERING",
@@ -89,7 +89,7 @@ class _Lines:
         self.dropped = 0
 
 
-_LINES = Attached(lambda _: _Lines())
+_LINES: Final = Attached(lambda _: _Lines())
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:

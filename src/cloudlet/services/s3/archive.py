@@ -6,15 +6,16 @@ S3 user guide, "Restoring an archived object".
 from __future__ import annotations
 
 from email.utils import formatdate
+from typing import Final
 
 from cloudlet.core import AwsError, Params
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Restore, Version
 
-ARCHIVES = frozenset(("GLACIER", "DEEP_ARCHIVE"))
-TIERS = ("Standard", "Bulk", "Expedited")
-_DAY_SECONDS = 24 * 3600
-_HOURS = {
+ARCHIVES: Final = frozenset(("GLACIER", "DEEP_ARCHIVE"))
+TIERS: Final = ("Standard", "Bulk", "Expedited")
+_DAY_SECONDS: Final = 24 * 3600
+_HOURS: Final = {
     ("GLACIER", "Expedited"): 5 / 60,
     ("GLACIER", "Standard"): 5.0,
     ("GLACIER", "Bulk"): 12.0,

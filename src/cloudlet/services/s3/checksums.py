@@ -13,7 +13,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from awscrt import checksums as crt
 
@@ -24,10 +24,10 @@ from cloudlet.wire import HttpRequest, Operation
 from cloudlet.wire.trailed import TrailedBody
 
 FULL_OBJECT, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
-DEFAULT = "CRC64NVME"
+DEFAULT: Final = "CRC64NVME"
 """What S3 computes of an object that comes without a checksum."""
-_HEADER = "x-amz-checksum-"
-_ABOUT = frozenset(f"{_HEADER}{name}" for name in ("algorithm", "mode", "type"))
+_HEADER: Final = "x-amz-checksum-"
+_ABOUT: Final = frozenset(f"{_HEADER}{name}" for name in ("algorithm", "mode", "type"))
 """What else begins so, and is no checksum."""
 
 
@@ -94,8 +94,8 @@ ALGORITHMS: Mapping[str, Algorithm] = {
     "XXHASH3": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash3_64()), 8),
     "XXHASH128": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash3_128()), 16),
 }
-_MEMBERS = {f"Checksum{name}": name for name in ALGORITHMS}
-_STATING = frozenset((*_MEMBERS, "ChecksumAlgorithm"))
+_MEMBERS: Final = {f"Checksum{name}": name for name in ALGORITHMS}
+_STATING: Final = frozenset((*_MEMBERS, "ChecksumAlgorithm"))
 
 
 def member(algorithm: str) -> str:

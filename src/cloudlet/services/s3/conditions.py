@@ -6,13 +6,14 @@ RFC 9110, 13; S3 user guide, "Add preconditions to S3 operations with conditiona
 from __future__ import annotations
 
 from email.utils import formatdate
+from typing import Final
 
 from cloudlet.core import AwsError, Params
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Version
 
-NOT_MODIFIED = "NotModified"
-_ON_READING = frozenset(("IfMatch", "IfUnmodifiedSince", "IfNoneMatch", "IfModifiedSince"))
+NOT_MODIFIED: Final = "NotModified"
+_ON_READING: Final = frozenset(("IfMatch", "IfUnmodifiedSince", "IfNoneMatch", "IfModifiedSince"))
 
 
 def failed(condition: str) -> AwsError:

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
@@ -22,15 +23,15 @@ from cloudlet.services.s3 import errors
 from cloudlet.services.s3.bucket import Bucket, configuration
 from cloudlet.services.s3.objects import Encryption
 
-_BLOCK_BYTES = 16
-_KEY_BYTES = 32
-_KMS = ("aws:kms", "aws:kms:dsse")
-_BY_US = Encryption()
-_CUSTOMERS = {
+_BLOCK_BYTES: Final = 16
+_KEY_BYTES: Final = 32
+_KMS: Final = ("aws:kms", "aws:kms:dsse")
+_BY_US: Final = Encryption()
+_CUSTOMERS: Final = {
     prefix: tuple(f"{prefix}SSECustomer{name}" for name in ("Algorithm", "Key", "KeyMD5"))
     for prefix in ("", "CopySource")
 }
-_ASKING = frozenset(("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "SSEKMSEncryptionContext"))
+_ASKING: Final = frozenset(("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "SSEKMSEncryptionContext"))
 
 
 @dataclass(frozen=True)

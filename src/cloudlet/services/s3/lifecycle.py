@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -19,15 +19,15 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.objects import Version
 
-KIND = "lifecycle"
-TOPIC = b"lifecycle"
+KIND: Final = "lifecycle"
+TOPIC: Final = b"lifecycle"
 """Notified when the rules of a bucket change."""
 
-_DAY = 86_400
-_LATEST = 253_402_300_799
+_DAY: Final = 86_400
+_LATEST: Final = 253_402_300_799
 """The end of the year 9999: later dates cannot be told."""
-_LEAST_TRANSITIONED_BYTES = 128 << 10
-_WATERFALL = (
+_LEAST_TRANSITIONED_BYTES: Final = 128 << 10
+_WATERFALL: Final = (
     "STANDARD",
     "STANDARD_IA",
     "INTELLIGENT_TIERING",
@@ -37,7 +37,7 @@ _WATERFALL = (
     "DEEP_ARCHIVE",
 )
 """Objects move to the right only."""
-_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+_ARCHIVES: Final = ("GLACIER", "DEEP_ARCHIVE")
 
 Tags = Mapping[str, str]
 
@@ -212,7 +212,7 @@ def _reached_class(present: str, steps: list[Transition], now: float) -> str:
     return max((each for each in reached if each in _WATERFALL), key=_WATERFALL.index, default=present)
 
 
-_DONE = Subspace("lifecycle-done")
+_DONE: Final = Subspace("lifecycle-done")
 """Bucket number → the day (since the epoch) whose pass over the bucket is over, and by which rules it was made."""
 
 

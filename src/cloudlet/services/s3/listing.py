@@ -7,7 +7,7 @@ that a common prefix stands for is skipped by seeking behind it, however much it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.store import pack
@@ -18,11 +18,11 @@ T = TypeVar("T")
 Entry: TypeAlias = tuple[str, bytes, T]
 """What a listing shows of a row: its key in S3, its whole key in the store, its value."""
 
-LARGEST_PAGE = 1000
-_FIRST_ROWS_AFTER_SEEK = 8
-_ESCAPED = 0xFF
+LARGEST_PAGE: Final = 1000
+_FIRST_ROWS_AFTER_SEEK: Final = 8
+_ESCAPED: Final = 0xFF
 """Behind a zero byte: the zero byte is part of a longer key."""
-_VERSIONS_BEFORE_SEEK = 8
+_VERSIONS_BEFORE_SEEK: Final = 8
 """So many rows of one key are passed over before it pays to look for the next key."""
 
 

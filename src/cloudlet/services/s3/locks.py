@@ -6,20 +6,21 @@ S3 user guide, "Locking objects with Object Lock".
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.services.s3 import access, errors
 from cloudlet.services.s3.bucket import Bucket, configuration
 from cloudlet.services.s3.objects import Lock, Version
 
-KIND = "object-lock"
+KIND: Final = "object-lock"
 """The kind of the bucket's configuration."""
 GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
-_HEADERS = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
-_EVENT_HOLDS = ("ObjectLockEventHold", "ObjectLockEventHoldDurationDays", "ObjectLockEventHoldDurationYears")
-_ASKING = frozenset((*_HEADERS, *_EVENT_HOLDS))
-_DAY_MILLIS = 24 * 3600 * 1000
-_LONGEST = {"Days": 36500, "Years": 100}
+_HEADERS: Final = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
+_EVENT_HOLDS: Final = ("ObjectLockEventHold", "ObjectLockEventHoldDurationDays", "ObjectLockEventHoldDurationYears")
+_ASKING: Final = frozenset((*_HEADERS, *_EVENT_HOLDS))
+_DAY_MILLIS: Final = 24 * 3600 * 1000
+_LONGEST: Final = {"Days": 36500, "Years": 100}
 
 
 def is_asked(params: Params) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -31,8 +31,8 @@ from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import NULL, Encryption, Version
 from cloudlet.store.interface import Body
 
-DEFAULT_TYPE = "binary/octet-stream"
-STORAGE_CLASSES = frozenset(
+DEFAULT_TYPE: Final = "binary/octet-stream"
+STORAGE_CLASSES: Final = frozenset(
     (
         "STANDARD",
         "REDUCED_REDUNDANCY",
@@ -44,9 +44,9 @@ STORAGE_CLASSES = frozenset(
         "GLACIER_IR",
     )
 )
-_KEY_BYTES = 1024
-_METADATA_BYTES = 2048
-_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
+_KEY_BYTES: Final = 1024
+_METADATA_BYTES: Final = 2048
+_HEADERS: Final = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
 
 
 def check_key(key: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.s3 import (
@@ -26,7 +26,7 @@ from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Part, Version
 from cloudlet.services.s3.putting import quoted, version_of
 
-_OVERRIDES = {
+_OVERRIDES: Final = {
     "ResponseCacheControl": "CacheControl",
     "ResponseContentDisposition": "ContentDisposition",
     "ResponseContentEncoding": "ContentEncoding",

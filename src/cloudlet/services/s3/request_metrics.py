@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.attached import Attached
@@ -23,14 +23,14 @@ from cloudlet.services.s3.bucket import Bucket
 from cloudlet.services.s3.walking import every_bucket
 from cloudlet.wire import WireError, load
 
-KIND = "Metrics"
-TOPIC = b"metrics-configurations"
-_MOST = 10_000
+KIND: Final = "Metrics"
+TOPIC: Final = b"metrics-configurations"
+_MOST: Final = 10_000
 """Configurations of all buckets together; requests are not measured by more."""
-_OF_A_BUCKET = 1000
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_CHANGES = frozenset(("DeleteBucket", "DeleteBucketMetricsConfiguration", "PutBucketMetricsConfiguration"))
-_BY_METHOD = {
+_OF_A_BUCKET: Final = 1000
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CHANGES: Final = frozenset(("DeleteBucket", "DeleteBucketMetricsConfiguration", "PutBucketMetricsConfiguration"))
+_BY_METHOD: Final = {
     "DELETE": "DeleteRequests",
     "GET": "GetRequests",
     "HEAD": "HeadRequests",
@@ -145,7 +145,7 @@ class _All:
                     configuration.values = old.values
 
 
-_ALL = Attached(lambda _: _All())
+_ALL: Final = Attached(lambda _: _All())
 
 
 def check(id: str, value: Mapping[str, Any]) -> None:

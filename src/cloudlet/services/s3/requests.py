@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.services.s3 import checksums, errors
 from cloudlet.wire import HttpRequest, Operation
 from cloudlet.wire.forms import parse_pairs
 
-_OF_OBJECTS = frozenset(("CopyObject", "PutObject"))
+_OF_OBJECTS: Final = frozenset(("CopyObject", "PutObject"))
 
 
 def check(operation: Operation, request: HttpRequest) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from cloudlet.core import AwsError
 from cloudlet.services.s3 import errors
 
-LIMIT = 10
+LIMIT: Final = 10
 _KEY_LENGTH, _VALUE_LENGTH = 128, 256
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.identity import Principal
@@ -20,7 +20,7 @@ from cloudlet.services.sns import errors, limits
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 
-SHARED_ACTIONS = (
+SHARED_ACTIONS: Final = (
     "AddPermission",
     "DeleteTopic",
     "GetDataProtectionPolicy",
@@ -35,7 +35,7 @@ SHARED_ACTIONS = (
 )
 """What a topic's policy can speak of."""
 
-_DEFAULT_ACTIONS = (
+_DEFAULT_ACTIONS: Final = (
     "SNS:GetTopicAttributes",
     "SNS:SetTopicAttributes",
     "SNS:AddPermission",
@@ -45,7 +45,7 @@ _DEFAULT_ACTIONS = (
     "SNS:ListSubscriptionsByTopic",
     "SNS:Publish",
 )
-_KNOWN_ACTIONS = frozenset(action.lower() for action in (*SHARED_ACTIONS, "Receive"))
+_KNOWN_ACTIONS: Final = frozenset(action.lower() for action in (*SHARED_ACTIONS, "Receive"))
 
 
 def default_policy(topic: Topic) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,9 +15,9 @@ from cloudlet.services.sns import attribute_check, errors, limits, tracing
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.topic import Topic
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_TOKEN = re.compile(r"[!-~]{1,128}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_TOKEN: Final = re.compile(r"[!-~]{1,128}")
 _NO_ATTRIBUTES: dict[str, Attribute] = {}
 
 

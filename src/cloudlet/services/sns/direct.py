@@ -7,6 +7,7 @@ queue within a turn of the event loop goes there in one batch.
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
@@ -16,12 +17,12 @@ from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Entry, Outcome, Queue, Unavailable
 from cloudlet.store.eager import spawn
 
-_PATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS: Final = 1.0
 """For so long publishers wait for a queue; then the message is kept here, and they have their answers."""
 
 Pair = tuple[Message, Recipient]
 
-_LATE = Unavailable("no answer in time")
+_LATE: Final = Unavailable("no answer in time")
 
 
 class _Batch:
@@ -106,5 +107,5 @@ class DirectDelivery:
         batch.settle([_LATE] * len(batch.entries))
 
 
-WAY = Attached(DirectDelivery)
+WAY: Final = Attached(DirectDelivery)
 """The block's way to SQS."""

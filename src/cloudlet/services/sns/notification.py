@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,9 +17,9 @@ from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.signing import Signature
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
-NOTIFICATION = "Notification"
-SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
-UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
+NOTIFICATION: Final = "Notification"
+SUBSCRIPTION_CONFIRMATION: Final = "SubscriptionConfirmation"
+UNSUBSCRIBE_CONFIRMATION: Final = "UnsubscribeConfirmation"
 
 _json = msgspec.json.Encoder().encode
 

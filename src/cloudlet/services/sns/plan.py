@@ -7,6 +7,7 @@ or one of its subscriptions has changed (the topic's version tells).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.sns import filter_policy, subscription
@@ -17,8 +18,8 @@ from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
-_PAGE = 500
-_SMALL = 16
+_PAGE: Final = 500
+_SMALL: Final = 16
 _SMALL_CACHED, _LARGE_CACHED = 2_048, 64
 """Plans that are kept, of so many recipients and of more: 36 MiB at most each, at 1.1 KB a recipient."""
 

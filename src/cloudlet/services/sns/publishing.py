@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.block import Block
@@ -35,12 +35,12 @@ from cloudlet.services.sns.queue_delivery import Outcome, Unavailable
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
-_DIRECT_QUEUES = 20
+_DIRECT_QUEUES: Final = 20
 """To so many queues a message goes while its publisher waits."""
-_AT_ONCE = 100
+_AT_ONCE: Final = 100
 """So many deliveries are written down with the publish itself; more of them by the outbox, later."""
-_NOT_TRIED = Unavailable("not tried")
-_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_NOT_TRIED: Final = Unavailable("not tried")
+_BATCH_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 async def publish(ctx: Context, params: Params) -> Result:

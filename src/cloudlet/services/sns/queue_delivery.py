@@ -6,7 +6,7 @@ retries".
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
@@ -17,12 +17,12 @@ from cloudlet.services.sns.signing import Signature
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.undeliverable import Undeliverable
 
-BATCH = 10
+BATCH: Final = 10
 Entry = dict[str, Any]
 """An entry of a SendMessageBatch, without its Id."""
 Outcome = Undeliverable | None
 
-_UNAVAILABLE = 503
+_UNAVAILABLE: Final = 503
 
 
 class Queue(NamedTuple):

@@ -14,7 +14,7 @@ from collections import deque
 from datetime import UTC, datetime
 from hashlib import md5
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -29,7 +29,7 @@ from cloudlet.services.sns.undeliverable import Undeliverable
 
 log = logging.getLogger("cloudlet.sns")
 
-_PREFIXES = {
+_PREFIXES: Final = {
     "application": "Application",
     "firehose": "Firehose",
     "http": "HTTP",
@@ -38,9 +38,9 @@ _PREFIXES = {
     "sqs": "SQS",
 }
 """Of a topic's attributes, by protocol. Other protocols have no delivery status."""
-_FILE_BYTES = 16 * 1_048_576
+_FILE_BYTES: Final = 16 * 1_048_576
 """A file that is larger takes the place of the one before it: there are two at most."""
-_WAITING = 10_000
+_WAITING: Final = 10_000
 """Records that wait to be written; more are dropped."""
 
 
@@ -154,4 +154,4 @@ def _append(file: Path, lines: bytes) -> None:
         file.replace(file.with_suffix(".1.jsonl"))
 
 
-_RECORDS = Attached(lambda _: _Records())
+_RECORDS: Final = Attached(lambda _: _Records())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context
@@ -23,7 +23,7 @@ from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
-_ORIGIN = "AWS::SNS"
+_ORIGIN: Final = "AWS::SNS"
 
 
 def is_active(topic: Topic, header: str | None) -> bool:

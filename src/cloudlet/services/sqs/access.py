@@ -7,13 +7,15 @@ queue's account need no allowance by it, but can be denied; all others need one.
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.core import AwsError, Context
 from cloudlet.core.policy import PolicyError
 from cloudlet.core.resource_policy import decide, parsed
 from cloudlet.services.sqs import errors, limits
 from cloudlet.services.sqs.queue import Queue
 
-SHARED_ACTIONS = (
+SHARED_ACTIONS: Final = (
     "ChangeMessageVisibility",
     "DeleteMessage",
     "GetQueueAttributes",
@@ -24,7 +26,9 @@ SHARED_ACTIONS = (
     "SendMessage",
 )
 """What a queue's policy can grant to others."""
-ALL_SHARED = frozenset((*SHARED_ACTIONS, "ChangeMessageVisibilityBatch", "DeleteMessageBatch", "SendMessageBatch"))
+ALL_SHARED: Final = frozenset(
+    (*SHARED_ACTIONS, "ChangeMessageVisibilityBatch", "DeleteMessageBatch", "SendMessageBatch")
+)
 
 
 def checked_policy(text: str) -> str:

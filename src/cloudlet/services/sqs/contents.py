@@ -6,6 +6,7 @@ Everything follows the clock that is passed in: `settle` first makes visible wha
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
 
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import fairness, flights
@@ -15,9 +16,9 @@ from cloudlet.services.sqs.messages import Message, State, decode, encode, state
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
 from cloudlet.store.keys import pack_int
 
-_DELAYED = b"\x01"
-_DELAYED_IN_FIFO = b"\x02"
-_AT_ONCE = 100
+_DELAYED: Final = b"\x01"
+_DELAYED_IN_FIFO: Final = b"\x02"
+_AT_ONCE: Final = 100
 
 Received = tuple[bytes, Message, State]
 """A message in flight: its place, what was sent, and its state."""

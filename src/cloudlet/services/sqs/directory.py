@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
@@ -12,13 +13,13 @@ from cloudlet.services.sqs.queue_record import QueueRecord, encode
 from cloudlet.store import pack
 from cloudlet.store.keys import successor
 
-_QUEUES = Subspace("queue")
-_DELETED = Subspace("deleted")
-_DELETED_TIMES = Subspace("deleted-time")
-_SOURCES = Subspace("dead-letter-source")
-_IDS = pack(("ids",))
-_CACHED_KEYS = 4096
-_SWEPT = 8
+_QUEUES: Final = Subspace("queue")
+_DELETED: Final = Subspace("deleted")
+_DELETED_TIMES: Final = Subspace("deleted-time")
+_SOURCES: Final = Subspace("dead-letter-source")
+_IDS: Final = pack(("ids",))
+_CACHED_KEYS: Final = 4096
+_SWEPT: Final = 8
 
 _keys: dict[tuple[str, str], bytes] = {}
 

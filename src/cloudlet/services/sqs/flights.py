@@ -7,6 +7,7 @@ and a timer of its own. One whose visibility timeout is changed goes on alone: i
 from __future__ import annotations
 
 from itertools import count
+from typing import Final
 
 import msgspec
 
@@ -15,15 +16,15 @@ from cloudlet.core.ids import random_bytes
 from cloudlet.services.sqs.messages import Member, State, encode, state_of
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
 
-ALONE = b""
+ALONE: Final = b""
 """The value of the timer of a message that goes on alone."""
-TOGETHER = b"\x03"
+TOGETHER: Final = b"\x03"
 """How the value of a flight begins, and the end of its key, where timers of one message have the message's place."""
-_EXPIRED = b""
+_EXPIRED: Final = b""
 """In the row of a message that goes on alone: it has expired, of which the flight that it is in knows nothing."""
 
 _COUNT_BITS, _WRITER_BITS = 16, 22
-_NUMBER_BITS = _COUNT_BITS + _WRITER_BITS
+_NUMBER_BITS: Final = _COUNT_BITS + _WRITER_BITS
 _writer = int.from_bytes(random_bytes(4), "big") >> 32 - _WRITER_BITS
 _count = count()
 

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.services.sqs import errors
 
-MESSAGE_BYTES = 1_048_576
-BATCH_ENTRIES = 10
-RECEIVED_MESSAGES = 10
-MESSAGE_ATTRIBUTES = 10
-IN_FLIGHT = 120_000
+MESSAGE_BYTES: Final = 1_048_576
+BATCH_ENTRIES: Final = 10
+RECEIVED_MESSAGES: Final = 10
+MESSAGE_ATTRIBUTES: Final = 10
+IN_FLIGHT: Final = 120_000
 """Messages in flight per queue: beyond it a standard queue answers OverLimit and a FIFO queue nothing."""
-DELAY_SECONDS = 900
-VISIBILITY_SECONDS = 43_200
-WAIT_SECONDS = 20
-DEDUPLICATION_SECONDS = 300
-PURGE_SECONDS = 60
-DELETED_SECONDS = 60
-LISTED = 1_000
-TAGS = 50
-MOVE_TASKS_LISTED = 10
-MOVED_PER_SECOND = 500
-POLICY_ACTIONS = 7
-POLICY_BYTES = 8_192
-POLICY_STATEMENTS = 20
+DELAY_SECONDS: Final = 900
+VISIBILITY_SECONDS: Final = 43_200
+WAIT_SECONDS: Final = 20
+DEDUPLICATION_SECONDS: Final = 300
+PURGE_SECONDS: Final = 60
+DELETED_SECONDS: Final = 60
+LISTED: Final = 1_000
+TAGS: Final = 50
+MOVE_TASKS_LISTED: Final = 10
+MOVED_PER_SECOND: Final = 500
+POLICY_ACTIONS: Final = 7
+POLICY_BYTES: Final = 8_192
+POLICY_STATEMENTS: Final = 20
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_TOKEN = re.compile(r"[!-~]{1,128}")
-_FORBIDDEN_ASCII = bytes(set(range(0x20)) - set(b"\t\n\r"))
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_FIFO_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_TOKEN: Final = re.compile(r"[!-~]{1,128}")
+_FORBIDDEN_ASCII: Final = bytes(set(range(0x20)) - set(b"\t\n\r"))
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def check_queue_name(name: str, fifo: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.attached import Attached
@@ -19,11 +19,11 @@ from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
 from cloudlet.wire import WireError
 
-_ACTIVE_SECONDS = 6 * 3600
-_MOST_QUEUES = 10_000
+_ACTIVE_SECONDS: Final = 6 * 3600
+_MOST_QUEUES: Final = 10_000
 """Of those that are measured; the least recently used are forgotten."""
-_SETTLED = 1000
-_PAGE = 500
+_SETTLED: Final = 1000
+_PAGE: Final = 500
 
 
 class _Name(NamedTuple):

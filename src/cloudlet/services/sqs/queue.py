@@ -7,7 +7,7 @@ and DeleteQueue are one range deletion, however many messages there are.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import Arn, Subspace
 from cloudlet.core.arn import partition_of
@@ -15,7 +15,7 @@ from cloudlet.services.sqs import limits, queue_record
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.store.keys import pack_int
 
-_CACHED_QUEUES = 1024
+_CACHED_QUEUES: Final = 1024
 
 
 class Queue:

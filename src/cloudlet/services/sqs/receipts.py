@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import struct
 from binascii import Error, a2b_base64, b2a_base64, crc32
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloudlet.services.sqs import errors
 from cloudlet.services.sqs.flights import visibility_of
 
-_MAGIC = b"\x01\x01\x01"
+_MAGIC: Final = b"\x01\x01\x01"
 _SUM_AT, _TEXT_AT, _PLACE_AT = 3, 7, 31
-_DELIVERY = struct.Struct(">QQ8s")
+_DELIVERY: Final = struct.Struct(">QQ8s")
 
 
 class Receipt(NamedTuple):

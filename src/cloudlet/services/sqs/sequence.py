@@ -6,11 +6,13 @@ the clock is set back by more than a second.
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.core.ids import random_bytes
 
-_WRITER_BITS = 12
-_WRITERS = 1 << _WRITER_BITS
-LEAD_MILLIS = 1000
+_WRITER_BITS: Final = 12
+_WRITERS: Final = 1 << _WRITER_BITS
+LEAD_MILLIS: Final = 1000
 """Numbers are ahead of the clock by no more than this."""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, errors, limits, receipts
 from cloudlet.services.sqs.flights import Flights
 from cloudlet.services.sqs.messages import State
 from cloudlet.services.sqs.queue import Queue
 
-_HANDLE_LIFE = limits.VISIBILITY_SECONDS * 1000
+_HANDLE_LIFE: Final = limits.VISIBILITY_SECONDS * 1000
 """No delivery lasts longer than the longest visibility timeout: after 12 hours a handle has expired everywhere."""
 
 

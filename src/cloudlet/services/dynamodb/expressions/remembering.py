@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-_MOST = 1024
-_LONGEST = 512
+_MOST: Final = 1024
+_LONGEST: Final = 512
 """Longer texts are parsed each time: a tree takes many times the memory of its text, and few texts are long."""
 
 

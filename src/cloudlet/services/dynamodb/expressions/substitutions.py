@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
@@ -12,9 +13,9 @@ from cloudlet.services.dynamodb.expressions.reserved import RESERVED
 from cloudlet.services.dynamodb.expressions.syntax import PathSyntax
 from cloudlet.services.dynamodb.values import Path, Value, check_name, checked_value
 
-_NAME = re.compile(r"#[A-Za-z0-9_]+").fullmatch
-_VALUE = re.compile(r":[A-Za-z0-9_]+").fullmatch
-_LONGEST_PLACEHOLDER = 255
+_NAME: Final = re.compile(r"#[A-Za-z0-9_]+").fullmatch
+_VALUE: Final = re.compile(r":[A-Za-z0-9_]+").fullmatch
+_LONGEST_PLACEHOLDER: Final = 255
 
 
 class Substitutions:
