@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cloudlet.cli import EXIT_FAILED, EXIT_OK, CommandError, fail
-from cloudlet.edge.keys import RootKey
+from cloudlet.edge.root_keys import RootKey
 from cloudlet.edge.running import Running
 from cloudlet.edge.server import Settings, StartError, default_data, serve
 

@@ -131,7 +131,7 @@ class Cloud:
         return None if self.enabled(name) else peers.get(name) or peers.get(EVERY_OTHER)
 
     def running(self) -> Mapping[str, Block]:
-        """Return the blocks that are in use, by name."""
+        """Return the blocks that are in use, by name, now and later."""
         return self._blocks
 
     def waited(self) -> float:
@@ -189,19 +189,21 @@ class Cloud:
     ) -> Result:
         """Call a service's API from within, wherever it runs. Raises AwsError."""
         name = block_of(service)
-        address = self._elsewhere(name)
-        if address is not None:
-            return await self._way_to_peers().call(
-                address,
-                service,
-                operation,
-                params,
-                principal=principal,
-                region=region,
-                source_arn=source_arn,
-                trace=trace,
-            )
-        block = self.block(name)
+        block = self._blocks.get(name)
+        if block is None:
+            address = self._elsewhere(name)
+            if address is not None:
+                return await self._way_to_peers().call(
+                    address,
+                    service,
+                    operation,
+                    params,
+                    principal=principal,
+                    region=region,
+                    source_arn=source_arn,
+                    trace=trace,
+                )
+            block = self.block(name)
         context = Context(
             block,
             principal,
@@ -231,7 +233,8 @@ class Cloud:
     async def close(self) -> None:
         """Stop all blocks; none is loaded any more, whoever asks for it."""
         self._stopped = True
-        blocks, self._blocks = list(self._blocks.values()), {}
+        blocks = list(self._blocks.values())
+        self._blocks.clear()
         await asyncio.gather(*(block.close() for block in blocks))
         if self._peers is not None:
             await self._peers.close()

@@ -52,6 +52,7 @@ class Front:
     def __init__(self, cloud: Cloud, authenticator: auth.Authenticator, fleet: Fleet | None = None) -> None:
         """`fleet` has the blocks that run in processes of their own: their requests are passed on as they are."""
         self.cloud = cloud
+        self.running = cloud.running()
         self.fleet = fleet
         self._domains = Domains()
         self.public_host = urlsplit(cloud.config.endpoint).hostname or "localhost"
@@ -126,7 +127,7 @@ class Front:
                 member.forward(request, exchange, call.unavailable)
             else:
                 spawn(self._visit_domain(member, call))
-        elif found.block in self.cloud.running() or (found.resource and self.cloud.has(found.block)):
+        elif found.block in self.running or (found.resource and self.cloud.has(found.block)):
             visits.answer(self, found, request, exchange, lambda: self.admit(call.start))
         else:
             call.start()
@@ -309,7 +310,8 @@ class _Call:
         if found is None:
             raise RuntimeError("a call was run before it was routed")
         operation, model = found.operation, found.model
-        block = front.cloud.block(block_of(model.name))
+        name = block_of(model.name)
+        block = front.running.get(name) or front.cloud.block(name)
         service = block.service
         key = key_of(model.name, operation.name)
         if key not in service.handlers:

@@ -17,7 +17,7 @@ from typing import cast
 
 import msgspec
 
-from cloudlet.edge.keys import RootKey
+from cloudlet.edge.root_keys import RootKey
 
 log = logging.getLogger("cloudlet.edge")
 

@@ -26,10 +26,11 @@ from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.front import Front
 from cloudlet.edge.http import HttpServer
 from cloudlet.edge.internal import Internal
-from cloudlet.edge.keys import KeyRing, RootKey, read_root_keys
+from cloudlet.edge.keys import KeyRing
 from cloudlet.edge.moving import FILE as CLOCK
 from cloudlet.edge.moving import MovableTime
 from cloudlet.edge.reports import OneProcess
+from cloudlet.edge.root_keys import RootKey, read_root_keys
 from cloudlet.edge.running import Running, announced
 from cloudlet.edge.sockets import DaemonSockets, bound, inherited, port_of
 from cloudlet.edge.tuning import tune

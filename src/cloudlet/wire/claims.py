@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-import msgspec
 
-
-class Credential(msgspec.Struct, frozen=True):
+class Credential:
     """What a signature was made with and over: the same for many requests of one client."""
 
-    access_key: str
-    date: str
-    region: str
-    service: str
-    signed_headers: str
-    names: tuple[str, ...]
-    """The signed headers, one by one."""
-    scope: str
+    __slots__ = ("access_key", "date", "names", "region", "scope", "service", "signed_headers")
+
+    def __init__(
+        self,
+        access_key: str,
+        date: str,
+        region: str,
+        service: str,
+        signed_headers: str,
+        names: tuple[str, ...],
+        scope: str,
+    ) -> None:
+        self.access_key = access_key
+        self.date = date
+        self.region = region
+        self.service = service
+        self.signed_headers = signed_headers
+        self.names = names
+        """The signed headers, one by one."""
+        self.scope = scope
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim:
     """What a signed request says of itself."""
 
-    credential: Credential
-    signature: str
-    timestamp: str
-    expires: int | None = None
-    """How long a presigned URL is valid, in seconds; None for a request signed in its headers."""
-    token: str | None = None
+    __slots__ = ("access_key", "credential", "expires", "service", "signature", "timestamp", "token")
 
-    @property
-    def access_key(self) -> str:
-        return self.credential.access_key
-
-    @property
-    def service(self) -> str:
-        return self.credential.service
+    def __init__(
+        self,
+        credential: Credential,
+        signature: str,
+        timestamp: str,
+        expires: int | None = None,
+        token: str | None = None,
+    ) -> None:
+        self.credential = credential
+        self.access_key = credential.access_key
+        self.service = credential.service
+        self.signature = signature
+        self.timestamp = timestamp
+        self.expires = expires
+        """How long a presigned URL is valid, in seconds; None for a request signed in its headers."""
+        self.token = token

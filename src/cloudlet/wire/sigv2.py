@@ -61,7 +61,7 @@ class Malformed(sigv4.Malformed):
     """The URL is signed in a way that cannot be read."""
 
 
-class Claim(claims.Claim, frozen=True):
+class Claim(claims.Claim):
     """What a URL says of itself: as if it had been signed when the epoch began, and were good until it expires."""
 
 
