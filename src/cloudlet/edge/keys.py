@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from cloudlet.core.identity import Known, root
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.edge.root_keys import RootKey
 
-DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_ACCOUNT: Final = "000000000000"
 
 
 class KeyRing:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64encode
+from typing import Final
 from urllib.parse import parse_qsl
 
 from cloudlet.wire import claims, sigv4
 from cloudlet.wire.http import HttpRequest
 
-_MARK = "AWSAccessKeyId="
-_EPOCH = "19700101T000000Z"
-_LATEST = 253_402_300_799
-_SUBRESOURCES = frozenset(
+_MARK: Final = "AWSAccessKeyId="
+_EPOCH: Final = "19700101T000000Z"
+_LATEST: Final = 253_402_300_799
+_SUBRESOURCES: Final = frozenset(
     (
         "accelerate",
         "acl",

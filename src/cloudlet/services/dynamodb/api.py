@@ -34,7 +34,7 @@ from cloudlet.services.dynamodb import (
 from cloudlet.services.dynamodb.actions import Action
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.key_checks import key_of
-from cloudlet.services.dynamodb.table import CREATING, DELETING, UPDATING
+from cloudlet.services.dynamodb.table_record import CREATING, DELETING, UPDATING
 from cloudlet.services.dynamodb.throttling import throttle
 
 service = Service(

@@ -13,7 +13,8 @@ from cloudlet.services.dynamodb.copies import Copy
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Recovery
 from cloudlet.services.dynamodb.journal import Moment
-from cloudlet.services.dynamodb.table import ACTIVE, Table, table_arn
+from cloudlet.services.dynamodb.table import Table, table_arn
+from cloudlet.services.dynamodb.table_record import ACTIVE
 
 _INDEX = ("IndexName", "KeySchema", "Projection")
 _VECTOR_INDEX = ("IndexName", "VectorAttribute", "SearchSchema", "Projection", "Dimensions", "DistanceFunction")

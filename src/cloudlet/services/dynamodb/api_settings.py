@@ -12,7 +12,8 @@ from cloudlet.core.ids import random_bytes
 from cloudlet.services.dynamodb import access, directory, expiring, resources, tags, throughput, ttl
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Insights, Policy
-from cloudlet.services.dynamodb.table import ACTIVE, UPDATING, Table
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table_record import ACTIVE, UPDATING
 
 _ENDPOINT_MINUTES = 1440
 _LISTED_INSIGHTS = 100

@@ -21,7 +21,8 @@ from cloudlet.services.dynamodb.errors import invalid_values, not_built, validat
 from cloudlet.services.dynamodb.export_filter import ExportFilter
 from cloudlet.services.dynamodb.exports import Export
 from cloudlet.services.dynamodb.imports import Import
-from cloudlet.services.dynamodb.table import CREATING, Table
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table_record import CREATING
 
 _LISTED = 25
 _TOKEN_SECONDS = 8 * 3600

@@ -10,7 +10,8 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.services.dynamodb import directory, indexes, vectors
-from cloudlet.services.dynamodb.table import ACTIVE, CREATING, Index, IndexRecord, Table, VectorIndex, VectorRecord
+from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
+from cloudlet.services.dynamodb.table_record import ACTIVE, CREATING, IndexRecord, VectorRecord
 
 _TOPIC = b"dynamodb-backfill"
 _WANTED = Subspace("backfill")

@@ -13,7 +13,8 @@ import msgspec
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.dynamodb.table import TableRecord, table_arn
+from cloudlet.services.dynamodb.table import table_arn
+from cloudlet.services.dynamodb.table_record import TableRecord
 from cloudlet.store import pack
 
 CREATING, AVAILABLE, DELETED = "CREATING", "AVAILABLE", "DELETED"

@@ -7,9 +7,7 @@ malformed, undefined or unused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import msgspec
+from typing import Any, Final
 
 from cloudlet.services.dynamodb import legacy
 from cloudlet.services.dynamodb.errors import validation
@@ -27,16 +25,16 @@ from cloudlet.services.dynamodb.expressions import (
 
 Params = Mapping[str, Any]
 
-_EXPRESSIONS = (
+_EXPRESSIONS: Final = (
     "ConditionExpression",
     "FilterExpression",
     "KeyConditionExpression",
     "ProjectionExpression",
     "UpdateExpression",
 )
-_LEGACY = ("AttributeUpdates", "AttributesToGet", "ConditionalOperator", "Expected", "QueryFilter", "ScanFilter")
+_LEGACY: Final = ("AttributeUpdates", "AttributesToGet", "ConditionalOperator", "Expected", "QueryFilter", "ScanFilter")
 """KeyConditions is none of them: AWS takes it together with expressions other than KeyConditionExpression."""
-_WITH_VALUES = {
+_WITH_VALUES: Final = {
     "Query": ("FilterExpression", "KeyConditionExpression"),
     "Scan": ("FilterExpression",),
     "UpdateItem": ("UpdateExpression", "ConditionExpression"),
@@ -45,19 +43,29 @@ _WITH_VALUES = {
 """The expressions of an operation in which values may occur; ConditionExpression alone where it is not listed."""
 
 
-class Clauses(msgspec.Struct, frozen=True):
+class Clauses:
     """What a request asks for; None for what it does not have."""
 
-    condition: Condition | None = None
-    """ConditionExpression or Expected."""
-    update: Update | None = None
-    """UpdateExpression or AttributeUpdates."""
-    filter: Condition | None = None
-    """FilterExpression, QueryFilter or ScanFilter."""
-    projection: Projection | None = None
-    """ProjectionExpression or AttributesToGet."""
-    key_condition: KeyCondition | None = None
-    """KeyConditionExpression or KeyConditions."""
+    __slots__ = ("condition", "filter", "key_condition", "projection", "update")
+
+    def __init__(
+        self,
+        condition: Condition | None = None,
+        update: Update | None = None,
+        filter: Condition | None = None,
+        projection: Projection | None = None,
+        key_condition: KeyCondition | None = None,
+    ) -> None:
+        self.condition = condition
+        """ConditionExpression or Expected."""
+        self.update = update
+        """UpdateExpression or AttributeUpdates."""
+        self.filter = filter
+        """FilterExpression, QueryFilter or ScanFilter."""
+        self.projection = projection
+        """ProjectionExpression or AttributesToGet."""
+        self.key_condition = key_condition
+        """KeyConditionExpression or KeyConditions."""
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -66,8 +74,10 @@ class Clauses(msgspec.Struct, frozen=True):
         return frozenset().union(*(part.attributes for part in parts if part is not None))
 
 
-_NONE = Clauses()
-_ANY = frozenset((*_EXPRESSIONS, *_LEGACY, "KeyConditions", "ExpressionAttributeNames", "ExpressionAttributeValues"))
+_NONE: Final = Clauses()
+_ANY: Final = frozenset(
+    (*_EXPRESSIONS, *_LEGACY, "KeyConditions", "ExpressionAttributeNames", "ExpressionAttributeValues")
+)
 
 
 def read(operation: str, params: Params) -> Clauses:

@@ -15,7 +15,8 @@ from cloudlet.core import Subspace, Transaction, moments
 from cloudlet.core.block import Block
 from cloudlet.services.dynamodb import backups, directory, items, journal, snapshot, writing
 from cloudlet.services.dynamodb.journal import Moment
-from cloudlet.services.dynamodb.table import ACTIVE, Table
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table_record import ACTIVE
 from cloudlet.store import pack
 
 log = logging.getLogger("cloudlet.dynamodb")

@@ -12,7 +12,8 @@ from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes, uuid4
 from cloudlet.services.dynamodb import access, directory, errors, schema, streams, tags, throughput, ttl, vector_schema
 from cloudlet.services.dynamodb.features import Features, Policy, Stream
-from cloudlet.services.dynamodb.table import ACTIVE, CREATING, ON_DEMAND, PROVISIONED, Table, TableRecord, table_arn
+from cloudlet.services.dynamodb.table import Table, table_arn
+from cloudlet.services.dynamodb.table_record import ACTIVE, CREATING, ON_DEMAND, PROVISIONED, TableRecord
 
 TABLES = 2_500
 """How many tables an account may have in a region (Developer Guide, "Service, account, and table quotas")."""

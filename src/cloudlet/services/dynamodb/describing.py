@@ -6,16 +6,14 @@ from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.services.dynamodb import streams, throughput
-from cloudlet.services.dynamodb.table import (
+from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
+from cloudlet.services.dynamodb.table_record import (
     ACTIVE,
     CREATING,
     DELETING,
     ON_DEMAND,
-    Index,
     IndexRecord,
-    Table,
     TableRecord,
-    VectorIndex,
     VectorRecord,
 )
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.services.dynamodb import errors
-from cloudlet.services.dynamodb.table import CREATING, Table, TableRecord, decode, encode
+from cloudlet.services.dynamodb.table import Table, decode
+from cloudlet.services.dynamodb.table_record import CREATING, TableRecord, encode
 from cloudlet.store import pack
 
 _TABLES: Final = Subspace("table")

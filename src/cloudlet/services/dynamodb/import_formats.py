@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from cloudlet.services.dynamodb.items import AttributeValue
+from cloudlet.services.dynamodb.item_json import AttributeValue
 from cloudlet.services.dynamodb.values import Item
 
 LONGEST_RECORD = 8 << 20

@@ -10,15 +10,8 @@ import msgspec
 
 from cloudlet.core import AwsError, Params, Transaction
 from cloudlet.services.dynamodb import backfill, errors, schema, throughput, vector_schema
-from cloudlet.services.dynamodb.table import (
-    CREATING,
-    ON_DEMAND,
-    Index,
-    IndexRecord,
-    Table,
-    TableRecord,
-    VectorIndex,
-)
+from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
+from cloudlet.services.dynamodb.table_record import CREATING, ON_DEMAND, IndexRecord, TableRecord
 
 Update = tuple[str, dict[str, Any]]
 """Create, Update or Delete, and its parameters."""

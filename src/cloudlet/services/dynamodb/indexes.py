@@ -6,7 +6,8 @@ from cloudlet.core import Transaction
 from cloudlet.services.dynamodb import items
 from cloudlet.services.dynamodb.key_checks import fits_index
 from cloudlet.services.dynamodb.keys import behind_index_key
-from cloudlet.services.dynamodb.table import CREATING, Index, Table
+from cloudlet.services.dynamodb.table import Index, Table
+from cloudlet.services.dynamodb.table_record import CREATING
 from cloudlet.services.dynamodb.values import Item
 
 _UNIT = 1024

@@ -6,37 +6,20 @@ So what a read answers without looking into it is put into the response as it is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Any, Final
 
 import msgspec
 
 from cloudlet.core import Context
+from cloudlet.services.dynamodb import item_json
 from cloudlet.services.dynamodb.values import Item, item_size
 
-
-class AttributeValue(TypedDict, total=False):
-    """An attribute value: one of these."""
-
-    S: str
-    N: str
-    B: bytes
-    SS: list[str]
-    NS: list[str]
-    BS: list[bytes]
-    M: dict[str, AttributeValue]
-    L: list[AttributeValue]
-    BOOL: bool
-    NULL: bool
-
-
-_SIZE_BYTES = 4
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(dict[str, AttributeValue]).decode
+_SIZE_BYTES: Final = 4
 
 
 def stored(item: Item) -> bytes:
     """Return the stored form of a checked item."""
-    return item_size(item).to_bytes(_SIZE_BYTES, "big") + _encode(item)
+    return item_size(item).to_bytes(_SIZE_BYTES, "big") + item_json.encode(item)
 
 
 def size_of(raw: bytes) -> int:
@@ -46,7 +29,7 @@ def size_of(raw: bytes) -> int:
 
 def item_of(raw: bytes) -> Item:
     """Return a stored item."""
-    item: Any = _decode(memoryview(raw)[_SIZE_BYTES:])
+    item: Any = item_json.decode(memoryview(raw)[_SIZE_BYTES:])
     return item  # type: ignore[no-any-return]
 
 

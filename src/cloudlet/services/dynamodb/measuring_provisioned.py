@@ -13,7 +13,8 @@ from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import in_ended_minute
 from cloudlet.services.dynamodb import directory, throughput
-from cloudlet.services.dynamodb.table import ON_DEMAND, Table, Throughput
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
 
 _PERIOD_SECONDS = 300
 _PAGE = 100

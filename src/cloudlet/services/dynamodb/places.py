@@ -10,7 +10,8 @@ from cloudlet.core import Params
 from cloudlet.services.dynamodb import errors, keys
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import invalid_start, start_key
-from cloudlet.services.dynamodb.table import CREATING, Index, Table
+from cloudlet.services.dynamodb.table import Index, Table
+from cloudlet.services.dynamodb.table_record import CREATING
 
 
 @dataclass(slots=True)

@@ -28,7 +28,8 @@ from cloudlet.services.dynamodb import (
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.places import Asked, Place, check_selection
-from cloudlet.services.dynamodb.table import ON_DEMAND, Table
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table_record import ON_DEMAND
 from cloudlet.services.dynamodb.throttling import throttle
 from cloudlet.services.dynamodb.values import Item
 from cloudlet.store.interface import Row

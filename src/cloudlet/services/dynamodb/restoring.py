@@ -14,12 +14,12 @@ from cloudlet.core.ids import uuid4
 from cloudlet.services.dynamodb import creating, directory, schema, throughput, vector_schema
 from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.features import Features
-from cloudlet.services.dynamodb.table import (
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table_record import (
     ACTIVE,
     CREATING,
     ON_DEMAND,
     IndexRecord,
-    Table,
     TableRecord,
     Throughput,
     VectorRecord,

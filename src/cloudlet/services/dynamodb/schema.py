@@ -11,7 +11,7 @@ from typing import Any
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import directory, errors
 from cloudlet.services.dynamodb.keys import Attribute
-from cloudlet.services.dynamodb.table import IndexRecord, VectorRecord
+from cloudlet.services.dynamodb.table_record import IndexRecord, VectorRecord
 from cloudlet.wire import Violation
 from cloudlet.wire.errors import validation_message
 

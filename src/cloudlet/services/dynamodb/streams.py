@@ -21,7 +21,7 @@ from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.dynamodb.features import Features, Stream
-from cloudlet.services.dynamodb.items import AttributeValue
+from cloudlet.services.dynamodb.item_json import AttributeValue
 from cloudlet.services.dynamodb.values import Item, item_size
 from cloudlet.store import pack
 

@@ -1,4 +1,4 @@
-"""A table: its record, its keys and indexes decoded, and where in the store its items are.
+"""A table: its keys and indexes decoded, and where in the store its items are.
 
 Below ("t", id) is all that a table has, so that deleting it is one range deletion: its items under "i", the rows of an
 index under ("x", number). What others keep of a table lies beside these, under names of their own.
@@ -6,102 +6,15 @@ index under ("x", number). What others keep of a table lies beside these, under 
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
+from typing import Any, Final
 
 from cloudlet.core import Arn, Subspace
 from cloudlet.core.arn import partition_of
-from cloudlet.services.dynamodb.features import Features
+from cloudlet.services.dynamodb import table_record
 from cloudlet.services.dynamodb.keys import Attribute, KeySchema, hashed
+from cloudlet.services.dynamodb.table_record import IndexRecord, TableRecord, VectorRecord
 
-_CACHED_TABLES = 1024
-
-ON_DEMAND, PROVISIONED = "PAY_PER_REQUEST", "PROVISIONED"
-CREATING, ACTIVE, UPDATING, DELETING = "CREATING", "ACTIVE", "UPDATING", "DELETING"
-
-
-class Throughput(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
-    """The capacity of a table or a global index, in units a second; 0 where it is on demand, -1 for no limit."""
-
-    read: int = 0
-    write: int = 0
-    increased: float = 0
-    """When it was last increased, and decreased: seconds since the epoch, 0 for never."""
-    decreased: float = 0
-    decreases_today: int = 0
-    most_read: int = -1
-    most_write: int = -1
-    warm_read: int = 12_000
-    warm_write: int = 4_000
-
-
-class IndexRecord(msgspec.Struct, array_like=True, frozen=True):
-    """What is stored of a secondary index."""
-
-    number: int
-    """Where its rows are; no other index of the table has or had it."""
-    name: str
-    is_global: bool
-    hash: tuple[str, ...]
-    range: tuple[str, ...]
-    projection: str
-    included: tuple[str, ...] = ()
-    status: str = ACTIVE
-    throughput: Throughput = Throughput()
-
-
-class VectorRecord(msgspec.Struct, array_like=True, frozen=True):
-    """What is stored of a vector index."""
-
-    number: int
-    """Where its rows are; no other index of the table has or had it."""
-    name: str
-    attribute: str
-    dimensions: int
-    distance: str
-    """COSINE, EUCLIDEAN or DOT_PRODUCT."""
-    hash: str | None
-    filters: tuple[str, ...]
-    projection: str
-    included: tuple[str, ...] = ()
-    status: str = ACTIVE
-
-
-class TableRecord(msgspec.Struct, array_like=True, frozen=True):
-    """What is stored of a table. Times are in seconds since the epoch."""
-
-    id: int
-    account: str
-    region: str
-    name: str
-    uuid: str
-    created: float
-    status: str
-    attributes: tuple[Attribute, ...]
-    """The attributes that the keys of the table and its indexes are made of, as they were defined."""
-    hash: str
-    range: str | None
-    billing: str
-    billing_changed: float
-    """When it was last made on demand; 0 for never."""
-    throughput: Throughput = Throughput()
-    indexes: tuple[IndexRecord, ...] = ()
-    indexes_made: int = 0
-    table_class: str | None = None
-    table_class_changed: float = 0
-    encrypted: bool = False
-    """Whether a KMS key was asked for (`SSESpecification`)."""
-    kms_key: str = ""
-    deletion_protection: bool = False
-    restored_from: dict[str, Any] | None = None
-    """The RestoreSummary of a table that was made from a backup."""
-    features: Features = Features()
-    vectors: tuple[VectorRecord, ...] = ()
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(TableRecord).decode
+_CACHED_TABLES: Final = 1024
 
 
 class Index:
@@ -177,6 +90,7 @@ class Table:
         "arn",
         "features",
         "indexes",
+        "is_watched",
         "item_count",
         "items",
         "items_prefix",
@@ -194,6 +108,8 @@ class Table:
     def __init__(self, record: TableRecord) -> None:
         self.record = record
         self.features = record.features
+        self.is_watched = record.features.watched
+        """Whether anyone must hear of a write."""
         self.arn = table_arn(record.account, record.region, record.name)
         self.types = dict(record.attributes)
         range_names = () if record.range is None else (record.range,)
@@ -243,11 +159,6 @@ def table_arn(account: str, region: str, name: str) -> str:
     return str(Arn(partition_of(region), "dynamodb", region, account, f"table/{name}"))
 
 
-def encode(record: TableRecord) -> bytes:
-    """Return the stored form of a table's record."""
-    return _encode(record)
-
-
 _tables: dict[bytes, Table] = {}
 
 
@@ -257,5 +168,5 @@ def decode(raw: bytes) -> Table:
     if table is None:
         if len(_tables) >= _CACHED_TABLES:
             del _tables[next(iter(_tables))]
-        table = _tables[raw] = Table(_decode(raw))
+        table = _tables[raw] = Table(table_record.decode(raw))
     return table

@@ -13,7 +13,8 @@ from typing import Literal
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.capacity import Consumed
-from cloudlet.services.dynamodb.table import ON_DEMAND, Index, Table, Throughput
+from cloudlet.services.dynamodb.table import Index, Table
+from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
 
 SWITCH = "CLOUDLET_DYNAMODB_THROTTLING"
 BURST_SECONDS = 300

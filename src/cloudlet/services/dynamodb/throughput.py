@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.services.dynamodb import errors
-from cloudlet.services.dynamodb.table import ON_DEMAND, PROVISIONED, Throughput
+from cloudlet.services.dynamodb.table_record import ON_DEMAND, PROVISIONED, Throughput
 
 TABLE_UNITS = 40_000
 """How much a table or an index may read, and write (Developer Guide, "Service, account, and table quotas")."""

@@ -9,14 +9,8 @@ import msgspec
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.services.dynamodb import creating, directory, errors, index_updates, streams, throughput, vector_schema
-from cloudlet.services.dynamodb.table import (
-    ACTIVE,
-    ON_DEMAND,
-    PROVISIONED,
-    Table,
-    TableRecord,
-    Throughput,
-)
+from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table_record import ACTIVE, ON_DEMAND, PROVISIONED, TableRecord, Throughput
 
 _CHANGES = (
     "BillingMode",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudlet.services.dynamodb import errors, schema
-from cloudlet.services.dynamodb.table import ON_DEMAND, VectorRecord
+from cloudlet.services.dynamodb.table_record import ON_DEMAND, VectorRecord
 
 VECTOR_INDEXES = 5
 DIMENSIONS = 4096

@@ -14,7 +14,8 @@ from typing import Any
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import access, directory, errors, items, vectors
 from cloudlet.services.dynamodb.expressions import Substitutions, parse_projection, parse_search_condition
-from cloudlet.services.dynamodb.table import CREATING, VectorIndex
+from cloudlet.services.dynamodb.table import VectorIndex
+from cloudlet.services.dynamodb.table_record import CREATING
 from cloudlet.services.dynamodb.values import Value, checked_value
 
 MOST_RESULTS = 100

@@ -15,7 +15,8 @@ from cloudlet.core import Transaction
 from cloudlet.services.dynamodb import errors, items
 from cloudlet.services.dynamodb.key_checks import fits_vector_index
 from cloudlet.services.dynamodb.keys import behind_index_key, encoded, partition
-from cloudlet.services.dynamodb.table import CREATING, Table, VectorIndex
+from cloudlet.services.dynamodb.table import Table, VectorIndex
+from cloudlet.services.dynamodb.table_record import CREATING
 from cloudlet.services.dynamodb.values import Item, Value, type_of
 
 FLOAT_BYTES = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Final
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items, vectors
@@ -12,18 +12,23 @@ from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_k
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item
 
-LARGEST_ITEM = 400 * 1024
+LARGEST_ITEM: Final = 400 * 1024
 _NO_UNITS: Units = {}
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written:
     """What a write has done. `units` are the write units of the table, `index_units` those of indexes by name."""
 
-    old: bytes | None
-    new: bytes | None
-    index_units: Units
-    vector_bytes: Units = _NO_UNITS
-    """The bytes written to vector indexes, by name."""
+    __slots__ = ("index_units", "new", "old", "vector_bytes")
+
+    def __init__(
+        self, old: bytes | None, new: bytes | None, index_units: Units, vector_bytes: Units = _NO_UNITS
+    ) -> None:
+        self.old = old
+        self.new = new
+        self.index_units = index_units
+        self.vector_bytes = vector_bytes
+        """The bytes written to vector indexes, by name."""
 
     @property
     def units(self) -> float:
@@ -74,7 +79,7 @@ async def replace(
         tx.add(table.item_count, count)
     if growth:
         tx.add(table.size_count, growth)
-    watched = table.features.watched
+    watched = table.is_watched
     if not table.live_indexes and not watched and not table.vectors:
         return Written(old, new, _NO_UNITS)
     if old is not None and old_item is None:

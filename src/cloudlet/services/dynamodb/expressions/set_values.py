@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
-
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.errors import validation
@@ -30,8 +28,11 @@ class NewValue(Protocol):
         """Return the value, given the item before the update. Raises AwsError."""
 
 
-class Given(msgspec.Struct, frozen=True):
-    constant: Value
+class Given:
+    __slots__ = ("constant",)
+
+    def __init__(self, constant: Value) -> None:
+        self.constant = constant
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -41,8 +42,11 @@ class Given(msgspec.Struct, frozen=True):
         return self.constant
 
 
-class Copied(msgspec.Struct, frozen=True):
-    path: Path
+class Copied:
+    __slots__ = ("path",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -55,9 +59,12 @@ class Copied(msgspec.Struct, frozen=True):
         return value
 
 
-class IfNotExists(msgspec.Struct, frozen=True):
-    path: Path
-    otherwise: NewValue
+class IfNotExists:
+    __slots__ = ("otherwise", "path")
+
+    def __init__(self, path: Path, otherwise: NewValue) -> None:
+        self.path = path
+        self.otherwise = otherwise
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -68,9 +75,12 @@ class IfNotExists(msgspec.Struct, frozen=True):
         return self.otherwise.value(item) if value is None else value
 
 
-class Appended(msgspec.Struct, frozen=True):
-    first: NewValue
-    second: NewValue
+class Appended:
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: NewValue, second: NewValue) -> None:
+        self.first = first
+        self.second = second
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -83,12 +93,15 @@ class Appended(msgspec.Struct, frozen=True):
         return {"L": [*first["L"], *second["L"]]}
 
 
-class Computed(msgspec.Struct, frozen=True):
+class Computed:
     """A sum or a difference of numbers."""
 
-    operator: str
-    left: NewValue
-    right: NewValue
+    __slots__ = ("left", "operator", "right")
+
+    def __init__(self, operator: str, left: NewValue, right: NewValue) -> None:
+        self.operator = operator
+        self.left = left
+        self.right = right
 
     @property
     def attributes(self) -> frozenset[str]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.expressions import syntax
 from cloudlet.services.dynamodb.expressions.edits import Edit, edited
@@ -74,9 +72,12 @@ class Update:
         return edited(item, edits, exists=exists)
 
 
-class Set(msgspec.Struct, frozen=True):
-    path: Path
-    new: NewValue
+class Set:
+    __slots__ = ("new", "path")
+
+    def __init__(self, path: Path, new: NewValue) -> None:
+        self.path = path
+        self.new = new
 
     @property
     def removes(self) -> bool:
@@ -86,8 +87,11 @@ class Set(msgspec.Struct, frozen=True):
         return self.path, self.new.value(item)
 
 
-class Remove(msgspec.Struct, frozen=True):
-    path: Path
+class Remove:
+    __slots__ = ("path",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @property
     def removes(self) -> bool:
@@ -97,11 +101,14 @@ class Remove(msgspec.Struct, frozen=True):
         return self.path, None
 
 
-class Add(msgspec.Struct, frozen=True):
+class Add:
     """Add to a number, as to 0 where there is none, or to a set."""
 
-    path: Path
-    value: Value
+    __slots__ = ("path", "value")
+
+    def __init__(self, path: Path, value: Value) -> None:
+        self.path = path
+        self.value = value
 
     @property
     def removes(self) -> bool:
@@ -120,11 +127,14 @@ class Add(msgspec.Struct, frozen=True):
         return self.path, {kind: [*old[kind], *(member for member in self.value[kind] if member not in present)]}
 
 
-class Subtract(msgspec.Struct, frozen=True):
+class Subtract:
     """Take members from a set; an attribute that has none left is removed."""
 
-    path: Path
-    value: Value
+    __slots__ = ("path", "value")
+
+    def __init__(self, path: Path, value: Value) -> None:
+        self.path = path
+        self.value = value
 
     @property
     def removes(self) -> bool:
