@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.clock import Clock, Setting, advanced, frozen, keep, load, resumed
+from cloudlet.core.clock_setting import Setting, advanced, frozen, keep, load, resumed
+from cloudlet.core.system_clock import SystemClock
 
 
 def test_it_runs_with_the_systems_until_it_is_moved() -> None:
-    clock = Clock()
+    clock = SystemClock()
     assert clock.now() == pytest.approx(time.time(), abs=1)
     clock.set(Setting(ahead=3600))
     assert clock.now() == pytest.approx(time.time() + 3600, abs=1)
@@ -20,20 +21,20 @@ def test_it_runs_with_the_systems_until_it_is_moved() -> None:
 
 def test_it_stands_goes_on_from_there_and_jumps() -> None:
     setting = frozen(Setting(), at=1000.0)
-    assert Clock(setting).now() == 1000
+    assert SystemClock(setting).now() == 1000
     setting = advanced(setting, 500)
-    assert Clock(setting).now() == 1500
+    assert SystemClock(setting).now() == 1500
     setting = resumed(setting)
-    assert Clock(setting).now() == pytest.approx(1500, abs=1)
+    assert SystemClock(setting).now() == pytest.approx(1500, abs=1)
     assert setting.frozen is None
-    assert Clock(advanced(setting, 100)).now() == pytest.approx(1600, abs=1)
-    assert Clock(frozen(setting)).now() == pytest.approx(1500, abs=1)
+    assert SystemClock(advanced(setting, 100)).now() == pytest.approx(1600, abs=1)
+    assert SystemClock(frozen(setting)).now() == pytest.approx(1500, abs=1)
     assert resumed(setting) == setting
 
 
 def test_timers_follow_it() -> None:
     async def main() -> None:
-        clock = Clock(Setting(frozen=1000.0))
+        clock = SystemClock(Setting(frozen=1000.0))
         called: list[str] = []
         clock.call_at(1010, lambda: called.append("first"))
         clock.call_at(1020, lambda: called.append("second"))

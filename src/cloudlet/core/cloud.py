@@ -19,6 +19,7 @@ from cloudlet.core.identity import Known, Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Params, Result, Service
+from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Store, StoreError
 from cloudlet.store.embedded import EmbeddedStore
@@ -106,7 +107,7 @@ class Cloud:
     def __init__(self, config: Config, tokens: TokenSealer, clock: Clock | None = None) -> None:
         self.config = config
         self.tokens = tokens
-        self.clock = clock or Clock()
+        self.clock: Clock = clock or SystemClock()
         self.find_key: FindKey = _knows_none
         """What is known of an access key, for signatures that are in a request's body, where the front door is not."""
         self._modules = built()

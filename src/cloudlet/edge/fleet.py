@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from cloudlet.core.clock import Setting
+from cloudlet.core.clock_setting import Setting
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Failed, Forwarder
 from cloudlet.edge.reports import BlockReport, memory_of

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import clock as clocks
-from cloudlet.core.clock import Clock, Setting
+from cloudlet.core import clock_setting as settings
+from cloudlet.core.clock_setting import Setting
+from cloudlet.core.system_clock import SystemClock
 
 FILE = "clock.json"
 
@@ -38,7 +39,7 @@ class _By(msgspec.Struct, frozen=True):
 class MovableTime:
     """The clock of a whole Cloudlet. `tell` lets those know who run in other processes."""
 
-    def __init__(self, clock: Clock, data: Path, tell: Tell | None) -> None:
+    def __init__(self, clock: SystemClock, data: Path, tell: Tell | None) -> None:
         self._clock = clock
         self._file = data / FILE
         self._tell = tell
@@ -53,7 +54,7 @@ class MovableTime:
         """Do what a request asks for: freeze, advance, resume. Raises Rejected."""
         async with self._lock:
             setting = _moved(self._clock.setting, action, body)
-            await asyncio.to_thread(clocks.keep, self._file, setting)
+            await asyncio.to_thread(settings.keep, self._file, setting)
             self._clock.set(setting)
             if self._tell is not None:
                 await self._tell(setting)
@@ -67,13 +68,13 @@ def _moved(setting: Setting, action: str, body: bytes) -> Setting:
     try:
         match action:
             case "freeze":
-                moved = clocks.frozen(setting, msgspec.json.decode(body or b"{}", type=_To).time)
+                moved = settings.frozen(setting, msgspec.json.decode(body or b"{}", type=_To).time)
             case "advance":
-                moved = clocks.advanced(setting, msgspec.json.decode(body, type=_By).seconds)
+                moved = settings.advanced(setting, msgspec.json.decode(body, type=_By).seconds)
             case _:
-                moved = clocks.resumed(setting)
+                moved = settings.resumed(setting)
     except msgspec.DecodeError as error:
         raise Rejected(f"not what {action} takes: {error}") from error
-    if not 0 <= Clock(moved).now() <= _LATEST:
+    if not 0 <= moved.now() <= _LATEST:
         raise Rejected("the clock goes from 1970 to 9999")
     return moved

@@ -17,7 +17,7 @@ from typing import Final, cast
 import httptools
 import uvloop
 
-from cloudlet.core.clock import Clock
+from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.edge import browsers, gateways, routing
 from cloudlet.edge.auth import Authenticator
@@ -58,7 +58,7 @@ class Desk:
 
     def __init__(self, opening: Opening) -> None:
         keys = KeyRing(opening.root_keys, TokenSealer(opening.master_key))
-        self._authenticator = Authenticator(keys, Clock(), strict=opening.strict)
+        self._authenticator = Authenticator(keys, SystemClock(), strict=opening.strict)
         self._public_host = opening.public_host
 
     def look_at(self, request: HttpRequest, number: int, peer: str, keep_alive: bool) -> Asked | None:

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cloudlet.core.clock import Clock
-from cloudlet.core.clock import load as load_clock
+from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
 from cloudlet.core.data_folder import InUse, exclusively, together
 from cloudlet.core.snapshots import Snapshots
+from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer, load_master_key
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.front import Front
@@ -179,7 +179,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     )
     # A block that is served alone has no say over the time of others.
     movable = supervised is not None or not settings.shares_data
-    clock = Clock(load_clock(data / CLOCK) if movable else None)
+    clock = SystemClock(load_clock(data / CLOCK) if movable else None)
     cloud = Cloud(config, tokens, clock)
     admin_token = secrets.token_hex(24) if supervised is None else supervised.admin_token
     fleet = _fleet(settings, config, admin_token, daemon)

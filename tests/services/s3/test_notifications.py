@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core import AwsError
-from cloudlet.core.clock import Clock
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.identity import root
+from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
@@ -323,7 +323,7 @@ class Neighbours(Cloud):
     """A cloud in this process, in which functions and event buses are what a test says."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(Config(data=folder, durable=False), TokenSealer(b"k" * 32), Clock())
+        super().__init__(Config(data=folder, durable=False), TokenSealer(b"k" * 32), SystemClock())
         self.called: list[tuple[str, str, Any]] = []
         self.source = ""
         self.answers: list[Any] = []

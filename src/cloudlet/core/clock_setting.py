@@ -1,0 +1,57 @@
+"""How Cloudlet's clock is set, and how that is kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """How a clock differs from the system's. Both in seconds."""
+
+    ahead: float = 0.0
+    """How much it is before the system's clock while it runs."""
+    frozen: float | None = None
+    """The time at which it stands still (since the epoch, UTC)."""
+
+    def now(self) -> float:
+        """Return the time that a clock with this setting shows."""
+        return time.time() + self.ahead if self.frozen is None else self.frozen
+
+
+def frozen(setting: Setting, at: float | None = None) -> Setting:
+    """Return the setting of a clock that stands still: where it is, or at a time in seconds since the epoch."""
+    return Setting(setting.ahead, setting.now() if at is None else at)
+
+
+def advanced(setting: Setting, seconds: float) -> Setting:
+    """Return the setting of a clock that is `seconds` further on; it stands still if it did."""
+    if setting.frozen is not None:
+        return Setting(setting.ahead, setting.frozen + seconds)
+    return Setting(setting.ahead + seconds)
+
+
+def resumed(setting: Setting) -> Setting:
+    """Return the setting of a clock that goes on from where it stands."""
+    return setting if setting.frozen is None else Setting(setting.frozen - time.time())
+
+
+def load(file: Path) -> Setting:
+    """Return the setting that was kept in a file, that of the system's clock where none was."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Setting)
+    except FileNotFoundError:
+        return Setting()
+
+
+def keep(file: Path, setting: Setting) -> None:
+    """Write a setting to a file, durably."""
+    fresh = file.with_suffix(".fresh")
+    with fresh.open("wb") as out:
+        out.write(msgspec.json.encode(setting))
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.rename(file)
