@@ -15,7 +15,7 @@ from cloudlet.core.block import Block
 from cloudlet.services.sns import outward
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 from cloudlet.testing.server import Aws
 from tests.services.sns.cloud import ACCOUNT, REGION, LocalSns, local_sns

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cloudlet.core import AwsError
 from cloudlet.services.sns import delivery_policy
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 FULL = {
     "minDelayTarget": 1,

@@ -12,7 +12,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.services.logs import errors, protection, receivers, subscription
 from cloudlet.services.logs import group as groups
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.subscription import Subscription
 
 SUBSCRIPTION, PROTECTION = "SUBSCRIPTION_FILTER_POLICY", "DATA_PROTECTION_POLICY"

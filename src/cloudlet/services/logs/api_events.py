@@ -23,9 +23,12 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.events import Position
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.measuring import Incoming
 from cloudlet.services.logs.protection import Mask
+from cloudlet.services.logs.row_record import OVERHEAD
 from cloudlet.services.logs.scanning import FOREVER, Search
+from cloudlet.services.logs.stream_record import Stream
 
 _START: Final = Position(0, 0, 0, 0)
 
@@ -40,7 +43,7 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
     await resource_policy.authorize(ctx, tx, group, "PutLogEvents", stream.name)
     kept, size, rejected = putting.accepted(group, params["logEvents"], now)
     if kept.messages:
-        ctx.measured = Incoming(len(kept.messages), size - events.OVERHEAD * len(kept.messages))
+        ctx.measured = Incoming(len(kept.messages), size - OVERHEAD * len(kept.messages))
         millis = int(now * 1000)
         subscriptions = await account_policy.subscriptions(tx, group)
         has_metrics = group.filters > 0 or embedded_metrics.is_there(kept.messages)
@@ -57,7 +60,7 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 @service.direct("GetLogEvents")
 async def get_log_events(ctx: Context, params: Params) -> Result:
-    async def look(tx: Transaction) -> tuple[groups.Group, streams.Stream, Mask | None]:
+    async def look(tx: Transaction) -> tuple[Group, Stream, Mask | None]:
         group = await groups.identified(ctx, tx, params)
         stream = await streams.named(tx, group, params["logStreamName"])
         return group, stream, await filtering.masking(tx, group, params)

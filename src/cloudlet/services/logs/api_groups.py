@@ -19,7 +19,7 @@ from cloudlet.services.logs import (
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 
 RETENTIONS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),

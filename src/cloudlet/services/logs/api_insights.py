@@ -7,11 +7,11 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
 from cloudlet.core.ids import uuid4
-from cloudlet.services.logs import errors, events, filtering, scanning
+from cloudlet.services.logs import errors, events, filtering, row_record, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.insights import definitions, discovering, parsing, planning, pointers, queries, session
 from cloudlet.services.logs.insights.definitions import Definition
 from cloudlet.services.logs.insights.planning import Plan
@@ -21,6 +21,7 @@ from cloudlet.services.logs.insights.queries import Query, Searched
 from cloudlet.services.logs.insights.running import in_thread
 from cloudlet.services.logs.insights.syntax import Source
 from cloudlet.services.logs.protection import Mask
+from cloudlet.services.logs.row_record import Row
 from cloudlet.services.logs.scanning import Search
 
 _LANGUAGE = "CWLI"
@@ -233,7 +234,7 @@ def _described(query: Query, now: int) -> dict[str, Any]:
 async def get_log_record(ctx: Context, params: Params) -> Result:
     pointer = pointers.read(params["logRecordPointer"])
 
-    async def find(tx: Transaction) -> tuple[Group, str, events.Row, Mask | None]:
+    async def find(tx: Transaction) -> tuple[Group, str, Row, Mask | None]:
         missing = AwsError("ResourceNotFoundException", "The specified log record does not exist.")
         group = await groups.find(tx, ctx.account, ctx.region, pointer.group)
         if group is None or group.id != pointer.group_id or pointer.position.timestamp < group.horizon(ctx.now()):
@@ -261,15 +262,15 @@ async def get_log_record(ctx: Context, params: Params) -> Result:
     }
 
 
-async def _row(tx: Transaction, group: Group, pointer: Pointer) -> events.Row | None:
+async def _row(tx: Transaction, group: Group, pointer: Pointer) -> Row | None:
     """Return the event of a pointer, as a row of its own. The row that has it begins in the same second."""
     position = pointer.position
     low, high = events.bounds(group.id, position.stream, position.timestamp, position.timestamp)
     for _, place, raw in await events.between(tx, group.id, position.stream, low, high, _SAMPLE_EVENTS, reverse=False):
         if place.number == position.row:
-            row, nth = events.decode(raw), position.nth
+            row, nth = row_record.decode(raw), position.nth
             if nth < len(row.messages) and row.timestamps[nth] == position.timestamp:
-                return events.Row(row.ingested, [position.timestamp], [row.messages[nth]])
+                return Row(row.ingested, [position.timestamp], [row.messages[nth]])
     return None
 
 

@@ -6,6 +6,7 @@ from cloudlet.core import Context, Params, Result, Transaction, page_tokens
 from cloudlet.services.logs import account_policy, api_protection, api_subscriptions, errors, resource_policy
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
+from cloudlet.services.logs.group_record import arn_of
 
 _PAGE = 50
 
@@ -68,7 +69,7 @@ async def put_account_policy(ctx: Context, params: Params) -> Result:
     else:
         account_policy.excluded_by(selection)
         made = account_policy.subscription_of(ctx, name, text)
-        await api_subscriptions.check_destination(ctx, made, groups.arn_of(ctx.region, ctx.account, "*"))
+        await api_subscriptions.check_destination(ctx, made, arn_of(ctx.region, ctx.account, "*"))
         policy = await ctx.transact(lambda tx: account_policy.put_subscription(ctx, tx, name, text, selection, made))
     return {"accountPolicy": policy.shown(ctx.account)}
 

@@ -9,8 +9,8 @@ from cloudlet.services.logs import errors, events, resource_policy
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
-from cloudlet.services.logs.group import Group
-from cloudlet.services.logs.stream import Stream
+from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.stream_record import Stream
 
 _PAGE = 50
 

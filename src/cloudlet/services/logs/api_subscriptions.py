@@ -9,7 +9,7 @@ from cloudlet.services.logs import destination, errors, receivers, subscription,
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.destination import Destination
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.subscription import Subscription
 
 _PAGE = 50

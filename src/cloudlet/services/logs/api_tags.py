@@ -7,7 +7,7 @@ from cloudlet.services.logs import destination, errors, tagging
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.destination import Destination
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 
 
 @service.operation("TagResource")

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs.events import Place
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 
 _ARRIVED: Final = Subspace("arrived")
 KEPT_MILLIS: Final = 60_000

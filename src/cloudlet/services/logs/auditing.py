@@ -12,8 +12,8 @@ import msgspec
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import protection
+from cloudlet.services.logs.group_record import arn_of
 from cloudlet.services.logs.protection import Rules
 from cloudlet.services.logs.receivers import Refused
 from cloudlet.services.logs.subscription import Subscription
@@ -49,7 +49,7 @@ def reports(rules: Rules, arn: str, now: float, messages: list[str]) -> list[str
 async def audit(block: Block, made: Subscription, group: str, messages: list[str]) -> int:
     """Report what a policy finds in messages; return in how many. Raises Refused where that is to be tried again."""
     rules = protection.rules_of(made.audits)
-    arn = groups.arn_of(made.region, made.account, group)
+    arn = arn_of(made.region, made.account, group)
     found = await asyncio.to_thread(reports, rules, arn, block.clock.now(), messages)
     for begin in range(0, len(found), _AT_ONCE):
         for kind, name in rules.findings:

@@ -12,18 +12,16 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgspec
-
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs import group as groups
-from cloudlet.services.logs.group import Group
-from cloudlet.services.logs.stream import Stream
+from cloudlet.services.logs import row_record
+from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.stream_record import Stream
 from cloudlet.store import Store
 from cloudlet.store.keys import pack_int
 
 SECOND = 1000
-OVERHEAD = 26
-"""Bytes that count for each event besides its message."""
 _ROWS, _OF_STREAM, _ORPHANS = Subspace("events"), Subspace("stream-events"), Subspace("orphan")
 _AT_ONCE = 100
 _INDEX_BITS, _NUMBER_BITS, _STREAM_BITS = 16, 48, 48
@@ -69,18 +67,6 @@ class Batch(NamedTuple):
     messages: list[str]
 
 
-class Row(msgspec.Struct, array_like=True):
-    """Some events of one stream in one second. Times are in milliseconds since the epoch."""
-
-    ingested: int
-    timestamps: list[int]
-    messages: list[str]
-
-    @property
-    def size(self) -> int:
-        return sum(len(message.encode()) + OVERHEAD for message in self.messages)
-
-
 class Place(NamedTuple):
     """Where a row is."""
 
@@ -95,10 +81,6 @@ class Place(NamedTuple):
         return Position(self.first, self.stream, self.number, 0)
 
 
-_encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Row).decode
-
-
 def put(tx: Transaction, group: Group, stream: Stream, given: Batch, now: int) -> list[Place]:
     """Store events and return where; the stream is to be saved then."""
     places = []
@@ -106,7 +88,7 @@ def put(tx: Transaction, group: Group, stream: Stream, given: Batch, now: int) -
         place = Place(timestamps[0], stream.id, stream.batches)
         stream.batches += 1
         row, of_stream = _keys(group.id, place)
-        tx.put(row, _encode(Row(now, timestamps, messages)))
+        tx.put(row, row_record.encode(Row(now, timestamps, messages)))
         tx.put(of_stream, b"")
         places.append(place)
     return places
@@ -166,7 +148,7 @@ async def between(
 async def of_place(tx: Transaction, group: int, place: Place) -> Row | None:
     """Return a row; None where it is gone."""
     raw = await _at(tx, group, place)
-    return None if raw is None else decode(raw)
+    return None if raw is None else row_record.decode(raw)
 
 
 def remove_all(tx: Transaction, group: int) -> None:
@@ -187,7 +169,7 @@ def _remove(tx: Transaction, group: int, found: list[tuple[Place, bytes]]) -> No
     for place, value in found:
         for key in _keys(group, place):
             tx.delete(key)
-        groups.add_bytes(tx, group, -decode(value).size)
+        groups.add_bytes(tx, group, -row_record.decode(value).size)
 
 
 # -- what deleted streams leave

@@ -20,9 +20,9 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Position
 from cloudlet.services.logs.export_task import COMPLETED, FAILED, RUNNING, Task
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group, arn_of
 from cloudlet.services.logs.scanning import Found, Search
-from cloudlet.services.logs.stream import Stream
+from cloudlet.services.logs.stream_record import Stream
 
 log = logging.getLogger("cloudlet.logs")
 
@@ -134,5 +134,5 @@ def _line(event: Found) -> str:
 
 async def _put(block: Block, task: Task, key: str, data: bytes) -> None:
     params = {"Bucket": task.bucket, "Key": key, "Body": data, "ACL": "bucket-owner-full-control"}
-    arn = groups.arn_of(task.region, task.account, task.group)
+    arn = arn_of(task.region, task.account, task.group)
     await block.call("s3", "PutObject", params, account=task.account, region=task.region, source_arn=f"{arn}:*")

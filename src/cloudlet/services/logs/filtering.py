@@ -9,10 +9,11 @@ from cloudlet.services.logs import errors, events, patterns, protection, scannin
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Position
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.patterns import Pattern, PatternProblem
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.scanning import FOREVER, Search
+from cloudlet.services.logs.stream_record import Stream
 
 _STREAMS_AT_ONCE = 500
 
@@ -102,7 +103,7 @@ async def _streams(ctx: Context, group: Group, params: Params) -> set[int] | Non
     after = b""
     while True:
 
-        async def page(tx: Transaction, after: bytes = after) -> list[tuple[bytes, streams.Stream]]:
+        async def page(tx: Transaction, after: bytes = after) -> list[tuple[bytes, Stream]]:
             return await streams.page(tx, group, prefix or "", after, _STREAMS_AT_ONCE)
 
         some = await ctx.transact(page)

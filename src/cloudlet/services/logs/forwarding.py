@@ -27,13 +27,14 @@ from cloudlet.services.logs import (
     receivers,
     subscription,
 )
-from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.envelope import Batch
-from cloudlet.services.logs.events import Position, Row
+from cloudlet.services.logs.events import Position
+from cloudlet.services.logs.group_record import arn_of
 from cloudlet.services.logs.outbox import Waiting
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.receivers import Refused
+from cloudlet.services.logs.row_record import Row
 from cloudlet.services.logs.subscription import Subscription
 
 log = logging.getLogger("cloudlet.logs")
@@ -184,7 +185,7 @@ class _Lane:
         receiver = await self._receiver(made) if batch.events else None
         if receiver is None:
             return True
-        source_arn = f"{groups.arn_of(made.region, made.account, batch.group)}:*"
+        source_arn = f"{arn_of(made.region, made.account, batch.group)}:*"
         for part in await envelope.sealed(batch, receivers.most_bytes(receiver)):
             if not part.data:
                 log.warning("an event of %s is too large for %s", batch.group, receiver)

@@ -1,63 +1,17 @@
-"""A log group, as it is stored."""
+"""Log groups, by their names."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-import msgspec
-
 from cloudlet.core import Arn, Context, Params, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.services.logs import errors
+from cloudlet.services.logs import errors, group_record
+from cloudlet.services.logs.group_record import Group
 from cloudlet.store import pack
-
-DAY_MILLIS = 86_400_000
 
 _GROUPS, _BYTES = Subspace("group"), Subspace("bytes")
 _LAST_ID = pack(("last-id",))
 _CACHED_KEYS = 4096
-
-
-class Group(msgspec.Struct, array_like=True):
-    """A log group. Times are in milliseconds since the epoch."""
-
-    id: int
-    account: str
-    region: str
-    name: str
-    created: int
-    retention: int | None = None
-    """Days."""
-    tags: dict[str, str] = {}
-    protected: bool = False
-    """Whether it cannot be deleted."""
-    filters: int = 0
-    """How many metric filters it has."""
-    tailed_until: int = 0
-    """Until when somebody may want to know of each event that comes."""
-    subscriptions: list[int] = []
-    """The numbers of its subscription filters."""
-    audit: int = 0
-    """The number of what audits its events, where it has a data protection policy."""
-    protection: str | None = None
-    """The state of its data protection policy, as the API names it; None where it never had one."""
-
-    @property
-    def arn(self) -> str:
-        return arn_of(self.region, self.account, self.name)
-
-    def horizon(self, now: float) -> int:
-        """Return before which time (ms) events have expired, at a time in seconds."""
-        return 0 if self.retention is None else int(now * 1000) - self.retention * DAY_MILLIS
-
-
-def arn_of(region: str, account: str, name: str) -> str:
-    """Return the ARN of a log group."""
-    return str(Arn(partition_of(region), "logs", region, account, f"log-group:{name}"))
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Group).decode
 
 
 @lru_cache(_CACHED_KEYS)
@@ -75,7 +29,7 @@ async def new_id(tx: Transaction) -> int:
 async def find(tx: Transaction, account: str, region: str, name: str) -> Group | None:
     """Return a log group."""
     raw = await tx.get(_key(account, region, name))
-    return None if raw is None else _decode(raw)
+    return None if raw is None else group_record.decode(raw)
 
 
 async def named(ctx: Context, tx: Transaction, name: str) -> Group:
@@ -112,7 +66,7 @@ def name_of(ctx: Context, identifier: str) -> str:
 
 def save(tx: Transaction, group: Group) -> None:
     """Store a log group."""
-    tx.put(_GROUPS.key(group.account, group.region, group.name), _encode(group))
+    tx.put(_GROUPS.key(group.account, group.region, group.name), group_record.encode(group))
 
 
 def remove(tx: Transaction, group: Group) -> None:
@@ -126,13 +80,13 @@ async def page(tx: Transaction, account: str, region: str, prefix: str, after: s
     space = _GROUPS.sub(account, region)
     begin = space.key(max(prefix, after)) + (b"\x00" if after and after >= prefix else b"")
     rows = await tx.range(begin, space.end, limit=count)
-    return [group for _, raw in rows if (group := _decode(raw)).name.startswith(prefix)]
+    return [group for _, raw in rows if (group := group_record.decode(raw)).name.startswith(prefix)]
 
 
 async def all_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, Group]]:
     """Return the groups of all accounts with their keys, after a key."""
     begin = after + b"\x00" if after else _GROUPS.begin
-    return [(key, _decode(raw)) for key, raw in await tx.range(begin, _GROUPS.end, limit=count)]
+    return [(key, group_record.decode(raw)) for key, raw in await tx.range(begin, _GROUPS.end, limit=count)]
 
 
 def add_bytes(tx: Transaction, group: int, size: int) -> None:

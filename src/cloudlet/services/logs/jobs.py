@@ -14,7 +14,7 @@ from cloudlet.core.moments import until
 from cloudlet.services.logs import arrivals, events, exporting, forwarding, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.insights import running
 
 _SWEEP_SECONDS = 60.0

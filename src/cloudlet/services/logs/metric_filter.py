@@ -10,7 +10,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Subspace, Transaction
 from cloudlet.services.logs import errors, filtering, patterns
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.patterns import PatternProblem
 
 _FILTERS = Subspace("metric-filter")

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs import events
-from cloudlet.services.logs.events import Place, Row
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.events import Place
+from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.row_record import Row
 from cloudlet.store import pack, unpack
 
 _ROWS = Subspace("outbox")

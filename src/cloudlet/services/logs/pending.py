@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs.events import Place
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.store import pack, unpack
 
 _ROWS = Subspace("pending")

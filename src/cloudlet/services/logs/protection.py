@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.data_identifiers import MANAGED, Identifier, Span, custom
-from cloudlet.services.logs.events import Row
 from cloudlet.services.logs.patterns import PatternProblem
+from cloudlet.services.logs.row_record import Row
 
 _VERSION = "2021-06-01"
 _MOST_CHARACTERS = 30_720

@@ -16,10 +16,10 @@ from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
 from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending, protection
-from cloudlet.services.logs.events import Row
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
 from cloudlet.services.logs.protection import Mask
+from cloudlet.services.logs.row_record import Row
 
 T = TypeVar("T")
 

@@ -6,8 +6,9 @@ from bisect import bisect_left
 from typing import Any, Final
 
 from cloudlet.services.logs import errors
-from cloudlet.services.logs.events import OVERHEAD, Batch
-from cloudlet.services.logs.group import DAY_MILLIS, Group
+from cloudlet.services.logs.events import Batch
+from cloudlet.services.logs.group_record import DAY_MILLIS, Group
+from cloudlet.services.logs.row_record import OVERHEAD
 
 MOST_BYTES: Final = 1_048_576
 _OLDEST_MILLIS: Final = 14 * DAY_MILLIS

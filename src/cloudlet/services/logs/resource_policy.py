@@ -13,7 +13,7 @@ from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.policy import PolicyError, Reason
 from cloudlet.core.resource_policy import decide, parsed
 from cloudlet.services.logs import errors
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 
 _POLICIES = Subspace("resource-policy")
 """Account, region, scope, name or ARN → Policy."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.services.logs import events
-from cloudlet.services.logs.events import OVERHEAD, SECOND, Position
+from cloudlet.services.logs import events, row_record
+from cloudlet.services.logs.events import SECOND, Position
 from cloudlet.services.logs.protection import Mask
+from cloudlet.services.logs.row_record import OVERHEAD, Row
 from cloudlet.store import Store
 
 MOST_EVENTS = 10_000
@@ -134,7 +135,7 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
             if search.streams is not None and place.stream not in search.streams:
                 continue
             if search.may_match is None or search.mask or search.may_match(raw):
-                row = events.decode(raw)
+                row = row_record.decode(raw)
                 _add(second, search, place, await search.mask.of_row(row) if search.mask else row)
                 if len(raw) > _LARGE_BYTES:
                     await asyncio.sleep(0)
@@ -192,7 +193,7 @@ class _Second:
         return self
 
 
-def _add(second: _Second, search: Search, place: events.Place, row: events.Row) -> None:
+def _add(second: _Second, search: Search, place: events.Place, row: Row) -> None:
     """Add the events of a row that are wanted."""
     lowest = place.lowest
     highest = Position(row.timestamps[-1], place.stream, place.number, len(row.timestamps) - 1)

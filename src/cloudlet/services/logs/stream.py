@@ -1,35 +1,16 @@
-"""A log stream, as it is stored, and the streams of a group by name and by their last events."""
+"""Log streams, by their names and by their last events."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-import msgspec
-
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.logs import errors
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs import errors, stream_record
+from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.stream_record import Stream
 
 _STREAMS, _NAMES, _RECENT = Subspace("stream"), Subspace("stream-name"), Subspace("recent")
 _CACHED_KEYS = 4096
-
-
-class Stream(msgspec.Struct, array_like=True):
-    """A log stream. Times are in milliseconds since the epoch."""
-
-    id: int
-    name: str
-    created: int
-    first: int | None = None
-    """The timestamp of its first event."""
-    last: int | None = None
-    ingested: int | None = None
-    batches: int = 0
-    """How many rows of events have been put into it, ever."""
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Stream).decode
 
 
 @lru_cache(_CACHED_KEYS)
@@ -40,7 +21,7 @@ def _key(group: int, name: str) -> bytes:
 async def find(tx: Transaction, group: Group, name: str) -> Stream | None:
     """Return a stream of a group."""
     raw = await tx.get(_key(group.id, name))
-    return None if raw is None else _decode(raw)
+    return None if raw is None else stream_record.decode(raw)
 
 
 async def named(tx: Transaction, group: Group, name: str) -> Stream:
@@ -76,7 +57,7 @@ def note(tx: Transaction, group: Group, stream: Stream, first: int, last: int, n
 
 
 def _save(tx: Transaction, group: Group, stream: Stream) -> None:
-    tx.put(_key(group.id, stream.name), _encode(stream))
+    tx.put(_key(group.id, stream.name), stream_record.encode(stream))
 
 
 def remove(tx: Transaction, group: Group, stream: Stream) -> None:
@@ -100,7 +81,7 @@ async def page(
     # All names that begin with a prefix lie between its key without the end of the text, and that with 0xff after it.
     low = space.key(prefix)[:-1]
     rows = await _between(tx, low, low + b"\xff", after, count, descending=descending)
-    return [(key, _decode(raw)) for key, raw in rows]
+    return [(key, stream_record.decode(raw)) for key, raw in rows]
 
 
 def place_of(group: Group, name: str) -> bytes:

@@ -7,7 +7,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Subspace, Transaction
 from cloudlet.services.logs import errors, filtering, outbox, patterns
 from cloudlet.services.logs import group as groups
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 
 MOST = 2
 _MOST_WITH_REGEX = 5

@@ -14,9 +14,10 @@ from cloudlet.services.logs import arrivals, errors, events, filtering, protecti
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Place
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.protection import Mask
+from cloudlet.services.logs.row_record import Row
 
 MOST_EVENTS, MOST_BYTES = 500, 4 * 1_048_576
 """Of one update."""
@@ -163,7 +164,7 @@ class _Tail:
     async def _add(self, update: _Update, place: Place) -> None:
         group = self.group
 
-        async def look(tx: Transaction) -> tuple[events.Row | None, str | None, Mask]:
+        async def look(tx: Transaction) -> tuple[Row | None, str | None, Mask]:
             mask = await protection.mask_of(tx, group.id, group.account, group.region)
             row = await events.of_place(tx, group.id, place)
             return row, await streams.name_of(tx, group.id, place.stream), mask

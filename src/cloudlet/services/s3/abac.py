@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.services.s3.bucket import Bucket, configuration
+from cloudlet.services.s3.bucket import configuration
+from cloudlet.services.s3.bucket_record import Bucket
 
 KIND = "abac"
 """The kind of the bucket's configuration, which is there while it is enabled."""

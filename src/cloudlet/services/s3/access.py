@@ -19,7 +19,8 @@ from cloudlet.core.identity import Principal, root
 from cloudlet.core.policy import NamedPolicy, Policies, Reason, Request, evaluate
 from cloudlet.core.resource_policy import IDENTITY, parsed
 from cloudlet.services.s3 import abac, acl, bucket_policy, condition_keys, cors
-from cloudlet.services.s3.bucket import Bucket, configuration, get_bucket
+from cloudlet.services.s3.bucket import configuration, get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.moments import first
 from cloudlet.services.s3 import request_metrics
-from cloudlet.services.s3.bucket import Bucket, configuration, find_bucket
+from cloudlet.services.s3.bucket import configuration, find_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
 from cloudlet.services.s3.walking import every_bucket

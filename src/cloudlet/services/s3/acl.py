@@ -16,7 +16,7 @@ from cloudlet.services.s3 import canonical_users
 from cloudlet.services.s3.canonical_users import canonical_id
 
 if TYPE_CHECKING:
-    from cloudlet.services.s3.bucket import Bucket
+    from cloudlet.services.s3.bucket_record import Bucket
 
 FULL_CONTROL = "FULL_CONTROL"
 PERMISSIONS = ("FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP")

@@ -12,7 +12,7 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.services.s3 import garbage
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Checksum
 from cloudlet.store import pack
 from cloudlet.store.keys import successor, unpack

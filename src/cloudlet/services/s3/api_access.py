@@ -10,14 +10,8 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.resource_policy import parsed
 from cloudlet.services.s3 import abac, access, acl, bucket_policy, errors, events, reading, versions
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import (
-    Bucket,
-    configuration,
-    delete_configuration,
-    get_bucket,
-    put_configuration,
-    store_bucket,
-)
+from cloudlet.services.s3.bucket import configuration, delete_configuration, get_bucket, put_configuration, store_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
 from cloudlet.services.s3.public_access import PublicAccess
 

@@ -26,7 +26,8 @@ from cloudlet.services.s3 import (
 )
 from cloudlet.services.s3.annotating import Annotation
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
 from cloudlet.services.s3.pieces import pieces_of
 from cloudlet.services.s3.putting import etag_of, quoted

@@ -18,7 +18,6 @@ from cloudlet.services.s3 import (
 )
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import (
-    Bucket,
     buckets_of,
     find_bucket,
     get_bucket,
@@ -28,6 +27,7 @@ from cloudlet.services.s3.bucket import (
     remove_bucket,
     store_bucket,
 )
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.public_access import EVERYTHING_BLOCKED
 
 _MOST_LISTED = 10_000

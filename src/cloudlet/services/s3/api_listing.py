@@ -12,7 +12,7 @@ from urllib.parse import quote
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.s3 import access, acl, canonical_users, continuation, errors, listing, multipart, objects
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import NULL, Restore, Version
 
 Written = Callable[[str], str]

@@ -27,7 +27,8 @@ from cloudlet.services.s3 import (
     versions,
 )
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Lock, Version
 
 

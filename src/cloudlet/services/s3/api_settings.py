@@ -25,13 +25,13 @@ from cloudlet.services.s3 import (
 )
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import (
-    Bucket,
     configuration,
     delete_configuration,
     find_bucket,
     put_configuration,
     store_bucket,
 )
+from cloudlet.services.s3.bucket_record import Bucket
 
 Check = Callable[[Transaction, Bucket, Any], Awaitable[Any]]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.services.s3 import access, checksums, encryption, errors, reading, versions
-from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
 from cloudlet.services.s3.putting import version_of
 

@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import until
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 _DONE = Subspace("completed")
 _TIMES = Subspace("completed-at")

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from cloudlet.core import Context, Params
 from cloudlet.core.identity import Principal
 from cloudlet.core.resource_policy import Keys, global_keys
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 _HEADERS = {
     f"x-amz-{name}": f"s3:x-amz-{name}"

@@ -11,7 +11,7 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.services.s3 import versions
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Part, Version, decode_parts
 from cloudlet.store import StoreError

@@ -13,7 +13,8 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.services.s3 import errors
-from cloudlet.services.s3.bucket import Bucket, configuration, find_bucket
+from cloudlet.services.s3.bucket import configuration, find_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
 _VARY = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")

@@ -6,7 +6,8 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.services.s3 import access, conditions, errors, events, locks, putting, request_metrics, versions
-from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 _MOST = 1000
 

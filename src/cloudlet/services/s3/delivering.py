@@ -9,7 +9,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.services.s3 import putting
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 
 async def deliver(block: Block, service: str, source: Bucket, target: str, key: str, body: Any, **more: Any) -> str:

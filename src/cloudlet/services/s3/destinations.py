@@ -14,7 +14,7 @@ import msgspec
 from cloudlet.core import Arn, AwsError, Context
 from cloudlet.core.messages import queue_url
 from cloudlet.services.s3 import errors, notifying
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.event_messages import test_event
 from cloudlet.services.s3.notices import Lane
 from cloudlet.services.s3.notification import Destination, destinations

@@ -20,7 +20,8 @@ from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import errors
-from cloudlet.services.s3.bucket import Bucket, configuration
+from cloudlet.services.s3.bucket import configuration
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Encryption
 
 _BLOCK_BYTES: Final = 16

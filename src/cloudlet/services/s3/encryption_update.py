@@ -10,7 +10,8 @@ import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.s3 import errors, locks, reading, versions
-from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Encryption, Version
 
 _ACTION = "s3:UpdateObjectEncryption"

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from cloudlet.core import Context
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.objects import Version
 from cloudlet.wire.timestamps import iso8601, milliseconds

@@ -16,7 +16,8 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import events, lifecycle, multipart, versions
-from cloudlet.services.s3.bucket import Bucket, find_bucket
+from cloudlet.services.s3.bucket import find_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.lifecycle import Lifecycle, subject
 from cloudlet.services.s3.objects import Version, behind
 from cloudlet.services.s3.walking import Placed, every_bucket, walk

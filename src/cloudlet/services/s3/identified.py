@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.services.s3.bucket import Bucket, delete_configuration, put_configuration
+from cloudlet.services.s3.bucket import delete_configuration, put_configuration
+from cloudlet.services.s3.bucket_record import Bucket
 
 LISTED = 100
 _MOST = 1000

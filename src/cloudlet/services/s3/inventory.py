@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.s3 import errors
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 KIND = "Inventory"
 TOPIC = b"inventory"

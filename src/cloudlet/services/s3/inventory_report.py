@@ -22,7 +22,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import identified, inventory, lifecycle, workspace
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
 from cloudlet.services.s3.lifecycle import Lifecycle

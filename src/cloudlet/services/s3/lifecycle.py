@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
 
 KIND: Final = "lifecycle"

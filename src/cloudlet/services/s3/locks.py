@@ -10,7 +10,8 @@ from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.services.s3 import access, errors
-from cloudlet.services.s3.bucket import Bucket, configuration
+from cloudlet.services.s3.bucket import configuration
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Lock, Version
 
 KIND: Final = "object-lock"

@@ -33,7 +33,8 @@ from cloudlet.services.s3 import (
     upload,
     versions,
 )
-from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import owner
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Checksum, Part, Version

@@ -13,7 +13,7 @@ from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import notification
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.event_messages import Event
 from cloudlet.services.s3.notification import Channel
 from cloudlet.services.s3.objects import Version

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 KIND = "notification"
 Channel = Literal["sqs", "sns", "lambda", "events"]

@@ -16,7 +16,7 @@ import msgspec
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.acl import Acl
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.store import pack
 from cloudlet.store.keys import pack_int, unpack
 

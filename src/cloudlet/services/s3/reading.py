@@ -20,7 +20,8 @@ from cloudlet.services.s3 import (
     request_metrics,
     versions,
 )
-from cloudlet.services.s3.bucket import Bucket, get_bucket
+from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.contents import Contents
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Part, Version

@@ -20,7 +20,8 @@ from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import access, annotating, contents, events, garbage, replication, versions
 from cloudlet.services.s3.acl import private
 from cloudlet.services.s3.annotating import Carried
-from cloudlet.services.s3.bucket import Bucket, configuration, find_bucket
+from cloudlet.services.s3.bucket import configuration, find_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.contents import Contents
 from cloudlet.services.s3.objects import Version
 from cloudlet.services.s3.replication import REPLICA, Rule, Task

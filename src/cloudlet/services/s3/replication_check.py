@@ -11,7 +11,8 @@ from typing import Any
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.ids import token
 from cloudlet.services.s3 import errors
-from cloudlet.services.s3.bucket import Bucket, find_bucket
+from cloudlet.services.s3.bucket import find_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 
 _MOST_RULES = 1000
 _LONGEST_ID = 255

@@ -19,7 +19,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.metrics import Values, in_ended_minute
 from cloudlet.core.moments import notified
 from cloudlet.services.s3 import errors, identified
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.walking import every_bucket
 from cloudlet.wire import WireError, load
 

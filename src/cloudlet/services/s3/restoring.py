@@ -11,7 +11,8 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import as_due
 from cloudlet.services.s3 import events, versions
-from cloudlet.services.s3.bucket import Bucket, find_bucket
+from cloudlet.services.s3.bucket import find_bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Restore
 
 _TOPIC = b"restore"

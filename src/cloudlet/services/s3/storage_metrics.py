@@ -14,7 +14,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import until
 from cloudlet.services.s3 import multipart
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
 from cloudlet.services.s3.walking import every_bucket, walk
 from cloudlet.store import pack

@@ -10,7 +10,7 @@ import msgspec
 
 from cloudlet.core import Transaction
 from cloudlet.services.s3 import annotating, garbage
-from cloudlet.services.s3.bucket import Bucket
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import (
     LAST,
     NULL,

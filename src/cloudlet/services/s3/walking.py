@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.s3.bucket import Bucket, all_buckets
+from cloudlet.services.s3.bucket import all_buckets
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version, decode, split
 from cloudlet.store import pack
 

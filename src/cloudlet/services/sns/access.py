@@ -18,7 +18,7 @@ from cloudlet.core.policy.principals import ACCOUNT_KINDS
 from cloudlet.core.resource_policy import decide, parsed, source_account
 from cloudlet.services.sns import errors, limits
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 SHARED_ACTIONS: Final = (
     "AddPermission",

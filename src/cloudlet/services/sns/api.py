@@ -39,7 +39,7 @@ from cloudlet.services.sns import (
 )
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic, arn_of
 
 service = Service(
     "sns",
@@ -96,7 +96,7 @@ def _millis(ctx: Context) -> int:
 async def create_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
     access.require_account(ctx)
     name, wanted = params["Name"], params.get("Attributes") or {}
-    arn = topics.arn_of(ctx.account, ctx.region, name)
+    arn = arn_of(ctx.account, ctx.region, name)
     tracing.check_possible(ctx, wanted.get("TracingConfig"))
     checked = topic_attributes.created(name, wanted, arn, ctx.now())
     labels = tags.with_tags({}, params.get("Tags") or [])

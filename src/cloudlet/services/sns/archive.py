@@ -21,7 +21,7 @@ from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.cursor import Cursor, Replay
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _SWEEP_SECONDS = 60.0
 _PAGE = 50

@@ -11,7 +11,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.sns.message import Message
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store import pack, unpack
 
 _SCHEDULES = {failing: Subspace("schedule", failing) for failing in (False, True)}

@@ -13,7 +13,7 @@ import msgspec
 from cloudlet.core.ids import uuid4
 from cloudlet.services.sns import attribute_check, errors, limits, tracing
 from cloudlet.services.sns.message import Attribute, Message
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")

@@ -18,7 +18,7 @@ from cloudlet.core.moments import until
 from cloudlet.services.sns import errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _EXPIRIES = Subspace("pending-expiry")
 _TOLD = ("http", "https", "email", "email-json")

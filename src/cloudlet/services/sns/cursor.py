@@ -7,7 +7,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.sns import fifo
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 
 class Replay(msgspec.Struct, frozen=True, array_like=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.sns import errors, limits
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _VERSION = "2021-06-01"
 _NAME_CHARACTERS = 80

@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 from cloudlet.core import AwsError
 from cloudlet.services.sns import errors
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _TOTAL_SECONDS = 3_600
 _RANGE = re.compile(r"Expected `int` (>=|<=) (\d+) - at `\$\.(.+)`")

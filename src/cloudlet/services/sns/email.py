@@ -29,7 +29,7 @@ from cloudlet.services.sns import notification
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.notification import Confirmation
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 from cloudlet.store.folders import sync_folder
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import Arn
 from cloudlet.services.sns import errors, limits
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
 _LARGE_MESSAGE_PROTOCOLS = ("sqs", "lambda", "firehose")

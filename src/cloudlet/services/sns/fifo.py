@@ -13,7 +13,7 @@ from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.services.sns import plan
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.message import Message
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _DEDUPLICATION_MS = 300_000
 _SWEPT = 4

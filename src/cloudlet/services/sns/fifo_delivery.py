@@ -32,7 +32,7 @@ from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.outcomes import settled
 from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Unavailable
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 log = logging.getLogger("cloudlet.sns")

@@ -20,7 +20,7 @@ from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.outcomes import settled
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 log = logging.getLogger("cloudlet.sns")

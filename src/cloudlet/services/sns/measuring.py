@@ -14,7 +14,7 @@ from cloudlet.core import Context, Params, Result
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Meter
 from cloudlet.services.sns.filter_policy import Rejection
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 from cloudlet.wire import WireError
 

@@ -17,7 +17,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.services.sns import notification, outward, retries, subscription
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 log = logging.getLogger("cloudlet.sns")

@@ -28,7 +28,7 @@ from cloudlet.services.sns.outbox import Kind, Row
 from cloudlet.services.sns.outcomes import settled
 from cloudlet.services.sns.plan import Plan, Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Queue, Unavailable
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 log = logging.getLogger("cloudlet.sns")

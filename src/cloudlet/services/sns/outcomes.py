@@ -6,7 +6,7 @@ from cloudlet.core.block import Block
 from cloudlet.services.sns import measuring, status_log, tracing
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 

@@ -25,7 +25,7 @@ from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import Queue, Unavailable
 from cloudlet.services.sns.signing import Signature
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 _HTTP = ("http", "https")

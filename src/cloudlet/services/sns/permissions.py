@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.core.arn import partition_of
 from cloudlet.services.sns import access, errors, limits
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 
 def with_permission(topic: Topic, label: str, accounts: list[str], actions: list[str]) -> str:

@@ -15,7 +15,7 @@ from cloudlet.services.sns.filter_policy import FilterPolicy, Rejection
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import Queue
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 _PAGE: Final = 500

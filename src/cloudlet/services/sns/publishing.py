@@ -32,7 +32,7 @@ from cloudlet.services.sns.outbox import Row
 from cloudlet.services.sns.outcomes import told
 from cloudlet.services.sns.plan import Plan, Recipient
 from cloudlet.services.sns.queue_delivery import Outcome, Unavailable
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 _DIRECT_QUEUES: Final = 20

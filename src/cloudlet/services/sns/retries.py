@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from cloudlet.services.sns import dead_letters, delivery_policy
 from cloudlet.services.sns.backlog import Waiting
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 

@@ -24,7 +24,7 @@ from cloudlet.core.ids import random_bytes, uuid4
 from cloudlet.services.sns import endpoints, journal
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 log = logging.getLogger("cloudlet.sns")

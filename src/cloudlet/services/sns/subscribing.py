@@ -17,7 +17,7 @@ from cloudlet.services.sns import (
     subscription_attributes,
 )
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 
 async def subscribe(ctx: Context, tx: Transaction, topic: Topic, params: Params) -> Subscription:

@@ -9,7 +9,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.sns import errors
 from cloudlet.services.sns import topic as topics
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _OF_OWNER = Subspace("subscription-of")
 _PENDING = Subspace("pending-subscriptions")

@@ -14,7 +14,7 @@ from typing import Any
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.services.sns import delivery_policy, errors, filter_policy, limits, subscription, topic_attributes
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 
 _RAW_PROTOCOLS = ("sqs", "http", "https", "firehose")
 _HTTP_PROTOCOLS = ("http", "https")

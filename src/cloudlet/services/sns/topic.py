@@ -1,19 +1,14 @@
-"""A topic: its record, and where in the store it and all that belongs to it are.
-
-Below ("t", number) is whatever goes away with the topic: a deletion is one range deletion, however many subscriptions
-there are. "s" has the subscriptions; other subjects take keys of their own there.
-"""
+"""Topics, by their ARNs and names."""
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Subspace, Transaction
+from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.sns import errors, limits
+from cloudlet.services.sns import errors, limits, topic_record
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store import pack
 
 _TOPICS = Subspace("topic")
@@ -25,46 +20,6 @@ _ARN_CHARACTERS = 512
 """More than any topic's; what is kept by ARN must not be large."""
 
 
-class Topic(msgspec.Struct, frozen=True, array_like=True, dict=True):
-    """What is stored of a topic. `created` is in milliseconds since the epoch."""
-
-    number: int
-    """Prefix of the keys of all that belongs to the topic; no other topic has or had it."""
-    account: str
-    region: str
-    name: str
-    created: int
-    attributes: dict[str, str]
-    """The attributes that were set, by AWS's names; for all others the defaults apply."""
-    tags: dict[str, str]
-    version: int
-    """Goes up with every change of the topic or of its subscriptions: (number, version) names a state for caches."""
-
-    @cached_property
-    def arn(self) -> str:
-        return arn_of(self.account, self.region, self.name)
-
-    @cached_property
-    def fifo(self) -> bool:
-        return self.name.endswith(".fifo")
-
-    @cached_property
-    def all(self) -> Subspace:
-        """Everything that goes away with the topic."""
-        return Subspace("t", self.number)
-
-    @cached_property
-    def maximum_message_bytes(self) -> int:
-        return int(self.attributes.get("MaximumMessageSize", limits.MESSAGE_BYTES))
-
-
-def arn_of(account: str, region: str, name: str) -> str:
-    """Return the ARN of the topic with a name."""
-    return str(Arn(partition_of(region), "sns", region, account, name))
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Topic).decode
 _decoded: dict[bytes, Topic] = {}
 _keys: dict[str, bytes] = {}
 
@@ -75,7 +30,7 @@ def decode(raw: bytes) -> Topic:
     if topic is None:
         if len(_decoded) >= _CACHED:
             del _decoded[next(iter(_decoded))]
-        topic = _decoded[raw] = _decode(raw)
+        topic = _decoded[raw] = topic_record.decode(raw)
     return topic
 
 
@@ -157,7 +112,7 @@ def next_version(version: int = 0) -> int:
 
 def store(tx: Transaction, topic: Topic) -> None:
     """Write a topic's record as it is."""
-    tx.put(_TOPICS.key(topic.account, topic.region, topic.name), _encode(topic))
+    tx.put(_TOPICS.key(topic.account, topic.region, topic.name), topic_record.encode(topic))
 
 
 def change(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.services.sns import access, delivery_policy, errors, limits, subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.wire.timestamps import milliseconds
 
 _CHOICES = {

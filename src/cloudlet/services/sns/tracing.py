@@ -20,7 +20,7 @@ from cloudlet.core.tracing import parsed
 from cloudlet.services.sns import endpoints, errors
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
-from cloudlet.services.sns.topic import Topic
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 _ORIGIN: Final = "AWS::SNS"

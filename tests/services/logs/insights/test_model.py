@@ -13,12 +13,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.services.logs.events import Place, Row
+from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.insights.parsing import parse
 from cloudlet.services.logs.insights.planning import plan
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.session import MEMORY, Fed, Session, check
 from cloudlet.services.logs.insights.syntax import Query
+from cloudlet.services.logs.row_record import Row
 
 BEGIN = 1_700_000_000_000
 _settings = settings(max_examples=40, deadline=None)

@@ -21,10 +21,10 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.logs import events, protection
+from cloudlet.services.logs import events, protection, row_record
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
-from cloudlet.services.logs.group import Group
+from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.insights import parsing, planning, pointers, queries, times
 from cloudlet.services.logs.insights.gathering import Feed
 from cloudlet.services.logs.insights.pointers import Pointer
@@ -242,7 +242,7 @@ async def _rows(
         for _, place, raw in found:
             # The events of a stream that is gone are not shown, though they may be there for a while.
             if (name := names[place.stream]) is not None:
-                unmasked = events.decode(raw) if mask else None
+                unmasked = row_record.decode(raw) if mask else None
                 row = raw if unmasked is None else await mask.of_row(unmasked)
                 rows.append(Fed(number, label, name, place, row, horizon, unmasked))
         size = sum(len(raw) for _, _, raw in found)

@@ -15,12 +15,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudlet.core.ids import uuid4
-from cloudlet.services.logs import events
+from cloudlet.services.logs import events, row_record
 from cloudlet.services.logs.insights.gathering import EVENTS, Feed
 from cloudlet.services.logs.insights.planning import Plan
 from cloudlet.services.logs.insights.problems import QueryProblem, Unanswerable
 from cloudlet.services.logs.insights.sql import MACROS
 from cloudlet.services.logs.insights.syntax import Query
+from cloudlet.services.logs.row_record import Row
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,10 +61,10 @@ class Fed(NamedTuple):
     """The field @log."""
     stream: str
     place: events.Place
-    row: bytes | events.Row
+    row: bytes | Row
     horizon: int = 0
     """Its events of before that time (ms) have expired."""
-    unmasked: events.Row | None = None
+    unmasked: Row | None = None
     """What was masked."""
 
 
@@ -80,7 +81,7 @@ class _Part(NamedTuple):
     @classmethod
     def of(cls, fed: Fed) -> _Part:
         """Return the part of a row that has not expired."""
-        row = fed.row if isinstance(fed.row, events.Row) else events.decode(fed.row)
+        row = fed.row if isinstance(fed.row, Row) else row_record.decode(fed.row)
         first = bisect_left(row.timestamps, fed.horizon) if fed.place.first < fed.horizon else 0
         messages = row.messages[first:]
         unmasked = messages if fed.unmasked is None else fed.unmasked.messages[first:]
