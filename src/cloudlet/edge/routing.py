@@ -14,7 +14,7 @@ from cloudlet.edge.gateways import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.claims import Claim
-from cloudlet.wire.matching import identify
+from cloudlet.wire.matching import identify, match
 
 DEFAULT_REGION: Final = "us-east-1"
 OWN_PATHS: Final = ("/_cloudlet/", "/_localstack/")
@@ -97,8 +97,8 @@ def _to_client(request: HttpRequest) -> Route | None:
         return None
     at = Address(found + rest, request.query)
     model = load("apigatewaymanagementapi")
-    match = model.match(_at(request, at))
-    return None if match is None else Route(model, match[0], model.operations[match[1]], at)
+    matched = match(model, _at(request, at))
+    return None if matched is None else Route(model, matched[0], model.operations[matched[1]], at)
 
 
 def _at(request: HttpRequest, at: Address) -> HttpRequest:
@@ -114,9 +114,9 @@ def _signed(request: HttpRequest, service: str) -> Route:
         raise Unroutable(error, nobody(protocol), protocol)
     for name in names:
         model = load(name)
-        match = model.match(request)
-        if match is not None:
-            return Route(model, match[0], model.operations[match[1]])
+        found = match(model, request)
+        if found is not None:
+            return Route(model, found[0], model.operations[found[1]])
     model = load(names[0])
     protocol = protocol_of(request, model)
     error = _not_allowed() if model.name == "s3" else _unknown_operation(request, protocol)
@@ -178,5 +178,5 @@ def region_of(request: HttpRequest, claim: Claim | None) -> str:
     """Return the region that a request is for: signed for, named in the host, or the default one."""
     if claim is not None and claim.credential.region:
         return claim.credential.region
-    match = _REGION_IN_HOST.search(request.headers.get("host", "").partition(":")[0])
-    return DEFAULT_REGION if match is None else match[1]
+    found = _REGION_IN_HOST.search(request.headers.get("host", "").partition(":")[0])
+    return DEFAULT_REGION if found is None else found[1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs import group as groups
@@ -21,11 +21,11 @@ from cloudlet.services.logs.stream_record import Stream
 from cloudlet.store import Store
 from cloudlet.store.keys import pack_int
 
-SECOND = 1000
+SECOND: Final = 1000
 _ROWS, _OF_STREAM, _ORPHANS = Subspace("events"), Subspace("stream-events"), Subspace("orphan")
-_AT_ONCE = 100
+_AT_ONCE: Final = 100
 _INDEX_BITS, _NUMBER_BITS, _STREAM_BITS = 16, 48, 48
-_ID_DIGITS = 56
+_ID_DIGITS: Final = 56
 
 
 class Position(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from cloudlet.core import Arn, Context, Params, Subspace, Transaction
 from cloudlet.services.logs import errors, group_record
@@ -10,8 +11,8 @@ from cloudlet.services.logs.group_record import Group
 from cloudlet.store import pack
 
 _GROUPS, _BYTES = Subspace("group"), Subspace("bytes")
-_LAST_ID = pack(("last-id",))
-_CACHED_KEYS = 4096
+_LAST_ID: Final = pack(("last-id",))
+_CACHED_KEYS: Final = 4096
 
 
 @lru_cache(_CACHED_KEYS)

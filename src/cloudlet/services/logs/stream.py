@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs import errors, stream_record
@@ -10,7 +11,7 @@ from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.stream_record import Stream
 
 _STREAMS, _NAMES, _RECENT = Subspace("stream"), Subspace("stream-name"), Subspace("recent")
-_CACHED_KEYS = 4096
+_CACHED_KEYS: Final = 4096
 
 
 @lru_cache(_CACHED_KEYS)

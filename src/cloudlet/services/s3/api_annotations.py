@@ -111,7 +111,7 @@ async def put_object_annotation(ctx: Context, params: Params) -> Result:
     stated = wanted.stated
     if stated is not None and stated.value is None:
         told = checksums.Stated(stated.algorithm, checksums.trailing(body, stated.algorithm))
-        wanted = msgspec.structs.replace(wanted, stated=told)
+        wanted = upload.Wanted(told, wanted.md5, wanted.size, wanted.kept)
     received = await upload.receive(ctx.block, payload, wanted)
 
     async def store(tx: Transaction) -> Result:

@@ -6,6 +6,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.s3 import archive, contents, encryption, reading, request_metrics, selecting
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import get_bucket
+from cloudlet.services.s3.pieces import stored
 
 
 @service.direct("SelectObjectContent")
@@ -21,7 +22,7 @@ async def select_object_content(ctx: Context, params: Params) -> Result:
         return await contents.load(tx, bucket, params["Key"], version)
 
     found = await ctx.transact(find)
-    pieces = contents.read(ctx.block, found, 0, found.size, key)
+    pieces = stored(ctx.block, found, 0, found.size, key)
 
     def ended(scanned: int, returned: int) -> None:
         request_metrics.selected(ctx, params, scanned, returned)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,10 +12,10 @@ from cloudlet.services.s3 import bucket_record, errors
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.store import pack
 
-_BUCKETS = Subspace("bucket")
-_OWNERS = Subspace("bucket-of")
-_NUMBERS = pack(("bucket-numbers",))
-_CACHED_BUCKETS = 1024
+_BUCKETS: Final = Subspace("bucket")
+_OWNERS: Final = Subspace("bucket-of")
+_NUMBERS: Final = pack(("bucket-numbers",))
+_CACHED_BUCKETS: Final = 1024
 
 
 _decoded: dict[bytes, Bucket] = {}

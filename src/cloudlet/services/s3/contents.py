@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 
 import msgspec
 
@@ -14,21 +12,32 @@ from cloudlet.services.s3 import versions
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Part, Version, decode_parts
-from cloudlet.store import StoreError
-from cloudlet.store.blobs import in_thread
+from cloudlet.services.s3.pieces import stored
 from cloudlet.wire.http import FileBody, FilePart
 
-_READ_BYTES = 1 << 20
 
-
-class Contents(msgspec.Struct, frozen=True):
+class Contents:
     """What a version's bytes are in: `data`, or the files of `parts`; an object of one piece has one part."""
 
-    size: int
-    data: bytes = b""
-    parts: tuple[Part, ...] = ()
-    nonce: str = ""
-    """What `data` is encrypted under, where it is."""
+    __slots__ = ("data", "nonce", "parts", "size")
+
+    def __init__(self, size: int, data: bytes = b"", parts: tuple[Part, ...] = (), nonce: str = "") -> None:
+        self.size = size
+        self.data = data
+        self.parts = parts
+        self.nonce = nonce
+        """What `data` is encrypted under, where it is."""
+
+    def pieces(self, start: int, end: int) -> list[tuple[Part, int, int]]:
+        """Return the parts with bytes `start` to `end`, with the offset and the number of those bytes in each."""
+        pieces = []
+        begin = 0
+        for part in self.parts:
+            first, last = max(start, begin), min(end, begin + part.size)
+            if first < last:
+                pieces.append((part, first - begin, last - first))
+            begin += part.size
+        return pieces
 
 
 def of_one_piece(size: int, data: bytes, blob: str, nonce: str) -> Contents:
@@ -63,34 +72,12 @@ def body(
         if key is None:
             return contents.data if start == 0 and end == contents.size else contents.data[start:end]
         return key.cipher(contents.nonce, start).update(contents.data[start:end])
-    pieces = _pieces(contents, start, end)
+    pieces = contents.pieces(start, end)
     hold = _Hold(block.blobs.read([part.blob for part, _, _ in pieces]))
     if key is None:
         files = [FilePart(block.blobs.path(part.blob), offset, size) for part, offset, size in pieces]
         return FileBody(files, hold)
-    return _Decrypted(read(block, contents, start, end, key), hold)
-
-
-async def read(block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None) -> AsyncIterator[bytes]:
-    """Read bytes `start` to `end`, decrypted. Raises StoreError."""
-    if not contents.parts:
-        data = contents.data[start:end]
-        yield data if key is None else key.cipher(contents.nonce, start).update(data)
-        return
-    for part, offset, size in _pieces(contents, start, end):
-        file = await in_thread(partial(os.open, block.blobs.path(part.blob), os.O_RDONLY))
-        cipher = None if key is None else key.cipher(part.nonce, offset)
-        try:
-            left = size
-            while left:
-                piece = await in_thread(partial(os.pread, file, min(_READ_BYTES, left), offset))
-                if not piece:
-                    raise StoreError(f"the file of {part.blob} is shorter than it was")
-                offset += len(piece)
-                left -= len(piece)
-                yield piece if cipher is None else await in_thread(partial(cipher.update, piece))
-        finally:
-            os.close(file)
+    return _Decrypted(stored(block, contents, start, end, key), hold)
 
 
 async def linked(block: Block, contents: Contents) -> Contents:
@@ -101,19 +88,7 @@ async def linked(block: Block, contents: Contents) -> Contents:
     parts = [
         msgspec.structs.replace(part, blob=await block.blobs.link(part.blob)) for part in contents.parts if part.blob
     ]
-    return msgspec.structs.replace(contents, parts=tuple(parts))
-
-
-def _pieces(contents: Contents, start: int, end: int) -> list[tuple[Part, int, int]]:
-    """Return the parts that bytes `start` to `end` are in, with the offset and the number of those bytes in each."""
-    pieces = []
-    begin = 0
-    for part in contents.parts:
-        first, last = max(start, begin), min(end, begin + part.size)
-        if first < last:
-            pieces.append((part, first - begin, last - first))
-        begin += part.size
-    return pieces
+    return Contents(contents.size, contents.data, tuple(parts), contents.nonce)
 
 
 class _Hold:

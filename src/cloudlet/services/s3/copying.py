@@ -37,6 +37,7 @@ from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.contents import Contents
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.pieces import stored
 from cloudlet.services.s3.putting import NewObject, etag_of, quoted, written
 
 _LARGEST_BYTES = 5 << 30
@@ -258,7 +259,7 @@ async def _received(
     """Take in bytes `start` to `end` of the source, as if they had been uploaded."""
     release = ctx.block.blobs.read([part.blob for part in source.contents.parts if part.blob])
     try:
-        pieces = contents.read(ctx.block, source.contents, start, end, source.secret)
+        pieces = stored(ctx.block, source.contents, start, end, source.secret)
         wanted = upload.Wanted(None, None, end - start, algorithm)
         return await upload.receive(ctx.block, pieces, wanted, key=key, nonce=nonce, inline=inline)
     finally:

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.store import StoreError
+from cloudlet.store.blobs import in_thread
+
+if TYPE_CHECKING:
+    from cloudlet.core.block import Block
+    from cloudlet.services.s3.contents import Contents
+    from cloudlet.services.s3.encryption import CustomerKey
+
+_READ_BYTES = 1 << 20
 
 
 def pieces_of(body: Any) -> AsyncIterator[bytes]:
@@ -23,3 +35,27 @@ async def chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterato
     head.clear()
     async for piece in rest:
         yield piece
+
+
+async def stored(
+    block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None
+) -> AsyncIterator[bytes]:
+    """Yield the stored bytes from `start` to `end`, decrypted. Raises StoreError."""
+    if not contents.parts:
+        data = contents.data[start:end]
+        yield data if key is None else key.cipher(contents.nonce, start).update(data)
+        return
+    for part, offset, size in contents.pieces(start, end):
+        file = await in_thread(partial(os.open, block.blobs.path(part.blob), os.O_RDONLY))
+        cipher = None if key is None else key.cipher(part.nonce, offset)
+        try:
+            left = size
+            while left:
+                piece = await in_thread(partial(os.pread, file, min(_READ_BYTES, left), offset))
+                if not piece:
+                    raise StoreError(f"the file of {part.blob} is shorter than it was")
+                offset += len(piece)
+                left -= len(piece)
+                yield piece if cipher is None else await in_thread(partial(cipher.update, piece))
+        finally:
+            os.close(file)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-import msgspec
 from cryptography.hazmat.primitives.ciphers import CipherContext
 
 from cloudlet.core import AwsError, Context, Params
@@ -21,34 +20,48 @@ from cloudlet.store.blobs import BlobWriter, in_thread
 from cloudlet.store.interface import Body, T
 from cloudlet.wire import WireError
 
-_DIGITS = 20
-INLINE_BYTES = 32 << 10
+_DIGITS: Final = 20
+INLINE_BYTES: Final = 32 << 10
 """Up to this size an object's bytes are in the store's rows: one synchronisation then makes many of them durable."""
-LARGEST_BYTES = 5 << 30
+LARGEST_BYTES: Final = 5 << 30
 """What one request may bring."""
 
 
-class Received(msgspec.Struct):
+class Received:
     """The bytes of a body: `data` where they are few, else the file `blob`."""
 
-    size: int
-    md5: bytes
-    checksum: Checksum
-    data: bytes = b""
-    blob: str = ""
-    also: Checksum | None = None
-    """The checksum that the request stated, where `checksum` had to be another one."""
+    __slots__ = ("also", "blob", "checksum", "data", "md5", "size")
+
+    def __init__(
+        self,
+        size: int,
+        md5: bytes,
+        checksum: Checksum,
+        data: bytes = b"",
+        blob: str = "",
+        also: Checksum | None = None,
+    ) -> None:
+        self.size = size
+        self.md5 = md5
+        self.checksum = checksum
+        self.data = data
+        self.blob = blob
+        self.also = also
+        """The checksum that the request stated, where `checksum` had to be another one."""
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class Wanted:
     """What a request says about its body, and what is to be computed of it."""
 
-    stated: checksums.Stated | None
-    md5: bytes | None
-    size: int | None
-    """The size that it says; None where it does not."""
-    kept: str
-    """The algorithm of the checksum that is kept."""
+    __slots__ = ("kept", "md5", "size", "stated")
+
+    def __init__(self, stated: checksums.Stated | None, md5: bytes | None, size: int | None, kept: str) -> None:
+        self.stated = stated
+        self.md5 = md5
+        self.size = size
+        """The size that it says; None where it does not."""
+        self.kept = kept
+        """The algorithm of the checksum that is kept."""
 
     @classmethod
     def of(cls, params: Params, headers: Mapping[str, str], kept: str | None = None) -> Wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from cloudlet.core import AwsError, Subspace, Transaction
@@ -11,12 +13,12 @@ from cloudlet.services.sns import errors, limits, topic_record
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store import pack
 
-_TOPICS = Subspace("topic")
-_COUNTS = Subspace("topic-count")
-_NUMBERS = pack(("topic-numbers",))
-_CACHED = 4096
-_ARN_PARTS = 6
-_ARN_CHARACTERS = 512
+_TOPICS: Final = Subspace("topic")
+_COUNTS: Final = Subspace("topic-count")
+_NUMBERS: Final = pack(("topic-numbers",))
+_CACHED: Final = 4096
+_ARN_PARTS: Final = 6
+_ARN_CHARACTERS: Final = 512
 """More than any topic's; what is kept by ARN must not be large."""
 
 

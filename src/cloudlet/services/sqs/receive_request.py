@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from cloudlet.services.sqs import errors, limits, receipts, rendering
 from cloudlet.services.sqs.messages import Message, State
 from cloudlet.services.sqs.queue import Queue
@@ -13,17 +11,28 @@ from cloudlet.services.sqs.queue import Queue
 _NONE: frozenset[str] = frozenset()
 
 
-class ReceiveRequest(msgspec.Struct, frozen=True):
+class ReceiveRequest:
     """`visibility` is in milliseconds, `wait` in seconds."""
 
-    count: int
-    visibility: int
-    wait: int
-    attempt: str | None
-    system: frozenset[str]
-    """Names of system attributes to return with messages."""
-    names: frozenset[str]
-    """Names, or patterns of them, of message attributes to return."""
+    __slots__ = ("attempt", "count", "names", "system", "visibility", "wait")
+
+    def __init__(
+        self,
+        count: int,
+        visibility: int,
+        wait: int,
+        attempt: str | None,
+        system: frozenset[str],
+        names: frozenset[str],
+    ) -> None:
+        self.count = count
+        self.visibility = visibility
+        self.wait = wait
+        self.attempt = attempt
+        self.system = system
+        """Names of system attributes to return with messages."""
+        self.names = names
+        """Names, or patterns of them, of message attributes to return."""
 
     @classmethod
     def of(cls, queue: Queue, params: dict[str, Any]) -> ReceiveRequest:
