@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
 from cloudlet.core.clock import Clock
 from cloudlet.core.errors import AwsError
@@ -29,13 +29,16 @@ _NO_MATCH: Final = (
 )
 
 
-class Caller(NamedTuple):
+class Caller:
     """Who makes the request, and what of its body is left to read."""
 
-    principal: Principal
-    body: bytes | BodyStream
-    expires: float | None = None
-    """When the credentials do, in seconds since the epoch."""
+    __slots__ = ("body", "expires", "principal")
+
+    def __init__(self, principal: Principal, body: bytes | BodyStream, expires: float | None = None) -> None:
+        self.principal = principal
+        self.body = body
+        self.expires = expires
+        """When the credentials do, in seconds since the epoch."""
 
 
 class Authenticator:
@@ -158,10 +161,10 @@ def _check_time(claim: Claim, model: ServiceModel) -> None:
 
 
 def _check_skew(claim: Claim, model: ServiceModel) -> None:
-    signed = sigv4.seconds_of(claim.timestamp)
-    now = int(time.time())
+    signed, clock = claim.signed_at, time.time()
+    now = int(clock)
     if claim.expires is not None:
-        if time.time() > signed + claim.expires:
+        if clock > signed + claim.expires:
             if model.name == "s3":
                 raise AwsError("AccessDenied", "Request has expired", status=403, X_Amz_Expires=str(claim.expires))
             raise AwsError("RequestExpired", "Request has expired.", status=400)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -57,6 +56,7 @@ class Front:
         self._domains = Domains()
         self.public_host = urlsplit(cloud.config.endpoint).hostname or "localhost"
         self.authenticator = authenticator
+        self.nobody = routing.nobody("json")
         self._is_open = cloud.config.auth == "open"
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
@@ -202,7 +202,7 @@ class _Call:
         self.request_id = uuid4()
         self.claim: Claim | None = None
         self.protocol = "json"
-        self.service: ServiceModel = routing.nobody("json")
+        self.service: ServiceModel = front.nobody
         self.operation: Operation | None = None
         self.route: routing.Route | None = None
         self.principal = ANONYMOUS
@@ -246,7 +246,7 @@ class _Call:
         """Take over what a reader has found out. Raises AwsError."""
         found = routing.named(*asked.route)
         if asked.address is not None:
-            found = replace(found, address=Address(*asked.address))
+            found = routing.Route(found.model, found.protocol, found.operation, Address(*asked.address))
         self._take_route(found)
         if asked.expires is not None and asked.expires < self.front.cloud.clock.now():
             raise auth.expired_token(found.model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
@@ -23,15 +22,19 @@ OWN_PATHS: Final = ("/_cloudlet/", "/_localstack/")
 _REGION_IN_HOST: Final = re.compile(r"(?:^|\.)([a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d)(?:\.|$)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
 class Route:
     """Where a request goes: the operation of a service, in one of its protocols."""
 
-    model: ServiceModel
-    protocol: str
-    operation: Operation
-    address: Address | None = None
-    """What the model reads instead of the request's own path and query string."""
+    __slots__ = ("address", "model", "operation", "protocol")
+
+    def __init__(
+        self, model: ServiceModel, protocol: str, operation: Operation, address: Address | None = None
+    ) -> None:
+        self.model = model
+        self.protocol = protocol
+        self.operation = operation
+        self.address = address
+        """What the model reads instead of the request's own path and query string."""
 
     def path_of(self, request: HttpRequest) -> str:
         """Return the path of a request as if its bucket were in it, were that in the host or not."""
@@ -83,7 +86,8 @@ def route(request: HttpRequest, claim: Claim | None, public_host: str = "localho
             return to_client
     addressed = address(request, signed_for, public_host) if target is None else None
     if addressed is not None:
-        return replace(_signed(_at(request, addressed), "s3"), address=addressed)
+        found = _signed(_at(request, addressed), "s3")
+        return Route(found.model, found.protocol, found.operation, addressed)
     found = _signed(request, signed_for) if signed_for else _unsigned(request)
     if target is not None and len(_by_target) < _TARGETS_LIMIT:
         _by_target[signed_for, target] = found

@@ -66,7 +66,8 @@ class Stretches:
         last = min(first + limit, len(keys))
         if last > first and keys[last - 1] >= end:
             last = bisect_left(keys, end, first, last)
-        return list(zip(keys[first:last], stretch.values[first:last], strict=True)), stretch.stop
+        values = stretch.values
+        return [(keys[at], values[at]) for at in range(first, last)], stretch.stop
 
     def ends_at(self, key: bytes) -> bool:
         """Whether a stretch or an earlier scan stops right before `key`: a scan from there goes on from it."""

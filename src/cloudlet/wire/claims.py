@@ -31,13 +31,14 @@ class Credential:
 class Claim:
     """What a signed request says of itself."""
 
-    __slots__ = ("access_key", "credential", "expires", "service", "signature", "timestamp", "token")
+    __slots__ = ("access_key", "credential", "expires", "service", "signature", "signed_at", "timestamp", "token")
 
     def __init__(
         self,
         credential: Credential,
         signature: str,
         timestamp: str,
+        signed_at: int,
         expires: int | None = None,
         token: str | None = None,
     ) -> None:
@@ -46,6 +47,8 @@ class Claim:
         self.service = credential.service
         self.signature = signature
         self.timestamp = timestamp
+        self.signed_at = signed_at
+        """The same in seconds since the epoch."""
         self.expires = expires
         """How long a presigned URL is valid, in seconds; None for a request signed in its headers."""
         self.token = token

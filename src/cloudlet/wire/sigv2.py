@@ -77,7 +77,7 @@ def claim(request: HttpRequest) -> Claim | None:
     if not (expires.isascii() and expires.isdecimal() and len(expires) <= len(str(_LATEST))):
         raise Malformed(f"Invalid date (should be seconds since epoch): {expires}")
     credential = claims.Credential(access_key, _EPOCH[:8], "", "s3", "", (), "")
-    return Claim(credential, signature, _EPOCH, int(expires), query.get("x-amz-security-token"))
+    return Claim(credential, signature, _EPOCH, 0, int(expires), query.get("x-amz-security-token"))
 
 
 def string_to_sign(request: HttpRequest, path: str) -> str:

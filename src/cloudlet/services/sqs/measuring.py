@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Context, Params, Result, Transaction
@@ -87,9 +88,13 @@ def _listed(result: Result, name: str) -> list[Any]:
 
 
 def _of(ctx: Context, params: Params) -> _Use:
-    parts = params["QueueUrl"].rsplit("/", 2)
-    name = _Name(parts[-2] if len(parts) > 1 else ctx.account, ctx.region, parts[-1])
-    return _used(_USES.of(ctx.block), name, ctx.now())
+    return _used(_USES.of(ctx.block), _named(params["QueueUrl"], ctx.account, ctx.region), ctx.now())
+
+
+@lru_cache(_MOST_QUEUES)
+def _named(url: str, account: str, region: str) -> _Name:
+    parts = url.rsplit("/", 2)
+    return _Name(parts[-2] if len(parts) > 1 else account, region, parts[-1])
 
 
 def _used(uses: dict[_Name, _Use], key: _Name, now: float) -> _Use:
