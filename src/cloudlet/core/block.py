@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cloudlet.core.audit import Trail
 from cloudlet.core.context import Context
 from cloudlet.core.errors import not_implemented
-from cloudlet.core.identity import Principal
+from cloudlet.core.identity import principal_of
 from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.metrics import Metrics, report
 from cloudlet.core.segments import Segments
@@ -39,6 +39,7 @@ class Block:
         self.cloud = cloud
         self.service = service
         self.store = store
+        self._principal = f"{service.name}.amazonaws.com"
         self.clock = cloud.clock
         config = cloud.config
         self.blobs = Blobs(config.data / "blocks" / service.name / "blobs", durable=config.durable)
@@ -111,7 +112,7 @@ class Block:
         `source_arn` is the resource on whose behalf it calls, for the callee's policies; `trace` a trace header that is
         handed on. Raises AwsError.
         """
-        principal = Principal("service", account, f"{self.service.name}.amazonaws.com", self.service.name)
+        principal = principal_of("service", account, self._principal, self.service.name, "")
         return await self.cloud.call(
             service,
             operation,

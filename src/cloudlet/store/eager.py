@@ -53,16 +53,16 @@ class Resumed:
         running, pending = self._running, self._pending
         while True:
             try:
-                value = yield pending
+                # An event loop resumes with nothing, or an error.
+                yield pending
             except BaseException as error:
                 try:
                     pending = running.throw(error)
                 except StopIteration:
                     return
             else:
-                try:
-                    pending = running.send(value)
-                except StopIteration:
+                pending = next(running, _OVER)
+                if pending is _OVER:
                     return
 
 

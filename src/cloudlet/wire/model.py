@@ -11,38 +11,13 @@ from cloudlet.wire.errors import WireError
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.operation import COMPILING, Operation
 from cloudlet.wire.protocols import error_writer_of
-from cloudlet.wire.shapes import Raw, Shape, Shapes
+from cloudlet.wire.shapes import Shape, Shapes
 
 if TYPE_CHECKING:
     from cloudlet.wire.routes import Router
     from cloudlet.wire.validation import Validator
 
 T = TypeVar("T")
-
-
-class _Operations(Mapping[str, Operation]):
-    """The operations of a service by name, made when they are asked for."""
-
-    def __init__(self, service: ServiceModel, raw: Mapping[str, Raw]) -> None:
-        self._service = service
-        self._raw = raw
-        self._made: dict[str, Operation] = {}
-
-    def __getitem__(self, name: str) -> Operation:
-        try:
-            return self._made[name]
-        except KeyError:
-            operation = self._made[name] = Operation(self._service, name, self._raw[name])
-            return operation
-
-    def __iter__(self) -> Any:
-        return iter(self._raw)
-
-    def __len__(self) -> int:
-        return len(self._raw)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._raw
 
 
 class ServiceModel:
@@ -61,7 +36,9 @@ class ServiceModel:
         self.protocols: tuple[str, ...] = tuple(metadata.get("protocols") or (metadata["protocol"],))
         self.query_compatible = "awsQueryCompatible" in metadata
         self.shapes = Shapes(compiled.shapes)
-        self.operations: Mapping[str, Operation] = _Operations(self, compiled.operations)
+        self.operations: Mapping[str, Operation] = {
+            name: Operation(self, name, raw) for name, raw in compiled.operations.items()
+        }
         self._exceptions = compiled.exceptions
         self._dialects: dict[Any, Any] = {}
 

@@ -44,7 +44,8 @@ class Trail:
     def __init__(self, block: Block) -> None:
         self._block = block
         self._wants_data = False
-        self._has_seen_data = asyncio.Event()
+        self._has_seen_data = False
+        self._seen_data = asyncio.Event()
         self._asked = 0.0
         """When CloudTrail was asked, by the event loop's clock."""
         self._waiting: deque[dict[str, Any]] = deque()
@@ -56,7 +57,9 @@ class Trail:
         if handler.name == RECORD:
             return
         if handler.is_data_event:
-            self._has_seen_data.set()
+            if not self._has_seen_data:
+                self._has_seen_data = True
+                self._seen_data.set()
             if not self._wants_data:
                 return
         elif handler.is_noted and error is None:
@@ -122,7 +125,7 @@ class Trail:
     def _is_to_ask(self) -> bool:
         """Whether there were data events, and some time has passed since CloudTrail said whether it wants them."""
         now = asyncio.get_running_loop().time()
-        return self._has_seen_data.is_set() and now - self._asked >= _ASKED_AGAIN_SECONDS
+        return self._has_seen_data and now - self._asked >= _ASKED_AGAIN_SECONDS
 
     async def _anything(self, changed: asyncio.Event) -> None:
         """Wait until there is something to tell or, some time after a data event, to ask."""
@@ -137,12 +140,13 @@ class Trail:
 
     async def _data_seen(self) -> None:
         await asyncio.sleep(_ASKED_AGAIN_SECONDS)
-        await self._has_seen_data.wait()
+        await self._seen_data.wait()
 
     async def _give(self, records: list[str]) -> bool:
         """Hand over records, perhaps none, and learn whether data events are wanted; return whether that went well."""
         block = self._block
-        self._has_seen_data.clear()
+        self._has_seen_data = False
+        self._seen_data.clear()
         self._asked = asyncio.get_running_loop().time()
         params = {"Events": records, "Source": block.service.name}
         try:

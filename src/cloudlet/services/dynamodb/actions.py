@@ -7,7 +7,6 @@ can check all its actions before it does any of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Transaction
@@ -22,20 +21,22 @@ from cloudlet.services.dynamodb.values import Item, checked_item
 from cloudlet.services.dynamodb.writing import Written
 
 
-@dataclass(slots=True)
 class Request:
     """An action as it was asked for, before it is known what its table is like."""
 
-    kind: str
-    """Put, Update, Delete or ConditionCheck."""
-    table: str
-    given: Item
-    """The item to put, or the key."""
-    clauses: Clauses
-    shows_old: bool
-    """Whether a failed condition is answered with the item that failed it."""
-    permission: str
-    """The action of IAM that it takes."""
+    __slots__ = ("clauses", "given", "kind", "permission", "shows_old", "table")
+
+    def __init__(self, kind: str, table: str, given: Item, clauses: Clauses, shows_old: bool, permission: str) -> None:
+        self.kind = kind
+        """Put, Update, Delete or ConditionCheck."""
+        self.table = table
+        self.given = given
+        """The item to put, or the key."""
+        self.clauses = clauses
+        self.shows_old = shows_old
+        """Whether a failed condition is answered with the item that failed it."""
+        self.permission = permission
+        """The action of IAM that it takes."""
 
 
 def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
@@ -110,14 +111,16 @@ class Action:
         return writing.admitted(self.table, new, updated=True), new
 
 
-@dataclass(slots=True)
 class Done:
     """What an action has done; items are None where there was, or is, none, or nobody has looked."""
 
-    action: Action
-    written: Written
-    old_item: Item | None
-    new_item: Item | None
+    __slots__ = ("action", "new_item", "old_item", "written")
+
+    def __init__(self, action: Action, written: Written, old_item: Item | None, new_item: Item | None) -> None:
+        self.action = action
+        self.written = written
+        self.old_item = old_item
+        self.new_item = new_item
 
 
 async def do(ctx: Context, tx: Transaction, action: Action, now: float) -> Done:

@@ -7,7 +7,6 @@ without, two in a transaction), a write unit 1 KB (two in a transaction).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from cloudlet.services.dynamodb.table import Table
@@ -26,14 +25,21 @@ def write_units(size: int) -> float:
     return float(max(1, -(-size // _WRITE_BYTES)))
 
 
-@dataclass(slots=True)
 class Consumed:
     """What a request has consumed of one table and its indexes."""
 
-    table: float = 0
-    indexes: dict[str, float] = field(default_factory=dict)
-    vectors: dict[str, float] = field(default_factory=dict)
-    """Bytes written to vector indexes, by name."""
+    __slots__ = ("indexes", "table", "vectors")
+
+    def __init__(
+        self,
+        table: float = 0,
+        indexes: dict[str, float] | None = None,
+        vectors: dict[str, float] | None = None,
+    ) -> None:
+        self.table = table
+        self.indexes = {} if indexes is None else indexes
+        self.vectors = {} if vectors is None else vectors
+        """Bytes written to vector indexes, by name."""
 
     def add(self, units: float, indexes: Mapping[str, float] = {}, vectors: Mapping[str, float] = {}) -> None:
         """Add units of the table and of indexes by name, and bytes of vector indexes by name."""

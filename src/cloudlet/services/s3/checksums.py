@@ -115,12 +115,14 @@ def text(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
-@dataclass(frozen=True)
 class Stated:
     """What a request says of its body: an algorithm, and the checksum, unless that comes behind the body."""
 
-    algorithm: str
-    value: str | None
+    __slots__ = ("algorithm", "value")
+
+    def __init__(self, algorithm: str, value: str | None) -> None:
+        self.algorithm = algorithm
+        self.value = value
 
 
 def stated(params: Params, headers: Mapping[str, str]) -> Stated | None:

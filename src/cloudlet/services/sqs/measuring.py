@@ -8,7 +8,6 @@ to a dead-letter queue though nobody calls it.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -67,7 +66,11 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             use = _of(ctx, params)
             failed = {each["Id"] for each in _listed(result, "Failed")}
             # Messages that go together are often alike.
-            sizes = Counter([len(each["MessageBody"]) for each in params["Entries"] if each["Id"] not in failed])
+            sizes: dict[int, int] = {}
+            for each in params["Entries"]:
+                if each["Id"] not in failed:
+                    size = len(each["MessageBody"])
+                    sizes[size] = sizes.get(size, 0) + 1
             for size, count in sizes.items():
                 use.sent += count
                 use.sizes.add(size, count)
