@@ -39,6 +39,11 @@ class RestCodec(ABC):
         self._write_body: Callable[[Mapping[str, Any]], bytes] | None = None
         self._write_payload: Callable[[Any], bytes] | None = None
         self._result_payload: Ref | None = None
+        self._result_name = ""
+        self._is_event_stream = False
+        self._is_text = False
+        self._body_names: frozenset[str] | None = None
+        """The members of a result that are in its body; None where all are."""
         self._heads = ResponseHeads(operation.status, operation.output_shape)
         self._names: frozenset[str] = frozenset()
         if operation.output is not None:
@@ -67,12 +72,17 @@ class RestCodec(ABC):
         self._names = frozenset(shape.members)
         if shape.payload is not None:
             payload = self._result_payload = shape.members[shape.payload]
-            if payload.shape.kind not in _RAW and not payload.shape.is_event_stream:
+            self._result_name = shape.payload
+            self._is_event_stream = payload.shape.is_event_stream
+            self._is_text = payload.shape.kind == "string"
+            if payload.shape.kind not in _RAW and not self._is_event_stream:
                 self._write_payload = self._payload_writer(payload)
             return
         members = body_members(shape)
         if members:
             self._write_body = self._body_writer(ref, members)
+        if len(members) < len(shape.members):
+            self._body_names = frozenset(members)
 
     def parse(self, request: HttpRequest, check: bool) -> dict[str, Any]:
         """Return the parameters of a request."""
@@ -130,7 +140,10 @@ class RestCodec(ABC):
             return self._payload_response(self._result_payload, result, status, headers)
         body = b""
         if self._write_body is not None and self._has_body(status):
-            body = self._write_body(_without_heads(result, self._operation))
+            names = self._body_names
+            if names is not None:
+                result = {name: value for name, value in result.items() if name in names}
+            body = self._write_body(result)
             headers.append(("Content-Type", self.content_type))
         return HttpResponse(status, headers, body)
 
@@ -138,9 +151,8 @@ class RestCodec(ABC):
         return status not in (204, 304) and self._operation.http_method != "HEAD"
 
     def _payload_response(self, ref: Ref, result: Mapping[str, Any], status: int, headers: Headers) -> HttpResponse:
-        name = self._operation.output_shape.payload if self._operation.output_shape else None
-        value = result.get(name or "")
-        if ref.shape.is_event_stream:
+        value = result.get(self._result_name)
+        if self._is_event_stream:
             from cloudlet.wire.eventstream import CONTENT_TYPE, events_of
 
             headers.append(("Content-Type", CONTENT_TYPE))
@@ -150,10 +162,9 @@ class RestCodec(ABC):
         if self._write_payload is not None:
             _default_content_type(headers, self.content_type)
             return HttpResponse(status, headers, self._write_payload(value))
-        raw_type = "text/plain" if ref.shape.kind == "string" else "application/octet-stream"
         if not self._own_content_type:
-            headers.append(("Content-Type", raw_type))
-        if ref.shape.kind == "string":
+            headers.append(("Content-Type", "text/plain" if self._is_text else "application/octet-stream"))
+        if self._is_text:
             return HttpResponse(status, headers, check_scalar(ref.shape, value).encode())
         if isinstance(value, str):
             value = value.encode()
@@ -176,16 +187,6 @@ class RestCodec(ABC):
 
     @abstractmethod
     def _events(self) -> Callable[[Operation], EventWriter]: ...
-
-
-def _without_heads(result: Mapping[str, Any], operation: Operation) -> Mapping[str, Any]:
-    shape = operation.output_shape
-    if shape is None:
-        return result
-    members = body_members(shape)
-    if len(members) == len(shape.members):
-        return result
-    return {name: value for name, value in result.items() if name in members}
 
 
 def _default_content_type(headers: Headers, content_type: str) -> None:

@@ -289,7 +289,7 @@ class ResponseHeads:
             if values is not None:
                 if not isinstance(values, Mapping):
                     raise InvalidResult(f"{name} must be a map")
-                headers.extend((prefix + key, header_safe(str(value))) for key, value in values.items())
+                headers.extend([(prefix + key, header_safe(str(value))) for key, value in values.items()])
         if self._status_member is not None and result.get(self._status_member) is not None:
             return int(result[self._status_member])
         return self._status
