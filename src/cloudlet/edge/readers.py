@@ -75,8 +75,9 @@ class Demand:
 
     BUSY, BUSY_LOOKS = 0.85, 2
     """From which part of the time on it is busy, and how many times in a row before readers are wanted."""
-    ROOM = 0.4
-    """So much of a core must be idle: clients on this machine would lose what a reader takes."""
+    ROOM, ROOM_LEFT = 0.85, 0.4
+    """So much of a core must be idle before there is one, and then before it is given more connections: clients on this
+    machine would lose what a reader takes."""
     IDLE, IDLE_LOOKS = 0.1, 120
     """Up to which part it is idle, and how many times in a row before they are not wanted any more."""
 
@@ -86,7 +87,7 @@ class Demand:
 
     def after(self, part: float, idle: float) -> bool:
         """Return whether readers are wanted, now that it has worked `part` of the time and `idle` cores had no work."""
-        changes = part <= self.IDLE if self._wanted else self.is_needed(part, idle)
+        changes = part <= self.IDLE if self._wanted else part >= self.BUSY and idle >= self.ROOM
         self._looks = self._looks + 1 if changes else 0
         if self._looks == (self.IDLE_LOOKS if self._wanted else self.BUSY_LOOKS):
             self._wanted, self._looks = not self._wanted, 0
@@ -94,7 +95,7 @@ class Demand:
 
     def is_needed(self, part: float, idle: float) -> bool:
         """Whether there is more to do here than should be, and somewhere else room for it."""
-        return part >= self.BUSY and idle >= self.ROOM
+        return part >= self.BUSY and idle >= self.ROOM_LEFT
 
 
 class Readers:
