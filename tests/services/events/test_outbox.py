@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cloudlet.services.events import outbox
-from cloudlet.services.events.rule import Rule
+from cloudlet.services.events.rule_record import Rule
 
 
 class Written:

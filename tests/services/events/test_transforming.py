@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.services.events import transforming
-from cloudlet.services.events.outbox import Delivery
-from cloudlet.services.events.rule import Rule
+from cloudlet.services.events.delivery_record import Delivery
+from cloudlet.services.events.rule_record import Rule
 
 RULE = Rule("111111111111", "eu-west-1", "default", "r", "ENABLED")
 _VALUES = st.recursive(

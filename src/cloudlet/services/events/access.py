@@ -14,7 +14,7 @@ from cloudlet.core import AwsError, Context
 from cloudlet.core.policy import PolicyError
 from cloudlet.core.resource_policy import decide, parsed
 from cloudlet.services.events import errors
-from cloudlet.services.events.bus import Bus
+from cloudlet.services.events.bus_record import Bus
 
 _POLICY_BYTES = 10_240
 _ACTIONS = (

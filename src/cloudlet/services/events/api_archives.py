@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.events import archive, bus, errors, event, paging, replay, rule
+from cloudlet.services.events import archive, bus, errors, event, paging, replay, rule, rule_record
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.block import service
 from cloudlet.services.events.replay import Replay
@@ -127,7 +127,7 @@ async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.validation("Parameter Destination.Arn is not valid. Reason: it must be the bus of the archive.")
     filters = tuple(destination.get("FilterArns") or ())
     for arn in filters:
-        if not arn.startswith(rule.arn_of(source.place, "")):
+        if not arn.startswith(rule_record.arn_of(source.place, "")):
             raise errors.validation("Parameter Destination.FilterArns is not valid. Reason: not a rule of the bus.")
     if not 0 <= params["EventStartTime"] < params["EventEndTime"] < event.LATEST:
         raise errors.validation("Parameter EventEndTime is not valid. Reason: it must be later than EventStartTime.")

@@ -7,9 +7,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
-from cloudlet.services.events import access, bus, errors, paging, rule, tagging
+from cloudlet.services.events import access, bus, bus_record, errors, paging, rule, tagging
 from cloudlet.services.events.block import service
-from cloudlet.services.events.bus import Bus, Place
+from cloudlet.services.events.bus_record import Bus, Place
 
 _BUSES = 100
 """Of an account in a region, at most, besides the default bus."""
@@ -90,7 +90,7 @@ async def list_event_buses(ctx: Context, tx: Transaction, params: Params) -> Res
     limit = params.get("Limit") or 100
 
     def select(raw: bytes) -> dict[str, Any] | None:
-        found = bus.decode(raw)
+        found = bus_record.decode(raw)
         return _shown(found) if found.name.startswith(prefix) and found.name != bus.DEFAULT else None
 
     shown = [_shown(await bus.get(tx, place))] if first else []

@@ -7,10 +7,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction, tags
-from cloudlet.services.events import access, bus, errors, paging, rule, schedule, scheduling, tagging
+from cloudlet.services.events import access, bus, errors, paging, rule, rule_record, schedule, scheduling, tagging
 from cloudlet.services.events.block import service
-from cloudlet.services.events.bus import Place
-from cloudlet.services.events.rule import Rule
+from cloudlet.services.events.bus_record import Place
+from cloudlet.services.events.rule_record import Rule
 
 
 async def place_for(ctx: Context, tx: Transaction, params: Params, action: str) -> Place:
@@ -116,7 +116,7 @@ async def list_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
     prefix = params.get("NamePrefix") or ""
 
     def select(raw: bytes) -> dict[str, Any] | None:
-        found = rule.decode(raw)
+        found = rule_record.decode(raw)
         return _shown(found) if found.name.startswith(prefix) else None
 
     found, token = await paging.page(tx, rule.of_bus(place), params.get("NextToken"), params.get("Limit"), select)
@@ -131,11 +131,11 @@ async def list_rule_names_by_target(ctx: Context, tx: Transaction, params: Param
     names = {
         space.unpack(key)[0]
         for key, raw in await tx.range(space.begin, space.end, limit=rule.RULES * rule.TARGETS)
-        if rule.decode_target(raw)["Arn"] == wanted
+        if rule_record.decode_target(raw)["Arn"] == wanted
     }
 
     def select(raw: bytes) -> str | None:
-        name = rule.decode(raw).name
+        name = rule_record.decode(raw).name
         return name if name in names else None
 
     found, token = await paging.page(tx, rule.of_bus(place), params.get("NextToken"), params.get("Limit"), select)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudlet.core import Arn, Context, Transaction, tag_operations
 from cloudlet.services.events import bus, errors, rule, tagging
 from cloudlet.services.events.block import service
-from cloudlet.services.events.bus import Place
+from cloudlet.services.events.bus_record import Place
 
 
 async def _check_resource(ctx: Context, tx: Transaction, text: str) -> None:

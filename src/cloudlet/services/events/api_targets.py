@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.events import errors, paging, rule, target_check
+from cloudlet.services.events import errors, paging, rule, rule_record, target_check
 from cloudlet.services.events.api_rules import place_for
 from cloudlet.services.events.block import service
 
@@ -35,6 +35,6 @@ async def remove_targets(ctx: Context, tx: Transaction, params: Params) -> Resul
 async def list_targets_by_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await rule.get(tx, await place_for(ctx, tx, params, "ListTargetsByRule"), params["Rule"])
     targets, token = await paging.page(
-        tx, rule.targets_of(found), params.get("NextToken"), params.get("Limit"), rule.decode_target
+        tx, rule.targets_of(found), params.get("NextToken"), params.get("Limit"), rule_record.decode_target
     )
     return {"Targets": targets, "NextToken": token}

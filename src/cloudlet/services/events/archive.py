@@ -12,7 +12,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import as_due
 from cloudlet.services.events import errors, rule
-from cloudlet.services.events.bus import Place
+from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.rule import compiled_pattern
 
 ARCHIVES = 100

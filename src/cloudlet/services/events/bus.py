@@ -1,54 +1,18 @@
-"""Event buses: what is stored of them, and how requests name them. Each account has a default bus in each region."""
+"""Event buses, and how requests name them. Each account has a default bus in each region."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
-
-import msgspec
+from typing import Final
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.services.events import errors
+from cloudlet.services.events import bus_record, errors
+from cloudlet.services.events.bus_record import PREFIX, Bus, Place
 
-DEFAULT = "default"
-_KEPT = 512
-"""So many keys, and so many buses, are kept made."""
-_BUSES = Subspace("bus")
-_PREFIX = "event-bus/"
-
-
-class Place(NamedTuple):
-    """Which bus."""
-
-    account: str
-    region: str
-    name: str
-
-    @property
-    def arn(self) -> str:
-        return str(Arn(partition_of(self.region), "events", self.region, self.account, f"{_PREFIX}{self.name}"))
-
-
-class Bus(msgspec.Struct, frozen=True):
-    """A bus. Times are in seconds since the epoch; 0 for a default bus that was never changed."""
-
-    account: str
-    region: str
-    name: str
-    created: float = 0.0
-    modified: float = 0.0
-    description: str = ""
-    policy: str = ""
-    """A policy of resources, as JSON; empty where there is none."""
-
-    @property
-    def place(self) -> Place:
-        return Place(self.account, self.region, self.name)
-
-
-_encode = msgspec.msgpack.Encoder().encode
-decode = lru_cache(_KEPT)(msgspec.msgpack.Decoder(Bus).decode)
+DEFAULT: Final = "default"
+_KEPT: Final = 512
+"""So many keys are kept made."""
+_BUSES: Final = Subspace("bus")
 
 
 def place_of(ctx: Context, named: str | None) -> Place:
@@ -70,7 +34,7 @@ def place_of_arn(text: str) -> Place:
     except ValueError:
         raise errors.validation("Provided Arn is not in correct format.") from None
     prefix, slash, name = arn.resource.partition("/")
-    if arn.service != "events" or f"{prefix}{slash}" != _PREFIX or not (arn.account and arn.region and name):
+    if arn.service != "events" or f"{prefix}{slash}" != PREFIX or not (arn.account and arn.region and name):
         raise errors.validation("Provided Arn is not in correct format.")
     return Place(arn.account, arn.region, name)
 
@@ -84,7 +48,7 @@ async def find(tx: Transaction, place: Place) -> Bus | None:
     """Return a bus, or None where there is none."""
     raw = await tx.get(_key(place))
     if raw is not None:
-        return decode(raw)
+        return bus_record.decode(raw)
     return Bus(*place) if place.name == DEFAULT else None
 
 
@@ -103,7 +67,7 @@ def of_account(account: str, region: str) -> Subspace:
 
 def save(tx: Transaction, bus: Bus) -> None:
     """Write a bus's record."""
-    tx.put(_key(bus.place), _encode(bus))
+    tx.put(_key(bus.place), bus_record.encode(bus))
 
 
 def remove(tx: Transaction, bus: Bus) -> None:

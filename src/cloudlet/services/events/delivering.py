@@ -14,7 +14,7 @@ from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.core.retrying import Exhausted, Failed, following_attempt
 from cloudlet.services.events import measuring, outbox, target
-from cloudlet.services.events.outbox import Delivery, Lane
+from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.target import BATCH
 
 log = logging.getLogger("cloudlet.events")

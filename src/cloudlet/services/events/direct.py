@@ -14,8 +14,8 @@ from cloudlet.core import Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.services.events import delivering, outbox
+from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.matching import Quick
-from cloudlet.services.events.outbox import Delivery, Lane
 from cloudlet.services.events.target import BATCH
 from cloudlet.store.eager import settling, spawn
 

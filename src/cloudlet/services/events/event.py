@@ -5,47 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from cloudlet.core.ids import uuid4
+from cloudlet.services.events import event_record
+from cloudlet.services.events.event_record import Event
 
 
-class Event(msgspec.Struct, frozen=True, rename={"detail_type": "detail-type"}):
-    """An event, in the order of AWS's members. `detail` is JSON as it was given."""
-
-    version: str
-    id: str
-    detail_type: str
-    source: str
-    account: str
-    time: str
-    region: str
-    resources: Sequence[str]
-    detail: msgspec.Raw
-
-    @property
-    def text(self) -> str:
-        """The event as JSON."""
-        return _encode(self).decode()
-
-    def document(self, detail: dict[str, Any]) -> dict[str, Any]:
-        """Return what the event says; `detail` is what its detail does."""
-        return {
-            "version": self.version,
-            "id": self.id,
-            "detail-type": self.detail_type,
-            "source": self.source,
-            "account": self.account,
-            "time": self.time,
-            "region": self.region,
-            "resources": list(self.resources),
-            "detail": detail,
-        }
+def text(event: Event) -> str:
+    """Return an event as JSON."""
+    return event_record.encode(event).decode()
 
 
-_encode = msgspec.json.Encoder().encode
+def document(event: Event, detail: dict[str, Any]) -> dict[str, Any]:
+    """Return what an event says; `detail` is what its detail does."""
+    return {
+        "version": event.version,
+        "id": event.id,
+        "detail-type": event.detail_type,
+        "source": event.source,
+        "account": event.account,
+        "time": event.time,
+        "region": event.region,
+        "resources": list(event.resources),
+        "detail": detail,
+    }
 
 
 def made(
@@ -57,7 +43,7 @@ def made(
     )
 
 
-LATEST = 253_402_300_800
+LATEST: Final = 253_402_300_800
 """The end of the year 9999, in seconds since the epoch: no event happens later, and none before the epoch."""
 
 

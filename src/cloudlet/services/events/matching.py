@@ -10,8 +10,8 @@ import msgspec
 
 from cloudlet.core import Transaction
 from cloudlet.services.events import archive, outbox, receiving
-from cloudlet.services.events.bus import Place
-from cloudlet.services.events.outbox import Delivery, Lane
+from cloudlet.services.events.bus_record import Place
+from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.receiving import Receiver
 
 Quick = dict[Lane, list[Delivery]]

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from cloudlet.core.block import Block
 from cloudlet.services.events import bus
-from cloudlet.services.events.outbox import Delivery
-from cloudlet.services.events.rule import Rule
+from cloudlet.services.events.delivery_record import Delivery
+from cloudlet.services.events.rule_record import Rule
 
 Tried = tuple[Delivery, bool, Delivery | None]
 """A delivery that was tried, whether it failed, and what follows, if anything."""

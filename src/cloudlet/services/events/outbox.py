@@ -5,58 +5,18 @@ Each target of each rule has a lane of its own, so that none waits for another.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
-
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import Transaction
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.events.rule import Rule, Target
+from cloudlet.services.events import delivery_record
+from cloudlet.services.events.delivery_record import ROWS, Delivery, Lane
+from cloudlet.services.events.rule_record import Rule, Target
 
-TOPIC = b"deliveries"
+TOPIC: Final = b"deliveries"
 """Notified for each new row."""
 
-_ROWS = Subspace("delivery")
 _last_sequence = 0
-
-
-class Lane(NamedTuple):
-    """What a rule has for one target, or for the dead-letter queue of one."""
-
-    target: str
-    rule: str
-    """Both are ARNs."""
-
-    @property
-    def rows(self) -> Subspace:
-        return _ROWS.sub(*self)
-
-
-class Delivery(msgspec.Struct, frozen=True, array_like=True):
-    """A delivery. `noted` and `due` are in milliseconds since the epoch."""
-
-    event: str
-    """As JSON."""
-    rule: Rule
-    target: Target
-    noted: int
-    due: int
-    sequence: int
-    hops: int = 0
-    """How often a rule has handed the event on to another bus."""
-    trace: str = ""
-    """The entry's TraceHeader, which queues get as AWSTraceHeader."""
-    attempts: int = 0
-    """How often it has failed."""
-    dead: dict[str, str] | None = None
-    """What the message in the dead-letter queue says of why it is there; None while it is not given up."""
-    token: bytes = b""
-    """Tells deliveries apart whose sequence is the same: other processes count too, and a clock may stand."""
-
-    @property
-    def lane(self) -> Lane:
-        arn = self.target["Arn"] if self.dead is None else self.target["DeadLetterConfig"]["Arn"]
-        return Lane(arn, self.rule.arn)
 
 
 class Outlet(NamedTuple):
@@ -74,10 +34,6 @@ def outlet(rule: Rule, target: Target) -> Outlet:
     return Outlet(target, Lane(target["Arn"], rule.arn), is_queue and "SqsParameters" not in target)
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Delivery).decode
-
-
 def made(rule: Rule, target: Target, event: str, now: float, hops: int = 0, trace: str = "") -> Delivery:
     """Return what has an event delivered to a target of a rule; `now` is in seconds since the epoch."""
     global _last_sequence
@@ -88,7 +44,7 @@ def made(rule: Rule, target: Target, event: str, now: float, hops: int = 0, trac
 
 def save(tx: Transaction, delivery: Delivery) -> None:
     """Put a delivery into its lane."""
-    tx.put(_key(delivery), _encode(delivery))
+    tx.put(_key(delivery), delivery_record.encode(delivery))
     tx.notify(TOPIC)
     tx.notify(delivery.lane.rows.prefix)
 
@@ -101,12 +57,12 @@ def remove(tx: Transaction, delivery: Delivery) -> None:
 async def lanes(tx: Transaction, after: Lane | None, limit: int) -> list[Lane]:
     """Return up to `limit` lanes in which something waits, those that follow another one."""
     found: list[Lane] = []
-    begin = _ROWS.begin if after is None else after.rows.end
+    begin = ROWS.begin if after is None else after.rows.end
     while len(found) < limit:
-        rows = await tx.range(begin, _ROWS.end, limit=1)
+        rows = await tx.range(begin, ROWS.end, limit=1)
         if not rows:
             break
-        target, rule, *_ = _ROWS.unpack(rows[0][0])
+        target, rule, *_ = ROWS.unpack(rows[0][0])
         found.append(Lane(target, rule))
         begin = found[-1].rows.end
     return found
@@ -115,7 +71,7 @@ async def lanes(tx: Transaction, after: Lane | None, limit: int) -> list[Lane]:
 async def first(tx: Transaction, lane: Lane, count: int) -> list[Delivery]:
     """Return the deliveries of a lane that are due first."""
     rows = await tx.range(lane.rows.begin, lane.rows.end, limit=count)
-    return [_decode(raw) for _, raw in rows]
+    return [delivery_record.decode(raw) for _, raw in rows]
 
 
 def _key(delivery: Delivery) -> bytes:

@@ -11,7 +11,7 @@ from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.events import access, bus, errors, event, matching, receiving
-from cloudlet.services.events.bus import Bus
+from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.receiving import Receiver
 
@@ -93,8 +93,8 @@ class Putting:
             entry["Detail"],
         )
         trace = entry.get("TraceHeader") or self._trace
-        document = made.document(detail)
-        matching.receive(self._tx, receiver, made.text, document, self._now, trace=trace, quick=self._quick)
+        document = event.document(made, detail)
+        matching.receive(self._tx, receiver, event.text(made), document, self._now, trace=trace, quick=self._quick)
         return made.id
 
     async def _find(self, named: str | None) -> tuple[Bus, Receiver] | None:

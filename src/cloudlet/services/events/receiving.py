@@ -6,11 +6,11 @@ from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.event_pattern import Pattern
-from cloudlet.services.events import archive, outbox, rule
+from cloudlet.services.events import archive, outbox, rule, rule_record
 from cloudlet.services.events.archive import Archive
-from cloudlet.services.events.bus import Place
+from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.outbox import Outlet
-from cloudlet.services.events.rule import Rule
+from cloudlet.services.events.rule_record import Rule
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 _BUSES: Final = 256
@@ -69,7 +69,7 @@ async def _rules(tx: Transaction, place: Place) -> list[Compiled]:
     space = rule.of_bus(place)
     found = []
     for _, raw in await tx.range(space.begin, space.end, limit=rule.RULES):
-        each = rule.decode(raw)
+        each = rule_record.decode(raw)
         if each.enabled and each.pattern and (targets := await rule.targets(tx, each)):
             outlets = [outbox.outlet(each, target) for target in targets]
             found.append(Compiled(each, rule.compiled_pattern(each.pattern), outlets))

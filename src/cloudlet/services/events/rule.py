@@ -1,70 +1,28 @@
-"""Rules and their targets: what is stored of them."""
+"""Rules and their targets."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Final
 
-import msgspec
-
-from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.arn import partition_of
+from cloudlet.core import Subspace, Transaction
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.events import bus, errors, pattern
-from cloudlet.services.events.bus import Place
+from cloudlet.services.events import bus, errors, pattern, rule_record
+from cloudlet.services.events.bus_record import Place
+from cloudlet.services.events.rule_record import Rule, Target
 
-RULES = 300
+RULES: Final = 300
 """Of a bus, at most."""
-TARGETS = 5
+TARGETS: Final = 5
 """Of a rule, at most."""
-Target = dict[str, Any]
-"""A target as PutTargets has it."""
-
-_RULES = Subspace("rule")
-_TARGETS = Subspace("target")
-_VERSIONS = Subspace("rules-version")
-_KEPT = 512
+_RULES: Final = Subspace("rule")
+_TARGETS: Final = Subspace("target")
+_VERSIONS: Final = Subspace("rules-version")
+_KEPT: Final = 512
 """So many keys are kept made."""
 
 
-class Rule(msgspec.Struct, frozen=True):
-    """A rule."""
-
-    account: str
-    region: str
-    bus: str
-    name: str
-    state: str
-    pattern: str = ""
-    schedule: str = ""
-    description: str = ""
-    role: str = ""
-    due: int = 0
-    """When it runs next by its schedule, in milliseconds since the epoch; 0 where it does not."""
-
-    @property
-    def place(self) -> Place:
-        return Place(self.account, self.region, self.bus)
-
-    @property
-    def enabled(self) -> bool:
-        return self.state != "DISABLED"
-
-    @property
-    def arn(self) -> str:
-        return arn_of(self.place, self.name)
-
-
-_encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Rule).decode
-decode_target = msgspec.msgpack.Decoder(dict[str, Any]).decode
 compiled_pattern = lru_cache(4096)(pattern.compile)
-
-
-def arn_of(place: Place, name: str) -> str:
-    """Return the ARN of a rule of a bus."""
-    path = name if place.name == bus.DEFAULT else f"{place.name}/{name}"
-    return str(Arn(partition_of(place.region), "events", place.region, place.account, f"rule/{path}"))
 
 
 def of_bus(place: Place) -> Subspace:
@@ -85,7 +43,7 @@ def targets_of(rule: Rule) -> Subspace:
 async def find(tx: Transaction, place: Place, name: str) -> Rule | None:
     """Return a rule, or None where there is none."""
     raw = await tx.get(of_bus(place).key(name))
-    return None if raw is None else decode(raw)
+    return None if raw is None else rule_record.decode(raw)
 
 
 async def get(tx: Transaction, place: Place, name: str) -> Rule:
@@ -100,12 +58,12 @@ async def get(tx: Transaction, place: Place, name: str) -> Rule:
 async def targets(tx: Transaction, rule: Rule) -> list[Target]:
     """Return the targets of a rule."""
     space = targets_of(rule)
-    return [decode_target(raw) for _, raw in await tx.range(space.begin, space.end, limit=TARGETS)]
+    return [rule_record.decode_target(raw) for _, raw in await tx.range(space.begin, space.end, limit=TARGETS)]
 
 
 def save(tx: Transaction, rule: Rule) -> None:
     """Write a rule."""
-    tx.put(of_bus(rule.place).key(rule.name), _encode(rule))
+    tx.put(of_bus(rule.place).key(rule.name), rule_record.encode(rule))
     touch(tx, rule.place)
 
 
@@ -117,7 +75,7 @@ def remove(tx: Transaction, rule: Rule) -> None:
 
 def save_target(tx: Transaction, rule: Rule, target: Target) -> None:
     """Write a target of a rule."""
-    tx.put(targets_of(rule).key(target["Id"]), _encode(target))
+    tx.put(targets_of(rule).key(target["Id"]), rule_record.encode(target))
     touch(tx, rule.place)
 
 

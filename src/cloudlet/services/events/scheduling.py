@@ -8,8 +8,8 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.moments import as_due
 from cloudlet.services.events import event, outbox, rule, schedule
-from cloudlet.services.events.bus import Place
-from cloudlet.services.events.rule import Rule
+from cloudlet.services.events.bus_record import Place
+from cloudlet.services.events.rule_record import Rule
 
 TOPIC = b"schedules"
 _DUE = Subspace("due")
@@ -63,7 +63,7 @@ async def _run_due(tx: Transaction, now: float) -> float | None:
             detail="{}",
         )
         for target in await rule.targets(tx, found):
-            outbox.save(tx, outbox.made(found, target, made.text, now))
+            outbox.save(tx, outbox.made(found, target, event.text(made), now))
         rule.save(tx, enter(tx, found, now))
     rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
     return float(_DUE.unpack(rows[0][0])[0]) / 1000 if rows else None

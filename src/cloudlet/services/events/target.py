@@ -10,7 +10,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.messages import queue_url
 from cloudlet.core.retrying import Failed, of_batch
 from cloudlet.services.events import bus, destination, failure, gateway, invoking, matching, transforming
-from cloudlet.services.events.outbox import Delivery, Lane
+from cloudlet.services.events.delivery_record import Delivery, Lane
 
 BATCH: Final = 10
 GROUP: Final = "log-group:"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cloudlet.core import Arn, AwsError, Context, Transaction
 from cloudlet.services.events import access, bus, errors, gateway, transforming
 from cloudlet.services.events.http_request import FIXED_HEADERS
-from cloudlet.services.events.rule import Rule, Target
+from cloudlet.services.events.rule_record import Rule, Target
 from cloudlet.services.events.target import GROUP, is_destination
 
 _BLOCKS = {each: each for each in ("sqs", "sns", "events", "lambda", "logs")} | {gateway.SERVICE: "apigateway"}

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
 from cloudlet.services.events import errors
+from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.event import timestamp
-from cloudlet.services.events.outbox import Delivery
-from cloudlet.services.events.rule import Target
+from cloudlet.services.events.rule_record import Target
 
 _PLACE: Final = re.compile(r"<([\w.-]+)>")
 _NAME: Final = re.compile(r"[\w.-]+")
