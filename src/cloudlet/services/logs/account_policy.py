@@ -5,55 +5,23 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any
-
-import msgspec
+from typing import Final
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.services.logs import errors, protection, receivers, subscription
+from cloudlet.services.logs import account_policy_record, errors, protection, receivers, subscription
 from cloudlet.services.logs import group as groups
+from cloudlet.services.logs.account_policy_record import Policy
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.subscription import Subscription
 
 SUBSCRIPTION, PROTECTION = "SUBSCRIPTION_FILTER_POLICY", "DATA_PROTECTION_POLICY"
-_BUILT = (SUBSCRIPTION, PROTECTION)
-_POLICIES = Subspace("account-policy")
-_CACHED_KEYS = 1024
+_BUILT: Final = (SUBSCRIPTION, PROTECTION)
+_POLICIES: Final = Subspace("account-policy")
+_CACHED_KEYS: Final = 1024
 """Account, region → all policies: there can be one of each type."""
-_MOST_SELECTION_BYTES = 25 * 1024
-_NOT_IN = re.compile(r"\s*LogGroupName\s+NOT\s+IN\s*(\[.*\])\s*", re.DOTALL)
-_MEMBERS = {"DestinationArn", "RoleArn", "FilterPattern", "Distribution"}
-
-
-class Policy(msgspec.Struct, array_like=True):
-    """A policy of an account."""
-
-    name: str
-    kind: str
-    text: str
-    selection: str | None
-    updated: int
-    """In milliseconds since the epoch."""
-    excluded: list[str] = []
-    """The log groups that it is not for."""
-    subscription: int = 0
-    """The number of its subscription filter, or of what audits for it."""
-
-    def shown(self, account: str) -> dict[str, Any]:
-        """Return it as the API shows it."""
-        return {
-            "policyName": self.name,
-            "policyDocument": self.text,
-            "lastUpdatedTime": self.updated,
-            "policyType": self.kind,
-            "scope": "ALL",
-            "selectionCriteria": self.selection,
-            "accountId": account,
-        }
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Policy]).decode
+_MOST_SELECTION_BYTES: Final = 25 * 1024
+_NOT_IN: Final = re.compile(r"\s*LogGroupName\s+NOT\s+IN\s*(\[.*\])\s*", re.DOTALL)
+_MEMBERS: Final = {"DestinationArn", "RoleArn", "FilterPattern", "Distribution"}
 
 
 def check_kind(kind: str) -> None:
@@ -142,7 +110,7 @@ async def _others(ctx: Context, tx: Transaction, policy: Policy) -> list[Policy]
 
 
 def _save(ctx: Context, tx: Transaction, policies: list[Policy]) -> None:
-    tx.put(_key(ctx.account, ctx.region), _encode(policies))
+    tx.put(_key(ctx.account, ctx.region), account_policy_record.encode(policies))
 
 
 @lru_cache(_CACHED_KEYS)
@@ -153,7 +121,7 @@ def _key(account: str, region: str) -> bytes:
 async def of_account(tx: Transaction, account: str, region: str) -> list[Policy]:
     """Return all policies of an account."""
     raw = await tx.get(_key(account, region))
-    return [] if raw is None else _decode(raw)
+    return [] if raw is None else account_policy_record.decode(raw)
 
 
 async def remove(ctx: Context, tx: Transaction, name: str, kind: str) -> None:

@@ -5,49 +5,21 @@ They are about services that call as themselves. Those that take on a role to wr
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
+from typing import Final
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.policy import PolicyError, Reason
 from cloudlet.core.resource_policy import decide, parsed
-from cloudlet.services.logs import errors
+from cloudlet.services.logs import errors, resource_policy_record
 from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.resource_policy_record import OF_ACCOUNT, OF_RESOURCE, Policy
 
-_POLICIES = Subspace("resource-policy")
+_POLICIES: Final = Subspace("resource-policy")
 """Account, region, scope, name or ARN → Policy."""
-_OF_ACCOUNT, _OF_RESOURCE = "ACCOUNT", "RESOURCE"
-_MOST = 10
-_MOST_BYTES = {_OF_ACCOUNT: 5120, _OF_RESOURCE: 51_200}
-_BY_ROLE = ("cloudtrail.amazonaws.com", "lambda.amazonaws.com", "logs.amazonaws.com", "sns.amazonaws.com")
+_MOST: Final = 10
+_MOST_BYTES: Final = {OF_ACCOUNT: 5120, OF_RESOURCE: 51_200}
+_BY_ROLE: Final = ("cloudtrail.amazonaws.com", "lambda.amazonaws.com", "logs.amazonaws.com", "sns.amazonaws.com")
 """Who writes logs by a role that was given to him."""
-
-
-class Policy(msgspec.Struct, array_like=True, frozen=True):
-    """A policy of an account, by its name, or of a log group, by its ARN."""
-
-    scope: str
-    name: str
-    text: str
-    updated: int
-    """In milliseconds since the epoch."""
-    revision: int
-
-    def shown(self) -> dict[str, Any]:
-        """Return it as the API shows it."""
-        shown: dict[str, Any] = {
-            "policyDocument": self.text,
-            "lastUpdatedTime": self.updated,
-            "policyScope": self.scope,
-        }
-        if self.scope == _OF_ACCOUNT:
-            return {"policyName": self.name, **shown}
-        return {"resourceArn": self.name, "revisionId": str(self.revision), **shown}
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Policy).decode
 
 
 async def put(
@@ -63,11 +35,11 @@ async def put(
         raise errors.invalid(f"The policy document is invalid: {error}") from None
     others = await listed(ctx, tx, scope, "", _MOST)
     old = await _find(ctx, tx, scope, key)
-    if scope == _OF_ACCOUNT and old is None and len(others) >= _MOST:
+    if scope == OF_ACCOUNT and old is None and len(others) >= _MOST:
         raise AwsError("LimitExceededException", "Resource limit exceeded.")
     _check_revision(scope, old, revision)
     made = Policy(scope, key, text, int(ctx.now() * 1000), 1 if old is None else old.revision + 1)
-    tx.put(_POLICIES.key(ctx.account, ctx.region, scope, key), _encode(made))
+    tx.put(_POLICIES.key(ctx.account, ctx.region, scope, key), resource_policy_record.encode(made))
     return made
 
 
@@ -84,23 +56,23 @@ async def remove(ctx: Context, tx: Transaction, name: str | None, arn: str | Non
 def _key(name: str | None, arn: str | None) -> tuple[str, str]:
     """Return the scope of a policy, and what it is found by there. Raises AwsError."""
     if arn is not None:
-        return _OF_RESOURCE, arn.removesuffix(":*")
+        return OF_RESOURCE, arn.removesuffix(":*")
     if not name:
         raise errors.invalid("policyName is required.")
-    return _OF_ACCOUNT, name
+    return OF_ACCOUNT, name
 
 
 def _check_revision(scope: str, old: Policy | None, revision: str | None) -> None:
-    if scope == _OF_ACCOUNT and revision is not None:
+    if scope == OF_ACCOUNT and revision is not None:
         raise errors.invalid("expectedRevisionId is for policies of resources.")
     known = None if old is None else str(old.revision)
-    if scope == _OF_RESOURCE and revision != known:
+    if scope == OF_RESOURCE and revision != known:
         raise AwsError("OperationAbortedException", "The policy has another revision than the one that is expected.")
 
 
 async def _find(ctx: Context, tx: Transaction, scope: str, key: str) -> Policy | None:
     raw = await tx.get(_POLICIES.key(ctx.account, ctx.region, scope, key))
-    return None if raw is None else _decode(raw)
+    return None if raw is None else resource_policy_record.decode(raw)
 
 
 async def of_group(ctx: Context, tx: Transaction, arn: str) -> list[Policy]:
@@ -113,12 +85,12 @@ async def listed(ctx: Context, tx: Transaction, scope: str, after: str, count: i
     """Return policies in the order of their names, after a name."""
     space = _POLICIES.sub(ctx.account, ctx.region, scope)
     begin = space.key(after) + b"\x00" if after else space.begin
-    return [_decode(raw) for _, raw in await tx.range(begin, space.end, limit=count)]
+    return [resource_policy_record.decode(raw) for _, raw in await tx.range(begin, space.end, limit=count)]
 
 
 def forget_group(tx: Transaction, group: Group) -> None:
     """Forget the policy of a log group that is removed."""
-    tx.delete(_POLICIES.key(group.account, group.region, _OF_RESOURCE, group.arn))
+    tx.delete(_POLICIES.key(group.account, group.region, OF_RESOURCE, group.arn))
 
 
 async def authorize(ctx: Context, tx: Transaction, group: Group, action: str, stream: str) -> None:
@@ -126,7 +98,7 @@ async def authorize(ctx: Context, tx: Transaction, group: Group, action: str, st
     if not ctx.strict or ctx.principal.kind != "service" or ctx.principal.arn in _BY_ROLE:
         return
     arn = f"{group.arn}:log-stream:{stream}"
-    policies = await listed(ctx, tx, _OF_ACCOUNT, "", _MOST) + await of_group(ctx, tx, group.arn)
+    policies = await listed(ctx, tx, OF_ACCOUNT, "", _MOST) + await of_group(ctx, tx, group.arn)
     decisions = [decide(ctx, f"logs:{action}", arn, group.account, policy.text) for policy in policies]
     decisions = decisions or [decide(ctx, f"logs:{action}", arn, group.account, None)]
     denied = next((one for one in decisions if one.reason is Reason.EXPLICIT_DENY), None)
