@@ -82,6 +82,9 @@ def compile_modules(out: Path) -> None:
         separate=libraries,
         target_dir=str(out / "c"),
     )
+    for extension in extensions:
+        # Calls within a library need not ask the loader, and can be inlined.
+        extension.extra_compile_args.append("-fvisibility=hidden")
     folders = ["--build-lib", str(out / "lib"), "--build-temp", str(out / "objects")]
     setup(
         name="cloudlet",
