@@ -12,7 +12,7 @@ import pytest
 
 from cloudlet.edge.tls import local_certificate, server_context
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
-from cloudlet.store.eager import Resumed
+from cloudlet.store.eager import Outcome, Resumed, begin
 
 Serve = Callable[["Exchange"], Awaitable[None]]
 
@@ -302,18 +302,21 @@ def test_a_request_may_begin_outside_of_any_task() -> None:
     async def main() -> None:
         async with server(answering(OK)) as (url, _):
             client = HttpClient()
-            request = get(client, url)
-            pending: list[object] = []
+            outcome: Outcome[HttpResponse] = Outcome()
+            rests: list[Resumed | None] = []
             begun = asyncio.Event()
 
-            def begin() -> None:
-                pending.append(request.send(None))
+            def outside() -> None:
+                rests.append(begin(get(client, url), outcome))
                 begun.set()
 
-            asyncio.get_running_loop().call_soon(begin)
+            asyncio.get_running_loop().call_soon(outside)
             await begun.wait()
-            response = await Resumed(request, pending[0])
-            assert response.body == b"hi"
+            assert rests[0] is not None
+            await rests[0]
+            assert outcome.error is None
+            assert outcome.result is not None
+            assert outcome.result.body == b"hi"
             await client.close()
 
     asyncio.run(main())
