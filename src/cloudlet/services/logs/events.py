@@ -60,11 +60,14 @@ def position_of(event_id: str) -> Position:
     return Position(number, *reversed(parts))
 
 
-class Batch(NamedTuple):
+class Batch:
     """Events that come together, in the order of their timestamps (ms since the epoch)."""
 
-    timestamps: list[int]
-    messages: list[str]
+    __slots__ = ("messages", "timestamps")
+
+    def __init__(self, timestamps: list[int], messages: list[str]) -> None:
+        self.timestamps = timestamps
+        self.messages = messages
 
 
 class Place(NamedTuple):
@@ -84,18 +87,18 @@ class Place(NamedTuple):
 def put(tx: Transaction, group: Group, stream: Stream, given: Batch, now: int) -> list[Place]:
     """Store events and return where; the stream is to be saved then."""
     places = []
-    for timestamps, messages in _by_second(given):
-        place = Place(timestamps[0], stream.id, stream.batches)
+    for some in _by_second(given):
+        place = Place(some.timestamps[0], stream.id, stream.batches)
         stream.batches += 1
         row, of_stream = _keys(group.id, place)
-        tx.put(row, row_record.encode(Row(now, timestamps, messages)))
+        tx.put(row, row_record.encode(Row(now, some.timestamps, some.messages)))
         tx.put(of_stream, b"")
         places.append(place)
     return places
 
 
 def _by_second(given: Batch) -> Iterator[Batch]:
-    timestamps, messages = given
+    timestamps, messages = given.timestamps, given.messages
     if timestamps[0] // SECOND == timestamps[-1] // SECOND:
         yield given
         return

@@ -6,7 +6,7 @@ once a minute, for each log group and for the account.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.attached import Attached
@@ -22,11 +22,14 @@ _DESTINATIONS: Final = {"lambda": "Lambda", "kinesis": "Kinesis Data Streams", "
 _Key = tuple[str, str, str]
 
 
-class Incoming(NamedTuple):
+class Incoming:
     """What a call has put into a log group, as `Context.measured`."""
 
-    events: int
-    bytes: int
+    __slots__ = ("bytes", "events")
+
+    def __init__(self, events: int, bytes: int) -> None:
+        self.events = events
+        self.bytes = bytes
 
 
 class _Incoming:
