@@ -110,12 +110,16 @@ def test_a_client_is_held_back_while_its_body_is_not_read(run_server: Run) -> No
 def test_a_client_that_does_not_read_holds_up_its_own_response_only(run_server: Run) -> None:
     async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
         produced = 0
+        is_over = False
 
         async def endless() -> Any:
-            nonlocal produced
-            while True:
-                produced += 1
-                yield bytes(1 << 16)
+            nonlocal produced, is_over
+            try:
+                while True:
+                    produced += 1
+                    yield bytes(1 << 16)
+            finally:
+                is_over = True
 
         client = await connect()
         await client.send(b"GET /later HTTP/1.1\r\n\r\n")
@@ -131,6 +135,8 @@ def test_a_client_that_does_not_read_holds_up_its_own_response_only(run_server: 
         await other.send(b"GET / HTTP/1.1\r\n\r\n")
         assert (await other.response())[0] == 200
         client.writer.transport.abort()
+        while not is_over:
+            await asyncio.sleep(0.001)
 
     run_server(scenario)
 

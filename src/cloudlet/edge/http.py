@@ -353,6 +353,9 @@ class Connection(asyncio.Protocol):
                     continue
                 self._write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
                 await self._gate.wait()
+                # A body may never wait itself: others have their turns all the same, and that a client has gone, whose
+                # gate is open then, is noticed.
+                await asyncio.sleep(0)
                 if self._transport is None:
                     return
             if chunked:
