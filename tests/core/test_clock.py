@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.core.clock_setting import Setting, advanced, frozen, keep, load, resumed
-from cloudlet.core.system_clock import SystemClock
+from cloudlet.core.system_clock import SystemClock, time_by
 
 
 def test_it_runs_with_the_systems_until_it_is_moved() -> None:
@@ -28,7 +28,7 @@ def test_it_stands_goes_on_from_there_and_jumps() -> None:
     assert SystemClock(setting).now() == pytest.approx(1500, abs=1)
     assert setting.frozen is None
     assert SystemClock(advanced(setting, 100)).now() == pytest.approx(1600, abs=1)
-    assert SystemClock(frozen(setting)).now() == pytest.approx(1500, abs=1)
+    assert SystemClock(frozen(setting, time_by(setting))).now() == pytest.approx(1500, abs=1)
     assert resumed(setting) == setting
 
 

@@ -17,14 +17,10 @@ class Setting(msgspec.Struct, frozen=True):
     frozen: float | None = None
     """The time at which it stands still (since the epoch, UTC)."""
 
-    def now(self) -> float:
-        """Return the time that a clock with this setting shows."""
-        return time.time() + self.ahead if self.frozen is None else self.frozen
 
-
-def frozen(setting: Setting, at: float | None = None) -> Setting:
-    """Return the setting of a clock that stands still: where it is, or at a time in seconds since the epoch."""
-    return Setting(setting.ahead, setting.now() if at is None else at)
+def frozen(setting: Setting, at: float) -> Setting:
+    """Return the setting of a clock that stands still at a time in seconds since the epoch."""
+    return Setting(setting.ahead, at)
 
 
 def advanced(setting: Setting, seconds: float) -> Setting:

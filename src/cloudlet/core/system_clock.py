@@ -20,18 +20,21 @@ class _Timer:
         self.handle: asyncio.Handle | None = None
 
 
+def time_by(setting: Setting) -> float:
+    """Return the time that a clock with a setting shows, in seconds since the epoch."""
+    return time.time() + setting.ahead if setting.frozen is None else setting.frozen
+
+
 class SystemClock:
     """The system's clock, or one that is ahead of it, or stands still: see `cloudlet.core.clock.Clock`."""
 
     def __init__(self, setting: Setting | None = None) -> None:
-        self.setting = setting = setting or Setting()
-        self._ahead, self._frozen = setting.ahead, setting.frozen
+        self.setting = setting or Setting()
         self._timers: set[_Timer] = set()
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
-        frozen = self._frozen
-        return time.time() + self._ahead if frozen is None else frozen
+        return time_by(self.setting)
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` once `now()` has reached `when`; return a function that cancels it."""
@@ -49,7 +52,6 @@ class SystemClock:
     def set(self, setting: Setting) -> None:
         """Move the clock; what is due then is called soon."""
         self.setting = setting
-        self._ahead, self._frozen = setting.ahead, setting.frozen
         for timer in self._timers:
             if timer.handle is not None:
                 timer.handle.cancel()
@@ -59,7 +61,7 @@ class SystemClock:
         left = timer.when - self.now()
         if left <= 0:
             timer.handle = asyncio.get_running_loop().call_soon(self._call, timer)
-        elif self._frozen is None:
+        elif self.setting.frozen is None:
             timer.handle = asyncio.get_running_loop().call_later(left, self._call, timer)
         else:
             timer.handle = None

@@ -311,6 +311,7 @@ class _Call:
             raise RuntimeError("a call was run before it was routed")
         operation, model = found.operation, found.model
         name = block_of(model.name)
+        # What runs is found without a call of the cloud, which is interpreted.
         block = front.running.get(name) or front.cloud.block(name)
         service = block.service
         key = key_of(model.name, operation.name)

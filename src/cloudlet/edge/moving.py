@@ -12,7 +12,7 @@ import msgspec
 
 from cloudlet.core import clock_setting as settings
 from cloudlet.core.clock_setting import Setting
-from cloudlet.core.system_clock import SystemClock
+from cloudlet.core.system_clock import SystemClock, time_by
 
 FILE = "clock.json"
 
@@ -68,13 +68,14 @@ def _moved(setting: Setting, action: str, body: bytes) -> Setting:
     try:
         match action:
             case "freeze":
-                moved = settings.frozen(setting, msgspec.json.decode(body or b"{}", type=_To).time)
+                at = msgspec.json.decode(body or b"{}", type=_To).time
+                moved = settings.frozen(setting, time_by(setting) if at is None else at)
             case "advance":
                 moved = settings.advanced(setting, msgspec.json.decode(body, type=_By).seconds)
             case _:
                 moved = settings.resumed(setting)
     except msgspec.DecodeError as error:
         raise Rejected(f"not what {action} takes: {error}") from error
-    if not 0 <= moved.now() <= _LATEST:
+    if not 0 <= time_by(moved) <= _LATEST:
         raise Rejected("the clock goes from 1970 to 9999")
     return moved

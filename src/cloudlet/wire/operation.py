@@ -75,11 +75,6 @@ class Operation:
         return _streams(self.output)
 
     @property
-    def event_stream_input(self) -> str | None:
-        """The input member that is a stream of events, if there is one."""
-        return self.input.shape.event_stream if self.input else None
-
-    @property
     def event_stream_output(self) -> str | None:
         """The output member that is a stream of events, if there is one."""
         return self.output.shape.event_stream if self.output else None

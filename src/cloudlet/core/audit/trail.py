@@ -45,6 +45,7 @@ class Trail:
         self._block = block
         self._wants_data = False
         self._has_seen_data = False
+        """The same as the event below, which costs a call of Python to be asked: this is, for each call."""
         self._seen_data = asyncio.Event()
         self._asked = 0.0
         """When CloudTrail was asked, by the event loop's clock."""

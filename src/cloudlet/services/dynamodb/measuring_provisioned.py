@@ -19,7 +19,7 @@ from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
 _PERIOD_SECONDS = 300
 _PAGE = 100
 
-_LAST: Attached[list[int]] = Attached(lambda _: [0])
+_LAST: Attached[int] = Attached(lambda _: 0)
 """The period that was reported last."""
 
 
@@ -41,10 +41,9 @@ async def measure(block: Block) -> None:
     """Add what is provisioned to the block's metrics, once every five minutes."""
     now = block.clock.now()
     period = int(now // _PERIOD_SECONDS)
-    last = _LAST.of(block)
-    if last[0] == period:
+    if _LAST.of(block) == period:
         return
-    last[0] = period
+    _LAST.replace(block, period)
     at = in_ended_minute(now)
     accounts: defaultdict[tuple[str, str], _Account] = defaultdict(_Account)
     after = b""

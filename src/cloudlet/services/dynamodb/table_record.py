@@ -92,15 +92,5 @@ class TableRecord(msgspec.Struct, array_like=True, frozen=True):
     vectors: tuple[VectorRecord, ...] = ()
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(TableRecord).decode
-
-
-def encode(record: TableRecord) -> bytes:
-    """Return the stored form of a table's record."""
-    return _encode(record)
-
-
-def decode(raw: bytes) -> TableRecord:
-    """Return a table's record."""
-    return _decode(raw)
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(TableRecord).decode

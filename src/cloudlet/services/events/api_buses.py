@@ -54,7 +54,7 @@ async def create_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
 @service.operation("UpdateEventBus")
 async def update_event_bus(ctx: Context, tx: Transaction, params: Params) -> Result:
     _refuse_unbuilt(params)
-    found = await bus.get(tx, Place(ctx.account, ctx.region, params.get("Name") or bus.DEFAULT))
+    found = await bus.get(tx, Place(ctx.account, ctx.region, params.get("Name") or bus_record.DEFAULT))
     changed = replace(found, description=params.get("Description") or found.description, modified=ctx.now())
     bus.save(tx, changed)
     return {"Arn": changed.place.arn, "Name": changed.name, "Description": changed.description or None}
@@ -62,7 +62,7 @@ async def update_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
 
 @service.operation("DeleteEventBus")
 async def delete_event_bus(ctx: Context, tx: Transaction, params: Params) -> Result:
-    if params["Name"] == bus.DEFAULT:
+    if params["Name"] == bus_record.DEFAULT:
         raise errors.validation("Cannot delete event bus default.")
     found = await bus.find(tx, Place(ctx.account, ctx.region, params["Name"]))
     if found is None:
@@ -85,13 +85,13 @@ async def describe_event_bus(ctx: Context, tx: Transaction, params: Params) -> R
 @service.operation("ListEventBuses")
 async def list_event_buses(ctx: Context, tx: Transaction, params: Params) -> Result:
     prefix = params.get("NamePrefix") or ""
-    place = Place(ctx.account, ctx.region, bus.DEFAULT)
-    first = params.get("NextToken") is None and bus.DEFAULT.startswith(prefix)
+    place = Place(ctx.account, ctx.region, bus_record.DEFAULT)
+    first = params.get("NextToken") is None and bus_record.DEFAULT.startswith(prefix)
     limit = params.get("Limit") or 100
 
     def select(raw: bytes) -> dict[str, Any] | None:
         found = bus_record.decode(raw)
-        return _shown(found) if found.name.startswith(prefix) and found.name != bus.DEFAULT else None
+        return _shown(found) if found.name.startswith(prefix) and found.name != bus_record.DEFAULT else None
 
     shown = [_shown(await bus.get(tx, place))] if first else []
     space = bus.of_account(ctx.account, ctx.region)
@@ -103,7 +103,7 @@ async def list_event_buses(ctx: Context, tx: Transaction, params: Params) -> Res
 
 @service.operation("PutPermission")
 async def put_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await bus.get(tx, Place(ctx.account, ctx.region, params.get("EventBusName") or bus.DEFAULT))
+    found = await bus.get(tx, Place(ctx.account, ctx.region, params.get("EventBusName") or bus_record.DEFAULT))
     given = [params.get(name) for name in ("Action", "Principal", "StatementId")]
     if params.get("Policy"):
         if any(given) or params.get("Condition"):
@@ -121,7 +121,7 @@ async def put_permission(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 @service.operation("RemovePermission")
 async def remove_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await bus.get(tx, Place(ctx.account, ctx.region, params.get("EventBusName") or bus.DEFAULT))
+    found = await bus.get(tx, Place(ctx.account, ctx.region, params.get("EventBusName") or bus_record.DEFAULT))
     if params.get("RemoveAllPermissions"):
         policy = ""
     elif params.get("StatementId"):

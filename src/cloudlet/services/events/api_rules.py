@@ -7,7 +7,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction, tags
-from cloudlet.services.events import access, bus, errors, paging, rule, rule_record, schedule, scheduling, tagging
+from cloudlet.services.events import (
+    access,
+    bus,
+    bus_record,
+    errors,
+    paging,
+    rule,
+    rule_record,
+    schedule,
+    scheduling,
+    tagging,
+)
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.rule_record import Rule
@@ -46,7 +57,7 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     if pattern:
         rule.compiled_pattern(pattern)
     if expression:
-        if place.name != bus.DEFAULT:
+        if place.name != bus_record.DEFAULT:
             raise errors.validation("ScheduleExpression is supported only on the default event bus.")
         schedule.parse(expression)
     known = await rule.find(tx, place, name)

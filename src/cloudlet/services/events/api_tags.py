@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Transaction, tag_operations
-from cloudlet.services.events import bus, errors, rule, tagging
+from cloudlet.services.events import bus, bus_record, errors, rule, tagging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Place
 
@@ -19,7 +19,7 @@ async def _check_resource(ctx: Context, tx: Transaction, text: str) -> None:
         raise errors.validation(f"Parameter ResourceARN {text} is not valid.")
     if kind == "rule":
         of, _, name = path.rpartition("/")
-        there = await rule.find(tx, Place(ctx.account, ctx.region, of or bus.DEFAULT), name) is not None
+        there = await rule.find(tx, Place(ctx.account, ctx.region, of or bus_record.DEFAULT), name) is not None
     elif kind == "event-bus":
         there = await bus.find(tx, Place(ctx.account, ctx.region, path)) is not None
     else:

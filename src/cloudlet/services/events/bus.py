@@ -7,9 +7,8 @@ from typing import Final
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.services.events import bus_record, errors
-from cloudlet.services.events.bus_record import PREFIX, Bus, Place
+from cloudlet.services.events.bus_record import DEFAULT, PREFIX, Bus, Place
 
-DEFAULT: Final = "default"
 _KEPT: Final = 512
 """So many keys are kept made."""
 _BUSES: Final = Subspace("bus")

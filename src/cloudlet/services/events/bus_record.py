@@ -1,4 +1,4 @@
-"""What is stored of an event bus, and where it is."""
+"""What is stored of an event bus, and how one is named."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from cloudlet.core import Arn
 from cloudlet.core.arn import partition_of
 
+DEFAULT = "default"
 PREFIX = "event-bus/"
 _KEPT = 512
 """So many buses are kept decoded."""

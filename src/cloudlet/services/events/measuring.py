@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from cloudlet.core.block import Block
-from cloudlet.services.events import bus
+from cloudlet.services.events import bus_record
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Rule
 
@@ -43,4 +43,4 @@ def _metrics(delivery: Delivery, failed: bool, following: Delivery | None) -> tu
 def _dimensions(rule: Rule) -> tuple[tuple[str, str], ...]:
     """Rules of the default bus are told by their names alone."""
     name = ("RuleName", rule.name)
-    return (name,) if rule.bus == bus.DEFAULT else (("EventBusName", rule.bus), name)
+    return (name,) if rule.bus == bus_record.DEFAULT else (("EventBusName", rule.bus), name)

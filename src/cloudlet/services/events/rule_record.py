@@ -8,7 +8,7 @@ import msgspec
 
 from cloudlet.core import Arn
 from cloudlet.core.arn import partition_of
-from cloudlet.services.events import bus
+from cloudlet.services.events import bus_record
 from cloudlet.services.events.bus_record import Place
 
 Target = dict[str, Any]
@@ -45,7 +45,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 def arn_of(place: Place, name: str) -> str:
     """Return the ARN of a rule of a bus."""
-    path = name if place.name == bus.DEFAULT else f"{place.name}/{name}"
+    path = name if place.name == bus_record.DEFAULT else f"{place.name}/{name}"
     return str(Arn(partition_of(place.region), "events", place.region, place.account, f"rule/{path}"))
 
 

@@ -17,7 +17,6 @@ _OWNERS: Final = Subspace("bucket-of")
 _NUMBERS: Final = pack(("bucket-numbers",))
 _CACHED_BUCKETS: Final = 1024
 
-
 _decoded: dict[bytes, Bucket] = {}
 
 
