@@ -346,6 +346,13 @@ class Connection(asyncio.Protocol):
     async def _stream_out(
         self, head: bytes, body: AsyncIterator[bytes], chunked: bool, keep_alive: bool, exchange: Exchange
     ) -> None:
+        is_whole = await self._pour(head, body, chunked)
+        await discard(body)
+        if is_whole and exchange is self._current:
+            self._answered(keep_alive and _is_read(exchange.request))
+
+    async def _pour(self, head: bytes, body: AsyncIterator[bytes], chunked: bool) -> bool:
+        """Write a streamed response; return whether all of it was."""
         try:
             self._write(head)
             async for part in body:
@@ -357,7 +364,7 @@ class Connection(asyncio.Protocol):
                 # gate is open then, is noticed.
                 await asyncio.sleep(0)
                 if self._transport is None:
-                    return
+                    return False
             if chunked:
                 self._write(b"0\r\n\r\n")
         except Exception:
@@ -365,11 +372,8 @@ class Connection(asyncio.Protocol):
             log.exception("a streamed response broke off")
             if self._transport is not None:
                 self._transport.abort()
-            return
-        finally:
-            await discard(body)
-        if exchange is self._current:
-            self._answered(keep_alive and _is_read(exchange.request))
+            return False
+        return True
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -515,13 +519,15 @@ class HttpServer:
                 made.stop()
 
         made = Connection(self, stays=stays, begin=begin)
+        has_gone = False
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: made, connection)
         except OSError:
             # The client has gone meanwhile.
             connection.close()
-            if answered is not None:
-                await discard(answered[1].body)
+            has_gone = True
+        if has_gone and answered is not None:
+            await discard(answered[1].body)
 
     async def stop(self, seconds: float = 10.0) -> None:
         """Stop listening, answer what was accepted (for up to `seconds`), close."""

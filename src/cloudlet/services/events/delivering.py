@@ -27,6 +27,7 @@ async def deliver(block: Block) -> None:
     """Deliver what is in the outbox, until the block ends."""
     lease = Lease(block)
     busy: set[Lane] = set()
+    end: BaseException
     try:
         async with notified(block, outbox.TOPIC) as changed, asyncio.TaskGroup() as group:
             while True:
@@ -39,8 +40,10 @@ async def deliver(block: Block) -> None:
                             group.create_task(_work_off(block, lease, lane, busy, changed))
                     after = found[-1]
                 await changed.wait()
-    finally:
-        await lease.release()
+    except BaseException as error:
+        end = error
+    await lease.release()
+    raise end
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:

@@ -91,16 +91,17 @@ async def _log(block: Block, arn: Arn, delivery: Delivery, text: str) -> None:
     line = {"timestamp": delivery.noted, "message": text}
     try:
         await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
+        return
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
-        # It is the stream that is not there yet, or the group, which is then what this says.
-        try:
-            await _call(block, arn, delivery, "CreateLogStream", name)
-        except AwsError as refused:
-            if refused.code != "ResourceAlreadyExistsException":
-                raise
-        await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
+    # It is the stream that is not there yet, or the group, which is then what this says.
+    try:
+        await _call(block, arn, delivery, "CreateLogStream", name)
+    except AwsError as error:
+        if error.code != "ResourceAlreadyExistsException":
+            raise
+    await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
 
 
 async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, params: dict[str, Any]) -> Any:
@@ -113,16 +114,20 @@ async def _send(block: Block, lane: Lane, queue: Arn, deliveries: list[Delivery]
     """Send messages to a queue at once."""
     entries = [_message(str(number), each) for number, each in enumerate(deliveries)]
     params = {"QueueUrl": queue_url(block, queue), "Entries": entries}
+    result: Any = None
+    refused: AwsError | None = None
     try:
-        result: Any = await block.call(
+        result = await block.call(
             "sqs", "SendMessageBatch", params, account=queue.account, region=queue.region, source_arn=lane.rule
         )
     except AwsError as error:
-        if error.code.endswith("BatchRequestTooLong") and len(deliveries) > 1:
+        refused = error
+    if refused is not None:
+        if refused.code.endswith("BatchRequestTooLong") and len(deliveries) > 1:
             half = len(deliveries) // 2
             first = await _send(block, lane, queue, deliveries[:half])
             return first + await _send(block, lane, queue, deliveries[half:])
-        return [failure.of(error)] * len(deliveries)
+        return [failure.of(refused)] * len(deliveries)
     return of_batch(result, len(deliveries))
 
 

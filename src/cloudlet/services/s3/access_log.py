@@ -111,14 +111,17 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 async def deliver_logs(block: Block) -> None:
     """Deliver what is noted to the buckets that are to have it, now and then, until the block ends."""
     lines = _LINES.of(block)
+    end: BaseException
     try:
         while True:
             lines.changed.clear()
             lines.owners = await _owners(block)
             await first(block, lines.changed, block.clock.now() + _PERIOD_SECONDS)
             await _deliver(block, lines)
-    finally:
-        await _deliver(block, lines)
+    except BaseException as error:
+        end = error
+    await _deliver(block, lines)
+    raise end
 
 
 async def _owners(block: Block) -> dict[str, str]:

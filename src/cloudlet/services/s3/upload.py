@@ -197,18 +197,19 @@ async def _to_file(
     block: Block, pieces: AsyncIterator[bytes], body: Any, sums: _Sums, key: CustomerKey | None, nonce: str
 ) -> Received:
     writer = await block.blobs.begin()
+    failure: BaseException
     try:
         size = await (_copy if key is None else partial(_copy_encrypted, key.cipher(nonce)))(writer, pieces, sums)
         received = sums.checked(body, size)
         await writer.keep()
+        received.blob = writer.name
+        return received
     except ConnectionError:
-        await writer.discard()
-        raise incomplete() from None
-    except BaseException:
-        await writer.discard()
-        raise
-    received.blob = writer.name
-    return received
+        failure = incomplete()
+    except BaseException as error:
+        failure = error
+    await writer.discard()
+    raise failure
 
 
 async def _copy(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -> int:
@@ -244,6 +245,7 @@ async def keep(ctx: Context, blobs: Sequence[str], body: Body[T]) -> T:
     """
     try:
         return await ctx.transact(body)
-    except WireError:
-        await ctx.block.blobs.remove(blob for blob in blobs if blob)
-        raise
+    except WireError as error:
+        refused = error
+    await ctx.block.blobs.remove(blob for blob in blobs if blob)
+    raise refused

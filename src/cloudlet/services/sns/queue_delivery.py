@@ -90,8 +90,10 @@ async def send(block: Block, queue: Queue, topic_arn: str, entries: list[Entry])
     """
     for number, one in enumerate(entries):
         one["Id"] = str(number)
+    result: Any = None
+    refused: AwsError | None = None
     try:
-        result: Any = await block.call(
+        result = await block.call(
             "sqs",
             "SendMessageBatch",
             {"QueueUrl": f"{block.cloud.config.endpoint}/{queue.account}/{queue.name}", "Entries": entries},
@@ -100,13 +102,15 @@ async def send(block: Block, queue: Queue, topic_arn: str, entries: list[Entry])
             source_arn=topic_arn,
         )
     except AwsError as error:
-        if error.status == _UNAVAILABLE:
-            raise Unavailable(error.message) from error
-        if error.code == "BatchRequestTooLong" and len(entries) > 1:
+        refused = error
+    if refused is not None:
+        if refused.status == _UNAVAILABLE:
+            raise Unavailable(refused.message) from refused
+        if refused.code == "BatchRequestTooLong" and len(entries) > 1:
             half = len(entries) // 2
             first = await send(block, queue, topic_arn, entries[:half])
             return first + await send(block, queue, topic_arn, entries[half:])
-        return [undeliverable(error)] * len(entries)
+        return [undeliverable(refused)] * len(entries)
     return [
         None if failed is None else Undeliverable(str(failed), permanent=failed.permanent)
         for failed in of_batch(result, len(entries))
