@@ -37,12 +37,16 @@ def check(module: Path) -> None:
     """Raise ValueError for a class or a property that would be another one if it was compiled.
 
     mypyc drops, without a word, what a class says besides its bases (`array_like=True`) and what its lists and
-    dictionaries have: so msgspec would read and write other records. A cached property is computed each time.
+    dictionaries have: so msgspec would read and write other records. A cached property is computed each time. While
+    what handles an exception waits, others take that exception for theirs.
     """
     text = module.read_text()
     if "cached_property" in text:
         raise ValueError(f"{module} cannot be compiled: its cached properties would not be cached")
     for node in ast.walk(ast.parse(text)):
+        handlers = [handler.body for handler in node.handlers] + [node.finalbody] if isinstance(node, ast.Try) else []
+        if any(_waits(body) for body in handlers):
+            raise ValueError(f"{module} cannot be compiled: line {node.lineno} has `except` or `finally` wait")
         if isinstance(node, ast.ClassDef) and not _is_typed_dict(node):
             if node.keywords:
                 raise ValueError(f"{module} cannot be compiled: class {node.name} says more than its bases")
@@ -56,6 +60,18 @@ def listed() -> dict[str, list[str]]:
     hooks = told["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
     modules: dict[str, list[str]] = hooks["custom"]["modules"]
     return modules
+
+
+def _waits(body: Sequence[ast.AST]) -> bool:
+    """Whether statements wait for something, but for those of functions that are only made there."""
+    todo = list(body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Await | ast.Yield | ast.YieldFrom | ast.AsyncFor | ast.AsyncWith):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            todo += ast.iter_child_nodes(node)
+    return False
 
 
 def _is_typed_dict(node: ast.ClassDef) -> bool:

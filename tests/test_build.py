@@ -35,6 +35,18 @@ def test_cached_properties_would_not_be_cached(tmp_path: Path) -> None:
         hatch_build.check(module)
 
 
+@pytest.mark.parametrize(
+    "handler", ["except ValueError:\n        await b()\n        raise", "finally:\n        await b()"]
+)
+def test_what_handles_exceptions_is_not_to_wait(tmp_path: Path, handler: str) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(f"async def a():\n    try:\n        await b()\n    {handler}")
+    with pytest.raises(ValueError, match="line 2 has"):
+        hatch_build.check(module)
+    module.write_text("async def a():\n    try:\n        await b()\n    finally:\n        c(lambda: (yield))")
+    hatch_build.check(module)
+
+
 def test_what_is_said_to_type_checkers_alone_is_not(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text("class A(TypedDict, total=False): ...")
