@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 Kind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
 
@@ -43,4 +43,4 @@ def principal_of(kind: Kind, account: str, arn: str, user_id: str, access_key: s
     return Principal(kind, account, arn, user_id, access_key)
 
 
-ANONYMOUS = Principal("anonymous", "anonymous", "*", "anonymous")
+ANONYMOUS: Final = Principal("anonymous", "anonymous", "*", "anonymous")

@@ -10,14 +10,13 @@ _POOL_BYTES: Final = 4096
 _pool = b""
 _at = 0
 
-_UUID_BYTES, _UUID_LENGTH = 16, 36
+_UUID_BYTES: Final = 16
+_UUID_LENGTH: Final = 36
 _UUIDS_AT_ONCE: Final = 256
 _DIGITS: Final = [place for place in range(_UUID_LENGTH) if place not in (8, 13, 18, 23)]
 """Where the digits of a UUID are in its usual form; between them are hyphens."""
 _VERSION: Final = bytes(0x40 | byte & 0x0F for byte in range(256))
 _VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
-_uuids = ""
-_next = 0
 
 
 def random_bytes(size: int) -> bytes:
@@ -31,15 +30,30 @@ def random_bytes(size: int) -> bytes:
     return part
 
 
+class _Uuids:
+    """UUIDs that are made in advance."""
+
+    __slots__ = ("_at", "_made")
+
+    def __init__(self) -> None:
+        self._made = ""
+        self._at = 0
+
+    def next(self) -> str:
+        at = self._at
+        if at == len(self._made):
+            self._made = _many_uuids()
+            at = 0
+        self._at = at + _UUID_LENGTH
+        return self._made[at : at + _UUID_LENGTH]
+
+
+_uuids: Final = _Uuids()
+
+
 def uuid4() -> str:
     """Return a random UUID (RFC 9562, version 4) in its usual form."""
-    global _uuids, _next
-    at = _next
-    if at == len(_uuids):
-        _uuids = _many_uuids()
-        at = 0
-    _next = at + _UUID_LENGTH
-    return _uuids[at : at + _UUID_LENGTH]
+    return _uuids.next()
 
 
 def _many_uuids() -> str:

@@ -14,7 +14,9 @@ _ATTEMPTS: Final = 185
 _AGE_SECONDS: Final = 86_400
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 480.0
-_TOO_MANY, _SERVER_ERROR, _NOT_BUILT = 429, 500, 501
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_NOT_BUILT: Final = 501
 _THROTTLED: Final = frozenset(
     (
         "Throttling",

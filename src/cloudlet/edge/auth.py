@@ -140,7 +140,9 @@ def _payload_hash(request: HttpRequest, claim: Claim) -> tuple[str, str | None]:
 def _decoded(request: HttpRequest, claim: Claim | None, known: Known | None) -> bytes | BodyStream:
     """Return the body without the aws-chunked coding; chunk signatures are verified where the key is known."""
     body = request.body
-    mode = request.headers.get("x-amz-content-sha256", "")
+    mode = request.headers.get("x-amz-content-sha256")
+    if mode is None:
+        return body
     if mode not in chunked.MODES:
         if isinstance(body, bytes) or len(mode) != _SHA256_HEX_LENGTH:
             return body

@@ -20,7 +20,7 @@ _ONE_LINE: Final = {ord(char): " " for char in "\r\n\0"}
 _KNOWN_NAMES_LIMIT: Final = 1000
 _HEADER_OVERHEAD: Final = 32
 
-_names: dict[bytes, str] = {}
+_names: Final[dict[bytes, str]] = {}
 
 
 class Refused(Exception):
@@ -118,4 +118,4 @@ class _DateHeader:
         return self._line
 
 
-_date_header = _DateHeader()
+_date_header: Final = _DateHeader()

@@ -69,7 +69,7 @@ def named(model: str, protocol: str, operation: str) -> Route:
     return Route(loaded, protocol, loaded.operations[operation])
 
 
-_by_target: dict[tuple[str, str], Route] = {}
+_by_target: Final[dict[tuple[str, str], Route]] = {}
 
 
 def route(request: HttpRequest, claim: Claim | None, public_host: str = "localhost") -> Route:

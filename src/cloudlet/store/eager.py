@@ -80,7 +80,7 @@ def settling(future: asyncio.Future[T]) -> Callable[[Any, BaseException | None],
     return settle
 
 
-_tasks: set[asyncio.Task[Any]] = set()
+_tasks: Final[set[asyncio.Task[Any]]] = set()
 
 
 def spawn(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -12,7 +12,14 @@ from typing import Any, Final, TypeAlias
 
 Element: TypeAlias = "bytes | str | int | float | bool | tuple[Element, ...] | None"
 
-_NULL, _BYTES, _STR, _TUPLE, _ZERO, _DOUBLE, _FALSE, _TRUE = 0x00, 0x01, 0x02, 0x05, 0x14, 0x21, 0x26, 0x27
+_NULL: Final = 0x00
+_BYTES: Final = 0x01
+_STR: Final = 0x02
+_TUPLE: Final = 0x05
+_ZERO: Final = 0x14
+_DOUBLE: Final = 0x21
+_FALSE: Final = 0x26
+_TRUE: Final = 0x27
 _INT_PREFIX: Final = [bytes([code]) for code in range(_ZERO + 9)]
 _INT_LIMIT: Final = 1 << 64
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-ABSENT: Any = bytes(bytearray(b"absent"))
+ABSENT: Final[Any] = bytes(bytearray(b"absent"))
 """Stands for "not in the cache", where None is a value; bytes, as the values are, but told by its identity."""
 
 

@@ -43,8 +43,8 @@ _SAFE: Final = b"\xff" + b"safe"
 _Write = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes | None]]
 """Ranges that are cleared, and then keys that are set or (None) deleted."""
 Record = tuple[int, bytes]
-_writes = msgspec.msgpack.Decoder(list[_Write])
-_encoder = msgspec.msgpack.Encoder()
+_writes: Final = msgspec.msgpack.Decoder(list[_Write])
+_encoder: Final = msgspec.msgpack.Encoder()
 
 
 def _write_options() -> WriteOptions:

@@ -77,7 +77,7 @@ class Operation:
     @property
     def event_stream_output(self) -> str | None:
         """The output member that is a stream of events, if there is one."""
-        return self.output.shape.event_stream if self.output else None
+        return self._shapes().streams_events
 
     def violations(self, params: dict[str, Any]) -> list[Violation]:
         """Return what in some parameters the model's constraints do not allow."""
@@ -120,12 +120,13 @@ class Operation:
 class _Resolved:
     """The shapes that an operation refers to."""
 
-    __slots__ = ("input", "output", "streams_input")
+    __slots__ = ("input", "output", "streams_events", "streams_input")
 
     def __init__(self, service: ServiceModel, raw: Raw) -> None:
         self.input = service.shapes.ref(raw["input"]) if "input" in raw else None
         self.output = service.shapes.ref(raw["output"]) if "output" in raw else None
         self.streams_input = _streams(self.input)
+        self.streams_events: str | None = self.output.shape.event_stream if self.output else None
 
 
 def _streams(ref: Ref | None) -> bool:

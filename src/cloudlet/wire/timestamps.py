@@ -157,7 +157,7 @@ _WHOLE_SECONDS: Final = len("2015-01-25T08:00:00Z")
 MILLISECONDS: Final = "iso8601-milliseconds"
 """A format that no model has: as iso8601, but whole seconds have milliseconds too."""
 
-_WRITERS: dict[str, Callable[[Any], str]] = {
+_WRITERS: Final[dict[str, Callable[[Any], str]]] = {
     "iso8601": iso8601,
     MILLISECONDS: _iso8601_milliseconds,
     "rfc822": http_date,

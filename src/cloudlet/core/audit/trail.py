@@ -34,7 +34,8 @@ _GATHERED_SECONDS: Final = 0.05
 _PAUSE_SECONDS: Final = 1.0
 _ASKED_AGAIN_SECONDS: Final = 2.0
 """While there are data events, CloudTrail is asked so often whether it wants them."""
-_ACCOUNT, _REGION = "000000000000", "us-east-1"
+_ACCOUNT: Final = "000000000000"
+_REGION: Final = "us-east-1"
 """CloudTrail takes records of all accounts and regions in one call, which is made in some."""
 
 

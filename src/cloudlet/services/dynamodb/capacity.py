@@ -7,11 +7,12 @@ without, two in a transaction), a write unit 1 KB (two in a transaction).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.services.dynamodb.table import Table
 
-_READ_BYTES, _WRITE_BYTES = 4096, 1024
+_READ_BYTES: Final = 4096
+_WRITE_BYTES: Final = 1024
 
 
 def read_units(size: int, consistent: bool) -> float:

@@ -20,7 +20,7 @@ _CACHED_KEYS: Final = 4096
 _PATTERN: Final = "[a-zA-Z0-9_.-]+"
 _NAME: Final = re.compile(_PATTERN)
 
-_keys: dict[tuple[str, str, str], bytes] = {}
+_keys: Final[dict[tuple[str, str, str], bytes]] = {}
 
 
 def check_name(name: str, member: str = "tableName") -> None:

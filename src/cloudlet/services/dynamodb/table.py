@@ -159,7 +159,7 @@ def table_arn(account: str, region: str, name: str) -> str:
     return str(Arn(partition_of(region), "dynamodb", region, account, f"table/{name}"))
 
 
-_tables: dict[bytes, Table] = {}
+_tables: Final[dict[bytes, Table]] = {}
 
 
 def decode(raw: bytes) -> Table:

@@ -218,7 +218,7 @@ def _one(_: object) -> int:
     return 1
 
 
-_SIZES: dict[str, Callable[[Any], int]] = {
+_SIZES: Final[dict[str, Callable[[Any], int]]] = {
     "S": _text,
     "N": numbers.size,
     "B": len,

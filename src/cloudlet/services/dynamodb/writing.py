@@ -13,7 +13,7 @@ from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item
 
 LARGEST_ITEM: Final = 400 * 1024
-_NO_UNITS: Units = {}
+_NO_UNITS: Final[Units] = {}
 
 
 class Written:

@@ -20,7 +20,7 @@ _TIME_BYTES: Final = 14
 _LEVELS: Final = 1100
 _MOST_CHARACTERS: Final = (("Source", 256), ("DetailType", 128), ("Detail", _BYTES))
 Entry = Mapping[str, Any]
-_decode = msgspec.json.Decoder().decode
+_decode: Final = msgspec.json.Decoder().decode
 
 
 def check_size(entries: list[Entry]) -> None:

@@ -48,7 +48,7 @@ class Receiver:
         return [each for each in candidates if each.pattern.matches(event)]
 
 
-_ready = RecentlyUsed(_BUSES)
+_ready: Final = RecentlyUsed(_BUSES)
 """By the versions of rules, which are unique."""
 
 

@@ -22,7 +22,7 @@ _KEPT: Final = 512
 """So many keys are kept made."""
 
 
-compiled_pattern = lru_cache(4096)(pattern.compile)
+compiled_pattern: Final = lru_cache(4096)(pattern.compile)
 
 
 def of_bus(place: Place) -> Subspace:

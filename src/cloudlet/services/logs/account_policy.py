@@ -14,7 +14,8 @@ from cloudlet.services.logs.account_policy_record import Policy
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.subscription import Subscription
 
-SUBSCRIPTION, PROTECTION = "SUBSCRIPTION_FILTER_POLICY", "DATA_PROTECTION_POLICY"
+SUBSCRIPTION: Final = "SUBSCRIPTION_FILTER_POLICY"
+PROTECTION: Final = "DATA_PROTECTION_POLICY"
 _BUILT: Final = (SUBSCRIPTION, PROTECTION)
 _POLICIES: Final = Subspace("account-policy")
 _CACHED_KEYS: Final = 1024

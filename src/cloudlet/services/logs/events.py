@@ -22,9 +22,13 @@ from cloudlet.store import Store
 from cloudlet.store.keys import pack_int
 
 SECOND: Final = 1000
-_ROWS, _OF_STREAM, _ORPHANS = Subspace("events"), Subspace("stream-events"), Subspace("orphan")
+_ROWS: Final = Subspace("events")
+_OF_STREAM: Final = Subspace("stream-events")
+_ORPHANS: Final = Subspace("orphan")
 _AT_ONCE: Final = 100
-_INDEX_BITS, _NUMBER_BITS, _STREAM_BITS = 16, 48, 48
+_INDEX_BITS: Final = 16
+_NUMBER_BITS: Final = 48
+_STREAM_BITS: Final = 48
 _ID_DIGITS: Final = 56
 
 

@@ -10,7 +10,8 @@ from cloudlet.services.logs import errors, group_record
 from cloudlet.services.logs.group_record import Group
 from cloudlet.store import pack
 
-_GROUPS, _BYTES = Subspace("group"), Subspace("bytes")
+_GROUPS: Final = Subspace("group")
+_BYTES: Final = Subspace("bytes")
 _LAST_ID: Final = pack(("last-id",))
 _CACHED_KEYS: Final = 4096
 

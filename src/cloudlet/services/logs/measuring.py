@@ -43,7 +43,7 @@ class _Incoming:
 
 
 _NOTHING: Final = Incoming(0, 0)
-_INCOMING: Attached[dict[_Key, _Incoming]] = Attached(lambda _: {})
+_INCOMING: Final[Attached[dict[_Key, _Incoming]]] = Attached(lambda _: {})
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:

@@ -10,7 +10,9 @@ from cloudlet.services.logs import errors, stream_record
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.stream_record import Stream
 
-_STREAMS, _NAMES, _RECENT = Subspace("stream"), Subspace("stream-name"), Subspace("recent")
+_STREAMS: Final = Subspace("stream")
+_NAMES: Final = Subspace("stream-name")
+_RECENT: Final = Subspace("recent")
 _CACHED_KEYS: Final = 4096
 
 

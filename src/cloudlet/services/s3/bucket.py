@@ -17,7 +17,7 @@ _OWNERS: Final = Subspace("bucket-of")
 _NUMBERS: Final = pack(("bucket-numbers",))
 _CACHED_BUCKETS: Final = 1024
 
-_decoded: dict[bytes, Bucket] = {}
+_decoded: Final[dict[bytes, Bucket]] = {}
 
 
 def _bucket(raw: bytes) -> Bucket:

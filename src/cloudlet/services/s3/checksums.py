@@ -23,7 +23,8 @@ from cloudlet.services.s3.objects import Checksum
 from cloudlet.wire import HttpRequest, Operation
 from cloudlet.wire.trailed import TrailedBody
 
-FULL_OBJECT, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
+FULL_OBJECT: Final = "FULL_OBJECT"
+COMPOSITE: Final = "COMPOSITE"
 DEFAULT: Final = "CRC64NVME"
 """What S3 computes of an object that comes without a checksum."""
 _HEADER: Final = "x-amz-checksum-"
@@ -82,7 +83,7 @@ def _sha1() -> Hash:
     return hashlib.sha1(usedforsecurity=False)
 
 
-ALGORITHMS: Mapping[str, Algorithm] = {
+ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     "CRC32": Algorithm(lambda: _Crc(zlib.crc32, 4), 4, crt.combine_crc32),
     "CRC32C": Algorithm(lambda: _Crc(crt.crc32c, 4), 4, crt.combine_crc32c),
     "CRC64NVME": Algorithm(lambda: _Crc(crt.crc64nvme, 8), 8, crt.combine_crc64nvme, composite=False),

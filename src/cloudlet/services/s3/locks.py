@@ -16,7 +16,8 @@ from cloudlet.services.s3.objects import Lock, Version
 
 KIND: Final = "object-lock"
 """The kind of the bucket's configuration."""
-GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
+GOVERNANCE: Final = "GOVERNANCE"
+COMPLIANCE: Final = "COMPLIANCE"
 _HEADERS: Final = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
 _EVENT_HOLDS: Final = ("ObjectLockEventHold", "ObjectLockEventHoldDurationDays", "ObjectLockEventHoldDurationYears")
 _ASKING: Final = frozenset((*_HEADERS, *_EVENT_HOLDS))

@@ -10,7 +10,8 @@ from cloudlet.core import AwsError
 from cloudlet.services.s3 import errors
 
 LIMIT: Final = 10
-_KEY_LENGTH, _VALUE_LENGTH = 128, 256
+_KEY_LENGTH: Final = 128
+_VALUE_LENGTH: Final = 256
 
 
 def from_header(text: str | None) -> dict[str, str]:

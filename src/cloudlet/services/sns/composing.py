@@ -18,7 +18,7 @@ from cloudlet.services.sns.topic_record import Topic
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _TOKEN: Final = re.compile(r"[!-~]{1,128}")
-_NO_ATTRIBUTES: dict[str, Attribute] = {}
+_NO_ATTRIBUTES: Final[dict[str, Attribute]] = {}
 
 
 def to_topic(params: Mapping[str, Any], topic: Topic, now: int, trace: str | None) -> Message:

@@ -21,7 +21,7 @@ NOTIFICATION: Final = "Notification"
 SUBSCRIPTION_CONFIRMATION: Final = "SubscriptionConfirmation"
 UNSUBSCRIBE_CONFIRMATION: Final = "UnsubscribeConfirmation"
 
-_json = msgspec.json.Encoder().encode
+_json: Final = msgspec.json.Encoder().encode
 
 
 class Confirmation(NamedTuple):
@@ -123,7 +123,7 @@ def confirmation_envelope(told: Confirmation, signature: Signature) -> str:
     return "{" + ",".join([_member(name, value) for name, value in members]) + "\n}"
 
 
-_made = RecentlyUsed(64)
+_made: Final = RecentlyUsed(64)
 """What was written last, by message: one is written for many subscribers. With messages of 256 KiB it takes 16 MiB."""
 
 

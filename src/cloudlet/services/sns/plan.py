@@ -20,7 +20,8 @@ from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 _PAGE: Final = 500
 _SMALL: Final = 16
-_SMALL_CACHED, _LARGE_CACHED = 2_048, 64
+_SMALL_CACHED: Final = 2_048
+_LARGE_CACHED: Final = 64
 """Plans that are kept, of so many recipients and of more: 36 MiB at most each, at 1.1 KB a recipient."""
 
 
@@ -80,8 +81,8 @@ def rejections(messages: Iterable[Message], recipients: Iterable[Recipient]) -> 
                 yield rejection
 
 
-_small = RecentlyUsed(_SMALL_CACHED)
-_large = RecentlyUsed(_LARGE_CACHED)
+_small: Final = RecentlyUsed(_SMALL_CACHED)
+_large: Final = RecentlyUsed(_LARGE_CACHED)
 
 
 async def of_topic(tx: Transaction, topic: Topic, after: str = "") -> Plan:

@@ -22,8 +22,8 @@ _ARN_CHARACTERS: Final = 512
 """More than any topic's; what is kept by ARN must not be large."""
 
 
-_decoded: dict[bytes, Topic] = {}
-_keys: dict[str, bytes] = {}
+_decoded: Final[dict[bytes, Topic]] = {}
+_keys: Final[dict[str, bytes]] = {}
 
 
 def decode(raw: bytes) -> Topic:

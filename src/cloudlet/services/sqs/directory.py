@@ -21,7 +21,7 @@ _IDS: Final = pack(("ids",))
 _CACHED_KEYS: Final = 4096
 _SWEPT: Final = 8
 
-_keys: dict[tuple[str, str], bytes] = {}
+_keys: Final[dict[tuple[str, str], bytes]] = {}
 
 
 def _key_of_url(region: str, url: str) -> bytes:

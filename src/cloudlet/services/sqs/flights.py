@@ -23,12 +23,13 @@ TOGETHER: Final = b"\x03"
 _EXPIRED: Final = b""
 """In the row of a message that goes on alone: it has expired, of which the flight that it is in knows nothing."""
 
-_COUNT_BITS, _WRITER_BITS = 16, 22
+_COUNT_BITS: Final = 16
+_WRITER_BITS: Final = 22
 _NUMBER_BITS: Final = _COUNT_BITS + _WRITER_BITS
-_writer = int.from_bytes(random_bytes(4), "big") >> 32 - _WRITER_BITS
-_count = count()
+_writer: Final = int.from_bytes(random_bytes(4), "big") >> 32 - _WRITER_BITS
+_count: Final = count()
 
-_decode = msgspec.msgpack.Decoder(dict[bytes, Member]).decode
+_decode: Final = msgspec.msgpack.Decoder(dict[bytes, Member]).decode
 
 
 def next_nonce(visibility: int) -> bytes:

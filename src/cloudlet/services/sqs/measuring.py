@@ -50,7 +50,7 @@ class _Use:
         """How many messages receives gave."""
 
 
-_USES: Attached[dict[_Name, _Use]] = Attached(lambda _: {})
+_USES: Final[Attached[dict[_Name, _Use]]] = Attached(lambda _: {})
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:

@@ -117,7 +117,7 @@ class Queue:
         return f"{endpoint}/{self.record.account}/{self.record.name}"
 
 
-_queues: dict[bytes, Queue] = {}
+_queues: Final[dict[bytes, Queue]] = {}
 
 
 def decode(raw: bytes) -> Queue:

@@ -14,7 +14,9 @@ from cloudlet.services.sqs import errors
 from cloudlet.services.sqs.flights import visibility_of
 
 _MAGIC: Final = b"\x01\x01\x01"
-_SUM_AT, _TEXT_AT, _PLACE_AT = 3, 7, 31
+_SUM_AT: Final = 3
+_TEXT_AT: Final = 7
+_PLACE_AT: Final = 31
 _DELIVERY: Final = struct.Struct(">QQ8s")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.services.sqs import errors, limits, receipts, rendering
 from cloudlet.services.sqs.messages import Message, State
 from cloudlet.services.sqs.queue import Queue
 
-_NONE: frozenset[str] = frozenset()
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class ReceiveRequest:

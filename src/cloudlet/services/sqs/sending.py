@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, fifo, messages
@@ -11,7 +11,7 @@ from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.sequence import Sequence
 from cloudlet.store.keys import pack_int
 
-_sequence = Sequence()
+_sequence: Final = Sequence()
 
 
 async def send(tx: Transaction, queue: Queue, message: Message, system_md5: str | None, now: float) -> dict[str, Any]:
