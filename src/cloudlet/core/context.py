@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,7 +52,7 @@ class Context:
         source_ip: str = "127.0.0.1",
         secure: bool = False,
         protocol: str = "json",
-        headers: Mapping[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         source_arn: str = "",
         method: str = "",
     ) -> None:
@@ -67,7 +67,7 @@ class Context:
         self.secure = secure
         self.protocol = protocol
         """In which of AWS's protocols the answer goes out; "none" for a call from within."""
-        self.headers: Mapping[str, str] = {} if headers is None else headers
+        self.headers: dict[str, str] = {} if headers is None else headers
         self.source_arn = source_arn
         """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
         self.method = method
@@ -85,7 +85,7 @@ class Context:
         self,
         principal: Principal,
         account: str,
-        headers: Mapping[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         source_arn: str | None = None,
     ) -> Context:
         """Return the same call as if somebody else made it; without `headers` or `source_arn` with those it has."""

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
 Kind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
 
 
-@dataclass(frozen=True, slots=True)
 class Principal:
     """The identity behind a request, as policies and `sts:GetCallerIdentity` name it.
 
     For kind "service" `arn` is the service principal, such as "sns.amazonaws.com".
     """
 
-    kind: Kind
-    account: str
-    arn: str
-    user_id: str
-    access_key: str = ""
+    __slots__ = ("access_key", "account", "arn", "kind", "user_id")
+
+    def __init__(self, kind: Kind, account: str, arn: str, user_id: str, access_key: str = "") -> None:
+        self.kind: Kind = kind
+        self.account = account
+        self.arn = arn
+        self.user_id = user_id
+        self.access_key = access_key
 
 
-@dataclass(frozen=True, slots=True)
 class Known:
     """An access key that can be verified. `expires` is in seconds since the epoch, for temporary credentials."""
 
-    principal: Principal
-    secret_key: str
-    expires: float | None = None
+    __slots__ = ("expires", "principal", "secret_key")
+
+    def __init__(self, principal: Principal, secret_key: str, expires: float | None = None) -> None:
+        self.principal = principal
+        self.secret_key = secret_key
+        self.expires = expires
 
 
 def root(account: str, access_key: str = "") -> Principal:

@@ -16,17 +16,31 @@ from pathlib import Path
 
 import msgspec
 
-from cloudlet.core.identity import Principal
+from cloudlet.core.identity import Kind, Principal
 from cloudlet.core.ids import random_bytes
 
 _MAC_BYTES = 32
 _ACCOUNT_SHIFT = 7
 
 
-class Session(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Session:
     """What a session token says. `expires` is in seconds since the epoch."""
 
     principal: Principal
+    expires: float
+
+
+class _Bearer(msgspec.Struct):
+    kind: Kind
+    account: str
+    arn: str
+    user_id: str
+    access_key: str
+
+
+class _Payload(msgspec.Struct):
+    principal: _Bearer
     expires: float
 
 
@@ -47,8 +61,8 @@ class TokenSealer:
     def issue(self, principal: Principal, expires: float) -> TemporaryCredentials:
         """Return credentials that let their bearer act as `principal` until `expires`."""
         access_key = access_key_id("ASIA", principal.account)
-        bearer = Principal(principal.kind, principal.account, principal.arn, principal.user_id, access_key)
-        payload = msgspec.msgpack.encode(Session(bearer, expires))
+        bearer = _Bearer(principal.kind, principal.account, principal.arn, principal.user_id, access_key)
+        payload = msgspec.msgpack.encode(_Payload(bearer, expires))
         token = base64.b64encode(self._mac(b"token", payload) + payload).decode()
         return TemporaryCredentials(access_key, self.secret_of(access_key), token, expires)
 
@@ -58,7 +72,10 @@ class TokenSealer:
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(b"token", payload)):
             raise ValueError("the token was not issued here")
-        return msgspec.msgpack.decode(payload, type=Session)
+        said = msgspec.msgpack.decode(payload, type=_Payload)
+        bearer = said.principal
+        principal = Principal(bearer.kind, bearer.account, bearer.arn, bearer.user_id, bearer.access_key)
+        return Session(principal, said.expires)
 
     def secret_of(self, access_key: str) -> str:
         """Return the secret access key (40 characters) that belongs to an access key id issued here."""

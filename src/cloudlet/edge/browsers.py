@@ -9,7 +9,6 @@ Cloudlet's.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from typing import Final
 
 from cloudlet.core.errors import AwsError
@@ -25,7 +24,7 @@ _SAFE_NAMES: Final = (".localhost", *gateways.AWS_NAMES, "localhost.localstack.c
 """The ends of names under which Cloudlet may be asked, and which nobody can have lead to pages first and then here."""
 
 
-def comes_from_elsewhere(headers: Mapping[str, str]) -> bool:
+def comes_from_elsewhere(headers: dict[str, str]) -> bool:
     """Whether a request comes from a page that is not this machine's own."""
     origin = headers.get("origin")
     if origin is not None:
@@ -37,7 +36,7 @@ def comes_from_elsewhere(headers: Mapping[str, str]) -> bool:
     return is_of_browser(headers) and not is_of_machine(gateways.bare_host(headers.get("host", "")).strip("[]"))
 
 
-def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
+def has_foreign_name(headers: dict[str, str], public_host: str) -> bool:
     """Whether a browser asks by a name that others may have lead here, so that their pages are of the same origin."""
     if not is_of_browser(headers):
         return False
@@ -49,7 +48,7 @@ def has_foreign_name(headers: Mapping[str, str], public_host: str) -> bool:
     return False
 
 
-def is_of_browser(headers: Mapping[str, str]) -> bool:
+def is_of_browser(headers: dict[str, str]) -> bool:
     """Whether a browser asks. Pages cannot keep it from sending what tells, though they may change that."""
     return not _OF_BROWSERS.isdisjoint(headers) or headers.get("user-agent", "").startswith("Mozilla/")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -13,7 +13,6 @@ from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.identity import ANONYMOUS, principal_of
 from cloudlet.core.ids import uuid4
-from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Result
 from cloudlet.edge import auth, browsers, gateways, routing, visits
 from cloudlet.edge.buckets import Address
@@ -139,13 +138,13 @@ class Front:
         else:
             self.admit(call.start)
 
-    def admits_page(self, headers: Mapping[str, str], service: str = "") -> bool:
+    def admits_page(self, headers: dict[str, str], service: str = "") -> bool:
         """Whether a service's API answers the page, if any, that a request comes from."""
         if service == "s3":
             return self.admits_name(headers)
         return not self._is_open or not browsers.comes_from_elsewhere(headers)
 
-    def admits_name(self, headers: Mapping[str, str]) -> bool:
+    def admits_name(self, headers: dict[str, str]) -> bool:
         """Whether a browser, if it is one, is answered under the name by which it asks."""
         return not self._is_open or not browsers.has_foreign_name(headers, self.public_host)
 
@@ -268,11 +267,11 @@ class _Call:
             self._name_service(None)
             raise auth.unreadable(self.service, error, in_header="authorization" in request.headers) from error
         found = self._name_service(self.claim)
-        if not self.front.admits_page(request.headers, found.model.name):
-            raise browsers.refused(found.model.name)
+        if not self.front.admits_page(request.headers, found.service):
+            raise browsers.refused(found.service)
         fleet = self.front.fleet
-        if fleet is not None and block_of(found.model.name) in fleet:
-            fleet[block_of(found.model.name)].forward(request, self.exchange, self.unavailable)
+        if fleet is not None and found.block in fleet:
+            fleet[found.block].forward(request, self.exchange, self.unavailable)
             return False
         if not isinstance(request.body, bytes) and _is_wanted_whole(request, found, self.claim):
             spawn(self._collect(request))
@@ -309,16 +308,14 @@ class _Call:
         front, request, found, principal = self.front, self.request, self.route, self.principal
         if found is None:
             raise RuntimeError("a call was run before it was routed")
-        operation, model = found.operation, found.model
-        name = block_of(model.name)
+        operation = found.operation
         # What runs is found without a call of the cloud, which is interpreted.
-        block = front.running.get(name) or front.cloud.block(name)
+        block = front.running.get(found.block) or front.cloud.block(found.block)
         service = block.service
-        key = key_of(model.name, operation.name)
-        if key not in service.handlers:
-            raise not_implemented(model.name, operation.name)
+        if found.key not in service.handlers:
+            raise not_implemented(found.service, operation.name)
         if principal is ANONYMOUS and not service.admits_anonymous(operation.name):
-            raise auth.missing_token(model)
+            raise auth.missing_token(found.model)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
         read = request
@@ -346,7 +343,7 @@ class _Call:
             request.method,
         )
         self.context = context
-        invocation = block.invoke(context, key, params, self._done)
+        invocation = block.invoke(context, found.key, params, self._done)
         if invocation is not None and not self.exchange.answered:
             self.exchange.on_abort = invocation.cancel
 

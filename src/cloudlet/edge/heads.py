@@ -14,7 +14,7 @@ BODILESS: Final = frozenset((204, 304))
 """The statuses whose responses have no body, and say nothing of its length."""
 
 _STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus if status.value >= 200
 }
 _ONE_LINE: Final = {ord(char): " " for char in "\r\n\0"}
 _KNOWN_NAMES_LIMIT: Final = 1000
@@ -77,28 +77,29 @@ def target_of(url: bytes) -> tuple[str, str]:
 def response_head(response: HttpResponse, keep_alive: bool) -> bytes:
     """Return a response's head, with its body's length, or that it comes in chunks."""
     status = response.status
-    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n", _date_header.line()]
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status", _date_header.line()]
     sized = False
     for name, value in response.headers:
         if name == "content-length" or name.lower() == "content-length":
             sized = True
-        lines.append(f"{name}: {value}\r\n")
+        line = f"{name}: {value}"
+        if "\n" in line or "\r" in line or "\0" in line:
+            # What somebody has stored comes back in headers; a line break in it must not begin another one (RFC 9110,
+            # section 5.5).
+            line = line.translate(_ONE_LINE)
+        lines.append(line)
     if not sized:
         body = response.body
         if type(body) is FileBody:
-            lines.append(f"content-length: {body.size}\r\n")
+            lines.append(f"content-length: {body.size}")
         elif type(body) is not bytes:
-            lines.append("transfer-encoding: chunked\r\n")
+            lines.append("transfer-encoding: chunked")
         elif status not in BODILESS:
-            lines.append(f"content-length: {len(body)}\r\n")
+            lines.append(f"content-length: {len(body)}")
     if not keep_alive:
-        lines.append("connection: close\r\n")
-    head = "".join(lines)
-    if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
-        # What somebody has stored comes back in headers; a line break in it must not begin another one (RFC 9110,
-        # section 5.5).
-        head = "".join(f"{line[:-2].translate(_ONE_LINE)}\r\n" for line in lines)
-    return (head + "\r\n").encode("utf-8", "surrogateescape")
+        lines.append("connection: close")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 class _DateHeader:
@@ -114,7 +115,7 @@ class _DateHeader:
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self._line = f"date: {formatdate(second, usegmt=True)}\r\n"
+            self._line = f"date: {formatdate(second, usegmt=True)}"
         return self._line
 
 

@@ -80,7 +80,7 @@ class Desk:
         principal = caller.principal
         return Asked(
             number,
-            (found.model.name, found.protocol, found.operation.name),
+            (found.service, found.protocol, found.operation.name),
             found.address,
             routing.region_of(request, claim),
             (principal.kind, principal.account, principal.arn, principal.user_id, principal.access_key),
@@ -89,7 +89,7 @@ class Desk:
             request.method,
             request.path,
             request.query,
-            cast(dict[str, str], request.headers),
+            request.headers,
             caller.body,
             keep_alive,
         )

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
+from cloudlet.core.models import block_of, key_of
 from cloudlet.edge.buckets import Address, address
 from cloudlet.edge.gateways import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
@@ -25,12 +26,16 @@ _REGION_IN_HOST: Final = re.compile(r"(?:^|\.)([a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z
 class Route:
     """Where a request goes: the operation of a service, in one of its protocols."""
 
-    __slots__ = ("address", "model", "operation", "protocol")
+    __slots__ = ("address", "block", "key", "model", "operation", "protocol", "service")
 
     def __init__(
         self, model: ServiceModel, protocol: str, operation: Operation, address: Address | None = None
     ) -> None:
         self.model = model
+        self.service = model.name
+        self.block = block_of(model.name)
+        self.key = key_of(model.name, operation.name)
+        """The name under which the block declares the operation."""
         self.protocol = protocol
         self.operation = operation
         self.address = address
@@ -120,7 +125,7 @@ def _signed(request: HttpRequest, service: str) -> Route:
         model = load(name)
         found = match(model, request)
         if found is not None:
-            return Route(model, found[0], model.operations[found[1]])
+            return named(name, *found)
     model = load(names[0])
     protocol = protocol_of(request, model)
     error = _not_allowed() if model.name == "s3" else _unknown_operation(request, protocol)
@@ -128,9 +133,8 @@ def _signed(request: HttpRequest, service: str) -> Route:
 
 
 def _unsigned(request: HttpRequest) -> Route:
-    for service, protocol, operation in identify(request):
-        model = load(service)
-        return Route(model, protocol, model.operations[operation])
+    for found in identify(request):
+        return named(*found)
     protocol = protocol_of(request, None)
     if protocol == "json" and "x-amz-target" not in request.headers:
         # Nothing says whose it is, as with S3's requests.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -32,13 +32,13 @@ class HttpRequest:
         method: str,
         path: str,
         query: str = "",
-        headers: Mapping[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         body: bytes | BodyStream = b"",
     ) -> None:
         self.method = method
         self.path = path
         self.query = query
-        self.headers: Mapping[str, str] = {} if headers is None else headers
+        self.headers: dict[str, str] = {} if headers is None else headers
         self.body: bytes | BodyStream = body
 
 

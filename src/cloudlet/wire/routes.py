@@ -41,7 +41,7 @@ class Route:
                 elif ref.location == "header":
                     self.headers.append(wire.lower())
 
-    def score(self, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, int, int, bool] | None:
+    def score(self, query: Mapping[str, str], headers: dict[str, str]) -> tuple[int, int, int, bool] | None:
         """Return how well a request fits, or None if it cannot be for this operation."""
         for name, value in self.static.items():
             if name not in query or (value is not None and query[name] != value):
@@ -67,7 +67,7 @@ class Node:
         self._chosen: dict[str, tuple[list[str], dict[tuple[bool, ...], tuple[str, int] | None]]] = {}
         """By method: the headers that tell operations apart, and what was chosen by which of them are there."""
 
-    def choose(self, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, int] | None:
+    def choose(self, method: str, query: Mapping[str, str], headers: dict[str, str]) -> tuple[str, int] | None:
         """Return the operation that fits a request for this place best."""
         if query:
             return self._best(method, query, headers)
@@ -83,7 +83,7 @@ class Node:
             chosen[there] = self._best(method, query, headers)
         return chosen[there]
 
-    def _best(self, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, int] | None:
+    def _best(self, method: str, query: Mapping[str, str], headers: dict[str, str]) -> tuple[str, int] | None:
         best: tuple[tuple[int, int, int, bool], Route] | None = None
         for route in self.routes.get(method, ()):
             score = route.score(query, headers)
@@ -147,7 +147,7 @@ class Router:
         position: int,
         method: str,
         query: Mapping[str, str],
-        headers: Mapping[str, str],
+        headers: dict[str, str],
     ) -> tuple[str, int] | None:
         if position == len(segments):
             return node.choose(method, query, headers)

@@ -156,14 +156,17 @@ def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> 
     if "  " in lines:
         lines = "".join([f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in claim.credential.names])
     path = request.path
-    if claim.service != "s3":
-        path = _normalized(path)
-        if not _PLAIN.fullmatch(path):
-            path = quote(path, safe="/~-._")
-    elif not _PLAIN.fullmatch(path):
-        path = quote(unquote_to_bytes(path), safe="/~-._")
+    if path != "/":
+        path = _canonical_path(path, claim.service)
     query = _canonical_query(request.query, presigned=claim.expires is not None) if request.query else ""
     return f"{request.method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{payload_hash}"
+
+
+def _canonical_path(path: str, service: str) -> str:
+    if service != "s3":
+        path = _normalized(path)
+        return path if _PLAIN.fullmatch(path) else quote(path, safe="/~-._")
+    return path if _PLAIN.fullmatch(path) else quote(unquote_to_bytes(path), safe="/~-._")
 
 
 def _normalized(path: str) -> str:

@@ -126,7 +126,7 @@ class Stated:
         self.value = value
 
 
-def stated(params: Params, headers: Mapping[str, str]) -> Stated | None:
+def stated(params: Params, headers: dict[str, str]) -> Stated | None:
     """Return the checksum that a request gives or announces. Raises AwsError for more than one, or a malformed one."""
     if "x-amz-trailer" not in headers and params.keys().isdisjoint(_STATING):
         if any(name.startswith(_HEADER) and name not in _ABOUT for name in headers):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -64,7 +64,7 @@ class Wanted:
         """The algorithm of the checksum that is kept."""
 
     @classmethod
-    def of(cls, params: Params, headers: Mapping[str, str], kept: str | None = None) -> Wanted:
+    def of(cls, params: Params, headers: dict[str, str], kept: str | None = None) -> Wanted:
         """Read it from a request; `kept` is an algorithm that is asked for anyway. Raises AwsError."""
         stated = checksums.stated(params, headers)
         algorithm = kept or (stated.algorithm if stated is not None else checksums.DEFAULT)
@@ -74,7 +74,7 @@ class Wanted:
         return cls(stated, checksums.content_md5(params.get("ContentMD5")), size, algorithm)
 
 
-def _size(params: Params, headers: Mapping[str, str]) -> int | None:
+def _size(params: Params, headers: dict[str, str]) -> int | None:
     body = params.get("Body")
     if body is None or isinstance(body, bytes):
         return None
