@@ -32,7 +32,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _FIFO_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _TOKEN: Final = re.compile(r"[!-~]{1,128}")
-_FORBIDDEN_ASCII: Final = bytes(set(range(0x20)) - set(b"\t\n\r"))
+_WITHOUT_FORBIDDEN: Final = bytes(byte if byte >= 0x20 or byte in b"\t\n\r" else 0x20 for byte in range(256))
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -75,7 +75,7 @@ def forbidden_character(text: str) -> str | None:
     if text.isascii():
         # Quicker than a pattern.
         raw = text.encode()
-        if len(raw.translate(None, _FORBIDDEN_ASCII)) == len(raw):
+        if raw.translate(_WITHOUT_FORBIDDEN) == raw:
             return None
     found = _FORBIDDEN.search(text)
     return f"#x{ord(found[0]):X}" if found else None
