@@ -19,7 +19,6 @@ from cloudlet.wire.matching import identify
 
 _EXPOSED: Final = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-query-error,x-amz-crc32,x-amzn-trace-id,Date"
 _REMEMBERED_SECONDS: Final = 172_800
-_OF_BROWSERS: Final = frozenset(("accept-language", "origin", "sec-fetch-site"))
 _SAFE_NAMES: Final = (".localhost", *gateways.AWS_NAMES, "localhost.localstack.cloud")
 """The ends of names under which Cloudlet may be asked, and which nobody can have lead to pages first and then here."""
 
@@ -50,7 +49,12 @@ def has_foreign_name(headers: dict[str, str], public_host: str) -> bool:
 
 def is_of_browser(headers: dict[str, str]) -> bool:
     """Whether a browser asks. Pages cannot keep it from sending what tells, though they may change that."""
-    return not _OF_BROWSERS.isdisjoint(headers) or headers.get("user-agent", "").startswith("Mozilla/")
+    return (
+        "origin" in headers
+        or "sec-fetch-site" in headers
+        or "accept-language" in headers
+        or headers.get("user-agent", "").startswith("Mozilla/")
+    )
 
 
 def refused(service: str = "") -> AwsError:
