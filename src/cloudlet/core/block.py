@@ -42,6 +42,8 @@ class Block:
         self._principal = f"{service.name}.amazonaws.com"
         self.clock = cloud.clock
         config = cloud.config
+        self.is_strict = config.auth == "strict"
+        """Whether permissions are enforced."""
         self.blobs = Blobs(config.data / "blocks" / service.name / "blobs", durable=config.durable)
         """Its large values, in files."""
         self.attached: dict[object, object] = {}

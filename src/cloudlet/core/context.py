@@ -116,7 +116,7 @@ class Context:
     @property
     def strict(self) -> bool:
         """Whether permissions are enforced."""
-        return self.block.cloud.config.auth == "strict"
+        return self.block.is_strict
 
     @property
     def trace(self) -> str | None:

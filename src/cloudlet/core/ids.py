@@ -7,9 +7,6 @@ import secrets
 from typing import Final
 
 _POOL_BYTES: Final = 4096
-_pool = b""
-_at = 0
-
 _UUID_BYTES: Final = 16
 _UUID_LENGTH: Final = 36
 _UUIDS_AT_ONCE: Final = 256
@@ -19,15 +16,30 @@ _VERSION: Final = bytes(0x40 | byte & 0x0F for byte in range(256))
 _VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
 
 
+class _Bytes:
+    """Random bytes, read in larger pieces than are asked for: each read is a system call."""
+
+    __slots__ = ("_at", "_read")
+
+    def __init__(self) -> None:
+        self._read = b""
+        self._at = 0
+
+    def next(self, size: int) -> bytes:
+        at = self._at
+        if at + size > len(self._read):
+            self._read = os.urandom(_POOL_BYTES)
+            at = 0
+        self._at = at + size
+        return self._read[at : at + size]
+
+
+_bytes: Final = _Bytes()
+
+
 def random_bytes(size: int) -> bytes:
-    """Return `size` (at most 4096) random bytes. They are read in larger pieces: each read is a system call."""
-    global _pool, _at
-    if _at + size > len(_pool):
-        _pool = os.urandom(_POOL_BYTES)
-        _at = 0
-    part = _pool[_at : _at + size]
-    _at += size
-    return part
+    """Return `size` (at most 4096) random bytes."""
+    return _bytes.next(size)
 
 
 class _Uuids:

@@ -57,7 +57,7 @@ def _in_open_mode(page: Page) -> Page:
     """Return a page with messages on it, which in strict mode everybody could read: there it is not shown."""
 
     async def shown(block: Block) -> tuple[str, bytes]:
-        if block.cloud.config.auth == "strict":
+        if block.is_strict:
             return "text/plain", b"This is shown in open mode only. In strict mode, read the file in the data folder.\n"
         return await page(block)
 
