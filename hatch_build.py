@@ -100,7 +100,7 @@ def compile_modules(out: Path) -> None:
     )
     for extension in extensions:
         # Calls within a library need not ask the loader, and can be inlined.
-        extension.extra_compile_args.append("-fvisibility=hidden")
+        extension.extra_compile_args = [*extension.extra_compile_args, "-fvisibility=hidden"]
     folders = ["--build-lib", str(out / "lib"), "--build-temp", str(out / "objects")]
     setup(
         name="cloudlet",
