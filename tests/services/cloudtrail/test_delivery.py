@@ -171,8 +171,9 @@ def test_the_aws_cli_finds_all_files_valid_and_a_changed_one_invalid(standing: S
     name, arn = _trail(aws, EnableLogFileValidation=True)
     # Events of other calls might come later, in a file more.
     management = {"Field": "eventCategory", "Equals": ["Management"]}
-    only = _selected(management, {"Field": "eventName", "Equals": ["CreateQueue"]})
+    only = _selected(management, {"Field": "readOnly", "Equals": ["false"]})
     aws.client("cloudtrail").put_event_selectors(TrailName="audit", AdvancedEventSelectors=[only])
+    lookup(aws, 1, EventName="PutEventSelectors")
     for number in (1, 2):
         aws.client("sqs").create_queue(QueueName=f"q{number}")
         lookup(aws, number, EventName="CreateQueue")

@@ -157,6 +157,7 @@ def _advanced(*fields: dict[str, Any]) -> dict[str, Any]:
 
 _DATA = {"Field": "eventCategory", "Equals": ["Data"]}
 _OBJECTS = {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}
+_MANAGEMENT = {"Field": "eventCategory", "Equals": ["Management"]}
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,10 @@ _OBJECTS = {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}
         _advanced(_DATA, _OBJECTS, {"Field": "readOnly", "StartsWith": ["t"]}),
         _advanced(_DATA, _OBJECTS, {"Field": "eventName"}),
         _advanced(_DATA, _OBJECTS, {"Field": "errorCode", "Equals": ["x"]}),
+        _advanced(_MANAGEMENT, {"Field": "eventName", "Equals": ["CreateQueue"]}),
+        _advanced(_MANAGEMENT, {"Field": "userIdentity.arn", "EndsWith": ["root"]}),
+        _advanced(_MANAGEMENT, {"Field": "eventSource", "Equals": ["sqs.amazonaws.com"]}),
+        _advanced(_MANAGEMENT, {"Field": "eventSource", "NotEquals": ["sqs.amazonaws.com"]}),
         {"EventSelectors": [{}], **_advanced(_DATA, _OBJECTS)},
     ],
 )
@@ -182,6 +187,26 @@ def test_what_cannot_be_selectors(aws: Aws, bucket: str, selectors: dict[str, An
     trails = aws.client("cloudtrail")
     trails.create_trail(Name="audit", S3BucketName=bucket)
     assert code_of(trails.put_event_selectors, TrailName="audit", **selectors) == "InvalidEventSelectorsException"
+
+
+def test_advanced_selectors_leave_out_the_management_events_of_kms(aws: Aws, bucket: str) -> None:
+    trails = aws.client("cloudtrail")
+    trails.create_trail(Name="audit", S3BucketName=bucket)
+    sources = {"Field": "eventSource", "NotEquals": ["kms.amazonaws.com", "rdsdata.amazonaws.com"]}
+    put = trails.put_event_selectors(TrailName="audit", **_advanced(_MANAGEMENT, sources))
+    assert put["AdvancedEventSelectors"][0]["FieldSelectors"] == [_MANAGEMENT, sources]
+
+
+def test_nothing_has_insights(aws: Aws, bucket: str) -> None:
+    trails = aws.client("cloudtrail")
+    trails.create_trail(Name="audit", S3BucketName=bucket)
+    store = trails.create_event_data_store(Name="store")["EventDataStoreArn"]
+    read = trails.get_insight_selectors
+    assert code_of(read, TrailName="audit") == "InsightNotEnabledException"
+    assert code_of(read, EventDataStore=store) == "InsightNotEnabledException"
+    assert code_of(read, TrailName="missing") == "TrailNotFoundException"
+    assert code_of(read, TrailName="audit", EventDataStore=store) == "InvalidParameterCombinationException"
+    assert code_of(read) == "InvalidParameterException"
 
 
 def test_the_public_key_of_now_is_listed(aws: Aws) -> None:

@@ -1,4 +1,4 @@
-"""Operations on the event selectors of trails."""
+"""Operations on the event selectors of trails, and on Insights, which nothing has enabled."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.cloudtrail import selectors, trail
 from cloudlet.services.cloudtrail.block import service
+from cloudlet.services.cloudtrail.lake import stores
 
 
 @service.operation("PutEventSelectors")
@@ -22,7 +23,7 @@ async def put_event_selectors(ctx: Context, tx: Transaction, params: Params) -> 
     changed = msgspec.structs.replace(
         found,
         basic=[] if basic is None else selectors.basic(basic),
-        advanced=[] if advanced is None else selectors.advanced(advanced),
+        advanced=[] if advanced is None else selectors.of_trail(advanced),
     )
     trail.save(tx, changed)
     return _shown(changed)
@@ -31,6 +32,17 @@ async def put_event_selectors(ctx: Context, tx: Transaction, params: Params) -> 
 @service.operation("GetEventSelectors")
 async def get_event_selectors(ctx: Context, tx: Transaction, params: Params) -> Result:
     return _shown(await trail.find(ctx, tx, params["TrailName"]))
+
+
+@service.operation("GetInsightSelectors")
+async def get_insight_selectors(ctx: Context, tx: Transaction, params: Params) -> Result:
+    name, store = params.get("TrailName"), params.get("EventDataStore")
+    if name is not None and store is not None:
+        raise AwsError("InvalidParameterCombinationException", "Give either TrailName or EventDataStore, and not both.")
+    if name is None and store is None:
+        raise stores.invalid("There must be a TrailName or an EventDataStore.")
+    arn = (await trail.find(ctx, tx, name)).arn if store is None else (await stores.find_active(ctx, tx, store)).arn
+    raise AwsError("InsightNotEnabledException", f"Insights is not enabled for {arn}.", status=400)
 
 
 def _shown(found: trail.Trail) -> dict[str, Any]:

@@ -39,6 +39,8 @@ _COMMON_FIELDS = frozenset(
     | {"userIdentity.arn"}
 )
 _FIELDS = {"Management": _COMMON_FIELDS, "Data": _COMMON_FIELDS | {"resources.ARN", "resources.type"}}
+_OF_TRAILS = frozenset({"eventCategory", "eventSource", "readOnly"})
+"""By what trails, unlike event data stores, select management events."""
 _EXACT = frozenset({"eventCategory", "readOnly", "resources.type"})
 _POSITIVE: dict[str, Callable[[str, str], bool]] = {
     "Equals": str.__eq__,
@@ -84,6 +86,25 @@ def _check_resource(resource: Selector) -> None:
     for value in values:
         if value.rstrip(":") != everything and not value.startswith(f"{everything}:"):
             raise _invalid(f"Value {value} for DataResources.Values is invalid.")
+
+
+def of_trail(given: Sequence[Selector]) -> list[dict[str, Any]]:
+    """Return advanced event selectors of a trail. Raises AwsError for such as AWS does not admit."""
+    chosen = advanced(given)
+    for each in chosen:
+        by_name = {field["Field"]: field for field in each["FieldSelectors"]}
+        if by_name["eventCategory"]["Equals"] == ["Management"]:
+            _check_of_trail(by_name)
+    return chosen
+
+
+def _check_of_trail(fields: Mapping[str, Selector]) -> None:
+    others = fields.keys() - _OF_TRAILS
+    if others:
+        raise _invalid(f"The field {min(others)} is not valid for management events of trails.")
+    for operator, values in _conditions(fields.get("eventSource", {})):
+        if operator != "NotEquals" or not set(values) <= set(_EXCLUDABLE):
+            raise _invalid(f"The field eventSource of management events can exclude {' and '.join(_EXCLUDABLE)} only.")
 
 
 def advanced(given: Sequence[Selector]) -> list[dict[str, Any]]:
