@@ -99,7 +99,7 @@ def test_entries_fail_one_by_one(cloud: EventCloud) -> None:
 def test_deep_events_are_matched_and_too_deep_ones_are_refused(cloud: EventCloud) -> None:
     url, arn = cloud.queue()
     cloud.rule({"Id": "1", "Arn": arn, "InputPath": "$.detail"}, pattern={"detail": {"a": ["x"], "b": {"c": ["x"]}}})
-    for levels, code in ((1090, None), (1200, "MalformedDetail"), (100_000, "MalformedDetail")):
+    for levels, code in ((990, None), (1050, "MalformedDetail"), (100_000, "MalformedDetail")):
         deep = "[" * levels + '"x"' + "]" * levels
         answer = cloud.put(Detail=f'{{"a":{deep},"b":{{"c":"x"}}}}')
         assert answer.get("ErrorCode") == code
@@ -115,9 +115,13 @@ def test_a_queue_gets_the_trace_header(cloud: EventCloud) -> None:
     assert answer["Messages"][0]["Attributes"]["AWSTraceHeader"] == trace
 
 
-def test_entries_that_are_too_large_are_refused(cloud: EventCloud) -> None:
+def test_entries_of_up_to_a_megabyte_are_taken_and_larger_ones_refused(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": arn})
+    cloud.put({"text": "x" * 1_000_000})
+    assert len(cloud.bodies(url)[0]["detail"]["text"]) == 1_000_000
     with pytest.raises(cloud.events.exceptions.ClientError, match="over the limit") as caught:
-        cloud.put({"text": "x" * 262_144})
+        cloud.put({"text": "x" * 1_048_576})
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 

@@ -15,9 +15,9 @@ from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.receiving import Receiver
 
-_BYTES: Final = 262_144
+_BYTES: Final = 1_048_576
 _TIME_BYTES: Final = 14
-_LEVELS: Final = 1100
+_LEVELS: Final = 1000
 _MOST_CHARACTERS: Final = (("Source", 256), ("DetailType", 128), ("Detail", _BYTES))
 Entry = Mapping[str, Any]
 _decode: Final = msgspec.json.Decoder().decode
