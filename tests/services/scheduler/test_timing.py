@@ -86,6 +86,13 @@ def test_after_the_last_year_nothing_is_due() -> None:
     assert Timing("rate(1 day)", "UTC", end, None, 0.0).first(_NOW) == end
 
 
+@pytest.mark.parametrize("unit", ["minute", "hour", "day"])
+def test_a_rate_of_one_may_be_in_the_plural(unit: str) -> None:
+    singular, plural = (Timing(f"rate(1 {unit}{more})", "UTC", None, None, 0.0) for more in ("", "s"))
+    plural.check()
+    assert plural.following(_NOW) == singular.following(_NOW)
+
+
 @given(st.integers(0, 4_000_000_000), st.integers(1, 100), st.sampled_from(["minutes", "hours", "days"]))
 @settings(max_examples=50)
 def test_a_rate_is_due_at_whole_intervals_from_its_start(after: int, value: int, unit: str) -> None:

@@ -12,6 +12,8 @@ from cloudlet.core import schedule_expression
 from cloudlet.services.scheduler import errors
 
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
+_EACH = re.compile(r"rate\(1 (minute|hour|day)s\)")
+"""Unlike rules of EventBridge, schedules may have one of a unit in the plural: the guide has no other units."""
 _JUST = 0.001
 """Seconds: what is due at a moment comes after one that is just before it."""
 
@@ -39,7 +41,7 @@ class Timing(NamedTuple):
         moment = _at(self.expression, _zone(self.zone))
         if moment is not None:
             return moment if moment > after else None
-        expression = schedule_expression.parse(self.expression, _zone(self.zone))
+        expression = _recurring(self.expression, _zone(self.zone))
         if not self._is_rate:
             return self._within(expression(max(after, (self.start or after + _JUST) - _JUST)))
         if after < self._base:
@@ -71,13 +73,18 @@ class Timing(NamedTuple):
             raise errors.validation(f"Invalid ScheduleExpressionTimezone {self.zone}.") from None
         try:
             if _at(self.expression, zone) is None:
-                schedule_expression.parse(self.expression, zone)
+                _recurring(self.expression, zone)
         except (ValueError, OverflowError):
             raise errors.validation(f"Invalid Schedule Expression {self.expression}.") from None
 
 
 def _zone(name: str) -> tzinfo:
     return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _recurring(expression: str, zone: tzinfo) -> schedule_expression.Schedule:
+    """Return the schedule of a rate or a cron expression. Raises ValueError."""
+    return schedule_expression.parse(_EACH.sub(r"rate(1 \1)", expression), zone)
 
 
 def _at(expression: str, zone: tzinfo) -> float | None:
