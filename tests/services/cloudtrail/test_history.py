@@ -65,6 +65,24 @@ def test_calls_have_the_names_that_aws_records_them_under(aws: Aws) -> None:
         assert json.loads(event["CloudTrailEvent"])["eventName"] == name
 
 
+def test_a_session_is_recorded_with_its_role(aws: Aws) -> None:
+    role = f"arn:aws:iam::{aws.account}:role/maker"
+    action = {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:createQueue", "Input": '{"QueueName":"made"}', "RoleArn": role}
+    aws.client("scheduler").create_schedule(
+        Name="s",
+        ScheduleExpression="at(2020-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=action,
+    )
+    (event,) = lookup(aws, 1, EventName="CreateQueue")
+    identity = json.loads(event["CloudTrailEvent"])["userIdentity"]
+    assert identity["type"] == "AssumedRole"
+    assert identity["arn"].startswith(f"arn:aws:sts::{aws.account}:assumed-role/maker/")
+    issuer = identity["sessionContext"]["sessionIssuer"]
+    assert (issuer["type"], issuer["arn"], issuer["userName"]) == ("Role", role, "maker")
+    assert issuer["principalId"] == identity["principalId"].partition(":")[0]
+
+
 def test_failures_and_reads_are_recorded_too(aws: Aws) -> None:
     sqs = aws.client("sqs")
     with pytest.raises(ClientError):

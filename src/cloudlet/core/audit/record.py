@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.core.arn import Arn
 from cloudlet.core.context import Context
 from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
@@ -76,7 +77,7 @@ def _identity(principal: Principal) -> dict[str, Any]:
     if principal.kind == "anonymous":
         return {"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}
     kinds = {"root": "Root", "user": "IAMUser", "assumed-role": "AssumedRole", "federated-user": "FederatedUser"}
-    identity = {
+    identity: dict[str, Any] = {
         "type": kinds[principal.kind],
         "principalId": principal.user_id,
         "arn": principal.arn,
@@ -85,7 +86,22 @@ def _identity(principal: Principal) -> dict[str, Any]:
     }
     if principal.kind == "user":
         identity["userName"] = principal.arn.rpartition("/")[2]
+    if principal.kind == "assumed-role":
+        identity["sessionContext"] = {"sessionIssuer": _role_of(principal), "attributes": {"mfaAuthenticated": "false"}}
     return identity
+
+
+def _role_of(principal: Principal) -> dict[str, str]:
+    """Return the role that a session is one of; its path is not known."""
+    arn = Arn.parse(principal.arn)
+    role = arn.resource.split("/")[1]
+    return {
+        "type": "Role",
+        "principalId": principal.user_id.partition(":")[0],
+        "arn": str(Arn(arn.partition, "iam", "", principal.account, f"role/{role}")),
+        "accountId": principal.account,
+        "userName": role,
+    }
 
 
 def _bounded(value: Any) -> Any:
