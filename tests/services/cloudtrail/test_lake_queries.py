@@ -80,6 +80,14 @@ def test_a_query_and_its_statistics(trails: Any, store: str) -> None:
             {"e": "fine", "errorMessage": ""},
         ),
         ("cardinality(split(eventSource, '.')) AS n", {"n": "3"}),
+        (
+            "eventSource, upper(eventName), count(*) OVER ()",
+            {"eventSource": "sqs.amazonaws.com", "_col1": "CREATEQUEUE", "_col2": "1"},
+        ),
+        (
+            "from_iso8601_timestamp('2026-01-01T02:00:00+02:00') AS t, ARRAY[from_unixtime(0, 'UTC')] AS a",
+            {"t": "2026-01-01 00:00:00.000", "a": "[1970-01-01 00:00:00.000]"},
+        ),
         ("to_hex(sha256(to_utf8(eventJson))) = upper(eventJsonChecksum) AS same", {"same": "true"}),
     ],
 )

@@ -58,7 +58,7 @@ def parse(text: str, now: float) -> Statement:
         _check_kind(parsed[0])
         stores = _stores(parsed[0])
         columns = _columns(parsed[0])
-        fixed = _at(parsed[0], now)
+        fixed = _at(_with_names(parsed[0]), now)
         times = time_range.of(fixed)
         sql = fixed.sql("duckdb")
     except SqlglotError as error:
@@ -110,6 +110,28 @@ def _columns(parsed: exp.Expr) -> list[str]:
         return everything
     named = {identifier.name.lower() for identifier in parsed.find_all(exp.Identifier)}
     return [name for name in everything if name.lower() in named]
+
+
+def _with_names(parsed: exp.Expr) -> exp.Expr:
+    """Return a statement whose columns all have names: Trino calls those that are no columns by their places."""
+    from sqlglot import exp
+
+    first = parsed
+    while not isinstance(first, exp.Select):
+        first = first.this
+    named = [
+        each if each.is_star or isinstance(each.unnest(), exp.Alias | exp.Column | exp.Dot) else _named(each, place)
+        for place, each in enumerate(first.expressions)
+    ]
+    first.set("expressions", named)
+    return parsed
+
+
+def _named(value: exp.Expr, place: int) -> exp.Expr:
+    from sqlglot import exp
+
+    named: exp.Expr = exp.alias_(value, f"_col{place}")
+    return named
 
 
 def _at(parsed: exp.Expr, now: float) -> exp.Expr:

@@ -37,6 +37,7 @@ _GRACE_SECONDS = 3.0
 _FETCHED = 100
 _LARGEST_ROW = 1 << 20
 """Of the text of its values; an answer has no more, either."""
+_ZONED, _UNZONED = "TIMESTAMP WITH TIME ZONE", "TIMESTAMP"
 
 
 class Failed(Exception):
@@ -73,8 +74,20 @@ class Worker:
 
     def begin(self) -> list[str]:
         """Execute the statement; return the names of the result's columns."""
-        self._connection.execute(self._sql)
+        self._connection.execute(self._in_utc())
         return self._names()
+
+    def _in_utc(self) -> str:
+        """Return the statement so that times with a zone, which Python needs pytz for, come as times in UTC."""
+        columns = [row[:2] for row in self._connection.execute(f"DESCRIBE {self._sql}").fetchall()]
+        if not any(_ZONED in kind for _, kind in columns):
+            return self._sql
+        places = [f'"{place}"' for place in range(len(columns))]
+        shown = ", ".join(
+            f"CAST({place} AS {kind.replace(_ZONED, _UNZONED)}) AS {_quoted(name)}"
+            for place, (name, kind) in zip(places, columns, strict=True)
+        )
+        return f"SELECT {shown} FROM ({self._sql}) AS result({', '.join(places)})"
 
     def _names(self) -> list[str]:
         return [str(column[0]) for column in self._connection.description or ()]
@@ -112,6 +125,11 @@ class Worker:
         except MemoryError:
             raise Failed("The query needs too much memory.") from None
         raise ValueError(request)
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def written(value: Any, *, inside: bool = False) -> str:
