@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.testing.server import Aws
 from tests.services.pipes.cloud import PipesCloud
 from tests.standing import eventually
 
@@ -45,6 +46,19 @@ def test_what_does_not_pass_a_filter_is_deleted(cloud: PipesCloud, patterns: lis
     eventually(lambda: cloud.left(cloud.source), lambda left: left == 0)
     assert sorted(cloud.bodies(url, len(passing))) == passing
     assert cloud.left(url) == 0
+
+
+def test_events_that_are_too_large_together_come_one_by_one(cloud: PipesCloud, aws: Aws) -> None:
+    events = aws.client("events")
+    url, arn = cloud.queue()
+    events.put_rule(Name="r", EventPattern='{"source":["shop"]}')
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": arn, "InputPath": "$.detail.n"}])
+    for number in range(4):
+        cloud.send({"n": number, "text": "x" * 400_000})
+    bus = {"EventBridgeEventBusParameters": {"Source": "shop", "DetailType": "d"}, "InputTemplate": "<$.body>"}
+    cloud.pipe(f"arn:aws:events:us-east-1:{aws.account}:event-bus/default", TargetParameters=bus)
+    assert sorted(cloud.bodies(url, 4)) == [0, 1, 2, 3]
+    assert eventually(lambda: cloud.left(cloud.source), lambda left: left == 0) == 0
 
 
 def test_templates_are_filled(cloud: PipesCloud) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from cloudlet.core import Arn, AwsError
@@ -18,6 +18,8 @@ from cloudlet.wire import timestamps
 
 _KINDS = {"REQUEST_RESPONSE": "RequestResponse", "FIRE_AND_FORGET": "Event"}
 _TOO_LONG = "BatchRequestTooLong"
+_INVALID = "ValidationException"
+"""What EventBridge says of entries that are too large together, or of one that cannot be."""
 
 
 class Given(NamedTuple):
@@ -84,21 +86,32 @@ async def _in_entries(
     batch: list[Given],
     entry: Callable[[Given], dict[str, Any]],
 ) -> Failures:
-    """Call a batch operation of SQS or SNS; a batch that is too long as a whole goes in two."""
+    """Call a batch operation of SQS or SNS."""
     name = "Entries" if operation == "SendMessageBatch" else "PublishBatchRequestEntries"
-    entries = [{"Id": str(number), **entry(given)} for number, given in enumerate(batch)]
-    try:
+
+    async def send(part: list[Given]) -> Failures:
+        entries = [{"Id": str(number), **entry(given)} for number, given in enumerate(part)]
         result = await call(block, pipe, arn, operation, {**params, name: entries})
+        failures: Failures = [None] * len(part)
+        for failed in result.get("Failed") or ():
+            failures[int(failed["Id"])] = f"{failed['Code']}: {failed.get('Message') or ''}"
+        return failures
+
+    return await _in_parts(batch, send, _TOO_LONG)
+
+
+async def _in_parts(batch: list[Given], send: Callable[[list[Given]], Awaitable[Failures]], refusal: str) -> Failures:
+    """Send a batch; one that is refused as a whole, with an error of some code, goes in two, down to single events."""
+    try:
+        return await send(batch)
     except AwsError as error:
-        if not error.code.endswith(_TOO_LONG) or len(batch) == 1:
+        if not error.code.endswith(refusal):
             raise
-        half = len(batch) // 2
-        parts = (batch[:half], batch[half:])
-        return [each for part in parts for each in await _in_entries(block, pipe, arn, operation, params, part, entry)]
-    failures: Failures = [None] * len(batch)
-    for failed in result.get("Failed") or ():
-        failures[int(failed["Id"])] = f"{failed['Code']}: {failed.get('Message') or ''}"
-    return failures
+        if len(batch) == 1:
+            return [str(error)]
+    half = len(batch) // 2
+    parts = (batch[:half], batch[half:])
+    return [each for part in parts for each in await _in_parts(part, send, refusal)]
 
 
 async def _to_bus(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
@@ -113,11 +126,14 @@ async def _to_bus(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Fai
             made["Time"] = _moment(parameters["Time"], given.event)
         return made
 
-    result = await call(block, pipe, arn, "PutEvents", {"Entries": [entry(given) for given in batch]})
-    return [
-        f"{answer['ErrorCode']}: {answer.get('ErrorMessage') or ''}" if answer.get("ErrorCode") else None
-        for answer in result["Entries"]
-    ]
+    async def send(part: list[Given]) -> Failures:
+        result = await call(block, pipe, arn, "PutEvents", {"Entries": [entry(given) for given in part]})
+        return [
+            f"{answer['ErrorCode']}: {answer.get('ErrorMessage') or ''}" if answer.get("ErrorCode") else None
+            for answer in result["Entries"]
+        ]
+
+    return await _in_parts(batch, send, _INVALID)
 
 
 def _source_name(pipe: Pipe) -> str:
