@@ -66,9 +66,27 @@ def test_a_query_and_its_statistics(trails: Any, store: str) -> None:
     assert trails.describe_query(EventDataStore=store)["QueryId"] == query
 
 
+_MD5 = "0c c1 75 b9 c0 f1 b6 a8 31 c3 99 e2 69 77 26 61"
+_NIGHT = "timestamp '2020-01-01 23:00:00', timestamp '2020-01-02 01:30:00'"
+
+
 @pytest.mark.parametrize(
     ("select", "row"),
     [
+        ("5 / 2 AS whole, 5 / 2.0 AS part, count(*) OVER () / 2 AS none", {"whole": "2", "part": "2.5", "none": "0"}),
+        (f"date_diff('day', {_NIGHT}) AS d, date_diff('hour', {_NIGHT}) AS h", {"d": "0", "h": "2"}),
+        ("timestamp '2020-01-01 12:00:00' AT TIME ZONE 'America/New_York' AS t", {"t": "2020-01-01 07:00:00.000"}),
+        (
+            "regexp_extract(eventName, 'x(.)', 1) IS NULL AS n, regexp_replace('ab', '(a)(b)', '$2$1') AS r",
+            {"n": "true", "r": "ba"},
+        ),
+        (
+            "any_match(ARRAY[1, 2], x -> x > 1) AS any, all_match(ARRAY[1, 2], x -> x > 1) AS every, "
+            "none_match(ARRAY[1, 2], x -> date_diff('day', date '2020-01-01', date '2020-01-09') < x) AS no",
+            {"any": "true", "every": "false", "no": "true"},
+        ),
+        ("md5(to_utf8('a')) AS m, json_array_get('[1, 2]', 1) AS j", {"m": _MD5, "j": "2"}),
+        ("map_values(map_concat(requestParameters, map(ARRAY['queueName'], ARRAY['z'])))[1] AS v", {"v": "z"}),
         ("useridentity.type AS t", {"t": "Root"}),
         ("element_at(requestParameters, 'queueName') AS q", {"q": "one"}),
         ("json_extract_scalar(eventJson, '$.requestParameters.attributes.DelaySeconds') AS d", {"d": "3"}),
@@ -295,6 +313,8 @@ def test_ten_queries_at_once(trails: Any, store: str) -> None:
         "SELECT ? FROM {0}",
         "SELECT " + "(" * 2000 + "1" + ")" * 2000 + " FROM {0}",
         "SELECT nothing_of_this_name(eventName) FROM {0}",
+        "SELECT json_value(eventJson, 'lax $.eventName') FROM {0}",
+        "SELECT json_query(eventJson, 'lax $.eventName') FROM {0}",
         "SELECT 'unended FROM {0}",
     ],
 )

@@ -12,7 +12,7 @@ from time import gmtime, strftime
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudlet.core import AwsError
-from cloudlet.services.cloudtrail.lake import time_range
+from cloudlet.services.cloudtrail.lake import dialect, time_range
 from cloudlet.services.cloudtrail.lake.columns import CHECKSUM_COLUMN, COLUMNS, JSON_COLUMN
 from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 
@@ -23,8 +23,6 @@ _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 _PIECES = re.compile(rf"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(?<![\w-])({_UUID})(?![\w-])""", re.DOTALL)
 """What may have an id in it without being one, and ids."""
 _IS_ID = re.compile(_UUID)
-_SAME_IN_DUCKDB = frozenset({"bit_count", "json_array_length", "typeof", "url_decode", "url_encode"})
-"""Functions that sqlglot does not know and that both have."""
 
 
 class Statement(NamedTuple):
@@ -60,7 +58,7 @@ def parse(text: str, now: float) -> Statement:
         columns = _columns(parsed[0])
         fixed = _at(_with_names(parsed[0]), now)
         times = time_range.of(fixed)
-        sql = fixed.sql("duckdb")
+        sql = dialect.adapted(fixed).sql("duckdb")
     except SqlglotError as error:
         raise invalid(str(error).partition("\n")[0]) from None
     except RecursionError:
@@ -79,8 +77,8 @@ def _check_kind(parsed: exp.Expr) -> None:
             raise invalid("only SELECT statements are allowed.")
         if isinstance(node, exp.Placeholder | exp.Parameter | exp.SessionParameter):
             raise invalid("it has a parameter.")
-        if isinstance(node, exp.Anonymous) and node.name.lower() not in _SAME_IN_DUCKDB:
-            raise invalid(f"Cloudlet does not have the function {node.name}.")
+        if name := dialect.unknown(node):
+            raise invalid(f"Cloudlet does not have the function {name}.")
 
 
 def _stores(parsed: exp.Expr) -> list[str]:

@@ -53,6 +53,7 @@ class Worker:
         config = {"memory_limit": _MEMORY, "max_temp_directory_size": _DISK, "temp_directory": folder}
         connection = self._connection = duckdb.connect(":memory:", config={"threads": 1, **config})
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET integer_division = true")
         # From here on it can open nothing, nor be told otherwise.
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -143,6 +144,8 @@ def written(value: Any, *, inside: bool = False) -> str:
             return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03d}"
         case date():
             return value.isoformat()
+        case bytes():
+            return value.hex(" ")
         case dict():
             parts = (f"{key}={written(each, inside=True)}" for key, each in value.items())
             return f"{{{', '.join(parts)}}}"
