@@ -99,8 +99,8 @@ _NIGHT = "timestamp '2020-01-01 23:00:00', timestamp '2020-01-02 01:30:00'"
         ),
         ("cardinality(split(eventSource, '.')) AS n", {"n": "3"}),
         (
-            "eventSource, upper(eventName), count(*) OVER ()",
-            {"eventSource": "sqs.amazonaws.com", "_col1": "CREATEQUEUE", "_col2": "1"},
+            "eventSource, upper(eventName), count(*) OVER (), element_at(ARRAY[userIdentity], 1).type",
+            {"eventSource": "sqs.amazonaws.com", "_col1": "CREATEQUEUE", "_col2": "1", "type": "Root"},
         ),
         (
             "from_iso8601_timestamp('2026-01-01T02:00:00+02:00') AS t, ARRAY[from_unixtime(0, 'UTC')] AS a",

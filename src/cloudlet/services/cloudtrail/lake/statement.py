@@ -111,24 +111,23 @@ def _columns(parsed: exp.Expr) -> list[str]:
 
 
 def _with_names(parsed: exp.Expr) -> exp.Expr:
-    """Return a statement whose columns all have names: Trino calls those that are no columns by their places."""
+    """Return a statement whose columns have the names that Trino gives them: of fields, or else of their places."""
     from sqlglot import exp
 
     first = parsed
     while not isinstance(first, exp.Select):
         first = first.this
-    named = [
-        each if each.is_star or isinstance(each.unnest(), exp.Alias | exp.Column | exp.Dot) else _named(each, place)
-        for place, each in enumerate(first.expressions)
-    ]
-    first.set("expressions", named)
+    first.set("expressions", [_named(each, place) for place, each in enumerate(first.expressions)])
     return parsed
 
 
 def _named(value: exp.Expr, place: int) -> exp.Expr:
     from sqlglot import exp
 
-    named: exp.Expr = exp.alias_(value, f"_col{place}")
+    inner = value.unnest()
+    if value.is_star or isinstance(inner, exp.Alias | exp.Column):
+        return value
+    named: exp.Expr = exp.alias_(value, inner.name if isinstance(inner, exp.Dot) else f"_col{place}")
     return named
 
 
