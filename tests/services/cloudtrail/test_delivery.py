@@ -226,6 +226,9 @@ def test_data_events_come_as_they_are_selected(standing: Standing) -> None:
     types = [{"AttributeName": "id", "AttributeType": "S"}]
     for each in ("one", "two"):
         table.create_table(TableName=each, KeySchema=key, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST")
+    streaming = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    changed = table.update_table(TableName="one", StreamSpecification=streaming)["TableDescription"]
+    stream, streams = changed["LatestStreamArn"], aws.client("dynamodbstreams")
     objects = {"Field": "resources.ARN", "StartsWith": [f"arn:aws:s3:::{seen}/"], "NotEndsWith": [".tmp"]}
     of_two = {"Field": "resources.ARN", "EndsWith": ["table/two"]}
     writes = {"Field": "readOnly", "Equals": ["false"]}
@@ -234,6 +237,7 @@ def test_data_events_come_as_they_are_selected(standing: Standing) -> None:
         AdvancedEventSelectors=[
             _data("AWS::S3::Object", objects, {"Field": "eventName", "NotEquals": ["GetObject"]}),
             _data("AWS::DynamoDB::Table", of_two, writes),
+            _data("AWS::DynamoDB::Stream", {"Field": "eventSource", "Equals": ["dynamodb.amazonaws.com"]}),
             _data("AWS::SQS::Queue", {"Field": "eventName", "StartsWith": ["Send"]}),
             _data("AWS::SNS::Topic"),
         ],
@@ -251,6 +255,9 @@ def test_data_events_come_as_they_are_selected(standing: Standing) -> None:
         for each in ("one", "two"):
             table.put_item(TableName=each, Item={"id": {"S": "secret"}})
             table.get_item(TableName=each, Key={"id": {"S": "secret"}})
+        shard, *_ = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
+        place = {"ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        streams.get_records(ShardIterator=streams.get_shard_iterator(StreamArn=stream, **place)["ShardIterator"])
         standing.advance("5m")
         return {(each["eventName"], each["resources"][0]["ARN"]) for each in _data_records(aws, name)}
 
@@ -259,6 +266,8 @@ def test_data_events_come_as_they_are_selected(standing: Standing) -> None:
         ("PutItem", f"arn:aws:dynamodb:us-east-1:{aws.account}:table/two"),
         ("SendMessage", f"arn:aws:sqs:us-east-1:{aws.account}:q"),
         ("Publish", topic),
+        ("GetShardIterator", stream),
+        ("GetRecords", stream),
     }
     assert eventually(work, lambda found: found >= wanted) == wanted
     assert "secret" not in json.dumps(_data_records(aws, name))

@@ -65,6 +65,12 @@ def test_calls_have_the_names_that_aws_records_them_under(aws: Aws) -> None:
         assert json.loads(event["CloudTrailEvent"])["eventName"] == name
 
 
+def test_calls_about_streams_of_tables_are_those_of_dynamodb(aws: Aws) -> None:
+    aws.client("dynamodbstreams").list_streams()
+    (event,) = lookup(aws, 1, EventName="ListStreams")
+    assert event["EventSource"] == "dynamodb.amazonaws.com"
+
+
 def test_a_session_is_recorded_with_its_role(aws: Aws) -> None:
     role = f"arn:aws:iam::{aws.account}:role/maker"
     action = {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:createQueue", "Input": '{"QueueName":"made"}', "RoleArn": role}

@@ -45,7 +45,8 @@ def record(ctx: Context, handler: Handler, params: Params, result: Result, error
         "eventVersion": _VERSION,
         "userIdentity": _identity(ctx.principal),
         "eventTime": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(ctx.now())),
-        "eventSource": f"{operation.service.endpoint_prefix}.amazonaws.com",
+        # DynamoDB has streams.dynamodb for its streams, and one name for itself here.
+        "eventSource": f"{operation.service.endpoint_prefix.rpartition('.')[2]}.amazonaws.com",
         "eventName": service.recorded_as.get(handler.name, handler.name),
         "awsRegion": ctx.region,
         "sourceIPAddress": _source(ctx),

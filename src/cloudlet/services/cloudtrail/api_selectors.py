@@ -39,9 +39,12 @@ async def get_insight_selectors(ctx: Context, tx: Transaction, params: Params) -
     name, store = params.get("TrailName"), params.get("EventDataStore")
     if name is not None and store is not None:
         raise AwsError("InvalidParameterCombinationException", "Give either TrailName or EventDataStore, and not both.")
-    if name is None and store is None:
+    if store is not None:
+        arn = (await stores.find_active(ctx, tx, store)).arn
+    elif name is not None:
+        arn = (await trail.find(ctx, tx, name)).arn
+    else:
         raise stores.invalid("There must be a TrailName or an EventDataStore.")
-    arn = (await trail.find(ctx, tx, name)).arn if store is None else (await stores.find_active(ctx, tx, store)).arn
     raise AwsError("InsightNotEnabledException", f"Insights is not enabled for {arn}.", status=400)
 
 

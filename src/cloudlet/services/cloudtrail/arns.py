@@ -30,11 +30,7 @@ def of(record: Mapping[str, Any]) -> list[Resource]:
         case "s3.amazonaws.com":
             named = _of_s3(params, region)
         case "dynamodb.amazonaws.com":
-            named = (
-                ("AWS::DynamoDB::Table", _arn("dynamodb", region, account, name, "table/")) for name in _tables(params)
-            )
-        case "streams.dynamodb.amazonaws.com":
-            named = _of_stream(params)
+            named = _of_dynamodb(params, region, account)
         case "lambda.amazonaws.com":
             named = _of_lambda(params, region, account)
         case "sqs.amazonaws.com":
@@ -63,6 +59,14 @@ def _of_s3(params: Mapping[str, Any], region: str) -> Iterator[Resource]:
     yield "AWS::S3::Bucket", arn
 
 
+def _of_dynamodb(params: Mapping[str, Any], region: str, account: str) -> Iterator[Resource]:
+    for name in _tables(params):
+        yield "AWS::DynamoDB::Table", _arn("dynamodb", region, account, name, "table/")
+    stream = params.get("streamArn") or str(params.get("shardIterator") or "").partition("|")[0]
+    if stream.startswith("arn:"):
+        yield "AWS::DynamoDB::Stream", stream
+
+
 def _tables(params: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of the tables that a request of DynamoDB is about."""
     if isinstance(params.get("tableName"), str):
@@ -73,12 +77,6 @@ def _tables(params: Mapping[str, Any]) -> Iterator[str]:
         for part in (action or {}).values():
             if isinstance(part, dict) and isinstance(part.get("tableName"), str):
                 yield part["tableName"]
-
-
-def _of_stream(params: Mapping[str, Any]) -> Iterator[Resource]:
-    arn = params.get("streamArn") or str(params.get("shardIterator") or "").partition("|")[0]
-    if arn.startswith("arn:"):
-        yield "AWS::DynamoDB::Stream", arn
 
 
 def _of_lambda(params: Mapping[str, Any], region: str, account: str) -> Iterator[Resource]:
