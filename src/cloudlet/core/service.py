@@ -107,7 +107,8 @@ class Service:
         self.data_events = frozenset(data_events)
         """The operations that CloudTrail has among data events."""
         self.hidden = frozenset(hidden)
-        """The members of requests and answers whose values CloudTrail does not show."""
+        """The members of requests and answers whose values CloudTrail does not show, of all shapes or of one
+        ("Shape.member"), and such keys of maps."""
         self.recorded_as = recorded_as or {}
         """Operations that CloudTrail has under another name."""
         self.gauges: list[Job] = []

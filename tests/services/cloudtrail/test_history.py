@@ -122,6 +122,17 @@ def test_calls_of_all_blocks_are_there_and_messages_are_not(aws: Aws) -> None:
     assert json.loads(bucket["CloudTrailEvent"])["requestParameters"]["bucketName"] == f"bucket-{aws.account}"
 
 
+def test_keys_of_apis_and_credentials_of_platforms_are_not_there(aws: Aws) -> None:
+    aws.client("apigateway").create_api_key(name="k", value="secret-of-the-api-key")
+    credentials = {"PlatformCredential": "secret-of-the-platform", "PlatformPrincipal": "secret-of-the-platform"}
+    aws.client("sns").create_platform_application(Name="p", Platform="ADM", Attributes=credentials)
+    (key,) = lookup(aws, 1, EventName="CreateApiKey")
+    (platform,) = lookup(aws, 1, EventName="CreatePlatformApplication")
+    assert "secret-of" not in key["CloudTrailEvent"] + platform["CloudTrailEvent"]
+    attributes = json.loads(platform["CloudTrailEvent"])["requestParameters"]["attributes"]
+    assert attributes["PlatformCredential"] == "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+
 def test_events_come_in_pages_the_newest_first(aws: Aws) -> None:
     sqs, trail = aws.client("sqs"), aws.client("cloudtrail")
     for number in range(7):

@@ -127,12 +127,16 @@ def _shown(shape: Shape | None, value: Any, hidden: frozenset[str], depth: int =
             ref = shape.members.get(name)
             if ref is None or each is None or ref.streaming or ref.shape.kind == "blob" or ref.shape.is_event_stream:
                 continue
-            shown[_lowered(name)] = HIDDEN if name in hidden else _shown(ref.shape, each, hidden, depth + 1)
+            is_hidden = name in hidden or f"{shape.name}.{name}" in hidden
+            shown[_lowered(name)] = HIDDEN if is_hidden else _shown(ref.shape, each, hidden, depth + 1)
         return shown or None
     if shape.kind == "list":
         return [_shown(shape.element.shape, each, hidden, depth + 1) for each in value]
     if shape.kind == "map":
-        return {str(key): _shown(shape.value.shape, each, hidden, depth + 1) for key, each in value.items()}
+        return {
+            str(key): HIDDEN if key in hidden else _shown(shape.value.shape, each, hidden, depth + 1)
+            for key, each in value.items()
+        }
     if shape.kind == "blob":
         return HIDDEN
     if shape.kind == "timestamp":

@@ -16,4 +16,5 @@ service = Service(
     invalid_request=_bad_request,
     namespace="AWS/ApiGateway",
     data_events=("DeleteConnection", "GetConnection", "PostToConnection"),
+    hidden=("ApiKey.value", "CreateApiKeyRequest.value", "UsagePlanKey.value"),
 )

@@ -45,7 +45,7 @@ service = Service(
     "sns",
     admits_anonymous=True,
     data_events=("Publish", "PublishBatch"),
-    hidden=("Message", "MessageAttributes", "PlatformCredential", "Token"),
+    hidden=("Message", "MessageAttributes", "PlatformCredential", "PlatformPrincipal", "Token"),
     namespace="AWS/SNS",
 )
 service.observe(measuring.note)
