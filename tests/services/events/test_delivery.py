@@ -139,8 +139,8 @@ def test_a_topic_and_a_fifo_queue_are_targets(cloud: EventCloud) -> None:
 
 def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
     logs = aws.client("logs")
-    logs.create_log_group(logGroupName="/aws/events/orders")
-    arn = f"arn:aws:logs:us-east-1:{aws.account}:log-group:/aws/events/orders"
+    logs.create_log_group(logGroupName="orders")
+    arn = f"arn:aws:logs:us-east-1:{aws.account}:log-group:orders"
     url, queue = cloud.queue()
     dead = {"Id": "2", "Arn": arn.replace("orders", "gone"), "DeadLetterConfig": {"Arn": queue}}
     cloud.rule({"Id": "1", "Arn": arn, "InputPath": "$.detail"}, dead)
@@ -151,7 +151,7 @@ def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
         end = time.monotonic() + 20
         while len(written) <= number:
             assert time.monotonic() < end
-            found = logs.filter_log_events(logGroupName="/aws/events/orders")["events"]
+            found = logs.filter_log_events(logGroupName="orders")["events"]
             written = [event["message"] for event in found]
     assert sorted(written) == ['{"n":0}', '{"n":1}']
 

@@ -56,8 +56,8 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
     if arn.service == "sqs" and arn.resource.endswith(".fifo") and not group:
         raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
-    if arn.service == "logs" and not arn.resource.removeprefix(GROUP).startswith("/aws/events/"):
-        raise errors.validation(f"Log group names of targets must start with /aws/events/, as that of {id} does not.")
+    if arn.service == "logs" and not arn.resource.startswith(GROUP):
+        raise _invalid(target, "Provided Arn is not in correct format.")
     letters = (target.get("DeadLetterConfig") or {}).get("Arn")
     if letters is not None:
         _check_dead_letters(letters)
