@@ -85,6 +85,12 @@ _NIGHT = "timestamp '2020-01-01 23:00:00', timestamp '2020-01-02 01:30:00'"
             "none_match(ARRAY[1, 2], x -> date_diff('day', date '2020-01-01', date '2020-01-09') < x) AS no",
             {"any": "true", "every": "false", "no": "true"},
         ),
+        (
+            "json_extract_scalar(eventName, '$.a') IS NULL AND json_extract(eventName, '$.a') IS NULL AS no_json, "
+            "json_extract_scalar(eventJson, '$.userIdentity') IS NULL AS no_scalar, "
+            "json_extract_scalar('{\"a\": [{\"b\": true}]}', '$.a[0].b') AS b",
+            {"no_json": "true", "no_scalar": "true", "b": "true"},
+        ),
         ("md5(to_utf8('a')) AS m, json_array_get('[1, 2]', 1) AS j", {"m": _MD5, "j": "2"}),
         ("map_values(map_concat(requestParameters, map(ARRAY['queueName'], ARRAY['z'])))[1] AS v", {"v": "z"}),
         ("useridentity.type AS t", {"t": "Root"}),

@@ -66,6 +66,8 @@ def _adapted(node: exp.Expr) -> exp.Expr | None:
         case exp.AtTimeZone():
             # A time is the same moment elsewhere: it is in UTC to begin with. What remains is what clocks there show.
             return exp.AtTimeZone(this=exp.cast(node.this.copy(), "timestamptz"), zone=node.args["zone"].copy())
+        case exp.JSONExtract() | exp.JSONExtractScalar():
+            return _of_json(node)
         case exp.RegexpExtract():
             return exp.Nullif(this=node.copy(), expression=exp.Literal.string(""))
         case exp.RegexpReplace() if isinstance(node.args.get("replacement"), exp.Literal):
@@ -75,6 +77,18 @@ def _adapted(node: exp.Expr) -> exp.Expr | None:
         case exp.Anonymous():
             return _function(node)
     return None
+
+
+def _of_json(node: exp.Expr) -> exp.Expr:
+    """Return what is at a path of a text: nothing where that is no JSON, nor a scalar where one is asked for."""
+    from sqlglot import exp
+
+    document = exp.TryCast(this=node.this.copy(), to=exp.DataType.build("json"))
+    path = node.expression.copy()
+    if isinstance(node, exp.JSONExtract):
+        return exp.JSONExtract(this=document, expression=path)
+    scalar = exp.Anonymous(this="JSON_VALUE", expressions=[document, path])
+    return exp.JSONExtractScalar(this=scalar, expression=exp.Literal.string("$"))
 
 
 def _function(node: exp.Anonymous) -> exp.Expr | None:
