@@ -231,6 +231,38 @@ def test_what_is_written_has_four_megabytes_at_most(db: Any, table: str) -> None
     db.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": each}} for each in escaped])
 
 
+def test_what_is_there_may_be_larger_than_what_is_sent(db: Any, table: str) -> None:
+    names = [str(number) for number in range(12)]
+    for name in names:
+        db.put_item(TableName=table, Item={**key(name), "x": {"S": "x" * 390_000}})
+    checks = [
+        {"ConditionCheck": {"TableName": table, "Key": key(name), "ConditionExpression": "attribute_exists(p)"}}
+        for name in names[:6]
+    ]
+    db.transact_write_items(TransactItems=[*checks, *(add(table, name, 1) for name in names[6:])])
+    values = {":x": {"S": "y" * 390_000}}
+    updates = [
+        {
+            "Update": {
+                "TableName": table,
+                "Key": key(name),
+                "UpdateExpression": "SET x = :x",
+                "ExpressionAttributeValues": values,
+            }
+        }
+        for name in names
+    ]
+    with pytest.raises(ClientError, match="Transaction request size cannot exceed 4 MB"):
+        db.transact_write_items(TransactItems=updates)
+    statement = f'UPDATE "{table}" SET x = ? WHERE p = ?'
+    statements = [{"Statement": statement, "Parameters": [values[":x"], {"S": name}]} for name in names]
+    with pytest.raises(ClientError, match="Transaction request size cannot exceed 4 MB"):
+        db.execute_transaction(TransactStatements=statements)
+    db.execute_transaction(TransactStatements=statements[:10])
+    db.transact_write_items(TransactItems=[{"Delete": {"TableName": table, "Key": key(name)}} for name in names])
+    assert db.scan(TableName=table, Select="COUNT")["Count"] == 0
+
+
 def test_four_megabytes_at_most(db: Any, table: str) -> None:
     for number in range(12):
         db.put_item(TableName=table, Item={**key(str(number)), "x": {"S": "x" * 390 * 1024}})

@@ -33,6 +33,7 @@ from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
+from cloudlet.services.dynamodb.values import Item, item_size, value_size
 from cloudlet.services.dynamodb.writing import replace
 
 LARGEST = 4 << 20
@@ -100,15 +101,28 @@ async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Answer TransactWriteItems. Raises AwsError."""
     requests = _requests(params["TransactItems"])
     digest = _digest(params["TransactItems"]) if "ClientRequestToken" in params else b""
-    return await run(ctx, tx, requests, params, "TransactWriteItems", digest)
+    values = sum([_size_of_values(action) for each in params["TransactItems"] for action in each.values()])
+    return await run(ctx, tx, requests, params, "TransactWriteItems", digest, values)
+
+
+def _size_of_values(action: Mapping[str, Any]) -> int:
+    given: Item = action.get("ExpressionAttributeValues") or {}
+    return sum(map(value_size, given.values()))
 
 
 async def run(
-    ctx: Context, tx: Transaction, requests: Sequence[Request], params: Params, operation: str, digest: bytes
+    ctx: Context,
+    tx: Transaction,
+    requests: Sequence[Request],
+    params: Params,
+    operation: str,
+    digest: bytes,
+    values: int,
 ) -> Result:
     """Do what requests ask for, all or nothing. Raises AwsError.
 
-    Of `params` the token and what is to be returned count; a token stands for the `digest` it came with.
+    Of `params` the token and what is to be returned count; a token stands for the `digest` it came with. `values` are
+    the bytes of the values that came beside items and keys.
     """
     now = ctx.now()
     token = params.get("ClientRequestToken")
@@ -128,11 +142,12 @@ async def run(
             ctx.measured = tuple((tables[name], "Read", units.table, (), None) for name, units in consumed.items())
             return {"ConsumedCapacity": _consumed(params, tables, consumed, "Read")}
     planned = _planned(tables, requests)
+    # AWS measures what is sent: the items that are changed, deleted or looked at may be larger together.
+    if values + sum([_sent(action) for action in planned]) > LARGEST:
+        raise too_large()
     _check_throughput(planned, now)
     old = [await action.old(tx) for action in planned]
     outcomes = _outcomes(ctx, planned, old)
-    if sum(items.size_of(new) for new, _, _ in outcomes if new is not None) > LARGEST:
-        raise _too_large()
     is_counted = throttle is not None or "ReturnConsumedCapacity" in params or ctx.block.is_measured
     wanted_metrics = params.get("ReturnItemCollectionMetrics")
     consumed = {name: Consumed() for name in tables}
@@ -193,7 +208,12 @@ def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Acti
     return planned
 
 
-def _too_large() -> AwsError:
+def _sent(action: Action) -> int:
+    """Return the bytes of the item or key that an action came with."""
+    return item_size(action.attributes) if action.raw is None else items.size_of(action.raw)
+
+
+def too_large() -> AwsError:
     return errors.validation("Transaction request size cannot exceed 4 MB")
 
 
@@ -287,6 +307,8 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
         raw = await tx.get(tables[get["TableName"]].items_prefix + place)
         size = 0 if raw is None else items.size_of(raw)
         total += size
+        if total > LARGEST:
+            raise too_large()
         consumed[get["TableName"]].add(2 * capacity.read_units(size, True))
         if raw is None:
             responses.append({})
@@ -294,8 +316,6 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
             responses.append({"Item": items.shown(ctx, raw)})
         else:
             responses.append({"Item": asked.projection.of(items.item_of(raw))})
-    if total > LARGEST:
-        raise _too_large()
     ctx.measured = tuple((tables[name], "Read", units.table, (), None) for name, units in consumed.items())
     if throttle is not None:
         for name, units in consumed.items():

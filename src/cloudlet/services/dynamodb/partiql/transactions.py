@@ -16,9 +16,10 @@ from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.continuation import digest_of
 from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.reading import Single
-from cloudlet.services.dynamodb.partiql.statements import Select, Write
+from cloudlet.services.dynamodb.partiql.statements import Insert, Select, Write
 from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.transactions import LARGEST
+from cloudlet.services.dynamodb.transactions import LARGEST, too_large
+from cloudlet.services.dynamodb.values import value_size
 
 
 async def execute(ctx: Context, tx: Transaction, params: Params) -> Result:
@@ -46,12 +47,12 @@ async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], par
     for one in wanted:
         size, item = await one.read(ctx, tx, "ExecuteTransaction")
         total += size
+        if total > LARGEST:
+            raise too_large()
         responses.append({} if item is None else {"Item": item})
         _, units = consumed.setdefault(one.named, (one.table, Consumed()))
         units.add(2 * capacity.read_units(size, True))
     ctx.measured = tuple((table, "Read", units.table, (), None) for table, units in consumed.values())
-    if total > LARGEST:
-        raise validation("Transaction request size cannot exceed 4 MB")
     shown = [capacity.shown(params, named, table, units, "Read") for named, (table, units) in consumed.items()]
     return {"Responses": responses, "ConsumedCapacity": [each for each in shown if each is not None] or None}
 
@@ -65,6 +66,10 @@ async def _write(
         writing.request(each, await directory.for_items(ctx, tx, each.table), shown)
         for each, shown in zip(statements, shows_old, strict=True)
     ]
+    given = zip(params["TransactStatements"], statements, strict=True)
+    # What INSERT is given is part of its item.
+    beside = [each.get("Parameters") or () for each, statement in given if not isinstance(statement, Insert)]
+    values = sum([value_size(value) for parameters in beside for value in parameters])
     digest = digest_of(params["TransactStatements"])
-    done: Any = await transactions.run(ctx, tx, requests, params, "ExecuteTransaction", digest)
+    done: Any = await transactions.run(ctx, tx, requests, params, "ExecuteTransaction", digest, values)
     return {"Responses": [{} for _ in statements], "ConsumedCapacity": done["ConsumedCapacity"]}
