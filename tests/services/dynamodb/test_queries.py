@@ -238,6 +238,16 @@ def test_a_partition_of_a_table_without_a_sort_key_is_one_page(db: Any, make_tab
         PaginationConfig={"PageSize": 1},
     )
     assert [page["Items"] for page in pages] == [[{"p": {"S": "a"}}]]
+    with pytest.raises(ClientError) as error:
+        db.query(
+            TableName=plain,
+            KeyConditionExpression="p = :p",
+            ExpressionAttributeValues={":p": {"S": "a"}},
+            ExclusiveStartKey={"p": {"S": "a"}},
+        )
+    assert error.value.response["Error"]["Message"] == (
+        "The provided exclusive start key is invalid: ExclusiveStartKey: {p=AttributeValue: {S:a}}"
+    )
 
 
 def test_segments_that_make_no_sense(db: Any, table: str) -> None:

@@ -12,6 +12,7 @@ from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.key_checks import invalid_start, start_key
 from cloudlet.services.dynamodb.table import Index, Table
 from cloudlet.services.dynamodb.table_record import CREATING
+from cloudlet.services.dynamodb.values import Item, shown
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ class Asked(msgspec.Struct, frozen=True):
             if index is not None:
                 key += keys.behind_index_key(table.key(start))
             at = place.prefix + key
-            self._check_start(place, at)
+            self._check_start(place, at, start)
             place.go_on_behind(at)
         return place
 
@@ -161,7 +162,7 @@ class Asked(msgspec.Struct, frozen=True):
                     f"{what} can only contain non-primary key attributes: Primary key attribute: {name}"
                 )
 
-    def _check_start(self, place: Place, at: bytes) -> None:
+    def _check_start(self, place: Place, at: bytes, start: Item) -> None:
         if self.operation == "Scan":
             total, number = self.params.get("TotalSegments"), self.params.get("Segment")
             if not place.begin <= at < place.end:
@@ -171,7 +172,8 @@ class Asked(msgspec.Struct, frozen=True):
                 )
             return
         if place.has_one_item:
-            raise errors.validation("ExclusiveStartKey is not supported in a Query of a table without a sort key")
+            given = ", ".join(f"{name}={shown(value)}" for name, value in start.items())
+            raise errors.validation(f"The provided exclusive start key is invalid: ExclusiveStartKey: {{{given}}}")
         if not place.begin <= at < place.end:
             if at.startswith(place.partition):
                 raise errors.validation("The provided starting key does not match the range key predicate")

@@ -52,6 +52,13 @@ def type_of(value: Value) -> str:
     raise ValueError("a value without a type")
 
 
+def shown(value: Value) -> str:
+    """Return a value as AWS's messages show it."""
+    kind = type_of(value)
+    content = value[kind]
+    return f"AttributeValue: {{{kind}:{content if isinstance(content, str) else '...'}}}"
+
+
 def checked_item(item: Item) -> Item:
     """Return an item as DynamoDB keeps it: numbers in canonical text. Raises AwsError for what it cannot keep."""
     for name in item:

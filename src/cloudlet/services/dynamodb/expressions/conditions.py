@@ -17,7 +17,7 @@ from cloudlet.services.dynamodb.expressions.operands import (
 from cloudlet.services.dynamodb.expressions.predicates import ORDERING, Condition
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.values import Value, compare, type_of
+from cloudlet.services.dynamodb.values import Value, compare, shown
 
 ORDERED_TYPES = ("S", "N", "B")
 _MOST_MEMBERS = 100
@@ -79,7 +79,7 @@ def check_bounds(lower: Value, upper: Value) -> None:
         return
     raise ExpressionProblem(
         f"The BETWEEN operator requires {requirement}; "
-        f"lower bound operand: AttributeValue: {_shown(lower)}, upper bound operand: AttributeValue: {_shown(upper)}"
+        f"lower bound operand: {shown(lower)}, upper bound operand: {shown(upper)}"
     )
 
 
@@ -127,9 +127,3 @@ def _type_name(operand: Operand) -> str:
             f"Invalid attribute type name found; type: {name}, valid types: {{{','.join(TYPE_NAMES)}}}"
         )
     return name
-
-
-def _shown(value: Value) -> str:
-    kind = type_of(value)
-    content = value[kind]
-    return f"{{{kind}:{content if isinstance(content, str) else '...'}}}"
