@@ -30,6 +30,8 @@ from cloudlet.store import StoreError
 log = logging.getLogger("cloudlet.dynamodb")
 
 _ITEMS = 100
+_FILES = 1000
+"""How many items, and how many files, are read in one transaction."""
 _FILE_BYTES = 4 << 20
 """A file is closed when it has so many bytes before compression."""
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -57,12 +59,12 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         block, request["S3Bucket"], export.account, export.region, request.get("S3BucketOwner"), export.table_arn
     )
     try:
-        if not export.files:
+        if not export.items:
             await bucket.put(f"{export.folder}/{export.id}/_started", b"")
         while True:
             await lease.hold()
             lines, following = await _gathered(block, export)
-            if lines or not export.files:
+            if lines or not export.items:
                 export = await _written(block, bucket, export, lines, following)
             if following is None:
                 break
@@ -159,13 +161,13 @@ async def _written(block: Block, bucket: Bucket, export: Export, lines: list[byt
         after=export.after if following is None else following,
         items=export.items + len(lines),
         size=export.size + len(data),
-        files=(*export.files, file),
     )
 
     async def body(tx: Transaction) -> None:
         if await exports.records.get(tx, exports.records.key_of(export)) != export:
             raise _TakenOver
         exports.records.store(tx, noted)
+        exports.add_file(tx, export, file)
 
     await block.store.transact(body)
     return noted
@@ -180,7 +182,7 @@ async def _write_manifests(block: Block, bucket: Bucket, export: Export) -> None
             separators=(",", ":"),
         )
         + "\n"
-        for file in export.files
+        for file in await _files(block, export)
     )
     request = export.request
     summary: dict[str, Any] = {
@@ -215,6 +217,19 @@ async def _write_manifests(block: Block, bucket: Bucket, export: Export) -> None
         await bucket.put(f"{folder}/{name}.checksum", _md5(text.encode()).encode(), **_encryption(export))
 
 
+async def _files(block: Block, export: Export) -> list[DataFile]:
+    found: list[DataFile] = []
+    after: bytes | None = b""
+    while after is not None:
+
+        async def page(tx: Transaction, after: bytes = after) -> tuple[list[DataFile], bytes | None]:
+            return await exports.files_after(tx, export, after, _FILES)
+
+        more, after = await block.store.transact(page)
+        found += more
+    return found
+
+
 def _encryption(export: Export) -> dict[str, str]:
     if export.request.get("S3SseAlgorithm") != "KMS":
         return {"ServerSideEncryption": "AES256"}
@@ -238,6 +253,7 @@ async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] |
         exports.records.store(
             tx, msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now())
         )
+        tx.delete_range(export.files.begin, export.files.end)
         table = await directory.by_id(tx, export.table_id)
         if table is not None:
             copies.release(tx, table)

@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn
+from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, IN_PROGRESS, TransferRecords
 
 ION = "ION"
+
+_FILES = Subspace("export-file")
 
 
 class DataFile(msgspec.Struct, array_like=True, frozen=True):
@@ -49,7 +51,6 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
     """The key of the last item that has been exported."""
     items: int = 0
     size: int = 0
-    files: tuple[DataFile, ...] = ()
 
     @property
     def table_arn(self) -> str:
@@ -64,6 +65,11 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
         """Where in the bucket its objects are."""
         prefix = self.request.get("S3Prefix") or ""
         return f"{prefix.rstrip('/')}/AWSDynamoDB" if prefix else "AWSDynamoDB"
+
+    @property
+    def files(self) -> Subspace:
+        """While it is made: how many items were exported before → the file that was written then."""
+        return _FILES.sub(self.account, self.region, self.table, self.id)
 
     @property
     def manifest(self) -> str:
@@ -81,6 +87,19 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
 
 
 records = TransferRecords("export", Export)
+_encode_file = msgspec.msgpack.Encoder().encode
+_decode_file = msgspec.msgpack.Decoder(DataFile).decode
+
+
+def add_file(tx: Transaction, export: Export, file: DataFile) -> None:
+    """Write down a file of an export, beside its record: there may be many."""
+    tx.put(export.files.key(export.items), _encode_file(file))
+
+
+async def files_after(tx: Transaction, export: Export, after: bytes, count: int) -> tuple[list[DataFile], bytes | None]:
+    """Return up to `count` files of an export behind the key `after`, and the last one's key; None at the end."""
+    rows = await tx.range(max(export.files.begin, after + b"\x00"), export.files.end, limit=count)
+    return [_decode_file(raw) for _, raw in rows], rows[-1][0] if len(rows) == count else None
 
 
 def described(export: Export) -> dict[str, Any]:
