@@ -154,6 +154,23 @@ def test_select_of_an_index_and_its_order(filled: Run) -> None:
     assert years == ["1901"] * 3 + ["1903"] * 3
 
 
+def test_a_key_of_several_attributes_orders_as_it_lies(make_table: MakeTable, run: Run) -> None:
+    make_table("Works", "p:S", attributes="a:S b:N c:N", GlobalSecondaryIndexes=[index("by-a", "a b+c")])
+    for name, b, c in (("w1", 1, 2), ("w2", 1, 1), ("w3", 2, 1)):
+        run("INSERT INTO Works VALUE {'p': ?, 'a': 'x', 'b': ?, 'c': ?}", {"S": name}, {"N": str(b)}, {"N": str(c)})
+
+    def ordered(order: str, more: str = "") -> list[str]:
+        statement = f"SELECT p FROM Works.\"by-a\" WHERE a = 'x' {more} ORDER BY {order}"
+        return [item["p"]["S"] for item in run(statement)["Items"]]
+
+    assert ordered("b") == ordered("b, c") == ["w2", "w1", "w3"]
+    assert ordered("b DESC") == ordered("b DESC, c DESC") == ["w3", "w1", "w2"]
+    assert ordered("c DESC", "AND b = 1") == ["w1", "w2"]
+    for order in ("c", "c, b", "b DESC, c ASC"):
+        with pytest.raises(ClientError, match="in their order, all of them in one direction"):
+            ordered(order)
+
+
 def test_partitions_are_read_in_the_order_of_their_keys_if_so_asked(filled: Run) -> None:
     statement = "SELECT * FROM Music WHERE Artist IN ['Cage', 'Orff', 'Bach'] AND Title = 'T0' ORDER BY Artist {}"
     assert _titles(filled(statement.format("ASC"))) == ["BT0", "CT0", "OT0"]

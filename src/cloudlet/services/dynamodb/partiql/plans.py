@@ -177,20 +177,28 @@ def _ordered(
     """Return the ranges in the order that is asked for, and whether each is to be read from its end."""
     hash_names = [name for name, _ in schema.hash]
     range_names = [name for name, _ in schema.range]
-    descending = False
     for name, downwards in order:
         if name in range_names:
             if len(ranges) > 1 and order[0][0] not in hash_names:
                 raise validation(
                     "ORDER BY a sort key across several partitions is not supported: order by the partition key first"
                 )
-            descending = downwards
         elif name in hash_names:
             if len(ranges) > 1:
                 ranges = _sorted(ranges, fixed, name, downwards)
         else:
             raise validation(f"Variable reference {name} in ORDER BY clause must be part of the primary key")
-    return ranges, descending
+    return ranges, _is_descending(ranges[0], range_names, [each for each in order if each[0] in range_names])
+
+
+def _is_descending(read: KeyCondition, range_names: Sequence[str], order: Sequence[tuple[str, bool]]) -> bool:
+    """Whether a range is to be read from its end. Raises AwsError for an order that it is in neither way."""
+    varying = [name for name in range_names if not read.equal_to(name)]
+    wanted = [name for name, _ in order if name in varying]
+    directions = {downwards for _, downwards in order}
+    if wanted != varying[: len(wanted)] or len(directions) > 1:
+        raise validation("ORDER BY takes the attributes of a sort key in their order, all of them in one direction")
+    return directions == {True}
 
 
 def _sorted(
