@@ -70,6 +70,24 @@ def test_an_index_follows_its_table(db: Any, make_table: MakeTable) -> None:
     assert db.scan(TableName=table, IndexName="by-x")["Items"] == []
 
 
+def test_an_item_and_its_rows_in_local_indexes_have_400_kilobytes(db: Any, make_table: MakeTable) -> None:
+    local = [index("by-x", "p x"), index("by-y", "p y", "KEYS_ONLY")]
+    table = make_table("orders", "p:S c:S", attributes="x:S y:S", LocalSecondaryIndexes=local)
+    large = strings(p="1", c="1", y="1", note="n" * 210_000)
+    db.put_item(TableName=table, Item=large)
+    with pytest.raises(ClientError, match="Item size has exceeded the maximum allowed size"):
+        db.put_item(TableName=table, Item={**large, **strings(x="1")})
+    with pytest.raises(ClientError, match="Item size to update has exceeded the maximum allowed size"):
+        db.update_item(
+            TableName=table,
+            Key=strings(p="1", c="1"),
+            UpdateExpression="SET x = :x",
+            ExpressionAttributeValues={":x": {"S": "1"}},
+        )
+    db.put_item(TableName=table, Item=strings(p="1", c="1", x="1", y="1", note="n" * 200_000))
+    db.put_item(TableName=table, Item=strings(p="1", c="1", y="1", note="n" * 400_000))
+
+
 def test_a_local_index_sorts_a_partition_otherwise(db: Any, make_table: MakeTable) -> None:
     table = make_table("orders", "p:S c:S", attributes="x:S", LocalSecondaryIndexes=[index("by-x", "p x")])
     for c, x in (("1", "c"), ("2", "a"), ("3", "b")):

@@ -21,10 +21,8 @@ def _place(table: Table, item: Item) -> bytes:
     return table.all.sub("collection").prefix + partition(table.keys.hash_bytes(item))
 
 
-def _size(table: Table, item: Item | None) -> int:
-    """Return what an item takes of its collection."""
-    if item is None:
-        return 0
+def size(table: Table, item: Item) -> int:
+    """Return what an item takes of its collection: its own bytes, and those of its rows in local indexes."""
     rows = [item_size(index.projected(item)) for index in table.local_indexes if fits_index(index, item)]
     return item_size(item) + sum(rows)
 
@@ -35,7 +33,7 @@ async def update(tx: Transaction, table: Table, old: Item | None, new: Item | No
     if some is None:
         return
     place = _place(table, some)
-    growth = _size(table, new) - _size(table, old)
+    growth = (0 if new is None else size(table, new)) - (0 if old is None else size(table, old))
     if not growth:
         return
     tx.add(place, growth)
@@ -52,8 +50,7 @@ async def metrics(tx: Transaction, table: Table, item: Item, asked: str | None) 
     """Return ItemCollectionMetrics of the collection that an item (or its key) belongs to, if SIZE was asked for."""
     if asked != "SIZE" or not table.local_indexes:
         return None
-    size = await tx.counter(_place(table, item)) / _GIGABYTE
-    low = float(int(size))
+    low = float(await tx.counter(_place(table, item)) // _GIGABYTE)
     return {
         "ItemCollectionKey": {table.record.hash: item[table.record.hash]},
         "SizeEstimateRangeGB": [low, low + 1],

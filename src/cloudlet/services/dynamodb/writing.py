@@ -13,6 +13,7 @@ from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item
 
 LARGEST_ITEM: Final = 400 * 1024
+"""Of an item with its rows in all local indexes (Developer Guide, "Constraints")."""
 _NO_UNITS: Final[Units] = {}
 
 
@@ -41,10 +42,16 @@ class Written:
         return Consumed(self.units, dict(self.index_units), dict(self.vector_bytes))
 
 
-def too_large(raw: bytes, updated: bool = False) -> AwsError | None:
-    """Return the error about a stored item that is larger than one may be, or None."""
-    if items.size_of(raw) <= LARGEST_ITEM:
-        return None
+def _is_too_large(table: Table, item: Item, size: int) -> bool:
+    """Whether an item of so many bytes is larger than one may be, together with its rows in local indexes."""
+    if size > LARGEST_ITEM:
+        return True
+    # No row is larger than its item.
+    most = size * (1 + len(table.local_indexes))
+    return most > LARGEST_ITEM and item_collections.size(table, item) > LARGEST_ITEM
+
+
+def _too_large(updated: bool) -> AwsError:
     if updated:
         return errors.validation("Item size to update has exceeded the maximum allowed size")
     return errors.validation("Item size has exceeded the maximum allowed size")
@@ -114,7 +121,6 @@ def admitted(table: Table, item: Item, *, updated: bool = False) -> bytes:
     if table.vectors:
         vectors.check(table, item)
     raw = items.stored(item)
-    error = too_large(raw, updated)
-    if error is not None:
-        raise error
+    if _is_too_large(table, item, items.size_of(raw)):
+        raise _too_large(updated)
     return raw
