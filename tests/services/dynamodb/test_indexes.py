@@ -144,6 +144,34 @@ def test_what_cannot_be_a_key_of_an_index_is_refused(db: Any, make_table: MakeTa
     assert db.scan(TableName=table)["Items"] == []
 
 
+def test_an_update_makes_nothing_of_an_index_key_that_it_cannot_be(db: Any, make_table: MakeTable) -> None:
+    table = make_table("orders", "p:S", attributes="x:S", GlobalSecondaryIndexes=[index("by-x", "x")])
+    db.put_item(TableName=table, Item={**strings(p="1", x="a", story="l" * 3000), "n": {"N": "1"}})
+
+    def refusal(update: str, condition: str = "attribute_exists(p)") -> str:
+        values = {name: value for name, value in ((":n", {"N": "2"}), (":s", {"S": "s"})) if name in update}
+        with pytest.raises(ClientError) as error:
+            db.update_item(
+                TableName=table,
+                Key=strings(p="1"),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                **({"ExpressionAttributeValues": values} if values else {}),
+            )
+        return str(error.value.response["Error"]["Message"])
+
+    attempted = "The update expression attempted to update the secondary index key"
+    for update in ("SET x = n", "SET x = n + :n", "SET x = if_not_exists(y, :n)"):
+        assert refusal(update) == f"{attempted} to unsupported type"
+    assert refusal("SET x = story") == f"{attempted} beyond allowed size limits"
+    scalars = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: x"
+    for update in ("SET x.y = :s", "REMOVE x[0]", "ADD x.y :n"):
+        assert refusal(update) == scalars
+    # What the request says is wrong whatever is there.
+    assert "Type mismatch for Index Key x" in refusal("SET x = :n", "attribute_not_exists(p)")
+    assert "Type mismatch" not in refusal("SET x = n", "attribute_not_exists(p)")
+
+
 def test_keys_of_several_attributes(db: Any, make_table: MakeTable) -> None:
     table = make_table(
         "orders", "id:S", attributes="a:S b:S c:S d:S", GlobalSecondaryIndexes=[index("wide", "a+b c+d")]

@@ -13,7 +13,7 @@ from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.services.dynamodb import capacity, clauses, errors, items, writing
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.expressions import Condition, Update
-from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
+from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key, key_of
 from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
@@ -81,6 +81,14 @@ class Action:
         for name in self.table.key_names:
             if name in written:
                 raise errors.invalid_values(f"Cannot update attribute {name}. This attribute is part of the key")
+        if self.table.key_attribute_types:
+            for name in update.entered:
+                if name in self.table.key_attribute_types:
+                    raise errors.validation(
+                        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+                        f"IndexKey: {name}"
+                    )
+            check_index_keys(self.table, update.given)
 
     async def old(self, tx: Transaction) -> bytes | None:
         """Return the stored item that is there."""

@@ -59,7 +59,10 @@ def _key(schema: KeySchema, item: Item) -> bytes:
 
 
 def check_index_keys(table: Table, item: Item) -> None:
-    """Raise AwsError where an attribute of an item is there, but cannot be the key of an index that it is key of."""
+    """Raise AwsError where an attribute of an item is there, but cannot be the key of an index that it is key of.
+
+    It need not be all of an item: what an update sets attributes to is looked at alike.
+    """
     for name, kind in table.key_attribute_types.items():
         value = item.get(name)
         if value is None:
@@ -75,12 +78,40 @@ def check_index_keys(table: Table, item: Item) -> None:
                 f"supported. The AttributeValue for a key attribute cannot contain an empty {_type_word(kind)} value. "
                 f"IndexName: {_index_of(table, name)}, IndexKey: {name}"
             )
+    error = _too_long_for_index(table, item)
+    if error is not None:
+        raise error
+
+
+def check_updated_index_keys(table: Table, item: Item) -> None:
+    """Raise AwsError where an update has made something of an item's attribute that cannot be the key of an index.
+
+    What the request itself gives has been checked by `check_index_keys`.
+    """
+    for name, kind in table.key_attribute_types.items():
+        if name in item and not item[name].get(kind):
+            raise errors.validation(
+                "The update expression attempted to update the secondary index key to unsupported type"
+            )
+    if _too_long_for_index(table, item) is not None:
+        raise errors.validation(
+            "The update expression attempted to update the secondary index key beyond allowed size limits"
+        )
+
+
+def _too_long_for_index(table: Table, item: Item) -> AwsError | None:
+    """Return the error about keys of indexes that are too long, or None."""
     for index in table.live_indexes:
         if index.keys.contains(item):
-            _check_lengths(index.keys.hash, index.keys.range, item)
+            error = _too_long(index.keys.hash, index.keys.range, item)
+            if error is not None:
+                return error
     for vector in table.vectors.values():
         if vector.record.hash in item:
-            _check_lengths(vector.hash, (), item)
+            error = _too_long(vector.hash, (), item)
+            if error is not None:
+                return error
+    return None
 
 
 def fits_index(index: Index, item: Item) -> bool:

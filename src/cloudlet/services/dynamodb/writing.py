@@ -8,7 +8,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.services.dynamodb import capacity, changes, errors, indexes, item_collections, items, vectors
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.indexes import Units
-from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key
+from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key, check_updated_index_keys
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.values import Item
 
@@ -117,7 +117,8 @@ async def put(tx: Transaction, table: Table, item: Item, now: float, *, identity
 def admitted(table: Table, item: Item, *, updated: bool = False) -> bytes:
     """Return the stored form of a checked item with a key that is right. Raises AwsError for what cannot be stored."""
     if table.key_attribute_types:
-        check_index_keys(table, item)
+        check_keys = check_updated_index_keys if updated else check_index_keys
+        check_keys(table, item)
     if table.vectors:
         vectors.check(table, item)
     raw = items.stored(item)

@@ -14,7 +14,7 @@ from cloudlet.services.dynamodb.expressions.edits import Edit, edited
 from cloudlet.services.dynamodb.expressions.paths import find, tree
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.projections import PathProjection, Projection
-from cloudlet.services.dynamodb.expressions.set_values import NewValue, new_value, wrong_data_type
+from cloudlet.services.dynamodb.expressions.set_values import Given, NewValue, new_value, wrong_data_type
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.update_grammar import update_syntax
 from cloudlet.services.dynamodb.values import SETS, TYPE_NAMES, Item, Path, Value, type_of
@@ -46,6 +46,20 @@ class Update:
     def written(self) -> list[str]:
         """The top-level attributes of which it writes something."""
         return [str(action.path[0]) for action in self._actions]
+
+    @property
+    def entered(self) -> list[str]:
+        """The top-level attributes within which it writes something."""
+        return [str(action.path[0]) for action in self._actions if len(action.path) > 1]
+
+    @property
+    def given(self) -> Item:
+        """What it sets top-level attributes to, where the request says it."""
+        given = {}
+        for action in self._actions:
+            if isinstance(action, Set) and len(action.path) == 1 and isinstance(action.new, Given):
+                given[str(action.path[0])] = action.new.constant
+        return given
 
     @property
     def attributes(self) -> frozenset[str]:
