@@ -83,6 +83,32 @@ def test_decreases_are_counted_by_the_day(dynamo: LocalDynamo) -> None:
     assert table["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 1
 
 
+def test_after_four_decreases_a_day_each_takes_an_hour(dynamo: LocalDynamo) -> None:
+    provisioned(dynamo)
+
+    def to(read: int) -> dict[str, Any]:
+        return {"ProvisionedThroughput": {**UNITS, "ReadCapacityUnits": read}}
+
+    dynamo.advance(86_400 - dynamo.now % 86_400)
+    for read in (4, 3, 2, 1):
+        change(dynamo, **to(read))
+    change(dynamo, **to(5))
+    error = dynamo.refused("UpdateTable", TableName="orders", **to(4))
+    assert error.code == "LimitExceededException"
+    assert "Number of decreases today: 4. Last decrease at " in error.message
+    assert "12:00:00 AM UTC. Next decrease can be made at " in error.message
+    assert error.message.endswith(" 1:00:00 AM UTC")
+    # An index has decreases of its own, but all of a request is done or nothing.
+    of_index: dict[str, Any] = {"GlobalSecondaryIndexUpdates": [{"Update": {"IndexName": "by-x", **to(4)}}]}
+    assert dynamo.refused("UpdateTable", TableName="orders", **to(4), **of_index).code == "LimitExceededException"
+    change(dynamo, **of_index)
+    dynamo.advance(3_600)
+    change(dynamo, **to(4))
+    assert dynamo.refused("UpdateTable", TableName="orders", **to(3)).code == "LimitExceededException"
+    dynamo.advance(86_400)
+    change(dynamo, **to(3))
+
+
 def test_maximum_and_warm_throughput_are_changed(dynamo: LocalDynamo) -> None:
     dynamo.table()
     assert described(dynamo)["WarmThroughput"] == {

@@ -6,10 +6,12 @@ Developer Guide, "Throughput capacity".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import errors
 from cloudlet.services.dynamodb.table_record import ON_DEMAND, PROVISIONED, Throughput
 
@@ -18,6 +20,9 @@ TABLE_UNITS = 40_000
 ACCOUNT_UNITS = 80_000
 """How much all tables and indexes of an account may read, and write, where that is provisioned."""
 _DAY = 86_400
+_HOUR = 3_600
+_FREE_DECREASES = 4
+"""So often throughput is decreased in a day, by UTC, before it takes an hour each time (same page)."""
 
 
 def asked(params: Mapping[str, Any], billing: str, index: str | None = None) -> Throughput:
@@ -92,10 +97,26 @@ def changed(current: Throughput, params: Mapping[str, Any], now: float, what: st
     decreases = current.decreases_today if current.decreased // _DAY == now // _DAY else 0
     made = msgspec.structs.replace(current, read=read, write=write, decreases_today=decreases)
     if read < current.read or write < current.write:
+        if decreases >= _FREE_DECREASES and now < current.decreased + _HOUR:
+            raise _too_many_decreases(decreases, current.decreased)
         made = msgspec.structs.replace(made, decreased=now, decreases_today=decreases + 1)
     if read > current.read or write > current.write:
         made = msgspec.structs.replace(made, increased=now)
     return _limited(made, params)
+
+
+def _too_many_decreases(today: int, last: float) -> AwsError:
+    return errors.limit_exceeded(
+        "Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day. "
+        f"After the first {_FREE_DECREASES} decreases, each subsequent decrease in the same UTC day can be performed "
+        f"at most once every {_HOUR} seconds. Number of decreases today: {today}. Last decrease at {_told(last)}. "
+        f"Next decrease can be made at {_told(last + _HOUR)}"
+    )
+
+
+def _told(seconds: float) -> str:
+    time = datetime.fromtimestamp(seconds, UTC)
+    return f"{time:%A, %B} {time.day}, {time:%Y} {time.hour % 12 or 12}:{time:%M:%S %p} UTC"
 
 
 def shown(throughput: Throughput, now: float) -> dict[str, Any]:
