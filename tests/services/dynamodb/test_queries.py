@@ -213,8 +213,18 @@ def test_what_is_selected(db: Any, table: str) -> None:
     ],
 )
 def test_where_a_query_cannot_begin(db: Any, table: str, start: Item, message: str) -> None:
-    with pytest.raises(ClientError, match=message):
+    with pytest.raises(ClientError) as error:
         query(db, table, ExclusiveStartKey=start)
+    assert error.value.response["Error"]["Message"] == message
+
+
+def test_where_a_scan_cannot_begin(db: Any, table: str) -> None:
+    for start in ({"p": {"S": "a"}}, {**key("a", 1), "x": {"S": "1"}}, {"p": {"S": "a"}, "c": {"S": "1"}}):
+        with pytest.raises(ClientError) as error:
+            db.scan(TableName=table, ExclusiveStartKey=start)
+        assert error.value.response["Error"]["Message"] == (
+            "The provided starting key is invalid: The provided key element does not match the schema"
+        )
 
 
 def test_a_query_of_a_range_begins_within_it(db: Any, table: str) -> None:

@@ -137,17 +137,18 @@ def fits_vector_index(index: VectorIndex, item: Item) -> bool:
     return not index.hash or _too_long(index.hash, (), item) is None
 
 
-def start_key(table: Table, index: Index | None, given: Item) -> Item:
-    """Return the attributes of an ExclusiveStartKey as they are stored. Raises AwsError."""
+def start_key(table: Table, index: Index | None, given: Item, *, of_scan: bool) -> Item:
+    """Return the attributes of an ExclusiveStartKey, of a Scan or a Query, as they are stored. Raises AwsError."""
     types: dict[str, str] = dict(table.keys.attributes)
     if index is not None:
         types.update(index.keys.attributes)
+    mismatch = "The provided key element does not match the schema"
+    if given.keys() != types.keys():
+        raise invalid_start(mismatch) if of_scan else errors.validation("The provided starting key is invalid")
     for name, kind in types.items():
-        value = given.get(name)
-        if value is None or len(value) != 1 or kind not in value or not value[kind]:
-            raise invalid_start("The provided key element does not match the schema")
-    if len(given) != len(types):
-        raise invalid_start("The provided key element does not match the schema")
+        value = given[name]
+        if len(value) != 1 or not value.get(kind):
+            raise invalid_start(mismatch) if of_scan else errors.validation(mismatch)
     return checked_item(given)
 
 

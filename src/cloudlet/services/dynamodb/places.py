@@ -75,7 +75,7 @@ class Asked(msgspec.Struct, frozen=True):
         place.fetches = fetches
         given = self.params.get("ExclusiveStartKey")
         if given is not None:
-            start = start_key(table, index, given)
+            start = start_key(table, index, given, of_scan=self.operation == "Scan")
             key = place.schema.key(start)
             if index is not None:
                 key += keys.behind_index_key(table.key(start))
