@@ -55,7 +55,7 @@ class Update:
     @property
     def given(self) -> Item:
         """What it sets top-level attributes to, where the request says it."""
-        given = {}
+        given: Item = {}
         for action in self._actions:
             if isinstance(action, Set) and len(action.path) == 1 and isinstance(action.new, Given):
                 given[str(action.path[0])] = action.new.constant
