@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from tests.services.pipes.cloud import PipesCloud
@@ -24,6 +25,11 @@ class Table:
             TableName="table", BillingMode="PAY_PER_REQUEST", StreamSpecification=stream, **_KEYS
         )
         self.stream: str = created["TableDescription"]["LatestStreamArn"]
+
+    def expire_by(self, attribute: str) -> None:
+        self._client.update_time_to_live(
+            TableName="table", TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
+        )
 
     def put(self, key: str, **item: Any) -> None:
         self._client.put_item(TableName="table", Item={"k": {"S": key}, **item})
@@ -69,6 +75,20 @@ def test_an_event_is_what_the_stream_has(cloud: PipesCloud) -> None:
     assert event["dynamodb"]["NewImage"] == {"k": {"S": "b"}, "kind": {"S": "order"}, "raw": {"B": "AP8="}}
     assert event["dynamodb"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
     assert cloud.left(url) == 0
+
+
+def test_an_event_tells_that_an_item_has_expired(cloud: PipesCloud) -> None:
+    table = Table(cloud)
+    table.expire_by("until")
+    url, arn = cloud.queue()
+    pattern = json.dumps({"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}})
+    source = _source()
+    source["SourceParameters"]["FilterCriteria"] = {"Filters": [{"Pattern": pattern}]}
+    cloud.pipe(arn, source=table.stream, **source)
+    table.put("a", until={"N": str(int(time.time()) - 60)})
+    (event,) = cloud.bodies(url)
+    assert (event["eventName"], event["dynamodb"]["Keys"]) == ("REMOVE", {"k": {"S": "a"}})
+    assert event["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 
 def test_a_pipe_goes_on_where_it_was_stopped(cloud: PipesCloud) -> None:

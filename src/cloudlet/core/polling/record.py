@@ -57,6 +57,10 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
 def of_change(change: dict[str, Any], stream: str) -> Record:
     """Return the record of a change of a table, from its stream."""
     document = _plain({**change, "eventSourceARN": stream})
+    identity = change.get("userIdentity")
+    if identity is not None:
+        # Events write it otherwise than the stream's API does.
+        document["userIdentity"] = {"type": identity["Type"], "principalId": identity["PrincipalId"]}
     details = change["dynamodb"]
     at = float(details.get("ApproximateCreationDateTime") or 0)
     return Record(change["eventID"], document, len(msgspec.json.encode(document)), details["SequenceNumber"], at)
