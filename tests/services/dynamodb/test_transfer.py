@@ -461,7 +461,7 @@ def test_exports_are_listed_by_page_and_table(dynamo: LocalDynamo) -> None:
 def test_an_export_is_encrypted_as_it_was_asked_for(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "_FILE_BYTES", 100)
     monkeypatch.setattr(exporting, "_ITEMS", 4)
-    monkeypatch.setattr(exporting, "_FILES", 2)
+    monkeypatch.setattr(exporting, "_LISTED_FILES", 2)
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     dynamo.table()
     recoverable(dynamo)

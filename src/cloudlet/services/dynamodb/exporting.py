@@ -30,7 +30,7 @@ from cloudlet.store import StoreError
 log = logging.getLogger("cloudlet.dynamodb")
 
 _ITEMS = 100
-_FILES = 1000
+_LISTED_FILES = 1000
 """How many items, and how many files, are read in one transaction."""
 _FILE_BYTES = 4 << 20
 """A file is closed when it has so many bytes before compression."""
@@ -223,7 +223,7 @@ async def _files(block: Block, export: Export) -> list[DataFile]:
     while after is not None:
 
         async def page(tx: Transaction, after: bytes = after) -> tuple[list[DataFile], bytes | None]:
-            return await exports.files_after(tx, export, after, _FILES)
+            return await exports.files_after(tx, export, after, _LISTED_FILES)
 
         more, after = await block.store.transact(page)
         found += more
