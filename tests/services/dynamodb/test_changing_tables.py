@@ -105,6 +105,14 @@ def test_after_four_decreases_a_day_each_takes_an_hour(dynamo: LocalDynamo) -> N
     dynamo.advance(3_600)
     change(dynamo, **to(4))
     assert dynamo.refused("UpdateTable", TableName="orders", **to(3)).code == "LimitExceededException"
+    # A table that is restored from it has had none.
+    arn = dynamo.call("CreateBackup", TableName="orders", BackupName="before")["BackupDetails"]["BackupArn"]
+    dynamo.until(lambda: dynamo.call("ListBackups")["BackupSummaries"][0]["BackupStatus"] == "AVAILABLE")
+    dynamo.call("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
+    dynamo.until(lambda: described(dynamo, "restored")["TableStatus"] == "ACTIVE")
+    restored = described(dynamo, "restored")["ProvisionedThroughput"]
+    assert restored == {"NumberOfDecreasesToday": 0, "ReadCapacityUnits": 4, "WriteCapacityUnits": 5}
+    dynamo.call("UpdateTable", TableName="restored", **to(3))
     dynamo.advance(86_400)
     change(dynamo, **to(3))
 

@@ -91,7 +91,7 @@ def _restored(source: TableRecord, index: IndexRecord, override: Params, billing
     """Return an index with the throughput that it is to have in the restored table."""
     members = ("ProvisionedThroughput", "OnDemandThroughput")
     asked: dict[str, Any] = {name: override[name] for name in members if name in override}
-    units = index.throughput
+    units = throughput.unchanged(index.throughput)
     if index.is_global and (asked or billing != source.billing):
         units = throughput.asked(asked, billing, index.name)
     return msgspec.structs.replace(index, status=ACTIVE, throughput=units)
@@ -133,5 +133,5 @@ def _throughput(source: TableRecord, params: Params, billing: str) -> Throughput
     }
     asked = {name: params[member] for member, name in overrides.items() if params.get(member) is not None}
     if not asked and billing == source.billing:
-        return source.throughput
+        return throughput.unchanged(source.throughput)
     return throughput.asked(asked, billing)

@@ -119,6 +119,11 @@ def _told(seconds: float) -> str:
     return f"{time:%A, %B} {time.day}, {time:%Y} {time.hour % 12 or 12}:{time:%M:%S %p} UTC"
 
 
+def unchanged(throughput: Throughput) -> Throughput:
+    """Return throughput as a new table has it, which nobody has increased or decreased yet."""
+    return msgspec.structs.replace(throughput, increased=0, decreased=0, decreases_today=0)
+
+
 def shown(throughput: Throughput, now: float) -> dict[str, Any]:
     """Return ProvisionedThroughputDescription."""
     today = throughput.decreases_today if throughput.decreased // _DAY == now // _DAY else 0
