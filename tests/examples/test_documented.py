@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 # --8<-- [start:environment]
@@ -57,3 +59,12 @@ def test_an_order_is_queued():
 def test_the_environment_of_one_test_is_gone_in_the_next(in_the_cloud: None, aws: Any) -> None:
     assert boto3.client("sts").get_caller_identity()["Account"] == aws.account
     assert boto3.client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def test_each_example_is_shown_on_a_page() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    shown = (docs / "testing.md").read_text() + (docs / "from-moto.md").read_text()
+    names = re.findall(r"8<-- \[start:(\w+)\]", Path(__file__).read_text())
+    assert names
+    for name in names:
+        assert f'\n--8<-- "tests/examples/test_documented.py:{name}"\n' in shown
