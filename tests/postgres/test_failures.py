@@ -19,6 +19,8 @@ from cloudlet.engines import postgres
 from cloudlet.engines.postgres import Mode, PostgresServer, free_port
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore, engine, session
+from cloudlet.testing.server import Aws
+from tests.commands import cloudlet
 from tests.postgres.load import Load, everything, until
 from tests.postgres.server import fresh_keyspace, shared_server
 
@@ -223,3 +225,23 @@ def test_a_process_that_hangs_does_not_hold_up_the_others() -> None:
         await store.close()
 
     asyncio.run(main())
+
+
+def test_a_log_tells_of_a_server_that_is_down_in_few_words(tmp_path: Path) -> None:
+    port, nobody = str(free_port()), free_port()
+    store = f"postgresql://localhost:{nobody}/cloudlet"
+    started = cloudlet("up", "--detach", "--port", port, "--data", str(tmp_path), "--store", store)
+    assert started.returncode == 0, started.stderr
+    try:
+        sqs = Aws(f"http://localhost:{port}", "123456789012").client("sqs")
+        # By then every job has failed, some of them several times.
+        for _ in range(3):
+            with pytest.raises(sqs.exceptions.ClientError, match="ServiceUnavailable"):
+                sqs.list_queues()
+    finally:
+        assert cloudlet("down", "--port", port).returncode == 0
+    log = (tmp_path / "cloudlet.log").read_text()
+    assert "the store sqs is down: cannot connect to PostgreSQL" in log
+    assert "the job expire_messages of sqs has to wait: cannot connect to PostgreSQL" in log
+    assert "Traceback" not in log
+    assert log.count("the job expire_messages of sqs") == 1

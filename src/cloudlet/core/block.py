@@ -17,7 +17,7 @@ from cloudlet.core.service import Job, Listener, Params, Result, Service
 from cloudlet.core.tracing import Tracer
 from cloudlet.core.usage import Usage
 from cloudlet.core.waiting import WaitingLines
-from cloudlet.store import Store
+from cloudlet.store import Store, StoreError
 from cloudlet.store.blobs import Blobs
 from cloudlet.store.eager import settling
 
@@ -137,18 +137,31 @@ class Block:
         await self.store.close()
 
     async def _keep_running(self, job: Job) -> None:
-        pause = _FIRST_PAUSE_SECONDS
+        pause, said = _FIRST_PAUSE_SECONDS, ""
         while True:
             started = self.clock.now()
             try:
                 await job(self)
                 return
-            except Exception:
-                log.exception("the job %s of %s failed", job.__name__, self.service.name)
+            except Exception as error:
+                reason = _refused_by_store(error)
+                if reason is None:
+                    log.exception("the job %s of %s failed", job.__name__, self.service.name)
+                elif reason != said:
+                    # All jobs fail while a database is down, again and again.
+                    log.warning("the job %s of %s has to wait: %s", job.__name__, self.service.name, reason)
+                said = reason or ""
             if self.clock.now() - started > _LONGEST_PAUSE_SECONDS:
-                pause = _FIRST_PAUSE_SECONDS
+                pause, said = _FIRST_PAUSE_SECONDS, ""
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _refused_by_store(error: Exception) -> str | None:
+    """Return what the store said, where that is all that an error tells of."""
+    if isinstance(error, ExceptionGroup):
+        return _refused_by_store(error.exceptions[0]) if error.split(StoreError)[1] is None else None
+    return str(error) if isinstance(error, StoreError) else None
 
 
 def _listening(listener: Listener, datagrams: socket) -> Job:

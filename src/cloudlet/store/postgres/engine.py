@@ -138,7 +138,7 @@ class PostgresStore:
 
     def _await_present(self, proceed: Callable[[], None], fail: Callable[[StoreError], None]) -> None:
         if self._down is not None:
-            fail(self._down)
+            fail(_told(self._down))
             return
         self._waiting.append(_Waiting(proceed, fail))
         self._wake()
@@ -339,8 +339,8 @@ class PostgresStore:
             _fail(doubt.outcomes, StoreError(f"whether this has been written is not known: {error}"))
         waiting, self._waiting = self._waiting, []
         for each in waiting:
-            _call(partial(each.fail, error))
-        self._view.abandon_reads(error)
+            _call(partial(each.fail, _told(error)))
+        self._view.abandon_reads(_told(error))
 
     # -- watches
 
@@ -371,7 +371,12 @@ class PostgresStore:
 
 def _fail(outcomes: list[_Outcome], error: StoreError) -> None:
     for outcome in outcomes:
-        _call(partial(outcome.done, None, error))
+        _call(partial(outcome.done, None, _told(error)))
+
+
+def _told(error: StoreError) -> StoreError:
+    """Return an error for one of many who are told the same: what one of them raises has its traceback to itself."""
+    return StoreError(str(error))
 
 
 def _call(who: Callable[[], None]) -> None:
