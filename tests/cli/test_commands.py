@@ -77,6 +77,16 @@ def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:
         (["up", "--host", "0.0.0.0"], 1, "--auth strict"),
         (["up", "--root-key", "nonsense"], 2, "ACCOUNT:KEY:SECRET"),
         (["up", "--services", "sqs,nothing"], 2, "there is no block nothing"),
+        (["up", "--services", ""], 2, "no block is named"),
+        (["up", "--port", "70000"], 2, "not a port: '70000'"),
+        (["up", "--port", "-1"], 2, "not a port: '-1'"),
+        (["up", "--xray-daemon", "70000"], 2, "not a port: '70000'"),
+        (["up", "--endpoint", "localhost:4566"], 2, "not the URL of a Cloudlet"),
+        (["up", "--endpoint", "http://localhost/cloud"], 2, "not the URL of a Cloudlet"),
+        (["up", "--data", __file__], 1, f"cannot use {__file__} as the data folder: "),
+        (["up", "--detach", "--data", __file__], 1, f"cannot write the log, {__file__}/cloudlet.log: "),
+        (["up", "--ephemeral", "--det"], 2, "unrecognized arguments: --det"),
+        (["up", "--ephemeral", "--tls-cert", "a.pem", "--tls-key", "a.key"], 1, "cannot use a.pem and a.key as"),
         (["up", "--tls-cert", "a.pem"], 2, "go together"),
         (["up", "--ephemeral", "--data", "x"], 2, "takes no --data"),
         (["up", "--ephemeral", "--store", "postgresql://x"], 2, "takes no --store"),
@@ -95,6 +105,37 @@ def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:
 def test_misuse_is_said_with_a_useful_code(arguments: list[str], code: int, said: str) -> None:
     done = cloudlet(*arguments)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_what_the_environment_says_is_checked_too() -> None:
+    for environment, said in (
+        ({"CLOUDLET_PORT": "nonsense"}, "not a port: 'nonsense'"),
+        ({"CLOUDLET_ROOT_KEYS": "nonsense"}, "CLOUDLET_ROOT_KEYS: a root key is written ACCOUNT:KEY:SECRET"),
+    ):
+        done = cloudlet("up", "--ephemeral", **environment)
+        assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+@pytest.mark.parametrize("kept", ["nonsense", '[{"account": "1", "access_key": "a", "secret_key": "b"}]'])
+def test_keys_in_the_data_folder_that_are_none_are_said_to_be(kept: str, tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text(kept)
+    done = cloudlet("up", "--port", "0", "--data", str(tmp_path))
+    assert (done.returncode, f"{tmp_path}/keys.json: " in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_one_that_was_killed_does_not_run_though_its_process_id_is_there(tmp_path: Path) -> None:
+    port = str(free_port())
+    command = [sys.executable, "-m", "cloudlet", "up", "--port", port, "--data", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("Ready."):
+            assert process.poll() is None
+        process.kill()
+        # Its output ends with it; until it is waited for, its id is nobody else's.
+        process.stdout.read()
+        assert cloudlet("status", "--port", port).returncode == 3
+        assert cloudlet("down", "--port", port).returncode == 3
 
 
 @pytest.mark.parametrize("command", [[], ["up"], ["status"], ["down"], ["env"], ["snapshot"], ["reset"], ["coverage"]])

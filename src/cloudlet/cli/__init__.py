@@ -24,6 +24,7 @@ _COMMANDS = {
     "coverage": "show which of AWS's operations are built",
 }
 DEFAULT_PORT = 4566
+_LAST_PORT = 65_535
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((word for word in given if word in _COMMANDS), None)
     for name, text in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        # An option is written out: `up --detach` starts the same command without it, and must know it when it is there.
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         if name == chosen:
             module = importlib.import_module(f"cloudlet.cli.{name}")
             module.add_arguments(command)
@@ -61,13 +63,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
     except CommandError as error:
         return fail(str(error), error.code)
+    except OSError as error:
+        # What the machine refuses is told in its own words.
+        return fail(str(error))
     return code
 
 
 def add_port(parser: argparse.ArgumentParser) -> None:
     """Add the option that names a running Cloudlet."""
-    default = int(os.environ.get("CLOUDLET_PORT", DEFAULT_PORT))
-    parser.add_argument("--port", type=int, default=default, help=f"the port it listens on (default: {default})")
+    # What the environment says is read as if it were given, and refused alike.
+    default = os.environ.get("CLOUDLET_PORT") or str(DEFAULT_PORT)
+    parser.add_argument(
+        "--port",
+        type=port_number,
+        default=default,
+        help=f"the port it listens on (default: $CLOUDLET_PORT or {DEFAULT_PORT})",
+    )
+
+
+def port_number(text: str) -> int:
+    """Return the port that an option names. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"not a port: {text!r} (0 to {_LAST_PORT})")
+    return int(text)
 
 
 def fail(message: str, code: int = EXIT_FAILED) -> int:

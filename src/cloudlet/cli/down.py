@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import time
 
 from cloudlet.cli import EXIT_OK, add_port, admin, fail
+from cloudlet.edge.running import stop
 
 _SECONDS = 30.0
 
@@ -18,11 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     running = admin.running_on(options.port)
-    os.kill(running.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _SECONDS
-    while running.alive():
-        if time.monotonic() > deadline:
-            return fail(f"process {running.pid} has not stopped within {_SECONDS:.0f} seconds")
-        time.sleep(0.01)
+    if not stop(running, _SECONDS):
+        return fail(f"process {running.pid} has not stopped within {_SECONDS:.0f} seconds")
     print("stopped")
     return EXIT_OK

@@ -95,11 +95,13 @@ def _peers(given: list[str]) -> Mapping[str, str]:
     for text in given:
         head, separator, rest = text.partition("=")
         name, url = (head, rest) if separator and "/" not in head else (EVERY_OTHER, text)
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-            raise CommandError(f"not the URL of a Cloudlet: {url!r}", EXIT_USAGE)
-        peers[name] = url.rstrip("/")
-    serving.known_blocks([name for name in peers if name != EVERY_OTHER])
+        try:
+            peers[name] = serving.address_of(url)
+        except ValueError as error:
+            raise CommandError(str(error), EXIT_USAGE) from error
+    named = [name for name in peers if name != EVERY_OTHER]
+    if named:
+        serving.known_blocks(named)
     return peers
 
 

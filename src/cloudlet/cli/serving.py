@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from cloudlet.cli import EXIT_FAILED, EXIT_OK, CommandError, fail
+from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError, fail, port_number
 from cloudlet.edge.root_keys import RootKey
 from cloudlet.edge.running import Running
 from cloudlet.edge.server import Settings, StartError, default_data, serve
@@ -50,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "keys.json in the data folder)",
     )
     parser.add_argument(
-        "--endpoint", metavar="URL", help="the URL under which clients reach it (default: where it listens)"
+        "--endpoint",
+        metavar="URL",
+        type=_endpoint,
+        help="the URL under which clients reach it (default: where it listens)",
     )
     parser.add_argument("--tls", action="store_true", help="listen with TLS, with a certificate of a local authority")
     parser.add_argument("--tls-cert", type=Path, help="listen with TLS, with this certificate (PEM)")
@@ -64,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--xray-daemon",
         nargs="?",
         const=_XRAY_DAEMON_PORT,
-        type=int,
+        type=port_number,
         metavar="PORT",
         help="be X-Ray's daemon for programs on this machine too: on this port, take segments by UDP and answer for "
         f"sampling rules (default: {_XRAY_DAEMON_PORT})",
@@ -97,6 +101,23 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def address_of(text: str) -> str:
+    """Return the URL of a Cloudlet, without a slash at its end. Raises ValueError for what is none."""
+    parts = urlsplit(text)
+    # What is asked for as the port may be no number.
+    _ = parts.port
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError(f"not the URL of a Cloudlet: {text!r}")
+    return text.rstrip("/")
+
+
+def _endpoint(text: str) -> str:
+    try:
+        return address_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error} (http://HOST:PORT)") from error
+
+
 def _root_key(text: str) -> RootKey:
     try:
         return RootKey.parse(text)
@@ -105,8 +126,11 @@ def _root_key(text: str) -> RootKey:
 
 
 def root_keys(options: argparse.Namespace) -> tuple[RootKey, ...]:
-    """Return the keys of the options and of the environment."""
-    return (*options.root_key, *(RootKey.parse(key) for key in os.environ.get(ROOT_KEYS, "").split()))
+    """Return the keys of the options and of the environment. Raises CommandError."""
+    try:
+        return (*options.root_key, *(RootKey.parse(key) for key in os.environ.get(ROOT_KEYS, "").split()))
+    except ValueError as error:
+        raise CommandError(f"{ROOT_KEYS}: {error}", EXIT_USAGE) from error
 
 
 def master_key() -> bytes | None:
@@ -124,12 +148,13 @@ def master_key() -> bytes | None:
 
 
 def known_blocks(names: list[str]) -> frozenset[str]:
-    """Return the names of blocks as a set. Raises CommandError for one that does not exist."""
+    """Return the names of blocks as a set. Raises CommandError where there are none, or for one that does not exist."""
     from cloudlet.core.cloud import built
 
     unknown = sorted(set(names) - built().keys())
-    if unknown:
-        raise CommandError(f"there is no block {', '.join(unknown)}; there are {', '.join(sorted(built()))}", 2)
+    if unknown or not names:
+        wrong = f"there is no block {', '.join(unknown)}" if unknown else "no block is named"
+        raise CommandError(f"{wrong}; there are {', '.join(sorted(built()))}", EXIT_USAGE)
     return frozenset(names)
 
 
@@ -166,11 +191,15 @@ def _set_up_logging(form: str, level: str) -> None:
 
 
 def detach(folder: Path) -> int:
-    """Start the same command in a session of its own, and wait until it is ready or has failed."""
+    """Start the same command in a session of its own, and wait until it is ready or has failed. Raises CommandError."""
     command = [sys.executable, "-m", "cloudlet", *(word for word in sys.argv[1:] if word not in ("-d", "--detach"))]
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "cloudlet.log"
-    with file.open("ab") as errors:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log_file = file.open("ab")
+    except OSError as error:
+        raise CommandError(f"cannot write the log, {file}: {error.strerror}") from error
+    with log_file as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, text=True
         )

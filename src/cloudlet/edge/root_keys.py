@@ -29,8 +29,14 @@ class RootKey(msgspec.Struct, frozen=True):
 
 
 def read_root_keys(file: Path) -> list[RootKey]:
-    """Return the keys kept in the data folder: a JSON list of {"account", "access_key", "secret_key"}."""
+    """Return the keys kept in the data folder: a JSON list of {"account", "access_key", "secret_key"}.
+
+    Raises ValueError.
+    """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=list[RootKey])
+        keys = msgspec.json.decode(file.read_bytes(), type=list[RootKey])
+        return [RootKey.parse(key.written()) for key in keys]
     except FileNotFoundError:
         return []
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error

@@ -1,19 +1,29 @@
-"""Which Cloudlets run on this machine: a file a port, readable by its owner alone."""
+"""Which Cloudlets run on this machine: a file a port, readable by its owner alone.
+
+Each has its file locked for as long as its process is there. So one that was killed is told from one that runs, also
+where another process has its id by now, or where nobody has fetched what is left of it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+_LOOK_SECONDS = 0.01
+
 
 class Running(msgspec.Struct, frozen=True):
-    """A Cloudlet that runs, or was killed before it could say that it does not any more."""
+    """A Cloudlet that runs."""
 
     pid: int
     port: int
@@ -26,16 +36,6 @@ class Running(msgspec.Struct, frozen=True):
     """The address at which it is X-Ray's daemon, if it is."""
     authority: str | None = None
     """The file of the certificate authority that clients are to trust, where it listens with TLS."""
-
-    def alive(self) -> bool:
-        """Whether its process is there."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
 
 
 def _folder() -> Path:
@@ -53,9 +53,10 @@ def announced(running: Running) -> Iterator[None]:
     """Have it written down that a Cloudlet runs."""
     file = _folder() / f"{running.port}.json"
     fresh = file.with_suffix(f".{running.pid}")
+    # It stays open, and so locked, until the process has ended.
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(msgspec.json.encode(running))
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.write(descriptor, msgspec.json.encode(running))
     fresh.rename(file)
     try:
         yield
@@ -65,8 +66,40 @@ def announced(running: Running) -> Iterator[None]:
 
 def find(port: int) -> Running | None:
     """Return the Cloudlet that runs on a port."""
+    file = _opened(port)
+    if file is None:
+        return None
+    with file:
+        return msgspec.json.decode(file.read(), type=Running) if _is_held(file) else None
+
+
+def stop(running: Running, patience: float) -> bool:
+    """Have a Cloudlet stop; return whether its process has ended within so many seconds."""
+    file = _opened(running.port)
+    if file is None:
+        return True
+    with file:
+        with suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGTERM)
+        deadline = time.monotonic() + patience
+        while _is_held(file):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)
+    return True
+
+
+def _opened(port: int) -> BinaryIO | None:
     try:
-        running = msgspec.json.decode((_folder() / f"{port}.json").read_bytes(), type=Running)
+        return (_folder() / f"{port}.json").open("rb")
     except FileNotFoundError:
         return None
-    return running if running.alive() else None
+
+
+def _is_held(file: BinaryIO) -> bool:
+    """Whether the process that has written a file is there."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False

@@ -125,7 +125,7 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
         )
     data = settings.data or Path(tempfile.mkdtemp(prefix="cloudlet-"))
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        _make_folder(data)
         with _claimed(settings, data):
             await _serve(settings, data, ready)
     except (OSError, InUse, StoreError) as error:
@@ -133,6 +133,13 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
     finally:
         if settings.data is None:
             shutil.rmtree(data, ignore_errors=True)
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"cannot use {data} as the data folder: {error.strerror}") from error
 
 
 def _keeps_data(settings: Settings) -> bool:
@@ -155,7 +162,10 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         postgres_engine(settings.store)
     master_key = settings.master_key or load_master_key(data / "master.key")
     tokens = TokenSealer(master_key)
-    root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
+    try:
+        root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
+    except ValueError as error:
+        raise StartError(str(error)) from error
     tls, authority = _tls(settings, data)
     supervised = settings.supervised
     sockets = bound(settings.host, settings.port) if supervised is None else [inherited(supervised.clients)]
@@ -307,6 +317,11 @@ def _tls(settings: Settings, data: Path) -> tuple[SSLContext | None, Path | None
     from cloudlet.edge.tls import local_certificate, server_context
 
     if settings.tls_certificate is not None and settings.tls_key is not None:
-        return server_context(settings.tls_certificate, settings.tls_key), None
+        try:
+            return server_context(settings.tls_certificate, settings.tls_key), None
+        except OSError as error:
+            # Of a file that is not there, the system does not say which one it is.
+            pair = f"{settings.tls_certificate} and {settings.tls_key}"
+            raise StartError(f"cannot use {pair} as certificate and key: {error.strerror or error}") from error
     authority, certificate, key = local_certificate(data / "tls", settings.host)
     return server_context(certificate, key), authority
