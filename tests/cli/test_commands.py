@@ -59,6 +59,19 @@ def test_the_aws_cli_works_with_what_env_prints(detached: str) -> None:
     assert f"http://localhost:{detached}/000000000000/q" in done.stdout
 
 
+def test_env_leaves_the_keys_alone_that_strict_mode_asks_for() -> None:
+    with Server.start("--ephemeral", "--auth", "strict") as server:
+        exports = cloudlet("env", "--port", server.port).stdout
+        assert f"export AWS_ENDPOINT_URL={server.endpoint}\n" in exports
+        assert "AWS_ACCESS_KEY_ID" not in exports
+        assert "AWS_SECRET_ACCESS_KEY" not in exports
+
+
+def test_a_block_is_stopped_only_where_it_runs_alone(detached: str) -> None:
+    refused = cloudlet("block", "stop", "sqs", "--port", detached)
+    assert (refused.returncode, "started with --isolate" in refused.stderr) == (1, True), refused.stderr
+
+
 def test_two_do_not_share_a_data_folder(detached: str, tmp_path: Path) -> None:
     second = cloudlet("up", "--port", "0", "--data", str(tmp_path / "data"))
     assert second.returncode == 1

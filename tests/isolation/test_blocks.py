@@ -172,7 +172,7 @@ def test_a_block_is_stopped_started_and_restarted_alone(isolated: Aws) -> None:
     assert blocks(isolated.endpoint)["sqs"]["process"] != process
     refused = cloudlet("block", "stop", "nothing", "--port", port)
     assert refused.returncode == 1
-    assert "blocks/nothing/stop" in refused.stderr
+    assert "there is no block nothing" in refused.stderr
 
 
 def test_snapshots_of_all_blocks(isolated: Aws) -> None:

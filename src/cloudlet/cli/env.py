@@ -13,7 +13,8 @@ from cloudlet.edge.running import find
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_port(parser)
     parser.add_argument(
-        "--account", default="test", help="the access key id: 12 digits are that account (default: test)"
+        "--account",
+        help="the access key id: 12 digits are that account (default: test; with --auth strict, none: yours are kept)",
     )
     parser.add_argument("--region", default="us-east-1", help="the region (default: us-east-1)")
     parser.epilog = 'Use it as: eval "$(cloudlet env)"'
@@ -23,11 +24,11 @@ def run(options: argparse.Namespace) -> int:
     running = find(options.port)
     variables = {
         "AWS_ENDPOINT_URL": f"http://localhost:{options.port}" if running is None else running.endpoint,
-        "AWS_ACCESS_KEY_ID": options.account,
-        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": options.region,
         "AWS_REGION": options.region,
     }
+    if options.account or running is None or not running.strict:
+        variables |= {"AWS_ACCESS_KEY_ID": options.account or "test", "AWS_SECRET_ACCESS_KEY": "test"}
     if running is not None:
         variables |= {variable_of(model): url for name, url in running.blocks.items() for model in models_of(name)}
     if running is not None and running.authority is not None:

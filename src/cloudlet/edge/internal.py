@@ -39,7 +39,7 @@ class Refused(Exception):
 
 
 class Internal:
-    """Health for everybody; what changes the cloud only for who holds the admin token, kept in the data folder.
+    """Health for everybody; what changes the cloud only for who holds the admin token (see `cloudlet.edge.running`).
 
     The token is a header of its own, so that no web page can use it: a browser asks first, and is told no.
     """
@@ -154,8 +154,12 @@ class Internal:
 
     def _block_actions(self, kind: str, path: str) -> Actions:
         name = path.partition("/")[0]
-        if kind != "blocks" or self._fleet is None or name not in self._fleet:
+        if kind != "blocks":
             return {}
+        if self._fleet is None:
+            raise Refused(409, "a block is stopped or started alone only where Cloudlet was started with --isolate")
+        if name not in self._fleet:
+            raise Refused(404, f"there is no block {name}")
         member = self._fleet[name]
 
         async def start() -> None:
@@ -175,7 +179,9 @@ class Internal:
     def _admit(self, request: HttpRequest) -> None:
         given = request.headers.get(ADMIN_HEADER, "")
         if not hmac.compare_digest(given.encode(), self._admin_token.encode()):
-            raise Refused(403, f"the header {ADMIN_HEADER} must hold the token that is in the data folder")
+            raise Refused(
+                403, f"the header {ADMIN_HEADER} must hold the token that Cloudlet has written down for its user"
+            )
 
     def _health(self) -> Answer:
         # LocalStack's clients look for "services"; edition and version are there for the same reason.

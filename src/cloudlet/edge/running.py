@@ -36,6 +36,8 @@ class Running(msgspec.Struct, frozen=True):
     """The address at which it is X-Ray's daemon, if it is."""
     authority: str | None = None
     """The file of the certificate authority that clients are to trust, where it listens with TLS."""
+    strict: bool = False
+    """Whether it lets in known keys only."""
 
 
 def _folder() -> Path:
