@@ -171,6 +171,23 @@ def test_data_outlives_a_kill(tmp_path: Path) -> None:
         assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "still here"
 
 
+def test_data_that_cannot_be_opened_is_said_before_anybody_is_told_that_it_is_ready(tmp_path: Path) -> None:
+    with Server.start("--data", str(tmp_path)) as server:
+        Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
+    (tmp_path / "blocks" / "sqs" / "CURRENT").write_text("nonsense")
+    done = cloudlet("up", "--detach", "--port", "0", "--data", str(tmp_path))
+    assert (done.returncode, "Ready." in done.stdout) == (1, False)
+    assert f"cannot open {tmp_path}/blocks/sqs" in done.stderr
+
+
+def test_one_process_serves_the_data_of_a_block(tmp_path: Path) -> None:
+    options = ("--listen", "127.0.0.1:0", "--data", str(tmp_path))
+    with Server.serve("sqs", *options):
+        second = cloudlet("serve", "sqs", *options)
+        assert (second.returncode, "Ready." in second.stdout) == (1, False)
+        assert f"another process uses {tmp_path}/blocks/sqs" in second.stderr
+
+
 def test_an_ephemeral_cloudlet_leaves_nothing(tmp_path: Path) -> None:
     with Server.start("--ephemeral", env={"TMPDIR": str(tmp_path)}) as server:
         Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")

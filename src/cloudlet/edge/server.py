@@ -214,9 +214,12 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     )
     tune()
     stop = _stop_asked(settings)
-    if supervised is not None:
-        # What keeps the block from working is to be known before anybody relies on it.
+    # What keeps a block from working is to be known before anybody relies on it.
+    if settings.shares_data:
         cloud.load_all()
+    else:
+        cloud.wake()
+    if supervised is not None:
         await server.listen(inherited(supervised.front), forwarded=True)
     for each in sockets:
         await server.listen(each, tls)
@@ -224,7 +227,6 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         await server.listen(daemon_here.listening)
     with nullcontext() if supervised else announced(running):
         ready(running)
-        cloud.wake()
         if fleet is not None:
             fleet.wake()
         if fleet is None:

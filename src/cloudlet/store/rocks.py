@@ -100,6 +100,8 @@ class OrderedMap:
             self._db = Rdict(str(folder), options, column_families={"default": options})
         except Exception as error:
             # RocksDB's binding has no exceptions of its own.
+            if "While lock file" in str(error):
+                raise StoreError(f"another process uses {folder}") from error
             raise StoreError(f"cannot open {folder}: {error}") from error
         self._write_options = _write_options()
         self._read_options = ReadOptions()
