@@ -72,6 +72,17 @@ def test_a_block_is_stopped_only_where_it_runs_alone(detached: str) -> None:
     assert (refused.returncode, "started with --isolate" in refused.stderr) == (1, True), refused.stderr
 
 
+def test_an_ephemeral_one_in_the_background_has_its_log_where_no_other_user_has_one(tmp_path: Path) -> None:
+    port, others = str(free_port()), tmp_path / "cloudlet.log"
+    others.mkdir()
+    started = cloudlet("up", "--detach", "--ephemeral", "--port", port, TMPDIR=str(tmp_path), XDG_RUNTIME_DIR="")
+    try:
+        assert started.returncode == 0, started.stderr
+        assert f"its log is {tmp_path}/cloudlet-{os.getuid()}/cloudlet.log" in started.stdout
+    finally:
+        cloudlet("down", "--port", port, TMPDIR=str(tmp_path), XDG_RUNTIME_DIR="")
+
+
 def test_two_do_not_share_a_data_folder(detached: str, tmp_path: Path) -> None:
     second = cloudlet("up", "--port", "0", "--data", str(tmp_path / "data"))
     assert second.returncode == 1

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import cloudlet
 from cloudlet.cli import EXIT_USAGE, add_port, fail, serving
-from cloudlet.edge.running import Running
+from cloudlet.edge.running import Running, own_folder
 from cloudlet.edge.server import Settings, default_data
 
 
@@ -42,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
 
         launch = launcher(options)
     if options.detach:
-        return serving.detach(Path(tempfile.gettempdir()) if options.ephemeral else options.data or default_data())
+        # The folder for temporary files may have the log of another user.
+        return serving.detach(own_folder() if options.ephemeral else options.data or default_data())
     settings = Settings(
         data=None if options.ephemeral else (options.data or default_data()).absolute(),
         durable=not options.ephemeral,

@@ -40,7 +40,8 @@ class Running(msgspec.Struct, frozen=True):
     """Whether it lets in known keys only."""
 
 
-def _folder() -> Path:
+def own_folder() -> Path:
+    """Return the folder for what this user runs. Raises PermissionError where others may write to it."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     folder = Path(base) / "cloudlet" if base else Path(tempfile.gettempdir()) / f"cloudlet-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,7 +54,7 @@ def _folder() -> Path:
 @contextmanager
 def announced(running: Running) -> Iterator[None]:
     """Have it written down that a Cloudlet runs."""
-    file = _folder() / f"{running.port}.json"
+    file = own_folder() / f"{running.port}.json"
     fresh = file.with_suffix(f".{running.pid}")
     # It stays open, and so locked, until the process has ended.
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -93,7 +94,7 @@ def stop(running: Running, patience: float) -> bool:
 
 def _opened(port: int) -> BinaryIO | None:
     try:
-        return (_folder() / f"{port}.json").open("rb")
+        return (own_folder() / f"{port}.json").open("rb")
     except FileNotFoundError:
         return None
 
