@@ -140,6 +140,13 @@ def test_what_the_environment_says_is_checked_too() -> None:
         assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--isolate",)])
+def test_what_is_to_keep_nothing_has_no_store_whatever_the_environment_says(options: tuple[str, ...]) -> None:
+    environment = {"CLOUDLET_STORE": "postgresql://localhost:1/nobody", "CLOUDLET_DATA": "/nowhere"}
+    with Server.start("--ephemeral", *options, env=environment) as server:
+        assert "QueueUrls" not in Aws(server.endpoint, "123456789012").client("sqs").list_queues()
+
+
 @pytest.mark.parametrize("kept", ["nonsense", '[{"account": "1", "access_key": "a", "secret_key": "b"}]'])
 def test_keys_in_the_data_folder_that_are_none_are_said_to_be(kept: str, tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text(kept)

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         endpoint=options.endpoint,
         auth=options.auth,
         services=services,
-        store=options.store,
+        store=serving.store(options),
         peers=_peers(options.peer),
         master_key=serving.master_key(),
         root_keys=serving.root_keys(options),
@@ -131,9 +131,10 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
     if options.readers is not None:
         common += ["--readers", str(options.readers)]
     # Secrets go by the environment: everybody on the machine can read a command line.
-    secrets = {serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options))}
-    if options.store is not None:
-        secrets[serving.STORE] = options.store
+    secrets = {
+        serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options)),
+        serving.STORE: "" if options.ephemeral else serving.store(options) or "",
+    }
 
     def launch(process: BlockProcess) -> Launch:
         peers = [word for name, url in process.peers.items() for word in ("--peer", f"{name}={url}")]

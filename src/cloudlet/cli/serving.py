@@ -30,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store",
         metavar="URL",
-        default=os.environ.get(STORE),
         help="keep the blocks' data in this PostgreSQL (postgresql://USER:PASSWORD@HOST/DATABASE) instead of the data "
         "folder (default: $CLOUDLET_STORE)",
     )
@@ -145,6 +144,11 @@ def master_key() -> bytes | None:
     if len(key) != _MASTER_KEY_BYTES:
         raise CommandError(f"{MASTER_KEY} must be {_MASTER_KEY_BYTES} random bytes in base64 (openssl rand -base64 32)")
     return key
+
+
+def store(options: argparse.Namespace) -> str | None:
+    """Return the URL of the store that the options or the environment name."""
+    return options.store or os.environ.get(STORE) or None
 
 
 def known_blocks(names: list[str]) -> frozenset[str]:

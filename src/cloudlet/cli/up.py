@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         auth=options.auth,
         services=services,
         isolate=launch,
-        store=options.store,
+        store=None if options.ephemeral else serving.store(options),
         master_key=serving.master_key(),
         root_keys=serving.root_keys(options),
         tls=options.tls,
