@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from cloudlet.cli.coverage import page
+from cloudlet.edge.tls import local_certificate
 from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet, free_port
 
@@ -268,6 +269,25 @@ def test_tls_with_the_local_authority(tmp_path: Path) -> None:
         )
         assert sts.get_caller_identity()["Account"] == "123456789012"
     assert (data / "tls" / "server.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_cloudlet_with_a_certificate_that_its_user_has_brought_is_spoken_to(tmp_path: Path) -> None:
+    _, certificate, key = local_certificate(tmp_path, "cloud.example.com")
+    with Server.start("--ephemeral", "--tls-cert", str(certificate), "--tls-key", str(key)) as server:
+        status = cloudlet("status", "--port", server.port)
+        assert (status.returncode, server.endpoint in status.stdout) == (0, True), status.stderr
+
+
+def test_who_has_seen_enough_of_what_is_printed_is_not_told_of_it() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cloudlet", "coverage", "--markdown"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait()
 
 
 def test_services_can_be_chosen(tmp_path: Path) -> None:

@@ -61,8 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except CommandError as error:
         return fail(str(error), error.code)
+    except BrokenPipeError:
+        # Whoever reads what is printed has seen enough. What is left of it must not be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
     except OSError as error:
         # What the machine refuses is told in its own words.
         return fail(str(error))

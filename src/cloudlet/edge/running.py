@@ -36,6 +36,8 @@ class Running(msgspec.Struct, frozen=True):
     """The address at which it is X-Ray's daemon, if it is."""
     authority: str | None = None
     """The file of the certificate authority that clients are to trust, where it listens with TLS."""
+    certificate: str | None = None
+    """The file of its certificate, where that is its user's own."""
     strict: bool = False
     """Whether it lets in known keys only."""
 

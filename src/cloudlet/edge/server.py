@@ -209,6 +209,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         admin_token=admin_token,
         authority=None if authority is None else str(authority),
         xray_daemon=None if daemon is None else "{}:{}".format(*daemon.address),
+        certificate=None if settings.tls_certificate is None else str(settings.tls_certificate.absolute()),
         strict=settings.auth == "strict",
         blocks={} if fleet is None else {name: f"http://localhost:{port}" for name, port in fleet.ports.items()},
     )
