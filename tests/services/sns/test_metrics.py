@@ -34,12 +34,12 @@ def test_a_topic_tells_what_was_published_and_what_became_of_it(standing: Standi
     sqs.create_queue(QueueName="q")
     for queue in ("q", "gone"):
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{aws.region}:{aws.account}:{queue}")
-    sns.publish(TopicArn=topic, Message="12345")
+    sns.publish(TopicArn=topic, Message="1234é")
     entries = [{"Id": "a", "Message": "123"}, {"Id": "b", "Message": "1"}]
     sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
     standing.advance("1m")
     assert eventually(lambda: of_topic(aws, "NumberOfMessagesPublished")) == 3
-    assert of_topic(aws, "PublishSize") == 9
+    assert of_topic(aws, "PublishSize") == 10
     assert of_topic(aws, "NumberOfNotificationsDelivered") == 3
     assert of_topic(aws, "NumberOfNotificationsFailed") == 3
 

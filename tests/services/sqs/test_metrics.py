@@ -40,16 +40,16 @@ def test_a_queue_tells_what_it_did_and_what_it_holds(standing: Standing) -> None
     aws = standing.account()
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]
-    for size in (10, 10, 40):
-        sqs.send_message(QueueUrl=url, MessageBody="x" * size)
-    sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "a", "MessageBody": "x"}, {"Id": "b", "MessageBody": ""}])
+    for body in ("x" * 10, "é" * 5, "x" * 40):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "a", "MessageBody": "é"}, {"Id": "b", "MessageBody": ""}])
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     sqs.receive_message(QueueUrl=sqs.create_queue(QueueName="empty")["QueueUrl"])
     standing.advance("1m")
 
     (sent,) = eventually(lambda: values(aws, "SentMessageSize", "orders", "Sum", "SampleCount", "Maximum"))
-    assert (sent["Sum"], sent["SampleCount"], sent["Maximum"], sent["Unit"]) == (61, 4, 40, "Bytes")
+    assert (sent["Sum"], sent["SampleCount"], sent["Maximum"], sent["Unit"]) == (62, 4, 40, "Bytes")
     for metric, total in {
         "NumberOfMessagesSent": 4,
         "NumberOfMessagesReceived": 1,

@@ -36,7 +36,8 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 def _sent(block: Block, arn: str, message: Mapping[str, Any]) -> None:
     meter = _meter(block, arn)
     if meter is not None:
-        meter.add("PublishSize", "Bytes", len(message["Message"]))
+        text: str = message["Message"]
+        meter.add("PublishSize", "Bytes", len(text) if text.isascii() else len(text.encode()))
         meter.counts["NumberOfMessagesPublished"] += 1
 
 

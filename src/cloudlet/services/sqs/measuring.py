@@ -61,7 +61,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
         case "SendMessage":
             use = _of(ctx, params)
             use.sent += 1
-            use.sizes.add(len(params["MessageBody"]))
+            use.sizes.add(_bytes(params["MessageBody"]))
         case "SendMessageBatch":
             use = _of(ctx, params)
             failed = {each["Id"] for each in _listed(result, "Failed")}
@@ -69,7 +69,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             sizes: dict[int, int] = {}
             for each in params["Entries"]:
                 if each["Id"] not in failed:
-                    size = len(each["MessageBody"])
+                    size = _bytes(each["MessageBody"])
                     sizes[size] = sizes.get(size, 0) + 1
             for size, count in sizes.items():
                 use.sent += count
@@ -84,6 +84,10 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             _of(ctx, params).deleted += 1
         case "DeleteMessageBatch":
             _of(ctx, params).deleted += len(_listed(result, "Successful"))
+
+
+def _bytes(body: str) -> int:
+    return len(body) if body.isascii() else len(body.encode())
 
 
 def _listed(result: Result, name: str) -> list[Any]:
