@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -212,6 +213,23 @@ def test_an_ephemeral_cloudlet_leaves_nothing(tmp_path: Path) -> None:
         Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
         assert [path for path in tmp_path.iterdir() if path.name.startswith("cloudlet-")]
     assert not [path for path in tmp_path.glob("cloudlet-*") if path.name != f"cloudlet-{os.getuid()}"]
+
+
+@pytest.mark.parametrize("options", [(), ("--isolate",)])
+def test_the_end_of_its_terminal_is_no_crash(options: tuple[str, ...], tmp_path: Path) -> None:
+    with Server.start("--ephemeral", *options, env={"TMPDIR": str(tmp_path)}) as server:
+        Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
+        assert server.process is not None
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(20) == 0
+    assert not [path for path in tmp_path.glob("cloudlet-*") if path.name != f"cloudlet-{os.getuid()}"]
+
+
+def test_with_nohup_it_outlives_its_terminal() -> None:
+    with Server.start("--ephemeral", wrapper=("nohup",)) as server:
+        assert server.process is not None
+        server.process.send_signal(signal.SIGHUP)
+        assert "Account" in Aws(server.endpoint, "123456789012").client("sts").get_caller_identity()
 
 
 def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:

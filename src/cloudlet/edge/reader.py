@@ -402,6 +402,7 @@ def main() -> None:
     """Run with the descriptors of the two sockets as arguments."""
     # Ctrl-C goes to all processes of a terminal; this one ends with the one that it works for.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     ends = [inherited(int(word)) for word in sys.argv[1:3]]
     tune()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

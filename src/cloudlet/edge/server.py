@@ -117,7 +117,7 @@ def is_loopback(host: str) -> bool:
 
 
 async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
-    """Run until SIGTERM or SIGINT; `ready` is called once requests are answered. Raises StartError."""
+    """Run until SIGTERM, SIGINT or SIGHUP; `ready` is called once requests are answered. Raises StartError."""
     if settings.auth == "open" and not is_loopback(settings.host):
         raise StartError(
             f"in open mode everybody who reaches {settings.host} would be let in: listen on localhost, or start with "
@@ -287,15 +287,19 @@ def _reachable(host: str) -> str:
 
 
 def _stop_asked(settings: Settings) -> asyncio.Event:
-    """Return an event that tells when to stop: at SIGTERM or SIGINT, or when the supervising process has gone."""
+    """Return an event that tells when to stop: at a signal, or when the supervising process has gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if settings.supervised is None:
         loop.add_signal_handler(signal.SIGINT, stop.set)
+        # Its terminal is closed; with nohup it is to outlive that.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, stop.set)
         return stop
-    # Ctrl-C goes to all processes of a terminal; this one stops when it is told to.
+    # Ctrl-C goes to all processes of a terminal, and so does its end; this one stops when it is told to.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def parent_has_gone() -> None:
         loop.remove_reader(sys.stdin.fileno())
