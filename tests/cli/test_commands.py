@@ -256,6 +256,36 @@ def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
     assert (bad.returncode, "not a snapshot's name" in bad.stderr) == (1, True)
 
 
+def test_a_snapshot_that_cannot_be_saved_leaves_nothing_and_the_cloud_goes_on(detached: str, tmp_path: Path) -> None:
+    sqs = Aws(f"http://localhost:{detached}", "123456789012").client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    (tmp_path / "data" / "blocks" / "sqs" / "leads-nowhere").symlink_to(tmp_path / "nowhere")
+    failed = cloudlet("snapshot", "save", "one", "--port", detached)
+    assert (failed.returncode, "the data cannot be copied: No such file" in failed.stderr) == (1, True), failed.stderr
+    assert list((tmp_path / "data" / "snapshots").iterdir()) == []
+    assert sqs.list_queues()["QueueUrls"] == [url]
+
+
+def test_a_block_whose_data_cannot_be_opened_is_down_and_the_others_go_on(detached: str, tmp_path: Path) -> None:
+    aws = Aws(f"http://localhost:{detached}", "123456789012")
+    once = boto3.session.Config(retries={"total_max_attempts": 1})
+    sqs, sns, dynamodb = (aws.client(name, config=once) for name in ("sqs", "sns", "dynamodb"))
+    sqs.create_queue(QueueName="q")
+    sns.create_topic(Name="t")
+    dynamodb.list_tables()
+    for name in ("bad", "good"):
+        assert cloudlet("snapshot", "save", name, "--port", detached).returncode == 0
+    (tmp_path / "data" / "snapshots" / "bad" / "sns" / "CURRENT").write_text("nonsense")
+    assert cloudlet("snapshot", "restore", "bad", "--port", detached).returncode == 0
+    assert len(sqs.list_queues()["QueueUrls"]) == 1
+    assert dynamodb.list_tables()["TableNames"] == []
+    with pytest.raises(sns.exceptions.ClientError) as caught:
+        sns.list_topics()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert cloudlet("snapshot", "restore", "good", "--port", detached).returncode == 0
+    assert len(sns.list_topics()["Topics"]) == 1
+
+
 def test_long_polls_do_not_hold_up_a_snapshot_or_a_stop(detached: str) -> None:
     code = (
         "import boto3, sys\n"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
@@ -27,6 +29,8 @@ from cloudlet.store.embedded import EmbeddedStore
 if TYPE_CHECKING:
     from cloudlet.core.peers import Peers
     from cloudlet.store.postgres import PostgresStore
+
+log = logging.getLogger("cloudlet.core")
 
 Auth = Literal["open", "strict"]
 EVERY_OTHER = "*"
@@ -147,7 +151,10 @@ class Cloud:
         return name in self._modules and (self.enabled(name) or self._elsewhere(name) is not None)
 
     def block(self, name: str) -> Block:
-        """Return a block, loading it where this is its first use. Raises AwsError for what is not to be had."""
+        """Return a block, loading it where this is its first use. Raises AwsError for what is not to be had.
+
+        One whose data cannot be opened is not to be had now, and tried again whenever it is asked for.
+        """
         block = self._blocks.get(name)
         if block is None:
             if self._stopped:
@@ -158,23 +165,35 @@ class Cloud:
                 )
             if not self.enabled(name):
                 raise AwsError("ServiceUnavailable", f"The service {name} is not enabled (--services).", status=503)
-            block = self._load(name)
+            try:
+                block = self._opened(name)
+            except (StoreError, OSError) as error:
+                log.error("the block %s cannot be started: %s", name, error)
+                raise unavailable() from error
         return block
 
-    def _load(self, name: str) -> Block:
-        service: Service = importlib.import_module(self._modules[name]).service
-        block = self._blocks[name] = Block(self, service, open_store(self.config, name))
+    def _opened(self, name: str) -> Block:
+        block = self._blocks.get(name)
+        if block is None:
+            service: Service = importlib.import_module(self._modules[name]).service
+            block = self._blocks[name] = Block(self, service, open_store(self.config, name))
         return block
 
     def load_all(self) -> None:
         """Load every block that may be used. Raises StoreError where the data of one cannot be opened."""
         for name in filter(self.enabled, self._modules):
-            self.block(name)
+            self._opened(name)
 
     def wake(self) -> None:
-        """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen."""
-        for name in {*with_data(self.config, filter(self.enabled, self._modules)), *self.config.datagrams}:
-            self.block(name)
+        """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.
+
+        Raises StoreError as above.
+        """
+        for name in self._to_wake():
+            self._opened(name)
+
+    def _to_wake(self) -> set[str]:
+        return {*with_data(self.config, filter(self.enabled, self._modules)), *self.config.datagrams}
 
     async def call(
         self,
@@ -247,4 +266,7 @@ class Cloud:
             await asyncio.to_thread(change)
         finally:
             self._stopped = False
-            self.wake()
+            for name in self._to_wake():
+                # One whose data cannot be opened, where the disk is full, is no reason for the others not to go on.
+                with suppress(AwsError):
+                    self.block(name)

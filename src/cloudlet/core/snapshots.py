@@ -126,7 +126,15 @@ def remove_leftovers(data: Path) -> None:
 
 
 def _copy(blocks: Path, target: Path) -> None:
-    """Copy stores that nobody has open; their data files are shared."""
+    """Copy stores that nobody has open; their data files are shared. Raises SnapshotError, and then leaves no copy."""
+    try:
+        _copy_all(blocks, target)
+    except OSError as error:
+        shutil.rmtree(target, ignore_errors=True)
+        raise SnapshotError(f"the data cannot be copied: {error.strerror or error}") from error
+
+
+def _copy_all(blocks: Path, target: Path) -> None:
     target.mkdir(parents=True)
     if blocks.exists():
         for block in blocks.iterdir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -116,7 +117,9 @@ class OrderedMap:
         try:
             self._recover(written)
         except Exception as error:
-            self._db.close()
+            # Where the disk is full, that fails once more, and is closed all the same.
+            with suppress(Exception):
+                self._db.close()
             written.close(remove=False)
             raise StoreError(f"cannot recover {folder}: {error}") from error
         if not durable:
