@@ -54,6 +54,33 @@ def anywhere(condition: Condition) -> Search:
                 )
             ),
         ),
+        (
+            ' AWS/EC2 :aws.AccountId = ("111122223333" OR "777788889999") ',
+            anywhere(
+                All(
+                    (
+                        Term("AWS/EC2", False),
+                        AnyOf(
+                            (
+                                Term("111122223333", True, ":aws.AccountId"),
+                                Term("777788889999", True, ":aws.AccountId"),
+                            )
+                        ),
+                    )
+                )
+            ),
+        ),
+        (
+            "Host=(web NOT (old OR test))",
+            anywhere(
+                All(
+                    (
+                        Term("web", False, "Host"),
+                        Not(AnyOf((Term("old", False, "Host"), Term("test", False, "Host")))),
+                    )
+                )
+            ),
+        ),
         # Words that are operators are quoted, or are part of other ones.
         ('"OR" NOTE ANDROID', anywhere(All((Term("OR", True), Term("NOTE", False), Term("ANDROID", False))))),
         ("NOT NOT a", anywhere(Term("a", False))),
@@ -73,6 +100,8 @@ def test_searches_of_the_user_guide(text: str, expected: Search) -> None:
         ("(a", "cannot have its end here"),
         ("a)", "cannot have ')' here"),
         ("a = = b", "cannot have '=' here"),
+        ("a = (b OR c = d)", "cannot have 'c=' within 'a='"),
+        ("a = ()", "cannot have ')' here"),
         ("{}", "cannot have '}' here"),
         ("a {b}", "cannot have '{' here"),
         ('"a', "a quotation mark that is not closed"),

@@ -1,13 +1,13 @@
 """The language of SEARCH. User guide, "CloudWatch search expression syntax".
 
 `{Namespace, Dimension, …}` (a metric schema), and terms: words, which match parts of names, "exact ones", either of
-them after a property and `=`; AND, which may be left out, OR, NOT, and parentheses.
+them after a property and `=`; AND, which may be left out, OR, NOT, and parentheses, also behind `=`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cloudlet.core.language import Language, Misread, TooDeep
@@ -76,6 +76,17 @@ def parse(text: str) -> Search:
         raise ExpressionProblem(f"The search expression cannot have {what} here") from None
 
 
+def _about(property: str, condition: Condition) -> Condition:
+    """Return a condition whose terms, which have no properties, are all looked for in one. Raises ExpressionProblem."""
+    if isinstance(condition, Not):
+        return Not(_about(property, condition.part))
+    if isinstance(condition, Term):
+        if condition.property is not None:
+            raise ExpressionProblem(f"The search expression cannot have '{condition.property}=' within '{property}='")
+        return replace(condition, property=property)
+    return replace(condition, parts=tuple(_about(property, part) for part in condition.parts))
+
+
 class _Meaning:
     def start(self, schema: tuple[str, ...] | None, condition: Condition | None) -> Search:
         if schema is None and condition is None:
@@ -97,6 +108,9 @@ class _Meaning:
 
     def term(self, property: Term, value: Term) -> Condition:
         return Term(value.text, value.exact, property.text)
+
+    def terms(self, property: Term, condition: Condition) -> Condition:
+        return _about(property.text, condition)
 
     def QUOTED(self, text: str) -> Term:
         return Term(re.sub(r"\\(.)", r"\1", text[1:-1]), True)
