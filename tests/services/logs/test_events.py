@@ -70,11 +70,13 @@ def test_tokens_lead_forward_and_backward_and_stay_at_the_ends(logs: Any, stream
     end = logs.get_log_events(**stream, startFromHead=True, limit=4, nextToken=third["nextForwardToken"])
     assert messages(end) == []
     assert end["nextForwardToken"] == third["nextForwardToken"]
+    assert messages(logs.get_log_events(**stream, limit=4, nextToken=end["nextBackwardToken"])) == list("6789")
     back = logs.get_log_events(**stream, limit=4, nextToken=third["nextBackwardToken"])
     assert messages(back) == list("4567")
     start = logs.get_log_events(**stream, nextToken=first["nextBackwardToken"])
     assert messages(start) == []
     assert start["nextBackwardToken"] == first["nextBackwardToken"]
+    assert messages(logs.get_log_events(**stream, limit=4, nextToken=start["nextForwardToken"])) == list("0123")
     put(logs, stream, (at + 100, "new"))
     assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["new"]
     for token in ("f/1/s", f"f/{'9' * 56}/s", f"x/{'0' * 56}/s", f"f/{'0' * 56}/x", "f"):

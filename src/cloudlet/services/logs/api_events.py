@@ -27,7 +27,7 @@ from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.measuring import Incoming
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.row_record import OVERHEAD
-from cloudlet.services.logs.scanning import FOREVER, Search
+from cloudlet.services.logs.scanning import FOREVER, Found, Search
 from cloudlet.services.logs.stream_record import Stream
 
 _START: Final = Position(0, 0, 0, 0)
@@ -80,16 +80,27 @@ async def get_log_events(ctx: Context, params: Params) -> Result:
     found, _ = await scanning.page(ctx.block.store, search, params.get("limit", scanning.MOST_EVENTS))
     if not forward:
         found.reverse()
-    # Where nothing is found, both tokens stay at the place where nothing was.
-    first, last = (found[0].position, found[-1].position) if found else (position or _START,) * 2
+    forward_token, backward_token = _tokens(found, forward, position)
     return {
         "events": [
             {"timestamp": event.position.timestamp, "message": event.message, "ingestionTime": event.ingested}
             for event in found
         ],
-        "nextForwardToken": f"f/{last.id}/s",
-        "nextBackwardToken": f"b/{first.id}/s",
+        "nextForwardToken": forward_token,
+        "nextBackwardToken": backward_token,
     }
+
+
+def _tokens(found: list[Found], forward: bool, position: Position | None) -> tuple[str, str]:
+    """Return the tokens that lead on, and back, from events that were found behind a position, or before it."""
+    if found:
+        last, first = found[-1].position.id, found[0].position.id
+    else:
+        # The token that has led nowhere stays; the other one turns back, to the event at which the page before ended.
+        at = position or _START
+        turned = f"{max(int(at.id) + (1 if forward else -1), 0):0{len(at.id)}d}"
+        last, first = (at.id, turned) if forward else (turned, at.id)
+    return f"f/{last}/s", f"b/{first}/s"
 
 
 def _token(token: str | None, from_head: bool) -> tuple[bool, Position | None]:
