@@ -81,6 +81,8 @@ EVENT = {
     "status": "404",
     "user": {"id": 1, "email": "John.Doe@example.com", "groups": ["x", "y"]},
     "path": "/a/ü",
+    "order": 1234567890123456789,
+    "parcel": "1234567890123456789",
 }
 
 JSON = [
@@ -107,6 +109,10 @@ JSON = [
     ("{ $.status = 404 }", True),
     ("{ $.status = 4* }", True),
     ("{ $.eventType > 3 }", False),
+    ("{ $.order = 1234567890123456789 }", True),
+    ("{ $.order = 1234567890123456788 }", False),
+    ("{ $.parcel = 1234567890123456789 }", True),
+    ("{ $.parcel > 1234567890123456788 }", True),
     ("{ $.SomeObject IS NULL }", True),
     ("{ $.eventType IS NULL }", False),
     ("{ $.nothing IS NULL }", False),

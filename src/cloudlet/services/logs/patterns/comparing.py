@@ -10,7 +10,6 @@ from cloudlet.services.logs.patterns import numbers
 from cloudlet.services.logs.patterns.problems import PatternProblem
 from cloudlet.services.logs.patterns.regex import Regex
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SAFE = re.compile(r"[A-Za-z0-9 _.:@#;,=+-]+")
 """Text that is written in JSON as it is, or with \\u."""
 
@@ -23,7 +22,7 @@ class Comparison:
 
     def __init__(self, operator: str, operand: Operand) -> None:
         """Raises PatternProblem."""
-        if operator not in ("=", "!=") and not isinstance(operand, float):
+        if operator not in ("=", "!=") and not isinstance(operand, int | float):
             raise PatternProblem(f"{operator} takes a number")
         self.operator = operator
         self.operand = operand
@@ -35,7 +34,7 @@ class Comparison:
     def test(self) -> Test:
         """Return what tells whether a value (of JSON, or a text) fits."""
         operand = self.operand
-        if isinstance(operand, float):
+        if isinstance(operand, int | float):
             return _of_number(self.operator, operand)
         if isinstance(operand, str):
             equal: Test = _of_text(operand)
@@ -54,7 +53,7 @@ class Comparison:
 
     def number_form(self) -> str | None:
         """Return a regular expression for numbers that may fit; None where it would rule nothing out."""
-        return numbers.form(self.operator, self.operand) if isinstance(self.operand, float) else None
+        return numbers.form(self.operator, self.operand) if isinstance(self.operand, int | float) else None
 
     def needed(self) -> list[bytes]:
         """Return what has to be somewhere in a message of JSON that fits, if it has no \\u."""
@@ -74,9 +73,8 @@ def _of_number(operator: str, number: float) -> Test:
 
     def test(value: Any) -> bool:
         if isinstance(value, str):
-            if _NUMBER.fullmatch(value):
-                return chosen(float(value))
-            return operator == "!="
+            written = numbers.read(value)
+            return operator == "!=" if written is None else chosen(written)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return operator == "!="
         return chosen(value)

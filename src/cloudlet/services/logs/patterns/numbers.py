@@ -1,15 +1,26 @@
-"""Regular expressions that find numbers which may satisfy a comparison, without making numbers of them.
+"""Numbers as they are written, and regular expressions that find those which may satisfy a comparison.
 
-They may find more than what satisfies it, and never less: what is behind the point is not looked at, and whatever has
+Those make no numbers of what they find. They may find more than what satisfies it, and never less: what is behind the point is not looked at, and whatever has
 an exponent is found.
 """
 
 from __future__ import annotations
 
 import math
+import re
 
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _REST = r"(?![0-9])"
 _ANY_WITH_EXPONENT = r"[+-]?[0-9.]+[eE]"
+
+
+def read(text: str) -> float | None:
+    """Return the number that a text is; a whole one exactly, however many digits ids may have. None for any other text."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return int(text) if _WHOLE.fullmatch(text) and math.isfinite(number) else number
 
 
 def form(operator: str, number: float) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cloudlet.core.language import Language, Misread, TooDeep
-from cloudlet.services.logs.patterns import conditions, delimited, json_fields, terms
+from cloudlet.services.logs.patterns import conditions, delimited, json_fields, numbers, terms
 from cloudlet.services.logs.patterns.comparing import Comparison, Operand
 from cloudlet.services.logs.patterns.conditions import Condition
 from cloudlet.services.logs.patterns.json_fields import Selector
@@ -17,7 +17,6 @@ from cloudlet.services.logs.patterns.terms import Term
 MOST_REGEXES = 2
 _DEEPEST = 50
 _ESCAPED = re.compile(r'\\(["\\])')
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNCLOSED = {'"': "a quotation mark is not closed", "%": "a percent sign is not closed"}
 
 
@@ -75,7 +74,8 @@ class _Meaning:
         return Regex(text[1:-1])
 
     def UNQUOTED(self, text: str) -> Operand:
-        return float(text) if _NUMBER.fullmatch(text) else str(text)
+        number = numbers.read(text)
+        return str(text) if number is None else number
 
     def SELECTOR(self, text: str) -> Selector:
         return Selector.of(text)
