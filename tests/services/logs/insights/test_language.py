@@ -264,6 +264,15 @@ def test_the_order_of_the_user_guide(shared: Callable[[Sequence[str]], Asker]) -
     assert [record["v"] for record in asker.ask("sort v desc | display v")] == ordered[::-1]
 
 
+def test_long_ids_are_told_apart(shared: Callable[[Sequence[str]], Asker]) -> None:
+    id = 1234567890123456789
+    asker = shared([json.dumps({"id": id - 1}), json.dumps({"id": id}), json.dumps({"id": str(id)})])
+    assert asker.ask(f"filter id = {id} | stats count(*) as n") == [{"n": "2"}]
+    assert asker.ask(f"filter id != {id} | display id") == [{"id": str(id - 1)}]
+    assert asker.ask(f"filter id in [{id - 1}, 7] | display id") == [{"id": str(id - 1)}]
+    assert asker.ask(f"filter id > {id - 1000} | stats count(*) as n") == [{"n": "3"}]
+
+
 MALFORMED = {
     "": (0, 0),
     "fields": (6, 6),
@@ -278,6 +287,7 @@ MALFORMED = {
     "limit 0": (6, 7),
     "limit 100001": (6, 12),
     "fields nosuch(a)": (7, 13),
+    "stats median(a)": (6, 12),
     "fields abs(1, 2)": (7, 16),
     "fields count(*)": (7, 15),
     "stats a by b": (6, 7),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cloudlet.services.logs.insights import aggregates, functions
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.scope import Scope
-from cloudlet.services.logs.insights.sql import Kind, Sql, literal, once
+from cloudlet.services.logs.insights.sql import EXACT, Kind, Sql, literal, once
 from cloudlet.services.logs.insights.syntax import (
     Call,
     Expression,
@@ -94,7 +94,7 @@ class Compiler:
                 return Sql(self._compared(operator, one, left, other, right), Kind.TRUTH)
 
     def _compared(self, operator: str, one: Sql, left: Expression, other: Sql, right: Expression) -> str:
-        """Return a comparison: of numbers where both are some, of texts else."""
+        """Return a comparison: of numbers where both are some (ids may be too long to be exact ones), of texts else."""
         if one.kind in _NUMERIC and other.kind in _NUMERIC:
             return f"({one.number} {operator} {other.number})"
         if _is_word(left) or _is_word(right):
@@ -105,6 +105,8 @@ class Compiler:
             return f"({one.number} {operator} {other.number})"
         # What is a number is unlike all other texts.
         both = f"{first.number} IS NOT NULL AND {second.number} IS NOT NULL"
+        if operator in ("=", "!="):
+            both += f" AND abs({first.number}) < {EXACT}"
         form = f"(CASE WHEN {both} THEN {numbers} ELSE {first.shown} {operator} {second.shown} END)"
         return once(form, one.text, other.text)
 
@@ -115,6 +117,7 @@ class Compiler:
                 raise QueryProblem(f"{call.name} is a function of the command stats only", *_ends(call.span))
             within = Compiler(self.scope, self.now)
             return aggregates.sql(aggregate, call, [within.argument(one) for one in call.arguments], self.scope)
+        functions.check(call)
         return functions.sql(call, [self.argument(one) for one in call.arguments], self.scope, self.now)
 
     def argument(self, expression: Expression) -> Sql:

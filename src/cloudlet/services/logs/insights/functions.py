@@ -32,6 +32,7 @@ _UNITS: Final = {
 _MILLIS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _INTERVALS: Final = {"w": (7, "DAYS"), "mo": (1, "MONTHS"), "q": (3, "MONTHS"), "y": (12, "MONTHS")}
 _CAPS: Final = {"ms": 1000, "s": 60, "m": 60, "h": 24}
+_SPECIAL: Final = ("bin", "datefloor", "dateceil", "now", "unmask")
 _MOST_PERIODS = 10_000
 _LONGEST = 1_000_000_000
 """No text is longer."""
@@ -46,8 +47,14 @@ class _Function:
     sql: Callable[[Sequence[Sql]], Sql]
 
 
+def check(call: Call) -> None:
+    """Raise QueryProblem for a function that is not known: what it would be of does not matter then."""
+    if call.name not in (*_SPECIAL, *_SUBNETS, *_FUNCTIONS):
+        raise QueryProblem(f"unknown function {call.name}", call.span.start, call.span.start + len(call.name))
+
+
 def sql(call: Call, arguments: Sequence[Sql], scope: Scope, now: int) -> Sql:
-    """Return the SQL of a call. Raises QueryProblem, and NotBuilt."""
+    """Return the SQL of a call of a known function. Raises QueryProblem, and NotBuilt."""
     if call.name in ("bin", "datefloor", "dateceil"):
         return _rounded(call, arguments, scope)
     if call.name == "now":
@@ -58,9 +65,7 @@ def sql(call: Call, arguments: Sequence[Sql], scope: Scope, now: int) -> Sql:
     subnet = _SUBNETS.get(call.name)
     if subnet is not None:
         return _in_subnet(call, arguments, subnet)
-    function = _FUNCTIONS.get(call.name)
-    if function is None:
-        raise QueryProblem(f"unknown function {call.name}", call.span.start, call.span.start + len(call.name))
+    function = _FUNCTIONS[call.name]
     _check_count(call, function.least, function.most)
     for argument in call.arguments:
         if isinstance(argument, Period):

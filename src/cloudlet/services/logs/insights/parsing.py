@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cloudlet.core.language import Language, Misread, TooDeep
 from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
+from cloudlet.services.logs.insights.sql import EXACT
 from cloudlet.services.logs.insights.syntax import (
     Before,
     Call,
@@ -320,7 +321,9 @@ class _Meaning:
         return Call("count", (), _span(text))
 
     def NUMBER(self, text: Token) -> Expression:
-        return Number(float(text), _span(text))
+        number = float(text)
+        # The digits of long ids would be lost in a double.
+        return Text(str(text), _span(text)) if text.isdecimal() and number >= EXACT else Number(number, _span(text))
 
     def PERIOD(self, text: Token) -> Expression:
         digits = text.rstrip(ascii_letters)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 _SHOWN_DECIMALS = 4
-_EXACT = 2**53
+EXACT = 2**53
+"""Whole numbers below are exact as doubles."""
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _SIMPLE = re.compile(r"\w+|'(?:[^']|'')*'|CAST\([\w.+-]+ AS \w+\)")
 """A column or a constant."""
@@ -88,7 +89,7 @@ class Sql:
     def key(self) -> str:
         """It as a text that is the same for what is equal: of numbers, if they are exact as doubles, their value."""
         # Adding zero makes one of both zeros.
-        canonical = f"CASE WHEN abs({{0}}) < {_EXACT} THEN CAST({{0}} + 0.0 AS VARCHAR) ELSE {{1}} END"
+        canonical = f"CASE WHEN abs({{0}}) < {EXACT} THEN CAST({{0}} + 0.0 AS VARCHAR) ELSE {{1}} END"
         return once(canonical, self.number, self.shown)
 
     @property
