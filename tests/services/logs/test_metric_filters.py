@@ -29,8 +29,9 @@ def put_filter(logs: Any, pattern: str, value: str = "1", name: str = "f", group
     )
 
 
-def put(logs: Any, stream: dict[str, str], *messages: str) -> None:
-    at = int(time.time() * 1000)
+def put(logs: Any, stream: dict[str, str], *messages: str, at: int | None = None) -> None:
+    """Put events of now, or of a time (ms)."""
+    at = int(time.time() * 1000) if at is None else at
     logs.put_log_events(**stream, logEvents=[{"timestamp": at, "message": message} for message in messages])
 
 
@@ -84,11 +85,20 @@ def test_values_and_dimensions_are_taken_from_events(logs: Any, aws: Aws, stream
     assert len(cloudwatch.list_metrics(Namespace="Shop")["Metrics"]) == 2
 
 
-def test_a_default_value_is_for_when_nothing_matches(logs: Any, aws: Aws, stream: dict[str, str]) -> None:
+def test_a_default_value_is_for_minutes_in_which_nothing_matches(logs: Any, aws: Aws, stream: dict[str, str]) -> None:
     put_filter(logs, "[level = ERROR, bytes]", "$bytes", defaultValue=0.5)
-    put(logs, stream, "INFO 3", "INFO 4")
-    put(logs, stream, "ERROR 30", "INFO 4")
-    assert eventually(sums(aws.client("cloudwatch")), lambda seen: seen == (2, 30.5))
+    seen = sums(aws.client("cloudwatch"))
+    minute = int(time.time()) // 60 * 60_000
+    for second in range(3):
+        put(logs, stream, "INFO 3", "INFO 4", at=minute + second * 1000)
+    assert eventually(seen, lambda values: values == (1, 0.5))
+    put(logs, stream, "INFO 3", "ERROR 30", at=minute + 60_000)
+    assert eventually(seen, lambda values: values == (2, 30.5))
+    # Where something of that minute has matched, or the default value was put, what comes later puts none.
+    for second in (9, 69):
+        put(logs, stream, "INFO 4", at=minute + second * 1000)
+    put(logs, stream, "ERROR 7", at=minute + 70_000)
+    assert eventually(seen, lambda values: values == (3, 37.5))
 
 
 def test_filters_are_described_and_deleted(logs: Any, stream: dict[str, str]) -> None:

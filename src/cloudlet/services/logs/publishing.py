@@ -16,6 +16,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
 from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending, protection
+from cloudlet.services.logs.default_values import Minutes, Seen
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
 from cloudlet.services.logs.protection import Mask
@@ -59,6 +60,7 @@ async def publish(block: Block, lease: Lease) -> None:
     """
     if not block.cloud.has("cloudwatch"):
         return
+    minutes = Minutes()
     async with notified(block, pending.TOPIC) as event:
         while True:
             event.clear()
@@ -67,13 +69,14 @@ async def publish(block: Block, lease: Lease) -> None:
                 await event.wait()
                 continue
             await lease.hold()
-            if not await _publish(block, rows):
+            if not await _publish(block, rows, minutes):
                 await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _publish(block: Block, rows: list[Pending]) -> bool:
+async def _publish(block: Block, rows: list[Pending], minutes: Minutes) -> bool:
     """Publish what is in some rows; return False where that has to be tried again."""
     values: _Values = defaultdict(Counter)
+    seen = Seen()
 
     async def read(tx: Transaction) -> list[tuple[Pending, Row, Mask, list[bytes]]]:
         found = []
@@ -91,9 +94,12 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
             observer = metric_filter.observer(raw)
             # It looks at what has come since it is there.
             if observer.filter.created <= row.ingested:
-                _observe(values, one, masked, observer)
+                seen.note(one, observer.filter, *_observe(values, one, masked, observer))
                 await asyncio.sleep(0)
         await _read_embedded(block, values, one, row)
+    for one, of, minute in seen.due(minutes):
+        default = of.transformation["defaultValue"]
+        values[_series(one, of, Observation((), default), minute)][default] += 1
     try:
         for target, data in _requests(values):
             await _send(block, target, data)
@@ -106,6 +112,7 @@ async def _publish(block: Block, rows: list[Pending]) -> bool:
             pending.remove(tx, one)
 
     await block.store.transact(done)
+    seen.settle(minutes)
     return True
 
 
@@ -148,21 +155,18 @@ async def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) 
     measuring.embedded_problems(block, one.account, one.region, one.name, problems.parsing, problems.validation)
 
 
-def _observe(values: _Values, one: Pending, row: Row, observer: Observer) -> None:
-    """Add what a filter finds in a row; its default value for each minute in which it finds nothing."""
-    default = observer.filter.transformation.get("defaultValue")
-    missed, found = set(), set()
+def _observe(values: _Values, one: Pending, row: Row, observer: Observer) -> tuple[set[int], set[int]]:
+    """Add what a filter finds in a row; return the minutes (ms) in which it finds something, and those of the rest."""
+    matched, missed = set(), set()
     for timestamp, message in zip(row.timestamps, row.messages, strict=True):
         observation = observer.observe(message)
         minute = timestamp // _MINUTE_MILLIS * _MINUTE_MILLIS
         if observation is None:
             missed.add(minute)
         else:
-            found.add(minute)
+            matched.add(minute)
             values[_series(one, observer.filter, observation, minute)][observation.value] += 1
-    if default is not None:
-        for minute in missed - found:
-            values[_series(one, observer.filter, Observation((), default), minute)][default] += 1
+    return matched, missed
 
 
 def _series(one: Pending, of: MetricFilter, observation: Observation, minute: int) -> _Series:

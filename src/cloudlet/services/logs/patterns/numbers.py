@@ -1,7 +1,7 @@
 """Numbers as they are written, and regular expressions that find those which may satisfy a comparison.
 
-Those make no numbers of what they find. They may find more than what satisfies it, and never less: what is behind the point is not looked at, and whatever has
-an exponent is found.
+Those make no numbers of what they find. They may find more than what satisfies it, and never less: what is behind the
+point is not looked at, and whatever has an exponent is found.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ANY_WITH_EXPONENT = r"[+-]?[0-9.]+[eE]"
 
 
 def read(text: str) -> float | None:
-    """Return the number that a text is; a whole one exactly, however many digits ids may have. None for any other text."""
+    """Return the number that a text is, a whole one exactly: ids have many digits. None for any other text."""
     if not _NUMBER.fullmatch(text):
         return None
     number = float(text)
