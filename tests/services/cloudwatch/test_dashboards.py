@@ -168,6 +168,12 @@ def test_a_picture_has_its_size_and_its_lines(shop: Any) -> None:
     assert share(pixels, "#ffffff") > 0.3
 
 
+@pytest.mark.parametrize("end", ["P0D", "-PT0H"])
+def test_a_picture_up_to_now(shop: Any, end: str) -> None:
+    pixels = picture(shop, metrics=[["Shop", "Latency", "Server", "a", {"color": "#ff0000"}]], start="-PT3H", end=end)
+    assert share(pixels, "#ff0000") > 0.0005
+
+
 @pytest.mark.parametrize("view", ["timeSeries", "bar", "pie", "singleValue"])
 def test_views(shop: Any, view: str) -> None:
     metrics = [["Shop", "Latency", "Server", "a", {"id": "m1", "color": "#ff0000"}], [{"expression": "m1 * 2"}]]
@@ -207,6 +213,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"metrics": METRICS, "width": 2001}, "width must be a whole number from 1 to 2000"),
     ({"metrics": METRICS, "start": "-PT1H", "end": "-PT2H"}, "start must be before end"),
     ({"metrics": METRICS, "start": "soon"}, "soon is no time"),
+    ({"metrics": METRICS, "start": "PT1H"}, "PT1H is no time"),
     ({"metrics": METRICS, "start": "-P999999M"}, "too long ago"),
     ({"metrics": METRICS, "start": "0001-01-01"}, "too far away"),
     ({"metrics": METRICS, "view": "3d"}, "view must be one of"),

@@ -19,7 +19,7 @@ _VIEWS = ("timeSeries", "bar", "pie", "singleValue")
 _LARGEST = 2000
 _HOUR = 3600
 _PARTS = [rf"(?:(\d{{1,6}}){unit})?" for unit in "MWDHMS"]
-_DURATION = re.compile(rf"-P(?=.){''.join(_PARTS[:3])}(?:T(?=.){''.join(_PARTS[3:])})?")
+_DURATION = re.compile(rf"(-?)P(?=.){''.join(_PARTS[:3])}(?:T(?=.){''.join(_PARTS[3:])})?")
 _SECONDS = (30 * 86400, 7 * 86400, 86400, 3600, 60, 1)
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _FIELDS = {
@@ -207,10 +207,13 @@ def _time(given: Mapping[str, Any], name: str, now: float, otherwise: float) -> 
     if text is None:
         return otherwise
     if match := _DURATION.fullmatch(text):
-        time = now - sum([int(part or 0) * size for part, size in zip(match.groups(), _SECONDS, strict=True)])
-        if time < 0:
+        sign, *parts = match.groups()
+        ago = sum([int(part or 0) * size for part, size in zip(parts, _SECONDS, strict=True)])
+        if ago > now:
             raise _wrong(f"{text} is too long ago")
-        return time
+        # Without a hyphen there is what the console writes for the present: P0D.
+        if sign or not ago:
+            return now - ago
     return _absolute(text)
 
 
