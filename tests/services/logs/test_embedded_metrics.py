@@ -28,12 +28,12 @@ def document(
     return json.dumps({"_aws": about, "Service": "web", "Latency": 12.5, "Orders": 3, **members})
 
 
-def put(logs: Any, *messages: str) -> None:
-    logs.create_log_group(logGroupName="g")
-    logs.create_log_stream(logGroupName="g", logStreamName="s")
+def put(logs: Any, *messages: str, group: str = "g") -> None:
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
     at = int(time.time() * 1000)
     logs.put_log_events(
-        logGroupName="g", logStreamName="s", logEvents=[{"timestamp": at, "message": message} for message in messages]
+        logGroupName=group, logStreamName="s", logEvents=[{"timestamp": at, "message": message} for message in messages]
     )
 
 
@@ -68,6 +68,14 @@ def test_metrics_of_events_are_there_with_their_dimensions_and_units(logs: Any, 
     assert (point["Sum"], point["Unit"]) == (3, "None")
     assert statistics(cloudwatch, "Latency")[0]["Sum"] == 8
     assert len(cloudwatch.list_metrics(Namespace="Shop")["Metrics"]) == 6
+
+
+def test_lambda_may_write_something_before_metrics(logs: Any, aws: Aws) -> None:
+    metadata = "2026-01-02T03:04:05.678Z\t7f4d2ad0-9a58-4b38-9d7e-2f7a3c9e7a11\tINFO\t"
+    put(logs, f"{metadata}{document()}", f"[INFO]\t{document()}", f"before {document()}", group="/aws/lambda/f")
+    put(logs, f"{metadata}{document()}", document(Orders=40), group="/aws/other/f")
+    cloudwatch = aws.client("cloudwatch")
+    assert eventually(lambda: sum(one["Sum"] for one in statistics(cloudwatch, "Orders", Service="web")) == 46)
 
 
 def test_metrics_of_high_resolution_are_kept_by_seconds(logs: Any, aws: Aws) -> None:
@@ -113,7 +121,7 @@ def test_what_libraries_write_is_understood() -> None:
     """As aws-embedded-metrics 3.5 and Powertools for AWS Lambda 3.37 write it."""
     problems = Problems()
     lines = (AWS_EMBEDDED_METRICS, WITHOUT_DIMENSIONS, POWERTOOLS)
-    found = [one for line in lines for one in embedded_metrics.of_message(line, problems)]
+    found = [one for line in lines for one in embedded_metrics.of_message(line, "g", problems)]
     dimensions = (("LogGroup", "shop"), ("ServiceName", "web"), ("Foo", "Bar"))
     assert [(one.name, one.unit, one.resolution, one.dimensions, one.values) for one in found] == [
         ("Time", "Milliseconds", 60, dimensions, [100.0, 50.0]),
@@ -126,7 +134,7 @@ def test_what_libraries_write_is_understood() -> None:
 
 def found_in(message: str) -> tuple[set[str], Problems]:
     problems = Problems()
-    return {one.name for one in embedded_metrics.of_message(message, problems)}, problems
+    return {one.name for one in embedded_metrics.of_message(message, "g", problems)}, problems
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ CloudWatch user guide, "Specification: Embedded metric format".
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ MARK = '"_aws"'
 """What each message with such metrics has."""
 MOST_METRICS, MOST_DIMENSIONS, MOST_VALUES = 100, 30, 100
 """Of a directive, of a set of dimensions, of a metric."""
+_OF_LAMBDA = "/aws/lambda/"
+_METADATA = re.compile(r"(?:[^\t\n{]{1,200}\t){1,5}(?={)")
+"""What Lambda may write before an event of its own log groups: time, request id, level."""
 _LARGEST = 2.0**360
 _LONGEST_TEXT, _LONGEST_DIMENSION_NAME = 1024, 250
 _SIZES = ("Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits")
@@ -72,21 +76,24 @@ def is_there(messages: list[str]) -> bool:
     return MARK in "".join(messages)
 
 
-def of_message(message: str, problems: Problems) -> Iterator[Embedded]:
-    """Yield the metrics of a message, and count what is wrong in it."""
-    document = document_of(message) if MARK in message else None
+def of_message(message: str, group: str, problems: Problems) -> Iterator[Embedded]:
+    """Yield the metrics of a message of a log group, and count what is wrong in it."""
+    if MARK not in message:
+        return
+    metadata = _METADATA.match(message) if group.startswith(_OF_LAMBDA) else None
+    document = document_of(message if metadata is None else message[metadata.end() :])
     if not isinstance(document, dict):
         return
     about = document.get("_aws")
     if not isinstance(about, dict) or "CloudWatchMetrics" not in about:
         return
     try:
-        metadata = msgspec.convert(about, _Metadata, strict=True)
+        told = msgspec.convert(about, _Metadata, strict=True)
     except msgspec.ValidationError:
         problems.parsing += 1
         return
-    for directive in metadata.CloudWatchMetrics:
-        yield from _of_directive(document, directive, int(metadata.Timestamp), problems)
+    for directive in told.CloudWatchMetrics:
+        yield from _of_directive(document, directive, int(told.Timestamp), problems)
 
 
 def _of_directive(

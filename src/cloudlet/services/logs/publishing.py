@@ -138,7 +138,7 @@ async def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) 
     for number, message in enumerate(row.messages):
         if number % _MESSAGES_AT_ONCE == 0:
             await asyncio.sleep(0)
-        for found in embedded_metrics.of_message(message, problems):
+        for found in embedded_metrics.of_message(message, one.name, problems):
             millis = found.resolution * 1000
             series = _Series(
                 one.account,
