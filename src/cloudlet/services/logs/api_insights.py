@@ -251,7 +251,7 @@ async def get_log_record(ctx: Context, params: Params) -> Result:
     [message] = row.messages
     return {
         "logRecord": {
-            **discovering.fields_of(message),
+            **discovering.fields_of(message, group.name),
             "@ingestionTime": str(row.ingested),
             "@log": f"{group.account}:{group.name}",
             "@logStream": stream,
@@ -294,7 +294,7 @@ async def get_log_group_fields(ctx: Context, params: Params) -> Result:
         search = Search(group.id, first=first, last=last, after=after, mask=mask)
         found, after = await scanning.page(ctx.block.store, search, _SAMPLE_EVENTS - total)
         messages = [event.message for event in found]
-        seen.update(await in_thread(lambda messages=messages: _names(messages)))  # type: ignore[misc]
+        seen.update(await in_thread(lambda messages=messages: _names(messages, group.name)))  # type: ignore[misc]
         total += len(found)
         if after is None:
             break
@@ -305,9 +305,9 @@ async def get_log_group_fields(ctx: Context, params: Params) -> Result:
     return {"logGroupFields": [{"name": name, "percent": percent} for name, percent in ordered]}
 
 
-def _names(messages: list[str]) -> Counter[str]:
-    """Return in how many messages fields are."""
-    return Counter(name for message in messages for name in discovering.fields_of(message))
+def _names(messages: list[str], group: str) -> Counter[str]:
+    """Return in how many messages of a log group fields are."""
+    return Counter(name for message in messages for name in discovering.fields_of(message, group))
 
 
 # -- definitions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -262,6 +263,24 @@ def test_the_order_of_the_user_guide(shared: Callable[[Sequence[str]], Asker]) -
     found = [record["v"] for record in asker.ask("sort v | display v")]
     assert found == ordered
     assert [record["v"] for record in asker.ask("sort v desc | display v")] == ordered[::-1]
+
+
+def test_json_behind_what_lambda_writes_is_looked_into(logs: Any) -> None:
+    metadata = "2026-01-02T03:04:05.678Z\t7f4d2ad0-9a58-4b38-9d7e-2f7a3c9e7a11\tINFO\t"
+    messages = [f'{metadata}{{"level": "WARN", "ok": true, "user": {{"name": "eve"}}}}\n', f"{metadata}{{no json}}"]
+    messages.append(
+        "REPORT RequestId: 7f4d2ad0-9a58-4b38-9d7e-2f7a3c9e7a11\tDuration: 3.25 ms\t\n"
+        "XRAY TraceId: 1-5759e988-bd862e3fe1be46a994272793\tSegmentId: 53995c3f42cd8ad8\tSampled: true\t"
+    )
+    for group, found in (("/aws/lambda/f", [{"level": "WARN", "ok": "1", "user.name": "eve"}]), ("g", [])):
+        asker = Asker(logs, group)
+        asker.put(messages)
+        assert asker.ask('filter level = "WARN" | fields level, ok, user.name') == found
+        assert asker.ask("fields @xrayTraceId as trace, @xraySegmentId as segment | filter ispresent(trace)") == [
+            {"trace": "1-5759e988-bd862e3fe1be46a994272793", "segment": "53995c3f42cd8ad8"}
+        ] * len(found)
+        fields = logs.get_log_group_fields(logGroupName=group, time=asker.begin)["logGroupFields"]
+        assert ("user.name" in [one["name"] for one in fields]) == bool(found)
 
 
 def test_long_ids_are_told_apart(shared: Callable[[Sequence[str]], Asker]) -> None:

@@ -12,8 +12,16 @@ MOST_FIELDS = 200
 """Of one event."""
 
 
-def fields_of(message: str) -> dict[str, str]:
-    """Return the fields that are found in a message: those of a JSON object, with dots between their names."""
+_OF_LAMBDA = "/aws/lambda/"
+
+
+def fields_of(message: str, group: str) -> dict[str, str]:
+    """Return the fields that are found in a message of a log group: those of a JSON object, dots between their names.
+
+    Lambda writes metadata before what functions write.
+    """
+    if group.startswith(_OF_LAMBDA):
+        message = message[max(message.find("{"), 0) :]
     if not message.lstrip().startswith("{"):
         return {}
     try:

@@ -10,6 +10,18 @@ from cloudlet.services.logs.insights.sql import NULL, Kind, Sql, json_path, lite
 
 MESSAGE, UNMASKED = "m", "um"
 _LAMBDA = "contains(log, ':/aws/lambda/')"
+_DOCUMENT = (
+    f"CASE WHEN json_valid({MESSAGE}) THEN {MESSAGE} "
+    f"WHEN {_LAMBDA} THEN insights_json(substr({MESSAGE}, strpos({MESSAGE}, '{{'))) END"
+)
+"""The JSON that a message is; of Lambda, what is behind the metadata that Lambda writes first."""
+_FOUND = {
+    "@type": "^(START|END|REPORT) RequestId: ",
+    "@requestId": "RequestId: ([0-9a-f-]{36})",
+    "@xrayTraceId": "XRAY TraceId: (1-[0-9a-f]{8}-[0-9a-f]{24})",
+    "@xraySegmentId": "SegmentId: ([0-9a-f]{16})",
+}
+"""Texts in the messages of Lambda."""
 _BYTES = 1_000_000
 _MOST_JOINED = 3
 """Of longer names the parts are not looked for together."""
@@ -59,15 +71,16 @@ class Discovered:
         for path, column in self._paths.items():
             found = []
             for place in _places(path):
-                value, kind = f"found[{at}]", f"json_type({MESSAGE}, {literal(place)})"
+                value, kind = f"found[{at}]", f"json_type(document, {literal(place)})"
                 found.append(
                     f"CASE WHEN {value} = 'true' AND {kind} = 'BOOLEAN' THEN '1' "
                     f"WHEN {value} = 'false' AND {kind} = 'BOOLEAN' THEN '0' ELSE {value} END"
                 )
                 at += 1
             columns.append(f"coalesce({', '.join(found)}) AS {column}")
-        extracted = f"SELECT *, json_extract_string(insights_json({MESSAGE}), [{listed}]) AS found FROM ({events})"
-        return f"SELECT * EXCLUDE (found), {', '.join(columns)} FROM ({extracted})"
+        documents = f"SELECT *, {_DOCUMENT} AS document FROM ({events})"
+        extracted = f"SELECT *, json_extract_string(document, [{listed}]) AS found FROM ({documents})"
+        return f"SELECT * EXCLUDE (document, found), {', '.join(columns)} FROM ({extracted})"
 
 
 def _places(path: tuple[str | int, ...]) -> list[str]:
@@ -158,7 +171,7 @@ def _of_lambda(name: str) -> Sql:
         pattern, factor = _REPORTED[name]
         found = f"TRY_CAST(regexp_extract({MESSAGE}, {literal(pattern)}, 1) AS DOUBLE) * {factor}"
         return Sql(f"CASE WHEN {_LAMBDA} AND starts_with({MESSAGE}, 'REPORT ') THEN {found} END", Kind.NUMBER)
-    regex = {"@type": "^(START|END|REPORT) RequestId: ", "@requestId": "RequestId: ([0-9a-f-]{36})"}.get(name)
+    regex = _FOUND.get(name)
     if regex is None:
         return NULL
     return Sql(f"CASE WHEN {_LAMBDA} THEN nullif(regexp_extract({MESSAGE}, {literal(regex)}, 1), '') END", Kind.TEXT)
