@@ -250,6 +250,47 @@ def test_times_are_put_into_bins(asked: Asker) -> None:
     ]
 
 
+def test_commands_look_at_the_records_before(shared: Callable[[Sequence[str]], Asker]) -> None:
+    values = [{"n": 1, "host": "a", "cpu_x": 7}, {"n": "-", "cpu_x": 8}, {"n": 4, "cpu_y": 9}]
+    asker = shared([json.dumps(value) for value in values])
+    assert asker.ask("sort @timestamp | accum n as total | display n, total") == [
+        {"n": "1", "total": "1"},
+        {"n": "-", "total": "1"},
+        {"n": "4", "total": "5"},
+    ]
+    # Without the command sort the newest comes first.
+    assert asker.ask("fields n | accum n") == [{"n": "4"}, {"n": "4"}, {"n": "5"}]
+    assert asker.ask("fields n | sort @timestamp | autoregress n p=1-2") == [
+        {"n": "1"},
+        {"n": "-", "n_p1": "1"},
+        {"n": "4", "n_p1": "-", "n_p2": "1"},
+    ]
+    assert asker.ask("fields n | sort @timestamp | autoregress n as two p=2 | limit 3 | filter ispresent(two)") == [
+        {"n": "4", "two": "1"}
+    ]
+    assert asker.ask("fields host, cpu_x, cpu_y, n | sort @timestamp | filldown host cpu_x*") == [
+        {"host": "a", "cpu_x": "7", "n": "1"},
+        {"host": "a", "cpu_x": "8", "n": "-"},
+        {"host": "a", "cpu_x": "8", "cpu_y": "9", "n": "4"},
+    ]
+    assert asker.ask("fields host, cpu_y | sort @timestamp desc | filldown") == [{"cpu_y": "9"}] * 2 + [
+        {"host": "a", "cpu_y": "9"}
+    ]
+
+
+def test_bins_without_events_are_filled(shared: Callable[[Sequence[str]], Asker]) -> None:
+    asker = shared([json.dumps({"v": 2 if number in (0, 1, 4) else None}) for number in range(5)])
+    query = "filter ispresent(v) | stats sum(v) as s, max(v) as m, latest(@timestamp) as last by bin(1m) as t"
+    found = asker.ask(f'{query} | fillmissing with 0 for s, "none" for m | sort t | display t, s, m')
+    filled = {"s": "0", "m": "none"}
+    there = {"s": "2", "m": "2"}
+    expected = [there, there, filled, filled, there]
+    assert found == [{"t": shown(asker.begin + 60 * number), **one} for number, one in enumerate(expected)]
+    assert [one.get("s") for one in asker.ask(f"{query} | fillmissing")] == ["2", None, None, "2", "2"]
+    assert asker.ask("stats count(*) as n by bin(1mo) | fillmissing with 0 for n | display n") == [{"n": "5"}]
+    assert asker.ask("filter v = 9 | stats count(*) as n by bin(1h) | fillmissing with 0 for n") == []
+
+
 def test_now_is_when_the_query_began(asked: Asker) -> None:
     begun = int(time.time())
     [found] = asked.ask("fields now() as n | limit 1")
@@ -325,6 +366,11 @@ MALFORMED = {
     "filter a = 1 | diff": (15, 19),
     "pattern a | limit 1 | diff": (22, 26),
     "pattern a | diff | diff": (19, 23),
+    "autoregress a p=0": (16, 17),
+    "autoregress a p=1-101": (16, 21),
+    "stats count(*) by a | fillmissing": (22, 33),
+    "stats count(*) by bin(5m) | limit 1 | fillmissing": (38, 49),
+    "stats count(*) as n by bin(5m) | fillmissing with 0 for m": (33, 44),
     "filterIndex traceId != 'a'": (20, 22),
     "filterIndex traceId = b": (22, 23),
     "stats count(*) by traceId | filterIndex traceId = 'a'": (40, 53),
@@ -352,9 +398,8 @@ def test_a_malformed_query_is_told_where(asked: Asker, query: str) -> None:
     [
         "fields @message | anomaly",
         "stats count(*) | addtotals",
-        "sort a | autoregress a p=1",
+        "stats count(*) by bin(5m), a | fillmissing",
         "countFrequent a",
-        "stats count(*) by bin(5m) | fillmissing",
         "filterIndex a = 1",
         "filterIndex @aws.account in ['1', '2']",
         "fields unmask(a)",

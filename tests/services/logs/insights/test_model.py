@@ -174,6 +174,7 @@ def test_addresses(texts: list[str], base: ipaddress.IPv6Address, bits: int) -> 
 
 _PIECES = """
 fields filter stats parse sort limit dedup display unnest by as and or not in like =~ into desc | , ( ) [ ] + - * / ^ %
+accum autoregress p=1-2 filldown fillmissing with for
 join type=left left=a right=b where a.x=b.x (SOURCE 'y' ) !
 = != a a.b `c d` @message @timestamp count( sum( bin( abs( 5m 1h 5 1.5 'x' "*y" /z+/ /(?<n>.)/ #
 """
@@ -212,6 +213,10 @@ commands = st.sampled_from(
         "unnest j.k into b",
         "expand a",
         "display a, q, j.k",
+        "accum b as c",
+        "autoregress a p=1-2",
+        "filldown b j*",
+        "stats sum(b) as b, max(a) as a, latest(c) as c by bin(1m) | fillmissing with 0 for b, 'x' for a",
     ]
 )
 

@@ -34,6 +34,8 @@ _INTERVALS: Final = {"w": (7, "DAYS"), "mo": (1, "MONTHS"), "q": (3, "MONTHS"), 
 _CAPS: Final = {"ms": 1000, "s": 60, "m": 60, "h": 24}
 _SPECIAL: Final = ("bin", "datefloor", "dateceil", "now", "unmask")
 _MOST_PERIODS = 10_000
+_MOST_BINS = 100_000
+"""As many as a query has results."""
 _LONGEST = 1_000_000_000
 """No text is longer."""
 
@@ -120,6 +122,17 @@ def _rounded(call: Call, arguments: Sequence[Sql], scope: Scope) -> Sql:
         floor = f"epoch_ms({bucket.format(value)})"
         ceiling = f"epoch_ms({bucket.format(f'{value} - 1')} + {interval})"
     return Sql(ceiling if call.name == "dateceil" else floor, Kind.TIME)
+
+
+def bins(period: Period, first: str, last: str) -> str:
+    """Return SQL for the beginnings of the periods from one to another, so many at most, as a list of milliseconds."""
+    kind = _UNITS[period.unit.lower()]
+    if kind in _MILLIS:
+        step = period.count * _MILLIS[kind]
+        return f"range({first}, least({last}, {first} + {step * _MOST_BINS}) + 1, {step})"
+    count, unit = _INTERVALS[kind]
+    times = f"make_timestamp_ms({first}), make_timestamp_ms({last} + 1), INTERVAL {count * period.count} {unit}"
+    return f"list_transform(range({times}), lambda t: epoch_ms(t))"
 
 
 # -- addresses

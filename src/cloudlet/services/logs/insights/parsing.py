@@ -16,6 +16,8 @@ from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.sql import EXACT
 from cloudlet.services.logs.insights.syntax import (
+    Accumulate,
+    Autoregress,
     Before,
     Call,
     Command,
@@ -25,6 +27,8 @@ from cloudlet.services.logs.insights.syntax import (
     Expression,
     Field,
     Fields,
+    FillDown,
+    FillMissing,
     Filter,
     FilterIndex,
     In,
@@ -60,6 +64,7 @@ _DEEPEST = 60
 _MOST_LEVELS = 150
 _MOST_COMMANDS, _MOST_STATS = 50, 10
 _MOST_PREFIXES, _MOST_ACCOUNTS = 5, 20
+_MOST_LAGS = 100
 _INDEXED = frozenset({"@logStream", "attributes.session.id", "severityText", "traceId"})
 """The fields with a default index that there are here. User guide, "filterIndex"."""
 _PART = re.compile(r"`([^`]+)`|\[\s*(\d+)\s*\]|([^.`\[]+)")
@@ -222,6 +227,32 @@ class _Meaning:
         source = self.field(name)
         return Unnest(source, ".".join(map(str, source.path)))
 
+    def accumulate(self, source: Field, alias: Text | None) -> Command:
+        return Accumulate(source, _named_as(source, alias))
+
+    def autoregress(self, source: Field, alias: Text | None, lags: Token | None) -> Command:
+        first, _, last = ("1" if lags is None else lags).partition("-")
+        begin, end = int(first), int(last or first)
+        if lags is not None and not 1 <= begin <= end < begin + _MOST_LAGS:
+            message = f"{lags} is no number of records, or a range of {_MOST_LAGS} numbers at most"
+            raise QueryProblem(message, _span(lags).start, _span(lags).end)
+        name = _named_as(source, alias)
+        if alias is not None and begin == end:
+            return Autoregress(source, ((begin, name),))
+        return Autoregress(source, tuple((lag, f"{name}_p{lag}") for lag in range(begin, end + 1)))
+
+    def fill_down(self, *names: Token) -> Command:
+        return FillDown(tuple(map(str, names)))
+
+    def filling(self, value: Expression, name: Text) -> tuple[str, Expression]:
+        return name.value, value
+
+    def FILLMISSING(self, word: Token) -> Span:
+        return _span(word)
+
+    def fill_missing(self, span: Span, *values: tuple[str, Expression] | None) -> Command:
+        return FillMissing(tuple(value for value in values if value is not None), span)
+
     def pattern(self, source: Expression) -> Command:
         return Structures(source)
 
@@ -339,6 +370,10 @@ class _Meaning:
 
     def NAME(self, text: Token) -> Text:
         return Text(".".join(map(str, _path(text))), _span(text))
+
+
+def _named_as(source: Field, alias: Text | None) -> str:
+    return ".".join(map(str, source.path)) if alias is None else alias.value
 
 
 def _subject(given: Expression | None, behind: Span) -> Expression:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from cloudlet.services.logs.insights import structures
+from cloudlet.services.logs.insights import functions, structures
 from cloudlet.services.logs.insights.expressions import Compiler
-from cloudlet.services.logs.insights.problems import QueryProblem
+from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
-from cloudlet.services.logs.insights.sql import Kind, Sql, literal
+from cloudlet.services.logs.insights.sql import NULL, Kind, Sql, literal
 from cloudlet.services.logs.insights.syntax import (
+    Accumulate,
+    Autoregress,
+    Call,
     Command,
     Dedup,
     Diff,
@@ -18,6 +23,8 @@ from cloudlet.services.logs.insights.syntax import (
     Expression,
     Field,
     Fields,
+    FillDown,
+    FillMissing,
     Filter,
     FilterIndex,
     In,
@@ -25,6 +32,7 @@ from cloudlet.services.logs.insights.syntax import (
     Limit,
     Named,
     Parse,
+    Period,
     Sort,
     SortKey,
     Stats,
@@ -38,6 +46,19 @@ if TYPE_CHECKING:
 _NEWEST_FIRST = ", ".join(f"{column} DESC" for column in POSITION)
 _DEFAULT = ("@timestamp", "@message")
 _Path = tuple[str | int, ...]
+_SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+
+
+@dataclass(frozen=True, slots=True)
+class _Binned:
+    """Statistics by bins of time."""
+
+    bin: str
+    """The column that has the bins."""
+    period: Period
+    values: dict[str, Sql]
+    """The columns of the statistics, by their names."""
+    is_only_key: bool
 
 
 class Pipeline:
@@ -64,11 +85,15 @@ class Pipeline:
         self._displayed: dict[str, _Path] | None = None
         self._structured: tuple[str, str] | None = None
         """What the command before has found the structures of, and the column that has them."""
+        self._binned: _Binned | None = None
+        """What the command before has made, if it was stats with bin()."""
 
     def add(self, command: Command) -> None:
         """Have a command done. Raises QueryProblem, and NotBuilt."""
         if not isinstance(command, Diff):
             self._structured = None
+        if not isinstance(command, FillMissing):
+            self._binned = None
         match command:
             case Fields(columns):
                 self._listed |= self._named(columns)
@@ -93,6 +118,17 @@ class Pipeline:
                 self._dedup(keys)
             case Unnest(source, name):
                 self._unnest(source, name)
+            case Accumulate(source, name):
+                [given] = self._computed([Sql(self._sql(source).number, Kind.NUMBER)])
+                self._add(name, Sql(f"sum({given.text}) OVER (ORDER BY {self.order} {_SO_FAR})", Kind.NUMBER))
+            case Autoregress(source, columns):
+                [given] = self._computed([self._sql(source)])
+                for lag, name in columns:
+                    self._add(name, Sql(f"lag({given.text}, {lag}) OVER (ORDER BY {self.order})", given.kind))
+            case FillDown(names):
+                self._fill_down(names)
+            case FillMissing():
+                self._fill_missing(command)
             case Structures(source):
                 self._structures(source)
             case Diff():
@@ -102,14 +138,19 @@ class Pipeline:
 
     def results(self, most: int) -> tuple[str, tuple[str, ...]]:
         """Return SQL that selects what is shown of the first records, and the names of its columns."""
-        listed = self._displayed
-        if listed is None:
-            listed = self._listed if self._has_list else {name: (name,) for name in _DEFAULT} | self._listed
+        listed = self._shown
         shown = [self.scope.field(path).shown for path in listed.values()]
         position = POSITION if self.scope.has_events else ()
         columns = ", ".join([*shown, *position]) or "1"
         answer = f"SELECT {columns} FROM ({self.relation}) ORDER BY {self.order} LIMIT {most}"
         return answer, tuple(listed)
+
+    @property
+    def _shown(self) -> dict[str, _Path]:
+        """The fields that are shown by now, by their names."""
+        if self._displayed is not None:
+            return self._displayed
+        return self._listed if self._has_list else {name: (name,) for name in _DEFAULT} | self._listed
 
     def chosen(self, name: str) -> Sql | None:
         """Return what is shown under a name, if a command has chosen that."""
@@ -132,6 +173,12 @@ class Pipeline:
             columns = ", ".join(f"{text} AS {column.text}" for text, column in made)
             self.relation = f"SELECT *, {columns} FROM ({self.relation})"
         return [column for _, column in made]
+
+    def _add(self, name: str, value: Sql) -> None:
+        """Have a value computed, and shown under a name."""
+        [column] = self._computed([value])
+        self.scope = self.scope.with_field(name, column)
+        self._listed[name] = (name,)
 
     def _named(self, columns: Iterable[Named]) -> dict[str, _Path]:
         """Have what is named computed, each from what was there before; return where it is found."""
@@ -187,6 +234,38 @@ class Pipeline:
         self._listed = {name: (name,) for name in names}
         self._has_list, self._displayed, self._ties = True, None, []
         self.order = ", ".join(part for key in keys for part in _ordered(key, key.kind is Kind.TIME)) or made[0].text
+        for one, key in zip(command.keys, keys, strict=True):
+            match one.expression:
+                case Call("bin", (Period() as period,)):
+                    columns = dict(zip(names[len(keys) :], made, strict=True))
+                    self._binned = _Binned(key.text, period, columns, len(keys) == 1)
+
+    def _fill_down(self, names: tuple[str, ...]) -> None:
+        for name, path in _selected(names, self._shown).items():
+            [given] = self._computed([self.scope.field(path)])
+            self._add(
+                name, Sql(f"last_value({given.text} IGNORE NULLS) OVER (ORDER BY {self.order} {_SO_FAR})", given.kind)
+            )
+
+    def _fill_missing(self, command: FillMissing) -> None:
+        binned, span = self._binned, command.span
+        if binned is None:
+            raise QueryProblem("fillmissing stands right behind stats by bin()", span.start, span.end)
+        if not binned.is_only_key:
+            raise NotBuilt("fillmissing of statistics by more than bin()")
+        given = {name: self._sql(value) for name, value in command.values}
+        unknown = sorted(given.keys() - binned.values.keys())
+        if unknown:
+            raise QueryProblem(f"{unknown[0]} is none of the statistics before", span.start, span.end)
+        bin = binned.bin
+        columns = ", ".join([bin, *(one.text for one in binned.values.values())])
+        filled = [f"{_as_kind(given.get(name), one.kind)} AS {one.text}" for name, one in binned.values.items()]
+        bounds = f"SELECT min({bin}) AS low, max({bin}) AS high FROM there"
+        bins = f"SELECT unnest({functions.bins(binned.period, 'low', 'high')}) AS {bin} FROM ({bounds})"
+        self.relation = (
+            f"WITH there AS MATERIALIZED ({self.relation}) SELECT {columns} FROM there UNION ALL "
+            f"SELECT {', '.join([bin, *filled])} FROM ({bins}) WHERE {bin} NOT IN (SELECT {bin} FROM there)"
+        )
 
     def _structures(self, source: Expression) -> None:
         [found] = self._computed([Sql(structures.structure(self._sql(source).shown), Kind.TEXT)])
@@ -248,6 +327,32 @@ class Pipeline:
         [element] = self._computed([Sql(elements, Kind.JSON)])
         self.scope = self.scope.with_field(name, element)
         self._listed[name] = (name,)
+
+
+def _selected(names: tuple[str, ...], shown: dict[str, _Path]) -> dict[str, _Path]:
+    """Return the fields that names mean, among those that are shown where names have asterisks; all for no names."""
+    found: dict[str, _Path] = {} if names else dict(shown)
+    for name in names:
+        if "*" in name:
+            found |= {one: path for one, path in shown.items() if fnmatchcase(one, name)}
+        else:
+            found[name] = shown.get(name, tuple(name.split(".")))
+    return found
+
+
+def _as_kind(value: Sql | None, kind: Kind) -> str:
+    """Return SQL for a value, or nothing, as one of another kind."""
+    given = NULL if value is None else value
+    match kind:
+        case Kind.NUMBER:
+            return given.number
+        case Kind.TIME:
+            return given.time
+        case Kind.TRUTH:
+            return given.truth
+        case Kind.JSON:
+            return given.document
+    return given.shown
 
 
 def _ordered(column: Sql, descending: bool) -> list[str]:

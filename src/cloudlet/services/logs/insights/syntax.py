@@ -206,6 +206,38 @@ class Unnest:
 
 
 @dataclass(frozen=True, slots=True)
+class Accumulate:
+    """The sum of a field of all records up to each."""
+
+    source: Expression
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Autoregress:
+    """A field of records before each: of how many before, and under which names."""
+
+    source: Expression
+    columns: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FillDown:
+    """Fields that have the value of the record before where they have none: their names, which may have asterisks."""
+
+    names: tuple[str, ...]
+    """All that are shown, where none are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class FillMissing:
+    """Records for the bins between others that have none, with values of some fields."""
+
+    values: tuple[tuple[str, Expression], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Structures:
     """The structures that texts have in common, and how often."""
 
@@ -256,7 +288,23 @@ class Diff:
 
 
 Command = (
-    Fields | Display | Filter | FilterIndex | Parse | Stats | Sort | Limit | Dedup | Unnest | Structures | Join | Diff
+    Fields
+    | Display
+    | Filter
+    | FilterIndex
+    | Parse
+    | Stats
+    | Sort
+    | Limit
+    | Dedup
+    | Unnest
+    | Accumulate
+    | Autoregress
+    | FillDown
+    | FillMissing
+    | Structures
+    | Join
+    | Diff
 )
 
 
