@@ -83,6 +83,7 @@ EVENT = {
     "path": "/a/ü",
     "order": 1234567890123456789,
     "parcel": "1234567890123456789",
+    "zeros": "0" * 5000 + "7",
 }
 
 JSON = [
@@ -113,6 +114,8 @@ JSON = [
     ("{ $.order = 1234567890123456788 }", False),
     ("{ $.parcel = 1234567890123456789 }", True),
     ("{ $.parcel > 1234567890123456788 }", True),
+    ("{ $.zeros = 7 }", True),
+    ("{ $.zeros < " + "9" * 900 + " }", True),
     ("{ $.SomeObject IS NULL }", True),
     ("{ $.eventType IS NULL }", False),
     ("{ $.nothing IS NULL }", False),

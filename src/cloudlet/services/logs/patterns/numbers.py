@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _REST = r"(?![0-9])"
 _ANY_WITH_EXPONENT = r"[+-]?[0-9.]+[eE]"
@@ -17,10 +17,9 @@ _ANY_WITH_EXPONENT = r"[+-]?[0-9.]+[eE]"
 
 def read(text: str) -> float | None:
     """Return the number that a text is, a whole one exactly: ids have many digits. None for any other text."""
-    if not _NUMBER.fullmatch(text):
-        return None
-    number = float(text)
-    return int(text) if _WHOLE.fullmatch(text) and math.isfinite(number) else number
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def form(operator: str, number: float) -> str | None:
