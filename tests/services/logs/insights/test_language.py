@@ -106,6 +106,12 @@ FOUND = {
     "filter ispresent(status) | stats max(latency) as most by level | stats sum(most), count(*)": [
         {"sum(most)": "455.5", "count(*)": "2"}
     ],
+    "stats max(latency) as most, min(latency) as least, most - least as spread, spread / count(latency) as share": [
+        {"most": "420.5", "least": "20", "spread": "400.5", "share": "133.5"}
+    ],
+    "filter level = 'ERROR' | stats count(*) as n, concat(level, n) as both by level": [
+        {"level": "ERROR", "n": "1", "both": "ERROR1"}
+    ],
     "stats max(ip), min(level)": [{"max(ip)": "fe80::1", "min(level)": "ERROR"}],
     "stats sum(strcontains(@message, 'took')) as n": [{"n": "1"}],
     "filter nothing = 1 | stats count(*)": [],
@@ -348,6 +354,7 @@ MALFORMED = {
     "limit 100001": (6, 12),
     "fields nosuch(a)": (7, 13),
     "stats median(a)": (6, 12),
+    "stats b - 1 as c, count(a) as b": (6, 7),
     "fields abs(1, 2)": (7, 16),
     "fields count(*)": (7, 15),
     "stats a by b": (6, 7),

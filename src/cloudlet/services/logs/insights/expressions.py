@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from cloudlet.services.logs.insights import aggregates, functions
 from cloudlet.services.logs.insights.problems import QueryProblem
@@ -38,7 +38,9 @@ class Compiler:
     now: int
     """When the query began, in seconds since the epoch."""
     aggregating: bool = False
-    """Whether functions that aggregate may be called, and fields only within them."""
+    """Whether functions that aggregate may be called, and fields only within them, but for those that are made."""
+    made: Mapping[str, Sql] = field(default_factory=dict)
+    """What fields are that the same command makes, by their names."""
     found: Callable[[Within], str] | None = None
     """Returns the table with what a query within has found; none where there may be no such query."""
 
@@ -47,6 +49,9 @@ class Compiler:
         match expression:
             case Field(path, span):
                 if self.aggregating:
+                    made = self.made.get(".".join(map(str, path)))
+                    if made is not None:
+                        return made
                     raise QueryProblem("a field is neither aggregated nor among those after BY", span.start, span.end)
                 return self.scope.field(path)
             case Number(value):

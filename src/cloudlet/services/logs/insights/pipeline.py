@@ -222,8 +222,12 @@ class Pipeline:
 
     def _stats(self, command: Stats) -> None:
         keys = self._computed(self._sql(one.expression) for one in command.keys)
-        compiler = Compiler(self.scope, self._now, aggregating=True)
-        values = [compiler.sql(one.expression) for one in command.columns]
+        # A column may be made of those before it.
+        known = {one.name(self._text): key for one, key in zip(command.keys, keys, strict=True)}
+        values = []
+        for one in command.columns:
+            values.append(Compiler(self.scope, self._now, aggregating=True, made=known).sql(one.expression))
+            known[one.name(self._text)] = values[-1]
         made = [Sql(self._column(), value.kind) for value in values]
         selected = [key.text for key in keys]
         selected += [f"{value.text} AS {column.text}" for value, column in zip(values, made, strict=True)]
