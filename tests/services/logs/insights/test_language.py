@@ -119,6 +119,10 @@ FOUND = {
         {"user.name": "ann", "n": "1"},
         {"user.name": "bob", "n": "1"},
     ],
+    "filter ispresent(level) | stats count(*) as n group by level | sort by n desc, level": [
+        {"level": "INFO", "n": "2"},
+        {"level": "ERROR", "n": "1"},
+    ],
     # sort, limit, dedup
     "filter ispresent(latency) | sort latency desc | limit 2 | display latency": [
         {"latency": "420.5"},
