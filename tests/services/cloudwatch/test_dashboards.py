@@ -168,6 +168,15 @@ def test_a_picture_has_its_size_and_its_lines(shop: Any) -> None:
     assert share(pixels, "#ffffff") > 0.3
 
 
+@pytest.mark.parametrize(("fill", "most"), [("above", 1000), ("below", 71)])
+def test_what_is_above_or_below_a_mark_is_filled_to_the_end_of_the_axis(shop: Any, fill: str, most: int) -> None:
+    mark = {"value": 70, "color": "#00ff00", "fill": fill}
+    axis = {"left": {"min": -1000, "max": most}}
+    metrics = [["Shop", "Latency", "Server", "a"]]
+    pixels = picture(shop, metrics=metrics, yAxis=axis, annotations={"horizontal": [mark]})
+    assert share(pixels, "#d9ffd9") > (0.25 if fill == "above" else 0.55)
+
+
 @pytest.mark.parametrize("end", ["P0D", "-PT0H"])
 def test_a_picture_up_to_now(shop: Any, end: str) -> None:
     pixels = picture(shop, metrics=[["Shop", "Latency", "Server", "a", {"color": "#ff0000"}]], start="-PT3H", end=end)

@@ -118,6 +118,8 @@ def _time_series(widget: Widget, figure: Any, axes: Any, series: list[Drawn], in
     _style(axes, ink, widget.left)
     if right is not None:
         _style(right, ink, widget.right)
+    for mark in widget.horizontal:
+        _fill(right if mark.right else axes, mark)
     _legend(widget, figure, ink, [target for target in (axes, right) if target is not None])
 
 
@@ -138,10 +140,16 @@ def _horizontal(target: Any, mark: Mark) -> None:
     if mark.to is not None:
         target.axhline(mark.to, color=color, linewidth=_MARK_WIDTH, linestyle="--")
         target.axhspan(mark.at, mark.to, color=color, alpha=0.15)
-    elif mark.fill in ("above", "below"):
-        low, high = target.get_ylim()
-        low, high = min(low, mark.at), max(high, mark.at)
-        target.axhspan(mark.at, high if mark.fill == "above" else low, color=color, alpha=0.15)
+
+
+def _fill(target: Any, mark: Mark) -> None:
+    """Fill what is above or below a mark, to the end of an axis that has got its range."""
+    low, high = target.get_ylim()
+    end = {"above": high, "below": low}.get(mark.fill)
+    if mark.to is None and end is not None:
+        begin = min(max(mark.at, low), high)
+        target.axhspan(begin, end, color=mark.color or _MARK_COLOR, alpha=0.15)
+        target.set_ylim(low, high)
 
 
 def _vertical(axes: Any, mark: Mark, widget: Widget) -> None:
