@@ -179,11 +179,26 @@ def _truth(form: str) -> Callable[[Sequence[Sql]], Sql]:
     return lambda given: Sql(once(form, *(one.shown for one in given)), Kind.TRUTH)
 
 
-def _coalesced(given: Sequence[Sql]) -> Sql:
+def _alike(given: Sequence[Sql]) -> tuple[Kind, list[str]]:
+    """Values of which one is chosen: of their kind where they have one, else texts."""
     kinds = {one.kind for one in given}
     if len(kinds) == 1:
-        return Sql(f"coalesce({', '.join(one.text for one in given)})", kinds.pop())
-    return Sql(f"coalesce({', '.join(one.shown for one in given)})", Kind.TEXT)
+        return kinds.pop(), [one.text for one in given]
+    return Kind.TEXT, [one.shown for one in given]
+
+
+def _coalesced(given: Sequence[Sql]) -> Sql:
+    kind, values = _alike(given)
+    return Sql(f"coalesce({', '.join(values)})", kind)
+
+
+def _chosen(given: Sequence[Sql]) -> Sql:
+    """The value behind the first condition that holds: that at the end, which has none, or nothing, where none does."""
+    pairs = len(given) // 2
+    kind, values = _alike([*given[1 : 2 * pairs : 2], *given[2 * pairs :]])
+    cases = " ".join(f"WHEN {given[2 * at].truth} THEN {values[at]}" for at in range(pairs))
+    otherwise = f" ELSE {values[-1]}" if len(values) > pairs else ""
+    return Sql(f"(CASE {cases}{otherwise} END)", kind)
 
 
 def _substring(given: Sequence[Sql]) -> Sql:
@@ -203,6 +218,8 @@ _FUNCTIONS: Final = {
     "tomillis": _Function(1, 1, lambda given: Sql(given[0].number, Kind.NUMBER)),
     "ispresent": _Function(1, 1, lambda given: Sql(f"({given[0].text} IS NOT NULL)", Kind.TRUTH)),
     "coalesce": _Function(1, 100, _coalesced),
+    "if": _Function(3, 3, _chosen),
+    "case": _Function(2, 100, _chosen),
     "jsonparse": _Function(1, 1, lambda given: Sql(given[0].document, Kind.JSON)),
     "jsonstringify": _Function(1, 1, lambda given: Sql(f"CAST({given[0].document} AS VARCHAR)", Kind.TEXT)),
     "isvalidip": _Function(
