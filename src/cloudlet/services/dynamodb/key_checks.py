@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, utf8
 from cloudlet.services.dynamodb import errors, numbers
 from cloudlet.services.dynamodb.keys import Attribute, KeySchema, partition
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
@@ -177,7 +177,7 @@ def _empty_key(name: str, kind: str) -> AwsError:
 def _length(kind: str, value: Value) -> int:
     content: Any = value[kind]
     if kind == "S":
-        return len(content) if content.isascii() else len(content.encode())
+        return utf8.size(content)
     return len(content) if kind == "B" else 0
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, utf8
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.errors import invalid_values, validation
 
@@ -205,10 +205,6 @@ def value_size(value: Value) -> int:
     return _SIZES[kind](content)
 
 
-def _text(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
-
-
 def _map_size(content: Item) -> int:
     return _CONTAINER + _ELEMENT * len(content) + item_size(content)
 
@@ -218,7 +214,7 @@ def _list_size(content: list[Value]) -> int:
 
 
 def _texts(members: Iterable[str]) -> int:
-    return _text("".join(members))
+    return utf8.size("".join(members))
 
 
 def _one(_: object) -> int:
@@ -226,7 +222,7 @@ def _one(_: object) -> int:
 
 
 _SIZES: Final[dict[str, Callable[[Any], int]]] = {
-    "S": _text,
+    "S": utf8.size,
     "N": numbers.size,
     "B": len,
     "SS": _texts,

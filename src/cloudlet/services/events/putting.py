@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core import AwsError, Context, Transaction, utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.events import access, bus, errors, event, matching, receiving
@@ -38,9 +38,7 @@ def _size(entry: Entry) -> int:
 
 
 def _bytes(text: str | None) -> int:
-    if not text:
-        return 0
-    return len(text) if text.isascii() else len(text.encode())
+    return utf8.size(text) if text else 0
 
 
 class Putting:

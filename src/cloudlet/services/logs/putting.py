@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any, Final
 
+from cloudlet.core import utf8
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.events import Batch
 from cloudlet.services.logs.group_record import DAY_MILLIS, Group
@@ -49,4 +50,4 @@ def accepted(group: Group, given: list[dict[str, Any]], now: float) -> tuple[Bat
 def size_of(messages: list[str]) -> int:
     """Return how many bytes events with these messages count. It looks at all at once, which is quicker."""
     text = "".join(messages)
-    return (len(text) if text.isascii() else len(text.encode())) + OVERHEAD * len(messages)
+    return utf8.size(text) + OVERHEAD * len(messages)

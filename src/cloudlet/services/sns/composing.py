@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cloudlet.core import utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.services.sns import attribute_check, errors, limits, tracing
 from cloudlet.services.sns.message import Attribute, Message
@@ -55,14 +56,14 @@ def to_target(params: Mapping[str, Any], now: int) -> Message:
 
 def size_of(message: Message, text: str) -> int:
     """Return the bytes of a message whose Message parameter was `text`: with its attributes."""
-    return (len(text) if text.isascii() else len(text.encode())) + attribute_check.size(message.attributes)
+    return utf8.size(text) + attribute_check.size(message.attributes)
 
 
 def _contents(params: Mapping[str, Any], most: int) -> tuple[dict[str, str], dict[str, Attribute]]:
     text: str = params["Message"]
     if not text:
         raise errors.invalid_parameter("Empty message")
-    size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+    size = utf8.size(text)
     attributes = _NO_ATTRIBUTES
     given = params.get("MessageAttributes")
     if given:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from cloudlet.core import Context, Params, Result
+from cloudlet.core import Context, Params, Result, utf8
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Meter
 from cloudlet.services.sns.filter_policy import Rejection
@@ -36,8 +36,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 def _sent(block: Block, arn: str, message: Mapping[str, Any]) -> None:
     meter = _meter(block, arn)
     if meter is not None:
-        text: str = message["Message"]
-        meter.add("PublishSize", "Bytes", len(text) if text.isascii() else len(text.encode()))
+        meter.add("PublishSize", "Bytes", utf8.size(message["Message"]))
         meter.counts["NumberOfMessagesPublished"] += 1
 
 

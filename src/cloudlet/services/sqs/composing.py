@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from cloudlet.core import utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.services.sqs import digests, errors, limits, message_attributes
 from cloudlet.services.sqs.messages import Message
@@ -49,8 +50,7 @@ def compose(
 
 def size_of(entry: Mapping[str, Any]) -> int:
     """Return the bytes that an entry of a batch counts for: its body and its message attributes."""
-    body: str = entry["MessageBody"]
-    size = len(body) if body.isascii() else len(body.encode(errors="surrogatepass"))
+    size = utf8.size(entry["MessageBody"])
     attributes = entry.get("MessageAttributes")
     return size + message_attributes.size(attributes) if attributes else size
 

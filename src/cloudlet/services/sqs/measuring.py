@@ -11,7 +11,7 @@ import asyncio
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, Params, Result, Transaction, utf8
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
@@ -61,7 +61,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
         case "SendMessage":
             use = _of(ctx, params)
             use.sent += 1
-            use.sizes.add(_bytes(params["MessageBody"]))
+            use.sizes.add(utf8.size(params["MessageBody"]))
         case "SendMessageBatch":
             use = _of(ctx, params)
             failed = {each["Id"] for each in _listed(result, "Failed")}
@@ -69,7 +69,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             sizes: dict[int, int] = {}
             for each in params["Entries"]:
                 if each["Id"] not in failed:
-                    size = _bytes(each["MessageBody"])
+                    size = utf8.size(each["MessageBody"])
                     sizes[size] = sizes.get(size, 0) + 1
             for size, count in sizes.items():
                 use.sent += count
@@ -84,10 +84,6 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             _of(ctx, params).deleted += 1
         case "DeleteMessageBatch":
             _of(ctx, params).deleted += len(_listed(result, "Successful"))
-
-
-def _bytes(body: str) -> int:
-    return len(body) if body.isascii() else len(body.encode())
 
 
 def _listed(result: Result, name: str) -> list[Any]:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from cloudlet.core import utf8
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, syntax_error
 
 Kind = Literal["name", "#name", ":value", "number", "symbol", "end"]
@@ -59,7 +60,7 @@ def tokens(text: str) -> list[Token]:
     """Return the tokens of an expression, an end token last. Raises ExpressionProblem."""
     if not text.strip(_SPACES):
         raise ExpressionProblem("The expression can not be empty;")
-    size = len(text) if text.isascii() else len(text.encode())
+    size = utf8.size(text)
     if size > LONGEST_EXPRESSION:
         raise ExpressionProblem(
             f"Expression size has exceeded the maximum allowed size; expression size: {size}",

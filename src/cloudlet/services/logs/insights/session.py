@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from cloudlet.core import utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import events, row_record
 from cloudlet.services.logs.insights.gathering import EVENTS, Feed
@@ -147,7 +148,7 @@ class Session:
             seen = self.counts
             self.counts = Counts(
                 seen.scanned + sum(len(part.messages) for part in kept),
-                seen.bytes + sum(_size("".join(part.messages)) for part in kept),
+                seen.bytes + sum(utf8.size("".join(part.messages)) for part in kept),
                 seen.matched + (matched if self._feed.source is None else 0),
             )
             self._hits += matched
@@ -262,10 +263,6 @@ def _nothing(columns: Collection[str]) -> str:
     """Return SQL that selects no events."""
     kinds = {"n": "BIGINT", "ts": "BIGINT", "m": "VARCHAR", "um": "VARCHAR", **_OF_ROWS}
     return f"SELECT {', '.join(f'CAST(NULL AS {kinds[column]}) AS {column}' for column in columns)} WHERE false"
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def check(query: Query, plan: Plan) -> None:
