@@ -35,16 +35,18 @@ def open_server() -> Iterator[Server]:
         yield server
 
 
+def _access(server: Server, key: str = KEY, secret: str = SECRET, token: str | None = None) -> dict[str, Any]:
+    return {
+        "endpoint_url": server.endpoint,
+        "aws_access_key_id": key,
+        "aws_secret_access_key": secret,
+        "aws_session_token": token,
+        "region_name": "eu-west-1",
+    }
+
+
 def client(server: Server, service: str, key: str = KEY, secret: str = SECRET, token: str | None = None) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=server.endpoint,
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
-        region_name="eu-west-1",
-        config=Config(retries={"max_attempts": 0}),
-    )
+    return boto3.client(service, **_access(server, key, secret, token), config=Config(retries={"max_attempts": 0}))
 
 
 def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
@@ -244,6 +246,35 @@ def test_a_presigned_url_is_verified_and_expires(strict_server: Server) -> None:
     assert status == 403
     status, text = send(strict_server, "GET", presigned(10**9), {})
     assert (status, "IncompleteSignature" in text) == (403, True)
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_url_of_a_bucket_is_verified(strict_server: Server, version: str) -> None:
+    s3 = client(strict_server, "s3")
+    s3.create_bucket(Bucket="presigned", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    try:
+        signing = boto3.client("s3", **_access(strict_server), config=Config(signature_version=version))
+        for operation in ("list_objects_v2", "get_bucket_acl"):
+            url = urlsplit(signing.generate_presigned_url(operation, {"Bucket": "presigned"}))
+            status, text = send(strict_server, "GET", f"{url.path}?{url.query}", {})
+            assert status == 200, text
+    finally:
+        s3.delete_bucket(Bucket="presigned")
+
+
+def test_s3_takes_only_headers_that_were_signed(strict_server: Server) -> None:
+    s3 = client(strict_server, "s3")
+    s3.create_bucket(Bucket="unsigned", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="unsigned", Key="secret", Body=b"x")
+    signing = boto3.client("s3", **_access(strict_server), config=Config(signature_version="s3v4"))
+    url = urlsplit(signing.generate_presigned_url("put_object", {"Bucket": "unsigned", "Key": "k"}))
+    path = f"{url.path}?{url.query}"
+    status, text = send(strict_server, "PUT", path, {"x-amz-copy-source": "unsigned/secret"})
+    assert (status, "<HeadersNotSigned>x-amz-copy-source</HeadersNotSigned>" in text) == (403, True), text
+    assert "<Code>AccessDenied</Code>" in text
+    assert send(strict_server, "PUT", path, {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, b"y")[0] == 200
+    status, text = send(strict_server, "PUT", path, {"Authorization": "Bearer of-something-else"}, b"y")
+    assert (status, "<Code>InvalidArgument</Code><Message>Only one auth mechanism" in text) == (400, True), text
 
 
 def test_open_mode_looks_at_what_needs_no_secret(open_server: Server) -> None:

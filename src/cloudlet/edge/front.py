@@ -265,7 +265,7 @@ class _Call:
             self.claim = sigv2.claim(request) or sigv4.claim(request)
         except sigv4.Malformed as error:
             self._name_service(None)
-            raise auth.unreadable(self.service, error, in_header="authorization" in request.headers) from error
+            raise auth.unreadable(self.service, error, request) from error
         found = self._name_service(self.claim)
         if not self.front.admits_page(request.headers, found.service):
             raise browsers.refused(found.service)

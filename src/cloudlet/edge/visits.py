@@ -71,7 +71,7 @@ def _identified(front: Front, request: HttpRequest) -> Principal:
     try:
         claim = sigv2.claim(request) or sigv4.claim(request)
     except sigv4.Malformed as error:
-        raise auth.unreadable(model, error, in_header="authorization" in request.headers) from error
+        raise auth.unreadable(model, error, request) from error
     if claim is None:
         return ANONYMOUS
     return front.authenticator.authenticate(request, claim, model, request.path).principal
