@@ -291,6 +291,22 @@ def test_conditional_writes_can_be_demanded(strict: Strict) -> None:
     s3.complete_multipart_upload(**where, MultipartUpload=parts, IfNoneMatch="*")
 
 
+def test_an_entity_tag_is_a_condition_for_those_who_may_read(strict: Strict) -> None:
+    bucket = strict.bucket()
+    where = {"Bucket": bucket, "Key": "k"}
+    etag = strict.owner.s3.put_object(**where, Body=b"x")["ETag"]
+    writes, other = ["s3:PutObject", "s3:DeleteObject"], strict.other.s3
+    strict.allow(bucket, Principal={"AWS": strict.other.number}, Action=writes)
+    other.put_object(**where, Body=b"x")
+    assert refused(other.put_object, **where, Body=b"y", IfMatch=etag) == DENIED
+    assert refused(other.delete_object, **where, IfMatch=etag) == DENIED
+    other.delete_object(**where, IfMatch="*")
+    strict.owner.s3.put_object(**where, Body=b"x")
+    strict.allow(bucket, Principal={"AWS": strict.other.number}, Action=[*writes, "s3:GetObject"])
+    other.put_object(**where, Body=b"x", IfMatch=etag)
+    other.delete_object(**where, IfMatch=etag)
+
+
 def test_nobody_cannot_be_charged(strict: Strict) -> None:
     bucket = strict.open_bucket()
     strict.owner.s3.put_object(Bucket=bucket, Key="k", Body=b"x")

@@ -77,6 +77,18 @@ def test_what_is_unchanged_is_named(s3: Any, bucket: str, there: dict[str, Any])
     assert headers["last-modified"] == there["LastModified"].strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
+def test_caches_are_told_how_long_what_is_unchanged_is_good(aws: Aws, s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    written = s3.put_object(Bucket=bucket, Key="k", CacheControl="max-age=60", Expires="Thu, 01 Jan 2099 00:00:00 GMT")
+    answer = ask(aws.endpoint, "GET", f"/{bucket}/k", If_None_Match=written["ETag"])
+    assert (answer.status, answer.body) == (304, b"")
+    assert (answer.headers["cache-control"], answer.headers["expires"]) == (
+        "max-age=60",
+        "Thu, 01 Jan 2099 00:00:00 GMT",
+    )
+    assert answer.headers["x-amz-version-id"] == written["VersionId"]
+
+
 def test_writing_only_what_is_not_there(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"first", IfNoneMatch="*")
     assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"second", IfNoneMatch="*") == _FAILED

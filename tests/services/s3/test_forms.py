@@ -158,6 +158,12 @@ def test_a_form_keeps_to_its_policy(
     assert b"Invalid according to Policy: " + broken.encode() in answer.body
 
 
+def test_a_field_that_cannot_be_is_told_as_in_a_put(strict: Strict, name: str) -> None:
+    fields = _with_policy(_policy(["starts-with", "$key", ""], ["starts-with", "$x-amz-storage-class", ""]))
+    answer = _send(strict.endpoint, name, fields | {"x-amz-storage-class": "FLOPPY"})
+    assert (answer.status, answer.code) == (400, "InvalidStorageClass")
+
+
 def test_a_policy_expires(strict: Strict, name: str) -> None:
     fresh, stale = (_with_policy(_policy({"key": "k"}, hours=hours)) for hours in (1, -1))
     assert _send(strict.endpoint, name, fresh).status == 204

@@ -43,6 +43,10 @@ def refusal(s3: Any, name: str, *rules: dict[str, Any]) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
+def moves(*steps: tuple[str, int]) -> list[dict[str, Any]]:
+    return [{"StorageClass": storage_class, "Days": days} for storage_class, days in steps]
+
+
 def versions(s3: Any, name: str) -> list[str]:
     """Return the ids of all versions, the newest of a key first."""
     return [each["VersionId"] for each in s3.list_object_versions(Bucket=name).get("Versions", [])]
@@ -253,6 +257,17 @@ def test_noncurrent_versions_move_on_their_own(standing: Standing, s3: Any) -> N
         ({"Transitions": [{"Days": 29, "StorageClass": "STANDARD_IA"}]}, "InvalidArgument"),
         ({"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}, "InvalidArgument"),
         ({"Transitions": [{"Days": 0, "StorageClass": "STANDARD"}]}, "MalformedXML"),
+        ({"Expiration": {"Days": 99}, "Transitions": moves(("STANDARD_IA", 30), ("GLACIER", 59))}, "InvalidArgument"),
+        ({"Expiration": {"Days": 99}, "Transitions": moves(("GLACIER", 0), ("ONEZONE_IA", 30))}, "InvalidArgument"),
+        (
+            {
+                "NoncurrentVersionTransitions": [
+                    {"NoncurrentDays": 30, "StorageClass": "STANDARD_IA"},
+                    {"NoncurrentDays": 40, "StorageClass": "DEEP_ARCHIVE"},
+                ]
+            },
+            "InvalidArgument",
+        ),
         ({"NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": 101}}, "InvalidArgument"),
         ({"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 0}}, "InvalidArgument"),
     ],
@@ -260,6 +275,13 @@ def test_noncurrent_versions_move_on_their_own(standing: Standing, s3: Any) -> N
 def test_what_is_no_rule(aws: Aws, changed: dict[str, Any], code: str) -> None:
     s3 = aws.client("s3")
     assert refusal(s3, bucket(s3), {**rule(Expiration={"Days": 1}), **changed}) == code
+
+
+def test_infrequent_access_is_paid_for_30_days(aws: Aws) -> None:
+    s3 = aws.client("s3")
+    name = bucket(s3)
+    configure(s3, name, rule(Transitions=moves(("STANDARD_IA", 30), ("ONEZONE_IA", 60), ("GLACIER", 90))))
+    configure(s3, name, rule(1, Transitions=moves(("STANDARD_IA", 30))), rule(2, Transitions=moves(("GLACIER", 31))))
 
 
 def test_rules_have_an_action_and_an_id_of_their_own(aws: Aws) -> None:

@@ -152,6 +152,38 @@ def test_what_cannot_be_completed(s3: Any, bucket: str) -> None:
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed[:1]}, MpuObjectSize=5)
 
 
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
+def test_parts_with_checksums_of_their_own_are_numbered_without_gaps(s3: Any, bucket: str, kind: str) -> None:
+    upload = _begin(s3, bucket, ChecksumAlgorithm="CRC32", ChecksumType=kind)
+
+    def listed(number: int, data: bytes) -> dict[str, Any]:
+        part = s3.upload_part(**upload, PartNumber=number, Body=data, ChecksumAlgorithm="CRC32")
+        return {"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}
+
+    first, second, third = listed(1, _BIG), listed(2, b"second"), listed(3, b"third")
+    if kind == "COMPOSITE":
+        for parts in ([first, third], [second]):
+            completing = {**upload, "MultipartUpload": {"Parts": parts}}
+            assert refused(s3.complete_multipart_upload, **completing) == ("InvalidPartOrder", 400)
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [first, second]})
+    else:
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [first, third]})
+
+
+def test_a_part_may_be_empty(s3: Any, bucket: str) -> None:
+    upload = _begin(s3, bucket)
+    s3.complete_multipart_upload(**upload, MultipartUpload=_upload(s3, upload, [b""]))
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b""
+    read = s3.get_object(Bucket=bucket, Key="k", PartNumber=1)
+    assert (read["Body"].read(), read["PartsCount"], read["ContentLength"]) == (b"", 1, 0)
+    found = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"])["ObjectParts"]
+    assert (found["TotalPartsCount"], [part["Size"] for part in found["Parts"]]) == (1, [0])
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "k"})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b""
+    s3.delete_object(Bucket=bucket, Key="k")
+    assert refused(s3.get_object, Bucket=bucket, Key="k", PartNumber=1) == ("NoSuchKey", 404)
+
+
 def test_uploads_and_part_numbers_that_there_are_not(s3: Any, bucket: str) -> None:
     upload = _begin(s3, bucket)
     for number in (0, 10_001, -1):

@@ -55,7 +55,15 @@ def test_any_text_is_a_key(s3: Any, bucket: str, key: str) -> None:
 
 def test_keys_of_more_than_1024_bytes_are_too_long(s3: Any, bucket: str) -> None:
     assert refused(s3.put_object, Bucket=bucket, Key="ü" * 513, Body=b"") == ("KeyTooLongError", 400)
-    assert refused(s3.create_multipart_upload, Bucket=bucket, Key="x" * 1025) == ("KeyTooLongError", 400)
+    too_long = {"Bucket": bucket, "Key": "x" * 1025}
+    for call in (s3.create_multipart_upload, s3.get_object, s3.delete_object, s3.get_object_tagging, s3.get_object_acl):
+        assert refused(call, **too_long) == ("KeyTooLongError", 400)
+    assert refused(s3.head_object, **too_long)[1] == 400
+    assert refused(s3.list_parts, **too_long, UploadId="none") == ("KeyTooLongError", 400)
+    assert refused(s3.copy_object, Bucket=bucket, Key="k", CopySource=too_long) == ("KeyTooLongError", 400)
+    (failed,) = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "x" * 1025}]})["Errors"]
+    assert failed["Code"] == "KeyTooLongError"
+    assert refused(s3.get_object, Bucket=bucket, Key="ü" * 512) == ("NoSuchKey", 404)
 
 
 def test_what_is_not_there(s3: Any, bucket: str) -> None:

@@ -22,6 +22,7 @@ from cloudlet.services.s3 import abac, acl, bucket_policy, condition_keys, cors
 from cloudlet.services.s3.bucket import configuration, get_bucket
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
+from cloudlet.services.s3.object_keys import check_key
 
 if TYPE_CHECKING:
     from cloudlet.services.s3.acl import Acl
@@ -80,7 +81,7 @@ async def authorize(
     conditions: Mapping[str, str] | None = None,
     initiator: str = "",
 ) -> None:
-    """Raise unless the caller may do this to the bucket, or to the object `key` in it.
+    """Raise unless the caller may do this to the bucket, or to the object `key` in it, and that can be a key.
 
     `version` is the object's record, where there is one; `params` are the operation's, for ExpectedBucketOwner;
     `conditions` are further condition keys of this action; `initiator` is the account that has begun the multipart
@@ -88,6 +89,8 @@ async def authorize(
     """
     if "cors" in bucket.kinds:
         await cors.answer(ctx, tx, bucket)
+    if key is not None:
+        check_key(key)
     if params is not None:
         check_expected_owner(bucket, params.get("ExpectedBucketOwner"))
     if bucket.requester_pays:

@@ -10,7 +10,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.s3 import cors, errors, forms, post_policy, putting
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.forms import Form
-from cloudlet.wire import HttpRequest, load
+from cloudlet.wire import HttpRequest, InvalidRequest, load
 
 _STATUSES = ("200", "201", "204")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -98,9 +98,12 @@ def _headers(form: Form) -> dict[str, str]:
 
 
 def _put(bucket: str, key: str, headers: dict[str, str]) -> Params:
-    """Return the parameters of the PutObject that a form stands for. Raises InvalidRequest."""
+    """Return the parameters of the PutObject that a form stands for. Raises WireError."""
     path = f"/{quote(bucket)}/{quote(key)}"
-    return load("s3").operations["PutObject"].parse("rest-xml", HttpRequest("PUT", path, headers=headers))
+    try:
+        return load("s3").operations["PutObject"].parse("rest-xml", HttpRequest("PUT", path, headers=headers))
+    except InvalidRequest as error:
+        raise errors.reword(error) from None
 
 
 def _tags(document: str) -> str:

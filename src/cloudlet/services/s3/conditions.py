@@ -104,12 +104,18 @@ def check_object(match: str, version: Version) -> None:
         raise failed("x-amz-object-if-match")
 
 
+def tag_of(conditions: Params) -> str | None:
+    """Return the entity tag that a deletion depends on, "*" for any, or None."""
+    tag: str | None = conditions.get("IfMatch", conditions.get("ETag"))
+    return tag
+
+
 def check_delete(conditions: Params, key: str, version: Version | None) -> None:
     """Raise where the conditions of a deletion (entity tag, size, time) do not hold.
 
     `conditions` has the members of DeleteObject (IfMatch, …) or of an entry of DeleteObjects (ETag, …).
     """
-    match = conditions.get("IfMatch", conditions.get("ETag"))
+    match = tag_of(conditions)
     size = conditions.get("IfMatchSize", conditions.get("Size"))
     modified = conditions.get("IfMatchLastModifiedTime", conditions.get("LastModifiedTime"))
     if match is None and size is None and modified is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.services.s3 import access, conditions, errors, events, locks, putting, request_metrics, versions
+from cloudlet.services.s3 import access, conditions, errors, events, locks, request_metrics, versions
 from cloudlet.services.s3.bucket import get_bucket
 from cloudlet.services.s3.bucket_record import Bucket
+from cloudlet.services.s3.objects import Version
 
 _MOST = 1000
 
@@ -28,7 +29,7 @@ async def _delete(
         if there is not None and there.tags:
             request_metrics.of(ctx).tags = there.tags
         await access.authorize(ctx, tx, bucket, "s3:DeleteObject", key=key, version=there, params=params)
-        conditions.check_delete(entry, key, there)
+        await _check_conditions(ctx, tx, bucket, entry, key, there, "s3:GetObject")
         marker = await versions.delete(tx, bucket, key, now)
         if marker is not None:
             await events.note(ctx.block, tx, bucket, "ObjectRemoved:DeleteMarkerCreated", key, marker, ctx=ctx)
@@ -39,7 +40,7 @@ async def _delete(
     named = {"s3:VersionId": version_id}
     await access.authorize(ctx, tx, bucket, "s3:DeleteObjectVersion", key=key, params=params, conditions=named)
     version = await versions.find(tx, bucket, key, version_id)
-    conditions.check_delete(entry, key, version)
+    await _check_conditions(ctx, tx, bucket, entry, key, version, "s3:GetObjectVersion")
     if version is None:
         return {"VersionId": version_id}
     bypass = bool(params.get("BypassGovernanceRetention"))
@@ -47,6 +48,18 @@ async def _delete(
     await versions.remove(tx, bucket, key, version, now)
     await events.note(ctx.block, tx, bucket, "ObjectRemoved:Delete", key, version, ctx=ctx)
     return {"VersionId": version_id, **({"DeleteMarker": True} if version.marker else {})}
+
+
+async def _check_conditions(
+    ctx: Context, tx: Transaction, bucket: Bucket, entry: Params, key: str, version: Version | None, action: str
+) -> None:
+    """Raise AwsError unless the conditions of a deletion hold, and the caller may know whether they do.
+
+    User guide, "How to perform conditional deletes": an entity tag tells what the object is, "*" does not.
+    """
+    if conditions.tag_of(entry) not in (None, "*"):
+        await access.authorize(ctx, tx, bucket, action, key=key, version=version)
+    conditions.check_delete(entry, key, version)
 
 
 def _check_mfa(params: Params) -> None:
@@ -57,7 +70,6 @@ def _check_mfa(params: Params) -> None:
 async def delete_object(ctx: Context, tx: Transaction, params: Params) -> dict[str, Any]:
     """Delete one object or one version of it."""
     _check_mfa(params)
-    putting.check_key(params["Key"])
     bucket = await get_bucket(ctx, tx, params["Bucket"])
     return await _delete(ctx, tx, bucket, params, params, params["Key"], params.get("VersionId"))
 
@@ -76,7 +88,6 @@ async def delete_objects(ctx: Context, tx: Transaction, params: Params) -> dict[
         key, version_id = entry["Key"], entry.get("VersionId") or None
         named = {"Key": key} if version_id is None else {"Key": key, "VersionId": version_id}
         try:
-            putting.check_key(key)
             done = await _delete(ctx, tx, bucket, params, entry, key, version_id)
         except AwsError as error:
             failed.append({**named, "Code": error.code, "Message": error.message})

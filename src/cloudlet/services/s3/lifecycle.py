@@ -27,7 +27,7 @@ _DAY: Final = 86_400
 _LATEST: Final = 253_402_300_799
 """The end of the year 9999: later dates cannot be told."""
 _LEAST_TRANSITIONED_BYTES: Final = 128 << 10
-_WATERFALL: Final = (
+WATERFALL: Final = (
     "STANDARD",
     "STANDARD_IA",
     "INTELLIGENT_TIERING",
@@ -89,7 +89,7 @@ class Rule:
         self._more_than: int | None = conditions.get("ObjectSizeGreaterThan")
         self._less_than: int | None = conditions.get("ObjectSizeLessThan")
         sized = self._more_than is not None or self._less_than is not None
-        self._moving_small = _WATERFALL if sized else () if small_objects_stay else _ARCHIVES
+        self._moving_small = WATERFALL if sized else () if small_objects_stay else _ARCHIVES
         """The storage classes to which it moves objects of less than 128 KiB."""
         self._filtered = sized or bool(self._tags)
         self._expiration: Mapping[str, Any] = rule.get("Expiration") or {}
@@ -209,7 +209,7 @@ def _first(moments: Iterable[tuple[float | None, str]]) -> Due | None:
 def _reached_class(present: str, steps: list[Transition], now: float) -> str:
     """Return the cheapest of the classes whose time has come, if an object may move there from where it is."""
     reached = [present, *(step.storage_class for step in steps if step.at <= now)]
-    return max((each for each in reached if each in _WATERFALL), key=_WATERFALL.index, default=present)
+    return max((each for each in reached if each in WATERFALL), key=WATERFALL.index, default=present)
 
 
 _DONE: Final = Subspace("lifecycle-done")

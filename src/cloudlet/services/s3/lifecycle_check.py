@@ -11,6 +11,7 @@ from typing import Any
 from cloudlet.core import AwsError
 from cloudlet.core.ids import token
 from cloudlet.services.s3 import errors
+from cloudlet.services.s3.lifecycle import WATERFALL
 
 _DAY = 86_400
 _MOST_RULES = 1000
@@ -19,6 +20,7 @@ _MOST_NEWER_VERSIONS = 100
 _CLASSES = ("STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 _INFREQUENT = ("STANDARD_IA", "ONEZONE_IA")
 _DAYS_BEFORE_INFREQUENT = 30
+_DAYS_OF_INFREQUENT = 30
 _ACTIONS = (
     "Expiration",
     "Transitions",
@@ -115,6 +117,7 @@ def _check_transitions(rule: Document) -> None:
         _check_date(step.get("Date"))
         _check_before_expiration(step, rule.get("Expiration") or {})
     _check_one_each(transitions, "Transition")
+    _check_stay(transitions, "Days", "Transition")
 
 
 def _check_before_expiration(step: Document, expiration: Document) -> None:
@@ -143,6 +146,7 @@ def _check_noncurrent(rule: Document) -> None:
                 f"{_DAYS_BEFORE_INFREQUENT} for storageClass '{step['StorageClass']}'"
             )
     _check_one_each(steps, "NoncurrentVersionTransition")
+    _check_stay(steps, "NoncurrentDays", "NoncurrentVersionTransition")
     expiration = rule.get("NoncurrentVersionExpiration")
     if expiration is not None:
         _check_newer(expiration)
@@ -164,6 +168,25 @@ def _check_newer(action: Document) -> None:
 def _check_class(step: Document) -> None:
     if step.get("StorageClass") not in _CLASSES:
         raise errors.malformed_xml()
+
+
+def _check_stay(steps: list[Document], days: str, action: str) -> None:
+    """Raise where one rule takes objects on from infrequent access before they have to be paid for there.
+
+    User guide, "Transitioning objects using Amazon S3 Lifecycle", "Minimum 30-day storage charge".
+    """
+    timed = [step for step in steps if step.get(days) is not None]
+    for step in timed:
+        if step["StorageClass"] not in _INFREQUENT:
+            continue
+        colder = WATERFALL[WATERFALL.index(step["StorageClass"]) + 1 :]
+        for later in timed:
+            if later["StorageClass"] in colder and later[days] < step[days] + _DAYS_OF_INFREQUENT:
+                raise _invalid(
+                    f"'{days}' in the '{action}' action for StorageClass '{later['StorageClass']}' must be "
+                    f"{_DAYS_OF_INFREQUENT} days more than '{days}' in the '{action}' action for StorageClass "
+                    f"'{step['StorageClass']}'"
+                )
 
 
 def _check_one_each(steps: list[Document], action: str) -> None:

@@ -38,7 +38,7 @@ from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import owner
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Checksum, Part, Version
-from cloudlet.services.s3.putting import NewObject, etag_of, quoted, written
+from cloudlet.services.s3.putting import NewObject, check_conditions, etag_of, quoted, written
 
 MOST_PARTS = 10_000
 SMALLEST_PART_BYTES = 5 << 20
@@ -342,8 +342,7 @@ async def complete(ctx: Context, tx: Transaction, params: Params) -> Result:
     if raw is None:
         return await _repeated(ctx, tx, bucket, params)
     begun = decode(raw)
-    if conditions.is_conditional(params):
-        conditions.check_write(params, key, await versions.current(tx, bucket, key))
+    await check_conditions(ctx, tx, bucket, params)
     customer_key = encryption.customer_key(params)
     if begun.explicit or customer_key is not None:
         # API reference: the key is needed where the upload was begun with the algorithm of a checksum.
@@ -419,11 +418,13 @@ def _chosen(params: Params, begun: Upload, uploaded: dict[int, UploadedPart]) ->
     """Return the parts that the object is made of. Raises AwsError."""
     chosen: list[tuple[int, UploadedPart]] = []
     member = checksums.member(begun.algorithm)
+    # API reference, "CompletedPart": where each part has a checksum of its own, they are numbered without gaps.
+    in_a_row = begun.explicit and begun.type == checksums.COMPOSITE
     for entry in _listed(params):
         number = entry.get("PartNumber")
         if number is None:
             raise errors.malformed_xml()
-        if chosen and number <= chosen[-1][0]:
+        if (chosen and number <= chosen[-1][0]) or (in_a_row and number != len(chosen) + 1):
             raise AwsError(
                 "InvalidPartOrder",
                 "The list of parts was not in ascending order. The parts list must be specified in order by part "
@@ -442,7 +443,7 @@ def _chosen(params: Params, begun: Upload, uploaded: dict[int, UploadedPart]) ->
             or not all(part.has(name, begun.algorithm, value) for name, value in given.items())
         ):
             raise _invalid_part(params, number, etag)
-        if begun.explicit and begun.type == checksums.COMPOSITE and member not in entry:
+        if in_a_row and member not in entry:
             raise errors.invalid_request(
                 f"The upload was created using a {begun.algorithm.lower()} checksum. The complete request must include "
                 f"the checksum for each part. It was missing for part {number} in the request."

@@ -29,6 +29,7 @@ from cloudlet.services.s3 import (
 from cloudlet.services.s3.bucket import get_bucket
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.encryption import CustomerKey
+from cloudlet.services.s3.object_keys import check_key
 from cloudlet.services.s3.objects import NULL, Encryption, Version
 from cloudlet.store.interface import Body
 
@@ -45,21 +46,8 @@ STORAGE_CLASSES: Final = frozenset(
         "GLACIER_IR",
     )
 )
-_KEY_BYTES: Final = 1024
 _METADATA_BYTES: Final = 2048
 _HEADERS: Final = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
-
-
-def check_key(key: str) -> None:
-    """Raise AwsError for what cannot be the key of an object."""
-    if len(key.encode()) > _KEY_BYTES:
-        raise AwsError(
-            "KeyTooLongError",
-            "Your key is too long",
-            status=400,
-            Size=str(len(key.encode())),
-            MaxSizeAllowed=str(_KEY_BYTES),
-        )
 
 
 def headers_of(params: Params) -> dict[str, str]:
@@ -111,6 +99,18 @@ def described(params: Params) -> Version:
     )
 
 
+async def check_conditions(ctx: Context, tx: Transaction, bucket: Bucket, params: Params) -> None:
+    """Raise AwsError unless what is there lets a request write its object, and the caller may know of it."""
+    if not conditions.is_conditional(params):
+        return
+    key = params["Key"]
+    current = await versions.current(tx, bucket, key)
+    if "IfMatch" in params:
+        # User guide, "How to prevent object overwrites with conditional writes": it tells what the object is.
+        await access.authorize(ctx, tx, bucket, "s3:GetObject", key=key, version=current, params=params)
+    conditions.check_write(params, key, current)
+
+
 class NewObject:
     """What a request wants to be written, before anything is looked up."""
 
@@ -147,8 +147,7 @@ class NewObject:
         if self.template.tags:
             request_metrics.of(ctx).tags = self.template.tags
             await access.authorize(ctx, tx, bucket, "s3:PutObjectTagging", key=key, params=params)
-        if conditions.is_conditional(params):
-            conditions.check_write(params, key, await versions.current(tx, bucket, key))
+        await check_conditions(ctx, tx, bucket, params)
         return bucket
 
     async def record(self, ctx: Context, tx: Transaction, bucket: Bucket, now: int) -> Version:

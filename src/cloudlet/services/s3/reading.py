@@ -144,9 +144,7 @@ async def _read(ctx: Context, tx: Transaction, params: Params, key: CustomerKey 
         conditions.check_read(params, version)
     except AwsError as error:
         if error.code == conditions.NOT_MODIFIED:
-            _say(
-                ctx, {"ETag": quoted(version.etag), "Last-Modified": formatdate(version.modified // 1000, usegmt=True)}
-            )
+            _say(ctx, _for_caches(bucket, version))
         raise
     if with_body:
         archive.check_readable(version, ctx.now())
@@ -157,6 +155,17 @@ async def _read(ctx: Context, tx: Transaction, params: Params, key: CustomerKey 
         await contents.load(tx, bucket, params["Key"], version) if needed else None,
         await lifecycle.expiration_header(tx, bucket, params["Key"], version),
     )
+
+
+def _for_caches(bucket: Bucket, version: Version) -> dict[str, str]:
+    """Return the headers of an object that a cache which has it needs to know anew (RFC 9110, 15.4.5)."""
+    headers = {"ETag": quoted(version.etag), "Last-Modified": formatdate(version.modified // 1000, usegmt=True)}
+    for name, member in (("Cache-Control", "CacheControl"), ("Expires", "Expires")):
+        if member in version.headers:
+            headers[name] = _as_sent(version.headers[member])
+    if bucket.versioning:
+        headers["x-amz-version-id"] = version.id
+    return headers
 
 
 def _part(read: _Read, number: int) -> tuple[int, int, Part | None]:

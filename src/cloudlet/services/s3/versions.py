@@ -132,9 +132,14 @@ async def rewrite(tx: Transaction, bucket: Bucket, key: str, version: Version) -
     tx.put(bucket.objects.prefix + await where(tx, bucket, key, version), encode(version))
 
 
+def _has_contents(version: Version) -> bool:
+    """Whether a version has a row in `bucket.contents`: its bytes, or its parts, which may have none."""
+    return not version.blob and bool(version.size or version.parts)
+
+
 async def contents(tx: Transaction, bucket: Bucket, key: str, version: Version) -> bytes:
     """Return the bytes of a small object, or the encoded parts of one that has parts; else nothing."""
-    if version.blob or not version.size:
+    if not _has_contents(version):
         return b""
     order = await _order(tx, bucket, key, version)
     return await tx.get(bucket.contents.prefix + place(key, order)) or b""
@@ -160,7 +165,7 @@ async def _remove(tx: Transaction, bucket: Bucket, key: str, order: int, version
     if version.annotations:
         await annotating.remove_all(tx, bucket, at, now)
     tx.delete(bucket.objects.prefix + at)
-    if version.size and not version.blob:
+    if _has_contents(version):
         tx.delete(bucket.contents.prefix + at)
     if version.id == NULL and order != LAST:
         tx.delete(bucket.nulls.key(key))
