@@ -114,6 +114,24 @@ def test_filters_and_event_types_choose(aws: Aws, s3: Any, sqs: Any) -> None:
     assert [event(sqs, url)["s3"]["object"]["key"] for _ in range(2)] == ["in/a.png", "in/z.png"]
 
 
+def test_filters_are_written_as_in_a_url(aws: Aws, s3: Any, sqs: Any) -> None:
+    name = bucket(s3)
+    url, arn = queue(aws, "q")
+    rules = [{"Name": "prefix", "Value": "my+own/"}, {"Name": "suffix", "Value": "%2B.png"}]
+    tell_queue(s3, sqs, name, url, arn, "s3:ObjectCreated:Put", Filter={"Key": {"FilterRules": rules}})
+    for key in ("my+own/a+.png", "my own/a.png", "my own/a+.png"):
+        s3.put_object(Bucket=name, Key=key)
+    assert event(sqs, url)["s3"]["object"]["key"] == "my+own/a%2B.png"
+    overlapping = [
+        {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": [rule]}}}
+        for rule in ({"Name": "prefix", "Value": "a+b"}, {"Name": "prefix", "Value": "a%20"})
+    ]
+    with pytest.raises(ClientError, match="overlap"):
+        s3.put_bucket_notification_configuration(
+            Bucket=name, NotificationConfiguration={"QueueConfigurations": overlapping}
+        )
+
+
 def test_a_topic_is_told_and_tells_on(aws: Aws, s3: Any, sqs: Any) -> None:
     name = bucket(s3)
     url, arn = queue(aws, "q")

@@ -68,6 +68,13 @@ def test_the_answer_about_a_deleted_object_says_so(s3: Any, versioned: str) -> N
         s3.get_object(Bucket=versioned, Key="k")
     headers = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
     assert (headers["x-amz-delete-marker"], headers["x-amz-version-id"]) == ("true", marker)
+    assert "last-modified" not in headers
+    with pytest.raises(s3.exceptions.ClientError) as caught:
+        s3.head_object(Bucket=versioned, Key="k", VersionId=marker)
+    headers = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert (headers["x-amz-delete-marker"], headers["x-amz-version-id"]) == ("true", marker)
+    listed = s3.list_object_versions(Bucket=versioned)["DeleteMarkers"][0]["LastModified"]
+    assert headers["last-modified"] == listed.strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
 def test_a_version_is_deleted_for_good(s3: Any, versioned: str) -> None:

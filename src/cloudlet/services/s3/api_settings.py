@@ -18,6 +18,7 @@ from cloudlet.services.s3 import (
     errors,
     lifecycle,
     lifecycle_check,
+    notification,
     replication,
     replication_check,
     tag_sets,
@@ -314,7 +315,7 @@ def _check_notification(document: dict[str, Any]) -> None:
                 raise _invalid("filter rule name must be either prefix or suffix")
             if len(set(names)) < len(names):
                 raise _invalid(f"Cannot specify more than one {names[0]} rule in a filter.")
-            values = dict(zip(names, (rule.get("Value") or "" for rule in rules), strict=True))
+            values = dict(zip(names, map(notification.affix, rules), strict=True))
             for event in each.get("Events") or ():
                 watched.append((event, values.get("prefix", ""), values.get("suffix", "")))
     _check_overlaps(watched)

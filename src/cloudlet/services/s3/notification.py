@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -66,8 +67,13 @@ def destinations(configuration: Mapping[str, Any]) -> tuple[Destination, ...]:
 
 def _affixes(chosen: Mapping[str, Any]) -> tuple[str, str]:
     rules = (chosen.get("Key") or {}).get("FilterRules") or ()
-    values = {rule["Name"].lower(): rule.get("Value") or "" for rule in rules}
+    values = {rule["Name"].lower(): affix(rule) for rule in rules}
     return values.get("prefix", ""), values.get("suffix", "")
+
+
+def affix(rule: Mapping[str, Any]) -> str:
+    """Return what keys begin or end with that a filter's rule admits: it is written as in a URL, a space as a plus."""
+    return unquote_plus(rule.get("Value") or "")
 
 
 @lru_cache(256)

@@ -62,6 +62,7 @@ async def found(
     if version is not None:
         _say(ctx, {"x-amz-delete-marker": "true", "x-amz-version-id": version.id})
         if version_id is not None:
+            _say(ctx, {"Last-Modified": formatdate(version.modified // 1000, usegmt=True)})
             raise errors.method_not_allowed(_method(action), "DeleteMarker")
     await access.missing(ctx, tx, bucket, key)
     raise errors.no_such_key(key) if version_id is None else errors.no_such_version(key, version_id)
