@@ -47,6 +47,11 @@ def test_kms_keys_are_kept_and_shown(s3: Any, bucket: str) -> None:
     assert written["ETag"] != f'"{hashlib.md5(b"x").hexdigest()}"'
     for answer in (written, s3.get_object(Bucket=bucket, Key="k")):
         assert {name: answer[name] for name in asked} == asked
+    context = base64.b64encode(b'{"department": "10103.0"}').decode()
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", **asked, SSEKMSEncryptionContext=context)
+    for no_context in ('{"department": "10103.0"}', base64.b64encode(b'{"department": 1}').decode()):
+        refusal = refused(s3.put_object, Bucket=bucket, Key="k", **asked, SSEKMSEncryptionContext=no_context)
+        assert refusal == ("InvalidArgument", 400)
     default = s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
     assert default["SSEKMSKeyId"].endswith("alias/aws/s3")
 

@@ -152,6 +152,8 @@ def test_tags(s3: Any, bucket: str) -> None:
         ([("aws:a", "1")], "InvalidTag"),
         ([("k" * 129, "1")], "InvalidTag"),
         ([("k", "v" * 257)], "InvalidTag"),
+        ([("a*b", "1")], "InvalidTag"),
+        ([("k", "<v>")], "InvalidTag"),
     ],
 )
 def test_tags_that_cannot_be(s3: Any, bucket: str, tags: list[tuple[str, str]], code: str) -> None:

@@ -14,6 +14,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from cloudlet.core import AwsError, Context, Params, Transaction
@@ -33,6 +34,8 @@ _CUSTOMERS: Final = {
     for prefix in ("", "CopySource")
 }
 _ASKING: Final = frozenset(("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "SSEKMSEncryptionContext"))
+
+_decode_context = msgspec.json.Decoder(dict[str, str]).decode
 
 
 @dataclass(frozen=True)
@@ -147,11 +150,26 @@ async def of_new_object(
         )
     if algorithm == "AES256":
         return _BY_US
+    if context:
+        _check_context(context)
     if not kms_key:
         kms_key = f"arn:{partition_of(bucket.region)}:kms:{bucket.region}:{ctx.principal.account}:alias/aws/s3"
     if bucket_key is None:
         bucket_key = bool(rule.get("BucketKeyEnabled"))
     return Encryption(algorithm, kms_key, context, bucket_key)
+
+
+def _check_context(text: str) -> None:
+    """Raise InvalidArgument for what is no encryption context: a map of texts, in JSON, in base64."""
+    try:
+        _decode_context(base64.b64decode(text, validate=True))
+    except ValueError:
+        raise errors.invalid_argument(
+            "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which "
+            "represents a string-string map",
+            "x-amz-server-side-encryption-context",
+            text,
+        ) from None
 
 
 def _not_kms(algorithm: str) -> AwsError:

@@ -25,12 +25,7 @@ def checked(tags: Iterable[Mapping[str, str]], most: int) -> dict[str, str]:
     found: dict[str, str] = {}
     for tag in tags:
         key, value = tag["Key"], tag["Value"]
-        if not 0 < len(key) <= _LONGEST_KEY or not _is_plain(key):
-            raise _invalid("The TagKey you have provided is invalid", key)
-        if len(value) > _LONGEST_VALUE or not _is_plain(value):
-            raise _invalid("The TagValue you have provided is invalid", key)
-        if key.lower().startswith("aws:"):
-            raise _invalid("System tags cannot be added/updated by requester", key)
+        check(key, value)
         if key in found:
             raise _invalid("Cannot provide multiple Tags with the same key", key)
         found[key] = value
@@ -38,6 +33,16 @@ def checked(tags: Iterable[Mapping[str, str]], most: int) -> dict[str, str]:
         kind = "Bucket" if most == _MOST_OF_A_BUCKET else "Object"
         raise AwsError("BadRequest", f"{kind} tag count cannot be greater than {most}", status=400)
     return found
+
+
+def check(key: str, value: str) -> None:
+    """Raise InvalidTag for what can be no tag, of a bucket or of an object."""
+    if not 0 < len(key) <= _LONGEST_KEY or not _is_plain(key):
+        raise _invalid("The TagKey you have provided is invalid", key)
+    if len(value) > _LONGEST_VALUE or not _is_plain(value):
+        raise _invalid("The TagValue you have provided is invalid", key)
+    if key.lower().startswith("aws:"):
+        raise _invalid("System tags cannot be added/updated by requester", key)
 
 
 def _is_plain(text: str) -> bool:

@@ -7,11 +7,9 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from cloudlet.core import AwsError
-from cloudlet.services.s3 import errors
+from cloudlet.services.s3 import errors, tag_sets
 
 LIMIT: Final = 10
-_KEY_LENGTH: Final = 128
-_VALUE_LENGTH: Final = 256
 
 
 def from_header(text: str | None) -> dict[str, str]:
@@ -44,14 +42,7 @@ def _checked(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     if len(pairs) > LIMIT:
         raise AwsError("BadRequest", f"Object tags cannot be greater than {LIMIT}", status=400)
     for key, value in pairs:
-        if not key or len(key) > _KEY_LENGTH:
-            raise AwsError("InvalidTag", "The TagKey you have provided is invalid", status=400, TagKey=key)
-        if len(value) > _VALUE_LENGTH:
-            raise AwsError(
-                "InvalidTag", "The TagValue you have provided is invalid", status=400, TagKey=key, TagValue=value
-            )
-        if key.lower().startswith("aws:"):
-            raise AwsError("InvalidTag", "System tags cannot be added/updated by requester", status=400, TagKey=key)
+        tag_sets.check(key, value)
     return dict(pairs)
 
 
