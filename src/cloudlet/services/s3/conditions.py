@@ -26,9 +26,14 @@ def failed(condition: str) -> AwsError:
 
 
 def _is_named(header: str, version: Version) -> bool:
-    """Whether a list of entity tags has the one of this version, or is "*"."""
-    tags = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+    """Whether a list of entity tags has the one of this version, or is "*"; a weak one names no version."""
+    tags = {tag.strip().strip('"') for tag in header.split(",")}
     return "*" in tags or version.etag in tags
+
+
+def _is_known(header: str, version: Version) -> bool:
+    """Whether If-None-Match has the entity tag of this version, which may be a weak one, or is "*"."""
+    return _is_named(header.replace('W/"', '"'), version)
 
 
 def check_read(params: Params, version: Version) -> None:
@@ -44,7 +49,7 @@ def check_read(params: Params, version: Version) -> None:
         raise failed("If-Unmodified-Since")
     none_match, modified = params.get("IfNoneMatch"), params.get("IfModifiedSince")
     if none_match is not None:
-        if _is_named(none_match, version):
+        if _is_known(none_match, version):
             raise _not_modified()
     elif modified is not None and seconds <= modified:
         raise _not_modified()
@@ -72,7 +77,7 @@ def check_source(params: Params, version: Version) -> None:
         raise failed("x-amz-copy-source-If-Unmodified-Since")
     none_match, modified = params.get("CopySourceIfNoneMatch"), params.get("CopySourceIfModifiedSince")
     if none_match is not None:
-        if _is_named(none_match, version):
+        if _is_known(none_match, version):
             raise failed("x-amz-copy-source-If-None-Match")
     elif modified is not None and seconds <= modified:
         raise failed("x-amz-copy-source-If-Modified-Since")
