@@ -115,6 +115,9 @@ AGAINST_AWS = {
         "test_sse_kms_default_post_object_authenticated_request",
         "test_sse_s3_default_post_object_authenticated_request",
     ),
+    "a body in chunks of HTTP alone, without its length, is NotImplemented (seen on AWS: aws-sdk-go #4944)": (
+        "test_object_write_with_chunked_transfer_encoding",
+    ),
     "x-amz-delete-marker is not in an answer where it would be false (API reference, HeadObject)": (
         "test_delete_marker_nonversioned",
     ),

@@ -68,24 +68,35 @@ def _answer(connection: socket.socket) -> tuple[int, bytes]:
     return answer.status, answer.read()
 
 
-def test_a_body_may_come_in_chunks_without_a_length(aws: Aws, s3: Any, bucket: str) -> None:
+def test_a_body_in_s3s_chunks_may_come_in_those_of_http(aws: Aws, s3: Any, bucket: str) -> None:
     raw = _Raw(aws)
+    data = b"x" * 1_000_000
+    said = {"X_Amz_Content_Sha256": _UNSIGNED_TRAILER, "X_Amz_Decoded_Content_Length": str(len(data))}
+    body = _chunks([data], "")
     with _connected(raw.host) as connection:
-        connection.sendall(raw.head("PUT", f"/{bucket}/k", Transfer_Encoding="chunked"))
-        for _ in range(100):
-            connection.sendall(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+        connection.sendall(raw.head("PUT", f"/{bucket}/k", Transfer_Encoding="chunked", **said))
+        for at in range(0, len(body), 10_000):
+            piece = body[at : at + 10_000]
+            connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
         connection.sendall(b"0\r\n\r\n")
         assert _answer(connection)[0] == 200
-    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x" * 1_000_000
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == data
 
 
 def test_a_body_needs_a_length(aws: Aws, s3: Any, bucket: str) -> None:
     raw = _Raw(aws)
-    with _connected(raw.host) as connection:
-        connection.sendall(raw.head("PUT", f"/{bucket}/k"))
-        status, body = _answer(connection)
-    assert (status, b"<Code>MissingContentLength</Code>" in body) == (411, True)
+    upload_id = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    for target in (f"/{bucket}/k", f"/{bucket}/k?partNumber=1&uploadId={upload_id}"):
+        with _connected(raw.host) as connection:
+            connection.sendall(raw.head("PUT", target))
+            status, body = _answer(connection)
+        assert (status, b"<Code>MissingContentLength</Code>" in body) == (411, True)
+        with _connected(raw.host) as connection:
+            connection.sendall(raw.head("PUT", target, Transfer_Encoding="chunked") + b"1\r\nx\r\n0\r\n\r\n")
+            status, body = _answer(connection)
+        assert (status, b"<Header>Transfer-Encoding</Header>" in body) == (501, True)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert s3.list_parts(Bucket=bucket, Key="k", UploadId=upload_id).get("Parts") is None
 
 
 def test_more_than_5_gib_is_refused_before_it_comes(aws: Aws, bucket: str) -> None:

@@ -185,6 +185,7 @@ def _check_key(begun: Upload, key: CustomerKey | None) -> None:
 async def upload_part(ctx: Context, params: Params) -> Result:
     """Take in a part; one of the same number that was there before is replaced."""
     check_number(params["PartNumber"])
+    upload.check_length(ctx)
     key = encryption.customer_key(params)
     _, begun = await ctx.transact(lambda tx: find_for_part(ctx, tx, params, key))
     wanted = upload.Wanted.of(params, ctx.headers, begun.algorithm)

@@ -198,8 +198,7 @@ async def put_object(ctx: Context, params: Params, *, event: str = "ObjectCreate
 
 async def begun(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put") -> Writing:
     """Take in the bytes of an object that is to be written."""
-    if ctx.method == "PUT" and ctx.headers.keys().isdisjoint(("content-length", "transfer-encoding")):
-        raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
+    upload.check_length(ctx)
     if "WriteOffsetBytes" in params:
         raise errors.not_implemented("appending to objects, which only directory buckets have")
     new = NewObject.of(params)
