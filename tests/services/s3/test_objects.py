@@ -40,7 +40,8 @@ def test_a_write_replaces_what_was_there(s3: Any, bucket: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["a/b//c", "/leading", "trailing/", "ü ñ 日本 😀", "a+b&c=d?e#f%25;:@", "..", "a/../b", "\x01\n", "x" * 1024]
+    "key",
+    ["a/b//c", "/leading", "trailing/", "ü ñ 日本 😀", "a+b&c=d?e#f%25;:@", "a..", "a/../b", "\x01\n", "x" * 1024],
 )
 def test_any_text_is_a_key(s3: Any, bucket: str, key: str) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
@@ -64,6 +65,12 @@ def test_keys_of_more_than_1024_bytes_are_too_long(s3: Any, bucket: str) -> None
     (failed,) = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "x" * 1025}]})["Errors"]
     assert failed["Code"] == "KeyTooLongError"
     assert refused(s3.get_object, Bucket=bucket, Key="ü" * 512) == ("NoSuchKey", 404)
+
+
+@pytest.mark.parametrize("key", ["..", "../k", "a/../../k", "a/./../../b/c"])
+def test_keys_do_not_lead_out_of_their_bucket(s3: Any, bucket: str, key: str) -> None:
+    for call in (s3.put_object, s3.get_object, s3.delete_object, s3.create_multipart_upload):
+        assert refused(call, Bucket=bucket, Key=key) == ("InvalidURI", 400)
 
 
 def test_what_is_not_there(s3: Any, bucket: str) -> None:
