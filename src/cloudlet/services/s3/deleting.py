@@ -29,7 +29,7 @@ async def _delete(
         if there is not None and there.tags:
             request_metrics.of(ctx).tags = there.tags
         await access.authorize(ctx, tx, bucket, "s3:DeleteObject", key=key, version=there, params=params)
-        await _check_conditions(ctx, tx, bucket, entry, key, there, "s3:GetObject")
+        await _check_conditions(ctx, tx, bucket, params, entry, key, there, "s3:GetObject")
         marker = await versions.delete(tx, bucket, key, now)
         if marker is not None:
             await events.note(ctx.block, tx, bucket, "ObjectRemoved:DeleteMarkerCreated", key, marker, ctx=ctx)
@@ -40,7 +40,7 @@ async def _delete(
     named = {"s3:VersionId": version_id}
     await access.authorize(ctx, tx, bucket, "s3:DeleteObjectVersion", key=key, params=params, conditions=named)
     version = await versions.find(tx, bucket, key, version_id)
-    await _check_conditions(ctx, tx, bucket, entry, key, version, "s3:GetObjectVersion")
+    await _check_conditions(ctx, tx, bucket, params, entry, key, version, "s3:GetObjectVersion")
     if version is None:
         return {"VersionId": version_id}
     bypass = bool(params.get("BypassGovernanceRetention"))
@@ -51,14 +51,21 @@ async def _delete(
 
 
 async def _check_conditions(
-    ctx: Context, tx: Transaction, bucket: Bucket, entry: Params, key: str, version: Version | None, action: str
+    ctx: Context,
+    tx: Transaction,
+    bucket: Bucket,
+    params: Params,
+    entry: Params,
+    key: str,
+    version: Version | None,
+    action: str,
 ) -> None:
     """Raise AwsError unless the conditions of a deletion hold, and the caller may know whether they do.
 
     User guide, "How to perform conditional deletes": an entity tag tells what the object is, "*" does not.
     """
     if conditions.tag_of(entry) not in (None, "*"):
-        await access.authorize(ctx, tx, bucket, action, key=key, version=version)
+        await access.authorize(ctx, tx, bucket, action, key=key, version=version, params=params)
     conditions.check_delete(entry, key, version)
 
 

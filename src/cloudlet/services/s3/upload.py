@@ -75,23 +75,19 @@ class Wanted:
 
 
 def check_length(ctx: Context) -> None:
-    """Raise AwsError unless a PUT tells the length of its body: S3 takes no chunks but its own, and their length.
-
-    API reference, "Common Errors" (NotImplemented) and "Signature Calculations […] Transferring Payload in Multiple
-    Chunks".
-    """
+    """Raise AwsError unless a PUT tells the length of its body, or that of what S3's chunks in HTTP's carry."""
     headers = ctx.headers
-    if ctx.method != "PUT" or "x-amz-decoded-content-length" in headers:
+    if ctx.method != "PUT" or "content-length" in headers:
         return
-    if "transfer-encoding" in headers:
+    if "transfer-encoding" not in headers:
+        raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
+    if "x-amz-decoded-content-length" not in headers:
         raise AwsError(
             "NotImplemented",
             "A header you provided implies functionality that is not implemented",
             status=501,
             Header="Transfer-Encoding",
         )
-    if "content-length" not in headers:
-        raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
 
 
 def _size(params: Params, headers: dict[str, str]) -> int | None:
