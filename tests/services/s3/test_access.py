@@ -269,6 +269,13 @@ def test_who_began_an_upload_may_give_it_up(strict: Strict) -> None:
     strict.owner.s3.abort_multipart_upload(**where, UploadId=denied)
 
 
+def test_nobody_begins_an_upload_in_parts(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.allow(bucket, Action="s3:PutObject")
+    strict.nobody.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert refused(strict.nobody.s3.create_multipart_upload, Bucket=bucket, Key="k") == DENIED
+
+
 def test_everybody_is_told_where_a_bucket_is(strict: Strict) -> None:
     bucket = strict.bucket(CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     answer = ask(strict.endpoint, "HEAD", f"/{bucket}")

@@ -95,6 +95,8 @@ def _new_id(now: int) -> str:
 
 async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Begin an upload."""
+    if ctx.principal.kind == "anonymous":
+        raise errors.access_denied("Anonymous users cannot initiate multipart uploads.  Please authenticate.")
     new = NewObject.of(params)
     bucket = await new.admitted(ctx, tx, begins=True)
     now = int(ctx.now() * 1000)
