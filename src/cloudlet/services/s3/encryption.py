@@ -35,7 +35,7 @@ _CUSTOMERS: Final = {
 }
 _ASKING: Final = frozenset(("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "SSEKMSEncryptionContext"))
 
-_decode_context = msgspec.json.Decoder(dict[str, str]).decode
+_decode_context: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 @dataclass(frozen=True)
