@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ log = logging.getLogger("cloudlet.core")
 
 Auth = Literal["open", "strict"]
 EVERY_OTHER = "*"
+_TRIED_AGAIN_SECONDS = 1.0
+"""A block that cannot be opened is tried no sooner again: that takes time from all others."""
 
 
 FindKey = Callable[[str, "str | None"], "Known | None"]
@@ -117,6 +120,8 @@ class Cloud:
         self._modules = built()
         self._peers: Peers | None = None
         self._blocks: dict[str, Block] = {}
+        self._tried_again: dict[str, float] = {}
+        """When blocks that could not be opened are tried again, by `time.monotonic`."""
         self._stopped = False
 
     def states(self) -> dict[str, str]:
@@ -153,7 +158,7 @@ class Cloud:
     def block(self, name: str) -> Block:
         """Return a block, loading it where this is its first use. Raises AwsError for what is not to be had.
 
-        One whose data cannot be opened is not to be had now, and tried again whenever it is asked for.
+        One whose data cannot be opened is not to be had now, and tried again when it is asked for a second later.
         """
         block = self._blocks.get(name)
         if block is None:
@@ -165,9 +170,12 @@ class Cloud:
                 )
             if not self.enabled(name):
                 raise AwsError("ServiceUnavailable", f"The service {name} is not enabled (--services).", status=503)
+            if time.monotonic() < self._tried_again.get(name, 0.0):
+                raise unavailable()
             try:
                 block = self._opened(name)
             except (StoreError, OSError) as error:
+                self._tried_again[name] = time.monotonic() + _TRIED_AGAIN_SECONDS
                 log.error("the block %s cannot be started: %s", name, error)
                 raise unavailable() from error
         return block
@@ -266,6 +274,7 @@ class Cloud:
             await asyncio.to_thread(change)
         finally:
             self._stopped = False
+            self._tried_again.clear()
             for name in self._to_wake():
                 # One whose data cannot be opened, where the disk is full, is no reason for the others not to go on.
                 with suppress(AwsError):
