@@ -81,13 +81,11 @@ class Authenticator:
         self, request: HttpRequest, claim: sigv2.Claim, known: Known, model: ServiceModel, path: str
     ) -> bytes | BodyStream:
         """Return the body of a request whose signature of version 2 is right. Raises AwsError."""
-        text = sigv2.string_to_sign(request, path)
-        expected = [sigv2.signature(known.secret_key, text)]
-        if path.count("/") == 1 and path != "/":
-            # A bucket is signed as a folder too: so boto3 does it, whatever path it sends.
-            expected.append(sigv2.signature(known.secret_key, sigv2.string_to_sign(request, f"{path}/")))
-        if not any(hmac.compare_digest(each, claim.signature) for each in expected):
-            raise _mismatch(model, f"{_NO_MATCH}\n\nThe String-to-Sign should have been\n'{text}'\n")
+        # A bucket is signed as a folder too: so boto3 does it, whatever path it sends.
+        paths = [path, f"{path}/"] if path.count("/") == 1 and path != "/" else [path]
+        texts = [sigv2.string_to_sign(request, each) for each in paths]
+        if not any(hmac.compare_digest(sigv2.signature(known.secret_key, text), claim.signature) for text in texts):
+            raise _mismatch(model, f"{_NO_MATCH}\n\nThe String-to-Sign should have been\n'{texts[0]}'\n")
         return _decoded(request, claim, known)
 
     def _verified(self, request: HttpRequest, claim: Claim, known: Known, model: ServiceModel) -> bytes | BodyStream:
