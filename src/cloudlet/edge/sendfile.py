@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import TypeVar
 
 from cloudlet.edge.flow import WriteGate
@@ -22,11 +23,12 @@ from cloudlet.wire.http import FileBody, FilePart
 T = TypeVar("T")
 
 _THREADS = 8
+_TURN_SECONDS = 0.05
+"""For so long a thread serves a client before it looks who else waits for one."""
 _AT_ONCE_BYTES = 4 << 20
 _READ_BYTES = 256 << 10
 _QUICK_MILLISECONDS = 2
-"""For so long a thread waits for a client who has taken much at once: he will take more before the loop could tell."""
-_MUCH_BYTES = 512 << 10
+"""For so long a thread waits for a client: one who is quick takes more before the loop could tell."""
 
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="sendfile")
 
@@ -99,16 +101,14 @@ class FileSender:
 
 
 def _send_some(to: int, file: int, offset: int, end: int) -> tuple[int, bool]:
-    """Send as much as the socket takes; return the bytes sent, and whether it is full now."""
-    start, end = offset, min(end, offset + _AT_ONCE_BYTES)
-    waited_at = start
-    while offset < end:
+    """Send as much as a client takes within his turn; return the bytes sent, and whether the socket is full now."""
+    start, over = offset, monotonic() + _TURN_SECONDS
+    while offset < end and monotonic() < over:
         try:
-            sent = os.sendfile(to, file, offset, end - offset)
+            sent = os.sendfile(to, file, offset, min(_AT_ONCE_BYTES, end - offset))
         except BlockingIOError:
-            if offset - waited_at < _MUCH_BYTES or not _is_soon_writable(to):
+            if not _is_soon_writable(to):
                 return offset - start, True
-            waited_at = offset
             continue
         if not sent:
             raise Truncated("a file ended before its part did")

@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from socket import AI_PASSIVE, SOCK_DGRAM, SOCK_STREAM, create_server, gaierror, getaddrinfo, socket
+from ipaddress import ip_address
+from socket import (
+    AI_PASSIVE,
+    IPPROTO_TCP,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    TCP_CONGESTION,
+    create_server,
+    gaierror,
+    getaddrinfo,
+    socket,
+)
 
 BACKLOG = 1024
 
@@ -28,13 +39,23 @@ def bound(host: str, port: int) -> list[socket]:
 def _bound(host: str, port: int) -> socket:
     try:
         family, _, _, _, address = getaddrinfo(host, port, type=SOCK_STREAM, flags=AI_PASSIVE)[0]
-        return non_blocking(create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG))
+        made = non_blocking(create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG))
     except gaierror as error:
         raise OSError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
     except OSError as error:
         # What Python adds to the system's text says the same again.
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(f"cannot listen on {host}, port {port}: {reason.lower()}") from error
+    if ip_address(str(address[0])).is_loopback:
+        _send_without_pacing(made)
+    return made
+
+
+def _send_without_pacing(listening: socket) -> None:
+    """Have what is accepted send as fast as it is read. BBR paces, for the sake of a network: here is none."""
+    # A kernel without Reno, or one that keeps it from us: then as the system does.
+    with suppress(OSError):
+        listening.setsockopt(IPPROTO_TCP, TCP_CONGESTION, b"reno")
 
 
 @dataclass(frozen=True, slots=True)
