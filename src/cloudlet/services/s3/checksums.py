@@ -13,15 +13,17 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-
-from awscrt import checksums as crt
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cloudlet.core import AwsError, Params
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Checksum
 from cloudlet.wire import HttpRequest, Operation
 from cloudlet.wire.trailed import TrailedBody
+
+if TYPE_CHECKING:
+    from awscrt.checksums import XXHash
 
 FULL_OBJECT: Final = "FULL_OBJECT"
 COMPOSITE: Final = "COMPOSITE"
@@ -54,7 +56,7 @@ class _Crc:
 
 
 class _XxHash:
-    def __init__(self, state: crt.XXHash) -> None:
+    def __init__(self, state: XXHash) -> None:
         self._state = state
 
     def update(self, data: bytes, /) -> None:
@@ -75,6 +77,22 @@ class Algorithm:
     composite: bool = True
 
 
+@cache
+def _crt() -> Any:
+    """The library of AWS: 5 MiB, and a while to load, for those who bring or ask for what Python's has not."""
+    from awscrt import checksums
+
+    return checksums
+
+
+def _combined(name: str) -> Callable[[int, int, int], int]:
+    def combine(first: int, second: int, size: int) -> int:
+        crc: int = getattr(_crt(), f"combine_{name}")(first, second, size)
+        return crc
+
+    return combine
+
+
 def _md5() -> Hash:
     return hashlib.md5(usedforsecurity=False)
 
@@ -84,16 +102,16 @@ def _sha1() -> Hash:
 
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {
-    "CRC32": Algorithm(lambda: _Crc(zlib.crc32, 4), 4, crt.combine_crc32),
-    "CRC32C": Algorithm(lambda: _Crc(crt.crc32c, 4), 4, crt.combine_crc32c),
-    "CRC64NVME": Algorithm(lambda: _Crc(crt.crc64nvme, 8), 8, crt.combine_crc64nvme, composite=False),
+    "CRC32": Algorithm(lambda: _Crc(zlib.crc32, 4), 4, _combined("crc32")),
+    "CRC32C": Algorithm(lambda: _Crc(_crt().crc32c, 4), 4, _combined("crc32c")),
+    "CRC64NVME": Algorithm(lambda: _Crc(_crt().crc64nvme, 8), 8, _combined("crc64nvme"), composite=False),
     "SHA1": Algorithm(_sha1, 20),
     "SHA256": Algorithm(hashlib.sha256, 32),
     "SHA512": Algorithm(hashlib.sha512, 64),
     "MD5": Algorithm(_md5, 16),
-    "XXHASH64": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash64()), 8),
-    "XXHASH3": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash3_64()), 8),
-    "XXHASH128": Algorithm(lambda: _XxHash(crt.XXHash.new_xxhash3_128()), 16),
+    "XXHASH64": Algorithm(lambda: _XxHash(_crt().XXHash.new_xxhash64()), 8),
+    "XXHASH3": Algorithm(lambda: _XxHash(_crt().XXHash.new_xxhash3_64()), 8),
+    "XXHASH128": Algorithm(lambda: _XxHash(_crt().XXHash.new_xxhash3_128()), 16),
 }
 _MEMBERS: Final = {f"Checksum{name}": name for name in ALGORITHMS}
 _STATING: Final = frozenset((*_MEMBERS, "ChecksumAlgorithm"))

@@ -12,10 +12,9 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.arn import partition_of
@@ -24,6 +23,9 @@ from cloudlet.services.s3 import errors
 from cloudlet.services.s3.bucket import configuration
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Encryption
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import CipherContext
 
 _BLOCK_BYTES: Final = 16
 _KEY_BYTES: Final = 32
@@ -56,6 +58,9 @@ class CustomerKey:
 
     def cipher(self, nonce: str, offset: int = 0) -> CipherContext:
         """Return what encrypts, or decrypts, bytes from `offset` on. No nonce is used for two different contents."""
+        # 7 MiB, which only those have who bring keys.
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
         key = hmac.digest(self.key, b"object\0" + nonce.encode(), hashlib.sha256)
         blocks, rest = divmod(offset, _BLOCK_BYTES)
         context = Cipher(algorithms.AES(key), modes.CTR(blocks.to_bytes(_BLOCK_BYTES, "big"))).encryptor()

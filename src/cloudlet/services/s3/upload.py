@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any, Final
-
-from cryptography.hazmat.primitives.ciphers import CipherContext
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.block import Block
@@ -19,6 +17,9 @@ from cloudlet.services.s3.pieces import chained, once
 from cloudlet.store.blobs import BlobWriter, in_thread
 from cloudlet.store.interface import Body, T
 from cloudlet.wire import WireError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import CipherContext
 
 _DIGITS: Final = 20
 INLINE_BYTES: Final = 32 << 10
