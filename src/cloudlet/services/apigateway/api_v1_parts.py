@@ -9,6 +9,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.apigateway import documents, errors
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, parts_of, save_part
+from cloudlet.services.apigateway.integration_check import check_role
 from cloudlet.services.apigateway.rest import gateway_responses, listing, part_check, patches, store
 from cloudlet.services.apigateway.rest.patches import Path
 
@@ -95,6 +96,7 @@ def _declare(kind: Kind) -> None:
     async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await store.get_api(ctx, tx, params["restApiId"])
         part = {member: params[member] for member in kind.members if params.get(member) is not None}
+        check_role(ctx, part.get("authorizerCredentials"))
         return await part_check.add(tx, api["id"], kind.name, kind.member, kind.check, part)
 
     @service.operation(f"Get{kind.name}")
@@ -114,7 +116,9 @@ def _declare(kind: Kind) -> None:
     async def update(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await store.get_api(ctx, tx, params["restApiId"])
         known = await store.get_part(tx, api["id"], kind.name, params[kind.parameter])
-        part = await kind.check(tx, api["id"], patches.patched(known, params.get("patchOperations"), kind.paths))
+        patched = patches.patched(known, params.get("patchOperations"), kind.paths)
+        check_role(ctx, patched.get("authorizerCredentials"))
+        part = await kind.check(tx, api["id"], patched)
         save_part(tx, api["id"], kind.name, part[kind.member], part=part)
         return part
 

@@ -12,11 +12,9 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
-from cloudlet.core.role_session import session_of
-from cloudlet.services.apigateway import errors, expressions
+from cloudlet.services.apigateway import acting, errors, expressions
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.expressions import Lookup
-from cloudlet.services.apigateway.functions import ANY_USER
 from cloudlet.wire import HttpRequest, WireError, load
 
 
@@ -115,7 +113,7 @@ def compiled(part: Document) -> Call:
     return Call(_SUBTYPES[part["IntegrationSubtype"]], parameters, part["CredentialsArn"])
 
 
-async def make(block: Block, call: Call, lookup: Lookup, account: str, region: str, request_id: str) -> dict[str, Any]:
+async def make(block: Block, call: Call, lookup: Lookup, account: str, region: str) -> dict[str, Any]:
     """Call the service and return its answer. Raises Failed."""
     values = {key: value for key, each in call.parameters.items() if (value := each.value(lookup)) is not None}
     region = values.pop("Region", region)
@@ -124,19 +122,15 @@ async def make(block: Block, call: Call, lookup: Lookup, account: str, region: s
         if call.subtype.operation == "PutEvents":
             params = {"Entries": [params]}
         params = _checked(call.subtype, params)
-        if call.role.startswith(ANY_USER):
-            result = await block.call(
-                call.subtype.service, call.subtype.operation, params, account=account, region=region
-            )
-        else:
-            result = await block.cloud.call(
-                call.subtype.service,
-                call.subtype.operation,
-                params,
-                principal=session_of(call.role, request_id),
-                account=account,
-                region=region,
-            )
+        result = await acting.call(
+            block,
+            call.subtype.service,
+            call.subtype.operation,
+            params,
+            role=call.role,
+            account=account,
+            region=region,
+        )
     except WireError as error:
         raise Failed(error) from error
     return dict(result or {})

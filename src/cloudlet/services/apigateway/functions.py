@@ -7,11 +7,8 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.role_session import session_of
+from cloudlet.services.apigateway import acting
 
-ANY_USER = "arn:aws:iam::*:"
-"""What the role of an integration begins with that is to act as whoever has called the API; here the API does."""
 _TOO_MANY = 429
 
 
@@ -47,20 +44,17 @@ async def invoke(
     params: dict[str, Any] = {"FunctionName": function, "Payload": event, "InvocationType": "RequestResponse"}
     try:
         async with asyncio.timeout(seconds):
-            if role and not role.startswith(ANY_USER):
-                result = await block.cloud.call(
-                    "lambda",
-                    "Invoke",
-                    params,
-                    principal=session_of(role, uuid4()),
-                    account=account,
-                    region=region,
-                    trace=trace,
-                )
-            else:
-                result = await block.call(
-                    "lambda", "Invoke", params, account=account, region=region, source_arn=source_arn, trace=trace
-                )
+            result = await acting.call(
+                block,
+                "lambda",
+                "Invoke",
+                params,
+                role=role,
+                account=account,
+                region=region,
+                source_arn=source_arn,
+                trace=trace,
+            )
     except TimeoutError:
         raise Failed(503, "Integration timed out") from None
     except AwsError as error:

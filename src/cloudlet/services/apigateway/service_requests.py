@@ -14,9 +14,8 @@ from typing import NamedTuple
 from cloudlet.core import AwsError, Params, Result
 from cloudlet.core.block import Block
 from cloudlet.core.models import block_of
-from cloudlet.core.role_session import session_of
-from cloudlet.services.apigateway import errors
-from cloudlet.services.apigateway.functions import ANY_USER, Failed
+from cloudlet.services.apigateway import acting, errors
+from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 from cloudlet.wire import HttpRequest, HttpResponse, Operation, ServiceModel, WireError, load
 from cloudlet.wire.catalog import candidates
@@ -85,10 +84,12 @@ async def send(
     try:
         params = operation.parse(protocol, addressed)
         async with asyncio.timeout(seconds):
-            result = await _call(block, model, operation, params, address.region, role, account, request_id)
+            result = await _call(block, model, operation, params, address.region, role, account)
         return await _whole(operation.serialize(protocol, result or {}, request_id))
     except TimeoutError:
         raise Failed(504, "Endpoint request timed out") from None
+    except acting.RoleRefused as refused:
+        raise Failed(500, refused.message) from refused
     except WireError as error:
         return await _whole(model.serialize_error(protocol, error, request_id, operation))
 
@@ -119,15 +120,10 @@ async def _call(
     region: str,
     role: str,
     account: str,
-    request_id: str,
 ) -> Result:
     if not block.cloud.has(block_of(model.name)):
         raise AwsError("NotImplemented", f"Cloudlet has no service {model.name} yet.", status=501)
-    if role.startswith(ANY_USER) or not role:
-        return await block.call(model.name, operation.name, params, account=account, region=region)
-    return await block.cloud.call(
-        model.name, operation.name, params, principal=session_of(role, request_id), account=account, region=region
-    )
+    return await acting.call(block, model.name, operation.name, params, role=role, account=account, region=region)
 
 
 async def _whole(response: HttpResponse) -> HttpResponse:

@@ -138,9 +138,7 @@ async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
 
 async def _service(call: Call, made: aws_integrations.Call) -> HttpResponse:
     try:
-        result = await aws_integrations.make(
-            call.block, made, call.lookup, call.place.account, call.place.region, call.id
-        )
+        result = await aws_integrations.make(call.block, made, call.lookup, call.place.account, call.place.region)
     except aws_integrations.Failed as failed:
         call.integration_status = failed.status
         error = failed.error

@@ -17,7 +17,7 @@ from cloudlet.core import AwsError, function_answer
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.function_answer import BadAnswer
-from cloudlet.services.apigateway import functions, outward, service_requests
+from cloudlet.services.apigateway import acting, functions, outward, service_requests
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.rest import binary, events, mapping
 from cloudlet.services.apigateway.rest.call import Call
@@ -62,6 +62,9 @@ def _refusal(integration: Integration, failed: Failed, reason: str) -> Refusal:
     if integration.function:
         # What a function has raised is an answer that makes no sense, as any other that is not of the right form.
         return internal(reason, status=502 if failed.error else 500)
+    if integration.kind == "AWS" and failed.status == 500:
+        # Nobody was asked: the role, or what the URI says, is wrong.
+        return internal(reason)
     if failed.status == 504:
         return Refusal("INTEGRATION_TIMEOUT", "Endpoint request timed out", reason)
     return Refusal("INTEGRATION_FAILURE", "Network error communicating with endpoint", reason)
@@ -199,10 +202,12 @@ async def _start(call: Call, integration: Integration, event: bytes) -> Received
     """Hand an event to a function without waiting for it."""
     params = {"FunctionName": integration.function, "Payload": event, "InvocationType": "Event"}
     try:
-        await call.block.call(
+        await acting.call(
+            call.block,
             "lambda",
             "Invoke",
             params,
+            role=integration.role,
             account=call.place.account,
             region=Arn.parse(integration.function).region,
             source_arn=call.resource_arn,
