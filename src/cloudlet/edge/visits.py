@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.edge")
 
+_SIGNED_FOR = {"apigateway": "execute-api", "lambda": "lambda"}
+"""The block that stands in front of an application → the service that requests to it are signed for."""
+
 
 def answer(front: Front, found: Found, request: HttpRequest, exchange: Exchange, otherwise: Callable[[], None]) -> None:
     """Let the block that a request is for answer it; `otherwise` is called where it knows of no such host."""
@@ -43,7 +46,7 @@ async def _answer(
             exchange.peer,
             exchange.secure,
             exchange.upgradable,
-            lambda: _identified(front, request),
+            lambda: _identified(front, request, _SIGNED_FOR[found.block]),
         )
         answered = None if block.service.web is None else await block.service.web(block, visit)
     except AwsError as error:
@@ -65,8 +68,8 @@ async def _answer(
             exchange.respond(answered)
 
 
-def _identified(front: Front, request: HttpRequest) -> Principal:
-    """Return who has signed a request. Raises AwsError."""
+def _identified(front: Front, request: HttpRequest, service: str) -> Principal:
+    """Return who has signed a request for a service. Raises AwsError."""
     model = load("apigatewaymanagementapi")
     try:
         claim = sigv2.claim(request) or sigv4.claim(request)
@@ -74,6 +77,10 @@ def _identified(front: Front, request: HttpRequest) -> Principal:
         raise auth.unreadable(model, error, request) from error
     if claim is None:
         return ANONYMOUS
+    if claim.service != service:
+        # What was signed for another service must not be of use here.
+        reason = f"Credential should be scoped to correct service: '{service}'."
+        raise AwsError("InvalidSignatureException", reason, status=403)
     return front.authenticator.authenticate(request, claim, model, request.path).principal
 
 

@@ -184,6 +184,15 @@ def test_only_who_signs_is_let_in(shared: GatewayCloud) -> None:
     assert shared.ask(api, f"/signed?{presigned.url.partition('?')[2]}").status == 200
 
 
+def test_what_was_signed_for_another_service_is_not_let_in(shared: GatewayCloud) -> None:
+    api = shared.api()
+    shared.route(api, "ANY /signed", shared.to_function(api), AuthorizationType="AWS_IAM")
+    request = AWSRequest("GET", f"{shared.aws.endpoint}/_aws/execute-api/{api}/signed")
+    SigV4Auth(Credentials(shared.account, "test"), "sqs", "us-east-1").add_auth(request)
+    answer = shared.ask(api, "/signed", headers=dict(request.headers))
+    assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
+
+
 @pytest.mark.parametrize(
     "given",
     [
