@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 
 import pytest
@@ -19,6 +20,17 @@ def api(shared: GatewayCloud) -> str:
     shared.route(id, "ANY /old/{proxy+}", shared.to_function(id, "1.0"))
     shared.client.create_stage(ApiId=id, StageName="dev", AutoDeploy=True, StageVariables={"color": "blue"})
     return id
+
+
+def test_cookies_that_come_in_several_headers(shared: GatewayCloud, api: str) -> None:
+    """As they do by HTTP/2, and so from proxies that speak it with their clients."""
+    connection = http.client.HTTPConnection(shared.host, shared.port, timeout=30)
+    connection.putrequest("GET", f"/_aws/execute-api/{api}/new/x")
+    for cookie in ("a=1", "b=2"):
+        connection.putheader("Cookie", cookie)
+    connection.endheaders()
+    assert json.loads(connection.getresponse().read())["cookies"] == ["a=1", "b=2"]
+    connection.close()
 
 
 def test_event_of_version_2(shared: GatewayCloud, api: str) -> None:
