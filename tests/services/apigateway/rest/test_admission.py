@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -295,6 +296,28 @@ def test_requests_are_checked(cloud: RestCloud) -> None:
         assert status(wrong) == 400, wrong
     answer = cloud.call(api, "/pets?q=1", method="POST", body='{"name": 1}', headers=headers)
     assert answer.json["why"].startswith("[1 is not of type 'string'")
+
+
+def test_unique_items_take_no_longer_the_more_there_are(cloud: RestCloud) -> None:
+    """What compares each with each other takes a minute for as many as these."""
+    api = cloud.rest_api()
+    validator = cloud.client.create_request_validator(restApiId=api, name="body", validateRequestBody=True)["id"]
+    schema = json.dumps({"type": "array", "uniqueItems": True})
+    cloud.client.create_model(restApiId=api, name="Set", contentType="application/json", schema=schema)
+    cloud.mocked(api, "/", "POST", requestModels={"application/json": "Set"}, requestValidatorId=validator)
+    cloud.deploy(api)
+
+    def status(items: list[Any]) -> int:
+        headers = {"Content-Type": "application/json"}
+        return cloud.call(api, "/", method="POST", body=json.dumps(items), headers=headers).status
+
+    many: list[Any] = [{"id": number} for number in range(10_000)]
+    started = time.monotonic()
+    assert status(many) == 200
+    assert time.monotonic() - started < 20
+    assert status([*many, {"id": 7.0}]) == 400
+    assert status([1, True, "1", [1], {"a": 1}]) == 200
+    assert status([{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}]) == 400
 
 
 def test_a_key_of_an_authorizer(shared: RestCloud) -> None:

@@ -15,6 +15,7 @@ from cloudlet.services.apigateway.vtl import VtlError, patterns
 
 _LARGEST = 400 << 10
 _MOST_ERRORS = 20
+_LONGEST_MESSAGE = 1000
 _MODELS = "/models/"
 
 
@@ -35,7 +36,12 @@ def _validator() -> Any:
     base: Any = jsonschema.validators.extend
     return base(
         jsonschema.Draft4Validator,
-        {"pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional},
+        {
+            "pattern": _pattern,
+            "patternProperties": _pattern_properties,
+            "additionalProperties": _additional,
+            "uniqueItems": _unique_items,
+        },
     )
 
 
@@ -75,6 +81,28 @@ def _additional(validator: Any, allowed: Any, instance: Any, schema: Any) -> Ite
             yield from validator.descend(instance[name], allowed, path=name)
     elif not allowed and extras:
         yield ValidationError(f"object instance has properties which are not allowed by the schema: {extras}")
+
+
+def _unique_items(validator: Any, unique: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    """Compare items by how they are written: each with each other would take the square of their number."""
+    from jsonschema import ValidationError
+
+    if not unique or not isinstance(instance, list):
+        return
+    seen = {msgspec.json.encode(_comparable(item), order="sorted") for item in instance}
+    if len(seen) != len(instance):
+        yield ValidationError("array must not contain duplicate elements")
+
+
+def _comparable(value: Any) -> Any:
+    """Return a value that is written as all others are that are equal to it: 1.0 is 1, as JSON Schema has it."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_comparable(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _comparable(each) for key, each in value.items()}
+    return value
 
 
 def check(text: str) -> None:
@@ -143,7 +171,7 @@ class Schema:
         found: list[str] = []
         try:
             for error in self._validator.iter_errors(value):
-                found.append(error.message)
+                found.append(error.message[:_LONGEST_MESSAGE])
                 if len(found) == _MOST_ERRORS:
                     break
         except RecursionError:
