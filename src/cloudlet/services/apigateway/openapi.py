@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudlet.core import AwsError, Params
+from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.apigateway import errors
 
 LARGEST_BYTES = 6 << 20
+_LARGEST_READ = 2 * LARGEST_BYTES
+_DEEPEST = 200
 INTEGRATION = "x-amazon-apigateway-integration"
 AUTHORIZER = "x-amazon-apigateway-authorizer"
 AUTH_TYPE = "x-amazon-apigateway-authtype"
@@ -90,6 +93,8 @@ def parse(text: str) -> dict[str, Any]:
         document = _of_yaml(text)
     if not isinstance(document, dict):
         raise _wrong("the definition is not an object")
+    if is_deeper(document, _DEEPEST):
+        raise _wrong("the definition is nested too deeply")
     return document
 
 
@@ -98,9 +103,27 @@ def _of_yaml(text: str) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        _check_size(document)
+        return document
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _wrong("the definition is neither JSON nor YAML") from error
+
+
+def _check_size(document: Any) -> None:
+    """Raise BadRequestException for what is much larger than its text: an alias may name what has many in it."""
+    size = 0
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        size += len(value) + 1 if isinstance(value, (str, bytes)) else 1
+        if size > _LARGEST_READ:
+            raise _wrong("the aliases of the definition stand for too much")
+        if isinstance(value, dict):
+            waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            waiting.extend(value)
 
 
 class Reader:

@@ -164,6 +164,24 @@ def test_an_api_is_put_again(cloud: RestCloud) -> None:
     assert paths == {"/", "/more"}
 
 
+_MANY = "".join(f"  A{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(9))
+_HEAD = "swagger: '2.0'\ninfo: {title: pets, version: '1'}\npaths: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"{_HEAD}x-many:\n  A0: &a0 [text]\n{_MANY}definitions:\n  All: {{enum: *a9}}\n", "stand for too much"),
+        (f"{_HEAD}definitions:\n  A: &a\n    properties: *a\n", "stand for too much"),
+        (f"{_HEAD}definitions:\n  A: {'{a: ' * 300}1{'}' * 300}\n", "nested too deeply"),
+    ],
+)
+def test_definitions_that_are_larger_than_they_look(cloud: RestCloud, text: str, reason: str) -> None:
+    code, message, _ = cloud.refused("import_rest_api", body=text.encode())
+    assert code == "BadRequestException"
+    assert reason in message
+
+
 @pytest.mark.parametrize(
     "document",
     [
