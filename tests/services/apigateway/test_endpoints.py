@@ -210,3 +210,11 @@ def test_integrations_with_services_that_make_no_sense(
         **changes,
     }
     assert cloud.refused("create_integration", **{key: value for key, value in given.items() if value})[0] == code
+
+
+def test_a_client_does_not_say_which_host_is_asked(cloud: GatewayCloud, endpoint: Endpoint) -> None:
+    api = cloud.api()
+    cloud.route(api, "GET /{shop+}", cloud.to_url(api, "http://{shop}.example.invalid/"))
+    host = endpoint.url.removeprefix("http://")
+    assert cloud.ask(api, f"/{host}/").status == 503
+    assert not any(asked["path"].endswith(".example.invalid/") for asked in endpoint.seen)

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import msgspec
 
+from cloudlet.services.apigateway.outward import HOP_BY_HOP
 from cloudlet.wire import HttpResponse
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, section 5.1."""
+_REMAPPED = HOP_BY_HOP | {"date"}
+
+
+def remapped(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return headers that an API has worded, names in lower case, as a response may have them.
+
+    What is the server's own to say, such as how long a body is, goes by another name (developer guide, "Important notes
+    for REST APIs").
+    """
+    return [(f"x-amzn-remapped-{name}" if name in _REMAPPED else name, value) for name, value in headers]
 
 
 def message(status: int, text: str, *headers: tuple[str, str]) -> HttpResponse:

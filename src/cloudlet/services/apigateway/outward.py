@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
@@ -26,6 +30,28 @@ HOP_BY_HOP = frozenset(
     )
 )
 """Headers that are about one connection only (RFC 9110, section 7.6.1)."""
+
+_VARIABLE = re.compile(r"\{([A-Za-z0-9._:-]+)\+?\}")
+_AUTHORITY = re.compile(r"[a-z]+://[^/?#]*")
+PATH_CHARACTERS = "/!$&'()*+,;=:@~"
+"""Those that stand for themselves in a path."""
+
+
+def filled(url: str, value: Callable[[str], str | None]) -> str:
+    """Return a URL, or a path, with the values of the variables in braces; those without a value stay.
+
+    What a client says may be several segments of a path, but no part of a host begins or ends in it: it would be the
+    client who says where the request goes.
+    """
+    authority = _AUTHORITY.match(url)
+    head = "" if authority is None else authority[0]
+
+    def replaced(text: str, safe: str) -> str:
+        if "{" not in text:
+            return text
+        return _VARIABLE.sub(lambda match: match[0] if (known := value(match[1])) is None else quote(known, safe), text)
+
+    return replaced(head, "") + replaced(url[len(head) :], PATH_CHARACTERS)
 
 
 async def send(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from cloudlet.services.apigateway import errors, expressions
+from cloudlet.services.apigateway.answers import HEADER_NAME
 from cloudlet.services.apigateway.expressions import Expression, Lookup
 
 _KEY = re.compile(
@@ -63,6 +64,8 @@ def _read(key: str, value: str, places: tuple[str, ...]) -> Change:
         raise errors.bad_request(f"Invalid mapping expression specified: {key}")
     name = match["name"] or ""
     if match["place"] == "header":
+        if not HEADER_NAME.fullmatch(name):
+            raise errors.bad_request(f"Invalid mapping expression specified: {key}")
         name = name.lower()
         if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
             raise errors.bad_request(f"Operations on header {name} are restricted")

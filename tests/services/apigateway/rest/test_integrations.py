@@ -73,6 +73,64 @@ def test_a_mock_without_a_status(cloud: RestCloud) -> None:
     assert (answer.status, answer.json) == (500, {"message": "Internal server error"})
 
 
+def test_the_status_of_a_mock_may_come_after_other_members(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/")
+    cloud.to_mock(names, '{"request": {"headers": {}}, "statusCode": 200}')
+    cloud.response(names)
+    cloud.deploy(api)
+    assert cloud.call(api).status == 200
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding", "Connection"])
+def test_how_long_an_answer_is_is_not_the_templates_to_say(cloud: RestCloud, name: str) -> None:
+    """A client would wait for what does not come, or take what comes for the next answer."""
+    api = cloud.rest_api()
+    cloud.mocked(api, "/", template=f"#set($context.responseOverride.header.{name} = 'chunked')hello")
+    names = cloud.method(api, "/mapped")
+    cloud.to_mock(names)
+    cloud.response(names, headers={name: "'99'"}, template="hello")
+    cloud.deploy(api)
+    for path, value in (("/", "chunked"), ("/mapped", "99")):
+        answer = cloud.call(api, path)
+        assert (answer.status, answer.body, answer.header("content-length")) == (200, b"hello", "5")
+        assert answer.header(f"x-amzn-remapped-{name.lower()}") == value
+        assert answer.header("transfer-encoding") is None
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '#set($context.responseOverride.header["X: y"] = "1")',
+        "#set($context.responseOverride.status = 101)",
+        "#set($context.responseOverride.status = 600)",
+    ],
+)
+def test_overrides_of_which_no_answer_can_be_made(cloud: RestCloud, template: str) -> None:
+    api = cloud.rest_api()
+    cloud.mocked(api, "/", template=template)
+    cloud.deploy(api)
+    answer = cloud.call(api)
+    assert (answer.status, answer.json) == (500, {"message": "Internal server error"})
+
+
+def test_a_client_does_not_say_which_host_is_asked(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/", requestParameters={"method.request.querystring.shop": True})
+    cloud.client.put_integration(
+        **names,
+        type="HTTP_PROXY",
+        integrationHttpMethod="GET",
+        uri="http://{shop}.example.invalid/",
+        requestParameters={"integration.request.path.shop": "method.request.querystring.shop"},
+    )
+    cloud.deploy(api)
+    host = endpoint.url.removeprefix("http://")
+    for said in (f"{host}/", f"{host}?", f"{host}%23", f"a@{host}/"):
+        assert cloud.call(api, f"/?shop={said}").status == 504, said
+    assert not any("shop=" in asked["query"] for asked in endpoint.seen)
+
+
 def test_an_http_endpoint(cloud: RestCloud, endpoint: Endpoint) -> None:
     api = cloud.rest_api()
     declared = {

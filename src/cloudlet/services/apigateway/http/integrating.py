@@ -5,7 +5,6 @@ Developer guide, "Create integrations for HTTP APIs in API Gateway".
 
 from __future__ import annotations
 
-import re
 from time import perf_counter
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,8 +21,6 @@ from cloudlet.services.apigateway.http.compiled import Integration
 from cloudlet.services.apigateway.parameter_mapping import changed_pairs
 from cloudlet.wire import HttpResponse
 
-_VARIABLE = re.compile(r"\{([A-Za-z0-9._-]+)\+?\}")
-_PATH_CHARACTERS = "/!$&'()*+,;=:@~"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -105,9 +102,8 @@ def _changed(
 
 
 async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
-    url = _VARIABLE.sub(lambda match: quote(call.variables.get(match[1], ""), _PATH_CHARACTERS), integration.url)
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(outward.filled(integration.url, lambda name: call.variables.get(name, "")))
     except ValueError as error:
         raise Failed(500, f"The URL of the endpoint is not valid: {error}") from error
     headers = [
@@ -121,7 +117,7 @@ async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
     if integration.changes:
         headers, changed, path = _changed(call, integration, headers, path)
         query = "&".join(part for part in (parts.query, changed) if part)
-        path = quote(path, f"{_PATH_CHARACTERS}%")
+        path = quote(path, f"{outward.PATH_CHARACTERS}%")
     protocol = "https" if call.visit.secure else "http"
     headers += [
         ("forwarded", f"by=127.0.0.1;for={call.visit.peer};host={call.visit.host};proto={protocol}"),

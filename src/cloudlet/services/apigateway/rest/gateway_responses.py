@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway.answers import HEADER_NAME, remapped
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.wire import HttpResponse
 
@@ -46,7 +47,7 @@ _TYPES = {
 TYPES = (*_TYPES, DEFAULT_4XX, DEFAULT_5XX)
 _TEMPLATES = {"application/json": '{"message":$context.error.messageString}'}
 _STATUS = re.compile(r"[1-5]\d\d")
-_PARAMETER = re.compile(r"gatewayresponse\.header\.[^\s]+")
+_PARAMETER = re.compile(rf"gatewayresponse\.header\.{HEADER_NAME.pattern}")
 _VARIABLE = re.compile(
     r"\$(?:(?P<bare>(?:context|stageVariables|method\.request)\.[A-Za-z0-9_.-]*[A-Za-z0-9_-])"
     r"|\{(?P<braced>(?:context|stageVariables|method\.request)\.[A-Za-z0-9_.-]+)\})"
@@ -98,7 +99,9 @@ class GatewayResponses:
     def status(self, kind: str, usual: int) -> int:
         """Return the status of a response of a type; `usual` is what it has where nothing is said."""
         own = self._of(kind, usual)
-        return int(own["statusCode"]) if own is not None and own.get("statusCode") else usual
+        status = int(own["statusCode"]) if own is not None and own.get("statusCode") else usual
+        # With a status below, a response is not the last one to a request (RFC 9110, section 15.2).
+        return status if status >= 200 else usual
 
     def _of(self, kind: str, usual: int) -> Document | None:
         return self._own.get(kind) or self._own.get(DEFAULT_4XX if usual < 500 else DEFAULT_5XX)
@@ -115,10 +118,13 @@ class GatewayResponses:
         known = _TYPES.get(kind)
         headers = [("content-type", content_type)]
         headers.append(("x-amzn-errortype", known.error if known else "InternalServerErrorException"))
+        worded = []
         for name, value in ({} if own is None else own["responseParameters"]).items():
             text = value[1:-1] if value.startswith("'") else lookup(value)
             if text is not None:
-                headers.append((name.removeprefix("gatewayresponse.header.").lower(), text))
+                worded.append((name.removeprefix("gatewayresponse.header.").lower(), text))
+        names = {name for name, _ in worded}
+        headers = [pair for pair in headers if pair[0] not in names] + remapped(worded)
         return HttpResponse(self.status(kind, usual), headers, body.encode())
 
 

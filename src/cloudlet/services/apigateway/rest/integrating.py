@@ -9,7 +9,7 @@ import asyncio
 import re
 from time import perf_counter
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
@@ -17,7 +17,7 @@ from cloudlet.core import AwsError, function_answer
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.function_answer import BadAnswer
-from cloudlet.services.apigateway import acting, functions, outward, service_requests
+from cloudlet.services.apigateway import acting, expressions, functions, outward, service_requests
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.rest import binary, events, mapping
 from cloudlet.services.apigateway.rest.call import Call
@@ -27,8 +27,7 @@ from cloudlet.services.apigateway.rest.refusal import Refusal, internal
 from cloudlet.services.apigateway.vtl import VtlError, patterns
 from cloudlet.wire import HttpRequest, HttpResponse
 
-_VARIABLE = re.compile(r"\{([A-Za-z0-9._:-]+)\+?\}")
-_PATH_CHARACTERS = "/!$&'()*+,;=:@~"
+_STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 _MOCK_STATUS = re.compile(r"\s*\{[^{}]*?[\"']?statusCode[\"']?\s*:\s*[\"']?(\d{3})[\"']?\s*[,}]")
 _GRACE_SECONDS = 1.0
 _NOT_SENT_ON = ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
@@ -135,10 +134,12 @@ async def _received(call: Call, integration: Integration, outgoing: Outgoing) ->
 
 def _mock(outgoing: Outgoing) -> Received:
     """Answer as the body says: it has a statusCode. AWS does not insist on quotes around that."""
-    match = _MOCK_STATUS.match(outgoing.body.decode("utf-8", "replace"))
-    if match is None:
+    said = expressions.found_in(outgoing.body, "statusCode")
+    match = _MOCK_STATUS.match(outgoing.body.decode("utf-8", "replace")) if said is None else None
+    shown = str(said) if match is None else match[1]
+    if not _STATUS.fullmatch(shown):
         raise internal("Unable to parse statusCode. It should be an integer that is defined in the request template.")
-    return Received(int(match[1]), [], b"", match[1])
+    return Received(int(shown), [], b"", shown)
 
 
 # -- Lambda functions
@@ -231,22 +232,15 @@ def _message(error: str) -> str:
 # -- endpoints and services
 
 
-def _path(text: str, outgoing: Outgoing) -> str:
-    """Return a path with the values of the variables in it."""
-
-    def value(match: re.Match[str]) -> str:
-        known = outgoing.path.get(match[1])
-        return match[0] if known is None else quote(known, _PATH_CHARACTERS)
-
-    return _VARIABLE.sub(value, text)
-
-
 def _query(outgoing: Outgoing) -> str:
     return urlencode([(name, value) for name, every in outgoing.query.items() for value in every])
 
 
 async def _endpoint(call: Call, integration: Integration, outgoing: Outgoing) -> Received:
-    parts = urlsplit(_path(integration.uri, outgoing))
+    try:
+        parts = urlsplit(outward.filled(integration.uri, outgoing.path.get))
+    except ValueError as error:
+        raise Failed(500, f"The URL of the endpoint is not valid: {error}") from error
     query = "&".join(part for part in (parts.query, _query(outgoing)) if part)
     url = f"{parts.scheme}://{parts.netloc}{parts.path or '/'}{'?' if query else ''}{query}"
     headers = outgoing.headers
@@ -267,7 +261,7 @@ async def _endpoint(call: Call, integration: Integration, outgoing: Outgoing) ->
 
 
 async def _service(call: Call, integration: Integration, outgoing: Outgoing) -> Received:
-    uri = _path(integration.uri, outgoing)
+    uri = outward.filled(integration.uri, outgoing.path.get)
     headers: dict[str, Any] = {"content-type": "application/json", "accept": "application/json", **outgoing.headers}
     query = _query(outgoing)
     address = service_requests.address_of(uri)

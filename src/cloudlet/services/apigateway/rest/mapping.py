@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.services.apigateway.answers import HEADER_NAME, remapped
 from cloudlet.services.apigateway.rest.binary import media_type
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
 from cloudlet.services.apigateway.vtl import UTIL, Input, VtlError, compiled, json_path, values
@@ -172,17 +173,21 @@ async def response(
         body = await _rendered(call, chosen.templates[content_type], body, context)
     override = call.response_override
     for name, value in _map(override.get("header")).items():
+        if not HEADER_NAME.fullmatch(name):
+            raise internal(f"Invalid header name in responseOverride: {name}")
         headers = [pair for pair in headers if pair[0] != name.lower()]
         every = value if isinstance(value, list) else [value]
         headers += [(name.lower(), values.text(each)) for each in every]
     if override.get("status") is not None:
         shown = values.text(override["status"])
-        if not (shown.isascii() and shown.isdecimal() and 100 <= int(shown[:9]) <= 599):
+        if not (shown.isascii() and shown.isdecimal()):
             raise internal(f"Invalid status code in responseOverride: {shown}")
-        status = int(shown)
+        status = int(shown[:9])
+    if not 200 <= status <= 599:
+        raise internal(f"A response cannot have the status code {status}")
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", content_type))
-    return status, headers, body
+    return status, remapped(headers), body
 
 
 def _template_type(templates: dict[str, str], accept: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import Transaction
 from cloudlet.services.apigateway import documents, errors, service_requests
+from cloudlet.services.apigateway.answers import HEADER_NAME
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import store
 from cloudlet.services.apigateway.rest.resources import METHODS
@@ -26,7 +27,7 @@ _ANSWERED = re.compile(
     r"|context\.[\w.-]+|stageVariables\.[\w.-]+|'[^']*'",
     re.DOTALL,
 )
-_RESPONSE_HEADER = re.compile(r"method\.response\.header\.[^\s]+")
+_RESPONSE_HEADER = re.compile(rf"method\.response\.header\.{HEADER_NAME.pattern}")
 _STATUS = re.compile(r"[1-5]\d\d")
 _PASSTHROUGH = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
 _SHORTEST_MILLIS, LONGEST_MILLIS = 50, 29_000
