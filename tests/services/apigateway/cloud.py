@@ -64,13 +64,16 @@ def authorize(event):
         return "nonsense"
     if event.get("version") == "2.0":
         return {"isAuthorized": token == "friend", "context": {"who": token, "level": 3, "event": json.dumps(event)}}
-    effect = "Allow" if token == "friend" else "Deny"
+    if token == "silent":
+        elsewhere = "arn:aws:execute-api:*:*:none/*"
+        return policy([{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": elsewhere}])
+    effect = "Allow" if token in ("friend", "roles") else "Deny"
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
-    return {
-        "principalId": "me",
-        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": {"who": token, "level": 3},
-    }
+    context = {"who": token, "level": 3, "trusted": True, **({"roles": ["a"]} if token == "roles" else {})}
+    return {**policy([statement]), "context": context}
+
+def policy(statements):
+    return {"principalId": "me", "policyDocument": {"Version": "2012-10-17", "Statement": statements}}
 """
 
 

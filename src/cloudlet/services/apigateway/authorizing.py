@@ -7,7 +7,7 @@ What a function has said of a caller is kept as long as the authorizer says, for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ _CACHED = 4000
 _SECONDS = 10.0
 """An authorizer has no longer than this."""
 Lookup = Callable[[str], "str | None"]
+Keys = Mapping[str, "str | Sequence[str]"]
+_NO_KEYS: Keys = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,15 @@ def _read(payload: bytes, is_simple: bool) -> Verdict:
     return Verdict(True, policy, context, principal, str(answer.get("usageIdentifierKey") or ""), text)
 
 
-def admits(verdict: Verdict, place: Place, arn: str) -> bool:
-    """Whether a verdict lets a caller call a method."""
+def admits(
+    verdict: Verdict, place: Place, arn: str, resource: NamedPolicy | None = None, keys: Keys = _NO_KEYS
+) -> bool:
+    """Whether a verdict lets a caller call a method; of an API with a policy (`resource`), whether both together do."""
     if verdict.policy is None:
         return verdict.allowed
-    request = Request(_caller(place), "execute-api:Invoke", arn, {}, place.account)
-    return evaluate(request, Policies(identity=(NamedPolicy("authorizer", verdict.policy),))).allowed
+    request = Request(_caller(place), "execute-api:Invoke", arn, keys, place.account)
+    policies = Policies(identity=(NamedPolicy("authorizer", verdict.policy),), resource=resource)
+    return evaluate(request, policies).allowed
 
 
 def _caller(place: Place) -> Principal:

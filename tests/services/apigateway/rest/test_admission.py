@@ -171,7 +171,9 @@ def guarded(shared: RestCloud) -> str:
 def test_a_token(shared: RestCloud, guarded: str) -> None:
     event = echoed(shared.call(guarded, "/token/1", headers={"Authorization": "friend"}))
     told = event["requestContext"]["authorizer"]
-    assert (told["principalId"], told["who"], told["level"]) == ("me", "friend", 3)
+    # All of a context is text, but for what the gateway adds.
+    assert isinstance(told.pop("integrationLatency"), int)
+    assert told == {"principalId": "me", "who": "friend", "level": "3", "trusted": "true"}
     # The verdict that is kept is about the one method that was called.
     other = shared.call(guarded, "/token/2", headers={"Authorization": "friend"})
     assert other.status == 403
@@ -180,6 +182,7 @@ def test_a_token(shared: RestCloud, guarded: str) -> None:
         ("nobody", 401, "Unauthorized"),
         ("WRONG1", 401, "Unauthorized"),
         ("broken", 500, None),
+        ("roles", 500, None),
     ):
         answer = shared.call(guarded, "/token/1", headers={"Authorization": token})
         assert (answer.status, answer.json) == (status, {"message": message}), token
@@ -190,6 +193,37 @@ def test_a_request(shared: RestCloud, guarded: str) -> None:
     assert echoed(shared.call(guarded, "/request?token=friend"))["requestContext"]["authorizer"]["who"] == "friend"
     assert shared.call(guarded, "/request?token=enemy").status == 403
     assert shared.call(guarded, "/request").status == 401
+
+
+def _policed(shared: RestCloud, *statements: tuple[str, str]) -> str:
+    """Return an API with an authorizer and a policy, of which each statement has an effect and a path."""
+    listed = [
+        {"Effect": effect, "Principal": "*", "Action": "execute-api:Invoke", "Resource": f"execute-api:/*{path}"}
+        for effect, path in statements
+    ]
+    api = shared.rest_api(policy=json.dumps({"Version": "2012-10-17", "Statement": listed}))
+    uri = shared.invocation()
+    authorizer = shared.client.create_authorizer(restApiId=api, name="token", type="TOKEN", authorizerUri=uri)["id"]
+    shared.mocked(api, "/pets", authorizationType="CUSTOM", authorizerId=authorizer)
+    shared.deploy(api)
+    return api
+
+
+@pytest.mark.parametrize(
+    ("effect", "path", "token", "status"),
+    [
+        ("Allow", "/GET/elsewhere", "friend", 200),
+        ("Allow", "/GET/pets", "friend", 200),
+        ("Allow", "/GET/pets", "silent", 200),
+        ("Allow", "/GET/elsewhere", "silent", 403),
+        ("Allow", "/GET/pets", "enemy", 403),
+        ("Deny", "/GET/pets", "friend", 403),
+    ],
+)
+def test_a_policy_beside_an_authorizer(shared: RestCloud, effect: str, path: str, token: str, status: int) -> None:
+    """Developer guide, "How API Gateway resource policies affect authorization workflow", Table A."""
+    api = _policed(shared, (effect, path))
+    assert shared.call(api, "/pets", headers={"Authorization": token}).status == status
 
 
 def test_an_authorizer_by_itself(shared: RestCloud, guarded: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from typing import Any
 
@@ -203,6 +204,78 @@ def test_execution_logs(cloud: RestCloud) -> None:
     assert f"({id}) Starting execution for request: {id}" in lines
     assert f"({id}) Method response body after transformations: answer" in lines
     assert f"({id}) Method completed with status: 200" in lines
+
+
+_KEY = "a-key-that-nobody-may-know-123456"
+
+
+def test_execution_logs_show_no_secrets(shared: RestCloud) -> None:
+    """Developer guide, "Set up CloudWatch logging for REST APIs": they are redacted."""
+    shared.patch("update_account", ("replace", "/cloudwatchRoleArn", shared.role))
+    api = shared.rest_api()
+    uri = shared.invocation()
+    authorizer = shared.client.create_authorizer(restApiId=api, name="token", type="TOKEN", authorizerUri=uri)["id"]
+    names = shared.method(api, "/pets", apiKeyRequired=True, authorizationType="CUSTOM", authorizerId=authorizer)
+    shared.to_the_function(names)
+    shared.deploy(api)
+    key = shared.client.create_api_key(name="secret", value=_KEY, enabled=True)["id"]
+    stages = [{"apiId": api, "stage": "dev"}]
+    plan = shared.client.create_usage_plan(name="secret", apiStages=stages)["id"]
+    shared.client.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
+    level, trace = ("replace", "/*/*/logging/loglevel", "INFO"), ("replace", "/*/*/logging/dataTrace", "true")
+    shared.patch("update_stage", level, trace, restApiId=api, stageName="dev")
+    answer = shared.call(api, "/pets", headers={"X-Api-Key": _KEY, "Authorization": "friend"})
+    assert answer.status == 200
+    id = answer.header("x-amzn-requestid")
+    lines = _lines(shared, f"API-Gateway-Execution-Logs_{api}/dev", 15)
+    assert not any(_KEY in line or "=friend" in line for line in lines)
+    hidden = f"{'*' * 27}123456"
+    assert f"({id}) Usage Plan check succeeded for API Key {hidden} and API Stage {api}/dev" in lines
+    assert f"({id}) Starting authorizer: {authorizer} for request: {id}" in lines
+    assert any(f"X-Api-Key={hidden}" in line for line in lines)
+    names = {"restApiId": api, "resourceId": shared.resource(api, "/pets"), "httpMethod": "GET"}
+    tested = shared.client.test_invoke_method(**names, headers={"x-api-key": _KEY})
+    assert _KEY not in tested["log"]
+
+
+def test_access_logs_tell_of_authorizers(shared: RestCloud) -> None:
+    group = "authorizers"
+    shared.aws.client("logs").create_log_group(logGroupName=group)
+    api = shared.rest_api()
+    uri = shared.invocation()
+    authorizer = shared.client.create_authorizer(restApiId=api, name="token", type="TOKEN", authorizerUri=uri)["id"]
+    shared.mocked(api, "/asked", authorizationType="CUSTOM", authorizerId=authorizer)
+    shared.mocked(api, "/signed", authorizationType="AWS_IAM")
+    shared.deploy(api)
+    said = ("status", "latency", "error", "integrationStatus", "integrationLatency")
+    variables = [
+        "requestId",
+        *(f"{who}.{each}" for who in ("authorizer", "authenticate", "authorize") for each in said),
+    ]
+    shared.patch(
+        "update_stage",
+        ("replace", "/accessLogSettings/destinationArn", f"arn:aws:logs:us-east-1:{shared.account}:log-group:{group}"),
+        ("replace", "/accessLogSettings/format", " ".join(f"{each}=$context.{each}" for each in variables)),
+        restApiId=api,
+        stageName="dev",
+    )
+    asked = [
+        shared.call(api, path, headers=headers).header("x-amzn-requestid")
+        for path, headers in (
+            ("/asked", {"Authorization": "friend"}),
+            ("/asked", {"Authorization": "enemy"}),
+            ("/signed", {}),
+        )
+    ]
+    split = [dict(re.findall(r"(\S+)=(.*?)(?= \S+=|$)", line)) for line in _lines(shared, group, 3)]
+    friend, enemy, unsigned = (next(each for each in split if each["requestId"] == id) for id in asked)
+    assert (friend["authorizer.status"], friend["authorizer.error"]) == ("200", "-")
+    assert int(friend["authorizer.latency"]) >= int(friend["authorizer.integrationLatency"]) >= 0
+    assert friend["authorizer.integrationStatus"] == "200"
+    assert (enemy["authorizer.status"], enemy["authenticate.status"]) == ("403", "-")
+    assert enemy["authorizer.error"] == "the authorizer does not let the caller in"
+    assert (unsigned["authenticate.status"], unsigned["authorize.status"]) == ("403", "-")
+    assert unsigned["authenticate.error"] == "the request is not signed"
 
 
 def test_metrics(standing: Standing) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
 from cloudlet.core import AwsError
 from cloudlet.services.apigateway.rest import plans
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.services.apigateway.rest.compiled import Method
 from cloudlet.services.apigateway.rest.refusal import Refusal
+from cloudlet.services.apigateway.rest.trace import masked
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _NOT_AUTHORIZED = "Missing Authentication Token"
@@ -14,15 +19,40 @@ _NOT_AUTHORIZED = "Missing Authentication Token"
 
 async def admit(call: Call, method: Method) -> None:
     """Find out who makes a call, where the method wants to know. Raises Refusal for who may not."""
-    if method.authorization == "AWS_IAM":
-        _identify(call)
-    call.stage.policy.check(call)
-    if method.authorization == "AWS_IAM" and call.principal is not None and not call.stage.policy.is_there:
-        _check_account(call)
-    if method.authorization == "CUSTOM" and method.authorizer is not None:
-        await method.authorizer.admit(call)
+    policy = call.stage.policy
+    if method.authorizer is not None:
+        policy.check_denials(call)
+        with _step(call, "authorizer"):
+            await method.authorizer.admit(call)
+    elif method.authorization == "AWS_IAM":
+        with _step(call, "authenticate"):
+            _identify(call)
+        with _step(call, "authorize"):
+            policy.check(call)
+            if not policy.is_there:
+                _check_account(call)
+    elif method.authorization == "NONE":
+        policy.check(call)
+    else:
+        raise Refusal("AUTHORIZER_CONFIGURATION_ERROR", None, "the method's authorizer is not there")
     if method.needs_key:
         await _admit_key(call)
+
+
+@contextmanager
+def _step(call: Call, name: str) -> Iterator[None]:
+    """Note how long a step takes, and how it ends."""
+    started = perf_counter()
+    try:
+        yield
+    except Refusal as refusal:
+        call.steps[f"{name}.error"] = refusal.reason
+        call.steps[f"{name}.status"] = refusal.status
+        raise
+    else:
+        call.steps[f"{name}.status"] = 200
+    finally:
+        call.steps[f"{name}.latency"] = int((perf_counter() - started) * 1000)
 
 
 def _identify(call: Call) -> None:
@@ -52,6 +82,8 @@ def _check_account(call: Call) -> None:
 async def _admit_key(call: Call) -> None:
     """Let in who has an API key of a usage plan for the stage, and does not call too often. Raises Refusal."""
     value = call.headers.get("x-api-key", "") if call.stage.key_source == "HEADER" else call.usage_key
+    stage_name = f"{call.api_id}/{call.stage.name}"
+    call.trace.note(f"Verifying Usage Plan for request: {call.id}. API Key: {masked(value)} API Stage: {stage_name}")
     known = await plans.find(call.block, call.place, value) if value else None
     found = None if known is None else plans.plan_for(known, call.api_id, call.stage.name)
     if known is None or found is None:
@@ -60,3 +92,4 @@ async def _admit_key(call: Call) -> None:
     plan, stage = found
     plans.throttle(call.block, known, plan, stage, call.resource, call.verb)
     await plans.count(call.block, call.place, known, plan)
+    call.trace.note(f"Usage Plan check succeeded for API Key {masked(value)} and API Stage {stage_name}")

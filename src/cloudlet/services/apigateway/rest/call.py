@@ -38,7 +38,6 @@ class Call:
         "api_key",
         "api_key_id",
         "authorizer",
-        "authorizer_error",
         "block",
         "body",
         "domain",
@@ -67,6 +66,7 @@ class Call:
         "stage",
         "started",
         "status",
+        "steps",
         "time",
         "trace",
         "usage_key",
@@ -106,7 +106,8 @@ class Call:
         self.principal_id = ""
         self.authorizer: Mapping[str, Any] | None = None
         """What a Lambda authorizer has told."""
-        self.authorizer_error = ""
+        self.steps: dict[str, Any] = {}
+        """What became of the steps by which it was let in: variables of access logs."""
         self.api_key = self.api_key_id = ""
         self.usage_key = ""
         """The API key that an authorizer takes it for."""
@@ -217,7 +218,11 @@ class Call:
             "stage": self.stage.name,
         }
         if self.authorizer is not None:
-            context["authorizer"] = {"principalId": self.principal_id, **self.authorizer}
+            context["authorizer"] = {
+                "principalId": self.principal_id,
+                **self.authorizer,
+                "integrationLatency": self.steps.get("authorizer.integrationLatency", 0),
+            }
         return context
 
     def context(self) -> dict[str, Any]:
@@ -230,7 +235,9 @@ class Call:
         context["isCanaryRequest"] = self.stage.is_canary
         if self.authorizer is not None:
             # Other than in events all of it is text here.
-            context["authorizer"] = {key: _text(value) for key, value in context["authorizer"].items()}
+            context["authorizer"] = {
+                key: _text(value) for key, value in context["authorizer"].items() if value is not None
+            }
         else:
             context["authorizer"] = {"principalId": ""}
         if self.error is not None:
@@ -239,8 +246,13 @@ class Call:
 
     def logged(self, name: str) -> str | None:
         """Return the value of a variable of access logs, or of a gateway response, below `$context`."""
-        found: Any = _LOGGED[name](self) if name in _LOGGED else self.context()
-        if name not in _LOGGED:
+        getter = _LOGGED.get(name)
+        if getter is not None:
+            found: Any = getter(self)
+        elif name in self.steps:
+            found = self.steps[name]
+        else:
+            found = self.context()
             for step in name.split("."):
                 found = found.get(step) if isinstance(found, dict) else None
         return None if found is None or found == "" or isinstance(found, dict) else _text(found)
@@ -278,8 +290,6 @@ def _text(value: Any) -> str:
 
 
 _LOGGED: dict[str, Callable[[Call], Any]] = {
-    "authorizer.error": lambda call: call.authorizer_error,
-    "authorizer.status": lambda call: "200" if call.authorizer is not None else None,
     "customDomain.basePathMatched": lambda call: None if call.mapped is None else call.mapped.key or "(none)",
     "integration.error": lambda call: call.integration_error,
     "integration.integrationStatus": lambda call: call.integration_status,
@@ -289,6 +299,7 @@ _LOGGED: dict[str, Callable[[Call], Any]] = {
     "integrationErrorMessage": lambda call: call.integration_error,
     "integrationLatency": lambda call: call.integration_millis,
     "integrationStatus": lambda call: call.integration_status,
+    "responseOverride.status": lambda call: call.response_override.get("status"),
     "responseLatency": lambda call: int((perf_counter() - call.started) * 1000),
     "responseLength": lambda call: call.response_size,
     "status": lambda call: call.status,

@@ -120,6 +120,9 @@ def begin(call: Call) -> None:
     trace = call.trace
     if not trace.is_on:
         return
+    if trace.with_data:
+        authorizer = None if call.method is None else call.method.authorizer
+        trace.hide(call.headers, call.queries, () if authorizer is None else authorizer.secrets(call))
     trace.note(f"Starting execution for request: {call.id}")
     trace.note(f"HTTP Method: {call.verb}, Resource Path: {call.resource}")
     trace.data("Method request path", call.variables)

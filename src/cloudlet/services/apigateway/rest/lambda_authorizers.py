@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.services.apigateway import authorizing
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, Verdict
 from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.rest import resource_policies
 from cloudlet.services.apigateway.rest.refusal import Refusal
 from cloudlet.services.apigateway.vtl import patterns
 
@@ -15,11 +18,19 @@ if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.call import Call
 
 
+def text_of(value: Any) -> str | None:
+    """Return a value of an authorizer's context as methods get it: all of it is text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
 class Authorizer:
     """A compiled authorizer, of the type TOKEN or REQUEST."""
 
     def __init__(self, part: Document, variables: dict[str, str]) -> None:
         sources = [each.strip() for each in (part.get("identitySource") or "").split(",") if each.strip()]
+        self.id: str = part["id"]
         self.is_token = part["type"] == "TOKEN"
         self._pattern: str = part.get("identityValidationExpression") or ""
         self._function = FunctionAuthorizer(
@@ -35,13 +46,20 @@ class Authorizer:
 
     async def admit(self, call: Call) -> None:
         """Ask whether a caller may call. Raises Refusal where he may not."""
+        call.trace.note(f"Starting authorizer: {self.id} for request: {call.id}")
         verdict = await self.verdict(call)
         call.principal_id = verdict.principal_id
         call.authorizer = verdict.context
         call.usage_key = verdict.usage_key
-        if not authorizing.admits(verdict, call.place, call.arn):
-            call.authorizer_error = "the authorizer does not let the caller in"
-            raise Refusal("ACCESS_DENIED", "User is not authorized to access this resource", call.authorizer_error)
+        resource = call.stage.policy.named
+        if not authorizing.admits(verdict, call.place, call.arn, resource, resource_policies.keys_of(call)):
+            reason = "the authorizer does not let the caller in"
+            raise Refusal("ACCESS_DENIED", "User is not authorized to access this resource", reason)
+        call.trace.note("Successfully completed authorizer execution")
+
+    def secrets(self, call: Call) -> list[str]:
+        """Return the values by which callers say who they are."""
+        return self._function.identity(call.lookup) or []
 
     async def verdict(self, call: Call) -> Verdict:
         """Return what the function says of a caller, now or before. Raises Refusal."""
@@ -49,17 +67,25 @@ class Authorizer:
         if identity is None or (self._pattern and not patterns.matches(identity[0], self._pattern)):
             raise Refusal("UNAUTHORIZED", "Unauthorized", "an identity source is missing, or not valid")
         now = call.block.clock.now()
+        call.steps["authorizer.integrationLatency"] = 0
         known = self._function.known(identity, now)
         if known is not None:
             return known
+        started = perf_counter()
         try:
             event = self._event(call, identity)
             verdict = await self._function.ask(call.block, call.place, call.api_arn("")[:-1], event)
+            if any(isinstance(value, (list, dict)) for value in verdict.context.values()):
+                raise authorizing.misconfigured("the context in the authorizer's answer has an object or an array")
         except Refused as refused:
-            call.authorizer_error = refused.reason
             if refused.response_type == "UNAUTHORIZED":
+                call.trace.note(f"Unauthorized request: {call.id}")
                 raise Refusal("UNAUTHORIZED", "Unauthorized", refused.reason) from refused
             raise Refusal("AUTHORIZER_CONFIGURATION_ERROR", None, refused.reason) from refused
+        finally:
+            call.steps["authorizer.integrationLatency"] = int((perf_counter() - started) * 1000)
+        call.steps["authorizer.integrationStatus"] = 200
+        verdict = replace(verdict, context={name: text_of(value) for name, value in verdict.context.items()})
         self._function.keep(identity, verdict, now)
         return verdict
 

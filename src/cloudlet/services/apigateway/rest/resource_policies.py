@@ -6,10 +6,11 @@ policies affect authorization workflow".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cloudlet.core.identity import ANONYMOUS
-from cloudlet.core.policy import NamedPolicy, Policies, Request, evaluate
+from cloudlet.core.policy import Decision, NamedPolicy, Policies, Reason, Request, evaluate
 from cloudlet.core.resource_policy import IDENTITY, parsed
 from cloudlet.services.apigateway.rest.refusal import Refusal
 
@@ -25,30 +26,45 @@ class ApiPolicy:
     def __init__(self, account: str, region: str, api_id: str, text: str | None) -> None:
         whole = f'"arn:aws:execute-api:{region}:{account}:{api_id}/'
         self._account = account
-        self._policy = None if text is None else NamedPolicy("api", parsed(text.replace(_SHORT, whole)))
+        self.named = None if text is None else NamedPolicy("api", parsed(text.replace(_SHORT, whole)))
 
     @property
     def is_there(self) -> bool:
-        return self._policy is not None
+        return self.named is not None
 
     def check(self, call: Call) -> None:
         """Raise Refusal where the policy does not let a caller in."""
-        if self._policy is None:
-            return
+        decision = self._decision(call)
+        if decision is not None and not decision.allowed:
+            raise self._refusal(call, decision)
+
+    def check_denials(self, call: Call) -> None:
+        """Raise Refusal where the policy denies a request that an authorizer is to be asked about."""
+        decision = self._decision(call)
+        if decision is not None and decision.reason is Reason.EXPLICIT_DENY:
+            raise self._refusal(call, decision)
+
+    def _decision(self, call: Call) -> Decision | None:
+        if self.named is None:
+            return None
         principal = call.principal or ANONYMOUS
-        keys: dict[str, str] = {
-            "aws:SourceIp": call.visit.peer,
-            "aws:SecureTransport": "true" if call.visit.secure else "false",
-            "aws:UserAgent": call.headers.get("user-agent", ""),
-        }
-        request = Request(principal, "execute-api:Invoke", call.arn, keys, self._account)
-        decision = evaluate(request, Policies(identity=IDENTITY, resource=self._policy))
-        if decision.allowed:
-            return
-        who = "anonymous" if call.principal is None else principal.arn
+        request = Request(principal, "execute-api:Invoke", call.arn, keys_of(call), self._account)
+        return evaluate(request, Policies(identity=IDENTITY, resource=self.named))
+
+    def _refusal(self, call: Call, decision: Decision) -> Refusal:
+        who = "anonymous" if call.principal is None else call.principal.arn
         masked = f"arn:aws:execute-api:{call.place.region}:********{self._account[-4:]}:{call.arn.split(':', 5)[5]}"
-        raise Refusal(
+        return Refusal(
             "ACCESS_DENIED",
             f"User: {who} is not authorized to perform: execute-api:Invoke on resource: {masked}",
             decision.message,
         )
+
+
+def keys_of(call: Call) -> dict[str, str | Sequence[str]]:
+    """Return the condition keys of a request."""
+    return {
+        "aws:SourceIp": call.visit.peer,
+        "aws:SecureTransport": "true" if call.visit.secure else "false",
+        "aws:UserAgent": call.headers.get("user-agent", ""),
+    }
