@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -166,3 +168,27 @@ def test_what_integration_responses_may_not_be(cloud: GatewayCloud, api: str) ->
     for key in ("200", "/[/", "$other"):
         refused = cloud.refused("create_integration_response", **given, IntegrationResponseKey=key)
         assert refused[0] == "BadRequestException"
+
+
+def test_nobody_waits_for_a_template_that_takes_long(cloud: GatewayCloud, api: str) -> None:
+    long = "#foreach($i in [1..1000])#foreach($j in [1..30])#set($n = $i + $j)#end#end"
+    integration = cloud.integration(
+        api,
+        IntegrationType="MOCK",
+        TemplateSelectionExpression="$default",
+        RequestTemplates={"$default": f'{long}{{"statusCode": 200}}'},
+    )
+    _two_way(cloud, api, "$default", integration, "done")
+    with cloud.connect(api) as socket:
+        for _ in range(16):
+            socket.send("go")
+        slowest, done = 0.0, 0
+        while done < 16:
+            started = time.monotonic()
+            cloud.client.get_api(ApiId=api)
+            slowest = max(slowest, time.monotonic() - started)
+            with suppress(TimeoutError):
+                assert socket.recv(0) == "done"
+                done += 1
+    # Sixteen of them, one after the other, take twice that.
+    assert slowest < 0.7

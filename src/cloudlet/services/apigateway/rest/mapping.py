@@ -6,21 +6,20 @@ Developer guide, "Parameter mapping for REST APIs in API Gateway", "Mapping temp
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.services.apigateway import templates
 from cloudlet.services.apigateway.answers import HEADER_NAME, remapped
 from cloudlet.services.apigateway.rest.binary import media_type
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
-from cloudlet.services.apigateway.vtl import UTIL, Input, VtlError, compiled, json_path, values
+from cloudlet.services.apigateway.vtl import VtlError, json_path, values
 
 if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.call import Call
     from cloudlet.services.apigateway.rest.compiled import Integration, Response
 
 _JSON = "application/json"
-_LARGE_BYTES = 32 << 10
 
 
 @dataclass(slots=True)
@@ -89,22 +88,10 @@ def mapped_parameters(call: Call, integration: Integration, outgoing: Outgoing) 
 
 
 async def _rendered(call: Call, template: str, body: bytes, context: dict[str, Any]) -> bytes:
-    """Return what a template makes; what may take a while is done beside the event loop. Raises Refusal."""
-    if len(body) > _LARGE_BYTES or "#foreach" in template or "#macro" in template:
-        return await asyncio.to_thread(_rendered_here, call, template, body, context)
-    return _rendered_here(call, template, body, context)
-
-
-def _rendered_here(call: Call, template: str, body: bytes, context: dict[str, Any]) -> bytes:
+    """Return what a template makes. Raises Refusal."""
     params = {"path": call.variables, "querystring": call.queries, "header": call.titled_headers}
-    variables = {
-        "input": Input(body.decode("utf-8", "replace"), params),
-        "util": UTIL,
-        "context": context,
-        "stageVariables": dict(call.stage.variables),
-    }
     try:
-        return compiled(template).render(variables).text.encode("utf-8", "replace")
+        return await templates.rendered(template, body, params, context, call.stage.variables)
     except VtlError as error:
         raise internal(f"Unable to transform: {error}") from error
 
@@ -115,10 +102,10 @@ async def request_body(call: Call, integration: Integration, body: bytes, outgoi
     Raises Refusal where there is no template for it, and it may not pass as it is.
     """
     kind = media_type(call.headers.get("content-type", "")) or _JSON
-    templates = {each.lower(): text for each, text in integration.templates.items()}
-    template = templates.get(kind)
+    by_type = {each.lower(): text for each, text in integration.templates.items()}
+    template = by_type.get(kind)
     if template is None:
-        if integration.passthrough == "NEVER" or (templates and integration.passthrough == "WHEN_NO_TEMPLATES"):
+        if integration.passthrough == "NEVER" or (by_type and integration.passthrough == "WHEN_NO_TEMPLATES"):
             raise Refusal("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type", f"there is no template for {kind}")
         outgoing.body = body
         return
@@ -190,10 +177,10 @@ async def response(
     return status, remapped(headers), body
 
 
-def _template_type(templates: dict[str, str], accept: str) -> str:
+def _template_type(by_type: dict[str, str], accept: str) -> str:
     """Return the content type whose template is used: one that the client accepts, or else the first."""
     for each in accept.split(","):
         kind = media_type(each)
-        if kind in templates:
+        if kind in by_type:
             return kind
-    return _JSON if _JSON in templates else next(iter(templates))
+    return _JSON if _JSON in by_type else next(iter(by_type))

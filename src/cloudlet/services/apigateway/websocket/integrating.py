@@ -44,7 +44,7 @@ async def call(block: Block, event: Event, integration: Integration) -> Answer:
         if integration.function:
             answer = await _function(block, event, integration)
         else:
-            body = event.body if integration.is_proxy else _mapped(event, integration)
+            body = event.body if integration.is_proxy else await _mapped(event, integration)
             if integration.url:
                 answer = await _endpoint(block, event, integration, body)
             elif integration.service is not None:
@@ -57,14 +57,14 @@ async def call(block: Block, event: Event, integration: Integration) -> Answer:
     finally:
         event.integration_millis = int((perf_counter() - started) * 1000)
     event.integration_status = answer.status
-    return answer if integration.is_proxy else _answered(event, integration, answer)
+    return answer if integration.is_proxy else await _answered(event, integration, answer)
 
 
-def _mapped(event: Event, integration: Integration) -> bytes:
+async def _mapped(event: Event, integration: Integration) -> bytes:
     """Return the body that an integration gets."""
     template = integration.templates.chosen(event.lookup)
     if template is not None:
-        return mapping.rendered(template, event, event.body)
+        return await mapping.rendered(template, event, event.body)
     if not integration.passes:
         raise Failed(500, "There is no mapping template for the message, and it may not go on as it is")
     return event.body
@@ -82,13 +82,13 @@ def _mocked(integration: Integration, body: bytes) -> int:
     return status
 
 
-def _answered(event: Event, integration: Integration, answer: Answer) -> Answer:
+async def _answered(event: Event, integration: Integration, answer: Answer) -> Answer:
     """Return what an integration response makes of an answer; without one nothing goes back."""
     response = mapping.matching(integration.responses, answer.status)
     if response is None:
         return answer._replace(goes_back=False)
     template = response.templates.chosen(event.lookup)
-    return answer if template is None else answer._replace(body=mapping.rendered(template, event, answer.body))
+    return answer if template is None else answer._replace(body=await mapping.rendered(template, event, answer.body))
 
 
 async def _function(block: Block, event: Event, integration: Integration) -> Answer:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cloudlet.services.apigateway import errors, expressions
+from cloudlet.services.apigateway import templates as rendering
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.functions import Failed
-from cloudlet.services.apigateway.vtl import UTIL, Input, VtlError, compiled
+from cloudlet.services.apigateway.vtl import VtlError, compiled
 from cloudlet.services.apigateway.websocket.event import Event
 
 _DEFAULT = "$default"
@@ -109,17 +110,10 @@ def matching(responses: tuple[Response, ...], status: int) -> Response | None:
     return next((each for each in responses if each.key == _DEFAULT), None)
 
 
-def rendered(template: str, event: Event, body: bytes) -> bytes:
+async def rendered(template: str, event: Event, body: bytes) -> bytes:
     """Return what a template makes of a body. Raises Failed."""
-    params = {"querystring": dict(event.queries()), "header": dict(event.headers)}
-    context: dict[str, Any] = event.request_context()
-    variables = {
-        "input": Input(body.decode("utf-8", "replace"), params),
-        "util": UTIL,
-        "context": context,
-        "stageVariables": dict(event.stage.variables),
-    }
+    params = {"querystring": dict(event.queries()), "header": event.headers}
     try:
-        return compiled(template).render(variables).text.encode("utf-8", "replace")
+        return await rendering.rendered(template, body, params, event.request_context(), event.stage.variables)
     except VtlError as error:
         raise Failed(500, f"The mapping template has failed: {error}") from error

@@ -1,0 +1,37 @@
+"""Mapping templates as REST and WebSocket APIs have them rendered: what may take a while beside the event loop.
+
+Developer guide, "Mapping template transformations" and "WebSocket API mapping template reference".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from cloudlet.services.apigateway.vtl import UTIL, Input, compiled
+
+_LARGE_BYTES = 32 << 10
+Params = Mapping[str, Mapping[str, str]]
+"""Parameters of a request by their places: path, querystring and header."""
+
+
+async def rendered(
+    template: str, body: bytes, params: Params, context: dict[str, Any], stage_variables: Mapping[str, str]
+) -> bytes:
+    """Return what a template makes of a body; the template may change `context`. Raises VtlError."""
+    if len(body) > _LARGE_BYTES or "#foreach" in template or "#macro" in template:
+        return await asyncio.to_thread(_rendered, template, body, params, context, stage_variables)
+    return _rendered(template, body, params, context, stage_variables)
+
+
+def _rendered(
+    template: str, body: bytes, params: Params, context: dict[str, Any], stage_variables: Mapping[str, str]
+) -> bytes:
+    variables = {
+        "input": Input(body.decode("utf-8", "replace"), params),
+        "util": UTIL,
+        "context": context,
+        "stageVariables": dict(stage_variables),
+    }
+    return compiled(template).render(variables).text.encode("utf-8", "replace")
