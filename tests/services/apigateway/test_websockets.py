@@ -133,7 +133,8 @@ def test_what_is_posted_reaches_the_client(shared: GatewayCloud, api: str, manag
         assert seen["ConnectedAt"] <= seen["LastActiveAt"]
         with pytest.raises(ClientError) as caught:
             management.post_to_connection(ConnectionId=id, Data=b"x" * (128 * 1024 + 1))
-        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 413)
+        assert caught.value.response["Error"] == {"Code": "PayloadTooLargeException", "Message": "Message too long"}
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
 def test_a_connection_is_ended_through_the_api(shared: GatewayCloud, api: str, management: Any) -> None:

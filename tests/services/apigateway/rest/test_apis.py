@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.services.apigateway.rest.cloud import RestCloud
+from tests.standing import eventually
 
 
 def test_an_api(cloud: RestCloud) -> None:
@@ -373,3 +374,28 @@ def test_what_is_not_built(cloud: RestCloud, operation: str) -> None:
     code, message, status = cloud.refused(operation)
     assert (code, status) == ("NotImplemented", 501)
     assert "docs/services/apigateway.md" in message
+
+
+def test_records_of_calls_have_no_secrets(cloud: RestCloud) -> None:
+    secret = "nobody-may-know-this-0123456789"
+    api = cloud.rest_api()
+    cloud.mocked(api, "/pets")
+    cloud.client.create_api_key(name="key", value=secret)
+    file = f"name,key\nother,{secret}+".encode()
+    cloud.client.import_api_keys(body=file, format="csv")
+    names = {"restApiId": api, "resourceId": cloud.resource(api, "/pets"), "httpMethod": "GET"}
+    headers = {"Authorization": secret}
+    cloud.client.test_invoke_method(
+        **names, headers=headers, multiValueHeaders={"X-Api-Key": [secret]}, pathWithQueryString=f"/pets?token={secret}"
+    )
+    domain = {"domainName": f"{cloud.account}.example", "certificateName": "c", "certificateBody": "b"}
+    assert cloud.refused("create_domain_name", **domain, certificatePrivateKey=secret)[2] == 501
+    trails = cloud.aws.client("cloudtrail")
+
+    def records() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = trails.lookup_events(MaxResults=50)["Events"]
+        return found
+
+    wanted = {"CreateApiKey", "ImportApiKeys", "TestInvokeMethod", "CreateDomainName"}
+    found = eventually(records, lambda got: wanted <= {each["EventName"] for each in got})
+    assert not any(secret in each["CloudTrailEvent"] for each in found)
