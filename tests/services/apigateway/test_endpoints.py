@@ -99,6 +99,9 @@ def test_parameters_are_mapped(cloud: GatewayCloud, endpoint: Endpoint) -> None:
         ({"append:path": "1"}, "Invalid mapping expression specified: append:path"),
         ({"overwrite:header.Host": "1"}, "Operations on header host are restricted"),
         ({"append:header.x-amz-date": "1"}, "Operations on header x-amz-date are restricted"),
+        ({"append:header.a:b": "1"}, "Invalid mapping expression specified: append:header.a:b"),
+        ({"append:header.x": "$request.headers.x"}, "Invalid mapping expression specified: $request.headers.x"),
+        ({"append:header.x": "a-${response.header.x}"}, "Invalid mapping expression specified: a-${response.header.x}"),
     ],
 )
 def test_mappings_that_make_no_sense(cloud: GatewayCloud, parameters: dict[str, str], message: str) -> None:

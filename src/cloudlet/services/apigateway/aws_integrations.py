@@ -85,7 +85,9 @@ def check(part: Document) -> None:
     for required in subtype.required:
         if required not in parameters:
             raise errors.bad_request(f"Parameter {required} is required for the integration subtype {name}")
-    for parameter in parameters:
+    for parameter, value in parameters.items():
+        if not expressions.has_known(value):
+            raise errors.bad_request(f"Invalid mapping expression specified: {value}")
         if parameter not in subtype.required and parameter not in subtype.optional:
             raise errors.bad_request(f"Parameter {parameter} is not supported for the integration subtype {name}")
 

@@ -13,6 +13,10 @@ import msgspec
 
 _WHOLE = re.compile(r"\$(?P<variable>(?:request|response|context|stageVariables|integration|route)(?:\.[^\s$]+))")
 _IN_TEXT = re.compile(r"\$\{(?P<variable>[^{}]+)\}")
+_OF_REQUESTS = re.compile(
+    r"request\.(?:header|querystring)\.\S+|request\.path(?:\.\S+)?|request\.body(?:[.\[]\S+)?|(?:context|stageVariables)\.\S+"
+)
+_OF_ANSWERS = re.compile(r"response\.header\.\S+|response\.body(?:[.\[]\S+)?")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d{1,9})\]")
 LARGEST_BODY = 100 << 10
 """So much of a body a JSON path is applied to."""
@@ -47,6 +51,14 @@ def compiled(text: str) -> Expression:
     if whole is not None:
         return Expression(("", whole["variable"], ""))
     return Expression(tuple(_IN_TEXT.split(text)))
+
+
+def has_known(text: str, *, of_answers: bool = False) -> bool:
+    """Whether a value of a mapping of HTTP APIs has variables only that there are for requests, or also for answers."""
+    return all(
+        _OF_REQUESTS.fullmatch(variable) or (of_answers and _OF_ANSWERS.fullmatch(variable))
+        for variable in compiled(text).variables
+    )
 
 
 def in_json(body: bytes, path: str) -> str | None:

@@ -62,6 +62,8 @@ def _read(key: str, value: str, places: tuple[str, ...]) -> Change:
         raise errors.bad_request(f"Invalid mapping expression specified: {key}")
     if match["place"] in ("path", "statuscode") and match["action"] != "overwrite":
         raise errors.bad_request(f"Invalid mapping expression specified: {key}")
+    if match["action"] != "remove" and not expressions.has_known(value, of_answers="statuscode" in places):
+        raise errors.bad_request(f"Invalid mapping expression specified: {value}")
     name = match["name"] or ""
     if match["place"] == "header":
         if not HEADER_NAME.fullmatch(name):
