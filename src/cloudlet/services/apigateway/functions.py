@@ -9,7 +9,9 @@ from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.services.apigateway import acting
 
+TOO_LARGE = 413
 _TOO_MANY = 429
+_STATUSES = {"RequestTooLargeException": TOO_LARGE, "RequestEntityTooLargeException": TOO_LARGE}
 
 
 class Failed(Exception):
@@ -58,7 +60,8 @@ async def invoke(
     except TimeoutError:
         raise Failed(503, "Integration timed out") from None
     except AwsError as error:
-        raise Failed(503 if error.status == _TOO_MANY else 500, f"{error.code}: {error.message}") from error
+        status = _STATUSES.get(error.code, 503 if error.status == _TOO_MANY else 500)
+        raise Failed(status, f"{error.code}: {error.message}") from error
     payload: bytes = (result or {}).get("Payload") or b""
     if (result or {}).get("FunctionError"):
         raise Failed(500, "The function has failed", error=payload.decode(errors="replace"))

@@ -54,10 +54,21 @@ def filled(url: str, value: Callable[[str], str | None]) -> str:
     return replaced(head, "") + replaced(url[len(head) :], PATH_CHARACTERS)
 
 
+def _written(value: str) -> str:
+    """Return a header's value as the client sends it: what Latin-1 has not, in UTF-8."""
+    if not value.isascii():
+        try:
+            value.encode("latin-1")
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "replace").decode("latin-1")
+    return value
+
+
 async def send(
     block: Block, method: str, url: str, headers: list[tuple[str, str]], body: bytes, seconds: float
 ) -> HttpResponse:
     """Send a request and return the answer, whatever its status. Raises Failed where there is none."""
+    headers = [(name, _written(value)) for name, value in headers]
     try:
         return await _CLIENTS.of(block).request(method, url, headers, body, timeout=seconds, limit=LARGEST_BYTES)
     except HttpError as error:

@@ -114,6 +114,14 @@ def test_throttling_of_a_method_by_a_plan(cloud: RestCloud) -> None:
     assert answers[1].json == {"message": "Too Many Requests"}
 
 
+def test_a_stage_that_is_added_again_keeps_its_limits(cloud: RestCloud) -> None:
+    api, id, _ = _keyed(cloud)
+    stage = f"{api}:dev"
+    cloud.patch("update_usage_plan", ("add", f"/apiStages/{stage}/throttle//pets/GET/rateLimit", "5"), usagePlanId=id)
+    again = cloud.patch("update_usage_plan", ("add", "/apiStages", stage), usagePlanId=id)
+    assert again["apiStages"] == [{"apiId": api, "stage": "dev", "throttle": {"/pets/GET": {"rateLimit": 5.0}}}]
+
+
 def test_throttling_by_a_stage(cloud: RestCloud) -> None:
     api = cloud.rest_api()
     cloud.mocked(api, "/")

@@ -192,6 +192,21 @@ def test_an_http_proxy(cloud: RestCloud, endpoint: Endpoint) -> None:
     assert (asked["body"], asked["headers"]["x-in"]) == ("text", "1")
 
 
+def test_a_mapped_header_that_is_not_of_latin_letters(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/", requestParameters={"method.request.querystring.price": True})
+    cloud.client.put_integration(
+        **names,
+        type="HTTP_PROXY",
+        integrationHttpMethod="GET",
+        uri=endpoint.url,
+        requestParameters={"integration.request.header.X-Price": "method.request.querystring.price"},
+    )
+    cloud.deploy(api)
+    asked = cloud.call(api, "/?price=5%E2%82%AC").json
+    assert asked["headers"]["x-price"].encode("latin-1") == "5€".encode()
+
+
 def test_endpoints_that_do_not_answer(cloud: RestCloud, endpoint: Endpoint) -> None:
     api = cloud.rest_api()
     slow, gone = cloud.method(api, "/slow"), cloud.method(api, "/gone")

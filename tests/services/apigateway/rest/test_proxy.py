@@ -122,3 +122,11 @@ def test_the_address_of_local_tools(shared: RestCloud, api: str) -> None:
 def test_by_host(shared: RestCloud, api: str) -> None:
     answer = shared.ask(api, "/dev/pets/7", host=f"{api}.execute-api.us-east-1.amazonaws.com")
     assert echoed(answer)["requestContext"]["domainPrefix"] == api
+
+
+def test_what_is_larger_than_functions_take(shared: RestCloud) -> None:
+    api = shared.rest_api()
+    shared.to_the_function(shared.method(api, "/", "POST"))
+    shared.deploy(api)
+    answer = shared.call(api, "/", method="POST", body=b"x" * (7 << 20))
+    assert (answer.status, answer.json) == (413, {"message": "Request Too Long"})

@@ -124,6 +124,24 @@ def test_a_cache(standing: Standing, endpoint: Endpoint) -> None:
     assert asked("/pets?q=1") == 1
 
 
+def test_other_methods_are_cached_where_that_is_said_of_them(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/pets", "POST")
+    cloud.client.put_integration(**names, type="HTTP_PROXY", integrationHttpMethod="POST", uri=f"{endpoint.url}/posted")
+    cloud.deploy(api, cacheClusterEnabled=True, cacheClusterSize="0.5")
+
+    def asked() -> int:
+        before = len(endpoint.seen)
+        assert cloud.call(api, "/pets", method="POST", body=b"{}").status == 200
+        return len(endpoint.seen) - before
+
+    stage = {"restApiId": api, "stageName": "dev"}
+    cloud.patch("update_stage", ("replace", "/*/*/caching/enabled", "true"), **stage)
+    assert [asked(), asked()] == [1, 1]
+    cloud.patch("update_stage", ("replace", "/pets/POST/caching/enabled", "true"), **stage)
+    assert [asked(), asked()] == [1, 0]
+
+
 def test_compression(cloud: RestCloud) -> None:
     api = cloud.rest_api(minimumCompressionSize=10)
     names = cloud.method(api, "/", "POST")
@@ -136,6 +154,8 @@ def test_compression(cloud: RestCloud) -> None:
     answer = cloud.call(api, method="POST", headers={"Accept-Encoding": "gzip, br"})
     assert answer.header("content-encoding") == "gzip"
     assert gzip.decompress(answer.body).startswith(b"a text that is long enough")
+    refused = cloud.call(api, method="POST", headers={"Accept-Encoding": "gzip;q=0, identity"})
+    assert (refused.header("content-encoding"), refused.body[:6]) == (None, b"a text")
     assert cloud.call(api, method="POST").header("content-encoding") is None
     packed = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
     assert cloud.call(api, "/check", method="POST", body=gzip.compress(b"1"), headers=packed).status == 200

@@ -14,7 +14,7 @@ from cloudlet.core import function_answer
 from cloudlet.core.function_answer import BadAnswer
 from cloudlet.services.apigateway import aws_integrations, expressions, functions, outward
 from cloudlet.services.apigateway.answers import Refused
-from cloudlet.services.apigateway.functions import Failed
+from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
 from cloudlet.services.apigateway.http import events
 from cloudlet.services.apigateway.http.call import Call
 from cloudlet.services.apigateway.http.compiled import Integration
@@ -48,6 +48,8 @@ async def answer(call: Call, integration: Integration) -> HttpResponse:
 
 def _refused(failed: Failed, reason: str) -> Refused:
     """Return what a client is told; HTTP APIs have one status for what is not there and for what is too slow."""
+    if failed.status == TOO_LARGE:
+        return Refused(413, "Request Entity Too Large", "REQUEST_TOO_LARGE", reason=reason)
     if failed.status == 500:
         return Refused(500, "Internal Server Error", "INTEGRATION_FAILURE", reason=reason)
     kind = "INTEGRATION_TIMEOUT" if failed.status == 504 else "INTEGRATION_FAILURE"

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import binascii
 import gzip
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
+
+_REFUSED = re.compile(r";\s*q=0(?:\.0*)?\s*$")
+"""Of a coding that a client does not accept (RFC 9110, section 12.4.2)."""
 
 
 def media_type(header: str) -> str:
@@ -69,7 +73,7 @@ def inflated(body: bytes, coding: str, limit: int) -> bytes:
 
 def deflated(body: bytes, accepted: str) -> tuple[bytes, str]:
     """Return an answer's body compressed as its client likes it, and how; as it is where he does not."""
-    codings = [each.partition(";")[0].strip().lower() for each in accepted.split(",")]
+    codings = {each.partition(";")[0].strip().lower() for each in accepted.split(",") if not _REFUSED.search(each)}
     if "gzip" in codings or "*" in codings:
         return gzip.compress(body, 6), "gzip"
     if "deflate" in codings:

@@ -142,7 +142,10 @@ class Stage:
                 _integration(method["methodIntegration"], self.variables, resource_id),
                 settings,
                 bucket,
-                self.cache is not None and bool(settings.get("cachingEnabled")) and name == "GET",
+                # What is said of all methods is about GET only.
+                self.cache is not None
+                and bool(settings.get("cachingEnabled"))
+                and (name == "GET" or stages.has_own_settings(stage, path, name)),
             )
 
 

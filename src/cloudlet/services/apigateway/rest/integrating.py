@@ -18,7 +18,7 @@ from cloudlet.core.arn import Arn
 from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.function_answer import BadAnswer
 from cloudlet.services.apigateway import acting, expressions, functions, outward, service_requests
-from cloudlet.services.apigateway.functions import Failed
+from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
 from cloudlet.services.apigateway.rest import binary, events, mapping
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.services.apigateway.rest.compiled import Integration, Response
@@ -58,6 +58,8 @@ async def answer(call: Call, integration: Integration) -> HttpResponse:
 
 
 def _refusal(integration: Integration, failed: Failed, reason: str) -> Refusal:
+    if failed.status == TOO_LARGE:
+        return Refusal("REQUEST_TOO_LARGE", "Request Too Long", reason)
     if integration.function:
         # What a function has raised is an answer that makes no sense, as any other that is not of the right form.
         return internal(reason, status=502 if failed.error else 500)

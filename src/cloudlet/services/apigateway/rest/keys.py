@@ -131,6 +131,9 @@ def _api_stage(plan: Document, path: list[str], operation: str, given: str | Non
     kept = [each for each in plan.get("apiStages") or [] if (each["apiId"], each["stage"]) != (api_id, stage)]
     if operation == "remove" and len(kept) == len(plan.get("apiStages") or []):
         raise errors.not_found("Usage plan does not have this API stage")
+    if operation == "add" and len(kept) < len(plan.get("apiStages") or []):
+        # It is there already, with its methods' limits.
+        return
     plan["apiStages"] = [*kept, {"apiId": api_id, "stage": stage}] if operation == "add" else kept
 
 

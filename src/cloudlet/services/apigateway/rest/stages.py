@@ -166,6 +166,11 @@ def settings_of(stage: Document, path: str, method: str) -> dict[str, Any]:
     return by_place.get((bare, method)) or by_place.get((bare, "*")) or by_place.get(("*", "*")) or {}
 
 
+def has_own_settings(stage: Document, path: str, method: str) -> bool:
+    """Whether there are settings for this very method."""
+    return (path.strip("/"), method) in map(_place, stage.get("methodSettings") or {})
+
+
 def _place(key: str) -> tuple[str, str]:
     resource, _, method = key.rpartition("/")
     return resource.replace("~1", "/").replace("~0", "~").strip("/"), method
