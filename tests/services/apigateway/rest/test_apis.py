@@ -399,3 +399,16 @@ def test_records_of_calls_have_no_secrets(cloud: RestCloud) -> None:
     wanted = {"CreateApiKey", "ImportApiKeys", "TestInvokeMethod", "CreateDomainName"}
     found = eventually(records, lambda got: wanted <= {each["EventName"] for each in got})
     assert not any(secret in each["CloudTrailEvent"] for each in found)
+
+
+def test_patterns_of_models_that_cannot_be_matched(cloud: RestCloud) -> None:
+    """They would admit no body at all."""
+    api = cloud.rest_api()
+    for member in ({"pattern": "^(?=.*[A-Z]).{8,}$"}, {"patternProperties": {"(?!x)a": {}}}):
+        schema = json.dumps({"properties": {"password": {"type": "string", **member}}})
+        given = {"restApiId": api, "name": "Login", "contentType": "application/json", "schema": schema}
+        code, message, _ = cloud.refused("create_model", **given)
+        assert code == "BadRequestException"
+        assert "no lookaround" in message
+    schema = json.dumps({"properties": {"pattern": {"type": "string", "pattern": "^[a-z]+$"}}})
+    cloud.client.create_model(restApiId=api, name="Login", contentType="application/json", schema=schema)

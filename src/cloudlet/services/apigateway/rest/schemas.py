@@ -117,6 +117,27 @@ def check(text: str) -> None:
     except (jsonschema.SchemaError, RecursionError) as error:
         reason = error.message if isinstance(error, jsonschema.SchemaError) else "it is nested too deeply"
         raise ValueError(reason) from error
+    for pattern in _patterns(schema):
+        try:
+            patterns.found("", pattern)
+        except VtlError as error:
+            reason = f"the pattern {pattern!r} is not one of RE2's, which have no lookaround and no back references"
+            raise ValueError(reason) from error
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    """Return the regular expressions of a schema."""
+    waiting = [schema]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            if isinstance(value.get("pattern"), str):
+                yield value["pattern"]
+            if isinstance(value.get("patternProperties"), dict):
+                yield from value["patternProperties"]
+            waiting.extend(each for name, each in value.items() if name not in ("enum", "default", "example"))
 
 
 def flattened(text: str, models: Mapping[str, str]) -> Any:
