@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from cloudlet.core.attached import Attached
@@ -30,11 +30,20 @@ HOP_BY_HOP = frozenset(
     )
 )
 """Headers that are about one connection only (RFC 9110, section 7.6.1)."""
-
 _VARIABLE = re.compile(r"\{([A-Za-z0-9._:-]+)\+?\}")
 _AUTHORITY = re.compile(r"[a-z]+://[^/?#]*")
 PATH_CHARACTERS = "/!$&'()*+,;=:@~"
 """Those that stand for themselves in a path."""
+
+
+def end_to_end(headers: Mapping[str, str], *others: str) -> dict[str, str]:
+    """Return the headers of a request that are for its endpoint too; `others` are left out besides."""
+    named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in HOP_BY_HOP and name not in others and name not in named
+    }
 
 
 def filled(url: str, value: Callable[[str], str | None]) -> str:

@@ -96,12 +96,13 @@ async def send(
 
 def _addressed(model: ServiceModel, address: Address, request: HttpRequest) -> HttpRequest:
     """Return a request as it would come to the front door of a service."""
-    headers = {name: value for name, value in request.headers.items() if name != "x-amz-target"}
     if address.kind == "path":
-        path = f"/{address.rest}"
+        # What a service of actions only is asked for is in a header; its path is a slash alone: `path//`.
+        path = f"/{address.rest.removeprefix('/')}"
         if address.host:
             path = f"/{address.host}{path}"
-        return HttpRequest(request.method, path, request.query, headers, request.body)
+        return HttpRequest(request.method, path, request.query, request.headers, request.body)
+    headers = dict(request.headers)
     action, _, more = address.rest.partition("&")
     body = request.body if isinstance(request.body, bytes) else b""
     if "json" in model.protocols and not headers.get("content-type", "").startswith(_FORM):

@@ -207,6 +207,17 @@ def test_a_mapped_header_that_is_not_of_latin_letters(cloud: RestCloud, endpoint
     assert asked["headers"]["x-price"].encode("latin-1") == "5€".encode()
 
 
+def test_headers_that_are_not_the_clients_to_send_on(cloud: RestCloud, endpoint: Endpoint) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/")
+    cloud.client.put_integration(**names, type="HTTP_PROXY", integrationHttpMethod="GET", uri=endpoint.url)
+    cloud.deploy(api)
+    headers = {"X-Amzn-Apigateway-Api-Id": "another", "Connection": "keep-alive, X-Hop", "X-Hop": "1", "X-End": "2"}
+    asked = cloud.call(api, headers=headers).json["headers"]
+    assert asked["x-amzn-apigateway-api-id"] == api
+    assert ("x-hop" in asked, asked["x-end"]) == (False, "2")
+
+
 def test_endpoints_that_do_not_answer(cloud: RestCloud, endpoint: Endpoint) -> None:
     api = cloud.rest_api()
     slow, gone = cloud.method(api, "/slow"), cloud.method(api, "/gone")
@@ -341,6 +352,31 @@ def test_a_table(cloud: RestCloud) -> None:
     assert cloud.call(api, "/pets/7").json == {"name": "Ada"}
     refused = cloud.call(api, "/pets/7", method="PUT", body='{"name": 1}')
     assert refused.status == 400
+
+
+def test_a_table_by_its_path(cloud: RestCloud) -> None:
+    """A service of actions only is asked at its one path, and told in a header for what."""
+    key = {"AttributeName": "id", "KeyType": "HASH"}
+    cloud.aws.client("dynamodb").create_table(
+        TableName="pets",
+        KeySchema=[key],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    api = cloud.rest_api()
+    names = cloud.method(api, "/", "POST")
+    cloud.to_service(
+        names,
+        "dynamodb:path//",
+        requestParameters={
+            "integration.request.header.X-Amz-Target": "'DynamoDB_20120810.DescribeTable'",
+            "integration.request.header.Content-Type": "'application/x-amz-json-1.0'",
+        },
+        requestTemplates={"application/json": '{"TableName": "pets"}'},
+    )
+    cloud.response(names)
+    cloud.deploy(api)
+    assert cloud.call(api, method="POST", body=b"{}").json["Table"]["TableName"] == "pets"
 
 
 def test_a_bucket(cloud: RestCloud) -> None:

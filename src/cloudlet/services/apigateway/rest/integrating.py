@@ -79,11 +79,7 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
     media_types = call.stage.media_types
     outgoing = Outgoing()
     if integration.kind == "HTTP_PROXY":
-        outgoing.headers = {
-            name: value
-            for name, value in call.headers.items()
-            if name not in outward.HOP_BY_HOP and name not in _NOT_SENT_ON
-        }
+        outgoing.headers = outward.end_to_end(call.headers, *_NOT_SENT_ON)
         outgoing.query = call.query_values()
     is_binary = media_types.has(call.headers.get("content-type", ""))
     body = binary.converted(call.body, integration.handling, is_binary=is_binary)
@@ -246,7 +242,8 @@ async def _endpoint(call: Call, integration: Integration, outgoing: Outgoing) ->
     query = "&".join(part for part in (parts.query, _query(outgoing)) if part)
     url = f"{parts.scheme}://{parts.netloc}{parts.path or '/'}{'?' if query else ''}{query}"
     headers = outgoing.headers
-    headers.setdefault("x-amzn-apigateway-api-id", call.api_id)
+    # Endpoints may trust it: it is not the client's to say.
+    headers["x-amzn-apigateway-api-id"] = call.api_id
     if integration.kind == "HTTP":
         headers.setdefault("accept", "application/json")
         headers.setdefault("user-agent", f"AmazonAPIGateway_{call.api_id}")

@@ -148,7 +148,8 @@ def _placed(event: Event, integration: Integration) -> _Placed:
 
 
 async def _endpoint(block: Block, event: Event, integration: Integration, body: bytes) -> Answer:
-    headers = {name: value for name, value in event.headers.items() if _is_passed_on(name)}
+    passed_on = outward.end_to_end(event.headers, "host").items()
+    headers = {name: value for name, value in passed_on if not name.startswith("sec-websocket-")}
     if event.kind == MESSAGE or not integration.is_proxy:
         headers["content-type"] = _JSON
     placed = _placed(event, integration)
@@ -187,7 +188,3 @@ async def _service(block: Block, event: Event, integration: Integration, address
     )
     content = response.body if isinstance(response.body, bytes) else b""
     return Answer(response.status, dict(response.headers), content)
-
-
-def _is_passed_on(name: str) -> bool:
-    return name not in outward.HOP_BY_HOP and name != "host" and not name.startswith("sec-websocket-")
