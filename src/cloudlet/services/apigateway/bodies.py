@@ -1,4 +1,4 @@
-"""The bodies of requests: whole, and not too many large ones in memory at once."""
+"""The bodies of requests: whole, and not too much of them in memory at once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,41 @@ from cloudlet.core.web import Visit
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 
-_AT_ONCE = 32
-"""So many requests with large bodies are dealt with at once; the clients of others are held back."""
-_TURNS: Attached[asyncio.Semaphore] = Attached(lambda _: asyncio.Semaphore(_AT_ONCE))
+_MOST_BYTES = 256 << 20
+"""So much of all large bodies is held; the clients of more are held back."""
+_PATIENCE_SECONDS = 15.0
+"""So long a request waits for room: those that have come in part may wait for one another."""
+
+
+class _Room:
+    """What is held of bodies that come in parts: by what has come of each, so that who sends slowly takes little."""
+
+    def __init__(self) -> None:
+        self._used = 0
+        self._freed = asyncio.Event()
+
+    async def take(self, size: int) -> None:
+        """Wait until there is room. Raises Refused where there is none for long."""
+        if self._used + size > _MOST_BYTES:
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._has(size)
+            except TimeoutError:
+                reason = "there is no room for the body"
+                raise Refused(429, "Too Many Requests", "THROTTLED", reason=reason) from None
+        self._used += size
+
+    async def _has(self, size: int) -> None:
+        while self._used + size > _MOST_BYTES:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def give_back(self, size: int) -> None:
+        self._used -= size
+        self._freed.set()
+
+
+_ROOMS: Attached[_Room] = Attached(lambda _: _Room())
 
 
 @asynccontextmanager
@@ -24,13 +56,20 @@ async def read(block: Block, visit: Visit) -> AsyncIterator[bytes]:
     if isinstance(body, bytes):
         yield body
         return
-    async with _TURNS.of(block):
-        try:
-            whole = await visit.body(LARGEST_BYTES)
-        except ValueError:
-            raise Refused(
-                413, "Request Entity Too Large", "REQUEST_TOO_LARGE", reason="the body is too large"
-            ) from None
+    room = _ROOMS.of(block)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in body:
+            if size + len(part) > LARGEST_BYTES:
+                reason = "the body is too large"
+                raise Refused(413, "Request Entity Too Large", "REQUEST_TOO_LARGE", reason=reason)
+            await room.take(len(part))
+            size += len(part)
+            parts.append(part)
         # Whoever looks at the signature needs it whole.
-        visit.request.body = whole
+        visit.request.body = whole = b"".join(parts)
+        parts.clear()
         yield whole
+    finally:
+        room.give_back(size)
