@@ -362,6 +362,29 @@ def test_unique_items_take_no_longer_the_more_there_are(cloud: RestCloud) -> Non
     assert status([{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}]) == 400
 
 
+def test_patterns_take_no_longer_for_many_texts(cloud: RestCloud) -> None:
+    """One by one, as many as these take eight seconds."""
+    api = cloud.rest_api()
+    validator = cloud.client.create_request_validator(restApiId=api, name="body", validateRequestBody=True)["id"]
+    schema = json.dumps({"items": {"type": "string", "pattern": "^[a-z]+[0-9]*$"}, "patternProperties": {"^x": {}}})
+    cloud.client.create_model(restApiId=api, name="Words", contentType="application/json", schema=schema)
+    cloud.mocked(api, "/", "POST", requestModels={"application/json": "Words"}, requestValidatorId=validator)
+    cloud.deploy(api)
+
+    def status(items: list[str]) -> int:
+        headers = {"Content-Type": "application/json"}
+        return cloud.call(api, "/", method="POST", body=json.dumps(items), headers=headers).status
+
+    many = [f"word{number}" for number in range(25_000)]
+    started = time.monotonic()
+    assert status(many) == 200
+    assert time.monotonic() - started < 4
+    assert status([*many, "Word"]) == 400
+    assert status([*many, "a\x01b"]) == 400
+    assert status(["a", "b1"]) == 200
+    assert status(["a", "B"]) == 400
+
+
 def test_a_key_of_an_authorizer(shared: RestCloud) -> None:
     api = shared.rest_api(apiKeySource="AUTHORIZER")
     authorizer = shared.client.create_authorizer(
