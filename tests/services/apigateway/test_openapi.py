@@ -144,6 +144,21 @@ def test_definitions_that_make_no_sense(cloud: GatewayCloud, body: str) -> None:
     assert cloud.client.get_apis()["Items"] == []
 
 
+def test_a_security_scheme_that_leads_nowhere(cloud: GatewayCloud) -> None:
+    """A route whose security is not there would be open to all."""
+    document = {
+        "openapi": "3.0.1",
+        "info": {"title": "pets"},
+        "components": {"securitySchemes": {"mine": {"$ref": "#/components/securitySchemes/yours"}}},
+        "paths": {"/pets": {"get": {"security": [{"mine": []}]}}},
+    }
+    code, message, _ = cloud.refused("import_api", Body=json.dumps(document))
+    assert (code, message.partition(": ")[2]) == (
+        "BadRequestException",
+        "the reference #/components/securitySchemes/yours leads nowhere",
+    )
+
+
 def test_warnings(cloud: GatewayCloud) -> None:
     body = '{"openapi": "3.0.1", "info": {"title": "x"}, "paths": {"/a": {"get": {}}}}'
     assert cloud.refused("import_api", Body=body, FailOnWarnings=True)[0] == "BadRequestException"

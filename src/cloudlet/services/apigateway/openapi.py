@@ -295,6 +295,8 @@ class Reader:
             given = self._document
             for step in reference[2:].split("/"):
                 given = _map(given, where).get(step.replace("~1", "/").replace("~0", "~"))
+            if given is None:
+                raise _wrong(f"the reference {reference} leads nowhere")
         raise _wrong(f"the references of {where} lead nowhere")
 
 

@@ -164,6 +164,24 @@ def test_an_api_is_put_again(cloud: RestCloud) -> None:
     assert paths == {"/", "/more"}
 
 
+@pytest.mark.parametrize("place", ["securityDefinitions", "parameters", "integration"])
+def test_references_that_lead_nowhere(cloud: RestCloud, place: str) -> None:
+    """A method whose security is not there would be open to all."""
+    nowhere = {"$ref": "#/nowhere/at-all"}
+    method: dict[str, Any] = {"responses": {}}
+    document: dict[str, Any] = {"swagger": "2.0", "info": {"title": "pets"}, "paths": {"/pets": {"get": method}}}
+    if place == "securityDefinitions":
+        document[place] = {"mine": nowhere}
+        method["security"] = [{"mine": []}]
+    elif place == "parameters":
+        method[place] = [nowhere]
+    else:
+        method["x-amazon-apigateway-integration"] = nowhere
+    code, message, _ = cloud.refused("import_rest_api", body=json.dumps(document).encode())
+    assert code == "BadRequestException"
+    assert "the reference #/nowhere/at-all leads nowhere" in message
+
+
 _MANY = "".join(f"  A{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(9))
 _HEAD = "swagger: '2.0'\ninfo: {title: pets, version: '1'}\npaths: {}\n"
 

@@ -409,4 +409,6 @@ class Reader:
             given = self._document
             for step in reference[2:].split("/"):
                 given = _map(given, where).get(step.replace("~1", "/").replace("~0", "~"))
+            if given is None:
+                raise wrong(f"the reference {reference} leads nowhere")
         raise wrong(f"the references of {where} lead nowhere")
