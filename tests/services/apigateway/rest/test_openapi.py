@@ -164,6 +164,20 @@ def test_an_api_is_put_again(cloud: RestCloud) -> None:
     assert paths == {"/", "/more"}
 
 
+def test_a_security_scheme_without_an_authorizer_is_a_warning(cloud: RestCloud) -> None:
+    document = {
+        "swagger": "2.0",
+        "info": {"title": "pets"},
+        "securityDefinitions": {"password": {"type": "basic"}},
+        "paths": {"/pets": {"get": {"responses": {}, "security": [{"password": []}]}}},
+    }
+    body = json.dumps(document).encode()
+    warning = "The security scheme password of GET /pets has no authorizer: it is ignored"
+    assert cloud.client.import_rest_api(body=body)["warnings"] == [warning]
+    code, message, _ = cloud.refused("import_rest_api", body=body, failOnWarnings=True)
+    assert (code, warning in message) == ("BadRequestException", True)
+
+
 @pytest.mark.parametrize("place", ["securityDefinitions", "parameters", "integration"])
 def test_references_that_lead_nowhere(cloud: RestCloud, place: str) -> None:
     """A method whose security is not there would be open to all."""

@@ -276,7 +276,7 @@ class Reader:
             part["authType"] = scheme.get(f"{X}authtype") or "custom"
             plan.authorizers[name] = part
 
-    def _security(self, planned: PlannedMethod, operation: dict[str, Any]) -> None:
+    def _security(self, plan: Plan, planned: PlannedMethod, operation: dict[str, Any]) -> None:
         method = planned.method
         auth = _map(operation.get(f"{X}auth"), "auth")
         security = operation.get("security", self._document.get("security"))
@@ -293,6 +293,9 @@ class Reader:
                     method["authorizationType"] = "AWS_IAM"
                 elif scheme.get("type") == "apiKey":
                     method["apiKeyRequired"] = True
+                else:
+                    where = f"{planned.verb} {planned.path}"
+                    plan.warnings.append(f"The security scheme {name} of {where} has no authorizer: it is ignored")
         if auth.get("type"):
             method["authorizationType"] = _text(auth["type"]).upper()
 
@@ -313,7 +316,7 @@ class Reader:
             method["operationName"] = _text(operation["operationId"])
         planned = PlannedMethod(path, verb, method, {}, None, [])
         planned.validator = _text(operation.get(f"{X}request-validator") or self._default_validator)
-        self._security(planned, operation)
+        self._security(plan, planned, operation)
         self._parameters_of(plan, planned, operation, common)
         for status, given in _map(operation.get("responses"), where).items():
             if status.isdecimal():
