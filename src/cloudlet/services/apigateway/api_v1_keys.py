@@ -72,9 +72,10 @@ async def import_api_keys(ctx: Context, tx: Transaction, params: Params) -> Resu
     for given in keys.imported(params["body"]):
         wanted = given.pop("plans")
         try:
+            found = [await store.get_owned(ctx, tx, "UsagePlan", plan) for plan in wanted]
             key = await keys.create_key(ctx, tx, given, None)
-            for plan in wanted:
-                await keys.add_to_plan(ctx, tx, await store.get_owned(ctx, tx, "UsagePlan", plan), key)
+            for plan in found:
+                await keys.add_to_plan(ctx, tx, plan, key)
         except AwsError as error:
             if params.get("failOnWarnings"):
                 raise

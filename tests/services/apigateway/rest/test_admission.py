@@ -66,6 +66,13 @@ def test_keys_as_they_are_shown(cloud: RestCloud) -> None:
     assert cloud.refused("get_api_key", apiKey=made["id"])[0] == "NotFoundException"
 
 
+def test_a_key_that_was_not_imported_is_not_there(cloud: RestCloud) -> None:
+    file = b"name,key,usageplanIds\nlost,0123456789012345678901,nowhere\n"
+    answer = cloud.client.import_api_keys(body=file, format="csv")
+    assert (answer["ids"], len(answer["warnings"])) == ([], 1)
+    assert cloud.client.get_api_keys()["items"] == []
+
+
 def test_plans_as_they_are_shown(cloud: RestCloud) -> None:
     api, plan, key = _keyed(cloud, throttle={"rateLimit": 10.0, "burstLimit": 20}, quota={"limit": 5, "period": "DAY"})
     shown = cloud.client.get_usage_plan(usagePlanId=plan)
