@@ -30,6 +30,8 @@ HOP_BY_HOP = frozenset(
     )
 )
 """Headers that are about one connection only (RFC 9110, section 7.6.1)."""
+OF_THE_WAY = ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
+"""Headers that say by what way a request has come to the gateway."""
 _VARIABLE = re.compile(r"\{([A-Za-z0-9._:-]+)\+?\}")
 _AUTHORITY = re.compile(r"[a-z]+://[^/?#]*")
 PATH_CHARACTERS = "/!$&'()*+,;=:@~"

@@ -21,7 +21,6 @@ from cloudlet.services.apigateway.http.compiled import Integration
 from cloudlet.services.apigateway.parameter_mapping import changed_pairs
 from cloudlet.wire import HttpResponse
 
-_NOT_SENT_ON = ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -109,7 +108,7 @@ async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
         parts = urlsplit(outward.filled(integration.url, lambda name: call.variables.get(name, "")))
     except ValueError as error:
         raise Failed(500, f"The URL of the endpoint is not valid: {error}") from error
-    headers = list(outward.end_to_end(call.headers, *_NOT_SENT_ON).items())
+    headers = list(outward.end_to_end(call.headers, *outward.OF_THE_WAY).items())
     path = parts.path
     query = "&".join(part for part in (parts.query, call.query) if part)
     if integration.changes:

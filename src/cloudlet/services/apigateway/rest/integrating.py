@@ -30,7 +30,6 @@ from cloudlet.wire import HttpRequest, HttpResponse
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 _MOCK_STATUS = re.compile(r"\s*\{[^{}]*?[\"']?statusCode[\"']?\s*:\s*[\"']?(\d{3})[\"']?\s*[,}]")
 _GRACE_SECONDS = 1.0
-_NOT_SENT_ON = ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -79,7 +78,7 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
     media_types = call.stage.media_types
     outgoing = Outgoing()
     if integration.kind == "HTTP_PROXY":
-        outgoing.headers = outward.end_to_end(call.headers, *_NOT_SENT_ON)
+        outgoing.headers = outward.end_to_end(call.headers, *outward.OF_THE_WAY)
         outgoing.query = call.query_values()
     is_binary = media_types.has(call.headers.get("content-type", ""))
     body = binary.converted(call.body, integration.handling, is_binary=is_binary)
