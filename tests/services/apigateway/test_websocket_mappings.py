@@ -192,3 +192,12 @@ def test_nobody_waits_for_a_template_that_takes_long(cloud: GatewayCloud, api: s
                 done += 1
     # Sixteen of them, one after the other, take twice that.
     assert slowest < 0.7
+
+
+def test_templates_have_up_to_300_kilobytes(cloud: GatewayCloud, api: str) -> None:
+    given = {"ApiId": api, "IntegrationType": "MOCK", "TemplateSelectionExpression": "$default"}
+    cloud.client.create_integration(**given, RequestTemplates={"$default": "x" * (300 << 10)})
+    code, message, _ = cloud.refused(
+        "create_integration", **given, RequestTemplates={"$default": "x" * ((300 << 10) + 1)}
+    )
+    assert (code, message.rpartition(": ")[2]) == ("BadRequestException", "it is larger than 300 KB")

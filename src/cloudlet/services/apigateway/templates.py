@@ -9,18 +9,26 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.services.apigateway.vtl import UTIL, Input, compiled
+from cloudlet.services.apigateway.vtl import UTIL, Input, Template, VtlError, compiled
 
+_LARGEST_BYTES = 300 << 10
 _LARGE_BYTES = 32 << 10
 Params = Mapping[str, Mapping[str, str]]
 """Parameters of a request by their places: path, querystring and header."""
+
+
+def check(template: str) -> None:
+    """Raise VtlError for a template that is too large (developer guide, "Important notes"), or cannot be read."""
+    if len(template.encode()) > _LARGEST_BYTES:
+        raise VtlError("it is larger than 300 KB")
+    Template(template)
 
 
 async def rendered(
     template: str, body: bytes, params: Params, context: dict[str, Any], stage_variables: Mapping[str, str]
 ) -> bytes:
     """Return what a template makes of a body; the template may change `context`. Raises VtlError."""
-    if len(body) > _LARGE_BYTES or "#foreach" in template or "#macro" in template:
+    if len(body) + len(template) > _LARGE_BYTES or "#foreach" in template or "#macro" in template:
         return await asyncio.to_thread(_rendered, template, body, params, context, stage_variables)
     return _rendered(template, body, params, context, stage_variables)
 

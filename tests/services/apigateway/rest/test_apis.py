@@ -404,7 +404,8 @@ def test_records_of_calls_have_no_secrets(cloud: RestCloud) -> None:
 def test_patterns_of_models_that_cannot_be_matched(cloud: RestCloud) -> None:
     """They would admit no body at all."""
     api = cloud.rest_api()
-    for member in ({"pattern": "^(?=.*[A-Z]).{8,}$"}, {"patternProperties": {"(?!x)a": {}}}):
+    members: tuple[dict[str, Any], ...] = ({"pattern": "^(?=.*[A-Z]).{8,}$"}, {"patternProperties": {"(?!x)a": {}}})
+    for member in members:
         schema = json.dumps({"properties": {"password": {"type": "string", **member}}})
         given = {"restApiId": api, "name": "Login", "contentType": "application/json", "schema": schema}
         code, message, _ = cloud.refused("create_model", **given)

@@ -63,6 +63,21 @@ def test_content_types_without_a_template(cloud: RestCloud, behavior: str, statu
         assert answer.json == {"message": "Unsupported Media Type"}
 
 
+def test_templates_have_up_to_300_kilobytes(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/")
+    cloud.to_mock(names)
+    cloud.client.put_method_response(**names, statusCode="200")
+    given = {**names, "statusCode": "200"}
+    template = "#set($a = 1)".ljust(300 << 10)
+    cloud.client.put_integration_response(**given, responseTemplates={"application/json": template})
+    cloud.deploy(api)
+    assert cloud.call(api).status == 200
+    large = {"application/json": f"{template} "}
+    code, message, _ = cloud.refused("put_integration_response", **given, responseTemplates=large)
+    assert (code, message) == ("BadRequestException", "Invalid mapping template specified: it is larger than 300 KB")
+
+
 def test_a_mock_without_a_status(cloud: RestCloud) -> None:
     api = cloud.rest_api()
     names = cloud.method(api, "/")

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import Transaction
 from cloudlet.services.apigateway import documents, errors, service_requests
+from cloudlet.services.apigateway import templates as mapping_templates
 from cloudlet.services.apigateway.answers import HEADER_NAME
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import store
 from cloudlet.services.apigateway.rest.resources import METHODS
-from cloudlet.services.apigateway.vtl import VtlError, compiled, patterns
+from cloudlet.services.apigateway.vtl import VtlError, patterns
 
 _AUTHORIZATIONS = ("NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS")
 _DECLARED = re.compile(r"method\.request\.(path|querystring|header)\.[^\s]+")
@@ -109,7 +110,7 @@ def check_templates(templates: Iterable[str | None]) -> None:
     """Raise BadRequestException for templates that cannot be read."""
     for template in templates:
         try:
-            compiled(template or "")
+            mapping_templates.check(template or "")
         except VtlError as error:
             raise errors.bad_request(f"Invalid mapping template specified: {error}") from error
 

@@ -37,6 +37,7 @@ from cloudlet.services.apigateway.vtl.tree import (
 MOST_TURNS = 1000
 """Of a loop; API Gateway's quota."""
 _MOST_STEPS = 200_000
+_SHORT = 8 << 10
 _DEEPEST = 20
 """So deep macros may use one another."""
 
@@ -76,10 +77,14 @@ class Template:
         return Result("".join(run.out), run.variables)
 
 
-@lru_cache(1000)
 def compiled(text: str) -> Template:
     """Return a template, read once for all its uses. Raises VtlError."""
-    return Template(text)
+    return _short(text) if len(text) <= _SHORT else _long(text)
+
+
+_short = lru_cache(1000)(Template)
+_long = lru_cache(20)(Template)
+"""One of 300 KB takes up to 15 MB, read."""
 
 
 class _Run:

@@ -14,7 +14,7 @@ from cloudlet.services.apigateway import errors, expressions
 from cloudlet.services.apigateway import templates as rendering
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.functions import Failed
-from cloudlet.services.apigateway.vtl import VtlError, compiled
+from cloudlet.services.apigateway.vtl import VtlError
 from cloudlet.services.apigateway.websocket.event import Event
 
 _DEFAULT = "$default"
@@ -70,7 +70,7 @@ def check_templates(by_key: Mapping[str, str] | None) -> None:
     """Raise BadRequestException for templates that cannot be read."""
     for key, text in (by_key or {}).items():
         try:
-            compiled(text)
+            rendering.check(text)
         except VtlError as error:
             raise errors.bad_request(f"Invalid mapping template specified for {key}: {error}") from None
 
