@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
 from cloudlet.core.ids import uuid4
-from cloudlet.services.logs import errors, events, filtering, row_record, scanning
+from cloudlet.services.logs import errors, events, filtering, lookup_table, row_record, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -54,6 +54,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
             raise AwsError(
                 "LimitExceededException", f"Account maximum query concurrency limit of {_MOST_ACTIVE} reached."
             )
+        await _check_lookups(ctx, tx, plan)
         query = Query(
             uuid4(),
             ctx.account,
@@ -95,15 +96,28 @@ def _checked(text: str, limit: int | None, now: int) -> tuple[Source | None, Pla
         plan = planning.plan(query, limit, now)
         session.check(query, plan)
     except QueryProblem as problem:
-        location = {"startCharOffset": problem.start, "endCharOffset": problem.end}
-        raise AwsError(
-            "MalformedQueryException",
-            str(problem),
-            queryCompileError={"location": location, "message": str(problem)},
-        ) from None
+        raise _malformed(problem) from None
     except NotBuilt as missing:
         raise errors.not_built(str(missing)) from None
     return query.source, plan
+
+
+def _malformed(problem: QueryProblem) -> AwsError:
+    location = {"startCharOffset": problem.start, "endCharOffset": problem.end}
+    return AwsError(
+        "MalformedQueryException", str(problem), queryCompileError={"location": location, "message": str(problem)}
+    )
+
+
+async def _check_lookups(ctx: Context, tx: Transaction, plan: Plan) -> None:
+    """Raise AwsError for a lookup table, or a column of one, that is not there."""
+    for wanted in plan.lookups:
+        table = await lookup_table.find(tx, ctx.account, ctx.region, wanted.name)
+        if table is None:
+            raise lookup_table.missing()
+        if missing := wanted.missing(table.fields):
+            message = f"the lookup table {wanted.name} has no column {missing[0]}"
+            raise _malformed(QueryProblem(message, wanted.span.start, wanted.span.end))
 
 
 async def _groups(ctx: Context, tx: Transaction, params: Params, source: Source | None) -> list[Group]:

@@ -1,13 +1,14 @@
-"""The operations on tags of resources: log groups and destinations, by their ARNs."""
+"""The operations on tags of resources: log groups, destinations and lookup tables, by their ARNs."""
 
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
-from cloudlet.services.logs import destination, errors, tagging
+from cloudlet.services.logs import destination, errors, lookup_table, tagging
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.destination import Destination
 from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.lookup_table_record import LookupTable
 
 
 @service.operation("TagResource")
@@ -29,7 +30,7 @@ async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) 
     return {"tags": (await _tagged(ctx, tx, params)).tags}
 
 
-async def _tagged(ctx: Context, tx: Transaction, params: Params) -> Group | Destination:
+async def _tagged(ctx: Context, tx: Transaction, params: Params) -> Group | Destination | LookupTable:
     text = params["resourceArn"]
     try:
         arn = Arn.parse(text)
@@ -39,12 +40,16 @@ async def _tagged(ctx: Context, tx: Transaction, params: Params) -> Group | Dest
         if (arn.account, arn.region) != (ctx.account, ctx.region):
             raise destination.missing()
         return await destination.named(ctx, tx, arn.resource.removeprefix("destination:"))
+    if arn.service == "logs" and arn.resource.startswith(lookup_table.PREFIX):
+        return await lookup_table.of_arn(ctx, tx, text)
     return await groups.named(ctx, tx, groups.name_of(ctx, text))
 
 
-def _save(tx: Transaction, tagged: Group | Destination, changed: tags.Tags) -> None:
+def _save(tx: Transaction, tagged: Group | Destination | LookupTable, changed: tags.Tags) -> None:
     tagged.tags = changed
     if isinstance(tagged, Group):
         groups.save(tx, tagged)
+    elif isinstance(tagged, LookupTable):
+        lookup_table.save(tx, tagged)
     else:
         destination.save(tx, tagged)

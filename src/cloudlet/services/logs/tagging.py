@@ -1,4 +1,4 @@
-"""Tags of log groups. API reference, "TagResource"."""
+"""Tags of resources. API reference, "TagResource"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cloudlet.services.logs import errors
 
 def merged(known: Mapping[str, str], added: Mapping[str, str]) -> tags.Tags:
     """Return tags with more of them. Raises AwsError."""
-    too_many = AwsError("TooManyTagsException", f"A log group can have {tags.MOST_TAGS} tags at most.")
+    too_many = AwsError("TooManyTagsException", f"A resource can have {tags.MOST_TAGS} tags at most.")
     return tags.merged(known, added, reserved=_reserved, too_many=too_many)
 
 

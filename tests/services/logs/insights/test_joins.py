@@ -39,6 +39,46 @@ def asker(logs: Any) -> Asker:
     return made
 
 
+# -- appendcols
+
+
+def test_columns_are_appended_by_position(asker: Asker) -> None:
+    orders = "filter ispresent(transactionId) | stats count(*) as n by transactionId"
+    payments = "SOURCE /payments | filter ispresent(transactionId) | stats sum(amount) as paid by transactionId"
+    assert asker.ask(f"{orders} | appendcols ({payments})") == [
+        {"transactionId": "t1", "n": "2", "paid": "10"},
+        {"transactionId": "t2", "n": "1", "paid": "41"},
+        {"transactionId": "t3", "n": "1", "paid": "90"},
+    ]
+    assert asker.ask(
+        f"{orders} | appendcols override=true max=2 ({payments} | sort transactionId desc) | sort n, paid"
+    ) == [
+        {"transactionId": "t3", "n": "1"},
+        {"transactionId": "t2", "n": "1", "paid": "41"},
+        {"transactionId": "t9", "n": "2", "paid": "90"},
+    ]
+
+
+def test_columns_of_several_queries_are_appended(asker: Asker) -> None:
+    first = "SOURCE '/payments' | fields amount | sort amount"
+    second = "SOURCE logGroups(namePrefix: ['/orders']) | fields orderId as other | sort orderId desc | limit 1"
+    answer = asker.answer(f"fields orderId | sort orderId | limit 2 | appendcols ({first}) | appendcols ({second})")
+    found = [{one["field"]: one["value"] for one in record} for record in answer["results"]]
+    assert [{name: one[name] for name in one if name != "@ptr"} for one in found] == [
+        {"orderId": "1", "amount": "5", "other": "5"},
+        {"orderId": "2", "amount": "10"},
+    ]
+    record = asker.client.get_log_record(logRecordPointer=found[0]["@ptr"])["logRecord"]
+    assert json.loads(record["@message"]) == ORDERS[0]
+    assert answer["statistics"]["logGroupsScanned"] == 2
+
+
+def test_columns_are_appended_in_the_outermost_query_only(asker: Asker) -> None:
+    within = "filter a in (SOURCE '/payments' | fields a | appendcols (SOURCE '/payments' | fields b))"
+    with pytest.raises(asker.client.exceptions.MalformedQueryException):
+        asker.start(within)
+
+
 # -- join
 
 

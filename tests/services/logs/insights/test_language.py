@@ -142,6 +142,36 @@ FOUND = {
         {"level": "INFO", "status": "200"},
         {"level": "ERROR", "status": "500"},
     ],
+    # sums and frequencies
+    "filter ispresent(level) | fields status, latency, level | sort status | addtotals": [
+        {"status": "200", "latency": "20", "level": "INFO", "Total": "220"},
+        {"status": "404", "latency": "35", "level": "INFO", "Total": "439"},
+        {"status": "500", "latency": "420.5", "level": "ERROR", "Total": "920.5"},
+    ],
+    "filter ispresent(level) | sort status | addtotals fieldname=`of all` latency | display `of all` | limit 1": [
+        {"of all": "20"}
+    ],
+    "stats count(*) as n, sum(latency) as s by level | addtotals row=false col=true n, s": [
+        {"n": "2"},
+        {"level": "ERROR", "n": "1", "s": "420.5"},
+        {"level": "INFO", "n": "2", "s": "55"},
+        {"n": "5", "s": "475.5"},
+    ],
+    "fields latency | filter status < 500 | sort latency | addtotals col=true fieldname=t": [
+        {"latency": "20", "t": "20"},
+        {"latency": "35", "t": "35"},
+        {"latency": "55", "t": "55"},
+    ],
+    "filter nothing = 1 | fields latency | addtotals col=true": [],
+    "fields level, ok | countFrequent level, ok": [
+        {"_approxcount": "2"},
+        {"level": "ERROR", "ok": "0", "_approxcount": "1"},
+        {"level": "INFO", "_approxcount": "1"},
+        {"level": "INFO", "ok": "1", "_approxcount": "1"},
+    ],
+    "stats sum_over_time(latency) as s, count_over_time(latency) as n by bin(1mo) | display s, n": [
+        {"s": "475.5", "n": "3"}
+    ],
     # structures
     "filter status = 500 | fields jsonParse(@message) as j | unnest j.items into i | display i.id | sort i.id": [
         {"i.id": "1"},
@@ -210,6 +240,8 @@ CALCULATED = {
     "isblank(' \t')": "1",
     "isblank('a')": "0",
     "concat('a', 1, 'b')": "a1b",
+    "md5('ab')": "187ef4436122d1cc2f40dc2b92f0eba0",
+    "sha256('ab')": "fb8e20fc2e4c3f248c60c39bd652f3c1347298bb977b8b4d5903b85055620603",
     "ltrim('  ab ')": "ab ",
     'ltrim("xyZxyfooxyZ", "xyZ")': "fooxyZ",
     'rtrim("xyZfooxyxyZ", "xyZ")': "xyZfoo",
@@ -298,6 +330,29 @@ def test_commands_look_at_the_records_before(shared: Callable[[Sequence[str]], A
     assert asker.ask("fields host, cpu_y | sort @timestamp desc | filldown") == [{"cpu_y": "9"}] * 2 + [
         {"host": "a", "cpu_y": "9"}
     ]
+
+
+def test_outliers_are_clamped_or_removed(shared: Callable[[Sequence[str]], Asker]) -> None:
+    asker = shared([json.dumps({"a": value, "b": -value}) for value in (1, 2, 3, 4, 5, 100)] + ["no number"])
+    # The middle half is from 2.25 to 4.75: 4.75 + 2.5 * 2.5 = 11.
+    clamped = asker.ask("fields a, b | sort @timestamp | outlier a b")
+    assert [one.get("a") for one in clamped] == ["1", "2", "3", "4", "5", "11", None]
+    assert [one.get("b") for one in clamped][-2:] == ["-100", None]
+    lower = asker.ask("fields b | sort @timestamp | outlier param=1 uselower=true b")
+    assert [one.get("b") for one in lower][-2:] == ["-7.25", None]
+    kept = asker.ask("fields a * 1 as n | sort @timestamp | outlier action=remove n | filter ispresent(n)")
+    assert [one["n"] for one in kept] == ["1", "2", "3", "4", "5"]
+
+
+def test_sessions_end_where_nothing_happens(shared: Callable[[Sequence[str]], Asker]) -> None:
+    users = ["x", "y", None, "x", None, None, "y", "x"]
+    asker = shared([json.dumps({"user": user, "at": number}) for number, user in enumerate(users)])
+    found = asker.ask("filter ispresent(user) | sessionize user maxspan 4m | sort @timestamp | display at, session_id")
+    of = {one["at"]: one["session_id"] for one in found}
+    assert of["0"] == of["3"] == of["7"]
+    assert len({of["0"], of["1"], of["6"]}) == 3
+    counted = asker.ask("sessionize user as s | stats count(*) as n by s | sort n | display n")
+    assert [one["n"] for one in counted] == ["2", "3", "3"]
 
 
 def test_bins_without_events_are_filled(shared: Callable[[Sequence[str]], Asker]) -> None:
@@ -401,6 +456,15 @@ MALFORMED = {
     "stats count(*) by traceId | filterIndex traceId = 'a'": (40, 53),
     "pattern a | diff previousYear": (17, 29),
     "fields 'open": (7, 8),
+    "addtotals rows=true": (10, 19),
+    "addtotals row=1 a": (10, 15),
+    "outlier action=drop a": (8, 19),
+    "outlier param=x a": (8, 15),
+    "stats count(*) as n by a | sessionize a": (38, 39),
+    "sessionize a maxspan 1y": (21, 23),
+    "appendcols max=0 (SOURCE 'g' | limit 1)": (11, 16),
+    "appendcols (limit 1)": (12, 17),
+    "lookup t a OUTPUT b": (11, 17),
     "fields " + "(" * 100 + "1" + ")" * 100: (67, 68),
     "SOURCE logGroups(foo: ['a']) | limit 1": (17, 20),
     "fields " + "(" * 50 + "a" + ("+1" * 9 + ")") * 50: (24, 693),
@@ -422,9 +486,12 @@ def test_a_malformed_query_is_told_where(asked: Asker, query: str) -> None:
     "query",
     [
         "fields @message | anomaly",
-        "stats count(*) | addtotals",
+        "fields a | outlier mark=true a",
+        "stats rate(a, 1m)",
+        "stats count(*) by bin(5m) offset 1h",
         "stats count(*) by bin(5m), a | fillmissing",
-        "countFrequent a",
+        "relevantfields where a > 1",
+        "logcompare timeshift 7d",
         "filterIndex a = 1",
         "filterIndex @aws.account in ['1', '2']",
         "fields unmask(a)",

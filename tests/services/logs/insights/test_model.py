@@ -112,6 +112,39 @@ def test_statistics(pairs: list[tuple[str, int]]) -> None:
 
 
 @_settings
+@given(st.lists(st.tuples(values, values), max_size=20))
+def test_totals(pairs: list[tuple[Any, Any]]) -> None:
+    messages = [json.dumps({"a": one, "b": other}) for one, other in pairs]
+    records = found("fields a, b | sort @timestamp | addtotals col=true | display Total", messages)
+    sums = [
+        sum(numbers) if (numbers := [n for one in pair if (n := number_of(one)) is not None]) else None
+        for pair in pairs
+    ]
+    known = [one for one in sums if one is not None]
+    expected = [*sums, sum(known) if known else None] if pairs else []
+    assert [None if (text := one.get("Total")) is None else float(text) for one in records] == expected
+
+
+@_settings
+@given(st.lists(st.tuples(st.sampled_from("xy"), st.booleans()), max_size=30), st.integers(1, 4))
+def test_sessions(seconds: list[tuple[str, bool]], gap: int) -> None:
+    messages = [json.dumps({"user": user if is_there else None}) for user, is_there in seconds]
+    records = found(
+        f"filter ispresent(user) | sessionize user maxspan {gap}s as s | sort @timestamp | display user, s", messages
+    )
+    last: dict[str, tuple[int, int]] = {}
+    numbers: dict[tuple[str, int], int] = {}
+    expected = []
+    for second, (user, is_there) in enumerate(seconds):
+        if is_there:
+            before, nth = last.get(user, (-100, 0))
+            last[user] = second, nth + (second - before > gap)
+            expected.append((user, numbers.setdefault((user, last[user][1]), len(numbers))))
+    given_names: dict[str, int] = {}
+    assert [(one["user"], given_names.setdefault(one["s"], len(given_names))) for one in records] == expected
+
+
+@_settings
 @given(st.lists(words, max_size=20), st.booleans(), st.integers(1, 5))
 def test_order(texts: list[str], descending: bool, limit: int) -> None:
     def key(text: str) -> tuple[Any, ...]:
@@ -175,6 +208,7 @@ def test_addresses(texts: list[str], base: ipaddress.IPv6Address, bits: int) -> 
 _PIECES = """
 fields filter stats parse sort limit dedup display unnest by as and or not in like =~ into desc | , ( ) [ ] + - * / ^ %
 accum autoregress p=1-2 filldown fillmissing with for
+addtotals col=true fieldname=a countFrequent outlier action=remove mark=false sessionize maxspan
 join type=left left=a right=b where a.x=b.x (SOURCE 'y' ) !
 = != a a.b `c d` @message @timestamp count( sum( bin( abs( 5m 1h 5 1.5 'x' "*y" /z+/ /(?<n>.)/ #
 """
@@ -216,6 +250,12 @@ commands = st.sampled_from(
         "accum b as c",
         "autoregress a p=1-2",
         "filldown b j*",
+        "addtotals col=true",
+        "addtotals row=false col=true fieldname=t a, b",
+        "countFrequent a, c",
+        "outlier action=remove uselower=true a",
+        "outlier param=1.5 b c",
+        "sessionize a, b maxspan 1s as c",
         "stats sum(b) as b, max(a) as a, latest(c) as c by bin(1m) | fillmissing with 0 for b, 'x' for a",
     ]
 )
@@ -318,4 +358,6 @@ def test_odd_values_make_no_query_fail() -> None:
     values = ("v", "fromMillis(v)", "jsonParse(v)")
     calls = ", ".join(f"{name}({value})" for name in _AGGREGATED.split() for value in values)
     assert len(found(f"stats {calls}, pct(v, 50)", messages, rows=1000)) == 1
+    assert len(found("outlier v | outlier action=remove uselower=true w", messages, rows=1000)) > 0
+    assert len(found("fields v, w | addtotals col=true", messages, rows=1000)) == len(messages) + 1
     assert found(f"stats {calls} by w | stats sum(`avg(v)`), count(*) as n", messages, rows=1000)[0]["n"] == "23"

@@ -1,4 +1,4 @@
-"""The functions of the command stats. User guide, "stats"."""
+"""The functions of the command stats. User guide, "stats", "Time-series functions"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cloudlet.services.logs.insights.problems import QueryProblem
+from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
 from cloudlet.services.logs.insights.sql import Kind, Sql, once
 from cloudlet.services.logs.insights.syntax import Call, Number, Period
@@ -25,7 +25,9 @@ class Aggregate:
 
 
 def named(name: str) -> Aggregate | None:
-    """Return the function of a name, which is in small letters."""
+    """Return the function of a name, which is in small letters. Raises NotBuilt."""
+    if name in _UNDEFINED:
+        raise NotBuilt(f"the function {name} of stats: AWS does not tell what it gives")
     return _AGGREGATES.get(name)
 
 
@@ -94,12 +96,14 @@ def _counted(_: Call, given: Sequence[Sql]) -> Sql:
     return Sql(f"CAST(count({counted}) AS DOUBLE)", Kind.NUMBER)
 
 
+_UNDEFINED: Final = frozenset({"histogram", "rate"})
 _AGGREGATES: Final = {
     "avg": Aggregate(1, 1, _number("avg")),
     "count": Aggregate(0, 1, _counted),
     "count_distinct": Aggregate(
         1, 1, lambda _, given: Sql(f"CAST(count(DISTINCT {given[0].shown}) AS DOUBLE)", Kind.NUMBER)
     ),
+    "count_over_time": Aggregate(1, 1, _counted),
     "earliest": Aggregate(1, 1, _by_time("arg_min"), needs_events=True),
     "latest": Aggregate(1, 1, _by_time("arg_max"), needs_events=True),
     "max": Aggregate(1, 1, _extreme("max")),
@@ -109,4 +113,5 @@ _AGGREGATES: Final = {
     "sortslast": Aggregate(1, 1, _by_order("arg_max")),
     "stddev": Aggregate(1, 1, _deviation),
     "sum": Aggregate(1, 1, _number("sum")),
+    "sum_over_time": Aggregate(1, 1, _number("sum")),
 }

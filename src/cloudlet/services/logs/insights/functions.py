@@ -135,6 +135,16 @@ def bins(period: Period, first: str, last: str) -> str:
     return f"list_transform(range({times}), lambda t: epoch_ms(t))"
 
 
+def millis(period: Period) -> int:
+    """Return a length of time of up to some weeks in milliseconds. Raises QueryProblem."""
+    kind = _UNITS.get(period.unit.lower(), "")
+    step = _MILLIS["d"] * 7 if kind == "w" else _MILLIS.get(kind)
+    if step is None or not 1 <= period.count <= _MOST_PERIODS:
+        message = f"a length of time in weeks, days, or less is expected, and not {period.count}{period.unit}"
+        raise QueryProblem(message, period.span.start, period.span.end)
+    return period.count * step
+
+
 # -- addresses
 
 _SUBNETS: Final = {"isipinsubnet": (4, 6), "isipv4insubnet": (4,), "isipv6insubnet": (6,)}
@@ -237,6 +247,8 @@ _FUNCTIONS: Final = {
     "toupper": _Function(1, 1, _textual("upper")),
     "tolower": _Function(1, 1, _textual("lower")),
     "substr": _Function(2, 3, _substring),
+    "md5": _Function(1, 1, _textual("md5")),
     "replace": _Function(3, 3, _textual("replace")),
+    "sha256": _Function(1, 1, _textual("sha256")),
     "strcontains": _Function(2, 2, _truth("contains({0}, {1})")),
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cloudlet.services.logs.insights.gathering import EVENTS, HITS, Feed, Gathering, needed
+from cloudlet.services.logs.insights.lookups import Wanted
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
 from cloudlet.services.logs.insights.sql import Sql
-from cloudlet.services.logs.insights.syntax import Before, Join, Within
+from cloudlet.services.logs.insights.syntax import AppendColumns, Before, Join, Lookup, Within
 
 _BEFORE = "before"
 MOST_KEYS = 50_000
@@ -55,6 +56,7 @@ class Inputs:
         self._subqueries: list[Feed] = []
         self._right: Right | None = None
         self._before: Before | None = None
+        self.lookups: list[Wanted] = []
 
     def feeds(self, own: Feed) -> list[Feed]:
         """Return all feeds, the query's own one at last."""
@@ -64,7 +66,7 @@ class Inputs:
 
     def found(self, within: Within) -> str:
         """Return the table whose column `v` has the keys of what a query within has found. Raises QueryProblem."""
-        name, span = ".".join(map(str, within.operand.path)), within.span
+        name, span = within.operand.name, within.span
         gathering = Gathering(within.query, self._text, self._now, None)
         value = gathering.pipeline.chosen(name)
         if value is None:
@@ -77,6 +79,29 @@ class Inputs:
         self._subqueries.append(replace(feed, source=within.query.source, then=then, seconds=SUBQUERY_SECONDS))
         return found
 
+    def appended(self, command: AppendColumns) -> tuple[str, dict[str, Sql]]:
+        """Return the table with what a query finds whose columns are appended, and those, by their names.
+
+        The table's column `n`, with the table's name before it, has the numbers of records.
+        """
+        gathering = Gathering(command.query, self._text, self._now, None)
+        number = len(self._subqueries) + 1
+        table, made = f"hits{number}", f"appended{number}"
+        values = gathering.pipeline.shown
+        columns = {name: Sql(f"{made}v{at}", value.kind) for at, (name, value) in enumerate(values.items())}
+        selected = [f"row_number() OVER (ORDER BY {gathering.pipeline.order}) AS {made}n"]
+        selected += [f"{value.text} AS {columns[name].text}" for name, value in values.items()]
+        rows = f"SELECT {', '.join(selected)} FROM ({gathering.pipeline.relation}) QUALIFY {made}n <= {command.most}"
+        feed = gathering.feed(table, rows, command.most)
+        then = f"CREATE TABLE {made} AS {rows}".replace(HITS, table)
+        self._subqueries.append(replace(feed, source=command.query.source, then=then))
+        return made, columns
+
+    def lookup(self, command: Lookup) -> Wanted:
+        """Return what the query has of a lookup table."""
+        self.lookups.append(Wanted.by(command, len(self.lookups)))
+        return self.lookups[-1]
+
     def right(self, join: Join) -> Right:
         """Return the right side of a join. Raises QueryProblem."""
         if self._right is not None:
@@ -87,6 +112,6 @@ class Inputs:
     def before(self, time: Before, relation: str) -> str:
         """Return SQL that selects of an earlier time what other SQL does of the query's. Raises NotBuilt."""
         if self._subqueries or self._right is not None:
-            raise NotBuilt("diff beside join or a query within a query")
+            raise NotBuilt("diff beside join, appendcols or a query within a query")
         self._before = time
         return relation.replace(HITS, _BEFORE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,13 @@ from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.sql import EXACT
 from cloudlet.services.logs.insights.syntax import (
     Accumulate,
+    AddTotals,
+    AppendColumns,
     Autoregress,
     Before,
     Call,
     Command,
+    CountFrequent,
     Dedup,
     Diff,
     Display,
@@ -36,15 +39,18 @@ from cloudlet.services.logs.insights.syntax import (
     Like,
     Limit,
     Logic,
+    Lookup,
     Named,
     Negative,
     Not,
     Number,
     Operation,
+    Outlier,
     Parse,
     Pattern,
     Period,
     Query,
+    Sessionize,
     Sort,
     SortKey,
     Source,
@@ -65,6 +71,11 @@ _MOST_LEVELS = 150
 _MOST_COMMANDS, _MOST_STATS = 50, 10
 _MOST_PREFIXES, _MOST_ACCOUNTS = 5, 20
 _MOST_LAGS = 100
+_APPENDED = 10_000
+"""Records of a query whose fields are appended. User guide, "appendcols"."""
+_FENCE = 2.5
+"""How many widths of the middle half of all values away an outlier is. User guide, "outlier"."""
+_DECIMAL = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _INDEXED = frozenset({"@logStream", "attributes.session.id", "severityText", "traceId"})
 """The fields with a default index that there are here. User guide, "filterIndex"."""
 _PART = re.compile(r"`([^`]+)`|\[\s*(\d+)\s*\]|([^.`\[]+)")
@@ -131,6 +142,35 @@ def _within(alias: Token, key: Token) -> tuple[str | int, ...]:
     return path[1:]
 
 
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """An argument of a command that has a name (in small letters) and a value."""
+
+    name: str
+    value: str
+    span: Span
+
+    @property
+    def is_true(self) -> bool:
+        """Raises QueryProblem."""
+        if self.value.lower() not in ("true", "false"):
+            raise self.problem("is true or false")
+        return self.value.lower() == "true"
+
+    def problem(self, what: str) -> QueryProblem:
+        return QueryProblem(f"{self.name} {what}, and not {self.value}", self.span.start, self.span.end)
+
+
+def _split(parts: Sequence[Any], *names: str) -> tuple[dict[str, _Option], tuple[Any, ...]]:
+    """Return the options of a command, which have some names, and its other parts. Raises QueryProblem."""
+    options = {part.name: part for part in parts if isinstance(part, _Option)}
+    for option in options.values():
+        if option.name not in names:
+            message = f"unknown argument {option.name}: there are {', '.join(names)}"
+            raise QueryProblem(message, option.span.start, option.span.end)
+    return options, tuple(part for part in parts if not isinstance(part, _Option))
+
+
 def _values(texts: Sequence[Text]) -> tuple[str, ...]:
     return tuple(text.value for text in texts)
 
@@ -163,6 +203,9 @@ class _Meaning:
             raise QueryProblem("SOURCE needs the name of a log group", name.span.start, name.span.end)
         return Source(name=name.value)
 
+    def GROUP(self, name: Token) -> Text:
+        return Text(str(name), _span(name))
+
     def argument(self, name: Token, *values: Text) -> tuple[str, tuple[str, ...]]:
         most = _MOST_PREFIXES if name.lower() == "nameprefix" else _MOST_ACCOUNTS
         if len(values) > most:
@@ -184,7 +227,7 @@ class _Meaning:
         return Filter(condition)
 
     def filter_index(self, field: Field, *values: Expression) -> Command:
-        if ".".join(map(str, field.path)) not in _INDEXED:
+        if field.name not in _INDEXED:
             raise NotBuilt(f"field index policies, and filterIndex of others than {', '.join(sorted(_INDEXED))}")
         return FilterIndex(In(field, values, _between(field, values[-1])))
 
@@ -204,7 +247,11 @@ class _Meaning:
             raise QueryProblem("the names after AS are not those of the groups", span.start, span.end)
         return Parse(_subject(subject, span), _translated(regex), _values(aliases))
 
-    def stats(self, columns: tuple[Named, ...], keys: tuple[Named, ...] | None) -> Command:
+    def stats(
+        self, columns: tuple[Named, ...], keys: tuple[Named, ...] | None, offset: Token | None, _: Period | None
+    ) -> Command:
+        if offset is not None:
+            raise NotBuilt("offset behind stats by bin()")
         last = (keys or columns)[-1].expression
         return Stats(columns, keys or (), _between(columns[0].expression, last))
 
@@ -225,7 +272,7 @@ class _Meaning:
 
     def expand(self, name: Token) -> Command:
         source = self.field(name)
-        return Unnest(source, ".".join(map(str, source.path)))
+        return Unnest(source, source.name)
 
     def accumulate(self, source: Field, alias: Text | None) -> Command:
         return Accumulate(source, _named_as(source, alias))
@@ -252,6 +299,73 @@ class _Meaning:
 
     def fill_missing(self, span: Span, *values: tuple[str, Expression] | None) -> Command:
         return FillMissing(tuple(value for value in values if value is not None), span)
+
+    def option(self, name: Token, value: Token) -> _Option:
+        return _Option(name.lower(), str(value), Span(_span(name).start, _span(value).end))
+
+    def add_totals(self, *parts: Any) -> Command:
+        options, given = _split(parts, "fieldname", "row", "col")
+        row, column, name = (options.get(one) for one in ("row", "col", "fieldname"))
+        total = "Total" if name is None else ".".join(map(str, _path(name.value)))
+        has_row = row is None or row.is_true
+        return AddTotals(given, total if has_row else None, column is not None and column.is_true)
+
+    def count_frequent(self, *given: Field) -> Command:
+        return CountFrequent(given, _between(given[0], given[-1]))
+
+    def outlier(self, *parts: Any) -> Command:
+        options, given = _split(parts, "action", "param", "uselower", "mark")
+        action, param, lower, mark = (options.get(one) for one in ("action", "param", "uselower", "mark"))
+        if action is not None and action.value.lower() not in ("remove", "transform"):
+            raise action.problem("is remove or transform")
+        if param is not None and not _DECIMAL.fullmatch(param.value):
+            raise param.problem("is a number")
+        if mark is not None and mark.is_true:
+            raise NotBuilt("outlier with mark=true: AWS does not name the field that it adds")
+        return Outlier(
+            given,
+            _FENCE if param is None else float(param.value),
+            lower is not None and lower.is_true,
+            action is not None and action.value.lower() == "remove",
+        )
+
+    def sessionize(self, *parts: Any) -> Command:
+        *given, gap, name = parts
+        span = _between(given[0], given[-1])
+        return Sessionize(
+            tuple(given), gap or Period(30, "m", span), "session_id" if name is None else name.value, span
+        )
+
+    def APPENDCOLS(self, word: Token) -> Span:
+        return _span(word)
+
+    def append_columns(self, span: Span, *parts: Any) -> Command:
+        options, (query,) = _split(parts, "override", "max")
+        override, most = options.get("override"), options.get("max")
+        if most is not None and not (most.value.isdecimal() and 1 <= int(most.value) <= MOST_RESULTS):
+            raise most.problem(f"is from 1 to {MOST_RESULTS}")
+        count = _APPENDED if most is None else int(most.value)
+        return AppendColumns(query, count, override is not None and override.is_true, span)
+
+    def TABLE(self, name: Token) -> Text:
+        return Text(str(name), _span(name))
+
+    def lookup_key(self, column: Text, field: Field) -> tuple[str, Field]:
+        return column.value, field
+
+    def output(self, column: Text, alias: Text | None) -> tuple[str, str]:
+        return column.value, (alias or column).value
+
+    def lookup(self, table: Text, *parts: Any) -> Command:
+        at = next(number for number, part in enumerate(parts) if isinstance(part, str))
+        overwrites = parts[at].lower() == "output"
+        return Lookup(table.value, parts[:at], parts[at + 1 :], overwrites, is_of_subnets=False, span=table.span)
+
+    def cidr_lookup(
+        self, table: Text, field: Field, column: Text | None, mode: Token, *outputs: tuple[str, str]
+    ) -> Command:
+        keys = ((field.name if column is None else column.value, field),)
+        return Lookup(table.value, keys, outputs, mode.lower() == "output", is_of_subnets=True, span=table.span)
 
     def pattern(self, source: Expression) -> Command:
         return Structures(source)
@@ -373,7 +487,7 @@ class _Meaning:
 
 
 def _named_as(source: Field, alias: Text | None) -> str:
-    return ".".join(map(str, source.path)) if alias is None else alias.value
+    return source.name if alias is None else alias.value
 
 
 def _subject(given: Expression | None, behind: Span) -> Expression:

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from cloudlet.services.logs.insights import functions, structures
+from cloudlet.services.logs.insights import functions, outliers, sessions, structures, totals
 from cloudlet.services.logs.insights.expressions import Compiler
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
-from cloudlet.services.logs.insights.sql import NULL, Kind, Sql, literal
+from cloudlet.services.logs.insights.sql import NULL, SO_FAR, Kind, Sql, literal
 from cloudlet.services.logs.insights.syntax import (
     Accumulate,
+    AddTotals,
+    AppendColumns,
     Autoregress,
     Call,
     Command,
+    CountFrequent,
     Dedup,
     Diff,
     Display,
@@ -30,9 +33,12 @@ from cloudlet.services.logs.insights.syntax import (
     In,
     Join,
     Limit,
+    Lookup,
     Named,
+    Outlier,
     Parse,
     Period,
+    Sessionize,
     Sort,
     SortKey,
     Stats,
@@ -46,7 +52,7 @@ if TYPE_CHECKING:
 _NEWEST_FIRST = ", ".join(f"{column} DESC" for column in POSITION)
 _DEFAULT = ("@timestamp", "@message")
 _Path = tuple[str | int, ...]
-_SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+_FREQUENCY = "_approxcount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +125,28 @@ class Pipeline:
             case Unnest(source, name):
                 self._unnest(source, name)
             case Accumulate(source, name):
-                [given] = self._computed([Sql(self._sql(source).number, Kind.NUMBER)])
-                self._add(name, Sql(f"sum({given.text}) OVER (ORDER BY {self.order} {_SO_FAR})", Kind.NUMBER))
+                [given] = self.computed([Sql(self.sql(source).number, Kind.NUMBER)])
+                self.add_field(name, Sql(f"sum({given.text}) OVER (ORDER BY {self.order} {SO_FAR})", Kind.NUMBER))
             case Autoregress(source, columns):
-                [given] = self._computed([self._sql(source)])
+                [given] = self.computed([self.sql(source)])
                 for lag, name in columns:
-                    self._add(name, Sql(f"lag({given.text}, {lag}) OVER (ORDER BY {self.order})", given.kind))
+                    self.add_field(name, Sql(f"lag({given.text}, {lag}) OVER (ORDER BY {self.order})", given.kind))
             case FillDown(names):
                 self._fill_down(names)
             case FillMissing():
                 self._fill_missing(command)
+            case AddTotals():
+                totals.add(self, command)
+            case CountFrequent():
+                self._count_frequent(command)
+            case Outlier():
+                outliers.handle(self, command)
+            case Sessionize():
+                sessions.identify(self, command)
+            case AppendColumns():
+                self._append_columns(command)
+            case Lookup():
+                self._lookup(command)
             case Structures(source):
                 self._structures(source)
             case Diff():
@@ -138,7 +156,7 @@ class Pipeline:
 
     def results(self, most: int) -> tuple[str, tuple[str, ...]]:
         """Return SQL that selects what is shown of the first records, and the names of its columns."""
-        listed = self._shown
+        listed = self.shown_paths
         shown = [self.scope.field(path).shown for path in listed.values()]
         position = POSITION if self.scope.has_events else ()
         columns = ", ".join([*shown, *position]) or "1"
@@ -146,11 +164,16 @@ class Pipeline:
         return answer, tuple(listed)
 
     @property
-    def _shown(self) -> dict[str, _Path]:
+    def shown_paths(self) -> dict[str, _Path]:
         """The fields that are shown by now, by their names."""
         if self._displayed is not None:
             return self._displayed
         return self._listed if self._has_list else {name: (name,) for name in _DEFAULT} | self._listed
+
+    @property
+    def shown(self) -> dict[str, Sql]:
+        """What is shown by now, by the names."""
+        return {name: self.scope.field(path) for name, path in self.shown_paths.items()}
 
     def chosen(self, name: str) -> Sql | None:
         """Return what is shown under a name, if a command has chosen that."""
@@ -159,24 +182,26 @@ class Pipeline:
 
     # -- commands
 
-    def _sql(self, expression: Expression) -> Sql:
+    def sql(self, expression: Expression) -> Sql:
+        """Return the SQL of an expression. Raises QueryProblem."""
         return Compiler(self.scope, self._now).sql(expression)
 
-    def _column(self) -> str:
+    def column(self) -> str:
+        """Return the name of a new column."""
         self.columns.append(f"c{len(self.columns)}")
         return self.columns[-1]
 
-    def _computed(self, values: Iterable[Sql]) -> list[Sql]:
+    def computed(self, values: Iterable[Sql]) -> list[Sql]:
         """Have values computed, and return the columns that have them."""
-        made = [(value.text, Sql(self._column(), value.kind)) for value in values]
+        made = [(value.text, Sql(self.column(), value.kind)) for value in values]
         if made:
             columns = ", ".join(f"{text} AS {column.text}" for text, column in made)
             self.relation = f"SELECT *, {columns} FROM ({self.relation})"
         return [column for _, column in made]
 
-    def _add(self, name: str, value: Sql) -> None:
+    def add_field(self, name: str, value: Sql) -> None:
         """Have a value computed, and shown under a name."""
-        [column] = self._computed([value])
+        [column] = self.computed([value])
         self.scope = self.scope.with_field(name, column)
         self._listed[name] = (name,)
 
@@ -190,8 +215,8 @@ class Pipeline:
                 found[name] = one.expression.path
             else:
                 found[name] = (name,)
-                computed.append((name, self._sql(one.expression)))
-        made = self._computed(value for _, value in computed)
+                computed.append((name, self.sql(one.expression)))
+        made = self.computed(value for _, value in computed)
         for (name, _), column in zip(computed, made, strict=True):
             self.scope = self.scope.with_field(name, column)
         return found
@@ -205,15 +230,15 @@ class Pipeline:
         self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
 
     def _parse(self, command: Parse) -> None:
-        source = Sql(self._sql(command.source).shown, Kind.TEXT)
-        [text] = self._computed([source])
+        source = Sql(self.sql(command.source).shown, Kind.TEXT)
+        [text] = self.computed([source])
         # A group around all tells, without a second look, whether there is a match: unless that is empty.
         pattern = literal(f"({command.pattern.text})")
         places = [f"p{number}" for number in range(len(command.names))]
         groups = ", ".join(literal(place) for place in ("a", *places))
-        [found] = self._computed([Sql(f"regexp_extract({text.text}, {pattern}, [{groups}])", Kind.TEXT)])
+        [found] = self.computed([Sql(f"regexp_extract({text.text}, {pattern}, [{groups}])", Kind.TEXT)])
         is_there = f"struct_extract({found.text}, 'a') <> '' OR regexp_matches({text.text}, {pattern})"
-        made = self._computed(
+        made = self.computed(
             Sql(f"CASE WHEN {is_there} THEN struct_extract({found.text}, '{place}') END", Kind.TEXT) for place in places
         )
         for name, column in zip(command.names, made, strict=True):
@@ -221,14 +246,14 @@ class Pipeline:
             self._listed[name] = (name,)
 
     def _stats(self, command: Stats) -> None:
-        keys = self._computed(self._sql(one.expression) for one in command.keys)
+        keys = self.computed(self.sql(one.expression) for one in command.keys)
         # A column may be made of those before it.
         known = {one.name(self._text): key for one, key in zip(command.keys, keys, strict=True)}
         values = []
         for one in command.columns:
             values.append(Compiler(self.scope, self._now, aggregating=True, made=known).sql(one.expression))
             known[one.name(self._text)] = values[-1]
-        made = [Sql(self._column(), value.kind) for value in values]
+        made = [Sql(self.column(), value.kind) for value in values]
         selected = [key.text for key in keys]
         selected += [f"{value.text} AS {column.text}" for value, column in zip(values, made, strict=True)]
         grouped = f"GROUP BY {', '.join(key.text for key in keys)}" if keys else "HAVING count(*) > 0"
@@ -245,10 +270,10 @@ class Pipeline:
                     self._binned = _Binned(key.text, period, columns, len(keys) == 1)
 
     def _fill_down(self, names: tuple[str, ...]) -> None:
-        for name, path in _selected(names, self._shown).items():
-            [given] = self._computed([self.scope.field(path)])
-            self._add(
-                name, Sql(f"last_value({given.text} IGNORE NULLS) OVER (ORDER BY {self.order} {_SO_FAR})", given.kind)
+        for name, path in _selected(names, self.shown_paths).items():
+            [given] = self.computed([self.scope.field(path)])
+            self.add_field(
+                name, Sql(f"last_value({given.text} IGNORE NULLS) OVER (ORDER BY {self.order} {SO_FAR})", given.kind)
             )
 
     def _fill_missing(self, command: FillMissing) -> None:
@@ -257,13 +282,13 @@ class Pipeline:
             raise QueryProblem("fillmissing stands right behind stats by bin()", span.start, span.end)
         if not binned.is_only_key:
             raise NotBuilt("fillmissing of statistics by more than bin()")
-        given = {name: self._sql(value) for name, value in command.values}
+        given = {name: self.sql(value) for name, value in command.values}
         unknown = sorted(given.keys() - binned.values.keys())
         if unknown:
             raise QueryProblem(f"{unknown[0]} is none of the statistics before", span.start, span.end)
         bin = binned.bin
         columns = ", ".join([bin, *(one.text for one in binned.values.values())])
-        filled = [f"{_as_kind(given.get(name), one.kind)} AS {one.text}" for name, one in binned.values.items()]
+        filled = [f"{given.get(name, NULL).as_kind(one.kind)} AS {one.text}" for name, one in binned.values.items()]
         bounds = f"SELECT min({bin}) AS low, max({bin}) AS high FROM there"
         bins = f"SELECT unnest({functions.bins(binned.period, 'low', 'high')}) AS {bin} FROM ({bounds})"
         self.relation = (
@@ -271,8 +296,41 @@ class Pipeline:
             f"SELECT {', '.join([bin, *filled])} FROM ({bins}) WHERE {bin} NOT IN (SELECT {bin} FROM there)"
         )
 
+    def _count_frequent(self, command: CountFrequent) -> None:
+        keys = tuple(Named(field, None) for field in command.fields)
+        self._stats(Stats((Named(Call("count", (), command.span), _FREQUENCY),), keys, command.span))
+        frequency = SortKey(Field((_FREQUENCY,), command.span), descending=True)
+        self._sort([frequency, *(SortKey(field, descending=False) for field in command.fields)])
+
+    def _append_columns(self, command: AppendColumns) -> None:
+        if self._inputs is None:
+            raise QueryProblem("appendcols stands in the outermost query only", command.span.start, command.span.end)
+        table, columns = self._inputs.appended(command)
+        shown = self.shown
+        nth = self.column()
+        numbered = f"SELECT *, row_number() OVER (ORDER BY {self.order}) AS {nth} FROM ({self.relation})"
+        self.relation = f"SELECT * FROM ({numbered}) LEFT JOIN {table} ON {nth} = {table}n"
+        for name, value in columns.items():
+            if name not in shown:
+                self.add_field(name, value)
+            elif command.overrides:
+                self.add_field(name, _where(f"{table}n IS NOT NULL", value, shown[name]))
+
+    def _lookup(self, command: Lookup) -> None:
+        if self._inputs is None:
+            raise NotBuilt("lookup within a query within a query")
+        wanted = self._inputs.lookup(command)
+        fields = self.computed(Sql(self.sql(field).shown, Kind.TEXT) for _, field in command.keys)
+        condition = wanted.condition([field.text for field in fields])
+        self.relation = f"SELECT * FROM ({self.relation}) LEFT JOIN {wanted.table} ON {condition}"
+        is_found = f"{wanted.key_columns[0]} IS NOT NULL"
+        for (_, name), column in zip(command.outputs, wanted.output_columns, strict=True):
+            known = self.scope.field(tuple(name.split(".")))
+            is_taken = is_found if command.overwrites else f"{is_found} AND coalesce({known.shown}, '') = ''"
+            self.add_field(name, _where(is_taken, Sql(column, Kind.TEXT), known))
+
     def _structures(self, source: Expression) -> None:
-        [found] = self._computed([Sql(structures.structure(self._sql(source).shown), Kind.TEXT)])
+        [found] = self.computed([Sql(structures.structure(self.sql(source).shown), Kind.TEXT)])
         self._structured = self.relation, found.text
         self._group(found.text, structures.columns(found.text, "true"))
 
@@ -287,7 +345,7 @@ class Pipeline:
 
     def _group(self, structure: str, made: dict[str, Sql]) -> None:
         """Make a record of each structure, which a column has."""
-        columns = {name: Sql(self._column(), value.kind) for name, value in made.items()}
+        columns = {name: Sql(self.column(), value.kind) for name, value in made.items()}
         selected = ", ".join(f"{made[name].text} AS {column.text}" for name, column in columns.items())
         there = f"SELECT * FROM ({self.relation}) WHERE {structure} IS NOT NULL"
         self.relation = f"SELECT {selected} FROM ({there}) GROUP BY {structure}"
@@ -298,7 +356,7 @@ class Pipeline:
 
     def _sort(self, keys: Iterable[SortKey]) -> None:
         wanted = list(keys)
-        columns = self._computed(self._sql(key.expression) for key in wanted)
+        columns = self.computed(self.sql(key.expression) for key in wanted)
         parts = [part for key, column in zip(wanted, columns, strict=True) for part in _ordered(column, key.descending)]
         self.order = ", ".join([*parts, *self._ties])
 
@@ -306,7 +364,7 @@ class Pipeline:
         if self._inputs is None:
             raise QueryProblem("join stands in the outermost query only", join.span.start, join.span.end)
         right = self._inputs.right(join)
-        [key] = self._computed([Sql(self.scope.field(join.left_key).key, Kind.TEXT)])
+        [key] = self.computed([Sql(self.scope.field(join.left_key).key, Kind.TEXT)])
         kind = "LEFT JOIN" if join.keeps_all else "JOIN"
         self.relation = f"SELECT * FROM ({self.relation}) {kind} {right.table} ON {key.text} = {right.key}"
         self.scope = self.scope.joined(join.left, join.right, right)
@@ -314,21 +372,21 @@ class Pipeline:
         self.order = f"{self.order}, {right.order}"
 
     def _dedup(self, keys: Iterable[Expression]) -> None:
-        columns = [column.text for column in self._computed(Sql(self._sql(key).shown, Kind.TEXT) for key in keys)]
+        columns = [column.text for column in self.computed(Sql(self.sql(key).shown, Kind.TEXT) for key in keys)]
         absent = " OR ".join(f"{column} IS NULL" for column in columns)
         first = f"row_number() OVER (PARTITION BY {', '.join(columns)} ORDER BY {self.order}) = 1"
         self.relation = f"SELECT * FROM ({self.relation}) QUALIFY {first} OR {absent}"
 
     def _unnest(self, source: Expression, name: str) -> None:
-        value = self._sql(source)
-        [given] = self._computed([value])
-        [document] = self._computed([Sql(given.document, Kind.JSON)])
+        value = self.sql(source)
+        [given] = self.computed([value])
+        [document] = self.computed([Sql(given.document, Kind.JSON)])
         single = document.text if value.kind is Kind.JSON else f"to_json({given.shown})"
         elements = (
             f"unnest(CASE WHEN json_type({document.text}) = 'ARRAY' "
             f"THEN json_extract({document.text}, '$[*]') ELSE [{single}] END)"
         )
-        [element] = self._computed([Sql(elements, Kind.JSON)])
+        [element] = self.computed([Sql(elements, Kind.JSON)])
         self.scope = self.scope.with_field(name, element)
         self._listed[name] = (name,)
 
@@ -344,19 +402,11 @@ def _selected(names: tuple[str, ...], shown: dict[str, _Path]) -> dict[str, _Pat
     return found
 
 
-def _as_kind(value: Sql | None, kind: Kind) -> str:
-    """Return SQL for a value, or nothing, as one of another kind."""
-    given = NULL if value is None else value
-    match kind:
-        case Kind.NUMBER:
-            return given.number
-        case Kind.TIME:
-            return given.time
-        case Kind.TRUTH:
-            return given.truth
-        case Kind.JSON:
-            return given.document
-    return given.shown
+def _where(condition: str, value: Sql, otherwise: Sql) -> Sql:
+    """Return one value or another one: of their kind, or texts."""
+    if value.kind is otherwise.kind:
+        return Sql(f"CASE WHEN {condition} THEN {value.text} ELSE {otherwise.text} END", value.kind)
+    return Sql(f"CASE WHEN {condition} THEN {value.shown} ELSE {otherwise.shown} END", Kind.TEXT)
 
 
 def _ordered(column: Sql, descending: bool) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cloudlet.services.logs.insights.gathering import HITS, Feed, Gathering
 from cloudlet.services.logs.insights.inputs import Inputs
+from cloudlet.services.logs.insights.lookups import Wanted
 from cloudlet.services.logs.insights.parsing import MOST_RESULTS
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.syntax import Limit, Query
@@ -27,6 +28,8 @@ class Plan:
     """Of the results' columns."""
     has_events: bool
     """Whether results are events."""
+    lookups: tuple[Wanted, ...] = ()
+    """The tables that are there from the begin."""
 
 
 def plan(query: Query, limit: int | None, now: int) -> Plan:
@@ -39,4 +42,4 @@ def plan(query: Query, limit: int | None, now: int) -> Plan:
     feeds = tuple(inputs.feeds(gathering.feed(_TABLE, answer, most)))
     if sum(len(feed.gather) + len(feed.then) for feed in feeds) + len(answer) > _LONGEST_SQL:
         raise QueryProblem("the query is too complex", 0, 0)
-    return Plan(feeds, answer.replace(HITS, _TABLE), names, gathering.pipeline.scope.has_events)
+    return Plan(feeds, answer.replace(HITS, _TABLE), names, gathering.pipeline.scope.has_events, tuple(inputs.lookups))

@@ -21,12 +21,13 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
-from cloudlet.services.logs import events, protection, row_record
+from cloudlet.services.logs import events, lookup_table, protection, row_record
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.insights import parsing, planning, pointers, queries, times
 from cloudlet.services.logs.insights.gathering import Feed
+from cloudlet.services.logs.insights.lookups import Wanted
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import Unanswerable
 from cloudlet.services.logs.insights.queries import Place, Query, Record, Searched
@@ -164,6 +165,9 @@ async def _answer(block: Block, query: Query, folder: Path) -> None:
         session = await in_thread(lambda: Session(plan, Path(spilled)))
         sides = iter(query.sides)
         try:
+            for wanted in plan.lookups:
+                text = await _looked_up(block, query, wanted)
+                await in_thread(lambda wanted=wanted, text=text: session.load(wanted, wanted.rows(text)))  # type: ignore[misc]
             for feed in plan.feeds:
                 work = _feed(block, query, feed, next(sides) if feed.source else query.groups, session)
                 if feed.seconds is None:
@@ -176,6 +180,18 @@ async def _answer(block: Block, query: Query, folder: Path) -> None:
             session.interrupt()
             await asyncio.shield(in_thread(session.close))
     await _end(block, query, queries.COMPLETE)
+
+
+async def _looked_up(block: Block, query: Query, wanted: Wanted) -> str:
+    """Return the content of a lookup table, as it is by now. Raises Unanswerable."""
+
+    async def body(tx: Transaction) -> str:
+        table = await lookup_table.find(tx, query.account, query.region, wanted.name)
+        if table is None:
+            raise Unanswerable(f"there is no lookup table {wanted.name} any more")
+        return await lookup_table.text_of(tx, table)
+
+    return await block.store.transact(body)
 
 
 async def _feed(block: Block, query: Query, feed: Feed, searched: Sequence[Searched], session: Session) -> None:

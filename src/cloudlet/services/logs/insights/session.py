@@ -18,6 +18,7 @@ from cloudlet.core import utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import events, row_record
 from cloudlet.services.logs.insights.gathering import EVENTS, Feed
+from cloudlet.services.logs.insights.lookups import Wanted
 from cloudlet.services.logs.insights.planning import Plan
 from cloudlet.services.logs.insights.problems import QueryProblem, Unanswerable
 from cloudlet.services.logs.insights.sql import MACROS
@@ -110,7 +111,11 @@ class Stopped(Exception):
 
 
 class Session:
-    """A query under way: for each feed of its plan `begin`, `feed` again and again, `end`; then `answer`, `results`."""
+    """A query under way.
+
+    For each lookup of its plan `load`; for each feed of it `begin`, `feed` again and again, `end`; then `answer`,
+    `results`.
+    """
 
     def __init__(self, plan: Plan, folder: Path | None = None, *, memory: str = MEMORY) -> None:
         self.counts = Counts()
@@ -123,11 +128,23 @@ class Session:
 
     def check(self) -> None:
         """See whether the engine takes the query. Raises duckdb.Error."""
+        for wanted in self._plan.lookups:
+            self.load(wanted, [])
         for feed in self._plan.feeds:
             self.begin(feed)
             self.end()
         self._define_percentile()
         self._execute(f"EXPLAIN {self._plan.answer}")
+
+    def load(self, wanted: Wanted, rows: Sequence[tuple[str | None, ...]]) -> None:
+        """Have the rows that are wanted of a lookup table."""
+        columns = [*wanted.key_columns, *wanted.output_columns]
+        with self._lock:
+            self._execute(f"CREATE TABLE {wanted.table} ({', '.join(f'{column} VARCHAR' for column in columns)})")
+            if rows:
+                values: dict[str, object] = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+                selected = ", ".join(f"unnest(${column}::VARCHAR[])" for column in columns)
+                self._execute(f"INSERT INTO {wanted.table} SELECT {selected}", values)
 
     def begin(self, feed: Feed) -> None:
         """Begin with a feed: the rows that come are of it."""
@@ -200,7 +217,7 @@ class Session:
     def _result(self, row: tuple[object, ...]) -> Result:
         width = len(self._plan.names)
         values = tuple(None if value is None else str(value) for value in row[:width])
-        if not self._plan.has_events:
+        if not self._plan.has_events or row[width] is None:
             return Result(values, None, None)
         timestamp, group, stream, number, nth = (int(str(part)) for part in row[width:])
         return Result(values, group, events.Position(timestamp, stream, number, nth))

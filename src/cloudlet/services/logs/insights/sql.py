@@ -13,6 +13,8 @@ from enum import Enum, auto
 _SHOWN_DECIMALS = 4
 EXACT = 2**53
 """Whole numbers below are exact as doubles."""
+SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+"""What a window has of the records in its order."""
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _SIMPLE = re.compile(r"\w+|'(?:[^']|'')*'|CAST\([\w.+-]+ AS \w+\)")
 """A column or a constant."""
@@ -84,6 +86,28 @@ class Sql:
         if self.kind is Kind.JSON:
             return self.text
         return once("insights_json({0})", self.shown)
+
+    @property
+    def as_number(self) -> Sql:
+        return Sql(self.number, Kind.NUMBER)
+
+    @property
+    def as_number_or_text(self) -> Sql:
+        """It as something that a number may take the place of."""
+        return self if self.kind is Kind.NUMBER else Sql(self.shown, Kind.TEXT)
+
+    def as_kind(self, kind: Kind) -> str:
+        """Return it as one of another kind."""
+        match kind:
+            case Kind.NUMBER:
+                return self.number
+            case Kind.TIME:
+                return self.time
+            case Kind.TRUTH:
+                return self.truth
+            case Kind.JSON:
+                return self.document
+        return self.shown
 
     @property
     def key(self) -> str:

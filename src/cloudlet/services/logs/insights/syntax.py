@@ -21,6 +21,10 @@ class Field:
     path: tuple[str | int, ...]
     span: Span
 
+    @property
+    def name(self) -> str:
+        return ".".join(map(str, self.path))
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -238,6 +242,75 @@ class FillMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class AddTotals:
+    """Sums of numbers: of some fields, or of all that are shown, within each record and over all records."""
+
+    fields: tuple[Field, ...]
+    name: str | None
+    """Of the field with the sum of each record; none for no such sums."""
+    has_summary: bool
+    """Whether a record with the sums over all others comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountFrequent:
+    """How often there is each combination of values of some fields, the most frequent one first."""
+
+    fields: tuple[Field, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Outlier:
+    """Values of fields that are further from the middle half of all than a multiple of its width."""
+
+    fields: tuple[Field, ...]
+    factor: float
+    looks_below: bool
+    """Whether values may also be too small."""
+    removes: bool
+    """Whether records with such a value are left out; else the value becomes the last one that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessionize:
+    """An identifier of the session that a record is of: records of an identity with no longer gaps between them."""
+
+    fields: tuple[Field, ...]
+    gap: Period
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class AppendColumns:
+    """The fields that another query finds, the first record's beside those of the first one, and so on."""
+
+    query: Query
+    most: int
+    """How many records of the other query there are at most."""
+    overrides: bool
+    """Whether they take the place of fields of the same names."""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Fields out of the row of a lookup table whose columns have what fields have."""
+
+    table: str
+    keys: tuple[tuple[str, Field], ...]
+    """Columns, and the fields that are compared with them."""
+    outputs: tuple[tuple[str, str], ...]
+    """Columns, and the fields that they become."""
+    overwrites: bool
+    """Whether they take the place of fields that are not empty."""
+    is_of_subnets: bool
+    """Whether the only key has subnets, and fields have addresses."""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Structures:
     """The structures that texts have in common, and how often."""
 
@@ -302,6 +375,12 @@ Command = (
     | Autoregress
     | FillDown
     | FillMissing
+    | AddTotals
+    | CountFrequent
+    | Outlier
+    | Sessionize
+    | AppendColumns
+    | Lookup
     | Structures
     | Join
     | Diff
