@@ -323,10 +323,6 @@ class _Call:
             read = HttpRequest(request.method, *found.address, request.headers, request.body)
         if service.check_request is not None:
             service.check_request(operation, read)
-        try:
-            params = operation.parse(found.protocol, read)
-        except InvalidRequest as error:
-            raise (error if service.invalid_request is None else service.invalid_request(error)) from error
         source_arn = request.headers.get(SOURCE_ARN_HEADER, "") if principal.kind == "service" else ""
         context = Context(
             block,
@@ -343,6 +339,13 @@ class _Call:
             request.method,
         )
         self.context = context
+        try:
+            params = operation.parse(found.protocol, read)
+        except InvalidRequest as invalid:
+            error = invalid if service.invalid_request is None else service.invalid_request(invalid)
+            if invalid.violations and block.trail is not None:
+                block.trail.refused(context, service.handlers[found.key], invalid, error)
+            raise error from invalid
         invocation = block.invoke(context, found.key, params, self._done)
         if invocation is not None and not self.exchange.answered:
             self.exchange.on_abort = invocation.cancel

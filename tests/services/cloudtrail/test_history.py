@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
@@ -98,6 +99,26 @@ def test_failures_and_reads_are_recorded_too(aws: Aws) -> None:
     assert (event["ReadOnly"], record["responseElements"]) == ("true", None)
     assert record["errorCode"].endswith("NonExistentQueue") or record["errorCode"] == "QueueDoesNotExist"
     assert "does not exist" in record["errorMessage"]
+
+
+def test_calls_that_the_model_refuses_are_recorded_without_their_parameters(aws: Aws) -> None:
+    logs = aws.client("logs", config=Config(parameter_validation=False))
+    with pytest.raises(ClientError):
+        logs.create_log_group(logGroupName="x" * 513)
+    (event,) = lookup(aws, 1, EventName="CreateLogGroup")
+    record = json.loads(event["CloudTrailEvent"])
+    assert record["errorCode"] == "InvalidParameterException"
+    assert "failed to satisfy constraint" in record["errorMessage"]
+    assert (record["requestParameters"], record["responseElements"], record["readOnly"]) == (None, None, False)
+    with pytest.raises(ClientError):
+        aws.client("scheduler", config=Config(parameter_validation=False)).get_schedule(Name="?")
+    (event,) = lookup(aws, 1, EventName="GetSchedule")
+    assert json.loads(event["CloudTrailEvent"])["errorCode"] == "ValidationException"
+    secret = {"BasicAuthParameters": {"Username": "u", "Password": "the secret" * 60}}
+    with pytest.raises(ClientError):
+        aws.client("events").create_connection(Name="c", AuthorizationType="BASIC", AuthParameters=secret)
+    (event,) = lookup(aws, 1, EventName="CreateConnection")
+    assert "the secret" not in event["CloudTrailEvent"]
 
 
 def test_calls_of_all_blocks_are_there_and_messages_are_not(aws: Aws) -> None:

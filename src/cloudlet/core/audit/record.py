@@ -18,7 +18,7 @@ from cloudlet.core.context import Context
 from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Handler, Params, Result
-from cloudlet.wire import Operation, WireError, load
+from cloudlet.wire import InvalidRequest, Operation, WireError, load
 from cloudlet.wire.shapes import Shape
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
@@ -66,6 +66,30 @@ def record(ctx: Context, handler: Handler, params: Params, result: Result, error
     if ctx.headers.get("host"):
         made["tlsDetails"] = {"clientProvidedHostHeader": ctx.headers["host"]}
     return made
+
+
+def shows_secrets(handler: Handler, invalid: InvalidRequest, hidden: frozenset[str]) -> bool:
+    """Whether what is said of a request that the model refuses may have values in it that no record shows."""
+    shape = _operation(handler.model, handler.name).input_shape
+    members = {} if shape is None else shape.members
+    refused = {violation.member for violation in invalid.violations}
+    return any(name in hidden or _has_secrets(ref.shape, hidden) for name, ref in members.items() if name in refused)
+
+
+def _has_secrets(shape: Shape, hidden: frozenset[str], depth: int = 0) -> bool:
+    if shape.raw.get("sensitive") or depth > _DEPTH:
+        return True
+    match shape.kind:
+        case "structure":
+            return any(
+                name in hidden or f"{shape.name}.{name}" in hidden or _has_secrets(ref.shape, hidden, depth + 1)
+                for name, ref in shape.members.items()
+            )
+        case "list":
+            return _has_secrets(shape.element.shape, hidden, depth + 1)
+        case "map":
+            return _has_secrets(shape.value.shape, hidden, depth + 1)
+    return False
 
 
 def _source(ctx: Context) -> str:

@@ -15,7 +15,7 @@ from cloudlet.core.service import Handler, Params, Result
 from cloudlet.store import StoreError, Subspace, Transaction
 from cloudlet.store.eager import spawn
 from cloudlet.store.interface import Row
-from cloudlet.wire import WireError
+from cloudlet.wire import InvalidRequest, WireError
 
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
@@ -67,6 +67,15 @@ class Trail:
         elif handler.is_noted and error is None:
             return
         self._note(ctx, handler, params, result, error)
+
+    def refused(self, ctx: Context, handler: Handler, invalid: InvalidRequest, error: WireError) -> None:
+        """Note a call whose parameters the model refuses; what they were is not recorded.
+
+        `error` says so in the service's words, and shows their values.
+        """
+        if record.shows_secrets(handler, invalid, self._block.service.hidden):
+            error = WireError(error.code, record.HIDDEN)
+        self.answered(ctx, handler, {}, None, error)
 
     def note_in(self, tx: Transaction, ctx: Context, handler: Handler, params: Params, result: Result) -> None:
         """Note a call in the transaction that does it."""
