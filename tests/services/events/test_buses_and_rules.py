@@ -165,6 +165,51 @@ def test_targets_that_make_no_sense_are_refused(events: Any, changed: dict[str, 
     assert events.list_targets_by_rule(Rule="r")["Targets"] == []
 
 
+PATHS = {"a": "$.detail.a", "b": "$.detail.b"}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<a> is in state <b>",
+        '{"a": <a>',
+        '{"a": <a> <b>}',
+        '{"a": "<a>}',
+        "{<a>: 1}",
+        '{"x": [{"of <a>": 1}]}',
+        '"two\nlines"',
+        '{"a": NaN}',
+        " \n",
+        "[" * 5000,
+    ],
+)
+def test_templates_that_are_no_json_are_refused(events: Any, template: str) -> None:
+    events.put_rule(Name="r", EventPattern=PATTERN)
+    transformer = {"InputPathsMap": PATHS, "InputTemplate": template}
+    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:q", "InputTransformer": transformer}
+    with pytest.raises(ClientError) as caught:
+        events.put_targets(Rule="r", Targets=[target])
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert caught.value.response["Error"]["Message"].startswith("Invalid InputTemplate for target 1 : [")
+    assert events.list_targets_by_rule(Rule="r")["Targets"] == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<a>",
+        '"<a> is in state \\"<b>\\""',
+        '"<a> is in state <b>"\n"and 1 < 2"\n',
+        ' {"a": <a>, "b": "<b>", "c": [<aws.events.event>, 1.5, null, {"d": true}]} ',
+    ],
+)
+def test_templates_are_json_once_their_places_are_filled(events: Any, template: str) -> None:
+    events.put_rule(Name="r", EventPattern=PATTERN)
+    transformer = {"InputPathsMap": PATHS, "InputTemplate": template}
+    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:q", "InputTransformer": transformer}
+    assert events.put_targets(Rule="r", Targets=[target])["FailedEntryCount"] == 0
+
+
 def test_buses_and_rules_have_tags(events: Any) -> None:
     bus = events.create_event_bus(Name="b", Tags=[{"Key": "a", "Value": "1"}])["EventBusArn"]
     rule = events.put_rule(Name="r", EventPattern=PATTERN, EventBusName="b")["RuleArn"]

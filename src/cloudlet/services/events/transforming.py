@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
@@ -47,11 +47,43 @@ def check(target: Target) -> None:
             if name.lower().startswith("aws") or not _NAME.fullmatch(name):
                 raise errors.validation(f"InputPathsMap key {name} is not valid for target {target['Id']}.")
             _check_path(path)
-        for name in _PLACE.findall(target["InputTransformer"]["InputTemplate"]):
-            if name not in paths and name not in _PREDEFINED:
-                raise errors.validation(
-                    f"Invalid InputTemplate for target {target['Id']} : [Placeholder {name} is not defined.]."
-                )
+        _check_template(target["Id"], target["InputTransformer"]["InputTemplate"], paths)
+
+
+def _check_template(id: str, template: str, paths: Collection[str]) -> None:
+    """Raise AwsError for a template that is not JSON: one value, or several, such as a text for each line.
+
+    API reference, "InputTransformer": a place cannot be the key of an object. User guide, "Common issues with
+    transforming input": texts are in quotation marks.
+    """
+    known = {*paths, *_PREDEFINED}
+    for name in _PLACE.findall(template):
+        if name not in known:
+            raise errors.validation(f"Invalid InputTemplate for target {id} : [Placeholder {name} is not defined.].")
+    # Places have become texts, which are JSON within quotation marks and without.
+    marked = filled(template, known.__contains__, lambda _: _MARK).lstrip(_SPACE)
+    at = 0
+    try:
+        while at < len(marked) or not at:
+            _, at = _DECODER.raw_decode(marked, at)
+            at = len(marked) - len(marked[at:].lstrip(_SPACE))
+    except (ValueError, RecursionError) as problem:
+        raise errors.validation(f"Invalid InputTemplate for target {id} : [{problem}].".replace(_MARK, "")) from None
+
+
+def _without_places(pairs: list[tuple[str, Any]]) -> None:
+    if any(_MARK in key for key, _ in pairs):
+        raise ValueError("A placeholder cannot be the key of an object")
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+_MARK: Final = "\ufdd0"
+"""No character, and so in no template."""
+_SPACE: Final = " \t\r\n"
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_places, parse_constant=_no_number)
 
 
 def _is_json(text: str) -> bool:
