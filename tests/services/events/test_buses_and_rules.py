@@ -144,6 +144,7 @@ def test_targets_come_are_listed_and_go(cloud: EventCloud) -> None:
         ({"Arn": "arn:aws:sqs:eu-west-1:123456789012:q"}, "ValidationException"),
         ({"Arn": "arn:aws:sqs:us-east-1:123456789012:q.fifo"}, "ValidationException"),
         ({"Arn": "arn:aws:ecs:us-east-1:123456789012:cluster/c"}, "NotImplemented"),
+        ({"Arn": "arn:aws:dynamodb:us-east-1:123456789012:table/t"}, "ValidationException"),
         ({"Arn": "arn:aws:events:us-east-1:123456789012:nonsense/x"}, "ValidationException"),
         ({"Arn": "arn:aws:events:us-east-1:123456789012:event-bus/b", "Input": "1"}, "ValidationException"),
         ({"EcsParameters": {"TaskDefinitionArn": "x"}}, "NotImplemented"),

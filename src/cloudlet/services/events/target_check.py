@@ -12,6 +12,13 @@ from cloudlet.services.events.target import GROUP, is_destination
 
 _BLOCKS = {each: each for each in ("sqs", "sns", "events", "lambda", "logs")} | {gateway.SERVICE: "apigateway"}
 """The services in ARNs of targets → the blocks that have these."""
+_ON_AWS = frozenset(
+    (
+        *("appsync", "batch", "codebuild", "codepipeline", "ecs", "firehose", "glue", "inspector", "kinesis"),
+        *("redshift", "redshift-serverless", "sagemaker", "ssm", "ssm-incidents", "states"),
+    )
+)
+"""Those that AWS has besides. User guide, "Event bus targets in Amazon EventBridge"."""
 _HTTP = ("events", gateway.SERVICE)
 _MEMBERS = frozenset(
     (
@@ -39,6 +46,8 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
     other = next(iter(target.keys() - _MEMBERS), None)
     if other is not None:
         raise errors.not_built(f"the parameter {other} of targets")
+    if arn.service not in _BLOCKS and arn.service not in _ON_AWS:
+        raise _invalid(target, "Provided Arn is not in correct format.")
     if arn.service not in _BLOCKS or not ctx.block.cloud.has(_BLOCKS[arn.service]):
         raise errors.not_built(f"targets of {arn.service}")
     for name, services in (("SqsParameters", ("sqs",)), ("HttpParameters", _HTTP)):
