@@ -200,6 +200,41 @@ def test_events_of_other_times_are_not_looked_at(standing: Standing) -> None:
         assert scanned(where)[0] == names
 
 
+_ROWS = 'CAST(json_parse(\'[{"a": 1, "b": "x"}]\') AS ARRAY(ROW(a BIGINT, b VARCHAR)))'
+_UNNESTED = {
+    "UNNEST(requestParameters) AS t(k, v)": ("k", ["attributes", "queueName"]),
+    "UNNEST(e.requestParameters) AS t(k, v)": ("v", ["one", '{"DelaySeconds":"3"}']),
+    "UNNEST(requestParameters) WITH ORDINALITY AS t(k, v, n)": ("n", ["1", "2"]),
+    "UNNEST(map_entries(requestParameters)) AS t(k, v)": ("k", ["attributes", "queueName"]),
+    "UNNEST(map_keys(requestParameters)) AS t(k)": ("k", ["attributes", "queueName"]),
+    "UNNEST(requestParameters, sequence(1, 3)) AS t(k, v, n)": ("n", ["1", "2", "3"]),
+    "UNNEST(filter(resources, x -> x.type = 'AWS::SQS::Queue')) AS r": ("r.type", []),
+    "UNNEST(resources) AS t(account, kind, arn, prefix)": ("kind", []),
+    f"UNNEST({_ROWS}) AS t(a, b)": ("b", ["x"]),
+    "UNNEST(ARRAY[ROW(1, 'x'), ROW(2, 'y')]) AS t(a, b)": ("b", ["x", "y"]),
+    "UNNEST(userIdentity.sessionContext.webIdFederationData.attributes) AS t(k, v)": ("k", []),
+}
+
+
+@pytest.mark.parametrize("unnested", _UNNESTED)
+def test_maps_and_rows_become_columns(trails: Any, store: str, unnested: str) -> None:
+    column, expected = _UNNESTED[unnested]
+    statement = f"""SELECT {column} AS found FROM {store} AS e CROSS JOIN {unnested}
+        WHERE eventName = 'CreateQueue' AND element_at(requestParameters, 'queueName') = 'one' ORDER BY found"""
+    assert sorted(row["found"] for row in answered(trails, statement)) == sorted(expected)
+
+
+def test_events_without_anything_to_unnest_stay_in_a_left_join(trails: Any, store: str) -> None:
+    statement = f"""WITH q AS (SELECT eventName AS name, additionalEventData AS more FROM {store})
+        SELECT name, k FROM q LEFT JOIN UNNEST(more) AS t(k, v) ON TRUE WHERE name = 'CreateQueue'"""
+    assert answered(trails, statement) == [{"name": "CreateQueue", "k": ""}] * 3
+
+
+def test_a_list_of_rows_has_a_name_for_each_column(trails: Any, store: str) -> None:
+    statement = f"SELECT r FROM {store} CROSS JOIN UNNEST(resources) AS t(r)"
+    assert code_of(trails.start_query, QueryStatement=statement) == "InvalidQueryStatementException"
+
+
 def test_results_come_in_pages(trails: Any, store: str) -> None:
     statement = f"""SELECT n FROM {store} CROSS JOIN UNNEST(sequence(1, 1200)) AS t(n)
         WHERE requestParameters['queueName'] = 'one' ORDER BY n"""

@@ -12,7 +12,7 @@ from time import gmtime, strftime
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudlet.core import AwsError
-from cloudlet.services.cloudtrail.lake import dialect, time_range
+from cloudlet.services.cloudtrail.lake import dialect, time_range, unnesting
 from cloudlet.services.cloudtrail.lake.columns import CHECKSUM_COLUMN, COLUMNS, JSON_COLUMN
 from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 
@@ -58,7 +58,7 @@ def parse(text: str, now: float) -> Statement:
         columns = _columns(parsed[0])
         fixed = _at(_with_names(parsed[0]), now)
         times = time_range.of(fixed)
-        sql = dialect.adapted(fixed).sql("duckdb")
+        sql = dialect.adapted(unnesting.adapted(fixed)).sql("duckdb")
     except SqlglotError as error:
         raise invalid(str(error).partition("\n")[0]) from None
     except RecursionError:
