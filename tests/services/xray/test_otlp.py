@@ -126,6 +126,19 @@ def test_what_a_server_did(tracer: Tracer, xray: Any) -> None:
     assert found["annotations"] == {"cart_id": 7}
     assert found["metadata"]["default"]["mood"] == "good"
     assert found["metadata"]["default"]["otel.resource.service.name"] == "shop"
+    assert found["metadata"]["default"]["otel.scope.name"] == "tests"
+
+
+def test_what_a_scope_is_stays_with_its_spans(aws: Aws, xray: Any) -> None:
+    made = span()
+    scope = {"name": "http", "version": "1.2", "attributes": [{"key": "team", "value": {"stringValue": "a"}}]}
+    told = json.loads(request(made))
+    told["resourceSpans"][0]["scopeSpans"][0]["scope"] = scope
+    post(aws, json.dumps(told).encode())
+    trace = f"1-{made['traceId'][:8]}-{made['traceId'][8:]}"
+    metadata = segments(xray, trace)["shop"]["metadata"]["default"]
+    found = {name: value for name, value in metadata.items() if name.startswith("otel.scope.")}
+    assert found == {"otel.scope.name": "http", "otel.scope.version": "1.2", "otel.scope.team": "a"}
 
 
 def test_a_trace_is_found_although_its_id_tells_no_time(tracer: Tracer, xray: Any) -> None:

@@ -50,12 +50,11 @@ def _read(body: bytes, form: str, now: float) -> tuple[Read, Reasons]:
     """Return the documents of the spans of a request, and why there are none of others. Raises AwsError."""
     read: Read = []
     reasons: Reasons = Counter()
-    for span, resource in otlp.spans(body, form):
+    for span, resource, scope in otlp.spans(body, form):
         try:
             _check_time(span, now)
-            texts = [
-                json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in spans.documents(span, resource)
-            ]
+            told = spans.documents(span, resource, scope)
+            texts = [json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in told]
             read.append([document.parse(text, _MOST_SPAN_BYTES) for text in texts])
         except BadDocument as problem:
             reasons[problem.code] += 1

@@ -18,6 +18,7 @@ from cloudlet.services.xray.spans import Attributes, attributes
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -33,8 +34,8 @@ def kind(content_type: str | None) -> str:
     return named
 
 
-def spans(body: bytes, form: str) -> list[tuple[Span, Attributes]]:
-    """Return the spans of a request, with the attributes of their resources. Raises AwsError."""
+def spans(body: bytes, form: str) -> list[tuple[Span, Attributes, Attributes]]:
+    """Return the spans of a request, with the attributes of their resources and of their scopes. Raises AwsError."""
     if len(body) > _MOST_BYTES:
         raise invalid("The request is larger than 5 MB")
     request = _from_json(body) if form == JSON else _from_protobuf(body)
@@ -44,12 +45,20 @@ def spans(body: bytes, form: str) -> list[tuple[Span, Attributes]]:
     return found
 
 
-def _spans(request: ExportTraceServiceRequest) -> Iterator[tuple[Span, Attributes]]:
+def _spans(request: ExportTraceServiceRequest) -> Iterator[tuple[Span, Attributes, Attributes]]:
     for of_resource in request.resource_spans:
         resource = attributes(of_resource.resource.attributes)
         for of_scope in of_resource.scope_spans:
+            scope = _of_scope(of_scope.scope)
             for span in of_scope.spans:
-                yield span, resource
+                yield span, resource, scope
+
+
+def _of_scope(scope: InstrumentationScope) -> Attributes:
+    """Return what a scope is as attributes. OpenTelemetry, "Mapping to non-OTLP Formats"."""
+    named = {"name": scope.name, "version": scope.version}
+    told = {name: value for name, value in named.items() if value} | attributes(scope.attributes)
+    return {f"otel.scope.{name}": value for name, value in told.items()}
 
 
 def _from_protobuf(body: bytes) -> ExportTraceServiceRequest:

@@ -75,10 +75,10 @@ def _value(value: AnyValue) -> Any:
     return getattr(value, kind)
 
 
-def documents(span: Span, resource: Attributes) -> Iterator[dict[str, Any]]:
+def documents(span: Span, resource: Attributes, scope: Attributes) -> Iterator[dict[str, Any]]:
     """Yield the segment documents of a span, whose ids are as W3C writes them."""
     own = _Reading(attributes(span.attributes))
-    whole = _segment(span, own, _Reading(resource))
+    whole = _segment(span, own, _Reading(resource), scope)
     is_called = not span.parent_span_id or span.kind in (_SERVER, _CONSUMER) or bool(span.flags & _HAS_REMOTE_PARENT)
     service = _name(resource.get("service.name") or span.name)
     if not is_called:
@@ -123,7 +123,7 @@ class _Reading:
         return {key: value for key, value in self.given.items() if key not in self.used}
 
 
-def _segment(span: Span, own: _Reading, resource: _Reading) -> dict[str, Any]:
+def _segment(span: Span, own: _Reading, resource: _Reading, scope: Attributes) -> dict[str, Any]:
     """Return what segments and subsegments have in common."""
     http = _http(own, is_server=span.kind == _SERVER)
     status = http.get("response", {}).get("status", 0)
@@ -149,7 +149,7 @@ def _segment(span: Span, own: _Reading, resource: _Reading) -> dict[str, Any]:
             for link in span.links
         ],
     }
-    document["metadata"] = _metadata(span, own, resource)
+    document["metadata"] = _metadata(span, own, resource, scope)
     return {name: value for name, value in document.items() if value}
 
 
@@ -294,9 +294,9 @@ def _annotations(own: _Reading) -> dict[str, Any]:
     return found
 
 
-def _metadata(span: Span, own: _Reading, resource: _Reading) -> dict[str, Any]:
+def _metadata(span: Span, own: _Reading, resource: _Reading, scope: Attributes) -> dict[str, Any]:
     """Return all that has no other place."""
-    told = {**own.rest(), **{f"otel.resource.{key}": value for key, value in resource.given.items()}}
+    told = {**own.rest(), **{f"otel.resource.{key}": value for key, value in resource.given.items()}, **scope}
     events = [
         {"name": event.name, "time": event.time_unix_nano / 1e9, "attributes": attributes(event.attributes)}
         for event in span.events
