@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from cloudlet.core import Arn, AwsError, Context, Transaction
 from cloudlet.services.events import access, bus, errors, gateway, transforming
 from cloudlet.services.events.http_request import FIXED_HEADERS
 from cloudlet.services.events.rule_record import Rule, Target
-from cloudlet.services.events.target import GROUP, is_destination
+from cloudlet.services.events.target import is_destination
 
 _BLOCKS = {each: each for each in ("sqs", "sns", "events", "lambda", "logs")} | {gateway.SERVICE: "apigateway"}
 """The services in ARNs of targets → the blocks that have these."""
@@ -19,6 +20,14 @@ _ON_AWS = frozenset(
     )
 )
 """Those that AWS has besides. User guide, "Event bus targets in Amazon EventBridge"."""
+_ACCOUNT = re.compile(r"\d{12}")
+_FORMS = {
+    "lambda": re.compile(r"function:[\w-]{1,64}(:([\w-]{1,128}|\$LATEST))?"),
+    "logs": re.compile(r"log-group:[\w./#-]{1,512}(:\*)?"),
+    "sns": re.compile(r"[\w-]{1,256}(\.fifo)?"),
+    "sqs": re.compile(r"[\w-]{1,80}(\.fifo)?"),
+}
+"""What the resources in ARNs of targets are, by service."""
 _HTTP = ("events", gateway.SERVICE)
 _MEMBERS = frozenset(
     (
@@ -50,6 +59,9 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
         raise _invalid(target, "Provided Arn is not in correct format.")
     if arn.service not in _BLOCKS or not ctx.block.cloud.has(_BLOCKS[arn.service]):
         raise errors.not_built(f"targets of {arn.service}")
+    form = _FORMS.get(arn.service)
+    if form is not None and not (form.fullmatch(arn.resource) and _ACCOUNT.fullmatch(arn.account)):
+        raise _invalid(target, "Provided Arn is not in correct format.")
     for name, services in (("SqsParameters", ("sqs",)), ("HttpParameters", _HTTP)):
         if target.get(name) and arn.service not in services:
             raise errors.validation(f"{name} is not valid for target {id}.")
@@ -65,8 +77,6 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
     if arn.service == "sqs" and arn.resource.endswith(".fifo") and not group:
         raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
-    if arn.service == "logs" and not arn.resource.startswith(GROUP):
-        raise _invalid(target, "Provided Arn is not in correct format.")
     letters = (target.get("DeadLetterConfig") or {}).get("Arn")
     if letters is not None:
         _check_dead_letters(letters)
@@ -113,5 +123,7 @@ def _check_dead_letters(text: str) -> None:
         arn = Arn.parse(text)
     except ValueError:
         raise errors.validation(f"Dead-letter queue {text} is not valid.") from None
-    if arn.service != "sqs" or arn.resource.endswith(".fifo"):
+    if arn.service != "sqs" or not _FORMS["sqs"].fullmatch(arn.resource):
         raise errors.validation(f"Dead-letter queue {text} is not valid. Only standard SQS queues are supported.")
+    if arn.resource.endswith(".fifo"):
+        raise errors.validation("SQS FIFO is not supported by Dead Letter Queues.")
