@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.services.lambda_.cloud import FunctionCloud
-from tests.services.lambda_.programs import python
+from tests.services.lambda_.programs import module, python
 from tests.standing import eventually
 
 TELL = "print('SEEN ' + json.dumps(event['Records']))\n"
@@ -203,6 +203,40 @@ def test_a_fifo_queue_keeps_its_order(polling: PollingCloud) -> None:
     eventually(lambda: polling.left(url), lambda left: left == 0)
     seen = eventually(polling.bodies, lambda seen: sum(map(len, seen)) == 9)
     assert [body for batch in seen for body in batch] == numbers
+
+
+FORWARD = """
+import boto3, json, os
+queues = boto3.client("sqs")
+def handler(event, context):
+    print("SEEN " + json.dumps(event["Records"]))
+    for record in event["Records"]:
+        if record["body"] != "fresh":
+            queues.send_message(QueueUrl=os.environ["QUEUE"], MessageBody=str(int(record["body"]) + 1))
+"""
+
+
+def test_a_function_that_causes_itself_through_a_queue_is_stopped(polling: PollingCloud) -> None:
+    url = polling.queue(VisibilityTimeout="30")
+    module(polling, FORWARD, Timeout=30, Environment={"Variables": {"QUEUE": url}})
+    polling.map_queue(BatchSize=1)
+    polling.send(url, "1")
+    eventually(polling.bodies, lambda seen: ["16"] in seen)
+    # The seventeenth message stays in its queue; others are not kept back.
+    polling.send(url, "fresh")
+    bodies = eventually(polling.bodies, lambda seen: ["fresh"] in seen)
+    assert bodies == [[str(number)] for number in range(1, 17)] + [["fresh"]]
+    assert eventually(lambda: polling.left(url), lambda left: left == 1)
+
+
+def test_a_function_may_be_let_cause_itself(polling: PollingCloud) -> None:
+    url = polling.queue(VisibilityTimeout="30")
+    module(polling, FORWARD, Timeout=30, Environment={"Variables": {"QUEUE": url}})
+    polling.client.put_function_recursion_config(FunctionName="f", RecursiveLoop="Allow")
+    id = polling.map_queue(BatchSize=1)
+    polling.send(url, "1")
+    assert eventually(polling.bodies, lambda seen: len(seen) > 16)[16] == ["17"]
+    polling.client.delete_event_source_mapping(UUID=id)
 
 
 def test_changes_of_a_table_come_in_their_order(polling: PollingCloud) -> None:

@@ -20,8 +20,6 @@ from cloudlet.services.lambda_.function import Version
 
 _SHARE = 0.05
 """Of the invocations beyond the first of a second so many are sampled, where nobody has decided that before."""
-
-
 _MOST_PASSES = 16
 _LONGEST_LINEAGE = 10
 _LINEAGE = re.compile(r"Lineage=((?:[0-9a-f]{8}:\d{1,5})(?:\|[0-9a-f]{8}:\d{1,5})*)")
@@ -69,6 +67,22 @@ def begin(block: Block, version: Version, header: str) -> Trace:
     lineage, count = _lengthened(header, version)
     service, function = random_bytes(8).hex(), random_bytes(8).hex()
     return Trace(root, parent, sampled, service, function, now, lineage, count > _MOST_PASSES)
+
+
+def lineage(header: str) -> str:
+    """Return the part of a header that says which functions a chain of invocations came through; empty for none."""
+    match = _LINEAGE.search(header)
+    return "" if match is None else match[0]
+
+
+def passes(header: str, version: Version) -> int:
+    """Return how often a chain of invocations would have come through a function, if it came there once more."""
+    return _lengthened(header, version)[1]
+
+
+def loops(header: str, version: Version) -> bool:
+    """Whether a chain of invocations comes through a function more often than is good."""
+    return passes(header, version) > _MOST_PASSES
 
 
 def _lengthened(header: str, version: Version) -> tuple[tuple[tuple[str, int], ...], int]:

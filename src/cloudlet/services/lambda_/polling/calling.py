@@ -11,8 +11,9 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.polling.record import Record
 from cloudlet.core.role_session import session_of
-from cloudlet.services.lambda_ import directory, errors, invoking
+from cloudlet.services.lambda_ import directory, errors, invoking, measuring, tracing
 from cloudlet.services.lambda_.execution.invocation import Invocation
+from cloudlet.services.lambda_.invoking import Target
 from cloudlet.services.lambda_.mapping import Mapping
 
 PARTIAL = "ReportBatchItemFailures"
@@ -43,13 +44,49 @@ async def invoke(block: Block, mapping: Mapping, batch: list[Record], window: di
     version = found.resolved.version
     if version.state != "Active":
         raise errors.conflict(f"The function is currently in the following state: {version.state}")
-    invocation = Invocation(uuid4(), event_of(batch, window), mapping.target.arn)
+    invocation = Invocation(uuid4(), event_of(batch, window), mapping.target.arn, trace=_lineage(found, batch))
     outcome = await invoking.run(block, found, invocation)
     failed = batch if outcome.error else _failed(mapping, batch, outcome.payload)
     if window is None or outcome.error:
         return Answer(failed, outcome.error, version.version, invocation.request_id)
     state = _state(outcome.payload)
     return Answer(batch if state is None else failed, "", version.version, invocation.request_id, state)
+
+
+async def without_loops(block: Block, mapping: Mapping, batch: list[Record]) -> list[Record]:
+    """Return the messages of a batch that a function may get; not those that it has caused itself, over and over.
+
+    Developer guide, "Use Lambda recursive loop detection to prevent infinite loops": such a message stays in its queue,
+    whose redrive policy counts that. In a FIFO queue what came after it waits, too.
+    """
+    if not any(_trace(record) for record in batch):
+        return batch
+    found = await block.store.transact(lambda tx: invoking.target_of(tx, mapping.target))
+    version = found.resolved.version
+    if found.function.recursion == "Allow":
+        return batch
+    is_looping = [tracing.loops(_trace(record), version) for record in batch]
+    if not any(is_looping):
+        return batch
+    measuring.recursive(block, found.resolved)
+    if mapping.source.endswith(".fifo"):
+        return batch[: is_looping.index(True)]
+    return [record for record, loops in zip(batch, is_looping, strict=True) if not loops]
+
+
+def _lineage(found: Target, batch: list[Record]) -> str:
+    """Return which functions what is in a batch came through, where all of it came through some.
+
+    Of several chains it is the one that came through this function least: what a function does for a message that is
+    new must not be taken for a part of an old chain, only since both came in one batch.
+    """
+    headers = [_trace(record) for record in batch]
+    return tracing.lineage(min(headers, key=lambda header: tracing.passes(header, found.resolved.version), default=""))
+
+
+def _trace(record: Record) -> str:
+    """Return the trace header with which a message was sent; empty where there is none."""
+    return str((record.document.get("attributes") or {}).get("AWSTraceHeader") or "")
 
 
 def _state(payload: bytes) -> bytes | None:

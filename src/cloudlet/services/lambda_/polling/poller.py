@@ -54,7 +54,14 @@ class MappingPoller(Poller):
         return filtering.passing(self._mapping, batch)
 
     async def take(self, batch: list[Record]) -> list[Record]:
-        return (await calling.invoke(self.block, self._mapping, batch)).failed
+        going = await calling.without_loops(self.block, self._mapping, batch)
+        if len(going) == len(batch):
+            return (await calling.invoke(self.block, self._mapping, batch)).failed
+        kept = len(batch) - len(going)
+        self.log.warning("%s: %d messages are kept from the function, which causes itself", self.arn, kept)
+        failed = (await calling.invoke(self.block, self._mapping, going)).failed if going else []
+        done = {record.id for record in going} - {record.id for record in failed}
+        return [record for record in batch if record.id not in done]
 
     async def tell(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
         target = Arn.parse(self.source.letters)
