@@ -17,7 +17,7 @@ def queue_url(block: Block, queue: Arn) -> str:
 
 
 def message(
-    block: Block, target: Arn, text: str, attributes: Mapping[str, str] | None = None
+    block: Block, target: Arn, text: str, attributes: Mapping[str, str | int] | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Return the operation that gives a text, with attributes, to a queue or a topic, and its parameters."""
     params: dict[str, Any]
@@ -27,6 +27,7 @@ def message(
         operation, params = "Publish", {"TopicArn": str(target), "Message": text}
     if attributes:
         params["MessageAttributes"] = {
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            name: {"DataType": "Number" if isinstance(value, int) else "String", "StringValue": str(value)}
+            for name, value in attributes.items()
         }
     return operation, params

@@ -19,6 +19,8 @@ __all__ = ["standing"]
 SENDING = """
 import boto3
 boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps([context.aws_request_id, event]))
+if event.get("hold"):
+    time.sleep(100)
 if event.get("boom"):
     raise ValueError("boom")
 return {"done": event}
@@ -107,6 +109,7 @@ def test_a_failure_is_tried_again_after_a_minute_and_after_two(standing: Standin
     assert json.loads(letter["Body"]) == {"boom": True}
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
     assert attributes == {"RequestID": request, "ErrorCode": "200", "ErrorMessage": "boom"}
+    assert letter["MessageAttributes"]["ErrorCode"]["DataType"] == "Number"
 
 
 def test_destinations_are_told_what_became_of_an_event(cloud: FunctionCloud) -> None:
@@ -196,10 +199,18 @@ def advance_until_sent(standing: Standing, cloud: FunctionCloud, url: str, step:
     eventually(count)
 
 
+def busy(cloud: FunctionCloud, **more: Any) -> str:
+    """Create a function that may serve one invocation at once, and does so; return the URL of the queue it sends to."""
+    url = queue(cloud)
+    python(cloud, SENDING, Timeout=120, Environment={"Variables": {"QUEUE": url}}, **more)
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    send(cloud, {"hold": True})
+    received(cloud, url)
+    return url
+
+
 def test_an_event_waits_while_its_function_is_throttled(standing: Standing, still: FunctionCloud) -> None:
-    url = queue(still)
-    sending(still, url)
-    still.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    url = busy(still)
     request = send(still, {"late": True})
     standing.advance("30s")
     still.client.delete_function_concurrency(FunctionName="f")
@@ -209,13 +220,12 @@ def test_an_event_waits_while_its_function_is_throttled(standing: Standing, stil
 
 def test_an_event_that_has_waited_too_long_is_given_up(standing: Standing, still: FunctionCloud) -> None:
     letters = queue(still, "letters")
-    python(still, "return 1")
+    busy(still)
     still.client.put_function_event_invoke_config(
         FunctionName="f",
         MaximumEventAgeInSeconds=60,
         DestinationConfig={"OnFailure": {"Destination": arn_of(still, "letters")}},
     )
-    still.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
     send(still, {})
     advance_until_sent(standing, still, letters, "1m")
     told = json.loads(received(still, letters)[0]["Body"])
@@ -223,6 +233,74 @@ def test_an_event_that_has_waited_too_long_is_given_up(standing: Standing, still
     assert "responsePayload" not in told
     standing.advance("2m")
     assert eventually(lambda: total(still.aws, "AWS/Lambda", "AsyncEventsDropped", FunctionName="f")) == 1
+
+
+def test_a_function_that_may_not_run_has_its_events_given_up_at_once(cloud: FunctionCloud) -> None:
+    letters, dead = queue(cloud, "letters"), queue(cloud, "dead")
+    python(cloud, "return 1", DeadLetterConfig={"TargetArn": arn_of(cloud, "dead")})
+    cloud.client.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn_of(cloud, "letters")}}
+    )
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    send(cloud, {"a": 1})
+    told = json.loads(received(cloud, letters)[0]["Body"])
+    assert told["requestPayload"] == {"a": 1}
+    assert told["requestContext"]["approximateInvokeCount"] == 0
+    assert "responsePayload" not in told
+    assert json.loads(received(cloud, dead)[0]["Body"]) == {"a": 1}
+
+
+def test_versions_have_the_dead_letter_queue_of_the_unpublished_one(cloud: FunctionCloud) -> None:
+    dead = queue(cloud, "dead")
+    python(cloud, "raise ValueError('boom')", Publish=True)
+    cloud.client.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": arn_of(cloud, "dead")})
+    cloud.wait()
+    cloud.client.put_function_event_invoke_config(FunctionName="f", Qualifier="1", MaximumRetryAttempts=0)
+    send(cloud, {"a": 1}, Qualifier="1")
+    assert json.loads(received(cloud, dead)[0]["Body"]) == {"a": 1}
+
+
+def test_functions_that_are_each_others_destination_are_stopped(cloud: FunctionCloud) -> None:
+    url = queue(cloud)
+    for name, other in (("f", "g"), ("g", "f")):
+        tells = 'import boto3\nboto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody="x")'
+        python(cloud, tells, name, Timeout=30, Environment={"Variables": {"QUEUE": url}})
+        cloud.client.put_function_event_invoke_config(
+            FunctionName=name,
+            DestinationConfig={
+                "OnSuccess": {"Destination": cloud.arn(other)},
+                "OnFailure": {"Destination": cloud.arn(other)},
+            },
+        )
+    send(cloud, {})
+    assert len(received(cloud, url, 32)) == 32
+    assert not cloud.aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages")
+
+
+@pytest.mark.parametrize("is_permitted", [True, False])
+def test_destinations_are_told_as_the_functions_role(tmp_path: Path, is_permitted: bool) -> None:
+    """In a cloud that enforces permissions: a queue of its account needs no policy, that of another one does."""
+    account, other = "111111111111", "222222222222"
+    keys = [f"--root-key={each}:{each}:test" for each in (account, other)]
+    with Server.start("--data", str(tmp_path), "--auth", "strict", *keys) as server:
+        cloud, others = FunctionCloud(Aws(server.endpoint, account)), FunctionCloud(Aws(server.endpoint, other))
+        failed, dead = queue(cloud, "failed"), queue(others, "dead")
+        if is_permitted:
+            statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sqs:*", "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            others.aws.client("sqs").set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
+        python(cloud, "raise ValueError('boom')", DeadLetterConfig={"TargetArn": arn_of(others, "dead")})
+        cloud.client.put_function_event_invoke_config(
+            FunctionName="f",
+            MaximumRetryAttempts=0,
+            DestinationConfig={"OnFailure": {"Destination": arn_of(cloud, "failed")}},
+        )
+        send(cloud, {"a": 1})
+        assert json.loads(received(cloud, failed)[0]["Body"])["requestPayload"] == {"a": 1}
+        if is_permitted:
+            assert json.loads(received(others, dead)[0]["Body"]) == {"a": 1}
+        else:
+            assert not others.aws.client("sqs").receive_message(QueueUrl=dead, WaitTimeSeconds=1).get("Messages")
 
 
 def test_a_function_that_causes_itself_is_stopped(cloud: FunctionCloud) -> None:

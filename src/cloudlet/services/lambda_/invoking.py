@@ -177,10 +177,10 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
     running = ENGINE.of(block)
     version, function = found.resolved.version, found.function
     trace = tracing.begin(block, version, invocation.trace)
+    invocation.trace = trace.header
     if trace.is_recursive and function.recursion != "Allow":
         measuring.recursive(block, found.resolved)
         raise AwsError("RecursiveInvocationException", _RECURSIVE, status=400)
-    invocation.trace = trace.header
     if trace.sampled:
         running.subsegments.expect(version.place, trace.function, trace.root)
     try:

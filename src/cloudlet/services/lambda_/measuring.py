@@ -38,8 +38,13 @@ def received(block: Block, found: Resolved) -> None:
 
 
 def undelivered(block: Block, found: Resolved) -> None:
-    """Note a record, or a dead letter, that nobody has taken."""
+    """Note a record that nobody has taken."""
     _add(block, found, "DestinationDeliveryFailures", 1)
+
+
+def no_letter(block: Block, found: Resolved) -> None:
+    """Note a dead letter that nobody has taken."""
+    _add(block, found, "DeadLetterErrors", 1)
 
 
 def recursive(block: Block, found: Resolved) -> None:

@@ -85,6 +85,11 @@ def loops(header: str, version: Version) -> bool:
     return passes(header, version) > _MOST_PASSES
 
 
+def was_stopped(header: str, version: Version) -> bool:
+    """Whether a chain of invocations was stopped at a function already."""
+    return passes(header, version) > _MOST_PASSES + 1
+
+
 def _lengthened(header: str, version: Version) -> tuple[tuple[tuple[str, int], ...], int]:
     """Return the lineage in a header with a function added, and how often the function is in it.
 

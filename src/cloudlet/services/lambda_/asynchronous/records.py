@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn
+from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.messages import message
+from cloudlet.core.role_session import session_of
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.execution.invocation import Outcome, error_message
@@ -43,8 +44,8 @@ def record(event: Event, condition: str, outcome: Outcome | None, executed: str,
     return _encode(told)
 
 
-async def send(block: Block, event: Event, arn: str, text: bytes, *, succeeded: bool) -> None:
-    """Give a record to a destination. Raises AwsError."""
+async def send(block: Block, role: str, event: Event, arn: str, text: bytes, *, succeeded: bool) -> None:
+    """Give a record to a destination, as a session of the function's role. Raises AwsError."""
     target = Arn.parse(arn)
     place = event.place
     params: dict[str, Any]
@@ -63,30 +64,37 @@ async def send(block: Block, event: Event, arn: str, text: bytes, *, succeeded: 
             operation, params = "PutEvents", {"Entries": [entry]}
         case _:
             operation, params = destinations.call_of(block, target, text, f"async/{place.name}")
-    await _call(block, event, target, operation, params)
+    answer = await _call(block, role, event, target, operation, params)
+    if answer.get("FailedEntryCount"):
+        refused = answer["Entries"][0]
+        raise AwsError(refused["ErrorCode"], refused["ErrorMessage"])
 
 
-async def send_dead_letter(block: Block, event: Event, arn: str, outcome: Outcome | None) -> None:
-    """Give an event to a function's dead-letter queue or topic. Raises AwsError."""
+async def send_dead_letter(block: Block, role: str, event: Event, arn: str, outcome: Outcome | None) -> None:
+    """Give an event to a function's dead-letter queue or topic, as a session of its role. Raises AwsError."""
     target = Arn.parse(arn)
-    told = {"RequestID": event.request_id, "ErrorCode": "200"}
+    told: dict[str, str | int] = {"RequestID": event.request_id, "ErrorCode": 200}
     if outcome is not None:
         told["ErrorMessage"] = error_message(outcome.payload)[:_ERROR_BYTES] or outcome.error
     operation, params = message(block, target, event.payload.decode("utf-8", "replace"), told)
-    await _call(block, event, target, operation, params)
+    await _call(block, role, event, target, operation, params)
 
 
-async def _call(block: Block, event: Event, target: Arn, operation: str, params: dict[str, Any]) -> None:
+async def _call(
+    block: Block, role: str, event: Event, target: Arn, operation: str, params: dict[str, Any]
+) -> dict[str, Any]:
     place = event.place
-    await block.call(
+    result = await block.cloud.call(
         target.service,
         operation,
         params,
-        account=target.account or place.account,
+        principal=session_of(role, place.name),
+        account=place.account,
         region=target.region or place.region,
         source_arn=place.arn,
         trace=event.trace or None,
     )
+    return dict(result or {})
 
 
 def _shown(answer: bytes) -> object:

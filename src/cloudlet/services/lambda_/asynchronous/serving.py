@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.moments import first as first_of
 from cloudlet.core.moments import notified
 from cloudlet.core.retrying import is_transient, pause
-from cloudlet.services.lambda_ import invoking, measuring
+from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
 from cloudlet.services.lambda_.asynchronous.event import Event
@@ -112,8 +112,10 @@ async def _first(block: Block) -> AsyncIterator[Event]:
 class _Found:
     """What an event is for, as it is now."""
 
-    def __init__(self, target: Target, setting: EventInvoke | None, event: Event) -> None:
+    def __init__(self, target: Target, setting: EventInvoke | None, event: Event, dead_letter: str) -> None:
         self.target = target
+        self.dead_letter = dead_letter
+        """The queue or topic of `$LATEST`, which is that of its versions, too."""
         self.event = event
         """With its payload."""
         self.age = _AGE_SECONDS if setting is None or setting.age is None else setting.age
@@ -128,7 +130,8 @@ async def _find(tx: Transaction, event: Event) -> _Found | None:
     except AwsError:
         return None
     setting = await EVENT_INVOKE.find(tx, event.place, event.qualifier or LATEST)
-    return _Found(target, setting, await events.whole(tx, event))
+    dead_letter = (await directory.latest(tx, event.place)).dead_letter
+    return _Found(target, setting, await events.whole(tx, event), dead_letter)
 
 
 async def _see_to(block: Block, event: Event) -> None:
@@ -159,26 +162,42 @@ async def _serve(block: Block, event: Event) -> None:
     if now - event.accepted > found.age:
         await _give_up(block, event, found, "EventAgeExceeded", None)
         return
+    if found.target.function.reserved_concurrency == 0:
+        await _give_up(block, event, found, "ZeroReservedConcurrency", None)
+        return
+    invocation = _invocation(event)
     try:
-        outcome = await invoking.run(block, found.target, _invocation(event))
+        outcome = await invoking.run(block, found.target, invocation)
     except AwsError as error:
         if error.code == "RecursiveInvocationException":
-            await _give_up(block, event, found, "RecursiveInvocation", None)
+            await _stop(block, event, found, invocation)
             return
         await _postpone(block, event)
         return
+    # What is told of it goes on with the chain that the function is a part of now.
+    passed = replace(event, trace=invocation.trace)
     if not outcome.error:
         if found.on_success:
             text = records.record(event, "Success", outcome, _executed(found), block.clock.now())
-            await _tell(block, event, found, found.on_success, text, succeeded=True)
+            await _tell(block, passed, found, found.on_success, text, succeeded=True)
         await _replace(block, event, None)
         return
-    failed = replace(event, attempts=event.attempts + 1, refusals=0)
-    if failed.attempts > found.attempts:
-        await _give_up(block, failed, found, "RetriesExhausted", outcome, kept=event)
+    attempts = event.attempts + 1
+    if attempts > found.attempts:
+        await _give_up(block, replace(passed, attempts=attempts), found, "RetriesExhausted", outcome)
         return
-    wait = _PAUSES_SECONDS[min(failed.attempts, len(_PAUSES_SECONDS)) - 1]
-    await _replace(block, event, replace(failed, due=block.clock.now() + wait))
+    wait = _PAUSES_SECONDS[min(attempts, len(_PAUSES_SECONDS)) - 1]
+    await _replace(block, event, replace(event, attempts=attempts, refusals=0, due=block.clock.now() + wait))
+
+
+async def _stop(block: Block, event: Event, found: _Found, invocation: Invocation) -> None:
+    """Give up an event that the function has caused itself, over and over; it is told of once."""
+    if tracing.was_stopped(event.trace, found.target.resolved.version):
+        # What is told of such an event has caused this one.
+        measuring.dropped(block, found.target.resolved)
+        await _replace(block, event, None)
+        return
+    await _give_up(block, replace(event, trace=invocation.trace), found, "RecursiveInvocation", None)
 
 
 def _invocation(event: Event) -> Invocation:
@@ -190,38 +209,39 @@ def _executed(found: _Found) -> str:
     return found.target.resolved.version.version
 
 
-async def _give_up(
-    block: Block, event: Event, found: _Found, condition: str, outcome: Outcome | None, *, kept: Event | None = None
-) -> None:
+async def _give_up(block: Block, event: Event, found: _Found, condition: str, outcome: Outcome | None) -> None:
     """Tell the destination for failures and the dead-letter queue, and forget the event."""
-    measuring.dropped(block, found.target.resolved)
+    resolved = found.target.resolved
+    measuring.dropped(block, resolved)
     if found.on_failure:
         text = records.record(event, condition, outcome, _executed(found), block.clock.now())
         await _tell(block, event, found, found.on_failure, text, succeeded=False)
-    dead_letter = found.target.resolved.version.dead_letter
-    if dead_letter:
-        await _insist(
-            block, found.target.resolved, lambda: records.send_dead_letter(block, event, dead_letter, outcome)
-        )
-    await _replace(block, kept or event, None)
+    if found.dead_letter:
+        role, letters = resolved.version.role, found.dead_letter
+        if not await _taken(resolved, lambda: records.send_dead_letter(block, role, event, letters, outcome)):
+            measuring.no_letter(block, resolved)
+    await _replace(block, event, None)
 
 
 async def _tell(block: Block, event: Event, found: _Found, arn: str, text: bytes, *, succeeded: bool) -> None:
-    await _insist(block, found.target.resolved, lambda: records.send(block, event, arn, text, succeeded=succeeded))
+    resolved = found.target.resolved
+    role = resolved.version.role
+    if not await _taken(resolved, lambda: records.send(block, role, event, arn, text, succeeded=succeeded)):
+        measuring.undelivered(block, resolved)
 
 
-async def _insist(block: Block, resolved: Resolved, call: Any) -> None:
-    """Make a call, again and again while the called block is down; one that is refused is given up."""
+async def _taken(resolved: Resolved, call: Callable[[], Awaitable[None]]) -> bool:
+    """Make a call, again and again while the called block is down; return whether it was not refused."""
     while True:
         try:
             await call()
         except AwsError as error:
-            if is_transient(error.code, error.status):
-                await asyncio.sleep(_LETTER_SECONDS)
-                continue
-            log.warning("%s: its destination refuses what became of an event: %s", resolved.version.arn, error)
-            measuring.undelivered(block, resolved)
-        return
+            if not is_transient(error.code, error.status):
+                log.warning("%s: its destination refuses what became of an event: %s", resolved.version.arn, error)
+                return False
+        else:
+            return True
+        await asyncio.sleep(_LETTER_SECONDS)
 
 
 async def _replace(block: Block, event: Event, by: Event | None) -> None:
