@@ -53,6 +53,12 @@ def test_lengths_patterns_and_enums() -> None:
     )
 
 
+def test_what_is_sensitive_is_not_shown() -> None:
+    error = refused("cognito-idp", "ChangePassword", {"ProposedPassword": " ", "AccessToken": "a b"})
+    assert " '" not in error.message.replace(" at '", "")
+    assert "Value at 'proposedPassword' failed to satisfy constraint: Member must satisfy regular" in error.message
+
+
 def test_paths_through_lists_and_maps() -> None:
     error = refused("kms", "TagResource", {"KeyId": "k", "Tags": [{"TagKey": "a", "TagValue": "b"}, {"TagKey": ""}]})
     assert [found.path for found in error.violations] == ["tags.2.member.tagValue", "tags.2.member.tagKey"]

@@ -48,7 +48,8 @@ class Violation(msgspec.Struct, frozen=True):
     """One constraint of the model that a request does not satisfy.
 
     `path` is written as AWS writes it (`tags.1.member.key`), `member` is the top-level member as the model names
-    it, `limit` is the length, bound, pattern or tuple of values that was asked for, and `text` is AWS's wording.
+    it, `limit` is the length, bound, pattern or tuple of values that was asked for, and `text` is AWS's wording. No
+    message shows a value that `is_sensitive`: messages are in logs and in CloudTrail's records.
     """
 
     path: str
@@ -57,6 +58,7 @@ class Violation(msgspec.Struct, frozen=True):
     limit: Any
     member: str
     text: str
+    is_sensitive: bool = False
 
 
 class InvalidRequest(WireError):
@@ -113,7 +115,8 @@ def validation_message(violations: Sequence[Violation]) -> str:
     """Return AWS's own sentence about the constraints that a request fails."""
     parts = []
     for violation in violations:
-        value = "null" if violation.kind == "required" else f"'{shown(violation.value)}'"
-        parts.append(f"Value {value} at '{violation.path}' failed to satisfy constraint: {violation.text}")
+        value = " null" if violation.kind == "required" else f" '{shown(violation.value)}'"
+        named = "" if violation.is_sensitive else value
+        parts.append(f"Value{named} at '{violation.path}' failed to satisfy constraint: {violation.text}")
     count = len(parts)
     return f"{count} validation error{'' if count == 1 else 's'} detected: {'; '.join(parts)}"

@@ -95,11 +95,12 @@ class Validator:
         inner = self._content_check(ref.shape)
         if not own:
             return inner
+        is_sensitive = _is_sensitive(ref.shape)
 
         def check(value: Any, path: str, member: str, found: list[Violation]) -> None:
             for kind, limit, text, satisfied in own:
                 if not satisfied(value):
-                    found.append(Violation(path, kind, value, limit, member, text))
+                    found.append(Violation(path, kind, value, limit, member, text, is_sensitive))
             if inner is not None:
                 inner(value, path, member, found)
 
@@ -151,10 +152,11 @@ class Validator:
         if not own and inner is None:
             return None
         summary = f"Member must satisfy constraint: [{', '.join(text for _, _, text, _ in own)}]"
+        is_sensitive = _is_sensitive(shape, shape.element.shape)
 
         def check_list(value: Any, path: str, member: str, found: list[Violation]) -> None:
             if own and (broken := _first_broken(value, own)):
-                found.append(Violation(path, broken[0], value, broken[1], member, summary))
+                found.append(Violation(path, broken[0], value, broken[1], member, summary, is_sensitive))
             if inner is not None:
                 for number, item in enumerate(value, 1):
                     if item is not None:
@@ -167,20 +169,26 @@ class Validator:
         inner = self._content_check(shape.value.shape)
         if not keys and not values and inner is None:
             return None
+        is_sensitive = _is_sensitive(shape, shape.key.shape, shape.value.shape)
         about_keys = f"Map keys must satisfy constraint: [{', '.join(text for _, _, text, _ in keys)}]"
         about_values = f"Map value must satisfy constraint: [{', '.join(text for _, _, text, _ in values)}]"
 
         def check_map(value: Any, path: str, member: str, found: list[Violation]) -> None:
             if keys and (broken := _first_broken(value, keys)):
-                found.append(Violation(path, broken[0], value, broken[1], member, about_keys))
+                found.append(Violation(path, broken[0], value, broken[1], member, about_keys, is_sensitive))
             if values and (broken := _first_broken(value.values(), values)):
-                found.append(Violation(path, broken[0], value, broken[1], member, about_values))
+                found.append(Violation(path, broken[0], value, broken[1], member, about_values, is_sensitive))
             if inner is not None:
                 for key, item in value.items():
                     if item is not None:
                         inner(item, f"{path}.{key}.member", member, found)
 
         return check_map
+
+
+def _is_sensitive(*shapes: Shape) -> bool:
+    """Whether the model says of a shape, or of what is in it, that its values are not to be shown."""
+    return any(shape.raw.get("sensitive", False) for shape in shapes)
 
 
 def _first_broken(values: Any, constraints: list[Constraint]) -> Constraint | None:

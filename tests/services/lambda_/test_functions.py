@@ -12,7 +12,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.services.lambda_.cloud import FunctionCloud, package
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, package
+from tests.standing import eventually
 
 CODE = "InvalidParameterValueException"
 
@@ -124,7 +125,7 @@ def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
         ({"MemorySize": 10241}, "ValidationException", "less than or equal to 10240"),
         ({"EphemeralStorage": {"Size": 10241}}, "ValidationException", "less than or equal to 10240"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, CODE, "used in this request: AWS_REGION"),
-        ({"Environment": {"Variables": {"LONG": "x" * 4090}}}, CODE, "exceeded the 4KB limit. String measured"),
+        ({"Environment": {"Variables": {"LONG": "x" * 4090}}}, CODE, "exceeded the 4KB limit."),
         ({"FunctionName": "n" * 65}, "ValidationException", "Member must have length less than or equal to 64"),
         ({"FunctionName": "a b"}, "ValidationException", "at 'functionName' failed to satisfy constraint"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::bucket"}}, CODE, "arn:aws:s3:::bucket"),
@@ -155,6 +156,29 @@ def test_what_makes_no_sense_is_refused(cloud: FunctionCloud, changes: dict[str,
     )
     assert (found, message in text) == (code, True), text
     assert cloud.client.list_functions()["Functions"] == []
+
+
+def test_no_message_and_no_record_shows_variables(cloud: FunctionCloud) -> None:
+    for variables in ({"1_NAME": "hunter2"}, {"NAME": "hunter2" * 1000}, {"AWS_REGION": "hunter2"}):
+        _, message, _ = cloud.refused(
+            "create_function",
+            FunctionName="f",
+            Runtime=RUNTIME,
+            Role=cloud.role,
+            Handler="index.handler",
+            Code={"ZipFile": package()},
+            Environment={"Variables": variables},
+        )
+        assert "hunter2" not in message
+    cloud.function(Environment={"Variables": {"NAME": "hunter2"}})
+    cloud.client.publish_version(FunctionName="f")
+    trail = cloud.aws.client("cloudtrail")
+
+    def records() -> list[str]:
+        return [event["CloudTrailEvent"] for event in trail.lookup_events()["Events"]]
+
+    found = eventually(records, lambda records: any("PublishVersion" in record for record in records))
+    assert not any("hunter2" in record for record in found)
 
 
 def zipped(name: str, mode: int, content: str = "x") -> bytes:

@@ -147,7 +147,8 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
         )
     measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode()) > _ENVIRONMENT_BYTES:
-        raise errors.invalid(f"{unable}provided exceeded the 4KB limit. String measured: {measured}")
+        # AWS says what it has measured, too: here that would be in CloudTrail's records.
+        raise errors.invalid(f"{unable}provided exceeded the 4KB limit.")
     for value in variables.values():
         if "\0" in value:
             raise errors.invalid(f"{unable}provided contain a null character.")
