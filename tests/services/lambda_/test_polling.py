@@ -180,6 +180,27 @@ def test_what_a_filter_does_not_want_is_deleted(polling: PollingCloud) -> None:
     assert [json.loads(body)["n"] for batch in seen for body in batch] == [1]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ({"$or": [{"body": {"a": [1]}}, {"body": {"b": [2]}}]}, ['{"a": 1}', '{"b": 2}']),
+        ({"$or": [{"body": {"a": [1]}}, {"body": ["plain"]}]}, ['{"a": 1}', "plain"]),
+        ({"body": ["plain", '{"a": 1}']}, ["plain"]),
+        ({"eventSource": ["aws:sqs"]}, ['{"a": 1}', '{"b": 2}', "[1]", "plain", "{"]),
+    ],
+)
+def test_bodies_are_matched_as_objects_where_they_are_and_else_as_texts(
+    polling: PollingCloud, pattern: dict[str, Any], wanted: list[str]
+) -> None:
+    polling.tells()
+    url = polling.queue()
+    polling.send(url, '{"a": 1}', '{"b": 2}', "[1]", "plain", "{")
+    polling.map_queue(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
+    eventually(lambda: polling.left(url), lambda left: left == 0)
+    seen = eventually(polling.bodies, lambda seen: sum(map(len, seen)) >= len(wanted))
+    assert sorted(body for batch in seen for body in batch) == sorted(wanted)
+
+
 def test_a_disabled_mapping_leaves_messages_where_they_are(polling: PollingCloud) -> None:
     polling.tells()
     url = polling.queue()

@@ -17,18 +17,34 @@ class _Filter:
 
     def __init__(self, text: str) -> None:
         self._pattern = event_pattern.compile(text)
-        asked = msgspec.json.decode(text).get("body")
-        self._wants_json = isinstance(asked, dict)
+        self._asks_for_body = _names(msgspec.json.decode(text), "body")
 
     def passes(self, document: dict[str, Any]) -> bool:
-        """Whether a record matches; where the pattern says what is in a body, a body that is no JSON does not."""
-        if not self._wants_json:
-            return self._pattern.matches(document)
-        try:
-            body = msgspec.json.decode(document.get("body") or "")
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return False
-        return isinstance(body, dict) and self._pattern.matches({**document, "body": body})
+        """Whether a record matches.
+
+        A body that is a JSON object is matched as such, wherever in the pattern it is asked for: by what is in it, and
+        not by its text; any other body by its text, and not by what is in it ("Filtering with Amazon SQS").
+        """
+        if self._asks_for_body and isinstance(body := document.get("body"), str):
+            return self._pattern.matches({**document, "body": _read(body)})
+        return self._pattern.matches(document)
+
+
+def _names(pattern: dict[str, Any], name: str) -> bool:
+    """Whether a pattern, or one of its alternatives, says what a field of a record is to be."""
+    alternatives = pattern.get("$or")
+    return name in pattern or (isinstance(alternatives, list) and any(_names(each, name) for each in alternatives))
+
+
+def _read(body: str) -> dict[str, Any] | str:
+    """Return what a body is: an object, or else its text."""
+    if not body.lstrip().startswith("{"):
+        return body
+    try:
+        found: dict[str, Any] = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return body
+    return found
 
 
 _compiled = lru_cache(1024)(_Filter)
