@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http.client import HTTPConnection
+from pathlib import Path
 from socket import create_connection
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from cloudlet.testing.server import Aws, Server
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import program, python
 from tests.standing import eventually
@@ -137,6 +139,24 @@ def test_who_must_sign_and_has_not_is_refused(cloud: FunctionCloud) -> None:
     SigV4Auth(Credentials(cloud.account, "secret"), "lambda", cloud.aws.region).add_auth(request)
     event = ask(cloud, url, headers=dict(request.headers)).json
     assert event["requestContext"]["authorizer"]["iam"]["accountId"] == cloud.account
+
+
+def test_a_url_for_all_needs_both_permissions_where_they_are_enforced(tmp_path: Path) -> None:
+    with Server.start(
+        "--data", str(tmp_path), "--auth", "strict", "--root-key=111111111111:111111111111:test"
+    ) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, "111111111111"))
+        url = with_url(cloud, "return 'hello'")
+        for_all = {"FunctionName": "f", "Principal": "*"}
+        asking = {"StatementId": "url", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}
+        running = {"StatementId": "run", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True}
+        assert ask(cloud, url).status == 403
+        cloud.client.add_permission(**for_all, **asking)
+        assert ask(cloud, url).status == 403
+        cloud.client.add_permission(**for_all, **running)
+        assert ask(cloud, url).body == b"hello"
+        cloud.client.remove_permission(FunctionName="f", StatementId="url")
+        assert ask(cloud, url).status == 403
 
 
 def test_cors_is_done_for_the_function(cloud: FunctionCloud) -> None:

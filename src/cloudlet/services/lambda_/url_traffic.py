@@ -106,7 +106,9 @@ async def _target(
     found = await invoking.target_of(tx, what)
     endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"
     ctx = Context(block, caller, what.place.account, what.place.region, request_id, endpoint, visit.peer, visit.secure)
+    # Both are needed, since October 2025: developer guide, "Control access to Lambda function URLs".
     await access.authorize(ctx, tx, what, "InvokeFunctionUrl", {"lambda:FunctionUrlAuthType": url.auth})
+    await access.authorize(ctx, tx, what, "InvokeFunction", {"lambda:InvokedViaFunctionUrl": "true"})
     return found
 
 
