@@ -661,6 +661,38 @@ def test_provisioned_concurrency_is_ready_before_the_first_invocation(cloud: Fun
     )
 
 
+def test_what_cannot_be_kept_ready_says_why(cloud: FunctionCloud) -> None:
+    module(cloud, "raise ValueError('boom')", Publish=True)
+    given = {"FunctionName": "f", "Qualifier": "1"}
+    cloud.client.put_provisioned_concurrency_config(**given, ProvisionedConcurrentExecutions=1)
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = cloud.client.get_provisioned_concurrency_config(**given)
+        return found
+
+    found = eventually(shown, lambda found: found["Status"] != "IN_PROGRESS")
+    assert (found["Status"], found["StatusReason"]) == ("FAILED", "FUNCTION_ERROR_INIT_FAILURE")
+
+
+def test_what_is_kept_ready_moves_with_its_alias(cloud: FunctionCloud) -> None:
+    answer = "return os.environ['AWS_LAMBDA_FUNCTION_VERSION'], os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']"
+    python(cloud, answer, Publish=True)
+    cloud.client.update_function_configuration(FunctionName="f", Timeout=5)
+    cloud.wait()
+    cloud.client.publish_version(FunctionName="f")
+    given = {"FunctionName": "f", "Qualifier": "live"}
+    cloud.client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    cloud.client.put_provisioned_concurrency_config(**given, ProvisionedConcurrentExecutions=1)
+
+    def status() -> str:
+        return str(cloud.client.get_provisioned_concurrency_config(**given)["Status"])
+
+    eventually(status, lambda found: found == "READY")
+    cloud.client.update_alias(FunctionName="f", Name="live", FunctionVersion="2")
+    eventually(status, lambda found: found == "READY")
+    assert invoke(cloud, Qualifier="live").value == ["2", "provisioned-concurrency"]
+
+
 def test_what_threads_print_does_not_break_a_large_answer(cloud: FunctionCloud) -> None:
     module(
         cloud,

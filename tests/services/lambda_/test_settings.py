@@ -80,6 +80,17 @@ def test_what_cannot_be_provisioned_is_refused(published: FunctionCloud) -> None
     assert refused("7", 1)[0] == "ResourceNotFoundException"
 
 
+def test_a_version_is_provisioned_by_one_of_its_names(published: FunctionCloud) -> None:
+    client, given = published.client, {"FunctionName": "f", "ProvisionedConcurrentExecutions": 1}
+    client.create_alias(FunctionName="f", Name="other", FunctionVersion="1")
+    client.put_provisioned_concurrency_config(**given, Qualifier="live")
+    for qualifier in ("1", "other"):
+        assert published.refused("put_provisioned_concurrency_config", **given, Qualifier=qualifier)[0] == INVALID
+    client.delete_provisioned_concurrency_config(FunctionName="f", Qualifier="live")
+    client.put_provisioned_concurrency_config(**given, Qualifier="1")
+    assert published.refused("put_provisioned_concurrency_config", **given, Qualifier="live")[0] == INVALID
+
+
 def test_settings_of_asynchronous_invocations(published: FunctionCloud) -> None:
     client, queue = published.client, f"arn:aws:sqs:us-east-1:{published.account}:failed"
     made = client.put_function_event_invoke_config(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.lambda_ import access, concurrency, deleting, directory, errors, paging
+from cloudlet.services.lambda_ import access, concurrency, deleting, directory, errors, paging, provisioning
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.concurrency import PROVISIONED
 from cloudlet.services.lambda_.directory import Named
@@ -42,6 +42,7 @@ async def _check(tx: Transaction, alias: Alias) -> None:
         found = await directory.resolve(tx, Named(alias.place, version))
         if is_provisioned:
             concurrency.check_provisionable(found.version)
+            await concurrency.check_provisioned_once(tx, Named(alias.place, alias.name), found.version)
     if alias.weights and alias.version == LATEST:
         raise errors.invalid("$LATEST is not supported for an alias pointing to more than 1 version")
     if alias.version in alias.weights:
@@ -81,6 +82,7 @@ async def update_alias(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.not_found(f"Alias not found: {place.qualified(params['Name'])}")
     if params.get("RevisionId") and params["RevisionId"] != alias.revision:
         raise errors.stale_revision()
+    before = alias.version
     changes: dict[str, Any] = {"revision": uuid4()}
     if params.get("FunctionVersion"):
         changes["version"] = params["FunctionVersion"]
@@ -91,6 +93,8 @@ async def update_alias(ctx: Context, tx: Transaction, params: Params) -> Result:
     alias = replace(alias, **changes)
     await _check(tx, alias)
     directory.save_alias(tx, alias)
+    if alias.version != before:
+        await provisioning.moved(tx, alias)
     return _shown(alias)
 
 

@@ -66,13 +66,15 @@ async def _published(ctx: Context, tx: Transaction, params: Params, action: str)
 
 
 def _shown(found: Provisioned) -> dict[str, Any]:
-    return {
+    status = "READY" if found.available >= found.requested else "FAILED" if found.reason else "IN_PROGRESS"
+    shown = {
         "RequestedProvisionedConcurrentExecutions": found.requested,
         "AvailableProvisionedConcurrentExecutions": found.available,
         "AllocatedProvisionedConcurrentExecutions": found.available,
-        "Status": "READY" if found.available >= found.requested else "IN_PROGRESS",
+        "Status": status,
         "LastModified": showing.moment(found.modified),
     }
+    return {**shown, "StatusReason": found.reason} if found.reason else shown
 
 
 @service.operation("PutProvisionedConcurrencyConfig")
@@ -80,7 +82,9 @@ async def put_provisioned_concurrency_config(ctx: Context, tx: Transaction, para
     what = await _published(ctx, tx, params, "PutProvisionedConcurrencyConfig")
     qualifier = str(what.qualifier)
     wanted = params["ProvisionedConcurrentExecutions"]
-    concurrency.check_provisionable((await directory.resolve(tx, what)).version)
+    version = (await directory.resolve(tx, what)).version
+    concurrency.check_provisionable(version)
+    await concurrency.check_provisioned_once(tx, what, version)
     function = await directory.function(tx, what.place)
     most = function.reserved_concurrency
     if most is None:

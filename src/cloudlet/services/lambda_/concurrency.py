@@ -8,7 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.lambda_ import errors
+from cloudlet.services.lambda_ import directory, errors
+from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Function, Place, Version
 from cloudlet.services.lambda_.settings import Setting
 
@@ -24,6 +25,8 @@ class Provisioned(msgspec.Struct, frozen=True):
     modified: float
     available: int = 0
     """How many are ready now."""
+    reason: str = ""
+    """Why they are not, where they cannot be started; it is tried again and again."""
 
 
 PROVISIONED = Setting("provisioned-concurrency", Provisioned)
@@ -64,6 +67,28 @@ def check_provisionable(version: Version) -> None:
 
 async def provisioned(tx: Transaction, place: Place, besides: str = "") -> int:
     """Return how many are provisioned for a function in all, but for one of its qualifiers."""
+    return sum(found.requested for qualifier, found in await _all(tx, place) if qualifier != besides)
+
+
+async def check_provisioned_once(tx: Transaction, what: Named, version: Version) -> None:
+    """Raise AwsError where something is kept ready of a version already, by another name of it.
+
+    Developer guide, "Configuring provisioned concurrency for a function".
+    """
+    for qualifier, _ in await _all(tx, what.place):
+        if qualifier == what.qualifier:
+            continue
+        other = (await directory.resolve(tx, Named(what.place, qualifier))).version
+        if other.number == version.number and directory.is_number(str(what.qualifier)):
+            raise errors.invalid("Version is pointed by a Provisioned Concurrency alias")
+        if other.number == version.number:
+            raise errors.invalid(
+                "Alias can not be used for Provisioned Concurrency configuration on an already Provisioned version"
+            )
+
+
+async def _all(tx: Transaction, place: Place) -> list[tuple[str, Provisioned]]:
+    """Return what is provisioned for a function, by qualifier."""
     space = PROVISIONED.of(place)
     rows = await tx.range(space.begin, space.end, limit=OF_ACCOUNT)
-    return sum(PROVISIONED.decode(raw).requested for key, raw in rows if key != space.key(besides))
+    return [(space.unpack(key)[0], PROVISIONED.decode(raw)) for key, raw in rows]

@@ -19,7 +19,7 @@ from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.worker import InitError
-from cloudlet.services.lambda_.function import Place, Version
+from cloudlet.services.lambda_.function import Alias, Place, Version
 
 log = logging.getLogger("cloudlet.lambda")
 
@@ -30,6 +30,7 @@ _LOOK_SECONDS = 10.0
 """Between two looks whether all that is wanted is still there."""
 _MOST = 10_000
 """Versions and aliases that are looked at."""
+_INIT_FAILED = "FUNCTION_ERROR_INIT_FAILURE"
 
 
 def changed(tx: Transaction, what: Named) -> None:
@@ -37,6 +38,14 @@ def changed(tx: Transaction, what: Named) -> None:
     place = what.place
     tx.put(_WANTED.key(place.account, place.region, place.name, what.qualifier or ""), b"")
     tx.notify(_TOPIC)
+
+
+async def moved(tx: Transaction, alias: Alias) -> None:
+    """Have what is wanted for an alias be made so of another version than before."""
+    found = await PROVISIONED.find(tx, alias.place, alias.name)
+    if found is not None:
+        PROVISIONED.save(tx, alias.place, alias.name, replace(found, available=0, reason=""))
+        changed(tx, Named(alias.place, alias.name))
 
 
 async def run(block: Block) -> None:
@@ -71,15 +80,17 @@ async def _provide(block: Block, key: bytes) -> int:
         pools.release(what.arn)
         await block.store.transact(lambda tx: _forget(tx, key))
         return 0
-    ready = 0
+    ready, reason = 0, ""
     try:
         ready = await pools.keep(what.arn, version, found.requested)
     except InitError as failed:
         log.warning("%s cannot be kept ready: it fails with %s", what.arn, failed.outcome.error)
+        reason = _INIT_FAILED
     except AwsError as error:
         log.warning("%s cannot be kept ready: %s", what.arn, error)
-    if ready != found.available:
-        await block.store.transact(lambda tx: _note(tx, what, found, ready))
+        reason = error.message
+    if (ready, reason) != (found.available, found.reason):
+        await block.store.transact(lambda tx: _note(tx, what, found, replace(found, available=ready, reason=reason)))
     return found.requested
 
 
@@ -91,11 +102,10 @@ async def _find(tx: Transaction, what: Named) -> tuple[Provisioned | None, Versi
         return found, None
 
 
-async def _note(tx: Transaction, what: Named, seen: Provisioned, ready: int) -> None:
+async def _note(tx: Transaction, what: Named, seen: Provisioned, become: Provisioned) -> None:
     """Write down how many are ready, unless something else is wanted by now."""
-    found = await PROVISIONED.find(tx, what.place, what.qualifier or "")
-    if found is not None and found.requested == seen.requested:
-        PROVISIONED.save(tx, what.place, what.qualifier or "", replace(found, available=ready))
+    if await PROVISIONED.find(tx, what.place, what.qualifier or "") == seen:
+        PROVISIONED.save(tx, what.place, what.qualifier or "", become)
 
 
 async def _forget(tx: Transaction, key: bytes) -> None:
