@@ -416,6 +416,22 @@ exports.calling = (event, context, callback) => setTimeout(() => callback(null, 
     assert invoke(cloud, name="g").value == "called back"
 
 
+def test_what_nodejs_logs_is_one_event_of_however_many_lines(cloud: FunctionCloud, node_runtime: str) -> None:
+    source = """
+exports.handler = async () => {
+  console.log("one\\ntwo");
+  console.error(new TypeError("boom"));
+  process.stdout.write("three\\nfour\\rfive\\n");
+};
+"""
+    cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": source})})
+    invoke(cloud)
+    written = eventually(lambda: logged(cloud), lambda found: any("REPORT" in each for each in found))
+    assert any(message.endswith("\tINFO\tone\ntwo") for message in written)
+    assert any(re.search(r"\tERROR\tTypeError: boom\n    at .*\n    at ", message) for message in written)
+    assert {"three", "four\rfive"} <= set(written)
+
+
 NODE_HANDLERS = {
     "calls back": ("(event, context, done) => done(null, 1)", 1),
     "calls back later": ("(event, context, done) => { setTimeout(() => done(null, 2), 50) }", 2),

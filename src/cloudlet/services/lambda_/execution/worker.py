@@ -21,7 +21,7 @@ from cloudlet.core.errors import unavailable
 from cloudlet.engines.sandbox import Limits
 from cloudlet.services.lambda_.execution import environment, frames, nursery, platform_events
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document, error_type
-from cloudlet.services.lambda_.execution.log_stream import LogStream
+from cloudlet.services.lambda_.execution.log_stream import LogStream, lines_of
 from cloudlet.services.lambda_.execution.platform_events import Event, Report
 from cloudlet.services.lambda_.execution.process import Process
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
@@ -377,7 +377,7 @@ class Worker:
         self.log.write(text, whole=whole)
         if self._process.api is not None:
             now = platform_events.moment(self._block.clock.now())
-            for line in [text.rstrip("\n")] if whole else text.splitlines():
+            for line in [text.rstrip("\n")] if whole else lines_of(text):
                 self._process.api.telemetry.tell({"time": now, "type": kind, "record": line})
 
     def _tell(self, event: Event) -> None:

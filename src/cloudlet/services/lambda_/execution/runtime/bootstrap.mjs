@@ -30,6 +30,8 @@ function write(kind, told, payload = Buffer.alloc(0), done = undefined) {
 // -- what is printed
 
 const log = (text) => write("l", undefined, Buffer.from(text));
+// One event, of however many lines.
+const logWhole = (text) => write("l", { whole: true }, Buffer.from(text));
 
 function catchOutput() {
   for (const stream of [process.stdout, process.stderr]) {
@@ -49,8 +51,7 @@ function catchOutput() {
       if (order.indexOf(level) < least) return;
       const timestamp = new Date().toISOString();
       if (!json) {
-        // A line feed within one message would make two events of it.
-        log(`${timestamp}\t${requestId || "undefined"}\t${level}\t${format(...values).replaceAll("\n", "\r")}\n`);
+        logWhole(`${timestamp}\t${requestId || "undefined"}\t${level}\t${format(...values)}\n`);
         return;
       }
       const line = { timestamp, level, requestId };
@@ -58,7 +59,7 @@ function catchOutput() {
       else line.message = format(...values);
       const failed = values.find((value) => value instanceof Error);
       if (failed) Object.assign(line, described(failed), { stackTrace: described(failed).trace, trace: undefined });
-      log(`${JSON.stringify(line)}\n`);
+      logWhole(`${JSON.stringify(line)}\n`);
     };
   }
 }
