@@ -610,6 +610,50 @@ def test_an_answer_that_breaks_off_says_so_at_its_end(cloud: FunctionCloud, node
     *pieces, last = answer["EventStream"]
     assert b"".join(piece["PayloadChunk"]["Payload"] for piece in pieces) == b"one"
     assert last["InvokeComplete"]["ErrorCode"] == "Error"
+    assert json.loads(last["InvokeComplete"]["ErrorDetails"])["errorMessage"] == "half way"
+    at_once = invoke(cloud, {"words": ["one"], "boom": True})
+    assert (at_once.error, at_once.value["errorMessage"]) == ("Unhandled", "half way")
+
+
+STREAMING_BOOTSTRAP = """#!/usr/bin/python3
+import base64, json, os, socket, urllib.request
+host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+api = f"http://{host}:{port}/2018-06-01/runtime/invocation"
+while True:
+    with urllib.request.urlopen(api + "/next") as answer:
+        event, request = json.load(answer), answer.headers["Lambda-Runtime-Aws-Request-Id"]
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(
+        f"POST /2018-06-01/runtime/invocation/{request}/response HTTP/1.1\\r\\nHost: x\\r\\n"
+        "Lambda-Runtime-Function-Response-Mode: streaming\\r\\nTransfer-Encoding: chunked\\r\\n"
+        "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\\r\\n\\r\\n"
+        "3\\r\\none\\r\\n0\\r\\n".encode()
+    )
+    if event.get("boom"):
+        body = base64.b64encode(json.dumps({"errorMessage": "boom", "errorType": "x"}).encode()).decode()
+        connection.sendall(
+            "Lambda-Runtime-Function-Error-Type: Own.Boom\\r\\n"
+            f"Lambda-Runtime-Function-Error-Body: {body}\\r\\n".encode()
+        )
+    connection.sendall(b"\\r\\n")
+    connection.recv(1000)
+    connection.close()
+"""
+
+
+def test_an_answer_of_a_custom_runtime_may_break_off(cloud: FunctionCloud) -> None:
+    files = {"bootstrap": STREAMING_BOOTSTRAP}
+    cloud.function("f", Runtime="provided.al2023", Code={"ZipFile": program(files)}, Timeout=30)
+
+    def streamed(event: Any) -> tuple[bytes, Any]:
+        answer = cloud.client.invoke_with_response_stream(FunctionName="f", Payload=json.dumps(event))
+        *pieces, last = answer["EventStream"]
+        return b"".join(piece["PayloadChunk"]["Payload"] for piece in pieces), last["InvokeComplete"]
+
+    assert streamed({}) == (b"one", {})
+    answer, end = streamed({"boom": True})
+    assert (answer, end["ErrorCode"]) == (b"one", "Own.Boom")
+    assert json.loads(end["ErrorDetails"]) == {"errorType": "Own.Boom", "errorMessage": "boom"}
 
 
 def test_a_function_that_answers_at_once_can_be_asked_for_a_stream(cloud: FunctionCloud) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -233,7 +234,7 @@ class RuntimeApi:
             if piece is not None:
                 self._tell(frames.CHUNK, {}, piece)
             else:
-                self._tell(frames.STREAM_END, {}, b"")
+                self._tell(frames.STREAM_END, _broken_off(request), b"")
 
         return take
 
@@ -309,6 +310,21 @@ async def _all_rest(extensions: list[_Extension]) -> None:
 
 def _is_streamed(request: Request) -> bool:
     return request.headers.get("lambda-runtime-function-response-mode", "").lower() == "streaming"
+
+
+def _broken_off(request: Request) -> dict[str, Any]:
+    """Return the error document of a streamed response, of whose trailers one says that it broke off; empty for none.
+
+    Developer guide, "Building a custom runtime for AWS Lambda", "Implementing response streaming in a custom runtime".
+    """
+    kind = request.headers.get("lambda-runtime-function-error-type")
+    if not kind:
+        return {}
+    try:
+        told = msgspec.json.decode(b64decode(request.headers.get("lambda-runtime-function-error-body", "")))
+    except (ValueError, RecursionError):
+        told = {}
+    return {"errorMessage": "", **(told if isinstance(told, dict) else {}), "errorType": kind}
 
 
 def _error_of(request: Request) -> bytes:

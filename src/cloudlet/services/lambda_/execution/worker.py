@@ -15,6 +15,8 @@ from signal import strsignal
 from time import perf_counter, time
 from typing import Any
 
+import msgspec
+
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.errors import unavailable
@@ -29,6 +31,7 @@ from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
+_encode = msgspec.json.Encoder().encode
 
 SNAP_START = "snap-start"
 """The initialization of what is halted once it is initialised, and goes on when it is wanted."""
@@ -364,7 +367,7 @@ class Worker:
             self._stream.feed(payload)
         elif kind == frames.STREAM_END:
             error = str(told.get("errorType", ""))
-            self._answer(Outcome(self._stream.collected(), error))
+            self._answer(Outcome(_encode(told) if error else self._stream.collected(), error))
 
     def _line(self, line: str) -> None:
         self._print("function", line)
