@@ -64,6 +64,28 @@ def test_functions_run_while_cloudwatch_logs_is_down_and_what_they_logged_arrive
     eventually(said, lambda count: count == 2)
 
 
+def test_what_needs_a_neighbour_that_is_down_may_be_asked_again(isolated: FunctionCloud) -> None:
+    isolated.aws.client("sqs").create_queue(QueueName="q")
+    isolated.function()
+    given = {"FunctionName": "f", "EventSourceArn": f"arn:aws:sqs:{isolated.aws.region}:{isolated.account}:q"}
+    made = isolated.client.create_event_source_mapping(**given)["UUID"]
+
+    def state() -> str:
+        return str(isolated.client.get_event_source_mapping(UUID=made)["State"])
+
+    eventually(state, lambda found: found == "Enabled")
+    block(isolated, "stop", "sqs")
+    block(isolated, "stop", "s3")
+    code = {"S3Bucket": "packages", "S3Key": "k"}
+    assert isolated.refused("update_function_code", FunctionName="f", **code)[2] == 503
+    assert isolated.refused("create_event_source_mapping", **given)[2] == 503
+    # To stop one needs nobody else.
+    isolated.client.update_event_source_mapping(UUID=made, Enabled=False)
+    eventually(state, lambda found: found == "Disabled")
+    block(isolated, "start", "sqs")
+    isolated.client.update_event_source_mapping(UUID=made, Enabled=True)
+
+
 def test_the_block_of_functions_may_die_alone(isolated: FunctionCloud) -> None:
     sqs = isolated.aws.client("sqs")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]

@@ -151,6 +151,7 @@ def test_a_source_is_mapped_to_a_function_once(mapped: MappingCloud) -> None:
         ({"EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:none"}, INVALID, "Error occurred while ReceiveMessage"),
         ({"Topics": ["orders"]}, "NotImplemented", "Topics"),
         ({"TumblingWindowInSeconds": 1}, INVALID, "Unsupported parameter TumblingWindowInSeconds"),
+        ({"MaximumRetryAttempts": 0}, INVALID, "Unsupported parameter MaximumRetryAttempts"),
         ({"MetricsConfig": {"Metrics": ["EventCount"]}}, "NotImplemented", "MetricsConfig"),
     ],
 )

@@ -157,8 +157,10 @@ def test_a_url_is_made_changed_and_deleted(published: FunctionCloud) -> None:
 
 
 def test_browsers_do_not_ask_for_other_methods(published: FunctionCloud) -> None:
-    given = {"FunctionName": "f", "AuthType": "NONE", "Cors": {"AllowMethods": ["OPTION"]}}
-    assert published.refused("create_function_url_config", **given)[0] == "ValidationException"
+    given = {"FunctionName": "f", "AuthType": "NONE", "Cors": {"AllowMethods": ["GET", "OPTION"]}}
+    code, message, _ = published.refused("create_function_url_config", **given)
+    assert code == "ValidationException"
+    assert "Value '[GET, OPTION]' at 'cors.allowMethods' failed" in message
 
 
 PROFILE = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/shop/abc"

@@ -156,7 +156,9 @@ async def update_event_source_mapping(ctx: Context, params: Params) -> Result:
     _, wanted = await ctx.transact(changed)
     kind = mapping_check.kind_of(wanted.source)
     timeout = await _timeout(ctx, wanted.target, "UpdateEventSourceMapping")
-    await mapping_source.check(ctx.block, wanted, kind, timeout)
+    if wanted.is_enabled:
+        # One that is to stop may do so while its source is down, or gone.
+        await mapping_source.check(ctx.block, wanted, kind, timeout)
 
     async def update(tx: Transaction) -> Mapping:
         before, after = await changed(tx)

@@ -81,7 +81,8 @@ def refuse_other_sources(params: Params) -> None:
 def configured(mapping: Mapping, kind: Kind, params: Params) -> Mapping:
     """Return a mapping with what is given of its configuration. Raises AwsError."""
     for name in _OF_QUEUES if kind.is_stream else _OF_STREAMS:
-        if params.get(name):
+        # To try again no more is something else than what a queue does.
+        if params.get(name) or (name == "MaximumRetryAttempts" and params.get(name) is not None):
             if name == "StartingPosition":
                 raise errors.invalid("StartingPosition is not valid for SQS event sources.")
             raise errors.invalid(f"Unsupported parameter {name} for given event source mapping type.")

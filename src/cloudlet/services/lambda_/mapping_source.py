@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
+from cloudlet.core.retrying import is_transient
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.mapping import Mapping
 from cloudlet.services.lambda_.mapping_check import Kind
@@ -24,6 +25,8 @@ async def check(block: Block, mapping: Mapping, kind: Kind, timeout: int) -> Non
             return
         hidden = await _visibility_timeout(block, mapping, source)
     except AwsError as error:
+        if is_transient(error.code, error.status):
+            raise
         called = "DescribeStream" if kind.is_stream else "ReceiveMessage"
         name = "DynamoDB" if kind.is_stream else "SQS"
         raise errors.invalid(

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params
+from cloudlet.core.retrying import is_transient
 from cloudlet.services.lambda_ import errors, unpacking
 from cloudlet.services.lambda_.function import Package
 from cloudlet.store.blobs import BlobWriter
@@ -108,6 +109,8 @@ async def _from_s3(ctx: Context, source: Params) -> AsyncIterator[bytes]:
             "s3", "GetObject", params, principal=ctx.principal, account=ctx.account, region=ctx.region
         )
     except AwsError as error:
+        if is_transient(error.code, error.status):
+            raise
         raise errors.invalid(
             f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
         ) from None

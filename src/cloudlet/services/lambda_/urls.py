@@ -123,7 +123,7 @@ def check_cors(cors: Cors) -> None:
     for method in cors.methods:
         if method not in _METHODS:
             raise errors.constraint(
-                list(cors.methods),
+                f"[{', '.join(cors.methods)}]",
                 "cors.allowMethods",
                 "Member must satisfy constraint: [Member must satisfy enum value set: "
                 "[GET, PUT, HEAD, POST, PATCH, DELETE, *]]",
