@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
+from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.services.lambda_.cloud import FunctionCloud
@@ -84,6 +85,33 @@ def test_what_needs_a_neighbour_that_is_down_may_be_asked_again(isolated: Functi
     eventually(state, lambda found: found == "Disabled")
     block(isolated, "start", "sqs")
     isolated.client.update_event_source_mapping(UUID=made, Enabled=True)
+
+
+def test_events_are_served_while_who_is_to_be_told_of_others_is_down(isolated: FunctionCloud) -> None:
+    queues = isolated.aws.client("sqs")
+    url = queues.create_queue(QueueName="told")["QueueUrl"]
+    told = {"Destination": f"arn:aws:sqs:{isolated.aws.region}:{isolated.account}:told"}
+    for name in ("g", "h"):
+        python(isolated, "return 1", name)
+        isolated.client.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnSuccess": told})
+    python(isolated, "print('served')")
+    block(isolated, "stop", "sqs")
+    for name in ("g", "h"):
+        # As many as are served at once.
+        for number in range(serving.OF_ONE_FUNCTION):
+            isolated.client.invoke(FunctionName=name, InvocationType="Event", Payload=str(number))
+    isolated.client.invoke(FunctionName="f", InvocationType="Event", Payload="{}")
+    eventually(lambda: "served" in [event["message"] for event in isolated.logged()])
+    block(isolated, "stop", "lambda")
+    block(isolated, "start", "lambda")
+    block(isolated, "start", "sqs")
+
+    def count() -> int:
+        name = "ApproximateNumberOfMessages"
+        return int(queues.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
+    # A crash may have come between what a function has done and the note of it.
+    eventually(count, lambda count: count >= 2 * serving.OF_ONE_FUNCTION)
 
 
 def test_the_block_of_functions_may_die_alone(isolated: FunctionCloud) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
@@ -14,6 +16,8 @@ _EVENTS = Subspace("event")
 """When it is due, request id → the event."""
 _PAYLOADS = Subspace("event-payload")
 """Request id → the payload of an event, where that is large: events are read, and written, more often than payloads."""
+_LETTERS = Subspace("event-letters")
+"""Request id → what has to be told of an event that was served, or given up."""
 _SMALL_BYTES = 4096
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -36,6 +40,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How often the function has failed with it."""
     refusals: int = 0
     """How often it could not be given to the function since that was last called: it was throttled, say."""
+    is_served: bool = False
+    """Whether it was served, or given up, and only those have to be told who could not be yet."""
 
     @property
     def what(self) -> Named:
@@ -46,7 +52,22 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return _EVENTS.key(self.due, self.request_id)
 
 
+class Letter(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A call by which a destination, or a dead-letter queue, is told what became of an event."""
+
+    service: str
+    region: str
+    operation: str
+    params: dict[str, Any]
+    role: str
+    """As whose session it is made."""
+    trace: str
+    is_dead: bool = False
+    """Whether it is for a dead-letter queue."""
+
+
 _decode = msgspec.msgpack.Decoder(Event).decode
+_letters = msgspec.msgpack.Decoder(list[Letter]).decode
 
 
 def accept(tx: Transaction, event: Event) -> None:
@@ -67,10 +88,24 @@ async def whole(tx: Transaction, event: Event) -> Event:
     return event if event.payload else replace(event, payload=await tx.get(_PAYLOADS.key(event.request_id)) or b"{}")
 
 
+def put_served(tx: Transaction, event: Event, letters: list[Letter]) -> None:
+    """Keep what has to be told of an event until it is due."""
+    tx.put(_LETTERS.key(event.request_id), _encode(letters))
+    put(tx, replace(event, is_served=True))
+
+
+async def letters_of(tx: Transaction, event: Event) -> list[Letter]:
+    """Return what has to be told of an event."""
+    raw = await tx.get(_LETTERS.key(event.request_id))
+    return [] if raw is None else _letters(raw)
+
+
 def forget(tx: Transaction, event: Event) -> None:
     """Keep an event no more."""
     tx.delete(event.key)
     tx.delete(_PAYLOADS.key(event.request_id))
+    if event.is_served:
+        tx.delete(_LETTERS.key(event.request_id))
 
 
 async def first(tx: Transaction, count: int, after: Event | None = None) -> list[Event]:

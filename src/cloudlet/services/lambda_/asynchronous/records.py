@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.messages import message
 from cloudlet.core.role_session import session_of
 from cloudlet.services.lambda_ import destinations
-from cloudlet.services.lambda_.asynchronous.event import Event
+from cloudlet.services.lambda_.asynchronous.event import Event, Letter
 from cloudlet.services.lambda_.execution.invocation import Outcome, error_message
 from cloudlet.services.lambda_.function import LATEST
 from cloudlet.wire.timestamps import milliseconds
@@ -44,10 +45,9 @@ def record(event: Event, condition: str, outcome: Outcome | None, executed: str,
     return _encode(told)
 
 
-async def send(block: Block, role: str, event: Event, arn: str, text: bytes, *, succeeded: bool) -> None:
-    """Give a record to a destination, as a session of the function's role. Raises AwsError."""
+def letter(block: Block, event: Event, role: str, arn: str, text: bytes, *, succeeded: bool) -> Letter:
+    """Return what gives a record to a destination."""
     target = Arn.parse(arn)
-    place = event.place
     params: dict[str, Any]
     match target.service:
         case "lambda":
@@ -57,44 +57,53 @@ async def send(block: Block, role: str, event: Event, arn: str, text: bytes, *, 
             entry = {
                 "Source": "lambda",
                 "DetailType": f"Lambda Function Invocation Result - {result}",
-                "Resources": [place.qualified(event.qualifier or LATEST), arn],
+                "Resources": [event.place.qualified(event.qualifier or LATEST), arn],
                 "Detail": text.decode("utf-8", "replace"),
                 "EventBusName": arn,
             }
             operation, params = "PutEvents", {"Entries": [entry]}
         case _:
-            operation, params = destinations.call_of(block, target, text, f"async/{place.name}")
-    answer = await _call(block, role, event, target, operation, params)
-    if answer.get("FailedEntryCount"):
-        refused = answer["Entries"][0]
-        raise AwsError(refused["ErrorCode"], refused["ErrorMessage"])
+            operation, params = destinations.call_of(block, target, text, f"async/{event.place.name}")
+    return _letter(event, role, target, operation, params)
 
 
-async def send_dead_letter(block: Block, role: str, event: Event, arn: str, outcome: Outcome | None) -> None:
-    """Give an event to a function's dead-letter queue or topic, as a session of its role. Raises AwsError."""
+def dead_letter(block: Block, event: Event, role: str, arn: str, outcome: Outcome | None) -> Letter:
+    """Return what gives an event to a function's dead-letter queue or topic."""
     target = Arn.parse(arn)
     told: dict[str, str | int] = {"RequestID": event.request_id, "ErrorCode": 200}
     if outcome is not None:
         told["ErrorMessage"] = error_message(outcome.payload)[:_ERROR_BYTES] or outcome.error
     operation, params = message(block, target, event.payload.decode("utf-8", "replace"), told)
-    await _call(block, role, event, target, operation, params)
+    return replace(_letter(event, role, target, operation, params), is_dead=True)
 
 
-async def _call(
-    block: Block, role: str, event: Event, target: Arn, operation: str, params: dict[str, Any]
-) -> dict[str, Any]:
-    place = event.place
-    result = await block.cloud.call(
-        target.service,
-        operation,
-        params,
-        principal=session_of(role, place.name),
-        account=place.account,
-        region=target.region or place.region,
-        source_arn=place.arn,
-        trace=event.trace or None,
+def _letter(event: Event, role: str, target: Arn, operation: str, params: dict[str, Any]) -> Letter:
+    return Letter(
+        service=target.service,
+        region=target.region or event.place.region,
+        operation=operation,
+        params=params,
+        role=role,
+        trace=event.trace,
     )
-    return dict(result or {})
+
+
+async def deliver(block: Block, event: Event, letter: Letter) -> None:
+    """Tell a destination, or a dead-letter queue, as a session of the function's role. Raises AwsError."""
+    place = event.place
+    answer = await block.cloud.call(
+        letter.service,
+        letter.operation,
+        letter.params,
+        principal=session_of(letter.role, place.name),
+        account=place.account,
+        region=letter.region,
+        source_arn=place.arn,
+        trace=letter.trace or None,
+    )
+    if answer and answer.get("FailedEntryCount"):
+        refused = answer["Entries"][0]
+        raise AwsError(refused["ErrorCode"], refused["ErrorMessage"])
 
 
 def _shown(answer: bytes) -> object:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from cloudlet.core.retrying import is_transient, pause
 from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
-from cloudlet.services.lambda_.asynchronous.event import Event
+from cloudlet.services.lambda_.asynchronous.event import Event, Letter
 from cloudlet.services.lambda_.directory import Resolved
 from cloudlet.services.lambda_.event_invoke import EVENT_INVOKE, EventInvoke
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
@@ -43,7 +43,7 @@ _ATTEMPTS = 2
 _AGE_SECONDS = 6 * 3600
 _PAUSES_SECONDS = (60.0, 120.0)
 _LONGEST_REFUSED_SECONDS = 300.0
-_LETTER_SECONDS = 5.0
+_LONGEST_LETTER_SECONDS = 5.0
 """Between attempts to tell a destination that does not answer."""
 _FOREVER_SECONDS = 3600.0
 
@@ -154,6 +154,10 @@ async def _serve(block: Block, event: Event) -> None:
     """Give an event to its function, and see to what becomes of it."""
     found = await block.store.transact(lambda tx: _find(tx, event))
     now = block.clock.now()
+    if event.is_served:
+        letters = await block.store.transact(lambda tx: events.letters_of(tx, event))
+        await _tell(block, event, letters, None if found is None else found.target.resolved)
+        return
     if found is None:
         log.info("an event for %s was dropped: there is no such function any more", event.place.arn)
         await _replace(block, event, None)
@@ -177,10 +181,11 @@ async def _serve(block: Block, event: Event) -> None:
     # What is told of it goes on with the chain that the function is a part of now.
     passed = replace(event, trace=invocation.trace)
     if not outcome.error:
+        letters = []
         if found.on_success:
             text = records.record(event, "Success", outcome, _executed(found), block.clock.now())
-            await _tell(block, passed, found, found.on_success, text, succeeded=True)
-        await _replace(block, event, None)
+            letters.append(records.letter(block, passed, _role(found), found.on_success, text, succeeded=True))
+        await _tell(block, passed, letters, found.target.resolved)
         return
     attempts = event.attempts + 1
     if attempts > found.attempts:
@@ -209,39 +214,50 @@ def _executed(found: _Found) -> str:
     return found.target.resolved.version.version
 
 
+def _role(found: _Found) -> str:
+    return found.target.resolved.version.role
+
+
 async def _give_up(block: Block, event: Event, found: _Found, condition: str, outcome: Outcome | None) -> None:
     """Tell the destination for failures and the dead-letter queue, and forget the event."""
-    resolved = found.target.resolved
+    resolved, role = found.target.resolved, _role(found)
     measuring.dropped(block, resolved)
+    letters = []
     if found.on_failure:
         text = records.record(event, condition, outcome, _executed(found), block.clock.now())
-        await _tell(block, event, found, found.on_failure, text, succeeded=False)
+        letters.append(records.letter(block, event, role, found.on_failure, text, succeeded=False))
     if found.dead_letter:
-        role, letters = resolved.version.role, found.dead_letter
-        if not await _taken(resolved, lambda: records.send_dead_letter(block, role, event, letters, outcome)):
-            measuring.no_letter(block, resolved)
-    await _replace(block, event, None)
+        letters.append(records.dead_letter(block, event, role, found.dead_letter, outcome))
+    await _tell(block, event, letters, resolved)
 
 
-async def _tell(block: Block, event: Event, found: _Found, arn: str, text: bytes, *, succeeded: bool) -> None:
-    resolved = found.target.resolved
-    role = resolved.version.role
-    if not await _taken(resolved, lambda: records.send(block, role, event, arn, text, succeeded=succeeded)):
-        measuring.undelivered(block, resolved)
+async def _tell(block: Block, event: Event, letters: list[Letter], resolved: Resolved | None) -> None:
+    """Deliver letters, and forget their event; those for a block that is down come again, with it."""
+    left = [letter for letter in letters if not await _is_settled(block, event, letter, resolved)]
+    if not left:
+        await _replace(block, event, None)
+        return
+    refusals = event.refusals + 1 if event.is_served else 1
+    later = replace(event, refusals=refusals, due=block.clock.now() + pause(refusals, longest=_LONGEST_LETTER_SECONDS))
+
+    async def keep(tx: Transaction) -> None:
+        tx.delete(event.key)
+        events.put_served(tx, later, left)
+
+    await block.store.transact(keep)
 
 
-async def _taken(resolved: Resolved, call: Callable[[], Awaitable[None]]) -> bool:
-    """Make a call, again and again while the called block is down; return whether it was not refused."""
-    while True:
-        try:
-            await call()
-        except AwsError as error:
-            if not is_transient(error.code, error.status):
-                log.warning("%s: its destination refuses what became of an event: %s", resolved.version.arn, error)
-                return False
-        else:
-            return True
-        await asyncio.sleep(_LETTER_SECONDS)
+async def _is_settled(block: Block, event: Event, letter: Letter, resolved: Resolved | None) -> bool:
+    """Deliver a letter; return whether that is done with, since it was taken, or refused for good."""
+    try:
+        await records.deliver(block, event, letter)
+    except AwsError as error:
+        if is_transient(error.code, error.status):
+            return False
+        log.warning("%s: its destination refuses what became of an event: %s", event.place.arn, error)
+        if resolved is not None:
+            (measuring.no_letter if letter.is_dead else measuring.undelivered)(block, resolved)
+    return True
 
 
 async def _replace(block: Block, event: Event, by: Event | None) -> None:
