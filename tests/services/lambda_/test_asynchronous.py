@@ -235,6 +235,22 @@ def test_an_event_that_has_waited_too_long_is_given_up(standing: Standing, still
     assert eventually(lambda: total(still.aws, "AWS/Lambda", "AsyncEventsDropped", FunctionName="f")) == 1
 
 
+def test_an_event_waits_no_longer_than_it_may(standing: Standing, still: FunctionCloud) -> None:
+    letters = queue(still, "letters")
+    busy(still)
+    still.client.put_function_event_invoke_config(
+        FunctionName="f",
+        MaximumEventAgeInSeconds=60,
+        DestinationConfig={"OnFailure": {"Destination": arn_of(still, "letters")}},
+    )
+    send(still, {})
+    # What is throttled after 59 seconds would be tried again after 61.
+    standing.advance("59s")
+    standing.advance("1s")
+    told = json.loads(received(still, letters)[0]["Body"])
+    assert told["requestContext"]["condition"] == "EventAgeExceeded"
+
+
 def test_a_function_that_may_not_run_has_its_events_given_up_at_once(cloud: FunctionCloud) -> None:
     letters, dead = queue(cloud, "letters"), queue(cloud, "dead")
     python(cloud, "return 1", DeadLetterConfig={"TargetArn": arn_of(cloud, "dead")})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -143,10 +144,13 @@ async def _see_to(block: Block, event: Event) -> None:
         await _postpone(block, event)
 
 
-async def _postpone(block: Block, event: Event) -> None:
-    """Have an event that could not be given to its function come again, the later the more often that happens."""
+async def _postpone(block: Block, event: Event, latest: float = math.inf) -> None:
+    """Have an event that could not be given to its function come again, the later the more often that happens.
+
+    `latest` is when it is given up.
+    """
     refusals = event.refusals + 1
-    due = block.clock.now() + pause(refusals, longest=_LONGEST_REFUSED_SECONDS)
+    due = min(block.clock.now() + pause(refusals, longest=_LONGEST_REFUSED_SECONDS), latest)
     await _replace(block, event, replace(event, due=due, refusals=refusals))
 
 
@@ -163,7 +167,7 @@ async def _serve(block: Block, event: Event) -> None:
         await _replace(block, event, None)
         return
     event = found.event
-    if now - event.accepted > found.age:
+    if now >= event.accepted + found.age:
         await _give_up(block, event, found, "EventAgeExceeded", None)
         return
     if found.target.function.reserved_concurrency == 0:
@@ -176,7 +180,7 @@ async def _serve(block: Block, event: Event) -> None:
         if error.code == "RecursiveInvocationException":
             await _stop(block, event, found, invocation)
             return
-        await _postpone(block, event)
+        await _postpone(block, event, event.accepted + found.age)
         return
     # What is told of it goes on with the chain that the function is a part of now.
     passed = replace(event, trace=invocation.trace)
