@@ -334,6 +334,15 @@ def test_what_cannot_be_unpacked_fails(cloud: FunctionCloud) -> None:
         if shown["State"] != "Pending":
             break
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidZipFileException")
+    cloud.client.update_function_code(FunctionName="f", ZipFile=package())
+
+    def updated() -> dict[str, Any]:
+        found: dict[str, Any] = cloud.client.get_function_configuration(FunctionName="f")
+        return found
+
+    shown = eventually(updated, lambda found: found["LastUpdateStatus"] != "InProgress")
+    assert (shown["LastUpdateStatus"], shown["State"]) == ("Successful", "Active")
+    assert "StateReasonCode" not in shown
 
 
 def test_a_package_in_a_request_has_a_limit(cloud: FunctionCloud) -> None:

@@ -175,7 +175,8 @@ async def _unpack(block: Block, version: Version) -> _Failure | None:
 def _settled(version: Version, failed: _Failure | None) -> Version:
     code, reason = failed or ("", "")
     result = "Failed" if failed else "Successful"
-    if version.state == "Pending":
+    # A function that could not be made is there once an update has succeeded; one that was, stays.
+    if version.state == "Pending" or (version.state == "Failed" and not failed):
         state = "Failed" if failed else "Active"
         version = replace(version, state=state, state_reason=reason, state_reason_code=code)
     return replace(version, last_update=result, last_update_reason=reason, last_update_reason_code=code)
