@@ -261,6 +261,26 @@ def handler(event, context):
     assert any(re.fullmatch(r"\[INFO\]\t\S+Z\t\S+\tseveral\nlines", message) for message in written)
 
 
+def test_what_is_printed_in_json_has_levels_too(cloud: FunctionCloud) -> None:
+    at = "2026-01-02T03:04:05.678Z"
+    kept = [
+        {"level": "ERROR", "timestamp": at},
+        {"level": "warning", "timestamp": at},
+        {"level": "strange", "timestamp": at},
+        {"_aws": {}},
+    ]
+    left_out = [{"level": "info", "timestamp": at}, {"level": "ERROR", "timestamp": "today"}, {"level": "ERROR"}]
+    python(
+        cloud,
+        "for line in event: print(json.dumps(line))\nprint('no json')",
+        LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN"},
+    )
+    log = invoke(cloud, left_out + kept).log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert [line for line in lines if "type" not in line] == kept
+    assert "no json\n" in log
+
+
 def test_json_logs_have_levels(cloud: FunctionCloud) -> None:
     module(
         cloud,

@@ -21,7 +21,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.errors import unavailable
 from cloudlet.engines.sandbox import Limits
-from cloudlet.services.lambda_.execution import environment, frames, nursery, platform_events
+from cloudlet.services.lambda_.execution import environment, frames, levels, nursery, platform_events
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document, error_type
 from cloudlet.services.lambda_.execution.log_stream import LogStream, lines_of
 from cloudlet.services.lambda_.execution.platform_events import Event, Report
@@ -377,10 +377,16 @@ class Worker:
 
     def _print(self, kind: str, text: str, *, whole: bool = False) -> None:
         """Log what the function, or an extension, has printed."""
-        self.log.write(text, whole=whole)
+        lines = [text.rstrip("\n")] if whole else lines_of(text)
+        least = self.version.logging.application_level if kind == "function" else ""
+        wanted = [line for line in lines if levels.is_wanted(line, least)] if least else lines
+        if len(wanted) == len(lines):
+            self.log.write(text, whole=whole)
+        elif wanted:
+            self.log.write("".join(f"{line}\n" for line in wanted), whole=False)
         if self._process.api is not None:
             now = platform_events.moment(self._block.clock.now())
-            for line in [text.rstrip("\n")] if whole else lines_of(text):
+            for line in lines:
                 self._process.api.telemetry.tell({"time": now, "type": kind, "record": line})
 
     def _tell(self, event: Event) -> None:
