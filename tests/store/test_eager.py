@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from cloudlet.store.eager import Outcome, begin
+from cloudlet.store.eager import Outcome, Signal, begin
 
 
 async def _after(futures: list[asyncio.Future[int]]) -> int:
@@ -65,5 +67,135 @@ def test_an_error_or_a_cancellation_reaches_what_waits(error: Exception | None) 
 
     async def _awaited(rest: object) -> None:
         await rest  # type: ignore[misc]
+
+    asyncio.run(scenario())
+
+
+class Begun:
+    """Begins a coroutine as the event loop does, outside of any task, and has it carried on."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.outcome: Outcome[Any] = Outcome()
+        self.over = asyncio.Event()
+        asyncio.get_running_loop().call_soon(self._begin, coroutine)
+
+    def _begin(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        rest = begin(coroutine, self.outcome)
+        if rest is None:
+            self.over.set()
+        else:
+            rest.carry_on(self.over.set)
+
+    async def result(self) -> Any:
+        async with asyncio.timeout(5):
+            await self.over.wait()
+        if self.outcome.error is not None:
+            raise self.outcome.error
+        return self.outcome.result
+
+
+async def _tasks_after(*waited: Any) -> list[asyncio.Task[Any] | None]:
+    """The tasks that a coroutine is run by, behind each of what it waits for."""
+    tasks = [asyncio.current_task()]
+    for each in waited:
+        await each
+        tasks.append(asyncio.current_task())
+    return tasks
+
+
+def test_who_waits_for_signals_needs_no_task() -> None:
+    async def scenario() -> None:
+        first, second = Signal(), Signal()
+        begun = [Begun(_tasks_after(first, second)) for _ in range(3)]
+        for signal in (first, second):
+            await asyncio.sleep(0)
+            assert not any(each.over.is_set() for each in begun)
+            signal.give()
+        for each in begun:
+            assert await each.result() == [None, None, None]
+        # One that was given is not waited for.
+        assert await Begun(_tasks_after(first)).result() == [None, None]
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_for_something_else_as_well_gets_one() -> None:
+    async def scenario() -> None:
+        signals = [Signal() for _ in range(3)]
+        pause = asyncio.get_running_loop().create_future()
+        begun = Begun(_tasks_after(signals[0], pause, signals[1], signals[2]))
+        await asyncio.sleep(0)
+        signals[0].give()
+        await asyncio.sleep(0)
+        pause.set_result(None)
+        signals[1].give()
+        await asyncio.sleep(0)
+        signals[2].give()
+        none, _, task, *others = await begun.result()
+        assert none is None
+        assert task is not None
+        assert others == [task, task]
+
+    asyncio.run(scenario())
+
+
+def test_a_task_waits_for_signals_too() -> None:
+    async def scenario() -> None:
+        signal = Signal()
+        tasks = [asyncio.create_task(_tasks_after(signal)) for _ in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        signal.give()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert ended[0] == [tasks[0], tasks[0]]
+        assert isinstance(ended[1], asyncio.CancelledError)
+        assert ended[2] == [tasks[2], tasks[2]]
+
+    asyncio.run(scenario())
+
+
+def test_what_has_begun_and_waits_for_a_signal_can_be_awaited_by_a_task() -> None:
+    async def scenario() -> None:
+        signal, outcome, rests = Signal(), Outcome[Any](), list[Any]()
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: rests.append(begin(_tasks_after(signal), outcome)))
+        await asyncio.sleep(0)
+        loop.call_soon(signal.give)
+        await rests[0]
+        assert outcome.result == [None, asyncio.current_task()]
+
+    asyncio.run(scenario())
+
+
+def test_a_signal_may_bring_an_error_to_all() -> None:
+    async def scenario() -> None:
+        signal = Signal()
+        begun = [Begun(_tasks_after(signal)) for _ in range(2)]
+        task = asyncio.create_task(_tasks_after(signal))
+        await asyncio.sleep(0)
+        signal.give(ValueError("no"))
+        signal.give()
+        for waiting in (*(each.result() for each in begun), task, _tasks_after(signal)):
+            with pytest.raises(ValueError, match="no"):
+                await waiting
+
+    asyncio.run(scenario())
+
+
+def test_a_failure_of_one_who_waits_is_not_that_of_others() -> None:
+    """What is to be done in the end may fail for one of them: the event loop is told, and the others go on."""
+
+    async def scenario() -> None:
+        told: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+        signal = Signal()
+        failing = Begun(_tasks_after(signal))
+        failing.over.set = lambda: 1 / 0  # type: ignore[assignment]
+        other = Begun(_tasks_after(signal))
+        await asyncio.sleep(0)
+        signal.give()
+        assert await other.result() == [None, None]
+        assert told == ["division by zero"]
 
     asyncio.run(scenario())

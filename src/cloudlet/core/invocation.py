@@ -11,7 +11,7 @@ from cloudlet.core.errors import internal_failure, unavailable
 from cloudlet.core.service import Concluding, Handler, Params, Result
 from cloudlet.core.waiting import Wait
 from cloudlet.store import StoreError, Transaction
-from cloudlet.store.eager import Outcome, Resumed, begin, spawn
+from cloudlet.store.eager import Outcome, begin
 from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Invocation:
         if rest is None:
             self._conclude(outcome)
         else:
-            spawn(self._await(outcome, rest))
+            rest.carry_on(lambda: self._conclude(outcome))
 
     def cancel(self) -> None:
         """The caller has gone: nobody waits for the answer any more."""
@@ -71,10 +71,6 @@ class Invocation:
         result: Result = await self._handler.function(self._context, tx, self._params)
         trail.note_in(tx, self._context, self._handler, self._params, result)
         return result
-
-    async def _await(self, outcome: Outcome[Result | Concluding], rest: Resumed) -> None:
-        await rest
-        self._conclude(outcome)
 
     def _conclude(self, outcome: Outcome[Result | Concluding]) -> None:
         result = outcome.result

@@ -21,6 +21,50 @@ class Outcome(Generic[T]):
         self.error: Exception | None = None
 
 
+class Signal:
+    """Given once. Many may wait for it, and who has begun outside of a task does not need one for that."""
+
+    __slots__ = ("_error", "_is_given", "_waiting")
+
+    def __init__(self) -> None:
+        self._is_given = False
+        self._error: BaseException | None = None
+        self._waiting: list[Callable[[], None]] = []
+
+    def give(self, error: BaseException | None = None) -> None:
+        """Have all go on who wait, in the next turn of the event loop, or raise `error` there."""
+        if self._is_given:
+            return
+        self._is_given, self._error = True, error
+        loop = asyncio.get_running_loop()
+        waiting, self._waiting = self._waiting, []
+        for go_on in waiting:
+            loop.call_soon(go_on)
+
+    def then(self, go_on: Callable[[], None]) -> None:
+        """Call a function once it is given."""
+        self._waiting.append(go_on)
+
+    def in_task(self) -> asyncio.Future[None]:
+        """Return what a task yields that waits for it."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        self.then(wake)
+        # As the future's own `__await__` tells the task.
+        future._asyncio_future_blocking = True
+        return future
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        if not self._is_given:
+            yield self if asyncio.current_task() is None else self.in_task()
+        if self._error is not None:
+            raise self._error
+
+
 def begin(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> Resumed | None:
     """Run a coroutine as far as it goes without waiting. Return its rest, which is to be awaited, if there is one.
 
@@ -49,8 +93,32 @@ class Resumed:
         self._running = running
         self._pending = pending
 
+    def carry_on(self, then: Callable[[], None]) -> None:
+        """Have it go on by itself, and `then` called in the end: in a task, unless it waits for nothing but signals."""
+        if type(self._pending) is Signal:
+            self._pending.then(lambda: self._go_on(then))
+        else:
+            spawn(self._to_end(then))
+
+    def _go_on(self, then: Callable[[], None]) -> None:
+        try:
+            self._pending = next(self._running, _OVER)
+        except asyncio.CancelledError:
+            # As with a task, nobody is told.
+            return
+        if self._pending is _OVER:
+            then()
+        else:
+            self.carry_on(then)
+
+    async def _to_end(self, then: Callable[[], None]) -> None:
+        await self
+        then()
+
     def __await__(self) -> Generator[Any, Any, None]:
         running, pending = self._running, self._pending
+        if type(pending) is Signal:
+            pending = pending.in_task()
         while True:
             try:
                 # An event loop resumes with nothing, or an error.

@@ -17,7 +17,7 @@ from cloudlet.services.events import delivering, outbox
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.target import BATCH
-from cloudlet.store.eager import settling, spawn
+from cloudlet.store.eager import Signal, spawn
 
 _PATIENCE_SECONDS: Final = 1.0
 """For so long who puts events waits for queues."""
@@ -28,22 +28,12 @@ _SLOW_SECONDS: Final = 5.0
 class _Batch:
     """Deliveries of a lane that go together."""
 
-    __slots__ = ("_waiting", "deliveries")
+    __slots__ = ("deliveries", "settled")
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def settled(self) -> asyncio.Future[None]:
-        """Return what is done once each delivery is with its queue, or written down. Each caller gets his own."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        return future
-
-    def settle(self, error: BaseException | None = None) -> None:
-        """Tell those who wait."""
-        for future in self._waiting:
-            settling(future)(None, error)
+        self.settled = Signal()
+        """Given once each delivery is with its queue, or written down."""
 
 
 class DirectDelivery:
@@ -62,8 +52,8 @@ class DirectDelivery:
 
     async def deliver(self, quick: Quick) -> None:
         """Return once deliveries to queues are durable: there, or in the outbox."""
-        for settled in [batch.settled() for lane, deliveries in quick.items() for batch in self._add(lane, deliveries)]:
-            await settled
+        for batch in [batch for lane, deliveries in quick.items() for batch in self._add(lane, deliveries)]:
+            await batch.settled
 
     def _add(self, lane: Lane, deliveries: list[Delivery]) -> Iterator[_Batch]:
         """Add deliveries to what gathers for their lane; yield the batches that they go in."""
@@ -84,9 +74,9 @@ class DirectDelivery:
         try:
             await self._settle(await self._try(lane, batch.deliveries))
         except BaseException as error:
-            batch.settle(error)
+            batch.settled.give(error)
             raise
-        batch.settle()
+        batch.settled.give()
 
     async def _try(self, lane: Lane, deliveries: list[Delivery]) -> list[Delivery]:
         """Try deliveries, for a moment; return what follows."""

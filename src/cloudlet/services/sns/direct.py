@@ -15,7 +15,7 @@ from cloudlet.services.sns import queue_delivery
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Entry, Outcome, Queue, Unavailable
-from cloudlet.store.eager import spawn
+from cloudlet.store.eager import Signal, spawn
 
 _PATIENCE_SECONDS: Final = 1.0
 """For so long publishers wait for a queue; then the message is kept here, and they have their answers."""
@@ -28,27 +28,19 @@ _LATE: Final = Unavailable("no answer in time")
 class _Batch:
     """What goes to a queue together, and who waits for it."""
 
-    __slots__ = ("_waiting", "entries", "outcomes")
+    __slots__ = ("entries", "outcomes", "settled")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.outcomes: list[Outcome | Unavailable] | None = None
         """What became of each entry, as far as publishers are told: what comes too late is of no interest to them."""
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def settled(self) -> asyncio.Future[None]:
-        """Return what is done once there are outcomes. Each caller gets his own."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        return future
+        self.settled = Signal()
 
     def settle(self, outcomes: list[Outcome | Unavailable]) -> None:
         """Tell those who wait, unless they have been told."""
         if self.outcomes is None:
             self.outcomes = outcomes
-            for future in self._waiting:
-                if not future.done():
-                    future.set_result(None)
+            self.settled.give()
 
 
 class DirectDelivery:
@@ -63,8 +55,8 @@ class DirectDelivery:
     async def deliver(self, pairs: list[Pair]) -> list[Outcome | Unavailable]:
         """Deliver messages to queues; return what became of each. Unavailable is also who has not answered in time."""
         places = [self._enqueue(message, recipient) for message, recipient in pairs]
-        for settled in [batch.settled() for batch in dict.fromkeys([batch for batch, _ in places])]:
-            await settled
+        for batch, _ in places:
+            await batch.settled
         return [_LATE if batch.outcomes is None else batch.outcomes[number] for batch, number in places]
 
     def _enqueue(self, message: Message, recipient: Recipient) -> tuple[_Batch, int]:
