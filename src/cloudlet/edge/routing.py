@@ -128,7 +128,7 @@ def _signed(request: HttpRequest, service: str) -> Route:
             return named(name, *found)
     model = load(names[0])
     protocol = protocol_of(request, model)
-    error = _not_allowed() if model.name == "s3" else _unknown_operation(request, protocol)
+    error = _not_allowed() if model.name == "s3" else _unknown_operation(request, protocol, model)
     raise Unroutable(error, model, protocol)
 
 
@@ -139,7 +139,8 @@ def _unsigned(request: HttpRequest) -> Route:
     if protocol == "json" and "x-amz-target" not in request.headers:
         # Nothing says whose it is, as with S3's requests.
         raise Unroutable(_not_allowed(), load("s3"), "rest-xml")
-    raise Unroutable(_unknown_operation(request, protocol), nobody(protocol), protocol)
+    model = nobody(protocol)
+    raise Unroutable(_unknown_operation(request, protocol, model), model, protocol)
 
 
 def _not_allowed() -> AwsError:
@@ -163,13 +164,15 @@ def protocol_of(request: HttpRequest, model: ServiceModel | None) -> str:
     return spoken[0]
 
 
-def _unknown_operation(request: HttpRequest, protocol: str) -> AwsError:
+def _unknown_operation(request: HttpRequest, protocol: str, model: ServiceModel) -> AwsError:
     if protocol in ("query", "ec2"):
         fields = dict(parse_qsl(request.body.decode("latin-1") if isinstance(request.body, bytes) else ""))
         fields.update(parse_qsl(request.query))
         action, version = fields.get("Action"), fields.get("Version", "")
         if action is None:
             return AwsError("MissingAction", "The request is missing an action or a required parameter.", status=400)
+        if model.name == "sqs":
+            return _unknown_to_queues(action, version, model)
         return AwsError(
             "InvalidAction",
             f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}",
@@ -180,6 +183,13 @@ def _unknown_operation(request: HttpRequest, protocol: str) -> AwsError:
     # There is one path for all operations that a target names: it was found, the operation was not.
     status = 404 if target is None else 400
     return AwsError("UnknownOperationException", f"No operation matches the request: {what}", status=status)
+
+
+def _unknown_to_queues(action: str, version: str, model: ServiceModel) -> AwsError:
+    """Return SQS's own errors: its front end for forms is not the one that AWS's other services share."""
+    if action in model.operations:
+        return AwsError("NoSuchVersion", f"The requested version ( {version} ) is not valid.", status=400)
+    return AwsError("InvalidAction", f"The action {action} is not valid for this endpoint.", status=400)
 
 
 def region_of(request: HttpRequest, claim: Claim | None) -> str:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 Match = tuple[str, str]
 """A protocol and the name of an operation."""
 
-_ACTION: Final = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]{1,128})(?:&|\s*$)")
-_VERSION: Final = re.compile(rb"(?:^|&)Version=([0-9-]{1,16})(?:&|\s*$)")
+# Each begins with its name, which is looked for much faster than what may stand before it.
+_ACTION: Final = re.compile(rb"Action=(?<![^&]Action=)([A-Za-z0-9]{1,128})(?:&|\s*$)")
+_VERSION: Final = re.compile(rb"Version=(?<![^&]Version=)([^&\s]*)")
 _RPC_PATH: Final = re.compile(r"/service/([^/]+)/operation/([^/]+)/?\Z")
 _ARN_SERVICE: Final = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):")
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -54,7 +55,8 @@ def _match(service: ServiceModel, request: HttpRequest) -> tuple[str, str, int] 
         if protocol in _FORM_PROTOCOLS:
             action = form_field(request, _ACTION)
             if action in operations:
-                return protocol, str(action), 100
+                version = version_asked(request)
+                return (protocol, str(action), 100) if version in ("", service.api_version) else None
         elif protocol.startswith("rest-"):
             routed = service.router.find(request)
             if routed is not None:
@@ -79,7 +81,15 @@ def form_field(request: HttpRequest, pattern: re.Pattern[bytes]) -> str | None:
         content_type = request.headers.get("content-type", _FORM)
         if content_type.lower().startswith(_FORM):
             found = pattern.search(request.body)
-    return found[1].decode("ascii") if found else None
+    return found[1].decode("latin-1") if found else None
+
+
+def version_asked(request: HttpRequest) -> str:
+    """Return the version of the API that a form is written for; empty where it does not say so.
+
+    AWS's references call it required, but SNS's own links, to confirm a subscription, go without.
+    """
+    return unquote(form_field(request, _VERSION) or "")
 
 
 def identify(request: HttpRequest, services: Iterable[str] | None = None) -> list[tuple[str, str, str]]:
@@ -119,9 +129,8 @@ def _possible(request: HttpRequest) -> list[str]:
         return [entry.service for entry in entries if _is_prefix(prefix, entry.target_prefix)]
     if form_field(request, _ACTION) is not None:
         speaking = [entry for entry in entries if any(protocol in _FORM_PROTOCOLS for protocol in entry.protocols)]
-        version = form_field(request, _VERSION)
-        dated = [entry.service for entry in speaking if entry.api_version == version]
-        return dated or [entry.service for entry in speaking]
+        version = version_asked(request)
+        return [entry.service for entry in speaking if version in ("", entry.api_version)]
     segments = request.path.strip("/").split("/")
     rest = [entry for entry in entries if any(protocol.startswith("rest-") for protocol in entry.protocols)]
     return [
