@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import AsyncIterator, Callable
 
 from cloudlet.edge.flow import read_all
@@ -22,6 +23,7 @@ MODES = frozenset((SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER))
 
 _LONGEST_LINE = 8192
 _LARGEST_CHUNK = 64 << 20
+_SIZE = re.compile("[0-9a-fA-F]+")
 
 
 class ChunkError(WireError):
@@ -118,11 +120,10 @@ class ChunkDecoder:
         if line is None:
             return
         size, _, extension = line.partition(";")
-        try:
-            self._left = int(size, 16)
-        except ValueError:
-            raise ChunkError(f"not a chunk size: {size[:20]!r}") from None
-        if not 0 <= self._left <= _LARGEST_CHUNK:
+        if _SIZE.fullmatch(size) is None:
+            raise ChunkError(f"not a chunk size: {size[:20]!r}")
+        self._left = int(size, 16)
+        if self._left > _LARGEST_CHUNK:
             raise ChunkError("a chunk is too large")
         self._signature = ""
         if self._signed:

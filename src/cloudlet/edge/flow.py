@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Final
 
+from cloudlet.core.errors import AwsError
 from cloudlet.wire.http import FileBody
 
 _HIGH_WATER_BYTES: Final = 512 << 10
@@ -16,7 +17,8 @@ _LOW_WATER_BYTES: Final = 128 << 10
 class ReceivedBody:
     """A request body that is read as it arrives; the client is held back while the reader is behind.
 
-    Raises ConnectionResetError to the reader where the client goes away before the end.
+    Raises ConnectionResetError to the reader where the client goes away before the end, AwsError where what it sends
+    is no body.
     """
 
     def __init__(self, transport: asyncio.Transport | None, on_first_read: Callable[[], None] | None) -> None:
@@ -25,7 +27,7 @@ class ReceivedBody:
         self._parts: deque[bytes] = deque()
         self._size = 0
         self._paused = False
-        self._aborted = False
+        self._failure: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.complete = False
 
@@ -47,7 +49,15 @@ class ReceivedBody:
         self._wake()
 
     def abort(self) -> None:
-        self._aborted = True
+        """Say that the client has gone."""
+        self._fail(ConnectionResetError("the client went away before the end of the body"))
+
+    def break_off(self, reason: str) -> None:
+        """Say that nobody can tell what else is of the body."""
+        self._fail(AwsError("IncompleteBody", f"The request's body cannot be read: {reason}.", status=400))
+
+    def _fail(self, failure: Exception) -> None:
+        self._failure = failure
         self._wake()
 
     def __aiter__(self) -> ReceivedBody:
@@ -61,8 +71,8 @@ class ReceivedBody:
         while not self._parts:
             if self.complete:
                 raise StopAsyncIteration
-            if self._aborted:
-                raise ConnectionResetError("the client went away before the end of the body")
+            if self._failure is not None:
+                raise self._failure
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter

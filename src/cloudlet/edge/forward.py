@@ -12,6 +12,7 @@ from typing import cast
 
 import httptools
 
+from cloudlet.core.errors import AwsError
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.flow import ReceivedBody, WriteGate
 from cloudlet.edge.http import FORWARDED_FOR, FORWARDED_PROTO
@@ -131,8 +132,12 @@ class _Link(asyncio.Protocol):
         except ConnectionError:
             self.close()
             return
-        if length is None:
-            self._write(b"0\r\n\r\n")
+        except AwsError:
+            # It is passed on as broken as it came: the block has the words for that.
+            self._write(b"?\r\n")
+        else:
+            if length is None:
+                self._write(b"0\r\n\r\n")
         self._sent = True
         self._settle()
 

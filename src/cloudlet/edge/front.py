@@ -259,6 +259,8 @@ class _Call:
             "application/x-www-form-urlencoded"
         ):
             # The query protocols say in their body what they are about.
+            self.protocol = routing.protocol_of(request, None)
+            self.service = routing.nobody(self.protocol)
             spawn(self._collect(request))
             return False
         try:

@@ -98,6 +98,10 @@ class Connection(asyncio.Protocol):
         self._stream: ReceivedBody | None = None
         self._receiving = False
         self._started = 0
+        self._unused = 0
+        """How many bytes have come since the last of a streamed body: chunks' sizes, their extensions, trailers."""
+        self._is_broken = False
+        """Whether nobody can tell what else the client sends: it is answered what it has asked, and no more."""
 
         self._current: Exchange | None = None
         self._ready: deque[Exchange] = deque()
@@ -148,7 +152,7 @@ class Connection(asyncio.Protocol):
         if self._other is not None:
             self._other.data_received(data)
             return
-        if self._closing:
+        if self._closing or self._is_broken:
             return
         if self.upgradable:
             self._early += data
@@ -166,9 +170,15 @@ class Connection(asyncio.Protocol):
             cause = error.__context__ if isinstance(error.__context__, Refused) else error
             if isinstance(cause, Refused):
                 self._refuse(cause.status, cause.reason)
-            else:
+                return
+            if self._stream is None:
                 self._refuse(400, "malformed request")
-            return
+                return
+            self._break_off(self._stream, "it is not chunked as it says")
+        if self._stream is not None:
+            self._unused += self._fed
+            if self._unused > self._limits.head:
+                self._break_off(self._stream, "a chunk's head, or the trailer, is too large")
         if self._in_head:
             self._head_size += self._fed
             if self._head_size > self._limits.head:
@@ -212,6 +222,7 @@ class Connection(asyncio.Protocol):
         if self._is_amid or self._head_size + self._fed > self._limits.head:
             self._check_head_size()
         self._headers = headers
+        self._unused = -self._fed
         self.body_started = self._server.tick
         length = headers.get("content-length")
         buffered = "transfer-encoding" not in headers if length is None else len(length) < 8
@@ -235,6 +246,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         if self._stream is not None:
+            self._unused = -self._fed
             self._stream.feed(body)
         else:
             self._parts.append(body)
@@ -248,6 +260,13 @@ class Connection(asyncio.Protocol):
             return
         parts = self._parts
         self._enqueue(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def _break_off(self, stream: ReceivedBody, reason: str) -> None:
+        """Let whoever reads the body say what is wrong with it; as not all of it was read, the connection ends then."""
+        self._is_broken = True
+        self._receiving = False
+        self._stream = None
+        stream.break_off(reason)
 
     def _enqueue(self, body: bytes | ReceivedBody) -> None:
         path, query = target_of(self._url)
