@@ -168,3 +168,38 @@ def test_what_cannot_be_started(sqs: Sqs) -> None:
         "InvalidParameterValue",
         "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
     )
+
+
+def test_a_task_runs_for_36_hours_at_most(sqs: Sqs) -> None:
+    source, dead = _dead_letters(sqs, 5)
+    _start(sqs, dead, MaxNumberOfMessagesPerSecond=1)
+    sqs.advance(36 * 3600)
+    [task] = _tasks(sqs, dead)
+    assert (task["Status"], task["FailureReason"]) == ("FAILED", "TaskTimedOut")
+    sqs.advance(10)
+    assert (sqs.counts(source), sqs.counts(dead)) == ((1, 0, 0), (4, 0, 0))
+    _start(sqs, dead)
+    assert sqs.counts(dead) == (0, 0, 0)
+
+
+def test_an_account_has_100_tasks_under_way_at_most(sqs: Sqs) -> None:
+    deads = []
+    for number in range(101):
+        dead = sqs.queue(f"dead-{number}")
+        policy = json.dumps({"deadLetterTargetArn": sqs.arn(dead), "maxReceiveCount": 1})
+        sqs.queue(f"source-{number}", RedrivePolicy=policy)
+        for _ in range(3):
+            sqs.send(dead, "a letter")
+        deads.append(dead)
+    other = sqs.arn(sqs.queue("other"))
+    handles = []
+    for dead in deads[:100]:
+        task = sqs.call(
+            "StartMessageMoveTask", SourceArn=sqs.arn(dead), DestinationArn=other, MaxNumberOfMessagesPerSecond=1
+        )
+        handles.append(task["TaskHandle"])
+    with pytest.raises(AwsError, match="The maximum number of active message move tasks is 100") as caught:
+        sqs.call("StartMessageMoveTask", SourceArn=sqs.arn(deads[100]))
+    assert caught.value.code == "OverLimit"
+    sqs.call("CancelMessageMoveTask", TaskHandle=handles[0])
+    sqs.call("StartMessageMoveTask", SourceArn=sqs.arn(deads[100]))

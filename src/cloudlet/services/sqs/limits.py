@@ -22,6 +22,9 @@ PURGE_SECONDS: Final = 60
 DELETED_SECONDS: Final = 60
 LISTED: Final = 1_000
 TAGS: Final = 50
+MOVE_TASKS: Final = 100
+"""Message move tasks under way, for an account in a region."""
+MOVE_TASK_SECONDS: Final = 36 * 3600
 MOVE_TASKS_LISTED: Final = 10
 MOVED_PER_SECOND: Final = 500
 POLICY_ACTIONS: Final = 7

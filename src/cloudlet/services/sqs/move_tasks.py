@@ -1,6 +1,7 @@
 """Message move tasks: what was asked for and how far it has come, all in the store.
 
-API reference, StartMessageMoveTask, ListMessageMoveTasks, CancelMessageMoveTask. A task moves the messages that are
+API reference, StartMessageMoveTask, ListMessageMoveTasks, CancelMessageMoveTask; for how many there may be, and for how
+long, the Developer Guide, "Configure a dead-letter queue redrive". A task moves the messages that are
 visible in a dead-letter queue; `move_job` does it, a batch a transaction, and carries on after a restart.
 """
 
@@ -12,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, AwsError, Subspace, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.sqs import contents, directory, errors, receiving, sending
+from cloudlet.services.sqs import contents, directory, errors, limits, receiving, sending
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.store import pack, unpack
 
@@ -23,6 +24,7 @@ RUNNING, COMPLETED, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLED", "FA
 
 _RUNNING = Subspace("moving")
 _KEPT = 10
+_MOST_ROWS = 10_000
 
 
 class MoveTask(msgspec.Struct, array_like=True):
@@ -82,6 +84,7 @@ async def start(tx: Transaction, source: Queue, destination: Queue | None, rate:
         raise errors.invalid_parameter(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
         )
+    await _check_count(tx, source)
     await contents.settle(tx, source, now)
     hidden = await tx.counter(source.in_flight_count) + await tx.counter(source.delayed_count)
     to_move = await tx.counter(source.messages_count) - hidden
@@ -95,6 +98,16 @@ async def start(tx: Transaction, source: Queue, destination: Queue | None, rate:
     tx.put(running, pack((source.arn, key)))
     tx.notify(TOPIC)
     return task
+
+
+async def _check_count(tx: Transaction, source: Queue) -> None:
+    """Raise AwsError unless the account of a queue may have one more task under way in its region."""
+    place = source.arn.removesuffix(source.record.name)
+    rows = await tx.range(_RUNNING.begin, _RUNNING.end, limit=_MOST_ROWS)
+    if sum(unpack(value)[0].startswith(place) for _, value in rows) >= limits.MOVE_TASKS:
+        raise AwsError(
+            "OverLimit", f"The maximum number of active message move tasks is {limits.MOVE_TASKS}.", status=403
+        )
 
 
 async def listed(tx: Transaction, source: Queue, count: int) -> list[MoveTask]:
@@ -142,7 +155,7 @@ def _finish(tx: Transaction, queue: int, key: bytes, task: MoveTask) -> None:
 
 async def running(tx: Transaction) -> list[int]:
     """Return the ids of the queues that messages are to be moved from."""
-    rows = await tx.range(_RUNNING.begin, _RUNNING.end, limit=10_000)
+    rows = await tx.range(_RUNNING.begin, _RUNNING.end, limit=_MOST_ROWS)
     return [_RUNNING.unpack(key)[0] for key, _ in rows]
 
 
@@ -159,6 +172,10 @@ async def step(tx: Transaction, queue: int, count: int, now: float) -> tuple[int
         return 0, None
     task = _decode(stored)
     millis = int(now * 1000)
+    if millis - task.started >= limits.MOVE_TASK_SECONDS * 1000:
+        task.status, task.failure = FAILED, "TaskTimedOut"
+        _finish(tx, queue, key, task)
+        return 0, None
     await contents.settle(tx, source, millis)
     picked = await receiving.take(tx, source, count, millis)
     moved = 0
