@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,6 +207,34 @@ def test_one_process_serves_the_data_of_a_block(tmp_path: Path) -> None:
         second = cloudlet("serve", "sqs", *options)
         assert (second.returncode, "Ready." in second.stdout) == (1, False)
         assert f"another process uses {tmp_path}/blocks/sqs" in second.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--isolate",)])
+def test_what_a_killed_ephemeral_cloudlet_leaves_goes_when_the_next_one_starts(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    environment = {"TMPDIR": str(tmp_path)}
+
+    def folders() -> set[Path]:
+        return set(tmp_path.glob("cloudlet-tmp-*"))
+
+    others = tmp_path / "cloudlet-tmp-others"
+    others.mkdir()
+    with Server.start("--ephemeral", *options, env=environment) as alive:
+        lasting = folders()
+        with Server.start("--ephemeral", *options, env=environment) as killed:
+            Aws(killed.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
+            left = folders() - lasting
+            killed.kill()
+        assert left
+        assert left <= folders()
+        with Server.start("--ephemeral", env=environment):
+            while left & folders():
+                time.sleep(0.01)
+            assert lasting <= folders()
+            url = Aws(alive.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")["QueueUrl"]
+            assert url
+    assert folders() == {others}
 
 
 def test_an_ephemeral_cloudlet_leaves_nothing(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from cloudlet.core.clock_setting import Setting
+from cloudlet.core.temporary_folder import TemporaryFolder
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Failed, Forwarder
 from cloudlet.edge.reports import BlockReport, memory_of
@@ -245,10 +245,9 @@ class Fleet:
 
         `daemons` has the sockets of blocks that are daemons too.
         """
-        # Only this user can look into it.
-        self._folder = TemporaryDirectory(prefix="cloudlet-")
-        folder = Path(self._folder.name)
-        self._members = {name: Member(name, folder, launcher, daemons.get(name)) for name in names}
+        # The blocks' sockets are there, which only this user can reach.
+        self._folder = TemporaryFolder()
+        self._members = {name: Member(name, self._folder.path, launcher, daemons.get(name)) for name in names}
         self._with_data = with_data
         self._admin_headers = admin_headers
 
@@ -303,4 +302,4 @@ class Fleet:
     async def close(self) -> None:
         """End all processes for good."""
         await asyncio.gather(*(member.stop() for member in self._members.values()))
-        self._folder.cleanup()
+        self._folder.close()

@@ -6,12 +6,10 @@ import asyncio
 import ipaddress
 import os
 import secrets
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +19,7 @@ from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
 from cloudlet.core.data_folder import InUse, exclusively, together
 from cloudlet.core.snapshots import Snapshots
 from cloudlet.core.system_clock import SystemClock
+from cloudlet.core.temporary_folder import TemporaryFolder
 from cloudlet.core.tokens import TokenSealer, load_master_key
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.front import Front
@@ -123,16 +122,16 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
             f"in open mode everybody who reaches {settings.host} would be let in: listen on localhost, or start with "
             "--auth strict and --root-key ACCOUNT:KEY:SECRET"
         )
-    data = settings.data or Path(tempfile.mkdtemp(prefix="cloudlet-"))
     try:
-        _make_folder(data)
-        with _claimed(settings, data):
-            await _serve(settings, data, ready)
+        if settings.data is None:
+            with closing(TemporaryFolder()) as temporary:
+                await _serve(settings, temporary.path, ready)
+        else:
+            _make_folder(settings.data)
+            with _claimed(settings, settings.data):
+                await _serve(settings, settings.data, ready)
     except (OSError, InUse, StoreError) as error:
         raise StartError(str(error)) from error
-    finally:
-        if settings.data is None:
-            shutil.rmtree(data, ignore_errors=True)
 
 
 def _make_folder(data: Path) -> None:
