@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +43,30 @@ def test_a_delay_passes_as_the_clock_does_and_a_frozen_clock_survives_a_restart(
         assert "stands" not in resumed
 
 
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_moved_clock_is_brought_back_to_the_systems(tmp_path: Path, isolated: bool) -> None:
+    options = (*(("--isolate",) if isolated else ()), "--data", str(tmp_path))
+    account = fresh_account()
+    with Server.start(*options) as server:
+        sqs = Aws(server.endpoint, account).client("sqs")
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        cloudlet("clock", "advance", "1d", "--port", server.port)
+        cloudlet("clock", "freeze", "--port", server.port)
+        sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=10)
+        back = cloudlet("clock", "reset", "--port", server.port).stdout
+        now = datetime.fromisoformat(back.strip())
+        assert abs((datetime.now(UTC) - now).total_seconds()) < 30
+        # What was to come at a later time comes then.
+        assert "Messages" not in sqs.receive_message(QueueUrl=url)
+        sqs.send_message(QueueUrl=url, MessageBody="now")
+        (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["SentTimestamp"])["Messages"]
+        assert message["Body"] == "now"
+        assert abs(int(message["Attributes"]["SentTimestamp"]) / 1000 - now.timestamp()) < 30
+    with Server.start(*options) as server:
+        shown = cloudlet("clock", "show", "--port", server.port).stdout
+        assert not {"ahead", "behind", "stands"} & set(re.findall("[a-z]+", shown))
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -49,6 +74,7 @@ def test_a_delay_passes_as_the_clock_does_and_a_frozen_clock_survives_a_restart(
         (["advance", "soon"], 2, "not a duration"),
         (["freeze", "noon"], 2, "not a time"),
         (["show", "1s"], 2, "takes nothing"),
+        (["reset", "1s"], 2, "takes nothing"),
         (["advance", "9999999w"], 1, "from 1970 to 9999"),
     ],
 )

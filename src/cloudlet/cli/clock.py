@@ -16,7 +16,7 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_port(parser)
-    parser.add_argument("action", choices=("show", "freeze", "advance", "resume"))
+    parser.add_argument("action", choices=("show", "freeze", "advance", "resume", "reset"))
     parser.add_argument(
         "to",
         nargs="?",
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 def _body(action: str, text: str | None) -> bytes:
     if action == "advance" and text is None:
         raise CommandError("clock advance takes a duration (90s, 1d12h)", EXIT_USAGE)
-    if action in ("show", "resume") and text is not None:
+    if action in ("show", "resume", "reset") and text is not None:
         raise CommandError(f"clock {action} takes nothing more", EXIT_USAGE)
     content: dict[str, Any] = {}
     if text is not None and action == "freeze":

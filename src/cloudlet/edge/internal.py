@@ -126,7 +126,7 @@ class Internal:
             raise Refused(409, "a block that is served alone follows the system's clock")
         body = request.body if isinstance(request.body, bytes) else b""
         match request.method, action:
-            case "POST", "freeze" | "advance" | "resume":
+            case "POST", "freeze" | "advance" | "resume" | "reset":
                 try:
                     await moving.move(action, body)
                 except Rejected as rejected:

@@ -51,7 +51,7 @@ class MovableTime:
         return {"now": now, "frozen": self._clock.setting.frozen is not None, "ahead": now - time.time()}
 
     async def move(self, action: str, body: bytes) -> None:
-        """Do what a request asks for: freeze, advance, resume. Raises Rejected."""
+        """Do what a request asks for: freeze, advance, resume, reset. Raises Rejected."""
         async with self._lock:
             setting = _moved(self._clock.setting, action, body)
             await asyncio.to_thread(settings.keep, self._file, setting)
@@ -72,6 +72,8 @@ def _moved(setting: Setting, action: str, body: bytes) -> Setting:
                 moved = settings.frozen(setting, time_by(setting) if at is None else at)
             case "advance":
                 moved = settings.advanced(setting, msgspec.json.decode(body, type=_By).seconds)
+            case "reset":
+                moved = Setting()
             case _:
                 moved = settings.resumed(setting)
     except msgspec.DecodeError as error:
