@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE, Popen
+from tempfile import mkdtemp
 from typing import Any
 
 import asyncpg
@@ -19,7 +21,7 @@ from cloudlet.engines import postgres
 from cloudlet.engines.postgres import Mode, PostgresServer, free_port
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore, engine, session
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.postgres.load import Load, everything, until
 from tests.postgres.server import fresh_keyspace, shared_server
@@ -123,6 +125,39 @@ def test_a_server_that_is_down_is_an_error_and_one_that_is_back_is_found(
         await store.close()
 
     asyncio.run(main())
+
+
+def test_a_start_tells_what_is_wrong_and_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
+    folder = Path(mkdtemp(prefix="cloudlet-test-"))
+    server = PostgresServer(folder, password="right")
+
+    def store(password: str, database: str = "postgres") -> str:
+        return f"postgresql://postgres:{password}@127.0.0.1:{server.port}/{database}"
+
+    def said(url: str, *command: str) -> str:
+        address = f"127.0.0.1:{free_port()}"
+        listen = ["--listen", address] if "serve" in command else ["--port", address.rpartition(":")[2]]
+        done = cloudlet(*command, *listen, "--data", str(tmp_path / "data"), "--store", url)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert url.partition("@")[0] not in done.stderr
+        return done.stderr
+
+    server.start()
+    try:
+        where = f"cannot connect to PostgreSQL at 127.0.0.1:{server.port}"
+        for command in (["up"], ["up", "--isolate"]):
+            assert f'{where}/postgres: password authentication failed for user "postgres"' in said(
+                store("no"), *command
+            )
+        assert f'{where}/none: database "none" does not exist' in said(store("right", "none"), "up")
+        server.stop()
+        with Server.start("--data", str(tmp_path / "data"), "--store", store("right")) as started:
+            server.start()
+            queue = Aws(started.endpoint, fresh_account()).client("sqs").create_queue(QueueName="q")
+            assert queue["QueueUrl"]
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
 
 
 def test_a_server_that_was_never_there(monkeypatch: pytest.MonkeyPatch) -> None:

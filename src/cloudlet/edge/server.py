@@ -157,8 +157,8 @@ def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
 
 
 async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None]) -> None:
-    if settings.store is not None:
-        postgres_engine(settings.store)
+    if settings.store is not None and settings.supervised is None:
+        await postgres_engine(settings.store).check(settings.store)
     master_key = settings.master_key or load_master_key(data / "master.key")
     tokens = TokenSealer(master_key)
     try:

@@ -15,7 +15,7 @@ from cloudlet.store.interface import Body, Done, StoreError, T
 from cloudlet.store.optimistic import OptimisticTransaction
 from cloudlet.store.postgres import schema
 from cloudlet.store.postgres.schema import Tables
-from cloudlet.store.postgres.session import Lost, Refused, Session
+from cloudlet.store.postgres.session import Lost, Refused, Session, check
 from cloudlet.store.postgres.view import View
 from cloudlet.store.running import Runner
 from cloudlet.store.watches import Watches
@@ -88,6 +88,11 @@ class PostgresStore:
         self._doubt: _Doubt | None = None
         self._heard: dict[bytes, None] = {}
         self._size = 0
+
+    @staticmethod
+    async def check(url: str) -> None:
+        """Raise StoreError where a server says that it will have nothing to do with us, as opposed to being away."""
+        await check(url)
 
     # -- transactions
 

@@ -28,6 +28,8 @@ _CLEAR_SECONDS = 100.0
 _CREATE_TRIES = 5
 # The server is a standby, stops, starts, or has ended the session.
 _GONE_SQLSTATES = frozenset(("25006", "57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"))
+_BUSY_CLASS = "53"
+"""Of the SQLSTATEs of a server that lacks connections, memory or disk."""
 # TimeoutError is an OSError. An internal error is what asyncpg raises where the server ends a session between two
 # statements.
 _BROKEN = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -70,6 +72,23 @@ async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
         connection.terminate()
         raise Refused(f"{describe(url)} is version {version}; it must be {OLDEST_VERSION} or later")
     return connection
+
+
+async def check(url: str) -> None:
+    """Raise Refused where it is of no use to wait for a server: it does not let this user in, or has no such database.
+
+    One that is not there, or has too much to do, is waited for by whoever needs it.
+    """
+    try:
+        connection = await _connect(url)
+    except Lost:
+        return
+    except Refused as error:
+        cause = error.__cause__
+        if isinstance(cause, asyncpg.PostgresError) and (cause.sqlstate or "").startswith(_BUSY_CLASS):
+            return
+        raise
+    connection.terminate()
 
 
 class Session:
