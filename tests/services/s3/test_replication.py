@@ -251,6 +251,26 @@ def test_what_is_no_rule(s3: Any, source: str, target: str, changed: dict[str, A
     assert refusal(s3, source, rule(target, **changed)) == code
 
 
+def first_version(target: str, number: int, prefix: str) -> dict[str, Any]:
+    """Return a rule as they were before there was a Filter."""
+    destination = {"Bucket": f"arn:aws:s3:::{target}"}
+    return {"ID": f"first-{number}", "Status": "Enabled", "Prefix": prefix, "Destination": destination}
+
+
+def test_rules_are_all_of_one_version(s3: Any, source: str, target: str) -> None:
+    first, second = first_version(target, 1, "a"), rule(target, 2, "b")
+    for mixed in ([first, second], [second, first]):
+        assert refusal(s3, source, *mixed) == "InvalidRequest"
+    configure(s3, source, first, first_version(target, 2, "b"))
+    configure(s3, source, rule(target, 1, "a"), second)
+
+
+def test_rules_of_the_first_version_have_one_destination(s3: Any, source: str, target: str) -> None:
+    rules = [first_version(target, 1, "a"), first_version(bucket(s3, versioned=True), 2, "b")]
+    with pytest.raises(ClientError, match="Number of distinct destination bucket ARNs cannot exceed 1"):
+        configure(s3, source, *rules)
+
+
 def test_both_buckets_have_versions(s3: Any, source: str) -> None:
     assert refusal(s3, bucket(s3), rule(source)) == "InvalidRequest"
     assert refusal(s3, source, rule(bucket(s3))) == "InvalidRequest"

@@ -32,6 +32,7 @@ async def checked(tx: Transaction, bucket: Bucket, document: Document) -> dict[s
     rules = [{**rule, "ID": rule.get("ID") or token(48)} for rule in rules]
     if len({rule["ID"] for rule in rules}) < len(rules):
         raise _invalid("Rule Id must be unique")
+    _check_version(rules)
     for rule in rules:
         _check_rule(rule)
         await _check_destination(tx, bucket, rule["Destination"])
@@ -50,6 +51,15 @@ def _check_role(text: str) -> None:
         arn = None
     if arn is None or arn.service != "iam" or not arn.resource.startswith("role/"):
         raise _invalid("Invalid Role ARN")
+
+
+def _check_version(rules: list[dict[str, Any]]) -> None:
+    """Raise AwsError unless all rules are of the first version, which has no Filter, or all are of the second."""
+    filtered = [rule for rule in rules if rule.get("Filter") is not None]
+    if filtered and len(filtered) < len(rules):
+        raise errors.invalid_request("Rules with a Filter and rules without one cannot be used in one configuration.")
+    if not filtered and len({(rule.get("Destination") or {}).get("Bucket") for rule in rules}) > 1:
+        raise errors.invalid_request("Number of distinct destination bucket ARNs cannot exceed 1")
 
 
 def _check_rule(rule: Document) -> None:
