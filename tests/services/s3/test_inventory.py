@@ -214,8 +214,9 @@ def test_in_strict_mode_the_target_has_to_let_reports_in() -> None:
     [
         ({"Into": {"Format": "ORC"}}, "NotImplemented"),
         ({"Into": {"Encryption": {"SSEKMS": {"KeyId": "arn:aws:kms:us-east-1:1:key/k"}}}}, "NotImplemented"),
-        ({"Into": {"Bucket": "nonsense"}}, "InvalidArgument"),
-        ({"Into": {"Bucket": "arn:aws:sqs:us-east-1:1:q"}}, "InvalidArgument"),
+        ({"Into": {"Bucket": "nonsense"}}, "InvalidS3DestinationBucket"),
+        ({"Into": {"Bucket": "arn:aws:sqs:us-east-1:1:q"}}, "InvalidS3DestinationBucket"),
+        ({"Into": {"Bucket": "arn:aws:s3::123456789012:reports"}}, "InvalidS3DestinationBucket"),
     ],
 )
 def test_reports_that_could_not_be_written_are_refused(aws: Aws, changed: dict[str, Any], code: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core import Arn, Transaction
+from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.bucket_record import Bucket
 
@@ -28,9 +28,11 @@ async def check(tx: Transaction, bucket: Bucket, configuration: Mapping[str, Any
     try:
         arn = Arn.parse(destination["Bucket"])
     except ValueError:
-        raise errors.invalid_argument("Invalid bucket ARN", "Bucket", destination["Bucket"]) from None
+        raise _invalid_destination("Invalid bucket ARN.") from None
     if arn.service != "s3":
-        raise errors.invalid_argument("Invalid bucket ARN", "Bucket", destination["Bucket"])
+        raise _invalid_destination("Invalid bucket ARN.")
+    if arn.account or arn.region:
+        raise _invalid_destination("Bucket ARN should not specify a namespace.")
     if destination["Format"] == "ORC":
         raise errors.not_implemented("inventories in the format ORC")
     if "SSEKMS" in (destination.get("Encryption") or {}):
@@ -38,6 +40,10 @@ async def check(tx: Transaction, bucket: Bucket, configuration: Mapping[str, Any
     for field in configuration.get("OptionalFields") or ():
         if field in _NOT_THERE:
             raise errors.not_implemented(f"the inventory field {field}")
+
+
+def _invalid_destination(message: str) -> AwsError:
+    return AwsError("InvalidS3DestinationBucket", message, status=400)
 
 
 def changed(tx: Transaction) -> None:
