@@ -54,17 +54,23 @@ class Codec(RestCodec):
         super().__init__(operation)
 
     def _body_reader(self, ref: Ref, members: dict[str, Ref]) -> Callable[[bytes], dict[str, Any]]:
-        read = self._document(self._dialect.reader.structure(members))
+        read = self._document(ref, self._dialect.reader.structure(members))
         return lambda body: read(body) if body.strip() else {}
 
     def _payload_reader(self, ref: Ref) -> Callable[[bytes], Any]:
-        read = self._document(self._dialect.reader.value(ref))
+        read = self._document(ref, self._dialect.reader.value(ref))
         return lambda body: read(body) if body.strip() else None
 
-    def _document(self, read: Callable[[Any], Any]) -> Callable[[bytes], Any]:
+    def _document(self, ref: Ref, read: Callable[[Any], Any]) -> Callable[[bytes], Any]:
+        # S3 validates documents against its schema, the name of the root included.
+        root = (ref.wire_name or ref.shape.root_name) if self._operation.service.name == "s3" else None
+
         def read_document(body: bytes) -> Any:
             try:
-                return read(parse_document(body))
+                document = parse_document(body)
+                if root is not None and document.name != root:
+                    raise MalformedXml(f"the document is no {root}")
+                return read(document)
             except (MalformedXml, NotConvertible) as error:
                 raise self._malformed(error) from None
 

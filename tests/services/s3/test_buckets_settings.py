@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cloudlet.testing.server import Aws
+from tests.services.s3.raw import ask
 from tests.services.s3.strict import refused
 
 _MALFORMED = ("MalformedXML", 400)
@@ -163,3 +165,27 @@ def test_configurations_that_have_names(s3: Any, bucket: str, kind: str, value: 
     assert refused(put, Bucket=bucket, Id="other", **{member: value}) == ("InvalidArgument", 400)
     delete(Bucket=bucket, Id="one")
     assert refused(delete, Bucket=bucket, Id="one") == ("NoSuchConfiguration", 404)
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
+        ("tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"),
+        ("requestPayment", "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"),
+        ("notification", "<NotificationConfiguration/>"),
+        ("logging", "<BucketLoggingStatus/>"),
+        (
+            "ownershipControls",
+            "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule></OwnershipControls>",
+        ),
+    ],
+)
+def test_a_document_of_another_name_is_none(aws: Aws, bucket: str, query: str, document: str) -> None:
+    named = document.partition(">")[0].strip("</")
+    other = document.replace(named, "Another")
+    answer = ask(aws.endpoint, "PUT", f"/{bucket}?{query}", other)
+    assert (answer.code, answer.status) == _MALFORMED
+    namespace = f'{named} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+    for right in (document, document.replace(named, namespace, 1)):
+        assert ask(aws.endpoint, "PUT", f"/{bucket}?{query}", right).status == 200
