@@ -221,10 +221,12 @@ def _add_what_browsers_send(operations: dict[str, Any], shapes: dict[str, Any]) 
     add("PostObject", "POST", "/{Bucket}", form, "PostObjectOutput")
     add("PreflightBucket", "OPTIONS", "/{Bucket}", {}, "PreflightOutput")
     add("PreflightObject", "OPTIONS", "/{Bucket}/{Key+}", {}, "PreflightOutput")
-    for method in ("GET", "HEAD"):
-        verb = method.capitalize()
-        add(f"{verb}WebsiteIndex", method, f"/{{Bucket}}?{WEBSITE}", conditions, "GetObjectOutput")
-        add(f"{verb}WebsiteObject", method, f"/{{Bucket}}/{{Key+}}?{WEBSITE}", conditions, "GetObjectOutput")
+    # A website is only looked at; whoever tries something else is told so on a page, and what he sends is not read.
+    sent = {"Body": {"shape": "Body", "streaming": True}}
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"):
+        verb, members = method.capitalize(), conditions if method in ("GET", "HEAD") else sent
+        add(f"{verb}WebsiteIndex", method, f"/{{Bucket}}?{WEBSITE}", members, "GetObjectOutput")
+        add(f"{verb}WebsiteObject", method, f"/{{Bucket}}/{{Key+}}?{WEBSITE}", members, "GetObjectOutput")
 
 
 def _add_what_blocks_record(operations: dict[str, Any], shapes: dict[str, Any]) -> None:

@@ -104,6 +104,32 @@ def test_a_page_is_not_sent_again_to_who_has_it(aws: Aws, s3: Any, bucket: str) 
     assert (part.status, part.body) == (206, b"om")
 
 
+def test_a_condition_that_fails_is_told_as_people_read_it(aws: Aws, s3: Any, bucket: str) -> None:
+    _publish(s3, bucket, {"IndexDocument": {"Suffix": "index.html"}}, **{"index.html": "home"})
+    beyond = _visit(aws, bucket, "/", Range="bytes=9-")
+    assert (beyond.status, beyond.headers["content-type"]) == (416, "text/html; charset=utf-8")
+    assert beyond.headers["x-amz-error-code"] == "InvalidRange"
+    assert b"<li>Code: InvalidRange</li>" in beyond.body
+    other = _visit(aws, bucket, "/", If_Match='"other"')
+    assert (other.status, b"<li>Code: PreconditionFailed</li>" in other.body) == (412, True)
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=_PLAIN)
+    s3.put_object(Bucket=bucket, Key="oops.html", Body=b"oops")
+    own = _visit(aws, bucket, "/", Range="bytes=9-")
+    assert (own.status, own.body) == (416, b"oops")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/", "/index.html"])
+def test_a_website_is_only_looked_at(aws: Aws, s3: Any, bucket: str, method: str, path: str) -> None:
+    _publish(s3, bucket, _PLAIN, **{"index.html": "home"})
+    answer = ask(aws.endpoint, method, path, body=b"mine", host=f"{bucket}.s3-website.localhost")
+    assert (answer.status, answer.headers["content-type"]) == (405, "text/html; charset=utf-8")
+    assert answer.headers["x-amz-error-code"] == "MethodNotAllowed"
+    assert b"<h1>405 Method Not Allowed</h1>" in answer.body
+    assert f"<li>Method: {method}</li>".encode() in answer.body
+    assert _visit(aws, bucket, "/").body == b"home"
+
+
 def test_an_object_may_be_a_redirect(aws: Aws, s3: Any, bucket: str) -> None:
     _publish(s3, bucket, _PLAIN)
     s3.put_object(Bucket=bucket, Key="old", WebsiteRedirectLocation="https://example.com/new")

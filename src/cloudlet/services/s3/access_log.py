@@ -45,14 +45,15 @@ _OPERATIONS: Final = {
     "CopyObject": "REST.COPY.OBJECT",
     "DeleteObjectTagging": "REST.DELETE.OBJECT_TAGGING",
     "GetObjectTagging": "REST.GET.OBJECT_TAGGING",
-    "GetWebsiteIndex": "WEBSITE.GET.OBJECT",
-    "GetWebsiteObject": "WEBSITE.GET.OBJECT",
-    "HeadWebsiteIndex": "WEBSITE.HEAD.OBJECT",
-    "HeadWebsiteObject": "WEBSITE.HEAD.OBJECT",
     "ListParts": "REST.GET.UPLOAD",
     "PutObjectTagging": "REST.PUT.OBJECT_TAGGING",
     "UploadPart": "REST.PUT.PART",
     "UploadPartCopy": "REST.COPY.PART",
+    **{
+        f"{verb}Website{what}": f"WEBSITE.{verb.upper()}.OBJECT"
+        for verb in ("Get", "Head", "Post", "Put", "Delete", "Patch")
+        for what in ("Index", "Object")
+    },
 }
 """What the log names them by, where that does not follow from their method and URI."""
 _RESOURCES: Final = {

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.identity import ANONYMOUS
-from cloudlet.services.s3 import reading, website
+from cloudlet.services.s3 import errors, reading, website
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, get_bucket
 from cloudlet.wire import WireError
@@ -30,6 +30,18 @@ async def get_website_object(ctx: Context, params: Params) -> Result:
 @service.direct("HeadWebsiteObject")
 async def head_website_object(ctx: Context, params: Params) -> Result:
     return await _Visit(ctx, params, with_body=False).answer()
+
+
+@service.direct("DeleteWebsiteIndex")
+@service.direct("DeleteWebsiteObject")
+@service.direct("PatchWebsiteIndex")
+@service.direct("PatchWebsiteObject")
+@service.direct("PostWebsiteIndex")
+@service.direct("PostWebsiteObject")
+@service.direct("PutWebsiteIndex")
+@service.direct("PutWebsiteObject")
+async def refuse_to_change_website(ctx: Context, params: Params) -> Result:
+    return _Visit(ctx, params, with_body=True).refused()
 
 
 class _Visit:
@@ -56,6 +68,10 @@ class _Visit:
             return await self._object(website.index_key(self._document, self._key), self._params)
         except WireError as error:
             return await self._failed(error)
+
+    def refused(self) -> Result:
+        """Return the answer to a method that websites do not have."""
+        return self._page(errors.method_not_allowed(self._ctx.method, "OBJECT"))
 
     async def _configuration(self) -> dict[str, Any]:
         async def body(tx: Any) -> Any:
@@ -92,7 +108,7 @@ class _Visit:
     async def _failed(self, error: WireError) -> Result:
         """Answer for an object that cannot be had: by a rule, the folder of that name, the error document, a page."""
         status = error.status or 400
-        if status in (304, 412, 416):
+        if status == 304:
             raise error
         moved = self._redirect(status)
         if moved is None and status in (403, 404) and self._key and not self._key.endswith("/"):

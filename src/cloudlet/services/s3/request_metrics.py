@@ -254,7 +254,7 @@ def _kind(operation: str) -> tuple[str | None, bool]:
     if operation == "SelectObjectContent":
         return "SelectRequests", True
     model = load("s3").operations[operation]
-    is_of_object = "{Key" in model.uri or operation.startswith(("GetWebsite", "HeadWebsite", "PostObject"))
+    is_of_object = "{Key" in model.uri or operation == "PostObject" or operation.endswith("WebsiteIndex")
     if model.http_method not in ("HEAD", "POST") and not is_of_object:
         return None, False
     return _BY_METHOD.get(model.http_method), is_of_object
