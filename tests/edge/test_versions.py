@@ -71,3 +71,14 @@ def test_a_request_that_nobody_signed_is_for_the_service_of_its_version(aws: Aws
 def test_the_services_own_version_is_answered_and_so_is_none(aws: Aws, version: dict[str, str]) -> None:
     """The links that SNS sends to confirm a subscription name no version."""
     assert asked(aws, "sns", {"Action": "ListTopics", **version})[0] == 200
+
+
+@pytest.mark.parametrize("action", ["Get+Caller", "GetCallerIdentityÄ", "a b"])
+def test_an_action_that_no_name_is_like_is_shown_as_it_was_asked_for(aws: Aws, action: str) -> None:
+    answer = asked(aws, "sts", {"Version": "2011-06-15", "Action": action})
+    assert answer == (400, "InvalidAction", f"Could not find operation {action} for version 2011-06-15")
+
+
+def test_a_form_without_an_action_misses_one(aws: Aws) -> None:
+    status, code, _ = asked(aws, "sts", {"Version": "2011-06-15", "ReAction": "GetCallerIdentity"})
+    assert (status, code) == (400, "MissingAction")

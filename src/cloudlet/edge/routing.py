@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 from typing import Final
-from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.models import block_of, key_of
@@ -14,7 +13,7 @@ from cloudlet.edge.gateways import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.claims import Claim
-from cloudlet.wire.matching import identify, match
+from cloudlet.wire.matching import action_asked, identify, match, version_asked
 
 DEFAULT_REGION: Final = "us-east-1"
 OWN_PATHS: Final = ("/_cloudlet/", "/_localstack/")
@@ -166,10 +165,8 @@ def protocol_of(request: HttpRequest, model: ServiceModel | None) -> str:
 
 def _unknown_operation(request: HttpRequest, protocol: str, model: ServiceModel) -> AwsError:
     if protocol in ("query", "ec2"):
-        fields = dict(parse_qsl(request.body.decode("latin-1") if isinstance(request.body, bytes) else ""))
-        fields.update(parse_qsl(request.query))
-        action, version = fields.get("Action"), fields.get("Version", "")
-        if action is None:
+        action, version = action_asked(request), version_asked(request)
+        if not action:
             return AwsError("MissingAction", "The request is missing an action or a required parameter.", status=400)
         if model.name == "sqs":
             return _unknown_to_queues(action, version, model)

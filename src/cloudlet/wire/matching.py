@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from cloudlet.wire.catalog import catalog
 from cloudlet.wire.http import HttpRequest
@@ -21,7 +21,7 @@ Match = tuple[str, str]
 """A protocol and the name of an operation."""
 
 # Each begins with its name, which is looked for much faster than what may stand before it.
-_ACTION: Final = re.compile(rb"Action=(?<![^&]Action=)([A-Za-z0-9]{1,128})(?:&|\s*$)")
+_ACTION: Final = re.compile(rb"Action=(?<![^&]Action=)([^&\s]*)")
 _VERSION: Final = re.compile(rb"Version=(?<![^&]Version=)([^&\s]*)")
 _RPC_PATH: Final = re.compile(r"/service/([^/]+)/operation/([^/]+)/?\Z")
 _ARN_SERVICE: Final = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):")
@@ -53,10 +53,9 @@ def _match(service: ServiceModel, request: HttpRequest) -> tuple[str, str, int] 
         return None
     for protocol in protocols:
         if protocol in _FORM_PROTOCOLS:
-            action = form_field(request, _ACTION)
+            action = action_asked(request)
             if action in operations:
-                version = version_asked(request)
-                return (protocol, str(action), 100) if version in ("", service.api_version) else None
+                return (protocol, action, 100) if version_asked(request) in ("", service.api_version) else None
         elif protocol.startswith("rest-"):
             routed = service.router.find(request)
             if routed is not None:
@@ -74,14 +73,19 @@ def _rpc_call(request: HttpRequest) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def form_field(request: HttpRequest, pattern: re.Pattern[bytes]) -> str | None:
-    """Return a field of a form's query string or body."""
+def _form_field(request: HttpRequest, pattern: re.Pattern[bytes]) -> str:
+    """Return a field of a form's query string or body, empty where it has none."""
     found = pattern.search(request.query.encode("utf-8", "replace")) if request.query else None
     if found is None and request.method == "POST" and isinstance(request.body, bytes):
         content_type = request.headers.get("content-type", _FORM)
         if content_type.lower().startswith(_FORM):
             found = pattern.search(request.body)
-    return found[1].decode("latin-1") if found else None
+    return unquote_plus(found[1].decode("latin-1")) if found else ""
+
+
+def action_asked(request: HttpRequest) -> str:
+    """Return the operation that a form is for; empty where it does not say so."""
+    return _form_field(request, _ACTION)
 
 
 def version_asked(request: HttpRequest) -> str:
@@ -89,7 +93,7 @@ def version_asked(request: HttpRequest) -> str:
 
     AWS's references call it required, but SNS's own links, to confirm a subscription, go without.
     """
-    return unquote(form_field(request, _VERSION) or "")
+    return _form_field(request, _VERSION)
 
 
 def identify(request: HttpRequest, services: Iterable[str] | None = None) -> list[tuple[str, str, str]]:
@@ -127,7 +131,7 @@ def _possible(request: HttpRequest) -> list[str]:
     if target is not None:
         prefix = target.rpartition(".")[0]
         return [entry.service for entry in entries if _is_prefix(prefix, entry.target_prefix)]
-    if form_field(request, _ACTION) is not None:
+    if action_asked(request):
         speaking = [entry for entry in entries if any(protocol in _FORM_PROTOCOLS for protocol in entry.protocols)]
         version = version_asked(request)
         return [entry.service for entry in speaking if version in ("", entry.api_version)]
