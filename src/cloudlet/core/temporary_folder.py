@@ -39,7 +39,10 @@ class TemporaryFolder:
 
 
 def _end(folder: Path, lock: int) -> None:
-    _remove(folder)
+    try:
+        _remove(folder)
+    except OSError as error:
+        log.warning("%s cannot be removed: %s", folder, error)
     os.close(lock)
 
 
