@@ -47,9 +47,9 @@ def test_an_action_is_not_found_in_another_version(aws: Aws, service: str, actio
     assert answer == (400, "InvalidAction", f"Could not find operation {action} for version {version}")
 
 
-def test_a_client_with_another_version_is_told_so(aws: Aws) -> None:
+def test_a_client_with_another_version_is_told_so(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     client = aws.client("sts")
-    client.meta.service_model.metadata["apiVersion"] = "2000-01-01"
+    monkeypatch.setitem(client.meta.service_model.metadata, "apiVersion", "2000-01-01")
     with pytest.raises(ClientError, match="Could not find operation GetCallerIdentity for version 2000-01-01"):
         client.get_caller_identity()
 
