@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
         readers=options.readers,
+        until_eof=options.until_eof,
     )
 
     def ready(running: Running) -> None:

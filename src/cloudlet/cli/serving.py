@@ -85,6 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many processes read requests for the one that has the blocks (default: while that is busy, one for "
         "each further core, up to 4)",
     )
+    parser.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="stop when standard input ends, too: for what starts it through a pipe, and may itself be killed",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines are written")
     parser.add_argument(
         "--log-level",
@@ -166,6 +171,7 @@ def run(settings: Settings, options: argparse.Namespace, ready: Callable[[Runnin
     """Serve until the process is told to stop; return the exit code."""
     import uvloop
 
+    _occupy_standard_streams()
     _set_up_logging(options.log_format, options.log_level)
 
     def told(running: Running) -> None:
@@ -181,6 +187,16 @@ def run(settings: Settings, options: argparse.Namespace, ready: Callable[[Runnin
     except StartError as error:
         return fail(str(error), EXIT_FAILED)
     return EXIT_OK
+
+
+def _occupy_standard_streams() -> None:
+    """Have something there where a daemon is started without standard streams, lest a socket takes their place."""
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            # It gets the lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _set_up_logging(form: str, level: str) -> None:

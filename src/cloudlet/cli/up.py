@@ -31,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
         return fail("--ephemeral keeps nothing, so it takes no --data", EXIT_USAGE)
     if options.ephemeral and options.store is not None:
         return fail("--ephemeral keeps nothing, so it takes no --store", EXIT_USAGE)
+    if options.until_eof and options.detach:
+        return fail("--detach leaves standard input, so it takes no --until-eof", EXIT_USAGE)
     services = None
     if options.services is not None:
         services = serving.known_blocks([name.strip() for name in options.services.split(",") if name.strip()])
@@ -61,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
         readers=options.readers,
+        until_eof=options.until_eof,
     )
 
     def ready(running: Running) -> None:

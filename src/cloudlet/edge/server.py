@@ -91,6 +91,8 @@ class Settings:
     shares_data: bool = False
     """Whether other processes may use the data folder, each for other blocks."""
     supervised: Supervised | None = None
+    until_eof: bool = False
+    """Whether it stops when its standard input ends, too."""
     traces_calls: bool = False
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
     readers: int | None = None
@@ -295,18 +297,30 @@ def _stop_asked(settings: Settings) -> asyncio.Event:
         # Its terminal is closed; with nohup it is to outlive that.
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             loop.add_signal_handler(signal.SIGHUP, stop.set)
-        return stop
-    # Ctrl-C goes to all processes of a terminal, and so does its end; this one stops when it is told to.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def parent_has_gone() -> None:
-        loop.remove_reader(sys.stdin.fileno())
-        stop.set()
-
-    # Nothing is ever written to the pipe: it becomes readable at its end.
-    loop.add_reader(sys.stdin.fileno(), parent_has_gone)
+    else:
+        # Ctrl-C goes to all processes of a terminal, and so does its end; this one stops when it is told to.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if settings.supervised is not None or settings.until_eof:
+        _at_eof(stop.set)
     return stop
+
+
+def _at_eof(callback: Callable[[], None]) -> None:
+    """Call `callback` when standard input ends: when the process at its other end has gone, however it ended."""
+    loop = asyncio.get_running_loop()
+    descriptor = sys.stdin.fileno()
+
+    def look() -> None:
+        # What is written means nothing.
+        if not os.read(descriptor, 4096):
+            loop.remove_reader(descriptor)
+            callback()
+
+    try:
+        loop.add_reader(descriptor, look)
+    except OSError as error:
+        raise StartError("standard input is neither a pipe nor a terminal, so its end cannot be waited for") from error
 
 
 def _authority_of_endpoint(settings: Settings, data: Path) -> Path | None:
