@@ -6,20 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-# --8<-- [start:environment]
 import boto3
 import pytest
-
-
-@pytest.fixture
-def in_the_cloud(aws, monkeypatch):
-    for name, value in aws.environment.items():
-        monkeypatch.setenv(name, value)
-    # boto3 keeps the credentials that it found first.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-
-
-# --8<-- [end:environment]
 
 
 # --8<-- [start:account]
@@ -42,7 +30,7 @@ def place_order(text):
     sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="orders")["QueueUrl"], MessageBody=text)
 
 
-@pytest.mark.usefixtures("in_the_cloud")
+@pytest.mark.usefixtures("aws_environment")
 def test_an_order_is_queued():
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="orders")["QueueUrl"]
@@ -56,7 +44,23 @@ def test_an_order_is_queued():
 # --8<-- [end:moto]
 
 
-def test_the_environment_of_one_test_is_gone_in_the_next(in_the_cloud: None, aws: Any) -> None:
+# --8<-- [start:module]
+@pytest.fixture(scope="module")
+def catalogue(cloudlet_server):
+    with cloudlet_server.account() as aws:
+        aws.client("s3").create_bucket(Bucket="catalogue")
+        yield aws
+
+
+def test_a_picture_is_added(catalogue):
+    catalogue.client("s3").put_object(Bucket="catalogue", Key="desk.jpg", Body=b"...")
+
+
+# --8<-- [end:module]
+
+
+def test_the_environment_of_one_test_is_gone_in_the_next(aws_environment: Any, aws: Any) -> None:
+    assert aws_environment is aws
     assert boto3.client("sts").get_caller_identity()["Account"] == aws.account
     assert boto3.client("sqs").list_queues().get("QueueUrls", []) == []
 

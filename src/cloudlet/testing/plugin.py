@@ -1,16 +1,23 @@
 """The pytest plugin: a running Cloudlet for the session, and an account of its own for each test.
 
 It is there as soon as Cloudlet is installed. `aws.client("sqs")` is a boto3 client; nothing of a test is seen by
-another, so tests may run in parallel.
+another, so tests may run in parallel. `aws_environment` is for code that makes its own clients.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from cloudlet.testing.server import Aws, Server, fresh_account
+from cloudlet.testing.server import Aws, Server
+
+_ELSEWHERE = frozenset(
+    ("AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_SESSION_TOKEN")
+)
+"""Variables that lead clients to another account, or past the endpoint."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +37,22 @@ def cloudlet_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.fixture
-def aws(cloudlet_server: Server) -> Aws:
+def aws(cloudlet_server: Server) -> Iterator[Aws]:
     """A fresh account on the running Cloudlet."""
-    return Aws(cloudlet_server.endpoint, fresh_account())
+    with cloudlet_server.account() as account:
+        yield account
+
+
+@pytest.fixture
+def aws_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """The account of `aws`, which the environment names too: what code makes clients by itself has it."""
+    for name in list(os.environ):
+        # They would count for more than what is set below.
+        if name in _ELSEWHERE or name.startswith("AWS_ENDPOINT_URL_"):
+            monkeypatch.delenv(name)
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    if "boto3" in sys.modules:
+        # It keeps the credentials that it found first.
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    return aws

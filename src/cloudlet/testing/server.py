@@ -54,10 +54,11 @@ class Server:
     def _run(
         cls, *arguments: str, env: dict[str, str] | None, user: int | None = None, wrapper: Sequence[str] = ()
     ) -> Iterator[Server]:
-        command = [*wrapper, sys.executable, "-m", "cloudlet", *arguments]
+        # Its standard input ends with this process, however that ends: it does not outlive a test run that is killed.
+        command = [*wrapper, sys.executable, "-m", "cloudlet", *arguments, "--until-eof"]
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, **(env or {})},
@@ -75,13 +76,26 @@ class Server:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
     @property
     def port(self) -> str:
         """The port it listens on."""
         return self.endpoint.rpartition(":")[2]
+
+    @contextmanager
+    def account(self) -> Iterator[Aws]:
+        """Have an account that nobody else has. At the end its buckets are deleted: all accounts share their names."""
+        # Imported late, as it imports botocore.
+        from cloudlet.testing.buckets import give_back
+
+        aws = Aws(self.endpoint, fresh_account())
+        try:
+            yield aws
+        finally:
+            give_back(aws)
 
     def kill(self) -> None:
         """Kill the process at once, as a crash would."""
@@ -129,14 +143,11 @@ class Aws:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """A boto3 session with this account's credentials; give its clients `endpoint_url=aws.endpoint`."""
-        import boto3
+        """A boto3 session with this account's credentials, whose clients and resources come to this Cloudlet."""
+        # Imported late, as it imports boto3.
+        from cloudlet.testing.session import Session
 
-        return boto3.Session(
-            aws_access_key_id=self.account,
-            aws_secret_access_key="test",  # noqa: S106
-            region_name=self.region,
-        )
+        return Session(self.endpoint, self.account, self.region)
 
     def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client."""
@@ -151,7 +162,7 @@ class Aws:
 
     def resource(self, service: str, **options: Any) -> Any:
         """Return a boto3 resource."""
-        return self.session.resource(service, endpoint_url=self.endpoint, **options)
+        return self.session.resource(service, **options)
 
     @property
     def environment(self) -> dict[str, str]:

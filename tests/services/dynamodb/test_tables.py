@@ -226,7 +226,7 @@ def test_an_update_that_changes_nothing_is_refused(db: Any, make_table: MakeTabl
 
 def test_tables_belong_to_an_account_and_a_region(aws: Any, db: Any, make_table: MakeTable) -> None:
     make_table("t-1", "p:S")
-    elsewhere = aws.session.client("dynamodb", endpoint_url=aws.endpoint, region_name="eu-west-1")
+    elsewhere = aws.session.client("dynamodb", region_name="eu-west-1")
     assert elsewhere.list_tables()["TableNames"] == []
     assert db.list_tables()["TableNames"] == ["t-1"]
 

@@ -260,7 +260,7 @@ def test_a_topic_must_exist(aws: Aws, sns: Any) -> None:
 
 
 def test_a_topic_of_another_region_is_not_published_to(aws: Aws, sns: Any) -> None:
-    elsewhere = aws.session.client("sns", endpoint_url=aws.endpoint, region_name="eu-west-1")
+    elsewhere = aws.session.client("sns", region_name="eu-west-1")
     arn = elsewhere.create_topic(Name="orders")["TopicArn"]
     for of_topic in (arn, f"{arn}-that-is-not-there"):
         error = refused(sns.publish, TopicArn=of_topic, Message="m")
