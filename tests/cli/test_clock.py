@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.commands import cloudlet
+from tests.commands import cloudlet, free_port
 
 EIGHT = datetime(2030, 1, 31, 8, tzinfo=UTC)
 
@@ -65,6 +66,26 @@ def test_a_moved_clock_is_brought_back_to_the_systems(tmp_path: Path, isolated: 
     with Server.start(*options) as server:
         shown = cloudlet("clock", "show", "--port", server.port).stdout
         assert not {"ahead", "behind", "stands"} & set(re.findall("[a-z]+", shown))
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_clock_that_was_moved_is_seen_and_goes_back_to_the_systems(tmp_path: Path, isolated: bool) -> None:
+    options = (*(("--isolate",) if isolated else ()), "--data", str(tmp_path))
+    with Server.start(*options) as server:
+        assert "  clock  " not in cloudlet("status", "--port", server.port).stdout
+        cloudlet("clock", "freeze", "2030-01-31T08:00:00Z", "--port", server.port)
+        stands = "  clock         2030-01-31T08:00:00.000+00:00 (it stands), "
+        assert stands in cloudlet("status", "--port", server.port).stdout
+        assert json.loads(cloudlet("status", "--json", "--port", server.port).stdout)["clock"]["frozen"] is True
+    port = str(free_port())
+    started = cloudlet("up", "--detach", "--port", port, *options)
+    try:
+        assert stands in started.stdout
+        reset = cloudlet("clock", "reset", "--port", port)
+        assert (reset.returncode, "stands" in reset.stdout, "system" in reset.stdout) == (0, False, False), reset
+        assert "  clock  " not in cloudlet("status", "--port", port).stdout
+    finally:
+        cloudlet("down", "--port", port)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,26 @@ def test_env_leaves_the_keys_alone_that_strict_mode_asks_for() -> None:
         assert "AWS_SECRET_ACCESS_KEY" not in exports
 
 
+def test_env_puts_aside_what_would_lead_clients_elsewhere() -> None:
+    elsewhere = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_SQS": "http://localhost:1"}
+    said = {f"unset {name}" for name in elsewhere}
+    assert said <= set(cloudlet("env", "--port", "1", **elsewhere).stdout.splitlines())
+    with Server.start("--ephemeral", "--auth", "strict") as server:
+        # The keys are the user's own, and so is where they come from.
+        exports = cloudlet("env", "--port", server.port, **elsewhere).stdout.splitlines()
+    assert said & set(exports) == {"unset AWS_ENDPOINT_URL_SQS"}
+
+
+def test_coverage_lists_the_operations_of_a_service(aws: Aws) -> None:
+    listed = cloudlet("coverage", "sts").stdout.splitlines()
+    assert "GetCallerIdentity" in listed
+    assert "AssumeRole (not built)" in listed
+    # Who meets what is missing is told of it.
+    sts = aws.client("sts", config=boto3.session.Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(sts.exceptions.ClientError, match="`cloudlet coverage sts` lists what it does"):
+        sts.get_federation_token(Name="ann")
+
+
 def test_a_block_is_stopped_only_where_it_runs_alone(detached: str) -> None:
     refused = cloudlet("block", "stop", "sqs", "--port", detached)
     assert (refused.returncode, "started with --isolate" in refused.stderr) == (1, True), refused.stderr
@@ -95,7 +115,7 @@ def test_two_do_not_share_a_data_folder(detached: str, tmp_path: Path) -> None:
 def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:
     second = cloudlet("up", "--port", detached, "--data", str(tmp_path / "other"))
     assert second.returncode == 1
-    assert "address already in use" in second.stderr
+    assert "address already in use (name another one, or 0 for any that is free)" in second.stderr
 
 
 @pytest.mark.parametrize(
@@ -125,8 +145,15 @@ def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:
         (["snapshot", "save"], 2, "takes a name"),
         (["snapshot", "list", "--port", "1"], 3, "no Cloudlet runs on port 1"),
         (["reset", "--port", "1"], 3, "no Cloudlet runs on port 1"),
+        (["snapshot", "save", ""], 2, "takes a name"),
+        (["snapshot", "list", "--prot"], 2, "cloudlet snapshot: error: unrecognized arguments: --prot"),
+        (["env", "--account", ""], 2, "not an access key id: ''"),
+        (["env", "--region", "here"], 2, "not a region: 'here'"),
+        (["coverage", "iam"], 1, "there is no service iam; there are apigateway, "),
+        (["coverage", "sqs", "--markdown"], 2, "it takes none"),
         (["nothing"], 2, "invalid choice"),
         ([], 2, "COMMAND"),
+        ([], 2, "print the environment that points AWS clients at Cloudlet"),
     ],
 )
 def test_misuse_is_said_with_a_useful_code(arguments: list[str], code: int, said: str) -> None:
@@ -281,8 +308,9 @@ def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
     assert cloudlet("snapshot", "delete", "one", "--port", detached).returncode == 0
     gone = cloudlet("snapshot", "restore", "one", "--port", detached)
     assert (gone.returncode, "there is no snapshot one" in gone.stderr) == (1, True)
-    bad = cloudlet("snapshot", "save", "../x", "--port", detached)
-    assert (bad.returncode, "not a snapshot's name" in bad.stderr) == (1, True)
+    for name in ("../x", "é"):
+        bad = cloudlet("snapshot", "save", name, "--port", detached)
+        assert (bad.returncode, f"not a snapshot's name: {name!r}" in bad.stderr) == (1, True), bad.stderr
 
 
 def test_a_snapshot_that_cannot_be_saved_leaves_nothing_and_the_cloud_goes_on(detached: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ _COMMANDS = {
     "down": "stop a running Cloudlet",
     "env": "print the environment that points AWS clients at Cloudlet",
     "block": "stop, start or restart one block of an isolated Cloudlet",
-    "clock": "show, freeze, advance or resume the time of a running Cloudlet",
+    "clock": "show or move the time of a running Cloudlet",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
     "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back",
@@ -30,6 +30,8 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NOT_RUNNING = 3
+EXIT_INTERRUPTED = 130
+"""As a shell says of a program that Ctrl-C has ended."""
 
 
 class CommandError(Exception):
@@ -58,7 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module = importlib.import_module(f"cloudlet.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    options = parser.parse_args(given)
+    if not given:
+        # Whoever does not know what there is sees all of it.
+        parser.print_help(sys.stderr)
+        return EXIT_USAGE
+    options, unknown = parser.parse_known_args(given)
+    if unknown:
+        # The command says which options it has; argparse would have the whole program say which commands there are.
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -68,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads what is printed has seen enough. What is left of it must not be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except OSError as error:
         # What the machine refuses is told in its own words.
         return fail(str(error))

@@ -31,11 +31,20 @@ def run(options: argparse.Namespace) -> int:
         answer = admin.call(running, "GET", "clock")
     else:
         answer = admin.call(running, "POST", f"clock/{options.action}", body)
-    shown = datetime.fromtimestamp(answer["now"], UTC).isoformat(timespec="milliseconds")
-    ahead = answer["ahead"]
-    apart = "" if abs(ahead) < 1 else f", {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the system's clock"
-    print(f"{shown}{' (it stands)' if answer['frozen'] else ''}{apart}")
+    print(shown(answer["now"], answer["frozen"], answer["ahead"]))
     return EXIT_OK
+
+
+def is_moved(frozen: bool, ahead: float) -> bool:
+    """Whether a clock stands, or is a second or more ahead of the system's, or behind it."""
+    return frozen or abs(ahead) >= 1
+
+
+def shown(now: float, frozen: bool, ahead: float) -> str:
+    """Return what a clock shows: seconds since the epoch, whether it stands, how far it is from the system's."""
+    time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+    apart = "" if abs(ahead) < 1 else f", {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the system's clock"
+    return f"{time}{' (it stands)' if frozen else ''}{apart}"
 
 
 def _body(action: str, text: str | None) -> bytes:

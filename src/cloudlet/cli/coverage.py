@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cloudlet.cli import EXIT_OK
+from cloudlet.cli import EXIT_OK, EXIT_USAGE, fail
 from cloudlet.core.cloud import built
 from cloudlet.core.models import key_of, models_of
 from cloudlet.wire import load
@@ -25,17 +25,35 @@ class Coverage:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("service", nargs="?", help="list the operations of this one: sqs, sns, …")
     parser.add_argument("--markdown", action="store_true", help="print the page docs/coverage.md")
 
 
 def run(options: argparse.Namespace) -> int:
     if options.markdown:
+        if options.service is not None:
+            return fail("--markdown is the page of all services, so it takes none", EXIT_USAGE)
         print(page(), end="")
         return EXIT_OK
-    for block in coverage():
+    blocks = list(coverage())
+    if options.service is not None:
+        for block in blocks:
+            if block.name == options.service:
+                _list(block)
+                return EXIT_OK
+        known = ", ".join(block.name for block in blocks)
+        return fail(f"there is no service {options.service}; there are {known}")
+    for block in blocks:
         total = len(block.built) + len(block.missing)
         print(f"{block.name:<20} {len(block.built):>4} of {total:<4} operations of {block.service_id}")
     return EXIT_OK
+
+
+def _list(block: Coverage) -> None:
+    for name in block.built:
+        print(name)
+    for name in block.missing:
+        print(f"{name} (not built)")
 
 
 def coverage() -> Iterator[Coverage]:

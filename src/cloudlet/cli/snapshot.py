@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if (options.name is None) != (options.action == "list"):
+    if bool(options.name) == (options.action == "list"):
         return fail(f"snapshot {options.action} takes {'no' if options.action == 'list' else 'a'} name", 2)
     running = admin.running_on(options.port)
     if options.action == "list":

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from cloudlet.cli import EXIT_OK, add_port, admin
+from cloudlet.cli import EXIT_OK, add_port, admin, clock
 
 _KIB = 1024
 _HEADINGS = ("block", "state", "process", "port", "restarts", "memory", "data")
@@ -21,13 +21,16 @@ def run(options: argparse.Namespace) -> int:
     running = admin.running_on(options.port)
     health = admin.call(running, "GET", "health")
     blocks = admin.call(running, "GET", "blocks")["blocks"]
+    time = admin.call(running, "GET", "clock")
     if options.json:
         place = {"endpoint": running.endpoint, "data": running.data, "pid": running.pid}
-        print(json.dumps({**place, **health, "blocks": blocks}))
+        print(json.dumps({**place, **health, "clock": time, "blocks": blocks}))
         return EXIT_OK
     print(f"Cloudlet {health['version']} runs as process {running.pid}")
     print(f"  listening on  {running.endpoint}")
     print(f"  data          {running.data}")
+    if clock.is_moved(time["frozen"], time["ahead"]):
+        print(f"  clock         {clock.shown(**time)}")
     print()
     rows = [_HEADINGS, *(_row(block) for block in blocks)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

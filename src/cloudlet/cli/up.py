@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from time import time as system_time
 
 import cloudlet
-from cloudlet.cli import EXIT_USAGE, add_port, fail, serving
+from cloudlet.cli import EXIT_USAGE, add_port, clock, fail, serving
+from cloudlet.core.clock_setting import Setting
+from cloudlet.core.clock_setting import load as load_clock
+from cloudlet.core.system_clock import time_by
+from cloudlet.edge.moving import FILE as CLOCK
 from cloudlet.edge.running import Running, own_folder
 from cloudlet.edge.server import Settings, default_data
 
@@ -73,6 +79,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"  listening on  {running.endpoint}")
         print(f"  data          {kept if settings.store is None else 'in PostgreSQL'}")
         print(f"  auth          {'strict' if strict else 'open (on this machine, unknown keys are let in)'}")
+        time = load_clock(Path(running.data) / CLOCK)
+        if time != Setting():
+            now = time_by(time)
+            print(f"  clock         {clock.shown(now, time.frozen is not None, now - system_time())}")
         if running.xray_daemon is not None:
             print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
         if running.authority is not None:

@@ -166,7 +166,9 @@ class Cloud:
                 raise unavailable()
             if name not in self._modules:
                 raise AwsError(
-                    "NotImplemented", f"Cloudlet has no service {name} yet. See docs/coverage.md.", status=501
+                    "NotImplemented",
+                    f"Cloudlet has no service {name} yet. `cloudlet coverage` lists those that it has.",
+                    status=501,
                 )
             if not self.enabled(name):
                 raise AwsError("ServiceUnavailable", f"The service {name} is not enabled (--services).", status=503)

@@ -27,7 +27,7 @@ def not_implemented(service: str, operation: str) -> AwsError:
     """The answer of an operation that AWS has and Cloudlet has not built."""
     return AwsError(
         "NotImplemented",
-        f"Cloudlet does not implement {service}:{operation}. See docs/coverage.md for the operations that it does.",
+        f"Cloudlet does not implement {service}:{operation}. `cloudlet coverage {service}` lists what it does.",
         status=501,
     )
 

@@ -6,6 +6,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -122,6 +123,8 @@ class Internal:
 
     async def _clock(self, request: HttpRequest, action: str) -> Answer:
         moving = self._moving
+        if moving is None and (request.method, action) == ("GET", ""):
+            return {"now": self._cloud.clock.now(), "frozen": False, "ahead": 0.0}
         if moving is None:
             raise Refused(409, "a block that is served alone follows the system's clock")
         body = request.body if isinstance(request.body, bytes) else b""
@@ -145,11 +148,11 @@ class Internal:
             return {}
         if kind != "snapshots" or not name:
             return {("POST", "reset"): snapshots.reset}
-        path = f"{kind}/{name}"
+        path, named = f"{kind}/{name}", unquote(name)
         return {
-            ("PUT", path): lambda: snapshots.save(name),
-            ("DELETE", path): lambda: snapshots.delete(name),
-            ("POST", path): lambda: snapshots.restore(name),
+            ("PUT", path): lambda: snapshots.save(named),
+            ("DELETE", path): lambda: snapshots.delete(named),
+            ("POST", path): lambda: snapshots.restore(named),
         }
 
     def _block_actions(self, kind: str, path: str) -> Actions:

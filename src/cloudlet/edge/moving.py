@@ -72,10 +72,10 @@ def _moved(setting: Setting, action: str, body: bytes) -> Setting:
                 moved = settings.frozen(setting, time_by(setting) if at is None else at)
             case "advance":
                 moved = settings.advanced(setting, msgspec.json.decode(body, type=_By).seconds)
-            case "reset":
-                moved = Setting()
-            case _:
+            case "resume":
                 moved = settings.resumed(setting)
+            case _:
+                moved = Setting()
     except msgspec.DecodeError as error:
         raise Rejected(f"not what {action} takes: {error}") from error
     if not 0 <= time_by(moved) <= _LATEST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EADDRINUSE
 from ipaddress import ip_address
 from socket import (
     AI_PASSIVE,
@@ -44,8 +45,10 @@ def _bound(host: str, port: int) -> socket:
         raise OSError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
     except OSError as error:
         # What Python adds to the system's text says the same again.
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise OSError(f"cannot listen on {host}, port {port}: {reason.lower()}") from error
+        reason = os.strerror(error.errno).lower() if error.errno else str(error).lower()
+        if error.errno == EADDRINUSE:
+            reason += " (name another one, or 0 for any that is free)"
+        raise OSError(f"cannot listen on {host}, port {port}: {reason}") from error
     if ip_address(str(address[0])).is_loopback:
         _send_without_pacing(made)
     return made

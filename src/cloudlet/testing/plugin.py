@@ -12,12 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from cloudlet.core.client_environment import misleading
 from cloudlet.testing.server import Aws, Server
-
-_ELSEWHERE = frozenset(
-    ("AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_SESSION_TOKEN")
-)
-"""Variables that lead clients to another account, or past the endpoint."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,10 +42,8 @@ def aws(cloudlet_server: Server) -> Iterator[Aws]:
 @pytest.fixture
 def aws_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """The account of `aws`, which the environment names too: what code makes clients by itself has it."""
-    for name in list(os.environ):
-        # They would count for more than what is set below.
-        if name in _ELSEWHERE or name.startswith("AWS_ENDPOINT_URL_"):
-            monkeypatch.delenv(name)
+    for name in misleading(os.environ):
+        monkeypatch.delenv(name)
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     if "boto3" in sys.modules:
