@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -400,3 +400,24 @@ def test_random_requests_get_an_aws_error_and_never_a_fault(open_server: Server)
             open_server, randomness.choice(["GET", "POST", "PUT", "DELETE", "HEAD"]), path, headers, body
         )
         assert status < 500 or status == 501, (path, headers, body, text)
+
+
+def test_a_plus_in_a_path_of_s3_is_a_space_and_is_signed_as_one(strict_server: Server) -> None:
+    s3 = client(strict_server, "s3")
+    s3.create_bucket(Bucket="of-pluses", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key in ("a desk", "a+desk"):
+        s3.put_object(Bucket="of-pluses", Key=key, Body=key.encode())
+    found = {}
+    for path in ("/of-pluses/a%20desk", "/of-pluses/a+desk", "/of-pluses/a%2Bdesk"):
+        # As S3 reads the path, and so as clients that know of it sign it.
+        read = path.replace("+", "%20")
+        signed = AWSRequest(
+            "GET", f"{strict_server.endpoint}{read}", headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+        )
+        S3SigV4Auth(Credentials(KEY, SECRET), "s3", "eu-west-1").add_auth(signed)
+        found[path] = send(strict_server, "GET", path, dict(signed.headers.items()))
+    assert found == {
+        "/of-pluses/a%20desk": (200, "a desk"),
+        "/of-pluses/a+desk": (200, "a desk"),
+        "/of-pluses/a%2Bdesk": (200, "a+desk"),
+    }

@@ -76,8 +76,7 @@ class RequestReader:
         self._named: set[str] = set()
         self._header_maps: list[tuple[str, str]] = []
         self._host = host_pattern(operation)
-        # Presigned URLs carry in their query string what would have been headers.
-        self._hoists = operation.service.name == "s3"
+        self._is_s3 = operation.service.name == "s3"
         by_label = {}
         for name, ref in shape.members.items():
             wire = name if ref.wire_name is None else ref.wire_name
@@ -122,7 +121,9 @@ class RequestReader:
                 for position, end, name, read in self._labels:
                     wire = name
                     text = "/".join(segments[position:end])
-                    params[name] = read(decode_label(text))
+                    # S3 takes a plus in a path for a space, as in a query string (seen on AWS: aws-sdk-cpp #110,
+                    # aws-sdk-java #2128, aws-sdk-ruby #654).
+                    params[name] = read(decode_label(text.replace("+", " ") if self._is_s3 else text))
             if request.query and (self._query or self._query_maps):
                 values: dict[str, list[str]] = {}
                 for key, value in parse_pairs(request.query):
@@ -135,7 +136,8 @@ class RequestReader:
                     params_map = self._query_map(values, ref)
                     if params_map:
                         params[name] = params_map
-            if request.query and self._hoists:
+            # Presigned URLs carry in their query string what would have been headers.
+            if request.query and self._is_s3:
                 self._read_hoisted(request.query, params)
             headers = request.headers
             # A request has few headers, and may have many more.

@@ -166,7 +166,10 @@ def _canonical_path(path: str, service: str) -> str:
     if service != "s3":
         path = _normalized(path)
         return path if _PLAIN.fullmatch(path) else quote(path, safe="/~-._")
-    return path if _PLAIN.fullmatch(path) else quote(unquote_to_bytes(path), safe="/~-._")
+    if _PLAIN.fullmatch(path):
+        return path
+    # S3 takes a plus in a path for a space: see `cloudlet.wire.rest`.
+    return quote(unquote_to_bytes(path.replace("+", " ")), safe="/~-._")
 
 
 def _normalized(path: str) -> str:
