@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from cloudlet.testing.asking import Unanswered, health
 from cloudlet.testing.server import Aws, Server
 
 
@@ -69,6 +70,22 @@ def shared(cloudlet_server: Server) -> Iterator[Aws]:
 def test_a_module_has_an_account_of_its_own(shared: Aws, aws: Aws) -> None:
     assert shared.account != aws.account
     assert shared.client("sts").get_caller_identity()["Account"] == shared.account
+
+
+def test_a_cloudlet_that_runs_can_be_used(cloudlet_server: Server, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(aws):\n    aws.client('sts').get_caller_identity()\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path), "--cloudlet-endpoint"]
+    run = subprocess.run([*command, f"{cloudlet_server.endpoint}/"], capture_output=True, text=True)
+    assert "1 passed" in run.stdout
+
+
+def test_what_is_no_cloudlet_is_said_to_be_none(cloudlet_server: Server) -> None:
+    for endpoint, said in (
+        (f"{cloudlet_server.endpoint}/photos", "what answers at .* is no Cloudlet"),
+        ("http://localhost:1", "no Cloudlet answers at http://localhost:1$"),
+    ):
+        with pytest.raises(Unanswered, match=said):
+            health(endpoint)
 
 
 def test_a_test_run_that_is_killed_takes_its_cloudlet_along(tmp_path: Path) -> None:

@@ -5,16 +5,11 @@ All accounts share the names of buckets. Where each test creates `photos`, one h
 
 from __future__ import annotations
 
-import json
-import os
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-from botocore.httpsession import URLLib3Session
+from botocore.exceptions import ClientError
+
+from cloudlet.testing.asking import Unanswered, ask, health
 
 if TYPE_CHECKING:
     from cloudlet.testing.server import Aws
@@ -28,7 +23,7 @@ def give_back(aws: Aws) -> None:
     try:
         if not _has_buckets(aws):
             return
-    except (EndpointConnectionError, HTTPClientError):
+    except Unanswered:
         return
     s3 = aws.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
@@ -57,20 +52,7 @@ def _delete(s3: Any, bucket: str) -> None:
 
 def _has_buckets(aws: Aws) -> bool:
     """Whether an account has buckets: asked for after each test, so without a client, which takes ten times as long."""
-    if json.loads(_get(f"{aws.endpoint}/_cloudlet/health"))["services"].get("s3") != "running":
+    if health(aws.endpoint)["services"].get("s3") != "running":
         # It would be started to say so.
         return False
-    return b"<Bucket>" in _get(f"{aws.endpoint}/", aws)
-
-
-def _get(url: str, aws: Aws | None = None) -> bytes:
-    request = AWSRequest("GET", url)
-    if aws is not None:
-        S3SigV4Auth(Credentials(aws.account, "test"), "s3", aws.region).add_auth(request)
-    content: bytes = _connections().send(request.prepare()).content
-    return content
-
-
-@cache
-def _connections() -> URLLib3Session:
-    return URLLib3Session(verify=os.environ.get("AWS_CA_BUNDLE") or True)
+    return b"<Bucket>" in ask(f"{aws.endpoint}/", aws)

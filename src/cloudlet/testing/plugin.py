@@ -26,10 +26,21 @@ def cloudlet_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A Cloudlet that keeps nothing on disk, on a port of its own."""
     endpoint = request.config.getoption("--cloudlet-endpoint")
     if endpoint:
-        yield Server(endpoint)
+        yield _running_at(endpoint.rstrip("/"))
         return
     with Server.start("--ephemeral") as server:
         yield server
+
+
+def _running_at(endpoint: str) -> Server:
+    # Imported late, as it imports botocore.
+    from cloudlet.testing.asking import Unanswered, health
+
+    try:
+        health(endpoint)
+    except Unanswered as unanswered:
+        raise pytest.UsageError(f"--cloudlet-endpoint: {unanswered}") from None
+    return Server(endpoint)
 
 
 @pytest.fixture
