@@ -72,7 +72,9 @@ class Internal:
 
     async def _answer(self, request: HttpRequest, exchange: Exchange) -> None:
         try:
-            response = await self._page(request) or _json(200, await self._route(request))
+            response = await self._page(request) or _json(
+                200, await self._route(request), spaced=request.path.startswith("/_localstack/")
+            )
         except Refused as refused:
             response = _json(refused.status, {"message": str(refused)})
         except Exception:
@@ -191,5 +193,9 @@ class Internal:
         return {"version": cloudlet.__version__, "edition": "cloudlet", "services": self._blocks.states()}
 
 
-def _json(status: int, answer: Answer) -> HttpResponse:
-    return HttpResponse(status, [("content-type", "application/json")], msgspec.json.encode(answer))
+def _json(status: int, answer: Answer, *, spaced: bool = False) -> HttpResponse:
+    content = msgspec.json.encode(answer)
+    if spaced:
+        # As LocalStack writes it: scripts that wait for it look for '"s3": "available"'.
+        content = msgspec.json.format(content, indent=0)
+    return HttpResponse(status, [("content-type", "application/json")], content)
