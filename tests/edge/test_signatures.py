@@ -7,7 +7,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import boto3
 import pytest
@@ -16,8 +16,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
 from cloudlet.testing.server import Server
+from cloudlet.wire import sigv2
 
 ACCOUNT, KEY, SECRET = "123456789012", "AKIDEXAMPLE000000001", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 ROOT_KEY = f"{ACCOUNT}:{KEY}:{SECRET}"
@@ -260,6 +262,60 @@ def test_a_presigned_url_of_a_bucket_is_verified(strict_server: Server, version:
             assert status == 200, text
     finally:
         s3.delete_bucket(Bucket="presigned")
+
+
+@pytest.fixture
+def signing(strict_server: Server) -> Iterator[Any]:
+    """A client that signs URLs of the bucket "version-2" in version 2."""
+    s3 = client(strict_server, "s3")
+    s3.create_bucket(Bucket="version-2", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="version-2", Key="k", Body=b"x")
+    yield boto3.client("s3", **_access(strict_server), config=Config(signature_version="s3"))
+    s3.delete_object(Bucket="version-2", Key="k")
+    s3.delete_bucket(Bucket="version-2")
+
+
+def test_nobody_makes_a_url_of_version_2_last_longer(strict_server: Server, signing: Any) -> None:
+    url = signing.generate_presigned_url("get_object", {"Bucket": "version-2", "Key": "k"}, ExpiresIn=-5)
+    parts = urlsplit(url)
+    stated = dict(parse_qsl(parts.query))["Expires"]
+    for others in (f"Expires=9999999999&expires={stated}", f"expires=9999999999&Expires={stated}"):
+        query = parts.query.replace(f"Expires={stated}", others)
+        status, text = send(strict_server, "GET", f"{parts.path}?{query}", {})
+        assert (status, "takes each parameter once" in text) == (403, True), text
+
+
+@pytest.mark.parametrize("other", ["retention", "legal-hold", "encryption", "tagging", "annotation&annotationName=a"])
+def test_a_url_of_version_2_is_for_nothing_else(strict_server: Server, signing: Any, other: str) -> None:
+    parts = urlsplit(signing.generate_presigned_url("put_object", {"Bucket": "version-2", "Key": "k"}))
+    status, text = send(strict_server, "PUT", f"{parts.path}?{parts.query}&{other}", {}, b"<x/>")
+    assert (status, "<Code>SignatureDoesNotMatch</Code>" in text) == (403, True), text
+
+
+def test_version_2_signs_all_that_says_what_a_request_is_about() -> None:
+    model = Session().get_service_model("s3")
+    paths = [model.operation_model(name).http["requestUri"] for name in model.operation_names]
+    named = {name for path in paths for name, _ in parse_qsl(urlsplit(path).query, keep_blank_values=True)}
+    assert named - sigv2.SUBRESOURCES <= {"list-type", "x-id"}
+
+
+def test_a_presigned_url_makes_no_other_call(strict_server: Server) -> None:
+    """JSON's header of the operation would count before the query that was signed."""
+    url = f"{strict_server.endpoint}/?Action=ListQueues&Version=2012-11-05"
+    request = AWSRequest("GET", url)
+    SigV4QueryAuth(Credentials(KEY, SECRET), "sqs", "eu-west-1", expires=60).add_auth(request)
+    parts = urlsplit(request.url)
+    assert send(strict_server, "GET", f"{parts.path}?{parts.query}", {})[0] == 200
+    status, text = send(strict_server, "GET", f"{parts.path}?{parts.query}", {"X-Amz-Target": "AmazonSQS.ListQueues"})
+    assert (status, "SignatureDoesNotMatch" in text) == (403, True), text
+
+
+@pytest.mark.parametrize("date", ["20269999T999999Z", "00000000T000000Z", "Mon, 1 Jan 99999999999 00:00:00 GMT"])
+def test_a_date_that_is_none_is_no_fault(strict_server: Server, date: str) -> None:
+    headers, body = signed(strict_server)
+    headers.pop("X-Amz-Date")
+    status, text = send(strict_server, "POST", "/", headers | {"Date" if "," in date else "X-Amz-Date": date}, body)
+    assert (status, "IncompleteSignature" in text) == (403, True), text
 
 
 def test_s3_takes_only_headers_that_were_signed(strict_server: Server) -> None:

@@ -105,6 +105,9 @@ class Authenticator:
             raise chunked.sha256_mismatch(payload_hash, body_hash)
         if model.name == "s3":
             _check_all_signed(request, claim)
+        elif claim.expires is not None and "x-amz-target" in request.headers.keys() - claim.credential.names:
+            # It would make another operation of what the URL was made for.
+            raise _mismatch(model, "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
         return _decoded(request, claim, known)
 
 

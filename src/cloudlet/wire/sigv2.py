@@ -18,22 +18,37 @@ from cloudlet.wire.http import HttpRequest
 _MARK: Final = "AWSAccessKeyId="
 _EPOCH: Final = "19700101T000000Z"
 _LATEST: Final = 253_402_300_799
-_SUBRESOURCES: Final = frozenset(
+SUBRESOURCES: Final = frozenset(
     (
+        "abac",
         "accelerate",
         "acl",
         "analytics",
+        "annotation",
+        "attributes",
         "cors",
         "delete",
+        "encryption",
+        "intelligent-tiering",
         "inventory",
+        "legal-hold",
         "lifecycle",
         "location",
         "logging",
+        "metadataAnnotationTable",
+        "metadataConfiguration",
+        "metadataInventoryTable",
+        "metadataJournalTable",
+        "metadataTable",
         "metrics",
         "notification",
         "object-lock",
+        "ownershipControls",
         "partNumber",
         "policy",
+        "policyStatus",
+        "publicAccessBlock",
+        "renameObject",
         "replication",
         "requestPayment",
         "response-cache-control",
@@ -43,8 +58,10 @@ _SUBRESOURCES: Final = frozenset(
         "response-content-type",
         "response-expires",
         "restore",
+        "retention",
         "select",
         "select-type",
+        "session",
         "tagging",
         "torrent",
         "uploadId",
@@ -55,7 +72,8 @@ _SUBRESOURCES: Final = frozenset(
         "website",
     )
 )
-"""The parameters of a query that say what a request is about: they are signed."""
+"""The parameters of a query that say what a request is about: they are signed. S3 names those that it had when this
+version was in use; whoever has a URL for one thing may do none of the newer ones with it either."""
 
 
 class Malformed(sigv4.Malformed):
@@ -70,7 +88,11 @@ def claim(request: HttpRequest) -> Claim | None:
     """Return what a URL claims, or None where it is not signed so. Raises Malformed."""
     if _MARK not in request.query or "authorization" in request.headers:
         return None
-    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    query = dict(pairs)
+    if len({name.lower() for name, _ in pairs}) < len(pairs):
+        # One would be what was signed, and another what counts.
+        raise Malformed("Query-string authentication takes each parameter once")
     access_key, signature, expires = (query.get(name, "") for name in ("AWSAccessKeyId", "Signature", "Expires"))
     if not access_key or not signature or not expires:
         raise Malformed("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
@@ -98,7 +120,7 @@ def string_to_sign(request: HttpRequest, path: str) -> str:
 
 
 def _resource(query: str, path: str) -> str:
-    named = sorted((name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name in _SUBRESOURCES)
+    named = sorted((name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name in SUBRESOURCES)
     if not named:
         return path
     return f"{path}?{'&'.join(f'{name}={value}' if value else name for name, value in named)}"

@@ -41,12 +41,19 @@ def seconds_of(timestamp: str) -> int:
     """Return an X-Amz-Date in seconds since the epoch. Raises Malformed."""
     match = _AMZ_DATE.fullmatch(timestamp)
     if match is None:
-        raise Malformed(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.")
-    return timegm(tuple(int(part) for part in match.groups()))
+        raise _no_date(timestamp)
+    try:
+        return timegm(tuple(int(part) for part in match.groups()))
+    except ValueError:
+        raise _no_date(timestamp) from None
 
 
 class Malformed(Exception):
     """The request is signed in a way that cannot be read; the text says what is wrong, as AWS words it."""
+
+
+def _no_date(timestamp: str) -> Malformed:
+    return Malformed(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.")
 
 
 def claim(request: HttpRequest) -> Claim | None:
@@ -144,7 +151,7 @@ def _http_date(value: str | None) -> str | None:
 
     try:
         return parsedate_to_datetime(value).strftime("%Y%m%dT%H%M%SZ")
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
 
 
