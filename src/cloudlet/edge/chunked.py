@@ -24,6 +24,8 @@ MODES = frozenset((SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER))
 _LONGEST_LINE = 8192
 _LARGEST_CHUNK = 64 << 20
 _SIZE = re.compile("[0-9a-fA-F]+")
+_SMALLEST_CHUNK = 8192
+"""Of all but the last one (API reference, as above)."""
 
 
 class ChunkError(WireError):
@@ -44,6 +46,16 @@ def sha256_mismatch(stated: str, computed: str) -> WireError:
         "The provided 'x-amz-content-sha256' header does not match what was computed.",
         status=400,
         fields={"ClientComputedContentSHA256": stated, "S3ComputedContentSHA256": computed},
+    )
+
+
+def _too_small(number: int, size: int) -> WireError:
+    """The error for a chunk that is not the last one and too small; `number` is that of the next."""
+    return WireError(
+        "InvalidChunkSizeError",
+        f"Only the last chunk is allowed to have a size less than {_SMALLEST_CHUNK} bytes",
+        status=400,
+        fields={"Chunk": str(number), "BadChunkSize": str(size)},
     )
 
 
@@ -80,15 +92,19 @@ class ChunkDecoder:
         self._signer = signer
         self._buffer = bytearray()
         self._left = 0
+        self._size = _SMALLEST_CHUNK
+        """How large the chunk before was."""
+        self._number = 0
         self._step: Callable[[], bytes | None] = self._chunk_head
         self._hash = hashlib.sha256()
         self._signature = ""
         self._trailer_lines: list[str] = []
+        self._trailers_size = 0
         self.trailers: dict[str, str] = {}
         self.complete = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return what `data` adds to the payload. Raises ChunkError."""
+        """Return what `data` adds to the payload. Raises WireError."""
         self._buffer += data
         payload: list[bytes] = []
         while not self.complete:
@@ -125,6 +141,10 @@ class ChunkDecoder:
         self._left = int(size, 16)
         if self._left > _LARGEST_CHUNK:
             raise ChunkError("a chunk is too large")
+        self._number += 1
+        if self._left and self._size < _SMALLEST_CHUNK:
+            raise _too_small(self._number, self._size)
+        self._size = self._left
         self._signature = ""
         if self._signed:
             name, _, self._signature = extension.partition("=")
@@ -171,7 +191,8 @@ class ChunkDecoder:
         if line is None:
             return
         if line:
-            if sum(map(len, self._trailer_lines)) > _LONGEST_LINE:
+            self._trailers_size += len(line)
+            if self._trailers_size > _LONGEST_LINE:
                 raise ChunkError("too many trailers")
             self._trailer_lines.append(line)
             return

@@ -163,6 +163,25 @@ def test_a_checksum_may_come_behind_the_body(aws: Aws, s3: Any, bucket: str, siz
     assert s3.get_object(Bucket=bucket, Key="k")["ETag"] == read["ETag"]
 
 
+def test_only_the_last_chunk_may_be_small(aws: Aws, bucket: str) -> None:
+    """Thousands of chunks of a byte each would keep everybody waiting, too."""
+
+    def put(pieces: list[bytes]) -> tuple[int, bytes]:
+        said = {
+            "X_Amz_Content_Sha256": _UNSIGNED_TRAILER,
+            "X_Amz_Decoded_Content_Length": str(sum(map(len, pieces))),
+            "X_Amz_Trailer": "x-amz-checksum-crc32",
+        }
+        trailers = f"x-amz-checksum-crc32:{_crc32(b''.join(pieces))}\r\n"
+        return _Raw(aws).put(f"/{bucket}/k", _chunks(pieces, trailers), **said)
+
+    assert put([bytes(8192), bytes(8192), b"x"])[0] == 200
+    status, answer = put([bytes(8192), bytes(8191), b"x"])
+    assert (status, b"<Code>InvalidChunkSizeError</Code>" in answer) == (400, True), answer
+    assert b"<Chunk>3</Chunk>" in answer
+    assert b"<BadChunkSize>8191</BadChunkSize>" in answer
+
+
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Strict]:
     with strict_server() as running:
