@@ -44,6 +44,11 @@ class Visit:
     identify: Callable[[], Principal]
     """Returns who has signed it (an anonymous principal where nobody has). Raises AwsError for a wrong signature."""
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether it says that it is signed, in its headers or its URL."""
+        return "authorization" in self.request.headers or "X-Amz-Signature=" in self.request.query
+
     async def body(self, limit: int) -> bytes:
         """Return its whole body. Raises ValueError for one of more than `limit` bytes."""
         body = self.request.body

@@ -76,12 +76,16 @@ def _configuration(url: Url) -> dict[str, Any]:
 
 async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpResponse:
     """Ask the function. Raises AwsError, BadAnswer, and ValueError for a request that is too large."""
-    caller = visit.identify() if url.auth == "AWS_IAM" else ANONYMOUS
-    if url.auth == "AWS_IAM" and caller is ANONYMOUS:
+    wants_signature = url.auth == "AWS_IAM"
+    if wants_signature and not visit.is_signed:
+        raise AwsError("AccessDeniedException", "Forbidden", status=403)
+    # The signature is over the whole body.
+    body = visit.request.body = await visit.body(invoking.PAYLOAD_BYTES)
+    caller = visit.identify() if wants_signature else ANONYMOUS
+    if wants_signature and caller is ANONYMOUS:
         raise AwsError("AccessDeniedException", "Forbidden", status=403)
     request_id = uuid4()
     found = await block.store.transact(lambda tx: _target(block, tx, what, url, caller, visit, request_id))
-    body = await visit.body(invoking.PAYLOAD_BYTES)
     signer = None if caller is ANONYMOUS else caller
     event = url_event.of(visit, body, request_id, signer, block.clock.now())
     invocation = Invocation(request_id, event, what.arn, None, visit.request.headers.get(TRACE_HEADER, ""))

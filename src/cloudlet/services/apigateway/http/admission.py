@@ -23,8 +23,7 @@ async def admit(call: Call, route: Route) -> None:
 
 def _identify(call: Call) -> None:
     """Let in who has signed and is of the API's account: HTTP APIs have no policies that would let others in."""
-    request = call.visit.request
-    if "authorization" not in request.headers and "X-Amz-Signature=" not in request.query:
+    if not call.visit.is_signed:
         raise forbidden("the request is not signed")
     try:
         principal = call.visit.identify()

@@ -57,8 +57,7 @@ def _step(call: Call, name: str) -> Iterator[None]:
 
 def _identify(call: Call) -> None:
     """Find out who has signed. Raises Refusal where nobody has, or wrongly."""
-    request = call.visit.request
-    if "authorization" not in request.headers and "X-Amz-Signature=" not in request.query:
+    if not call.visit.is_signed:
         raise Refusal("MISSING_AUTHENTICATION_TOKEN", _NOT_AUTHORIZED, "the request is not signed")
     try:
         principal = call.visit.identify()

@@ -112,8 +112,7 @@ class WebSocketGateway:
         return chosen if chosen in wanted else ""
 
     def _identify(self, visit: Visit, event: Event) -> None:
-        request = visit.request
-        if "authorization" not in request.headers and "X-Amz-Signature=" not in request.query:
+        if not visit.is_signed:
             raise forbidden("the request is not signed")
         try:
             principal = visit.identify()
