@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core import AwsError
+from cloudlet.edge.flow import ReceivedBody
 from cloudlet.edge.http import HttpServer, Limits
 from cloudlet.wire import HttpResponse
 from tests.edge.conftest import Client, Echo
@@ -238,9 +240,103 @@ def test_the_bytes_of_a_body_are_not_counted_to_the_head_behind_it(run_server: R
         await client.send(b"st: h\r\n\r\n")
         assert (await client.response())[1]["x-path"] == "/second"
         await client.send(first + b"GET /third HTTP/1.1\r\nX: " + b"y" * 70_000 + b"\r\n\r\n")
+        assert (await client.response())[0] == 200
+        assert (await client.response())[0] == 431
         assert await client.ended()
 
     run_server(scenario)
+
+
+def test_trailers_are_limited(run_server: Run) -> None:
+    """What comes behind a body's chunks is read by nobody, and would fill the memory."""
+
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        head = b"PUT /later HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+        for trailers in (b"x: y\r\n" * 100_000, b"x: " + b"y" * 600_000):
+            client = await connect()
+            sending = asyncio.create_task(client.send(head + trailers))
+            while not echo.kept:
+                await asyncio.sleep(0.001)
+            body = echo.kept.pop().request.body
+            assert isinstance(body, ReceivedBody)
+            with pytest.raises(AwsError, match="trailer, is too large"):
+                await asyncio.wait_for(body.read(10), 10)
+            await sending
+        client = await connect()
+        await client.send(head.replace(b"later", b"") + b"x: y\r\n" * 1000 + b"\r\nGET /next HTTP/1.1\r\n\r\n")
+        assert (await client.response())[2] == b"x"
+        assert (await client.response())[1]["x-path"] == "/next"
+
+    run_server(scenario)
+
+
+def test_who_does_not_read_his_answers_is_given_no_more(run_server: Run) -> None:
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        client = await connect()
+        client.reader._limit = 1  # type: ignore[attr-defined]  # it stops reading
+        body = bytes(1 << 20)
+        request = b"POST /echo HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        sending = asyncio.create_task(client.send(request * 200))
+        seen = -1
+        while seen != len(echo.seen):
+            seen = len(echo.seen)
+            await asyncio.sleep(0.1)
+        assert seen < 100
+        assert not sending.done()
+        client.reader._limit = 1 << 30  # type: ignore[attr-defined]
+        for _ in range(200):
+            assert len((await client.response())[2]) == len(body)
+        await sending
+
+    run_server(scenario)
+
+
+def test_many_requests_at_once_do_not_hold_up_others(run_server: Run) -> None:
+    """They are not all read in one go."""
+
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        client = await connect()
+        sizes = []
+        made = next(iter(server.connections))
+        parser = made._parser
+
+        class Watched:
+            def feed_data(self, data: bytes) -> None:
+                sizes.append(len(data))
+                parser.feed_data(data)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(parser, name)
+
+        made._parser = Watched()
+        count = 20_000
+        sending = asyncio.create_task(client.send(b"GET / HTTP/1.1\r\n\r\n" * count))
+        for _ in range(count):
+            assert (await client.response())[0] == 200
+        await sending
+        assert max(sizes) <= 64 << 10
+
+    run_server(scenario)
+
+
+def test_bodies_that_are_on_their_way_are_limited(run_server: Run) -> None:
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        head, half = b"PUT / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", bytes(500_000)
+        clients = [await connect() for _ in range(3)]
+        for client in clients[:2]:
+            await client.send(head + half)
+        while server.held < 1_000_000:
+            await asyncio.sleep(0.001)
+        with contextlib.suppress(ConnectionError):
+            await clients[2].send(head + bytes(900_000))
+        assert (await clients[2].response())[0] == 503
+        for client in clients[:2]:
+            await client.send(half)
+            assert (await client.response())[0] == 200
+        while server.held:
+            await asyncio.sleep(0.001)
+
+    run_server(scenario, Limits(held=1_700_000))
 
 
 def test_slow_heads_bodies_and_idle_connections_are_closed(run_server: Run) -> None:

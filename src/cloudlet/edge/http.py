@@ -38,6 +38,8 @@ class Limits:
     head: int = 64 << 10
     buffered_body: int = 1536 << 10
     """A body up to this size is collected before the handler is called; a larger one is streamed."""
+    held: int = 512 << 20
+    """How much may be in memory of bodies that are collected and not complete, of all clients together."""
     connections: int = 20_000
     pipelined: int = 16
     idle: int = 120
@@ -45,6 +47,11 @@ class Limits:
     stalled: int = 30
     """How long a body may stand still, and a client may leave a response unread."""
 
+
+_PIECE_BYTES: Final = 64 << 10
+"""So much of what comes is looked at in one go, where it may be of many requests or of heads: others wait meanwhile."""
+_PART_OVERHEAD_BYTES: Final = 64
+"""What a part of a body takes besides what is in it."""
 
 FORWARDED_FOR: Final = "x-forwarded-for"
 FORWARDED_PROTO: Final = "x-forwarded-proto"
@@ -95,7 +102,11 @@ class Connection(asyncio.Protocol):
         """Whether what is being fed has to do with an earlier request too."""
         self._in_head = True
         self._parts: list[bytes] = []
+        self._held = 0
+        """How much has come of the body that is being collected, or somewhat more."""
         self._stream: ReceivedBody | None = None
+        self._body_left = 0
+        """How much of a streamed body is still to come, where it has said so."""
         self._receiving = False
         self._started = 0
         self._unused = 0
@@ -131,6 +142,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.forget(self)
+        self._let_go()
         self._transport = None
         self._closing = True
         self._gate.close()
@@ -160,6 +172,10 @@ class Connection(asyncio.Protocol):
                 self._refuse(400, "too much before the answer to an upgrade")
             return
         self._fed = len(data)
+        if self._fed > _PIECE_BYTES and self._fed > self._body_left:
+            for at in range(0, len(data), _PIECE_BYTES):
+                self.data_received(data[at : at + _PIECE_BYTES])
+            return
         self._is_amid = self._receiving
         try:
             self._parser.feed_data(data)
@@ -184,8 +200,22 @@ class Connection(asyncio.Protocol):
             if self._head_size > self._limits.head:
                 self._refuse(431, "the request's head is too large")
                 return
+        elif self._receiving and self._stream is None and not self._hold():
+            self._refuse(503, "too much is being sent at once")
+            return
         if self._current is None and self._ready:
             self._next()
+
+    def _hold(self) -> bool:
+        """Take note of what has come of a body that is not complete; return whether all that is not too much."""
+        held = self._fed + _PART_OVERHEAD_BYTES
+        self._held += held
+        self._server.held += held
+        return self._server.held <= self._limits.held
+
+    def _let_go(self) -> None:
+        self._server.held -= self._held
+        self._held = 0
 
     def pause_writing(self) -> None:
         self._gate.pause()
@@ -196,6 +226,8 @@ class Connection(asyncio.Protocol):
         self._gate.resume()
         if self._other is not None:
             self._other.resume_writing()
+        elif self._ready and self._current is None:
+            asyncio.get_running_loop().call_soon(self._next)
 
     # -- httptools' callbacks
 
@@ -233,6 +265,7 @@ class Connection(asyncio.Protocol):
             # Who expects to be told whether to go on is told by whoever reads the body, or refuses to.
             stream = ReceivedBody(self._transport, self._send_continue if expects else None)
             self._stream = stream
+            self._body_left = 0 if length is None else int(length)
             self._enqueue(stream)
         elif expects and self._current is None and not self._ready:
             # There is nothing to go on with, but S3 says so: botocore takes the status of an answer without it for that
@@ -247,6 +280,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self._stream is not None:
             self._unused = -self._fed
+            self._body_left -= len(body)
             self._stream.feed(body)
         else:
             self._parts.append(body)
@@ -257,8 +291,11 @@ class Connection(asyncio.Protocol):
         if self._stream is not None:
             self._stream.end()
             self._stream = None
+            self._body_left = 0
             return
         parts = self._parts
+        if self._held:
+            self._let_go()
         self._enqueue(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def _break_off(self, stream: ReceivedBody, reason: str) -> None:
@@ -286,8 +323,8 @@ class Connection(asyncio.Protocol):
     # -- answering, in order
 
     def _next(self) -> None:
-        """Hand the next request to the handler."""
-        while self._ready and self._current is None and not self._closing:
+        """Hand the next request to the handler, unless the client has not read what it was answered before."""
+        while self._ready and self._current is None and not (self._closing or self._gate.paused):
             exchange = self._ready.popleft()
             if len(self._ready) == self._limits.pipelined and self._transport is not None:
                 self._transport.resume_reading()
@@ -491,6 +528,8 @@ class HttpServer:
         self.limits = limits or Limits()
         self.tick = 1
         self.stopping = False
+        self.held = 0
+        """How much is in memory of bodies that are being collected, in bytes."""
         self.relief: Relief | None = None
         self.connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []

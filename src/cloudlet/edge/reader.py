@@ -148,10 +148,10 @@ class Client(asyncio.Protocol):
             return
         self._read.append(data)
         self._size += len(data)
-        if self._asked is None:
+        if self._asked is None and self._unread_since is None:
             self._parse(data)
         elif self._size > _LARGEST_BODY_BYTES and self._transport is not None:
-            # Nobody has to send that much before the answer is there.
+            # Nobody has to send that much before the answer is there, and read.
             self._transport.pause_reading()
 
     def pause_writing(self) -> None:
@@ -161,6 +161,8 @@ class Client(asyncio.Protocol):
         self._unread_since = None
         if self._leaving is not None:
             self._leave(self._leaving)
+        elif self._asked is None and self._read:
+            self._go_on()
 
     # -- httptools' callbacks
 
@@ -248,11 +250,16 @@ class Client(asyncio.Protocol):
         self._begin()
         if self._reader.retires:
             self.hand_over()
-        elif self._read:
-            transport.resume_reading()
-            data = b"".join(self._read)
-            self._read = [data]
-            self._parse(data)
+        elif self._read and self._unread_since is None:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Look at what has come meanwhile."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+        data = b"".join(self._read)
+        self._read = [data]
+        self._parse(data)
 
     # -- going over
 
