@@ -50,6 +50,12 @@ class Authenticator:
         self._clock = clock
         self._strict = strict
 
+    def may_know(self, claim: Claim | None) -> bool:
+        """Whether a request may be of somebody who is let in by his key, if its signature is right."""
+        if not self._strict:
+            return True
+        return claim is not None and self._keys.find(claim.access_key, claim.token) is not None
+
     def authenticate(self, request: HttpRequest, claim: Claim | None, model: ServiceModel, path: str) -> Caller:
         """Return who makes the request. Raises AwsError.
 

@@ -96,14 +96,13 @@ class ReceivedBody:
 
 async def read_all(body: AsyncIterable[bytes], limit: int) -> bytes:
     """Return all of a stream; raise ValueError once it exceeds `limit` bytes."""
-    parts: list[bytes] = []
-    size = 0
+    # Parts may be of a byte each: as objects they would take many times what they hold.
+    whole = bytearray()
     async for part in body:
-        size += len(part)
-        if size > limit:
+        whole += part
+        if len(whole) > limit:
             raise ValueError(f"the body exceeds {limit} bytes")
-        parts.append(part)
-    return b"".join(parts)
+    return bytes(whole)
 
 
 async def discard(body: bytes | AsyncIterator[bytes] | FileBody) -> None:

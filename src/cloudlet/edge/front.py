@@ -40,6 +40,11 @@ _TOGETHER: Final = 32
 _COLLECTED_AT_ONCE: Final = 8
 """How many large bodies may be in memory; the clients of others are held back meanwhile."""
 
+LARGEST_BODY_OF_STRANGERS: Final = 1536 << 10
+"""The largest one that is collected for who is let in only if a resource lets everybody in: a message, and some."""
+
+_STRANGERS_AT_ONCE: Final = 64
+
 
 class Front:
     """Answers every request that comes off a socket."""
@@ -59,6 +64,7 @@ class Front:
         self._is_open = cloud.config.auth == "open"
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
+        self.collecting_for_strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self._held: list[Callable[[], None]] | None = None
         self._arrived: list[_Call] = []
         self.done: list[tuple[_Call, Result, WireError | None]] | None = None
@@ -255,6 +261,11 @@ class _Call:
 
     def _identify(self) -> bool:
         request = self.request
+        try:
+            self.claim = sigv2.claim(request) or sigv4.claim(request)
+        except sigv4.Malformed as error:
+            self._name_service(None)
+            raise auth.unreadable(self.service, error, request) from error
         if not isinstance(request.body, bytes) and request.headers.get("content-type", "").startswith(
             "application/x-www-form-urlencoded"
         ):
@@ -263,11 +274,6 @@ class _Call:
             self.service = routing.nobody(self.protocol)
             spawn(self._collect(request))
             return False
-        try:
-            self.claim = sigv2.claim(request) or sigv4.claim(request)
-        except sigv4.Malformed as error:
-            self._name_service(None)
-            raise auth.unreadable(self.service, error, request) from error
         found = self._name_service(self.claim)
         if not self.front.admits_page(request.headers, found.service):
             raise browsers.refused(found.service)
@@ -363,9 +369,15 @@ class _Call:
     async def _read_body(self, request: HttpRequest) -> bool:
         """Replace the request's streamed body by its bytes; answer the request where that fails."""
         assert not isinstance(request.body, bytes)  # noqa: S101 - for the type checker: the callers have looked
+        front = self.front
+        # Nobody keeps those waiting who have a key, however slowly he sends.
+        if front.authenticator.may_know(self.claim):
+            places, limit = front.collecting, LARGEST_COLLECTED_BODY
+        else:
+            places, limit = front.collecting_for_strangers, LARGEST_BODY_OF_STRANGERS
         try:
-            async with self.front.collecting:
-                body = await request.body.read(LARGEST_COLLECTED_BODY)
+            async with places:
+                body = await request.body.read(limit)
         except WireError as error:
             self._fail(error)
             return False
