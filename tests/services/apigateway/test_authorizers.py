@@ -166,9 +166,9 @@ def test_only_who_signs_is_let_in(shared: GatewayCloud) -> None:
     assert shared.ask(api, "/signed", method="POST").status == 403
     path = f"/_aws/execute-api/{api}/signed"
 
-    def signed(account: str) -> AWSRequest:
+    def signed(account: str, service: str = "execute-api") -> AWSRequest:
         request = AWSRequest("POST", f"{shared.aws.endpoint}{path}", data=b"body")
-        SigV4Auth(Credentials(account, "test"), "execute-api", "us-east-1").add_auth(request)
+        SigV4Auth(Credentials(account, "test"), service, "us-east-1").add_auth(request)
         return request
 
     request = signed(shared.account)
@@ -176,9 +176,11 @@ def test_only_who_signs_is_let_in(shared: GatewayCloud) -> None:
     assert answer.status == 200
     told = answer.json["requestContext"]["authorizer"]["iam"]
     assert (told["accountId"], told["userArn"]) == (shared.account, f"arn:aws:iam::{shared.account}:root")
-    stranger = signed("123456789012")
-    refused = shared.ask(api, "/signed", method="POST", headers=dict(stranger.headers), body=b"body")
-    assert (refused.status, refused.json) == (403, {"message": "Forbidden"})
+    for other in (signed("123456789012"), signed(shared.account, "s3")):
+        refused = shared.ask(api, "/signed", method="POST", headers=dict(other.headers), body=b"body")
+        assert (refused.status, refused.json) == (403, {"message": "Forbidden"})
+    of_s3 = f"AWSAccessKeyId={shared.account}&Signature=x&Expires=9999999999&X-Amz-Signature="
+    assert shared.ask(api, f"/signed?{of_s3}").status == 403
     presigned = AWSRequest("GET", f"{shared.aws.endpoint}{path}")
     SigV4QueryAuth(Credentials(shared.account, "test"), "execute-api", "us-east-1").add_auth(presigned)
     assert shared.ask(api, f"/signed?{presigned.url.partition('?')[2]}").status == 200

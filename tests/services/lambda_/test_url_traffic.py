@@ -135,9 +135,14 @@ def test_no_function_has_a_url_that_was_deleted(cloud: FunctionCloud) -> None:
 def test_who_must_sign_and_has_not_is_refused(cloud: FunctionCloud) -> None:
     url = with_url(cloud, AuthType="AWS_IAM")
     assert ask(cloud, url).status == 403
-    request = AWSRequest("GET", url, headers={"Host": urlsplit(url).netloc})
-    SigV4Auth(Credentials(cloud.account, "secret"), "lambda", cloud.aws.region).add_auth(request)
-    event = ask(cloud, url, headers=dict(request.headers)).json
+
+    def signed(service: str) -> dict[str, str]:
+        request = AWSRequest("GET", url, headers={"Host": urlsplit(url).netloc})
+        SigV4Auth(Credentials(cloud.account, "secret"), service, cloud.aws.region).add_auth(request)
+        return dict(request.headers)
+
+    assert ask(cloud, url, headers=signed("s3")).status == 403
+    event = ask(cloud, url, headers=signed("lambda")).json
     assert event["requestContext"]["authorizer"]["iam"]["accountId"] == cloud.account
 
 
