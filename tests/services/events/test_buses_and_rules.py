@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.core.identity import Principal
 from cloudlet.testing.server import Aws
 from tests.services.events.cloud import EventCloud
 from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, STRANGER, LocalSns, local_sns
@@ -277,6 +278,64 @@ def test_a_stranger_needs_the_policy_of_a_bus(strict: LocalSns) -> None:
     error = strict.refused("PutRule", by=STRANGER, service="events", Name="r", EventPattern=PATTERN, EventBusName=bus)
     assert error.code == "AccessDeniedException"
     strict.call("PutRule", service="events", by=OWNER, Name="r", EventPattern=PATTERN, EventBusName="b")
+
+
+def test_nobody_gives_a_rule_the_role_of_another_account(strict: LocalSns) -> None:
+    """With it a rule could call methods of that account's APIs, which let its roles in."""
+    role = f"arn:aws:iam::{OTHER}:role/r"
+    rule = {"service": "events", "Name": "r", "EventPattern": PATTERN}
+    error = strict.refused("PutRule", RoleArn=role, **rule)
+    assert (error.code, error.message) == ("AccessDeniedException", "Cross-account pass role is not allowed.")
+    strict.call("PutRule", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", **rule)
+    target = {"Id": "1", "Arn": f"arn:aws:execute-api:eu-west-1:{OTHER}:a1b2c3/prod/POST/orders", "RoleArn": role}
+    assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "AccessDeniedException"
+    target["RoleArn"] = "r"
+    assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "ValidationException"
+
+
+def test_a_bus_is_asked_when_an_event_is_handed_on(strict: LocalSns) -> None:
+    """It may not have been there when it became a target, or not let the rule in any more."""
+    letters = strict.call("CreateQueue", service="sqs", QueueName="dead")["QueueUrl"]
+    rule = strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)["RuleArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    strict.call("SetQueueAttributes", service="sqs", QueueUrl=letters, Attributes={"Policy": policy})
+    bus = f"arn:aws:events:eu-west-1:{OTHER}:event-bus/b"
+    dead = {"Arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:dead"}
+    strict.call("PutTargets", service="events", Rule="r", Targets=[{"Id": "1", "Arn": bus, "DeadLetterConfig": dead}])
+    strict.call("CreateEventBus", service="events", by=STRANGER, Name="b")
+    strict.call("PutEvents", service="events", Entries=[{"Source": "shop", "DetailType": "t", "Detail": "{}"}])
+    found: list[dict[str, Any]] = []
+
+    def received() -> bool:
+        params = {"QueueUrl": letters, "MessageAttributeNames": ["All"]}
+        found.extend(strict.call("ReceiveMessage", service="sqs", **params).get("Messages", []))
+        return bool(found)
+
+    strict.until(received)
+    assert "events:PutEvents" in found[0]["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
+
+
+def test_services_tell_of_their_own_account_whatever_the_policy_of_the_bus(strict: LocalSns) -> None:
+    """Their events come, though no policy names them; those of another account's resources do not."""
+    allowed = {"Action": "events:PutEvents", "Principal": OTHER, "StatementId": "s"}
+    strict.call("PutPermission", service="events", **allowed)
+    alarms = Principal("service", ACCOUNT, "cloudwatch.amazonaws.com", "cloudwatch")
+    entry = {"Source": "aws.cloudwatch", "DetailType": "t", "Detail": "{}"}
+
+    def put(source_arn: str = "") -> Any:
+        called = strict.call("PutEvents", service="events", by=alarms, source_arn=source_arn, Entries=[entry])
+        return called["Entries"][0].get("ErrorCode")
+
+    assert put() is None
+    assert put(f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:a") is None
+    assert put("arn:aws:cloudwatch:eu-west-1:333333333333:alarm:a") == "AccessDeniedException"
 
 
 def test_a_rule_needs_the_policy_of_a_queue(strict: LocalSns) -> None:

@@ -19,7 +19,6 @@ from tests.services.events.cloud import EventCloud
 from tests.services.events.endpoint import Answer, Endpoint, Request, endpoint
 from tests.services.sns.cloud import ACCOUNT, local_sns
 
-ROLE = "arn:aws:iam::123456789012:role/r"
 BASIC = {"BasicAuthParameters": {"Username": "ada", "Password": "s3cret"}}
 API_KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "s3cret"}}
 
@@ -61,7 +60,7 @@ def destine(cloud: EventCloud, url: str, connection: str, method: str = "POST", 
 
 
 def target(arn: str, **more: Any) -> dict[str, Any]:
-    return {"Id": "1", "Arn": arn, "RoleArn": ROLE, **more}
+    return {"Id": "1", "Arn": arn, "RoleArn": f"arn:aws:iam::{arn.split(':')[4]}:role/r", **more}
 
 
 def code_of(call: Callable[[], Any]) -> str:

@@ -10,11 +10,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core import AwsError, Context
+import msgspec
+
+from cloudlet.core import AwsError, Context, role_session
+from cloudlet.core.block import Block
+from cloudlet.core.identity import root
+from cloudlet.core.ids import uuid4
 from cloudlet.core.policy import PolicyError
-from cloudlet.core.resource_policy import decide, parsed
+from cloudlet.core.resource_policy import decide, parsed, source_account
 from cloudlet.services.events import errors
 from cloudlet.services.events.bus_record import Bus
+from cloudlet.services.events.rule_record import Rule
+
+_SESSION = "EventBridge"
 
 _POLICY_BYTES = 10_240
 _ACTIONS = (
@@ -40,11 +48,46 @@ SHARED_ACTIONS = frozenset(f"events:{action}" for action in _ACTIONS)
 
 def authorize(ctx: Context, bus: Bus, action: str, conditions: Mapping[str, str] | None = None) -> None:
     """Raise unless the caller may do this to the bus; `conditions` are further condition keys of this action."""
-    if not ctx.strict or (not bus.policy and ctx.principal.account == bus.account):
+    if not ctx.strict:
+        return
+    # What services tell an account of, its policy does not keep out.
+    if _account(ctx) == bus.account and (not bus.policy or ctx.principal.kind == "service"):
         return
     decision = decide(ctx, f"events:{action}", bus.place.arn, bus.account, bus.policy or None, conditions)
     if not decision.allowed:
         raise AwsError("AccessDeniedException", decision.message, status=400)
+
+
+def _account(ctx: Context) -> str:
+    """Return the account that makes a call, or on whose behalf a service does."""
+    return (ctx.principal.kind == "service" and source_account(ctx)) or ctx.principal.account
+
+
+def authorize_rule(block: Block, bus: Bus, rule: Rule, role: str, event: str) -> None:
+    """Raise unless a rule may hand an event on to a bus: its target's role, or its account where there is none."""
+    if not block.is_strict:
+        return
+    principal = role_session.session_of(role, _SESSION) if role else root(rule.account)
+    ctx = Context(block, principal, principal.account, bus.region, uuid4(), block.cloud.config.endpoint, secure=True)
+    told = msgspec.json.decode(event)
+    authorize(ctx, bus, "PutEvents", event_keys(told["source"], told["detail-type"]))
+
+
+def check_role(ctx: Context, role: str | None) -> None:
+    """Raise AwsError unless a role, if one is given, may be given to EventBridge by the caller."""
+    if not role:
+        return
+    try:
+        role_session.check_role(ctx.principal.account, role)
+    except ValueError:
+        raise errors.validation(
+            f"Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'."
+        ) from None
+
+
+def event_keys(source: str, detail_type: str) -> dict[str, str]:
+    """Return the condition keys of putting an event (user guide, "Using IAM policy conditions")."""
+    return {"events:source": source, "events:detail-type": detail_type}
 
 
 def with_policy(text: str) -> str:

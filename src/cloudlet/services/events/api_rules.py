@@ -54,6 +54,7 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     state = params.get("State") or "ENABLED"
     if state == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS":
         raise errors.not_built(f"the state {state} of rules")
+    access.check_role(ctx, params.get("RoleArn"))
     if pattern:
         rule.compiled_pattern(pattern)
     if expression:

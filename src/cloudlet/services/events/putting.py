@@ -75,7 +75,7 @@ class Putting:
             return uuid4()
         into, receiver = found
         if self._ctx.strict:
-            access.authorize(self._ctx, into, "PutEvents", event_keys(entry))
+            access.authorize(self._ctx, into, "PutEvents", access.event_keys(entry["Source"], entry["DetailType"]))
         return uuid4() if receiver.is_idle else self._receive(receiver, entry, detail)
 
     def _receive(self, receiver: Receiver, entry: Entry, detail: dict[str, Any]) -> str:
@@ -103,11 +103,6 @@ class Putting:
             raise _invalid("EventBusName", error.message) from None
         found = await bus.find(self._tx, place)
         return None if found is None else (found, await receiving.of_bus(self._tx, place))
-
-
-def event_keys(entry: Entry) -> dict[str, str]:
-    """Return the condition keys of putting an entry (user guide, "Using IAM policy conditions")."""
-    return {"events:source": entry["Source"], "events:detail-type": entry["DetailType"]}
 
 
 def _checked(entry: Entry) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.messages import queue_url
 from cloudlet.core.retrying import Failed, of_batch
-from cloudlet.services.events import bus, destination, failure, gateway, invoking, matching, transforming
+from cloudlet.services.events import access, bus, destination, failure, gateway, invoking, matching, transforming
 from cloudlet.services.events.delivery_record import Delivery, Lane
 
 BATCH: Final = 10
@@ -43,11 +43,14 @@ async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
         if is_destination(arn):
             await invoking.invoke(block, arn, text, parameters)
         else:
-            role = delivery.target.get("RoleArn") or delivery.rule.role
-            await gateway.invoke(block, arn, role, text, parameters, delivery.trace)
+            await gateway.invoke(block, arn, _role(delivery), text, parameters, delivery.trace)
     except Failed as failed:
         return failed
     return None
+
+
+def _role(delivery: Delivery) -> str:
+    return delivery.target.get("RoleArn") or delivery.rule.role
 
 
 async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
@@ -79,7 +82,8 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
         raise AwsError(f"THIRD_{where}_HOP_DETECTED", "An event that another bus has sent goes to no third bus.")
 
     async def body(tx: Transaction) -> None:
-        await bus.get(tx, place)
+        # It may have let the rule in when that was made, and not any more; or it was not there yet.
+        access.authorize_rule(block, await bus.get(tx, place), delivery.rule, _role(delivery), delivery.event)
         await matching.put(tx, place, delivery.event, block.clock.now(), delivery.hops + 1, delivery.trace)
 
     await block.store.transact(body)
