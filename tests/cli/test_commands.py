@@ -50,6 +50,22 @@ def test_up_status_env_and_down(detached: str, tmp_path: Path) -> None:
     assert cloudlet("down", "--port", detached).returncode == 3
 
 
+def test_nobody_else_sees_the_data(detached: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for path in (data, data / "blocks", data / "snapshots", data / "cloudlet.log", data / "master.key"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_data_folder_of_others_is_left_as_it_is(tmp_path: Path) -> None:
+    """But for what is Cloudlet's in it, also where an earlier one left that open."""
+    data = tmp_path / "shared"
+    (data / "blocks").mkdir(parents=True)
+    for path in (data, data / "blocks"):
+        path.chmod(0o755)
+    with Server.start("--data", str(data)):
+        assert [path.stat().st_mode & 0o777 for path in (data, data / "blocks")] == [0o755, 0o700]
+
+
 def test_the_aws_cli_works_with_what_env_prints(detached: str) -> None:
     script = (
         f'eval "$({sys.executable} -m cloudlet env --port {detached})" && '

@@ -17,6 +17,7 @@ from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError, fail, p
 from cloudlet.edge.root_keys import RootKey
 from cloudlet.edge.running import Running
 from cloudlet.edge.server import Settings, StartError, default_data, serve
+from cloudlet.store.folders import make_private
 
 ROOT_KEYS, STORE, MASTER_KEY = "CLOUDLET_ROOT_KEYS", "CLOUDLET_STORE", "CLOUDLET_MASTER_KEY"
 _MASTER_KEY_BYTES = 32
@@ -215,8 +216,8 @@ def detach(folder: Path) -> int:
     command = [sys.executable, "-m", "cloudlet", *(word for word in sys.argv[1:] if word not in ("-d", "--detach"))]
     file = folder / "cloudlet.log"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        log_file = file.open("ab")
+        make_private(folder)
+        log_file = os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
     except OSError as error:
         raise CommandError(f"cannot write the log, {file}: {error.strerror}") from error
     with log_file as errors:

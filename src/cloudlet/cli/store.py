@@ -13,6 +13,7 @@ from cloudlet.core.cloud import Config, built, open_store, with_data
 from cloudlet.core.data_folder import InUse, exclusively
 from cloudlet.store import Store, StoreError
 from cloudlet.store.copying import copy
+from cloudlet.store.folders import make_private
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         with ExitStack() as stack:
             for place in (source, target):
                 if place.store is None:
-                    place.data.mkdir(parents=True, exist_ok=True)
+                    make_private(place.data)
                     stack.enter_context(exclusively(place.data))
             asyncio.run(_copy(source, target))
     except (InUse, StoreError, OSError) as error:

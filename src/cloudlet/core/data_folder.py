@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from cloudlet.core.snapshots import remove_leftovers
+from cloudlet.core.snapshots import is_amid_change, remove_leftovers
+from cloudlet.store.folders import keep_private
 
 
 class InUse(Exception):
@@ -39,3 +40,13 @@ def _locked(data: Path, how: int) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def close_to_others(data: Path) -> None:
+    """Let no other user of the machine see what the accounts have, whoever may look into the data folder itself.
+
+    Called once the folder has been taken. Raises OSError.
+    """
+    if not is_amid_change(data):
+        for part in ("blocks", "snapshots"):
+            keep_private(data / part)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cloudlet.store.embedded import copy_closed
-from cloudlet.store.folders import sync_folder
+from cloudlet.store.folders import make_private, sync_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _FRESH = ".fresh-"
@@ -67,7 +67,7 @@ class Snapshots:
     async def reset(self) -> None:
         """Remove all state of all blocks; snapshots stay."""
         fresh = self._fresh(self._data)
-        fresh.mkdir()
+        make_private(fresh)
         await self._stopped(lambda: self._replace_blocks(fresh))
 
     async def delete(self, name: str) -> None:
@@ -89,7 +89,7 @@ class Snapshots:
         return folder
 
     def _fresh(self, parent: Path) -> Path:
-        parent.mkdir(parents=True, exist_ok=True)
+        make_private(parent)
         return parent / f"{_FRESH}{os.urandom(8).hex()}"
 
     def _replace_blocks(self, fresh: Path) -> None:
@@ -107,6 +107,11 @@ class Snapshots:
                 await self._all.stopped(change)
             finally:
                 self._release()
+
+
+def is_amid_change(data: Path) -> bool:
+    """Whether a crash in the middle of a change has left no blocks, but those that are to come back."""
+    return (data / _REPLACED).exists()
 
 
 def remove_leftovers(data: Path) -> None:
@@ -135,7 +140,7 @@ def _copy(blocks: Path, target: Path) -> None:
 
 
 def _copy_all(blocks: Path, target: Path) -> None:
-    target.mkdir(parents=True)
+    make_private(target)
     if blocks.exists():
         for block in blocks.iterdir():
             copied = target / block.name

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
-from cloudlet.core.data_folder import InUse, exclusively, together
+from cloudlet.core.data_folder import InUse, close_to_others, exclusively, together
 from cloudlet.core.snapshots import Snapshots
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.temporary_folder import TemporaryFolder
@@ -34,6 +34,7 @@ from cloudlet.edge.running import Running, announced
 from cloudlet.edge.sockets import DaemonSockets, bound, inherited, port_of
 from cloudlet.edge.tuning import tune
 from cloudlet.store import StoreError
+from cloudlet.store.folders import make_private
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -131,6 +132,8 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
         else:
             _make_folder(settings.data)
             with _claimed(settings, settings.data):
+                if settings.supervised is None:
+                    close_to_others(settings.data)
                 await _serve(settings, settings.data, ready)
     except (OSError, InUse, StoreError) as error:
         raise StartError(str(error)) from error
@@ -138,7 +141,7 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
 
 def _make_folder(data: Path) -> None:
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
     except OSError as error:
         raise StartError(f"cannot use {data} as the data folder: {error.strerror}") from error
 
