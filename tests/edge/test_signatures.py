@@ -182,6 +182,15 @@ def test_temporary_credentials_act_as_their_issuer_until_they_expire(strict_serv
     assert code_of(error) == "InvalidClientTokenId"
 
 
+def test_temporary_credentials_do_not_renew_themselves(strict_server: Server) -> None:
+    issued = client(strict_server, "sts").get_session_token()["Credentials"]
+    session = client(strict_server, "sts", issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
+    assert session.get_caller_identity()["Account"] == ACCOUNT
+    with pytest.raises(ClientError) as error:
+        session.get_session_token()
+    assert code_of(error) == "AccessDenied"
+
+
 @pytest.mark.parametrize(("minutes", "accepted"), [(0, True), (-14, True), (14, True), (-16, False), (16, False)])
 def test_clocks_may_differ_by_15_minutes(strict_server: Server, minutes: int, accepted: bool) -> None:
     when = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)

@@ -36,7 +36,8 @@ async def get_session_token(ctx: Context, params: Params) -> Result:
         raise AwsError(
             "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.", status=403
         )
-    if ctx.principal.kind not in ("root", "user"):
+    # Temporary credentials would be made to last for ever.
+    if ctx.principal.kind not in ("root", "user") or ctx.principal.access_key.startswith("ASIA"):
         raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", status=403)
     is_root = ctx.principal.kind == "root"
     seconds = params.get("DurationSeconds", _DEFAULT_ROOT_SECONDS if is_root else _DEFAULT_SECONDS)
