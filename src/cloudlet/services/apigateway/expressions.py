@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from cloudlet.core import json_text
+
 _WHOLE = re.compile(r"\$(?P<variable>(?:request|response|context|stageVariables|integration|route)(?:\.[^\s$]+))")
 _IN_TEXT = re.compile(r"\$\{(?P<variable>[^{}]+)\}")
 _OF_REQUESTS = re.compile(
@@ -74,8 +76,8 @@ def in_json(body: bytes, path: str) -> str | None:
 def found_in(body: bytes, path: str) -> Any:
     """Return the value that a JSON path finds in a body, None where there is none."""
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        value = json_text.decode(body)
+    except (ValueError, RecursionError):
         return None
     for name, index in _STEP.findall(path):
         if name and isinstance(value, dict):

@@ -10,9 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from cloudlet.core import AwsError, Context, role_session
+from cloudlet.core import AwsError, Context, json_text, role_session
 from cloudlet.core.block import Block
 from cloudlet.core.identity import root
 from cloudlet.core.ids import uuid4
@@ -69,7 +67,7 @@ def authorize_rule(block: Block, bus: Bus, rule: Rule, role: str, event: str) ->
         return
     principal = role_session.session_of(role, _SESSION) if role else root(rule.account)
     ctx = Context(block, principal, principal.account, bus.region, uuid4(), block.cloud.config.endpoint, secure=True)
-    told = msgspec.json.decode(event)
+    told = json_text.decode(event)
     authorize(ctx, bus, "PutEvents", event_keys(told["source"], told["detail-type"]))
 
 

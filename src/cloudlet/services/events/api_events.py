@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, json_text
 from cloudlet.services.events import direct, errors, pattern, putting
 from cloudlet.services.events.block import service
 from cloudlet.services.events.matching import Quick
@@ -37,7 +35,7 @@ async def put_events(ctx: Context, params: Params) -> Result:
 async def test_event_pattern(ctx: Context, tx: Transaction, params: Params) -> Result:
     compiled = pattern.compile(params["EventPattern"])
     try:
-        event = msgspec.json.decode(params["Event"])
+        event = json_text.decode(params["Event"])
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):

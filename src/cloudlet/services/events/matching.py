@@ -6,9 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from cloudlet.core import Transaction
+from cloudlet.core import Transaction, json_text
 from cloudlet.services.events import archive, outbox, receiving
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.delivery_record import Delivery, Lane
@@ -22,7 +20,7 @@ async def put(tx: Transaction, place: Place, event: str, now: float, hops: int =
     """Put an event (JSON) on a bus."""
     receiver = await receiving.of_bus(tx, place)
     if not receiver.is_idle:
-        receive(tx, receiver, event, msgspec.json.decode(event), now, hops=hops, trace=trace)
+        receive(tx, receiver, event, json_text.decode(event), now, hops=hops, trace=trace)
 
 
 def receive(
@@ -59,7 +57,7 @@ def receive(
 async def match(tx: Transaction, place: Place, event: str, now: float, *, only: Collection[str] = ()) -> None:
     """Have an event delivered to the targets of the rules of a bus that match it: of all, or of those with ARNs."""
     receiver = await receiving.of_bus(tx, place)
-    for rule, _, outlets in receiver.matching(msgspec.json.decode(event)):
+    for rule, _, outlets in receiver.matching(json_text.decode(event)):
         if not only or rule.arn in only:
             for each in outlets:
                 outbox.save(tx, outbox.made(rule, each.target, event, now))

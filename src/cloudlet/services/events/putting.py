@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
-from cloudlet.core import AwsError, Context, Transaction, utf8
+from cloudlet.core import AwsError, Context, Transaction, json_text, utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.events import access, bus, errors, event, matching, receiving
@@ -20,7 +18,6 @@ _TIME_BYTES: Final = 14
 _LEVELS: Final = 1000
 _MOST_CHARACTERS: Final = (("Source", 256), ("DetailType", 128), ("Detail", _BYTES))
 Entry = Mapping[str, Any]
-_decode: Final = msgspec.json.Decoder().decode
 
 
 def check_size(entries: list[Entry]) -> None:
@@ -116,7 +113,7 @@ def _checked(entry: Entry) -> dict[str, Any]:
     if not 0 <= (entry.get("Time") or 0) < event.LATEST:
         raise _invalid("Time", "it is out of range.")
     try:
-        detail = _decode(entry["Detail"])
+        detail = json_text.decode(entry["Detail"])
     except (ValueError, RecursionError):
         raise AwsError("MalformedDetail", "Detail is malformed.") from None
     if not isinstance(detail, dict) or (_may_be_deep(entry["Detail"]) and is_deeper(detail, _LEVELS)):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, json_text
 from cloudlet.core.event_ruler import PatternError
 from cloudlet.services.sns import errors, filter_patterns
 from cloudlet.services.sns.filter_patterns import Patterns, Scalar
@@ -258,8 +258,8 @@ def _attribute_value(kind: str, text: str) -> list[Scalar] | Scalar:
 def _read_body(message: Message) -> dict[str, Any] | None:
     """Return the body where it is a JSON object; any other matches no policy."""
     try:
-        body = msgspec.json.decode(message.bodies["default"])
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        body = json_text.decode(message.bodies["default"])
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.core import json_text
 from cloudlet.services.apigateway.vtl import VtlError, patterns
 
 _LARGEST = 400 << 10
@@ -207,7 +208,7 @@ class Schema:
     def errors(self, body: bytes) -> list[str]:
         """Return what is wrong with a body; nothing where all is well."""
         try:
-            value = msgspec.json.decode(body or b"{}")
+            value = json_text.decode(body or b"{}")
         except (ValueError, RecursionError):
             return ["Unable to parse JSON"]
         if self._validator is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.core import json_text
 from cloudlet.services.apigateway.vtl.error import VtlError
 
 LARGEST_TEXT = 10 << 20
@@ -31,8 +32,8 @@ class Entry:
 def of_json(text: bytes | str) -> Any:
     """Return the value of a JSON text. Raises VtlError."""
     try:
-        return adopted(msgspec.json.decode(text))
-    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        return adopted(json_text.decode(text))
+    except (ValueError, RecursionError) as error:
         raise VtlError(f"this is not JSON: {error}") from error
 
 

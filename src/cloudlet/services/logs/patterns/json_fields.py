@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.core import json_text
 from cloudlet.services.logs.patterns import comparing
 from cloudlet.services.logs.patterns.comparing import Comparison
 from cloudlet.services.logs.patterns.conditions import Condition, Path
@@ -26,8 +27,6 @@ _STATES: dict[str, Callable[[list[Any]], bool]] = {
 }
 _SAFE_KEY = re.compile(r"[\w\-]+", re.ASCII)
 _ESCAPE = b"\\u"
-
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def document_of(message: str) -> Any:
     if not message.lstrip().startswith(("{", "[")):
         return None
     try:
-        return _decode(message)
+        return json_text.decode(message)
     except (ValueError, RecursionError):
         return None
 
