@@ -425,6 +425,7 @@ def test_health_is_for_everybody_and_changes_are_not(strict_server: Server) -> N
     assert '"services": {"' in text
     assert send(strict_server, "POST", "/_cloudlet/reset", {})[0] == 403
     assert send(strict_server, "PUT", "/_cloudlet/snapshots/a", {"x-cloudlet-admin": "guess"})[0] == 403
+    assert send(strict_server, "GET", "/_cloudlet/snapshots", {})[0] == 403
     assert send(strict_server, "GET", "/_cloudlet/nothing", {})[0] in (403, 404)
 
 

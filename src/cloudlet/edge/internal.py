@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 class Internal:
-    """Health for everybody; what changes the cloud only for who holds the admin token (see `cloudlet.edge.running`).
+    """Health for everybody; all else only for who holds the admin token (see `cloudlet.edge.running`).
 
     The token is a header of its own, so that no web page can use it: a browser asks first, and is told no.
     """
@@ -101,14 +101,14 @@ class Internal:
 
     async def _route(self, request: HttpRequest) -> Answer:
         path = request.path.removeprefix("/_cloudlet/").rstrip("/")
-        if request.method in ("GET", "HEAD"):
-            if path == "health" or request.path.rstrip("/") == "/_localstack/health":
-                return self._health()
-            if path == "snapshots" and self._snapshots is not None:
-                return {"snapshots": self._snapshots.list()}
+        is_health = path == "health" or request.path.rstrip("/") == "/_localstack/health"
+        if is_health and request.method in ("GET", "HEAD"):
+            return self._health()
         self._admit(request)
         if request.method == "GET" and path == "blocks":
             return {"blocks": await self._blocks.reports()}
+        if request.method == "GET" and path == "snapshots" and self._snapshots is not None:
+            return {"snapshots": self._snapshots.list()}
         kind, _, name = path.partition("/")
         if kind == "clock":
             return await self._clock(request, name)
