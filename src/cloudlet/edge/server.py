@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +23,7 @@ from cloudlet.core.temporary_folder import TemporaryFolder
 from cloudlet.core.tokens import TokenSealer, load_master_key
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.front import Front
-from cloudlet.edge.http import HttpServer
+from cloudlet.edge.http import HttpServer, Limits
 from cloudlet.edge.internal import Internal
 from cloudlet.edge.keys import KeyRing
 from cloudlet.edge.moving import FILE as CLOCK
@@ -32,7 +32,7 @@ from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.root_keys import RootKey, read_root_keys
 from cloudlet.edge.running import Running, announced
 from cloudlet.edge.sockets import DaemonSockets, bound, inherited, port_of
-from cloudlet.edge.tuning import tune
+from cloudlet.edge.tuning import most_connections, tune
 from cloudlet.store import StoreError
 from cloudlet.store.folders import make_private
 
@@ -204,7 +204,8 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     snapshots = Snapshots(data, blocks, front.hold, front.release) if _keeps_data(settings) else None
     moving = MovableTime(clock, data, None if fleet is None else fleet.set_clock) if movable else None
     front.internal = Internal(cloud, blocks, snapshots, moving, admin_token)
-    server = HttpServer(front)
+    limits = Limits()
+    server = HttpServer(front, replace(limits, connections=min(limits.connections, most_connections())))
     running = Running(
         pid=os.getpid(),
         port=port,
