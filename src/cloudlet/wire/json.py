@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from cloudlet.wire import timestamps
+from cloudlet.wire import json_text, timestamps
 from cloudlet.wire.body import MAX_BODY, decode_body, too_large
 from cloudlet.wire.errors import InvalidResult, WireError
 from cloudlet.wire.failures import error_members, fault_of, status_of
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cloudlet.wire.operation import Operation
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
 
 Decode = Callable[[bytes], dict[str, Any]]
 
@@ -31,7 +30,7 @@ Decode = Callable[[bytes], dict[str, Any]]
 def decode_document(body: bytes) -> Any:
     """Return any JSON document as plain values; raise `InvalidRequest` if it is none."""
     try:
-        return _decode(body)
+        return json_text.decode(body)
     except msgspec.DecodeError as error:
         if "truncated" in str(error):
             raise malformed("Unexpected end-of-input") from None
@@ -149,7 +148,7 @@ class Codec:
         if len(body) > self._largest:
             raise too_large(self._largest)
         decode = self._checked if check else self._unchecked()
-        if decode is not None:
+        if decode is not None and (len(body) <= json_text.SMALL or not json_text.is_slow(body)):
             try:
                 return decode(body)
             except (msgspec.MsgspecError, ValueError, RecursionError):

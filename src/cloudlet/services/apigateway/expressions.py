@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudlet.core import json_text
+from cloudlet.wire import json_text
 
 _WHOLE = re.compile(r"\$(?P<variable>(?:request|response|context|stageVariables|integration|route)(?:\.[^\s$]+))")
 _IN_TEXT = re.compile(r"\$\{(?P<variable>[^{}]+)\}")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core import AwsError, Context, json_text, role_session
+from cloudlet.core import AwsError, Context, role_session
 from cloudlet.core.block import Block
 from cloudlet.core.identity import root
 from cloudlet.core.ids import uuid4
@@ -19,6 +19,7 @@ from cloudlet.core.resource_policy import decide, parsed, source_account
 from cloudlet.services.events import errors
 from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.rule_record import Rule
+from cloudlet.wire import json_text
 
 _SESSION = "EventBridge"
 

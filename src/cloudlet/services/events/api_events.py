@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, json_text
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.events import direct, errors, pattern, putting
 from cloudlet.services.events.block import service
 from cloudlet.services.events.matching import Quick
+from cloudlet.wire import json_text
 
 _REQUIRED: Final = ("id", "account", "source", "time", "region", "resources", "detail-type")
 

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from cloudlet.core import Transaction, json_text
+from cloudlet.core import Transaction
 from cloudlet.services.events import archive, outbox, receiving
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.receiving import Receiver
+from cloudlet.wire import json_text
 
 Quick = dict[Lane, list[Delivery]]
 """Deliveries that are tried before any of them is written down."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloudlet.core import AwsError, Context, Transaction, json_text, utf8
+from cloudlet.core import AwsError, Context, Transaction, utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.events import access, bus, errors, event, matching, receiving
 from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.receiving import Receiver
+from cloudlet.wire import json_text
 
 _BYTES: Final = 1_048_576
 _TIME_BYTES: Final = 14

@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from cloudlet.core import AwsError, json_text
+from cloudlet.core import AwsError
 from cloudlet.core.event_ruler import PatternError
 from cloudlet.services.sns import errors, filter_patterns
 from cloudlet.services.sns.filter_patterns import Patterns, Scalar
 from cloudlet.services.sns.message import Message
+from cloudlet.wire import json_text
 
 _POLICY_BYTES = 256 << 10
 _KEYS = 5

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import json_text
 from cloudlet.services.apigateway.vtl import VtlError, patterns
+from cloudlet.wire import json_text
 
 _LARGEST = 400 << 10
 _MOST_ERRORS = 20

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import json_text
 from cloudlet.services.apigateway.vtl.error import VtlError
+from cloudlet.wire import json_text
 
 LARGEST_TEXT = 10 << 20
 LARGEST_LIST = 100_000

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import json_text
 from cloudlet.services.logs.patterns import comparing
 from cloudlet.services.logs.patterns.comparing import Comparison
 from cloudlet.services.logs.patterns.conditions import Condition, Path
 from cloudlet.services.logs.patterns.pattern import MayMatch, Pattern, anything
+from cloudlet.wire import json_text
 
 _STEP = re.compile(r"""\.([\w\-]+|\*)|\[\s*(?:(\d+|\*)|'([^']*)'|"([^"]*)")\s*\]""")
 _STATES: dict[str, Callable[[list[Any]], bool]] = {

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-_SMALL: Final = 8192
+SMALL: Final = 8192
 _MANY: Final = 500
 """A text that is small, and one with fewer slow numbers, takes ten milliseconds at most."""
 _SLOW: Final = re.compile(r"(?<=[0-9])[eE]\+?[0-9]{2}")
@@ -24,12 +24,15 @@ _decode: Final = msgspec.json.Decoder().decode
 
 def decode(text: str | bytes) -> Any:
     """Return what a JSON text says. Raises ValueError and RecursionError."""
-    if len(text) > _SMALL and _has_many(text):
+    if is_slow(text):
         return json.loads(text, parse_float=_finite, parse_constant=_refused)
     return _decode(text)
 
 
-def _has_many(text: str | bytes) -> bool:
+def is_slow(text: str | bytes) -> bool:
+    """Whether msgspec would take long with a text."""
+    if len(text) <= SMALL:
+        return False
     found = _SLOW.finditer(text) if isinstance(text, str) else _SLOW_BYTES.finditer(text)
     return next(islice(found, _MANY, None), None) is not None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import json_text
+from cloudlet.wire import json_text
 
 
 @pytest.mark.parametrize("as_bytes", [False, True])
