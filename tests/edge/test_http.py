@@ -353,6 +353,25 @@ def test_slow_heads_bodies_and_idle_connections_are_closed(run_server: Run) -> N
     run_server(scenario, Limits(idle=1, head_time=1, stalled=1))
 
 
+def test_a_head_takes_no_longer_for_what_is_still_to_be_answered(run_server: Run) -> None:
+    """While requests wait nothing is read, however soon the client sends the rest."""
+
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        client = await connect()
+        await client.send(b"GET /later HTTP/1.1\r\n\r\n" * 20 + b"GET /last HT")
+        while server.tick < 5:
+            await asyncio.sleep(0.05)
+        await client.send(b"TP/1.1\r\n\r\n")
+        for number in range(20):
+            while len(echo.kept) == number:
+                await asyncio.sleep(0.001)
+            echo.kept[number].respond(HttpResponse(200, [], b""))
+            assert (await client.response())[0] == 200
+        assert (await client.response())[1]["x-path"] == "/last"
+
+    run_server(scenario, Limits(head_time=1))
+
+
 def test_connections_are_limited(run_server: Run) -> None:
     async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
         clients = [await connect() for _ in range(2)]

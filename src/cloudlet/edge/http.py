@@ -499,7 +499,10 @@ class Connection(asyncio.Protocol):
             self._gate.paused_since = tick
         elif self._receiving:
             if not self.body_started:
-                if tick - self._started > limits.head_time:
+                if self._current is not None or self._ready:
+                    # It may be here that nothing is read, while the client has others to be answered.
+                    self._started = tick
+                elif tick - self._started > limits.head_time:
                     self._refuse(408, "the request's head took too long")
             elif tick - self.heard > limits.stalled and not self._waits_for_reader():
                 self._refuse(408, "the request's body took too long")
