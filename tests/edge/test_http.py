@@ -297,7 +297,7 @@ def test_many_requests_at_once_do_not_hold_up_others(run_server: Run, monkeypatc
     sizes = []
 
     class Watched(httptools.HttpRequestParser):
-        def feed_data(self, data: bytes) -> None:
+        def feed_data(self, data: bytes | bytearray | memoryview) -> None:
             sizes.append(len(data))
             super().feed_data(data)
 
