@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import http.client
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -239,6 +241,26 @@ def test_a_body_too_large_to_be_collected_at_once_is_verified_as_well(strict_ser
     with pytest.raises(ClientError) as error:
         client(strict_server, "sqs", secret="wrong").send_message(QueueUrl=url, MessageBody="x" * (4 << 20))
     assert code_of(error) == "SignatureDoesNotMatch"
+
+
+def test_strangers_who_send_slowly_keep_nobody_waiting(strict_server: Server) -> None:
+    """Only so many large bodies are collected at once, but strangers have places of their own."""
+    address = urlsplit(strict_server.endpoint)
+    form = "Content-Type: application/x-www-form-urlencoded"
+    head = f"POST / HTTP/1.1\r\nHost: {address.netloc}\r\n{form}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+    with ExitStack() as stack:
+        for _ in range(20):
+            stranger = stack.enter_context(socket.create_connection((address.hostname, address.port)))
+            stranger.sendall(head.encode())
+        known = boto3.client(
+            "sqs", **_access(strict_server), config=Config(retries={"max_attempts": 0}, read_timeout=10)
+        )
+        url = known.create_queue(QueueName="slow")["QueueUrl"]
+        with pytest.raises(ClientError) as error:
+            known.send_message(QueueUrl=url, MessageBody="x" * (4 << 20))
+        assert code_of(error) == "InvalidParameterValue"
+    name, _, kind = form.partition(": ")
+    assert send(strict_server, "POST", "/", {name: kind}, b"x" * (2 << 20))[0] == 413
 
 
 def test_a_presigned_url_is_verified_and_expires(strict_server: Server) -> None:
