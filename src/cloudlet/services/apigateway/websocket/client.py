@@ -27,6 +27,8 @@ _PATIENCE_SECONDS = 2.0
 _CLOSING_SECONDS = 5.0
 _AT_ONCE = 16
 """So many of a client's messages are worked on at once; further ones are not read meanwhile."""
+_PIECE_BYTES = 8192
+"""So much of what a client sends is read in one go: it may be thousands of frames, and others wait meanwhile."""
 
 _REASONS = {GOING_AWAY: "Going away", ABNORMAL: "Connection closed abnormally"}
 _UNSAID = "Client-side close frame status not set"
@@ -46,11 +48,13 @@ class Client(asyncio.Protocol):
         "_clock",
         "_gone",
         "_heard",
+        "_is_due",
         "_made",
         "_parts",
         "_protocol",
         "_text",
         "_transport",
+        "_unread",
         "_waiter",
         "_working",
         "last_active",
@@ -82,6 +86,10 @@ class Client(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         """Is done once the client has read what waits for him."""
         self._working = 0
+        self._unread = b""
+        """What has come and was not read yet."""
+        self._is_due = False
+        """Whether more of it is read in the next turn of the event loop."""
         self._cancel: Callable[[], None] | None = None
 
     @property
@@ -141,6 +149,19 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.last_active = self._clock.now()
+        self._unread += data
+        if not self._is_due and not self._has_enough:
+            self._read()
+
+    @property
+    def _has_enough(self) -> bool:
+        """Whether there is enough to do for the client: he waits for answers, or does not read those that he got."""
+        return self._working >= _AT_ONCE or self._waiter is not None
+
+    def _read(self) -> None:
+        """Take some of what has come."""
+        self._is_due = False
+        data, self._unread = self._unread[:_PIECE_BYTES], self._unread[_PIECE_BYTES:]
         protocol = self._protocol
         protocol.receive_data(data)
         frames = protocol.events_received()
@@ -148,14 +169,30 @@ class Client(asyncio.Protocol):
         for frame in frames:
             if isinstance(frame, Frame):
                 self._take(frame)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Read on, if there is not enough to do: what has come already in the next turn, so that others have theirs."""
+        transport = self._transport
+        if transport is None or self._is_due:
+            return
+        if not self._unread and not self._has_enough:
+            transport.resume_reading()
+            return
+        transport.pause_reading()
+        if not self._has_enough:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._read)
 
     def pause_writing(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
+        self._go_on()
 
     def resume_writing(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+        self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -175,7 +212,8 @@ class Client(asyncio.Protocol):
             self._parts = []
         elif frame.opcode is not Opcode.CONT:
             return
-        self._parts.append(bytes(frame.data))
+        if frame.data:
+            self._parts.append(bytes(frame.data))
         if not frame.fin:
             return
         message, self._parts = b"".join(self._parts), []
@@ -186,15 +224,13 @@ class Client(asyncio.Protocol):
                 self.close(1007, "not UTF-8")
                 return
         self._working += 1
-        if self._working == _AT_ONCE and self._transport is not None:
-            self._transport.pause_reading()
         self._heard(self, message, not self._text)
 
     def worked(self) -> None:
         """Note that a message has been worked on."""
         self._working -= 1
-        if self._working == _AT_ONCE - 1 and self._transport is not None:
-            self._transport.resume_reading()
+        if self._working == _AT_ONCE - 1:
+            self._go_on()
 
     # -- the end
 
