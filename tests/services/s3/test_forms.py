@@ -295,6 +295,23 @@ def test_a_part_that_says_nothing_of_itself(aws: Aws, bucket: str, part: bytes) 
     assert ask(aws.endpoint, "POST", f"/{bucket}", body, Content_Type="multipart/form-data; boundary=x").status == 400
 
 
+def test_a_form_has_no_thousands_of_fields(aws: Aws, bucket: str) -> None:
+    """Also none that is there again and again: whoever may send a form kept everybody waiting by them."""
+    part = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\nx\r\n'
+    file = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nx\r\n--b--\r\n'
+    key, kind = part.replace(b'"f"', b'"key"'), "multipart/form-data; boundary=b"
+    for count, status in ((500, 204), (5000, 400)):
+        answer = ask(
+            aws.endpoint,
+            "POST",
+            f"/{bucket}",
+            key + part * count + file,
+            Content_Type="multipart/form-data; boundary=b",
+        )
+        assert answer.status == status
+    assert answer.code == "MaxPostPreDataLengthExceeded"
+
+
 def test_a_field_that_is_a_header_is_one_line(aws: Aws, s3: Any, bucket: str) -> None:
     answer = _send(aws.endpoint, bucket, {"key": "k", "x-amz-meta-color": "red\r\nSet-Cookie: a"})
     assert (answer.status, answer.code) == (400, "InvalidArgument")
