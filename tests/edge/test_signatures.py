@@ -349,6 +349,16 @@ def test_a_date_that_is_none_is_no_fault(strict_server: Server, date: str) -> No
     assert (status, "IncompleteSignature" in text) == (403, True), text
 
 
+def test_a_signature_of_other_letters_is_wrong(strict_server: Server) -> None:
+    headers, body = signed(strict_server)
+    headers["Authorization"] = headers["Authorization"].rpartition("=")[0] + "=\xe9"
+    status, text = send(strict_server, "POST", "/", headers, body)
+    assert (status, "SignatureDoesNotMatch" in text) == (403, True), text
+    query = f"AWSAccessKeyId={KEY}&Expires=9999999999&Signature=%C3%A9"
+    status, text = send(strict_server, "GET", f"/bucket/k?{query}", {})
+    assert (status, "SignatureDoesNotMatch" in text) == (403, True), text
+
+
 def test_s3_takes_only_headers_that_were_signed(strict_server: Server) -> None:
     s3 = client(strict_server, "s3")
     s3.create_bucket(Bucket="unsigned", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

@@ -90,7 +90,7 @@ class Authenticator:
         # A bucket is signed as a folder too: so boto3 does it, whatever path it sends.
         paths = [path, f"{path}/"] if path.count("/") == 1 and path != "/" else [path]
         texts = [sigv2.string_to_sign(request, each) for each in paths]
-        if not any(hmac.compare_digest(sigv2.signature(known.secret_key, text), claim.signature) for text in texts):
+        if not any(_is_same(sigv2.signature(known.secret_key, text), claim.signature) for text in texts):
             raise _mismatch(model, f"{_NO_MATCH}\n\nThe String-to-Sign should have been\n'{texts[0]}'\n")
         return _decoded(request, claim, known)
 
@@ -101,7 +101,7 @@ class Authenticator:
         payload_hash, body_hash = _payload_hash(request, claim)
         canonical = sigv4.canonical_request(request, claim, payload_hash)
         text = sigv4.string_to_sign(claim, canonical)
-        if not hmac.compare_digest(sigv4.signature(known.secret_key, claim, text), claim.signature):
+        if not _is_same(sigv4.signature(known.secret_key, claim, text), claim.signature):
             raise _mismatch(
                 model,
                 f"{_NO_MATCH}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n"
@@ -115,6 +115,11 @@ class Authenticator:
             # It would make another operation of what the URL was made for.
             raise _mismatch(model, "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
         return _decoded(request, claim, known)
+
+
+def _is_same(expected: str, stated: str) -> bool:
+    """Whether a signature is the right one; what is not ASCII cannot be compared, and is none."""
+    return stated.isascii() and hmac.compare_digest(expected, stated)
 
 
 def _check_all_signed(request: HttpRequest, claim: Claim) -> None:

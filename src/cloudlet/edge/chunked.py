@@ -77,7 +77,7 @@ class ChunkSigner:
         text = sigv4.chunk_string_to_sign(self._claim, self._previous, kind, hashes)
         expected = sigv4.signature(self._secret, self._claim, text)
         self._previous = expected
-        return hmac.compare_digest(expected, signature)
+        return signature.isascii() and hmac.compare_digest(expected, signature)
 
 
 class ChunkDecoder:
