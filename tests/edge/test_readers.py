@@ -37,6 +37,7 @@ from cloudlet.edge.readers import Demand, Readers
 from cloudlet.edge.sockets import bound, port_of
 from cloudlet.testing.server import Server, fresh_account
 from tests.commands import cloudlet
+from tests.sizes import examples
 from tests.standing import eventually
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -192,7 +193,7 @@ def test_whatever_is_not_plain_is_answered_as_ever(server: Server, request_: byt
     assert raw.ask(request_)[0] == fresh.ask(request_)[0] == status
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(st.sampled_from(["plain", "wrong", "own", "large", "other"]), min_size=1, max_size=6),
     seed=st.integers(0, 1 << 32),

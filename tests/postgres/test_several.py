@@ -14,6 +14,7 @@ from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore
 from cloudlet.store.postgres.session import Session
 from tests.postgres.server import fresh_keyspace, shared_server
+from tests.sizes import examples
 from tests.store.test_serialisable import STEPS, Model, perform
 
 ORDER = b"order"
@@ -38,7 +39,7 @@ async def number(tx: Transaction, key: bytes) -> int:
     return int(await tx.get(key) or b"0")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(clients=st.lists(st.lists(st.lists(STEPS, max_size=6), max_size=4), min_size=2, max_size=6))
 def test_any_interleaving_is_a_serial_order(clients: list[list[list[tuple[Any, ...]]]]) -> None:
     commits: dict[int, tuple[list[tuple[Any, ...]], bytes, list[Any]]] = {}

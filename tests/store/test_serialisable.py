@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.store import Transaction
+from tests.sizes import examples
 from tests.store.conftest import ENGINES
 
 KEYS = [b"k%d" % n for n in range(5)]
@@ -68,7 +69,7 @@ async def perform(tx: Transaction, step: tuple[Any, ...], value: bytes) -> Any:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(clients=CLIENTS)
 def test_any_interleaving_is_a_serial_order(engine: str, clients: list[list[list[tuple[Any, ...]]]]) -> None:
     commits: list[tuple[list[tuple[Any, ...]], bytes, list[Any]]] = []

@@ -19,6 +19,7 @@ from rocksdict import Options
 from cloudlet.store import rocks
 from cloudlet.store.rocks import OrderedMap
 from cloudlet.store.write_ahead_log import WriteAheadLog
+from tests.sizes import examples
 
 BLOCK = 4096
 HEADER = 24
@@ -110,7 +111,7 @@ def _tear(folder: Path, before: dict[Path, bytes], chance: random.Random) -> Non
 
 
 TestLog = Log.TestCase
-TestLog.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLog.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
 class Rows(RuleBasedStateMachine):
@@ -185,7 +186,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TestRows = Rows.TestCase
-TestRows.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestRows.settings = settings(max_examples=examples(40), stateful_step_count=40, deadline=None)
 
 
 def sync(rows: OrderedMap, changes: dict[bytes, bytes | None]) -> None:

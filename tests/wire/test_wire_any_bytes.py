@@ -9,8 +9,9 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.sizes import NIGHTLY
 from wire_client import botocore_model, built_request
-from wire_samples import NIGHTLY, Samples, as_sent
+from wire_samples import Samples, as_sent
 
 from cloudlet.wire import HttpRequest, WireError, identify, load
 

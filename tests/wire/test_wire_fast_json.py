@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from wire_samples import NIGHTLY, Samples
+from tests.sizes import NIGHTLY
+from wire_samples import Samples
 
 from cloudlet.wire import HttpRequest, InvalidRequest, load
 from cloudlet.wire.catalog import SERVICES

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.sizes import NIGHTLY
 from wire_client import botocore_model, built_request, read_response
-from wire_samples import NIGHTLY, Samples, as_sent, operations
+from wire_samples import Samples, as_sent, operations
 
 from cloudlet.wire import HttpRequest, InvalidRequest, Operation, load
 from cloudlet.wire.shapes import Ref

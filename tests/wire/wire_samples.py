@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +11,6 @@ from wire_client import botocore_model
 from cloudlet.wire.catalog import SERVICES
 from cloudlet.wire.model import load
 from cloudlet.wire.shapes import Ref, Shape
-
-NIGHTLY = os.environ.get("CLOUDLET_TEST_SIZE") == "nightly"
 
 _PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 _TRICKY = _PLAIN + " /:.,;=+&%?#@!*()'\"<>[]{}|\\^`~$äß中😹\t\n"

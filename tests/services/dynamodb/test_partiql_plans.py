@@ -14,6 +14,7 @@ from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.plans import read_plan
 from cloudlet.services.dynamodb.partiql.statements import Select
 from cloudlet.services.dynamodb.values import compare
+from tests.sizes import examples
 
 SCHEMA = KeySchema((("p", "N"),), (("c", "N"),))
 TYPES = {"p": "N", "c": "N"}
@@ -67,7 +68,7 @@ def _admits(condition: KeyCondition, item: dict[str, Any]) -> bool:
     ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(_CONDITIONS, _ITEMS)
 def test_a_plan_reads_what_where_says_and_nothing_twice(condition: str, item: dict[str, Any]) -> None:
     where = _where(condition)

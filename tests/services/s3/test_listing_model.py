@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.sizes import examples
 
 _PIECES = st.sampled_from(["a", "b", "/", "//", "-", "é", "\x00", "\x7f", "\uffff", "\U0001f600"])
 _NOT_XML = frozenset("\x00\uffff")
@@ -79,7 +80,7 @@ def _pages_of_v2(s3: Any, bucket: str, asked: Asked, size: int) -> Iterator[Any]
         more = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     keys=st.sets(_KEYS, max_size=14),
     deleted=st.sets(_KEYS, max_size=2),

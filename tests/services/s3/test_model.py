@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from cloudlet.testing.server import Aws
 from tests.services.s3.own_work import bucket
+from tests.sizes import examples
 from tests.standing import Standing, standing
 
 __all__ = ["standing"]
@@ -219,7 +220,7 @@ class Versions(RuleBasedStateMachine):
 
 class TestVersions(Versions.TestCase):  # type: ignore[name-defined,misc]
     settings = settings(
-        max_examples=25,
+        max_examples=examples(25),
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

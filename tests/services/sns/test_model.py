@@ -14,6 +14,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.identity import Principal
 from cloudlet.services.sns import subscription
 from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, REGION, STRANGER, LocalSns
+from tests.sizes import examples
 
 _DAYS_TO_CONFIRM = 2
 _DAY, _HOUR = 86_400, 3_600
@@ -182,5 +183,5 @@ async def _quotas(tx: Transaction) -> tuple[int, int]:
 
 TestSubscriptions = Subscriptions.TestCase
 TestSubscriptions.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(40), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from cloudlet.core import AwsError
 from tests.services.sqs.conftest import Sqs
+from tests.sizes import examples
 
 _VISIBILITY = 10
 _RETENTION = 60
@@ -222,7 +223,7 @@ class Fifo(Queues):
 
 
 _SETTINGS = settings(
-    max_examples=15,
+    max_examples=examples(15),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.expressions import Substitutions, parse_condition
 from tests.services.dynamodb.expressions.refusals import refused
+from tests.sizes import examples
 
 ITEM: dict[str, Any] = {
     "a": {"N": "1"},
@@ -305,7 +306,7 @@ _CONDITIONS = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     _CONDITIONS,
     st.dictionaries(st.sampled_from(_ATTRIBUTES[:2]), st.integers(0, 3)),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.expressions import Substitutions, parse_update
 from tests.services.dynamodb.expressions.refusals import refused
+from tests.sizes import examples
 
 KEY: dict[str, Any] = {"p": {"S": "k"}}
 ITEM: dict[str, Any] = {
@@ -247,7 +248,7 @@ def _modelled(document: Any, path: list[Any], value: int | None) -> Any:
     return changed
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.dictionaries(st.sampled_from("ab"), _DOCUMENTS), st.sampled_from("ab"), _PATHS, st.none() | st.integers(0, 9))
 def test_random_paths_are_set_and_removed_as_in_plain_data(
     document: dict[str, Any], name: str, rest: list[Any], value: int | None

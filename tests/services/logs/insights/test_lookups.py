@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cloudlet.services.logs.insights.lookups import ADDRESS_DIGITS, Wanted
 from cloudlet.services.logs.insights.syntax import Span
 from tests.services.logs.insights.conftest import Asker, finished
+from tests.sizes import examples
 
 USERS = 'id,name,email\nu1,Ann,ann@x\nu2,"Bob, B.",\nu1,Other,o@x\n'
 
@@ -162,7 +163,7 @@ networks = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(networks, max_size=12))
 def test_the_smallest_subnet_counts(subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> None:
     wanted = Wanted("t", "t", ("net",), ("nth",), True, Span(0, 0))
