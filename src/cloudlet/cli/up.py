@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time as system_time
 
 import cloudlet
-from cloudlet.cli import EXIT_USAGE, add_port, clock, fail, serving
+from cloudlet.cli import EXIT_USAGE, add_port, fail, serving
 from cloudlet.core.clock_setting import Setting
 from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.system_clock import time_by
@@ -81,6 +81,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"  auth          {'strict' if strict else 'open (on this machine, unknown keys are let in)'}")
         time = load_clock(Path(running.data) / CLOCK)
         if time != Setting():
+            # Imported late, as it imports a client of HTTP.
+            from cloudlet.cli import clock
+
             now = time_by(time)
             print(f"  clock         {clock.shown(now, time.frozen is not None, now - system_time())}")
         if running.xray_daemon is not None:

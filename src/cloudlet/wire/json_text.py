@@ -6,7 +6,6 @@ waiting for seconds. Where there are many of them, Python's own parser reads the
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import islice
 from math import isinf
@@ -25,6 +24,9 @@ _decode: Final = msgspec.json.Decoder().decode
 def decode(text: str | bytes) -> Any:
     """Return what a JSON text says. Raises ValueError and RecursionError."""
     if is_slow(text):
+        # Hardly anybody needs it.
+        import json
+
         return json.loads(text, parse_float=_finite, parse_constant=_refused)
     return _decode(text)
 

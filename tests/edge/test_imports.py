@@ -1,0 +1,24 @@
+"""What is not imported before it is needed: it would take memory, and time at the start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+START = "cloudlet.cli.up", "cloudlet.edge.server"
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        (START, ["boto3", "botocore", "cryptography", "duckdb", "http.client", "json", "email.message"]),
+        ((*START, "cloudlet.services.sqs.api"), ["boto3", "botocore", "cryptography", "http.client"]),
+        ((*START, "cloudlet.services.s3.api"), ["awscrt", "boto3", "botocore", "cryptography", "duckdb"]),
+    ],
+)
+def test_what_is_heavy_is_imported_by_who_needs_it(modules: tuple[str, ...], heavy: list[str]) -> None:
+    program = f"import sys, {', '.join(modules)}; print(*(each for each in {heavy!r} if each in sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.split() == []
