@@ -293,10 +293,8 @@ def test_nobody_gives_a_rule_the_role_of_another_account(strict: LocalSns) -> No
     assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "ValidationException"
 
 
-def test_a_bus_is_asked_when_an_event_is_handed_on(strict: LocalSns) -> None:
-    """It may not have been there when it became a target, or not let the rule in any more."""
-    letters = strict.call("CreateQueue", service="sqs", QueueName="dead")["QueueUrl"]
-    rule = strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)["RuleArn"]
+def let_in(cloud: LocalSns, rule: str, queue: str) -> None:
+    """Have a queue take what a rule sends."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -305,7 +303,14 @@ def test_a_bus_is_asked_when_an_event_is_handed_on(strict: LocalSns) -> None:
         "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    strict.call("SetQueueAttributes", service="sqs", QueueUrl=letters, Attributes={"Policy": policy})
+    cloud.call("SetQueueAttributes", service="sqs", QueueUrl=queue, Attributes={"Policy": policy})
+
+
+def test_a_bus_is_asked_when_an_event_is_handed_on(strict: LocalSns) -> None:
+    """It may not have been there when it became a target, or not let the rule in any more."""
+    letters = strict.call("CreateQueue", service="sqs", QueueName="dead")["QueueUrl"]
+    rule = strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)["RuleArn"]
+    let_in(strict, rule, letters)
     bus = f"arn:aws:events:eu-west-1:{OTHER}:event-bus/b"
     dead = {"Arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:dead"}
     strict.call("PutTargets", service="events", Rule="r", Targets=[{"Id": "1", "Arn": bus, "DeadLetterConfig": dead}])
@@ -346,17 +351,6 @@ def test_a_rule_needs_the_policy_of_a_queue(strict: LocalSns) -> None:
     target = {"Id": "1", "Arn": f"{arn}q", "DeadLetterConfig": {"Arn": f"{arn}dead"}}
     strict.call("PutTargets", service="events", Rule="r", Targets=[target])
 
-    def allow(queue: str) -> None:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": "*",
-            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
-        strict.call("SetQueueAttributes", service="sqs", QueueUrl=queue, Attributes={"Policy": policy})
-
     def heard(queue: str) -> dict[str, Any]:
         strict.call("PutEvents", service="events", Entries=[{"Source": "shop", "DetailType": "t", "Detail": "{}"}])
         found: list[dict[str, Any]] = []
@@ -369,7 +363,7 @@ def test_a_rule_needs_the_policy_of_a_queue(strict: LocalSns) -> None:
         strict.until(received)
         return found[0]
 
-    allow(dead)
+    let_in(strict, rule, dead)
     assert heard(dead)["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
-    allow(url)
+    let_in(strict, rule, url)
     assert json.loads(heard(url)["Body"])["source"] == "shop"

@@ -218,15 +218,21 @@ def test_an_event_waits_while_its_function_is_throttled(standing: Standing, stil
     assert json.loads(received(still, url)[0]["Body"])[0] == request
 
 
-def test_an_event_that_has_waited_too_long_is_given_up(standing: Standing, still: FunctionCloud) -> None:
-    letters = queue(still, "letters")
-    busy(still)
-    still.client.put_function_event_invoke_config(
+def sent_for_a_minute(cloud: FunctionCloud) -> str:
+    """Send an event to a busy function, which is given up after a minute; return the queue that is told then."""
+    letters = queue(cloud, "letters")
+    busy(cloud)
+    cloud.client.put_function_event_invoke_config(
         FunctionName="f",
         MaximumEventAgeInSeconds=60,
-        DestinationConfig={"OnFailure": {"Destination": arn_of(still, "letters")}},
+        DestinationConfig={"OnFailure": {"Destination": arn_of(cloud, "letters")}},
     )
-    send(still, {})
+    send(cloud, {})
+    return letters
+
+
+def test_an_event_that_has_waited_too_long_is_given_up(standing: Standing, still: FunctionCloud) -> None:
+    letters = sent_for_a_minute(still)
     advance_until_sent(standing, still, letters, "1m")
     told = json.loads(received(still, letters)[0]["Body"])
     assert told["requestContext"]["condition"] == "EventAgeExceeded"
@@ -236,14 +242,7 @@ def test_an_event_that_has_waited_too_long_is_given_up(standing: Standing, still
 
 
 def test_an_event_waits_no_longer_than_it_may(standing: Standing, still: FunctionCloud) -> None:
-    letters = queue(still, "letters")
-    busy(still)
-    still.client.put_function_event_invoke_config(
-        FunctionName="f",
-        MaximumEventAgeInSeconds=60,
-        DestinationConfig={"OnFailure": {"Destination": arn_of(still, "letters")}},
-    )
-    send(still, {})
+    letters = sent_for_a_minute(still)
     # What is throttled after 59 seconds would be tried again after 61.
     standing.advance("59s")
     standing.advance("1s")

@@ -32,9 +32,9 @@ _MOST_BYTES = 4 << 20
 _TAIL_BYTES = 4096
 
 
-def lines_of(text: str) -> list[str]:
-    """Return the lines of what was printed: only a line feed ends one, as on AWS."""
-    return text.removesuffix("\n").split("\n")
+def lines_of(text: str, *, whole: bool) -> list[str]:
+    """Return the lines of what was printed: only a line feed ends one, as on AWS; `whole` is one, whatever is in it."""
+    return [text.rstrip("\n")] if whole else text.removesuffix("\n").split("\n")
 
 
 class LogStream:
@@ -74,7 +74,7 @@ class LogStream:
         while self._tail_bytes - len(self._tail[0]) >= _TAIL_BYTES:
             self._tail_bytes -= len(self._tail.popleft())
         now = int(self._block.clock.now() * 1000)
-        for line in [text.rstrip("\n")] if whole else lines_of(text):
+        for line in lines_of(text, whole=whole):
             for begin in range(0, len(line), _EVENT_BYTES // 4):
                 self._add(now, line[begin : begin + _EVENT_BYTES // 4])
         if self._sending is None and self._waiting:

@@ -377,7 +377,7 @@ class Worker:
 
     def _print(self, kind: str, text: str, *, whole: bool = False) -> None:
         """Log what the function, or an extension, has printed."""
-        lines = [text.rstrip("\n")] if whole else lines_of(text)
+        lines = lines_of(text, whole=whole)
         least = self.version.logging.application_level if kind == "function" else ""
         wanted = [line for line in lines if levels.is_wanted(line, least)] if least else lines
         if len(wanted) == len(lines):
