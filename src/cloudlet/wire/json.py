@@ -148,7 +148,7 @@ class Codec:
         if len(body) > self._largest:
             raise too_large(self._largest)
         decode = self._checked if check else self._unchecked()
-        if decode is not None and (len(body) <= json_text.SMALL or not json_text.is_slow(body)):
+        if decode is not None and not json_text.is_slow(body):
             try:
                 return decode(body)
             except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-SMALL: Final = 8192
+_SMALL: Final = 8192
 _MANY: Final = 500
 """A text that is small, and one with fewer slow numbers, takes ten milliseconds at most."""
 _SLOW: Final = re.compile(r"(?<=[0-9])[eE]\+?[0-9]{2}")
@@ -33,7 +33,7 @@ def decode(text: str | bytes) -> Any:
 
 def is_slow(text: str | bytes) -> bool:
     """Whether msgspec would take long with a text."""
-    if len(text) <= SMALL:
+    if len(text) <= _SMALL:
         return False
     found = _SLOW.finditer(text) if isinstance(text, str) else _SLOW_BYTES.finditer(text)
     return next(islice(found, _MANY, None), None) is not None
