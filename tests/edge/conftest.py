@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import uvloop
 
+from cloudlet.edge.clients import Limits
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.http import HttpServer, Limits
+from cloudlet.edge.http import HttpServer
 from cloudlet.edge.sockets import bound, port_of
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse

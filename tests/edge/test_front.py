@@ -15,9 +15,10 @@ import pytest
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.edge.auth import Authenticator
+from cloudlet.edge.clients import Clients, Limits
+from cloudlet.edge.connection import Connection
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.front import Front
-from cloudlet.edge.http import Connection, HttpServer
 from cloudlet.edge.keys import KeyRing
 from cloudlet.edge.link import Asked
 from cloudlet.wire import HttpRequest, HttpResponse
@@ -116,7 +117,7 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
         tokens = TokenSealer(b"k" * 32)
         cloud = Cloud(Config(data=tmp_path, durable=durable, services=ALONE), tokens)
         front = Front(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
-        connection, transport = Connection(HttpServer(front)), Transport()
+        connection, transport = Connection(Clients(front, Limits())), Transport()
         connection.connection_made(transport)  # type: ignore[arg-type]
 
         async def ask(operation: str, **params: Any) -> None:

@@ -12,8 +12,9 @@ import httptools
 import pytest
 
 from cloudlet.core import AwsError
+from cloudlet.edge.clients import Limits
 from cloudlet.edge.flow import ReceivedBody
-from cloudlet.edge.http import HttpServer, Limits
+from cloudlet.edge.http import HttpServer
 from cloudlet.wire import HttpResponse
 from tests.edge.conftest import Client, Echo
 
@@ -320,7 +321,7 @@ def test_bodies_that_are_on_their_way_are_limited(run_server: Run) -> None:
         clients = [await connect() for _ in range(3)]
         for client in clients[:2]:
             await client.send(head + half)
-        while server.held < 1_000_000:
+        while server.clients.held < 1_000_000:
             await asyncio.sleep(0.001)
         with contextlib.suppress(ConnectionError):
             await clients[2].send(head + bytes(900_000))
@@ -328,7 +329,7 @@ def test_bodies_that_are_on_their_way_are_limited(run_server: Run) -> None:
         for client in clients[:2]:
             await client.send(half)
             assert (await client.response())[0] == 200
-        while server.held:
+        while server.clients.held:
             await asyncio.sleep(0.001)
 
     run_server(scenario, Limits(held=1_700_000))
@@ -354,7 +355,7 @@ def test_a_head_takes_no_longer_for_what_is_still_to_be_answered(run_server: Run
     async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
         client = await connect()
         await client.send(b"GET /later HTTP/1.1\r\n\r\n" * 20 + b"GET /last HT")
-        while server.tick < 5:
+        while server.clients.tick < 5:
             await asyncio.sleep(0.05)
         await client.send(b"TP/1.1\r\n\r\n")
         for number in range(20):

@@ -403,7 +403,7 @@ def test_connections_go_to_a_reader_under_load_and_come_back_afterwards(
         here = Server(f"http://127.0.0.1:{port_of(listening)}")
         await server.listen(listening)
         opening = Opening(False, "localhost", b"k" * 32, [])
-        server.relief = Readers(server, opening, front.handle_asked, cloud.waited, None)
+        server.clients.relief = Readers(server, opening, front.handle_asked, cloud.waited, None)
         stream, writer = await asyncio.open_connection("127.0.0.1", port_of(listening))
 
         async def asked_until(wanted: Callable[[], bool]) -> None:
@@ -415,10 +415,10 @@ def test_connections_go_to_a_reader_under_load_and_come_back_afterwards(
                 assert head.startswith(b"HTTP/1.1 200 ")
                 await stream.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
 
-        await asked_until(lambda: bool(server.connections))
-        await asked_until(lambda: not server.connections)
+        await asked_until(lambda: bool(server.clients.connections))
+        await asked_until(lambda: not server.clients.connections)
         part = 0.0
-        await asked_until(lambda: bool(server.connections))
+        await asked_until(lambda: bool(server.clients.connections))
         writer.close()
         await server.stop()
         await cloud.close()

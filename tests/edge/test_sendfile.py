@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from cloudlet.edge.clients import Limits
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.http import HttpServer, Limits
+from cloudlet.edge.http import HttpServer
 from cloudlet.edge.sockets import bound, port_of
 from cloudlet.edge.tls import local_certificate, server_context
 from cloudlet.wire import FileBody, FilePart, HttpRequest, HttpResponse

@@ -75,9 +75,9 @@ def test_a_connection_that_was_given_over_may_be_idle_and_ends_with_the_server(r
         await client.send(ASKING)
         shout = Shout()
         (await asked(echo)).upgrade(HEAD, shout)
-        server.tick += 10 * server.limits.idle
-        for connection in list(server.connections):
-            connection.check(server.tick)
+        server.clients.tick += 10 * server.clients.limits.idle
+        for connection in list(server.clients.connections):
+            connection.check(server.clients.tick)
         await client.send(b"still here")
         expected = HEAD + b"STILL HERE"
         assert await client.reader.readexactly(len(expected)) == expected

@@ -13,9 +13,9 @@ from typing import cast
 import httptools
 
 from cloudlet.core.errors import AwsError
+from cloudlet.edge.connection import FORWARDED_FOR, FORWARDED_PROTO
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.flow import ReceivedBody, WriteGate
-from cloudlet.edge.http import FORWARDED_FOR, FORWARDED_PROTO
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 

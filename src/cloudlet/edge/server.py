@@ -22,8 +22,9 @@ from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.temporary_folder import TemporaryFolder
 from cloudlet.core.tokens import TokenSealer, load_master_key
 from cloudlet.edge.auth import Authenticator
+from cloudlet.edge.clients import Limits
 from cloudlet.edge.front import Front
-from cloudlet.edge.http import HttpServer, Limits
+from cloudlet.edge.http import HttpServer
 from cloudlet.edge.internal import Internal
 from cloudlet.edge.keys import KeyRing
 from cloudlet.edge.moving import FILE as CLOCK
@@ -236,7 +237,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         if fleet is not None:
             fleet.wake()
         if fleet is None:
-            server.relief = _readers(settings, server, front, master_key, root_keys)
+            server.clients.relief = _readers(settings, server, front, master_key, root_keys)
         try:
             await stop.wait()
         finally:
