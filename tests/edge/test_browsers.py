@@ -119,3 +119,15 @@ def test_in_strict_mode_pages_from_everywhere_sign_like_everybody() -> None:
         assert status == 403
         assert b"expired" in answer
         assert headers["access-control-allow-origin"] == "*"
+
+
+def test_a_page_from_elsewhere_starts_no_upload_without_asking(aws: Aws) -> None:
+    """Browsers ask the bucket's rules first for what is no simple request, which such a POST is."""
+    s3 = aws.client("s3")
+    bucket = f"pages-{aws.account}"
+    s3.create_bucket(Bucket=bucket)
+    for origin, wanted in ((ELSEWHERE, 403), (HERE, 200)):
+        assert ask(aws.endpoint, "POST", f"/{bucket}/key?uploads", Origin=origin)[0] == wanted
+    assert len(s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
+    signed = urlsplit(s3.generate_presigned_url("create_multipart_upload", {"Bucket": bucket, "Key": "signed"}))
+    assert ask(aws.endpoint, "POST", f"{signed.path}?{signed.query}", Origin=ELSEWHERE)[0] == 200

@@ -275,7 +275,13 @@ class _Call:
             spawn(self._collect(request))
             return False
         found = self._name_service(self.claim)
-        if not self.front.admits_page(request.headers, found.service):
+        if not self.front.admits_page(request.headers, found.service) or (
+            # Pages need not ask the bucket's rules whether they may send one (a form with a file is for them to send).
+            self.claim is None
+            and request.method == "POST"
+            and found.operation.name != "PostObject"
+            and not self.front.admits_page(request.headers)
+        ):
             raise browsers.refused(found.service)
         fleet = self.front.fleet
         if fleet is not None and found.block in fleet:
