@@ -220,9 +220,13 @@ class Connection(asyncio.Protocol):
         self._unused = -self._fed
         self.body_started = self._clients.tick
         length = headers.get("content-length")
-        buffered = "transfer-encoding" not in headers if length is None else len(length) < 8
-        if buffered and length is not None:
-            buffered = int(length) <= self._limits.buffered_body
+        if length is not None:
+            buffered = len(length) < 8 and int(length) <= self._limits.buffered_body
+        else:
+            coding = headers.get("transfer-encoding")
+            buffered = coding is None
+            if coding is not None and coding.lower() != "chunked":
+                raise Refused(501, "of transfer codings only chunked is implemented")
         expects = headers.get("expect", "").lower() == "100-continue"
         if not buffered or (expects and length not in (None, "0")):
             # Who expects to be told whether to go on is told by whoever reads the body, or refuses to.
