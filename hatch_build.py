@@ -79,8 +79,8 @@ def _is_typed_dict(node: ast.ClassDef) -> bool:
     return any(isinstance(base, ast.Name) and base.id == "TypedDict" for base in node.bases)
 
 
-def compile_modules(out: Path) -> None:
-    """Compile the modules to libraries below `out`/lib."""
+def compile_modules(out: Path, level: str = "2") -> None:
+    """Compile the modules to libraries below `out`/lib. `level`: how far gcc optimises, as its option -O has it."""
     from setuptools import setup  # noqa: I001 - before mypyc, which wants the distutils that this brings
 
     from mypyc.build import mypycify
@@ -93,7 +93,7 @@ def compile_modules(out: Path) -> None:
     options = ["--config-file", str(_ROOT / "pyproject.toml"), "--cache-dir", str(out / "cache")]
     extensions = mypycify(
         [*options, *(module for modules, _ in libraries for module in modules)],
-        opt_level="2",
+        opt_level=level,
         debug_level="0",
         separate=libraries,
         target_dir=str(out / "c"),
@@ -110,7 +110,7 @@ def compile_modules(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    compile_modules(Path(sys.argv[1]).absolute())
+    compile_modules(Path(sys.argv[1]).absolute(), *sys.argv[2:])
 else:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 

@@ -6,7 +6,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.core.schedule_expression import parse
@@ -48,7 +48,6 @@ def _field(low: int, high: int, names: list[str]) -> st.SearchStrategy[tuple[str
 
 
 @given(_field(0, 59, []), _field(0, 23, []))
-@settings(deadline=None)
 def test_times_of_a_day(minutes: tuple[str, set[int]], hours: tuple[str, set[int]]) -> None:
     schedule = parse(f"cron({minutes[0]} {hours[0]} * * ? *)")
     moment = _BEGIN.timestamp() - 1
@@ -59,7 +58,6 @@ def test_times_of_a_day(minutes: tuple[str, set[int]], hours: tuple[str, set[int
 
 
 @given(_field(1, 12, _MONTHS), _field(1, 31, []))
-@settings(deadline=None)
 def test_days_of_a_year(months: tuple[str, set[int]], days: tuple[str, set[int]]) -> None:
     expected = [
         day
@@ -70,7 +68,6 @@ def test_days_of_a_year(months: tuple[str, set[int]], days: tuple[str, set[int]]
 
 
 @given(_field(1, 7, _DAYS))
-@settings(deadline=None)
 def test_days_of_a_week(days: tuple[str, set[int]]) -> None:
     expected = [
         day for day in (_BEGIN + timedelta(days=number) for number in range(365)) if day.isoweekday() % 7 + 1 in days[1]

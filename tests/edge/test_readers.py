@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.core.cloud import Cloud, Config
@@ -193,7 +193,7 @@ def test_whatever_is_not_plain_is_answered_as_ever(server: Server, request_: byt
     assert raw.ask(request_)[0] == fresh.ask(request_)[0] == status
 
 
-@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30))
 @given(
     kinds=st.lists(st.sampled_from(["plain", "wrong", "own", "large", "other"]), min_size=1, max_size=6),
     seed=st.integers(0, 1 << 32),

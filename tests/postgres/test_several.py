@@ -39,7 +39,7 @@ async def number(tx: Transaction, key: bytes) -> int:
     return int(await tx.get(key) or b"0")
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(clients=st.lists(st.lists(st.lists(STEPS, max_size=6), max_size=4), min_size=2, max_size=6))
 def test_any_interleaving_is_a_serial_order(clients: list[list[list[tuple[Any, ...]]]]) -> None:
     commits: dict[int, tuple[list[tuple[Any, ...]], bytes, list[Any]]] = {}

@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -362,6 +362,4 @@ TestTables = Tables.TestCase
 TestTables.settings = settings(
     max_examples=examples(25),
     stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

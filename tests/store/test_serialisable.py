@@ -69,7 +69,7 @@ async def perform(tx: Transaction, step: tuple[Any, ...], value: bytes) -> Any:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(clients=CLIENTS)
 def test_any_interleaving_is_a_serial_order(engine: str, clients: list[list[list[tuple[Any, ...]]]]) -> None:
     commits: list[tuple[list[tuple[Any, ...]], bytes, list[Any]]] = []

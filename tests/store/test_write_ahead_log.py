@@ -111,7 +111,7 @@ def _tear(folder: Path, before: dict[Path, bytes], chance: random.Random) -> Non
 
 
 TestLog = Log.TestCase
-TestLog.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
+TestLog.settings = settings(max_examples=examples(60), stateful_step_count=40)
 
 
 class Rows(RuleBasedStateMachine):
@@ -186,7 +186,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TestRows = Rows.TestCase
-TestRows.settings = settings(max_examples=examples(40), stateful_step_count=40, deadline=None)
+TestRows.settings = settings(max_examples=examples(40), stateful_step_count=40)
 
 
 def sync(rows: OrderedMap, changes: dict[bytes, bytes | None]) -> None:

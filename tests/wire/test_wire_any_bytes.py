@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sizes import NIGHTLY
 from wire_client import botocore_model, built_request
@@ -29,9 +29,7 @@ TARGETS = [
     ("lambda", "CreateFunction", "rest-json"),
     ("appmesh", "CreateRoute", "rest-json"),
 ]
-FUZZ = settings(
-    max_examples=2_000 if NIGHTLY else 60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+FUZZ = settings(max_examples=2_000 if NIGHTLY else 60, derandomize=True)
 
 
 def parse(service: str, operation: str, protocol: str, request: HttpRequest) -> None:
@@ -74,7 +72,7 @@ def test_damaged_requests(service: str, operation: str, protocol: str) -> None:
         parse(service, operation, protocol, request)
 
 
-@settings(max_examples=2_000 if NIGHTLY else 200, deadline=None, derandomize=True)
+@settings(max_examples=2_000 if NIGHTLY else 200, derandomize=True)
 @given(
     st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS"]),
     st.text(),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.engines.images import Folder, ImageError, Platform, find, resolve, unpack
@@ -275,7 +275,7 @@ ENTRIES = st.one_of(
 )
 
 
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150))
 @given(layers=st.lists(st.lists(ENTRIES, max_size=8), min_size=1, max_size=3))
 def test_whatever_is_in_layers_stays_below_the_root(tmp_path: Path, layers: list[Any]) -> None:
     inside = Path(tempfile.mkdtemp(dir=tmp_path))
@@ -290,7 +290,7 @@ def test_whatever_is_in_layers_stays_below_the_root(tmp_path: Path, layers: list
     assert not os.path.lexists(tmp_path / "a")
 
 
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_archives_that_are_damaged_anywhere_are_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
     whole = bytearray(archive(folder("a"), entry("a/" + "n" * 200, b"x" * 700), link("l", "a"), hard("h", "a/x")))

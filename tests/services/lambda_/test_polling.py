@@ -256,7 +256,7 @@ def test_a_function_may_be_let_cause_itself(polling: PollingCloud) -> None:
     polling.client.put_function_recursion_config(FunctionName="f", RecursiveLoop="Allow")
     id = polling.map_queue(BatchSize=1)
     polling.send(url, "1")
-    assert eventually(polling.bodies, lambda seen: len(seen) > 16)[16] == ["17"]
+    eventually(polling.bodies, lambda seen: ["17"] in seen)
     polling.client.delete_event_source_mapping(UUID=id)
 
 

@@ -37,7 +37,7 @@ def flat(found: list[list[int]]) -> list[int]:
 
 
 @pytest.mark.parametrize("spare", [0, 10_000])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(batches, st.integers(1, 5), st.integers(-1000, 4000), st.integers(-1000, 4000))
 def test_pages_have_all_events_once_and_in_order(
     spare: int, given: list[tuple[str, list[int]]], limit: int, first: int, last: int

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.testing.server import Aws, Server, fresh_account
@@ -80,7 +80,7 @@ def _pages_of_v2(s3: Any, bucket: str, asked: Asked, size: int) -> Iterator[Any]
         more = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12))
 @given(
     keys=st.sets(_KEYS, max_size=14),
     deleted=st.sets(_KEYS, max_size=2),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -222,8 +222,6 @@ class TestVersions(Versions.TestCase):  # type: ignore[name-defined,misc]
     settings = settings(
         max_examples=examples(25),
         stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
 
     @pytest.fixture(autouse=True)

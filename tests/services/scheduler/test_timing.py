@@ -111,7 +111,7 @@ def test_a_rate_is_due_at_whole_intervals_from_its_start(after: int, value: int,
     st.sets(st.integers(0, 23), min_size=1, max_size=4),
     st.sampled_from(["2024-03-30", "2024-03-09", "2024-04-06", "2024-10-05", "2024-10-26", "2024-11-02"]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_cron_is_due_once_at_each_time_that_the_clocks_of_a_zone_show(zone: str, hours: set[int], day: str) -> None:
     """Compared with a walk through all half hours of the two days around a change of the clocks somewhere."""
     begin = _moment(f"{day}T00:00")

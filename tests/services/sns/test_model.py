@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -182,6 +182,4 @@ async def _quotas(tx: Transaction) -> tuple[int, int]:
 
 
 TestSubscriptions = Subscriptions.TestCase
-TestSubscriptions.settings = settings(
-    max_examples=examples(40), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestSubscriptions.settings = settings(max_examples=examples(40), stateful_step_count=30)

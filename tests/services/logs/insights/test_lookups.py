@@ -163,7 +163,7 @@ networks = st.one_of(
 )
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(networks, max_size=12))
 def test_the_smallest_subnet_counts(subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> None:
     wanted = Wanted("t", "t", ("net",), ("nth",), True, Span(0, 0))

@@ -23,7 +23,7 @@ from cloudlet.services.logs.row_record import Row
 from tests.sizes import examples
 
 BEGIN = 1_700_000_000_000
-_settings = settings(max_examples=examples(40), deadline=None)
+_settings = settings(max_examples=examples(40))
 words = st.text("abAB01.9-_ä \n'\"\\%*\x00", max_size=8)
 values = st.one_of(st.none(), st.booleans(), st.integers(-50, 50), st.sampled_from([0.5, -1.25, 1e6]), words)
 
@@ -192,7 +192,7 @@ def is_address(text: str, version: int) -> bool:
         return False
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(20))
 @given(st.lists(addresses, min_size=1, max_size=30), st.ip_addresses(v=6), st.integers(0, 128))
 def test_addresses(texts: list[str], base: ipaddress.IPv6Address, bits: int) -> None:
     subnet = ipaddress.ip_network(f"{base}/{bits}", strict=False)
@@ -215,7 +215,7 @@ join type=left left=a right=b where a.x=b.x (SOURCE 'y' ) !
 """
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(st.lists(st.sampled_from(_PIECES.split()), max_size=12))
 def test_whatever_is_asked_is_run_or_refused(words_of_query: list[str]) -> None:
     text = " ".join(words_of_query)
@@ -262,7 +262,7 @@ commands = st.sampled_from(
 )
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(commands, min_size=1, max_size=7))
 def test_commands_go_together_in_any_order(pipeline: list[str]) -> None:
     query = " | ".join(pipeline)

@@ -6,7 +6,7 @@ import re
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.services.logs.insights.parsing import parse
@@ -190,7 +190,6 @@ def of_groups(source: Source) -> str:
     return f"SOURCE logGroups({', '.join(given)})"
 
 
-@settings(deadline=None)
 @given(st.none() | _sources, _several(_commands))
 def test_what_is_written_is_read(source: Source | None, commands: tuple[Command, ...]) -> None:
     text = "\n| ".join([*([] if source is None else [of_groups(source)]), *(f"{command(one)} # |" for one in commands)])
