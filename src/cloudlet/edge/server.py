@@ -179,19 +179,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     # The one who answers is the block, in whichever process it runs.
     daemon_here = None if settings.isolate is not None else daemon
     listening = f"{'https' if tls else 'http'}://{_reachable(settings.host)}:{port}"
-    config = Config(
-        data=data,
-        auth=settings.auth,
-        services=settings.services if settings.isolate is None else frozenset(),
-        durable=settings.durable,
-        endpoint=settings.endpoint or listening,
-        store=settings.store,
-        peers=settings.peers,
-        datagrams={} if daemon_here is None else {_XRAY: daemon_here.datagrams},
-        traces_calls=settings.traces_calls,
-        sandbox=settings.sandbox,
-        authority=authority if supervised is None else _authority_of_endpoint(settings, data),
-    )
+    config = _config(settings, data, listening, authority, daemon_here)
     # A block that is served alone has no say over the time of others.
     movable = supervised is not None or not settings.shares_data
     clock = SystemClock(load_clock(data / CLOCK) if movable else None)
@@ -234,15 +222,34 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         await server.listen(daemon_here.listening)
     with nullcontext() if supervised else announced(running):
         ready(running)
-        if fleet is not None:
-            fleet.wake()
         if fleet is None:
             server.clients.relief = _readers(settings, server, front, master_key, root_keys)
+        else:
+            fleet.wake()
         try:
             await stop.wait()
         finally:
             await asyncio.gather(server.stop(), cloud.dismiss(), *(() if fleet is None else (fleet.close(),)))
             await cloud.close()
+
+
+def _config(
+    settings: Settings, data: Path, listening: str, authority: Path | None, daemon: DaemonSockets | None
+) -> Config:
+    """Return what the blocks of this process are told; `daemon`: what X-Ray gets its segments by, if it runs here."""
+    return Config(
+        data=data,
+        auth=settings.auth,
+        services=settings.services if settings.isolate is None else frozenset(),
+        durable=settings.durable,
+        endpoint=settings.endpoint or listening,
+        store=settings.store,
+        peers=settings.peers,
+        datagrams={} if daemon is None else {_XRAY: daemon.datagrams},
+        traces_calls=settings.traces_calls,
+        sandbox=settings.sandbox,
+        authority=authority if settings.supervised is None else _authority_of_endpoint(settings, data),
+    )
 
 
 def _daemon_sockets(settings: Settings) -> DaemonSockets | None:
