@@ -98,8 +98,8 @@ class ChunkDecoder:
         self._step: Callable[[], bytes | None] = self._chunk_head
         self._hash = hashlib.sha256()
         self._signature = ""
-        self._trailer_lines: list[str] = []
         self._trailers_size = 0
+        self._trailers_signature = ""
         self.trailers: dict[str, str] = {}
         self.complete = False
 
@@ -194,28 +194,28 @@ class ChunkDecoder:
             self._trailers_size += len(line)
             if self._trailers_size > _LONGEST_LINE:
                 raise ChunkError("too many trailers")
-            self._trailer_lines.append(line)
-            return
-        self._finish()
+            self._note_trailer(line)
+        elif self._trailers_signature or not (self._signed and self._has_trailers):
+            self._finish()
+        # Otherwise the signature is still to come: minio-go has an empty line before it.
+
+    def _note_trailer(self, line: str) -> None:
+        name, separator, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if not separator:
+            raise ChunkError(f"not a trailer: {line[:20]!r}")
+        if not self._has_trailers:
+            raise ChunkError("trailers were not announced")
+        if name == "x-amz-trailer-signature":
+            self._trailers_signature = value
+        else:
+            self.trailers[name] = value
 
     def _finish(self) -> None:
-        signature = ""
-        signed = ""
-        for line in self._trailer_lines:
-            name, separator, value = line.partition(":")
-            name, value = name.strip().lower(), value.strip()
-            if not separator:
-                raise ChunkError(f"not a trailer: {line[:20]!r}")
-            if name == "x-amz-trailer-signature":
-                signature = value
-            else:
-                self.trailers[name] = value
-                signed += f"{name}:{value}\n"
-        if self.trailers and not self._has_trailers:
-            raise ChunkError("trailers were not announced")
         if self._signed and self._has_trailers and self._signer is not None:
+            signed = "".join(f"{name}:{value}\n" for name, value in self.trailers.items())
             digest = hashlib.sha256(signed.encode("latin-1")).hexdigest()
-            if not self._signer.accept_trailers(signature, digest):
+            if not self._signer.accept_trailers(self._trailers_signature, digest):
                 raise ChunkError("the trailers' signature does not match", tampered=True)
         self.complete = True
 

@@ -252,3 +252,20 @@ def test_chunks_are_verified_one_by_one(strict: Strict, size: int) -> None:
         status, answer = _send(strict, bucket, signed, coded[: coded.rindex(b"0;chunk")])
         assert (status, b"<Code>IncompleteBody</Code>" in answer) == (400, True)
     assert strict.owner.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_the_signature_of_trailers_may_come_after_an_empty_line(strict: Strict) -> None:
+    """So minio-go sends it."""
+    bucket = strict.bucket()
+    data = os.urandom(1000)
+    for digest, status in ((_crc32(data), 200), (_crc32(b""), 400)):
+        signed = _Signed(strict.owner, f"{strict.endpoint}/{bucket}/k", len(data), _SIGNED_TRAILER)
+        coded = signed.chunk(data) + signed.chunk(b"")
+        line, signature, _ = signed.trailers(f"x-amz-checksum-crc32:{digest}").split(b"\r\n")
+        assert _send(strict, bucket, signed, coded + line + b"\n\r\n" + signature + b"\r\n\r\n")[0] == status
+        forged = signature[:-1] + (b"0" if signature[-1:] != b"0" else b"1")
+        status, answer = _send(strict, bucket, signed, coded + line + b"\n\r\n" + forged + b"\r\n\r\n")
+        assert (status, b"<Code>SignatureDoesNotMatch</Code>" in answer) == (403, True)
+        status, answer = _send(strict, bucket, signed, coded + line + b"\n\r\n")
+        assert (status, b"<Code>IncompleteBody</Code>" in answer) == (400, True)
+    assert strict.owner.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == data
