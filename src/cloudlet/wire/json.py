@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 import msgspec
 
@@ -14,7 +15,7 @@ from cloudlet.wire.failures import error_members, fault_of, status_of
 from cloudlet.wire.fast import NotPlain, TypeMaker
 from cloudlet.wire.http import HttpRequest, HttpResponse
 from cloudlet.wire.shapes import Ref, Shape
-from cloudlet.wire.supplements import LARGEST_REQUESTS, error_namespace
+from cloudlet.wire.supplements import LARGEST_REQUESTS, SUMMED, error_namespace
 from cloudlet.wire.trees import Reader, Writer, malformed
 from cloudlet.wire.validation import invalid
 
@@ -127,6 +128,7 @@ class Codec:
         self._operation = operation
         self._largest = LARGEST_REQUESTS.get(service.name, MAX_BODY)
         self._content_type = ("Content-Type", f"application/x-amz-json-{service.json_version}")
+        self._summed = service.name in SUMMED
         self._reader: JsonReader | None = None
         self._checked: Decode | None = None
         self._typed: Decode | None = None
@@ -184,13 +186,20 @@ class Codec:
             raise InvalidResult(f"{self._operation.name} has no output")
         else:
             body = b"{}" if self._operation.output is not None else b""
-        return HttpResponse(200, [self._content_type, ("x-amzn-RequestId", request_id)], body)
+        headers = [self._content_type, ("x-amzn-RequestId", request_id)]
+        if self._summed:
+            headers.append(_checksum(body))
+        return HttpResponse(200, headers, body)
 
     def _stream(self, result: Mapping[str, Any], request_id: str) -> HttpResponse:
         from cloudlet.wire.eventstream import json_events, rpc_response
 
         write = self._writer.write if self._writer is not None else _encode
         return rpc_response(self._operation, result, request_id, write, self._content_type[1], json_events)
+
+
+def _checksum(body: bytes) -> tuple[str, str]:
+    return ("x-amz-crc32", str(crc32(body)))
 
 
 def error_body(service: ServiceModel, shape: Shape | None, error: WireError, extra: Mapping[str, Any]) -> bytes:
@@ -227,4 +236,6 @@ def error_response(
         ("x-amzn-RequestId", request_id),
         *query_error_header(service, error, shape),
     ]
+    if service.name in SUMMED:
+        headers.append(_checksum(body))
     return HttpResponse(status_of(error, shape), headers, body)

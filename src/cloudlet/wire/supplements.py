@@ -106,6 +106,10 @@ _COMMON_NAMESPACE = "com.amazon.coral.service#"
 LARGEST_REQUESTS = {"dynamodb": 16 << 20, "dynamodbstreams": 16 << 20}
 """How many bytes a request's body may have, decompressed, where a service says so."""
 
+SUMMED = frozenset(("dynamodb", "dynamodbstreams"))
+"""Services whose answers, errors too, have a header with the CRC-32 of the body. SDKs compare it where there is one;
+Go's warns of each answer that has none."""
+
 
 def error_namespace(service: str, code: str, *, modeled: bool) -> str:
     """Return what a service puts before the `__type` of an error; "" where that is not known.

@@ -53,6 +53,21 @@ def test_numbers_come_back_in_one_form_and_are_one_key(db: Any, table: str) -> N
     assert item == {"p": {"S": "a"}, "c": {"N": "15"}, "n": {"N": "1"}}
 
 
+def test_answers_carry_the_checksum_of_their_body(db: Any, table: str) -> None:
+    """Those numbers are in many a log of AWS: they are of `{}`, and of a condition that did not hold."""
+
+    def checksum(answer: dict[str, Any]) -> str:
+        sent: str = answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-crc32"]
+        return sent
+
+    assert checksum(db.put_item(TableName=table, Item=EVERYTHING)) == "2745614147"
+    with pytest.raises(ClientError, match="conditional request failed") as error:
+        db.put_item(TableName=table, Item=EVERYTHING, ConditionExpression="attribute_not_exists(p)")
+    assert checksum(error.value.response) == "396270901"
+    # botocore compares it, and would fail.
+    assert checksum(db.get_item(TableName=table, Key=KEY))
+
+
 def test_an_item_that_is_not_there(db: Any, table: str) -> None:
     assert "Item" not in db.get_item(TableName=table, Key=KEY)
     assert "Attributes" not in db.delete_item(TableName=table, Key=KEY, ReturnValues="ALL_OLD")
