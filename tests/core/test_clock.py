@@ -54,6 +54,43 @@ def test_timers_follow_it() -> None:
     asyncio.run(main())
 
 
+def _jump(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Set the system's clock."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + seconds)
+
+
+def test_what_is_due_in_an_hour_comes_when_the_machine_has_slept_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        clock = SystemClock()
+        called = asyncio.Event()
+        clock.call_at(clock.now() + 3600, called.set)
+        _jump(monkeypatch, 3600)
+        async with asyncio.timeout(10):
+            await called.wait()
+
+    asyncio.run(main())
+
+
+def test_nothing_comes_too_early_where_the_system_s_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        clock = SystemClock()
+        called: list[str] = []
+        due = clock.now() + 0.05
+        clock.call_at(due, lambda: called.append("late"))
+        passed = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.1, passed.set)
+        with monkeypatch.context() as back:
+            _jump(back, -3600)
+            await passed.wait()
+            assert not called
+        async with asyncio.timeout(10):
+            while not called:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
 def test_its_setting_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "clock.json"
     assert load(file) == Setting()

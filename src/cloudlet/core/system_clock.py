@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 from cloudlet.core.clock_setting import Setting
+
+_LOOK_SECONDS: Final = 1.0
+_JUMP_SECONDS: Final = 0.5
+_EARLY_SECONDS: Final = 0.01
+"""The event loop may call so much too soon: it counts milliseconds."""
 
 
 class _Timer:
@@ -26,11 +32,17 @@ def time_by(setting: Setting) -> float:
 
 
 class SystemClock:
-    """The system's clock, or one that is ahead of it, or stands still: see `cloudlet.core.clock.Clock`."""
+    """The system's clock, or one that is ahead of it, or stands still: see `cloudlet.core.clock.Clock`.
+
+    The event loop counts seconds that the machine is awake. The system's clock goes on while it sleeps, and may be set:
+    so it is looked at again and again, and timers are started anew where it has jumped.
+    """
 
     def __init__(self, setting: Setting | None = None) -> None:
         self.setting = setting or Setting()
         self._timers: set[_Timer] = set()
+        self._ahead = _ahead()
+        self._looking: asyncio.Handle | None = None
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
@@ -41,6 +53,8 @@ class SystemClock:
         timer = _Timer(when, callback)
         self._timers.add(timer)
         self._start(timer)
+        if self._looking is None:
+            self._look_later()
 
         def cancel() -> None:
             self._timers.discard(timer)
@@ -52,6 +66,10 @@ class SystemClock:
     def set(self, setting: Setting) -> None:
         """Move the clock; what is due then is called soon."""
         self.setting = setting
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._ahead = _ahead()
         for timer in self._timers:
             if timer.handle is not None:
                 timer.handle.cancel()
@@ -67,5 +85,25 @@ class SystemClock:
             timer.handle = None
 
     def _call(self, timer: _Timer) -> None:
+        if timer.when - self.now() > _EARLY_SECONDS:
+            # The system's clock has been set back meanwhile.
+            self._start_anew()
+            return
         self._timers.discard(timer)
         timer.callback()
+
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if abs(_ahead() - self._ahead) > _JUMP_SECONDS:
+            self._start_anew()
+        if self._timers:
+            self._look_later()
+        else:
+            self._looking = None
+
+
+def _ahead() -> float:
+    """Return how many seconds the system's clock is ahead of the one that the event loop counts by."""
+    return time.time() - time.monotonic()
