@@ -17,6 +17,7 @@ import pytest
 
 from cloudlet.cli.coverage import page
 from cloudlet.edge.tls import local_certificate
+from cloudlet.core.data_folder import FORMAT
 from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet, free_port
 
@@ -126,6 +127,21 @@ def test_two_do_not_share_a_data_folder(detached: str, tmp_path: Path) -> None:
     second = cloudlet("up", "--port", "0", "--data", str(tmp_path / "data"))
     assert second.returncode == 1
     assert "another Cloudlet uses" in second.stderr
+
+
+def test_what_a_newer_one_has_written_is_left_alone(tmp_path: Path) -> None:
+    written = FORMAT + 1
+    (tmp_path / "format").write_text(f"{written}\n")
+    refused = cloudlet("up", "--port", "0", "--data", str(tmp_path))
+    assert refused.returncode == 1
+    assert f"a newer Cloudlet has written what is in {tmp_path} (format {written}" in refused.stderr
+    refused = cloudlet("store", "copy", str(tmp_path), str(tmp_path / "other"))
+    assert refused.returncode == 1
+    assert not (tmp_path / "blocks").exists()
+
+
+def test_a_data_folder_says_how_data_is_stored_in_it(detached: str, tmp_path: Path) -> None:
+    assert (tmp_path / "data" / "format").read_text() == f"{FORMAT}\n"
 
 
 def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who uses the data folder."""
+"""Who uses the data folder, and whether what is in it can be read."""
 
 from __future__ import annotations
 
@@ -9,16 +9,26 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cloudlet.core.snapshots import is_amid_change, remove_leftovers
-from cloudlet.store.folders import keep_private
+from cloudlet.store.folders import keep_private, sync_folder
+
+FORMAT = 1
+"""How data is stored. Raise this when an older Cloudlet would misread what this one writes; this one is to read all that
+came before."""
+
+_FORMAT_FILE = "format"
 
 
 class InUse(Exception):
     """Another Cloudlet uses the data folder."""
 
 
+class NewerData(Exception):
+    """A newer Cloudlet has written what is in the data folder, in a way that this one does not know."""
+
+
 @contextmanager
 def exclusively(data: Path) -> Iterator[None]:
-    """Have the data folder for this process alone. Raises InUse and OSError."""
+    """Have the data folder for this process alone. Raises InUse, NewerData and OSError."""
     with _locked(data, fcntl.LOCK_EX):
         remove_leftovers(data)
         yield
@@ -37,9 +47,35 @@ def _locked(data: Path, how: int) -> Iterator[None]:
             fcntl.flock(lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InUse(f"another Cloudlet uses {data}: stop it (cloudlet down) or name another --data") from None
+        _mark(data)
         yield
     finally:
         os.close(lock)
+
+
+def _mark(data: Path) -> None:
+    """Have it written down how data is stored here, before any is. Raises NewerData and OSError."""
+    file = data / _FORMAT_FILE
+    try:
+        written = int(file.read_text())
+    except FileNotFoundError:
+        # An older Cloudlet has been here, or none.
+        written = 0
+    except ValueError:
+        raise NewerData(f"{file} does not say how the data is stored: is this a data folder of Cloudlet?") from None
+    if written > FORMAT:
+        raise NewerData(
+            f"a newer Cloudlet has written what is in {data} (format {written}; this one knows those up to {FORMAT}): "
+            "start that one, or name another --data"
+        )
+    if written < FORMAT:
+        fresh = file.with_suffix(f".{os.getpid()}")
+        with fresh.open("w") as stream:
+            stream.write(f"{FORMAT}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.rename(file)
+        sync_folder(data)
 
 
 def close_to_others(data: Path) -> None:
