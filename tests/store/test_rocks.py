@@ -28,6 +28,29 @@ def test_one_that_finds_no_room_when_it_is_opened_says_so_and_can_be_opened_late
         assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
 
 
+def test_many_stores_of_one_process_are_not_flushed_for_a_few_rows(tmp_path: Path) -> None:
+    stores = [OrderedMap(tmp_path / str(number)) for number in range(20)]
+    for turn in range(20):
+        for store in stores:
+            store.write({b"%d" % turn: b"value"}, [])
+    for store in stores:
+        assert store._db.property_int_value("rocksdb.num-entries-active-mem-table") >= 20
+        store.close()
+
+
+def test_what_rocksdb_tells_of_its_work_does_not_fill_the_disk(tmp_path: Path) -> None:
+    store = OrderedMap(tmp_path)
+    told = tmp_path / "LOG"
+    rolled = False
+    while not rolled:
+        before = told.stat().st_size
+        store.write({b"key": b"value"}, [])
+        store._db.flush(True)
+        rolled = told.stat().st_size < before
+        assert before < 2 << 20
+    store.close()
+
+
 def write_and_crash(folder: Path) -> None:
     rows = OrderedMap(folder)
     rows.write({b"key": os.urandom(1 << 20)}, [])

@@ -36,6 +36,11 @@ _LEVEL_BYTES: Final = 64 << 20
 """The size of the first sorted level; each buffer that is full is merged into it, with three others."""
 _SHARED_BUFFER_BYTES: Final = 16 << 20
 _SHARED_CACHE_BYTES: Final = 32 << 20
+_ARENA_BYTES: Final = 256 << 10
+"""What a write buffer takes at a time. By itself it would be a megabyte: with all blocks in one process, what they share was
+full then as soon as each had written a row, and they were flushed again and again for a few rows."""
+_DIARY_BYTES: Final = 1 << 20
+"""RocksDB tells of each flush in a text file, and begins another one where it has become so long."""
 _AHEAD_BYTES: Final = 16 << 10
 
 _SAFE: Final = b"\xff" + b"safe"
@@ -79,10 +84,12 @@ def _options() -> Options:
     options.set_compression_type(DBCompressionType.lz4())
     options.set_write_buffer_manager(buffers)
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    options.set_arena_block_size(_ARENA_BYTES)
     options.set_max_write_buffer_number(4)
     options.set_max_bytes_for_level_base(_LEVEL_BYTES)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(_DIARY_BYTES)
     options.set_max_open_files(256)
     options.set_stats_dump_period_sec(0)
     return options
