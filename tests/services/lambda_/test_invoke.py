@@ -408,6 +408,18 @@ def test_layers_are_there_one_over_the_other(cloud: FunctionCloud) -> None:
     assert invoke(cloud).value == ["two", ["one", "two"]]
 
 
+def test_layers_are_there_for_processes_that_start_at_once(cloud: FunctionCloud) -> None:
+    layers = []
+    for name in ("common", "more"):
+        files = {f"python/{name}{number}.py": "x = 1" for number in range(300)}
+        made = cloud.client.publish_layer_version(LayerName=name, Content={"ZipFile": program(files)})
+        layers.append(made["LayerVersionArn"])
+    code = "import common299, more299\ntime.sleep(0.5)\nreturn common299.x + more299.x"
+    python(cloud, code, Layers=layers, Timeout=30)
+    with ThreadPoolExecutor(6) as threads:
+        assert [answer.value for answer in threads.map(lambda _: invoke(cloud), range(6))] == [2] * 6
+
+
 def test_a_runtime_that_cannot_be_had_says_what_to_install(cloud: FunctionCloud) -> None:
     cloud.function("f", Runtime="ruby3.4")
     code, message, _ = cloud.refused("invoke", FunctionName="f")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import shlex
@@ -26,6 +25,7 @@ from cloudlet.services.lambda_.execution.environment import Credentials
 from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interpreters
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.execution.log_stream import LogStream
+from cloudlet.services.lambda_.execution.merged_layers import Layers, MergedLayers
 from cloudlet.services.lambda_.execution.nursery import Child, Nursery
 from cloudlet.services.lambda_.execution.process import Process
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
@@ -48,6 +48,7 @@ _STARTS_AT_ONCE = 8
 _START_SECONDS = 1.0
 """A start that takes longer waits for something, mostly: others do not wait for that."""
 _COUNTED_PACKAGES = 10_000
+_MOST_REVISIONS = 10_000
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 """The variable that names a program by which the runtime is started (developer guide, "Wrapper scripts")."""
 
@@ -72,6 +73,7 @@ class Pools:
         self._workers: set[Worker] = set()
         self._kept: dict[str, tuple[str, int]] = {}
         """What something is kept ready for, by ARN → the revision, and how many of its workers."""
+        self._merged = MergedLayers(root / "layers", self._layers_needed)
         self._files: dict[str, int] = {}
         """Package → how many files it has."""
         self._starts = Turns(_STARTS_AT_ONCE, _START_SECONDS)
@@ -128,6 +130,10 @@ class Pools:
         """Let go of workers of what the version was before."""
         before = self._revisions.get(version.arn)
         if before != version.revision:
+            if len(self._revisions) >= _MOST_REVISIONS:
+                # Versions that are deleted, mostly.
+                alive = {worker.version.arn for worker in self._workers}
+                self._revisions = {arn: revision for arn, revision in self._revisions.items() if arn in alive}
             self._revisions[version.arn] = version.revision
             if before is not None:
                 for worker in self._resting.pop(before, ()):
@@ -332,11 +338,10 @@ class Pools:
         folders = [await unpacking.unpacked(self._block, layer.package.code) for layer in version.layers]
         if len(folders) < 2:
             return folders[0] if folders else None
-        name = hashlib.sha256("\n".join(folder.name for folder in folders).encode()).hexdigest()
-        merged = self._root / "layers" / name
-        if not merged.exists():
-            await asyncio.to_thread(_merge, folders, merged)
-        return merged
+        return await self._merged.of(folders)
+
+    def _layers_needed(self) -> set[Layers]:
+        return {tuple(layer.package.code for layer in worker.version.layers) for worker in self._workers}
 
     def _credentials(self, version: Version) -> Credentials:
         principal = session_of(version.role, version.place.name)
@@ -385,13 +390,3 @@ def _empty(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     return folder
-
-
-def _merge(folders: list[Path], merged: Path) -> None:
-    fresh = merged.with_name(f"{merged.name}.fresh")
-    nursery.remove(fresh)
-    fresh.mkdir(parents=True)
-    fresh.chmod(0o755)
-    for folder in folders:
-        nursery.link(folder, fresh)
-    fresh.rename(merged)
