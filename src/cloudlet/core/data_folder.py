@@ -12,8 +12,8 @@ from cloudlet.core.snapshots import is_amid_change, remove_leftovers
 from cloudlet.store.folders import keep_private, sync_folder
 
 FORMAT = 1
-"""How data is stored. Raise this when an older Cloudlet would misread what this one writes; this one is to read all that
-came before."""
+"""How data is stored. Raise this when an older Cloudlet would misread what this one writes; this one is to read all
+that came before."""
 
 _FORMAT_FILE = "format"
 
