@@ -71,6 +71,22 @@ def test_who_delivers_keeps_the_lease(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_one_delivers_where_the_clock_has_been_set_back(tmp_path: Path) -> None:
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            owner, other = Lease(block), Lease(block)
+            await owner.hold()
+            clock.advance(-3600)
+            await other.hold()
+            waiting = asyncio.create_task(owner.hold())
+            await _settle()
+            assert not waiting.done()
+            waiting.cancel()
+
+    asyncio.run(check())
+
+
 def test_a_lease_that_is_released_is_taken_at_once(tmp_path: Path) -> None:
     async def check() -> None:
         async with _block(tmp_path, MovableClock()) as block:

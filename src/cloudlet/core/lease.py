@@ -22,6 +22,7 @@ _KEY = pack(("delivery-lease",))
 _SECONDS = 10.0
 _RENEWED_SECONDS = 6.0
 """It is renewed when no more than this is left of it."""
+_SLACK_SECONDS = 1.0
 
 
 class _Owner(msgspec.Struct, frozen=True, array_like=True):
@@ -55,10 +56,10 @@ class Lease:
     async def hold(self) -> None:
         """Return once this process may deliver, and for seconds to come."""
         clock = self._block.clock
-        if self._ends - clock.now() > _RENEWED_SECONDS:
+        if self._is_held():
             return
         async with self._holding:
-            while self._ends - clock.now() <= _RENEWED_SECONDS:
+            while not self._is_held():
                 now = clock.now()
                 other = await self._block.store.transact(lambda tx, now=now: self._claim(tx, now))  # type: ignore[misc]
                 if other is None:
@@ -66,12 +67,21 @@ class Lease:
                 else:
                     await until(self._block, other)
 
+    def _is_held(self) -> bool:
+        now = self._block.clock.now()
+        return self._ends - now > _RENEWED_SECONDS and _is_credible(self._ends, now)
+
     async def _claim(self, tx: Transaction, now: float) -> float | None:
         """Take the lease, or return when that of another ends."""
         raw = await tx.get(_KEY)
         if raw is not None:
             row = _decode(raw)
-            if row.owner != self._owner and now < row.ends <= now + _SECONDS and not self._is_gone(row.owner):
+            if (
+                row.owner != self._owner
+                and now < row.ends
+                and _is_credible(row.ends, now)
+                and not self._is_gone(row.owner)
+            ):
                 return row.ends
         tx.put(_KEY, _encode(_Row(self._owner, now + _SECONDS)))
         return None
@@ -101,3 +111,8 @@ class Lease:
 
         if self._ends:
             await self._block.store.transact(body)
+
+
+def _is_credible(ends: float, now: float) -> bool:
+    """Whether a lease may end then: where the clock has been set back, more seems to be left than there ever was."""
+    return ends - now <= _SECONDS + _SLACK_SECONDS
