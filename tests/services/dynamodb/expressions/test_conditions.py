@@ -66,6 +66,7 @@ def _matches(text: str) -> bool:
         "b between :one aNd :two",
         "a IN (:five, b, :one)",
         "s IN (:one, :x) OR a IN (:one)",
+        "a IN (" + ", ".join([":one"] * 99) + ", :five)",
         "attribute_exists(m.ls[1])",
         "attribute_not_exists(m.ls[2])",
         "attribute_not_exists(a.b.c)",
@@ -230,7 +231,7 @@ def test_false_conditions(text: str) -> None:
             "operator: contains, first operand: [m, x]",
         ),
         (
-            "a IN (" + ", ".join([":one"] * 100) + ")",
+            "a IN (" + ", ".join([":one"] * 101) + ")",
             "Incorrect number of operands for operator or function; operator or function: IN, number of operands: 101",
         ),
     ],

@@ -21,7 +21,7 @@ from cloudlet.services.dynamodb.values import Value, compare, shown
 
 ORDERED_TYPES = ("S", "N", "B")
 _MOST_MEMBERS = 100
-"""Operands of IN, the one before it among them."""
+"""Values that IN may list (Developer Guide, "Making comparisons")."""
 TYPE_NAMES = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M")
 
 
@@ -84,9 +84,8 @@ def check_bounds(lower: Value, upper: Value) -> None:
 
 
 def _in(tree: syntax.In, subs: Substitutions) -> Condition:
-    number = 1 + len(tree.members)
-    if number > _MOST_MEMBERS:
-        raise problems.wrong_number_of_operands("IN", number)
+    if len(tree.members) > _MOST_MEMBERS:
+        raise problems.wrong_number_of_operands("IN", len(tree.members))
     value = operand(tree.operand, subs)
     members = tuple([operand(member, subs) for member in tree.members])
     check_distinct("IN", value, members)
