@@ -359,6 +359,7 @@ _NO_KEY = "Where clause does not contain a mandatory equality on all key attribu
         ("SELECT * FROM Music WHERE Artist = @x", "Unexpected character"),
         ("SELECT * FROM Music WHERE " + "(" * 100 + "a = 1", "nesting levels"),
         ("INSERT INTO Music VALUE {'a': " + "[" * 100, "nesting levels"),
+        ("SELECT * FROM Music WHERE " + "size(" * 1300 + "a", "nesting levels"),
         ("SELECT * FROM Music WHERE Artist = ?", "Number of parameters in request and statement don't match."),
         ("SELECT * FROM Music WHERE dog(Artist, 'x')", "Unsupported function: dog"),
         ("SELECT * FROM Music ORDER BY Title", "Must have WHERE clause in the statement when using ORDER BY clause."),

@@ -148,7 +148,9 @@ def _operand(reader: Reader) -> Operand:
         return Attribute(reader.path())
     reader.take()
     reader.expect("(")
+    reader.deeper()
     inner = _operand(reader)
+    reader.less_deep()
     reader.expect(")")
     if isinstance(inner, Size):
         raise validation("SIZE of a number is not defined")
