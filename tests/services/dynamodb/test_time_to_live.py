@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.services.dynamodb import directory
+from cloudlet.services.dynamodb import directory, expiring, writing
 from tests.services.dynamodb.local import LocalDynamo, item
 
 
@@ -174,3 +177,42 @@ def test_nothing_is_left_of_times_that_do_not_count_any_more(dynamo: LocalDynamo
     dynamo.put("kept", expires=now + 10_000)
     enable(dynamo, enabled=False)
     assert dynamo.run(entries()) == 0
+
+
+def test_what_expires_later_does_not_wait_for_as_long_as_much_took(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = writing.replace
+
+    async def slow(*given: Any, **more: Any) -> Any:
+        time.sleep(0.3)
+        return await replace(*given, **more)
+
+    dynamo.table()
+    enable(dynamo)
+    for key in "abc":
+        dynamo.put(key, expires=int(dynamo.now) + 1)
+    monkeypatch.setattr(writing, "replace", slow)
+    dynamo.advance(2)
+    dynamo.until(lambda: not dynamo.items())
+    monkeypatch.undo()
+    dynamo.put("next", expires=int(dynamo.now) + 1)
+    dynamo.advance(5)
+    dynamo.until(lambda: not dynamo.items())
+
+
+def test_a_table_where_much_is_to_be_done_does_not_hold_up_others(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring, "_STEPS", 1)
+    monkeypatch.setattr(expiring, "_AT_ONCE", 1)
+    expires = int(dynamo.now) + 1
+    for name, count in (("orders", 100), ("others", 1)):
+        dynamo.table(name)
+        for number in range(count):
+            dynamo.put(str(number), name, expires=expires)
+        wanted = {"AttributeName": "expires", "Enabled": True}
+        dynamo.call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=wanted)
+    dynamo.advance(2)
+    dynamo.until(lambda: not dynamo.items("others"))
+    assert dynamo.items("orders")

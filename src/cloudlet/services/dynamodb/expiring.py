@@ -7,6 +7,8 @@ A table's time to live begins with the items that are there being indexed; from 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from cloudlet.core import Transaction, moments
 from cloudlet.core.block import Block
@@ -16,8 +18,10 @@ from cloudlet.services.dynamodb.table import Table
 _PAUSE_SECONDS = 1.0
 _PAGE = 100
 _AT_ONCE = 25
+_STEPS = 16
+"""Transactions for a table before others have their turn: one of millions of items does not hold up all others."""
 _SHARE = 20
-"""Looking at tables takes no more than one twentieth of the time."""
+"""Looking at tables where nothing is due takes no more than one twentieth of the time."""
 
 
 async def expire_items(block: Block) -> None:
@@ -25,40 +29,80 @@ async def expire_items(block: Block) -> None:
     async with moments.notified(block, ttl.TOPIC) as changed:
         while True:
             changed.clear()
-            began = asyncio.get_running_loop().time()
-            after, some = 0, False
-            while True:
-
-                async def page(tx: Transaction, after: int = after) -> list[int]:
-                    return await ttl.tables(tx, after, _PAGE)
-
-                ids = await block.store.transact(page)
-                for table_id in ids:
-                    some = True
-                    await _index(block, table_id)
-                    await _expire(block, table_id)
-                    await asyncio.sleep(0)
-                if len(ids) < _PAGE:
-                    break
-                after = ids[-1]
-            if some:
-                pause = max(_PAUSE_SECONDS, _SHARE * (asyncio.get_running_loop().time() - began))
+            seen = await _look_round(block)
+            if seen.is_more:
+                continue
+            if seen.some:
+                pause = max(_PAUSE_SECONDS, _SHARE * seen.idle_seconds)
                 await moments.first(block, changed, block.clock.now() + pause)
             else:
                 await changed.wait()
 
 
-async def _index(block: Block, table_id: int) -> None:
-    """Index the items that were there before the table had a time to live."""
+class _Seen(NamedTuple):
+    """What a look at all tables has shown."""
 
-    async def step(tx: Transaction) -> bool:
+    some: bool
+    """Whether there are any with a time to live."""
+    is_more: bool
+    """Whether something is left to do."""
+    idle_seconds: float
+    """How long it took to look at those where nothing was to be done."""
+
+
+async def _look_round(block: Block) -> _Seen:
+    """Let each table have a turn."""
+    clock = asyncio.get_running_loop().time
+    after, some, is_more, idle = 0, False, False, 0.0
+    while True:
+
+        async def page(tx: Transaction, after: int = after) -> list[int]:
+            return await ttl.tables(tx, after, _PAGE)
+
+        ids = await block.store.transact(page)
+        for table_id in ids:
+            some = True
+            began = clock()
+            indexed, expired = await _turn(block, table_id, _index), await _turn(block, table_id, _expire)
+            is_more = is_more or indexed.is_more or expired.is_more
+            if not indexed.number and not expired.number:
+                idle += clock() - began
+            await asyncio.sleep(0)
+        if len(ids) < _PAGE:
+            return _Seen(some, is_more, idle)
+        after = ids[-1]
+
+
+class _Done(NamedTuple):
+    """How many items something was done with, and whether there may be more."""
+
+    number: int
+    is_more: bool
+
+
+async def _turn(block: Block, table_id: int, step: Callable[[Block, int], Awaitable[_Done]]) -> _Done:
+    """Do some of what there is to do for a table."""
+    number = 0
+    for _ in range(_STEPS):
+        done = await step(block, table_id)
+        number += done.number
+        if not done.is_more:
+            return _Done(number, False)
+        await asyncio.sleep(0)
+    return _Done(number, True)
+
+
+async def _index(block: Block, table_id: int) -> _Done:
+    """Index some of the items that were there before the table had a time to live."""
+
+    async def step(tx: Transaction) -> _Done:
         table = await directory.by_id(tx, table_id)
         if table is None or table.features.ttl is None:
             ttl.forget(tx, table_id)
-            return False
+            return _Done(0, False)
         after = await ttl.unindexed(tx, table_id)
         if after is None:
-            return False
+            return _Done(0, False)
         begin = table.items_prefix + after + b"\x00" if after else table.items.begin
         rows = await tx.range(begin, table.items.end, limit=_PAGE)
         start = len(table.items_prefix)
@@ -66,18 +110,19 @@ async def _index(block: Block, table_id: int) -> None:
             ttl.index(tx, table, key[start:], None, items.item_of(raw), block.clock.now())
         more = len(rows) == _PAGE
         ttl.note_indexed(tx, table_id, rows[-1][0][start:] if more else None)
-        return more
+        return _Done(len(rows), more)
 
-    while await block.store.transact(step):
-        await asyncio.sleep(0)
+    return await block.store.transact(step)
 
 
-async def _expire(block: Block, table_id: int) -> None:
-    async def step(tx: Transaction) -> tuple[Table | None, int, bool]:
-        """Return the table, how many items were deleted, and whether there may be more."""
+async def _expire(block: Block, table_id: int) -> _Done:
+    """Delete some of the items that have expired."""
+
+    async def step(tx: Transaction) -> tuple[Table | None, int, int]:
+        """Return the table, how many items were due, and how many of them were deleted."""
         table = await directory.by_id(tx, table_id)
         if table is None or table.features.ttl is None:
-            return None, 0, False
+            return None, 0, 0
         now = block.clock.now()
         found = await ttl.due(tx, table, now, _AT_ONCE)
         deleted = 0
@@ -88,12 +133,9 @@ async def _expire(block: Block, table_id: int) -> None:
                 deleted += 1
             else:
                 ttl.drop(tx, table, second, key)
-        return table, deleted, len(found) == _AT_ONCE
+        return table, len(found), deleted
 
-    while True:
-        table, deleted, is_more = await block.store.transact(step)
-        if table is not None:
-            measuring.expired(block, table, deleted)
-        if not is_more:
-            return
-        await asyncio.sleep(0)
+    table, due, deleted = await block.store.transact(step)
+    if table is not None:
+        measuring.expired(block, table, deleted)
+    return _Done(due, due == _AT_ONCE)
