@@ -295,3 +295,28 @@ def test_an_index_that_is_being_filled_is_not_read(dynamo: LocalDynamo, monkeypa
     assert described()["ItemCount"] == 5
     found = dynamo.call("Scan", TableName="orders", IndexName="by-x")["Items"]
     assert sorted(each["p"]["S"] for each in found) == list("abcde")
+
+
+def test_a_large_index_that_is_being_filled_does_not_hold_up_others(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "_STEPS", 1)
+    monkeypatch.setattr(backfill, "_ROWS", 1)
+    definitions = [{"AttributeName": "x", "AttributeType": "S"}]
+    for name, count in (("orders", 200), ("others", 1)):
+        dynamo.table(name)
+        for number in range(count):
+            dynamo.put(str(number), name, x="1")
+
+    def is_active(name: str) -> bool:
+        [described] = dynamo.call("DescribeTable", TableName=name)["Table"]["GlobalSecondaryIndexes"]
+        return bool(described["IndexStatus"] == "ACTIVE")
+
+    for name in ("orders", "others"):
+        created = {"Create": index("by-x", "x")}
+        dynamo.call(
+            "UpdateTable", TableName=name, AttributeDefinitions=definitions, GlobalSecondaryIndexUpdates=[created]
+        )
+    dynamo.until(lambda: is_active("others"))
+    assert not is_active("orders")
+    dynamo.until(lambda: is_active("orders"))

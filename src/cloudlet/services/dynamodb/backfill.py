@@ -20,6 +20,8 @@ _Record = TypeVar("_Record", IndexRecord, VectorRecord)
 
 _ROWS = 64
 _BYTES = 1 << 20
+_STEPS = 16
+"""Transactions for a table before others have their turn: an index of one item does not wait for one of millions."""
 
 
 def begin(tx: Transaction, table_id: int) -> None:
@@ -49,10 +51,14 @@ async def _tables(tx: Transaction) -> list[int]:
 
 
 async def _fill(block: Block, table_id: int) -> None:
+    """Put some more items of a table into its new index."""
+
     async def body(tx: Transaction) -> bool:
         return await step(tx, table_id)
 
-    while await block.store.transact(body):
+    for _ in range(_STEPS):
+        if not await block.store.transact(body):
+            return
         await asyncio.sleep(0)
 
 
