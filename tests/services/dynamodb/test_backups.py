@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.services.dynamodb import copies, directory
+from cloudlet.services.dynamodb import copies, directory, snapshot
 from tests.services.dynamodb.conftest import index
 from tests.services.dynamodb.local import OTHER, LocalDynamo, item, root
 
@@ -77,6 +77,29 @@ def test_a_backup_has_the_table_as_it_was_though_it_is_written_to(
             dynamo.put(key, n=turn)
     assert turn > 5
     assert dynamo.items() != before
+    dynamo.call("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
+    assert restored(dynamo) == before
+
+
+def test_large_items_are_copied_a_few_at_a_time(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, pages = snapshot.read, []
+
+    async def noted(*given: Any) -> snapshot.Page:
+        page = await read(*given)
+        pages.append(len(page.found))
+        return page
+
+    dynamo.table()
+    for number in range(12):
+        dynamo.put(str(number), text="x" * 300_000)
+    before = dynamo.items()
+    monkeypatch.setattr(snapshot, "read", noted)
+    arn = backup(dynamo)
+    for number in range(6):
+        dynamo.delete(str(number))
+    made(dynamo, arn)
+    # Four of them are more than a megabyte.
+    assert (max(pages), sum(pages)) == (4, 12)
     dynamo.call("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
     assert restored(dynamo) == before
 

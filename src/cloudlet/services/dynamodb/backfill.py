@@ -9,7 +9,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import directory, indexes, vectors
+from cloudlet.services.dynamodb import directory, indexes, rows, vectors
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.table_record import ACTIVE, CREATING, IndexRecord, VectorRecord
 
@@ -73,8 +73,8 @@ async def step(tx: Transaction, table_id: int) -> bool:
         return False
     at = len(table.items_prefix)
     size = 0
-    rows = await tx.range(table.items_prefix + done, table.items.end, limit=_ROWS)
-    for key, raw in rows:
+    found, is_more = await rows.some(tx, table.items_prefix + done, table.items.end, _ROWS)
+    for key, raw in found:
         if size > _BYTES:
             tx.put(place, key[at:])
             return True
@@ -82,8 +82,8 @@ async def step(tx: Transaction, table_id: int) -> bool:
             size += await vectors.fill(tx, index, key[at:], raw)
         else:
             size += await indexes.fill(tx, index, key[at:], raw)
-    if len(rows) == _ROWS:
-        tx.put(place, rows[-1][0][at:] + b"\x00")
+    if is_more:
+        tx.put(place, found[-1][0][at:] + b"\x00")
         return True
     tx.delete(place)
     _activate(tx, table, index.record.number)

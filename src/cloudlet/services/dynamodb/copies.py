@@ -13,7 +13,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction, moments
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import backups, directory, items, journal, snapshot, writing
+from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, writing
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ACTIVE
@@ -141,8 +141,7 @@ async def _to_backup(tx: Transaction, copy: Copy) -> Copy | None:
         return None
     page = await snapshot.read(tx, table, copy.moment, copy.after, _ITEMS)
     count, size = copy.items, copy.size
-    for place, item in page.found:
-        stored = items.stored(item)
+    for place, stored in page.found:
         count, size = count + 1, size + items.size_of(stored)
         tx.put(backup.contents.key(place), stored)
     if page.following is not None:
@@ -160,11 +159,11 @@ async def _from_backup(tx: Transaction, copy: Copy, now: float) -> Copy | None:
         return None
     space = backup.contents
     begin = space.key(copy.after) + b"\x00" if copy.after else space.begin
-    rows = await tx.range(begin, space.end, limit=_ITEMS)
-    for place, stored in rows:
+    found, is_more = await rows.some(tx, begin, space.end, _ITEMS)
+    for place, stored in found:
         await _restore(tx, target, space.unpack(place)[0], stored, now)
-    if len(rows) == _ITEMS:
-        return msgspec.structs.replace(copy, after=space.unpack(rows[-1][0])[0])
+    if is_more:
+        return msgspec.structs.replace(copy, after=space.unpack(found[-1][0])[0])
     activate(tx, target)
     return None
 
@@ -176,8 +175,8 @@ async def _to_table(tx: Transaction, copy: Copy, now: float) -> Copy | None:
         log.error("a table cannot be restored: it or its source is gone")
         return None
     page = await snapshot.read(tx, source, copy.moment, copy.after, _ITEMS)
-    for place, item in page.found:
-        await _restore(tx, target, place, items.stored(item), now)
+    for place, stored in page.found:
+        await _restore(tx, target, place, stored, now)
     if page.following is not None:
         return msgspec.structs.replace(copy, after=page.following)
     release(tx, source)

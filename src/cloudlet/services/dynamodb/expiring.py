@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction, moments
 from cloudlet.core.block import Block
-from cloudlet.services.dynamodb import changes, directory, items, measuring, ttl, writing
+from cloudlet.services.dynamodb import changes, directory, items, measuring, rows, ttl, writing
 from cloudlet.services.dynamodb.table import Table
 
 _PAUSE_SECONDS = 1.0
@@ -104,13 +104,12 @@ async def _index(block: Block, table_id: int) -> _Done:
         if after is None:
             return _Done(0, False)
         begin = table.items_prefix + after + b"\x00" if after else table.items.begin
-        rows = await tx.range(begin, table.items.end, limit=_PAGE)
+        found, is_more = await rows.some(tx, begin, table.items.end, _PAGE)
         start = len(table.items_prefix)
-        for key, raw in rows:
+        for key, raw in found:
             ttl.index(tx, table, key[start:], None, items.item_of(raw), block.clock.now())
-        more = len(rows) == _PAGE
-        ttl.note_indexed(tx, table_id, rows[-1][0][start:] if more else None)
-        return _Done(len(rows), more)
+        ttl.note_indexed(tx, table_id, found[-1][0][start:] if is_more else None)
+        return _Done(len(found), is_more)
 
     return await block.store.transact(step)
 

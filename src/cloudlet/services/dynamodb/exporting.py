@@ -22,6 +22,7 @@ from cloudlet.services.dynamodb.export_filter import ExportFilter
 from cloudlet.services.dynamodb.exports import DataFile, Export
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.objects import Bucket
+from cloudlet.services.dynamodb.rows import BYTES
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
 from cloudlet.services.dynamodb.values import Item
@@ -113,7 +114,7 @@ async def _gathered(block: Block, export: Export) -> tuple[list[bytes], bytes | 
 async def _full(tx: Transaction, table: Table, export: Export, after: bytes) -> tuple[list[bytes], bytes | None]:
     page = await snapshot.read(tx, table, export.moment, after, _ITEMS)
     choice = ExportFilter.of(table, export.request.get("FilterSpecification"))
-    chosen = [item for _, found in page.found if (item := choice.chosen(found)) is not None]
+    chosen = [item for _, stored in page.found if (item := choice.chosen(items.item_of(stored))) is not None]
     return [_line(export, "Item", item) for item in chosen], page.following
 
 
@@ -121,11 +122,13 @@ async def _incremental(
     tx: Transaction, table: Table, export: Export, since: Moment, after: bytes
 ) -> tuple[list[bytes], bytes | None]:
     keys = await journal.keys_after(tx, table, after, _ITEMS)
-    lines = []
-    for key in keys:
+    lines: list[bytes] = []
+    size = 0
+    for at, key in enumerate(keys):
+        if size >= BYTES:
+            return lines, keys[at - 1]
         raw = await tx.get(table.items_prefix + key)
-        present = None if raw is None else items.item_of(raw)
-        change = await journal.changed(tx, table, key, since, export.moment, present)
+        change = await journal.changed(tx, table, key, since, export.moment, raw)
         if change is None or (change.old is None and change.new is None):
             continue
         told: dict[str, Item] = {
@@ -140,6 +143,7 @@ async def _incremental(
             lines.append(ion.line("Record", {name: {"M": content} for name, content in told.items()}))
         else:
             lines.append(_encode(told))
+        size += len(lines[-1])
     return lines, keys[-1] if len(keys) == _ITEMS else None
 
 

@@ -31,8 +31,12 @@ _ABSENT = b""
 """Instead of a stored item: there was none."""
 
 
-def _item(stored: bytes) -> Item | None:
-    return None if stored == _ABSENT else items.item_of(stored)
+def _stored(entry: bytes) -> bytes | None:
+    return None if entry == _ABSENT else entry
+
+
+def _item(stored: bytes | None) -> Item | None:
+    return None if stored is None else items.item_of(stored)
 
 
 def _entries(table: Table) -> Subspace:
@@ -65,12 +69,12 @@ async def moment(tx: Transaction, table: Table, time: float) -> Moment:
     return Moment(0, micros)
 
 
-async def before(tx: Transaction, table: Table, key: bytes, moment: Moment) -> tuple[bool, Item | None]:
-    """Return whether an item was written to after a moment, and what it was at it if so."""
+async def before(tx: Transaction, table: Table, key: bytes, moment: Moment) -> tuple[bool, bytes | None]:
+    """Return whether an item was written to after a moment, and what it was at it if so, as stored (None: nothing)."""
     entries = _entries(table)
     begin = entries.key(key, moment.epoch) if moment.micros is None else entries.key(key, *moment) + b"\x00"
     rows = await tx.range(begin, entries.key(key) + b"\xff", limit=1)
-    return (True, _item(rows[0][1])) if rows else (False, None)
+    return (True, _stored(rows[0][1])) if rows else (False, None)
 
 
 class Changed(NamedTuple):
@@ -82,11 +86,11 @@ class Changed(NamedTuple):
 
 
 async def changed(
-    tx: Transaction, table: Table, key: bytes, since: Moment, until: Moment, now: Item | None
+    tx: Transaction, table: Table, key: bytes, since: Moment, until: Moment, now: bytes | None
 ) -> Changed | None:
     """Return what has become of an item from one moment to another, None where it was not written to.
 
-    `now` is what the item is now.
+    `now` is what the item is now, as stored; None for nothing.
     """
     entries = _entries(table)
     begin = entries.key(key, *since) + b"\x00"
@@ -96,7 +100,7 @@ async def changed(
         return None
     last = await tx.range(begin, end, limit=1, reverse=True)
     written, later = await before(tx, table, key, until)
-    return Changed(_item(first[0][1]), later if written else now, entries.unpack(last[0][0])[2])
+    return Changed(_item(_stored(first[0][1])), _item(later if written else now), entries.unpack(last[0][0])[2])
 
 
 async def keys_after(tx: Transaction, table: Table, after: bytes, count: int) -> list[bytes]:
