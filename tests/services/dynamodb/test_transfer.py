@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb import exporting, import_formats, importing
-from tests.services.dynamodb.local import LocalDynamo, item
+from cloudlet.core.lease import Lease
+from cloudlet.services.dynamodb import exporting, exports, import_formats, importing
+from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo, item
 
 BUCKET = "exports"
 MINUTE = 60
@@ -456,6 +458,41 @@ def test_exports_are_listed_by_page_and_table(dynamo: LocalDynamo) -> None:
     assert "NextToken" not in dynamo.call("ListExports", MaxResults=3)
     assert listed(TableArn=arns[1].partition("/export/")[0]) == arns[1:2]
     assert dynamo.refused("ListExports", NextToken="x" * 40).code == "ValidationException"
+
+
+def test_an_export_that_is_interrupted_at_its_end_has_each_item_once(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = asyncio.Event()
+
+    async def never(*_: Any) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    arn = dynamo.table()
+    recoverable(dynamo)
+    for number in range(5):
+        dynamo.put(f"k{number}")
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(exporting, "_write_manifests", never)
+        asked = dynamo.call("ExportTableToPointInTime", TableArn=arn, S3Bucket=BUCKET)["ExportDescription"]
+        dynamo.until(began.is_set)
+    dynamo.restart()
+
+    def described() -> dict[str, Any]:
+        found: dict[str, Any] = dynamo.call("DescribeExport", ExportArn=asked["ExportArn"])["ExportDescription"]
+        return found
+
+    dynamo.until(lambda: described()["ExportStatus"] == "COMPLETED")
+    assert described()["ItemCount"] == 5
+    written = objects(dynamo)
+    assert [len(lines(data)) for name, data in written.items() if "/data/" in name] == [5]
+    # Who has waited for its turn, in another process, leaves it as it is.
+    block = dynamo.cloud.block("dynamodb")
+    key = exports.records.key(ACCOUNT, REGION, "orders", asked["ExportArn"].rpartition("/")[2])
+    dynamo.run(exporting.make(block, key, Lease(block)))
+    assert objects(dynamo) == written
 
 
 def test_an_export_is_encrypted_as_it_was_asked_for(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 import logging
-from base64 import b64encode
+from base64 import b32encode, b64encode
 from datetime import UTC, datetime
 from hashlib import md5
 from typing import Any
@@ -15,7 +15,6 @@ import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.ids import token
 from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, exports, ion, items, journal, snapshot
 from cloudlet.services.dynamodb.export_filter import ExportFilter
@@ -35,7 +34,6 @@ _LISTED_FILES = 1000
 """How many items, and how many files, are read in one transaction."""
 _FILE_BYTES = 4 << 20
 """A file is closed when it has so many bytes before compression."""
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _VERSION = "2020-06-30"
 _CODES = {"NoSuchBucket": "S3NoSuchBucket"}
 
@@ -53,7 +51,8 @@ class _TakenOver(Exception):
 async def make(block: Block, key: bytes, lease: Lease) -> None:
     """Make an export that is in progress: the one whose record is at `key`."""
     export = await block.store.transact(lambda tx: exports.records.get(tx, key))
-    if export is None:
+    if export is None or export.status != IN_PROGRESS:
+        # Who waited for the lease may find that another process has made it.
         return
     request = export.request
     bucket = Bucket(
@@ -62,7 +61,7 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
     try:
         if not export.items:
             await bucket.put(f"{export.folder}/{export.id}/_started", b"")
-        while True:
+        while not export.is_read:
             await lease.hold()
             lines, following = await _gathered(block, export)
             if lines or not export.items:
@@ -152,12 +151,13 @@ def _line(export: Export, name: str, item: Item) -> bytes:
 
 
 async def _written(block: Block, bucket: Bucket, export: Export, lines: list[bytes], following: bytes | None) -> Export:
-    """Write a file of lines and note it."""
+    """Write a file of lines and note it. One that was written before a restart, and not noted, is written again."""
     data = b"".join(line + b"\n" for line in lines)
     packed = await asyncio.to_thread(gzip.compress, data)
     folder = export.folder if export.since is not None else f"{export.folder}/{export.id}"
     ending = "ion" if export.format == exports.ION else "json"
-    name = f"{folder}/data/{token(26, _ALPHABET)}.{ending}.gz"
+    number = md5(f"{export.id}/{export.items}".encode(), usedforsecurity=False).digest()
+    name = f"{folder}/data/{b32encode(number).decode().rstrip('=').lower()}.{ending}.gz"
     etag = await bucket.put(name, packed, **_encryption(export))
     file = DataFile(name, len(lines), _md5(packed), etag)
     noted = msgspec.structs.replace(
@@ -165,6 +165,7 @@ async def _written(block: Block, bucket: Bucket, export: Export, lines: list[byt
         after=export.after if following is None else following,
         items=export.items + len(lines),
         size=export.size + len(data),
+        is_read=following is None,
     )
 
     async def body(tx: Transaction) -> None:

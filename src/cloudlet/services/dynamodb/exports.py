@@ -51,6 +51,8 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
     """The key of the last item that has been exported."""
     items: int = 0
     size: int = 0
+    is_read: bool = False
+    """Whether all items are in files that are written."""
 
     @property
     def table_arn(self) -> str:

@@ -38,7 +38,8 @@ class _TakenOver(Exception):
 async def make(block: Block, key: bytes, lease: Lease) -> None:
     """Make an import that is in progress: the one whose record is at `key`."""
     made = await block.store.transact(lambda tx: imports.records.get(tx, key))
-    if made is None:
+    if made is None or made.status != IN_PROGRESS:
+        # Who waited for the lease may find that another process has made it.
         return
     source = made.request["S3BucketSource"]
     owner = source.get("S3BucketOwner")
