@@ -125,6 +125,17 @@ def test_messages_wait_for_days(neighbours: _Neighbours) -> None:
     neighbours.expect(neighbours.queue, ["m"])
 
 
+def test_messages_wait_though_the_clock_was_set_back(neighbours: _Neighbours) -> None:
+    sns = neighbours.sns
+    neighbours.subscribe(neighbours.topic, "q")
+    sns.advance(-_DAY)
+    neighbours.down = True
+    sns.call("Publish", TopicArn=neighbours.topic, Message="m")
+    neighbours.down = False
+    sns.advance(20)
+    neighbours.expect(neighbours.queue, ["m"])
+
+
 def test_what_comes_next_goes_directly_again(neighbours: _Neighbours) -> None:
     sns = neighbours.sns
     neighbours.subscribe(neighbours.topic, "q")

@@ -205,3 +205,32 @@ def test_a_waiting_receiver_gets_what_another_did_not_delete(sqs: Sqs) -> None:
         assert second.result()["Messages"][0]["Body"] == "m"
 
     sqs.run(poll())
+
+
+_DAY = 86_400
+
+
+def test_a_clock_set_back_holds_up_no_fifo_queue(sqs: Sqs) -> None:
+    url = sqs.queue("orders.fifo")
+    sqs.send(url, "before", MessageGroupId="a")
+    sqs.advance(-_DAY)
+    sqs.send(url, "after", MessageGroupId="b")
+    assert sqs.bodies(url) == ["before", "after"]
+
+
+def test_what_was_sent_before_the_clock_was_set_back_makes_nothing_a_duplicate(sqs: Sqs) -> None:
+    url = sqs.queue("orders.fifo")
+    sqs.send(url, "same", MessageGroupId="a")
+    sqs.advance(-_DAY)
+    sqs.send(url, "same", MessageGroupId="a")
+    sqs.send(url, "same", MessageGroupId="a")
+    assert sqs.bodies(url) == ["same", "same"]
+
+
+def test_a_queue_deleted_or_purged_before_the_clock_was_set_back_was_not_so_recently(sqs: Sqs) -> None:
+    sqs.call("DeleteQueue", QueueUrl=sqs.queue("gone"))
+    purged = sqs.queue("purged")
+    sqs.call("PurgeQueue", QueueUrl=purged)
+    sqs.advance(-_DAY)
+    assert sqs.queue("gone")
+    sqs.call("PurgeQueue", QueueUrl=purged)

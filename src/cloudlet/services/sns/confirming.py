@@ -15,7 +15,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.moments import until
-from cloudlet.services.sns import errors, limits, notices, notification, subscription, subscription_attributes
+from cloudlet.services.sns import cursor, errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
@@ -65,6 +65,8 @@ async def confirm(
         subscription.remove(tx, topic, before)
         before = None
     subscription.store(tx, topic, confirmed, before)
+    if topic.fifo:
+        await cursor.begin(tx, topic, confirmed)
     return confirmed
 
 

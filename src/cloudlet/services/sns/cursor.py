@@ -54,7 +54,7 @@ _decode = msgspec.msgpack.Decoder(Cursor).decode
 
 
 async def of_subscription(tx: Transaction, topic: Topic, subscribed: Subscription) -> Cursor:
-    """Return a subscription's cursor; a new one starts with what was published since it is there."""
+    """Return a subscription's cursor."""
     raw = await tx.get(_all(topic).key(subscribed.id))
     return await _fresh(tx, topic, subscribed) if raw is None else _decode(raw)
 
@@ -76,12 +76,18 @@ async def of_topic(tx: Transaction, topic: Topic, subscriptions: list[Subscripti
     return cursors
 
 
+async def begin(tx: Transaction, topic: Topic, subscribed: Subscription) -> None:
+    """Have a subscription, confirmed now, get what is published from now on, whatever the clock says then."""
+    store(tx, topic, subscribed.id, Cursor(await fifo.last_number(tx, topic)))
+
+
 def store(tx: Transaction, topic: Topic, id: str, cursor: Cursor) -> None:
     """Write the cursor of the subscription with an id."""
     tx.put(_all(topic).key(id), _encode(cursor))
 
 
 async def _fresh(tx: Transaction, topic: Topic, subscribed: Subscription) -> Cursor:
+    """Return the cursor of a subscription of which none was stored: it gets what came since it is there."""
     return Cursor(await fifo.number_at(tx, topic, subscribed.created) - 1)
 
 

@@ -55,7 +55,8 @@ async def _append(tx: Transaction, topic: Topic, message: Message, now: int) -> 
     raw = await tx.get(key)
     if raw is not None:
         earlier = _decode_published(raw)
-        if earlier.expires > now:
+        # What expires later than that was published before the clock was set back.
+        if now < earlier.expires <= now + _DEDUPLICATION_MS:
             return replace(message, id=earlier.id, sequence=earlier.sequence)
     number = await _next_number(tx, topic)
     numbered = replace(message, sequence=str(_SEQUENCE_BASE + number * _SEQUENCE_STEP))

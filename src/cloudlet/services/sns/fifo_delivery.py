@@ -198,12 +198,9 @@ class FifoDelivery:
         rows = await fifo.after(tx, topic, at.place, last, _MESSAGES)
         if len(rows) == _MESSAGES:
             last = rows[-1][0]
-        if replay is None:
-            found = [(place, message) for place, message in rows if recipient.wants(message)]
-        else:
-            found = [
-                (place, archive.replayed(message, subscribed)) for place, message in rows if recipient.admits(message)
-            ]
+        found = [(place, message) for place, message in rows if recipient.admits(message)]
+        if replay is not None:
+            found = [(place, archive.replayed(message, subscribed)) for place, message in found]
         rejected = [(place, why) for place, message in rows if (why := recipient.rejection(message)) is not None]
         return _Turn(topic, recipient, at, found, last, rejected)
 

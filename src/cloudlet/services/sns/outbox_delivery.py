@@ -201,11 +201,9 @@ class OutboxDelivery:
 
 def _wanted(row: Row, recipients: list[Recipient]) -> list[Recipient]:
     """Return those of the recipients that a message in an outbox is for."""
-    return [
-        recipient
-        for recipient in recipients
-        if (not row.only or recipient.subscription.id in row.only) and recipient.wants(row.message)
-    ]
+    if row.only:
+        return [each for each in recipients if each.subscription.id in row.only and each.admits(row.message)]
+    return [each for each in recipients if each.wants(row.message)]
 
 
 async def put_off(

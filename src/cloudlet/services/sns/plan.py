@@ -54,7 +54,7 @@ class Recipient:
         return self._filter.why_not(message)
 
     def admits(self, message: Message) -> bool:
-        """Whether the subscription's filter lets a message through."""
+        """Whether the subscription's filter lets a message through; it was there when that was published."""
         return self._filter is None or self._filter.matches(message)
 
 

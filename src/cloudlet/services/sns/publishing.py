@@ -163,8 +163,8 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
     """Return once messages to a standard topic are durable."""
     if not page.recipients and not page.following:
         return
-    pairs = [(message, recipient) for message in messages for recipient in page.queues if recipient.wants(message)]
-    others = [(message, recipient) for message in messages for recipient in page.others if recipient.wants(message)]
+    pairs = [(message, recipient) for message in messages for recipient in page.queues if recipient.admits(message)]
+    others = [(message, recipient) for message in messages for recipient in page.others if recipient.admits(message)]
     if not page.following and len(pairs) + len(others) < len(messages) * len(page.recipients):
         measuring.filtered_out(block, topic, plan.rejections(messages, page.recipients))
     directly = _may_go_directly(block, topic, page)
@@ -184,7 +184,7 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
                     told(block, topic, recipient.subscription, message, outcome, began=message.published / 1000)
     if delivered < len(outcomes) or others or page.following:
         kept = [(*pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome is not None]
-        await block.store.transact(lambda tx: _keep(tx, block, page, messages, kept, others, chosen=directly))
+        await block.store.transact(lambda tx: _keep(tx, block, page, messages, kept, others))
 
 
 def _may_go_directly(block: Block, topic: Topic, page: Plan) -> bool:
@@ -204,10 +204,8 @@ async def _keep(
     messages: list[Message],
     to_queues: list[tuple[Message, Recipient, Undeliverable | Unavailable]],
     to_others: list[Pair],
-    *,
-    chosen: bool,
 ) -> None:
-    """Write down what remains to be done; where `chosen`, a message is for these queues of its topic's alone."""
+    """Write down what remains to be done."""
     topic = await topics.find(tx, page.topic.arn)
     if topic is None or topic.number != page.topic.number:
         return
@@ -219,9 +217,10 @@ async def _keep(
         else:
             left.setdefault(message.id, []).append(recipient.subscription.id)
     by_outbox = len(to_others) > _AT_ONCE
+    named = not page.following and len(page.queues) <= _DIRECT_QUEUES
     for message in messages:
         if message.id in left or page.following:
-            outbox.add(tx, "queues", Row(message, only=tuple(left[message.id]) if chosen else ()))
+            outbox.add(tx, "queues", Row(message, only=tuple(left[message.id]) if named else ()))
         if page.following or by_outbox:
             outbox.add(tx, "others", Row(message))
     if not page.following and not by_outbox:

@@ -9,6 +9,7 @@ from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.services.sns import (
     confirming,
+    cursor,
     endpoints,
     errors,
     limits,
@@ -53,6 +54,8 @@ async def subscribe(ctx: Context, tx: Transaction, topic: Topic, params: Params)
     subscription.store(tx, topic, fresh)
     if not own:
         confirming.ask(tx, topic, fresh, millis)
+    elif topic.fifo:
+        await cursor.begin(tx, topic, fresh)
     return fresh
 
 

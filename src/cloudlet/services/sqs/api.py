@@ -99,7 +99,7 @@ async def delete_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def purge_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "PurgeQueue")
     now = _millis(ctx)
-    if queue.record.purged and now < queue.record.purged + limits.PURGE_SECONDS * 1000:
+    if 0 < queue.record.purged <= now < queue.record.purged + limits.PURGE_SECONDS * 1000:
         raise AwsError(
             "PurgeQueueInProgress",
             f"Only one PurgeQueue operation on {queue.record.name} is allowed every 60 seconds.",

@@ -112,7 +112,7 @@ async def check_not_deleted_recently(tx: Transaction, account: str, region: str,
         tx.delete(key)
         tx.delete(_DELETED.key(*_DELETED_TIMES.unpack(key)[1:]))
     raw = await tx.get(_DELETED.key(account, region, name))
-    if raw is not None and raw > pack((since,)):
+    if raw is not None and pack((since,)) < raw <= pack((now,)):
         raise errors.deleted_recently()
 
 

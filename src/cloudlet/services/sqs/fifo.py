@@ -24,9 +24,11 @@ _RETIMED = 10_000
 async def take(tx: Transaction, queue: Queue, count: int, now: int) -> list[Picked]:
     """Take up to `count` messages: as many as there are of one group, then of the next."""
     taken: list[Picked] = []
+    # Without a delay it does not matter when they were sent, which may be later than now where the clock was set back.
+    sent_by = now - queue.delay if queue.delay else None
     for _, name in await tx.range(queue.available.begin, queue.available.end, limit=count):
         group = await Group.read(tx, queue, name.decode())
-        more = await group.take(tx, count - len(taken), sent_by=now - queue.delay)
+        more = await group.take(tx, count - len(taken), sent_by=sent_by)
         if not more:
             # Heads are in the order of their arrival: if this one is still delayed, so are those behind it.
             break
@@ -86,7 +88,9 @@ async def duplicate_of(tx: Transaction, queue: Queue, message: Message, now: int
     if raw is None:
         return None
     sent = _decode_sent(raw)
-    return (sent.id, sent.seq) if sent.expires > now else None
+    # What expires later than that was sent before the clock was set back.
+    is_recent = now < sent.expires <= now + limits.DEDUPLICATION_SECONDS * 1000
+    return (sent.id, sent.seq) if is_recent else None
 
 
 async def remember(tx: Transaction, queue: Queue, message: Message, seq: int, now: int) -> None:
