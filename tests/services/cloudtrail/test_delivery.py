@@ -251,7 +251,7 @@ def test_data_events_come_as_they_are_selected(standing: Standing) -> None:
             s3.get_object(Bucket=place, Key="kept.txt")
         sqs.send_message(QueueUrl=url, MessageBody="secret")
         sqs.receive_message(QueueUrl=url)
-        sns.publish(TopicArn=topic, Message="secret")
+        sns.publish(TopicArn=topic, Message="secret", Subject="secret")
         for each in ("one", "two"):
             table.put_item(TableName=each, Item={"id": {"S": "secret"}})
             table.get_item(TableName=each, Key={"id": {"S": "secret"}})

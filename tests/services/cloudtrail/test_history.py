@@ -154,6 +154,15 @@ def test_keys_of_apis_and_credentials_of_platforms_are_not_there(aws: Aws) -> No
     assert attributes["PlatformCredential"] == "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
+def test_passwords_of_endpoints_are_not_there(aws: Aws) -> None:
+    sns = aws.client("sns")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint="http://user:secret@localhost:9/")
+    (subscribed,) = lookup(aws, 1, EventName="Subscribe")
+    shown = json.loads(subscribed["CloudTrailEvent"])["requestParameters"]
+    assert shown["endpoint"] == "http://user:****@localhost:9/"
+
+
 def test_events_come_in_pages_the_newest_first(aws: Aws) -> None:
     sqs, trail = aws.client("sqs"), aws.client("cloudtrail")
     for number in range(7):

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.core import url_passwords
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import Context
 from cloudlet.core.identity import Principal
@@ -165,7 +166,7 @@ def _shown(shape: Shape | None, value: Any, hidden: frozenset[str], depth: int =
         return HIDDEN
     if shape.kind == "timestamp":
         return strftime("%b %d, %Y %I:%M:%S %p", gmtime(float(value))) if isinstance(value, int | float) else str(value)
-    return value
+    return url_passwords.masked(value) if isinstance(value, str) else value
 
 
 def _lowered(name: str) -> str:

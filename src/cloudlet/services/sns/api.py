@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction, url_passwords
 from cloudlet.core import tags as core_tags
 from cloudlet.core.block import Block
 from cloudlet.core.service import Page
@@ -14,7 +14,6 @@ from cloudlet.services.sns import (
     confirming,
     data_protection,
     delivery,
-    endpoints,
     errors,
     fifo,
     limits,
@@ -45,7 +44,10 @@ service = Service(
     "sns",
     admits_anonymous=True,
     data_events=("Publish", "PublishBatch"),
-    hidden=("Message", "MessageAttributes", "PlatformCredential", "PlatformPrincipal", "Token"),
+    hidden=(
+        *("Message", "MessageAttributes", "OneTimePassword", "PlatformCredential", "PlatformPrincipal", "Subject"),
+        "Token",
+    ),
     namespace="AWS/SNS",
 )
 service.observe(measuring.note)
@@ -235,7 +237,8 @@ def _listed(existing: Subscription) -> dict[str, str]:
         "SubscriptionArn": existing.arn if existing.confirmed else "PendingConfirmation",
         "Owner": existing.owner,
         "Protocol": existing.protocol,
-        "Endpoint": endpoints.masked(existing.endpoint),
+        # GetSubscriptionAttributes alone shows its password (Developer Guide, "Fanout to HTTP/S endpoints").
+        "Endpoint": url_passwords.masked(existing.endpoint),
         "TopicArn": existing.topic,
     }
 

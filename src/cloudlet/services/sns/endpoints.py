@@ -61,17 +61,6 @@ def _check_url(scheme: str, endpoint: str) -> None:
         raise errors.invalid_parameter("Endpoint")
 
 
-def masked(endpoint: str) -> str:
-    """Return an endpoint as lists show it: without the password of a URL, which GetSubscriptionAttributes alone shows.
-
-    Developer Guide, "Fanout to HTTP/S endpoints".
-    """
-    if "@" not in endpoint or not endpoint.startswith(("http:", "https:")):
-        return endpoint
-    password = urlsplit(endpoint).password
-    return endpoint if not password else endpoint.replace(f":{password}@", ":****@", 1)
-
-
 def _check_resource(topic: Topic, protocol: str, endpoint: str) -> None:
     service = "sns" if protocol == "application" else protocol
     try:

@@ -18,10 +18,11 @@ from typing import Any, Final
 
 import msgspec
 
+from cloudlet.core import url_passwords
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes, uuid4
-from cloudlet.services.sns import endpoints, journal
+from cloudlet.services.sns import journal
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
@@ -97,7 +98,7 @@ def _record(
     published = datetime.fromtimestamp(message.published / 1000, UTC)
     delivery: dict[str, Any] = {
         "deliveryId": uuid4(),
-        "destination": endpoints.masked(subscribed.endpoint),
+        "destination": url_passwords.masked(subscribed.endpoint),
         "dwellTimeMs": max(0, int(block.clock.now() * 1000) - message.published),
         "attempts": attempts,
     }

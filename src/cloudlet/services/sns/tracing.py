@@ -13,11 +13,11 @@ from time import perf_counter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cloudlet.core import Arn, Context
+from cloudlet.core import Arn, Context, url_passwords
 from cloudlet.core.block import Block
 from cloudlet.core.messages import queue_url
 from cloudlet.core.tracing import parsed
-from cloudlet.services.sns import endpoints, errors
+from cloudlet.services.sns import errors
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
@@ -112,7 +112,7 @@ def delivered(
 def _target(block: Block, subscribed: Subscription) -> dict[str, Any] | None:
     """Describe the call that a delivery is, None for one to whom is not traced."""
     if subscribed.protocol in ("http", "https"):
-        url = endpoints.masked(subscribed.endpoint)
+        url = url_passwords.masked(subscribed.endpoint)
         host = urlsplit(subscribed.endpoint).hostname or "endpoint"
         return {"name": host, "namespace": "remote", "http": {"request": {"method": "POST", "url": url}}}
     if subscribed.protocol == "sqs":
