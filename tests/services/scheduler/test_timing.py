@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,6 +289,24 @@ def test_an_invocation_that_fails_is_tried_again_by_the_clock(local: Local, monk
     sqs.down = False
     local.sns.advance(10)
     assert local.times(1) == ["4"]
+
+
+def test_invocations_that_take_long_hold_up_no_others(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = asyncio.Event()
+    call = local.sns.cloud.call
+
+    async def hanging(service: str, operation: str, params: dict[str, Any], **more: Any) -> Any:
+        if params.get("MessageBody") == "slow":
+            await answer.wait()
+        return await call(service, operation, params, **more)
+
+    monkeypatch.setattr(local.sns.cloud, "call", hanging)
+    for number in range(100):
+        local.schedule("at(2023-11-14T22:00:00)", Name=f"slow-{number}", Target={"Input": "slow"})
+    local.schedule("at(2023-11-14T22:00:00)", Name="quick", Target={"Input": "quick"})
+    assert local.times(1) == ["quick"]
+    answer.set()
+    assert local.times(100) == ["slow"] * 100
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
+from cloudlet.core.places import Places
 from cloudlet.core.retrying import Exhausted, Failed, following_attempt
 from cloudlet.services.scheduler import dead_letters, firing, measuring, payload, target
 from cloudlet.services.scheduler.firing import Firing
@@ -18,24 +19,25 @@ from cloudlet.services.scheduler.firing import Firing
 log = logging.getLogger("cloudlet.scheduler")
 
 _AT_ONCE = 64
+"""Beside functions that are waited for, which may run for minutes."""
 
 
 async def invoke(block: Block) -> None:
     """Invoke what is due, until the block ends."""
     lease = Lease(block)
-    busy: set[str] = set()
     try:
         async with notified(block, firing.TOPIC) as changed, asyncio.TaskGroup() as group:
+            busy = Places(_AT_ONCE, changed)
             while True:
                 changed.clear()
                 rows = await block.store.transact(lambda tx: firing.first(tx, _AT_ONCE + len(busy)))
                 waiting = [(due, id) for due, id in rows if id not in busy]
                 now = block.clock.now() * 1000
-                for due, id in waiting[: _AT_ONCE - len(busy)]:
+                for due, id in waiting[: busy.free]:
                     if due <= now:
                         await lease.hold()
-                        busy.add(id)
-                        group.create_task(_invoke(block, id, busy, changed))
+                        busy.take(id)
+                        group.create_task(_invoke(block, id, busy))
                 later = next((due for due, id in waiting if id not in busy), None)
                 if later is None or later <= now:
                     await changed.wait()
@@ -45,7 +47,7 @@ async def invoke(block: Block) -> None:
         await lease.release()
 
 
-async def _invoke(block: Block, id: str, busy: set[str], changed: asyncio.Event) -> None:
+async def _invoke(block: Block, id: str, busy: Places) -> None:
     """Try a firing that is due, and write down what became of it."""
     try:
         found = await block.store.transact(lambda tx: firing.get(tx, id))
@@ -65,8 +67,7 @@ async def _invoke(block: Block, id: str, busy: set[str], changed: asyncio.Event)
         if failed is not None and after is None:
             log.warning("%s could not be invoked for %s: %s", found.target["Arn"], found.schedule, failed)
     finally:
-        busy.discard(id)
-        changed.set()
+        busy.leave(id)
 
 
 async def _try(block: Block, tried: Firing) -> Failed | None:
