@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import json
@@ -14,7 +15,11 @@ from urllib.request import urlopen
 import boto3
 import pytest
 
+from cloudlet.core.block import Block
 from cloudlet.core.identity import ANONYMOUS
+from cloudlet.services.sns import outward
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.sns import endpoint as endpoints
 from tests.services.sns.cloud import OTHER, OWNER, REGION, STRANGER, LocalSns, local_sns
@@ -91,6 +96,22 @@ def test_a_fifo_queue_is_asked_too(sns: LocalSns) -> None:
     topic = sns.call("CreateTopic", Name="orders.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
     sns.call("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=f"{_QUEUE}.fifo")
     assert _next(sns, "inbox.fifo")["TopicArn"] == topic
+
+
+def test_endpoints_that_do_not_answer_hold_up_no_others(sns: LocalSns, monkeypatch: pytest.MonkeyPatch) -> None:
+    notify = outward.notify
+
+    async def hanging(block: Block, topic: Topic, subscribed: Subscription, kind: str, id: str, written: int) -> None:
+        if subscribed.protocol == "http":
+            await asyncio.Event().wait()
+        await notify(block, topic, subscribed, kind, id, written)
+
+    monkeypatch.setattr(outward, "notify", hanging)
+    topic = _topic(sns)
+    for number in range(150):
+        sns.call("Subscribe", TopicArn=topic, Protocol="http", Endpoint=f"http://localhost/{number}")
+    _subscribe(sns, topic)
+    assert _next(sns)["TopicArn"] == topic
 
 
 def test_an_owner_is_not_asked(sns: LocalSns) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.places import Places
 from cloudlet.services.sns import notification, outward, retries, subscription
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
@@ -53,17 +54,18 @@ async def send(block: Block) -> None:
     """Send notices for as long as the block runs."""
     changed = asyncio.Event()
     end_watch = block.store.watch(_WRITTEN, changed.set)
+    sending = Places(_AT_ONCE, changed)
     try:
         async with asyncio.TaskGroup() as group:
-            sending: set[asyncio.Task[None]] = set()
             while True:
                 changed.clear()
-                claimed, due = await _claim(block, _AT_ONCE - len(sending))
+                claimed, due = await _claim(block, sending.free)
                 for end, notice in claimed:
+                    # An attempt that takes longer than it should is made again: it has an id of its own.
+                    id = f"{notice.id} {end}"
+                    sending.take(id)
                     task = group.create_task(_attempt(block, end, notice))
-                    sending.add(task)
-                    task.add_done_callback(sending.discard)
-                    task.add_done_callback(lambda _: changed.set())
+                    task.add_done_callback(lambda _, id=id: sending.leave(id))  # type: ignore[misc]
                 cancel = None if due is None else block.clock.call_at(due / 1000, changed.set)
                 await changed.wait()
                 if cancel is not None:
