@@ -19,23 +19,45 @@ _COMBINATIONS: Final = 1000
 _LEVELS: Final = 100
 _OR: Final = "$or"
 Path: TypeAlias = "tuple[str, ...]"
-Matcher: TypeAlias = "Callable[[Any, Any], bool]"
+Matcher: TypeAlias = "Callable[[Any, Whole], bool]"
 """Whether a part of an event (None where there is none) and the whole event match."""
+
+
+class Whole:
+    """A whole event, of which is known what it lacks: each of thousands of elements of an array may ask for that."""
+
+    __slots__ = ("_event", "_lacking")
+
+    def __init__(self, event: dict[str, Any]) -> None:
+        self._event = event
+        self._lacking: dict[Path, bool] = {}
+
+    def lacks(self, path: Path) -> bool:
+        """Whether there are no values at a path."""
+        lacking = self._lacking.get(path)
+        if lacking is None:
+            lacking = self._lacking[path] = not any(True for _ in _at(self._event, path))
+        return lacking
+
+
+_NOT_ASKED: Final = Whole({})
+"""Stands for the whole event where a pattern does not ask what that lacks."""
 
 
 class Pattern:
     """A compiled pattern."""
 
-    __slots__ = ("_matches", "sources")
+    __slots__ = ("_asks_for_absence", "_matches", "sources")
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._matches = _object(document, ())
+        self._asks_for_absence = _asks_for_absence(document)
         self.sources = frozenset(document["source"]) if _is_literal(document.get("source")) else None
         """The only sources of events that it matches; None where it asks for other than exact ones."""
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether an event, as its JSON says, matches."""
-        return self._matches(event, event)
+        return self._matches(event, Whole(event) if self._asks_for_absence else _NOT_ASKED)
 
 
 def compile(text: str) -> Pattern:
@@ -53,6 +75,13 @@ def compile(text: str) -> Pattern:
     if _combinations(document) > _COMBINATIONS:
         raise PatternError(f"The $or combinations exceed the limit of {_COMBINATIONS}")
     return Pattern(document)
+
+
+def _asks_for_absence(document: Any) -> bool:
+    """Whether a part of a pattern may hold where something is not there."""
+    if isinstance(document, dict):
+        return document.get("exists") is False or any(map(_asks_for_absence, document.values()))
+    return isinstance(document, list) and any(map(_asks_for_absence, document))
 
 
 def _no_constant(name: str) -> None:
@@ -96,16 +125,16 @@ def _object(document: dict[str, Any], path: Path) -> Matcher:
         else:
             properties.append((name, _property(name, value, (*path, name))))
 
-    def matches(part: Any, event: Any) -> bool:
+    def matches(part: Any, whole: Whole) -> bool:
         if isinstance(part, list):
             # Absence is asked of the event as a whole, so that it may also hold where the array is empty.
-            return any(matches(element, event) for element in list(_elements(part)) or (None,))
+            return any(matches(element, whole) for element in list(_elements(part)) or (None,))
         inner = part if isinstance(part, dict) else {}
         # A plain loop: each event goes through it for each rule.
         for name, test in properties:
-            if not test(inner.get(name, _MISSING), event):
+            if not test(inner.get(name, _MISSING), whole):
                 return False
-        return not shared or all(test(inner, event) for test in shared)
+        return not shared or all(test(inner, whole) for test in shared)
 
     return matches
 
@@ -118,7 +147,7 @@ _MISSING: Final = _Missing()
 
 
 def _either(matchers: list[Matcher]) -> Matcher:
-    return lambda part, event: any(matches(part, event) for matches in matchers)
+    return lambda part, whole: any(matches(part, whole) for matches in matchers)
 
 
 def _property(name: str, value: Any, path: Path) -> Matcher:
@@ -147,14 +176,16 @@ def _property(name: str, value: Any, path: Path) -> Matcher:
     only_literals = _is_literal(value)
     holds = tests[0] if len(tests) == 1 else lambda leaf: any(test(leaf) for test in tests)
 
-    def matches(part: Any, event: Any) -> bool:
+    def matches(part: Any, whole: Whole) -> bool:
         if type(part) is str:
             # It stands there, so that absence need not be asked for.
             return part in literals or present or (not only_literals and holds(part))
+        if part is _MISSING:
+            return absent and whole.lacks(path)
         for leaf in _leaves(part):
             if present or holds(leaf):
                 return True
-        return absent and not any(True for _ in _at(event, path))
+        return absent and whole.lacks(path)
 
     return matches
 

@@ -183,6 +183,10 @@ def test_or_is_the_or_of_its_alternatives(event: dict[str, Any], alternatives: l
     assert matches({"$or": patterns}, event) is any(matches(each, event) for each in patterns)
 
 
+def test_what_is_not_there_is_looked_for_once() -> None:
+    assert not matches({"items": {"gone": [{"exists": False}]}}, {"items": [{}] * 60_000 + [{"gone": 1}]})
+
+
 @given(
     st.lists(st.text("ab*\\", max_size=3), min_size=1, max_size=4), st.lists(st.text("ab*\\", max_size=3), min_size=4)
 )

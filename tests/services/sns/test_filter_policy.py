@@ -231,6 +231,10 @@ def test_a_wildcard_takes_linear_time() -> None:
     assert not by_body({"key": [{"wildcard": "*a*a*b"}]}, {"key": 200_000 * "a"})
 
 
+def test_what_is_not_there_is_looked_for_once() -> None:
+    assert not by_body({"items": {"gone": [{"exists": False}]}}, {"items": [{}] * 60_000 + [{"gone": 1}]})
+
+
 # -- A naive model: policies and bodies are flattened to paths, and all combinations are tried.
 
 NAMES = st.sampled_from(["a", "b", "c"])

@@ -50,29 +50,51 @@ class _Object:
     properties: tuple[_Property, ...]
     choices: tuple[tuple[_Object, ...], ...]
 
-    def matches(self, value: Any, root: dict[str, Any]) -> bool:
+    def matches(self, value: Any, whole: _Whole) -> bool:
         if type(value) is list and value:
-            return any(self.matches(element, root) for element in value)
+            return any(self.matches(element, whole) for element in value)
         found = value if type(value) is dict else {}
         for property in self.properties:
             given = found.get(property.name)
             if property.within is not None:
-                if not property.within.matches(given, root):
+                if not property.within.matches(given, whole):
                     return False
             elif property.patterns is not None:
                 admitted = property.name in found and _admits(property.patterns, given)
-                if not admitted and not (property.patterns.absent and not _has_value(root, property.path)):
+                if not admitted and not (property.patterns.absent and whole.lacks(property.path)):
                     return False
-        return all(any(choice.matches(found, root) for choice in choices) for choices in self.choices)
+        return all(any(choice.matches(found, whole) for choice in choices) for choices in self.choices)
+
+
+class _Whole:
+    """A whole message, of which is known what it lacks: each of thousands of elements of an array may ask for that."""
+
+    __slots__ = ("_lacking", "_properties")
+
+    def __init__(self, properties: dict[str, Any]) -> None:
+        self._properties = properties
+        self._lacking: dict[Path, bool] = {}
+
+    def lacks(self, path: Path) -> bool:
+        """Whether there is no value at a path."""
+        lacking = self._lacking.get(path)
+        if lacking is None:
+            lacking = self._lacking[path] = not _has_value(self._properties, path)
+        return lacking
+
+
+_NOT_ASKED = _Whole({})
+"""Stands for the whole message where a policy does not ask what that lacks."""
 
 
 class FilterPolicy:
     """A compiled policy, for `scope` MessageAttributes or MessageBody."""
 
-    __slots__ = ("_accepts", "_read")
+    __slots__ = ("_accepts", "_asks_for_absence", "_read")
 
     def __init__(self, accepts: _Object, scope: str) -> None:
         self._accepts = accepts
+        self._asks_for_absence = _asks_for_absence(accepts)
         self._read: Callable[[Message], dict[str, Any] | None] = _body if scope == "MessageBody" else _attributes
 
     def matches(self, message: Message) -> bool:
@@ -82,7 +104,9 @@ class FilterPolicy:
             return True
         found = self._read(message)
         try:
-            return found is not None and _any_value(found) and accepts.matches(found, found)
+            if not found:
+                return False
+            return accepts.matches(found, _Whole(found) if self._asks_for_absence else _NOT_ASKED)
         except RecursionError:
             # A body of thousands of nested arrays.
             return False
@@ -159,6 +183,16 @@ def _check_limits(accepts: _Object) -> None:
         raise _invalid("Filter policy is too complex")
 
 
+def _asks_for_absence(accepts: _Object) -> bool:
+    """Whether some property may have no value."""
+    return any(
+        _asks_for_absence(each.within)
+        if each.within is not None
+        else each.patterns is not None and each.patterns.absent
+        for each in accepts.properties
+    ) or any(_asks_for_absence(choice) for choices in accepts.choices for choice in choices)
+
+
 def _names(accepts: _Object) -> Iterator[str]:
     """Return the names of the top-level properties: only these are counted."""
     for property in accepts.properties:
@@ -213,15 +247,25 @@ def _has_value(value: Any, path: Path) -> bool:
     return type(value) is dict and path[0] in value and _has_value(value[path[0]], path[1:])
 
 
-def _any_value(value: Any) -> bool:
+def _any_value(properties: dict[str, Any]) -> bool:
     """Whether there is anything at all: what has no value matches nothing, not even by what it lacks."""
-    if type(value) is dict:
-        return any(_any_value(element) for element in value.values())
-    return type(value) is not list or any(_any_value(element) for element in value)
+    waiting: list[Any] = [properties]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is dict:
+            waiting += value.values()
+        elif type(value) is list:
+            waiting += value
+        else:
+            return True
+    return False
 
 
 class _LastRead:
-    """The properties of the message that was read last: one message is matched with many policies in a row."""
+    """The properties of the message that was read last: one message is matched with many policies in a row.
+
+    What has no values at all has no properties.
+    """
 
     def __init__(self, read: Callable[[Message], dict[str, Any] | None]) -> None:
         self._read = read
@@ -230,7 +274,10 @@ class _LastRead:
 
     def __call__(self, message: Message) -> dict[str, Any] | None:
         if message is not self._message:
-            self._properties = self._read(message)
+            properties = self._read(message)
+            if properties and not _any_value(properties):
+                properties.clear()
+            self._properties = properties
             self._message = message
         return self._properties
 
