@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.events import direct, errors, pattern, putting
+from cloudlet.services.events import beside, direct, errors, pattern, putting
 from cloudlet.services.events.block import service
 from cloudlet.services.events.matching import Quick
 from cloudlet.wire import json_text
@@ -18,13 +18,14 @@ async def put_events(ctx: Context, params: Params) -> Result:
     entries = params["Entries"]
     if params.get("EndpointId"):
         raise errors.not_built("global endpoints (EndpointId)")
-    putting.check_size(entries)
+    size = putting.checked_size(entries)
+    prepared = [None] * len(entries) if size < beside.LARGE else await putting.prepared(ctx, entries)
     way = direct.WAY.of(ctx.block)
 
     async def body(tx: Transaction) -> tuple[list[dict[str, str]], Quick]:
         quick: Quick = {}
         put = putting.Putting(ctx, tx, quick if way.is_open else None).put
-        return [await put(entry) for entry in entries], quick
+        return [await put(entry, each) for entry, each in zip(entries, prepared, strict=True)], quick
 
     answers, quick = await ctx.transact(body)
     if quick:

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Any
 
 from cloudlet.core import Transaction
-from cloudlet.services.events import archive, outbox, receiving
+from cloudlet.services.events import archive, beside, outbox, receiving
+from cloudlet.services.events.beside import Matched
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.delivery_record import Delivery, Lane
-from cloudlet.services.events.receiving import Receiver
+from cloudlet.services.events.receiving import Receiver, Takers
 from cloudlet.wire import json_text
 
 Quick = dict[Lane, list[Delivery]]
 """Deliveries that are tried before any of them is written down."""
 
 
-async def put(tx: Transaction, place: Place, event: str, now: float, hops: int = 0, trace: str = "") -> None:
+async def matched(tx: Transaction, place: Place, event: str) -> Callable[[], Awaitable[Matched]] | None:
+    """Return what finds out who of a bus takes an event (JSON), where that is too large to be matched in passing."""
+    if len(event) < beside.LARGE:
+        return None
+    receiver = await receiving.of_bus(tx, place)
+    return lambda: beside.matched(receiver, json_text.decode(event))
+
+
+async def put(
+    tx: Transaction,
+    place: Place,
+    event: str,
+    now: float,
+    hops: int = 0,
+    trace: str = "",
+    matched: Matched | None = None,
+) -> None:
     """Put an event (JSON) on a bus."""
     receiver = await receiving.of_bus(tx, place)
     if not receiver.is_idle:
-        receive(tx, receiver, event, json_text.decode(event), now, hops=hops, trace=trace)
+        takers = None if matched is None else matched.of(receiver)
+        receive(tx, receiver, event, json_text.decode(event), now, hops=hops, trace=trace, takers=takers)
 
 
 def receive(
@@ -34,12 +52,13 @@ def receive(
     hops: int = 0,
     trace: str = "",
     quick: Quick | None = None,
+    takers: Takers | None = None,
 ) -> None:
-    """Put an event, JSON and what that says, on a bus that is known.
+    """Put an event, JSON and what that says, on a bus that is known, and perhaps who of it takes the event.
 
     Where `quick` is given, quick deliveries are added to it and not written down.
     """
-    for rule, _, outlets in receiver.matching(document):
+    for rule, _, outlets in receiver.matching(document) if takers is None else takers.rules:
         for target, lane, is_quick in outlets:
             delivery = outbox.made(rule, target, event, now, hops, trace)
             if quick is None or not is_quick:
@@ -50,15 +69,24 @@ def receive(
                 quick[lane] = [delivery]
     if receiver.archives:
         time = datetime.fromisoformat(document["time"]).timestamp()
-        for kept in receiver.archives:
-            if archive.admits(kept, document):
+        for kept in receiver.archives if takers is None else takers.archives:
+            if takers is not None or archive.admits(kept, document):
                 archive.keep(tx, kept, event, time, now)
 
 
-async def match(tx: Transaction, place: Place, event: str, now: float, *, only: Collection[str] = ()) -> None:
+async def match(
+    tx: Transaction,
+    place: Place,
+    event: str,
+    now: float,
+    *,
+    only: Collection[str] = (),
+    matched: Matched | None = None,
+) -> None:
     """Have an event delivered to the targets of the rules of a bus that match it: of all, or of those with ARNs."""
     receiver = await receiving.of_bus(tx, place)
-    for rule, _, outlets in receiver.matching(json_text.decode(event)):
+    takers = None if matched is None else matched.of(receiver)
+    for rule, _, outlets in receiver.matching(json_text.decode(event)) if takers is None else takers.rules:
         if not only or rule.arn in only:
             for each in outlets:
                 outbox.save(tx, outbox.made(rule, each.target, event, now))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Transaction, utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.core.json_depth import is_deeper
-from cloudlet.services.events import access, bus, errors, event, matching, receiving
+from cloudlet.services.events import access, beside, bus, errors, event, matching, receiving
+from cloudlet.services.events.beside import Matched
 from cloudlet.services.events.bus_record import Bus
+from cloudlet.services.events.event_record import Event
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.receiving import Receiver
 from cloudlet.wire import json_text
@@ -21,10 +23,12 @@ _MOST_CHARACTERS: Final = (("Source", 256), ("DetailType", 128), ("Detail", _BYT
 Entry = Mapping[str, Any]
 
 
-def check_size(entries: list[Entry]) -> None:
-    """Raise AwsError where the entries are too large (user guide, "Calculating PutEvents event entry size")."""
-    if sum(map(_size, entries)) > _BYTES:
+def checked_size(entries: list[Entry]) -> int:
+    """Return the bytes of entries (user guide, "Calculating PutEvents event entry size"). Raises AwsError."""
+    size = sum(map(_size, entries))
+    if size > _BYTES:
         raise errors.validation("Total size of the entries in the request is over the limit.")
+    return size
 
 
 def _size(entry: Entry) -> int:
@@ -37,6 +41,30 @@ def _size(entry: Entry) -> int:
 
 def _bytes(text: str | None) -> int:
     return utf8.size(text) if text else 0
+
+
+class Prepared(NamedTuple):
+    """A large entry: what its detail says, the event that it becomes, and who takes that once it was looked for."""
+
+    detail: dict[str, Any]
+    event: Event
+    receiver: Receiver
+    matched: Matched | None = None
+
+
+async def prepared(ctx: Context, entries: list[Entry]) -> list[Prepared | None]:
+    """Return the large ones of entries, with who takes them."""
+
+    async def body(tx: Transaction) -> list[Prepared | None]:
+        putting = Putting(ctx, tx, None)
+        return [await putting.prepare(entry) for entry in entries]
+
+    return [
+        None
+        if each is None
+        else each._replace(matched=await beside.matched(each.receiver, event.document(each.event, each.detail)))
+        for each in await ctx.transact(body)
+    ]
 
 
 class Putting:
@@ -52,34 +80,60 @@ class Putting:
         self._found: dict[str | None, tuple[Bus, Receiver] | None] = {}
         """By how entries name a bus."""
 
-    async def put(self, entry: Entry) -> dict[str, str]:
+    async def put(self, entry: Entry, prepared: Prepared | None = None) -> dict[str, str]:
         """Put an entry on its bus; return what the answer says of it."""
         try:
-            return {"EventId": await self._put(entry)}
+            return {"EventId": await self._put(entry, prepared)}
         except AwsError as error:
             return {"ErrorCode": error.code, "ErrorMessage": error.message}
 
-    async def _put(self, entry: Entry) -> str:
+    async def _put(self, entry: Entry, prepared: Prepared | None) -> str:
         """Put an entry on its bus; return the id of the event. Raises AwsError."""
-        detail = _checked(entry)
+        detail = _checked(entry) if prepared is None else prepared.detail
+        receiver = await self._receiver(entry)
+        # As on AWS, what is put on a bus that is not there is taken, and goes nowhere.
+        if receiver is None or receiver.is_idle:
+            return uuid4()
+        made = self._made(entry) if prepared is None else prepared.event
+        document = event.document(made, detail)
+        takers = None if prepared is None or prepared.matched is None else prepared.matched.of(receiver)
+        trace = entry.get("TraceHeader") or self._trace
+        text = event.text(made)
+        matching.receive(self._tx, receiver, text, document, self._now, trace=trace, quick=self._quick, takers=takers)
+        return made.id
+
+    async def prepare(self, entry: Entry) -> Prepared | None:
+        """Return what a large entry becomes, None where that is of no use: small, refused, or taken by nobody."""
+        if _size(entry) < beside.LARGE:
+            return None
+        try:
+            detail = _checked(entry)
+            receiver = await self._receiver(entry)
+        except AwsError:
+            return None
+        if receiver is None or receiver.is_idle:
+            return None
+        return Prepared(detail, self._made(entry), receiver)
+
+    async def _receiver(self, entry: Entry) -> Receiver | None:
+        """Return what the bus of an entry has for it, None where there is no such bus. Raises AwsError."""
         if entry["Source"].startswith("aws.") and self._ctx.principal.kind != "service":
             raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
         named = entry.get("EventBusName")
         if named not in self._found:
             self._found[named] = await self._find(named)
         found = self._found[named]
-        # As on AWS, what is put on a bus that is not there is taken, and goes nowhere.
         if found is None:
-            return uuid4()
+            return None
         into, receiver = found
         if self._ctx.strict:
             access.authorize(self._ctx, into, "PutEvents", access.event_keys(entry["Source"], entry["DetailType"]))
-        return uuid4() if receiver.is_idle else self._receive(receiver, entry, detail)
+        return receiver
 
-    def _receive(self, receiver: Receiver, entry: Entry, detail: dict[str, Any]) -> str:
-        """Make an entry an event that a bus receives; return its id."""
+    def _made(self, entry: Entry) -> Event:
+        """Make an entry an event."""
         time = entry.get("Time")
-        made = event.made(
+        return event.made(
             entry["Source"],
             entry["DetailType"],
             self._ctx.account,
@@ -88,10 +142,6 @@ class Putting:
             entry.get("Resources") or (),
             entry["Detail"],
         )
-        trace = entry.get("TraceHeader") or self._trace
-        document = event.document(made, detail)
-        matching.receive(self._tx, receiver, event.text(made), document, self._now, trace=trace, quick=self._quick)
-        return made.id
 
     async def _find(self, named: str | None) -> tuple[Bus, Receiver] | None:
         """Return the bus that an entry names, if there is one. Raises AwsError."""

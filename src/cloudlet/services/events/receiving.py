@@ -25,6 +25,13 @@ class Compiled(NamedTuple):
     outlets: list[Outlet]
 
 
+class Takers(NamedTuple):
+    """Who of a bus takes an event."""
+
+    rules: list[Compiled]
+    archives: list[Archive]
+
+
 class Receiver:
     """A bus's archives, and its rules that match events and have targets, at hand by the sources that they ask for."""
 
@@ -38,14 +45,16 @@ class Receiver:
             for source in each.pattern.sources or ():
                 self._of_source.setdefault(source, []).append(each)
 
-    def matching(self, event: dict[str, Any]) -> list[Compiled]:
-        """Return the rules that match an event, as its JSON says."""
+    def candidates(self, event: dict[str, Any]) -> list[Compiled]:
+        """Return the rules that may match an event, as its JSON says, by its source."""
         candidates = self._of_source.get(event["source"])
         if candidates is None:
-            candidates = self._others
-        elif self._others:
-            candidates = self._others + candidates
-        return [each for each in candidates if each.pattern.matches(event)]
+            return self._others
+        return self._others + candidates if self._others else candidates
+
+    def matching(self, event: dict[str, Any]) -> list[Compiled]:
+        """Return the rules that match an event, as its JSON says."""
+        return [each for each in self.candidates(event) if each.pattern.matches(event)]
 
 
 _ready: Final = RecentlyUsed(_BUSES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from msgspec.structs import replace
@@ -12,11 +13,16 @@ from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
 from cloudlet.core.moments import notified
 from cloudlet.services.events import archive, errors, matching
+from cloudlet.services.events.beside import Matched
 
 TOPIC = b"replays"
 _REPLAYS = Subspace("replay")
 _RUNNING = Subspace("replay-running")
 _AT_ONCE = 50
+_Place = tuple[str, str, str]
+_Matched = dict[bytes, Matched]
+"""Who takes events, by their keys in the archive."""
+_Finding = dict[bytes, Callable[[], Awaitable[Matched]]]
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -101,28 +107,48 @@ async def run(block: Block) -> None:
             if not rows:
                 await changed.wait()
             for key, _ in rows:
-                place = _RUNNING.unpack(key)
-                await block.store.transact(lambda tx, place=place: _advance(tx, place, block.clock.now()))  # type: ignore[misc]
+                await _go_on(block, _RUNNING.unpack(key))
 
 
-async def _advance(tx: Transaction, place: tuple[str, str, str], now: float) -> None:
+async def _go_on(block: Block, place: _Place) -> None:
     """Replay some events of a replay, or end it."""
+    matched: _Matched = {}
+
+    async def body(tx: Transaction) -> _Finding:
+        return await _advance(tx, place, block.clock.now(), matched)
+
+    while finding := await block.store.transact(body):
+        for key, find in finding.items():
+            matched[key] = await find()
+
+
+async def _advance(tx: Transaction, place: _Place, now: float, matched: _Matched) -> _Finding:
+    """Replay some events of a replay, or end it. Returns what is to be found out before, where there is something."""
     replay = await get(tx, *place)
     if not replay.running:
-        return
+        return {}
     source = await archive.find(tx, replay.account, replay.region, replay.archive)
     if replay.state == "CANCELLING":
         save(tx, replace(replay, state="CANCELLED", ended=now))
-        return
+        return {}
     if source is None:
         save(tx, replace(replay, state="FAILED", reason="The archive does not exist any more.", ended=now))
-        return
+        return {}
     found = await archive.between(tx, source, replay.after, replay.start, replay.end, _AT_ONCE)
-    for kept in found:
-        event = json.dumps({**json.loads(kept.event), "replay-name": replay.name}, separators=(",", ":"))
-        await matching.match(tx, source.place, event, now, only=replay.rules)
+    events = {
+        kept.key: json.dumps({**json.loads(kept.event), "replay-name": replay.name}, separators=(",", ":"))
+        for kept in found
+    }
+    finding = {
+        key: await matching.matched(tx, source.place, each) for key, each in events.items() if key not in matched
+    }
+    if large := {key: find for key, find in finding.items() if find is not None}:
+        return large
+    for key, each in events.items():
+        await matching.match(tx, source.place, each, now, only=replay.rules, matched=matched.get(key))
     if found:
         last = found[-1]
         save(tx, replace(replay, state="RUNNING", after=last.key, last=last.time / 1000))
     else:
         save(tx, replace(replay, state="COMPLETED", ended=now))
+    return {}

@@ -81,10 +81,14 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
         where = "ACCOUNT" if place.region == delivery.rule.region else "REGION"
         raise AwsError(f"THIRD_{where}_HOP_DETECTED", "An event that another bus has sent goes to no third bus.")
 
+    finding = await block.store.transact(lambda tx: matching.matched(tx, place, delivery.event))
+    matched = None if finding is None else await finding()
+
     async def body(tx: Transaction) -> None:
         # It may have let the rule in when that was made, and not any more; or it was not there yet.
         access.authorize_rule(block, await bus.get(tx, place), delivery.rule, _role(delivery), delivery.event)
-        await matching.put(tx, place, delivery.event, block.clock.now(), delivery.hops + 1, delivery.trace)
+        now = block.clock.now()
+        await matching.put(tx, place, delivery.event, now, delivery.hops + 1, delivery.trace, matched)
 
     await block.store.transact(body)
 

@@ -1,0 +1,48 @@
+"""Large events are matched beside the event loop, in threads: hundreds of patterns, on an event with 100,000 objects,
+take a minute, for which nobody else would be served."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+from cloudlet.services.events import archive
+from cloudlet.services.events.receiving import Receiver, Takers
+
+LARGE: Final = 32_768
+"""Bytes of an event, or characters, from which on it is large."""
+_THREADS: Final = 4
+_pool: Final = ThreadPoolExecutor(_THREADS, "matching")
+
+
+class Matched(NamedTuple):
+    """Who takes an event, as a bus was when that was looked for."""
+
+    receiver: Receiver
+    takers: Takers
+
+    def of(self, receiver: Receiver) -> Takers | None:
+        """Return who takes it, unless the bus has changed since."""
+        return self.takers if receiver is self.receiver else None
+
+
+async def matched(receiver: Receiver, document: dict[str, Any]) -> Matched:
+    """Return who of a bus takes an event, as its JSON says."""
+    takers = await asyncio.get_running_loop().run_in_executor(_pool, _takers, receiver, document)
+    return Matched(receiver, takers)
+
+
+def _takers(receiver: Receiver, document: dict[str, Any]) -> Takers:
+    found = Takers([], [])
+    for each in receiver.candidates(document):
+        if each.pattern.matches(document):
+            found.rules.append(each)
+        # Compiled modules do not let others have a turn by themselves.
+        time.sleep(0)
+    for kept in receiver.archives:
+        if archive.admits(kept, document):
+            found.archives.append(kept)
+        time.sleep(0)
+    return found

@@ -1,0 +1,73 @@
+"""Large events, which are matched beside all else: they go where small ones go, and nobody waits for that."""
+
+from __future__ import annotations
+
+import json
+import time
+from threading import Thread
+from typing import Any
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.events.cloud import EventCloud
+from tests.services.events.test_archives import AT, archived, replayed
+
+_LARGE = {"n": 1, "text": "x" * 50_000}
+
+
+def _sizes(events: list[Any]) -> list[int]:
+    return [len(event["detail"]["text"]) for event in events]
+
+
+def test_they_go_to_rules_other_buses_and_archives_and_are_replayed(cloud: EventCloud) -> None:
+    archive, bus = archived(cloud, EventPattern=json.dumps({"detail": {"n": [1]}}))
+    archived(cloud, name="other", EventPattern=json.dumps({"detail": {"n": [2]}}))
+    url, arn = cloud.queue()
+    _, missed = cloud.queue("missed")
+    further_url, further = cloud.queue("further")
+    other = cloud.events.create_event_bus(Name="other")["EventBusArn"]
+    taking = cloud.rule({"Id": "1", "Arn": arn}, {"Id": "2", "Arn": other}, pattern={"detail": {"n": [1]}})
+    cloud.rule({"Id": "1", "Arn": missed}, name="missing", pattern={"detail": {"n": [2]}})
+    cloud.rule({"Id": "1", "Arn": further}, pattern={"detail": {"n": [1]}}, EventBusName="other")
+    answer = cloud.put(_LARGE, Time=AT)
+    (came,) = cloud.bodies(url)
+    assert came["id"] == answer["EventId"]
+    assert _sizes([came, *cloud.bodies(further_url)]) == [50_000, 50_000]
+    counts = [cloud.events.describe_archive(ArchiveName=name)["EventCount"] for name in ("a", "other")]
+    assert counts == [1, 0]
+    assert replayed(cloud, archive, bus, FilterArns=[taking])["State"] == "COMPLETED"
+    (again,) = cloud.bodies(url)
+    assert (again["id"], again["replay-name"]) == (came["id"], "again")
+    assert cloud.held(cloud.sqs.get_queue_url(QueueName="missed")["QueueUrl"]) == 0
+
+
+def test_what_is_wrong_with_them_is_said_of_each(cloud: EventCloud) -> None:
+    _, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": arn})
+    text = json.dumps(_LARGE)
+    entries = [
+        {"Source": "shop", "DetailType": "order", "Detail": text},
+        {"Source": "aws.shop", "DetailType": "order", "Detail": text},
+        {"Source": "shop", "DetailType": "order", "Detail": text[:-1]},
+        {"Source": "shop", "DetailType": "order", "Detail": text, "EventBusName": "nowhere"},
+    ]
+    answer = cloud.events.put_events(Entries=entries)
+    codes = [each.get("ErrorCode") for each in answer["Entries"]]
+    assert codes == [None, "NotAuthorizedForSourceException", "MalformedDetail", None]
+
+
+def test_others_are_served_while_they_are_matched(cloud: EventCloud, cloudlet_server: Server) -> None:
+    url, arn = cloud.queue()
+    for number in range(30):
+        cloud.rule({"Id": "1", "Arn": arn}, name=f"r{number}", pattern={"detail": {"all": {"n": [{"prefix": "a"}]}}})
+    other = Aws(cloudlet_server.endpoint, fresh_account()).client("sqs")
+    other.list_queues()
+    cloud.put()
+    putting = Thread(target=cloud.put, args=({"all": [{}] * 150_000},))
+    waits = []
+    putting.start()
+    while putting.is_alive():
+        begun = time.monotonic()
+        other.list_queues()
+        waits.append(time.monotonic() - begun)
+    assert max(waits) * 3 < sum(waits)
+    assert cloud.held(url) == 0
