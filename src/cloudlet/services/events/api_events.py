@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.events import beside, direct, errors, pattern, putting
+from cloudlet.core.beside import LARGE
+from cloudlet.services.events import direct, errors, pattern, putting
 from cloudlet.services.events.block import service
 from cloudlet.services.events.matching import Quick
 from cloudlet.wire import json_text
@@ -19,7 +20,7 @@ async def put_events(ctx: Context, params: Params) -> Result:
     if params.get("EndpointId"):
         raise errors.not_built("global endpoints (EndpointId)")
     size = putting.checked_size(entries)
-    prepared = [None] * len(entries) if size < beside.LARGE else await putting.prepared(ctx, entries)
+    prepared = [None] * len(entries) if size < LARGE else await putting.prepared(ctx, entries)
     way = direct.WAY.of(ctx.block)
 
     async def body(tx: Transaction) -> tuple[list[dict[str, str]], Quick]:

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from cloudlet.core import Transaction
-from cloudlet.services.events import archive, beside, outbox, receiving
-from cloudlet.services.events.beside import Matched
+from cloudlet.core.beside import LARGE
+from cloudlet.services.events import archive, large_events, outbox, receiving
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.delivery_record import Delivery, Lane
+from cloudlet.services.events.large_events import Matched
 from cloudlet.services.events.receiving import Receiver, Takers
 from cloudlet.wire import json_text
 
@@ -20,10 +21,10 @@ Quick = dict[Lane, list[Delivery]]
 
 async def matched(tx: Transaction, place: Place, event: str) -> Callable[[], Awaitable[Matched]] | None:
     """Return what finds out who of a bus takes an event (JSON), where that is too large to be matched in passing."""
-    if len(event) < beside.LARGE:
+    if len(event) < LARGE:
         return None
     receiver = await receiving.of_bus(tx, place)
-    return lambda: beside.matched(receiver, json_text.decode(event))
+    return lambda: large_events.matched(receiver, json_text.decode(event))
 
 
 async def put(

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Transaction, utf8
+from cloudlet.core.beside import LARGE
 from cloudlet.core.ids import uuid4
 from cloudlet.core.json_depth import is_deeper
-from cloudlet.services.events import access, beside, bus, errors, event, matching, receiving
-from cloudlet.services.events.beside import Matched
+from cloudlet.services.events import access, bus, errors, event, large_events, matching, receiving
 from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.event_record import Event
+from cloudlet.services.events.large_events import Matched
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.receiving import Receiver
 from cloudlet.wire import json_text
@@ -62,7 +63,7 @@ async def prepared(ctx: Context, entries: list[Entry]) -> list[Prepared | None]:
     return [
         None
         if each is None
-        else each._replace(matched=await beside.matched(each.receiver, event.document(each.event, each.detail)))
+        else each._replace(matched=await large_events.matched(each.receiver, event.document(each.event, each.detail)))
         for each in await ctx.transact(body)
     ]
 
@@ -104,7 +105,7 @@ class Putting:
 
     async def prepare(self, entry: Entry) -> Prepared | None:
         """Return what a large entry becomes, None where that is of no use: small, refused, or taken by nobody."""
-        if _size(entry) < beside.LARGE:
+        if _size(entry) < LARGE:
             return None
         try:
             detail = _checked(entry)

@@ -13,7 +13,7 @@ from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
 from cloudlet.core.moments import notified
 from cloudlet.services.events import archive, errors, matching
-from cloudlet.services.events.beside import Matched
+from cloudlet.services.events.large_events import Matched
 
 TOPIC = b"replays"
 _REPLAYS = Subspace("replay")

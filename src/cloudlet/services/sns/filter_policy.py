@@ -269,17 +269,17 @@ class _LastRead:
 
     def __init__(self, read: Callable[[Message], dict[str, Any] | None]) -> None:
         self._read = read
-        self._message: Message | None = None
-        self._properties: dict[str, Any] | None = None
+        self._last: tuple[Message | None, dict[str, Any] | None] = (None, None)
 
     def __call__(self, message: Message) -> dict[str, Any] | None:
-        if message is not self._message:
+        # One look and one assignment: large messages are read in threads.
+        known, properties = self._last
+        if message is not known:
             properties = self._read(message)
             if properties and not _any_value(properties):
                 properties.clear()
-            self._properties = properties
-            self._message = message
-        return self._properties
+            self._last = (message, properties)
+        return properties
 
 
 def _read_attributes(message: Message) -> dict[str, Any]:

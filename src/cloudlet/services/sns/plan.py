@@ -7,7 +7,7 @@ or one of its subscriptions has changed (the topic's version tells).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.sns import filter_policy, subscription
@@ -48,14 +48,17 @@ class Recipient:
         return self.created <= message.published and (self._filter is None or self._filter.matches(message))
 
     def rejection(self, message: Message) -> Rejection | None:
-        """Return why the subscription's filter keeps a message from it, None where that is not so."""
-        if self._filter is None or self.created > message.published or self._filter.matches(message):
-            return None
-        return self._filter.why_not(message)
+        """Return why the subscription's filter keeps a message from it; None where it lets it through."""
+        return None if self._filter is None or self._filter.matches(message) else self._filter.why_not(message)
 
     def admits(self, message: Message) -> bool:
         """Whether the subscription's filter lets a message through; it was there when that was published."""
         return self._filter is None or self._filter.matches(message)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it has a filter."""
+        return self._filter is not None
 
 
 class Plan:
@@ -70,14 +73,43 @@ class Plan:
         self.queues_are_raw = all(recipient.queue.raw for recipient in self.queues if recipient.queue is not None)
         """Whether no queue gets SNS's envelope, which may be signed."""
         self.others = [recipient for recipient in recipients if recipient.queue is None]
+        self.is_filtered = any(recipient.is_filtered for recipient in recipients)
+
+    def chosen(self, messages: list[Message]) -> Chosen:
+        """Return who gets messages that were published just now."""
+        if not self.is_filtered:
+            return Chosen(_all(messages, self.queues), _all(messages, self.others), [])
+        chosen = Chosen([], [], [])
+        for message in messages:
+            for recipient in self.recipients:
+                rejection = recipient.rejection(message)
+                if rejection is not None:
+                    chosen.rejections.append(rejection)
+                elif recipient.queue is not None:
+                    chosen.queues.append((message, recipient))
+                else:
+                    chosen.others.append((message, recipient))
+        return chosen
+
+
+class Chosen(NamedTuple):
+    """Who gets messages, and why filters keep them from others."""
+
+    queues: list[tuple[Message, Recipient]]
+    others: list[tuple[Message, Recipient]]
+    rejections: list[Rejection]
+
+
+def _all(messages: list[Message], recipients: list[Recipient]) -> list[tuple[Message, Recipient]]:
+    return [(message, recipient) for message in messages for recipient in recipients]
 
 
 def rejections(messages: Iterable[Message], recipients: Iterable[Recipient]) -> Iterator[Rejection]:
-    """Yield why filters keep messages from recipients."""
+    """Yield why filters keep messages from recipients who were there when they were published."""
     for message in messages:
         for recipient in recipients:
             rejection = recipient.rejection(message)
-            if rejection is not None:
+            if rejection is not None and recipient.created <= message.published:
                 yield rejection
 
 

@@ -3,18 +3,12 @@ take a minute, for which nobody else would be served."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from cloudlet.core.beside import beside
 from cloudlet.services.events import archive
 from cloudlet.services.events.receiving import Receiver, Takers
-
-LARGE: Final = 32_768
-"""Bytes of an event, or characters, from which on it is large."""
-_THREADS: Final = 4
-_pool: Final = ThreadPoolExecutor(_THREADS, "matching")
 
 
 class Matched(NamedTuple):
@@ -30,8 +24,7 @@ class Matched(NamedTuple):
 
 async def matched(receiver: Receiver, document: dict[str, Any]) -> Matched:
     """Return who of a bus takes an event, as its JSON says."""
-    takers = await asyncio.get_running_loop().run_in_executor(_pool, _takers, receiver, document)
-    return Matched(receiver, takers)
+    return Matched(receiver, await beside(_takers, receiver, document))
 
 
 def _takers(receiver: Receiver, document: dict[str, Any]) -> Takers:
