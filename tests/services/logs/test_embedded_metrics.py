@@ -101,6 +101,17 @@ def test_a_metric_that_cloudwatch_refuses_takes_no_other_with_it(logs: Any, aws:
     assert point["Sum"] == 3
 
 
+@pytest.mark.parametrize("strange", [{"Latency": 10**400}, {"Latency": 10**150}, {"about": 10**400}, {"about": -5}])
+def test_numbers_of_any_length_hold_up_no_other_event(logs: Any, aws: Aws, strange: dict[str, int]) -> None:
+    directive = {"Namespace": "Shop", "Dimensions": [[]], "Metrics": [{"Name": "Latency"}]}
+    if "about" in strange:
+        put(logs, document(about={"Timestamp": strange["about"], "CloudWatchMetrics": [directive]}), document())
+    else:
+        put(logs, document([{"Name": "Latency"}], **strange), document())
+    (point,) = eventually(lambda: statistics(aws.client("cloudwatch"), "Latency", Service="web"))
+    assert (point["Sum"], point["SampleCount"]) == (12.5, 1)
+
+
 AWS_EMBEDDED_METRICS = (
     '{"LogGroup": "shop", "ServiceName": "web", "Foo": "Bar", "RequestId": "x", "_aws": {"Timestamp": 1795666136859, '
     '"CloudWatchMetrics": [{"Dimensions": [["LogGroup", "ServiceName", "Foo"]], "Metrics": [{"Name": "Time", '

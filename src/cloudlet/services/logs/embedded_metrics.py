@@ -5,10 +5,9 @@ CloudWatch user guide, "Specification: Embedded metric format".
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +21,8 @@ _OF_LAMBDA = "/aws/lambda/"
 _METADATA = re.compile(r"(?:[^\t\n{]{1,200}\t){1,5}(?={)")
 """What Lambda may write before an event of its own log groups: time, request id, level."""
 _LARGEST = 2.0**360
+_LATEST = 2.0**53
+"""In milliseconds since the epoch: JSON may have whole numbers of any length."""
 _LONGEST_TEXT, _LONGEST_DIMENSION_NAME = 1024, 250
 _SIZES = ("Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits")
 _AMOUNTS = (*_SIZES, "Terabits", "Count")
@@ -44,7 +45,7 @@ class _Directive(msgspec.Struct):
 
 class _Metadata(msgspec.Struct):
     CloudWatchMetrics: list[_Directive]
-    Timestamp: int | float
+    Timestamp: Annotated[float, msgspec.Meta(ge=0, lt=_LATEST)]
 
 
 class Embedded(NamedTuple):
@@ -146,8 +147,6 @@ def _values(value: Any) -> list[float] | None:
     if not 0 < len(values) <= MOST_VALUES:
         return None
     for one in values:
-        if isinstance(one, bool) or not isinstance(one, int | float):
-            return None
-        if not math.isfinite(one) or abs(one) > _LARGEST:
+        if isinstance(one, bool) or not isinstance(one, int | float) or not abs(one) <= _LARGEST:
             return None
     return [float(one) for one in values]
