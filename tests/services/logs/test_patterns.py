@@ -99,6 +99,8 @@ JSON = [
     ("{ $.objectList[*].id > 2 }", False),
     ("{ $.objectList[9].id = 2 }", False),
     ("{ $['cluster.name'] = \"c\" }", True),
+    ("{ $.['cluster.name'] = \"c\" }", True),
+    ("{ $.objectList[0].['name'] = \"a\" }", True),
     ("{ $.eventType = %Trail$% }", True),
     ("{ $.eventType != %Trail$% }", False),
     ("{ $.bandwidth > 75 }", False),
