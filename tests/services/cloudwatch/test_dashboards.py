@@ -60,6 +60,7 @@ def test_dashboards_are_kept_for_all_regions(cw: Any, aws: Aws) -> None:
 WRONG = [
     ("nonsense", "", "The body is not valid JSON"),
     ("[" * 100_000, "", "The body is not valid JSON"),
+    (r'{"widgets": [], "start": "\ud800"}', "", "The body is not valid JSON"),
     ("[]", "", "Should be object"),
     ("{}", "", "Should have required property 'widgets'"),
     ('{"widgets": {}}', "/widgets", "Should be array"),
@@ -249,7 +250,8 @@ def test_pictures_that_are_refused(cw: Any, widget: dict[str, Any], said: str) -
 def test_what_pictures_cannot_have_says_so(cw: Any, more: dict[str, Any]) -> None:
     widget = json.dumps({"metrics": METRICS, **more})
     assert refusal(cw.get_metric_widget_image, MetricWidget=widget)[1] in ("NotImplemented", "ValidationError")
-    assert refusal(cw.get_metric_widget_image, MetricWidget="{")[1] == "ValidationError"
+    for malformed in ("{", r'{"metrics": [["Shop", "Orders"]], "title": "half a pair: \ud800"}'):
+        assert refusal(cw.get_metric_widget_image, MetricWidget=malformed)[1] == "ValidationError"
     assert refusal(cw.get_metric_widget_image, MetricWidget=widget, OutputFormat="image/png")[1] == "NotImplemented"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 MOST_WIDGETS = 500
 LARGEST_BYTES = 1 << 20
@@ -41,8 +42,8 @@ def check(text: str) -> Findings:
         found.errors.append(("", f"The dashboard body must not be larger than {LARGEST_BYTES} bytes"))
         return found
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
         found.errors.append(("", "The body is not valid JSON"))
         return found
     if not isinstance(body, dict):

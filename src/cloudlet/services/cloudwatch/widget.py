@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timezone
 from typing import Any, Literal
+
+import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.services.cloudwatch import errors, labels
@@ -91,8 +92,8 @@ class Widget:
 def parse(text: str, region: str, account: str, now: float) -> Widget:
     """Return the picture that a request asks for. Raises AwsError."""
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
+        given = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
         raise _wrong("it is not valid JSON") from None
     if not isinstance(given, dict):
         raise _wrong("it must be an object")
