@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.services.logs.conftest import Call, LocalLogs
 from tests.standing import eventually
 
 
@@ -150,3 +151,29 @@ def test_a_filter_that_makes_no_sense_is_refused(logs: Any, stream: dict[str, st
     for number in range(5):
         put_filter(logs, "%a%", name=str(number))
     assert refusal(put_filter, logs, "%b%", name="sixth") == "LimitExceededException"
+
+
+def test_who_puts_many_events_does_not_keep_others_waiting(local: LocalLogs) -> None:
+    told: list[str] = []
+
+    def answer(call: Call) -> dict[str, Any]:
+        told.extend(datum["MetricName"] for datum in call.params["MetricData"])
+        return {}
+
+    local.cloud.played["cloudwatch"] = answer
+    for group, seconds in (("busy", 2000), ("quiet", 1)):
+        transformation = {"metricName": group, "metricNamespace": "Shop", "metricValue": "1"}
+        local.call("CreateLogGroup", logGroupName=group)
+        local.call("CreateLogStream", logGroupName=group, logStreamName="s")
+        local.call(
+            "PutMetricFilter",
+            logGroupName=group,
+            filterName="f",
+            filterPattern="",
+            metricTransformations=[transformation],
+        )
+        begin = local.millis - 1000 * seconds
+        events = [{"timestamp": begin + 1000 * second, "message": "x"} for second in range(seconds)]
+        local.call("PutLogEvents", logGroupName=group, logStreamName="s", logEvents=events)
+    local.until(lambda: len(told) >= 41)
+    assert "quiet" in told[:20]

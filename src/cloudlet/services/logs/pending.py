@@ -30,10 +30,10 @@ def add(tx: Transaction, group: Group, place: Place) -> None:
     tx.notify(TOPIC)
 
 
-async def first(tx: Transaction, count: int) -> list[Pending]:
-    """Return some rows."""
+async def first(tx: Transaction, after: int, count: int) -> list[Pending]:
+    """Return some rows, of the groups whose numbers come after a number."""
     found = []
-    for key, value in await tx.range(_ROWS.begin, _ROWS.end, limit=count):
+    for key, value in await tx.range(_ROWS.key(after + 1), _ROWS.end, limit=count):
         group, *place = _ROWS.unpack(key)
         found.append(Pending(group, Place(*place), *unpack(value)))
     return found

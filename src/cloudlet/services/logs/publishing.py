@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from cloudlet.core import AwsError, Transaction
@@ -61,12 +62,16 @@ async def publish(block: Block, lease: Lease) -> None:
     if not block.cloud.has("cloudwatch"):
         return
     minutes = Minutes()
+    after = 0
     async with notified(block, pending.TOPIC) as event:
         while True:
             event.clear()
-            rows = await block.store.transact(lambda tx: pending.first(tx, _AT_ONCE))
-            if not rows:
+            rows = await block.store.transact(partial(pending.first, after=after, count=_AT_ONCE))
+            if not rows and not after:
                 await event.wait()
+            # Where more waits of a group than is looked at at once, those behind it have their turn first.
+            after = rows[-1].group if len(rows) == _AT_ONCE else 0
+            if not rows:
                 continue
             await lease.hold()
             if not await _publish(block, rows, minutes):
