@@ -172,6 +172,18 @@ FOUND = {
     "stats sum_over_time(latency) as s, count_over_time(latency) as n by bin(1mo) | display s, n": [
         {"s": "475.5", "n": "3"}
     ],
+    # statistics without names
+    "filter ispresent(level) | stats count(*), sum(latency) by level | sort count(*) desc": [
+        {"level": "INFO", "count(*)": "2", "sum(latency)": "55"},
+        {"level": "ERROR", "count(*)": "1", "sum(latency)": "420.5"},
+    ],
+    "stats max(status) by tolower(level) | sort tolower(level) desc | limit 1 | display tolower(level), max(status)": [
+        {"tolower(level)": "info", "max(status)": "404"}
+    ],
+    "stats sum(latency) by level | filter sum(latency) / 2 > 100 | display level": [{"level": "ERROR"}],
+    "stats count(*) by level, status | stats max(count(*)), count(*) by level | filter level = 'INFO'": [
+        {"level": "INFO", "max(count(*))": "1", "count(*)": "2"}
+    ],
     # structures
     "filter status = 500 | fields jsonParse(@message) as j | unnest j.items into i | display i.id | sort i.id": [
         {"i.id": "1"},
@@ -302,6 +314,8 @@ def test_times_are_put_into_bins(asked: Asker) -> None:
         {"bin(2m)": shown(asked.begin), "n": "2", "last": shown(asked.begin + 60)},
         {"bin(2m)": shown(asked.begin + 120), "n": "2", "last": shown(asked.begin + 180)},
     ]
+    latest = {"bin(2m)": shown(asked.begin + 240)}
+    assert asked.ask("stats count(*) by bin(2m) | sort bin(2m) desc | limit 1 | display bin(2m)") == [latest]
 
 
 def test_commands_look_at_the_records_before(shared: Callable[[Sequence[str]], Asker]) -> None:

@@ -16,6 +16,7 @@ from cloudlet.services.logs.insights.syntax import (
     In,
     Like,
     Logic,
+    Named,
     Negative,
     Not,
     Number,
@@ -35,6 +36,8 @@ class Compiler:
     """Turns expressions over the fields of a scope into SQL."""
 
     scope: Scope
+    text: str
+    """Of the query."""
     now: int
     """When the query began, in seconds since the epoch."""
     aggregating: bool = False
@@ -46,6 +49,9 @@ class Compiler:
 
     def sql(self, expression: Expression) -> Sql:
         """Return the SQL of an expression. Raises QueryProblem."""
+        statistic = self._statistic(expression)
+        if statistic is not None:
+            return statistic
         match expression:
             case Field(path, span):
                 if self.aggregating:
@@ -84,6 +90,12 @@ class Compiler:
             case Call():
                 return self._call(expression)
 
+    def _statistic(self, expression: Expression) -> Sql | None:
+        """Return the column of statistics whose name is what is written: `stats count(*) by bin(5m) | sort bin(5m)`."""
+        if self.aggregating or isinstance(expression, Field | Number | Text):
+            return None
+        return self.scope.statistic(Named(expression, None).name(self.text))
+
     def _operation(self, operator: str, left: Expression, right: Expression) -> Sql:
         one, other = self.sql(left), self.sql(right)
         match operator:
@@ -120,7 +132,7 @@ class Compiler:
         if aggregate is not None:
             if not self.aggregating:
                 raise QueryProblem(f"{call.name} is a function of the command stats only", *_ends(call.span))
-            within = Compiler(self.scope, self.now)
+            within = Compiler(self.scope, self.text, self.now)
             return aggregates.sql(aggregate, call, [within.argument(one) for one in call.arguments], self.scope)
         functions.check(call)
         return functions.sql(call, [self.argument(one) for one in call.arguments], self.scope, self.now)

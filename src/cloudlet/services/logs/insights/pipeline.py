@@ -108,7 +108,7 @@ class Pipeline:
                 self._displayed = self._named(columns)
             case Filter(condition):
                 found = None if self._inputs is None else self._inputs.found
-                truth = Compiler(self.scope, self._now, found=found).sql(condition).truth
+                truth = Compiler(self.scope, self._text, self._now, found=found).sql(condition).truth
                 self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
             case FilterIndex(condition):
                 self._filter_index(condition)
@@ -184,7 +184,7 @@ class Pipeline:
 
     def sql(self, expression: Expression) -> Sql:
         """Return the SQL of an expression. Raises QueryProblem."""
-        return Compiler(self.scope, self._now).sql(expression)
+        return Compiler(self.scope, self._text, self._now).sql(expression)
 
     def column(self) -> str:
         """Return the name of a new column."""
@@ -226,7 +226,7 @@ class Pipeline:
         if not self.scope.has_events:
             message = "filterIndex needs events, which are gone after stats and pattern"
             raise QueryProblem(message, condition.span.start, condition.span.end)
-        truth = Compiler(self._events, self._now).sql(condition).truth
+        truth = Compiler(self._events, self._text, self._now).sql(condition).truth
         self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
 
     def _parse(self, command: Parse) -> None:
@@ -251,7 +251,7 @@ class Pipeline:
         known = {one.name(self._text): key for one, key in zip(command.keys, keys, strict=True)}
         values = []
         for one in command.columns:
-            values.append(Compiler(self.scope, self._now, aggregating=True, made=known).sql(one.expression))
+            values.append(Compiler(self.scope, self._text, self._now, aggregating=True, made=known).sql(one.expression))
             known[one.name(self._text)] = values[-1]
         made = [Sql(self.column(), value.kind) for value in values]
         selected = [key.text for key in keys]

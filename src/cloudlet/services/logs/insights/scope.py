@@ -135,6 +135,10 @@ class Scope:
         """Whether records are events still, and not statistics."""
         return self._discovered is not None
 
+    def statistic(self, name: str) -> Sql | None:
+        """Return what has a name, where records are statistics."""
+        return None if self.has_events else self._fields.get(name)
+
     def with_field(self, name: str, value: Sql) -> Scope:
         return Scope(self._discovered, {**self._fields, name: value}, self._joined)
 
