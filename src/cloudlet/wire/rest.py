@@ -136,10 +136,10 @@ class RequestReader:
                     params_map = self._query_map(values, ref)
                     if params_map:
                         params[name] = params_map
+            headers = request.headers
             # Presigned URLs carry in their query string what would have been headers.
             if request.query and self._is_s3:
-                self._read_hoisted(request.query, params)
-            headers = request.headers
+                headers = {**_hoisted(request.query), **headers}
             # A request has few headers, and may have many more.
             known = self._headers
             for wire, text_value in headers.items():
@@ -173,17 +173,6 @@ class RequestReader:
             raise InvalidRequest("InvalidURI", "Couldn't parse the specified URI.", status=400)
         return segments[before:]
 
-    def _read_hoisted(self, query: str, params: dict[str, Any]) -> None:
-        """Read headers out of a presigned URL, but for checksums of the body.
-
-        S3 does not look for those there (aws-sdk #480), and the SDK for JavaScript adds that of an empty body.
-        """
-        hoisted = {key.lower(): value for key, value in parse_pairs(query) if key[:6].lower() == "x-amz-"}
-        if hoisted:
-            for wire, (name, read) in self._headers.items():
-                if wire in hoisted and not _CHECKSUM.fullmatch(wire):
-                    params[name] = read(hoisted[wire])
-
     def _query_map(self, values: dict[str, list[str]], ref: Ref) -> dict[str, Any]:
         lists = ref.shape.value.shape.kind == "list"
         return {
@@ -191,6 +180,19 @@ class RequestReader:
             for key, found in values.items()
             if key not in self._named and key not in _SIGNATURE
         }
+
+
+def _hoisted(query: str) -> dict[str, str]:
+    """Return the headers that a presigned URL carries, but for checksums of the body, in Latin-1 as headers are read.
+
+    S3 does not look for checksums there (aws-sdk #480), and the SDK for JavaScript adds that of an empty body.
+    """
+    found = {key.lower(): value for key, value in parse_pairs(query) if key[:6].lower() == "x-amz-"}
+    return {
+        name: value if value.isascii() else value.encode().decode("latin-1")
+        for name, value in found.items()
+        if not _CHECKSUM.fullmatch(name)
+    }
 
 
 def host_pattern(operation: Operation) -> re.Pattern[str] | None:

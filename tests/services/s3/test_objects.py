@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from cloudlet.testing.server import Aws, Server
+from tests.services.s3.raw import fetch
 from tests.services.s3.strict import refused
 
 _INLINE = 32 << 10
@@ -296,3 +297,18 @@ def test_objects_are_never_held_in_memory() -> None:
         assert s3.list_objects_v2(Bucket="large")["KeyCount"] == count
         peak = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     assert peak < 200 << 10, f"{peak} KiB were resident at its peak"
+
+
+def test_a_presigned_url_has_metadata_in_its_query(s3: Any, bucket: str) -> None:
+    """So boto3 makes them by default, and the SDK for JavaScript (aws-sdk-ruby #1808, aws-sdk-js-v3 #4694)."""
+    metadata = {"colour": "deep blue", "place": "caf%C3%A9"}
+    url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k", "Metadata": metadata})
+    assert "x-amz-meta-colour=deep%20blue" in url
+    assert fetch(f"{url}&x-amz-meta-town=K%C3%B6ln", "PUT", b"x").status == 200
+    answer = fetch(s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}))
+    told = {name: value for name, value in answer.headers.items() if name.startswith("x-amz-meta-")}
+    assert told == {
+        "x-amz-meta-colour": "deep blue",
+        "x-amz-meta-place": "caf%C3%A9",
+        "x-amz-meta-town": "Köln".encode().decode("latin-1"),
+    }
