@@ -84,3 +84,15 @@ def test_what_expires_in_some_million_years_has_no_date_of_that(s3: Any, bucket:
     assert "Expiration" not in s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     assert "Expiration" not in s3.head_object(Bucket=bucket, Key="k")
     assert "AbortDate" not in s3.create_multipart_upload(Bucket=bucket, Key="m")
+
+
+def test_a_policys_wildcards_take_no_time(aws: Aws, s3: Any) -> None:
+    bucket = f"{'a' * 50}{aws.account}"
+    s3.create_bucket(Bucket=bucket)
+
+    def policy(name: str) -> str:
+        statement = {"Effect": "Allow", "Principal": {"AWS": aws.account}, "Action": "s3:GetObject"}
+        return json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": f"arn:aws:s3:::{name}/*"}]})
+
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(f"{'*a' * 25}*{aws.account[-1]}"))
+    assert code(s3.put_bucket_policy, Bucket=bucket, Policy=policy(f"{'*a' * 25}*b")) == "MalformedPolicy"

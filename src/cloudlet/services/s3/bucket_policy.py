@@ -13,6 +13,8 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.core.policy import Condition, Effect, Policy, PolicyError, Statement
+from cloudlet.core.policy.match import compile_glob
+from cloudlet.core.policy.variables import tokenize, without_variables
 from cloudlet.core.resource_policy import parsed
 from cloudlet.services.s3 import condition_keys, errors
 
@@ -129,10 +131,7 @@ def _check(statement: Mapping[str, Any], bucket_arn: str) -> None:
 def _is_in(resource: str, bucket_arn: str) -> bool:
     """Whether a resource is the bucket or something in it, wildcards or not."""
     name = resource.partition("/")[0]
-    if "*" in name or "?" in name:
-        pattern = re.escape(name).replace(r"\*", ".*").replace(r"\?", ".")
-        return re.fullmatch(pattern, bucket_arn) is not None
-    return name == bucket_arn
+    return compile_glob(without_variables(tokenize(name, wildcards=True, variables=False)) or ())(bucket_arn)
 
 
 def _listed(statement: Mapping[str, Any], element: str) -> list[str]:
