@@ -114,6 +114,27 @@ def test_acls_are_off_in_a_new_bucket(strict: Strict) -> None:
     assert grant["Permission"] == "FULL_CONTROL"
 
 
+def test_who_grants_something_on_what_he_writes_may_do_so(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    s3 = strict.other.s3
+    source = {"Bucket": bucket, "Key": "k"}
+    strict.allow(bucket, Action=["s3:PutObject", "s3:GetObject"])
+    s3.put_object(**source)
+    s3.put_object(**source, ACL="bucket-owner-full-control")
+    for grant in ({"ACL": "public-read"}, {"GrantRead": f'uri="{_ALL_USERS}"'}):
+        assert refused(s3.put_object, **source, **grant) == DENIED
+        assert refused(s3.copy_object, Bucket=bucket, Key="l", CopySource=source, **grant) == DENIED
+        assert refused(s3.create_multipart_upload, **source, **grant) == DENIED
+    strict.allow(bucket, Action=["s3:PutObject", "s3:PutObjectAcl"])
+    s3.put_object(**source, ACL="public-read")
+    strict.allow(bucket, Effect="Deny", Action="s3:PutObjectAcl")
+    assert refused(strict.owner.s3.put_object, **source, ACL="public-read") == DENIED
+    strict.owner.s3.put_object(**source)
+    strict.owner.s3.delete_bucket_policy(Bucket=bucket)
+    strict.owner.s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    s3.put_object(**source, ACL="public-read")
+
+
 @pytest.mark.parametrize(
     ("acl", "reads", "writes"),
     [

@@ -69,6 +69,16 @@ class Version(Protocol):
     def tags(self) -> Mapping[str, str] | None: ...
 
 
+class _Written(NamedTuple):
+    """An object that is being written."""
+
+    acl: Acl | None = None
+    tags: Mapping[str, str] | None = None
+
+
+_WRITTEN: Final = _Written()
+
+
 async def authorize(
     ctx: Context,
     tx: Transaction,
@@ -102,6 +112,26 @@ async def authorize(
         return
     denial = await _denial(ctx, tx, principal, bucket, action, key, version, params, conditions)
     if denial is not None and (denial.explicit or principal.account != initiator):
+        raise denial.error
+
+
+async def authorize_grants(
+    ctx: Context, tx: Transaction, bucket: Bucket, key: str, granted: Acl, params: Params
+) -> None:
+    """Raise unless whoever may write an object may also grant on it what its ACL does.
+
+    API reference, "PutObject". Policies of the user guide that demand `bucket-owner-full-control`, and that AWS's
+    services ask for, allow `s3:PutObject` alone. Who may write by the bucket's ACL owns the object, and may do as well.
+    """
+    given = {grant.grantee for grant in granted.grants}
+    if not ctx.strict or given <= {canonical_id(granted.owner), canonical_id(bucket.account)}:
+        return
+    principal = _principal(ctx)
+    denial = await _denial(ctx, tx, principal, bucket, "s3:PutObjectAcl", key, _WRITTEN, params, None)
+    if denial is None:
+        return
+    by_acl = principal.kind == "service" or acl.of_bucket(bucket).permits(_names(principal, bucket), "WRITE")
+    if denial.explicit or not by_acl:
         raise denial.error
 
 

@@ -153,10 +153,13 @@ class NewObject:
     async def record(self, ctx: Context, tx: Transaction, bucket: Bucket, now: int) -> Version:
         """Return the record of the object, but for what its bytes determine. Raises AwsError."""
         params = self.params
+        grants = acl.for_new_object(ctx, bucket, params)
+        if grants is not None:
+            await access.authorize_grants(ctx, tx, bucket, params["Key"], grants, params)
         return msgspec.structs.replace(
             self.template,
             modified=now,
-            acl=acl.for_new_object(ctx, bucket, params),
+            acl=grants,
             encryption=await encryption.of_new_object(ctx, tx, bucket, params, self.sealed),
             lock=await locks.of_new_object(ctx, tx, bucket, params, params["Key"]),
         )
