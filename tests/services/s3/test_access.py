@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tests.services.s3.raw import ask, fetch
-from tests.services.s3.strict import DENIED, Strict, refused, strict_server
+from tests.services.s3.strict import DENIED, SECRET, Strict, refused, strict_server
 
 _ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 
@@ -94,6 +96,18 @@ def test_conditions_see_the_request_and_the_object(strict: Strict) -> None:
     strict.allow(bucket, Action="s3:PutObject", Condition=encrypted)
     strict.other.s3.put_object(Bucket=bucket, Key="c", Body=b"x", ServerSideEncryption="AES256")
     assert refused(strict.other.s3.put_object, Bucket=bucket, Key="d", Body=b"x") == DENIED
+
+
+def test_a_presigned_url_is_seen_by_conditions_as_headers_are(strict: Strict) -> None:
+    bucket = strict.open_bucket()
+    strict.allow(bucket, Effect="Deny", Action="s3:PutObject", Condition={"StringLike": {"s3:x-amz-acl": "public-*"}})
+    old = Config(signature_version="s3")
+    keys = {"aws_access_key_id": f"AKIATEST{strict.owner.number}", "aws_secret_access_key": SECRET}
+    signer = boto3.client("s3", endpoint_url=strict.endpoint, region_name="us-east-1", config=old, **keys)
+    for acl, status in (("public-read", 403), ("private", 200)):
+        url = signer.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k", "ACL": acl})
+        assert f"x-amz-acl={acl}" in url
+        assert fetch(url, "PUT", b"x").status == status
 
 
 def test_what_is_not_there_is_told_to_those_who_may_list(strict: Strict) -> None:

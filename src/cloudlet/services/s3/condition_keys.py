@@ -41,13 +41,24 @@ _HEADERS = {
     "x-amz-object-lock-retain-until-date": "s3:object-lock-retain-until-date",
 }
 _PARAMS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys", "VersionId": "s3:VersionId"}
-_FROM_WITHIN = {
+_AS_HEADERS = {
     "ACL": "s3:x-amz-acl",
+    "CopySource": "s3:x-amz-copy-source",
+    "GrantFullControl": "s3:x-amz-grant-full-control",
+    "GrantRead": "s3:x-amz-grant-read",
+    "GrantReadACP": "s3:x-amz-grant-read-acp",
+    "GrantWrite": "s3:x-amz-grant-write",
+    "GrantWriteACP": "s3:x-amz-grant-write-acp",
+    "MetadataDirective": "s3:x-amz-metadata-directive",
+    "ObjectLockLegalHoldStatus": "s3:object-lock-legal-hold",
+    "ObjectLockMode": "s3:object-lock-mode",
     "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
     "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
     "StorageClass": "s3:x-amz-storage-class",
+    "WebsiteRedirectLocation": "s3:x-amz-website-redirect-location",
 }
-"""Parameters that are headers of a request; a call by another block in this process has no headers."""
+"""Parameters that are headers of a request, but not of a call by another block, nor where a URL's query has them."""
 
 CREATES = "s3:ObjectCreationOperation"
 """Whether a request with s3:PutObject makes an object, rather than begin an upload or add a part to one."""
@@ -99,8 +110,8 @@ def of(
         keys["s3:authType"] = _auth_type(ctx, params)
     keys |= {_HEADERS[name]: value for name, value in ctx.headers.items() if name in _HEADERS}
     if params is not None:
-        named = _PARAMS if ctx.method else {**_PARAMS, **_FROM_WITHIN}
-        keys |= {key: str(params[name]) for name, key in named.items() if params.get(name) is not None}
+        named = (*_PARAMS.items(), *_AS_HEADERS.items())
+        keys |= {key: str(params[name]) for name, key in named if params.get(name) is not None}
     if action == "s3:PutObject":
         keys[CREATES] = "true"
     keys |= _tag_keys("s3:ExistingObjectTag", object_tags or {})
@@ -128,8 +139,8 @@ def _tag_keys(name: str, tags: Mapping[str, str]) -> Keys:
 
 
 def _requested_tags(ctx: Context, params: Params | None) -> dict[str, str]:
-    """Return the tags that a request gives to an object, in a header or in its document."""
-    document: Any = (params or {}).get("Tagging")
-    if isinstance(document, Mapping):
-        return {tag["Key"]: tag["Value"] for tag in document.get("TagSet") or ()}
-    return dict(parse_qsl(ctx.headers.get("x-amz-tagging", ""), keep_blank_values=True))
+    """Return the tags that a request gives to an object, in a header, in a URL or in its document."""
+    given: Any = (params or {}).get("Tagging") or ctx.headers.get("x-amz-tagging", "")
+    if isinstance(given, Mapping):
+        return {tag["Key"]: tag["Value"] for tag in given.get("TagSet") or ()}
+    return dict(parse_qsl(given, keep_blank_values=True))
