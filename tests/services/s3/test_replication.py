@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.s3.own_work import bucket, event, queue, tell_queue
-from tests.standing import eventually
+from tests.standing import eventually, standing_server
 
 ROLE = "arn:aws:iam::111111111111:role/replicator"
 
@@ -177,6 +177,20 @@ def test_changes_of_tags_and_locks_follow(s3: Any) -> None:
     s3.delete_object_tagging(Bucket=source, Key="k")
     eventually(lambda: not tags(s3, target, "k"))
     assert len(entries(s3, target)) == 1
+
+
+def test_changes_follow_also_while_the_clock_stands() -> None:
+    with standing_server() as standing:
+        s3 = standing.account().client("s3")
+        source, target = bucket(s3, versioned=True), bucket(s3, versioned=True)
+        configure(s3, source, rule(target))
+        versions = {}
+        for key in map(str, range(50)):
+            versions[key] = s3.put_object(Bucket=source, Key=key, Body=b"x" * 50_000)["VersionId"]
+            s3.put_object_tagging(Bucket=source, Key=key, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+        for key, version in versions.items():
+            assert settled(s3, source, key, version) == "COMPLETED"
+            assert tags(s3, target, key) == {"a": "b"}
 
 
 def test_changes_of_replicas_go_back_where_that_is_asked_for(s3: Any, source: str, target: str) -> None:

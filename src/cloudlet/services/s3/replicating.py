@@ -142,8 +142,10 @@ class _Copy:
 
     async def _settle(self, tx: Transaction, source: _Source, *, failed: bool) -> None:
         """Write down what became of it, unless the version was changed again meanwhile."""
-        if await tx.get(self._row) == self._raw:
-            replication.done(tx, self._row)
+        noted = await tx.get(self._row)
+        if noted is not None and noted != self._raw:
+            return
+        replication.done(tx, self._row)
         version = await versions.find(tx, source.bucket, self._task.key, self._task.version_id)
         if version is not None and version.replication == "PENDING" and source.rules:
             outcome = "FAILED" if failed else "COMPLETED"

@@ -14,6 +14,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import versions
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
@@ -126,6 +127,8 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
     key: str
     version_id: str
     noted: float
+    change: bytes = b""
+    """Tells it apart from one that is noted later, also where the clock stands."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -145,11 +148,9 @@ async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key:
         return
     if version.replication != REPLICA and not version.marker:
         await versions.rewrite(tx, bucket, key, msgspec.structs.replace(version, replication="PENDING"))
-    now = block.clock.now()
+    task = Task(bucket.name, bucket.number, key, version.id, block.clock.now(), random_bytes(8))
     # One row a version: what is changed again before it is copied is copied once.
-    tx.put(
-        _WAITING.key(bucket.number, key, version.id), _encode(Task(bucket.name, bucket.number, key, version.id, now))
-    )
+    tx.put(_WAITING.key(bucket.number, key, version.id), _encode(task))
     tx.notify(TOPIC)
 
 
