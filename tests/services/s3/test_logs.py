@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.s3.own_work import bucket, keys, strict_server
+from tests.services.s3.raw import ask
 from tests.standing import Standing, eventually, standing
 
 __all__ = ["standing"]
@@ -99,14 +100,16 @@ def test_each_request_is_a_line(standing: Standing, account: Aws, s3: Any) -> No
     assert re.fullmatch(r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\]", read["time"])
 
 
-def test_no_header_ends_a_field_or_a_line(standing: Standing, account: Aws, s3: Any) -> None:
+def test_nothing_that_is_sent_ends_a_field_or_a_line(standing: Standing, account: Aws, s3: Any) -> None:
     name, target = bucket(s3), bucket(s3)
     log_to(standing, s3, name, target)
     odd = account.client("s3", config=Config(user_agent='a "quoted" agent'))
     odd.head_bucket(Bucket=name)
+    assert ask(account.endpoint, "GET", f"/{name}/k?versionId=a%0Ab%20c", host="x y").status == 400
     standing.advance("1m")
-    (line,) = eventually(lambda: lines(s3, target))
-    assert line["agent"].startswith('"a %22quoted%22 agent')
+    agent, version = eventually(lambda: lines(s3, target), lambda seen: len(seen) >= 2)
+    assert agent["agent"].startswith('"a %22quoted%22 agent')
+    assert version["version"] == "a%0Ab%20c"
 
 
 def test_names_may_tell_the_day(standing: Standing, account: Aws, s3: Any) -> None:
