@@ -359,6 +359,9 @@ def test_a_replica_belongs_to_whom_the_rule_says(accounts: tuple[Any, Any]) -> N
     assert other.get_object(Bucket=given, Key="k")["Body"].read() == b"x"
     with pytest.raises(ClientError, match="AccessDenied"):
         other.get_object(Bucket=kept, Key="k")
+    allow(other, given, "s3:ReplicateObject")
+    version = owner.put_object(Bucket=source, Key="k")["VersionId"]
+    assert settled(owner, source, "k", version) == "FAILED"
 
 
 def test_what_was_acknowledged_is_replicated_after_a_crash(tmp_path: Any) -> None:

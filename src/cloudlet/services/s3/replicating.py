@@ -18,7 +18,7 @@ from cloudlet.core.ids import uuid4
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import access, annotating, contents, events, garbage, replication, versions
-from cloudlet.services.s3.acl import private
+from cloudlet.services.s3.acl import ENFORCED, private
 from cloudlet.services.s3.annotating import Carried
 from cloudlet.services.s3.bucket import configuration, find_bucket
 from cloudlet.services.s3.bucket_record import Bucket
@@ -225,8 +225,12 @@ class _Copy:
                 self._block.cloud.config.endpoint,
                 secure=True,
             )
-            action = "s3:ReplicateDelete" if source.version.marker else "s3:ReplicateObject"
-            await access.authorize(ctx, tx, target, action, key=self._task.key)
+            actions = ["s3:ReplicateDelete" if source.version.marker else "s3:ReplicateObject"]
+            if rule.account is not None and target.ownership != ENFORCED:
+                # User guide, "Changing the replica owner": where ACLs are off that needs no permission.
+                actions.append("s3:ObjectOwnerOverrideToBucketOwner")
+            for action in actions:
+                await access.authorize(ctx, tx, target, action, key=self._task.key)
         return target
 
 
@@ -234,7 +238,7 @@ def _replica(source: _Source, target: Bucket, rule: Rule) -> Version:
     """Return the record of a replica."""
     version = source.version
     acl = version.acl
-    if rule.account is not None or target.ownership == "BucketOwnerEnforced":
+    if rule.account is not None or target.ownership == ENFORCED:
         acl = None
     elif acl is None and target.account != source.bucket.account:
         acl = private(source.bucket.account)
