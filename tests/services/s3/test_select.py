@@ -281,6 +281,8 @@ def test_large_answers_come_in_pieces_and_an_error_in_the_middle_is_an_event(sel
         ("", "UnsupportedSqlOperation"),
         ("DELETE FROM S3Object", "UnsupportedSqlOperation"),
         ("SELECT *", "ParseSelectMissingFrom"),
+        ("SELECT *, a FROM S3Object", "ParseAsteriskIsNotAloneInSelectList"),
+        ("SELECT a, * FROM S3Object", "ParseAsteriskIsNotAloneInSelectList"),
         ("SELECT * FROM other", "InvalidDataSource"),
         ("SELECT * FROM read_csv('/etc/passwd')", "InvalidDataSource"),
         ("SELECT * FROM S3Object.a", "InvalidDataSource"),

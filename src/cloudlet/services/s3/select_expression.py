@@ -269,7 +269,15 @@ class _Parser:
             and tokens[2].is_sign("*")
         ):
             return None
-        return [self._column(item, number) for number, item in enumerate(_split(tokens), 1)]
+        items = _split(tokens)
+        if any(item and item[0].is_sign("*") for item in items):
+            raise AwsError(
+                "ParseAsteriskIsNotAloneInSelectList",
+                "Other expressions are not allowed in the SELECT list when '*' is used without dot notation in the SQL "
+                "expression.",
+                status=400,
+            )
+        return [self._column(item, number) for number, item in enumerate(items, 1)]
 
     def _column(self, tokens: list[_Token], number: int) -> Column:
         if len(tokens) > 2 and tokens[-2].is_word("AS") and tokens[-1].kind in ("word", "quoted"):
