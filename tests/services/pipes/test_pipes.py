@@ -12,7 +12,6 @@ from tests.services.pipes.cloud import PipesCloud
 from tests.standing import eventually
 
 _QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
-_LATEST = {"StartingPosition": "LATEST"}
 _STREAM = "arn:aws:dynamodb:us-east-1:{account}:table/table/stream/2030-01-01T00:00:00.000"
 
 

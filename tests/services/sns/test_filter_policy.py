@@ -42,9 +42,6 @@ def refusal(policy: Any, scope: str = "MessageBody") -> str:
     return str(error.value).removeprefix("InvalidParameter: Invalid parameter: FilterPolicy: ")
 
 
-TEXT = {"rugby": ("String", "rugby")}
-
-
 @pytest.mark.parametrize(
     ("pattern", "matching", "other"),
     [

@@ -16,7 +16,6 @@ from cloudlet.core.tokens import TokenSealer
 
 ACCOUNT = "111111111111"
 REGION = "eu-west-1"
-ENDPOINT = "http://localhost:4566"
 
 
 class MovableClock(Clock):

@@ -21,8 +21,6 @@ from cloudlet.services.cloudwatch import (
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, Alarm, Kind
 from cloudlet.services.cloudwatch.block import service
 
-_MOST_DELETED = 100
-
 
 async def _put(ctx: Context, tx: Transaction, params: Params, kind: Kind, config: dict[str, Any]) -> Alarm:
     """Create or change an alarm, and have it evaluated soon."""

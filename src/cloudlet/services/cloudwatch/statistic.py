@@ -19,8 +19,6 @@ from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch.cell import Cell
 from cloudlet.services.cloudwatch.columns import Columns
 
-PLAIN = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
-
 _PERCENT = r"(?:\d{1,2}(?:\.\d{0,10})?|100(?:\.0{0,10})?)"
 _NUMBER = r"[+-]?\d+(?:\.\d*)?(?:[Ee][+-]?\d+)?"
 _SHORT = re.compile(rf"(p|tm|tc|ts|wm)({_PERCENT})")

@@ -13,7 +13,6 @@ from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.subscription import Subscription
 
 _PAGE = 50
-_RESERVED = "The log group provided is reserved for the function logs of the destination function."
 
 
 @service.direct("PutSubscriptionFilter")

@@ -13,7 +13,6 @@ from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Restore, Version
 
 ARCHIVES: Final = frozenset(("GLACIER", "DEEP_ARCHIVE"))
-TIERS: Final = ("Standard", "Bulk", "Expedited")
 _DAY_SECONDS: Final = 24 * 3600
 _HOURS: Final = {
     ("GLACIER", "Expedited"): 5 / 60,

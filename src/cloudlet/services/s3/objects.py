@@ -24,7 +24,6 @@ NULL = "null"
 """The id of a version that was written while versioning was not on."""
 LAST = (1 << 63) - 1
 """The order of what was written before versioning was on for the first time."""
-ORDER_BYTES = 9
 _ID_BYTES = 20
 _ID_LENGTH = 32
 

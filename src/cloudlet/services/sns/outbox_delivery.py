@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -30,8 +29,6 @@ from cloudlet.services.sns.plan import Plan, Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Queue, Unavailable
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
-
-log = logging.getLogger("cloudlet.sns")
 
 _MESSAGES = 30
 """Of the outbox for queues, at once: full batches for each queue."""

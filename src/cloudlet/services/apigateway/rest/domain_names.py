@@ -28,7 +28,6 @@ _UNBUILT = (
     "ownershipVerificationCertificateArn",
     "policy",
 )
-_POLICIES = ("TLS_1_0", "TLS_1_2")
 
 
 def _configuration(domain: Document) -> Document:
