@@ -8,6 +8,7 @@ from typing import TypeVar
 from cloudlet.core import page_tokens
 from cloudlet.core.errors import AwsError
 from cloudlet.store import Subspace, Transaction
+from cloudlet.store.interface import Row
 
 _MOST = 100
 _READ = 100
@@ -28,18 +29,42 @@ async def page(
 
     Raises `wrong` for what is no token.
     """
-    place = page_tokens.place_of(token, wrong)
-    begin = space.prefix + place + b"\x00" if place else space.begin
+    begin = _begin(space, token, wrong)
     found: list[T] = []
+    last = b""
     for _ in range(_LOOKED_AT // _READ):
         rows = await tx.range(begin, space.end, limit=_READ)
-        for number, (key, raw) in enumerate(rows):
+        for key, raw in rows:
             if (selected := select(raw)) is not None:
-                found.append(selected)
                 if len(found) == (limit or _MOST):
-                    more = number + 1 < len(rows) or await tx.range(key + b"\x00", space.end, limit=1)
-                    return found, page_tokens.token_of(key.removeprefix(space.prefix)) if more else None
+                    return found, _token_after(space, last)
+                found.append(selected)
+                last = key
         if len(rows) < _READ:
             return found, None
         begin = rows[-1][0] + b"\x00"
-    return found, page_tokens.token_of(begin[:-1].removeprefix(space.prefix))
+    return found, _token_after(space, begin[:-1])
+
+
+async def rows(
+    tx: Transaction, space: Subspace, token: str | None, limit: int, wrong: AwsError
+) -> tuple[list[Row], str | None]:
+    """Return up to `limit` rows of a subspace, and the next page's token. Raises `wrong` for what is no token."""
+    found = await tx.range(_begin(space, token, wrong), space.end, limit=limit + 1)
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], _token_after(space, found[limit - 1][0])
+
+
+def _begin(space: Subspace, token: str | None, wrong: AwsError) -> bytes:
+    """Return the first key that may be on the page of a token."""
+    place = page_tokens.place_of(token, wrong)
+    begin = space.prefix + place + b"\x00" if place else space.begin
+    if begin >= space.end:
+        raise wrong
+    return begin
+
+
+def _token_after(space: Subspace, key: bytes) -> str:
+    """Return the token of the page that comes after a key."""
+    return page_tokens.token_of(key.removeprefix(space.prefix))

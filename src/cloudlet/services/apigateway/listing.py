@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cloudlet.core import Params, Subspace, Transaction, page_tokens
+from cloudlet.core import Params, Subspace, Transaction, listing
 from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.documents import Document, decode
 
@@ -21,14 +21,9 @@ async def page(
     tx: Transaction, space: Subspace, params: Params, shown: Callable[[Document], Document] = as_it_is
 ) -> dict[str, Any]:
     """Return a page of documents as a result: `Items` and, where more follow, `NextToken`."""
-    limit = _limit(params.get("MaxResults"))
-    place = page_tokens.place_of(params.get("NextToken"), errors.bad_request("Invalid nextToken specified"))
-    begin = space.prefix + place + b"\x00" if place else space.begin
-    rows = await tx.range(begin, space.end, limit=limit + 1)
-    result: dict[str, Any] = {"Items": [shown(decode(raw)) for _, raw in rows[:limit]]}
-    if len(rows) > limit:
-        result["NextToken"] = page_tokens.token_of(rows[limit - 1][0].removeprefix(space.prefix))
-    return result
+    token, limit = params.get("NextToken"), _limit(params.get("MaxResults"))
+    rows, following = await listing.rows(tx, space, token, limit, errors.bad_request("Invalid nextToken specified"))
+    return {"Items": [shown(decode(raw)) for _, raw in rows], "NextToken": following}
 
 
 def _limit(given: str | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cloudlet.core import AwsError, Subspace, Transaction, listing, page_tokens
+from cloudlet.core import AwsError, Subspace, Transaction, listing
 from cloudlet.services.lambda_ import errors
 from cloudlet.store.interface import Row
 
@@ -30,13 +30,7 @@ async def page(
 
 async def rows(tx: Transaction, space: Subspace, marker: str | None, limit: int | None) -> tuple[list[Row], str | None]:
     """Return up to `limit` rows of a subspace with their keys, and the next page's marker. Raises AwsError."""
-    place = page_tokens.place_of(marker or None, _wrong())
-    most = min(limit or _MOST, _MOST)
-    begin = space.prefix + place + b"\x00" if place else space.begin
-    found = await tx.range(begin, space.end, limit=most + 1)
-    if len(found) <= most:
-        return found, None
-    return found[:most], page_tokens.token_of(found[most - 1][0].removeprefix(space.prefix))
+    return await listing.rows(tx, space, marker or None, min(limit or _MOST, _MOST), _wrong())
 
 
 def _wrong() -> AwsError:

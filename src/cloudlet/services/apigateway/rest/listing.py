@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cloudlet.core import Params, Subspace, Transaction, page_tokens
+from cloudlet.core import Params, Subspace, Transaction, listing, page_tokens
 from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.documents import Document, decode
 
@@ -35,24 +35,14 @@ async def page(
     wanted: Callable[[Document], bool] | None = None,
 ) -> dict[str, Any]:
     """Return a page of documents: `items` and, where more follow, `position`. `wanted` says which are shown."""
-    limit = limit_of(params)
-    place = page_tokens.place_of(params.get("position"), errors.bad_request("Invalid position specified"))
-    begin = space.prefix + place + b"\x00" if place else space.begin
-    items: list[Document] = []
-    last = b""
-    while True:
-        rows = await tx.range(begin, space.end, limit=limit + 1)
-        for key, raw in rows:
-            document = decode(raw)
-            if wanted is not None and not wanted(document):
-                continue
-            if len(items) == limit:
-                return {"items": items, "position": page_tokens.token_of(last.removeprefix(space.prefix))}
-            items.append(shown(document))
-            last = key
-        if len(rows) <= limit:
-            return {"items": items}
-        begin = rows[-1][0] + b"\x00"
+
+    def select(raw: bytes) -> Document | None:
+        document = decode(raw)
+        return shown(document) if wanted is None or wanted(document) else None
+
+    wrong = errors.bad_request("Invalid position specified")
+    items, position = await listing.page(tx, space, params.get("position"), limit_of(params), select, wrong)
+    return {"items": items, "position": position}
 
 
 def part_of(items: Iterable[Document], params: Params) -> dict[str, Any]:
