@@ -106,8 +106,8 @@ class PostgresServer:
     """A server of its own, listening on the loopback interface; its data is in `folder`/data, its log in `folder`/log.
 
     As root, every folder above `folder` must let others through. Without a password everybody on this machine may
-    connect as the superuser. `settings` are of postgresql.conf. `major` and `standby_of`, the
-    server that a new one is a streaming standby of, count for a new folder only.
+    connect as the superuser. `settings` are of postgresql.conf. `standby_of`, the
+    server that a new one is a streaming standby of, counts for a new folder only.
     """
 
     def __init__(
@@ -117,7 +117,6 @@ class PostgresServer:
         port: int | None = None,
         password: str | None = None,
         settings: Mapping[str, str] | None = None,
-        major: int | None = None,
         standby_of: PostgresServer | None = None,
     ) -> None:
         self.folder = folder
@@ -126,7 +125,7 @@ class PostgresServer:
         self._settings = dict(settings or {})
         self._primary = standby_of
         version = folder / "data" / "PG_VERSION"
-        self._found = find(int(version.read_text()) if version.exists() else major)
+        self._found = find(int(version.read_text()) if version.exists() else None)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

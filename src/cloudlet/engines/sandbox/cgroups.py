@@ -79,11 +79,11 @@ class Group:
         quota = max(_LEAST_QUOTA_MICROSECONDS, int(limits.cpus * _PERIOD_MICROSECONDS))
         if self._unified:
             self._write("memory", "memory.max", most)
-            self._write_if_there("memory", "memory.swap.max", 0)
+            self._write_zero_if_there("memory.swap.max")
             self._write("cpu", "cpu.max", f"{quota} {_PERIOD_MICROSECONDS}")
         else:
             self._write("memory", "memory.limit_in_bytes", most)
-            self._write_if_there("memory", "memory.swappiness", 0)
+            self._write_zero_if_there("memory.swappiness")
             self._write("cpu", "cpu.cfs_period_us", _PERIOD_MICROSECONDS)
             self._write("cpu", "cpu.cfs_quota_us", quota)
         self._write("pids", "pids.max", limits.processes)
@@ -139,9 +139,9 @@ class Group:
         if folder is not None:
             (folder / name).write_text(str(value))
 
-    def _write_if_there(self, controller: str, name: str, value: int | str) -> None:
+    def _write_zero_if_there(self, name: str) -> None:
         with suppress(OSError):
-            self._write(controller, name, value)
+            self._write("memory", name, 0)
 
 
 def _remove(folder: Path) -> bool:

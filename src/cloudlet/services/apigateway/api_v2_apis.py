@@ -146,10 +146,16 @@ async def update_api(ctx: Context, tx: Transaction, params: Params) -> Result:
     return await shown(ctx, tx, api)
 
 
+async def _managed(tx: Transaction, api: Document, kind: str) -> Document | None:
+    """Return the part of a kind that a quick create has made."""
+    return next(
+        (each for each in await documents.all_parts(tx, api["ApiId"], kind) if each.get("ApiGatewayManaged")), None
+    )
+
+
 async def _update_quickly(ctx: Context, tx: Transaction, api: Document, params: Params) -> None:
     """Change the route and the integration that a quick create has made."""
-    route = await parts.named(tx, api, "Route", "ApiGatewayManaged", True)
-    integration = await parts.named(tx, api, "Integration", "ApiGatewayManaged", True)
+    route, integration = [await _managed(tx, api, kind) for kind in ("Route", "Integration")]
     if route is None or integration is None:
         raise errors.bad_request("Target, RouteKey and CredentialsArn are only supported for APIs of a quick create")
     if "RouteKey" in params:

@@ -11,7 +11,6 @@ from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import (
     MOST_PARTS,
     Document,
-    all_parts,
     find_part,
     fresh_id,
     get_api,
@@ -130,8 +129,3 @@ def declare(kind: Kind) -> None:
         remove_part(tx, api["ApiId"], name, *path)
         await deploying.follow(ctx, tx, api)
         return {}
-
-
-async def named(tx: Transaction, api: Document, kind: str, member: str, value: object) -> Document | None:
-    """Return a part of a kind with some value of a member."""
-    return next((part for part in await all_parts(tx, api["ApiId"], kind) if part.get(member) == value), None)

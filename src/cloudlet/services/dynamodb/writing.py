@@ -106,12 +106,12 @@ async def replace(
     return Written(old, new, units, vector_bytes)
 
 
-async def put(tx: Transaction, table: Table, item: Item, now: float, *, identity: str | None = None) -> Written:
+async def put(tx: Transaction, table: Table, item: Item, now: float) -> Written:
     """Put a checked item. Raises AwsError where the table or an index does not admit it."""
     key = check_item_key(table, item)
     raw = admitted(table, item)
     old = await tx.get(table.items_prefix + key)
-    return await replace(tx, table, key, old, raw, now, new_item=item, identity=identity)
+    return await replace(tx, table, key, old, raw, now, new_item=item)
 
 
 def admitted(table: Table, item: Item, *, updated: bool = False) -> bytes:

@@ -52,7 +52,7 @@ async def create_archive(ctx: Context, tx: Transaction, params: Params) -> Resul
         raise AwsError("ResourceAlreadyExistsException", f"Archive {name} already exists.")
     space = archive.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=archive.ARCHIVES)) == archive.ARCHIVES:
-        raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+        raise errors.limit_exceeded()
     made = Archive(
         ctx.account,
         ctx.region,
@@ -134,7 +134,7 @@ async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
     if await replay.find(tx, ctx.account, ctx.region, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", f"Replay {name} already exists.")
     if await replay.running(tx, ctx.account, ctx.region, _REPLAYS_AT_ONCE) == _REPLAYS_AT_ONCE:
-        raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+        raise errors.limit_exceeded()
     made = Replay(
         ctx.account,
         ctx.region,

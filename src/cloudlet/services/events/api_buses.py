@@ -44,7 +44,7 @@ async def create_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
         raise AwsError("ResourceAlreadyExistsException", f"Event bus {name} already exists.")
     space = bus.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=_BUSES)) == _BUSES:
-        raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+        raise errors.limit_exceeded()
     tags.save(tx, place.arn, tagging.checked(params.get("Tags")))
     description = params.get("Description") or ""
     bus.save(tx, Bus(*place, ctx.now(), ctx.now(), description))

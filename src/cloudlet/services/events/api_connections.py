@@ -113,7 +113,7 @@ async def create_connection(ctx: Context, tx: Transaction, params: Params) -> Re
         raise AwsError("ResourceAlreadyExistsException", f"Connection {name} already exists.")
     space = connection.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=connection.CONNECTIONS)) == connection.CONNECTIONS:
-        raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+        raise errors.limit_exceeded()
     now = ctx.now()
     made = Connection(ctx.account, ctx.region, name, uuid4(), kind, "", now, now, {}, params.get("Description") or "")
     return _answer(_authorize(tx, made, parameters, now), "CreationTime", "LastModifiedTime")

@@ -63,7 +63,7 @@ async def create_api_destination(ctx: Context, tx: Transaction, params: Params) 
     await _check_connection(ctx, tx, params["ConnectionArn"])
     space = destination.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=destination.DESTINATIONS)) == destination.DESTINATIONS:
-        raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+        raise errors.limit_exceeded()
     made = Destination(
         ctx.account,
         ctx.region,

@@ -65,7 +65,7 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     if known is None:
         rules = rule.of_bus(place)
         if len(await tx.range(rules.begin, rules.end, limit=rule.RULES)) == rule.RULES:
-            raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+            raise errors.limit_exceeded()
     put = Rule(
         *place,
         name,

@@ -16,7 +16,7 @@ async def put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.validation("Target Ids must be unique within a request.")
     known = {each["Id"] for each in await rule.targets(tx, found)}
     if len(known | given.keys()) > rule.TARGETS:
-        raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
+        raise errors.limit_exceeded()
     for each in given.values():
         await target_check.check(ctx, tx, found, each)
         rule.save_target(tx, found, each)

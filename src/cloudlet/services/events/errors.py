@@ -23,8 +23,8 @@ def no_such_rule(name: str, bus: str) -> AwsError:
     return not_found(f"Rule {name} does not exist on EventBus {bus}.")
 
 
-def limit_exceeded(message: str) -> AwsError:
-    return AwsError("LimitExceededException", message)
+def limit_exceeded() -> AwsError:
+    return AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
 
 
 def invalid_pattern(reason: str) -> AwsError:

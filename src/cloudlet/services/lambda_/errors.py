@@ -5,8 +5,8 @@ from __future__ import annotations
 from cloudlet.core import AwsError
 
 
-def _by_user(code: str, message: str, *, status: int | None = None) -> AwsError:
-    return AwsError(code, message, status=status, Type="User")
+def _by_user(code: str, message: str) -> AwsError:
+    return AwsError(code, message, Type="User")
 
 
 def invalid(message: str) -> AwsError:

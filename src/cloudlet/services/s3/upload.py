@@ -33,21 +33,13 @@ class Received:
 
     __slots__ = ("also", "blob", "checksum", "data", "md5", "size")
 
-    def __init__(
-        self,
-        size: int,
-        md5: bytes,
-        checksum: Checksum,
-        data: bytes = b"",
-        blob: str = "",
-        also: Checksum | None = None,
-    ) -> None:
+    def __init__(self, size: int, md5: bytes, checksum: Checksum) -> None:
         self.size = size
         self.md5 = md5
         self.checksum = checksum
-        self.data = data
-        self.blob = blob
-        self.also = also
+        self.data = b""
+        self.blob = ""
+        self.also: Checksum | None = None
         """The checksum that the request stated, where `checksum` had to be another one."""
 
 

@@ -201,10 +201,10 @@ def _numeric(operand: Any) -> Test:
         raise PatternError(f"Unrecognized numeric range operator: {operator}")
     bound = _bound(operand, 1, "equals" if operator == "=" else operator)
     if operator == "=":
-        _end(operand, 2)
+        _end(operand)
         return lambda value: _is_comparable(value) and rounded(value) == bound
     if operator in ("<", "<="):
-        _end(operand, 2)
+        _end(operand)
         return _below(bound, operator)
     above = _above(bound, operator)
     if len(operand) == 2:
@@ -229,8 +229,8 @@ def _bound(operand: list[Any], at: int, name: str) -> int | float:
     return rounded(_in_range(operand[at]))
 
 
-def _end(operand: list[Any], size: int) -> None:
-    if len(operand) > size:
+def _end(operand: list[Any]) -> None:
+    if len(operand) > 2:
         raise PatternError("Too many elements in numeric expression")
 
 

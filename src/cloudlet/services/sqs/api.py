@@ -337,7 +337,6 @@ async def start_message_move_task(ctx: Context, tx: Transaction, params: Params)
     rate = limits.bounded(
         params,
         "MaxNumberOfMessagesPerSecond",
-        1,
         limits.MOVED_PER_SECOND,
         f"You must enter a value that is between 1 and {limits.MOVED_PER_SECOND}.",
     )
@@ -353,7 +352,6 @@ async def list_message_move_tasks(ctx: Context, tx: Transaction, params: Params)
     count = limits.bounded(
         params,
         "MaxResults",
-        1,
         limits.MOVE_TASKS_LISTED,
         f"Value for parameter MaxResults must be between 1 and {limits.MOVE_TASKS_LISTED}.",
     )

@@ -84,16 +84,16 @@ def forbidden_character(text: str) -> str | None:
     return f"#x{ord(found[0]):X}" if found else None
 
 
-def bounded(params: Mapping[str, Any], name: str, low: int, high: int, reason: str) -> int | None:
-    """Return an optional integer parameter. Raises unless low <= it <= high."""
+def bounded(params: Mapping[str, Any], name: str, high: int, reason: str) -> int | None:
+    """Return an optional integer parameter. Raises unless 1 <= it <= high."""
     value = params.get(name)
     if value is None:
         return None
-    if not low <= value <= high:
+    if not 1 <= value <= high:
         raise errors.invalid_value(name, value, reason)
     return int(value)
 
 
 def page_size(params: Mapping[str, Any]) -> int | None:
     """Return MaxResults of a list request."""
-    return bounded(params, "MaxResults", 1, LISTED, "MaxResults must be an integer between 1 and 1000")
+    return bounded(params, "MaxResults", LISTED, "MaxResults must be an integer between 1 and 1000")

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 CONNECT, MESSAGE, DISCONNECT = "CONNECT", "MESSAGE", "DISCONNECT"
 
 
-def fresh_id(size: int = 11) -> str:
+def fresh_id() -> str:
     """Return an id as requests, messages and connections have it."""
-    return b64encode(random_bytes(size), b"-_").decode()
+    return b64encode(random_bytes(11), b"-_").decode()
 
 
 class Session:

@@ -144,14 +144,14 @@ class RuntimeApi:
             self._note(platform_events.extension(extension.name, extension.events))
         self.telemetry.seal()
 
-    async def shut_down(self, reason: str = "spindown") -> None:
+    async def shut_down(self) -> None:
         """Tell extensions that all is going to end, and give them a moment."""
         wanted = [each for each in self._extensions.values() if "SHUTDOWN" in each.events]
         await self.telemetry.flush()
         deadline = int((time.time() + _SHUTDOWN_SECONDS) * 1000)
         for extension in wanted:
             extension.rests.clear()
-            extension.told.put_nowait({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline})
+            extension.told.put_nowait({"eventType": "SHUTDOWN", "shutdownReason": "spindown", "deadlineMs": deadline})
         if wanted and self._sandbox.done():
             done = asyncio.get_running_loop().create_task(_all_rest(wanted))
             first: list[asyncio.Future[Any]] = [self._sandbox.result().ended, done]
