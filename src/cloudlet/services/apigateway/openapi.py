@@ -6,6 +6,7 @@ Developer guide, "Use OpenAPI definitions for HTTP APIs" and "OpenAPI extensions
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import msgspec
 from cloudlet.core import AwsError, Params
 from cloudlet.core.json_depth import is_deeper
 from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway.definition_values import as_list, as_map, resolved
 
 LARGEST_BYTES = 6 << 20
 _LARGEST_READ = 2 * LARGEST_BYTES
@@ -27,7 +29,6 @@ TAG_VALUE = "x-amazon-apigateway-tag-value"
 DEFAULT_PATH = "/$default"
 SIGV4 = "awsSigv4"
 METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
-_MOST_REFERENCES = 10
 _CORS_MEMBERS = {
     "allowCredentials": "AllowCredentials",
     "allowHeaders": "AllowHeaders",
@@ -81,6 +82,10 @@ class Plan:
 
 def _wrong(reason: str) -> AwsError:
     return errors.bad_request(f"Unable to import API: {reason}")
+
+
+_map = partial(as_map, wrong=_wrong)
+_list = partial(as_list, wrong=_wrong)
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -161,7 +166,7 @@ class Reader:
         self._authorizers(plan)
         prefix = self._prefix()
         for path, item in _map(document.get("paths"), "paths").items():
-            self._path(plan, prefix, str(path), _map(item, f"paths.{path}"))
+            self._path(plan, prefix, path, _map(item, f"paths.{path}"))
         return plan
 
     def _prefix(self) -> str:
@@ -229,7 +234,7 @@ class Reader:
     def _schemes(self) -> dict[str, dict[str, Any]]:
         components = _map(self._document.get("components"), "components")
         schemes = _map(components.get("securitySchemes"), "securitySchemes")
-        return {str(name): self._resolved(scheme, f"securitySchemes.{name}") for name, scheme in schemes.items()}
+        return {name: self._resolved(scheme, f"securitySchemes.{name}") for name, scheme in schemes.items()}
 
     def _path(self, plan: Plan, prefix: str, path: str, item: dict[str, Any]) -> None:
         if not path.startswith("/"):
@@ -267,37 +272,25 @@ class Reader:
         schemes = self._schemes()
         for requirement in _list(wanted, "security"):
             for name, scopes in _map(requirement, "security").items():
-                scheme = schemes.get(str(name))
+                scheme = schemes.get(name)
                 if scheme is None:
                     raise _wrong(f"the security scheme {name} is not defined")
                 if scheme.get(AUTH_TYPE) == SIGV4:
                     params["AuthorizationType"] = "AWS_IAM"
                     return ""
-                authorizer = plan.authorizers.get(str(name))
+                authorizer = plan.authorizers.get(name)
                 if authorizer is None:
                     plan.warnings.append(f"The security scheme {name} has no authorizer: it is ignored")
                     continue
                 params["AuthorizationType"] = "JWT" if authorizer["AuthorizerType"] == "JWT" else "CUSTOM"
                 if scopes and params["AuthorizationType"] == "JWT":
                     params["AuthorizationScopes"] = [str(scope) for scope in _list(scopes, "scopes")]
-                return str(name)
+                return name
         return ""
 
     def _resolved(self, given: Any, where: str) -> dict[str, Any]:
         """Return an object of the document, or what a reference to one (`$ref`) names."""
-        for _ in range(_MOST_REFERENCES):
-            value = _map(given, where)
-            reference = value.get("$ref")
-            if not isinstance(reference, str):
-                return value
-            if not reference.startswith("#/"):
-                raise _wrong(f"the reference {reference} is not to a part of the definition")
-            given = self._document
-            for step in reference[2:].split("/"):
-                given = _map(given, where).get(step.replace("~1", "/").replace("~0", "~"))
-            if given is None:
-                raise _wrong(f"the reference {reference} leads nowhere")
-        raise _wrong(f"the references of {where} lead nowhere")
+        return resolved(self._document, given, where, _wrong)
 
 
 def _members(given: dict[str, Any], names: dict[str, str]) -> Params:
@@ -314,28 +307,12 @@ def _members(given: dict[str, Any], names: dict[str, str]) -> Params:
         elif name == "enableSimpleResponses":
             result[member] = bool(value)
         elif name == "requestParameters":
-            result[member] = {str(key): str(each) for key, each in _map(value, name).items()}
+            result[member] = {key: str(each) for key, each in _map(value, name).items()}
         elif name == "responseParameters":
             result[member] = {
-                str(status): {str(key): str(each) for key, each in _map(mappings, name).items()}
+                status: {key: str(each) for key, each in _map(mappings, name).items()}
                 for status, mappings in _map(value, name).items()
             }
         else:
             result[member] = str(value)
     return result
-
-
-def _map(value: Any, where: str) -> dict[Any, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _wrong(f"{where} is not an object")
-    return value
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise _wrong(f"{where} is not a list")
-    return value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +15,11 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway.definition_values import as_list, as_map, resolved
 from cloudlet.services.apigateway.documents import Document
 
 X = "x-amazon-apigateway-"
 VERBS = ("get", "put", "post", "delete", "options", "head", "patch", f"{X}any-method")
-_MOST_REFERENCES = 10
 _PLACES = {"path": "path", "query": "querystring", "header": "header"}
 _INTEGRATION = (
     "cacheKeyParameters",
@@ -92,20 +93,8 @@ def wrong(reason: str) -> AwsError:
     return errors.bad_request(f"Errors found during import:\n\t{reason}")
 
 
-def _map(value: Any, where: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise wrong(f"{where} is not an object")
-    return {str(key): each for key, each in value.items()}
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise wrong(f"{where} is not a list")
-    return value
+_map = partial(as_map, wrong=wrong)
+_list = partial(as_list, wrong=wrong)
 
 
 def _texts(value: Any, where: str) -> dict[str, str]:
@@ -402,16 +391,4 @@ class Reader:
 
     def _resolved(self, given: Any, where: str) -> dict[str, Any]:
         """Return an object of the definition, or what a reference to one (`$ref`) names."""
-        for _ in range(_MOST_REFERENCES):
-            value = _map(given, where)
-            reference = value.get("$ref")
-            if not isinstance(reference, str):
-                return value
-            if not reference.startswith("#/"):
-                raise wrong(f"the reference {reference} is not to a part of the definition")
-            given = self._document
-            for step in reference[2:].split("/"):
-                given = _map(given, where).get(step.replace("~1", "/").replace("~0", "~"))
-            if given is None:
-                raise wrong(f"the reference {reference} leads nowhere")
-        raise wrong(f"the references of {where} lead nowhere")
+        return resolved(self._document, given, where, wrong)
