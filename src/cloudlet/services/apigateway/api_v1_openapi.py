@@ -20,8 +20,7 @@ _EXTENSIONS = {"integrations", "authorizers", "apigateway", "documentation", "va
 async def _plan(params: Params) -> Plan:
     """Return what a definition asks for; it is read beside the event loop. Raises BadRequestException."""
     text = params["body"].decode("utf-8", "replace")
-    document = await asyncio.to_thread(openapi.parse, text)
-    return Reader(document, params.get("parameters") or {}).plan()
+    return await asyncio.to_thread(lambda: Reader(openapi.parse(text), params.get("parameters") or {}).plan())
 
 
 def _check_warnings(plan: Plan, params: Params) -> None:

@@ -30,8 +30,7 @@ async def _plan(params: Params) -> Plan:
     basepath = params.get("Basepath") or "ignore"
     if basepath not in _BASE_PATHS:
         raise errors.bad_request(f"Invalid value for basepath: it is one of {', '.join(_BASE_PATHS)}")
-    document = await asyncio.to_thread(openapi.parse, params["Body"])
-    plan = openapi.Reader(document, basepath).plan()
+    plan = await asyncio.to_thread(lambda: openapi.Reader(openapi.parse(params["Body"]), basepath).plan())
     if plan.warnings and params.get("FailOnWarnings"):
         raise errors.bad_request(f"Warnings found during import: {'; '.join(plan.warnings)}")
     return plan

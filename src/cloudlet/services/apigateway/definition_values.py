@@ -20,7 +20,7 @@ def as_map(value: Any, where: str, wrong: Wrong) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise wrong(f"{where} is not an object")
-    return {str(key): each for key, each in value.items()}
+    return value
 
 
 def as_list(value: Any, where: str, wrong: Wrong) -> list[Any]:

@@ -6,7 +6,7 @@ Developer guide, "Use OpenAPI definitions for HTTP APIs" and "OpenAPI extensions
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -109,14 +109,17 @@ def _of_yaml(text: str) -> Any:
 
     try:
         document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        _check_size(document)
+        _make_plain(document)
         return document
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _wrong("the definition is neither JSON nor YAML") from error
 
 
-def _check_size(document: Any) -> None:
-    """Raise BadRequestException for what is much larger than its text: an alias may name what has many in it."""
+def _make_plain(document: Any) -> None:
+    """Make all keys texts, as in JSON: status codes come as numbers.
+
+    Raises BadRequestException for what is much larger than its text: an alias may name what has many in it.
+    """
     size = 0
     waiting = [document]
     while waiting:
@@ -125,6 +128,10 @@ def _check_size(document: Any) -> None:
         if size > _LARGEST_READ:
             raise _wrong("the aliases of the definition stand for too much")
         if isinstance(value, dict):
+            if not all(isinstance(key, str) for key in value):
+                members = {str(key): each for key, each in value.items()}
+                value.clear()
+                value.update(members)
             waiting.extend(value)
             waiting.extend(value.values())
         elif isinstance(value, (list, tuple)):
@@ -203,7 +210,7 @@ class Reader:
         return result
 
     def _authorizers(self, plan: Plan) -> None:
-        for name, scheme in self._schemes().items():
+        for name, scheme in self._schemes.items():
             given = scheme.get(AUTHORIZER)
             if given is None:
                 continue
@@ -231,6 +238,7 @@ class Reader:
                 raise _wrong(f"the authorizer {name} is of the unsupported type {kind or 'none'}")
             plan.authorizers[name] = params
 
+    @cached_property
     def _schemes(self) -> dict[str, dict[str, Any]]:
         components = _map(self._document.get("components"), "components")
         schemes = _map(components.get("securitySchemes"), "securitySchemes")
@@ -269,7 +277,7 @@ class Reader:
     def _security(self, plan: Plan, params: Params, operation: dict[str, Any]) -> str:
         """Set what a route says of who may call it; return the name of its authorizer."""
         wanted = operation.get("security", self._document.get("security"))
-        schemes = self._schemes()
+        schemes = self._schemes
         for requirement in _list(wanted, "security"):
             for name, scopes in _map(requirement, "security").items():
                 scheme = schemes.get(name)

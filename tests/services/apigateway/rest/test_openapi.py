@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -194,6 +195,21 @@ def test_references_that_lead_nowhere(cloud: RestCloud, place: str) -> None:
     code, message, _ = cloud.refused("import_rest_api", body=json.dumps(document).encode())
     assert code == "BadRequestException"
     assert "the reference #/nowhere/at-all leads nowhere" in message
+
+
+def test_many_references_keep_nobody_waiting(cloud: RestCloud) -> None:
+    names = [f"p{number}" for number in range(20_000)]
+    parameters = [{"$ref": f"#/parameters/{name}"} for name in (*names, "none")]
+    document = {
+        "swagger": "2.0",
+        "info": {"title": "pets"},
+        "parameters": {name: {"name": name, "in": "query", "type": "string"} for name in names},
+        "paths": {"/pets": {"get": {"responses": {}, "parameters": parameters}}},
+    }
+    began = time.monotonic()
+    code, message, _ = cloud.refused("import_rest_api", body=json.dumps(document).encode())
+    assert (code, "#/parameters/none leads nowhere" in message) == ("BadRequestException", True)
+    assert time.monotonic() - began < 10
 
 
 _MANY = "".join(f"  A{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(9))
