@@ -14,6 +14,7 @@ from tests.services.apigateway.rest.cloud import RestCloud
 MOCK: dict[str, Any] = {
     "type": "mock",
     "requestTemplates": {"application/json": '{"statusCode": 200}'},
+    "tlsConfig": {"insecureSkipVerification": False},
     "responses": {
         "default": {
             "statusCode": "200",
@@ -269,6 +270,8 @@ def test_what_is_exported_can_be_imported(cloud: RestCloud, kind: str, accepts: 
     document = yaml.safe_load(text)
     assert document["info"] == {"title": "pets", "version": "7", "description": "all of them"}
     assert set(document["paths"]["/pets"]) == {"post", "delete", "put"}
+    integration = document["paths"]["/pets/{id}"]["get"]["x-amazon-apigateway-integration"]
+    assert integration["tlsConfig"] == MOCK["tlsConfig"]
     again = cloud.client.import_rest_api(body=text)["id"]
     cloud.deploy(again)
     assert cloud.call(again, "/pets/7?q=1").body == b"pet 7"

@@ -21,7 +21,7 @@ from cloudlet.services.apigateway.documents import Document
 X = "x-amazon-apigateway-"
 VERBS = ("get", "put", "post", "delete", "options", "head", "patch", f"{X}any-method")
 _PLACES = {"path": "path", "query": "querystring", "header": "header"}
-_INTEGRATION = (
+INTEGRATION_MEMBERS = (
     "cacheKeyParameters",
     "cacheNamespace",
     "connectionId",
@@ -36,7 +36,7 @@ _INTEGRATION = (
     "tlsConfig",
     "uri",
 )
-_AUTHORIZER = (
+AUTHORIZER_MEMBERS = (
     "authorizerCredentials",
     "authorizerResultTtlInSeconds",
     "authorizerUri",
@@ -255,7 +255,7 @@ class Reader:
                 continue
             given = self._resolved(given, name)
             part: Document = {"name": name, "type": _text(given.get("type")).upper()}
-            for member in _AUTHORIZER:
+            for member in AUTHORIZER_MEMBERS:
                 if given.get(member) is not None:
                     part[member] = given[member]
             if part["type"] == "TOKEN" and "identitySource" not in part:
@@ -361,7 +361,7 @@ class Reader:
         part: Document = {"type": _text(given.get("type")).upper()}
         if part["type"] not in ("AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK"):
             raise wrong(f"Unable to parse the integration of {where}: its type is not valid")
-        for member in _INTEGRATION:
+        for member in INTEGRATION_MEMBERS:
             value = given.get(member)
             if value is None:
                 continue

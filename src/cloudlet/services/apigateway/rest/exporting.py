@@ -7,24 +7,10 @@ from typing import Any
 import msgspec
 
 from cloudlet.services.apigateway.documents import Document
-from cloudlet.services.apigateway.rest.definitions import X
+from cloudlet.services.apigateway.rest.definitions import AUTHORIZER_MEMBERS, INTEGRATION_MEMBERS, X
 from cloudlet.services.apigateway.rest.deploying import Snapshot
 
 _PLACES = {"path": "path", "querystring": "query", "header": "header"}
-_INTEGRATION = (
-    "cacheKeyParameters",
-    "cacheNamespace",
-    "connectionId",
-    "connectionType",
-    "contentHandling",
-    "credentials",
-    "httpMethod",
-    "passthroughBehavior",
-    "requestParameters",
-    "requestTemplates",
-    "timeoutInMillis",
-    "uri",
-)
 _KEY = "api_key"
 _SIGNED = "sigv4"
 
@@ -184,14 +170,7 @@ class Exporter:
             source = (authorizer.get("identitySource") or "").rpartition(".")[2] or "Unused"
             scheme = {**header, "name": source if authorizer["type"] == "TOKEN" else "Unused"}
             if self._with_authorizers:
-                members = (
-                    "authorizerCredentials",
-                    "authorizerResultTtlInSeconds",
-                    "authorizerUri",
-                    "identitySource",
-                    "identityValidationExpression",
-                )
-                told = {name: authorizer[name] for name in members if authorizer.get(name) is not None}
+                told = {name: authorizer[name] for name in AUTHORIZER_MEMBERS if authorizer.get(name) is not None}
                 scheme[f"{X}authtype"] = authorizer["authType"]
                 scheme[f"{X}authorizer"] = {"type": authorizer["type"].lower(), **told}
             self._schemes[authorizer["name"]] = scheme
@@ -206,7 +185,7 @@ class Exporter:
 
     def _integration(self, part: Document) -> dict[str, Any]:
         result: dict[str, Any] = {"type": part["type"].lower()}
-        for name in _INTEGRATION:
+        for name in INTEGRATION_MEMBERS:
             if part.get(name) not in (None, [], {}):
                 result[name] = part[name]
         result["passthroughBehavior"] = part["passthroughBehavior"].lower()
