@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.services.apigateway.vtl.error import VtlError
+from cloudlet.services.apigateway.vtl.values import compared, is_number
 
 _TERM = re.compile(
     r"\s*(?P<negated>!)?\s*@(?P<path>(?:\.[\w-]+|\['[^']*'\]|\[\"[^\"]*\"\])*)"
@@ -38,22 +39,9 @@ class _Term(NamedTuple):
 
 def _compared(operator: str, left: Any, right: Any) -> bool:
     if operator in ("==", "!="):
-        same = type(left) is type(right) or (_is_number(left) and _is_number(right))
+        same = type(left) is type(right) or (is_number(left) and is_number(right))
         return (same and left == right) == (operator == "==")
-    if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
-        return False
-    match operator:
-        case "<":
-            return bool(left < right)
-        case "<=":
-            return bool(left <= right)
-        case ">":
-            return bool(left > right)
-    return bool(left >= right)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return bool(compared(operator, left, right))
 
 
 class Filter:
