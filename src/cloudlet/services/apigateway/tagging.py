@@ -34,12 +34,22 @@ def _reserved(_: str) -> AwsError:
     return errors.bad_request("Tag keys cannot start with aws:")
 
 
-async def path_of(ctx: Context, tx: Transaction, resource: str) -> str:
-    """Return the path of a resource that is there, by its ARN. Raises AwsError."""
+def path_in(resource: str) -> str:
+    """Return the path in the ARN of a resource. Raises AwsError."""
     match = _ARN.fullmatch(resource)
     if match is None:
-        raise errors.bad_request(f"Invalid ARN specified in the request: {resource}")
-    path = match["path"]
+        raise wrong_arn(resource)
+    return match["path"]
+
+
+def wrong_arn(resource: str) -> AwsError:
+    """An ARN of nothing that has tags."""
+    return errors.bad_request(f"Invalid ARN specified in the request: {resource}")
+
+
+async def path_of(ctx: Context, tx: Transaction, resource: str) -> str:
+    """Return the path of a resource that is there, by its ARN. Raises AwsError."""
+    path = path_in(resource)
     kind, _, name = path.partition("/")
     stage = _STAGE.fullmatch(path)
     if stage is not None:
@@ -53,5 +63,5 @@ async def path_of(ctx: Context, tx: Transaction, resource: str) -> str:
     elif kind == "vpclinks":
         await links.get(ctx, tx, name)
     else:
-        raise errors.bad_request(f"Invalid ARN specified in the request: {resource}")
+        raise wrong_arn(resource)
     return path

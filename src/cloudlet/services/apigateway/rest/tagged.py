@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from cloudlet.core import Context, Transaction
-from cloudlet.services.apigateway import domains, errors
+from cloudlet.services.apigateway import domains, tagging
 from cloudlet.services.apigateway.rest import store
 
-_ARN = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+::/(?P<path>.+)")
 _STAGE = re.compile(r"restapis/(?P<api>[^/]+)/stages/(?P<stage>[^/]+)")
 _OWNED = {
     "apikeys": "ApiKey",
@@ -20,10 +19,7 @@ _OWNED = {
 
 async def path_of(ctx: Context, tx: Transaction, resource: str) -> str:
     """Return the path of a resource that is there, by its ARN. Raises AwsError."""
-    match = _ARN.fullmatch(resource)
-    if match is None:
-        raise errors.bad_request(f"Invalid ARN specified in the request: {resource}")
-    path = match["path"]
+    path = tagging.path_in(resource)
     kind, _, name = path.partition("/")
     stage = _STAGE.fullmatch(path)
     if stage is not None:
@@ -36,5 +32,5 @@ async def path_of(ctx: Context, tx: Transaction, resource: str) -> str:
     elif kind in _OWNED:
         await store.get_owned(ctx, tx, _OWNED[kind], name)
     else:
-        raise errors.bad_request(f"Invalid ARN specified in the request: {resource}")
+        raise tagging.wrong_arn(resource)
     return path
