@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.refused import code_of
 from tests.services.cloudtrail.lake import answered, seen, store_id
 from tests.standing import Standing, eventually, standing
 
@@ -28,13 +27,6 @@ DATA = [
 @pytest.fixture
 def trails(aws: Aws) -> Any:
     return aws.client("cloudtrail")
-
-
-def code_of(call: Callable[..., Any], **params: Any) -> str:
-    with pytest.raises(ClientError) as error:
-        call(**params)
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return str(error.value.response["Error"]["Code"])
 
 
 def test_a_store_is_made_changed_deleted_and_restored(aws: Aws, trails: Any) -> None:

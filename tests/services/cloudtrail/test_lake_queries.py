@@ -6,7 +6,6 @@ import csv
 import gzip
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.refused import code_of
 from tests.services.cloudtrail.lake import answered, ended, seen, store_id
 from tests.standing import Standing, eventually, standing
 
@@ -37,13 +37,6 @@ def store(aws: Aws, trails: Any) -> str:
         aws.client("sqs").create_queue(QueueName=name, Attributes={"DelaySeconds": "3"})
         seen(aws, name)
     return store_id(made)
-
-
-def code_of(call: Callable[..., Any], **params: Any) -> str:
-    with pytest.raises(ClientError) as error:
-        call(**params)
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return str(error.value.response["Error"]["Code"])
 
 
 def test_a_query_and_its_statistics(trails: Any, store: str) -> None:

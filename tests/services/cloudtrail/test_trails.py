@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.refused import code_of
 
 
 @pytest.fixture
@@ -17,13 +16,6 @@ def bucket(aws: Aws) -> str:
     name = f"trail-{secrets.token_hex(8)}"
     aws.client("s3").create_bucket(Bucket=name)
     return name
-
-
-def code_of(call: Callable[..., Any], **params: Any) -> str:
-    with pytest.raises(ClientError) as error:
-        call(**params)
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return str(error.value.response["Error"]["Code"])
 
 
 def test_a_trail_is_made_changed_and_deleted(aws: Aws, bucket: str) -> None:

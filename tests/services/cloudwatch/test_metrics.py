@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.refused import refused
+
 MINUTE = timedelta(minutes=1)
 
 
@@ -30,14 +32,6 @@ def statistics(
     )
     assert answer["Label"] == "Latency"
     return list(answer["Datapoints"])
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_values_of_a_minute_add_up(cw: Any, hour: datetime) -> None:
@@ -161,7 +155,7 @@ def test_percentiles_need_values_and_none_below_zero(cw: Any, hour: datetime) ->
 
 @pytest.mark.parametrize("name", ["p101", "p", "tm", "TM(90%:10%)", "TM(:)", "PR(10%:20%)", "Average", "tm90%", "TM()"])
 def test_what_is_no_extended_statistic(cw: Any, hour: datetime, name: str) -> None:
-    code, message = refusal(
+    code, message = refused(
         cw.get_metric_statistics,
         Namespace="Shop",
         MetricName="Latency",
@@ -218,9 +212,9 @@ WRONG_DATA: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("datum", "code", "said"), WRONG_DATA)
 def test_data_that_are_refused(cw: Any, datum: dict[str, Any], code: str, said: str) -> None:
-    refused = refusal(cw.put_metric_data, Namespace="Shop", MetricData=[{"MetricName": "Latency", **datum}])
-    assert refused[0] == code
-    assert said in refused[1]
+    refusal = refused(cw.put_metric_data, Namespace="Shop", MetricData=[{"MetricName": "Latency", **datum}])
+    assert refusal[0] == code
+    assert said in refusal[1]
 
 
 @pytest.mark.parametrize(
@@ -232,18 +226,18 @@ def test_data_that_are_refused(cw: Any, datum: dict[str, Any], code: str, said: 
 )
 def test_times_that_are_refused(cw: Any, ago: timedelta, said: str) -> None:
     datum = {"MetricName": "Latency", "Value": 1, "Timestamp": datetime.now(UTC) - ago}
-    code, message = refusal(cw.put_metric_data, Namespace="Shop", MetricData=[datum])
+    code, message = refused(cw.put_metric_data, Namespace="Shop", MetricData=[datum])
     assert code == "InvalidParameterValue"
     assert message.endswith(said)
 
 
 def test_namespaces_of_aws_are_its_own(cw: Any) -> None:
     data = [{"MetricName": "Latency", "Value": 1}]
-    assert refusal(cw.put_metric_data, Namespace="AWS/SQS", MetricData=data) == (
+    assert refused(cw.put_metric_data, Namespace="AWS/SQS", MetricData=data) == (
         "InvalidParameterValue",
         "The value AWS/ for parameter Namespace is invalid.",
     )
-    assert refusal(cw.put_metric_data, Namespace=":Shop", MetricData=data)[0] in (
+    assert refused(cw.put_metric_data, Namespace=":Shop", MetricData=data)[0] in (
         "ValidationError",
         "ValidationException",
     )
@@ -251,17 +245,17 @@ def test_namespaces_of_aws_are_its_own(cw: Any) -> None:
 
 def test_a_request_has_a_thousand_metrics_at_most(cw: Any) -> None:
     data = [{"MetricName": f"m{number}", "Value": 1} for number in range(1001)]
-    assert refusal(cw.put_metric_data, Namespace="Shop", MetricData=data) == (
+    assert refused(cw.put_metric_data, Namespace="Shop", MetricData=data) == (
         "InvalidParameterValue",
         "The collection MetricData must not have a size greater than 1000.",
     )
     cw.put_metric_data(Namespace="Shop", MetricData=data[:1000])
-    assert refusal(cw.put_metric_data, Namespace="Shop")[0] == "MissingParameter"
+    assert refused(cw.put_metric_data, Namespace="Shop")[0] == "MissingParameter"
 
 
 def test_a_refused_request_puts_nothing(cw: Any) -> None:
     data = [{"MetricName": "good", "Value": 1}, {"MetricName": "bad"}]
-    refusal(cw.put_metric_data, Namespace="Shop", MetricData=data)
+    refused(cw.put_metric_data, Namespace="Shop", MetricData=data)
     assert cw.list_metrics(Namespace="Shop")["Metrics"] == []
 
 
@@ -293,9 +287,9 @@ def test_requests_for_statistics_that_are_refused(
     }
     if params["Statistics"] == []:
         del params["Statistics"]
-    refused = refusal(cw.get_metric_statistics, **params)
-    assert refused[0] == code
-    assert said in refused[1]
+    refusal = refused(cw.get_metric_statistics, **params)
+    assert refusal[0] == code
+    assert said in refusal[1]
 
 
 def test_metrics_are_listed_by_namespace_name_and_dimensions(cw: Any) -> None:
@@ -327,7 +321,7 @@ def test_lists_have_pages_of_five_hundred(cw: Any) -> None:
     pages = [page["Metrics"] for page in cw.get_paginator("list_metrics").paginate(Namespace="Shop")]
     assert [len(page) for page in pages] == [500, 500, 1]
     assert [one["MetricName"] for page in pages for one in page] == [f"m{number:04}" for number in range(1001)]
-    assert refusal(cw.list_metrics, NextToken="nonsense!")[0] == "InvalidParameterValue"
+    assert refused(cw.list_metrics, NextToken="nonsense!")[0] == "InvalidParameterValue"
 
 
 def test_what_is_not_built_says_so(cw: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.refused import refused
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import ACCOUNT, OTHER, LocalDynamo, root
 
@@ -51,13 +52,6 @@ def filled(run: Run) -> Run:
     return run
 
 
-def _refused(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(*arguments, **options)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
 def _titles(answer: Any) -> list[str]:
     return [item["Artist"]["S"][0] + item["Title"]["S"] for item in answer["Items"]]
 
@@ -87,7 +81,7 @@ def test_insert_takes_literals_of_all_types_and_parameters(db: Any, run: Run) ->
 
 
 def test_insert_does_not_replace(filled: Run) -> None:
-    code, message = _refused(filled, "INSERT INTO Music VALUE {'Artist': 'Bach', 'Title': 'T0'}")
+    code, message = refused(filled, "INSERT INTO Music VALUE {'Artist': 'Bach', 'Title': 'T0'}")
     assert (code, message) == ("DuplicateItemException", "Duplicate primary key exists in table")
 
 
@@ -243,7 +237,7 @@ def test_a_page_is_about_ten_values_of_in(make_table: MakeTable, run: Run) -> No
 def test_a_token_is_for_its_own_statement(filled: Run) -> None:
     token = filled("SELECT * FROM Music", Limit=1)["NextToken"]
     for statement, given in (("SELECT * FROM Music WHERE Title = 'T1'", token), ("SELECT * FROM Music", "AAAA")):
-        code, message = _refused(filled, statement, NextToken=given)
+        code, message = refused(filled, statement, NextToken=given)
         assert (code, message) == ("ValidationException", "NextToken does not match request")
 
 
@@ -306,7 +300,7 @@ def test_update_sets_literals_without_quotes(db: Any, filled: Run) -> None:
 
 def test_update_wants_the_item_to_be_there_and_as_it_says(db: Any, filled: Run) -> None:
     for where in ("Title = 'T9'", "Title = 'T1' AND Published = 1"):
-        code, _ = _refused(filled, f"UPDATE Music SET a = 1 WHERE Artist = 'Bach' AND {where}")
+        code, _ = refused(filled, f"UPDATE Music SET a = 1 WHERE Artist = 'Bach' AND {where}")
         assert code == "ConditionalCheckFailedException"
     assert not _album(db, "T9")
     filled("UPDATE Music SET a = 1 WHERE Artist = 'Bach' AND Title = 'T1' AND Published = 1901")
@@ -326,7 +320,7 @@ def test_delete_removes_the_item_and_may_show_it(db: Any, filled: Run) -> None:
 
 def test_delete_wants_an_item_that_is_there_to_be_as_it_says(db: Any, filled: Run) -> None:
     statement = "DELETE FROM Music WHERE Artist = 'Bach' AND Title = '{}' AND Published = 1"
-    code, _ = _refused(filled, statement.format("T1"))
+    code, _ = refused(filled, statement.format("T1"))
     assert code == "ConditionalCheckFailedException"
     assert _album(db)
     assert filled(statement.format("T9"))["Items"] == []
@@ -416,19 +410,19 @@ _NO_KEY = "Where clause does not contain a mandatory equality on all key attribu
     ],
 )
 def test_what_is_refused(filled: Run, statement: str, part: str) -> None:
-    code, message = _refused(filled, statement)
+    code, message = refused(filled, statement)
     assert code == "ValidationException"
     assert part in message
 
 
 def test_parameters_that_are_not_used_are_refused(filled: Run) -> None:
-    _, message = _refused(filled, "SELECT * FROM Music", {"S": "x"})
+    _, message = refused(filled, "SELECT * FROM Music", {"S": "x"})
     assert message == "Number of parameters in request and statement don't match."
 
 
 def test_a_table_that_is_not_there(run: Run) -> None:
     for statement in ("SELECT * FROM Nope", "DELETE FROM Nope WHERE a = 1"):
-        assert _refused(run, statement)[0] == "ResourceNotFoundException"
+        assert refused(run, statement)[0] == "ResourceNotFoundException"
 
 
 # -- batches
@@ -474,7 +468,7 @@ def test_a_batch_reads_items_by_their_keys(db: Any, filled: Run) -> None:
 def test_options_of_select_are_for_select_alone(filled: Run) -> None:
     statement = "DELETE FROM Music WHERE Artist = 'Bach' AND Title = 'T1'"
     for options in ({"Limit": 1}, {"NextToken": "AAAA"}):
-        code, message = _refused(filled, statement, **options)
+        code, message = refused(filled, statement, **options)
         assert (code, message) == ("ValidationException", f"{next(iter(options))} is for SELECT only")
     assert len(filled("SELECT * FROM Music WHERE Artist = 'Bach'")["Items"]) == 4
 
@@ -488,13 +482,13 @@ def test_what_transactions_do_not_admit(db: Any, filled: Run) -> None:
         ((f"{write} RETURNING ALL OLD *",), "RETURNING is not supported in transactions"),
         (("SELECT * FROM Music",), "must specify the primary key in the where clause"),
     ):
-        code, message = _refused(_transact, db, *statements)
+        code, message = refused(_transact, db, *statements)
         assert (code, part in message) == ("ValidationException", True), message
     assert _album(db)
 
 
 def test_a_batch_either_reads_or_writes(db: Any, filled: Run) -> None:
-    code, _ = _refused(
+    code, _ = refused(
         _batch,
         db,
         "SELECT * FROM Music WHERE Artist = 'Bach' AND Title = 'T1'",
@@ -570,12 +564,12 @@ def test_a_transaction_with_the_same_token_is_done_once(db: Any, filled: Run) ->
     for _ in range(2):
         _transact(db, statement, ClientRequestToken="once")
     assert _album(db)["Published"] == {"N": "1902"}
-    code, _ = _refused(_transact, db, statement.replace("+ 1", "+ 2"), ClientRequestToken="once")
+    code, _ = refused(_transact, db, statement.replace("+ 1", "+ 2"), ClientRequestToken="once")
     assert code == "IdempotentParameterMismatchException"
 
 
 def test_a_transaction_either_reads_or_writes(db: Any, filled: Run) -> None:
-    code, _ = _refused(
+    code, _ = refused(
         _transact,
         db,
         "SELECT * FROM Music WHERE Artist = 'Bach' AND Title = 'T1'",

@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server
+from tests.refused import code_of
 from tests.services.events.cloud import EventCloud
 from tests.services.sns.cloud import ACCOUNT, local_sns
 
 AT = 1_700_000_000
-
-
-def code(function: Any, **params: Any) -> str:
-    """Call an operation that is refused; return the error's code."""
-    with pytest.raises(ClientError) as caught:
-        function(**params)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def archived(cloud: EventCloud, name: str = "a", **more: Any) -> tuple[str, str]:
@@ -62,25 +55,25 @@ def test_what_is_archived_can_be_replayed(cloud: EventCloud) -> None:
     assert cloud.events.describe_archive(ArchiveName="a")["EventCount"] == 4
     assert [each["ReplayName"] for each in cloud.events.list_replays(State="COMPLETED")["Replays"]] == ["again"]
     assert cloud.events.list_replays(NamePrefix="x")["Replays"] == []
-    assert code(cloud.events.cancel_replay, ReplayName="again") == "IllegalStatusException"
+    assert code_of(cloud.events.cancel_replay, ReplayName="again") == "IllegalStatusException"
 
 
 def test_archives_come_are_changed_and_go(cloud: EventCloud) -> None:
     events = cloud.events
     archive, bus = archived(cloud, Description="one", RetentionDays=3)
-    assert code(events.create_archive, ArchiveName="a", EventSourceArn=bus) == "ResourceAlreadyExistsException"
-    assert code(events.create_archive, ArchiveName="b", EventSourceArn=bus + "x") == "ResourceNotFoundException"
+    assert code_of(events.create_archive, ArchiveName="a", EventSourceArn=bus) == "ResourceAlreadyExistsException"
+    assert code_of(events.create_archive, ArchiveName="b", EventSourceArn=bus + "x") == "ResourceNotFoundException"
     bad = {"ArchiveName": "b", "EventSourceArn": bus, "EventPattern": "{"}
-    assert code(events.create_archive, **bad) == "InvalidEventPatternException"
+    assert code_of(events.create_archive, **bad) == "InvalidEventPatternException"
     assert events.update_archive(ArchiveName="a", Description="two", RetentionDays=0)["ArchiveArn"] == archive
     found = events.describe_archive(ArchiveName="a")
     assert (found["Description"], found["RetentionDays"], found["EventSourceArn"]) == ("two", 0, bus)
     assert [each["ArchiveName"] for each in events.list_archives(EventSourceArn=bus)["Archives"]] == ["a"]
-    assert code(events.list_archives, NamePrefix="a", State="ENABLED") == "ValidationException"
+    assert code_of(events.list_archives, NamePrefix="a", State="ENABLED") == "ValidationException"
     cloud.put(Time=AT)
     events.delete_archive(ArchiveName="a")
     for function in (events.describe_archive, events.delete_archive, events.update_archive):
-        assert code(function, ArchiveName="a") == "ResourceNotFoundException"
+        assert code_of(function, ArchiveName="a") == "ResourceNotFoundException"
     archived(cloud)
     assert events.describe_archive(ArchiveName="a")["EventCount"] == 0
 
@@ -113,15 +106,15 @@ def test_replays_that_make_no_sense_are_refused(cloud: EventCloud) -> None:
         "Destination": {"Arn": bus},
     }
     start = cloud.events.start_replay
-    assert code(start, **{**good, "EventSourceArn": archive + "x"}) == "ResourceNotFoundException"
-    assert code(start, **{**good, "EventSourceArn": bus}) == "ValidationException"
-    assert code(start, **{**good, "Destination": {"Arn": bus + "x"}}) == "ValidationException"
-    assert code(start, **{**good, "Destination": {"Arn": bus, "FilterArns": ["x"]}}) == "ValidationException"
-    assert code(start, **{**good, "EventEndTime": AT}) == "ValidationException"
+    assert code_of(start, **{**good, "EventSourceArn": archive + "x"}) == "ResourceNotFoundException"
+    assert code_of(start, **{**good, "EventSourceArn": bus}) == "ValidationException"
+    assert code_of(start, **{**good, "Destination": {"Arn": bus + "x"}}) == "ValidationException"
+    assert code_of(start, **{**good, "Destination": {"Arn": bus, "FilterArns": ["x"]}}) == "ValidationException"
+    assert code_of(start, **{**good, "EventEndTime": AT}) == "ValidationException"
     start(**good)
-    assert code(start, **good) == "ResourceAlreadyExistsException"
-    assert code(cloud.events.describe_replay, ReplayName="x") == "ResourceNotFoundException"
-    assert code(cloud.events.cancel_replay, ReplayName="x") == "ResourceNotFoundException"
+    assert code_of(start, **good) == "ResourceAlreadyExistsException"
+    assert code_of(cloud.events.describe_replay, ReplayName="x") == "ResourceNotFoundException"
+    assert code_of(cloud.events.cancel_replay, ReplayName="x") == "ResourceNotFoundException"
 
 
 def test_a_replay_goes_on_after_a_crash(tmp_path: Path) -> None:

@@ -12,17 +12,11 @@ from botocore.exceptions import ClientError
 
 from cloudlet.core.identity import Principal
 from cloudlet.testing.server import Aws
+from tests.refused import code_of
 from tests.services.events.cloud import EventCloud
 from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, STRANGER, LocalSns, local_sns
 
 PATTERN = json.dumps({"source": ["shop"]})
-
-
-def code(function: Any, **params: Any) -> str:
-    """Call an operation that is refused; return the error's code."""
-    with pytest.raises(ClientError) as caught:
-        function(**params)
-    return str(caught.value.response["Error"]["Code"])
 
 
 @pytest.fixture
@@ -36,27 +30,27 @@ def test_every_account_has_a_default_bus(events: Any, aws: Aws) -> None:
     found = events.describe_event_bus()
     assert (found["Name"], found["Arn"]) == ("default", arn)
     assert [bus["Arn"] for bus in events.list_event_buses()["EventBuses"]] == [arn]
-    assert code(events.delete_event_bus, Name="default") == "ValidationException"
-    assert code(events.create_event_bus, Name="default") == "ResourceAlreadyExistsException"
+    assert code_of(events.delete_event_bus, Name="default") == "ValidationException"
+    assert code_of(events.create_event_bus, Name="default") == "ResourceAlreadyExistsException"
 
 
 def test_buses_come_are_changed_and_go(events: Any) -> None:
     arn = events.create_event_bus(Name="b", Description="one")["EventBusArn"]
-    assert code(events.create_event_bus, Name="b") == "ResourceAlreadyExistsException"
+    assert code_of(events.create_event_bus, Name="b") == "ResourceAlreadyExistsException"
     assert events.describe_event_bus(Name=arn)["Description"] == "one"
     assert events.update_event_bus(Name="b", Description="two")["Arn"] == arn
     found = events.describe_event_bus(Name="b")
     assert found["Description"] == "two"
     assert found["LastModifiedTime"] >= found["CreationTime"]
     events.put_rule(Name="r", EventPattern=PATTERN, EventBusName="b")
-    assert code(events.delete_event_bus, Name="b") == "ValidationException"
+    assert code_of(events.delete_event_bus, Name="b") == "ValidationException"
     events.delete_rule(Name="r", EventBusName="b")
     events.delete_event_bus(Name="b")
     events.delete_event_bus(Name="b")
-    assert code(events.describe_event_bus, Name="b") == "ResourceNotFoundException"
-    assert code(events.update_event_bus, Name="b") == "ResourceNotFoundException"
-    assert code(events.create_event_bus, Name="a/b") == "ValidationException"
-    assert code(events.create_event_bus, Name="k", KmsKeyIdentifier="key") == "NotImplemented"
+    assert code_of(events.describe_event_bus, Name="b") == "ResourceNotFoundException"
+    assert code_of(events.update_event_bus, Name="b") == "ResourceNotFoundException"
+    assert code_of(events.create_event_bus, Name="a/b") == "ValidationException"
+    assert code_of(events.create_event_bus, Name="k", KmsKeyIdentifier="key") == "NotImplemented"
 
 
 def test_buses_are_listed_in_pages(events: Any) -> None:
@@ -71,7 +65,7 @@ def test_buses_are_listed_in_pages(events: Any) -> None:
         token = {"NextToken": page["NextToken"]}
     assert names == ["default", "a", "b", "c"]
     assert [bus["Name"] for bus in events.list_event_buses(NamePrefix="b")["EventBuses"]] == ["b"]
-    assert code(events.list_event_buses, NextToken="nonsense!") == "ValidationException"
+    assert code_of(events.list_event_buses, NextToken="nonsense!") == "ValidationException"
 
 
 def test_rules_come_are_changed_and_go(events: Any, aws: Aws) -> None:
@@ -97,7 +91,7 @@ def test_rules_come_are_changed_and_go(events: Any, aws: Aws) -> None:
     events.delete_rule(Name="r")
     events.delete_rule(Name="r")
     for function in (events.describe_rule, events.enable_rule, events.disable_rule):
-        assert code(function, Name="r") == "ResourceNotFoundException"
+        assert code_of(function, Name="r") == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +108,7 @@ def test_rules_come_are_changed_and_go(events: Any, aws: Aws) -> None:
 def test_rules_that_make_no_sense_are_refused(events: Any, changed: dict[str, Any], expected: str) -> None:
     params = {"Name": "r", "EventPattern": PATTERN, **changed}
     given = {name: value for name, value in params.items() if value is not None}
-    assert code(events.put_rule, **given) == expected
+    assert code_of(events.put_rule, **given) == expected
 
 
 def test_targets_come_are_listed_and_go(cloud: EventCloud) -> None:
@@ -130,12 +124,12 @@ def test_targets_come_are_listed_and_go(cloud: EventCloud) -> None:
     assert events.list_targets_by_rule(Rule="r")["Targets"] == [target]
     assert events.list_rule_names_by_target(TargetArn=arn)["RuleNames"] == ["r"]
     assert events.list_rule_names_by_target(TargetArn=arn + "x")["RuleNames"] == []
-    assert code(events.delete_rule, Name="r") == "ValidationException"
+    assert code_of(events.delete_rule, Name="r") == "ValidationException"
     others = [{"Id": str(number), "Arn": arn} for number in range(2, 7)]
-    assert code(events.put_targets, Rule="r", Targets=others) == "LimitExceededException"
+    assert code_of(events.put_targets, Rule="r", Targets=others) == "LimitExceededException"
     assert events.remove_targets(Rule="r", Ids=["1", "9"])["FailedEntryCount"] == 0
     assert events.list_targets_by_rule(Rule="r")["Targets"] == []
-    assert code(events.put_targets, Rule="absent", Targets=others) == "ResourceNotFoundException"
+    assert code_of(events.put_targets, Rule="absent", Targets=others) == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +161,7 @@ def test_targets_come_are_listed_and_go(cloud: EventCloud) -> None:
 def test_targets_that_make_no_sense_are_refused(events: Any, changed: dict[str, Any], expected: str) -> None:
     events.put_rule(Name="r", EventPattern=PATTERN)
     target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:q", **changed}
-    assert code(events.put_targets, Rule="r", Targets=[target]) == expected
+    assert code_of(events.put_targets, Rule="r", Targets=[target]) == expected
     assert events.list_targets_by_rule(Rule="r")["Targets"] == []
 
 
@@ -223,10 +217,10 @@ def test_buses_and_rules_have_tags(events: Any) -> None:
     events.tag_resource(ResourceARN=rule, Tags=[{"Key": "x", "Value": "1"}, {"Key": "y", "Value": "2"}])
     events.untag_resource(ResourceARN=rule, TagKeys=["x"])
     assert events.list_tags_for_resource(ResourceARN=rule)["Tags"] == [{"Key": "y", "Value": "2"}]
-    assert code(events.tag_resource, ResourceARN=rule + "x", Tags=[]) == "ResourceNotFoundException"
-    assert code(events.tag_resource, ResourceARN="x", Tags=[]) == "ValidationException"
+    assert code_of(events.tag_resource, ResourceARN=rule + "x", Tags=[]) == "ResourceNotFoundException"
+    assert code_of(events.tag_resource, ResourceARN="x", Tags=[]) == "ValidationException"
     reserved = [{"Key": "aws:x", "Value": "1"}]
-    assert code(events.tag_resource, ResourceARN=rule, Tags=reserved) == "ValidationException"
+    assert code_of(events.tag_resource, ResourceARN=rule, Tags=reserved) == "ValidationException"
 
 
 def test_a_policy_is_made_of_permissions(events: Any, aws: Aws) -> None:
@@ -242,12 +236,12 @@ def test_a_policy_is_made_of_permissions(events: Any, aws: Aws) -> None:
             "Resource": f"arn:aws:events:us-east-1:{aws.account}:event-bus/default",
         }
     ]
-    assert code(events.put_permission, **{**allowed, "Principal": "x"}) == "ValidationException"
-    assert code(events.put_permission, **{**allowed, "Action": "events:X"}) == "ValidationException"
-    assert code(events.put_permission, Policy="nonsense") == "ValidationException"
-    assert code(events.put_permission, Policy="{}", StatementId="s") == "ValidationException"
-    assert code(events.remove_permission, StatementId="t") == "ResourceNotFoundException"
-    assert code(events.remove_permission) == "ValidationException"
+    assert code_of(events.put_permission, **{**allowed, "Principal": "x"}) == "ValidationException"
+    assert code_of(events.put_permission, **{**allowed, "Action": "events:X"}) == "ValidationException"
+    assert code_of(events.put_permission, Policy="nonsense") == "ValidationException"
+    assert code_of(events.put_permission, Policy="{}", StatementId="s") == "ValidationException"
+    assert code_of(events.remove_permission, StatementId="t") == "ResourceNotFoundException"
+    assert code_of(events.remove_permission) == "ValidationException"
     events.remove_permission(StatementId="s")
     assert "Policy" not in events.describe_event_bus()
     events.put_permission(Policy=json.dumps(policy))

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.services.logs.events import Position, position_of
+from tests.refused import refused
 from tests.services.logs.conftest import LocalLogs
 
 DAY = 86_400_000
@@ -35,14 +35,6 @@ def put(logs: Any, stream: dict[str, str], *events: tuple[int, str]) -> dict[str
 
 def messages(page: dict[str, Any]) -> list[str]:
     return [event["message"] for event in page["events"]]
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_events_come_in_the_order_of_time_then_of_putting(logs: Any, stream: dict[str, str]) -> None:
@@ -80,7 +72,7 @@ def test_tokens_lead_forward_and_backward_and_stay_at_the_ends(logs: Any, stream
     put(logs, stream, (at + 100, "new"))
     assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["new"]
     for token in ("f/1/s", f"f/{'9' * 56}/s", f"x/{'0' * 56}/s", f"f/{'0' * 56}/x", "f"):
-        assert refusal(logs.get_log_events, **stream, nextToken=token) == (
+        assert refused(logs.get_log_events, **stream, nextToken=token) == (
             "InvalidParameterException",
             "The specified nextToken is invalid.",
         )
@@ -123,25 +115,25 @@ def test_many_events_of_one_moment_are_had_page_by_page(local: LocalLogs) -> Non
 def test_a_batch_has_limits(logs: Any, stream: dict[str, str]) -> None:
     at = now()
 
-    def refused(*events: tuple[int, str]) -> tuple[str, str]:
+    def refusal(*events: tuple[int, str]) -> tuple[str, str]:
         batch = [{"timestamp": timestamp, "message": message} for timestamp, message in events]
-        return refusal(logs.put_log_events, **stream, logEvents=batch)
+        return refused(logs.put_log_events, **stream, logEvents=batch)
 
-    assert refused((at, "a"), (at - 1, "b")) == (
+    assert refusal((at, "a"), (at - 1, "b")) == (
         "InvalidParameterException",
         "Log events in a single PutLogEvents request must be in chronological order.",
     )
-    assert refused((at - DAY - 1, "a"), (at, "b")) == (
+    assert refusal((at - DAY - 1, "a"), (at, "b")) == (
         "InvalidParameterException",
         "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
     )
     # 26 bytes count for each event besides its message.
     limit = 1_048_576
-    assert refused((at, "x" * (limit - 25))) == (
+    assert refusal((at, "x" * (limit - 25))) == (
         "InvalidParameterException",
         f"Upload too large: {limit + 1} bytes exceeds limit of {limit}",
     )
-    assert refused(*[(at, "x")] * 10_001)[0] == "InvalidParameterException"
+    assert refusal(*[(at, "x")] * 10_001)[0] == "InvalidParameterException"
     put(logs, stream, (at, "ü" * ((limit - 26) // 2)))
     put(logs, stream, *[(at, "x")] * 10_000)
 
@@ -162,10 +154,10 @@ def test_what_is_not_there_is_an_error(logs: Any, stream: dict[str, str]) -> Non
     events = [{"timestamp": now(), "message": "m"}]
     missing = {"logGroupName": "g", "logStreamName": "x"}
     code = "ResourceNotFoundException"
-    assert refusal(logs.put_log_events, **missing, logEvents=events)[0] == code
-    assert refusal(logs.get_log_events, **missing)[0] == code
-    assert refusal(logs.put_log_events, **{**stream, "logGroupName": "x"}, logEvents=events)[0] == code
-    assert refusal(logs.get_log_events, logStreamName="s")[0] == "InvalidParameterException"
+    assert refused(logs.put_log_events, **missing, logEvents=events)[0] == code
+    assert refused(logs.get_log_events, **missing)[0] == code
+    assert refused(logs.put_log_events, **{**stream, "logGroupName": "x"}, logEvents=events)[0] == code
+    assert refused(logs.get_log_events, logStreamName="s")[0] == "InvalidParameterException"
     arn = logs.describe_log_groups()["logGroups"][0]["logGroupArn"]
     assert logs.get_log_events(logGroupIdentifier=arn, logStreamName="s")["events"] == []
 

@@ -13,8 +13,8 @@ import pytest
 from cloudlet.core import AwsError
 from cloudlet.core.service import Result
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.refused import code_of
 from tests.services.logs.conftest import Call, LocalLogs
-from tests.services.logs.test_metric_filters import refusal
 from tests.standing import eventually
 
 
@@ -76,7 +76,7 @@ def test_each_stream_becomes_an_object_with_lines(logs: Any, aws: Aws, buckets: 
         at - 1000,
         at + 1,
     )
-    assert refusal(logs.cancel_export_task, taskId=task) == "InvalidOperationException"
+    assert code_of(logs.cancel_export_task, taskId=task) == "InvalidOperationException"
 
 
 def test_streams_are_chosen_by_a_prefix_and_tasks_are_listed_in_pages(logs: Any, aws: Aws, buckets: Any) -> None:
@@ -101,11 +101,11 @@ def test_a_task_that_makes_no_sense_is_refused(logs: Any, aws: Aws, buckets: Any
     at, code = int(time.time() * 1000), "InvalidParameterException"
     bucket = f"b-{aws.account}"
     fill(logs, at, s=1)
-    assert refusal(export, logs, at, destination=f"none-{aws.account}") == code
-    assert refusal(export, logs, at, destination=bucket, **{"from": at + 2, "to": at + 1}) == code
-    assert refusal(export, logs, at, destination=bucket, to=5, **{"from": 1}) == code
-    assert refusal(export, logs, at, destination=bucket, logGroupName="none") == "ResourceNotFoundException"
-    assert refusal(logs.cancel_export_task, taskId="none") == "ResourceNotFoundException"
+    assert code_of(export, logs, at, destination=f"none-{aws.account}") == code
+    assert code_of(export, logs, at, destination=bucket, **{"from": at + 2, "to": at + 1}) == code
+    assert code_of(export, logs, at, destination=bucket, to=5, **{"from": 1}) == code
+    assert code_of(export, logs, at, destination=bucket, logGroupName="none") == "ResourceNotFoundException"
+    assert code_of(logs.cancel_export_task, taskId="none") == "ResourceNotFoundException"
     assert logs.describe_export_tasks()["exportTasks"] == []
 
 

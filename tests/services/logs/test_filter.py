@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cloudlet.services.logs import scanning
+from tests.refused import code_of
 from tests.services.logs.conftest import LocalLogs
 
 
@@ -33,13 +33,6 @@ def found(logs: Any, **params: Any) -> list[int]:
     return [int(event["message"].split()[1]) for page in pages for event in page["events"]]
 
 
-def refusal(call: Any, **params: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return str(caught.value.response["Error"]["Code"])
-
-
 def test_events_of_all_streams_come_in_the_order_of_time(logs: Any, group: int) -> None:
     assert found(logs) == list(range(30))
     assert found(logs, limit=7) == list(range(30))
@@ -55,17 +48,17 @@ def test_streams_are_chosen_by_name_or_prefix(logs: Any, group: int) -> None:
     assert found(logs, logStreamNamePrefix="s/", startFromHead=False)[:3] == [28, 27, 25]
     assert found(logs, logStreamNamePrefix="x") == []
     both = {"logStreamNames": ["s/a"], "logStreamNamePrefix": "s"}
-    assert refusal(logs.filter_log_events, logGroupName="g", **both) == "InvalidParameterException"
-    assert refusal(logs.filter_log_events, logGroupName="g", logStreamNames=["x"]) == "ResourceNotFoundException"
-    assert refusal(logs.filter_log_events, logGroupName="x") == "ResourceNotFoundException"
+    assert code_of(logs.filter_log_events, logGroupName="g", **both) == "InvalidParameterException"
+    assert code_of(logs.filter_log_events, logGroupName="g", logStreamNames=["x"]) == "ResourceNotFoundException"
+    assert code_of(logs.filter_log_events, logGroupName="x") == "ResourceNotFoundException"
 
 
 def test_a_pattern_chooses_events(logs: Any, group: int) -> None:
     assert found(logs, filterPattern="odd") == list(range(1, 30, 2))
     assert found(logs, filterPattern="[kind = even, number > 20]", limit=2) == [22, 24, 26, 28]
     assert found(logs, filterPattern="") == list(range(30))
-    assert refusal(logs.filter_log_events, logGroupName="g", filterPattern="{") == "InvalidParameterException"
-    assert refusal(logs.filter_log_events, logGroupName="g", nextToken="x") == "InvalidParameterException"
+    assert code_of(logs.filter_log_events, logGroupName="g", filterPattern="{") == "InvalidParameterException"
+    assert code_of(logs.filter_log_events, logGroupName="g", nextToken="x") == "InvalidParameterException"
 
 
 def test_an_event_is_shown_with_its_stream_and_id(logs: Any, group: int) -> None:
@@ -93,7 +86,7 @@ def test_a_pattern_is_tried(logs: Any) -> None:
         }
     ]
     call = logs.test_metric_filter
-    assert refusal(call, filterPattern="[", logEventMessages=["a"]) == "InvalidParameterException"
+    assert code_of(call, filterPattern="[", logEventMessages=["a"]) == "InvalidParameterException"
 
 
 @pytest.mark.parametrize("head", [True, False])

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from cloudlet.testing.server import Aws
+from tests.refused import code_of
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import python
-from tests.services.logs.test_metric_filters import refusal
 from tests.standing import eventually
 
 _PRINT = """
@@ -33,7 +33,7 @@ def test_a_function_gets_what_matches(logs: Any, aws: Aws) -> None:
     logs.create_log_stream(logGroupName="g", logStreamName="s")
     subscribed = {"logGroupName": "g", "filterName": "f", "filterPattern": "ERROR"}
     missing = "InvalidParameterException"
-    assert refusal(logs.put_subscription_filter, **subscribed, destinationArn=cloud.arn("none")) == missing
+    assert code_of(logs.put_subscription_filter, **subscribed, destinationArn=cloud.arn("none")) == missing
     logs.put_subscription_filter(**subscribed, destinationArn=cloud.arn())
     at = int(time.time() * 1000)
     events = [{"timestamp": at, "message": message} for message in ("ERROR one", "fine", "ERROR two")]
@@ -41,4 +41,4 @@ def test_a_function_gets_what_matches(logs: Any, aws: Aws) -> None:
 
     assert eventually(lambda: printed(logs)) == ["DATA_MESSAGE g ERROR one ERROR two"]
     own = {**subscribed, "logGroupName": "/aws/lambda/f", "destinationArn": cloud.arn()}
-    assert refusal(logs.put_subscription_filter, **own) == "InvalidParameterException"
+    assert code_of(logs.put_subscription_filter, **own) == "InvalidParameterException"

@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-
-def refusal(call: Any, **params: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
+from tests.refused import refused
 
 
 def group_names(logs: Any, **params: Any) -> list[str]:
@@ -48,10 +42,10 @@ def test_groups_are_listed_by_prefix_by_pattern_and_in_pages(logs: Any) -> None:
     assert group_names(logs, logGroupNamePattern="one") == ["/a/one", "/bone"]
     listed = logs.list_log_groups(logGroupNamePattern="^/bone|three")["logGroups"]
     assert [one["logGroupName"] for one in listed] == ["/a/three", "/bone"]
-    assert refusal(logs.describe_log_groups, logGroupNamePattern="a", logGroupNamePrefix="b")[0] == (
+    assert refused(logs.describe_log_groups, logGroupNamePattern="a", logGroupNamePrefix="b")[0] == (
         "InvalidParameterException"
     )
-    assert refusal(logs.describe_log_groups, nextToken="???")[0] == "InvalidParameterException"
+    assert refused(logs.describe_log_groups, nextToken="???")[0] == "InvalidParameterException"
 
 
 def test_a_deleted_group_is_gone_with_what_it_had(logs: Any) -> None:
@@ -60,7 +54,7 @@ def test_a_deleted_group_is_gone_with_what_it_had(logs: Any) -> None:
     now = int(time.time() * 1000)
     logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[{"timestamp": now, "message": "m"}])
     logs.delete_log_group(logGroupName="g")
-    assert refusal(logs.delete_log_group, logGroupName="g") == (
+    assert refused(logs.delete_log_group, logGroupName="g") == (
         "ResourceNotFoundException",
         "The specified log group does not exist.",
     )
@@ -72,18 +66,18 @@ def test_a_deleted_group_is_gone_with_what_it_had(logs: Any) -> None:
 
 def test_a_name_is_taken_once_and_has_to_be_one(logs: Any) -> None:
     logs.create_log_group(logGroupName="g")
-    assert refusal(logs.create_log_group, logGroupName="g") == (
+    assert refused(logs.create_log_group, logGroupName="g") == (
         "ResourceAlreadyExistsException",
         "The specified log group already exists",
     )
-    code, message = refusal(logs.create_log_group, logGroupName="a b")
+    code, message = refused(logs.create_log_group, logGroupName="a b")
     assert code == "InvalidParameterException"
     assert message.startswith("1 validation error detected: Value 'a b' at 'logGroupName'")
 
 
 def test_a_protected_group_is_not_deleted(logs: Any) -> None:
     logs.create_log_group(logGroupName="g", deletionProtectionEnabled=True)
-    assert refusal(logs.delete_log_group, logGroupName="g")[0] == "ValidationException"
+    assert refused(logs.delete_log_group, logGroupName="g")[0] == "ValidationException"
     logs.put_log_group_deletion_protection(logGroupIdentifier="g", deletionProtectionEnabled=False)
     logs.delete_log_group(logGroupName="g")
 
@@ -101,8 +95,8 @@ def test_retention_is_set_and_taken_away(logs: Any) -> None:
     assert logs.describe_log_groups()["logGroups"][0]["retentionInDays"] == 7
     logs.delete_retention_policy(logGroupName="g")
     assert "retentionInDays" not in logs.describe_log_groups()["logGroups"][0]
-    assert refusal(logs.put_retention_policy, logGroupName="g", retentionInDays=2)[0] == "InvalidParameterException"
-    assert refusal(logs.put_retention_policy, logGroupName="x", retentionInDays=1)[0] == "ResourceNotFoundException"
+    assert refused(logs.put_retention_policy, logGroupName="g", retentionInDays=2)[0] == "InvalidParameterException"
+    assert refused(logs.put_retention_policy, logGroupName="x", retentionInDays=1)[0] == "ResourceNotFoundException"
 
 
 def test_tags(logs: Any) -> None:
@@ -115,9 +109,9 @@ def test_tags(logs: Any) -> None:
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2", "d": "4"}
     assert logs.list_tags_log_group(logGroupName="g")["tags"] == {"b": "2", "d": "4"}
     many = {str(number): "" for number in range(49)}
-    assert refusal(logs.tag_resource, resourceArn=arn, tags=many)[0] == "TooManyTagsException"
-    assert refusal(logs.tag_resource, resourceArn="g", tags={"a": ""})[0] == "InvalidParameterException"
-    assert refusal(logs.tag_resource, resourceArn=f"{arn}x", tags={"a": ""})[0] == "ResourceNotFoundException"
+    assert refused(logs.tag_resource, resourceArn=arn, tags=many)[0] == "TooManyTagsException"
+    assert refused(logs.tag_resource, resourceArn="g", tags={"a": ""})[0] == "InvalidParameterException"
+    assert refused(logs.tag_resource, resourceArn=f"{arn}x", tags={"a": ""})[0] == "ResourceNotFoundException"
 
 
 def stream_names(logs: Any, **params: Any) -> list[str]:
@@ -140,7 +134,7 @@ def test_streams_are_listed_by_name_and_by_their_last_events(logs: Any) -> None:
     assert stream_names(logs, logStreamNamePrefix="b/") == ["b/1", "b/2", "b/3"]
     assert stream_names(logs, logStreamNamePrefix="b/", descending=True) == ["b/3", "b/2", "b/1"]
     assert stream_names(logs, orderBy="LastEventTime", descending=True) == ["b/2", "b/1", "a", "b/3"]
-    assert refusal(logs.describe_log_streams, logGroupName="g", orderBy="LastEventTime", logStreamNamePrefix="b") == (
+    assert refused(logs.describe_log_streams, logGroupName="g", orderBy="LastEventTime", logStreamNamePrefix="b") == (
         "InvalidParameterException",
         "Cannot order by LastEventTime with a logStreamNamePrefix.",
     )
@@ -149,8 +143,8 @@ def test_streams_are_listed_by_name_and_by_their_last_events(logs: Any) -> None:
 def test_a_stream_is_described_and_deleted(logs: Any) -> None:
     logs.create_log_group(logGroupName="g")
     logs.create_log_stream(logGroupName="g", logStreamName="s")
-    assert refusal(logs.create_log_stream, logGroupName="g", logStreamName="s")[0] == "ResourceAlreadyExistsException"
-    assert refusal(logs.create_log_stream, logGroupName="x", logStreamName="s")[0] == "ResourceNotFoundException"
+    assert refused(logs.create_log_stream, logGroupName="g", logStreamName="s")[0] == "ResourceAlreadyExistsException"
+    assert refused(logs.create_log_stream, logGroupName="x", logStreamName="s")[0] == "ResourceNotFoundException"
     now = int(time.time() * 1000)
     events = [{"timestamp": now - 5, "message": "one"}, {"timestamp": now, "message": "two"}]
     logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
@@ -160,7 +154,7 @@ def test_a_stream_is_described_and_deleted(logs: Any) -> None:
     assert now <= stream["lastIngestionTime"] < now + 60_000
     assert logs.describe_log_groups()["logGroups"][0]["storedBytes"] == 6 + 2 * 26
     logs.delete_log_stream(logGroupName="g", logStreamName="s")
-    assert refusal(logs.delete_log_stream, logGroupName="g", logStreamName="s") == (
+    assert refused(logs.delete_log_stream, logGroupName="g", logStreamName="s") == (
         "ResourceNotFoundException",
         "The specified log stream does not exist.",
     )

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.refused import code_of
 from tests.services.logs.conftest import Call, LocalLogs
 from tests.standing import eventually
 
@@ -53,12 +53,6 @@ def sums(cloudwatch: Any, **dimensions: str) -> Callable[[], tuple[float, float]
         return sum(one["SampleCount"] for one in found), sum(one["Sum"] for one in found)
 
     return ask
-
-
-def refusal(call: Callable[..., Any], *args: Any, **params: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(*args, **params)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_matching_events_are_counted(logs: Any, aws: Aws, stream: dict[str, str]) -> None:
@@ -129,28 +123,28 @@ def test_filters_are_described_and_deleted(logs: Any, stream: dict[str, str]) ->
     logs.delete_metric_filter(logGroupName="g", filterName="one")
     assert names(logGroupName="g") == ["other", "third"]
     code = "ResourceNotFoundException"
-    assert refusal(logs.delete_metric_filter, logGroupName="g", filterName="one") == code
-    assert refusal(logs.describe_metric_filters, logGroupName="x") == code
-    assert refusal(logs.describe_metric_filters, metricName="m") == "InvalidParameterException"
+    assert code_of(logs.delete_metric_filter, logGroupName="g", filterName="one") == code
+    assert code_of(logs.describe_metric_filters, logGroupName="x") == code
+    assert code_of(logs.describe_metric_filters, metricName="m") == "InvalidParameterException"
     logs.delete_log_group(logGroupName="g")
     assert names() == []
 
 
 def test_a_filter_that_makes_no_sense_is_refused(logs: Any, stream: dict[str, str]) -> None:
     code = "InvalidParameterException"
-    assert refusal(put_filter, logs, "{ $.a") == code
-    assert refusal(put_filter, logs, "ERROR", "many") == code
-    assert refusal(put_filter, logs, "ERROR", "$.a") == code
-    assert refusal(put_filter, logs, "[a, b]", "$c") == code
-    assert refusal(put_filter, logs, "{ $.a = 1 }", "nan") == code
-    assert refusal(put_filter, logs, "ERROR", metricNamespace="AWS/Logs") == code
-    assert refusal(put_filter, logs, "{ $.a = 1 }", defaultValue=1.0, dimensions={"a": "$.a"}) == code
+    assert code_of(put_filter, logs, "{ $.a") == code
+    assert code_of(put_filter, logs, "ERROR", "many") == code
+    assert code_of(put_filter, logs, "ERROR", "$.a") == code
+    assert code_of(put_filter, logs, "[a, b]", "$c") == code
+    assert code_of(put_filter, logs, "{ $.a = 1 }", "nan") == code
+    assert code_of(put_filter, logs, "ERROR", metricNamespace="AWS/Logs") == code
+    assert code_of(put_filter, logs, "{ $.a = 1 }", defaultValue=1.0, dimensions={"a": "$.a"}) == code
     dimensions = dict.fromkeys("abcd", "$.a")
-    assert refusal(put_filter, logs, "{ $.a = 1 }", dimensions=dimensions) == code
-    assert refusal(put_filter, logs, "ERROR", group="x") == "ResourceNotFoundException"
+    assert code_of(put_filter, logs, "{ $.a = 1 }", dimensions=dimensions) == code
+    assert code_of(put_filter, logs, "ERROR", group="x") == "ResourceNotFoundException"
     for number in range(5):
         put_filter(logs, "%a%", name=str(number))
-    assert refusal(put_filter, logs, "%b%", name="sixth") == "LimitExceededException"
+    assert code_of(put_filter, logs, "%b%", name="sixth") == "LimitExceededException"
 
 
 def test_who_puts_many_events_does_not_keep_others_waiting(local: LocalLogs) -> None:

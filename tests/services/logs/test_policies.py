@@ -11,8 +11,8 @@ import pytest
 from cloudlet.core import AwsError
 from cloudlet.core.cloud import Config
 from cloudlet.core.identity import Principal
+from tests.refused import code_of
 from tests.services.logs.conftest import ACCOUNT, REGION, LocalLogs
-from tests.services.logs.test_metric_filters import refusal
 from tests.services.logs.test_subscriptions import FUNCTION, KINESIS, ROLE, envelope, messages, played, put, refused
 
 __all__ = ["played"]
@@ -41,9 +41,9 @@ def test_resource_policies_are_put_listed_and_deleted(logs: Any) -> None:
     for number in range(8):
         logs.put_resource_policy(policyName=str(number), policyDocument=document())
     put_one = {"policyName": "more", "policyDocument": document()}
-    assert refusal(logs.put_resource_policy, **put_one) == "LimitExceededException"
+    assert code_of(logs.put_resource_policy, **put_one) == "LimitExceededException"
     logs.delete_resource_policy(policyName="a")
-    assert refusal(logs.delete_resource_policy, policyName="a") == "ResourceNotFoundException"
+    assert code_of(logs.delete_resource_policy, policyName="a") == "ResourceNotFoundException"
     logs.put_resource_policy(**put_one)
 
 
@@ -52,29 +52,29 @@ def test_a_log_group_has_one_policy_with_revisions(logs: Any) -> None:
     arn = logs.describe_log_groups()["logGroups"][0]["logGroupArn"]
     first = logs.put_resource_policy(resourceArn=arn, policyDocument=document())["revisionId"]
     again = {"resourceArn": arn, "policyDocument": document("Deny")}
-    assert refusal(logs.put_resource_policy, **again) == "OperationAbortedException"
+    assert code_of(logs.put_resource_policy, **again) == "OperationAbortedException"
     second = logs.put_resource_policy(**again, expectedRevisionId=first)["revisionId"]
     (found,) = logs.describe_resource_policies(resourceArn=arn)["resourcePolicies"]
     assert (found["resourceArn"], found["policyScope"], found["revisionId"]) == (arn, "RESOURCE", second)
     assert logs.describe_resource_policies(policyScope="RESOURCE")["resourcePolicies"] == [found]
     assert logs.describe_resource_policies()["resourcePolicies"] == []
     code = "OperationAbortedException"
-    assert refusal(logs.delete_resource_policy, resourceArn=arn, expectedRevisionId=first) == code
+    assert code_of(logs.delete_resource_policy, resourceArn=arn, expectedRevisionId=first) == code
     logs.delete_resource_policy(resourceArn=arn, expectedRevisionId=second)
     assert logs.describe_resource_policies(resourceArn=arn)["resourcePolicies"] == []
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", document() * 2, document(resource="x" * 5200)])
 def test_what_is_no_policy_is_refused(logs: Any, text: str) -> None:
-    assert refusal(logs.put_resource_policy, policyName="a", policyDocument=text) == "InvalidParameterException"
+    assert code_of(logs.put_resource_policy, policyName="a", policyDocument=text) == "InvalidParameterException"
 
 
 def test_a_policy_without_a_name_or_of_nothing_is_refused(logs: Any) -> None:
-    assert refusal(logs.put_resource_policy, policyDocument=document()) == "InvalidParameterException"
-    assert refusal(logs.put_resource_policy, policyName="a") == "InvalidParameterException"
+    assert code_of(logs.put_resource_policy, policyDocument=document()) == "InvalidParameterException"
+    assert code_of(logs.put_resource_policy, policyName="a") == "InvalidParameterException"
     arn = "arn:aws:logs:us-east-1:{}:log-group:none"
     params = {"resourceArn": arn, "policyDocument": document()}
-    assert refusal(logs.put_resource_policy, **params) == "ResourceNotFoundException"
+    assert code_of(logs.put_resource_policy, **params) == "ResourceNotFoundException"
 
 
 def test_services_need_a_policy_where_permissions_are_enforced(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from cloudlet.services.logs import data_identifiers
 from cloudlet.services.logs.data_identifiers import MANAGED
 from cloudlet.services.logs.patterns import PatternProblem
 from cloudlet.testing.server import Aws
+from tests.refused import code_of
 from tests.services.logs.conftest import LocalLogs
-from tests.services.logs.test_metric_filters import put_filter, refusal, sums
+from tests.services.logs.test_metric_filters import put_filter, sums
 from tests.services.logs.test_subscriptions import messages, played, put, refused, subscribe
 from tests.standing import eventually
 
@@ -150,8 +151,8 @@ def test_a_policy_is_shown_and_deleted(logs: Any, write: Callable[..., None]) ->
     assert "policyDocument" not in logs.get_data_protection_policy(logGroupIdentifier="g")
     assert logs.describe_log_groups()["logGroups"][0]["dataProtectionStatus"] == "DELETED"
     code = "ResourceNotFoundException"
-    assert refusal(logs.delete_data_protection_policy, logGroupIdentifier="g") == code
-    assert refusal(protect, logs, policy(), "none") == code
+    assert code_of(logs.delete_data_protection_policy, logGroupIdentifier="g") == code
+    assert code_of(protect, logs, policy(), "none") == code
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_a_policy_is_shown_and_deleted(logs: Any, write: Callable[..., None]) ->
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(logs: Any, write: Callable[..., None], text: str) -> None:
-    assert refusal(protect, logs, text) == "InvalidParameterException"
+    assert code_of(protect, logs, text) == "InvalidParameterException"
 
 
 def test_a_managed_identifier_that_is_not_built_is_refused(local: LocalLogs) -> None:

@@ -6,19 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from tests.refused import code_of
 from tests.services.pipes.cloud import PipesCloud
 from tests.standing import eventually
 
 _QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
 _STREAM = "arn:aws:dynamodb:us-east-1:{account}:table/table/stream/2030-01-01T00:00:00.000"
-
-
-def _code(call: Any, **params: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_a_pipe_is_shown_as_it_was_created(cloud: PipesCloud) -> None:
@@ -39,7 +33,7 @@ def test_a_pipe_is_shown_as_it_was_created(cloud: PipesCloud) -> None:
     assert (shown["TargetParameters"], shown["Tags"]) == ({"InputTemplate": "t"}, {"a": "1"})
     assert (shown["DesiredState"], shown["CurrentState"]) == ("STOPPED", "STOPPED")
     assert cloud.refused(arn)[0] == "ConflictException"
-    assert _code(cloud.pipes.describe_pipe, Name="other") == "NotFoundException"
+    assert code_of(cloud.pipes.describe_pipe, Name="other") == "NotFoundException"
 
 
 def test_a_pipe_stops_starts_changes_and_goes(cloud: PipesCloud) -> None:
@@ -65,7 +59,7 @@ def test_a_pipe_stops_starts_changes_and_goes(cloud: PipesCloud) -> None:
     cloud.send("three")
     assert cloud.left(cloud.source) == 1
     for call in (cloud.pipes.delete_pipe, cloud.pipes.start_pipe, cloud.pipes.stop_pipe):
-        assert _code(call, Name="p") == "NotFoundException"
+        assert code_of(call, Name="p") == "NotFoundException"
 
 
 def test_a_pipe_from_what_is_not_there_fails_and_can_be_started_later(cloud: PipesCloud) -> None:
@@ -98,7 +92,7 @@ def test_pipes_are_listed_by_name_state_source_and_target(cloud: PipesCloud) -> 
     assert names(DesiredState="RUNNING") == ["a1", "b1"]
     pages = list(cloud.pipes.get_paginator("list_pipes").paginate(PaginationConfig={"PageSize": 2}))
     assert [len(page["Pipes"]) for page in pages] == [2, 1]
-    assert _code(cloud.pipes.list_pipes, NextToken="!") == "ValidationException"
+    assert code_of(cloud.pipes.list_pipes, NextToken="!") == "ValidationException"
 
 
 def test_pipes_have_tags(cloud: PipesCloud) -> None:
@@ -107,8 +101,8 @@ def test_pipes_have_tags(cloud: PipesCloud) -> None:
     cloud.pipes.tag_resource(resourceArn=own, tags={"b": "2"})
     cloud.pipes.untag_resource(resourceArn=own, tagKeys=["a"])
     assert cloud.pipes.list_tags_for_resource(resourceArn=own)["tags"] == {"b": "2"}
-    assert _code(cloud.pipes.tag_resource, resourceArn=own, tags={"aws:a": "1"}) == "ValidationException"
-    assert _code(cloud.pipes.list_tags_for_resource, resourceArn=own + "2") == "NotFoundException"
+    assert code_of(cloud.pipes.tag_resource, resourceArn=own, tags={"aws:a": "1"}) == "ValidationException"
+    assert code_of(cloud.pipes.list_tags_for_resource, resourceArn=own + "2") == "NotFoundException"
 
 
 def _filter(pattern: Any) -> dict[str, Any]:

@@ -6,20 +6,14 @@ import datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from tests.refused import code_of
 from tests.services.scheduler.cloud import OFF, SchedulerCloud
 from tests.standing import eventually
 
 _FAR = "at(2039-01-01T00:00:00)"
 _FUTURE = datetime.datetime(2039, 1, 1, tzinfo=datetime.UTC)
 _SEND = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
-
-
-def _code(call: Any, **params: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_a_schedule_is_shown_as_it_was_created(cloud: SchedulerCloud) -> None:
@@ -65,10 +59,10 @@ def test_an_update_replaces_all_that_it_does_not_say(cloud: SchedulerCloud) -> N
     assert (shown["ActionAfterCompletion"], shown["ScheduleExpressionTimezone"]) == ("NONE", "UTC")
     assert shown["CreationDate"] == before["CreationDate"] < shown["LastModificationDate"]
     cloud.scheduler.delete_schedule(Name="s")
-    assert _code(cloud.scheduler.get_schedule, Name="s") == "ResourceNotFoundException"
-    assert _code(cloud.scheduler.delete_schedule, Name="s") == "ResourceNotFoundException"
+    assert code_of(cloud.scheduler.get_schedule, Name="s") == "ResourceNotFoundException"
+    assert code_of(cloud.scheduler.delete_schedule, Name="s") == "ResourceNotFoundException"
     update = {"ScheduleExpression": _FAR, "Target": cloud.target(arn), "FlexibleTimeWindow": OFF}
-    assert _code(cloud.scheduler.update_schedule, Name="s", **update) == "ResourceNotFoundException"
+    assert code_of(cloud.scheduler.update_schedule, Name="s", **update) == "ResourceNotFoundException"
 
 
 def test_a_request_that_is_sent_again_with_its_token_is_the_same_one(cloud: SchedulerCloud) -> None:
@@ -81,11 +75,11 @@ def test_a_request_that_is_sent_again_with_its_token_is_the_same_one(cloud: Sche
         cloud.scheduler.create_schedule_group(Name="g", ClientToken="t")["ScheduleGroupArn"]
         == (group["ScheduleGroupArn"])
     )
-    assert _code(cloud.scheduler.create_schedule_group, Name="g") == "ConflictException"
+    assert code_of(cloud.scheduler.create_schedule_group, Name="g") == "ConflictException"
     for _ in range(2):
         cloud.scheduler.delete_schedule(Name="s", ClientToken="d")
         cloud.scheduler.delete_schedule_group(Name="g", ClientToken="e")
-    assert _code(cloud.scheduler.delete_schedule, Name="s", ClientToken="e") == "ResourceNotFoundException"
+    assert code_of(cloud.scheduler.delete_schedule, Name="s", ClientToken="e") == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(
@@ -157,8 +151,8 @@ def test_schedules_are_listed_in_pages_by_group_prefix_and_state(cloud: Schedule
     pages = list(cloud.scheduler.get_paginator("list_schedules").paginate(PaginationConfig={"PageSize": 3}))
     assert [len(page["Schedules"]) for page in pages] == [3, 3, 1]
     assert pages[0]["Schedules"][0]["Target"] == {"Arn": target["Arn"]}
-    assert _code(cloud.scheduler.list_schedules, GroupName="other") == "ResourceNotFoundException"
-    assert _code(cloud.scheduler.list_schedules, NextToken="!") == "ValidationException"
+    assert code_of(cloud.scheduler.list_schedules, GroupName="other") == "ResourceNotFoundException"
+    assert code_of(cloud.scheduler.list_schedules, NextToken="!") == "ValidationException"
 
 
 def test_a_group_goes_with_all_that_it_has(cloud: SchedulerCloud) -> None:
@@ -174,8 +168,8 @@ def test_a_group_goes_with_all_that_it_has(cloud: SchedulerCloud) -> None:
 
     assert eventually(groups, lambda seen: seen == ["default"])
     assert cloud.names() == ["kept"]
-    assert _code(cloud.scheduler.get_schedule_group, Name="g") == "ResourceNotFoundException"
-    assert _code(cloud.scheduler.delete_schedule_group, Name="default") == "ValidationException"
+    assert code_of(cloud.scheduler.get_schedule_group, Name="g") == "ResourceNotFoundException"
+    assert code_of(cloud.scheduler.delete_schedule_group, Name="default") == "ValidationException"
     assert cloud.refused(_FAR, target, GroupName="g") == (
         "ResourceNotFoundException",
         "Schedule group g does not exist.",
@@ -189,5 +183,5 @@ def test_groups_have_tags(cloud: SchedulerCloud) -> None:
     cloud.scheduler.untag_resource(ResourceArn=arn, TagKeys=["a"])
     assert cloud.scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
     reserved = [{"Key": "aws:a", "Value": "1"}]
-    assert _code(cloud.scheduler.tag_resource, ResourceArn=arn, Tags=reserved) == "ValidationException"
-    assert _code(cloud.scheduler.list_tags_for_resource, ResourceArn=arn + "2") == "ResourceNotFoundException"
+    assert code_of(cloud.scheduler.tag_resource, ResourceArn=arn, Tags=reserved) == "ValidationException"
+    assert code_of(cloud.scheduler.list_tags_for_resource, ResourceArn=arn + "2") == "ResourceNotFoundException"

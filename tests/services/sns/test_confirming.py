@@ -21,9 +21,9 @@ from cloudlet.services.sns import outward
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.refused import refused
 from tests.services.sns import endpoint as endpoints
 from tests.services.sns.cloud import OTHER, OWNER, REGION, STRANGER, LocalSns, local_sns
-from tests.services.sns.refused import refused
 
 _DAY = 86_400
 _QUEUE = f"arn:aws:sqs:{REGION}:{OTHER}:inbox"

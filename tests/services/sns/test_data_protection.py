@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
-from tests.services.sns.refused import refused
+from tests.refused import refused
 
 _POLICY: dict[str, Any] = {
     "Name": "basic-protection",

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from cloudlet.testing.server import Aws
-from tests.services.sns.refused import refused
+from tests.refused import refused
 
 _NAMESPACE = {"sns": "http://sns.amazonaws.com/doc/2010-03-31/"}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
-from tests.services.sns.refused import refused
+from tests.refused import refused
 
 _APPLE_TOKEN = "0123456789abcdef" * 4
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
+from tests.refused import refused
 from tests.services.sns.fanout import Fanout
-from tests.services.sns.refused import refused
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 

@@ -12,8 +12,8 @@ import pytest
 
 from cloudlet.core import AwsError
 from cloudlet.testing.server import Aws
+from tests.refused import refused
 from tests.services.sns.cloud import STRANGER, LocalSns, local_sns
-from tests.services.sns.refused import refused
 
 _NUMBER = "+4915112345678"
 _DAY = 86_400

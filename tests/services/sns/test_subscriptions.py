@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
+from tests.refused import refused
 from tests.services.sns.cloud import ACCOUNT, REGION, local_sns
-from tests.services.sns.refused import refused
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from hashlib import md5
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.refused import refused
 
 
 @pytest.fixture
@@ -23,13 +23,6 @@ def client(aws: Aws) -> Any:
 @pytest.fixture
 def url(client: Any) -> str:
     return str(client.create_queue(QueueName="orders")["QueueUrl"])
-
-
-def _refused(call: Any, **params: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 # -- queues
@@ -76,7 +69,7 @@ def test_creating_a_queue_again_answers_the_same_url(client: Any) -> None:
     url = client.create_queue(QueueName="q", Attributes=attributes)["QueueUrl"]
     assert client.create_queue(QueueName="q", Attributes=attributes)["QueueUrl"] == url
     assert client.create_queue(QueueName="q")["QueueUrl"] == url
-    assert _refused(client.create_queue, QueueName="q", Attributes={"DelaySeconds": "6"}) == (
+    assert refused(client.create_queue, QueueName="q", Attributes={"DelaySeconds": "6"}) == (
         "QueueAlreadyExists",
         "A queue already exists with the same name and a different value for attribute DelaySeconds",
     )
@@ -84,16 +77,16 @@ def test_creating_a_queue_again_answers_the_same_url(client: Any) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 81, "ü", "orders.fifo"])
 def test_names_that_no_queue_may_have(client: Any, name: str) -> None:
-    assert _refused(client.create_queue, QueueName=name) == (
+    assert refused(client.create_queue, QueueName=name) == (
         "InvalidParameterValue",
         "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
     )
 
 
 def test_a_fifo_queue_needs_its_suffix(client: Any) -> None:
-    code, _ = _refused(client.create_queue, QueueName="orders", Attributes={"FifoQueue": "true"})
+    code, _ = refused(client.create_queue, QueueName="orders", Attributes={"FifoQueue": "true"})
     assert code == "InvalidParameterValue"
-    assert _refused(client.create_queue, QueueName="orders", Attributes={"FifoQueue": "false"}) == (
+    assert refused(client.create_queue, QueueName="orders", Attributes={"FifoQueue": "false"}) == (
         "InvalidAttributeName",
         "Unknown Attribute FifoQueue.",
     )
@@ -120,13 +113,13 @@ def test_a_fifo_queue_needs_its_suffix(client: Any) -> None:
 )
 def test_attribute_values_that_are_refused(client: Any, url: str, name: str, value: str) -> None:
     expected = ("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
-    assert _refused(client.create_queue, QueueName="other", Attributes={name: value}) == expected
-    assert _refused(client.set_queue_attributes, QueueUrl=url, Attributes={name: value}) == expected
+    assert refused(client.create_queue, QueueName="other", Attributes={name: value}) == expected
+    assert refused(client.set_queue_attributes, QueueUrl=url, Attributes={name: value}) == expected
 
 
 @pytest.mark.parametrize("name", ["Colour", "QueueArn", "ApproximateNumberOfMessages", "All", "DeduplicationScope"])
 def test_attributes_that_cannot_be_set(client: Any, url: str, name: str) -> None:
-    assert _refused(client.set_queue_attributes, QueueUrl=url, Attributes={name: "1"}) == (
+    assert refused(client.set_queue_attributes, QueueUrl=url, Attributes={name: "1"}) == (
         "InvalidAttributeName",
         f"Unknown Attribute {name}.",
     )
@@ -134,14 +127,14 @@ def test_attributes_that_cannot_be_set(client: Any, url: str, name: str) -> None
 
 def test_a_fifo_queue_is_one_for_ever(client: Any) -> None:
     url = client.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    code, _ = _refused(client.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "false"})
+    code, _ = refused(client.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "false"})
     assert code == "InvalidAttributeName"
 
 
 def test_high_throughput_needs_deduplication_by_group(client: Any) -> None:
     url = client.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     limit = {"FifoThroughputLimit": "perMessageGroupId"}
-    assert _refused(client.set_queue_attributes, QueueUrl=url, Attributes=limit)[0] == "InvalidAttributeValue"
+    assert refused(client.set_queue_attributes, QueueUrl=url, Attributes=limit)[0] == "InvalidAttributeValue"
     client.set_queue_attributes(QueueUrl=url, Attributes={**limit, "DeduplicationScope": "messageGroup"})
 
 
@@ -159,7 +152,7 @@ def test_one_kind_of_encryption_at_a_time(client: Any, url: str) -> None:
     client.set_queue_attributes(QueueUrl=url, Attributes={"SqsManagedSseEnabled": "true"})
     assert shown() == {"SqsManagedSseEnabled": "true"}
     both = {"KmsMasterKeyId": "alias/aws/sqs", "SqsManagedSseEnabled": "true"}
-    assert _refused(client.set_queue_attributes, QueueUrl=url, Attributes=both)[0] == "InvalidAttributeValue"
+    assert refused(client.set_queue_attributes, QueueUrl=url, Attributes=both)[0] == "InvalidAttributeValue"
 
 
 def test_queues_are_listed_by_prefix_and_in_pages(client: Any) -> None:
@@ -171,13 +164,13 @@ def test_queues_are_listed_by_prefix_and_in_pages(client: Any) -> None:
         QueueNamePrefix="list-", PaginationConfig={"PageSize": 2, "MaxItems": 10}
     )
     assert [page["QueueUrls"] for page in pages] == [urls[:2], urls[2:4], urls[4:]]
-    assert _refused(client.list_queues, MaxResults=1001)[0] == "InvalidParameterValue"
+    assert refused(client.list_queues, MaxResults=1001)[0] == "InvalidParameterValue"
 
 
 def test_accounts_and_regions_do_not_see_each_other(aws: Aws, client: Any, url: str) -> None:
     other = aws.client("sqs", region_name="eu-west-1")
     assert "QueueUrls" not in other.list_queues()
-    assert _refused(other.get_queue_url, QueueName="orders")[0] == "AWS.SimpleQueueService.NonExistentQueue"
+    assert refused(other.get_queue_url, QueueName="orders")[0] == "AWS.SimpleQueueService.NonExistentQueue"
 
 
 def test_a_queue_of_another_account_is_reached_by_its_url(aws: Aws, url: str) -> None:
@@ -196,8 +189,8 @@ def test_tags(client: Any) -> None:
     client.untag_queue(QueueUrl=url, TagKeys=["stage", "unknown"])
     assert client.list_queue_tags(QueueUrl=url)["Tags"] == {"team": "b", "cost centre": ""}
     too_many = {f"tag{number}": "" for number in range(49)}
-    assert _refused(client.tag_queue, QueueUrl=url, Tags=too_many)[0] == "InvalidParameterValue"
-    assert _refused(client.tag_queue, QueueUrl=url, Tags={"aws:mine": ""})[0] == "InvalidParameterValue"
+    assert refused(client.tag_queue, QueueUrl=url, Tags=too_many)[0] == "InvalidParameterValue"
+    assert refused(client.tag_queue, QueueUrl=url, Tags={"aws:mine": ""})[0] == "InvalidParameterValue"
 
 
 def test_permissions_are_statements_of_the_policy(aws: Aws, client: Any, url: str) -> None:
@@ -220,22 +213,22 @@ def test_permissions_are_statements_of_the_policy(aws: Aws, client: Any, url: st
         ],
     }
     one = {"QueueUrl": url, "Label": "senders", "AWSAccountIds": ["123456789012"], "Actions": ["SendMessage"]}
-    assert _refused(client.add_permission, **one) == (
+    assert refused(client.add_permission, **one) == (
         "InvalidParameterValue",
         "Value senders for parameter Label is invalid. Reason: Already exists.",
     )
     many = ["SendMessage"] * 8
-    assert _refused(client.add_permission, **{**one, "Label": "x", "Actions": many}) == (
+    assert refused(client.add_permission, **{**one, "Label": "x", "Actions": many}) == (
         "OverLimit",
         "8 Actions were found, maximum allowed is 7.",
     )
-    assert _refused(client.add_permission, **{**one, "Label": "x", "Actions": ["DeleteQueue"]})[1] == (
+    assert refused(client.add_permission, **{**one, "Label": "x", "Actions": ["DeleteQueue"]})[1] == (
         "Value SQS:DeleteQueue for parameter ActionName is invalid. Reason: "
         "Only the queue owner is allowed to invoke this action."
     )
     client.remove_permission(QueueUrl=url, Label="senders")
     assert "Attributes" not in client.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-    assert _refused(client.remove_permission, QueueUrl=url, Label="senders") == (
+    assert refused(client.remove_permission, QueueUrl=url, Label="senders") == (
         "InvalidParameterValue",
         "Value senders for parameter Label is invalid. Reason: can't find label on existing policy.",
     )
@@ -245,12 +238,12 @@ def test_what_is_too_long_or_too_deep_is_refused(client: Any, url: str) -> None:
     """What Python itself refuses to read (numbers of 5,000 digits, JSON of 10,000 levels) is the caller's mistake."""
     deep = "[" * 10_000
     for name, value in {"DelaySeconds": "9" * 5_000, "RedrivePolicy": deep, "RedriveAllowPolicy": deep}.items():
-        code, _ = _refused(client.set_queue_attributes, QueueUrl=url, Attributes={name: value})
+        code, _ = refused(client.set_queue_attributes, QueueUrl=url, Attributes={name: value})
         assert code in ("InvalidAttributeValue", "InvalidParameterValue"), name
     handle = b64encode(deep.encode()).decode()
-    assert _refused(client.cancel_message_move_task, TaskHandle=handle)[0] == "InvalidParameterValue"
+    assert refused(client.cancel_message_move_task, TaskHandle=handle)[0] == "InvalidParameterValue"
     huge = {"n": {"DataType": "Number", "StringValue": "1e999999999"}}
-    assert _refused(client.send_message, QueueUrl=url, MessageBody="m", MessageAttributes=huge)[0] == (
+    assert refused(client.send_message, QueueUrl=url, MessageBody="m", MessageAttributes=huge)[0] == (
         "InvalidParameterValue"
     )
 
@@ -363,7 +356,7 @@ def test_a_receiver_chooses_system_attributes(client: Any, url: str, parameter: 
     ],
 )
 def test_message_attributes_that_are_refused(client: Any, url: str, attribute: dict[str, Any], message: str) -> None:
-    assert _refused(client.send_message, QueueUrl=url, MessageBody="b", MessageAttributes={"a": attribute}) == (
+    assert refused(client.send_message, QueueUrl=url, MessageBody="b", MessageAttributes={"a": attribute}) == (
         "InvalidParameterValue",
         message,
     )
@@ -372,19 +365,19 @@ def test_message_attributes_that_are_refused(client: Any, url: str, attribute: d
 @pytest.mark.parametrize("name", ["AWS.x", "amazon.x", ".x", "x.", "x..y", "x y", "x" * 257])
 def test_names_that_no_message_attribute_may_have(client: Any, url: str, name: str) -> None:
     attributes = {name: {"DataType": "String", "StringValue": "v"}}
-    refused = _refused(client.send_message, QueueUrl=url, MessageBody="b", MessageAttributes=attributes)
-    assert refused[0] == "InvalidParameterValue"
+    refusal = refused(client.send_message, QueueUrl=url, MessageBody="b", MessageAttributes=attributes)
+    assert refusal[0] == "InvalidParameterValue"
 
 
 def test_ten_message_attributes_at_most(client: Any, url: str) -> None:
     attributes = {f"a{number}": {"DataType": "String", "StringValue": "v"} for number in range(11)}
-    refused = _refused(client.send_message, QueueUrl=url, MessageBody="b", MessageAttributes=attributes)
-    assert refused == ("InvalidParameterValue", "Number of message attributes [11] exceeds the allowed maximum [10].")
+    refusal = refused(client.send_message, QueueUrl=url, MessageBody="b", MessageAttributes=attributes)
+    assert refusal == ("InvalidParameterValue", "Number of message attributes [11] exceeds the allowed maximum [10].")
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff"])
 def test_characters_that_no_message_may_contain(client: Any, url: str, character: str) -> None:
-    code, message = _refused(client.send_message, QueueUrl=url, MessageBody=f"a{character}b")
+    code, message = refused(client.send_message, QueueUrl=url, MessageBody=f"a{character}b")
     assert code == "InvalidMessageContents"
     assert message == (
         f"Invalid binary character '#x{ord(character):X}' was found in the message body, the set of allowed characters "
@@ -399,10 +392,10 @@ def test_the_size_of_a_message_includes_its_attributes(client: Any, url: str) ->
         "InvalidParameterValue",
         f"One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes.",
     )
-    assert _refused(client.send_message, QueueUrl=url, MessageBody="é" * (limit // 2) + "x") == too_long
+    assert refused(client.send_message, QueueUrl=url, MessageBody="é" * (limit // 2) + "x") == too_long
     attributes = {"a": {"DataType": "String", "StringValue": "v"}}
     assert (
-        _refused(client.send_message, QueueUrl=url, MessageBody="x" * (limit - 7), MessageAttributes=attributes)
+        refused(client.send_message, QueueUrl=url, MessageBody="x" * (limit - 7), MessageAttributes=attributes)
         == too_long
     )
     client.send_message(QueueUrl=url, MessageBody="x" * (limit - 8), MessageAttributes=attributes)
@@ -411,7 +404,7 @@ def test_the_size_of_a_message_includes_its_attributes(client: Any, url: str) ->
 def test_a_queue_can_have_a_lower_limit(client: Any) -> None:
     url = client.create_queue(QueueName="small", Attributes={"MaximumMessageSize": "1024"})["QueueUrl"]
     client.send_message(QueueUrl=url, MessageBody="x" * 1024)
-    assert _refused(client.send_message, QueueUrl=url, MessageBody="x" * 1025)[0] == "InvalidParameterValue"
+    assert refused(client.send_message, QueueUrl=url, MessageBody="x" * 1025)[0] == "InvalidParameterValue"
 
 
 @pytest.mark.parametrize(
@@ -430,14 +423,14 @@ def test_a_queue_can_have_a_lower_limit(client: Any) -> None:
     ],
 )
 def test_receives_that_are_refused(client: Any, url: str, name: str, value: Any, reason: str) -> None:
-    assert _refused(client.receive_message, QueueUrl=url, **{name: value}) == (
+    assert refused(client.receive_message, QueueUrl=url, **{name: value}) == (
         "InvalidParameterValue",
         f"Value {value} for parameter {name} is invalid. Reason: {reason}",
     )
 
 
 def test_a_standard_queue_takes_no_deduplication_id(client: Any, url: str) -> None:
-    assert _refused(client.send_message, QueueUrl=url, MessageBody="b", MessageDeduplicationId="d") == (
+    assert refused(client.send_message, QueueUrl=url, MessageBody="b", MessageDeduplicationId="d") == (
         "InvalidParameterValue",
         "Value d for parameter MessageDeduplicationId is invalid. Reason: "
         "The request include parameter that is not valid for this queue type.",
@@ -465,7 +458,7 @@ def test_handles_that_were_never_issued(client: Any, url: str) -> None:
     other = client.create_queue(QueueName="other")["QueueUrl"]
     handle = message["ReceiptHandle"]
     for queue, wrong in ((url, "nonsense"), (url, handle[:-4] + "AAAA"), (other, handle)):
-        assert _refused(client.delete_message, QueueUrl=queue, ReceiptHandle=wrong) == (
+        assert refused(client.delete_message, QueueUrl=queue, ReceiptHandle=wrong) == (
             "ReceiptHandleIsInvalid",
             f'The input receipt handle "{wrong}" is not a valid receipt handle.',
         )
@@ -476,9 +469,9 @@ def test_only_a_message_in_flight_can_change_its_visibility(client: Any, url: st
     [message] = client.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
     handle = message["ReceiptHandle"]
     change = {"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 5}
-    assert _refused(client.change_message_visibility, **change)[0] == ("AWS.SimpleQueueService.MessageNotInflight")
+    assert refused(client.change_message_visibility, **change)[0] == ("AWS.SimpleQueueService.MessageNotInflight")
     client.delete_message(QueueUrl=url, ReceiptHandle=handle)
-    assert _refused(client.change_message_visibility, **change) == (
+    assert refused(client.change_message_visibility, **change) == (
         "InvalidParameterValue",
         f"Value {handle} for parameter ReceiptHandle is invalid. Reason: "
         "Message does not exist or is not available for visibility timeout change.",
@@ -537,7 +530,7 @@ def test_entries_of_a_batch_succeed_and_fail_by_themselves(client: Any, url: str
     ],
 )
 def test_batches_that_are_refused(client: Any, url: str, entries: list[Any], code: str, message: str) -> None:
-    assert _refused(client.send_message_batch, QueueUrl=url, Entries=entries) == (
+    assert refused(client.send_message_batch, QueueUrl=url, Entries=entries) == (
         f"AWS.SimpleQueueService.{code}",
         message,
     )
@@ -587,11 +580,11 @@ def test_a_queue_that_is_not_there(aws: Aws, client: Any) -> None:
 
 @pytest.mark.parametrize("url", ["http://nowhere", "http://[::1", "http://[x]/111111111111/orders"])
 def test_what_is_no_queue_url(client: Any, url: str) -> None:
-    code, message = _refused(client.send_message, QueueUrl=url, MessageBody="b")
+    code, message = refused(client.send_message, QueueUrl=url, MessageBody="b")
     assert (code, message) == ("InvalidAddress", f"The address {url} is not valid for this endpoint.")
 
 
 def test_unknown_attribute_names(client: Any, url: str) -> None:
     expected = ("InvalidAttributeName", "Unknown Attribute Colour.")
-    assert _refused(client.get_queue_attributes, QueueUrl=url, AttributeNames=["Colour"]) == expected
-    assert _refused(client.receive_message, QueueUrl=url, MessageSystemAttributeNames=["Colour"]) == expected
+    assert refused(client.get_queue_attributes, QueueUrl=url, AttributeNames=["Colour"]) == expected
+    assert refused(client.receive_message, QueueUrl=url, MessageSystemAttributeNames=["Colour"]) == expected

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
 from typing import Any
-
-import pytest
-from botocore.exceptions import ClientError
 
 
 def trace_id(when: float | None = None) -> str:
@@ -35,10 +31,3 @@ def put(xray: Any, *documents: Any) -> list[dict[str, Any]]:
     texts = [each if isinstance(each, str) else json.dumps(each) for each in documents]
     unprocessed: list[dict[str, Any]] = xray.put_trace_segments(TraceSegmentDocuments=texts)["UnprocessedTraceSegments"]
     return unprocessed
-
-
-def refused(call: Callable[..., Any], **params: Any) -> str:
-    """Make a call that fails; return the error's code."""
-    with pytest.raises(ClientError) as raised:
-        call(**params)
-    return str(raised.value.response["Error"]["Code"])

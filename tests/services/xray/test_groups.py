@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.services.xray.segments import put, refused, segment, trace_id
+from tests.refused import code_of
+from tests.services.xray.segments import put, segment, trace_id
 
 
 def test_a_group_is_made_changed_and_deleted(xray: Any) -> None:
@@ -17,7 +18,7 @@ def test_a_group_is_made_changed_and_deleted(xray: Any) -> None:
     assert changed == group | {"FilterExpression": "duration > 6"}
     assert [each["GroupName"] for each in xray.get_groups()["Groups"]] == ["Default", "slow"]
     xray.delete_group(GroupName="slow")
-    assert refused(xray.get_group, GroupName="slow") == "InvalidRequestException"
+    assert code_of(xray.get_group, GroupName="slow") == "InvalidRequestException"
 
 
 def test_traces_and_graphs_of_a_group(xray: Any) -> None:
@@ -36,20 +37,20 @@ def test_traces_and_graphs_of_a_group(xray: Any) -> None:
 def test_what_is_refused_of_groups(xray: Any) -> None:
     xray.create_group(GroupName="g")
     bad = "InvalidRequestException"
-    assert refused(xray.create_group, GroupName="g") == bad
-    assert refused(xray.create_group, GroupName="h", FilterExpression="nonsense") == bad
-    assert refused(xray.create_group, GroupName="h", InsightsConfiguration={"InsightsEnabled": True}) == bad
-    assert refused(xray.update_group, GroupName="g", FilterExpression="nonsense") == bad
-    assert refused(xray.update_group, GroupName="Default", FilterExpression="ok") == bad
-    assert refused(xray.delete_group, GroupName="Default") == bad
-    assert refused(xray.get_group) == bad
+    assert code_of(xray.create_group, GroupName="g") == bad
+    assert code_of(xray.create_group, GroupName="h", FilterExpression="nonsense") == bad
+    assert code_of(xray.create_group, GroupName="h", InsightsConfiguration={"InsightsEnabled": True}) == bad
+    assert code_of(xray.update_group, GroupName="g", FilterExpression="nonsense") == bad
+    assert code_of(xray.update_group, GroupName="Default", FilterExpression="ok") == bad
+    assert code_of(xray.delete_group, GroupName="Default") == bad
+    assert code_of(xray.get_group) == bad
     for index in range(24):
         xray.create_group(GroupName=f"g{index}")
-    assert refused(xray.create_group, GroupName="too-many") == bad
+    assert code_of(xray.create_group, GroupName="too-many") == bad
 
 
 def test_insights_are_not_built(xray: Any) -> None:
-    assert refused(xray.get_insight_summaries, StartTime=0, EndTime=1) == "NotImplemented"
+    assert code_of(xray.get_insight_summaries, StartTime=0, EndTime=1) == "NotImplemented"
 
 
 def test_tags(xray: Any) -> None:
@@ -62,12 +63,12 @@ def test_tags(xray: Any) -> None:
     xray.untag_resource(ResourceARN=arn, TagKeys=["a", "c"])
     assert xray.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "b", "Value": "3"}]
     assert (
-        refused(xray.tag_resource, ResourceARN=arn, Tags=[{"Key": "aws:a", "Value": ""}]) == "InvalidRequestException"
+        code_of(xray.tag_resource, ResourceARN=arn, Tags=[{"Key": "aws:a", "Value": ""}]) == "InvalidRequestException"
     )
     many = [{"Key": str(index), "Value": ""} for index in range(50)]
-    assert refused(xray.tag_resource, ResourceARN=arn, Tags=many) == "TooManyTagsException"
+    assert code_of(xray.tag_resource, ResourceARN=arn, Tags=many) == "TooManyTagsException"
     xray.delete_group(GroupName="g")
     missing = "ResourceNotFoundException"
-    assert refused(xray.list_tags_for_resource, ResourceARN=arn) == missing
-    assert refused(xray.tag_resource, ResourceARN=arn, Tags=[]) == missing
-    assert refused(xray.untag_resource, ResourceARN=arn, TagKeys=[]) == missing
+    assert code_of(xray.list_tags_for_resource, ResourceARN=arn) == missing
+    assert code_of(xray.tag_resource, ResourceARN=arn, Tags=[]) == missing
+    assert code_of(xray.untag_resource, ResourceARN=arn, TagKeys=[]) == missing

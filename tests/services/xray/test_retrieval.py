@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.xray.segments import part, put, refused, segment, trace_id
+from tests.refused import code_of
+from tests.services.xray.segments import part, put, segment, trace_id
 from tests.standing import Standing, standing
 
 __all__ = ["standing"]
@@ -71,18 +72,18 @@ def test_a_retrieval_is_kept_for_an_hour(standing: Standing) -> None:
     token = xray.start_trace_retrieval(TraceIds=[trace_id()], StartTime=1, EndTime=2)["RetrievalToken"]
     assert xray.list_retrieved_traces(RetrievalToken=token)["Traces"] == []
     standing.advance("2h")
-    assert refused(xray.list_retrieved_traces, RetrievalToken=token) == "ResourceNotFoundException"
+    assert code_of(xray.list_retrieved_traces, RetrievalToken=token) == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize("change", [{"TraceIds": []}, {"TraceIds": ["x"]}, {"StartTime": 3}])
 def test_what_cannot_be_retrieved(xray: Any, change: dict[str, Any]) -> None:
     asked = {"TraceIds": [trace_id()], "StartTime": 1, "EndTime": 2, **change}
-    assert refused(xray.start_trace_retrieval, **asked) == "InvalidRequestException"
+    assert code_of(xray.start_trace_retrieval, **asked) == "InvalidRequestException"
 
 
 def test_what_is_refused(xray: Any) -> None:
     token = started(xray, [trace_id()])
     for wrong in ({"NextToken": "x"}, {"TraceFormat": "OTEL"}):
-        assert refused(xray.list_retrieved_traces, RetrievalToken=token, **wrong) == "InvalidRequestException"
+        assert code_of(xray.list_retrieved_traces, RetrievalToken=token, **wrong) == "InvalidRequestException"
     for call in (xray.list_retrieved_traces, xray.get_retrieved_traces_graph, xray.cancel_trace_retrieval):
-        assert refused(call, RetrievalToken="unknown") == "ResourceNotFoundException"
+        assert code_of(call, RetrievalToken="unknown") == "ResourceNotFoundException"

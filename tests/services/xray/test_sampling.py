@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import Any
 
-from tests.services.xray.segments import refused
+from tests.refused import code_of
 
 BAD = "InvalidRequestException"
 
@@ -27,8 +27,8 @@ def test_the_default_rule(xray: Any) -> None:
     assert changed["SamplingRuleRecord"]["SamplingRule"] == default | {"FixedRate": 1.0}
     (record,) = xray.get_sampling_rules()["SamplingRuleRecords"]
     assert record["SamplingRule"]["FixedRate"] == 1.0
-    assert refused(xray.update_sampling_rule, SamplingRuleUpdate={"RuleName": "Default", "Priority": 1}) == BAD
-    assert refused(xray.delete_sampling_rule, RuleName="Default") == BAD
+    assert code_of(xray.update_sampling_rule, SamplingRuleUpdate={"RuleName": "Default", "Priority": 1}) == BAD
+    assert code_of(xray.delete_sampling_rule, RuleName="Default") == BAD
 
 
 def test_a_rule_is_made_changed_and_deleted(xray: Any) -> None:
@@ -43,23 +43,23 @@ def test_a_rule_is_made_changed_and_deleted(xray: Any) -> None:
     assert changed["SamplingRuleRecord"]["SamplingRule"] == sent | {"RuleARN": arn, "Host": "a.example.com"}
     assert xray.list_tags_for_resource(ResourceARN=arn)["Tags"] == []
     assert xray.delete_sampling_rule(RuleARN=arn)["SamplingRuleRecord"]["SamplingRule"]["RuleName"] == "orders"
-    assert refused(xray.delete_sampling_rule, RuleARN=arn) == BAD
+    assert code_of(xray.delete_sampling_rule, RuleARN=arn) == BAD
 
 
 def test_what_is_refused_of_rules(xray: Any) -> None:
     xray.create_sampling_rule(SamplingRule=rule("r"))
-    assert refused(xray.create_sampling_rule, SamplingRule=rule("r")) == BAD
-    assert refused(xray.create_sampling_rule, SamplingRule=rule("Default")) == BAD
-    assert refused(xray.create_sampling_rule, SamplingRule=rule("v", Version=2)) == BAD
+    assert code_of(xray.create_sampling_rule, SamplingRule=rule("r")) == BAD
+    assert code_of(xray.create_sampling_rule, SamplingRule=rule("Default")) == BAD
+    assert code_of(xray.create_sampling_rule, SamplingRule=rule("v", Version=2)) == BAD
     boost = {"MaxRate": 1.0, "CooldownWindowMinutes": 1}
-    assert refused(xray.create_sampling_rule, SamplingRule=rule("b", SamplingRateBoost=boost)) == BAD
+    assert code_of(xray.create_sampling_rule, SamplingRule=rule("b", SamplingRateBoost=boost)) == BAD
     for change in ({"Priority": 0}, {"Priority": 10_000}, {"FixedRate": 1.5}, {"ReservoirSize": -1}):
-        assert refused(xray.update_sampling_rule, SamplingRuleUpdate={"RuleName": "r", **change}) == BAD
-    assert refused(xray.update_sampling_rule, SamplingRuleUpdate={"FixedRate": 0.1}) == BAD
-    assert refused(xray.delete_sampling_rule) == BAD
+        assert code_of(xray.update_sampling_rule, SamplingRuleUpdate={"RuleName": "r", **change}) == BAD
+    assert code_of(xray.update_sampling_rule, SamplingRuleUpdate={"FixedRate": 0.1}) == BAD
+    assert code_of(xray.delete_sampling_rule) == BAD
     for index in range(24):
         xray.create_sampling_rule(SamplingRule=rule(f"r{index}"))
-    assert refused(xray.create_sampling_rule, SamplingRule=rule("too-many")) == "RuleLimitExceededException"
+    assert code_of(xray.create_sampling_rule, SamplingRule=rule("too-many")) == "RuleLimitExceededException"
 
 
 def report(xray: Any, client: str, *names: str) -> dict[str, Any]:

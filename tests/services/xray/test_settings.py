@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.services.xray.segments import refused
+from tests.refused import code_of
 
 BAD = "InvalidRequestException"
 
@@ -22,34 +22,34 @@ def test_encryption(xray: Any) -> None:
     assert xray.put_encryption_config(Type="KMS", KeyId="alias/mine")["EncryptionConfig"] == kms
     assert xray.get_encryption_config()["EncryptionConfig"] == kms
     assert xray.put_encryption_config(Type="NONE")["EncryptionConfig"] == none
-    assert refused(xray.put_encryption_config, Type="KMS") == BAD
-    assert refused(xray.put_encryption_config, Type="NONE", KeyId="k") == BAD
+    assert code_of(xray.put_encryption_config, Type="KMS") == BAD
+    assert code_of(xray.put_encryption_config, Type="NONE", KeyId="k") == BAD
 
 
 def test_a_policy_is_put_changed_and_deleted(xray: Any) -> None:
     first = xray.put_resource_policy(PolicyName="p", PolicyDocument=policy(), PolicyRevisionId="0")["ResourcePolicy"]
     wrong = "InvalidPolicyRevisionIdException"
-    assert refused(xray.put_resource_policy, PolicyName="p", PolicyDocument=policy(), PolicyRevisionId="0") == wrong
+    assert code_of(xray.put_resource_policy, PolicyName="p", PolicyDocument=policy(), PolicyRevisionId="0") == wrong
     second = xray.put_resource_policy(
         PolicyName="p", PolicyDocument=policy(action="xray:*"), PolicyRevisionId=first["PolicyRevisionId"]
     )["ResourcePolicy"]
     assert xray.list_resource_policies()["ResourcePolicies"] == [second]
-    assert refused(xray.delete_resource_policy, PolicyName="p", PolicyRevisionId=first["PolicyRevisionId"]) == wrong
+    assert code_of(xray.delete_resource_policy, PolicyName="p", PolicyRevisionId=first["PolicyRevisionId"]) == wrong
     xray.delete_resource_policy(PolicyName="p")
     assert xray.list_resource_policies()["ResourcePolicies"] == []
-    assert refused(xray.delete_resource_policy, PolicyName="p") == BAD
+    assert code_of(xray.delete_resource_policy, PolicyName="p") == BAD
 
 
 def test_policies_that_are_refused(xray: Any) -> None:
     put = xray.put_resource_policy
-    assert refused(put, PolicyName="p", PolicyDocument="{}") == "MalformedPolicyDocumentException"
-    assert refused(put, PolicyName="p", PolicyDocument=" " * 5121) == "PolicySizeLimitExceededException"
+    assert code_of(put, PolicyName="p", PolicyDocument="{}") == "MalformedPolicyDocumentException"
+    assert code_of(put, PolicyName="p", PolicyDocument=" " * 5121) == "PolicySizeLimitExceededException"
     shut = policy("Deny", "xray:*")
-    assert refused(put, PolicyName="p", PolicyDocument=shut) == "LockoutPreventionException"
+    assert code_of(put, PolicyName="p", PolicyDocument=shut) == "LockoutPreventionException"
     put(PolicyName="p", PolicyDocument=shut, BypassPolicyLockoutCheck=True)
     for index in range(4):
         put(PolicyName=f"p{index}", PolicyDocument=policy())
-    assert refused(put, PolicyName="more", PolicyDocument=policy()) == "PolicyCountLimitExceededException"
+    assert code_of(put, PolicyName="more", PolicyDocument=policy()) == "PolicyCountLimitExceededException"
 
 
 def test_indexing_rules(xray: Any) -> None:
@@ -64,12 +64,12 @@ def test_indexing_rules(xray: Any) -> None:
     assert wanted() == 1
     assert xray.update_indexing_rule(Name="Default", Rule=rule(20))["IndexingRule"]["Name"] == "Default"
     assert wanted() == 20
-    assert refused(xray.update_indexing_rule, Name="Default", Rule=rule(101)) == BAD
-    assert refused(xray.update_indexing_rule, Name="Other", Rule=rule(1)) == "ResourceNotFoundException"
+    assert code_of(xray.update_indexing_rule, Name="Default", Rule=rule(101)) == BAD
+    assert code_of(xray.update_indexing_rule, Name="Other", Rule=rule(1)) == "ResourceNotFoundException"
 
 
 def test_where_segments_go(xray: Any) -> None:
     here = {"Destination": "XRay", "Status": "ACTIVE"}
     assert {key: xray.get_trace_segment_destination()[key] for key in here} == here
     assert {key: xray.update_trace_segment_destination(Destination="XRay")[key] for key in here} == here
-    assert refused(xray.update_trace_segment_destination, Destination="CloudWatchLogs") == BAD
+    assert code_of(xray.update_trace_segment_destination, Destination="CloudWatchLogs") == BAD

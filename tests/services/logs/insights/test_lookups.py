@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 
 from cloudlet.services.logs.insights.lookups import ADDRESS_DIGITS, Wanted
 from cloudlet.services.logs.insights.syntax import Span
+from tests.refused import code_of
 from tests.services.logs.insights.conftest import Asker, finished
 from tests.sizes import examples
 
 USERS = 'id,name,email\nu1,Ann,ann@x\nu2,"Bob, B.",\nu1,Other,o@x\n'
-
-
-def code(client: Any, operation: str, **params: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        getattr(client, operation)(**params)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_a_table_is_kept(logs: Any) -> None:
@@ -31,7 +26,7 @@ def test_a_table_is_kept(logs: Any) -> None:
     )
     arn = made["lookupTableArn"]
     assert arn.endswith(":lookup-table:user_data")
-    assert code(logs, "create_lookup_table", lookupTableName="user_data", tableBody=USERS) == (
+    assert code_of(logs.create_lookup_table, lookupTableName="user_data", tableBody=USERS) == (
         "ResourceAlreadyExistsException"
     )
     got = logs.get_lookup_table(lookupTableArn=arn)
@@ -53,7 +48,7 @@ def test_a_table_is_kept(logs: Any) -> None:
         "lastUpdatedTime": updated["lastUpdatedTime"],
     }
     logs.delete_lookup_table(lookupTableArn=arn)
-    assert code(logs, "get_lookup_table", lookupTableArn=arn) == "ResourceNotFoundException"
+    assert code_of(logs.get_lookup_table, lookupTableArn=arn) == "ResourceNotFoundException"
     assert logs.describe_lookup_tables()["lookupTables"] == []
 
 
@@ -82,7 +77,7 @@ def test_tables_are_listed_in_pages(logs: Any) -> None:
     ],
 )
 def test_what_makes_no_table_is_refused(logs: Any, params: dict[str, str], expected: str) -> None:
-    assert code(logs, "create_lookup_table", lookupTableName="t", **params) == expected
+    assert code_of(logs.create_lookup_table, lookupTableName="t", **params) == expected
 
 
 def test_a_large_table_comes_back_whole(logs: Any) -> None:

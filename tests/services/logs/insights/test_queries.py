@@ -8,23 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cloudlet.core import AwsError
 from cloudlet.services.logs import api_insights
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.refused import code_of
 from tests.services.logs.conftest import LocalLogs
 from tests.services.logs.insights.conftest import Asker, finished, records
 
 INVALID, MISSING = "InvalidParameterException", "ResourceNotFoundException"
 ENDLESS = "unnest l into a | unnest l into b | unnest l into c | unnest l into d | stats count(*)"
 """Over a list of a thousand elements this takes days."""
-
-
-def code(client: Any, operation: str, **params: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        getattr(client, operation)(**params)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_statistics_tell_what_was_looked_at(asker: Asker) -> None:
@@ -82,7 +76,7 @@ def test_results_come_in_pages(asker: Asker) -> None:
             break
         token = {"nextToken": page["nextToken"]}
     assert found == [str(number) for number in range(25)]
-    assert code(asker.client, "get_query_results", queryId=query, nextToken="x") == INVALID
+    assert code_of(asker.client.get_query_results, queryId=query, nextToken="x") == INVALID
 
 
 def test_limits_of_the_request_and_of_the_query(asker: Asker) -> None:
@@ -108,9 +102,9 @@ def test_pointers_lead_to_events(asker: Asker) -> None:
     }
     statistics = asker.answer("stats count(*)")
     assert [one["field"] for one in statistics["results"][0]] == ["count(*)"]
-    assert code(asker.client, "get_log_record", logRecordPointer="x") == INVALID
+    assert code_of(asker.client.get_log_record, logRecordPointer="x") == INVALID
     asker.client.delete_log_group(logGroupName="g")
-    assert code(asker.client, "get_log_record", logRecordPointer=pointers[0]["value"]) == MISSING
+    assert code_of(asker.client.get_log_record, logRecordPointer=pointers[0]["value"]) == MISSING
 
 
 def test_a_pointer_shows_nothing_of_another_account(aws: Aws, cloudlet_server: Server, asker: Asker) -> None:
@@ -118,9 +112,9 @@ def test_a_pointer_shows_nothing_of_another_account(aws: Aws, cloudlet_server: S
     pointer = asker.answer("display @message")["results"][0][-1]["value"]
     other = Asker(Aws(cloudlet_server.endpoint, fresh_account()).client("logs"), "g")
     other.put(["own"])
-    assert code(other.client, "get_log_record", logRecordPointer=pointer) == MISSING
+    assert code_of(other.client.get_log_record, logRecordPointer=pointer) == MISSING
     query = asker.start("display @message")
-    assert code(other.client, "get_query_results", queryId=query) == MISSING
+    assert code_of(other.client.get_query_results, queryId=query) == MISSING
 
 
 def test_what_is_protected_is_masked(asker: Asker) -> None:
@@ -178,7 +172,7 @@ def test_a_query_is_stopped(asker: Asker) -> None:
     for one in (query, *waiting):
         assert asker.client.stop_query(queryId=one)["success"]
         assert asker.client.get_query_results(queryId=one)["status"] == "Cancelled"
-        assert code(asker.client, "stop_query", queryId=one) == INVALID
+        assert code_of(asker.client.stop_query, queryId=one) == INVALID
     # Whoever has stood in the way is gone.
     assert asker.ask("stats count(*) as n") == [{"n": "1"}]
 
@@ -207,7 +201,7 @@ def test_queries_are_listed_the_newest_first(asker: Asker) -> None:
     assert {query["logGroupName"] for query in found} == {"g"}
     assert asker.client.describe_queries()["queries"][0]["queryId"] == other
     assert asker.client.describe_queries(status="Running")["queries"] == []
-    assert code(asker.client, "describe_queries", nextToken="AA==") == INVALID
+    assert code_of(asker.client.describe_queries, nextToken="AA==") == INVALID
 
 
 def test_what_cannot_be_asked_is_refused(asker: Asker) -> None:
@@ -215,7 +209,7 @@ def test_what_cannot_be_asked_is_refused(asker: Asker) -> None:
     given = {"startTime": asker.begin, "endTime": asker.begin + 60, "queryString": "limit 1"}
 
     def refused(**params: Any) -> str:
-        return code(asker.client, "start_query", **{**given, **params})
+        return code_of(asker.client.start_query, **{**given, **params})
 
     assert refused() == INVALID
     assert refused(logGroupName="g", logGroupNames=["g"]) == INVALID
@@ -225,8 +219,8 @@ def test_what_cannot_be_asked_is_refused(asker: Asker) -> None:
     assert refused(logGroupName="g", queryString="SOURCE logGroups() | limit 1") == INVALID
     assert refused(logGroupName="g", queryString="x" * 10_001) == INVALID
     assert refused(logGroupName="g", queryLanguage="SQL") == "NotImplemented"
-    assert code(asker.client, "get_query_results", queryId="nope") == MISSING
-    assert code(asker.client, "stop_query", queryId="nope") == MISSING
+    assert code_of(asker.client.get_query_results, queryId="nope") == MISSING
+    assert code_of(asker.client.stop_query, queryId="nope") == MISSING
 
 
 def test_fields_of_a_group_are_told_by_how_many_have_them(logs: Any) -> None:
@@ -238,7 +232,7 @@ def test_fields_of_a_group_are_told_by_how_many_have_them(logs: Any) -> None:
     assert found == {**system, "a": 50, "b.c": 25}
     earlier = logs.get_log_group_fields(logGroupName="g", time=asker.begin - 3600)
     assert earlier["logGroupFields"] == []
-    assert code(logs, "get_log_group_fields", logGroupName="nope") == MISSING
+    assert code_of(logs.get_log_group_fields, logGroupName="nope") == MISSING
 
 
 def test_definitions_are_kept(logs: Any) -> None:
@@ -268,9 +262,9 @@ def test_definitions_are_kept(logs: Any) -> None:
     [rest] = logs.describe_query_definitions(nextToken=page["nextToken"])["queryDefinitions"]
     assert rest["name"] == "hosts"
     assert logs.delete_query_definition(queryDefinitionId=id)["success"]
-    assert code(logs, "delete_query_definition", queryDefinitionId=id) == MISSING
-    assert code(logs, "put_query_definition", queryDefinitionId=id, name="n", queryString="q") == MISSING
-    assert code(logs, "put_query_definition", name="n", queryString="q", queryLanguage="PPL") == "NotImplemented"
+    assert code_of(logs.delete_query_definition, queryDefinitionId=id) == MISSING
+    assert code_of(logs.put_query_definition, queryDefinitionId=id, name="n", queryString="q") == MISSING
+    assert code_of(logs.put_query_definition, name="n", queryString="q", queryLanguage="PPL") == "NotImplemented"
 
 
 def test_a_query_goes_on_after_a_kill(tmp_path: Path) -> None:
