@@ -11,9 +11,10 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
-from cloudlet.core import Arn, AwsError
+from cloudlet.core import Arn, AwsError, log_groups
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.services.apigateway import errors
@@ -43,7 +44,7 @@ def check(settings: Settings) -> Settings:
         raise errors.bad_request("Invalid ARN specified in the request") from None
     if arn.service == "firehose":
         raise errors.not_built("access logs to Amazon Data Firehose")
-    if arn.service != "logs" or not arn.resource.startswith("log-group:"):
+    if arn.service != "logs" or not arn.resource.startswith(log_groups.PREFIX):
         raise errors.bad_request("Access log destination must be a Firehose stream or a CloudWatch Logs log group")
     if not form:
         raise errors.bad_request("Access log format is required")
@@ -70,8 +71,7 @@ class Format:
 
     def __init__(self, settings: Settings, stream: str) -> None:
         arn = Arn.parse(settings["DestinationArn"])
-        name = arn.resource.removeprefix("log-group:")
-        self.group = Group(arn.account, arn.region, name, stream)
+        self.group = Group(arn.account, arn.region, log_groups.group_of(arn), stream)
         self._parts = _VARIABLE.split(settings["Format"].strip("\n"))
 
     def line(self, context: Callable[[str], str | None]) -> str:
@@ -133,34 +133,14 @@ async def _send(block: Block, group: Group, events: list[tuple[int, str]]) -> No
 
 
 async def _put(block: Block, group: Group, batch: list[dict[str, Any]]) -> None:
-    stream = {"logGroupName": group.name, "logStreamName": group.stream}
-    place = {"account": group.account, "region": group.region}
+    call = partial(block.call, "logs", account=group.account, region=group.region)
     try:
         try:
-            await block.call("logs", "PutLogEvents", {**stream, "logEvents": batch}, **place)
+            await log_groups.write(call, group.name, group.stream, batch)
         except AwsError as error:
-            if error.code != "ResourceNotFoundException":
+            if error.code != "ResourceNotFoundException" or not group.name.startswith(OWN_GROUPS):
                 raise
-            await _create_stream(block, stream, place)
-            await block.call("logs", "PutLogEvents", {**stream, "logEvents": batch}, **place)
+            await log_groups.create_group(call, group.name)
+            await log_groups.write(call, group.name, group.stream, batch)
     except AwsError as error:
         log.warning("%d lines of an access log are lost, %s does not take them: %s", len(batch), group.name, error)
-
-
-async def _create_stream(block: Block, stream: dict[str, str], place: dict[str, str]) -> None:
-    try:
-        await block.call("logs", "CreateLogStream", stream, **place)
-    except AwsError as error:
-        if error.code == "ResourceNotFoundException" and stream["logGroupName"].startswith(OWN_GROUPS):
-            await _create_group(block, stream["logGroupName"], place)
-            await block.call("logs", "CreateLogStream", stream, **place)
-        elif error.code != "ResourceAlreadyExistsException":
-            raise
-
-
-async def _create_group(block: Block, name: str, place: dict[str, str]) -> None:
-    try:
-        await block.call("logs", "CreateLogGroup", {"logGroupName": name}, **place)
-    except AwsError as error:
-        if error.code != "ResourceAlreadyExistsException":
-            raise

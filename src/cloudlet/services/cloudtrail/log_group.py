@@ -6,9 +6,10 @@ trail: the trail's role is kept, and not assumed.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from cloudlet.core import AwsError, Transaction
+from cloudlet.core import AwsError, Transaction, log_groups
 from cloudlet.core.arn import Arn
 from cloudlet.core.block import Block
 from cloudlet.services.cloudtrail import outbox, trail
@@ -26,21 +27,15 @@ def stream_of(of: Trail, region: str) -> str:
     return f"{of.account}_CloudTrail_{region}"
 
 
-async def call(block: Block, of: Trail, operation: str, region: str, **more: Any) -> None:
-    """Call CloudWatch Logs about the stream of a trail and a region of events. Raises AwsError."""
-    group = Arn.parse(of.log_group)
-    name = group.resource.removeprefix("log-group:").removesuffix(":*")
-    params = {"logGroupName": name, "logStreamName": stream_of(of, region), **more}
-    await block.call("logs", operation, params, account=group.account, region=group.region, source_arn=of.arn)
+def _caller(block: Block, of: Trail, group: Arn) -> log_groups.Call:
+    """Return what calls CloudWatch Logs for a trail."""
+    return partial(block.call, "logs", account=group.account, region=group.region, source_arn=of.arn)
 
 
 async def make_stream(block: Block, of: Trail, region: str) -> None:
     """Create the log stream for the events of a region, if it is not there. Raises AwsError."""
-    try:
-        await call(block, of, "CreateLogStream", region)
-    except AwsError as error:
-        if error.code != "ResourceAlreadyExistsException":
-            raise
+    group = Arn.parse(of.log_group)
+    await log_groups.create_stream(_caller(block, of, group), log_groups.group_of(group), stream_of(of, region))
 
 
 async def deliver(block: Block, lane: Lane) -> bool:
@@ -82,11 +77,6 @@ def _batch(events: list[Waiting]) -> list[Waiting]:
 
 async def _put(block: Block, to: Trail, region: str, events: list[Waiting]) -> None:
     """Put events into their stream, which is made with the first of them. Raises AwsError."""
+    group = Arn.parse(to.log_group)
     told = [{"timestamp": each.time * 1000, "message": each.text} for each in events]
-    try:
-        await call(block, to, "PutLogEvents", region, logEvents=told)
-    except AwsError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        await make_stream(block, to, region)
-        await call(block, to, "PutLogEvents", region, logEvents=told)
+    await log_groups.write(_caller(block, to, group), log_groups.group_of(group), stream_of(to, region), told)

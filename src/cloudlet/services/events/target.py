@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
-from cloudlet.core import Arn, AwsError, Transaction
+from cloudlet.core import Arn, AwsError, Transaction, log_groups
 from cloudlet.core.block import Block
 from cloudlet.core.messages import queue_url
 from cloudlet.core.retrying import Failed, of_batch
@@ -13,8 +14,6 @@ from cloudlet.services.events import access, bus, destination, failure, gateway,
 from cloudlet.services.events.delivery_record import Delivery, Lane
 
 BATCH: Final = 10
-GROUP: Final = "log-group:"
-"""What the resources of log groups' ARNs begin with."""
 
 
 async def give(block: Block, lane: Lane, deliveries: list[Delivery]) -> list[Failed | None]:
@@ -95,21 +94,9 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
 
 async def _log(block: Block, arn: Arn, delivery: Delivery, text: str) -> None:
     """Write to a log group, into a stream of the rule."""
-    name = {"logGroupName": arn.resource.removeprefix(GROUP).removesuffix(":*"), "logStreamName": delivery.rule.name}
     line = {"timestamp": delivery.noted, "message": text}
-    try:
-        await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
-        return
-    except AwsError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-    # It is the stream that is not there yet, or the group, which is then what this says.
-    try:
-        await _call(block, arn, delivery, "CreateLogStream", name)
-    except AwsError as error:
-        if error.code != "ResourceAlreadyExistsException":
-            raise
-    await _call(block, arn, delivery, "PutLogEvents", {**name, "logEvents": [line]})
+    call = partial(_call, block, arn, delivery)
+    await log_groups.write(call, log_groups.group_of(arn), delivery.rule.name, [line])
 
 
 async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, params: dict[str, Any]) -> Any:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-from cloudlet.core import Arn, AwsError
+from cloudlet.core import Arn, log_groups
 from cloudlet.core.block import Block
 from cloudlet.services.pipes.calling import call
 from cloudlet.services.pipes.pipe import Pipe
 
-_GROUP = "log-group:"
-
 
 def is_group(arn: Arn) -> bool:
-    return arn.service == "logs" and arn.resource.startswith(_GROUP)
+    return arn.service == "logs" and arn.resource.startswith(log_groups.PREFIX)
 
 
 async def write(block: Block, pipe: Pipe, group: Arn, stream: str, lines: list[tuple[int, str]]) -> None:
@@ -21,17 +19,5 @@ async def write(block: Block, pipe: Pipe, group: Arn, stream: str, lines: list[t
 
     Raises AwsError.
     """
-    name = {"logGroupName": group.resource.removeprefix(_GROUP).removesuffix(":*"), "logStreamName": stream}
     events = [{"timestamp": time, "message": text} for time, text in sorted(lines, key=lambda line: line[0])]
-    params: dict[str, Any] = {**name, "logEvents": events}
-    try:
-        await call(block, pipe, group, "PutLogEvents", params)
-    except AwsError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        try:
-            await call(block, pipe, group, "CreateLogStream", name)
-        except AwsError as refused:
-            if refused.code != "ResourceAlreadyExistsException":
-                raise
-        await call(block, pipe, group, "PutLogEvents", params)
+    await log_groups.write(partial(call, block, pipe, group), log_groups.group_of(group), stream, events)

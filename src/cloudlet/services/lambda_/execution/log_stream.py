@@ -13,7 +13,7 @@ from contextlib import suppress
 from time import gmtime, strftime
 from typing import Any
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, log_groups
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.lambda_.function import Version
@@ -146,15 +146,8 @@ class LogStream:
             await asyncio.wait_for(self._hurried.wait(), seconds)
 
     async def _make(self) -> None:
-        for operation, params in (
-            ("CreateLogGroup", {"logGroupName": self._group}),
-            ("CreateLogStream", {"logGroupName": self._group, "logStreamName": self.name}),
-        ):
-            try:
-                await self._call(operation, params)
-            except AwsError as error:
-                if error.code != "ResourceAlreadyExistsException":
-                    raise
+        await log_groups.create_group(self._call, self._group)
+        await log_groups.create_stream(self._call, self._group, self.name)
         self._made = True
 
     async def _call(self, operation: str, params: dict[str, Any]) -> None:
