@@ -28,18 +28,22 @@ def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def merged(
-    tags: Mapping[str, str], added: Mapping[str, str], *, reserved: Callable[[str], AwsError], too_many: AwsError
+    tags: Mapping[str, str],
+    added: Mapping[str, str],
+    wrong: Callable[[str], AwsError],
+    too_many: Callable[[str], AwsError] | None = None,
 ) -> Tags:
     """Return tags with more of them.
 
-    Raises what `reserved` returns for a key that begins with `aws:`, and `too_many` where they become more than 50.
+    Raises what `wrong` makes of a message for a key that begins with `aws:`, and what `too_many` does, or else `wrong`,
+    where they become more than 50.
     """
     for key in added:
         if key.lower().startswith("aws:"):
-            raise reserved(key)
+            raise wrong(f"The tag key {key} is invalid: keys that begin with aws: are reserved.")
     both = {**tags, **added}
     if len(both) > MOST_TAGS:
-        raise too_many
+        raise (too_many or wrong)(f"A resource can have {MOST_TAGS} tags at most.")
     return both
 
 

@@ -26,12 +26,7 @@ def key(ctx: Context, path: str) -> str:
 
 def checked(given: Mapping[str, str] | None, known: Mapping[str, str] | None = None) -> tags.Tags:
     """Return tags with those of a request. Raises AwsError."""
-    too_many = errors.bad_request(f"A resource can have at most {tags.MOST_TAGS} tags")
-    return tags.merged(known or {}, dict(given or {}), reserved=_reserved, too_many=too_many)
-
-
-def _reserved(_: str) -> AwsError:
-    return errors.bad_request("Tag keys cannot start with aws:")
+    return tags.merged(known or {}, given or {}, errors.bad_request)
 
 
 def path_in(resource: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from cloudlet.core import AwsError
 from cloudlet.core import tags as core_tags
@@ -13,9 +14,6 @@ def with_tags(tags: Mapping[str, str], added: list[dict[str, str]]) -> dict[str,
     if len({tag["Key"] for tag in added}) < len(added):
         raise AwsError("InvalidTagParameterException", "The tag list has a key twice.")
     given = {tag["Key"]: tag.get("Value") or "" for tag in added}
-    too_many = AwsError("TagsLimitExceededException", f"A resource has at most {core_tags.MOST_TAGS} tags.")
-    return core_tags.merged(tags, given, reserved=_reserved, too_many=too_many)
-
-
-def _reserved(key: str) -> AwsError:
-    return AwsError("InvalidTagParameterException", "Tag keys must not begin with aws:.")
+    return core_tags.merged(
+        tags, given, partial(AwsError, "InvalidTagParameterException"), partial(AwsError, "TagsLimitExceededException")
+    )

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cloudlet.core import AwsError, tags
+from cloudlet.core import tags
 from cloudlet.services.scheduler import errors
 
 
 def checked(given: Iterable[Mapping[str, str]] | None, known: Mapping[str, str] | None = None) -> tags.Tags:
     """Return tags with those of a request. Raises AwsError."""
-    too_many = errors.quota_exceeded(f"A resource can have at most {tags.MOST_TAGS} tags.")
-    return tags.merged(known or {}, tags.read(given), reserved=_reserved, too_many=too_many)
-
-
-def _reserved(key: str) -> AwsError:
-    return errors.validation("Tag keys that start with aws: are reserved.")
+    return tags.merged(known or {}, tags.read(given), errors.validation, errors.quota_exceeded)
