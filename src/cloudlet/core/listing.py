@@ -56,6 +56,13 @@ async def rows(
     return found[:limit], _token_after(space, found[limit - 1][0])
 
 
+async def named(tx: Transaction, space: Subspace, prefix: str, after: str, count: int) -> list[Row]:
+    """Return up to `count` rows whose keys are names, in their order: those that begin with a prefix, after a name."""
+    first = space.key(prefix)[:-1]
+    begin = space.key(after) + b"\x00" if after and after >= prefix else first
+    return await tx.range(begin, first + b"\xff", limit=count)
+
+
 def _begin(space: Subspace, token: str | None, wrong: AwsError) -> bytes:
     """Return the first key that may be on the page of a token."""
     place = page_tokens.place_of(token, wrong)

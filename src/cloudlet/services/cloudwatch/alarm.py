@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, Subspace, Transaction, listing
 from cloudlet.core.arn import partition_of
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
@@ -121,10 +121,8 @@ def save(tx: Transaction, alarm: Alarm) -> None:
 
 async def page(tx: Transaction, account: str, region: str, prefix: str, after: str, count: int) -> list[Alarm]:
     """Return alarms in the order of their names: those that begin with a prefix, after a name."""
-    space = _ALARMS.sub(account, region)
-    begin = space.key(max(prefix, after)) + (b"\x00" if after >= prefix and after else b"")
-    rows = await tx.range(begin, space.end, limit=count)
-    return [alarm for _, raw in rows if (alarm := _decode(raw)).name.startswith(prefix)]
+    rows = await listing.named(tx, _ALARMS.sub(account, region), prefix, after, count)
+    return [_decode(raw) for _, raw in rows]
 
 
 def remove(tx: Transaction, alarm: Alarm) -> None:

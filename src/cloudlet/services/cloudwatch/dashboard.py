@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, Subspace, Transaction, listing
 from cloudlet.core.arn import partition_of
 
 _DASHBOARDS = Subspace("dashboard")
@@ -46,7 +46,4 @@ def remove(tx: Transaction, dashboard: Dashboard) -> None:
 
 async def page(tx: Transaction, account: str, prefix: str, after: str, count: int) -> list[Dashboard]:
     """Return dashboards in the order of their names: those that begin with a prefix, after a name."""
-    space = _DASHBOARDS.sub(account)
-    begin = space.key(after) + b"\x00" if after and after >= prefix else space.key(prefix)
-    rows = await tx.range(begin, space.end, limit=count)
-    return [one for _, raw in rows if (one := _decode(raw)).name.startswith(prefix)]
+    return [_decode(raw) for _, raw in await listing.named(tx, _DASHBOARDS.sub(account), prefix, after, count)]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, Subspace, Transaction, listing
 from cloudlet.core.arn import partition_of
 from cloudlet.services.cloudwatch import schedule
 from cloudlet.services.cloudwatch.schedule import Schedule
@@ -93,9 +93,7 @@ def remove(tx: Transaction, rule: MuteRule) -> None:
 
 async def page(tx: Transaction, account: str, region: str, after: str, count: int) -> list[MuteRule]:
     """Return rules in the order of their names, after a name."""
-    space = _RULES.sub(account, region)
-    begin = space.key(after) + b"\x00" if after else space.begin
-    return [_decode(raw) for _, raw in await tx.range(begin, space.end, limit=count)]
+    return [_decode(raw) for _, raw in await listing.named(tx, _RULES.sub(account, region), "", after, count)]
 
 
 async def muted_until(tx: Transaction, account: str, region: str, alarm: str, now: float) -> float | None:

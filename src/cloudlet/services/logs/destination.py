@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, listing
 from cloudlet.core.arn import partition_of
 from cloudlet.core.policy import PolicyError
 from cloudlet.core.resource_policy import decide, parsed
@@ -89,10 +89,8 @@ def remove(tx: Transaction, made: Destination) -> None:
 
 async def page(tx: Transaction, ctx: Context, prefix: str, after: str, count: int) -> list[Destination]:
     """Return destinations in the order of their names: those with a prefix, after a name."""
-    space = _DESTINATIONS.sub(ctx.account, ctx.region)
-    begin = space.key(max(prefix, after)) + (b"\x00" if after and after >= prefix else b"")
-    rows = await tx.range(begin, space.end, limit=count)
-    return [made for _, raw in rows if (made := _decode(raw)).name.startswith(prefix)]
+    rows = await listing.named(tx, _DESTINATIONS.sub(ctx.account, ctx.region), prefix, after, count)
+    return [_decode(raw) for _, raw in rows]
 
 
 def checked_policy(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from cloudlet.core import Arn, Context, Params, Subspace, Transaction
+from cloudlet.core import Arn, Context, Params, Subspace, Transaction, listing
 from cloudlet.services.logs import errors, group_record
 from cloudlet.services.logs.group_record import Group
 from cloudlet.store import pack
@@ -79,10 +79,8 @@ def remove(tx: Transaction, group: Group) -> None:
 
 async def page(tx: Transaction, account: str, region: str, prefix: str, after: str, count: int) -> list[Group]:
     """Return log groups in the order of their names: those that begin with a prefix, after a name."""
-    space = _GROUPS.sub(account, region)
-    begin = space.key(max(prefix, after)) + (b"\x00" if after and after >= prefix else b"")
-    rows = await tx.range(begin, space.end, limit=count)
-    return [group for _, raw in rows if (group := group_record.decode(raw)).name.startswith(prefix)]
+    rows = await listing.named(tx, _GROUPS.sub(account, region), prefix, after, count)
+    return [group_record.decode(raw) for _, raw in rows]
 
 
 async def all_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, Group]]:

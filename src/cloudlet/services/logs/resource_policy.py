@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.core import AwsError, Context, Subspace, Transaction, listing
 from cloudlet.core.policy import PolicyError, Reason
 from cloudlet.core.resource_policy import decide, parsed
 from cloudlet.services.logs import errors, resource_policy_record
@@ -83,9 +83,8 @@ async def of_group(ctx: Context, tx: Transaction, arn: str) -> list[Policy]:
 
 async def listed(ctx: Context, tx: Transaction, scope: str, after: str, count: int) -> list[Policy]:
     """Return policies in the order of their names, after a name."""
-    space = _POLICIES.sub(ctx.account, ctx.region, scope)
-    begin = space.key(after) + b"\x00" if after else space.begin
-    return [resource_policy_record.decode(raw) for _, raw in await tx.range(begin, space.end, limit=count)]
+    rows = await listing.named(tx, _POLICIES.sub(ctx.account, ctx.region, scope), "", after, count)
+    return [resource_policy_record.decode(raw) for _, raw in rows]
 
 
 def forget_group(tx: Transaction, group: Group) -> None:
