@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import errors, mute_rule, tagging
 from cloudlet.services.cloudwatch.block import service
@@ -12,7 +12,6 @@ from cloudlet.services.cloudwatch.mute_rule import MuteRule
 from cloudlet.services.cloudwatch.schedule import ScheduleProblem
 
 _PAGE = 50
-_LOOKED_AT = 200
 
 
 @service.operation("PutAlarmMuteRule")
@@ -106,16 +105,11 @@ async def delete_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) 
 @service.operation("ListAlarmMuteRules")
 async def list_alarm_mute_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
     most, statuses, target = params.get("MaxRecords", _PAGE), params.get("Statuses"), params.get("AlarmName")
-    after = page_tokens.name_of(params.get("NextToken"), errors.invalid_token())
     now = ctx.now()
-    found: list[dict[str, Any]] = []
-    while True:
-        rows = await mute_rule.page(tx, ctx.account, ctx.region, after, _LOOKED_AT)
-        for rule in rows:
-            if (target is None or target in rule.targets) and (not statuses or rule.status(now) in statuses):
-                if len(found) == most:
-                    return {"AlarmMuteRuleSummaries": found, "NextToken": page_tokens.token_of(after.encode())}
-                found.append(_summary(rule, now))
-            after = rule.name
-        if len(rows) < _LOOKED_AT:
-            return {"AlarmMuteRuleSummaries": found}
+
+    def summary(rule: MuteRule) -> dict[str, Any] | None:
+        wanted = (target is None or target in rule.targets) and (not statuses or rule.status(now) in statuses)
+        return _summary(rule, now) if wanted else None
+
+    found, token = await mute_rule.page(ctx, tx, params.get("NextToken"), most, summary)
+    return {"AlarmMuteRuleSummaries": found, "NextToken": token}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction, listing
+from cloudlet.core import Arn, Context, Subspace, Transaction, listing
 from cloudlet.core.arn import partition_of
-from cloudlet.services.cloudwatch import schedule
+from cloudlet.services.cloudwatch import errors, schedule
 from cloudlet.services.cloudwatch.schedule import Schedule
 
+T = TypeVar("T")
 Status = Literal["SCHEDULED", "ACTIVE", "EXPIRED"]
 
 MOST_RULES = 1000
@@ -91,9 +93,12 @@ def remove(tx: Transaction, rule: MuteRule) -> None:
         tx.delete(_TARGETS.key(rule.account, rule.region, target, rule.name))
 
 
-async def page(tx: Transaction, account: str, region: str, after: str, count: int) -> list[MuteRule]:
-    """Return rules in the order of their names, after a name."""
-    return [_decode(raw) for _, raw in await listing.named(tx, _RULES.sub(account, region), "", after, count)]
+async def page(
+    ctx: Context, tx: Transaction, token: str | None, most: int, select: Callable[[MuteRule], T | None]
+) -> tuple[list[T], str | None]:
+    """Return what `select` makes of rules, in the order of their names, and the next page's token. Raises AwsError."""
+    space = _RULES.sub(ctx.account, ctx.region)
+    return await listing.page(tx, space, token, most, lambda raw: select(_decode(raw)), errors.invalid_token())
 
 
 async def muted_until(tx: Transaction, account: str, region: str, alarm: str, now: float) -> float | None:

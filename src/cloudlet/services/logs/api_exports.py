@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import errors, export_task, exporting
 from cloudlet.services.logs import group as groups
@@ -12,7 +10,6 @@ from cloudlet.services.logs.block import service
 from cloudlet.services.logs.export_task import CANCELLED, Task
 
 _PAGE = 50
-_LOOKED_AT = 200
 _KEY_BYTES = 800
 """Of a prefix: names of objects have 1,024 bytes at most, and something comes after it."""
 
@@ -51,17 +48,8 @@ async def describe_export_tasks(ctx: Context, tx: Transaction, params: Params) -
         task = await export_task.find(tx, ctx.account, ctx.region, task_id)
         shown = [] if task is None or status not in (None, task.status) else [task.shown()]
         return {"exportTasks": shown}
-    most = params.get("limit", _PAGE)
-    after = page_tokens.place_of(params.get("nextToken"), errors.invalid_token())
-    found: list[tuple[bytes, dict[str, Any]]] = []
-    while len(found) <= most:
-        some = await export_task.page(tx, ctx, after, _LOOKED_AT, errors.invalid_token())
-        found += [(key, task.shown()) for key, task in some if status in (None, task.status)]
-        if len(some) < _LOOKED_AT:
-            break
-        after = some[-1][0]
-    token = page_tokens.token_of(found[most - 1][0]) if len(found) > most else None
-    return {"exportTasks": [shown for _, shown in found[:most]], "nextToken": token}
+    found, token = await export_task.page(ctx, tx, status, params.get("nextToken"), params.get("limit", _PAGE))
+    return {"exportTasks": [task.shown() for task in found], "nextToken": token}
 
 
 @service.operation("CancelExportTask")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.logs import errors, metric_filter
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.metric_filter import MetricFilter
 
 _PAGE = 50
-_LOOKED_AT = 200
 
 
 @service.operation("PutMetricFilter")
@@ -42,22 +41,16 @@ async def describe_metric_filters(ctx: Context, tx: Transaction, params: Params)
         raise errors.invalid("filterNamePrefix requires logGroupName.")
     if group is not None:
         await groups.named(ctx, tx, group)
-    after = page_tokens.place_of(params.get("nextToken"), errors.invalid_token())
-    found: list[tuple[bytes, MetricFilter]] = []
-    while len(found) <= most:
-        some = await metric_filter.page(tx, ctx, group, after, _LOOKED_AT)
-        found += [
-            (key, one)
-            for key, one in some
-            if one.name.startswith(prefix)
+
+    def wanted(one: MetricFilter) -> bool:
+        return (
+            one.name.startswith(prefix)
             and metric in (None, one.transformation["metricName"])
             and namespace in (None, one.transformation["metricNamespace"])
-        ]
-        if len(some) < _LOOKED_AT:
-            break
-        after = some[-1][0]
-    token = page_tokens.token_of(found[most - 1][0]) if len(found) > most else None
-    return {"metricFilters": [_described(one) for _, one in found[:most]], "nextToken": token}
+        )
+
+    found, token = await metric_filter.page(ctx, tx, group, params.get("nextToken"), most, wanted)
+    return {"metricFilters": [_described(one) for one in found], "nextToken": token}
 
 
 def _described(one: MetricFilter) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.core import AwsError, Context, Subspace, Transaction, listing
+from cloudlet.services.logs import errors
 
 _TASKS, _PLACES, _ACTIVE = Subspace("export-task"), Subspace("export-task-place"), Subspace("export-task-active")
 TOPIC = _ACTIVE.prefix
@@ -83,13 +84,20 @@ async def find(tx: Transaction, account: str, region: str, task_id: str) -> Task
     return None if raw is None else _decode(raw)
 
 
-async def page(tx: Transaction, ctx: Context, after: bytes, count: int, wrong: AwsError) -> list[tuple[bytes, Task]]:
-    """Return tasks in the order in which they were created, each with its place; after a place."""
+async def page(
+    ctx: Context, tx: Transaction, status: str | None, token: str | None, most: int
+) -> tuple[list[Task], str | None]:
+    """Return tasks, those of a status if one is given, as they were created, and the next page's token.
+
+    Raises AwsError.
+    """
+
+    def select(raw: bytes) -> Task | None:
+        task = _decode(raw)
+        return task if status in (None, task.status) else None
+
     space = _TASKS.sub(ctx.account, ctx.region)
-    if after and not space.begin <= after < space.end:
-        raise wrong
-    rows = await tx.range(after + b"\x00" if after else space.begin, space.end, limit=count)
-    return [(key, _decode(raw)) for key, raw in rows]
+    return await listing.page(tx, space, token, most, select, errors.invalid_token())
 
 
 async def active(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, Task]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Subspace, Transaction
+from cloudlet.core import AwsError, Context, Params, Subspace, Transaction, listing
 from cloudlet.services.logs import errors, filtering, patterns
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.patterns import PatternProblem
@@ -163,11 +164,18 @@ def remove_all(tx: Transaction, group: Group) -> None:
 
 
 async def page(
-    tx: Transaction, ctx: Context, group: str | None, after: bytes, count: int
-) -> list[tuple[bytes, MetricFilter]]:
-    """Return filters of one group or of all, each with its place, after a place."""
+    ctx: Context,
+    tx: Transaction,
+    group: str | None,
+    token: str | None,
+    most: int,
+    wanted: Callable[[MetricFilter], bool],
+) -> tuple[list[MetricFilter], str | None]:
+    """Return those filters of one group, or of all, that are wanted, and the next page's token. Raises AwsError."""
     space = _FILTERS.sub(ctx.account, ctx.region) if group is None else _FILTERS.sub(ctx.account, ctx.region, group)
-    if after and not space.begin <= after < space.end:
-        raise errors.invalid_token()
-    begin = after + b"\x00" if after else space.begin
-    return [(key, _decode(raw)) for key, raw in await tx.range(begin, space.end, limit=count)]
+
+    def select(raw: bytes) -> MetricFilter | None:
+        one = _decode(raw)
+        return one if wanted(one) else None
+
+    return await listing.page(tx, space, token, most, select, errors.invalid_token())
