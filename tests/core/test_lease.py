@@ -18,7 +18,7 @@ from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.lease import Lease
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import pack
-from tests.services.sqs.conftest import MovableClock
+from tests.in_process import MovableClock
 
 
 @asynccontextmanager

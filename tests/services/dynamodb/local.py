@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,36 +11,24 @@ import msgspec
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Auth, Cloud, Config
+from cloudlet.core.cloud import Auth, Config
 from cloudlet.core.identity import Principal, root
-from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.dynamodb import objects
 from cloudlet.wire import load
-from tests.services.sqs.conftest import MovableClock
+from tests.in_process import InProcess
 
 ACCOUNT = "111111111111"
 OTHER = "222222222222"
 REGION = "eu-west-1"
-_PATIENCE_SECONDS = 20
 
 
-class LocalDynamo:
+class LocalDynamo(InProcess):
     """Calls operations of DynamoDB and its streams as the root of an account, and moves the clock."""
 
+    block = "dynamodb"
+
     def __init__(self, folder: Path, auth: Auth = "open") -> None:
-        self._runner = asyncio.Runner()
-        self._runner.get_loop()
-        self._folder = folder
-        self._auth: Auth = auth
-        self.clock = MovableClock()
-        self.cloud = self._open()
-
-    def _open(self) -> Cloud:
-        return Cloud(Config(data=self._folder, auth=self._auth, durable=False), TokenSealer(b"k" * 32), self.clock)
-
-    @property
-    def now(self) -> float:
-        return self.clock.time
+        super().__init__(Config(data=folder, auth=auth, durable=False))
 
     def call(
         self, operation: str, *, by: Principal | None = None, service: str | None = None, **params: Any
@@ -52,7 +38,7 @@ class LocalDynamo:
         if service is None:
             service = "dynamodbstreams" if operation in load("dynamodbstreams").operations else "dynamodb"
         called = self.cloud.call(service, operation, params, principal=caller, account=caller.account, region=REGION)
-        answer: dict[str, Any] = _plain(self._runner.run(called) or {})
+        answer: dict[str, Any] = _plain(self.run(called) or {})
         return answer
 
     def refused(self, operation: str, *, by: Principal | None = None, **params: Any) -> AwsError:
@@ -65,46 +51,6 @@ class LocalDynamo:
         """Return the bytes of an object that S3 answers with."""
         contents: bytes = self.run(objects.bytes_of(body))
         return contents
-
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return self._runner.run(coroutine)
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock, and let what waits for it run."""
-
-        async def move() -> None:
-            await self.settle()
-            self.clock.advance(seconds)
-            await self.settle()
-
-        self._runner.run(move())
-
-    async def settle(self) -> None:
-        """Let everything that can go on without the clock go on."""
-        for _ in range(50):
-            await asyncio.sleep(0)
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Let the cloud go on until a condition holds. Fails where it never does."""
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while not condition():
-            assert time.monotonic() < end, "the condition never held"
-            self._runner.run(self.settle())
-
-    def restart(self) -> None:
-        """Close the cloud and open it again on the same data."""
-        self._runner.run(self.cloud.close())
-        self.cloud = self._open()
-
-        async def wake() -> None:
-            self.cloud.wake()
-            await self.settle()
-
-        self._runner.run(wake())
-
-    def close(self) -> None:
-        self._runner.run(self.cloud.close())
-        self._runner.close()
 
     # -- in short
 

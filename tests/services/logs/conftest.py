@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +11,8 @@ import pytest
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.identity import Principal, root
 from cloudlet.core.service import Params, Result
-from cloudlet.core.tokens import TokenSealer
-from cloudlet.store import Transaction
 from cloudlet.testing.server import Aws
-from tests.services.sqs.conftest import MovableClock
+from tests.in_process import InProcess
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 _SERVICES = frozenset({"logs", "cloudwatch"})
@@ -54,15 +51,14 @@ class StandIns(Cloud):
         return await super().call(service, operation, params, **more)
 
 
-class LocalLogs:
+class LocalLogs(InProcess):
     """Calls operations within this process, and moves the clock."""
 
+    block = "logs"
+    cloud: StandIns
+
     def __init__(self, folder: Path, config: Config | None = None) -> None:
-        self._runner = asyncio.Runner()
-        self._runner.get_loop()
-        self.clock = MovableClock()
-        config = config or Config(data=folder, services=_SERVICES, durable=False)
-        self.cloud = StandIns(config, TokenSealer(b"k" * 32), self.clock)
+        super().__init__(config or Config(data=folder, services=_SERVICES, durable=False), StandIns)
 
     @property
     def millis(self) -> int:
@@ -82,47 +78,8 @@ class LocalLogs:
     ) -> dict[str, Any]:
         """Call an operation as somebody else."""
         called = self.cloud.call(service, operation, params, principal=principal, account=account, region=REGION)
-        result: Any = self._runner.run(called)
+        result: Any = self.run(called)
         return dict(result or {})
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock, and let what waits for it run."""
-
-        async def move() -> None:
-            await self._settle()
-            self.clock.advance(seconds)
-            await self._settle()
-
-        self._runner.run(move())
-
-    def until(self, look: Callable[[], bool]) -> None:
-        """Let what goes on in the background run until something is so."""
-
-        async def wait() -> None:
-            async with asyncio.timeout(20):
-                while not look():
-                    await asyncio.sleep(0.001)
-
-        self._runner.run(wait())
-
-    async def _settle(self) -> None:
-        for _ in range(300):
-            await asyncio.sleep(0)
-
-    def rows(self) -> int:
-        """Return how many rows the block's store has."""
-
-        async def count(tx: Transaction) -> int:
-            return len(await tx.range(b"\x00", b"\xff", limit=1_000_000))
-
-        async def counted() -> int:
-            return await self.cloud.block("logs").store.transact(count)
-
-        return self._runner.run(counted())
-
-    def close(self) -> None:
-        self._runner.run(self.cloud.close())
-        self._runner.close()
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def _kept(sns: LocalSns, arn: str) -> int:
         topic = await topics.get(tx, arn)
         return len(await fifo.after(tx, topic, 0, 1_000, 1_000))
 
-    return int(sns._runner.run(sns.cloud.block("sns").store.transact(count)))
+    return int(sns.transact(count))
 
 
 def _publish_locally(sns: LocalSns, topic: str, text: str) -> None:

@@ -205,7 +205,7 @@ def _local_topic(sns: LocalSns, **attributes: str) -> tuple[str, str]:
 
 
 def _is_log_empty(sns: LocalSns, arn: str) -> bool:
-    return bool(sns._runner.run(sns.cloud.block("sns").store.transact(lambda tx: _has_empty_log(tx, arn))))
+    return bool(sns.transact(lambda tx: _has_empty_log(tx, arn)))
 
 
 async def _has_empty_log(tx: Transaction, arn: str) -> bool:

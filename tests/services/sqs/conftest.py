@@ -2,66 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloudlet.core.clock import Clock
-from cloudlet.core.cloud import Auth, Cloud, Config
+from cloudlet.core.cloud import Auth, Config
 from cloudlet.core.identity import Principal, root
-from cloudlet.core.tokens import TokenSealer
+from tests.in_process import InProcess
 
 ACCOUNT = "111111111111"
 REGION = "eu-west-1"
 
 
-class MovableClock(Clock):
-    """Stands still until it is moved; timers run when it has reached them."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-        self._timers: list[tuple[float, Callable[[], None]]] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
-        timer = (when, callback)
-        self._timers.append(timer)
-
-        def cancel() -> None:
-            if timer in self._timers:
-                self._timers.remove(timer)
-
-        return cancel
-
-    def advance(self, seconds: float) -> None:
-        self.time += seconds
-        due = [timer for timer in self._timers if timer[0] <= self.time]
-        self._timers = [timer for timer in self._timers if timer[0] > self.time]
-        for _, callback in due:
-            callback()
-
-
-class Sqs:
+class Sqs(InProcess):
     """Calls SQS operations as the root of an account, and moves the clock."""
 
+    block = "sqs"
+
     def __init__(self, folder: Path, auth: Auth = "open") -> None:
-        self._runner = asyncio.Runner()
-        self.clock = MovableClock()
-        self._folder = folder
-        self._auth: Auth = auth
-        self._runner.get_loop()
-        self.cloud = self._open()
-
-    def _open(self) -> Cloud:
-        return Cloud(Config(data=self._folder, auth=self._auth, durable=False), TokenSealer(b"k" * 32), self.clock)
-
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return self._runner.run(coroutine)
+        super().__init__(Config(data=folder, auth=auth, durable=False))
 
     def call(self, operation: str, *, by: Principal | None = None, account: str = ACCOUNT, **params: Any) -> Any:
         """Call an operation and return its result. Raises AwsError."""
@@ -72,20 +33,6 @@ class Sqs:
     ) -> Any:
         caller = by or root(account)
         return await self.cloud.call("sqs", operation, params, principal=caller, account=account, region=REGION) or {}
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock, and let what waits for it run."""
-
-        async def move() -> None:
-            self.clock.advance(seconds)
-            await self.settle()
-
-        self.run(move())
-
-    async def settle(self) -> None:
-        """Let everything that can go on without the clock go on."""
-        for _ in range(50):
-            await asyncio.sleep(0)
 
     # -- in short
 
@@ -123,20 +70,6 @@ class Sqs:
     def arn(self, url: str) -> str:
         shown = self.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])
         return str(shown["Attributes"]["QueueArn"])
-
-    def restart(self) -> None:
-        """Close the cloud and open it again on the same data."""
-        self.run(self.cloud.close())
-        self.cloud = self._open()
-        self.run(self._wake())
-
-    async def _wake(self) -> None:
-        self.cloud.wake()
-        await self.settle()
-
-    def close(self) -> None:
-        self.run(self.cloud.close())
-        self._runner.close()
 
 
 @pytest.fixture
