@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +18,7 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
+from cloudlet.core.certificates import self_signed
 from cloudlet.store import pack
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
@@ -29,8 +29,8 @@ PAGE = "SimpleNotificationService.pem"
 """The page on which the certificate is."""
 
 _KEY = pack(("signing-key",))
-_KEY_BITS = 2048
-_YEARS = 10
+_DAY_SECONDS = 86_400
+_VALID_SECONDS = 3650 * _DAY_SECONDS
 _KEPT = 1024
 _threads = ThreadPoolExecutor(2, thread_name_prefix="sns-signing")
 """RSA takes a quarter of a millisecond, without the interpreter's lock."""
@@ -138,25 +138,8 @@ async def _load(block: Block) -> _Signer:
 
 
 def _make(now: float) -> _Stored:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-    from cryptography.x509.oid import NameOID
 
-    key = generate_private_key(65537, _KEY_BITS)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Cloudlet Simple Notification Service")])
-    today = datetime.fromtimestamp(now, UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=365 * _YEARS))
-        .sign(key, hashes.SHA256())
-    )
-    return _Stored(
-        key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), certificate.public_bytes(Encoding.PEM)
-    )
+    name = "Cloudlet Simple Notification Service"
+    key, certificate = self_signed(name, now - _DAY_SECONDS, now + _VALID_SECONDS)
+    return _Stored(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), certificate)
