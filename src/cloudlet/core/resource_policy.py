@@ -8,9 +8,9 @@ global condition context keys").
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 
+from cloudlet.core import iso8601
 from cloudlet.core.context import Context
 from cloudlet.core.identity import Principal
 from cloudlet.core.policy import Decision, NamedPolicy, Policies, Policy, Request, Usage, evaluate
@@ -60,7 +60,7 @@ def global_keys(ctx: Context, account: str, principal: Principal | None = None) 
     """
     caller = principal or ctx.principal
     keys: Keys = {
-        "aws:CurrentTime": datetime.fromtimestamp(ctx.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:CurrentTime": iso8601.second(int(ctx.now())),
         "aws:EpochTime": str(int(ctx.now())),
         "aws:PrincipalIsAWSService": "true" if caller.kind == "service" else "false",
         "aws:PrincipalType": _PRINCIPAL_TYPES[caller.kind],

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import url_passwords
+from cloudlet.core import iso8601, url_passwords
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import Context
 from cloudlet.core.identity import Principal
@@ -45,7 +45,7 @@ def record(ctx: Context, handler: Handler, params: Params, result: Result, error
     made: dict[str, Any] = {
         "eventVersion": _VERSION,
         "userIdentity": _identity(ctx.principal),
-        "eventTime": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(ctx.now())),
+        "eventTime": iso8601.second(int(ctx.now())),
         # DynamoDB has streams.dynamodb for its streams, and one name for itself here.
         "eventSource": f"{operation.service.endpoint_prefix.rpartition('.')[2]}.amazonaws.com",
         "eventName": service.recorded_as.get(handler.name, handler.name),

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction, iso8601
 from cloudlet.core.arn import Arn, partition_of
-from cloudlet.services.cloudtrail import buckets, delivering, digests, files, log_group, outbox, public_keys, trail
+from cloudlet.services.cloudtrail import buckets, delivering, digests, log_group, outbox, public_keys, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.buckets import Target
 from cloudlet.services.cloudtrail.outbox import Lane
@@ -237,7 +237,7 @@ async def get_trail_status(ctx: Context, tx: Transaction, params: Params) -> Res
 
 
 def _text(moment: float | None) -> str:
-    return "" if moment is None else files.stamp(moment)
+    return "" if moment is None else iso8601.second(int(moment))
 
 
 @service.direct("ListPublicKeys")

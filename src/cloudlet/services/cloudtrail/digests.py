@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core import AwsError, Subspace, Transaction, iso8601
 from cloudlet.core.block import Block
 from cloudlet.services.cloudtrail import files, public_keys, trail
 from cloudlet.services.cloudtrail.outbox import Lane
@@ -115,7 +115,7 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
     name = files.digest_key(of, lane.region, end)
     content = msgspec.json.encode(_content(of, lane, chain, end, name, key, listed))
     digest = hashlib.sha256(content).hexdigest()
-    signed = f"{files.stamp(end)}\n{of.bucket}/{name}\n{digest}\n{chain.signature or 'null'}"
+    signed = f"{iso8601.second(end)}\n{of.bucket}/{name}\n{digest}\n{chain.signature or 'null'}"
     signature = await asyncio.to_thread(key.sign, signed)
     try:
         metadata = {"signature": signature, "signature-algorithm": _ALGORITHM}
@@ -150,14 +150,14 @@ def _content(
 ) -> dict[str, Any]:
     return {
         "awsAccountId": of.account,
-        "digestStartTime": files.stamp(chain.start),
-        "digestEndTime": files.stamp(end),
+        "digestStartTime": iso8601.second(chain.start),
+        "digestEndTime": iso8601.second(end),
         "digestS3Bucket": of.bucket,
         "digestS3Object": name,
         "digestPublicKeyFingerprint": key.fingerprint,
         "digestSignatureAlgorithm": _ALGORITHM,
-        "newestEventTime": files.stamp(max(each.newest for _, each in listed)) if listed else None,
-        "oldestEventTime": files.stamp(min(each.oldest for _, each in listed)) if listed else None,
+        "newestEventTime": iso8601.second(max(each.newest for _, each in listed)) if listed else None,
+        "oldestEventTime": iso8601.second(min(each.oldest for _, each in listed)) if listed else None,
         "previousDigestS3Bucket": chain.bucket or None,
         "previousDigestS3Object": chain.key or None,
         "previousDigestHashValue": chain.hash or None,
@@ -169,8 +169,8 @@ def _content(
                 "s3Object": file,
                 "hashValue": each.hash,
                 "hashAlgorithm": "SHA-256",
-                "newestEventTime": files.stamp(each.newest),
-                "oldestEventTime": files.stamp(each.oldest),
+                "newestEventTime": iso8601.second(each.newest),
+                "oldestEventTime": iso8601.second(each.oldest),
             }
             for file, each in listed
         ],

@@ -19,11 +19,6 @@ from cloudlet.services.cloudtrail.trail import Trail
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-def stamp(moment: float) -> str:
-    """Return a moment as digests have it in their contents."""
-    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment))
-
-
 def log_key(trail: Trail, region: str, now: float) -> str:
     """Return the key of a new file of events."""
     name = f"{trail.account}_CloudTrail_{region}_{strftime('%Y%m%dT%H%MZ', gmtime(now))}_{token(16, _LETTERS)}"

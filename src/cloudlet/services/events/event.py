@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
+from cloudlet.core import iso8601
 from cloudlet.core.ids import uuid4
 from cloudlet.services.events import event_record
 from cloudlet.services.events.event_record import Event
@@ -39,15 +38,9 @@ def made(
 ) -> Event:
     """Return a new event; `time` is in seconds since the epoch, `detail` a JSON object."""
     return Event(
-        "0", uuid4(), kind, source, account, timestamp(int(time)), region, resources, msgspec.Raw(detail.encode())
+        "0", uuid4(), kind, source, account, iso8601.second(int(time)), region, resources, msgspec.Raw(detail.encode())
     )
 
 
 LATEST: Final = 253_402_300_800
 """The end of the year 9999, in seconds since the epoch: no event happens later, and none before the epoch."""
-
-
-@lru_cache(64)
-def timestamp(seconds: int) -> str:
-    """Return a time as events have it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

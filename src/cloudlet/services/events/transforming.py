@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+from cloudlet.core import iso8601
 from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
 from cloudlet.services.events import errors
 from cloudlet.services.events.delivery_record import Delivery
-from cloudlet.services.events.event import timestamp
 from cloudlet.services.events.rule_record import Target
 
 _PLACE: Final = re.compile(r"<([\w.-]+)>")
@@ -148,7 +148,7 @@ def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:
     values |= {
         "aws.events.rule-arn": delivery.rule.arn,
         "aws.events.rule-name": delivery.rule.name,
-        "aws.events.event.ingestion-time": timestamp(delivery.noted // 1000),
+        "aws.events.event.ingestion-time": iso8601.second(delivery.noted // 1000),
         "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
         "aws.events.event.json": event,
     }

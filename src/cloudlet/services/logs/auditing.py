@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, iso8601
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import protection
@@ -31,7 +31,7 @@ def reports(rules: Rules, arn: str, now: float, messages: list[str]) -> list[str
         found = rules.found_in(message)
         if found:
             report = {
-                "auditTimestamp": datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "auditTimestamp": iso8601.second(int(now)),
                 "resourceArn": f"{arn}:*",
                 "dataIdentifiers": [
                     {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn
+from cloudlet.core import Arn, iso8601
 from cloudlet.core.block import Block
 from cloudlet.services.scheduler import payload, target
 from cloudlet.services.scheduler.firing import Firing
@@ -16,7 +16,7 @@ def attributes(firing: Firing, code: str, message: str, condition: str) -> dict[
         "EXECUTION_ID": firing.id,
         "IS_PAYLOAD_TRUNCATED": "false",
         "RETRY_ATTEMPTS": str(firing.attempts),
-        "SCHEDULED_TIME": payload.timestamp(firing.scheduled),
+        "SCHEDULED_TIME": iso8601.second(firing.scheduled // 1000),
         "SCHEDULE_ARN": firing.schedule,
         "TARGET_ARN": firing.target["Arn"],
     }

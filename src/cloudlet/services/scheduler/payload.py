@@ -6,11 +6,11 @@ User guide, "Adding context attributes in EventBridge Scheduler".
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from cloudlet.core import iso8601
 from cloudlet.core.ids import uuid4
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def of(firing: Firing) -> str:
         given,
         {
             "schedule-arn": firing.schedule,
-            "scheduled-time": timestamp(firing.scheduled),
+            "scheduled-time": iso8601.second(firing.scheduled // 1000),
             "execution-id": firing.id,
             "attempt-number": str(firing.attempts + 1),
         },
@@ -57,13 +57,9 @@ def _notification(firing: Firing) -> str:
         "detail-type": "Scheduled Event",
         "source": "aws.scheduler",
         "account": firing.account,
-        "time": timestamp(firing.scheduled),
+        "time": iso8601.second(firing.scheduled // 1000),
         "region": firing.region,
         "resources": [firing.schedule],
         "detail": "{}",
     }
     return msgspec.json.encode(event).decode()
-
-
-def timestamp(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,12 +7,11 @@ is AWS's own: a member a line, in this order.
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
+from cloudlet.core import iso8601
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.signing import Signature
 from cloudlet.store.recent import ABSENT, RecentlyUsed
@@ -56,16 +55,6 @@ def unsubscribe_url(endpoint: str, subscription_arn: str) -> str:
     return f"{endpoint}/?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
 
 
-def timestamp(millis: int) -> str:
-    """Return a moment, in milliseconds since the epoch, as SNS writes it."""
-    return f"{_second(millis // 1000)}.{millis % 1000:03}Z"
-
-
-@lru_cache(16)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
 # -- what is signed
 
 
@@ -74,7 +63,11 @@ def to_sign(message: Message, protocol: str) -> bytes:
     members = [("Message", message.body_for(protocol)), ("MessageId", message.id)]
     if message.subject is not None:
         members.append(("Subject", message.subject))
-    members += [("Timestamp", timestamp(message.published)), ("TopicArn", message.topic), ("Type", NOTIFICATION)]
+    members += [
+        ("Timestamp", iso8601.millisecond(message.published)),
+        ("TopicArn", message.topic),
+        ("Type", NOTIFICATION),
+    ]
     return _to_sign(members)
 
 
@@ -85,7 +78,7 @@ def confirmation_to_sign(told: Confirmation) -> bytes:
             ("Message", told.text),
             ("MessageId", told.id),
             ("SubscribeURL", told.url),
-            ("Timestamp", timestamp(told.written)),
+            ("Timestamp", iso8601.millisecond(told.written)),
             ("Token", told.token),
             ("TopicArn", told.topic_arn),
             ("Type", told.kind),
@@ -117,7 +110,7 @@ def confirmation_envelope(told: Confirmation, signature: Signature) -> str:
         ("TopicArn", told.topic_arn),
         ("Message", told.text),
         ("SubscribeURL", told.url),
-        ("Timestamp", timestamp(told.written)),
+        ("Timestamp", iso8601.millisecond(told.written)),
         *_signature_members(signature),
     ]
     return "{" + ",".join([_member(name, value) for name, value in members]) + "\n}"
@@ -141,7 +134,7 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
     begin = (
         f'{{\n  "Type" : "{NOTIFICATION}",\n  "MessageId" : "{message.id}"{sequence}'
         f',\n  "TopicArn" : {_text(message.topic)}{subject},\n  "Message" : {_text(message.body_for(protocol))}'
-        f',\n  "Timestamp" : "{timestamp(message.published)}"{replayed}{signed},\n  "UnsubscribeURL" : '
+        f',\n  "Timestamp" : "{iso8601.millisecond(message.published)}"{replayed}{signed},\n  "UnsubscribeURL" : '
     )
     shared = begin, _attributes(message.attributes)
     _made.add(key, (message, protocol, signature, shared))

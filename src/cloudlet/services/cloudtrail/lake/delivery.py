@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, iso8601
 from cloudlet.core.block import Block
 from cloudlet.services.cloudtrail import buckets, public_keys
 from cloudlet.services.cloudtrail.buckets import Target
@@ -111,7 +111,7 @@ async def _sign_file(block: Block, query: Query, hashes: list[str], now: float) 
             ],
             "hashAlgorithm": "SHA-256",
             "signatureAlgorithm": "SHA256withRSA",
-            "queryCompleteTime": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(now)),
+            "queryCompleteTime": iso8601.second(int(now)),
             "hashSignature": await asyncio.to_thread(key.sign, " ".join(hashes)),
             "publicKeyFingerprint": key.fingerprint,
         }

@@ -7,11 +7,11 @@ Lambda SnapStart" and "Lambda Telemetry API Event schema reference".
 from __future__ import annotations
 
 import math
-import time
 from typing import Any, NamedTuple
 
 import msgspec
 
+from cloudlet.core import iso8601
 from cloudlet.services.lambda_.function import Logging, Version
 
 _LEVELS = ("DEBUG", "INFO", "WARN")
@@ -212,7 +212,7 @@ def fault(request_id: str, text: str, now: float) -> Event:
 
 def moment(now: float) -> str:
     """Return a time, in seconds since the epoch, as logs have it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+    return iso8601.millisecond(int(now * 1000))
 
 
 def _ms(seconds: float) -> float:

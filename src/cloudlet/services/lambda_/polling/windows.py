@@ -6,12 +6,12 @@ the shard: what of a window is done, and what came of that, stay together over a
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cloudlet.core import iso8601
 from cloudlet.core.polling.positions import Position
 from cloudlet.core.polling.record import Record
 from cloudlet.core.polling.shard import Shard
@@ -90,14 +90,10 @@ class WindowedShard(Shard):
             raise RuntimeError("there is no window")
         start = self._open.start
         return {
-            "window": {"start": _moment(start), "end": _moment(start + self._seconds)},
+            "window": {"start": iso8601.second(start), "end": iso8601.second(start + self._seconds)},
             "state": msgspec.Raw(self._open.state),
             "shardId": self._id,
             "eventSourceARN": str(self._source.arn),
             "isFinalInvokeForWindow": is_final,
             "isWindowTerminatedEarly": is_early,
         }
-
-
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
