@@ -5,15 +5,12 @@ User guide, "Viewing event history".
 
 from __future__ import annotations
 
-import asyncio
-
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import until
+from cloudlet.core.sweeping import sweep
 from cloudlet.services.cloudtrail.event import Event
 
 KEPT_SECONDS = 90 * 86_400
-_SWEEP_SECONDS = 3600.0
 _PAGE = 500
 
 _EVENTS = Subspace("event")
@@ -54,17 +51,8 @@ def is_last(found: list[tuple[bytes, Event]]) -> bool:
 
 async def forget(block: Block) -> None:
     """Delete events that are too old, now and then, until the block ends."""
-    while True:
-        oldest = int(block.clock.now()) - KEPT_SECONDS
 
-        async def page(tx: Transaction, oldest: int = oldest) -> int:
-            rows = await tx.range(_BY_TIME.begin, _BY_TIME.key(oldest), limit=_PAGE)
-            for key, _ in rows:
-                tx.delete(_BY_TIME.unpack(key)[1])
-                tx.delete(key)
-            return len(rows)
+    async def delete(tx: Transaction, key: bytes) -> None:
+        tx.delete(_BY_TIME.unpack(key)[1])
 
-        if await block.store.transact(page) < _PAGE:
-            await until(block, block.clock.now() + _SWEEP_SECONDS)
-        else:
-            await asyncio.sleep(0)
+    await sweep(block, _BY_TIME, KEPT_SECONDS, delete, at_once=_PAGE)

@@ -6,7 +6,6 @@ retrieval is complete at once; its traces are read when they are asked for.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -14,14 +13,13 @@ import msgspec
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.core.moments import until
+from cloudlet.core.sweeping import sweep
 from cloudlet.services.xray import finding
 from cloudlet.services.xray.errors import not_found
 from cloudlet.services.xray.trace import Trace
 
 KEPT_SECONDS = 3600.0
 _SWEEP_SECONDS = 600.0
-_SWEPT = 200
 
 _RETRIEVALS = Subspace("retrieval")
 """Account, region, token → Retrieval."""
@@ -89,17 +87,8 @@ def place(token: str | None, wrong: AwsError) -> int:
 
 async def forget(block: Block) -> None:
     """Delete retrievals that are too old, now and then, until the block ends."""
-    while True:
-        oldest = int(block.clock.now() - KEPT_SECONDS)
 
-        async def page(tx: Transaction, oldest: int = oldest) -> int:
-            rows = await tx.range(_STARTED.begin, _STARTED.key(oldest), limit=_SWEPT)
-            for key, _ in rows:
-                tx.delete(_STARTED.unpack(key)[1])
-                tx.delete(key)
-            return len(rows)
+    async def delete(tx: Transaction, key: bytes) -> None:
+        tx.delete(_STARTED.unpack(key)[1])
 
-        if await block.store.transact(page) < _SWEPT:
-            await until(block, block.clock.now() + _SWEEP_SECONDS)
-        else:
-            await asyncio.sleep(0)
+    await sweep(block, _STARTED, KEPT_SECONDS, delete, every=_SWEEP_SECONDS)

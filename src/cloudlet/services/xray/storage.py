@@ -6,19 +6,15 @@ times at which its segments ended (or began, while in progress).
 
 from __future__ import annotations
 
-import asyncio
-
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import until
+from cloudlet.core.sweeping import sweep
 from cloudlet.services.xray import document
 from cloudlet.services.xray.document import Document
 
 KEPT_SECONDS = 30 * 86_400
 MOST_TRACE_BYTES = 500_000
 _MOST_SEGMENTS = 10_000
-_SWEEP_SECONDS = 3600.0
-_SWEPT = 200
 
 _SEGMENTS = Subspace("segment")
 """Account, region, trace id, id → the text of a document."""
@@ -135,22 +131,15 @@ def _ceiling(time: float) -> int:
 
 async def forget(block: Block) -> None:
     """Delete segments that are too old, now and then, until the block ends."""
-    while True:
-        oldest = int(block.clock.now()) - KEPT_SECONDS
+    await sweep(block, _RECEIVED, KEPT_SECONDS, _delete)
 
-        async def page(tx: Transaction, oldest: int = oldest) -> int:
-            rows = await tx.range(_RECEIVED.begin, _RECEIVED.key(oldest), limit=_SWEPT)
-            for key, _ in rows:
-                _, account, region, trace_id, identity = _RECEIVED.unpack(key)
-                raw = await tx.get(_SEGMENTS.key(account, region, trace_id, identity))
-                if raw is not None:
-                    await _remove(tx, str(account), str(region), document.stored(raw))
-                space = _SEGMENTS.sub(account, region, trace_id)
-                if not await tx.range(space.begin, space.end, limit=1):
-                    await _forget_trace(tx, str(account), str(region), str(trace_id))
-            return len(rows)
 
-        if await block.store.transact(page) < _SWEPT:
-            await until(block, block.clock.now() + _SWEEP_SECONDS)
-        else:
-            await asyncio.sleep(0)
+async def _delete(tx: Transaction, key: bytes) -> None:
+    """Delete a segment by the row of when it was stored, and its trace with the last one."""
+    _, account, region, trace_id, identity = _RECEIVED.unpack(key)
+    raw = await tx.get(_SEGMENTS.key(account, region, trace_id, identity))
+    if raw is not None:
+        await _remove(tx, account, region, document.stored(raw))
+    space = _SEGMENTS.sub(account, region, trace_id)
+    if not await tx.range(space.begin, space.end, limit=1):
+        await _forget_trace(tx, account, region, trace_id)

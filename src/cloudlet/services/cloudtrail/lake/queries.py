@@ -5,14 +5,13 @@ User guide, "CloudTrail Lake queries"; API reference, "StartQuery", "DescribeQue
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Literal
 
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import until
+from cloudlet.core.sweeping import sweep
 
 Status = Literal["QUEUED", "RUNNING", "FINISHED", "FAILED", "CANCELLED", "TIMED_OUT"]
 Delivery = Literal[
@@ -31,7 +30,6 @@ Row = list[tuple[str, str]]
 TOPIC = b"queries"
 """Is told of each new query."""
 KEPT_SECONDS = 7 * 86_400
-_SWEEP_SECONDS = 3600.0
 _SWEPT = 20
 _MOST_CONCURRENT = 10
 _PAGE_BYTES = 1 << 20
@@ -191,20 +189,11 @@ def statistics(query: Query) -> dict[str, Any]:
 
 async def forget(block: Block) -> None:
     """Delete queries that are too old, now and then, until the block ends."""
-    while True:
-        oldest = int(block.clock.now()) - KEPT_SECONDS
 
-        async def page(tx: Transaction, oldest: int = oldest) -> int:
-            found = await tx.range(_MADE.begin, _MADE.key(oldest), limit=_SWEPT)
-            for key, _ in found:
-                await _remove(tx, _QUERIES.key(*_MADE.unpack(key)[1:]))
-                tx.delete(key)
-            return len(found)
+    async def delete(tx: Transaction, key: bytes) -> None:
+        await _remove(tx, _QUERIES.key(*_MADE.unpack(key)[1:]))
 
-        if await block.store.transact(page) < _SWEPT:
-            await until(block, block.clock.now() + _SWEEP_SECONDS)
-        else:
-            await asyncio.sleep(0)
+    await sweep(block, _MADE, KEPT_SECONDS, delete, at_once=_SWEPT)
 
 
 async def _remove(tx: Transaction, key: bytes) -> None:
