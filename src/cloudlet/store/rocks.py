@@ -37,8 +37,8 @@ _LEVEL_BYTES: Final = 64 << 20
 _SHARED_BUFFER_BYTES: Final = 16 << 20
 _SHARED_CACHE_BYTES: Final = 32 << 20
 _ARENA_BYTES: Final = 256 << 10
-"""What a write buffer takes at a time. By itself it would be a megabyte: with all blocks in one process, what they share
-would be full as soon as each has written a row, and be flushed again and again for a few rows."""
+"""What a write buffer takes at a time. By itself it would be a megabyte: with all blocks in one process, what they
+share would be full as soon as each has written a row, and be flushed again and again for a few rows."""
 _DIARY_BYTES: Final = 1 << 20
 """RocksDB tells of each flush in a text file, and begins another one where it has become so long."""
 _AHEAD_BYTES: Final = 16 << 10
