@@ -390,6 +390,16 @@ def test_a_composite_alarm_follows_its_rule(cloud: LocalCloud) -> None:
     assert state(cloud, "both") == "OK"
 
 
+@pytest.mark.parametrize("data", ['{"a": 1}', "[]", '{"triggeringAlarms": [{"arn": 1}]}'])
+def test_reason_data_of_a_composite_alarm_may_be_any_json(cloud: LocalCloud, data: str) -> None:
+    arn, url = topic(cloud)
+    put_alarm(cloud, "a", TreatMissingData="ignore")
+    put_composite(cloud, "c", "ALARM(a)", AlarmActions=[arn])
+    cloud.call("SetAlarmState", AlarmName="c", StateValue="ALARM", StateReason="by hand", StateReasonData=data)
+    told = json.loads(heard(cloud, url)[0]["Message"])
+    assert (told["NewStateReason"], told["TriggeringChildren"]) == ("by hand", [])
+
+
 def test_a_composite_alarm_sees_a_state_that_is_set_just_before_an_evaluation(
     cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

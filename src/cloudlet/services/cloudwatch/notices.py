@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import msgspec
 
 from cloudlet.services.cloudwatch import regions
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm
@@ -11,6 +12,20 @@ from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.services.cloudwatch.times import stamp
 
 _LONGEST_SUBJECT = 100
+
+
+class _State(msgspec.Struct):
+    value: str
+    timestamp: str
+
+
+class _Child(msgspec.Struct):
+    arn: str
+    state: _State
+
+
+class _ReasonData(msgspec.Struct):
+    triggeringAlarms: list[_Child]
 
 
 def subject(alarm: Alarm) -> str:
@@ -40,12 +55,19 @@ def message(action: Action) -> dict[str, Any]:
         return {**told, "Trigger": _trigger(config)}
     del told["AlarmConfigurationUpdatedTimestamp"]
     told["AlarmRule"] = config["AlarmRule"]
-    triggering = json.loads(alarm.reason_data)["triggeringAlarms"] if alarm.reason_data else []
     told["TriggeringChildren"] = [
-        {"Arn": one["arn"], "State": {"Value": one["state"]["value"], "Timestamp": one["state"]["timestamp"]}}
-        for one in triggering
+        {"Arn": one.arn, "State": {"Value": one.state.value, "Timestamp": one.state.timestamp}}
+        for one in _triggering(alarm.reason_data)
     ]
     return told
+
+
+def _triggering(reason_data: str | None) -> list[_Child]:
+    """Return the alarms that made a composite alarm change; none where SetAlarmState gave it data of another form."""
+    try:
+        return msgspec.json.decode(reason_data or "", type=_ReasonData).triggeringAlarms
+    except msgspec.DecodeError:
+        return []
 
 
 def _dimensions(given: list[dict[str, str]] | None) -> list[dict[str, str]]:
