@@ -116,3 +116,20 @@ def test_numbers_that_no_double_has_are_refused(aws: Aws) -> None:
         "ComparisonOperator": "GreaterThanThreshold",
     }
     assert json_call(aws, "PutMetricAlarm", alarm)[0] == 400
+
+
+def test_what_functions_make_of_values_are_doubles(aws: Aws) -> None:
+    minute = int(time.time()) // 60 * 60
+    data = [
+        {"MetricName": "m", "Value": value, "Timestamp": minute - 120 + at} for at, value in ((0, 2.0**300), (60, 1.5))
+    ]
+    assert json_call(aws, "PutMetricData", {"Namespace": "N", "MetricData": data})[0] == 200
+    metric = {"Metric": {"Namespace": "N", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    functions = {"up": "CEIL(m)", "down": "FLOOR(m)", "between": "DIFF_TIME(m)"}
+    queries: list[dict[str, Any]] = [{"Id": id, "Expression": text} for id, text in functions.items()]
+    queries.append({"Id": "m", "MetricStat": metric, "ReturnData": False})
+    asked = {"StartTime": minute - 600, "EndTime": minute + 60, "MetricDataQueries": queries}
+    status, answer = cbor_call(aws, "GetMetricData", asked)
+    values = [result["Values"] for result in answer["MetricDataResults"]]
+    assert (status, values) == (200, [[2.0, 2.0**300], [1.0, 2.0**300], [60.0]])
+    assert all(isinstance(value, float) for found in values for value in found)

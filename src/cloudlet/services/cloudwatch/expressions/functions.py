@@ -79,12 +79,13 @@ def _running_sum(series: TimeSeries) -> TimeSeries:
 
 PER_SERIES: dict[str, Callable[[TimeSeries], TimeSeries]] = {
     "ABS": _mapped(abs),
-    "CEIL": _mapped(math.ceil),
-    "FLOOR": _mapped(math.floor),
+    # Values are doubles: a protocol may have no whole number as large.
+    "CEIL": _mapped(lambda value: float(math.ceil(value))),
+    "FLOOR": _mapped(lambda value: float(math.floor(value))),
     "LOG": _mapped(_log),
     "LOG10": _mapped(_log10),
     "DIFF": _stepped(lambda difference, seconds: difference),
-    "DIFF_TIME": _stepped(lambda difference, seconds: seconds),
+    "DIFF_TIME": _stepped(lambda difference, seconds: float(seconds)),
     "RATE": _stepped(lambda difference, seconds: difference / seconds),
     "RUNNING_SUM": _running_sum,
 }
