@@ -7,12 +7,14 @@ import base64
 import gzip
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import exporting, exports, import_formats, importing
+from cloudlet.services.dynamodb.objects import Bucket
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo, item
 
 BUCKET = "exports"
@@ -375,6 +377,25 @@ def test_a_fault_fails_the_one_transfer_that_it_is_in(dynamo: LocalDynamo, monke
         made = export(dynamo)
         assert (made["ExportStatus"], made["FailureCode"]) == ("FAILED", "InternalServerError")
     assert export(dynamo)["ExportStatus"] == "COMPLETED"
+
+
+def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = Bucket.pieces
+
+    async def held(self: Bucket, key: str) -> AsyncIterator[bytes]:
+        if key == "in/large":
+            await asyncio.Event().wait()
+        async for piece in pieces(self, key):
+            yield piece
+
+    monkeypatch.setattr(Bucket, "pieces", held)
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3(dynamo, "PutObject", Key="in/large", Body=b"")
+    large = {**IMPORT["TableCreationParameters"], "TableName": "large"}
+    dynamo.call("ImportTable", **{**IMPORT, "TableCreationParameters": large})
+    s3(dynamo, "PutObject", Key="small/a", Body=b'{"Item":{"p":{"S":"a"},"n":{"N":"1"}}}')
+    made = imported(dynamo, S3BucketSource={"S3Bucket": BUCKET, "S3KeyPrefix": "small"})
+    assert (made["ImportStatus"], made["ImportedItemCount"]) == ("COMPLETED", 1)
 
 
 def test_a_record_longer_than_any_item_ends_an_import(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,9 @@
-"""Exports and imports are made, one after the other; after a restart those go on that were under way."""
+"""Exports and imports are made, some at a time; after a restart those go on that were under way."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from cloudlet.core import moments
 from cloudlet.core.block import Block
@@ -9,20 +12,33 @@ from cloudlet.services.dynamodb import exporting, exports, importing, imports
 
 TOPIC = b"transfers"
 """Notified when an export or an import is asked for."""
+_AT_ONCE = 4
+"""So a small one does not wait for a large one that somebody else has asked for."""
+
+_Transfer = Callable[[Block, bytes, Lease], Awaitable[None]]
 
 
 async def make(block: Block) -> None:
     """Make all exports and imports that are asked for, until the block ends."""
     lease = Lease(block)
+    workers: dict[bytes, asyncio.Task[None]] = {}
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(transfer: _Transfer, key: bytes) -> None:
+        async with turn:
+            # Of several processes one does it: two would both write files.
+            await lease.hold()
+            await transfer(block, key, lease)
+
     try:
-        async with moments.notified(block, TOPIC) as changed:
+        async with moments.notified(block, TOPIC) as changed, asyncio.TaskGroup() as group:
             while True:
                 changed.clear()
+                workers = {key: worker for key, worker in workers.items() if not worker.done()}
                 for records, transfer in ((exports.records, exporting.make), (imports.records, importing.make)):
                     for key in await block.store.transact(records.running):
-                        # Of several processes one does it: two would both write files.
-                        await lease.hold()
-                        await transfer(block, key, lease)
+                        if key not in workers:
+                            workers[key] = group.create_task(one(transfer, key))
                 await changed.wait()
     finally:
         await lease.release()
