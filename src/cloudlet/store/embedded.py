@@ -33,6 +33,9 @@ _INLINE_SYNC_SECONDS: Final = 0.0005
 _SYNC_SAMPLES: Final = 16
 _LARGEST_GROUP: Final = 32
 _ROWS_AHEAD: Final = 64
+_DELETED_TO_FLUSH: Final = 100
+_FLUSH_SECONDS: Final = 60.0
+"""So long after so much was deleted, what is in memory is flushed, for the disk to have its room back."""
 _WIDE: Final = 8
 """A scan of so many rows costs no more for each of them than to read them ahead and to remember them."""
 
@@ -64,6 +67,7 @@ class EmbeddedStore:
         self._waits_inline = True
         self._samples: list[float] = []
         self._executor: ThreadPoolExecutor | None = None
+        self._flushing: asyncio.Handle | None = None
 
     # -- transactions
 
@@ -134,6 +138,13 @@ class EmbeddedStore:
         except Exception as error:
             self._broken = True
             raise StoreError(f"cannot write to {self._folder}: {error}") from error
+        if self._flushing is None and (cleared or self._map.deleted >= _DELETED_TO_FLUSH):
+            self._flushing = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        if not self._broken:
+            self._map.flush_soon()
 
     # -- reads of the committed state
 
@@ -306,6 +317,8 @@ class EmbeddedStore:
         self._closed = True
         while self._syncing or self._scheduled or self._history:
             await asyncio.sleep(0.001)
+        if self._flushing is not None:
+            self._flushing.cancel()
         self._close_map()
         if self._executor is not None:
             self._executor.shutdown()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,6 +119,8 @@ class OrderedMap:
         self._number = 0
         """That of the record of the log that what is written now goes into."""
         self._tidier: ThreadPoolExecutor | None = None
+        self.deleted = 0
+        """How many rows and ranges were deleted since `flush_soon`."""
         written = WriteAheadLog(folder, _SEGMENT_BYTES)
         if durable:
             self._log = written
@@ -191,9 +194,11 @@ class OrderedMap:
         batch = WriteBatch(raw_mode=True)
         for begin, end in cleared:
             batch.delete_range(begin, end)
+        self.deleted += len(cleared)
         for key, value in changes.items():
             if value is None:
                 batch.delete(key)
+                self.deleted += 1
             else:
                 batch.put(key, value)
         if self._log is not None:
@@ -211,9 +216,24 @@ class OrderedMap:
     def sync(self, record: Record) -> None:
         """Make what was `unsynced` durable: one record after the other, in this thread or another."""
         if self._log is not None and self._log.append(*record):
-            if self._tidier is None:
-                self._tidier = ThreadPoolExecutor(1, "store-tidier")
-            self._tidier.submit(self._tidy, self._log)
+            self._in_tidier(partial(self._tidy, self._log))
+
+    def flush_soon(self) -> None:
+        """Flush what is in memory, in a thread: what was deleted leaves the disk only after that."""
+        self.deleted = 0
+        self._in_tidier(self._flush)
+
+    def _in_tidier(self, work: Callable[[], None]) -> None:
+        if self._tidier is None:
+            self._tidier = ThreadPoolExecutor(1, "store-tidier")
+        self._tidier.submit(work)
+
+    def _flush(self) -> None:
+        try:
+            self._db.flush(True)
+        except Exception as error:
+            # As below: it is in the log, or need not last.
+            log.warning("cannot flush what is in memory in %s: %s", self.folder, error)
 
     def _tidy(self, written: WriteAheadLog) -> None:
         """Flush what is in full segments of the log, so that they are free for what comes."""
