@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
+from threading import Thread
 from typing import Any
 
 import pytest
 
-from cloudlet.testing.server import Aws
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.pipes.cloud import PipesCloud
 from tests.standing import eventually
 
@@ -46,6 +48,25 @@ def test_what_does_not_pass_a_filter_is_deleted(cloud: PipesCloud, patterns: lis
     eventually(lambda: cloud.left(cloud.source), lambda left: left == 0)
     assert sorted(cloud.bodies(url, len(passing))) == passing
     assert cloud.left(url) == 0
+
+
+def test_large_messages_are_filtered_while_others_are_served(cloud: PipesCloud, cloudlet_server: Server) -> None:
+    url, arn = cloud.queue()
+    other = Aws(cloudlet_server.endpoint, fresh_account()).client("sqs")
+    other.list_queues()
+    for _ in range(4):
+        cloud.send(json.dumps({"all": [{}] * 200_000, "n": 1}, separators=(",", ":")))
+    patterns = [{"body": {"all": {f"x{number}": ["a"]}}} for number in range(4)] + [{"body": {"n": [1]}}]
+    filters = {"FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in patterns]}}
+    more = {"SourceParameters": filters, "TargetParameters": {"InputTemplate": "<$.body.n>"}}
+    Thread(target=cloud.pipe, args=(arn,), kwargs=more).start()
+    waits = []
+    while cloud.held(url) < 4:
+        begun = time.monotonic()
+        other.list_queues()
+        waits.append(time.monotonic() - begun)
+    assert max(waits) * 3 < sum(waits)
+    assert cloud.bodies(url, 4) == [1, 1, 1, 1]
 
 
 def test_events_that_are_too_large_together_come_one_by_one(cloud: PipesCloud, aws: Aws) -> None:

@@ -67,7 +67,7 @@ class Poller(ABC):
         """Call the API of the service that has a resource, or another one where it is. Raises AwsError."""
 
     @abstractmethod
-    def passing(self, batch: list[Record]) -> list[Record]:
+    async def passing(self, batch: list[Record]) -> list[Record]:
         """Return the records that match its filter."""
 
     @abstractmethod

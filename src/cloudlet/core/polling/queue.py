@@ -85,7 +85,7 @@ class Queue:
         """Give a batch to the poller, and delete of it what is done."""
         has_failed = False
         try:
-            going = self._poller.passing(batch)
+            going = await self._poller.passing(batch)
             kept = {each.id for each in going}
             await self._delete([each for each in batch if each.id not in kept])
             for part in self._parts(going):

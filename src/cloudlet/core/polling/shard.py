@@ -116,7 +116,7 @@ class Shard:
         if not batch:
             return
         lanes: defaultdict[int, list[Record]] = defaultdict(list)
-        for each in self._poller.passing(batch):
+        for each in await self._poller.passing(batch):
             keys = msgspec.json.encode(each.document["dynamodb"]["Keys"])
             lanes[crc32(keys) % self._source.lanes].append(each)
         carried = (self._poller.carry(self, lane) for lane in lanes.values())

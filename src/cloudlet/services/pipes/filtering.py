@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from cloudlet.core import event_pattern
+from cloudlet.core.polling import filtering
 from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Pipe
 
@@ -33,9 +34,14 @@ class _Filter:
 _compiled = lru_cache(1024)(_Filter)
 
 
-def passing(pipe: Pipe, events: list[Event]) -> list[Event]:
+async def passing(pipe: Pipe, events: list[Event]) -> list[Event]:
     """Return the events that match one of the pipe's patterns, or all where it has none."""
     if not pipe.filters:
         return events
     filters = [_compiled(text) for text in pipe.filters]
-    return [event for event in events if any(each.passes(decoded(event)) for each in filters)]
+
+    def passes(event: Event) -> bool:
+        document = decoded(event)
+        return any(each.passes(document) for each in filters)
+
+    return await filtering.passing(events, passes)

@@ -58,8 +58,8 @@ class PipePoller(Poller):
     async def call(self, arn: Arn, operation: str, params: dict[str, Any], *, service: str = "") -> dict[str, Any]:
         return await calling.call(self.block, self._pipe, arn, operation, params, service=service)
 
-    def passing(self, batch: list[Event]) -> list[Event]:
-        return filtering.passing(self._pipe, batch)
+    async def passing(self, batch: list[Event]) -> list[Event]:
+        return await filtering.passing(self._pipe, batch)
 
     async def take(self, batch: list[Event]) -> list[Event]:
         return (await execute(self.block, self._pipe, batch)).failed

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import event_pattern
+from cloudlet.core.polling import filtering
 from cloudlet.core.polling.record import Record
 from cloudlet.services.lambda_.mapping import Mapping
 
@@ -50,9 +51,9 @@ def _read(body: str) -> dict[str, Any] | str:
 _compiled = lru_cache(1024)(_Filter)
 
 
-def passing(mapping: Mapping, batch: list[Record]) -> list[Record]:
+async def passing(mapping: Mapping, batch: list[Record]) -> list[Record]:
     """Return the records that match one of the mapping's patterns, or all where it has none."""
     if not mapping.filters:
         return batch
     filters = [_compiled(text) for text in mapping.filters]
-    return [record for record in batch if any(each.passes(record.document) for each in filters)]
+    return await filtering.passing(batch, lambda record: any(each.passes(record.document) for each in filters))

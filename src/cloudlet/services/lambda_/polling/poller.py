@@ -50,8 +50,8 @@ class MappingPoller(Poller):
         name = service or arn.service
         return await calling.call(self.block, self._mapping, name, operation, params, region=arn.region)
 
-    def passing(self, batch: list[Record]) -> list[Record]:
-        return filtering.passing(self._mapping, batch)
+    async def passing(self, batch: list[Record]) -> list[Record]:
+        return await filtering.passing(self._mapping, batch)
 
     async def take(self, batch: list[Record]) -> list[Record]:
         going = await calling.without_loops(self.block, self._mapping, batch)

@@ -52,7 +52,7 @@ class WindowedShard(Shard):
             if self._open is not None and start > self._open.start:
                 await self._close()
             part = list(records)
-            if passing := self._poller.passing(part):
+            if passing := await self._poller.passing(part):
                 self._open = self._open or _Open(start)
                 await self._poller.carry(self, passing)
             await self._move(Position(part[-1].handle, kept=_encode(self._open) if self._open else b""))
