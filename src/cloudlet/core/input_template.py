@@ -47,14 +47,31 @@ def _step(part: Any, step: str, *, indexed: bool) -> list[Any]:
     return [part[step]] if isinstance(part, dict) and step in part else []
 
 
-def filled(template: str, is_place: Callable[[str], bool], value_of: Callable[[str], Any]) -> str:
+class TooLong(ValueError):
+    """A template would become longer than it may: it can have a value of a megabyte in thousands of places."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"what the template makes of the event is longer than {most} characters")
+
+
+def filled(template: str, is_place: Callable[[str], bool], value_of: Callable[[str], Any], most: int) -> str:
     """Return a template with its places, `<name>`, filled: with JSON, or within a string's quotation marks with text.
 
-    What has no value (MISSING) becomes an empty string. What looks like a place and is none stays as it is.
+    What has no value (MISSING) becomes an empty string. What looks like a place and is none stays as it is. Raises
+    TooLong where values have more than `most` characters together.
     """
     quoted = False
+    left = most
 
     def fill(found: re.Match[str]) -> str:
+        nonlocal left
+        part = part_of(found)
+        left -= len(part)
+        if left < 0:
+            raise TooLong(most)
+        return part
+
+    def part_of(found: re.Match[str]) -> str:
         nonlocal quoted
         if found[1] is None or not is_place(found[1]):
             quoted ^= found[0] == '"'

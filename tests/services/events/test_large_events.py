@@ -55,6 +55,21 @@ def test_what_is_wrong_with_them_is_said_of_each(cloud: EventCloud) -> None:
     assert codes == [None, "NotAuthorizedForSourceException", "MalformedDetail", None]
 
 
+def test_what_a_template_would_make_too_long_is_a_dead_letter(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    dead_url, dead = cloud.queue("dead")
+    template = "[" + ",".join(["<x>"] * 1500) + "]"
+    transformer = {"InputPathsMap": {"x": "$.detail.x"}, "InputTemplate": template}
+    cloud.rule({"Id": "1", "Arn": arn, "InputTransformer": transformer, "DeadLetterConfig": {"Arn": dead}})
+    details = [{"x": "a"}, {"x": "a" * 30_000}, {"x": "b"}]
+    entries = [{"Source": "shop", "DetailType": "order", "Detail": json.dumps(detail)} for detail in details]
+    cloud.events.put_events(Entries=entries)
+    assert sorted(body[0] for body in cloud.bodies(url, 2)) == ["a", "b"]
+    (letter,) = cloud.received(dead_url)
+    assert json.loads(letter["Body"])["detail"] == details[1]
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "INVALID_PARAMETER"
+
+
 def test_others_are_served_while_they_are_matched(cloud: EventCloud, cloudlet_server: Server) -> None:
     url, arn = cloud.queue()
     for number in range(30):

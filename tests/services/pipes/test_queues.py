@@ -69,6 +69,18 @@ def test_large_messages_are_filtered_while_others_are_served(cloud: PipesCloud, 
     assert cloud.bodies(url, 4) == [1, 1, 1, 1]
 
 
+def test_what_a_template_would_make_too_long_is_not_made(cloud: PipesCloud) -> None:
+    dead_url, dead = cloud.queue("dead")
+    url, arn = cloud.queue()
+    redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1})
+    attributes = {"VisibilityTimeout": "1", "RedrivePolicy": redrive}
+    cloud.sqs.set_queue_attributes(QueueUrl=cloud.source, Attributes=attributes)
+    cloud.pipe(arn, TargetParameters={"InputTemplate": "[" + ",".join(["<$.body.x>"] * 600) + "]"})
+    cloud.send({"x": "a" * 30_000})
+    assert len(cloud.bodies(dead_url)) == 1
+    assert cloud.left(url) == 0
+
+
 def test_events_that_are_too_large_together_come_one_by_one(cloud: PipesCloud, aws: Aws) -> None:
     events = aws.client("events")
     url, arn = cloud.queue()

@@ -67,6 +67,8 @@ async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> Failed | None
                 await _hand_on(block, str(arn), delivery)
     except AwsError as error:
         return failure.of(error)
+    except Failed as failed:
+        return failed
     return None
 
 
@@ -107,7 +109,15 @@ async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, para
 
 async def _send(block: Block, lane: Lane, queue: Arn, deliveries: list[Delivery]) -> list[Failed | None]:
     """Send messages to a queue at once."""
-    entries = [_message(str(number), each) for number, each in enumerate(deliveries)]
+    entries = []
+    try:
+        entries = [_message(str(number), each) for number, each in enumerate(deliveries)]
+    except Failed as failed:
+        if len(deliveries) == 1:
+            return [failed]
+    if not entries:
+        # Of one of them there can be no message.
+        return [outcome for each in deliveries for outcome in await _send(block, lane, queue, [each])]
     params = {"QueueUrl": queue_url(block, queue), "Entries": entries}
     result: Any = None
     refused: AwsError | None = None

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from cloudlet.core import iso8601
-from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
+from cloudlet.core.input_template import MISSING, TooLong, as_json, at, filled, is_path
+from cloudlet.core.retrying import Failed
 from cloudlet.services.events import errors
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Target
@@ -27,6 +28,8 @@ _PREDEFINED: Final = frozenset(
         "aws.events.event.json",
     )
 )
+_MOST_CHARACTERS: Final = 1 << 20
+"""No target takes more."""
 MEMBERS: Final = frozenset(("Input", "InputPath", "InputTransformer"))
 """What of a target says what it gets; where it has none of them, it gets the event."""
 
@@ -61,7 +64,7 @@ def _check_template(id: str, template: str, paths: Collection[str]) -> None:
         if name not in known:
             raise errors.validation(f"Invalid InputTemplate for target {id} : [Placeholder {name} is not defined.].")
     # Places have become texts, which are JSON within quotation marks and without.
-    marked = filled(template, known.__contains__, lambda _: _MARK).lstrip(_SPACE)
+    marked = filled(template, known.__contains__, lambda _: _MARK, _MOST_CHARACTERS).lstrip(_SPACE)
     at = 0
     try:
         while at < len(marked) or not at:
@@ -107,7 +110,7 @@ def _check_path(path: str) -> None:
 
 
 def text(delivery: Delivery) -> str:
-    """Return what a target gets."""
+    """Return what a target gets. Raises Failed where no target could take it."""
     target = delivery.target
     if "Input" in target:
         return str(target["Input"])
@@ -152,4 +155,7 @@ def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:
         "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
         "aws.events.event.json": event,
     }
-    return filled(transformer["InputTemplate"], values.__contains__, values.__getitem__)
+    try:
+        return filled(transformer["InputTemplate"], values.__contains__, values.__getitem__, _MOST_CHARACTERS)
+    except TooLong as error:
+        raise Failed("INVALID_PARAMETER", str(error), permanent=True) from None

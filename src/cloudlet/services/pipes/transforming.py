@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core.input_template import MISSING, as_json, at, filled, is_path
+from cloudlet.core.input_template import MISSING, TooLong, as_json, at, filled, is_path
 from cloudlet.services.pipes import errors
 from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Parameters, Pipe
+from cloudlet.services.pipes.stage import StageFailed
 from cloudlet.wire.timestamps import milliseconds
 
 _PLACE = re.compile(r"<(aws\.[^<>\s]*|\$[^<>\s]*)>")
+_MOST_CHARACTERS = 10 << 20
+"""Of a batch: as much as ten messages may have."""
 _RESERVED = frozenset(
     (
         "aws.pipes.pipe-arn",
@@ -41,13 +44,27 @@ def _is_place(name: str) -> bool:
 
 
 def texts(pipe: Pipe, parameters: Parameters, events: list[Event], now: float) -> list[str]:
-    """Return what a stage with some parameters gets of events; `now` is in seconds since the epoch."""
-    return [_text(pipe, parameters.get("InputTemplate"), event, now) for event in events]
+    """Return what a stage with some parameters gets of events; `now` is in seconds since the epoch.
 
-
-def _text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
+    Raises StageFailed where that is too much.
+    """
+    template = parameters.get("InputTemplate")
     if not template:
-        return as_json(event.document)
+        return [as_json(event.document) for event in events]
+    made: list[str] = []
+    left = _MOST_CHARACTERS
+    for event in events:
+        try:
+            made.append(_text(pipe, template, event, now, left))
+        except TooLong:
+            raise StageFailed(
+                "InvalidInput", f"what the template makes of the events is longer than {_MOST_CHARACTERS} characters"
+            ) from None
+        left -= len(made[-1])
+    return made
+
+
+def _text(pipe: Pipe, template: str, event: Event, now: float, most: int) -> str:
     plain = decoded(event)
 
     def value_of(name: str) -> Any:
@@ -71,7 +88,7 @@ def _text(pipe: Pipe, template: str | None, event: Event, now: float) -> str:
             case _:
                 return plain if isinstance(plain, dict | list) else MISSING
 
-    return filled(template, _is_place, value_of)
+    return filled(template, _is_place, value_of, most)
 
 
 def parameter(value: str, event: Event) -> str | None:
