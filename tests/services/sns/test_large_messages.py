@@ -24,14 +24,20 @@ def test_they_pass_filters_or_do_not(aws: Aws) -> None:
 
 
 def test_others_are_served_while_they_are_filtered(aws: Aws, cloudlet_server: Server) -> None:
-    sns = aws.client("sns")
-    topic = sns.create_topic(Name="orders")["TopicArn"]
+    fanout = Fanout(aws)
+    topic = fanout.topic("orders")
     for number in range(60):
         queue = f"arn:aws:sqs:us-east-1:{aws.account}:q{number}"
         policy = {**_BY_BODY, "FilterPolicy": '{"all": {"n": ["a"]}}'}
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=policy)
+        fanout.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=policy)
+    passing = fanout.subscribed_queue(topic, "passing")
     message = json.dumps({"all": [*[{}] * 60_000, 1]}, separators=(",", ":"))
-    publishing = Thread(target=sns.publish, kwargs={"TopicArn": topic, "Message": message})
+
+    def publish() -> None:
+        fanout.sns.publish(TopicArn=topic, Message=message)
+        fanout.messages(passing, 1)
+
+    publishing = Thread(target=publish)
     other = Aws(cloudlet_server.endpoint, fresh_account()).client("sqs")
     other.list_queues()
     waits = []

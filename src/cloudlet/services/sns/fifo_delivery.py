@@ -11,6 +11,7 @@ import logging
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
+from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
@@ -53,12 +54,28 @@ class _Turn(NamedTuple):
     topic: Topic
     recipient: Recipient
     cursor: Cursor
-    found: list[tuple[int, Message]]
-    """What it wants of the log, with the places."""
+    rows: list[tuple[int, Message]]
+    """What is in the log, with the places."""
     last: int
     """The place up to which the log was looked through."""
+
+
+class _Sifted(NamedTuple):
+    """What a subscription wants of some messages, and why its filter keeps others from it, by place."""
+
+    found: list[tuple[int, Message]]
     rejected: list[tuple[int, Rejection]]
-    """What the subscription's filter keeps from it, by place, and why."""
+
+
+def _sifted(recipient: Recipient, rows: list[tuple[int, Message]]) -> _Sifted:
+    sifted = _Sifted([], [])
+    for place, message in rows:
+        rejection = recipient.rejection(message)
+        if rejection is None:
+            sifted.found.append((place, message))
+        else:
+            sifted.rejected.append((place, rejection))
+    return sifted
 
 
 class FifoDelivery:
@@ -164,8 +181,12 @@ class FifoDelivery:
                 turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
                 if turn is None:
                     return
-                place, failure = await self._deliver(turn)
-                kept = [rejection for at, rejection in turn.rejected if at <= place]
+                if turn.recipient.is_filtered and any(len(each.bodies["default"]) >= LARGE for _, each in turn.rows):
+                    sifted = await beside(_sifted, turn.recipient, turn.rows)
+                else:
+                    sifted = _sifted(turn.recipient, turn.rows)
+                place, failure = await self._deliver(turn, sifted.found)
+                kept = [rejection for at, rejection in sifted.rejected if at <= place]
                 measuring.filtered_out(self._block, turn.topic, kept)
                 earlier = turn.cursor.failures if place == turn.cursor.place else 0
                 failures = 0 if failure is None else earlier + 1
@@ -198,11 +219,9 @@ class FifoDelivery:
         rows = await fifo.after(tx, topic, at.place, last, _MESSAGES)
         if len(rows) == _MESSAGES:
             last = rows[-1][0]
-        found = [(place, message) for place, message in rows if recipient.admits(message)]
         if replay is not None:
-            found = [(place, archive.replayed(message, subscribed)) for place, message in found]
-        rejected = [(place, why) for place, message in rows if (why := recipient.rejection(message)) is not None]
-        return _Turn(topic, recipient, at, found, last, rejected)
+            rows = [(place, archive.replayed(message, subscribed)) for place, message in rows]
+        return _Turn(topic, recipient, at, rows, last)
 
     async def _move(self, tx: Transaction, turn: _Turn, place: int, failures: int) -> None:
         """Write down how far a subscription is."""
@@ -210,11 +229,11 @@ class FifoDelivery:
         if topic is not None and topic.number == turn.topic.number:
             cursor.store(tx, topic, turn.recipient.subscription.id, turn.cursor.moved(place, failures))
 
-    async def _deliver(self, turn: _Turn) -> tuple[int, Undeliverable | None]:
+    async def _deliver(self, turn: _Turn, found: list[tuple[int, Message]]) -> tuple[int, Undeliverable | None]:
         """Deliver in order; return the place up to which all is settled, and what stopped it there."""
         failures = turn.cursor.failures
-        for start in range(0, len(turn.found), BATCH):
-            batch = turn.found[start : start + BATCH]
+        for start in range(0, len(found), BATCH):
+            batch = found[start : start + BATCH]
             began = self._block.clock.now()
             outcomes = await self._send(turn, [message for _, message in batch])
             for (place, message), outcome in zip(batch, outcomes, strict=True):

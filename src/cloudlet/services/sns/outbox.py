@@ -23,7 +23,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     after: str = ""
     """Subscriptions up to this id are done."""
     only: tuple[str, ...] = ()
-    """The ids of the subscriptions it is for; empty for all of the topic's."""
+    """The ids of the subscriptions it is for, by their filters too; empty for all of the topic's that want it."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -199,7 +199,7 @@ class OutboxDelivery:
 def _wanted(row: Row, recipients: list[Recipient]) -> list[Recipient]:
     """Return those of the recipients that a message in an outbox is for."""
     if row.only:
-        return [each for each in recipients if each.subscription.id in row.only and each.admits(row.message)]
+        return [each for each in recipients if each.subscription.id in row.only]
     return [each for each in recipients if each.wants(row.message)]
 
 

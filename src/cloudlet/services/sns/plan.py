@@ -51,10 +51,6 @@ class Recipient:
         """Return why the subscription's filter keeps a message from it; None where it lets it through."""
         return None if self._filter is None or self._filter.matches(message) else self._filter.why_not(message)
 
-    def admits(self, message: Message) -> bool:
-        """Whether the subscription's filter lets a message through; it was there when that was published."""
-        return self._filter is None or self._filter.matches(message)
-
     @property
     def is_filtered(self) -> bool:
         """Whether it has a filter."""

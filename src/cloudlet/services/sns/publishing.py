@@ -221,12 +221,16 @@ async def _keep(
         else:
             left.setdefault(message.id, []).append(recipient.subscription.id)
     by_outbox = len(to_others) > _AT_ONCE
-    named = not page.following and len(page.queues) <= _DIRECT_QUEUES
+    others: dict[str, list[str]] = {}
+    for message, recipient in to_others if by_outbox else ():
+        others.setdefault(message.id, []).append(recipient.subscription.id)
+    # For whom a message is has been found out, which may have taken long; a name for each of many takes room.
+    named = not page.following and (page.is_filtered or len(page.queues) <= _DIRECT_QUEUES)
     for message in messages:
         if message.id in left or page.following:
             outbox.add(tx, "queues", Row(message, only=tuple(left[message.id]) if named else ()))
-        if page.following or by_outbox:
-            outbox.add(tx, "others", Row(message))
+        if message.id in others or page.following:
+            outbox.add(tx, "others", Row(message, only=tuple(others[message.id]) if named else ()))
     if not page.following and not by_outbox:
         for message, recipient in to_others:
             await Lane(page.topic, recipient.subscription.arn).add(tx, message, Waiting(message.id, now))
