@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudlet.core import iso8601
 from cloudlet.core.block import Block
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
@@ -135,7 +136,7 @@ def test_an_envelope_is_json_of_what_was_published_and_of_what_was_signed(
     ("millis", "text"), [(0, "1970-01-01T00:00:00.000Z"), (1_700_000_000_007, "2023-11-14T22:13:20.007Z")]
 )
 def test_timestamps_have_milliseconds(millis: int, text: str) -> None:
-    assert notification.timestamp(millis) == text
+    assert iso8601.millisecond(millis) == text
 
 
 def in_block(folder: Path, body: Any) -> Any:
