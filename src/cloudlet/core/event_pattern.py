@@ -11,37 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 from cloudlet.core.event_pattern_values import RESERVED, exact, operator
-from cloudlet.core.event_ruler import PatternError, Test
+from cloudlet.core.event_ruler import NOT_ASKED, Path, PatternError, Test, Whole
 from cloudlet.core.json_depth import is_deeper
 
 _CHARACTERS: Final = 4096
 _COMBINATIONS: Final = 1000
 _LEVELS: Final = 100
 _OR: Final = "$or"
-Path: TypeAlias = "tuple[str, ...]"
 Matcher: TypeAlias = "Callable[[Any, Whole], bool]"
 """Whether a part of an event (None where there is none) and the whole event match."""
-
-
-class Whole:
-    """A whole event, of which is known what it lacks: each of thousands of elements of an array may ask for that."""
-
-    __slots__ = ("_event", "_lacking")
-
-    def __init__(self, event: dict[str, Any]) -> None:
-        self._event = event
-        self._lacking: dict[Path, bool] = {}
-
-    def lacks(self, path: Path) -> bool:
-        """Whether there are no values at a path."""
-        lacking = self._lacking.get(path)
-        if lacking is None:
-            lacking = self._lacking[path] = not any(True for _ in _at(self._event, path))
-        return lacking
-
-
-_NOT_ASKED: Final = Whole({})
-"""Stands for the whole event where a pattern does not ask what that lacks."""
 
 
 class Pattern:
@@ -57,7 +35,7 @@ class Pattern:
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether an event, as its JSON says, matches."""
-        return self._matches(event, Whole(event) if self._asks_for_absence else _NOT_ASKED)
+        return self._matches(event, Whole(event, _lacks) if self._asks_for_absence else NOT_ASKED)
 
 
 def compile(text: str) -> Pattern:
@@ -204,6 +182,10 @@ def _elements(part: Any) -> Iterator[Any]:
 def _leaves(part: Any) -> Iterator[Any]:
     """Yield the values that stand somewhere: one, those of an array, or none."""
     return (each for each in _elements(part) if each is not _MISSING and not isinstance(each, dict))
+
+
+def _lacks(event: dict[str, Any], path: Path) -> bool:
+    return not any(True for _ in _at(event, path))
 
 
 def _at(part: Any, path: Path) -> Iterator[Any]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Test: TypeAlias = Callable[[Any], bool]
+Path: TypeAlias = tuple[str, ...]
 
 _ADDRESS_CHARACTERS = 45
 _PIECE = re.compile(r"\\(.)|\*|\\$", re.DOTALL)
@@ -19,6 +20,29 @@ _PIECE = re.compile(r"\\(.)|\*|\\$", re.DOTALL)
 
 class PatternError(ValueError):
     """A pattern that Event Ruler does not admit, in its words."""
+
+
+class Whole:
+    """A whole event, of which is known what it lacks: each of thousands of elements of an array may ask for that."""
+
+    __slots__ = ("_event", "_is_lacking", "_known")
+
+    def __init__(self, event: dict[str, Any], is_lacking: Callable[[dict[str, Any], Path], bool]) -> None:
+        """`is_lacking` says whether an event has no values at a path."""
+        self._event = event
+        self._is_lacking = is_lacking
+        self._known: dict[Path, bool] = {}
+
+    def lacks(self, path: Path) -> bool:
+        """Whether there are no values at a path."""
+        lacking = self._known.get(path)
+        if lacking is None:
+            lacking = self._known[path] = self._is_lacking(self._event, path)
+        return lacking
+
+
+NOT_ASKED: Final = Whole({}, lambda event, path: True)
+"""Stands for the whole event where it is not asked what that lacks."""
 
 
 def is_number(value: Any) -> bool:

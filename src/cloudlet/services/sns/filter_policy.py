@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.event_ruler import PatternError
+from cloudlet.core.event_ruler import NOT_ASKED, Path, PatternError, Whole
 from cloudlet.services.sns import errors, filter_patterns
 from cloudlet.services.sns.filter_patterns import Patterns, Scalar
 from cloudlet.services.sns.message import Message
@@ -29,8 +29,6 @@ _WILDCARD_POINTS = 100
 Rejection = Literal["InvalidMessageBody", "MessageAttributes", "MessageBody", "NoMessageAttributes"]
 """Why a message is filtered out, as metrics name it. (Attributes that are invalid are not even published.)"""
 _OR = "$or"
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class _Object:
     properties: tuple[_Property, ...]
     choices: tuple[tuple[_Object, ...], ...]
 
-    def matches(self, value: Any, whole: _Whole) -> bool:
+    def matches(self, value: Any, whole: Whole) -> bool:
         if type(value) is list and value:
             return any(self.matches(element, whole) for element in value)
         found = value if type(value) is dict else {}
@@ -64,27 +62,6 @@ class _Object:
                 if not admitted and not (property.patterns.absent and whole.lacks(property.path)):
                     return False
         return all(any(choice.matches(found, whole) for choice in choices) for choices in self.choices)
-
-
-class _Whole:
-    """A whole message, of which is known what it lacks: each of thousands of elements of an array may ask for that."""
-
-    __slots__ = ("_lacking", "_properties")
-
-    def __init__(self, properties: dict[str, Any]) -> None:
-        self._properties = properties
-        self._lacking: dict[Path, bool] = {}
-
-    def lacks(self, path: Path) -> bool:
-        """Whether there is no value at a path."""
-        lacking = self._lacking.get(path)
-        if lacking is None:
-            lacking = self._lacking[path] = not _has_value(self._properties, path)
-        return lacking
-
-
-_NOT_ASKED = _Whole({})
-"""Stands for the whole message where a policy does not ask what that lacks."""
 
 
 class FilterPolicy:
@@ -106,7 +83,7 @@ class FilterPolicy:
         try:
             if not found:
                 return False
-            return accepts.matches(found, _Whole(found) if self._asks_for_absence else _NOT_ASKED)
+            return accepts.matches(found, Whole(found, _lacks) if self._asks_for_absence else NOT_ASKED)
         except RecursionError:
             # A body of thousands of nested arrays.
             return False
@@ -236,6 +213,10 @@ def _admits(patterns: Patterns, value: Any) -> bool:
     if kind is list:
         return any(_admits(patterns, element) for element in value)
     return kind is not dict and patterns.admits(value)
+
+
+def _lacks(properties: dict[str, Any], path: Path) -> bool:
+    return not _has_value(properties, path)
 
 
 def _has_value(value: Any, path: Path) -> bool:
