@@ -278,3 +278,23 @@ def test_a_bucket_of_somebody_elses_region_lists_as_well(aws: Aws) -> None:
     away.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     _fill(away, name, ["k"])
     assert _keys(aws.client("s3").list_objects_v2(Bucket=name)) == ["k"]
+
+
+def test_pages_are_whole_however_many_keys_are_deleted(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for number in range(12):
+        s3.put_object(Bucket=bucket, Key="4/000", Body=b"%d" % number)
+    for folder in range(9):
+        gone = [{"Key": f"{folder}/{number:03}"} for number in range(1000)]
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": gone, "Quiet": True})
+    there = ["0/500", "3/996", "3/999", "4/001", "8/999"]
+    for key in there:
+        s3.put_object(Bucket=bucket, Key=key)
+    assert _keys(s3.list_objects_v2(Bucket=bucket)) == there
+    assert _keys(s3.list_objects(Bucket=bucket, Prefix="3/")) == there[1:3]
+    first = s3.list_objects_v2(Bucket=bucket, MaxKeys=4)
+    assert (_keys(first), first["IsTruncated"]) == (there[:4], True)
+    second = s3.list_objects_v2(Bucket=bucket, MaxKeys=4, ContinuationToken=first["NextContinuationToken"])
+    assert (_keys(second), second["IsTruncated"]) == (there[4:], False)
+    folders = s3.list_objects_v2(Bucket=bucket, Delimiter="/")["CommonPrefixes"]
+    assert [each["Prefix"] for each in folders] == ["0/", "3/", "4/", "8/"]

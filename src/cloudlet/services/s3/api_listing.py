@@ -5,6 +5,7 @@ API reference, "ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultip
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -76,18 +77,47 @@ def _existing(value: bytes) -> Version | None:
     return None if version.marker else version
 
 
-async def _objects(tx: Transaction, bucket: Bucket, asked: _Asked, after: str) -> listing.Found[Version]:
-    return await listing.listed(
-        tx,
-        bucket.objects,
-        # There is no delete marker where versioning was never on.
-        _existing if bucket.versioning else objects.decode,
-        prefix=asked.prefix,
-        delimiter=asked.delimiter,
-        begin=listing.start_after(bucket.objects, asked.prefix, asked.delimiter, after),
-        limit=asked.limit,
-        first_only=bool(bucket.versioning),
-    )
+class _Page(NamedTuple):
+    """A page of a listing of objects."""
+
+    bucket: Bucket
+    asked: _Asked
+    found: listing.Found[Version]
+
+
+async def _objects(ctx: Context, params: Params, start: Callable[[], str]) -> _Page:
+    """Return a page of the objects behind the key that `start` returns. Raises AwsError.
+
+    Keys that are deleted, but for their versions, are passed over: however many there are, others have their turn.
+    """
+    page: _Page | None = None
+
+    async def look(tx: Transaction) -> _Page:
+        bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
+        asked, after = _asked(params), start()
+        # Meanwhile there may be another bucket of this name.
+        before = None if page is None or page.bucket.number != bucket.number else page.found
+        first = listing.start_after(bucket.objects, asked.prefix, asked.delimiter, after)
+        found = await listing.listed(
+            tx,
+            bucket.objects,
+            # There is no delete marker where versioning was never on.
+            _existing if bucket.versioning else objects.decode,
+            prefix=asked.prefix,
+            delimiter=asked.delimiter,
+            begin=first if before is None else before.resume,
+            limit=asked.limit,
+            first_only=bool(bucket.versioning),
+            in_turns=True,
+            before=before,
+        )
+        return _Page(bucket, asked, found)
+
+    page = await ctx.transact(look)
+    while page.found.resume:
+        await asyncio.sleep(0)
+        page = await ctx.transact(look)
+    return page
 
 
 Show = Callable[[str, Version], dict[str, Any]]
@@ -127,11 +157,10 @@ def _restore_status(ctx: Context, restore: Restore) -> dict[str, Any]:
     return {"IsRestoreInProgress": False, "RestoreExpiryDate": restore.expires / 1000}
 
 
-@service.operation("ListObjects")
-async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
-    bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
-    asked, marker = _asked(params), params.get("Marker") or ""
-    found = await _objects(tx, bucket, asked, marker)
+@service.direct("ListObjects")
+async def list_objects(ctx: Context, params: Params) -> Result:
+    marker = params.get("Marker") or ""
+    bucket, asked, found = await _objects(ctx, params, lambda: marker)
     show = _showing(ctx, bucket, params, asked, with_owner=True)
     # Without a delimiter the last key is where to go on, and is not told.
     tells_next = found.truncated and asked.delimiter
@@ -146,11 +175,10 @@ async def list_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
     }
 
 
-@service.operation("ListObjectsV2")
-async def list_objects_v2(ctx: Context, tx: Transaction, params: Params) -> Result:
-    bucket = await access.bucket_for(ctx, tx, params, "s3:ListBucket")
-    asked, token, start = _asked(params), params.get("ContinuationToken"), params.get("StartAfter")
-    found = await _objects(tx, bucket, asked, continuation.name_of(token) if token else start or "")
+@service.direct("ListObjectsV2")
+async def list_objects_v2(ctx: Context, params: Params) -> Result:
+    token, start = params.get("ContinuationToken"), params.get("StartAfter")
+    bucket, asked, found = await _objects(ctx, params, lambda: continuation.name_of(token) if token else start or "")
     show = _showing(ctx, bucket, params, asked, with_owner=bool(params.get("FetchOwner")))
     return {
         **_common(bucket, asked, found),

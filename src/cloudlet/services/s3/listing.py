@@ -24,18 +24,31 @@ _ESCAPED: Final = 0xFF
 """Behind a zero byte: the zero byte is part of a longer key."""
 _VERSIONS_BEFORE_SEEK: Final = 8
 """So many rows of one key are passed over before it pays to look for the next key."""
+_ROWS_AT_A_TIME: Final = 4 * LARGEST_PAGE
+"""So many rows are looked at before others have their turn."""
 
 
 class Found(Generic[T]):
     """One page of a listing. `last` is the entry or the common prefix that came last, None where there is none."""
 
-    __slots__ = ("entries", "last", "prefixes", "truncated")
+    __slots__ = ("entries", "last", "prefixes", "resume", "seen", "truncated")
 
     def __init__(self) -> None:
         self.entries: list[Entry[T]] = []
         self.prefixes: list[str] = []
         self.truncated = False
         self.last: Entry[T] | str | None = None
+        self.resume = b""
+        """Where to look for the rest of the page, b"" where it is complete."""
+        self.seen: str | None = None
+        """The key whose rows were looked at last."""
+
+    def copy(self) -> Found[T]:
+        """Return what was found so far, to be added to."""
+        found: Found[T] = Found()
+        found.entries, found.prefixes = self.entries.copy(), self.prefixes.copy()
+        found.last, found.seen = self.last, self.seen
+        return found
 
 
 def begin_of(space: Subspace, prefix: str) -> bytes:
@@ -94,18 +107,21 @@ async def listed(
     begin: bytes,
     limit: int,
     first_only: bool = False,
+    in_turns: bool = False,
+    before: Found[T] | None = None,
 ) -> Found[T]:
     """Return up to `limit` entries and common prefixes from `begin` on, of rows that are (key, …) below `space`.
 
     `decode` gives a row's value, None where it does not count. With `first_only` the first row of each key counts.
+    With `in_turns` the page is not complete where it takes many rows: its rest is asked for with it as `before`.
     """
-    found: Found[T] = Found()
+    found: Found[T] = Found() if before is None else before.copy()
     if limit <= 0:
         return found
     entries, prefixes = found.entries, found.prefixes
     start = len(space.prefix) + 1
-    last_key: str | None = None
-    repeated = 0
+    last_key = found.seen
+    repeated = looked_at = 0
     end = end_of(space, prefix)
     rows_wanted = limit + 1
     while begin < end:
@@ -151,4 +167,8 @@ async def listed(
             begin, rows_wanted = seek, _FIRST_ROWS_AFTER_SEEK
         else:
             begin, rows_wanted = last + b"\0", min(rows_wanted * 2, LARGEST_PAGE + 1)
+        looked_at += len(rows)
+        if in_turns and looked_at >= _ROWS_AT_A_TIME and begin < end:
+            found.resume, found.seen = begin, last_key
+            return found
     return found
