@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
 import random
 from collections.abc import Coroutine
 from pathlib import Path
@@ -109,5 +111,23 @@ def test_a_disk_that_fails_is_an_error_and_leaves_nothing(tmp_path: Path) -> Non
         with pytest.raises(StoreError):
             await writer.keep()
         assert [file for file in (tmp_path / "blobs").rglob("*") if file.is_file()] == []
+
+    run(main())
+
+
+def test_a_file_that_can_have_no_more_names_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.EMLINK, "Too many links")
+
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs")
+        name = await written(blobs, b"x" * 3_000_000)
+        monkeypatch.setattr(os, "link", full)
+        other = await blobs.link(name)
+        await blobs.remove([name])
+        assert blobs.path(other).read_bytes() == b"x" * 3_000_000
+        assert blobs.path(other).stat().st_mode & 0o777 == 0o600
+        with pytest.raises(StoreError):
+            await blobs.link(name)
 
     run(main())

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from cloudlet.store import linking
 from cloudlet.store.folders import sync_folder
 from cloudlet.store.interface import StoreError
 
@@ -67,7 +68,7 @@ class Blobs:
 
         def link() -> None:
             fresh = self.fresh_path(other)
-            fresh.hardlink_to(self.path(name))
+            linking.link(self.path(name), fresh, durable=self._durable)
             # Its age is that of the name: what is young may yet be referred to.
             os.utime(fresh)
             self.name(fresh, other)

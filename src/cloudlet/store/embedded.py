@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from cloudlet.store.eager import settling, spawn
 from cloudlet.store.interface import Body, Done, Row, StoreError, T
+from cloudlet.store.linking import link
 from cloudlet.store.memory import Memory
 from cloudlet.store.optimistic import History, OptimisticTransaction
 from cloudlet.store.recent import ABSENT
@@ -339,7 +340,7 @@ def copy_closed(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for file in source.iterdir():
         if file.is_dir():
-            shutil.copytree(file, target / file.name, copy_function=os.link)
+            shutil.copytree(file, target / file.name, copy_function=link)
         elif file.suffix == ".sst":
             (target / file.name).hardlink_to(file)
         elif not file.name.startswith(("LOCK", "LOG")):
