@@ -347,6 +347,18 @@ def test_another_accounts_bucket_has_to_let_the_role_in(accounts: tuple[Any, Any
     assert other.head_object(Bucket=target, Key="k")["VersionId"] == version
 
 
+def test_a_bucket_of_the_same_account_may_keep_replicas_out(accounts: tuple[Any, Any]) -> None:
+    owner, _ = accounts
+    source, target = bucket(owner, versioned=True), bucket(owner, versioned=True)
+    configure(owner, source, rule(target))
+    put(owner, source, "k")
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{target}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    owner.put_bucket_policy(Bucket=target, Policy=policy)
+    version = owner.put_object(Bucket=source, Key="k")["VersionId"]
+    assert settled(owner, source, "k", version) == "FAILED"
+
+
 def test_a_replica_belongs_to_whom_the_rule_says(accounts: tuple[Any, Any]) -> None:
     owner, other = accounts
     source = bucket(owner, versioned=True)

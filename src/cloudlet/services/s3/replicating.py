@@ -212,25 +212,24 @@ class _Copy:
         target = await find_bucket(tx, rule.bucket)
         if target is None or target.versioning != "Enabled":
             raise AwsError("InvalidRequest", "the destination bucket is not there, or has no versioning", status=400)
-        if target.account != source.bucket.account:
-            account = source.bucket.account
-            session = f"arn:aws:sts::{account}:assumed-role/{source.role.rpartition('/')[2]}/s3-replication"
-            role = Principal("assumed-role", account, session, f"{account}:s3-replication")
-            ctx = Context(
-                self._block,
-                role,
-                account,
-                source.bucket.region,
-                uuid4(),
-                self._block.cloud.config.endpoint,
-                secure=True,
-            )
-            actions = ["s3:ReplicateDelete" if source.version.marker else "s3:ReplicateObject"]
-            if rule.account is not None and target.ownership != ENFORCED:
-                # User guide, "Changing the replica owner": where ACLs are off that needs no permission.
-                actions.append("s3:ObjectOwnerOverrideToBucketOwner")
-            for action in actions:
-                await access.authorize(ctx, tx, target, action, key=self._task.key)
+        account = source.bucket.account
+        session = f"arn:aws:sts::{account}:assumed-role/{source.role.rpartition('/')[2]}/s3-replication"
+        role = Principal("assumed-role", account, session, f"{account}:s3-replication")
+        ctx = Context(
+            self._block,
+            role,
+            account,
+            source.bucket.region,
+            uuid4(),
+            self._block.cloud.config.endpoint,
+            secure=True,
+        )
+        actions = ["s3:ReplicateDelete" if source.version.marker else "s3:ReplicateObject"]
+        if rule.account is not None and target.ownership != ENFORCED:
+            # User guide, "Changing the replica owner": where ACLs are off that needs no permission.
+            actions.append("s3:ObjectOwnerOverrideToBucketOwner")
+        for action in actions:
+            await access.authorize(ctx, tx, target, action, key=self._task.key)
         return target
 
 
