@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -191,6 +192,24 @@ def test_changes_follow_also_while_the_clock_stands() -> None:
         for key, version in versions.items():
             assert settled(s3, source, key, version) == "COMPLETED"
             assert tags(s3, target, key) == {"a": "b"}
+
+
+def test_what_is_written_to_both_buckets_in_one_moment_is_kept() -> None:
+    with standing_server() as standing:
+        account = standing.account()
+        s3 = account.client("s3")
+        buckets = [bucket(s3, versioned=True) for _ in range(2)]
+        for source, target in (buckets, reversed(buckets)):
+            configure(s3, source, rule(target))
+
+        def fill(name: str) -> list[tuple[str, str]]:
+            client = account.client("s3")
+            return [(key, client.put_object(Bucket=name, Key=key)["VersionId"]) for key in map(str, range(100))]
+
+        with ThreadPoolExecutor() as threads:
+            written = [version for found in threads.map(fill, buckets) for version in found]
+        for name in buckets:
+            eventually(lambda name=name: set(entries(s3, name)), lambda seen: seen == set(written))
 
 
 def test_changes_of_replicas_go_back_where_that_is_asked_for(s3: Any, source: str, target: str) -> None:

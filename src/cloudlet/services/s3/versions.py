@@ -6,9 +6,12 @@ milliseconds since the epoch. None looks at permissions or locks.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from cloudlet.core import Transaction
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.ids import random_bytes
 from cloudlet.services.s3 import annotating, garbage
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import (
@@ -26,6 +29,9 @@ from cloudlet.services.s3.objects import (
     place,
     split,
 )
+
+_CHANCE_BITS: Final = 15
+"""Of an order, behind the millisecond: so it lasts until the year 9999."""
 
 
 async def newest(tx: Transaction, bucket: Bucket, key: str) -> Version | None:
@@ -83,8 +89,9 @@ async def put(
 ) -> Version:
     """Add a version and return it with its id; a null version takes the place of the one before.
 
-    A version that has an id already (a replica) keeps it. `data` are the bytes of a small object, `parts` the parts of
-    one that has some. The files that it refers to must be claimed, those of a version that it replaces are released.
+    A version that has an id already (a replica) keeps it; AwsError is raised where its place is another's. `data` are
+    the bytes of a small object, `parts` the parts of one that has some. The files that it refers to must be claimed,
+    those of a version that it replaces are released.
     """
     order, version = await _placed(tx, bucket, key, version, now)
     at = place(key, order)
@@ -100,11 +107,15 @@ async def _placed(tx: Transaction, bucket: Bucket, key: str, version: Version, n
         await _remove_null(tx, bucket, key, now)
         return LAST, version if version.id == NULL else msgspec.structs.replace(version, id=NULL)
     if version.id not in ("", NULL):
-        return order_of(version.id), version
+        order = order_of(version.id)
+        if await tx.get(bucket.objects.prefix + place(key, order)) is not None:
+            raise AwsError("OperationAborted", "Another version of this object has the same place.", status=409)
+        return order, version
     if bucket.versioning == "Suspended":
         await _remove_null(tx, bucket, key, now)
     before = await _newest(tx, bucket, key)
-    order = LAST - 1 - now * 1000
+    # What is written in one moment to buckets that replicate to one another has to have places of its own in both.
+    order = LAST - 1 - (now << _CHANCE_BITS) - (int.from_bytes(random_bytes(2), "big") >> (16 - _CHANCE_BITS))
     if before is not None:
         order = min(order, before[0] - 1)
     if bucket.versioning == "Enabled":
