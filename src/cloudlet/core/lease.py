@@ -44,7 +44,10 @@ _living: set[str] = set()
 
 
 class Lease:
-    """One process's claim to deliver. Times are in seconds since the epoch."""
+    """One process's claim to deliver, which it gives up at the end of the `async with` block.
+
+    Times are in seconds since the epoch.
+    """
 
     def __init__(self, block: Block) -> None:
         self._block = block
@@ -52,6 +55,12 @@ class Lease:
         self._ends = 0.0
         self._holding = asyncio.Lock()
         _living.add(self._owner.token)
+
+    async def __aenter__(self) -> Lease:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.release()
 
     async def hold(self) -> None:
         """Return once this process may deliver, and for seconds to come."""

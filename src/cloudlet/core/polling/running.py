@@ -133,13 +133,9 @@ class _Runner:
 
 async def run(block: Block, kind: Kind) -> None:
     """Have all of a kind poll until the block ends."""
-    lease = Lease(block)
-    try:
-        async with notified(block, kind.topic) as changed, asyncio.TaskGroup() as group:
-            runner = _Runner(block, kind, lease, group)
-            while True:
-                changed.clear()
-                await runner.settle()
-                await changed.wait()
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, notified(block, kind.topic) as changed, asyncio.TaskGroup() as group:
+        runner = _Runner(block, kind, lease, group)
+        while True:
+            changed.clear()
+            await runner.settle()
+            await changed.wait()

@@ -44,14 +44,10 @@ async def deliver(block: Block) -> None:
 
     Of several processes on one store, one does so at a time.
     """
-    lease = Lease(block)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_deliver_now_and_then(block, lease))
-            group.create_task(service_events.tell(block, lease))
-            group.create_task(running.run(block, lease))
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, asyncio.TaskGroup() as group:
+        group.create_task(_deliver_now_and_then(block, lease))
+        group.create_task(service_events.tell(block, lease))
+        group.create_task(running.run(block, lease))
 
 
 async def _deliver_now_and_then(block: Block, lease: Lease) -> None:

@@ -14,12 +14,8 @@ from cloudlet.services.cloudwatch.block import service
 @service.job
 async def watch_act_and_tidy(block: Block) -> None:
     """Do all of it: of several processes on one store, one does so at a time."""
-    lease = Lease(block)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(evaluating.evaluate_alarms(block, lease))
-            group.create_task(acting.act(block, lease))
-            group.create_task(service_events.tell(block, lease))
-            group.create_task(upkeep.keep_in_order(block, lease))
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, asyncio.TaskGroup() as group:
+        group.create_task(evaluating.evaluate_alarms(block, lease))
+        group.create_task(acting.act(block, lease))
+        group.create_task(service_events.tell(block, lease))
+        group.create_task(upkeep.keep_in_order(block, lease))

@@ -20,25 +20,21 @@ _Transfer = Callable[[Block, bytes, Lease], Awaitable[None]]
 
 async def make(block: Block) -> None:
     """Make all exports and imports that are asked for, until the block ends."""
-    lease = Lease(block)
     workers: dict[bytes, asyncio.Task[None]] = {}
     turn = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(transfer: _Transfer, key: bytes) -> None:
+    async def one(transfer: _Transfer, key: bytes, lease: Lease) -> None:
         async with turn:
             # Of several processes one does it: two would both write files.
             await lease.hold()
             await transfer(block, key, lease)
 
-    try:
-        async with moments.notified(block, TOPIC) as changed, asyncio.TaskGroup() as group:
-            while True:
-                changed.clear()
-                workers = {key: worker for key, worker in workers.items() if not worker.done()}
-                for records, transfer in ((exports.records, exporting.make), (imports.records, importing.make)):
-                    for key in await block.store.transact(records.running):
-                        if key not in workers:
-                            workers[key] = group.create_task(one(transfer, key))
-                await changed.wait()
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, moments.notified(block, TOPIC) as changed, asyncio.TaskGroup() as group:
+        while True:
+            changed.clear()
+            workers = {key: worker for key, worker in workers.items() if not worker.done()}
+            for records, transfer in ((exports.records, exporting.make), (imports.records, importing.make)):
+                for key in await block.store.transact(records.running):
+                    if key not in workers:
+                        workers[key] = group.create_task(one(transfer, key, lease))
+            await changed.wait()

@@ -24,16 +24,12 @@ _PAGE = 100
 @service.job
 async def deliver_and_tidy(block: Block) -> None:
     """Do all of it: of several processes on one store, one does so at a time."""
-    lease = Lease(block)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(publishing.publish(block, lease))
-            group.create_task(forwarding.forward(block, lease))
-            group.create_task(exporting.export(block, lease))
-            group.create_task(running.run(block, lease))
-            group.create_task(_tidy(block, lease))
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, asyncio.TaskGroup() as group:
+        group.create_task(publishing.publish(block, lease))
+        group.create_task(forwarding.forward(block, lease))
+        group.create_task(exporting.export(block, lease))
+        group.create_task(running.run(block, lease))
+        group.create_task(_tidy(block, lease))
 
 
 async def _tidy(block: Block, lease: Lease) -> None:

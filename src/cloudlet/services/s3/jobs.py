@@ -25,13 +25,9 @@ from cloudlet.wire import WireError
 @service.job
 async def tell_and_replicate(block: Block) -> None:
     """Tell of events and make replicas: of several processes on one store, one does so at a time."""
-    lease = Lease(block)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(notifying.notify(block, lease))
-            group.create_task(replicating.replicate(block, lease))
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, asyncio.TaskGroup() as group:
+        group.create_task(notifying.notify(block, lease))
+        group.create_task(replicating.replicate(block, lease))
 
 
 service.job(expiring.carry_out_rules)

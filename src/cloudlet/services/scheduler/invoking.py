@@ -24,27 +24,23 @@ _AT_ONCE = 64
 
 async def invoke(block: Block) -> None:
     """Invoke what is due, until the block ends."""
-    lease = Lease(block)
-    try:
-        async with notified(block, firing.TOPIC) as changed, asyncio.TaskGroup() as group:
-            busy = Places(_AT_ONCE, changed)
-            while True:
-                changed.clear()
-                rows = await block.store.transact(lambda tx: firing.first(tx, _AT_ONCE + len(busy)))
-                waiting = [(due, id) for due, id in rows if id not in busy]
-                now = block.clock.now() * 1000
-                for due, id in waiting[: busy.free]:
-                    if due <= now:
-                        await lease.hold()
-                        busy.take(id)
-                        group.create_task(_invoke(block, id, busy))
-                later = next((due for due, id in waiting if id not in busy), None)
-                if later is None or later <= now:
-                    await changed.wait()
-                else:
-                    await first(block, changed, later / 1000)
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, notified(block, firing.TOPIC) as changed, asyncio.TaskGroup() as group:
+        busy = Places(_AT_ONCE, changed)
+        while True:
+            changed.clear()
+            rows = await block.store.transact(lambda tx: firing.first(tx, _AT_ONCE + len(busy)))
+            waiting = [(due, id) for due, id in rows if id not in busy]
+            now = block.clock.now() * 1000
+            for due, id in waiting[: busy.free]:
+                if due <= now:
+                    await lease.hold()
+                    busy.take(id)
+                    group.create_task(_invoke(block, id, busy))
+            later = next((due for due, id in waiting if id not in busy), None)
+            if later is None or later <= now:
+                await changed.wait()
+            else:
+                await first(block, changed, later / 1000)
 
 
 async def _invoke(block: Block, id: str, busy: Places) -> None:

@@ -13,13 +13,9 @@ from cloudlet.services.sns.outbox_delivery import OutboxDelivery
 
 async def deliver(block: Block) -> None:
     """Deliver for as long as the block runs. What fails stops all of it, to be started again as a whole."""
-    lease = Lease(block)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(OutboxDelivery(block, lease, "queues").run())
-            group.create_task(OutboxDelivery(block, lease, "others").run())
-            group.create_task(Lanes(block, lease, failing=False).run())
-            group.create_task(Lanes(block, lease, failing=True).run())
-            group.create_task(FifoDelivery(block, lease).run())
-    finally:
-        await lease.release()
+    async with Lease(block) as lease, asyncio.TaskGroup() as group:
+        group.create_task(OutboxDelivery(block, lease, "queues").run())
+        group.create_task(OutboxDelivery(block, lease, "others").run())
+        group.create_task(Lanes(block, lease, failing=False).run())
+        group.create_task(Lanes(block, lease, failing=True).run())
+        group.create_task(FifoDelivery(block, lease).run())
