@@ -74,16 +74,20 @@ def _check_state(found: Resolved) -> None:
         )
 
 
+def _invocation(ctx: Context, params: Params, what: Named) -> Invocation:
+    """Return what a request asks a function. Raises AwsError."""
+    payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
+    client_context = _client_context(params.get("ClientContext"))
+    return Invocation(ctx.request_id, payload, what.arn, client_context, ctx.headers.get(TRACE_HEADER, ""))
+
+
 async def invoke(ctx: Context, params: Params) -> Result:
     """Ask a function and wait for its answer."""
     what, found = await target(ctx, params)
     if params.get("InvocationType") == "DryRun":
         ctx.response_status = 204
         return {"StatusCode": 204}
-    payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
-    client_context = _client_context(params.get("ClientContext"))
-    invocation = Invocation(ctx.request_id, payload, what.arn, client_context, ctx.headers.get(TRACE_HEADER, ""))
-    outcome = await run(ctx.block, found, invocation)
+    outcome = await run(ctx.block, found, _invocation(ctx, params, what))
     result: dict[str, Any] = {
         "StatusCode": 200,
         "Payload": outcome.payload,
@@ -149,10 +153,7 @@ async def invoke_streaming(ctx: Context, params: Params) -> Result:
     if params.get("InvocationType") == "DryRun":
         ctx.response_status = 204
         return {"StatusCode": 204}
-    payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
-    client_context = _client_context(params.get("ClientContext"))
-    invocation = Invocation(ctx.request_id, payload, what.arn, client_context, ctx.headers.get(TRACE_HEADER, ""))
-    pieces, running = await begin(ctx.block, found, invocation)
+    pieces, running = await begin(ctx.block, found, _invocation(ctx, params, what))
     return {
         "StatusCode": 200,
         "ExecutedVersion": found.resolved.version.version,
