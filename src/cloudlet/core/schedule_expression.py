@@ -11,6 +11,7 @@ import calendar
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache, partial
+from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from cloudlet.core.language import Language
@@ -55,10 +56,9 @@ def _cron(
             else:
                 if days(day):
                     begin = (start.hour, start.minute) if day == start.date() else (0, 0)
-                    for hour in hours:
-                        for minute in minutes:
-                            if (hour, minute) >= begin:
-                                yield datetime(day.year, day.month, day.day, hour, minute)
+                    for hour, minute in product(hours, minutes):
+                        if (hour, minute) >= begin:
+                            yield datetime(day.year, day.month, day.day, hour, minute)
                 day += timedelta(days=1)
 
     def following(after: float) -> float | None:

@@ -69,11 +69,11 @@ def midnight_after(moment: float, days: int) -> float:
     return -(-(moment + days * _DAY) // _DAY) * _DAY
 
 
-def _reached(action: Mapping[str, Any], days: str, since: float) -> float | None:
+def _reached(action: Mapping[str, Any], since: float) -> float | None:
     """Return when an action that gives a date, or a number of days, is to happen."""
     if action.get("Date") is not None:
         return float(action["Date"])
-    return midnight_after(since, action[days]) if action.get(days) is not None else None
+    return midnight_after(since, action["Days"]) if action.get("Days") is not None else None
 
 
 class Rule:
@@ -109,7 +109,7 @@ class Rule:
 
     def expires(self, subject: Subject) -> float | None:
         """Return when an object's current version expires."""
-        return _reached(self._expiration, "Days", subject.created)
+        return _reached(self._expiration, subject.created)
 
     def removes_marker(self, key: str, created: float, now: float) -> bool:
         """Whether a delete marker that is all that is left of an object is to go."""
@@ -117,7 +117,7 @@ class Rule:
             return False
         if self._expiration.get("ExpiredObjectDeleteMarker"):
             return True
-        expiry = _reached(self._expiration, "Days", created)
+        expiry = _reached(self._expiration, created)
         return expiry is not None and expiry <= now
 
     def noncurrent_expires(self, noncurrent_since: float, newer: int) -> float | None:
@@ -132,7 +132,7 @@ class Rule:
         return [
             Transition(at, step["StorageClass"])
             for step in self._transitions
-            if (at := _reached(step, "Days", subject.created)) is not None and self._may_move(subject, step)
+            if (at := _reached(step, subject.created)) is not None and self._may_move(subject, step)
         ]
 
     def noncurrent_transitions(self, subject: Subject, noncurrent_since: float, newer: int) -> list[Transition]:
