@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from tests.own_metrics import total
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 
 def test_calls_of_each_operation_are_counted(standing: Standing) -> None:

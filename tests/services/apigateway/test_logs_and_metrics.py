@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from cloudlet.testing.server import Aws
 from tests.own_metrics import total
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
-from tests.standing import Standing, eventually, standing_server
+from tests.standing import Standing, eventually
 
 FORMAT = json.dumps(
     {
@@ -40,13 +37,6 @@ FORMAT = json.dumps(
         )
     }
 )
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    """A server whose clock stands."""
-    with standing_server() as server:
-        yield server
 
 
 def _lines(aws: Aws, group: str, count: int) -> list[str]:

@@ -17,9 +17,7 @@ from cloudlet.testing.server import Aws
 from tests.commands import cloudlet
 from tests.services.cloudtrail.test_history import lookup
 from tests.services.s3.own_work import Strict, bucket, keys, queue, strict_server, told
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 _LOGS = "CloudTrail/"
 _DIGESTS = "CloudTrail-Digest/"

@@ -9,9 +9,7 @@ import pytest
 from cloudlet.testing.server import Aws
 from tests.refused import code_of
 from tests.services.cloudtrail.lake import answered, seen, store_id
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 DATA = [
     {

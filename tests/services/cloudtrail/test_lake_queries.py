@@ -19,9 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.refused import code_of
 from tests.services.cloudtrail.lake import answered, ended, seen, store_id
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 
 @pytest.fixture

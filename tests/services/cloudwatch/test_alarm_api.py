@@ -12,9 +12,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.s3.own_work import told
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 SIMPLE: dict[str, Any] = {
     "AlarmName": "high",

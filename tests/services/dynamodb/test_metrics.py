@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,16 +10,10 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
 from tests.own_metrics import total
-from tests.standing import Standing, eventually, standing_server
+from tests.standing import Standing, eventually
 
 KEY = {"k": {"S": "a"}}
 READ, WRITTEN = "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    with standing_server() as started:
-        yield started
 
 
 def table(client: Any, name: str = "orders", **more: Any) -> None:

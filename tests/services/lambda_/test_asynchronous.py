@@ -12,9 +12,7 @@ from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.own_metrics import total
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import module, python
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 SENDING = """
 import boto3

@@ -17,9 +17,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
 from tests.services.s3.own_work import bucket, keys, strict_server
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
 from tests.services.s3.own_work import bucket, event, keys, queue, tell_queue
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 LARGE = b"x" * (128 << 10)
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.services.s3.strict import DENIED, refused
-from tests.standing import Standing, standing_server
+from tests.standing import Standing
 
 _NOON = datetime(2030, 3, 13, 12, tzinfo=UTC)
 _SOON, _LATER = _NOON + timedelta(days=1), _NOON + timedelta(days=2)
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    with standing_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from botocore.exceptions import ClientError
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.s3.own_work import bucket, keys, strict_server
 from tests.services.s3.raw import ask
-from tests.standing import Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing, eventually
 
 _FIELD = re.compile(r'\[[^]]*\]|"[^"]*"|\S+')
 _NAMES = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,6 @@ from tests.commands import cloudlet
 from tests.own_metrics import total
 from tests.services.s3.own_work import bucket
 from tests.standing import NOON, Standing, eventually, standing_server
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    with standing_server() as started:
-        yield started
 
 
 def configure(s3: Any, name: str, id: str = "all", **chosen: Any) -> None:

@@ -14,9 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cloudlet.testing.server import Aws
 from tests.services.s3.own_work import bucket
 from tests.sizes import examples
-from tests.standing import Standing, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing
 
 _KEYS = ("a", "a/é")
 """Few, so that much happens to each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from cloudlet.testing.server import Aws
 from tests.services.s3.own_work import bucket as new_bucket
 from tests.services.s3.raw import ask
 from tests.services.s3.strict import refused
-from tests.standing import Standing, eventually, standing_server
+from tests.standing import Standing, eventually
 
 _PART = 5 << 20
 _BIG = os.urandom(_PART)
@@ -290,12 +290,6 @@ def test_boto3_uploads_and_downloads_large_files_in_parts(s3: Any, bucket: str, 
 
 
 # -- as time goes by
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    with standing_server() as running:
-        yield running
 
 
 def test_for_a_day_a_completion_may_be_asked_for_again(standing: Standing) -> None:

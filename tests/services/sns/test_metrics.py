@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,15 +11,9 @@ from cloudlet.testing.server import Aws
 from tests.own_metrics import total
 from tests.services.sns.endpoint import running
 from tests.services.sns.fanout import Fanout
-from tests.standing import Standing, eventually, standing_server
+from tests.standing import Standing, eventually
 
 ATTRIBUTES = {"colour": {"DataType": "String", "StringValue": "red"}}
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    with standing_server() as started:
-        yield started
 
 
 def of_topic(aws: Aws, metric: str, topic: str = "orders") -> float | None:

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from cloudlet.testing.server import Aws
-from tests.standing import NOON, Standing, eventually, standing_server
+from tests.standing import NOON, Standing, eventually
 
 MINUTE = 60
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    with standing_server() as started:
-        yield started
 
 
 def values(aws: Aws, metric: str, queue: str, *statistics: str) -> list[dict[str, Any]]:

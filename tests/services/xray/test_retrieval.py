@@ -10,9 +10,7 @@ import pytest
 
 from tests.refused import code_of
 from tests.services.xray.segments import part, put, segment, trace_id
-from tests.standing import Standing, standing
-
-__all__ = ["standing"]
+from tests.standing import Standing
 
 
 def sent(xray: Any, count: int) -> list[dict[str, Any]]:

@@ -9,9 +9,7 @@ from typing import Any
 
 from cloudlet.testing.server import Aws, Server
 from tests.services.xray.segments import put, segment, trace_id
-from tests.standing import NOON, Standing, eventually, standing
-
-__all__ = ["standing"]
+from tests.standing import NOON, Standing, eventually
 
 _NOON = datetime.fromisoformat(NOON).timestamp()
 

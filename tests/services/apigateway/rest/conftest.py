@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.apigateway.rest.cloud import RestCloud
-from tests.standing import Standing, standing_server
 
 
 @pytest.fixture
@@ -21,10 +18,3 @@ def cloud(aws: Aws) -> RestCloud:
 def shared(cloudlet_server: Server) -> RestCloud:
     """Clients of an account that the tests of a module share, and with it its function, which is slow to make."""
     return RestCloud(Aws(cloudlet_server.endpoint, fresh_account()))
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    """A server whose clock stands."""
-    with standing_server() as server:
-        yield server
