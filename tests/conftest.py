@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.standing import standing
+from cloudlet.testing.server import Aws
+from tests.standing import Standing, standing
 
-__all__ = ["standing"]
+__all__ = ["account", "standing"]
+
+
+@pytest.fixture
+def account(standing: Standing) -> Aws:
+    """An account of its own where the clock stands."""
+    return standing.account()
+
 
 # How long an example takes says how busy the machine is. What is made once for all examples of a test (an account, a
 # folder) is to be shared by them. Models leave out what makes no sense as they go.

@@ -22,11 +22,6 @@ DATA = [
 ]
 
 
-@pytest.fixture
-def trails(aws: Aws) -> Any:
-    return aws.client("cloudtrail")
-
-
 def test_a_store_is_made_changed_deleted_and_restored(aws: Aws, trails: Any) -> None:
     made = trails.create_event_data_store(Name="audit", TagsList=[{"Key": "team", "Value": "a"}])
     arn = made["EventDataStoreArn"]

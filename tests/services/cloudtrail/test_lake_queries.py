@@ -23,11 +23,6 @@ from tests.standing import Standing, eventually
 
 
 @pytest.fixture
-def trails(aws: Aws) -> Any:
-    return aws.client("cloudtrail")
-
-
-@pytest.fixture
 def store(aws: Aws, trails: Any) -> str:
     """The id of a store with the events of three queues that were created."""
     made = trails.create_event_data_store(Name="audit")["EventDataStoreArn"]

@@ -209,11 +209,6 @@ def test_tags(cw: Any) -> None:
     assert tags() == {}
 
 
-@pytest.fixture
-def account(standing: Standing) -> Aws:
-    return standing.account()
-
-
 def test_an_alarm_rings_through_a_topic_when_the_time_has_come(standing: Standing, account: Aws) -> None:
     cw, sns, sqs = (account.client(name) for name in ("cloudwatch", "sns", "sqs"))
     topic = sns.create_topic(Name="ring")["TopicArn"]

@@ -16,11 +16,6 @@ LARGE = b"x" * (128 << 10)
 
 
 @pytest.fixture
-def account(standing: Standing) -> Aws:
-    return standing.account()
-
-
-@pytest.fixture
 def s3(account: Aws) -> Any:
     return account.client("s3")
 

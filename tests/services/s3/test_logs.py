@@ -25,11 +25,6 @@ _NAMES = [
 
 
 @pytest.fixture
-def account(standing: Standing) -> Aws:
-    return standing.account()
-
-
-@pytest.fixture
 def s3(account: Aws) -> Any:
     return account.client("s3")
 

@@ -13,17 +13,11 @@ import pytest
 from cloudlet.core import Transaction
 from cloudlet.services.sns import fifo
 from cloudlet.services.sns import topic as topics
-from cloudlet.testing.server import Aws
 from tests.refused import refused
 from tests.services.sns.cloud import ACCOUNT, REGION, LocalSns, local_sns
 from tests.services.sns.fanout import Fanout
 
 _ARCHIVE = '{"MessageRetentionPeriod":"2"}'
-
-
-@pytest.fixture
-def fanout(aws: Aws) -> Fanout:
-    return Fanout(aws)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from cloudlet.testing.server import Aws
 from tests.refused import refused
 
 _POLICY: dict[str, Any] = {
@@ -33,16 +32,6 @@ _AUDIT = {
         "Audit": {"SampleRate": "99", "FindingsDestination": {"CloudWatchLogs": {"LogGroup": "/aws/vendedlogs/x"}}}
     },
 }
-
-
-@pytest.fixture
-def sns(aws: Aws) -> Any:
-    return aws.client("sns")
-
-
-@pytest.fixture
-def topic(sns: Any) -> str:
-    return str(sns.create_topic(Name="orders")["TopicArn"])
 
 
 def _statement(**changes: Any) -> str:

@@ -23,11 +23,6 @@ from tests.services.sns.fanout import Fanout
 
 
 @pytest.fixture
-def fanout(aws: Aws) -> Fanout:
-    return Fanout(aws)
-
-
-@pytest.fixture
 def topic(fanout: Fanout) -> str:
     return fanout.topic()
 

@@ -37,11 +37,6 @@ def _error(answer: ET.Element) -> dict[str, str | None]:
     return {part.tag.partition("}")[2]: part.text for part in found}
 
 
-@pytest.fixture
-def sns(aws: Aws) -> Any:
-    return aws.client("sns")
-
-
 def test_an_error_is_a_document_of_its_own(aws: Aws, sns: Any) -> None:
     topic = f"arn:aws:sns:us-east-1:{aws.account}:nothing"
     status, answer = _post(aws, "ConfirmSubscription", TopicArn=topic, Token="x")

@@ -13,11 +13,6 @@ _APPLE_TOKEN = "0123456789abcdef" * 4
 
 
 @pytest.fixture
-def sns(aws: Aws) -> Any:
-    return aws.client("sns")
-
-
-@pytest.fixture
 def application(sns: Any) -> str:
     return str(_created(sns, "shop", "GCM", PlatformCredential="key"))
 

@@ -16,11 +16,6 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 @pytest.fixture
-def fanout(aws: Aws) -> Fanout:
-    return Fanout(aws)
-
-
-@pytest.fixture
 def sns(fanout: Fanout) -> Any:
     return fanout.sns
 

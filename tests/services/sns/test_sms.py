@@ -11,17 +11,11 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.testing.server import Aws
 from tests.refused import refused
 from tests.services.sns.cloud import STRANGER, LocalSns, local_sns
 
 _NUMBER = "+4915112345678"
 _DAY = 86_400
-
-
-@pytest.fixture
-def sns(aws: Aws) -> Any:
-    return aws.client("sns")
 
 
 @pytest.fixture

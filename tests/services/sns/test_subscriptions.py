@@ -14,16 +14,6 @@ from tests.services.sns.cloud import ACCOUNT, REGION, local_sns
 
 
 @pytest.fixture
-def sns(aws: Aws) -> Any:
-    return aws.client("sns")
-
-
-@pytest.fixture
-def topic(sns: Any) -> str:
-    return str(sns.create_topic(Name="orders")["TopicArn"])
-
-
-@pytest.fixture
 def fifo_topic(sns: Any) -> str:
     attributes = {"FifoTopic": "true", "ArchivePolicy": '{"MessageRetentionPeriod":"30"}'}
     return str(sns.create_topic(Name="orders.fifo", Attributes=attributes)["TopicArn"])

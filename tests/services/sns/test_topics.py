@@ -13,11 +13,6 @@ from tests.refused import refused
 from tests.services.sns.cloud import ACCOUNT, REGION, local_sns
 
 
-@pytest.fixture
-def sns(aws: Aws) -> Any:
-    return aws.client("sns")
-
-
 def _invalid(text: str) -> tuple[str, str]:
     return "InvalidParameter", f"Invalid parameter: {text}"
 

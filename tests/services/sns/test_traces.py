@@ -18,11 +18,6 @@ from tests.standing import eventually
 from tests.traced import TRACE, trace_of, traced
 
 
-@pytest.fixture
-def fanout(aws: Aws) -> Fanout:
-    return Fanout(aws)
-
-
 @pytest.mark.parametrize("raw", ["true", "false"])
 def test_a_queue_gets_the_header_as_an_attribute(aws: Aws, fanout: Fanout, raw: str) -> None:
     topic = fanout.topic()
