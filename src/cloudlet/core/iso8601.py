@@ -9,9 +9,14 @@ from time import gmtime, strftime
 @lru_cache(64)
 def second(seconds: int) -> str:
     """Return a time, in seconds since the epoch, such as `2023-11-14T22:13:20Z`."""
-    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(seconds))
+    return f"{_without_zone(seconds)}Z"
 
 
 def millisecond(millis: int) -> str:
     """Return a time, in milliseconds since the epoch, such as `2023-11-14T22:13:20.042Z`."""
-    return f"{second(millis // 1000)[:-1]}.{millis % 1000:03}Z"
+    return f"{_without_zone(millis // 1000)}.{millis % 1000:03}Z"
+
+
+@lru_cache(64)
+def _without_zone(seconds: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
