@@ -31,7 +31,7 @@ def test_an_api_is_kept(cloud: GatewayCloud) -> None:
     assert cloud.ask(id).status == 404
 
 
-def test_apis_of_others_are_not_to_be_seen(cloud: GatewayCloud, cloudlet_server: object) -> None:
+def test_apis_of_others_are_not_to_be_seen(cloud: GatewayCloud) -> None:
     id = cloud.api()
     other = GatewayCloud(Aws(cloud.aws.endpoint, cloud.account, "eu-west-1"))
     assert other.client.get_apis()["Items"] == []

@@ -211,7 +211,7 @@ def test_a_request_may_have_16_mb(db: Any, table: str) -> None:
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
-def test_a_hundred_clients_add_to_one_counter(aws: Any, db: Any, table: str) -> None:
+def test_a_hundred_clients_add_to_one_counter(db: Any, table: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     def add(_: int) -> None:

@@ -116,7 +116,7 @@ def test_table_class_maximum_throughput_encryption_and_tags_are_kept(db: Any, ma
     assert db.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"] == [{"Key": "team", "Value": "shop"}]
 
 
-def test_a_name_is_taken_once(db: Any, make_table: MakeTable) -> None:
+def test_a_name_is_taken_once(make_table: MakeTable) -> None:
     make_table("t-1", "p:S")
     with pytest.raises(ClientError) as error:
         make_table("t-1", "p:S")

@@ -407,7 +407,7 @@ def test_a_record_longer_than_any_item_ends_an_import(dynamo: LocalDynamo, monke
         assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InvalidFormat")
 
 
-def test_binary_keys_are_imported_from_csv(dynamo: LocalDynamo) -> None:
+def test_binary_keys_are_imported_from_csv() -> None:
     reader = import_formats.CsvReader({"p": "B"}, None, ",")
     rows = "p,x\nAP8=,1\n?,1\n\u00fc,1\n".encode()
     assert list(reader.feed(rows)) == [{"p": {"B": b"\x00\xff"}, "x": {"S": "1"}}, None, None]

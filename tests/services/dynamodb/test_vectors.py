@@ -485,6 +485,6 @@ def test_what_a_search_may_ask_for(db: Any, make_table: MakeTable) -> None:
         ),
     ],
 )
-def test_indexes_that_cannot_be(db: Any, make_table: MakeTable, given: dict[str, Any], message: str) -> None:
+def test_indexes_that_cannot_be(make_table: MakeTable, given: dict[str, Any], message: str) -> None:
     with pytest.raises(ClientError, match=message):
         make_table("things", "p:S", **given)

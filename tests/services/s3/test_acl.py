@@ -128,7 +128,7 @@ def test_what_is_no_grant(s3: Any, open_bucket: str, grant: dict[str, Any], refu
     assert refused(put, Bucket=open_bucket, AccessControlPolicy=_document(s3, **grant)) == refusal
 
 
-def test_what_is_no_acl(aws: Aws, s3: Any, open_bucket: str, other: str) -> None:
+def test_what_is_no_acl(s3: Any, open_bucket: str, other: str) -> None:
     put = s3.put_bucket_acl
     document = _document(s3)
     stranger = {**document, "Owner": {"ID": other}}

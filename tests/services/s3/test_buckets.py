@@ -16,7 +16,7 @@ def _name() -> str:
     return f"buckets-{secrets.token_hex(8)}"
 
 
-def test_a_bucket_is_created_seen_and_deleted(aws: Aws, s3: Any) -> None:
+def test_a_bucket_is_created_seen_and_deleted(s3: Any) -> None:
     name = _name()
     created = s3.create_bucket(Bucket=name)
     assert created["Location"] == f"/{name}"

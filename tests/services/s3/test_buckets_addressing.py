@@ -183,7 +183,7 @@ def test_a_url_of_version_2_with_the_bucket_in_the_host(strict: Strict, target: 
     assert answer.status == 200
 
 
-def test_a_url_of_version_2_is_taken_of_anybody_where_nobody_is_known(aws: Aws, s3: Any, bucket: str) -> None:
+def test_a_url_of_version_2_is_taken_of_anybody_where_nobody_is_known(s3: Any, bucket: str) -> None:
     url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
     assert fetch(url, "PUT", b"x", Content_Type="text/x").status == 200
     (listed,) = s3.list_objects_v2(Bucket=bucket, FetchOwner=True)["Contents"]

@@ -153,7 +153,7 @@ def test_documents_are_verified_too(aws: Aws, plain: Any, bucket: str, method: s
     assert sending(Content_MD5=digest) == (200, "")
 
 
-def test_a_deletion_of_many_has_a_checksum(aws: Aws, plain: Any, bucket: str) -> None:
+def test_a_deletion_of_many_has_a_checksum(aws: Aws, bucket: str) -> None:
     """API reference, "DeleteObjects": Content-MD5, or another checksum, is required."""
     answer = ask(aws.endpoint, "POST", f"/{bucket}?delete", _DELETION)
     assert (answer.status, answer.code) == (400, "InvalidRequest")

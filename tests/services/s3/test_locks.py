@@ -129,7 +129,7 @@ def test_uploads_in_parts_and_copies_are_locked_too(aws: Any) -> None:
     assert (head["ObjectLockMode"], head["ObjectLockLegalHoldStatus"]) == ("GOVERNANCE", "ON")
 
 
-def test_what_cannot_be_locked(aws: Any, s3: Any, bucket: str) -> None:
+def test_what_cannot_be_locked(s3: Any, bucket: str) -> None:
     until = datetime.now(UTC) + timedelta(days=1)
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
     invalid = ("InvalidRequest", 400)

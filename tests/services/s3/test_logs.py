@@ -130,7 +130,7 @@ def test_names_may_tell_the_day_of_the_requests(standing: Standing, account: Aws
     assert re.fullmatch(rf"{path}-00-00-00-[0-9A-F]{{16}}", key)
 
 
-def test_others_may_be_let_read_the_logs(standing: Standing, account: Aws, s3: Any) -> None:
+def test_others_may_be_let_read_the_logs(standing: Standing, s3: Any) -> None:
     name, target = bucket(s3), bucket(s3, ObjectOwnership="ObjectWriter")
     s3.put_bucket_acl(Bucket=target, ACL="log-delivery-write")
     reader = standing.account().client("s3").list_buckets()["Owner"]["ID"]

@@ -37,7 +37,7 @@ def _error(answer: ET.Element) -> dict[str, str | None]:
     return {part.tag.partition("}")[2]: part.text for part in found}
 
 
-def test_an_error_is_a_document_of_its_own(aws: Aws, sns: Any) -> None:
+def test_an_error_is_a_document_of_its_own(aws: Aws) -> None:
     topic = f"arn:aws:sns:us-east-1:{aws.account}:nothing"
     status, answer = _post(aws, "ConfirmSubscription", TopicArn=topic, Token="x")
     assert (status, answer.tag) == (404, f"{{{_NAMESPACE['sns']}}}ErrorResponse")

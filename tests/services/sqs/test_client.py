@@ -167,7 +167,7 @@ def test_queues_are_listed_by_prefix_and_in_pages(client: Any) -> None:
     assert refused(client.list_queues, MaxResults=1001)[0] == "InvalidParameterValue"
 
 
-def test_accounts_and_regions_do_not_see_each_other(aws: Aws, client: Any, url: str) -> None:
+def test_accounts_and_regions_do_not_see_each_other(aws: Aws, url: str) -> None:
     other = aws.client("sqs", region_name="eu-west-1")
     assert "QueueUrls" not in other.list_queues()
     assert refused(other.get_queue_url, QueueName="orders")[0] == "AWS.SimpleQueueService.NonExistentQueue"

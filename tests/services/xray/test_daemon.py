@@ -65,7 +65,7 @@ def test_what_the_sdk_records(address: str, xray: Any) -> None:
     assert found["subsegments"][0]["annotations"] == {"customer": 7}
 
 
-def test_the_sdk_asks_for_sampling_rules(server: Server, address: str) -> None:
+def test_the_sdk_asks_for_sampling_rules(address: str) -> None:
     host, _, port = address.partition(":")
     connector = ServiceConnector()
     connector.setup_xray_client(host, int(port), None)

@@ -107,7 +107,7 @@ def test_pointers_lead_to_events(asker: Asker) -> None:
     assert code_of(asker.client.get_log_record, logRecordPointer=pointers[0]["value"]) == MISSING
 
 
-def test_a_pointer_shows_nothing_of_another_account(aws: Aws, cloudlet_server: Server, asker: Asker) -> None:
+def test_a_pointer_shows_nothing_of_another_account(cloudlet_server: Server, asker: Asker) -> None:
     asker.put(["secret"])
     pointer = asker.answer("display @message")["results"][0][-1]["value"]
     other = Asker(Aws(cloudlet_server.endpoint, fresh_account()).client("logs"), "g")
