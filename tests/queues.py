@@ -1,13 +1,28 @@
-"""Queues of one account to look into, over a real socket."""
+"""Queues to look into, over a real socket."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from cloudlet.testing.server import Aws
 
 _WAIT_SECONDS = 20
+_PATIENCE_SECONDS = 60
+
+
+def missing(sqs: Any, url: str, expected: Iterable[str]) -> set[str]:
+    """Receive from a queue until all bodies that are expected have come; return those that did not."""
+    left = set(expected)
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while left and time.monotonic() < end:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        for message in answer.get("Messages", ()):
+            left.discard(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return left
 
 
 class QueueCloud:

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cloudlet.testing.server import Aws, Server
+from tests.queues import missing
 from tests.standing import eventually
 
 _ACCOUNT = "123456789012"
@@ -72,14 +73,7 @@ def _until_gone(do: Callable[[str], Any], prefix: str, acknowledged: set[str]) -
 def _missing(server: Server, queue: str, expected: set[str]) -> set[str]:
     """Receive until all that is expected has come; return what never came."""
     sqs = _client(server, "sqs")
-    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    missing = set(expected)
-    end = time.monotonic() + 60
-    while missing and time.monotonic() < end:
-        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
-            missing.discard(message["Body"].strip('"'))
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return missing
+    return missing(sqs, sqs.get_queue_url(QueueName=queue)["QueueUrl"], {f'"{name}"' for name in expected})
 
 
 def test_nothing_is_lost(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from tests.postgres.replicas import Replicas, replicas
 from tests.postgres.server import shared_server
+from tests.queues import missing
 from tests.standing import eventually
 
 LEFT, RIGHT = 0, 1
@@ -23,14 +23,7 @@ def _send(client: Any, url: str, prefix: str) -> set[str]:
 
 def _come(client: Any, url: str, expected: set[str]) -> None:
     """Receive until all that is expected has come."""
-    missing = {f'"{body}"' for body in expected}
-    end = time.monotonic() + 60
-    while missing:
-        assert time.monotonic() < end, f"{len(missing)} are missing"
-        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-        for message in answer.get("Messages", ()):
-            missing.discard(message["Body"])
-            client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert not missing(client, url, {f'"{body}"' for body in expected})
 
 
 def _state(pipes: Replicas, replica: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.postgres.replicas import Replicas, replicas
 from tests.postgres.server import shared_server
+from tests.queues import missing
 
 LEFT, RIGHT = 0, 1
 _SCHEDULES = 40
@@ -48,15 +48,7 @@ def _create(scheduler: Replicas, replica: int, prefix: str) -> set[str]:
 def _receive(sqs: Replicas, expected: set[str]) -> None:
     """Receive until all that is expected has come."""
     client = sqs.client(LEFT)
-    url = client.get_queue_url(QueueName="q")["QueueUrl"]
-    missing = set(expected)
-    end = time.monotonic() + 60
-    while missing:
-        assert time.monotonic() < end, f"{len(missing)} are missing"
-        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-        for message in answer.get("Messages", ()):
-            missing.discard(message["Body"])
-            client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert not missing(client, client.get_queue_url(QueueName="q")["QueueUrl"], expected)
 
 
 def test_schedules_of_either_run(both: tuple[Replicas, Replicas]) -> None:
