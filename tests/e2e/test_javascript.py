@@ -1,4 +1,4 @@
-"""The AWS SDK for JavaScript, version 3: its tests are in javascript/, and run in Node.js."""
+"""The AWS SDK for JavaScript, version 3, and what is built on it: the tests are in javascript/, and run in Node.js."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.e2e.conftest import MakeClient
 from tests.e2e.packages import node_runtime
 
 
-@pytest.mark.parametrize("file", ["dynamodb", "functions", "messaging", "s3", "sight"])
+@pytest.mark.parametrize("file", ["dynamodb", "functions", "libraries", "messaging", "s3", "sight"])
 def test_sdk(file: str, client: MakeClient, bucket: str) -> None:
     node = client(str(INSTALLED / "node"), BUCKET=bucket, RUNTIME=node_runtime(client))
     node.run("--test", E2E / "javascript" / f"{file}.test.mjs")

@@ -16,7 +16,7 @@ def run(python: Client, library: str) -> None:
     python.run("-m", "pytest", "-q", *own, E2E / "python" / f"with_{library}.py")
 
 
-@pytest.mark.parametrize("library", ["pandas", "pyarrow", "pynamodb"])
+@pytest.mark.parametrize("library", ["minio", "obstore", "pandas", "pyarrow", "pynamodb"])
 def test_library(library: str, client: MakeClient, bucket: str) -> None:
     run(client(str(INSTALLED / "python"), BUCKET=bucket), library)
 
