@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import http.client
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -521,3 +522,20 @@ def test_a_plus_in_a_path_of_s3_is_a_space_and_is_signed_as_one(strict_server: S
         "/of-pluses/a+desk": (200, "a desk"),
         "/of-pluses/a%2Bdesk": (200, "a+desk"),
     }
+
+
+def test_a_plus_in_a_query_of_s3_is_a_space_and_is_signed_as_one(strict_server: Server) -> None:
+    """So the SDK for Java, version 1, writes and signs it, and with it Hadoop and Spark."""
+    s3 = client(strict_server, "s3")
+    s3.create_bucket(Bucket="of-pluses-asked", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key in ("a desk", "a+desk"):
+        s3.put_object(Bucket="of-pluses-asked", Key=key, Body=b"")
+    found = {}
+    for prefix in ("a%20d", "a+d", "a%2Bd"):
+        path = f"/of-pluses-asked/?list-type=2&prefix={prefix}"
+        url = f"{strict_server.endpoint}{path.replace('+', '%20')}"
+        signed = AWSRequest("GET", url, headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+        S3SigV4Auth(Credentials(KEY, SECRET), "s3", "eu-west-1").add_auth(signed)
+        status, text = send(strict_server, "GET", path, dict(signed.headers.items()))
+        found[prefix] = (status, re.findall("<Key>(.*?)</Key>", text))
+    assert found == {"a%20d": (200, ["a desk"]), "a+d": (200, ["a desk"]), "a%2Bd": (200, ["a+desk"])}

@@ -165,7 +165,12 @@ def canonical_request(request: HttpRequest, claim: Claim, payload_hash: str) -> 
     path = request.path
     if path != "/":
         path = _canonical_path(path, claim.service)
-    query = _canonical_query(request.query, presigned=claim.expires is not None) if request.query else ""
+    query = request.query
+    if query:
+        if claim.service == "s3":
+            # The SDK for Java, version 1, sends spaces so, and signs them as %20.
+            query = query.replace("+", " ")
+        query = _canonical_query(query, presigned=claim.expires is not None)
     return f"{request.method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{payload_hash}"
 
 
