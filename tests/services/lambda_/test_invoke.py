@@ -531,6 +531,14 @@ def test_a_custom_runtime_speaks_the_runtime_api(cloud: FunctionCloud) -> None:
     assert answer.error == "Unhandled"
 
 
+def test_a_custom_runtime_that_ends_after_an_answer_takes_no_other_invocation_with_it(cloud: FunctionCloud) -> None:
+    """So Go's does after a panic. A runtime gets the next invocation once it asks for it."""
+    ending = f"{BOOTSTRAP}    if 'ends' in event: __import__('time').sleep(0.3); raise SystemExit(1)\n"
+    cloud.function("f", Runtime="provided.al2023", Code={"ZipFile": program({"bootstrap": ending})}, Timeout=30)
+    assert invoke(cloud, {"ends": True}).error is None
+    assert invoke(cloud).error is None
+
+
 def test_a_custom_runtime_that_cannot_start_says_so(cloud: FunctionCloud) -> None:
     given: dict[str, Any] = {"Runtime": "provided.al2023", "Timeout": 30}
     cloud.function(

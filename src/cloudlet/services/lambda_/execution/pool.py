@@ -154,7 +154,7 @@ class Pools:
 
     def _give_back(self, worker: Worker) -> None:
         """Keep a worker for the next invocation, once it is done with this one."""
-        if worker.has_extensions:
+        if worker.may_be_busy:
             self._follow(self._rest(worker))
         else:
             self._keep(worker)

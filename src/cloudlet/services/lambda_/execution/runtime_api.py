@@ -62,6 +62,9 @@ class RuntimeApi:
         self._registered = asyncio.Event()
         self._invocations: asyncio.Queue[tuple[dict[str, Any], bytes]] = asyncio.Queue()
         self._current = ""
+        self._rests = asyncio.Event()
+        """Set unless an invocation was sent this way, and the runtime has not asked for the next one since."""
+        self._rests.set()
         self._sandbox: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
         self._endpoint = Endpoint(self._handle, self._streams, self._admits)
         self._asked = False
@@ -103,6 +106,7 @@ class RuntimeApi:
     def send(self, kind: bytes, told: dict[str, Any], payload: bytes = b"") -> None:
         if kind == frames.INVOKE:
             self._current = told["requestId"]
+            self._rests.clear()
             self._invocations.put_nowait((told, payload))
         elif kind == frames.RESTORE and self._restored is not None:
             self._restored.set()
@@ -137,6 +141,22 @@ class RuntimeApi:
         """Wait until all extensions have registered and wait for the next event."""
         await self._registered.wait()
         await _all_rest(list(self._extensions.values()))
+
+    async def finished(self) -> None:
+        """Wait until the runtime waits for the next invocation and extensions for the next event, or all has ended.
+
+        Developer guide, "Lambda execution environment lifecycle": the invoke phase lasts until both ask for the next.
+        """
+        waiting = asyncio.get_running_loop().create_task(self._all_wait())
+        ended: asyncio.Future[Any] = self._sandbox.result().ended
+        try:
+            await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
+    async def _all_wait(self) -> None:
+        await self._rests.wait()
+        await self.rested()
 
     def begun(self) -> None:
         """Tell that all extensions are there: the start is over."""
@@ -188,6 +208,7 @@ class RuntimeApi:
         return _refused(404, "InvalidPath", f"there is no {request.method} {path}")
 
     async def _next(self) -> Reply:
+        self._rests.set()
         if not self._asked:
             self._asked = True
             await self._registered.wait()

@@ -402,15 +402,15 @@ class Worker:
             self._answer(Outcome(b"", _KILLED))
 
     @property
-    def has_extensions(self) -> bool:
-        """Whether there may be programs that are still busy with an invocation that was answered."""
+    def may_be_busy(self) -> bool:
+        """Whether its runtime or extensions may still be at an invocation that was answered."""
         return self._process.api is not None
 
     async def rested(self) -> None:
-        """Wait until its extensions are done too; end it where that takes longer than an invocation may."""
+        """Wait until runtime and extensions are done too; end it where that takes longer than an invocation may."""
         if self._process.api is not None:
             try:
-                await asyncio.wait_for(self._process.api.rested(), self.version.timeout)
+                await asyncio.wait_for(self._process.api.finished(), self.version.timeout)
             except TimeoutError:
                 self._process.sandbox.kill()
 
