@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeGuard
 
 _ROOT = Path(__file__).parent
 _SOURCES = _ROOT / "src"
@@ -38,15 +38,14 @@ def check(module: Path) -> None:
 
     mypyc drops, without a word, what a class says besides its bases (`array_like=True`) and what its lists and
     dictionaries have: so msgspec would read and write other records. A cached property is computed each time. While
-    what handles an exception waits, others take that exception for theirs.
+    what handles an exception waits (as the end of a group of tasks does), others take that exception for theirs.
     """
     text = module.read_text()
     if "cached_property" in text:
         raise ValueError(f"{module} cannot be compiled: its cached properties would not be cached")
     for node in ast.walk(ast.parse(text)):
-        handlers = [handler.body for handler in node.handlers] + [node.finalbody] if isinstance(node, ast.Try) else []
-        if any(_waits(body) for body in handlers):
-            raise ValueError(f"{module} cannot be compiled: line {node.lineno} has `except` or `finally` wait")
+        if _waits_while_it_handles(node):
+            raise ValueError(f"{module} cannot be compiled: line {node.lineno} waits while it handles an exception")
         if isinstance(node, ast.ClassDef) and not _is_typed_dict(node):
             if node.keywords:
                 raise ValueError(f"{module} cannot be compiled: class {node.name} says more than its bases")
@@ -60,6 +59,13 @@ def listed() -> dict[str, list[str]]:
     hooks = told["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
     modules: dict[str, list[str]] = hooks["custom"]["modules"]
     return modules
+
+
+def _waits_while_it_handles(node: ast.AST) -> TypeGuard[ast.Try | ast.AsyncWith]:
+    """Whether a statement waits in `except` or `finally`, or for the end of tasks, one of which may have failed."""
+    if isinstance(node, ast.AsyncWith):
+        return any("TaskGroup" in ast.unparse(item.context_expr) for item in node.items)
+    return isinstance(node, ast.Try) and any(map(_waits, [*(each.body for each in node.handlers), node.finalbody]))
 
 
 def _waits(body: Sequence[ast.AST]) -> bool:

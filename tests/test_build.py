@@ -36,12 +36,17 @@ def test_cached_properties_would_not_be_cached(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "handler", ["except ValueError:\n        await b()\n        raise", "finally:\n        await b()"]
+    "body",
+    [
+        "try:\n        await b()\n    except ValueError:\n        await b()\n        raise",
+        "try:\n        await b()\n    finally:\n        await b()",
+        "async with b(), asyncio.TaskGroup() as group:\n        await b()",
+    ],
 )
-def test_what_handles_exceptions_is_not_to_wait(tmp_path: Path, handler: str) -> None:
+def test_what_handles_exceptions_is_not_to_wait(tmp_path: Path, body: str) -> None:
     module = tmp_path / "module.py"
-    module.write_text(f"async def a():\n    try:\n        await b()\n    {handler}")
-    with pytest.raises(ValueError, match="line 2 has"):
+    module.write_text(f"async def a():\n    {body}")
+    with pytest.raises(ValueError, match="line 2 waits while"):
         hatch_build.check(module)
     module.write_text("async def a():\n    try:\n        await b()\n    finally:\n        c(lambda: (yield))")
     hatch_build.check(module)

@@ -13,7 +13,7 @@ from typing import Final
 from cloudlet.core import Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.services.events import delivering, outbox
+from cloudlet.services.events import attempting, outbox
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.target import BATCH
@@ -82,7 +82,7 @@ class DirectDelivery:
         """Try deliveries, for a moment; return what follows."""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return [each for each in await delivering.attempt(self._block, lane, deliveries) if each is not None]
+                return [each for each in await attempting.attempt(self._block, lane, deliveries) if each is not None]
         except TimeoutError:
             self._closed_until = asyncio.get_running_loop().time() + _SLOW_SECONDS
             # They may have been accepted all the same: deliveries come at least once.

@@ -1,0 +1,63 @@
+"""Tries deliveries, and tells what follows those that fail. User guide, "How EventBridge retries delivering events"."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from msgspec.structs import replace
+
+from cloudlet.core.block import Block
+from cloudlet.core.retrying import Exhausted, Failed, following_attempt
+from cloudlet.services.events import measuring, target
+from cloudlet.services.events.delivery_record import Delivery, Lane
+from cloudlet.services.events.target import BATCH
+
+log = logging.getLogger("cloudlet.events")
+
+
+async def attempt(block: Block, lane: Lane, due: list[Delivery]) -> list[Delivery | None]:
+    """Try deliveries of one lane; return what follows each, if anything."""
+    batches = [due[at : at + BATCH] for at in range(0, len(due), BATCH)]
+    giving = [target.give(block, lane, batch) for batch in batches]
+    outcomes = [await giving[0]] if len(giving) == 1 else await asyncio.gather(*giving)
+    failures = [failed for batch in outcomes for failed in batch]
+    now = block.clock.now()
+    following = [
+        None if failed is None else _after(delivery, failed, now)
+        for delivery, failed in zip(due, failures, strict=True)
+    ]
+    tried = [
+        (delivery, failed is not None, after) for delivery, failed, after in zip(due, failures, following, strict=True)
+    ]
+    measuring.note(block, due[0].rule, tried)
+    for failed, after in zip(failures, following, strict=True):
+        if failed is not None and after is None:
+            log.warning("%s could not be given an event of %s: %s", lane.target, lane.rule, failed)
+    return following
+
+
+def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:
+    """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
+    attempts = delivery.attempts + 1
+    condition = ""
+    if not failed.permanent:
+        policy = (delivery.target.get("RetryPolicy") or {}) if delivery.dead is None else {}
+        try:
+            due = following_attempt(policy, attempts, delivery.noted / 1000, now, wait=failed.wait)
+        except Exhausted as exhausted:
+            condition = exhausted.condition
+        else:
+            return replace(delivery, attempts=attempts, due=int(due * 1000))
+    if delivery.dead is not None or not (delivery.target.get("DeadLetterConfig") or {}).get("Arn"):
+        return None
+    dead = {
+        "RULE_ARN": delivery.rule.arn,
+        "TARGET_ARN": delivery.target["Arn"],
+        "ERROR_CODE": failed.code,
+        "ERROR_MESSAGE": failed.message or failed.code,
+        "RETRY_ATTEMPTS": str(delivery.attempts),
+    }
+    if condition:
+        dead["EXHAUSTED_RETRY_CONDITION"] = condition
+    return replace(delivery, noted=int(now * 1000), due=int(now * 1000), attempts=0, dead=dead)
