@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 from cloudlet.core.audit import Trail
 from cloudlet.core.context import Context
@@ -17,7 +17,7 @@ from cloudlet.core.service import Job, Listener, Params, Result, Service
 from cloudlet.core.tracing import Tracer
 from cloudlet.core.usage import Usage
 from cloudlet.core.waiting import WaitingLines
-from cloudlet.store import Store, StoreError
+from cloudlet.store import Store
 from cloudlet.store.blobs import Blobs
 from cloudlet.store.eager import settling
 
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from socket import socket
 
     from cloudlet.core.cloud import Cloud
-
-log = logging.getLogger("cloudlet.core")
-
-_FIRST_PAUSE_SECONDS: Final = 0.1
-_LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 class Block:
@@ -72,7 +67,11 @@ class Block:
         datagrams = config.datagrams.get(service.name)
         if datagrams is not None and service.listener is not None:
             jobs.append(_listening(service.listener, datagrams))
-        self._jobs = [asyncio.get_running_loop().create_task(self._keep_running(job)) for job in jobs]
+        # Imported late, as leases import this module.
+        from cloudlet.core.jobs import keep_running
+
+        loop = asyncio.get_running_loop()
+        self._jobs = [loop.create_task(keep_running(self, job.__name__, partial(job, self))) for job in jobs]
 
     def invoke(self, context: Context, operation: str, params: Params, done: Done) -> Invocation | None:
         """Run an operation, named as the block declares it. Returns what can be cancelled.
@@ -135,33 +134,6 @@ class Block:
         if self.trail is not None:
             await self.trail.write()
         await self.store.close()
-
-    async def _keep_running(self, job: Job) -> None:
-        pause, said = _FIRST_PAUSE_SECONDS, ""
-        while True:
-            started = self.clock.now()
-            try:
-                await job(self)
-                return
-            except Exception as error:
-                reason = _refused_by_store(error)
-                if reason is None:
-                    log.exception("the job %s of %s failed", job.__name__, self.service.name)
-                elif reason != said:
-                    # All jobs fail while a database is down, again and again.
-                    log.warning("the job %s of %s has to wait: %s", job.__name__, self.service.name, reason)
-                said = reason or ""
-            if self.clock.now() - started > _LONGEST_PAUSE_SECONDS:
-                pause, said = _FIRST_PAUSE_SECONDS, ""
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-
-
-def _refused_by_store(error: Exception) -> str | None:
-    """Return what the store said, where that is all that an error tells of."""
-    if isinstance(error, ExceptionGroup):
-        return _refused_by_store(error.exceptions[0]) if error.split(StoreError)[1] is None else None
-    return str(error) if isinstance(error, StoreError) else None
 
 
 def _listening(listener: Listener, datagrams: socket) -> Job:

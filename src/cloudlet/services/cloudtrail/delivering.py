@@ -6,14 +6,13 @@ delivered again, under another name: the ids of events tell what is there twice.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
 
-from cloudlet.core import AwsError, Transaction, service_events
+from cloudlet.core import AwsError, Transaction, jobs, service_events
 from cloudlet.core.arn import Arn
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
@@ -40,14 +39,10 @@ class _File(NamedTuple):
 
 
 async def deliver(block: Block) -> None:
-    """Deliver what waits, and execute queries, until the block ends.
-
-    Of several processes on one store, one does so at a time.
-    """
-    async with Lease(block) as lease, asyncio.TaskGroup() as group:
-        group.create_task(_deliver_now_and_then(block, lease))
-        group.create_task(service_events.tell(block, lease))
-        group.create_task(running.run(block, lease))
+    """Deliver what waits, and execute queries, until the block ends."""
+    await jobs.side_by_side(
+        block, deliver=_deliver_now_and_then, tell_of_events=service_events.tell, run_queries=running.run
+    )
 
 
 async def _deliver_now_and_then(block: Block, lease: Lease) -> None:

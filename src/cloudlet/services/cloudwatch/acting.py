@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
+from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.core.retrying import is_transient, pause
@@ -47,9 +48,10 @@ async def act(block: Block, lease: Lease) -> None:
 
 async def _perform(block: Block, action: Action, busy: set[str], event: asyncio.Event) -> None:
     try:
-        # It may have been performed between being read and being taken up here.
-        if await block.store.transact(lambda tx: outbox.is_there(tx, action)):
-            await _try(block, action)
+        async with contained(block, f"the action {action.arn} of {action.alarm.arn}"):
+            # It may have been performed between being read and being taken up here.
+            if await block.store.transact(lambda tx: outbox.is_there(tx, action)):
+                await _try(block, action)
     finally:
         busy.discard(action.id)
         event.set()

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import contained
 from cloudlet.core.moments import notified
 from cloudlet.core.retrying import Failed
 from cloudlet.services.events import connection, http_request, http_sending
@@ -47,12 +48,13 @@ async def authorize(block: Block) -> None:
 
 async def _authorize(block: Block, found: Connection, busy: set[str], changed: asyncio.Event) -> None:
     try:
-        known = await block.store.transact(lambda tx: _unchanged(tx, found))
-        # It may have been done between being read and being taken up here.
-        reason = await _refusal(block, found) if known is not None and known.state == "AUTHORIZING" else ""
-        if reason:
-            log.warning("%s could not be authorized: %s", found.arn, reason)
-            await block.store.transact(lambda tx: _give_up(tx, found, reason))
+        async with contained(block, f"authorization of {found.arn}"):
+            known = await block.store.transact(lambda tx: _unchanged(tx, found))
+            # It may have been done between being read and being taken up here.
+            reason = await _refusal(block, found) if known is not None and known.state == "AUTHORIZING" else ""
+            if reason:
+                log.warning("%s could not be authorized: %s", found.arn, reason)
+                await block.store.transact(lambda tx: _give_up(tx, found, reason))
     finally:
         busy.discard(found.arn)
         changed.set()

@@ -7,6 +7,7 @@ from typing import Final
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.events import outbox, target
@@ -39,7 +40,7 @@ async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], cha
     # An endpoint may take its time, or be sent little a second: what is under way there may come again after a crash.
     at_once = BATCH if target.is_http(Arn.parse(lane.target)) else _AT_ONCE
     try:
-        async with notified(block, lane.rows.prefix) as more:
+        async with contained(block, f"deliveries to {lane.target}"), notified(block, lane.rows.prefix) as more:
             while True:
                 more.clear()
                 waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, at_once))

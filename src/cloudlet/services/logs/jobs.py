@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cloudlet.core import Transaction
+from cloudlet.core import Transaction, jobs
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
@@ -23,13 +23,14 @@ _PAGE = 100
 
 @service.job
 async def deliver_and_tidy(block: Block) -> None:
-    """Do all of it: of several processes on one store, one does so at a time."""
-    async with Lease(block) as lease, asyncio.TaskGroup() as group:
-        group.create_task(publishing.publish(block, lease))
-        group.create_task(forwarding.forward(block, lease))
-        group.create_task(exporting.export(block, lease))
-        group.create_task(running.run(block, lease))
-        group.create_task(_tidy(block, lease))
+    await jobs.side_by_side(
+        block,
+        publish_metrics=publishing.publish,
+        forward=forwarding.forward,
+        export=exporting.export,
+        run_queries=running.run,
+        tidy=_tidy,
+    )
 
 
 async def _tidy(block: Block, lease: Lease) -> None:

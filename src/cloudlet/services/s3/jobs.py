@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from cloudlet.core import Context, Params, Result
+from cloudlet.core import Context, Params, Result, jobs
 from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
 from cloudlet.services.s3 import (
     access_log,
     expiring,
@@ -24,10 +21,7 @@ from cloudlet.wire import WireError
 
 @service.job
 async def tell_and_replicate(block: Block) -> None:
-    """Tell of events and make replicas: of several processes on one store, one does so at a time."""
-    async with Lease(block) as lease, asyncio.TaskGroup() as group:
-        group.create_task(notifying.notify(block, lease))
-        group.create_task(replicating.replicate(block, lease))
+    await jobs.side_by_side(block, tell_of_events=notifying.notify, replicate=replicating.replicate)
 
 
 service.job(expiring.carry_out_rules)

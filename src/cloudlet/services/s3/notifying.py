@@ -16,6 +16,7 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError, Params, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
 from cloudlet.core.messages import queue_url
 from cloudlet.core.moments import notified, until
@@ -42,39 +43,42 @@ async def notify(block: Block, lease: Lease) -> None:
             for lane in await block.store.transact(lambda tx: notices.lanes(tx, _LANES)):
                 if lane not in busy:
                     busy.add(lane)
-                    group.create_task(_work_off(block, lease, lane, busy, changed))
+                    group.create_task(_see_to(block, lease, lane, busy, changed))
             await changed.wait()
 
 
-async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
-    """Tell a destination all that waits in its lane."""
-    failed_before = 0
+async def _see_to(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
     try:
-        while True:
-            await lease.hold()
-            found = await block.store.transact(lambda tx: notices.first(tx, lane, _BATCH))
-            if not found:
-                return
-            failures = await _tell(block, lane, [notice for _, notice in found])
-            done = [
-                key
-                for (key, notice), failed in zip(found, failures, strict=True)
-                if _is_over(block, lane, notice, failed)
-            ]
-
-            async def settle(tx: Transaction, done: list[bytes] = done) -> None:
-                for key in done:
-                    notices.remove(tx, key)
-
-            await block.store.transact(settle)
-            if len(done) == len(found):
-                failed_before = 0
-            else:
-                failed_before += 1
-                await until(block, block.clock.now() + pause(failed_before, longest=_LONGEST_PAUSE_SECONDS))
+        async with contained(block, f"events in {lane.source} for {lane.arn or 'EventBridge'}"):
+            await _work_off(block, lease, lane)
     finally:
         busy.discard(lane)
         changed.set()
+
+
+async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
+    """Tell a destination all that waits in its lane."""
+    failed_before = 0
+    while True:
+        await lease.hold()
+        found = await block.store.transact(lambda tx: notices.first(tx, lane, _BATCH))
+        if not found:
+            return
+        failures = await _tell(block, lane, [notice for _, notice in found])
+        done = [
+            key for (key, notice), failed in zip(found, failures, strict=True) if _is_over(block, lane, notice, failed)
+        ]
+
+        async def settle(tx: Transaction, done: list[bytes] = done) -> None:
+            for key in done:
+                notices.remove(tx, key)
+
+        await block.store.transact(settle)
+        if len(done) == len(found):
+            failed_before = 0
+        else:
+            failed_before += 1
+            await until(block, block.clock.now() + pause(failed_before, longest=_LONGEST_PAUSE_SECONDS))
 
 
 def _is_over(block: Block, lane: Lane, notice: Notice, failed: Failed | None) -> bool:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
 from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, subscription
@@ -94,18 +95,22 @@ class Lanes:
 
     async def _run(self, due: int, arn: str) -> None:
         try:
-            await self._lease.hold()
-            started = self._block.clock.now()
-            turn = await self._block.store.transact(lambda tx: self._next(tx, due, arn))
-            if turn is None:
-                return
-            await self._take(turn)
-            rate = outward.most_per_second(turn.topic, turn.subscribed)
-            if rate is not None:
-                await until(self._block, started + len(turn.found) / rate)
+            async with contained(self._block, f"delivery to {arn}"):
+                await self._turn(due, arn)
         finally:
             self._busy.discard(arn)
             self._changed.set()
+
+    async def _turn(self, due: int, arn: str) -> None:
+        await self._lease.hold()
+        started = self._block.clock.now()
+        turn = await self._block.store.transact(lambda tx: self._next(tx, due, arn))
+        if turn is None:
+            return
+        await self._take(turn)
+        rate = outward.most_per_second(turn.topic, turn.subscribed)
+        if rate is not None:
+            await until(self._block, started + len(turn.found) / rate)
 
     async def _next(self, tx: Transaction, due: int, arn: str) -> _Turn | None:
         """Return what a lane has to do, or tidy up what is left of it."""
