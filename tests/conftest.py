@@ -1,13 +1,24 @@
-"""What all tests have: how properties are tried, and where coverage is noted."""
+"""What all tests have: a server whose clock stands, how properties are tried, and where coverage is noted."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cloudlet.testing.server import Server
+from cloudlet.testing.server import Aws, Server
+from tests.standing import Standing, standing
+
+__all__ = ["account", "standing"]
+
+
+@pytest.fixture
+def account(standing: Standing) -> Aws:
+    """An account of its own where the clock stands."""
+    return standing.account()
+
 
 # How long an example takes says how busy the machine is. What is made once for all examples of a test (an account, a
 # folder) is to be shared by them. Models leave out what makes no sense as they go.
@@ -23,22 +34,22 @@ _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def coverage() -> str | None:
-    """Keep processes from noting coverage, each of which would take a tenth of a second more to start.
+def noting() -> Mapping[str, str]:
+    """The environment of processes that note coverage. All others do not, and start a tenth of a second sooner.
 
-    There are a thousand. It is noted by the tests themselves, and by the server that they share.
+    There are a thousand. Coverage is noted by the tests themselves, and by the servers that many of them share.
     """
-    return os.environ.pop(_COVERAGE, None)
+    coverage = os.environ.pop(_COVERAGE, None)
+    return {} if coverage is None else {_COVERAGE: coverage}
 
 
 @pytest.fixture(scope="session")
-def _noting(coverage: str | None) -> None:
-    if coverage is not None:
-        os.environ[_COVERAGE] = coverage
+def _noted(noting: Mapping[str, str]) -> None:
+    os.environ.update(noting)
 
 
 @pytest.fixture(scope="session")
-def cloudlet_server(_noting: None, cloudlet_server: Server) -> Server:
+def cloudlet_server(_noted: None, cloudlet_server: Server) -> Server:
     """The plugin's, which notes coverage."""
     os.environ.pop(_COVERAGE, None)
     return cloudlet_server

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,18 +36,18 @@ class Standing:
 
 
 @contextmanager
-def standing_server() -> Iterator[Standing]:
+def standing_server(env: Mapping[str, str] | None = None) -> Iterator[Standing]:
     """Run a server until the end of the `with` block; it is noon."""
-    with Server.start("--ephemeral") as server:
+    with Server.start("--ephemeral", env=dict(env or {})) as server:
         stands = cloudlet("clock", "freeze", NOON, "--port", server.port)
         assert stands.returncode == 0, stands.stderr
         yield Standing(server)
 
 
 @pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
+def standing(noting: Mapping[str, str]) -> Iterator[Standing]:
     """A server whose clock stands; the tests of a module share it, and each leaves it at some noon."""
-    with standing_server() as server:
+    with standing_server(noting) as server:
         yield server
 
 
