@@ -15,6 +15,7 @@ from cloudlet.core.errors import AwsError
 from cloudlet.core.origins import is_foreign, is_of_machine
 from cloudlet.edge import gateways
 from cloudlet.wire import HttpRequest, HttpResponse
+from cloudlet.wire.claims import Claim
 from cloudlet.wire.matching import identify
 
 _EXPOSED: Final = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-query-error,x-amz-crc32,x-amzn-trace-id,Date"
@@ -45,6 +46,14 @@ def has_foreign_name(headers: dict[str, str], public_host: str) -> bool:
     except ValueError:
         return "." in name and name != public_host and not name.endswith((*_SAFE_NAMES, f".{public_host}"))
     return False
+
+
+def has_rules(request: HttpRequest, service: str, operation: str, claim: Claim | None) -> bool:
+    """Whether a bucket's own rules say which pages may do this: browsers ask for them first.
+
+    They do not before a POST: that is refused unless it is signed, or a form with a file, which is for pages to send.
+    """
+    return service == "s3" and (request.method != "POST" or operation == "PostObject" or claim is not None)
 
 
 def is_of_browser(headers: dict[str, str]) -> bool:

@@ -22,6 +22,7 @@ from cloudlet.edge.exchange import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 from cloudlet.wire.claims import Claim
+from cloudlet.wire.json import CHECKSUM, checksum
 
 if TYPE_CHECKING:
     from cloudlet.edge.fleet import Fleet, Member
@@ -144,9 +145,9 @@ class Front:
         else:
             self.admit(call.start)
 
-    def admits_page(self, headers: dict[str, str], service: str = "") -> bool:
-        """Whether a service's API answers the page, if any, that a request comes from."""
-        if service == "s3":
+    def admits_page(self, headers: dict[str, str], *, has_rules: bool = False) -> bool:
+        """Whether the page, if any, that a request comes from is answered; `has_rules`: a bucket's rules say so."""
+        if has_rules:
             return self.admits_name(headers)
         return not self._is_open or not browsers.comes_from_elsewhere(headers)
 
@@ -275,13 +276,8 @@ class _Call:
             spawn(self._collect(request))
             return False
         found = self._name_service(self.claim)
-        if not self.front.admits_page(request.headers, found.service) or (
-            # Pages need not ask the bucket's rules whether they may send one (a form with a file is for them to send).
-            self.claim is None
-            and request.method == "POST"
-            and found.operation.name != "PostObject"
-            and not self.front.admits_page(request.headers)
-        ):
+        has_rules = browsers.has_rules(request, found.service, found.operation.name, self.claim)
+        if not self.front.admits_page(request.headers, has_rules=has_rules):
             raise browsers.refused(found.service)
         fleet = self.front.fleet
         if fleet is not None and found.block in fleet:
@@ -461,6 +457,7 @@ class _Call:
         self.exchange.respond(response)
 
     async def _respond_compressed(self, response: HttpResponse, body: bytes, name: str) -> None:
-        response.body = await asyncio.to_thread(compressed, body, name)
+        response.body = packed = await asyncio.to_thread(compressed, body, name)
+        response.headers = [checksum(packed) if header[0] == CHECKSUM else header for header in response.headers]
         response.headers.append(("content-encoding", name))
         self.exchange.respond(response)

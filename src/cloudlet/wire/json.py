@@ -27,6 +27,9 @@ _encode: Final = msgspec.json.Encoder().encode
 
 Decode = Callable[[bytes], dict[str, Any]]
 
+CHECKSUM: Final = "x-amz-crc32"
+"""The header in which some services tell the CRC-32 of a body: see `supplements.SUMMED`."""
+
 
 def decode_document(body: bytes) -> Any:
     """Return any JSON document as plain values; raise `InvalidRequest` if it is none."""
@@ -188,7 +191,7 @@ class Codec:
             body = b"{}" if self._operation.output is not None else b""
         headers = [self._content_type, ("x-amzn-RequestId", request_id)]
         if self._summed:
-            headers.append(_checksum(body))
+            headers.append(checksum(body))
         return HttpResponse(200, headers, body)
 
     def _stream(self, result: Mapping[str, Any], request_id: str) -> HttpResponse:
@@ -198,8 +201,9 @@ class Codec:
         return rpc_response(self._operation, result, request_id, write, self._content_type[1], json_events)
 
 
-def _checksum(body: bytes) -> tuple[str, str]:
-    return ("x-amz-crc32", str(crc32(body)))
+def checksum(body: bytes) -> tuple[str, str]:
+    """Return the header with the checksum of a body, as it is sent: of what is compressed, where it is."""
+    return (CHECKSUM, str(crc32(body)))
 
 
 def error_body(service: ServiceModel, shape: Shape | None, error: WireError, extra: Mapping[str, Any]) -> bytes:
@@ -237,5 +241,5 @@ def error_response(
         *query_error_header(service, error, shape),
     ]
     if service.name in SUMMED:
-        headers.append(_checksum(body))
+        headers.append(checksum(body))
     return HttpResponse(status_of(error, shape), headers, body)

@@ -107,8 +107,8 @@ LARGEST_REQUESTS = {"dynamodb": 16 << 20, "dynamodbstreams": 16 << 20}
 """How many bytes a request's body may have, decompressed, where a service says so."""
 
 SUMMED = frozenset(("dynamodb", "dynamodbstreams"))
-"""Services whose answers, errors too, have a header with the CRC-32 of the body. SDKs compare it where there is one;
-Go's warns of each answer that has none."""
+"""Services whose answers, errors too, have a header with the CRC-32 of the body, compressed where it is sent so. SDKs
+compare it where there is one; Go's warns of each answer that has none."""
 
 
 def error_namespace(service: str, code: str, *, modeled: bool) -> str:
