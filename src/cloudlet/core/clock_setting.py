@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import msgspec
+
+from cloudlet.store.folders import replace_file
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -45,9 +46,4 @@ def load(file: Path) -> Setting:
 
 def keep(file: Path, setting: Setting) -> None:
     """Write a setting to a file, durably."""
-    fresh = file.with_suffix(".fresh")
-    with fresh.open("wb") as out:
-        out.write(msgspec.json.encode(setting))
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.rename(file)
+    replace_file(file, msgspec.json.encode(setting))

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cloudlet.core.snapshots import is_amid_change, remove_leftovers
-from cloudlet.store.folders import keep_private, sync_folder
+from cloudlet.store.folders import keep_private, replace_file
 
 FORMAT = 1
 """How data is stored. Raise this when an older Cloudlet would misread what this one writes; this one is to read all
@@ -69,13 +69,7 @@ def _mark(data: Path) -> None:
             "start that one, or name another --data"
         )
     if written < FORMAT:
-        fresh = file.with_suffix(f".{os.getpid()}")
-        with fresh.open("w") as stream:
-            stream.write(f"{FORMAT}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.rename(file)
-        sync_folder(data)
+        replace_file(file, f"{FORMAT}\n".encode())
 
 
 def close_to_others(data: Path) -> None:

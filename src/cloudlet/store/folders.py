@@ -1,4 +1,4 @@
-"""Folders: that the names in them are on disk, and that nobody else looks into them."""
+"""Folders: that what is in them is on disk, and that nobody else looks into them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Write a file as a whole: after a loss of power it has this, or what it had before. Raises OSError."""
+    fresh = file.with_suffix(f".{os.getpid()}")
+    with fresh.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.rename(file)
+    sync_folder(file.parent)
 
 
 def make_private(folder: Path) -> None:
