@@ -11,6 +11,7 @@ from cloudlet.core.context import Context
 from cloudlet.core.errors import not_implemented
 from cloudlet.core.identity import principal_of
 from cloudlet.core.invocation import Done, Invocation
+from cloudlet.core.jobs import keep_running
 from cloudlet.core.metrics import Metrics, report
 from cloudlet.core.segments import Segments
 from cloudlet.core.service import Job, Listener, Params, Result, Service
@@ -67,9 +68,6 @@ class Block:
         datagrams = config.datagrams.get(service.name)
         if datagrams is not None and service.listener is not None:
             jobs.append(_listening(service.listener, datagrams))
-        # Imported late, as leases import this module.
-        from cloudlet.core.jobs import keep_running
-
         loop = asyncio.get_running_loop()
         self._jobs = [loop.create_task(keep_running(self, job.__name__, partial(job, self))) for job in jobs]
 

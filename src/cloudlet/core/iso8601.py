@@ -6,7 +6,6 @@ from functools import lru_cache
 from time import gmtime, strftime
 
 
-@lru_cache(64)
 def second(seconds: int) -> str:
     """Return a time, in seconds since the epoch, such as `2023-11-14T22:13:20Z`."""
     return f"{_without_zone(seconds)}Z"

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from cloudlet.core import Transaction
-from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import until
-from cloudlet.store import pack
+from cloudlet.store import Transaction, pack
+
+if TYPE_CHECKING:
+    from cloudlet.core.block import Block
 
 _KEY = pack(("delivery-lease",))
 _SECONDS = 10.0

@@ -10,6 +10,7 @@ from cloudlet.services.cloudwatch.block import service
 
 @service.job
 async def watch_act_and_tidy(block: Block) -> None:
+    """Do all of it, until the block ends."""
     await jobs.side_by_side(
         block,
         evaluate_alarms=evaluating.evaluate_alarms,

@@ -70,9 +70,12 @@ def receive(
                 quick[lane] = [delivery]
     if receiver.archives:
         time = datetime.fromisoformat(document["time"]).timestamp()
-        for kept in receiver.archives if takers is None else takers.archives:
-            if takers is not None or archive.admits(kept, document):
-                archive.keep(tx, kept, event, time, now)
+        if takers is None:
+            admitting = [each for each in receiver.archives if archive.admits(each, document)]
+        else:
+            admitting = takers.archives
+        for kept in admitting:
+            archive.keep(tx, kept, event, time, now)
 
 
 async def match(

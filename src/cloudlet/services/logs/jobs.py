@@ -23,6 +23,7 @@ _PAGE = 100
 
 @service.job
 async def deliver_and_tidy(block: Block) -> None:
+    """Do all of it, until the block ends."""
     await jobs.side_by_side(
         block,
         publish_metrics=publishing.publish,

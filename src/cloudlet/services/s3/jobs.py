@@ -21,6 +21,7 @@ from cloudlet.wire import WireError
 
 @service.job
 async def tell_and_replicate(block: Block) -> None:
+    """Tell of events and make replicas, until the block ends."""
     await jobs.side_by_side(block, tell_of_events=notifying.notify, replicate=replicating.replicate)
 
 

@@ -45,7 +45,12 @@ service = Service(
     admits_anonymous=True,
     data_events=("Publish", "PublishBatch"),
     hidden=(
-        *("Message", "MessageAttributes", "OneTimePassword", "PlatformCredential", "PlatformPrincipal", "Subject"),
+        "Message",
+        "MessageAttributes",
+        "OneTimePassword",
+        "PlatformCredential",
+        "PlatformPrincipal",
+        "Subject",
         "Token",
     ),
     namespace="AWS/SNS",
