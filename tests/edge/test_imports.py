@@ -17,6 +17,7 @@ START = "cloudlet.cli.up", "cloudlet.edge.server"
         (START, ["boto3", "botocore", "cryptography", "duckdb", "http.client", "json", "email.message"]),
         ((*START, "cloudlet.services.sqs.api"), ["boto3", "botocore", "cryptography", "http.client"]),
         ((*START, "cloudlet.services.s3.api"), ["awscrt", "boto3", "botocore", "cryptography", "duckdb"]),
+        (("cloudlet.cli.clock", "cloudlet.cli.down"), ["asyncio", "cloudlet.core", "cloudlet.store", "cloudlet.wire"]),
     ],
 )
 def test_what_is_heavy_is_imported_by_who_needs_it(modules: tuple[str, ...], heavy: list[str]) -> None:

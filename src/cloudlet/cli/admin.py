@@ -9,8 +9,7 @@ import urllib.request
 from typing import Any
 
 from cloudlet.cli import EXIT_NOT_RUNNING, CommandError
-from cloudlet.edge.internal import ADMIN_HEADER
-from cloudlet.edge.running import Running, find
+from cloudlet.edge.running import ADMIN_HEADER, Running, find
 
 
 def running_on(port: int) -> Running:

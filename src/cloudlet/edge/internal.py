@@ -16,6 +16,7 @@ from cloudlet.core.snapshots import SnapshotError, Snapshots
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.moving import MovableTime, Rejected
 from cloudlet.edge.reports import OneProcess
+from cloudlet.edge.running import ADMIN_HEADER
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from cloudlet.edge.fleet import Fleet
 
 log = logging.getLogger("cloudlet.edge")
-
-ADMIN_HEADER = "x-cloudlet-admin"
 
 Answer = Mapping[str, Any]
 Actions = dict[tuple[str, str], Callable[[], Awaitable[None]]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cloudlet.core.cloud import Config, built, with_data
 from cloudlet.edge.fleet import Fleet, Launch
-from cloudlet.edge.internal import ADMIN_HEADER
+from cloudlet.edge.running import ADMIN_HEADER
 from cloudlet.edge.sockets import DaemonSockets
 
 

@@ -19,6 +19,9 @@ from typing import BinaryIO
 
 import msgspec
 
+ADMIN_HEADER = "x-cloudlet-admin"
+"""The header that has the token of who may change the cloud."""
+
 _LOOK_SECONDS = 0.01
 
 
