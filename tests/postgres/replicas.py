@@ -94,8 +94,10 @@ class Traffic:
     def __init__(self, running: Replicas, queue: str, producers: int = 4, consumers: int = 4) -> None:
         self.sent: set[str] = set()
         self.received: list[str] = []
-        self.deleted: set[str] = set()
+        self.deleted: dict[str, float] = {}
+        """When their deletion was acknowledged."""
         self.after_deletion: list[str] = []
+        """Received by who asked after that."""
         self.failures: list[Exception] = []
         self._running = running
         self._queue = queue
@@ -121,21 +123,23 @@ class Traffic:
     def _consume(self, replica: int) -> None:
         client = self._running.client(replica)
         while self._receives:
+            asked = time.monotonic()
             try:
                 answer = client.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=5, WaitTimeSeconds=1)
                 for message in answer.get("Messages", ()):
-                    self._take(client, message)
+                    self._take(client, message, asked)
             except LOST as error:
                 self._failed(error)
 
-    def _take(self, client: Any, message: Any) -> None:
+    def _take(self, client: Any, message: Any, asked: float) -> None:
+        body = message["Body"]
         with self._lock:
-            self.received.append(message["Body"])
-            if message["Body"] in self.deleted:
-                self.after_deletion.append(message["Body"])
+            self.received.append(body)
+            if self.deleted.get(body, asked) < asked:
+                self.after_deletion.append(body)
         client.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
         with self._lock:
-            self.deleted.add(message["Body"])
+            self.deleted.setdefault(body, time.monotonic())
 
     def _failed(self, error: Exception) -> None:
         self.failures.append(error)
