@@ -16,8 +16,8 @@ import boto3
 import pytest
 
 from cloudlet.cli.coverage import page
-from cloudlet.core.data_folder import FORMAT
 from cloudlet.edge.tls import local_certificate
+from cloudlet.store.format import FORMAT
 from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet, free_port
 

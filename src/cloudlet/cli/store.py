@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError
 from cloudlet.core.cloud import Config, built, open_store, with_data
-from cloudlet.core.data_folder import InUse, NewerData, exclusively
+from cloudlet.core.data_folder import InUse, exclusively
 from cloudlet.store import Store, StoreError
 from cloudlet.store.copying import copy
 from cloudlet.store.folders import make_private
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
                     make_private(place.data)
                     stack.enter_context(exclusively(place.data))
             asyncio.run(_copy(source, target))
-    except (InUse, NewerData, StoreError, OSError) as error:
+    except (InUse, StoreError, OSError) as error:
         raise CommandError(str(error)) from error
     return EXIT_OK
 

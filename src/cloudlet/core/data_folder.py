@@ -10,20 +10,13 @@ from pathlib import Path
 
 from cloudlet.core.snapshots import is_amid_change, remove_leftovers
 from cloudlet.store.folders import keep_private, replace_file
-
-FORMAT = 1
-"""How data is stored. Raise this when an older Cloudlet would misread what this one writes; this one is to read all
-that came before."""
+from cloudlet.store.format import FORMAT, NewerData, refuse_newer
 
 _FORMAT_FILE = "format"
 
 
 class InUse(Exception):
     """Another Cloudlet uses the data folder."""
-
-
-class NewerData(Exception):
-    """A newer Cloudlet has written what is in the data folder, in a way that this one does not know."""
 
 
 @contextmanager
@@ -63,11 +56,7 @@ def _mark(data: Path) -> None:
         written = 0
     except ValueError:
         raise NewerData(f"{file} does not say how the data is stored: is this a data folder of Cloudlet?") from None
-    if written > FORMAT:
-        raise NewerData(
-            f"a newer Cloudlet has written what is in {data} (format {written}; this one knows those up to {FORMAT}): "
-            "start that one, or name another --data"
-        )
+    refuse_newer(written, str(data), "--data")
     if written < FORMAT:
         replace_file(file, f"{FORMAT}\n".encode())
 

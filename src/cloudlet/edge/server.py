@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
-from cloudlet.core.data_folder import InUse, NewerData, close_to_others, exclusively, together
+from cloudlet.core.data_folder import InUse, close_to_others, exclusively, together
 from cloudlet.core.snapshots import Snapshots
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.temporary_folder import TemporaryFolder
@@ -136,7 +136,7 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
                 if settings.supervised is None:
                     close_to_others(settings.data)
                 await _serve(settings, settings.data, ready)
-    except (OSError, InUse, NewerData, StoreError) as error:
+    except (OSError, InUse, StoreError) as error:
         raise StartError(str(error)) from error
 
 
@@ -153,7 +153,7 @@ def _keeps_data(settings: Settings) -> bool:
 
 
 def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
-    """Have the right to the data folder. Raises InUse, NewerData and OSError."""
+    """Have the right to the data folder. Raises InUse, StoreError and OSError."""
     if _keeps_data(settings):
         return exclusively(data)
     if settings.shares_data and settings.store is None and settings.supervised is None:

@@ -163,7 +163,7 @@ class PostgresStore:
                 await self._serve(session)
             except StoreError as error:
                 self._start_over()
-                await self._bear(error, hopeless=session is None and isinstance(error, Refused))
+                await self._bear(error, hopeless=session is None and not isinstance(error, Lost))
             except Exception as error:
                 log.exception("the store %s failed", self._tables.keyspace)
                 self._start_over()
@@ -189,7 +189,7 @@ class PostgresStore:
         return not (self._waiting or self._outcomes or self._view.history or self._doubt)
 
     async def _connect(self) -> Session:
-        """Connect, and find out what a lost connection has left undone. Raises Lost or Refused."""
+        """Connect, and find out what a lost connection has left undone. Raises Lost, Refused or NewerData."""
         session = await Session.open(self._url, self._tables, self._noticed, self._work.set)
         try:
             if self._doubt is not None:

@@ -18,6 +18,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _CREATE_SHARED = """
 CREATE SCHEMA IF NOT EXISTS cloudlet;
 CREATE TABLE IF NOT EXISTS cloudlet.turns (keyspace text PRIMARY KEY, number bigint NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE IF NOT EXISTS cloudlet.formats (number integer PRIMARY KEY);
 """
 
 # Rows live shortly in many keyspaces (a queue's messages): dead ones must not wait for a fifth of the table to be dead.
@@ -95,7 +96,12 @@ TURN = "SELECT number FROM cloudlet.turns WHERE keyspace = $1"
 TAKE = f"{TURN} FOR UPDATE"
 SKIP = "UPDATE cloudlet.turns SET number = number + 1 WHERE keyspace = $1"
 ENROL = "INSERT INTO cloudlet.turns VALUES ($1, 0) ON CONFLICT (keyspace) DO NOTHING"
-EXISTS = "SELECT to_regclass('cloudlet.turns') IS NOT NULL AND to_regclass($1) IS NOT NULL"
+EXISTS = """
+SELECT to_regclass('cloudlet.turns') IS NOT NULL AND to_regclass('cloudlet.formats') IS NOT NULL
+AND to_regclass($1) IS NOT NULL
+"""
+MARK = "INSERT INTO cloudlet.formats VALUES ($1) ON CONFLICT (number) DO NOTHING"
+FORMAT = "SELECT coalesce(max(number), 0) FROM cloudlet.formats"
 SIZE = "SELECT sum(pg_total_relation_size(name::regclass))::bigint FROM unnest($1::text[]) AS name"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 
+from cloudlet.store.format import FORMAT, refuse_newer
 from cloudlet.store.interface import StoreError
 from cloudlet.store.optimistic import Overlay
 from cloudlet.store.postgres import schema
@@ -75,7 +77,10 @@ async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
 
 
 async def check(url: str) -> None:
-    """Raise Refused where it is of no use to wait for a server: it does not let this user in, or has no such database.
+    """Raise where it is of no use to wait for a server.
+
+    That is Refused if it does not let this user in or has no such database, NewerData if this Cloudlet cannot read what
+    is there.
 
     One that is not there, or has too much to do, is waited for by whoever needs it.
     """
@@ -88,7 +93,17 @@ async def check(url: str) -> None:
         if isinstance(cause, asyncpg.PostgresError) and (cause.sqlstate or "").startswith(_BUSY_CLASS):
             return
         raise
-    connection.terminate()
+    try:
+        # What else stands in the way of the data, those who need it are told.
+        with suppress(asyncpg.PostgresError, *_BROKEN):
+            async with asyncio.timeout(_READ_SECONDS):
+                _refuse_newer(url, await connection.fetchval(schema.FORMAT))
+    finally:
+        connection.terminate()
+
+
+def _refuse_newer(url: str, written: int) -> None:
+    refuse_newer(written, describe(url), "--store")
 
 
 class Session:
@@ -107,7 +122,7 @@ class Session:
 
     @classmethod
     async def open(cls, url: str, tables: Tables, noticed: Callable[[str], None], ended: Callable[[], None]) -> Session:
-        """Connect; make the keyspace's tables where there are none. Raises Lost or Refused."""
+        """Connect; make the keyspace's tables where there are none. Raises Lost, Refused or NewerData."""
         session = cls(url, tables, await _connect(url))
         try:
             await session._prepare(noticed)
@@ -127,6 +142,9 @@ class Session:
 
         await self._ask(connection.execute(schema.SETTINGS), _READ_SECONDS)
         await self._create()
+        # Both are written down where two versions start at once, so that the older one sees the newer.
+        await self._ask(connection.execute(schema.MARK, FORMAT), _READ_SECONDS)
+        _refuse_newer(self._url, await self._ask(connection.fetchval(schema.FORMAT), _READ_SECONDS))
         # Now, since the server times a session that hangs between two statements of a transaction, but not one that
         # hangs within the preparation of one.
         for statement in tables.statements:
