@@ -55,6 +55,23 @@ def test_a_blob_is_what_was_written_and_its_hashes_are_of_that(tmp_path: Path, d
     run(main())
 
 
+def test_stores_that_are_used_with_one_folder_leave_each_others_blobs_alone(tmp_path: Path) -> None:
+    def marked(mark: str) -> Blobs:
+        async def own() -> str:
+            return mark
+
+        return Blobs(tmp_path, mark=own)
+
+    async def main() -> None:
+        stores = [Blobs(tmp_path), marked("-1"), marked("-2")]
+        blobs = [await written(store, b"x") for store in stores]
+        links = [await store.link(blob) for store, blob in zip(stores, blobs, strict=True)]
+        for store, *own in zip(stores, blobs, links, strict=True):
+            assert sorted(await names(store, -60)) == sorted(own)
+
+    run(main())
+
+
 def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         blobs = Blobs(tmp_path / "blobs")

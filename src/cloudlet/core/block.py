@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cloudlet.core.audit import Trail
 from cloudlet.core.context import Context
 from cloudlet.core.errors import not_implemented
+from cloudlet.core.file_mark import mark_of
 from cloudlet.core.identity import principal_of
 from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.jobs import keep_running
@@ -40,7 +41,8 @@ class Block:
         config = cloud.config
         self.is_strict = config.auth == "strict"
         """Whether permissions are enforced."""
-        self.blobs = Blobs(config.data / "blocks" / service.name / "blobs", durable=config.durable)
+        mark = None if config.store is None else partial(mark_of, store)
+        self.blobs = Blobs(config.data / "blocks" / service.name / "blobs", durable=config.durable, mark=mark)
         """Its large values, in files."""
         self.attached: dict[object, object] = {}
         """What its service keeps beside it: see `cloudlet.core.attached`."""

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _THREADS = 8
 _FRESH = ".fresh-"
+_RANDOM_BYTES = 16
 _PIECE_BYTES = 1 << 20
 _NAMES = 500
 _UNSYNCED_BYTES = 16 << 20
@@ -41,11 +42,17 @@ class Hash(Protocol):
 
 
 class Blobs:
-    """The blobs of one block. Used from one event loop; the disk is waited for in threads."""
+    """The blobs of one block. Used from one event loop; the disk is waited for in threads.
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    Where the rows that name them are not kept beside them, `mark` returns what tells their store from all others: blobs
+    have it in their names, lest another store that is used with the same folder takes them for its own.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True, mark: Callable[[], Awaitable[str]] | None = None) -> None:
         self._folder = folder
         self._durable = durable
+        self._mark = mark
+        self._marked: str | None = None if mark is not None else ""
         self._readers: Counter[str] = Counter()
         self._doomed: set[str] = set()
 
@@ -55,7 +62,7 @@ class Blobs:
 
     async def begin(self, hashes: Sequence[Hash] = ()) -> BlobWriter:
         """Begin a blob; `hashes` are told all of its bytes. Raises StoreError."""
-        writer = BlobWriter(self, os.urandom(16).hex(), hashes, durable=self._durable)
+        writer = BlobWriter(self, await self._new_name(), hashes, durable=self._durable)
         await in_thread(writer.open)
         return writer
 
@@ -64,7 +71,7 @@ class Blobs:
 
         Raises StoreError, also where there is no such blob any more.
         """
-        other = os.urandom(16).hex()
+        other = await self._new_name()
 
         def link() -> None:
             fresh = self.fresh_path(other)
@@ -75,6 +82,14 @@ class Blobs:
 
         await in_thread(link)
         return other
+
+    async def _new_name(self) -> str:
+        return os.urandom(_RANDOM_BYTES).hex() + await self._own_mark()
+
+    async def _own_mark(self) -> str:
+        if self._marked is None and self._mark is not None:
+            self._marked = await self._mark()
+        return self._marked or ""
 
     def name(self, fresh: Path, name: str) -> None:
         """Give what is in a file that is not finished its final name, durably. Waits for the disk."""
@@ -124,20 +139,20 @@ class Blobs:
             self.path(name).unlink(missing_ok=True)
 
     async def names(self, older_than: float) -> AsyncIterator[list[str]]:
-        """Return the blobs that were written more than so many seconds ago, some of them at a time."""
+        """Return this store's blobs that were written more than so many seconds ago, some of them at a time."""
         before = time.time() - older_than
-        found = self._names(before)
+        found = self._names(before, await self._own_mark())
         while names := await in_thread(lambda: list(islice(found, _NAMES))):
             yield names
 
-    def _names(self, before: float) -> Iterator[str]:
+    def _names(self, before: float, mark: str) -> Iterator[str]:
         for number in range(256):
             folder = self._folder / f"{number:02x}"
             if folder.exists():
                 with os.scandir(folder) as files:
                     for file in files:
                         with suppress(FileNotFoundError):
-                            if file.stat().st_mtime < before:
+                            if file.name[2 * _RANDOM_BYTES :] == mark and file.stat().st_mtime < before:
                                 yield file.name
 
     async def remove_unfinished(self, older_than: float) -> None:
