@@ -34,6 +34,8 @@ class Replicas:
     store: str
     folder: Path
     peers: tuple[str, ...] = ()
+    data: Path | None = None
+    """The data folder of all; None: each has one of its own."""
     account: str = field(default_factory=fresh_account)
     key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     """The master key that all processes of one Cloudlet share."""
@@ -63,7 +65,7 @@ class Replicas:
 
     def _serve(self, number: int) -> Server:
         peers = [word for peer in self.peers for word in ("--peer", peer)]
-        data = self.folder / f"{self.block}-{number}"
+        data = self.data or self.folder / f"{self.block}-{number}"
         options = ["--listen", f"127.0.0.1:{self._ports[number]}", "--data", str(data), "--store", self.store, *peers]
         return self._stack.enter_context(Server.serve(self.block, *options, env={"CLOUDLET_MASTER_KEY": self.key}))
 

@@ -17,6 +17,8 @@ from threading import Thread
 from typing import Final
 from weakref import finalize
 
+from cloudlet.store.folders import make_private
+
 log = logging.getLogger("cloudlet.core")
 
 _PREFIX: Final = "cloudlet-tmp-"
@@ -24,13 +26,20 @@ _LOCK: Final = "lock"
 
 
 class TemporaryFolder:
-    """A folder in the one for temporary files, which only this user can look into; it goes with this process."""
+    """A folder which only this user can look into; it goes with this process.
 
-    def __init__(self) -> None:
+    It is in the one for temporary files, or in `parent`, which is made where it is missing. Raises OSError.
+    """
+
+    def __init__(self, parent: Path | None = None) -> None:
+        if parent is None:
+            parent = Path(tempfile.gettempdir())
+        else:
+            make_private(parent)
         # Nobody waits for what others have left to be removed; what this process does not come to, the next one does.
-        Thread(target=_sweep, name="sweep", daemon=True).start()
+        Thread(target=_sweep, args=(parent,), name="sweep", daemon=True).start()
         # Under its final name others look whether it is locked.
-        fresh = Path(tempfile.mkdtemp(prefix="cloudlet-"))
+        fresh = Path(tempfile.mkdtemp(prefix="cloudlet-", dir=parent))
         lock = os.open(fresh / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         self.path = fresh.rename(fresh.with_name(_PREFIX + fresh.name.removeprefix("cloudlet-")))
@@ -41,14 +50,17 @@ class TemporaryFolder:
 def _end(folder: Path, lock: int) -> None:
     try:
         _remove(folder)
+    except FileNotFoundError:
+        # It went with the folder that it was in.
+        pass
     except OSError as error:
         log.warning("%s cannot be removed: %s", folder, error)
     os.close(lock)
 
 
-def _sweep() -> None:
+def _sweep(parent: Path) -> None:
     """Remove this user's folders whose processes have gone."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in parent.glob(f"{_PREFIX}*"):
         try:
             _remove_if_nobodys(folder)
         except OSError as error:

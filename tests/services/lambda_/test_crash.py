@@ -134,7 +134,7 @@ def test_nothing_that_ran_outlives_a_killed_server(tmp_path: Path) -> None:
         cloud = FunctionCloud(Aws(server.endpoint, _ACCOUNT))
         python(cloud, "return 'alive'", "g")
         assert invoke_once(cloud, name="g").value == "alive"
-        assert not left.exists()
+        eventually(lambda: not left.exists())
         eventually(lambda: not sandboxed(halted))
         eventually(lambda: not list(Path("/sys/fs/cgroup").rglob(groups)))
 

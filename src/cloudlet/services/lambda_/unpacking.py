@@ -75,7 +75,12 @@ async def made(block: Block, code: str, unpack: Callable[[Path], None]) -> Path:
     lock = _unpacking.setdefault(folder, asyncio.Lock())
     async with lock:
         if not folder.exists():
-            await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)
+            try:
+                await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)
+            except OSError:
+                # Another process that shares the data folder may have been quicker.
+                if not folder.exists():
+                    raise
     return folder
 
 

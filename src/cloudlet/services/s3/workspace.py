@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.store.blobs import in_thread
+from cloudlet.core.temporary_folder import TemporaryFolder
 
-_OURS = uuid4()
-"""What the names of this process's folders begin with. No other process has the same data folder."""
+# Others may serve S3 with this data folder, too, where its rows are in a PostgreSQL.
+_OURS = Attached(lambda block: TemporaryFolder(block.cloud.config.data / "work" / block.service.name))
 
 
 def folder(block: Block) -> TemporaryDirectory[str]:
     """Make a folder, to be removed by its `cleanup`. Raises OSError."""
-    base = _base(block)
-    base.mkdir(parents=True, exist_ok=True)
-    return TemporaryDirectory(prefix=_OURS, dir=base)
+    return TemporaryDirectory(dir=_OURS.of(block).path)
 
 
 async def clear(block: Block) -> None:
-    """Remove what a process has left behind that was killed. Raises StoreError."""
-    await in_thread(lambda: _clear(_base(block)))
-
-
-def _base(block: Block) -> Path:
-    return block.cloud.config.data / "work" / block.service.name
-
-
-def _clear(base: Path) -> None:
-    for left in base.glob("*"):
-        if not left.name.startswith(_OURS):
-            shutil.rmtree(left)
+    """Remove what a process has left behind that was killed. Raises OSError."""
+    _OURS.of(block)

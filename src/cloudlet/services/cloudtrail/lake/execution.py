@@ -7,6 +7,7 @@ import sys
 from asyncio import StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,11 +35,6 @@ _read_names = msgspec.msgpack.Decoder(list[str]).decode
 _read_rows = msgspec.msgpack.Decoder(list[Row]).decode
 
 
-def _new_folder(below: Path) -> TemporaryDirectory[str]:
-    below.mkdir(parents=True, exist_ok=True)
-    return TemporaryDirectory(dir=below)
-
-
 class Execution:
     """What is known of the process that executes a statement; its methods are called one after the other."""
 
@@ -49,7 +45,7 @@ class Execution:
     @classmethod
     async def start(cls, statement: Statement, below: Path) -> Execution:
         """Start a process for a statement; what it has no memory for, it keeps below a folder."""
-        folder = await asyncio.to_thread(_new_folder, below)
+        folder = await asyncio.to_thread(partial(TemporaryDirectory, dir=below))
         command = [sys.executable, "-m", "cloudlet.services.cloudtrail.lake.worker"]
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
         execution = cls(process, folder)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-from pathlib import Path
 
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
+from cloudlet.core.temporary_folder import TemporaryFolder
 from cloudlet.services.cloudtrail.lake import delivery, events, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
 from cloudlet.services.cloudtrail.lake.queries import Delivery, Query, Row
@@ -29,6 +29,8 @@ _MOST_ROWS = 100_000
 _LARGEST_RESULT = 256 << 20
 """Of the text of its values."""
 _LONGEST_ERROR = 1000
+# Others may have this data folder, too, where the block's rows are in a PostgreSQL.
+_FOLDER = Attached(lambda block: TemporaryFolder(block.cloud.config.data / "work" / block.service.name))
 
 
 class _Stopped(Exception):
@@ -37,8 +39,8 @@ class _Stopped(Exception):
 
 async def run(block: Block, lease: Lease) -> None:
     """Execute queries as they come, until the block ends."""
-    # What a process has left behind that was killed: no other has the same data folder.
-    await asyncio.to_thread(shutil.rmtree, _folder(block), ignore_errors=True)
+    # With it goes what a process has left behind that was killed.
+    _FOLDER.of(block)
     places = asyncio.Semaphore(_AT_ONCE)
     under_way: set[str] = set()
 
@@ -58,10 +60,6 @@ async def run(block: Block, lease: Lease) -> None:
                     under_way.add(query.id)
                     group.create_task(one(query))
             await changed.wait()
-
-
-def _folder(block: Block) -> Path:
-    return block.cloud.config.data / "work" / block.service.name
 
 
 class _Run:
@@ -109,7 +107,7 @@ class _Run:
 
     async def _execute(self) -> None:
         parsed = await asyncio.to_thread(statement.parse, self._query.text, self._block.clock.now())
-        execution = await Execution.start(parsed, _folder(self._block))
+        execution = await Execution.start(parsed, _FOLDER.of(self._block).path)
         try:
             for identity in parsed.stores:
                 await self._load(execution, identity, parsed.times)
