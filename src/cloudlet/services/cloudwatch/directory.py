@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.cloudwatch.metric import Metric
+from cloudlet.services.cloudwatch.metric import Dimensions, Metric
 from cloudlet.services.cloudwatch.storage import DAY, HOUR, RETENTION, Stream
 
 LISTED_SECONDS = 14 * DAY
@@ -17,19 +17,41 @@ _SEEN_SECONDS = 60
 """How exactly it is known when a metric had its last value: noting it each time would cost a write."""
 
 
+_LONGEST_KEY = 2000
+"""Bytes. There are engines that take no longer ones; the dimensions of one metric may be 38 KB."""
+
+
 class Entry(msgspec.Struct, array_like=True):
     """What is known of a metric. `seen` is when it had its last value, in seconds since the epoch."""
 
     seen: int
     units: list[int]
+    dimensions: Dimensions = ()
+    """Where they are too long to be in the key, which has the metric's id instead."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode
 
 
+def _is_long(metric: Metric) -> bool:
+    return len(metric.key) > _LONGEST_KEY
+
+
 def _key(metric: Metric) -> bytes:
+    if _is_long(metric):
+        return _METRICS.key(metric.account, metric.region, metric.namespace, metric.name, metric.id)
+    return _old_key(metric)
+
+
+def _old_key(metric: Metric) -> bytes:
+    """Return the key that a metric had once, however long it is."""
     return _METRICS.prefix + metric.key
+
+
+def _metric(key: bytes, entry: Entry) -> Metric:
+    found = Metric(*_METRICS.unpack(key))
+    return found._replace(dimensions=entry.dimensions) if isinstance(found.dimensions, bytes) else found
 
 
 async def note(tx: Transaction, metric: Metric, unit: int, now: float) -> None:
@@ -37,7 +59,11 @@ async def note(tx: Transaction, metric: Metric, unit: int, now: float) -> None:
     key = _key(metric)
     raw = await tx.get(key)
     if raw is None:
-        tx.put(key, _encode(Entry(int(now), [unit])))
+        units = [unit]
+        if _is_long(metric) and (old := await tx.get(_old_key(metric))) is not None:
+            units = sorted({unit, *_decode(old).units})
+            tx.delete(_old_key(metric))
+        tx.put(key, _encode(Entry(int(now), units, metric.dimensions if _is_long(metric) else ())))
         return
     entry = _decode(raw)
     if unit not in entry.units:
@@ -51,6 +77,8 @@ async def note(tx: Transaction, metric: Metric, unit: int, now: float) -> None:
 async def streams(tx: Transaction, metric: Metric, unit: int | None) -> list[Stream]:
     """Return the streams of a metric: one for each unit that its values have, or that of one unit."""
     raw = await tx.get(_key(metric))
+    if raw is None and _is_long(metric):
+        raw = await tx.get(_old_key(metric))
     if raw is None:
         return []
     id = metric.id
@@ -68,7 +96,8 @@ async def page(
     if namespace is not None:
         space = space.sub(namespace) if name is None else space.sub(namespace, name)
     rows = await tx.range(max(space.begin, after + b"\x00" if after else b""), space.end, limit=count)
-    return [(key, Metric(*_METRICS.unpack(key)), _decode(raw).seen) for key, raw in rows]
+    entries = [(key, _decode(raw)) for key, raw in rows]
+    return [(key, _metric(key, entry), entry.seen) for key, entry in entries]
 
 
 async def forget(tx: Transaction, after: bytes, count: int, now: float) -> bytes | None:
