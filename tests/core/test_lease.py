@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.lease import Lease
+from cloudlet.core.lease import MACHINE, Lease
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import pack
 from tests.in_process import MovableClock
@@ -105,12 +107,36 @@ def test_the_lease_of_a_process_that_is_gone_is_taken_at_once(tmp_path: Path) ->
     async def check() -> None:
         clock = MovableClock()
         async with _block(tmp_path, clock) as block:
-            row = msgspec.msgpack.encode(((socket.gethostname(), gone.pid, "token"), clock.now() + 9))
-
-            async def leave(tx: Transaction) -> None:
-                tx.put(pack(("delivery-lease",)), row)
-
-            await block.store.transact(leave)
+            await _leave(block, MACHINE, gone.pid, clock.now() + 9)
             await asyncio.wait_for(Lease(block).hold(), 5)
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_the_lease_of_a_process_of_another_machine_or_container_is_waited_for(tmp_path: Path, alive: bool) -> None:
+    """In containers that have the machine's name (host networking), all are process 1."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            await _leave(block, f"{socket.gethostname()}/1", os.getpid() if alive else gone.pid, clock.now() + 9)
+            other = asyncio.create_task(Lease(block).hold())
+            await _settle()
+            assert not other.done()
+            clock.advance(9)
+            await _settle()
+            assert other.done()
+
+    asyncio.run(check())
+
+
+async def _leave(block: Block, machine: str, process: int, ends: float) -> None:
+    """Have another process hold the lease."""
+
+    async def leave(tx: Transaction) -> None:
+        tx.put(pack(("delivery-lease",)), msgspec.msgpack.encode(((machine, process, "token"), ends)))
+
+    await block.store.transact(leave)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,6 +46,18 @@ _living: set[str] = set()
 """The tokens of this process's leases."""
 
 
+def _machine() -> str:
+    """Return where a process's number means the same: containers may have one machine's name, but own numbers."""
+    name = socket.gethostname()
+    try:
+        return f"{name}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return name
+
+
+MACHINE = _machine()
+
+
 class Lease:
     """One process's claim to deliver, which it gives up at the end of the `async with` block.
 
@@ -53,7 +66,7 @@ class Lease:
 
     def __init__(self, block: Block) -> None:
         self._block = block
-        self._owner = _Owner(socket.gethostname(), os.getpid(), uuid4())
+        self._owner = _Owner(MACHINE, os.getpid(), uuid4())
         self._ends = 0.0
         self._holding = asyncio.Lock()
         _living.add(self._owner.token)
