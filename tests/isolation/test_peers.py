@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 from cloudlet.testing.server import Aws, Server
 from tests.commands import blocks, cloudlet, free_port
+from tests.standing import eventually
 
 ROOT = {"aws_access_key_id": "AKIAROOT", "aws_secret_access_key": "secret"}
 ROOT_KEY = "123456789012:AKIAROOT:secret"
@@ -70,6 +73,47 @@ def test_publishing_goes_on_while_sqs_is_stopped(isolated: Aws) -> None:
         bodies = received(sqs, queue)
         assert bodies, f"missing: {published - arrived}"
         arrived |= set(bodies)
+
+
+def test_a_function_is_made_of_a_large_object(isolated: Aws) -> None:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as file:
+        file.writestr("index.py", "import os\ndef handler(event, context): return os.path.getsize('picture')")
+        file.writestr("picture", b"x" * 3_000_000)
+    s3, functions = isolated.client("s3"), isolated.client("lambda")
+    s3.create_bucket(Bucket="code")
+    s3.put_object(Bucket="code", Key="package", Body=package.getvalue())
+    functions.create_function(
+        FunctionName="f",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=f"arn:aws:iam::{isolated.account}:role/f",
+        Code={"S3Bucket": "code", "S3Key": "package"},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="f")
+    assert functions.invoke(FunctionName="f")["Payload"].read() == b"3000000"
+
+
+def test_a_table_is_made_of_a_large_object(isolated: Aws) -> None:
+    s3, dynamodb = isolated.client("s3"), isolated.client("dynamodb")
+    s3.create_bucket(Bucket="exports")
+    items = "".join(json.dumps({"Item": {"id": {"S": f"{number:0200}"}}}) + "\n" for number in range(500))
+    s3.put_object(Bucket="exports", Key="items.json", Body=items.encode())
+    arn = dynamodb.import_table(
+        S3BucketSource={"S3Bucket": "exports"},
+        InputFormat="DYNAMODB_JSON",
+        TableCreationParameters={
+            "TableName": "items",
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    )["ImportTableDescription"]["ImportArn"]
+    eventually(
+        lambda: dynamodb.describe_import(ImportArn=arn)["ImportTableDescription"]["ImportStatus"],
+        lambda status: status != "IN_PROGRESS",
+    )
+    assert dynamodb.scan(TableName="items", Select="COUNT")["Count"] == 500
 
 
 def test_blocks_that_are_served_alone_find_each_other(tmp_path: Any) -> None:

@@ -7,7 +7,7 @@ plain values; a timestamp is its epoch seconds.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 MAX_DEPTH = 128
@@ -185,6 +185,15 @@ def encode(value: Any) -> bytes:
     out: list[bytes] = []
     _encode(value, out)
     return b"".join(out)
+
+
+async def with_stream(document: bytes, name: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return a map, which is encoded already, with one more member: bytes that come piece by piece."""
+    _, content = _length(document, 1, document[0] & 31)
+    yield b"\xbf" + document[content:] + encode(name) + b"\x5f"
+    async for piece in pieces:
+        yield _head(2, len(piece)) + piece
+    yield b"\xff\xff"
 
 
 def _head(major: int, argument: int) -> bytes:

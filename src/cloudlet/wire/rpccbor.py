@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.wire import cbor, timestamps
+from cloudlet.wire.bodies import pieces_of
 from cloudlet.wire.body import decode_body
 from cloudlet.wire.errors import InvalidResult, WireError
 from cloudlet.wire.failures import error_members, status_of
-from cloudlet.wire.http import HttpRequest, HttpResponse
+from cloudlet.wire.http import FileBody, HttpRequest, HttpResponse
 from cloudlet.wire.json import query_error_header
 from cloudlet.wire.shapes import Ref
 from cloudlet.wire.supplements import error_namespace
@@ -51,6 +52,7 @@ class Codec:
         source, output = operation.input, operation.output
         self._read = dialect.reader.structure(source, source.shape.members) if source is not None else None
         self._write = None
+        self._payload = output.shape.payload if output is not None else None
         if output is not None:
             members = {name: ref for name, ref in output.shape.members.items() if name != output.shape.event_stream}
             self._write = dialect.document(output, members)
@@ -78,6 +80,10 @@ class Codec:
                 raise InvalidResult(f"{self._operation.name} has no output")
             return HttpResponse(200, headers, b"")
         headers.append(_CONTENT_TYPE)
+        payload = None if self._payload is None else result.get(self._payload)
+        if self._payload is not None and isinstance(payload, FileBody | AsyncIterator):
+            document = self._write({name: value for name, value in result.items() if name != self._payload})
+            return HttpResponse(200, headers, cbor.with_stream(document, self._payload, pieces_of(payload)))
         return HttpResponse(200, headers, self._write(result))
 
     def _stream(self, result: Mapping[str, Any], request_id: str) -> HttpResponse:

@@ -18,6 +18,7 @@ from cloudlet.services.apigateway import acting, errors
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 from cloudlet.wire import HttpRequest, HttpResponse, Operation, ServiceModel, WireError, load
+from cloudlet.wire.bodies import pieces_of
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.http import FileBody
 
@@ -134,7 +135,7 @@ async def _whole(response: HttpResponse) -> HttpResponse:
         if body.size > LARGEST_BYTES:
             body.close()
             raise Failed(500, "The answer is too large")
-        response.body = await asyncio.to_thread(_read, body)
+        response.body = b"".join([piece async for piece in pieces_of(body)])
     elif isinstance(body, AsyncIterator):
         parts, size = [], 0
         async for part in body:
@@ -144,15 +145,3 @@ async def _whole(response: HttpResponse) -> HttpResponse:
             parts.append(part)
         response.body = b"".join(parts)
     return response
-
-
-def _read(body: FileBody) -> bytes:
-    try:
-        parts = []
-        for part in body.parts:
-            with part.path.open("rb") as file:
-                file.seek(part.offset)
-                parts.append(file.read(part.size))
-        return b"".join(parts)
-    finally:
-        body.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
-from cloudlet.wire.http import FileBody
+from cloudlet.wire.bodies import pieces_of
 
 _PIECE = 4 << 20
 _ATTEMPTS = 5
@@ -74,20 +74,4 @@ class Bucket:
 
 async def bytes_of(body: Any) -> bytes:
     """Return the bytes of an object's body, whatever form S3 gives it."""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, FileBody):
-        try:
-            return await asyncio.to_thread(_read, body)
-        finally:
-            body.close()
-    return b"".join([piece async for piece in body])
-
-
-def _read(body: FileBody) -> bytes:
-    found = []
-    for part in body.parts:
-        with part.path.open("rb") as file:
-            file.seek(part.offset)
-            found.append(file.read(part.size))
-    return b"".join(found)
+    return b"".join([piece async for piece in pieces_of(body)])

@@ -10,14 +10,13 @@ import hashlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.retrying import is_transient
 from cloudlet.services.lambda_ import errors, unpacking
 from cloudlet.services.lambda_.function import Package
 from cloudlet.store.blobs import BlobWriter
-from cloudlet.wire.http import FileBody
+from cloudlet.wire.bodies import pieces_of
 
 ZIPPED_BYTES = 52_428_800
 UNZIPPED_BYTES = 262_144_000
@@ -115,31 +114,8 @@ async def _from_s3(ctx: Context, source: Params) -> AsyncIterator[bytes]:
             f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
         ) from None
     size = 0
-    async for piece in _body((found or {})["Body"]):
+    async for piece in pieces_of((found or {})["Body"]):
         size += len(piece)
         if size > UNZIPPED_BYTES:
             raise errors.too_large_unzipped(UNZIPPED_BYTES)
         yield piece
-
-
-async def _body(body: Any) -> AsyncIterator[bytes]:
-    """The pieces of an object's body, whatever form S3 gives it."""
-    if isinstance(body, bytes):
-        yield body
-    elif isinstance(body, FileBody):
-        try:
-            for part in body.parts:
-                for begin in range(0, part.size, _PIECE):
-                    yield await asyncio.to_thread(_read, part, begin)
-        finally:
-            body.close()
-    else:
-        async for piece in body:
-            yield piece
-
-
-def _read(part: Any, begin: int) -> bytes:
-    with part.path.open("rb") as file:
-        file.seek(part.offset + begin)
-        data: bytes = file.read(min(_PIECE, part.size - begin))
-    return data
