@@ -79,7 +79,7 @@ def test_a_function_is_made_of_a_large_object(isolated: Aws) -> None:
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as file:
         file.writestr("index.py", "import os\ndef handler(event, context): return os.path.getsize('picture')")
-        file.writestr("picture", b"x" * 3_000_000)
+        file.writestr("picture", bytes(20_000_000))
     s3, functions = isolated.client("s3"), isolated.client("lambda")
     s3.create_bucket(Bucket="code")
     s3.put_object(Bucket="code", Key="package", Body=package.getvalue())
@@ -91,7 +91,7 @@ def test_a_function_is_made_of_a_large_object(isolated: Aws) -> None:
         Code={"S3Bucket": "code", "S3Key": "package"},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="f")
-    assert functions.invoke(FunctionName="f")["Payload"].read() == b"3000000"
+    assert functions.invoke(FunctionName="f")["Payload"].read() == b"20000000"
 
 
 def test_a_table_is_made_of_a_large_object(isolated: Aws) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.retrying import is_transient
@@ -23,6 +24,7 @@ UNZIPPED_BYTES = 262_144_000
 ALL_BYTES = 80_530_636_800
 _REQUEST_BYTES = {"CreateFunction": 70_167_211, "UpdateFunctionCode": 69_905_067, "PublishLayerVersion": 70_167_211}
 _PIECE = 1 << 20
+_RANGE = 16 << 20
 
 
 @asynccontextmanager
@@ -103,19 +105,32 @@ async def _from_s3(ctx: Context, source: Params) -> AsyncIterator[bytes]:
     """The pieces of an object, which the caller must be allowed to read. Raises AwsError."""
     version = source.get("S3ObjectVersion")
     params = {"Bucket": source["S3Bucket"], "Key": source["S3Key"], **({"VersionId": version} if version else {})}
-    try:
-        found = await ctx.block.cloud.call(
-            "s3", "GetObject", params, principal=ctx.principal, account=ctx.account, region=ctx.region
-        )
-    except AwsError as error:
-        if is_transient(error.code, error.status):
-            raise
-        raise errors.invalid(
-            f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
-        ) from None
-    size = 0
-    async for piece in pieces_of((found or {})["Body"]):
-        size += len(piece)
+    begin, size = 0, 1
+    while begin < size:
+        try:
+            # S3 may be in another process, which answers no more than can be in memory.
+            found = await _some_from_s3(ctx, {**params, "Range": f"bytes={begin}-{begin + _RANGE - 1}"})
+        except AwsError as error:
+            if error.code == "InvalidRange":
+                # The object is empty.
+                return
+            if is_transient(error.code, error.status):
+                raise
+            raise errors.invalid(
+                f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
+            ) from None
+        size = int(found["ContentRange"].rpartition("/")[2])
         if size > UNZIPPED_BYTES:
             raise errors.too_large_unzipped(UNZIPPED_BYTES)
-        yield piece
+        async for piece in pieces_of(found["Body"]):
+            yield piece
+        # The rest is to be of the same object.
+        params["IfMatch"] = found["ETag"]
+        begin += _RANGE
+
+
+async def _some_from_s3(ctx: Context, params: Params) -> Mapping[str, Any]:
+    found = await ctx.block.cloud.call(
+        "s3", "GetObject", params, principal=ctx.principal, account=ctx.account, region=ctx.region
+    )
+    return found or {}
