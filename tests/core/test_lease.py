@@ -73,6 +73,54 @@ def test_who_delivers_keeps_the_lease(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_it_is_known_whether_another_may_have_had_it(tmp_path: Path) -> None:
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            owner, other, elsewhere = Lease(block), Lease(block), Lease(block, "something else")
+            await owner.hold()
+            turns = owner.turns
+            for _ in range(3):
+                clock.advance(20)
+                await elsewhere.hold()
+                await owner.hold()
+            assert owner.turns == turns
+            clock.advance(20)
+            await other.hold()
+            clock.advance(20)
+            await owner.hold()
+            assert owner.turns > turns
+            turns = owner.turns
+            clock.advance(20)
+            await other.hold()
+            await other.release()
+            await owner.hold()
+            assert owner.turns > turns
+
+    asyncio.run(check())
+
+
+def test_it_is_held_while_a_work_takes_longer_than_it_lasts(tmp_path: Path) -> None:
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            owner = Lease(block)
+            async with owner.during():
+                waiting = asyncio.create_task(Lease(block).hold())
+                for _ in range(10):
+                    await _settle()
+                    clock.advance(4)
+                await _settle()
+                assert not waiting.done()
+            for _ in range(4):
+                await _settle()
+                clock.advance(4)
+            await _settle()
+            assert waiting.done()
+
+    asyncio.run(check())
+
+
 def test_one_delivers_where_the_clock_has_been_set_back(tmp_path: Path) -> None:
     async def check() -> None:
         clock = MovableClock()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +18,11 @@ import msgspec
 
 from cloudlet.core.ids import uuid4
 from cloudlet.core.moments import until
-from cloudlet.store import Transaction, pack
+from cloudlet.store import StoreError, Transaction, pack
 
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
 
-_KEY = pack(("delivery-lease",))
 _SECONDS = 10.0
 _RENEWED_SECONDS = 6.0
 """It is renewed when no more than this is left of it."""
@@ -61,14 +62,18 @@ MACHINE = _machine()
 class Lease:
     """One process's claim to deliver, which it gives up at the end of the `async with` block.
 
-    Times are in seconds since the epoch.
+    A block has one, or several for works that have nothing to do with each other, each of its own name. Times are in
+    seconds since the epoch.
     """
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, work: str = "delivery") -> None:
         self._block = block
+        self._key = pack((f"{work}-lease",))
         self._owner = _Owner(MACHINE, os.getpid(), uuid4())
         self._ends = 0.0
         self._holding = asyncio.Lock()
+        self.turns = 0
+        """Greater each time that another process may have had it: what was read before that may be done by now."""
         _living.add(self._owner.token)
 
     async def __aenter__(self) -> Lease:
@@ -78,7 +83,10 @@ class Lease:
         await self.release()
 
     async def hold(self) -> None:
-        """Return once this process may deliver, and for seconds to come."""
+        """Return once this process may deliver, and for seconds to come.
+
+        Another one may have delivered until then, as `turns` says: what there is to do is to be read afterwards.
+        """
         clock = self._block.clock
         if self._is_held():
             return
@@ -91,13 +99,33 @@ class Lease:
                 else:
                     await until(self._block, other)
 
+    @asynccontextmanager
+    async def during(self) -> AsyncIterator[None]:
+        """Hold it for as long as a work takes, which may be longer than it lasts."""
+        await self.hold()
+        renewing = asyncio.create_task(self._renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+    async def _renew(self) -> None:
+        while True:
+            await until(self._block, self._ends - _RENEWED_SECONDS)
+            with suppress(StoreError):
+                await self.hold()
+                continue
+            await asyncio.sleep(_SLACK_SECONDS)
+
     def _is_held(self) -> bool:
         now = self._block.clock.now()
         return self._ends - now > _RENEWED_SECONDS and _is_credible(self._ends, now)
 
     async def _claim(self, tx: Transaction, now: float) -> float | None:
         """Take the lease, or return when that of another ends."""
-        raw = await tx.get(_KEY)
+        raw = await tx.get(self._key)
+        if raw is None or _decode(raw).owner != self._owner:
+            self.turns += 1
         if raw is not None:
             row = _decode(raw)
             if (
@@ -107,7 +135,7 @@ class Lease:
                 and not self._is_gone(row.owner)
             ):
                 return row.ends
-        tx.put(_KEY, _encode(_Row(self._owner, now + _SECONDS)))
+        tx.put(self._key, _encode(_Row(self._owner, now + _SECONDS)))
         return None
 
     def _is_gone(self, owner: _Owner) -> bool:
@@ -129,9 +157,9 @@ class Lease:
         _living.discard(self._owner.token)
 
         async def body(tx: Transaction) -> None:
-            raw = await tx.get(_KEY)
+            raw = await tx.get(self._key)
             if raw is not None and _decode(raw).owner == self._owner:
-                tx.delete(_KEY)
+                tx.delete(self._key)
 
         if self._ends:
             await self._block.store.transact(body)

@@ -33,6 +33,7 @@ class Shard:
         self._id = id
         self._position = position
         self._iterator: str | None = None
+        self._turn = poller.lease.turns
         self._backoff = poller.backoff()
 
     async def run(self) -> None:
@@ -42,6 +43,9 @@ class Shard:
         while not poller.stopping.is_set():
             try:
                 await poller.lease.hold()
+                if poller.lease.turns != self._turn:
+                    # Another process may have read it: it is begun again, from where that has left off.
+                    return
                 batch, has_more = await self._read()
                 self._backoff.succeed()
             except AwsError as error:
@@ -50,7 +54,8 @@ class Shard:
                 await self._backoff.wait()
                 continue
             try:
-                await self._work_off(batch)
+                async with poller.lease.during():
+                    await self._work_off(batch)
                 if not has_more:
                     await self._end()
                     return

@@ -37,6 +37,7 @@ class Stream:
                     await self._backoff.wait()
                     continue
                 self._backoff.succeed()
+                await poller.lease.hold()
                 for shard, position in await self._ready(shards):
                     if shard not in self._running:
                         task = self._running[shard] = group.create_task(poller.shard(shard, position).run())

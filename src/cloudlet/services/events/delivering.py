@@ -43,6 +43,8 @@ async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], cha
         async with contained(block, f"deliveries to {lane.target}"), notified(block, lane.rows.prefix) as more:
             while True:
                 more.clear()
+                # Another process may have delivered what was read before.
+                await lease.hold()
                 waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, at_once))
                 if not waiting:
                     return
@@ -50,7 +52,6 @@ async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], cha
                 if not due:
                     await first(block, more, waiting[0].due / 1000)
                     continue
-                await lease.hold()
                 await _deliver(block, lane, due)
     finally:
         busy.discard(lane)

@@ -57,8 +57,12 @@ async def export(block: Block, lease: Lease) -> None:
         while True:
             event.clear()
             after, waits = b"", False
+            turn = lease.turns
             while found := await block.store.transact(lambda tx, after=after: export_task.active(tx, after, 1)):  # type: ignore[misc]
                 await lease.hold()
+                if lease.turns != turn:
+                    turn = lease.turns
+                    continue
                 after, task = found[0]
                 waits |= not await _carry_out(block, task)
             if waits:

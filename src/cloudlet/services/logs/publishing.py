@@ -66,14 +66,18 @@ async def publish(block: Block, lease: Lease) -> None:
     async with notified(block, pending.TOPIC) as event:
         while True:
             event.clear()
+            turn = lease.turns
             rows = await block.store.transact(partial(pending.first, after=after, count=_AT_ONCE))
             if not rows and not after:
                 await event.wait()
+            if rows:
+                await lease.hold()
+            if lease.turns != turn:
+                continue
             # Where more waits of a group than is looked at at once, those behind it have their turn first.
             after = rows[-1].group if len(rows) == _AT_ONCE else 0
             if not rows:
                 continue
-            await lease.hold()
             if not await _publish(block, rows, minutes):
                 await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -50,6 +50,7 @@ async def _work_off(block: Block, lease: Lease) -> bool:
     """Do all tasks once; return whether none is left over."""
     after, all_done = b"", True
     while True:
+        turn = lease.turns
 
         async def page(tx: Transaction, after: bytes = after) -> list[tuple[bytes, bytes, Task]]:
             return await replication.waiting(tx, after, _PAGE)
@@ -57,6 +58,9 @@ async def _work_off(block: Block, lease: Lease) -> bool:
         tasks = await block.store.transact(page)
         if not tasks:
             return all_done
+        await lease.hold()
+        if lease.turns != turn:
+            continue
         for start in range(0, len(tasks), _AT_ONCE):
             await lease.hold()
             outcomes = await asyncio.gather(
