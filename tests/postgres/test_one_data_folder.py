@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,38 @@ def test_functions_go_on_while_another_process_starts_and_after_one_has_died(dat
         running.kill(1)
         running.revive(1)
         assert [_invoked(running, number, "first") for number in (0, 1)] == [b"true", b"true"]
+
+
+def test_an_asynchronous_invocation_is_made_once(database: str, tmp_path: Path) -> None:
+    with (
+        replicas("sqs", database, tmp_path, 1) as queues,
+        replicas(
+            "lambda",
+            database,
+            tmp_path,
+            data=tmp_path,
+            peers=(f"sqs={queues.endpoint(0)}",),
+            account=queues.account,
+            key=queues.key,
+        ) as running,
+    ):
+        sqs = queues.client(0)
+        queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+        _create(running, "f")
+        told = {"Destination": f"arn:aws:sqs:us-east-1:{queues.account}:told"}
+        running.client(0).put_function_event_invoke_config(FunctionName="f", DestinationConfig={"OnSuccess": told})
+        sent: set[str] = set()
+        served: Counter[str] = Counter()
+        # Whatever is served twice is so by the time that what comes later has been served.
+        for count in (20, 21):
+            while len(sent) < count:
+                client = running.client(len(sent) % 2)
+                answer = client.invoke(FunctionName="f", InvocationType="Event", Payload=b"{}")
+                sent.add(answer["ResponseMetadata"]["RequestId"])
+            while not sent <= served.keys():
+                found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=20)["Messages"]
+                served.update(json.loads(message["Body"])["requestContext"]["requestId"] for message in found)
+        assert set(served.values()) == {1}
 
 
 def _create(running: Replicas, name: str) -> None:

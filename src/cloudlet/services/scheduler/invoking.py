@@ -35,7 +35,7 @@ async def invoke(block: Block) -> None:
                 if due <= now:
                     await lease.hold()
                     busy.take(id)
-                    group.create_task(_invoke(block, id, busy))
+                    group.create_task(_invoke(block, lease, id, busy))
             later = next((due for due, id in waiting if id not in busy), None)
             if later is None or later <= now:
                 await changed.wait()
@@ -43,13 +43,14 @@ async def invoke(block: Block) -> None:
                 await first(block, changed, later / 1000)
 
 
-async def _invoke(block: Block, id: str, busy: Places) -> None:
+async def _invoke(block: Block, lease: Lease, id: str, busy: Places) -> None:
     """Try a firing that is due, and write down what became of it."""
     try:
         found = await block.store.transact(lambda tx: firing.get(tx, id))
         if found is None:
             return
-        failed = await _try(block, found)
+        async with lease.during():
+            failed = await _try(block, found)
         now = block.clock.now()
         after = None if failed is None else _after(found, failed, now)
         measuring.note(block, found, failed, after, now)

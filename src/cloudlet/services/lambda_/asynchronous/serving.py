@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first as first_of
 from cloudlet.core.moments import notified
 from cloudlet.core.retrying import is_transient, pause
@@ -53,11 +54,11 @@ async def run(block: Block) -> None:
     """Give events to functions until the block ends."""
     under_way: dict[bytes, asyncio.Task[None]] = {}
     busy: Counter[Place] = Counter()
-    async with notified(block, events.TOPIC) as changed:
+    async with Lease(block, "events") as lease, notified(block, events.TOPIC) as changed:
         try:
             while True:
                 changed.clear()
-                due = await _start_due(block, under_way, busy, changed)
+                due = await _start_due(block, lease, under_way, busy, changed)
                 await first_of(block, changed, due)
         finally:
             for task in under_way.values():
@@ -66,10 +67,14 @@ async def run(block: Block) -> None:
 
 
 async def _start_due(
-    block: Block, under_way: dict[bytes, asyncio.Task[None]], busy: Counter[Place], changed: asyncio.Event
+    block: Block,
+    lease: Lease,
+    under_way: dict[bytes, asyncio.Task[None]],
+    busy: Counter[Place],
+    changed: asyncio.Event,
 ) -> float:
     """Start what is due, as far as there is room; return when something is due next."""
-    now = block.clock.now()
+    now, turn = block.clock.now(), lease.turns
     async for event in _first(block):
         if event.due > now:
             return event.due
@@ -77,7 +82,11 @@ async def _start_due(
             break
         if event.key in under_way or busy[event.place] >= OF_ONE_FUNCTION:
             continue
-        task = asyncio.get_running_loop().create_task(_see_to(block, event))
+        await lease.hold()
+        if lease.turns != turn:
+            # Another process may have served what was read before.
+            return now
+        task = asyncio.get_running_loop().create_task(_see_to(block, lease, event))
         under_way[event.key] = task
         busy[event.place] += 1
 
@@ -135,10 +144,11 @@ async def _find(tx: Transaction, event: Event) -> _Found | None:
     return _Found(target, setting, await events.whole(tx, event), dead_letter)
 
 
-async def _see_to(block: Block, event: Event) -> None:
+async def _see_to(block: Block, lease: Lease, event: Event) -> None:
     """Serve an event; whatever goes wrong, it is kept, and does not come again at once."""
     try:
-        await _serve(block, event)
+        async with lease.during():
+            await _serve(block, event)
     except Exception:
         log.exception("an event for %s could not be served", event.place.arn)
         await _postpone(block, event)
