@@ -87,6 +87,13 @@ def _policy(*conditions: Any, hours: float = 1) -> dict[str, Any]:
     }
 
 
+def test_forms_are_signed_by_the_systems_clock(account: Aws) -> None:
+    s3 = account.client("s3", config=Config(signature_version="s3v4"))
+    s3.create_bucket(Bucket="forms")
+    fields = s3.generate_presigned_post("forms", "k", ExpiresIn=60)["fields"]
+    assert _send(account.endpoint, "forms", fields).status == 204
+
+
 def test_a_signed_form_is_written_as_its_fields_say(strict: Strict, name: str) -> None:
     fields = _signed(
         strict,

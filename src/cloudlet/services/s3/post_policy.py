@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -160,7 +161,8 @@ def check(ctx: Context, fields: Fields, bucket: str, key: str) -> Range:
     if "policy" not in fields:
         return Range()
     policy = _document(fields["policy"])
-    if _expiration(policy) <= ctx.now():
+    # Whoever has signed it has gone by the system's clock, as for all signatures, and not by the cloud's.
+    if _expiration(policy) <= time.time():
         raise _broken("Policy expired.")
     values = {**fields, "bucket": bucket, "key": key}
     spoken_of = set(_UNCOVERED)
