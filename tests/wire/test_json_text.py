@@ -21,6 +21,13 @@ def test_numbers_with_large_exponents_do_not_take_long(number: str, as_bytes: bo
     assert found == json.loads(text)
 
 
+def test_whether_there_are_such_numbers_does_not_take_long() -> None:
+    text = b"0123456789abcdef" * (1 << 20)
+    began = time.process_time()
+    assert not json_text.is_slow(text)
+    assert time.process_time() - began < 0.3
+
+
 @pytest.mark.parametrize(
     "document", [{}, [1.5, "e300", None], {"a": [1e300] * 3}, ["abc1e30"] * 2000, {"ü": [2**80, True] * 2000}]
 )

@@ -6,8 +6,6 @@ waiting for seconds. Where there are many of them, Python's own parser reads the
 
 from __future__ import annotations
 
-import re
-from itertools import islice
 from math import isinf
 from typing import Any, Final
 
@@ -16,8 +14,8 @@ import msgspec
 _SMALL: Final = 8192
 _MANY: Final = 500
 """A text that is small, and one with fewer slow numbers, takes ten milliseconds at most."""
-_SLOW: Final = re.compile(r"(?<=[0-9])[eE]\+?[0-9]{2}")
-_SLOW_BYTES: Final = re.compile(_SLOW.pattern.encode())
+_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
+"""All digits are one digit, to be counted with what is around them: a regular expression takes five times as long."""
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -35,8 +33,8 @@ def is_slow(text: str | bytes) -> bool:
     """Whether msgspec would take long with a text."""
     if len(text) <= _SMALL:
         return False
-    found = _SLOW.finditer(text) if isinstance(text, str) else _SLOW_BYTES.finditer(text)
-    return next(islice(found, _MANY, None), None) is not None
+    alike = (text.encode(errors="replace") if isinstance(text, str) else text).translate(_ALIKE)
+    return alike.count(b"0e00") + alike.count(b"0e+00") > _MANY
 
 
 def _finite(text: str) -> float:
