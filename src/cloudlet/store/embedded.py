@@ -31,6 +31,8 @@ log = logging.getLogger("cloudlet.store")
 
 # A disk that answers faster than this is waited for in the event loop: handing over to a thread costs more.
 _INLINE_SYNC_SECONDS: Final = 0.0005
+_INLINE_BYTES: Final = 1 << 20
+"""No disk answers that fast for more."""
 _SYNC_SAMPLES: Final = 16
 _LARGEST_GROUP: Final = 32
 _ROWS_AHEAD: Final = 64
@@ -223,7 +225,7 @@ class EmbeddedStore:
             return
         self._dirty = False
         record = self._map.unsynced()
-        if not self._waits_inline:
+        if not self._waits_inline or len(record[1]) > _INLINE_BYTES:
             self._syncing = True
             spawn(self._sync_in_thread(group, record))
             return
