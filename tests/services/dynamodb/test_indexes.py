@@ -327,3 +327,25 @@ def test_a_large_index_that_is_being_filled_does_not_hold_up_others(
     monkeypatch.setattr(backfill, "_BYTES", 0)
     dynamo.until(lambda: len(active) == 2)
     assert active == ["others", "orders"]
+
+
+def test_rows_of_indexes_that_have_all_of_an_item_are_not_encoded_again(dynamo: LocalDynamo) -> None:
+    def seconds(operation: str, **params: Any) -> float:
+        began = time.process_time()
+        dynamo.call(operation, TableName="orders", **params)
+        return time.process_time() - began
+
+    names = [f"a{n}" for n in range(20)]
+    dynamo.call(
+        "CreateTable",
+        TableName="orders",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("p", *names)],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[index(f"by-{name}", name) for name in names],
+    )
+    key = {"p": {"S": "1"}}
+    many = {"M": {f"n{n}": {"N": str(n)} for n in range(10_000)}}
+    dynamo.call("PutItem", TableName="orders", Item={**key, "many": many, **{name: {"S": name} for name in names}})
+    once = seconds("GetItem", Key=key, ProjectionExpression="p")
+    assert seconds("DeleteItem", Key=key) < 10 * once

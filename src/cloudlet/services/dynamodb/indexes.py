@@ -22,11 +22,18 @@ def row_key(index: Index, item: Item, key: bytes) -> bytes:
 
 
 async def update(
-    tx: Transaction, table: Table, key: bytes, old: Item | None, new: Item | None, new_raw: bytes | None
+    tx: Transaction,
+    table: Table,
+    key: bytes,
+    old: Item | None,
+    new: Item | None,
+    old_raw: bytes | None,
+    new_raw: bytes | None,
 ) -> Units:
     """Bring all indexes in line with a change of an item; return what that consumes of those that it concerns.
 
-    `new_raw` is the stored form of `new`. Developer Guide, "Managing throughput capacity for secondary indexes".
+    `old_raw` and `new_raw` are the stored forms of `old` and `new`.
+    Developer Guide, "Managing throughput capacity for secondary indexes".
     """
     units: Units = {}
     for index in table.live_indexes:
@@ -38,7 +45,8 @@ async def update(
         if old_key is not None and index.record.status == CREATING and await tx.get(old_key) is None:
             # The index is being filled, and has not come to this item yet.
             before = old_key = None
-        consumed = _update(tx, index, key, before, old_key, after, new_raw)
+        old_row = b"" if before is None else _row(index, before, old_raw)
+        consumed = _update(tx, index, key, old_row, old_key, after, new_raw)
         if consumed:
             units[index.name] = consumed
     return units
@@ -48,12 +56,11 @@ def _update(
     tx: Transaction,
     index: Index,
     key: bytes,
-    old: Item | None,
+    old_row: bytes,
     old_key: bytes | None,
     new: Item | None,
     new_raw: bytes | None,
 ) -> int:
-    old_row = b"" if old is None else items.stored(index.projected(old))
     old_size = items.size_of(old_row)
     if new is None:
         if old_key is not None:
@@ -61,7 +68,7 @@ def _update(
             _count(tx, index, -1, -old_size)
         return -(-old_size // _UNIT)
     new_key = row_key(index, new, key)
-    new_row = new_raw if index.attributes is None and new_raw is not None else items.stored(index.projected(new))
+    new_row = _row(index, new, new_raw)
     new_size = items.size_of(new_row)
     if new_key == old_key:
         if new_row == old_row:
@@ -76,13 +83,18 @@ def _update(
     return -(-new_size // _UNIT) + -(-old_size // _UNIT)
 
 
+def _row(index: Index, item: Item, raw: bytes | None) -> bytes:
+    """Return an item's row: what is stored of it, where the index has all of it."""
+    return raw if index.attributes is None and raw is not None else items.stored(index.projected(item))
+
+
 async def fill(tx: Transaction, index: Index, key: bytes, raw: bytes) -> int:
     """Write the row of an item that was there before the index, if it is to have one; return its size."""
     item = items.item_of(raw)
     if not fits_index(index, item):
         return 0
     at = row_key(index, item, key)
-    row = raw if index.attributes is None else items.stored(index.projected(item))
+    row = _row(index, item, raw)
     if await tx.get(at) is None:
         # One that is there already was written by a change of the item meanwhile, and is the same.
         tx.put(at, row)

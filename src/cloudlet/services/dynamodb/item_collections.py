@@ -21,19 +21,29 @@ def _place(table: Table, item: Item) -> bytes:
     return table.all.sub("collection").prefix + partition(table.keys.hash_bytes(item))
 
 
-def size(table: Table, item: Item) -> int:
-    """Return what an item takes of its collection: its own bytes, and those of its rows in local indexes."""
-    rows = [item_size(index.projected(item)) for index in table.local_indexes if fits_index(index, item)]
-    return item_size(item) + sum(rows)
+def size(table: Table, item: Item, own: int) -> int:
+    """Return what an item takes of its collection: its `own` bytes, and those of its rows in local indexes."""
+    rows = [
+        own if index.attributes is None else item_size(index.projected(item))
+        for index in table.local_indexes
+        if fits_index(index, item)
+    ]
+    return own + sum(rows)
 
 
-async def update(tx: Transaction, table: Table, old: Item | None, new: Item | None) -> None:
-    """Account for a change of an item. Raises AwsError where the collection grows beyond its limit."""
+async def update(
+    tx: Transaction, table: Table, old: Item | None, new: Item | None, old_size: int, new_size: int
+) -> None:
+    """Account for a change of an item from one size to another.
+
+    Raises AwsError where the collection grows beyond its limit.
+    """
     some = new if new is not None else old
     if some is None:
         return
     place = _place(table, some)
-    growth = (0 if new is None else size(table, new)) - (0 if old is None else size(table, old))
+    before = 0 if old is None else size(table, old, old_size)
+    growth = (0 if new is None else size(table, new, new_size)) - before
     if not growth:
         return
     tx.add(place, growth)

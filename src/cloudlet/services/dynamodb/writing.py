@@ -48,7 +48,7 @@ def _is_too_large(table: Table, item: Item, size: int) -> bool:
         return True
     # No row is larger than its item.
     most = size * (1 + len(table.local_indexes))
-    return most > LARGEST_ITEM and item_collections.size(table, item) > LARGEST_ITEM
+    return most > LARGEST_ITEM and item_collections.size(table, item, size) > LARGEST_ITEM
 
 
 def _too_large(updated: bool) -> AwsError:
@@ -81,11 +81,12 @@ async def replace(
     else:
         return Written(None, None, _NO_UNITS)
     count = (new is not None) - (old is not None)
-    growth = (0 if new is None else items.size_of(new)) - (0 if old is None else items.size_of(old))
+    old_size = 0 if old is None else items.size_of(old)
+    new_size = 0 if new is None else items.size_of(new)
     if count:
         tx.add(table.item_count, count)
-    if growth:
-        tx.add(table.size_count, growth)
+    if new_size != old_size:
+        tx.add(table.size_count, new_size - old_size)
     watched = table.is_watched
     if not table.live_indexes and not watched and not table.vectors:
         return Written(old, new, _NO_UNITS)
@@ -95,9 +96,9 @@ async def replace(
         new_item = items.item_of(new)
     units = _NO_UNITS
     if table.live_indexes:
-        units = await indexes.update(tx, table, key, old_item, new_item, new)
+        units = await indexes.update(tx, table, key, old_item, new_item, old, new)
         if table.local_indexes:
-            await item_collections.update(tx, table, old_item, new_item)
+            await item_collections.update(tx, table, old_item, new_item, old_size, new_size)
     vector_bytes = _NO_UNITS
     if table.vectors:
         vector_bytes = await vectors.update(tx, table, key, old_item, new_item)
