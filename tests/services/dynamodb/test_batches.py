@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.core.identity import root
 from tests.services.dynamodb.conftest import MakeTable, index
+from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo
 
 Item = dict[str, Any]
 
@@ -106,3 +109,72 @@ def test_item_collections_are_measured(db: Any, make_table: MakeTable) -> None:
         table: [key(1), key(2)]
     }
     assert "ItemCollectionMetrics" not in db.batch_write_item(RequestItems=written)
+
+
+LARGE: Item = {"text": {"S": "x" * 300 * 1024}}
+
+
+def puts(number: int) -> list[Item]:
+    return [{"PutRequest": {"Item": {"p": {"S": str(n)}, **LARGE}}} for n in range(number)]
+
+
+async def call(dynamo: LocalDynamo, operation: str, **params: Any) -> Any:
+    return await dynamo.cloud.call(
+        "dynamodb", operation, params, principal=root(ACCOUNT), account=ACCOUNT, region=REGION
+    )
+
+
+async def item_count(dynamo: LocalDynamo) -> int:
+    described = await call(dynamo, "DescribeTable", TableName="orders")
+    return int(described["Table"]["ItemCount"])
+
+
+def counts_during(dynamo: LocalDynamo, operation: str, **params: Any) -> list[int]:
+    """Call an operation; return how many items the table had each time that another request could ask meanwhile."""
+
+    async def count() -> list[int]:
+        called = asyncio.ensure_future(call(dynamo, operation, **params))
+        counts: list[int] = []
+        while not called.done():
+            counts.append(await item_count(dynamo))
+            await asyncio.sleep(0)
+        await called
+        return counts
+
+    return dynamo.run(count())
+
+
+def test_others_have_their_turn_within_a_large_batch(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    counts = counts_during(dynamo, "BatchWriteItem", RequestItems={"orders": puts(25)})
+    assert len({*counts, 25}) > 10
+    deletes = [{"DeleteRequest": {"Key": {"p": {"S": str(n)}}}} for n in range(12)]
+    assert len({*counts_during(dynamo, "BatchWriteItem", RequestItems={"orders": deletes}), 13}) > 5
+    keys = [{"p": {"S": str(n)}} for n in range(25)]
+    wanted = {"orders": {"Keys": keys, "ProjectionExpression": "p"}}
+    assert len(counts_during(dynamo, "BatchGetItem", RequestItems=wanted)) > 5
+    is_none = {"FilterExpression": "p = :p", "ExpressionAttributeValues": {":p": {"S": "none"}}}
+    assert len(counts_during(dynamo, "Scan", TableName="orders", **is_none)) > 2
+
+
+def test_a_write_that_is_wrong_undoes_all_of_a_large_batch(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    wrong = [*puts(5), {"PutRequest": {"Item": LARGE}}]
+    assert "Missing the key p" in dynamo.refused("BatchWriteItem", RequestItems={"orders": wrong}).message
+    assert dynamo.call("Scan", TableName="orders", Select="COUNT")["Count"] == 0
+
+
+def test_what_is_left_of_a_table_that_is_changed_meanwhile_is_left_unprocessed(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+
+    async def change_meanwhile() -> Any:
+        called = asyncio.ensure_future(call(dynamo, "BatchWriteItem", RequestItems={"orders": puts(25)}))
+        while not await item_count(dynamo):
+            await asyncio.sleep(0)
+        await call(dynamo, "UpdateTable", TableName="orders", DeletionProtectionEnabled=True)
+        return await called
+
+    left = dynamo.run(change_meanwhile())["UnprocessedItems"]["orders"]
+    assert 0 < len(left) < 25
+    assert left == puts(25)[-len(left) :]
+    assert dynamo.run(item_count(dynamo)) == 25 - len(left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core import Context, Params, Result, Service, Transaction
+from cloudlet.core import Concluding, Context, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import (
     access,
     actions,
@@ -207,14 +207,14 @@ async def search_vectors(ctx: Context, params: Params) -> Result:
     return await vector_search.search(ctx, params)
 
 
-@service.operation("BatchGetItem")
-async def batch_get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await batches.get(ctx, tx, params)
+@service.direct("BatchGetItem")
+async def batch_get_item(ctx: Context, params: Params) -> Result | Concluding:
+    return await batches.get(ctx, params)
 
 
-@service.operation("BatchWriteItem")
-async def batch_write_item(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await batches.write(ctx, tx, params)
+@service.direct("BatchWriteItem")
+async def batch_write_item(ctx: Context, params: Params) -> Result:
+    return await batches.write(ctx, params)
 
 
 @service.operation("TransactGetItems")

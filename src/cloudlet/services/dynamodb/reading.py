@@ -37,6 +37,8 @@ from cloudlet.store.interface import Row
 PAGE_BYTES = 1 << 20
 _FIRST_ROWS = 16
 _MOST_ROWS = 256
+_DECODED_BYTES = 256 << 10
+"""So much is decoded before others have their turn."""
 _ON_DEMAND_PARTITIONS = 4
 """The partitions that a new table on demand has (Developer Guide, "Initial throughput for on-demand mode")."""
 
@@ -132,7 +134,7 @@ class Reading:
         schema = table.keys if index is None else index.keys
         return condition_keys.of_read(schema, self.clauses, self.params, is_partiql=self._asked.filters_keys)
 
-    def take(self, stretch: Stretch) -> bool:
+    async def take(self, stretch: Stretch) -> bool:
         """Take in what a step has read; return whether the page is complete."""
         place, page = stretch.place, self.page
         self.place = place
@@ -153,16 +155,31 @@ class Reading:
             page.scanned += taken
             page.last = key[len(place.prefix) :]
             page.last_row = row if is_full and not place.has_one_item else None
-            self._show(shown if taken == len(shown) else shown[:taken], fetched=place.fetches)
+            await self._show(shown if taken == len(shown) else shown[:taken], fetched=place.fetches)
         average = max(1, (page.size + page.fetched_size) // max(1, page.scanned))
         self._rows = min(_MOST_ROWS, page.room // average + 1)
         return is_full or stretch.is_last
 
-    def _show(self, rows: list[bytes], *, fetched: bool) -> None:
+    async def _show(self, rows: list[bytes], *, fetched: bool) -> None:
+        """Put rows on the page, a part at a time where they have to be decoded."""
+        if fetched:
+            units = [capacity.read_units(items.size_of(row), self.consistent) for row in rows]
+            self.page.fetched += sum(units)
+        asked = self.clauses
+        if asked.filter is not None or asked.projection is not None or self.ctx.protocol != "json":
+            begin = size = 0
+            for end, row in enumerate(rows):
+                if size >= _DECODED_BYTES:
+                    self._put(rows[begin:end])
+                    begin, size = end, 0
+                    await asyncio.sleep(0)
+                size += len(row)
+            rows = rows[begin:]
+        self._put(rows)
+
+    def _put(self, rows: list[bytes]) -> None:
         """Put rows on the page, as far as the filter lets them and as much of them as is wanted."""
         page, condition, projection = self.page, self.clauses.filter, self.clauses.projection
-        if fetched:
-            page.fetched += sum([capacity.read_units(items.size_of(row), self.consistent) for row in rows])
         decoded: list[Item] = []
         if condition is not None:
             kept = [(row, item) for row in rows if condition.matches(item := items.item_of(row))]
@@ -236,6 +253,6 @@ class Reading:
 async def read(ctx: Context, operation: str, params: Params) -> Result:
     """Answer a Query or a Scan. Raises AwsError."""
     reading = Reading(ctx, operation, params)
-    while not reading.take(await ctx.transact(reading.step)):
+    while not await reading.take(await ctx.transact(reading.step)):
         await asyncio.sleep(0)
     return reading.answer()

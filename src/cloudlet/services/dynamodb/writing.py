@@ -117,12 +117,17 @@ async def put(tx: Transaction, table: Table, item: Item, now: float) -> Written:
 
 def admitted(table: Table, item: Item, *, updated: bool = False) -> bytes:
     """Return the stored form of a checked item with a key that is right. Raises AwsError for what cannot be stored."""
+    raw = items.stored(item)
+    check(table, item, raw, updated=updated)
+    return raw
+
+
+def check(table: Table, item: Item, raw: bytes, *, updated: bool = False) -> None:
+    """Raise AwsError unless a checked item with a key that is right, and its stored form, are admitted by a table."""
     if table.key_attribute_types:
         check_keys = check_updated_index_keys if updated else check_index_keys
         check_keys(table, item)
     if table.vectors:
         vectors.check(table, item)
-    raw = items.stored(item)
     if _is_too_large(table, item, items.size_of(raw)):
         raise _too_large(updated)
-    return raw

@@ -100,7 +100,7 @@ class _Selection:
         given = {name: value for name, value in wanted.items() if value is not None}
         operation = "Scan" if key_condition is None else "Query"
         reading = Reading(self._ctx, operation, given, asked, PERMISSION)
-        while not reading.take(await self._ctx.transact(reading.step)):
+        while not await reading.take(await self._ctx.transact(reading.step)):
             await asyncio.sleep(0)
         return reading.answer() or {}, reading
 
