@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
-from tests.services.s3.raw import ask
+from tests.services.s3.raw import ask, fetch
 from tests.services.s3.strict import DENIED, Strict, refused, strict_server
 
 
@@ -155,6 +157,61 @@ def test_conditions_on_what_is_written(
     strict.allow(bucket, Principal=other, Action=["s3:PutObject", "s3:PutObjectTagging"], Condition=condition)
     strict.other.s3.put_object(Bucket=bucket, Key="good", **good)
     assert refused(strict.other.s3.put_object, Bucket=bucket, Key="bad", **bad) == DENIED
+
+
+def _in_days(days: float) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_TEN_DAYS = {"NumericLessThanEqualsIfExists": {"s3:object-lock-remaining-retention-days": "10"}}
+_UNTIL_THEN = {"DateLessThanIfExists": {"s3:object-lock-retain-until-date": _in_days(10.5)}}
+_MD5 = "ndTkYSaMgDT1yFZOFVxnpg=="
+_GOVERNED = {"StringEqualsIfExists": {"s3:object-lock-mode": "GOVERNANCE"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "wrong"),
+    [
+        (_TEN_DAYS, {"ObjectLockRetainUntilDate": _in_days(11)}),
+        (_UNTIL_THEN, {"ObjectLockRetainUntilDate": _in_days(11)}),
+        (_GOVERNED, {"ObjectLockMode": "COMPLIANCE"}),
+    ],
+)
+@pytest.mark.parametrize("way", ["header", "query", "document"])
+def test_conditions_on_locks(strict: Strict, condition: dict[str, Any], wrong: dict[str, str], way: str) -> None:
+    """User guide, "Setting limits on retention periods with a bucket policy"."""
+    bucket = strict.bucket(ObjectLockEnabledForBucket=True)
+    actions = ["s3:PutObject", "s3:PutObjectRetention"]
+    strict.allow(bucket, Principal={"AWS": strict.other.number}, Action=actions, Condition=condition)
+    s3, named = strict.other.s3, {"Bucket": bucket, "Key": "k"}
+
+    def answer(lock: dict[str, str]) -> int:
+        if way == "query":
+            url = s3.generate_presigned_url("put_object", {**named, **lock, "ContentMD5": _MD5})
+            assert "x-amz-object-lock-retain-until-date=" in url
+            return fetch(url, "PUT", b"x", Content_MD5=_MD5).status
+        try:
+            s3.put_object(**named, **(lock if way == "header" else {}))
+            if way == "document":
+                retention = {name.removeprefix("ObjectLock"): value for name, value in lock.items()}
+                s3.put_object_retention(**named, Retention=retention)
+        except ClientError as error:
+            return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+        return 200
+
+    right = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": _in_days(9.5)}
+    assert answer(right) == 200
+    assert answer(right | wrong) == 403
+
+
+def test_who_may_retain_may_not_hold(strict: Strict) -> None:
+    bucket = strict.bucket(ObjectLockEnabledForBucket=True)
+    other = {"AWS": strict.other.number}
+    strict.allow(bucket, Principal=other, Action=["s3:PutObject", "s3:PutObjectRetention"])
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": _in_days(1)}
+    strict.other.s3.put_object(Bucket=bucket, Key="k", **lock)
+    hold = {"ObjectLockLegalHoldStatus": "ON"}
+    assert refused(strict.other.s3.put_object, Bucket=bucket, Key="k", **lock, **hold) == DENIED
 
 
 @pytest.mark.parametrize(

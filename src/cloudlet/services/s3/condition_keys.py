@@ -6,10 +6,11 @@ Service authorization reference, "Condition keys for Amazon S3".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 from urllib.parse import parse_qsl
 
-from cloudlet.core import Context, Params
+from cloudlet.core import Context, Params, iso8601
 from cloudlet.core.identity import Principal
 from cloudlet.core.resource_policy import Keys, global_keys
 from cloudlet.services.s3.bucket_record import Bucket
@@ -36,9 +37,6 @@ _HEADERS = {
 } | {
     "if-match": "s3:if-match",
     "if-none-match": "s3:if-none-match",
-    "x-amz-object-lock-legal-hold": "s3:object-lock-legal-hold",
-    "x-amz-object-lock-mode": "s3:object-lock-mode",
-    "x-amz-object-lock-retain-until-date": "s3:object-lock-retain-until-date",
 }
 _PARAMS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys", "VersionId": "s3:VersionId"}
 _AS_HEADERS = {
@@ -50,8 +48,6 @@ _AS_HEADERS = {
     "GrantWrite": "s3:x-amz-grant-write",
     "GrantWriteACP": "s3:x-amz-grant-write-acp",
     "MetadataDirective": "s3:x-amz-metadata-directive",
-    "ObjectLockLegalHoldStatus": "s3:object-lock-legal-hold",
-    "ObjectLockMode": "s3:object-lock-mode",
     "ServerSideEncryption": "s3:x-amz-server-side-encryption",
     "SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
     "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
@@ -62,6 +58,11 @@ _AS_HEADERS = {
 
 CREATES = "s3:ObjectCreationOperation"
 """Whether a request with s3:PutObject makes an object, rather than begin an upload or add a part to one."""
+
+_MODE, _UNTIL = "s3:object-lock-mode", "s3:object-lock-retain-until-date"
+_DAYS = "s3:object-lock-remaining-retention-days"
+_HOLD = "s3:object-lock-legal-hold"
+_DAY_SECONDS = 24 * 3600
 
 _OTHERS = (
     CREATES,
@@ -75,10 +76,13 @@ _OTHERS = (
     "s3:authType",
     "s3:destinationRegion",
     "s3:isReplicationPauseRequest",
-    "s3:object-lock-remaining-retention-days",
     "s3:RequestObjectTagKeys",
     "s3:signatureversion",
     "s3:x-amz-bucket-namespace",
+    _DAYS,
+    _HOLD,
+    _MODE,
+    _UNTIL,
 )
 _KNOWN = frozenset(key.lower() for key in (*_HEADERS.values(), *_PARAMS.values(), *_OTHERS))
 _KNOWN_WITH_TAGS = ("s3:accesspointtag/", "s3:buckettag/", "s3:existingobjecttag/", "s3:requestobjecttag/")
@@ -112,6 +116,7 @@ def of(
     if params is not None:
         named = (*_PARAMS.items(), *_AS_HEADERS.items())
         keys |= {key: str(params[name]) for name, key in named if params.get(name) is not None}
+        keys |= _lock_keys(params, ctx.now())
     if action == "s3:PutObject":
         keys[CREATES] = "true"
     keys |= _tag_keys("s3:ExistingObjectTag", object_tags or {})
@@ -125,6 +130,22 @@ def of(
 def of_bucket_tags(tags: Mapping[str, str]) -> Keys:
     """Return the condition keys that the tags of a bucket are, for what is done to it and to its objects."""
     return _tag_keys("aws:ResourceTag", tags) | _tag_keys("s3:BucketTag", tags)
+
+
+def _lock_keys(params: Params, now: float) -> Keys:
+    """Return the condition keys that the lock is which a request asks for, in headers, in a URL or in its document.
+
+    S3 user guide, "Setting limits on retention periods with a bucket policy". A day that has begun counts.
+    """
+    retention: Mapping[str, Any] = params.get("Retention") or {}
+    mode = params.get("ObjectLockMode") or retention.get("Mode")
+    until = params.get("ObjectLockRetainUntilDate") or retention.get("RetainUntilDate")
+    hold = params.get("ObjectLockLegalHoldStatus") or (params.get("LegalHold") or {}).get("Status")
+    keys: Keys = {name: value for name, value in ((_MODE, mode), (_HOLD, hold)) if value is not None}
+    if until is not None:
+        keys[_UNTIL] = iso8601.second(int(until))
+        keys[_DAYS] = str(ceil((until - now) / _DAY_SECONDS))
+    return keys
 
 
 def _auth_type(ctx: Context, params: Params | None) -> str:

@@ -48,12 +48,12 @@ async def of_new_object(ctx: Context, tx: Transaction, bucket: Bucket, params: P
             "x-amz-object-lock-mode" if mode is None else "x-amz-object-lock-retain-until-date",
             "null",
         )
+    if hold is not None:
+        await access.authorize(ctx, tx, bucket, "s3:PutObjectLegalHold", key=key, params=params)
     if mode is not None and until is not None:
         _check_retention(mode, until, now)
-        await access.authorize(ctx, tx, bucket, "s3:PutObjectRetention", key=key)
+        await access.authorize(ctx, tx, bucket, "s3:PutObjectRetention", key=key, params=params)
         return Lock(mode, int(until * 1000), hold or "")
-    if hold is not None:
-        await access.authorize(ctx, tx, bucket, "s3:PutObjectLegalHold", key=key)
     default = ((await configuration(tx, bucket, KIND) or {}).get("Rule") or {}).get("DefaultRetention")
     if default:
         return Lock(default["Mode"], _after(now, default), hold or "")
