@@ -95,6 +95,8 @@ def test_a_body_needs_a_length(aws: Aws, s3: Any, bucket: str) -> None:
             connection.sendall(raw.head("PUT", target, Transfer_Encoding="chunked") + b"1\r\nx\r\n0\r\n\r\n")
             status, body = _answer(connection)
         assert (status, b"<Header>Transfer-Encoding</Header>" in body) == (501, True)
+        status, body = raw.put(target, _chunks([b"x"]), X_Amz_Content_Sha256=_UNSIGNED_TRAILER)
+        assert (status, b"<Code>MissingContentLength</Code>" in body) == (411, True)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     assert s3.list_parts(Bucket=bucket, Key="k", UploadId=upload_id).get("Parts") is None
 

@@ -68,13 +68,17 @@ class Wanted:
 
 
 def check_length(ctx: Context) -> None:
-    """Raise AwsError unless a PUT tells the length of its body, or that of what S3's chunks in HTTP's carry."""
+    """Raise AwsError unless a PUT tells the length of its body, and of what S3's chunks carry where it is in such.
+
+    API reference, "Transferring Payload in Multiple Chunks": which does not say how one without it is answered.
+    """
     headers = ctx.headers
-    if ctx.method != "PUT" or "content-length" in headers:
+    if ctx.method != "PUT" or "x-amz-decoded-content-length" in headers:
         return
-    if "transfer-encoding" not in headers:
+    is_framed = "content-length" in headers or "transfer-encoding" in headers
+    if not is_framed or headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
         raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
-    if "x-amz-decoded-content-length" not in headers:
+    if "content-length" not in headers:
         raise AwsError(
             "NotImplemented",
             "A header you provided implies functionality that is not implemented",
