@@ -17,10 +17,10 @@ _TEXTS = st.one_of(
 _OWNERS = st.sampled_from([{"ID": "a", "DisplayName": "|"}, {"ID": "b"}, {}])
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "Key": _TEXTS,
-    "LastModified": st.one_of(st.integers(0, 1 << 31), st.floats(0, 1 << 31)),
+    "LastModified": st.one_of(st.just(7), st.integers(0, 1 << 31), st.floats(0, 1 << 31)),
     "ETag": _TEXTS,
     "ChecksumAlgorithm": st.lists(st.sampled_from(["CRC32", "SHA1", "new"]), max_size=2),
-    "Size": st.integers(0, 5 << 40),
+    "Size": st.one_of(st.just(7), st.integers(0, 5 << 40)),
     "StorageClass": st.sampled_from(["STANDARD", "GLACIER", "new"]),
     "Owner": _OWNERS,
 }

@@ -15,8 +15,8 @@ FEWEST: Final = 8
 _BETWEEN: Final = "|"
 """Stands between texts that are escaped together: nothing that is escaped, and in few of them."""
 
-Cells = Callable[[tuple[Any, ...]], Iterable[str]]
-"""Returns what stands in the rows for the values of a column. Raises `Unlike`."""
+Cells = Callable[[tuple[Any, ...]], "Iterable[str] | str"]
+"""Returns what stands in the rows for the values of a column: one string, where that is the same. Raises `Unlike`."""
 
 
 class Unlike(Exception):
@@ -44,8 +44,15 @@ def written(rows: Sequence[Any], columns: Mapping[str, Column], opening: str, cl
         column = columns.get(name)
         if column is None:
             raise Unlike
-        parts += (repeat(before + column.opening), column.cells(values))
-        before = column.closing
+        before += column.opening
+        cells = column.cells(values)
+        if isinstance(cells, str):
+            # With what is around it, it is one text.
+            before += cells
+        else:
+            parts += (repeat(before), cells)
+            before = ""
+        before += column.closing
     parts.append(repeat(before + closing, len(rows)))
     return "".join(chain.from_iterable(zip(*parts, strict=False)))
 
@@ -53,11 +60,11 @@ def written(rows: Sequence[Any], columns: Mapping[str, Column], opening: str, cl
 def strings(escape: Callable[[str], str]) -> Cells:
     """Return the cells of strings."""
 
-    def cells(values: tuple[Any, ...]) -> Iterable[str]:
+    def cells(values: tuple[Any, ...]) -> Iterable[str] | str:
         if set(map(type, values)) != {str}:
             raise Unlike
         if values.count(values[0]) == len(values):
-            return repeat(escape(values[0]))
+            return escape(values[0])
         together = _BETWEEN.join(values)
         if together.count(_BETWEEN) >= len(values):
             return map(escape, values)
@@ -69,10 +76,16 @@ def strings(escape: Callable[[str], str]) -> Cells:
 def scalars(text: Callable[[Any], str]) -> Cells:
     """Return the cells of what `text` writes, and what needs no escaping."""
 
-    def cells(values: tuple[Any, ...]) -> Iterable[str]:
-        if type(None) in set(map(type, values)):
+    def cells(values: tuple[Any, ...]) -> Iterable[str] | str:
+        kinds = set(map(type, values))
+        if type(None) in kinds:
             raise Unlike
-        return map(text, values)
+        # Sizes repeat, and times to the second. (Of other types, what is equal is not always written alike.)
+        distinct = set(values) if kinds == {int} else set()
+        if not 0 < len(distinct) <= len(values) // 2:
+            return map(text, values)
+        known = {value: text(value) for value in distinct}
+        return known[values[0]] if len(known) == 1 else map(known.__getitem__, values)
 
     return cells
 
@@ -80,10 +93,12 @@ def scalars(text: Callable[[Any], str]) -> Cells:
 def elements(write: Callable[[Any], str]) -> Cells:
     """Return the cells of structures, lists and maps; what is the same object in several rows is written once."""
 
-    def cells(values: tuple[Any, ...]) -> Iterable[str]:
+    def cells(values: tuple[Any, ...]) -> Iterable[str] | str:
         by_id = {id(value): value for value in values}
         if id(None) in by_id:
             raise Unlike
+        if len(by_id) == 1:
+            return write(values[0])
         if len(by_id) == len(values):
             return map(write, values)
         known = {each: write(value) for each, value in by_id.items()}
