@@ -114,13 +114,18 @@ def iso8601(value: Any) -> str:
 
 
 @lru_cache(1024)
+def _minute(minutes: int) -> str:
+    days, minute = divmod(minutes, 1440)
+    return f"{_date(days)}T{minute // 60:02}:{minute % 60:02}:"
+
+
+@lru_cache(1024)
 def _iso8601(seconds: float) -> str:
     whole, fraction = int(seconds), 0
     if whole != seconds:
         whole, fraction = divmod(round(seconds * 1_000_000), 1_000_000)
-    days, second = divmod(whole, 86_400)
-    minute, second = divmod(second, 60)
-    text = f"{_date(days)}T{minute // 60:02}:{minute % 60:02}:{second:02}"
+    minutes, second = divmod(whole, 60)
+    text = f"{_minute(minutes)}{second:02}"
     if not fraction:
         return f"{text}Z"
     if fraction % 1000:
@@ -148,7 +153,14 @@ def _http_date(seconds: int) -> str:
     )
 
 
+_SECONDS: Final = tuple(f"{second:02}.000Z" for second in range(60))
+
+
 def _iso8601_milliseconds(value: Any) -> str:
+    if type(value) is int:
+        # Long lists have many of these, and seldom the same: minutes repeat.
+        minutes, second = divmod(value, 60)
+        return _minute(minutes) + _SECONDS[second]
     text = iso8601(value)
     return text if len(text) > _WHOLE_SECONDS else f"{text[:-1]}.000Z"
 

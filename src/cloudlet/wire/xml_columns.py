@@ -15,7 +15,7 @@ FEWEST: Final = 8
 _BETWEEN: Final = "|"
 """Stands between texts that are escaped together: nothing that is escaped, and in few of them."""
 
-Cells = Callable[[tuple[Any, ...]], "Iterable[str] | str"]
+Cells = Callable[[list[Any]], "Iterable[str] | str"]
 """Returns what stands in the rows for the values of a column: one string, where that is the same. Raises `Unlike`."""
 
 
@@ -32,18 +32,22 @@ class Column(NamedTuple):
 
 
 def written(rows: Sequence[Any], columns: Mapping[str, Column], opening: str, closing: str) -> str:
-    """Return structures, each in an element. Raises `Unlike`."""
+    """Return structures, each in an element; their members stand in the order of the first. Raises `Unlike`."""
     if set(map(type, rows)) != {dict}:
         raise Unlike
-    names = tuple(rows[0])
-    if not names or set(map(tuple, rows)) != {names}:
+    names = list(rows[0])
+    if not names or set(map(len, rows)) != {len(names)}:
         raise Unlike
     before = opening
     parts: list[Iterable[str]] = []
-    for name, values in zip(names, zip(*map(dict.values, rows), strict=True), strict=True):
+    for name in names:
         column = columns.get(name)
         if column is None:
             raise Unlike
+        try:
+            values = [row[name] for row in rows]
+        except KeyError:
+            raise Unlike from None
         before += column.opening
         cells = column.cells(values)
         if isinstance(cells, str):
@@ -60,7 +64,7 @@ def written(rows: Sequence[Any], columns: Mapping[str, Column], opening: str, cl
 def strings(escape: Callable[[str], str]) -> Cells:
     """Return the cells of strings."""
 
-    def cells(values: tuple[Any, ...]) -> Iterable[str] | str:
+    def cells(values: list[Any]) -> Iterable[str] | str:
         if set(map(type, values)) != {str}:
             raise Unlike
         if values.count(values[0]) == len(values):
@@ -76,7 +80,7 @@ def strings(escape: Callable[[str], str]) -> Cells:
 def scalars(text: Callable[[Any], str]) -> Cells:
     """Return the cells of what `text` writes, and what needs no escaping."""
 
-    def cells(values: tuple[Any, ...]) -> Iterable[str] | str:
+    def cells(values: list[Any]) -> Iterable[str] | str:
         kinds = set(map(type, values))
         if type(None) in kinds:
             raise Unlike
@@ -93,7 +97,7 @@ def scalars(text: Callable[[Any], str]) -> Cells:
 def elements(write: Callable[[Any], str]) -> Cells:
     """Return the cells of structures, lists and maps; what is the same object in several rows is written once."""
 
-    def cells(values: tuple[Any, ...]) -> Iterable[str] | str:
+    def cells(values: list[Any]) -> Iterable[str] | str:
         by_id = {id(value): value for value in values}
         if id(None) in by_id:
             raise Unlike
