@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import threading
@@ -12,7 +13,10 @@ from urllib.parse import quote
 
 import pytest
 
+from cloudlet.core.cloud import Config
+from cloudlet.core.identity import root
 from cloudlet.testing.server import Aws, Server
+from tests.in_process import InProcess
 from tests.services.s3.raw import fetch
 from tests.services.s3.strict import refused
 
@@ -312,3 +316,32 @@ def test_a_presigned_url_has_metadata_in_its_query(s3: Any, bucket: str) -> None
         "x-amz-meta-place": "caf%C3%A9",
         "x-amz-meta-town": "Köln".encode().decode("latin-1"),
     }
+
+
+def test_others_have_their_turn_within_a_large_deletion(tmp_path: Path) -> None:
+    local = InProcess(Config(data=tmp_path, durable=False))
+
+    async def call(operation: str, **params: Any) -> Any:
+        owner = root("111111111111")
+        asked = {"Bucket": "large-deletion", **params}
+        return await local.cloud.call(
+            "s3", operation, asked, principal=owner, account=owner.account, region="us-east-1"
+        )
+
+    async def counts_while_deleting() -> set[int]:
+        await call("CreateBucket")
+        names = [str(number) for number in range(200)]
+        for name in names:
+            await call("PutObject", Key=name, Body=b"x")
+        deleting = asyncio.ensure_future(call("DeleteObjects", Delete={"Objects": [{"Key": name} for name in names]}))
+        counts = set()
+        while not deleting.done():
+            counts.add((await call("ListObjectsV2"))["KeyCount"])
+            await asyncio.sleep(0)
+        assert [each["Key"] for each in (await deleting)["Deleted"]] == names
+        return counts
+
+    try:
+        assert len(local.run(counts_while_deleting()) - {0, 200}) > 1
+    finally:
+        local.close()

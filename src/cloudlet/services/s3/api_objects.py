@@ -63,9 +63,9 @@ async def delete_object(ctx: Context, tx: Transaction, params: Params) -> Result
     return await deleting.delete_object(ctx, tx, params)
 
 
-@service.operation("DeleteObjects")
-async def delete_objects(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await deleting.delete_objects(ctx, tx, params)
+@service.direct("DeleteObjects")
+async def delete_objects(ctx: Context, params: Params) -> Result:
+    return await deleting.delete_objects(ctx, params)
 
 
 # -- multipart uploads

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Transaction
@@ -11,6 +13,8 @@ from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
 
 _MOST = 1000
+_AT_ONCE = 50
+"""So many are deleted before others have their turn."""
 
 
 async def _delete(
@@ -81,12 +85,31 @@ async def delete_object(ctx: Context, tx: Transaction, params: Params) -> dict[s
     return await _delete(ctx, tx, bucket, params, params, params["Key"], params.get("VersionId"))
 
 
-async def delete_objects(ctx: Context, tx: Transaction, params: Params) -> dict[str, Any]:
-    """Delete up to a thousand; what goes wrong with one does not keep the others."""
+async def delete_objects(ctx: Context, params: Params) -> dict[str, Any]:
+    """Delete up to a thousand; what goes wrong with one does not keep the others.
+
+    Each is deleted for itself, some of them in a transaction, so that others have their turn in between.
+    """
     _check_mfa(params)
     entries, quiet = params["Delete"]["Objects"], params["Delete"].get("Quiet")
     if not 1 <= len(entries) <= _MOST:
         raise errors.malformed_xml()
+    deleted: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for at in range(0, len(entries), _AT_ONCE):
+        if at:
+            await asyncio.sleep(0)
+        done, wrong = await ctx.transact(partial(_delete_some, ctx, params=params, entries=entries[at : at + _AT_ONCE]))
+        deleted += done
+        failed += wrong
+    answer: dict[str, Any] = {} if quiet else {"Deleted": deleted}
+    return answer | ({"Errors": failed} if failed else {})
+
+
+async def _delete_some(
+    ctx: Context, tx: Transaction, *, params: Params, entries: list[Params]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Delete some of the objects that a request names; return what is told of those deleted, and of the others."""
     bucket = await get_bucket(ctx, tx, params["Bucket"])
     access.check_expected_owner(bucket, params.get("ExpectedBucketOwner"))
     deleted: list[dict[str, Any]] = []
@@ -102,5 +125,4 @@ async def delete_objects(ctx: Context, tx: Transaction, params: Params) -> dict[
         if done.get("DeleteMarker"):
             named |= {"DeleteMarker": True, "DeleteMarkerVersionId": done["VersionId"]}
         deleted.append(named)
-    answer: dict[str, Any] = {} if quiet else {"Deleted": deleted}
-    return answer | ({"Errors": failed} if failed else {})
+    return deleted, failed
