@@ -58,6 +58,21 @@ def test_what_is_archived_can_be_replayed(cloud: EventCloud) -> None:
     assert code_of(cloud.events.cancel_replay, ReplayName="again") == "IllegalStatusException"
 
 
+def test_what_is_replayed_is_archived_on_no_other_bus_either(cloud: EventCloud) -> None:
+    archive, bus = archived(cloud)
+    other = cloud.events.create_event_bus(Name="other")["EventBusArn"]
+    cloud.events.create_archive(ArchiveName="of-other", EventSourceArn=other)
+    url, arn = cloud.queue()
+    cloud.rule({"Id": "1", "Arn": other})
+    cloud.rule({"Id": "1", "Arn": arn}, EventBusName="other")
+    cloud.put({}, Time=AT)
+    (came,) = cloud.bodies(url)
+    replayed(cloud, archive, bus)
+    (again,) = cloud.bodies(url)
+    assert (again["id"], again["replay-name"]) == (came["id"], "again")
+    assert cloud.events.describe_archive(ArchiveName="of-other")["EventCount"] == 1
+
+
 def test_archives_come_are_changed_and_go(cloud: EventCloud) -> None:
     events = cloud.events
     archive, bus = archived(cloud, Description="one", RetentionDays=3)
