@@ -101,6 +101,22 @@ def test_a_task_carries_on_after_a_restart(sqs: Sqs) -> None:
     assert [task["Status"] for task in _tasks(sqs, dead)] == ["COMPLETED"]
 
 
+def test_a_task_waits_for_message_groups_in_flight(sqs: Sqs) -> None:
+    dead, other = sqs.queue("dead.fifo"), sqs.queue("other.fifo")
+    sqs.queue("q.fifo", RedrivePolicy=json.dumps({"deadLetterTargetArn": sqs.arn(dead), "maxReceiveCount": 1}))
+    for body in ("a1", "a2", "b1", "b2"):
+        sqs.send(dead, body, MessageGroupId=body[0])
+    (held,) = sqs.receive(dead, 1)
+    _start(sqs, dead, DestinationArn=sqs.arn(other))
+    assert (sqs.counts(dead), sqs.counts(other)) == ((1, 1, 0), (2, 0, 0))
+    assert [task["Status"] for task in _tasks(sqs, dead)] == ["RUNNING"]
+    sqs.delete(dead, held)
+    sqs.advance(1)
+    assert (sqs.counts(dead), sqs.counts(other)) == ((0, 0, 0), (3, 0, 0))
+    [task] = _tasks(sqs, dead)
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 3)
+
+
 def test_a_task_fails_where_a_message_came_from_nowhere(sqs: Sqs) -> None:
     _, dead = _dead_letters(sqs, 0)
     sqs.send(dead, "sent there directly")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.services.sqs import access, errors, limits, redrive
+from cloudlet.services.sqs import access, contents, errors, limits, redrive
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.queue_record import QueueRecord
 
@@ -145,12 +145,11 @@ async def shown(tx: Transaction, queue: Queue, names: list[str]) -> dict[str, st
     if not names:
         return {}
     record = queue.record
-    total = await tx.counter(queue.messages_count)
     in_flight = await tx.counter(queue.in_flight_count)
     delayed = await tx.counter(queue.delayed_count)
     values = {
         "QueueArn": queue.arn,
-        "ApproximateNumberOfMessages": str(total - in_flight - delayed),
+        "ApproximateNumberOfMessages": str(await contents.visible_count(tx, queue)),
         "ApproximateNumberOfMessagesNotVisible": str(in_flight),
         "ApproximateNumberOfMessagesDelayed": str(delayed),
         "CreatedTimestamp": str(record.created),

@@ -128,6 +128,12 @@ async def _land(tx: Transaction, queue: Queue, landed: list[tuple[bytes, State]]
         await _show(tx, queue, place, state, landed=1)
 
 
+async def visible_count(tx: Transaction, queue: Queue) -> int:
+    """Return how many messages are visible; on a FIFO queue also those whose groups have others in flight."""
+    hidden = await tx.counter(queue.in_flight_count) + await tx.counter(queue.delayed_count)
+    return await tx.counter(queue.messages_count) - hidden
+
+
 def is_due(queue: Queue, timer: bytes | None, now: int) -> bool:
     """Whether a timer that `settle` left has run out by `now` (ms)."""
     return timer is not None and timer < queue.timers.prefix + pack_int(now + 1)

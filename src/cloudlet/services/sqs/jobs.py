@@ -13,6 +13,8 @@ from cloudlet.store import Transaction
 
 _BATCH = 50
 _SWEEP_SECONDS = 60.0
+_LOCKED_SECONDS = 1.0
+"""How long a task waits before it looks again whether message groups are in flight no more."""
 _PAGE = 200
 
 
@@ -42,14 +44,17 @@ async def _move(block: Block, queue: int, changed: asyncio.Event) -> None:
         async def body(tx: Transaction, count: int = count) -> tuple[int, move_tasks.MoveTask | None]:
             return await move_tasks.step(tx, queue, count, block.clock.now())
 
-        moved, task = await block.store.transact(body)
+        left, task = await block.store.transact(body)
         if task is None:
             # Another task of the same queue may have been started meanwhile.
             changed.set()
             return
-        if task.id != current:
+        if task.id != current or not left:
             current, started, done = task.id, block.clock.now(), 0
-        done += moved
+        if not left:
+            await _until(block, started + _LOCKED_SECONDS)
+            continue
+        done += left
         if task.rate is None:
             count = _BATCH
             await asyncio.sleep(0)

@@ -172,14 +172,11 @@ async def _held(tx: Transaction, name: _Name, now: float) -> dict[str, float] | 
     if queue is None:
         return None
     await contents.settle(tx, queue, int(now * 1000), _SETTLED)
-    total = await tx.counter(queue.messages_count)
-    in_flight = await tx.counter(queue.in_flight_count)
-    delayed = await tx.counter(queue.delayed_count)
     oldest = await tx.range(queue.messages.begin, queue.messages.end, limit=1)
     age = now - decode(oldest[0][1]).sent / 1000 if oldest else 0.0
     return {
         "ApproximateAgeOfOldestMessage": max(0.0, float(int(age))),
-        "ApproximateNumberOfMessagesDelayed": delayed,
-        "ApproximateNumberOfMessagesNotVisible": in_flight,
-        "ApproximateNumberOfMessagesVisible": total - in_flight - delayed,
+        "ApproximateNumberOfMessagesDelayed": await tx.counter(queue.delayed_count),
+        "ApproximateNumberOfMessagesNotVisible": await tx.counter(queue.in_flight_count),
+        "ApproximateNumberOfMessagesVisible": await contents.visible_count(tx, queue),
     }

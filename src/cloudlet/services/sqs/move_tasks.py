@@ -86,8 +86,7 @@ async def start(tx: Transaction, source: Queue, destination: Queue | None, rate:
         )
     await _check_count(tx, source)
     await contents.settle(tx, source, now)
-    hidden = await tx.counter(source.in_flight_count) + await tx.counter(source.delayed_count)
-    to_move = await tx.counter(source.messages_count) - hidden
+    to_move = await contents.visible_count(tx, source)
     task = MoveTask(uuid4(), source.arn, destination.arn if destination else None, rate, to_move, now)
     space = source.tasks
     rows = await tx.range(space.begin, space.end, limit=2 * _KEPT, reverse=True)
@@ -160,7 +159,10 @@ async def running(tx: Transaction) -> list[int]:
 
 
 async def step(tx: Transaction, queue: int, count: int, now: float) -> tuple[int, MoveTask | None]:
-    """Move up to `count` messages; return how many were moved, and the task unless it has ended."""
+    """Move up to `count` messages; return how many have left the queue, and the task unless it has ended.
+
+    None have while those that are left are all of message groups in flight, which the task waits for.
+    """
     raw = await tx.get(_RUNNING.key(queue))
     if raw is None:
         return 0, None
@@ -200,10 +202,10 @@ async def step(tx: Transaction, queue: int, count: int, now: float) -> tuple[int
         await sending.move(tx, target, fresh, now)
         moved += 1
     task.moved += moved
-    if not picked:
+    if not picked and await contents.visible_count(tx, source) <= 0:
         task.status = COMPLETED
     if task.status == RUNNING:
         tx.put(key, _encode(task))
-        return moved, task
+        return len(picked), task
     _finish(tx, queue, key, task)
     return moved, None
