@@ -79,6 +79,19 @@ def test_each_stream_becomes_an_object_with_lines(logs: Any, aws: Aws, buckets: 
     assert code_of(logs.cancel_export_task, taskId=task) == "InvalidOperationException"
 
 
+def test_streams_that_share_a_folder_share_no_object(logs: Any, aws: Aws, buckets: Any) -> None:
+    at, bucket = int(time.time() * 1000) + 5_000, f"b-{aws.account}"
+    fill(logs, at, **{"a-b": 1, "a_b": 2, "b": 1})
+    task = export(logs, at, destination=bucket)
+    eventually(lambda: status(logs, task), lambda seen: seen == "COMPLETED")
+    found = {key.split("/", 2)[2]: data for key, data in objects(buckets, bucket).items() if task in key}
+    assert {key: gzip.decompress(data).count(b"\n") for key, data in found.items()} == {
+        "a-b/000000.gz": 1,
+        "a-b/000001.gz": 2,
+        "b/000000.gz": 1,
+    }
+
+
 def test_streams_are_chosen_by_a_prefix_and_tasks_are_listed_in_pages(logs: Any, aws: Aws, buckets: Any) -> None:
     at, bucket = int(time.time() * 1000), f"b-{aws.account}"
     fill(logs, at, aa=1, ab=1, b=1)

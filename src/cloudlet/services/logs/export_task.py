@@ -10,6 +10,8 @@ from cloudlet.core import AwsError, Context, Subspace, Transaction, listing
 from cloudlet.services.logs import errors
 
 _TASKS, _PLACES, _ACTIVE = Subspace("export-task"), Subspace("export-task-place"), Subspace("export-task-active")
+_OBJECTS = Subspace("export-task-objects")
+"""(Task's id, folder) → how many objects it has put there, while it is not over."""
 TOPIC = _ACTIVE.prefix
 """Notified for each new one."""
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"
@@ -111,8 +113,20 @@ async def active(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes,
     return found
 
 
-async def advance(tx: Transaction, task: Task) -> bool:
-    """Store how far a task has come; return False where it has been cancelled."""
+async def objects_in(tx: Transaction, task: Task, folder: str) -> int:
+    """Return how many objects a task has put into a folder for streams that are exported."""
+    return int.from_bytes(await tx.get(_OBJECTS.key(task.id, folder)) or b"", "big")
+
+
+async def note(tx: Transaction, task: Task, folder: str, objects: int) -> bool:
+    """Store that one more stream is exported, and its folder's objects; return False where it has been cancelled."""
+    if not await _advance(tx, task):
+        return False
+    tx.put(_OBJECTS.key(task.id, folder), objects.to_bytes(4, "big"))
+    return True
+
+
+async def _advance(tx: Transaction, task: Task) -> bool:
     current = await find(tx, task.account, task.region, task.id)
     if current is None or current.status not in (PENDING, RUNNING):
         return False
@@ -123,5 +137,7 @@ async def advance(tx: Transaction, task: Task) -> bool:
 async def end(tx: Transaction, task: Task, status: str, now: int, message: str | None = None) -> None:
     """Note that a task is over, unless it is already."""
     task.status, task.completed, task.message = status, now, message
-    if await advance(tx, task):
+    if await _advance(tx, task):
         tx.delete(_ACTIVE.key(task.account, task.region))
+        objects = _OBJECTS.sub(task.id)
+        tx.delete_range(objects.begin, objects.end)

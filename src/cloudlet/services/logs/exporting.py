@@ -1,7 +1,8 @@
 """Exports events to buckets: for each stream, objects with lines of text.
 
 User guide, "Exporting log data to Amazon S3". A stream that was under way when Cloudlet stopped is exported again, into
-the same objects.
+the same objects. Streams whose names differ in hyphens and slashes alone share a folder: each goes on after the last
+one's objects.
 """
 
 from __future__ import annotations
@@ -78,9 +79,7 @@ async def _carry_out(block: Block, task: Task) -> bool:
         while found := await block.store.transact(lambda tx: _some_streams(tx, task)):
             group, some = found
             for stream in some:
-                await _export_stream(block, task, group, stream)
-                task.done_until = stream.name
-                if not await block.store.transact(lambda tx: export_task.advance(tx, task)):
+                if not await _export_stream(block, task, group, stream):
                     return True
             if len(some) < _AT_ONCE:
                 break
@@ -108,12 +107,12 @@ async def _some_streams(tx: Transaction, task: Task) -> tuple[Group, list[Stream
     return group, [stream for _, stream in await streams.page(tx, group, task.stream_prefix, place, _AT_ONCE)]
 
 
-async def _export_stream(block: Block, task: Task, group: Group, stream: Stream) -> None:
-    """Put the objects of a stream."""
-    folder = f"{task.prefix}/{task.id}/{stream.name.replace('/', '-')}"
+async def _export_stream(block: Block, task: Task, group: Group, stream: Stream) -> bool:
+    """Put the objects of a stream; return False where the task has been cancelled."""
+    folder = stream.name.replace("/", "-")
     after: Position | None = None
     lines: list[str] = []
-    size = number = 0
+    size, number = 0, await block.store.transact(lambda tx: export_task.objects_in(tx, task, folder))
     while True:
         horizon = group.horizon(block.clock.now())
         mask = await block.store.transact(lambda tx: protection.mask_of(tx, group.id, group.account, group.region))
@@ -124,11 +123,13 @@ async def _export_stream(block: Block, task: Task, group: Group, stream: Stream)
         if lines and (not found or size >= _PART_BYTES):
             content = "".join(lines)
             data = await asyncio.to_thread(lambda content=content: gzip.compress(content.encode(), mtime=0))  # type: ignore[misc]
-            await _put(block, task, f"{folder}/{number:06}.gz", data)
+            await _put(block, task, f"{task.prefix}/{task.id}/{folder}/{number:06}.gz", data)
             lines, size, number = [], 0, number + 1
         if not found:
-            return
+            break
         after = found[-1].position
+    task.done_until = stream.name
+    return await block.store.transact(lambda tx: export_task.note(tx, task, folder, number))
 
 
 def _line(event: Found) -> str:
