@@ -253,6 +253,17 @@ def test_a_request_has_a_thousand_metrics_at_most(cw: Any) -> None:
     assert refused(cw.put_metric_data, Namespace="Shop")[0] == "MissingParameter"
 
 
+def test_a_request_with_all_values_that_fit_puts_each_of_them_once(cw: Any, hour: datetime) -> None:
+    values = {"Values": [float(number) for number in range(1, 151)], "Counts": [2.0] * 150}
+    put(cw, *({**values, "Timestamp": hour - (at % 300 + 1) * MINUTE} for at in range(900)))
+    found = statistics(cw, hour - 300 * MINUTE, hour, "SampleCount", "Sum")
+    assert [(point["SampleCount"], point["Sum"]) for point in found] == [(900.0, 67_950.0)] * 300
+    late = {"Values": [1.0] * 149 + [2.0**361]}
+    code, message = refused(cw.put_metric_data, Namespace="Shop", MetricData=[{"MetricName": "Latency", **late}] * 900)
+    assert code == "InvalidParameterValue"
+    assert "MetricData.member.1.Values.member.150" in message
+
+
 def test_a_refused_request_puts_nothing(cw: Any) -> None:
     data = [{"MetricName": "good", "Value": 1}, {"MetricName": "bad"}]
     refused(cw.put_metric_data, Namespace="Shop", MetricData=data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params
+from cloudlet.core.beside import beside
 from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch import errors
 from cloudlet.services.cloudwatch.cell import Cell
@@ -12,6 +13,8 @@ from cloudlet.services.cloudwatch.metric import UNIT_CODES, Metric, dimensions_o
 
 MOST_DATA = 1000
 MOST_VALUES = 150
+_MANY_VALUES = 1000
+"""Of a request: to check and add up more takes milliseconds, and is done beside the event loop."""
 LARGEST = 2.0**360
 _PAST_SECONDS = 14 * 86400
 _FUTURE_SECONDS = 2 * 3600
@@ -27,8 +30,8 @@ class Datum(NamedTuple):
     cell: Cell
 
 
-def data_of(ctx: Context, params: Params) -> list[Datum]:
-    """Return the data of a request. Raises AwsError."""
+async def data_of(ctx: Context, params: Params) -> list[Datum]:
+    """Return the data of a request, one for each cell. Raises AwsError."""
     namespace = params["Namespace"]
     if namespace.startswith("AWS/") and ctx.principal.kind != "service":
         raise errors.invalid_value("The value AWS/ for parameter Namespace is invalid.")
@@ -40,8 +43,20 @@ def data_of(ctx: Context, params: Params) -> list[Datum]:
         raise errors.missing("MetricData")
     if len(given) > MOST_DATA:
         raise errors.invalid_value(f"The collection MetricData must not have a size greater than {MOST_DATA}.")
+    if sum(len(one.get("Values") or ()) for one in given) > _MANY_VALUES:
+        return await beside(_data, ctx, namespace, given)
+    return _data(ctx, namespace, given)
+
+
+def _data(ctx: Context, namespace: str, given: list[dict[str, Any]]) -> list[Datum]:
     now = ctx.now()
-    return [_datum(ctx, namespace, f"MetricData.member.{at}", one, now) for at, one in enumerate(given, 1)]
+    found: dict[tuple[Metric, int, int, int], Datum] = {}
+    for at, one in enumerate(given, 1):
+        datum = _datum(ctx, namespace, f"MetricData.member.{at}", one, now)
+        known = found.setdefault(datum[:4], datum)
+        if known is not datum:
+            cells.add(known.cell, datum.cell)
+    return list(found.values())
 
 
 def _datum(ctx: Context, namespace: str, path: str, given: dict[str, Any], now: float) -> Datum:
@@ -113,12 +128,19 @@ def _cell_of_values(path: str, values: list[float], counts: list[float] | None) 
             raise errors.invalid_value(f"The collection {path}.{name} must not have a size greater than {MOST_VALUES}.")
     if counts is not None and len(counts) != len(values):
         raise errors.invalid_value(f"The parameters {path}.Values and {path}.Counts must be of the same size.")
-    checked = [_number(f"{path}.Values.member.{at}", value) for at, value in enumerate(values, 1)]
-    times = [_number(f"{path}.Counts.member.{at}", count) for at, count in enumerate(counts or [1.0] * len(values), 1)]
-    for at, count in enumerate(times, 1):
-        if count <= 0:
-            raise _invalid_number(f"{path}.Counts.member.{at}", count)
+    checked = _numbers(f"{path}.Values", values)
+    times = _numbers(f"{path}.Counts", counts) if counts else [1.0] * len(values)
+    if min(times) <= 0:
+        at = next(at for at, count in enumerate(times, 1) if count <= 0)
+        raise _invalid_number(f"{path}.Counts.member.{at}", times[at - 1])
     return cells.of_values(checked, times)
+
+
+def _numbers(path: str, values: list[float]) -> list[float]:
+    for at, value in enumerate(values, 1):
+        if not abs(value) <= LARGEST:
+            raise _invalid_number(f"{path}.member.{at}", value)
+    return list(map(float, values))
 
 
 def _cell_of_statistics(path: str, given: dict[str, float]) -> Cell:
