@@ -129,6 +129,12 @@ def test_responses_of_all_framings() -> None:
     assert (redirect.status, redirect.header("location"), redirect.header("none")) == (302, "/there", None)
 
 
+def test_what_follows_a_body_is_no_header() -> None:
+    text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    answer = once(text + 1000 * "1\r\nx\r\n" + "0\r\nx-after: 1\r\n\r\n")
+    assert (answer.headers, answer.body) == ([("transfer-encoding", "chunked")], 1000 * b"x")
+
+
 def test_a_connection_is_used_again() -> None:
     async def ask() -> int:
         async with server(answering(OK)) as (url, seen):
@@ -221,6 +227,7 @@ def test_what_comes_unasked_ends_the_connection() -> None:
         ("protocol", "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nxxx"),
         ("too-large", "HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n" + 1001 * "x"),
         ("too-large", "HTTP/1.1 200 OK\r\n" + 2000 * f"x: {60 * 'y'}\r\n"),
+        ("too-large", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: " + 100_000 * "y"),
     ],
 )
 def test_answers_that_are_none(kind: str, text: str) -> None:

@@ -12,6 +12,8 @@ Kind = Literal["connect", "tls", "timeout", "closed", "protocol", "too-large"]
 Headers = list[tuple[str, str]]
 
 _HEAD_BYTES = 64 << 10
+_FRAMING = 8
+"""So many times the size of a body a response may have: chunks of one byte take six bytes each."""
 _SEPARATE_BODY_BYTES = 64 << 10
 
 
@@ -49,9 +51,9 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, method: str, limit: int) -> None:
         self._method, self._limit = method, limit
-        self._status = self._heard = self._size = 0
+        self._status = self._heard = 0
         self._headers: Headers = []
-        self._body: list[bytes] = []
+        self._body = bytearray()
 
     async def exchange(self, method: str, head: bytes, body: bytes, limit: int) -> HttpResponse:
         """Send a request and return the response, with a body of at most `limit` bytes. Raises HttpError."""
@@ -99,6 +101,8 @@ class Connection(asyncio.Protocol):
             self._fail("protocol", f"the response is not HTTP/1.1: {error}")
         if not self._status and self._heard > _HEAD_BYTES:
             self._fail("too-large", f"the head of the response is larger than {_HEAD_BYTES} bytes")
+        elif self._heard > _HEAD_BYTES + _FRAMING * self._limit:
+            self._fail("too-large", "what frames the response's body is larger than that may be")
 
     def connection_lost(self, error: Exception | None) -> None:
         self.open = False
@@ -117,7 +121,9 @@ class Connection(asyncio.Protocol):
             self.open = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        # What follows a body of chunks is no part of the head (RFC 9110, section 6.5.1).
+        if not self._status:
+            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -131,11 +137,10 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > self._limit:
+        if len(self._body) + len(body) > self._limit:
             self._fail("too-large", f"the response is larger than {self._limit} bytes")
         else:
-            self._body.append(body)
+            self._body += body
 
     def on_message_complete(self) -> None:
         if self._status:
@@ -144,8 +149,9 @@ class Connection(asyncio.Protocol):
 
     def _succeed(self) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(HttpResponse(self._status, self._headers, b"".join(self._body)))
-            self._headers = []
+            self._answer.set_result(HttpResponse(self._status, self._headers, bytes(self._body)))
+            # Connections rest for long, and a body may be large.
+            self._headers, self._body = [], bytearray()
 
     def _fail(self, kind: Kind, reason: str) -> None:
         self.close()
