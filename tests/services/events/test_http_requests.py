@@ -33,6 +33,8 @@ def answer(status: int, body: bytes = b"", **headers: str) -> HttpResponse:
         ("Tue, 14 Nov 2023 22:14:20 GMT", 60, False),
         ("Tue, 14 Nov 2023 22:00:00 GMT", 0, False),
         ("soon", 0, False),
+        ("9" * 400, 0, False),
+        ("Tue, 14 Nov 20230000000000 22:00:00 GMT", 0, False),
         ("", 0, False),
         (None, 0, False),
     ],

@@ -99,10 +99,10 @@ def _retry_after(text: str | None, now: float) -> float:
         return 0.0
     try:
         return float(int(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         moment: datetime = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return max(0.0, moment.timestamp() - now)
