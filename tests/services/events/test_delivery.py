@@ -11,6 +11,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, Server
 from tests.services.events.cloud import EventCloud
+from tests.standing import eventually
 
 
 def test_a_queue_gets_the_event_as_aws_shapes_it(cloud: EventCloud) -> None:
@@ -154,6 +155,26 @@ def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
             found = logs.filter_log_events(logGroupName="orders")["events"]
             written = [event["message"] for event in found]
     assert sorted(written) == ['{"n":0}', '{"n":1}']
+
+
+def test_a_template_makes_a_log_event(cloud: EventCloud, aws: Aws) -> None:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="orders")
+    arn = f"arn:aws:logs:us-east-1:{aws.account}:log-group:orders"
+    at = int(time.time()) - 60
+
+    def made(template: str) -> dict[str, Any]:
+        return {"InputPathsMap": {"at": "$.time", "n": "$.detail.n"}, "InputTemplate": template}
+
+    cloud.rule(
+        {"Id": "1", "Arn": arn, "InputTransformer": made('{"timestamp": <at>, "message": "order <n>"}')},
+        {"Id": "2", "Arn": arn, "InputTransformer": made('{"timestamp": <n>, "message": <n>}')},
+        {"Id": "3", "Arn": arn, "Input": json.dumps({"timestamp": (at + 1) * 1000, "message": "an order"})},
+    )
+    cloud.put({"n": 7}, Time=at)
+    found = eventually(lambda: logs.filter_log_events(logGroupName="orders")["events"], lambda events: len(events) == 3)
+    assert [event["message"] for event in found] == ["order 7", "an order", '{"timestamp": 7, "message": 7}']
+    assert [event["timestamp"] for event in found[:2]] == [at * 1000, (at + 1) * 1000]
 
 
 def test_another_bus_gets_the_same_event_and_a_third_one_gets_none(cloud: EventCloud) -> None:

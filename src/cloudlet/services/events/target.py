@@ -12,6 +12,7 @@ from cloudlet.core.messages import queue_url
 from cloudlet.core.retrying import Failed, of_batch
 from cloudlet.services.events import access, bus, destination, failure, gateway, invoking, matching, transforming
 from cloudlet.services.events.delivery_record import Delivery, Lane
+from cloudlet.wire import json_text, timestamps
 
 BATCH: Final = 10
 
@@ -96,9 +97,26 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
 
 async def _log(block: Block, arn: Arn, delivery: Delivery, text: str) -> None:
     """Write to a log group, into a stream of the rule."""
-    line = {"timestamp": delivery.noted, "message": text}
+    line = _line(text) or {"timestamp": delivery.noted, "message": text}
     call = partial(_call, block, arn, delivery)
     await log_groups.write(call, log_groups.group_of(arn), delivery.rule.name, [line])
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    """Return the log event that is a time and a message, where a target is given just these (CDK, LogGroupTargetInput).
+
+    The time is in ISO 8601, or in milliseconds since the epoch.
+    """
+    try:
+        said = json_text.decode(text)
+        if not isinstance(said, dict) or said.keys() != {"timestamp", "message"}:
+            return None
+        time, message = said["timestamp"], said["message"]
+        seconds = time / 1000 if isinstance(time, int | float) else timestamps.parse(str(time), "iso8601")
+        millis = round(timestamps.in_range(seconds) * 1000)
+    except (ValueError, OverflowError, RecursionError):
+        return None
+    return {"timestamp": millis, "message": message} if isinstance(message, str) and message else None
 
 
 async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, params: dict[str, Any]) -> Any:
