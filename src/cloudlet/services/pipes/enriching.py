@@ -15,8 +15,8 @@ from cloudlet.services.pipes.stage import StageFailed
 async def enriched(block: Block, pipe: Pipe, events: list[Event], texts: list[str]) -> list[Event]:
     """Return what an enrichment makes of events, which it gets as texts; nothing where nothing is to go on.
 
-    Where there are as many as there were, each is known by the id of the one that it came of. Raises AwsError or
-    StageFailed.
+    Each is known by the id that it has of the event that it came of (User guide, "Partial batch failure"); where there
+    are as many as there were, they need none. Raises AwsError or StageFailed.
     """
     arn = Arn.parse(pipe.enrichment)
     if checking.is_http(arn):
@@ -32,9 +32,19 @@ async def enriched(block: Block, pipe: Pipe, events: list[Event], texts: list[st
     if answer is None or answer in ("", {}):
         return []
     made = answer if isinstance(answer, list) else [answer]
-    if len(made) == len(events):
-        return [event._replace(document=document) for event, document in zip(events, made, strict=True)]
-    return [Event("", document) for document in made]
+    known = {event.id: event for event in events}
+    places = events if len(made) == len(events) else [Event("", None)] * len(made)
+    return [
+        known.get(_id_of(document), place)._replace(document=document)
+        for document, place in zip(made, places, strict=True)
+    ]
+
+
+def _id_of(document: object) -> str:
+    """Return the id of a message, or of the event of a change, that an answer has; empty without one."""
+    if not isinstance(document, dict):
+        return ""
+    return str(document.get("messageId") or document.get("eventID") or "")
 
 
 def _decoded(answer: bytes) -> object:
