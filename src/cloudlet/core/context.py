@@ -62,7 +62,8 @@ class Context:
         self.region = region
         self.request_id = request_id
         self.endpoint = endpoint
-        """Scheme, host and port as the caller reached us; the base of URLs in answers."""
+        """Scheme, host and port as the caller reached us, and the path of an API's own address: the base of URLs in
+        answers."""
         self.source_ip = source_ip
         self.secure = secure
         self.protocol = protocol

@@ -331,6 +331,8 @@ class _Call:
         read = request
         if found.address is not None:
             read = HttpRequest(request.method, *found.address, request.headers, request.body)
+            if request.path.endswith(read.path):
+                endpoint += request.path[: -len(read.path)]
         if service.check_request is not None:
             service.check_request(operation, read)
         source_arn = request.headers.get(SOURCE_ARN_HEADER, "") if principal.kind == "service" else ""

@@ -85,7 +85,7 @@ def route(request: HttpRequest, claim: Claim | None, public_host: str = "localho
         if known is not None:
             return known
     if target is None and signed_for in ("execute-api", ""):
-        to_client = _to_client(request)
+        to_client = _to_client(request, signed_for)
         if to_client is not None:
             return to_client
     addressed = address(request, signed_for, public_host) if target is None else None
@@ -98,10 +98,10 @@ def route(request: HttpRequest, claim: Claim | None, public_host: str = "localho
     return found
 
 
-def _to_client(request: HttpRequest) -> Route | None:
+def _to_client(request: HttpRequest, signed_for: str) -> Route | None:
     """Return where a request goes that is about a client of a WebSocket API: it is sent to the API's own address."""
     head, found, rest = request.path.partition(CONNECTIONS)
-    if not found or not (head == "" or names_api(request.headers.get("host", ""), head)):
+    if not found or not (head == "" or signed_for or names_api(request.headers.get("host", ""), head)):
         return None
     at = Address(found + rest, request.query)
     model = load("apigatewaymanagementapi")
