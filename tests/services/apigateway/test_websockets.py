@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import secrets
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -151,6 +156,38 @@ def test_a_connection_is_ended_through_the_api(shared: GatewayCloud, api: str, m
     with pytest.raises(ClientError) as caught:
         management.post_to_connection(ConnectionId=id, Data=b"late")
     assert caught.value.response["Error"]["Code"] == "GoneException"
+
+
+def test_a_connection_is_reached_through_the_address_of_its_stage_only(shared: GatewayCloud, api: str) -> None:
+    other = shared.websocket_api("$default")
+    shared.client.create_stage(ApiId=api, StageName="next", AutoDeploy=True)
+    domain = f"z{secrets.token_hex(6)}.example"
+    shared.client.create_domain_name(
+        DomainName=domain,
+        DomainNameConfigurations=[{"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1"}],
+    )
+    for key, id, stage in (("chat", api, "live"), ("", api, "next")):
+        shared.client.create_api_mapping(DomainName=domain, ApiId=id, Stage=stage, ApiMappingKey=key)
+
+    def posted(path: str, host: str = "localhost") -> int:
+        """Return the status of the answer to a message that is posted to the connection through an address."""
+        request = AWSRequest("POST", f"http://{host}{path}/@connections/{quote(id, safe='')}", data=b"hi")
+        SigV4Auth(Credentials(shared.account, "secret"), "execute-api", "us-east-1").add_auth(request)
+        return shared.ask(
+            "", urlsplit(request.url).path, method="POST", host=host, headers=dict(request.headers), body=b"hi"
+        ).status
+
+    with shared.connect(api) as socket:
+        id = _connection(socket)
+        assert [posted(f"/_aws/execute-api/{at}") for at in (f"{api}/live", f"{api}/next", f"{other}/live", api)] == [
+            200,
+            410,
+            410,
+            410,
+        ]
+        assert [posted(path, f"{api}.execute-api.localhost") for path in ("/live", "/next")] == [200, 410]
+        assert [posted(path, domain) for path in ("/chat", "", "/live")] == [200, 410, 410]
+        assert posted("") == 200
 
 
 def test_connections_of_other_accounts_are_not_to_be_had(shared: GatewayCloud, api: str, aws: Aws) -> None:

@@ -89,7 +89,16 @@ async def find(block: Block, api_id: str) -> Gateway | None:
     return await _APIS.of(block).get(block, api_id, read)
 
 
-async def mappings(block: Block, domain: str) -> list[Document] | None:
+async def domain_of(block: Block, host: str) -> tuple[str, list[Document]] | None:
+    """Return the domain that answers for a host, and what is mapped to it."""
+    for name in domains.candidates(host):
+        mapped = await _mappings(block, name)
+        if mapped is not None:
+            return name, mapped
+    return None
+
+
+async def _mappings(block: Block, domain: str) -> list[Document] | None:
     """Return what is mapped to a domain; None where there is no such domain."""
 
     async def read(tx: Transaction) -> list[Document] | None:

@@ -9,7 +9,6 @@ from cloudlet.core.web import DOMAINS, Answer, Visit
 from cloudlet.services.apigateway import domains, gateways
 from cloudlet.services.apigateway.answers import message
 from cloudlet.services.apigateway.block import service
-from cloudlet.services.apigateway.documents import Document
 from cloudlet.wire import HttpRequest, HttpResponse
 
 
@@ -19,7 +18,7 @@ async def visit(block: Block, visit: Visit) -> Answer | None:
     if visit.resource:
         gateway = await gateways.find(block, visit.resource)
         return None if gateway is None else await gateway.answer(visit, None)
-    found = await _domain(block, visit.host)
+    found = await gateways.domain_of(block, visit.host)
     if found is None:
         return None
     name, mapped = found
@@ -33,13 +32,4 @@ async def visit(block: Block, visit: Visit) -> Answer | None:
 @service.folder(DOMAINS)
 async def has_domain(block: Block, request: HttpRequest, host: str) -> HttpResponse:
     """Say whether a host is a custom domain name."""
-    return HttpResponse(404 if await _domain(block, unquote(host)) is None else 200)
-
-
-async def _domain(block: Block, host: str) -> tuple[str, list[Document]] | None:
-    """Return the domain that answers for a host, and what is mapped to it."""
-    for name in domains.candidates(host):
-        mapped = await gateways.mappings(block, name)
-        if mapped is not None:
-            return name, mapped
-    return None
+    return HttpResponse(404 if await gateways.domain_of(block, unquote(host)) is None else 200)

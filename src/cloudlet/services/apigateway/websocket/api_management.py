@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.apigateway import domains, gateways
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.websocket import registry
 from cloudlet.services.apigateway.websocket.client import LARGEST_MESSAGE, NORMAL, Client, Full
 from cloudlet.services.apigateway.websocket.registry import REGISTRIES, Record
+
+_ADDRESS = re.compile(
+    r"(?:(?P<id>[a-z0-9]+)\.execute-api\.[^/]+|[^/]+/_aws/execute-api/(?P<named>[a-z0-9]+))(?:/(?P<stage>[^/]*))?"
+)
+
+
+class _Address(NamedTuple):
+    """Whose connections a request is about."""
+
+    api_id: str
+    stage: str
+
+
+async def _address(ctx: Context) -> _Address | None:
+    """Return what the address of a request names, None where that is Cloudlet's own: it is about any connection."""
+    parts = urlsplit(ctx.endpoint)
+    host = parts.hostname or ""
+    if named := _ADDRESS.fullmatch(f"{host}{parts.path}"):
+        return _Address(named["id"] or named["named"], named["stage"] or "")
+    domain = await gateways.domain_of(ctx.block, host)
+    if domain is None:
+        return None
+    mapped = domains.choose(domain[1], parts.path or "/", domain[0])
+    return _Address("", "") if mapped is None or mapped.path != "/" else _Address(mapped.api_id, mapped.stage)
 
 
 def _gone() -> AwsError:
@@ -19,29 +46,37 @@ def _forbidden() -> AwsError:
     return AwsError("ForbiddenException", "")
 
 
-def _own(ctx: Context, id: str) -> Client | None:
-    """Return a connection that this process has. Raises AwsError for another account's, and for one that has ended."""
-    client = REGISTRIES.of(ctx.block).clients.get(id)
-    if client is not None and client.session.place.account != ctx.account:
+def _check(ctx: Context, asked: _Address | None, account: str, address: _Address) -> None:
+    """Raise AwsError for a connection of another account, or of another stage than that which was asked."""
+    if account != ctx.account:
         raise _forbidden()
-    if client is not None and not client.is_open:
+    if asked not in (None, address):
         raise _gone()
+
+
+def _own(ctx: Context, asked: _Address | None, id: str) -> Client | None:
+    """Return a connection that this process has. Raises AwsError for one that is not the caller's, or has ended."""
+    client = REGISTRIES.of(ctx.block).clients.get(id)
+    if client is not None:
+        session = client.session
+        _check(ctx, asked, session.place.account, _Address(session.api_id, session.stage))
+        if not client.is_open:
+            raise _gone()
     return client
 
 
-async def _elsewhere(ctx: Context, tx: Transaction, id: str) -> Record:
+async def _elsewhere(ctx: Context, tx: Transaction, asked: _Address | None, id: str) -> Record:
     """Return what is known of a connection that another process has. Raises AwsError."""
     record = await registry.find(tx, id)
     if record is None or record.owner == REGISTRIES.of(ctx.block).owner:
         raise _gone()
-    if record.account != ctx.account:
-        raise _forbidden()
+    _check(ctx, asked, record.account, _Address(record.api_id, record.stage))
     return record
 
 
-async def _errand(ctx: Context, id: str, data: bytes | None) -> None:
+async def _errand(ctx: Context, asked: _Address | None, id: str, data: bytes | None) -> None:
     async def body(tx: Transaction) -> bool:
-        return await registry.send_errand(tx, id, await _elsewhere(ctx, tx, id), data)
+        return await registry.send_errand(tx, id, await _elsewhere(ctx, tx, asked, id), data)
 
     if not await ctx.transact(body):
         raise AwsError("LimitExceededException", "")
@@ -52,9 +87,10 @@ async def post_to_connection(ctx: Context, params: Params) -> Result:
     data, id = params["Data"], params["ConnectionId"]
     if len(data) > LARGEST_MESSAGE:
         raise AwsError("PayloadTooLargeException", "Message too long")
-    client = _own(ctx, id)
+    asked = await _address(ctx)
+    client = _own(ctx, asked, id)
     if client is None:
-        await _errand(ctx, id, data)
+        await _errand(ctx, asked, id, data)
         return {}
     try:
         await client.send(data)
@@ -67,9 +103,10 @@ async def post_to_connection(ctx: Context, params: Params) -> Result:
 
 @service.direct("apigatewaymanagementapi:DeleteConnection")
 async def delete_connection(ctx: Context, params: Params) -> Result:
-    client = _own(ctx, params["ConnectionId"])
+    asked, id = await _address(ctx), params["ConnectionId"]
+    client = _own(ctx, asked, id)
     if client is None:
-        await _errand(ctx, params["ConnectionId"], None)
+        await _errand(ctx, asked, id, None)
     else:
         client.close(NORMAL)
     return {}
@@ -77,11 +114,12 @@ async def delete_connection(ctx: Context, params: Params) -> Result:
 
 @service.direct("apigatewaymanagementapi:GetConnection")
 async def get_connection(ctx: Context, params: Params) -> Result:
-    client = _own(ctx, params["ConnectionId"])
+    asked, id = await _address(ctx), params["ConnectionId"]
+    client = _own(ctx, asked, id)
     if client is not None:
         session = client.session
         return _shown(session.connected, client.last_active, session.peer, session.user_agent)
-    record = await ctx.transact(lambda tx: _elsewhere(ctx, tx, params["ConnectionId"]))
+    record = await ctx.transact(lambda tx: _elsewhere(ctx, tx, asked, id))
     return _shown(record.connected, record.connected, record.peer, record.user_agent)
 
 
