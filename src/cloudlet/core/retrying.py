@@ -6,7 +6,7 @@ EventBridge's user guide, "How EventBridge retries delivering events": with expo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cloudlet.wire import WireError
 
@@ -77,26 +77,53 @@ def of_events(result: Mapping[str, Any]) -> list[Failed | None]:
     ]
 
 
-class Exhausted(Exception):
-    """There is no further attempt. `condition` is the part of the policy that has ended."""
+class Attempted(Protocol):
+    """What was to be given to a target, as EventBridge's rules and schedules have targets."""
 
-    def __init__(self, condition: str) -> None:
-        super().__init__(condition)
-        self.condition = condition
+    @property
+    def target(self) -> Mapping[str, Any]: ...
+
+    @property
+    def noted(self) -> int:
+        """What its age counts from, in milliseconds since the epoch."""
+
+    @property
+    def attempts(self) -> int:
+        """How often it has failed before."""
+
+    @property
+    def dead(self) -> Mapping[str, str] | None:
+        """What its dead letter says, where it is to become that."""
 
 
-def following_attempt(policy: Mapping[str, int], failed: int, since: float, now: float, *, wait: float = 0.0) -> float:
-    """Return when the next attempt is, after so many that failed, the last of them now: not before `wait` seconds.
+def following(tried: Attempted, failed: Failed, now: float, told: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what changes after an attempt that failed at `now` (s): another one, a dead letter; None for the end.
 
-    `policy` is a RetryPolicy; times are in seconds since the epoch, `since` is what an event's age counts from. Raises
-    Exhausted.
+    A dead letter says what is `told`, and why it is one.
     """
-    if failed > policy.get("MaximumRetryAttempts", _ATTEMPTS):
-        raise Exhausted("MaximumRetryAttempts")
-    due = now + max(wait, pause(failed))
-    if due > since + policy.get("MaximumEventAgeInSeconds", _AGE_SECONDS):
-        raise Exhausted("MaximumEventAgeInSeconds")
-    return due
+    attempts = tried.attempts + 1
+    exhausted = ""
+    if not failed.permanent:
+        policy = (tried.target.get("RetryPolicy") or {}) if tried.dead is None else {}
+        due = now + max(failed.wait, pause(attempts))
+        if attempts > policy.get("MaximumRetryAttempts", _ATTEMPTS):
+            exhausted = "MaximumRetryAttempts"
+        elif due > tried.noted / 1000 + policy.get("MaximumEventAgeInSeconds", _AGE_SECONDS):
+            exhausted = "MaximumEventAgeInSeconds"
+        else:
+            return {"attempts": attempts, "due": int(due * 1000)}
+    if tried.dead is not None or not (tried.target.get("DeadLetterConfig") or {}).get("Arn"):
+        return None
+    dead = {
+        **told,
+        "TARGET_ARN": tried.target["Arn"],
+        "ERROR_CODE": failed.code,
+        "ERROR_MESSAGE": failed.message or failed.code,
+        "RETRY_ATTEMPTS": str(tried.attempts),
+    }
+    if exhausted:
+        dead["EXHAUSTED_RETRY_CONDITION"] = exhausted
+    return {"noted": int(now * 1000), "due": int(now * 1000), "attempts": 0, "dead": dead}
 
 
 def pause(failed: int, *, first: float = _FIRST_PAUSE_SECONDS, longest: float = _LONGEST_PAUSE_SECONDS) -> float:

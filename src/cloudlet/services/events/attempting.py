@@ -8,7 +8,7 @@ import logging
 from msgspec.structs import replace
 
 from cloudlet.core.block import Block
-from cloudlet.core.retrying import Exhausted, Failed, following_attempt
+from cloudlet.core.retrying import Failed, following
 from cloudlet.services.events import measuring, target
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.target import BATCH
@@ -23,41 +23,21 @@ async def attempt(block: Block, lane: Lane, due: list[Delivery]) -> list[Deliver
     outcomes = [await giving[0]] if len(giving) == 1 else await asyncio.gather(*giving)
     failures = [failed for batch in outcomes for failed in batch]
     now = block.clock.now()
-    following = [
+    afters = [
         None if failed is None else _after(delivery, failed, now)
         for delivery, failed in zip(due, failures, strict=True)
     ]
     tried = [
-        (delivery, failed is not None, after) for delivery, failed, after in zip(due, failures, following, strict=True)
+        (delivery, failed is not None, after) for delivery, failed, after in zip(due, failures, afters, strict=True)
     ]
     measuring.note(block, due[0].rule, tried)
-    for failed, after in zip(failures, following, strict=True):
+    for failed, after in zip(failures, afters, strict=True):
         if failed is not None and after is None:
             log.warning("%s could not be given an event of %s: %s", lane.target, lane.rule, failed)
-    return following
+    return afters
 
 
 def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:
     """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
-    attempts = delivery.attempts + 1
-    condition = ""
-    if not failed.permanent:
-        policy = (delivery.target.get("RetryPolicy") or {}) if delivery.dead is None else {}
-        try:
-            due = following_attempt(policy, attempts, delivery.noted / 1000, now, wait=failed.wait)
-        except Exhausted as exhausted:
-            condition = exhausted.condition
-        else:
-            return replace(delivery, attempts=attempts, due=int(due * 1000))
-    if delivery.dead is not None or not (delivery.target.get("DeadLetterConfig") or {}).get("Arn"):
-        return None
-    dead = {
-        "RULE_ARN": delivery.rule.arn,
-        "TARGET_ARN": delivery.target["Arn"],
-        "ERROR_CODE": failed.code,
-        "ERROR_MESSAGE": failed.message or failed.code,
-        "RETRY_ATTEMPTS": str(delivery.attempts),
-    }
-    if condition:
-        dead["EXHAUSTED_RETRY_CONDITION"] = condition
-    return replace(delivery, noted=int(now * 1000), due=int(now * 1000), attempts=0, dead=dead)
+    changes = following(delivery, failed, now, {"RULE_ARN": delivery.rule.arn})
+    return None if changes is None else replace(delivery, **changes)

@@ -12,7 +12,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.core.places import Places
-from cloudlet.core.retrying import Exhausted, Failed, following_attempt
+from cloudlet.core.retrying import Failed, following
 from cloudlet.services.scheduler import dead_letters, firing, measuring, payload, target
 from cloudlet.services.scheduler.firing import Firing
 
@@ -84,17 +84,5 @@ async def _try(block: Block, tried: Firing) -> Failed | None:
 
 def _after(tried: Firing, failed: Failed, now: float) -> Firing | None:
     """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
-    attempts = tried.attempts + 1
-    condition = ""
-    if not failed.permanent:
-        policy = (tried.target.get("RetryPolicy") or {}) if tried.dead is None else {}
-        try:
-            due = following_attempt(policy, attempts, tried.noted / 1000, now)
-        except Exhausted as exhausted:
-            condition = exhausted.condition
-        else:
-            return replace(tried, attempts=attempts, due=int(due * 1000))
-    if tried.dead is not None or not (tried.target.get("DeadLetterConfig") or {}).get("Arn"):
-        return None
-    dead = dead_letters.attributes(tried, failed.code, failed.message, condition)
-    return replace(tried, noted=int(now * 1000), due=int(now * 1000), attempts=0, dead=dead)
+    changes = following(tried, failed, now, dead_letters.told(tried))
+    return None if changes is None else replace(tried, **changes)
