@@ -39,8 +39,15 @@ def test_an_application_is_named_by_the_host_or_the_path(host: str, path: str, f
 
 def test_what_is_signed_is_for_no_domain_of_an_application() -> None:
     assert find(request("bucket.localhost:4566", authorization="AWS4-HMAC-SHA256 …"), "localhost") is None
+    assert find(request("bucket.localhost:4566", authorization="AWS 123456789012:c2lnbmVk"), "localhost") is None
     assert find(request("bucket.localhost:4566", query="X-Amz-Signature=0"), "localhost") is None
-    assert find(request("bucket.localhost:4566"), "localhost") == Found("apigateway", "", "/", "")
+    found = Found("apigateway", "", "/", "")
+    assert find(request("bucket.localhost:4566"), "localhost") == found
+    assert find(request("bucket.localhost:4566", authorization="Bearer …"), "localhost") == found
+    scope = "Credential=A/20300313/us-east-1/execute-api/aws4_request"
+    assert find(request("api.example", authorization=f"AWS4-HMAC-SHA256 {scope}"), "localhost") == found
+    query = "X-Amz-Credential=A%2F20300313%2Fus-east-1%2Fexecute-api%2Faws4_request&X-Amz-Signature=0"
+    assert find(request("api.example", query=query), "localhost") == found
 
 
 @pytest.mark.parametrize(

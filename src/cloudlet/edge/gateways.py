@@ -19,6 +19,9 @@ _REST_BY_PATH: Final = re.compile(
 CONNECTIONS: Final = "/@connections/"
 """What is sent to clients of WebSocket APIs is an operation of AWS's API, though it goes to the API's host."""
 _KNOWN_HOSTS: Final = 1000
+_SIGNATURES: Final = ("AWS4-", "AWS ")
+_FOR_API: Final = re.compile(r"(?:/|%2F)execute-api(?:/|%2F)aws4_request", re.IGNORECASE)
+"""What the credential of a request ends with that is signed for an API."""
 AWS_NAMES: Final = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
 
 
@@ -40,13 +43,17 @@ def find(request: HttpRequest, public_host: str) -> Found | None:
         if found is not None:
             return found
     named = _named(request.headers.get("host", ""), public_host)
-    if named is None or CONNECTIONS in path or (not named[1] and _is_signed(request)):
+    if named is None or CONNECTIONS in path or (not named[1] and _is_for_aws(request)):
         return None
     return Found(*named, path or "/", "")
 
 
-def _is_signed(request: HttpRequest) -> bool:
-    return "authorization" in request.headers or "X-Amz-Signature=" in request.query
+def _is_for_aws(request: HttpRequest) -> bool:
+    """Whether a request is signed as AWS has it, and not for an application, whose own tokens are something else."""
+    given = request.headers.get("authorization")
+    if given is None:
+        return "X-Amz-Signature=" in request.query and not _FOR_API.search(request.query)
+    return given.startswith(_SIGNATURES) and not _FOR_API.search(given)
 
 
 def _by_path(path: str) -> Found | None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import time
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws, fresh_account
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
+from tests.services.apigateway.issuer import Issuer
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 
@@ -40,6 +45,29 @@ def test_requests_go_where_they_are_mapped(cloud: GatewayCloud, endpoint: Endpoi
         ("/v1/ordersx", "/root/ordersx"),
     ):
         assert cloud.ask("", path, host=f"{name}:4566").json["path"] == seen
+
+
+def test_who_shows_a_token_or_signs_is_let_in(cloud: GatewayCloud, endpoint: Endpoint, zone: str) -> None:
+    issuer, name = Issuer(endpoint, "of-domains"), f"api.{zone}"
+    _domain(cloud, name)
+    api = cloud.api()
+    authorizer = cloud.client.create_authorizer(
+        ApiId=api,
+        Name="tokens",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": issuer.url, "Audience": ["shop"]},
+    )["AuthorizerId"]
+    integration = cloud.to_url(api, f"{endpoint.url}/there")
+    cloud.route(api, "GET /mine", integration, AuthorizationType="JWT", AuthorizerId=authorizer)
+    cloud.route(api, "GET /signed", integration, AuthorizationType="AWS_IAM")
+    cloud.client.create_api_mapping(DomainName=name, ApiId=api, Stage="$default", ApiMappingKey="v1")
+    for token, status in ((issuer.token(time.time()), 200), (issuer.token(time.time() - 9999), 401)):
+        assert cloud.ask("", "/v1/mine", host=name, headers={"Authorization": f"Bearer {token}"}).status == status
+    request = AWSRequest("GET", f"http://{name}/v1/signed")
+    SigV4Auth(Credentials(cloud.account, "secret"), "execute-api", "us-east-1").add_auth(request)
+    assert cloud.ask("", "/v1/signed", host=name, headers=dict(request.headers)).status == 200
+    assert cloud.ask("", "/v1/signed", host=name).status == 403
 
 
 def test_functions_do_not_see_the_mapping(shared: GatewayCloud, zone: str) -> None:
