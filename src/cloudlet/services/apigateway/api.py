@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.services.apigateway import (
     access_log,
+    api_tags,
     api_v1_account,
     api_v1_apis,
     api_v1_certificates,
@@ -15,7 +16,6 @@ from cloudlet.services.apigateway import (
     api_v1_parts,
     api_v1_resources,
     api_v1_stages,
-    api_v1_tags,
     api_v1_testing,
     api_v2_apis,
     api_v2_domains,
@@ -23,7 +23,6 @@ from cloudlet.services.apigateway import (
     api_v2_openapi,
     api_v2_parts,
     api_v2_stages,
-    api_v2_tags,
     traffic,
 )
 from cloudlet.services.apigateway.block import service
@@ -35,6 +34,7 @@ from cloudlet.services.apigateway.websocket import gateway as websocket_gateway
 
 __all__ = [
     "api_management",
+    "api_tags",
     "api_v1_account",
     "api_v1_apis",
     "api_v1_certificates",
@@ -46,7 +46,6 @@ __all__ = [
     "api_v1_parts",
     "api_v1_resources",
     "api_v1_stages",
-    "api_v1_tags",
     "api_v1_testing",
     "api_v2_apis",
     "api_v2_domains",
@@ -54,7 +53,6 @@ __all__ = [
     "api_v2_openapi",
     "api_v2_parts",
     "api_v2_stages",
-    "api_v2_tags",
     "http_gateway",
     "rest_gateway",
     "service",
