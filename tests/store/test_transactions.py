@@ -240,3 +240,16 @@ def test_clearing_a_large_range_takes_no_longer_than_a_small_one(run_with_store:
         assert await rows(store) == [(b"k5", b"back")]
 
     run_with_store(scenario)
+
+
+def test_a_task_that_does_one_transaction_after_the_other_lets_others_have_their_turn(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        had_their_turn = asyncio.Event()
+        asyncio.get_running_loop().call_soon(had_their_turn.set)
+        for _ in range(20_000):
+            await rows(store)
+            if had_their_turn.is_set():
+                return
+        pytest.fail("nobody else had a turn")
+
+    run_with_store(scenario)
