@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from cloudlet.core.metrics import Metrics, Series
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+from cloudlet.core.block import Block
+from cloudlet.core.metrics import Metrics, Series, make_room
 
 QUEUE = (("QueueName", "orders"),)
 
@@ -57,3 +62,23 @@ def test_the_number_of_series_is_bounded() -> None:
     taken = metrics.take(before=60.0)
     assert len(taken) == 20_000
     assert Series("0", "us-east-1", "SentMessageSize", "Bytes", QUEUE, 0) in taken
+
+
+def test_what_a_gauge_reads_of_very_many_resources_is_sent_before_it_displaces_others() -> None:
+    metrics = Metrics("AWS/SQS")
+    sent: list[int] = []
+
+    async def call(service: str, operation: str, params: dict[str, Any], *, account: str, region: str) -> None:
+        sent.append(len(params["MetricData"]))
+
+    clock = SimpleNamespace(now=lambda: 60.0)
+    block = cast("Block", SimpleNamespace(metrics=metrics, clock=clock, call=call))
+
+    async def gauge() -> None:
+        for number in range(30_000):
+            metrics.add("111122223333", "us-east-1", "Visible", (("QueueName", str(number)),), 0.0)
+            await make_room(block)
+
+    asyncio.run(gauge())
+    assert sum(sent) + len(metrics.take(before=60.0)) == 30_000
+    assert max(sent) <= 100, "others wait for as long as it takes to write one of them down"

@@ -26,8 +26,9 @@ _MOST_METERS: Final = 10_000
 """What more resources do between two reports is not measured."""
 _DISTINCT: Final = 150
 """So many different values of a metric are kept apart; it is what PutMetricData takes."""
-_AT_ONCE: Final = 500
-"""So many metrics are sent in one request, of the thousand that PutMetricData takes."""
+_AT_ONCE: Final = 100
+"""So many metrics are sent in one request. PutMetricData takes a thousand, but others wait while it writes them."""
+_MUCH: Final = _MOST_SERIES // 4
 
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -182,6 +183,11 @@ class Metrics:
             values = self._series[series] = Values()
         return values
 
+    @property
+    def is_much(self) -> bool:
+        """Whether so many series wait to be sent that there might soon be no room for more."""
+        return len(self._series) >= _MUCH
+
     def take(self, before: float) -> dict[Series, Values]:
         """Take out what was measured in minutes that ended before a time."""
         taken = {series: values for series, values in self._series.items() if series.minute + PERIOD_SECONDS <= before}
@@ -222,6 +228,12 @@ async def report(block: Block) -> None:
         if block.usage is not None:
             block.usage.close(in_ended_minute(block.clock.now()))
             await _send(block, block.usage.metrics)
+
+
+async def make_room(block: Block) -> None:
+    """Send what a gauge has added so far, where that is much: one account's resources are not to displace others'."""
+    if block.metrics.is_much:
+        await _send(block, block.metrics)
 
 
 async def _send(block: Block, metrics: Metrics) -> None:

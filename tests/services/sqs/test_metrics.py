@@ -6,7 +6,9 @@ import datetime
 import json
 from typing import Any
 
+from cloudlet.services.sqs.walking import queues_with_messages
 from cloudlet.testing.server import Aws
+from tests.services.sqs.conftest import ACCOUNT, Sqs
 from tests.standing import NOON, Standing, eventually
 
 MINUTE = 60
@@ -99,3 +101,16 @@ def test_a_dead_letter_queue_is_measured_though_nobody_calls_it(standing: Standi
     (point,) = eventually(lambda: values(aws, "ApproximateNumberOfMessagesVisible", "letters", "Maximum"))
     assert point["Maximum"] == 1
     assert not values(aws, "ApproximateNumberOfMessagesVisible", "never-used", "Maximum")
+
+
+def test_of_very_many_queues_those_that_hold_messages_are_found(sqs: Sqs) -> None:
+    urls = [sqs.queue(f"q{number:03}") for number in range(450)]
+    for number in (0, 199, 200, 449):
+        sqs.send(urls[number])
+    sqs.delete(urls[0], *sqs.receive(urls[0]))
+
+    async def found() -> list[tuple[str, str]]:
+        block = sqs.cloud.block("sqs")
+        return [(record.account, record.name) async for record in queues_with_messages(block)]
+
+    assert sqs.run(found()) == [(ACCOUNT, "q199"), (ACCOUNT, "q200"), (ACCOUNT, "q449")]

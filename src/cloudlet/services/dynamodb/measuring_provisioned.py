@@ -5,13 +5,12 @@ Developer guide, "DynamoDB Metrics and dimensions". It is read every five minute
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 
 from cloudlet.core import Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import in_ended_minute
+from cloudlet.core.metrics import in_ended_minute, make_room
 from cloudlet.services.dynamodb import directory, throughput
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
@@ -55,9 +54,9 @@ async def measure(block: Block) -> None:
         tables, after = await block.store.transact(page)
         for table in tables:
             _measure_table(block, table, accounts[table.record.account, table.record.region], at)
+        await make_room(block)
         if not after:
             break
-        await asyncio.sleep(0)
     for (account, region), provisioned in accounts.items():
         _measure_account(block, account, region, provisioned, at)
 

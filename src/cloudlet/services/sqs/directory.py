@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
-from cloudlet.services.sqs import errors, limits
+from cloudlet.services.sqs import errors, limits, queue_record
 from cloudlet.services.sqs.queue import Queue, decode
 from cloudlet.services.sqs.queue_record import QueueRecord, encode
 from cloudlet.store import pack
@@ -62,16 +62,10 @@ async def by_arn(tx: Transaction, text: str) -> Queue | None:
     return await by_name(tx, arn.account, arn.region, arn.resource) if arn.service == "sqs" else None
 
 
-async def by_key(tx: Transaction, key: bytes) -> Queue | None:
-    """Return a queue by the key of its record, or None."""
-    raw = await tx.get(key)
-    return None if raw is None else decode(raw)
-
-
-async def names_after(tx: Transaction, after: bytes, count: int) -> list[bytes]:
-    """Return the keys of the records of queues of all accounts, from behind `after`."""
+async def records_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, QueueRecord]]:
+    """Return up to `count` records of queues of all accounts, from behind the key `after`, each with its key."""
     rows = await tx.range(max(after + b"\x00", _QUEUES.begin), _QUEUES.end, limit=count)
-    return [key for key, _ in rows]
+    return [(key, queue_record.decode(raw)) for key, raw in rows]
 
 
 async def next_id(tx: Transaction) -> int:

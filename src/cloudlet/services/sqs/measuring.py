@@ -7,23 +7,23 @@ to a dead-letter queue though nobody calls it.
 
 from __future__ import annotations
 
-import asyncio
+from collections import OrderedDict
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Context, Params, Result, Transaction, utf8
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
+from cloudlet.core.metrics import Dimensions, Values, in_ended_minute, make_room
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
+from cloudlet.services.sqs.walking import queues_with_messages
 from cloudlet.wire import WireError
 
 _ACTIVE_SECONDS: Final = 6 * 3600
 _MOST_QUEUES: Final = 10_000
 """Of those that are measured; the least recently used are forgotten."""
 _SETTLED: Final = 1000
-_PAGE: Final = 500
 
 
 class _Name(NamedTuple):
@@ -50,7 +50,9 @@ class _Use:
         """How many messages receives gave."""
 
 
-_USES: Final[Attached[dict[_Name, _Use]]] = Attached(lambda _: {})
+_Uses = OrderedDict[_Name, _Use]
+"""The least recently used first."""
+_USES: Final[Attached[_Uses]] = Attached(lambda _: OrderedDict())
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
@@ -100,13 +102,15 @@ def _named(url: str, account: str, region: str) -> _Name:
     return _Name(parts[-2] if len(parts) > 1 else account, region, parts[-1])
 
 
-def _used(uses: dict[_Name, _Use], key: _Name, now: float) -> _Use:
+def _used(uses: _Uses, key: _Name, now: float) -> _Use:
     """Note that a queue is in use."""
     use = uses.get(key)
     if use is None:
         if len(uses) >= _MOST_QUEUES:
-            del uses[min(uses, key=lambda each: uses[each].last)]
+            uses.popitem(last=False)
         use = uses[key] = _Use()
+    else:
+        uses.move_to_end(key)
     use.last = now
     return use
 
@@ -114,39 +118,34 @@ def _used(uses: dict[_Name, _Use], key: _Name, now: float) -> _Use:
 async def measure(block: Block) -> None:
     """Add what all queues did and hold to the block's metrics."""
     now = block.clock.now()
-    at = in_ended_minute(now)
     uses = _USES.of(block)
-    for name in await _filled(block):
-        _used(uses, name, now)
-    for name, use in list(uses.items()):
-        _add_use(block, name, use, at)
-        held = await block.store.transact(lambda tx, name=name: _held(tx, name, now))  # type: ignore[misc]
-        if held is None or now - use.last > _ACTIVE_SECONDS:
-            uses.pop(name, None)
-        for metric, value in (held or {}).items():
-            unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"
-            block.metrics.add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
-
-
-async def _filled(block: Block) -> list[_Name]:
-    """Return the names of the queues that hold messages, so many as are measured."""
-    after = b""
-    found: list[_Name] = []
-    while len(found) < _MOST_QUEUES:
-
-        async def page(tx: Transaction, after: bytes = after) -> tuple[list[bytes], list[_Name]]:
-            keys = await directory.names_after(tx, after, _PAGE)
-            queues = [await directory.by_key(tx, key) for key in keys]
-            holding = [queue.record for queue in queues if queue and await tx.counter(queue.messages_count)]
-            return keys, [_Name(record.account, record.region, record.name) for record in holding]
-
-        keys, names = await block.store.transact(page)
-        found += names
-        if len(keys) < _PAGE:
+    left = _MOST_QUEUES
+    async for record in queues_with_messages(block):
+        name = _Name(record.account, record.region, record.name)
+        if name in uses or len(uses) < _MOST_QUEUES:
+            # Those that are used, or were, do not make room for those that only hold messages.
+            _used(uses, name, now)
+        else:
+            await _measure(block, name, None, now)
+        left -= 1
+        if not left:
             break
-        after = keys[-1]
-        await asyncio.sleep(0)
-    return found
+    for name in list(uses):
+        await _measure(block, name, uses.get(name), now)
+
+
+async def _measure(block: Block, name: _Name, use: _Use | None, now: float) -> None:
+    """Add what one queue did and holds, and forget it if it is not there any more or has not been used for long."""
+    at = in_ended_minute(now)
+    if use is not None:
+        _add_use(block, name, use, at)
+    held = await block.store.transact(lambda tx: _held(tx, name, now))
+    if held is None or (use is not None and now - use.last > _ACTIVE_SECONDS):
+        _USES.of(block).pop(name, None)
+    for metric, value in (held or {}).items():
+        unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"
+        block.metrics.add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
+    await make_room(block)
 
 
 def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:

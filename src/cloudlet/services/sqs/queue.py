@@ -13,7 +13,7 @@ from cloudlet.core import Arn, Subspace
 from cloudlet.core.arn import partition_of
 from cloudlet.services.sqs import limits, queue_record
 from cloudlet.services.sqs.queue_record import QueueRecord
-from cloudlet.store.keys import pack_int
+from cloudlet.store.keys import pack, pack_int
 
 _CACHED_QUEUES: Final = 1024
 
@@ -104,7 +104,7 @@ class Queue:
         """(Minute, message group or "") → milliseconds that consumers spent on messages."""
         self.attempts = self.contents.sub("ra")
         self.attempt_expiries = self.contents.sub("ra-expiry")
-        self.messages_count = self.contents.key("messages")
+        self.messages_count = messages_count_of(record.id)
         self.in_flight_count = self.contents.key("in-flight")
         self.delayed_count = self.contents.key("delayed")
         self.expired_count = self.contents.key("expired")
@@ -115,6 +115,11 @@ class Queue:
     def url(self, endpoint: str) -> str:
         """The queue's URL as a caller reaches it."""
         return f"{endpoint}/{self.record.account}/{self.record.name}"
+
+
+def messages_count_of(id: int) -> bytes:
+    """Return the key of how many messages a queue holds."""
+    return pack(("q", id, "c", "messages"))
 
 
 _queues: Final[dict[bytes, Queue]] = {}
