@@ -35,15 +35,19 @@ async def act(block: Block, lease: Lease) -> None:
         while True:
             event.clear()
             found = await block.store.transact(lambda tx: outbox.first(tx, _AT_ONCE + len(busy)))
-            waiting = [action for action in found if action.id not in busy]
-            if not waiting or len(busy) >= _AT_ONCE:
-                await event.wait()
-            elif outbox.due(waiting[0]) > block.clock.now() * 1000:
-                await first(block, event, outbox.due(waiting[0]) / 1000)
-            else:
+            waiting = [action for action in found if action.id not in busy][: _AT_ONCE - len(busy)]
+            now = block.clock.now() * 1000
+            due = [action for action in waiting if outbox.due(action) <= now]
+            if due:
                 await lease.hold()
-                busy.add(waiting[0].id)
-                group.create_task(_perform(block, waiting[0], busy, event))
+            for action in due:
+                busy.add(action.id)
+                group.create_task(_perform(block, action, busy, event))
+            later = waiting[len(due) :]
+            if later:
+                await first(block, event, outbox.due(later[0]) / 1000)
+            else:
+                await event.wait()
 
 
 async def _perform(block: Block, action: Action, busy: set[str], event: asyncio.Event) -> None:
