@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.store import Transaction
 
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
+
+_SHORTEST_REST_SECONDS: Final = 0.001
 
 
 async def until(block: Block, when: float) -> None:
@@ -25,6 +28,16 @@ async def first(block: Block, event: asyncio.Event, when: float) -> None:
         await event.wait()
     finally:
         cancel()
+
+
+@asynccontextmanager
+async def taking_a_share(parts: int) -> AsyncIterator[None]:
+    """Rest after some work, so that it takes no more than one of so many parts of the time."""
+    began = perf_counter()
+    yield
+    rest = (parts - 1) * (perf_counter() - began)
+    if rest > _SHORTEST_REST_SECONDS:
+        await asyncio.sleep(rest)
 
 
 Due = Callable[[Transaction, float], Coroutine[Any, Any, "float | None"]]
