@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, service_events
 from cloudlet.services.cloudtrail import data_wanted, event_bus, history, outbox, trail
 from cloudlet.services.cloudtrail.block import service
-from cloudlet.services.cloudtrail.event import Event
+from cloudlet.services.cloudtrail.event import Event, found_in
 from cloudlet.services.cloudtrail.lake import events, stores
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 
@@ -48,7 +48,7 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
     count = params.get("MaxResults", _MOST_RESULTS)
     if not 1 <= count <= _MOST_RESULTS:
         raise AwsError("InvalidMaxResultsException", "Max results must be between 1 and 50.", status=400)
-    attributes = params.get("LookupAttributes") or []
+    attributes = [(each["AttributeKey"], each["AttributeValue"]) for each in params.get("LookupAttributes") or []]
     if len(attributes) > 1:
         raise AwsError("InvalidLookupAttributesException", "You may not specify more than one attribute.", status=400)
     now = int(ctx.now())
@@ -58,15 +58,16 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
         raise AwsError("InvalidTimeRangeException", "The start time must be before the end time.", status=400)
     wrong = AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
     before = page_tokens.place_of(params.get("NextToken"), wrong)
+    having = found_in(*attributes[0]) if attributes else b""
     shown: list[Event] = []
     while True:
 
-        async def page(tx: Transaction, before: bytes = before) -> list[tuple[bytes, Event]]:
-            return await history.newest(tx, ctx.account, ctx.region, begin, before, end)
+        async def page(tx: Transaction, before: bytes = before) -> list[tuple[bytes, Event | None]]:
+            return await history.newest(tx, ctx.account, ctx.region, begin, before, end, having)
 
         found = await ctx.transact(page)
         for key, event in found:
-            if all(event.has(each["AttributeKey"], each["AttributeValue"]) for each in attributes):
+            if event is not None and all(event.has(*attribute) for attribute in attributes):
                 shown.append(event)
             before = key
             if len(shown) == count:

@@ -25,7 +25,19 @@ _TYPES = {
     "trailARN": "AWS::CloudTrail::Trail",
 }
 """Members of requests and answers that name a resource."""
+_INDIRECT = frozenset(("ReadOnly", "ResourceType"))
+"""Attributes that a record has under other names than one looks for."""
 _READER = msgspec.json.Decoder(dict[str, Any])
+
+
+def found_in(key: str, value: str) -> bytes:
+    """Return what is in the text of each record that has this value of an attribute; nothing where that is not known.
+
+    Most records do not have what is looked for, and need not be decoded to tell.
+    """
+    if key in _INDIRECT or (key, value) == ("Username", "root"):
+        return b""
+    return msgspec.json.encode(value)[1:-1]
 
 
 class Event:
@@ -37,8 +49,11 @@ class Event:
         self.id: str = self.record["eventID"]
         self.account: str = self.record["recipientAccountId"]
         self.region: str = self.record["awsRegion"]
-        self.time: int = timegm(strptime(self.record["eventTime"], "%Y-%m-%dT%H:%M:%SZ"))
+
+    @cached_property
+    def time(self) -> int:
         """In seconds since the epoch."""
+        return timegm(strptime(self.record["eventTime"], "%Y-%m-%dT%H:%M:%SZ"))
 
     @property
     def is_management(self) -> bool:

@@ -30,21 +30,22 @@ async def add(tx: Transaction, event: Event) -> bool:
 
 
 async def newest(
-    tx: Transaction, account: str, region: str, begin: int, before: bytes, end: int
-) -> list[tuple[bytes, Event]]:
+    tx: Transaction, account: str, region: str, begin: int, before: bytes, end: int, having: bytes
+) -> list[tuple[bytes, Event | None]]:
     """Return up to a page of events with begin <= time <= end, the newest first, with their keys.
 
-    `before` is the key of the last one of the page before, if there was one; of a token, it bounds what is seen only.
+    In place of those whose text does not have `having` there is None. `before` is the key of the last one of the page
+    before, if there was one; of a token, it bounds what is seen only.
     """
     space = _EVENTS.sub(account, region)
     low, high = space.key(begin), space.key(end + 1)
     if before:
         high = max(low, min(high, before))
     rows = await tx.range(low, high, limit=_PAGE, reverse=True)
-    return [(key, Event(value.decode())) for key, value in rows]
+    return [(key, Event(value.decode()) if having in value else None) for key, value in rows]
 
 
-def is_last(found: list[tuple[bytes, Event]]) -> bool:
+def is_last(found: list[tuple[bytes, Event | None]]) -> bool:
     """Whether no page comes after this one."""
     return len(found) < _PAGE
 
