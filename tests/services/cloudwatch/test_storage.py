@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from cloudlet.core.identity import Principal
+from cloudlet.services.cloudwatch import directory
+from cloudlet.services.cloudwatch.metric import Metric
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.cloudwatch.local import ACCOUNT, LocalCloud
 
@@ -129,3 +131,24 @@ def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
         assert one["ExtendedStatistics"] == {"p95": 18}
         client.put_metric_data(Namespace="N", MetricData=[{"MetricName": "m", "Value": 1, "Timestamp": begin}])
         assert [metric["MetricName"] for metric in client.list_metrics(Namespace="N")["Metrics"]] == ["m"]
+
+
+def test_no_more_metrics_are_read_than_a_page_of_them_shows(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    page = directory.page
+
+    async def counted(*args: Any) -> list[tuple[bytes, Metric, int]]:
+        nonlocal read
+        found = await page(*args)
+        read += len(found)
+        return found
+
+    monkeypatch.setattr(directory, "page", counted)
+    for number in range(2):
+        data = [{"MetricName": f"m{number}-{at:03}", "Value": 1.0} for at in range(1000)]
+        cloud.call("PutMetricData", Namespace="N", MetricData=data)
+    listed = cloud.call("ListMetrics")
+    assert len(listed["Metrics"]) == 500
+    assert read <= 501
+    (found,) = cloud.call("ListMetrics", MetricName="m1-999")["Metrics"]
+    assert found["MetricName"] == "m1-999"

@@ -14,7 +14,8 @@ from cloudlet.services.cloudwatch.search_grammar import All, AnyOf, Condition, N
 
 MOST_FOUND = 500
 
-_LOOKED_AT = 1000
+_LOOKED_AT = 200
+"""Metrics that one transaction looks at, and that are compared before others have their turn."""
 _CHUNK = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_A-Za-z0-9]+")
 
