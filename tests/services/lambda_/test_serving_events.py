@@ -63,10 +63,12 @@ def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.
     _run(tmp_path, scenario)
 
 
-def test_a_slow_function_with_many_events_does_not_keep_others_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("functions", "of_each"), [(1, 300), (3, 1000)])
+def test_slow_functions_with_many_events_do_not_keep_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, functions: int, of_each: int
 ) -> None:
-    slow, quick = (Place("123456789012", "us-east-1", name) for name in ("slow", "quick"))
+    quick = Place("123456789012", "us-east-1", "quick")
+    slow = [Place("123456789012", "us-east-1", f"slow{number}") for number in range(functions)]
     served, serving_slow = asyncio.Event(), 0
 
     async def serve(block: Block, event: Event) -> None:
@@ -83,13 +85,13 @@ def test_a_slow_function_with_many_events_does_not_keep_others_waiting(
         now = block.clock.now()
 
         async def accept(tx: Transaction) -> None:
-            for number, place in enumerate([*[slow] * 300, quick]):
-                id = f"{number:03d}"
+            for number, place in enumerate([*slow * of_each, quick]):
+                id = f"{number:04d}"
                 events.accept(tx, Event(place=place, qualifier="", request_id=id, payload=b"{}", accepted=now, due=now))
 
         await block.store.transact(accept)
         await asyncio.wait_for(served.wait(), 10)
-        assert serving_slow == serving.OF_ONE_FUNCTION
+        assert serving_slow == functions * serving.OF_ONE_FUNCTION
 
     _run(tmp_path, scenario)
 

@@ -21,7 +21,8 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first as first_of
-from cloudlet.core.moments import notified
+from cloudlet.core.moments import notified, taking_a_share
+from cloudlet.core.places import Places
 from cloudlet.core.retrying import is_transient, pause
 from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
@@ -36,11 +37,14 @@ from cloudlet.services.lambda_.invoking import Target
 log = logging.getLogger("cloudlet.lambda")
 
 AT_ONCE = 200
+"""Beside functions that take long, which may do so for a quarter of an hour."""
 OF_ONE_FUNCTION = 100
 """So many at once, that one function does not keep those of others waiting."""
 _PAGE = 200
-_LOOKED_AT = 1000
+_LOOKED_AT = 20_000
 """So many of what is due are looked at for some that there is room for."""
+_SHARE = 4
+"""Looking at them after each change takes no more than a quarter of the time."""
 _ATTEMPTS = 2
 _AGE_SECONDS = 6 * 3600
 _PAUSES_SECONDS = (60.0, 120.0)
@@ -55,10 +59,12 @@ async def run(block: Block) -> None:
     under_way: dict[bytes, asyncio.Task[None]] = {}
     busy: Counter[Place] = Counter()
     async with Lease(block, "events") as lease, notified(block, events.TOPIC) as changed:
+        places = Places(AT_ONCE, changed)
         try:
             while True:
                 changed.clear()
-                due = await _start_due(block, lease, under_way, busy, changed)
+                async with taking_a_share(_SHARE):
+                    due = await _start_due(block, lease, under_way, busy, places)
                 await first_of(block, changed, due)
         finally:
             for task in under_way.values():
@@ -67,18 +73,14 @@ async def run(block: Block) -> None:
 
 
 async def _start_due(
-    block: Block,
-    lease: Lease,
-    under_way: dict[bytes, asyncio.Task[None]],
-    busy: Counter[Place],
-    changed: asyncio.Event,
+    block: Block, lease: Lease, under_way: dict[bytes, asyncio.Task[None]], busy: Counter[Place], places: Places
 ) -> float:
     """Start what is due, as far as there is room; return when something is due next."""
     now, turn = block.clock.now(), lease.turns
     async for event in _first(block):
         if event.due > now:
             return event.due
-        if len(under_way) >= AT_ONCE:
+        if not places.free:
             break
         if event.key in under_way or busy[event.place] >= OF_ONE_FUNCTION:
             continue
@@ -88,6 +90,7 @@ async def _start_due(
             return now
         task = asyncio.get_running_loop().create_task(_see_to(block, lease, event))
         under_way[event.key] = task
+        places.take(event.key.hex())
         busy[event.place] += 1
 
         def done(task: asyncio.Task[None], event: Event = event) -> None:
@@ -95,7 +98,7 @@ async def _start_due(
             busy[event.place] -= 1
             if not busy[event.place]:
                 del busy[event.place]
-            changed.set()
+            places.leave(event.key.hex())
             if not task.cancelled() and task.exception() is not None:
                 log.error("an event could not be served", exc_info=task.exception())
 
