@@ -2,64 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-from cloudlet.core import Arn, Transaction
+from cloudlet.core import Arn, Transaction, lanes
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified, taking_a_share
+from cloudlet.core.moments import first, notified
 from cloudlet.services.events import outbox, target
 from cloudlet.services.events.attempting import attempt
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.target import BATCH
 
-_LANES: Final = 100
-_SHARE: Final = 4
-"""Looking at all lanes after each change takes a quarter of the time at most: where thousands of targets fail, each
-of their attempts is a change."""
 _AT_ONCE: Final = 10 * BATCH
 
 
 async def deliver(block: Block) -> None:
     """Deliver what is in the outbox, until the block ends."""
-    busy: set[Lane] = set()
-    async with Lease(block) as lease, notified(block, outbox.TOPIC) as changed, asyncio.TaskGroup() as group:
-        while True:
-            changed.clear()
-            after: Lane | None = None
-            async with taking_a_share(_SHARE):
-                while found := await block.store.transact(lambda tx, after=after: outbox.lanes(tx, after, _LANES)):  # type: ignore[misc]
-                    for lane in found:
-                        if lane not in busy:
-                            busy.add(lane)
-                            group.create_task(_work_off(block, lease, lane, busy, changed))
-                    after = found[-1]
-            await changed.wait()
+    async with Lease(block) as lease:
+        await lanes.work_off(block, outbox.TOPIC, outbox.lanes, lambda lane: _work_off(block, lease, lane))
 
 
-async def _work_off(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
+async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
     """Deliver all that waits in a lane."""
     # An endpoint may take its time, or be sent little a second: what is under way there may come again after a crash.
     at_once = BATCH if target.is_http(Arn.parse(lane.target)) else _AT_ONCE
-    try:
-        async with contained(block, f"deliveries to {lane.target}"), notified(block, lane.rows.prefix) as more:
-            while True:
-                more.clear()
-                # Another process may have delivered what was read before.
-                await lease.hold()
-                waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, at_once))
-                if not waiting:
-                    return
-                due = [each for each in waiting if each.due <= block.clock.now() * 1000]
-                if not due:
-                    await first(block, more, waiting[0].due / 1000)
-                    continue
-                await _deliver(block, lane, due)
-    finally:
-        busy.discard(lane)
-        changed.set()
+    async with contained(block, f"deliveries to {lane.target}"), notified(block, lane.rows.prefix) as more:
+        while True:
+            more.clear()
+            # Another process may have delivered what was read before.
+            await lease.hold()
+            waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, at_once))
+            if not waiting:
+                return
+            due = [each for each in waiting if each.due <= block.clock.now() * 1000]
+            if not due:
+                await first(block, more, waiting[0].due / 1000)
+                continue
+            await _deliver(block, lane, due)
 
 
 async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:

@@ -80,10 +80,10 @@ async def add(
         tx.notify(TOPIC)
 
 
-async def lanes(tx: Transaction, limit: int) -> list[Lane]:
-    """Return up to `limit` lanes in which something waits."""
+async def lanes(tx: Transaction, after: Lane | None, limit: int) -> list[Lane]:
+    """Return up to `limit` lanes in which something waits, those that follow another one."""
     found: list[Lane] = []
-    begin = _NOTICES.begin
+    begin = _NOTICES.begin if after is None else _NOTICES.sub(*after).end
     while len(found) < limit:
         rows = await tx.range(begin, _NOTICES.end, limit=1)
         if not rows:

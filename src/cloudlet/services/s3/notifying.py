@@ -7,26 +7,24 @@ and AWS X-Ray").
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from cloudlet.core import Arn, AwsError, Params, Transaction
+from cloudlet.core import Arn, AwsError, Params, Transaction, lanes
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
 from cloudlet.core.messages import queue_url
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import until
 from cloudlet.core.retrying import Failed, of_batch, of_events, pause
 from cloudlet.services.s3 import notices
 from cloudlet.services.s3.notices import Lane, Notice
 
 log = logging.getLogger("cloudlet.s3")
 
-_LANES = 1000
 _BATCH = 10
 _LONGEST_PAUSE_SECONDS = 60.0
 _GIVEN_UP_SECONDS = 86_400.0
@@ -36,24 +34,12 @@ _Outcomes = Sequence[Failed | None]
 
 async def notify(block: Block, lease: Lease) -> None:
     """Tell what is in the outbox, until the block ends."""
-    busy: set[Lane] = set()
-    async with notified(block, notices.TOPIC) as changed, asyncio.TaskGroup() as group:
-        while True:
-            changed.clear()
-            for lane in await block.store.transact(lambda tx: notices.lanes(tx, _LANES)):
-                if lane not in busy:
-                    busy.add(lane)
-                    group.create_task(_see_to(block, lease, lane, busy, changed))
-            await changed.wait()
+    await lanes.work_off(block, notices.TOPIC, notices.lanes, lambda lane: _see_to(block, lease, lane))
 
 
-async def _see_to(block: Block, lease: Lease, lane: Lane, busy: set[Lane], changed: asyncio.Event) -> None:
-    try:
-        async with contained(block, f"events in {lane.source} for {lane.arn or 'EventBridge'}"):
-            await _work_off(block, lease, lane)
-    finally:
-        busy.discard(lane)
-        changed.set()
+async def _see_to(block: Block, lease: Lease, lane: Lane) -> None:
+    async with contained(block, f"events in {lane.source} for {lane.arn or 'EventBridge'}"):
+        await _work_off(block, lease, lane)
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
