@@ -19,10 +19,14 @@ from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.judging import COMPARISONS, Verdict, judge
 from cloudlet.services.cloudwatch.times import spoken
 from cloudlet.services.cloudwatch.watching import Datapoints
+from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.cloudwatch")
 
 _AT_ONCE = 100
+_TOGETHER = 20
+"""So many are evaluated side by side: they share a synchronisation of the disk."""
+_AGAIN_SECONDS = 60.0
 _FAR_SECONDS = 365 * 86400.0
 _MOST_VISITED = 1000
 
@@ -50,9 +54,28 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
             if not ready:
                 waited_for = int(now * 1000)
                 await asyncio.sleep(LATE_SECONDS)
-            for row in ready:
-                await _evaluate(block, row)
-                await asyncio.sleep(0)
+            for at in range(0, len(ready), _TOGETHER):
+                async with asyncio.TaskGroup() as group:
+                    for row in ready[at : at + _TOGETHER]:
+                        group.create_task(_see_to(block, row))
+
+
+async def _see_to(block: Block, row: Evaluation) -> None:
+    """Evaluate an alarm; where that fails unexpectedly it is evaluated again later, and others go on."""
+    try:
+        await _evaluate(block, row)
+    except StoreError:
+        raise
+    except Exception:
+        log.exception("the alarm %s of %s could not be evaluated", row.name, row.account)
+        await block.store.transact(lambda tx: _put_off(tx, row, block.clock.now()))
+
+
+async def _put_off(tx: Transaction, row: Evaluation, now: float) -> None:
+    alarm = await alarms.find(tx, row.account, row.region, row.name)
+    if alarm is not None and alarm.due == row.due:
+        alarms.schedule(tx, alarm, int((now + _AGAIN_SECONDS) * 1000))
+        alarms.save(tx, alarm)
 
 
 async def _evaluate(block: Block, row: Evaluation) -> None:

@@ -1,0 +1,74 @@
+"""Alarms are evaluated side by side, and one that cannot be holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cloudlet.services.cloudwatch import watching
+from cloudlet.services.cloudwatch.alarm import Alarm
+from cloudlet.services.cloudwatch.asker import Asker
+from cloudlet.services.cloudwatch.watching import Datapoints
+from tests.services.cloudwatch.local import LocalCloud
+
+_datapoints = watching.datapoints
+
+
+def put(cloud: LocalCloud, name: str) -> None:
+    cloud.call(
+        "PutMetricAlarm",
+        AlarmName=name,
+        Namespace="N",
+        MetricName="m",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0.5,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+
+
+def test_alarms_that_are_due_together_are_evaluated_side_by_side(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way = 0
+    all_are = asyncio.Event()
+
+    async def slow(asker: Asker, alarm: Alarm) -> Datapoints:
+        nonlocal under_way
+        under_way += 1
+        if under_way == 10:
+            all_are.set()
+        await all_are.wait()
+        return await _datapoints(asker, alarm)
+
+    for number in range(10):
+        put(cloud, f"a{number}")
+    cloud.advance(1)
+    monkeypatch.setattr(watching, "datapoints", slow)
+    cloud.clock.advance(60)
+    cloud.until(all_are.is_set)
+
+
+def test_an_alarm_whose_evaluation_fails_unexpectedly_holds_up_no_other(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = 0
+
+    async def broken(asker: Asker, alarm: Alarm) -> Datapoints:
+        nonlocal tried
+        if alarm.name == "a":
+            tried += 1
+            raise RuntimeError("a defect")
+        return await _datapoints(asker, alarm)
+
+    monkeypatch.setattr(watching, "datapoints", broken)
+    put(cloud, "a")
+    put(cloud, "b")
+    cloud.put(1.0)
+    for _ in range(3):
+        cloud.advance(60)
+    states = {each["AlarmName"]: each["StateValue"] for each in cloud.call("DescribeAlarms")["MetricAlarms"]}
+    assert states == {"a": "INSUFFICIENT_DATA", "b": "ALARM"}
+    assert tried >= 2
