@@ -119,6 +119,7 @@ def test_how_long_an_answer_is_is_not_the_templates_to_say(cloud: RestCloud, nam
         '#set($context.responseOverride.header["X: y"] = "1")',
         "#set($context.responseOverride.status = 101)",
         "#set($context.responseOverride.status = 600)",
+        "#set($l = [])#set($n = $l.add($l))#set($context.responseOverride.status = $l)",
     ],
 )
 def test_overrides_of_which_no_answer_can_be_made(cloud: RestCloud, template: str) -> None:

@@ -115,11 +115,19 @@ async def request_body(call: Call, integration: Integration, body: bytes, outgoi
     context["responseOverride"] = call.response_override
     outgoing.body = await _rendered(call, template, body, context)
     for name, value in _map(override.get("header")).items():
-        outgoing.headers[name.lower()] = values.text(value)
+        outgoing.headers[name.lower()] = _text(value)
     for name, value in _map(override.get("querystring")).items():
-        outgoing.query[name] = [values.text(each) for each in (value if isinstance(value, list) else [value])]
+        outgoing.query[name] = [_text(each) for each in (value if isinstance(value, list) else [value])]
     for name, value in _map(override.get("path")).items():
-        outgoing.path[name] = values.text(value)
+        outgoing.path[name] = _text(value)
+
+
+def _text(value: Any) -> str:
+    """Return what a template overrides something by. Raises Refusal."""
+    try:
+        return values.text(value)
+    except VtlError as error:
+        raise internal(f"Unable to transform: {error}") from error
 
 
 def _map(value: Any) -> dict[str, Any]:
@@ -164,9 +172,9 @@ async def response(
             raise internal(f"Invalid header name in responseOverride: {name}")
         headers = [pair for pair in headers if pair[0] != name.lower()]
         every = value if isinstance(value, list) else [value]
-        headers += [(name.lower(), values.text(each)) for each in every]
+        headers += [(name.lower(), _text(each)) for each in every]
     if override.get("status") is not None:
-        shown = values.text(override["status"])
+        shown = _text(override["status"])
         if not (shown.isascii() and shown.isdecimal()):
             raise internal(f"Invalid status code in responseOverride: {shown}")
         status = int(shown[:9])
