@@ -170,8 +170,14 @@ def test_what_integration_responses_may_not_be(cloud: GatewayCloud, api: str) ->
         assert refused[0] == "BadRequestException"
 
 
-def test_nobody_waits_for_a_template_that_takes_long(cloud: GatewayCloud, api: str) -> None:
-    long = "#foreach($i in [1..1000])#foreach($j in [1..30])#set($n = $i + $j)#end#end"
+@pytest.mark.parametrize(
+    "long",
+    [
+        "#foreach($i in [1..1000])#foreach($j in [1..30])#set($n = $i + $j)#end#end",
+        "#set($l = [1])" + "#set($l = [$l, $l])" * 15 + "#set($t = $l.toString())",
+    ],
+)
+def test_nobody_waits_for_a_template_that_takes_long(cloud: GatewayCloud, api: str, long: str) -> None:
     integration = cloud.integration(
         api,
         IntegrationType="MOCK",

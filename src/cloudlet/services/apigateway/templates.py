@@ -6,6 +6,7 @@ Developer guide, "Mapping template transformations" and "WebSocket API mapping t
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from cloudlet.services.apigateway.vtl import UTIL, Input, Template, VtlError, co
 
 _LARGEST_BYTES = 300 << 10
 _LARGE_BYTES = 32 << 10
+_DOES_MUCH = re.compile(r"#\{?(set|define|foreach|macro)")
+"""Directives by which a few words may make a text, or a list, of millions."""
 Params = Mapping[str, Mapping[str, str]]
 """Parameters of a request by their places: path, querystring and header."""
 
@@ -28,7 +31,7 @@ async def rendered(
     template: str, body: bytes, params: Params, context: dict[str, Any], stage_variables: Mapping[str, str]
 ) -> bytes:
     """Return what a template makes of a body; the template may change `context`. Raises VtlError."""
-    if len(body) + len(template) > _LARGE_BYTES or "#foreach" in template or "#macro" in template:
+    if len(body) + len(template) > _LARGE_BYTES or _DOES_MUCH.search(template) is not None:
         return await asyncio.to_thread(_rendered, template, body, params, context, stage_variables)
     return _rendered(template, body, params, context, stage_variables)
 

@@ -14,6 +14,8 @@ BODY = (
     '{"name": "Ada", "age": 36, "height": 1.7, "tags": ["a", "b"], "deep": {"x": [{"y": 1}, {"y": 2}]}, '
     '"odd key": true, "quote": "it\'s \\"so\\"", "nothing": null}'
 )
+TWICE = "#set($l = [1])" + "#set($l = [$l, $l])" * 19
+TEXT = "#set($s = 'xxxxxxxxxx')" + '#set($s = "$s$s")' * 17
 
 
 def render(template: str, **variables: Any) -> str:
@@ -172,6 +174,15 @@ def test_templates_that_cannot_be_read(template: str) -> None:
         "$util.parseJson('{')",
         "$input.path('$[?(@.a =~ /x/)]')",
         "#set($s = 'a')$s.replaceAll('(?=a)', 'b')",
+        # What is doubled again and again is in memory once, but takes long to go through.
+        TWICE + "#set($t = $l.toString())",
+        TWICE + "#set($m = [$l])#if($m.contains($l))yes#end",
+        TWICE + "#set($n = $input.path('$.tags').add($l))#set($t = $input.json('$'))",
+        TEXT + "#set($t = $util.escapeJavaScript($s))" * 20,
+        TEXT + '#set($t = "$s")' * 200,
+        TEXT + "#set($t = $s + 1)" * 200,
+        "#set($l = [1..99999])#foreach($i in [1..1000])#set($n = $l.contains(0))#end",
+        "#set($l = [1..99999])#foreach($i in [1..1000])#set($n = $l.subList(0, 9999))#end",
     ],
 )
 def test_templates_that_go_too_far(template: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cloudlet.services.apigateway.vtl import patterns, values
+from cloudlet.services.apigateway.vtl import patterns, steps, values
 from cloudlet.services.apigateway.vtl.error import VtlError
 from cloudlet.services.apigateway.vtl.values import LARGEST_LIST, LARGEST_TEXT, Entry
 
@@ -33,11 +33,16 @@ def called(value: Any, name: str, arguments: list[Any]) -> Any:
     method = methods.get(name) or _COMMON.get(name)
     if method is None:
         return _getter(value, name, arguments)
+    running = steps.running()
+    running.take_for_text(sum(len(each) for each in (value, *arguments) if isinstance(each, str)))
     try:
-        return method(value, *arguments)
+        result = method(value, *arguments)
     except (TypeError, AttributeError, ValueError, IndexError, KeyError, OverflowError):
         # Such arguments it does not take, or there is nothing at that place.
         return None
+    if isinstance(result, list):
+        running.take_for_items(len(result))
+    return result
 
 
 def _getter(value: Any, name: str, arguments: list[Any]) -> Any:
@@ -150,6 +155,7 @@ def _add_all(items: list[Any], more: Any) -> bool:
 
 
 def _index_of(items: list[Any], wanted: Any) -> int:
+    steps.running().take_for_items(len(items))
     return next((number for number, each in enumerate(items) if values.equal(each, wanted)), -1)
 
 

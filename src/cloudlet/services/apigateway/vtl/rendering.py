@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cloudlet.services.apigateway.vtl import methods, reading, values
 from cloudlet.services.apigateway.vtl.error import VtlError
+from cloudlet.services.apigateway.vtl.steps import RUNNING, Steps
 from cloudlet.services.apigateway.vtl.tree import (
     Binary,
     Block,
@@ -36,7 +37,6 @@ from cloudlet.services.apigateway.vtl.tree import (
 
 MOST_TURNS = 1000
 """Of a loop; API Gateway's quota."""
-_MOST_STEPS = 200_000
 _SHORT = 8 << 10
 _DEEPEST = 20
 """So deep macros may use one another."""
@@ -66,7 +66,9 @@ class Template:
 
     def render(self, variables: Mapping[str, Any]) -> Result:
         """Return what the template makes of variables. Raises VtlError where it goes too far."""
-        run = _Run(dict(variables))
+        steps = Steps()
+        run = _Run(dict(variables), steps)
+        token = RUNNING.set(steps)
         try:
             run.block(self._block)
         except (_Left, _Ended):
@@ -74,6 +76,8 @@ class Template:
             pass
         except RecursionError as error:
             raise VtlError("the template is nested too deeply") from error
+        finally:
+            RUNNING.reset(token)
         return Result("".join(run.out), run.variables)
 
 
@@ -90,18 +94,14 @@ _long = lru_cache(20)(Template)
 class _Run:
     """One rendering."""
 
-    def __init__(self, variables: dict[str, Any]) -> None:
+    def __init__(self, variables: dict[str, Any], steps: Steps) -> None:
         self.variables = variables
         self.out: list[str] = []
         self._size = 0
-        self._steps = 0
+        self._step = steps.take
+        self._take_for_text = steps.take_for_text
         self._depth = 0
         self._macros: dict[str, Macro] = {}
-
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps > _MOST_STEPS:
-            raise VtlError("the template takes too long")
 
     def _write(self, text: str) -> None:
         self._size += len(text)
@@ -260,6 +260,7 @@ class _Run:
             raise VtlError("the template is nested too deeply")
         try:
             self.block(block)
+            self._take_for_text(self._size)
             return "".join(self.out)
         finally:
             self.out, self._size = out, size
@@ -288,7 +289,10 @@ class _Run:
                 return not values.equal(left, right)
             case "<" | "<=" | ">" | ">=":
                 return values.compared(node.operator, left, right)
-        return values.reckoned(node.operator, left, right)
+        result = values.reckoned(node.operator, left, right)
+        if isinstance(result, str):
+            self._take_for_text(len(result))
+        return result
 
     def _value_of(self, node: Reference) -> Any:
         value = self.variables.get(node.name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.services.apigateway.vtl import steps
 from cloudlet.services.apigateway.vtl.error import VtlError
 from cloudlet.wire import json_text
 
@@ -48,10 +49,30 @@ def adopted(value: Any) -> Any:
 
 def to_json(value: Any) -> str:
     """Return a value as JSON. Raises VtlError."""
+    _check_size(value)
     try:
         return msgspec.json.encode(value).decode()
     except (TypeError, RecursionError, UnicodeError) as error:
         raise VtlError("this cannot be written as JSON") from error
+
+
+def _check_size(value: Any) -> None:
+    """Raise VtlError for a value whose JSON would be too large: what is in it many times is once in memory."""
+    size, waiting = 0, [value]
+    while waiting:
+        each = waiting.pop()
+        # To go through a value takes as long as to write some characters.
+        size += 8
+        if isinstance(each, str):
+            size += len(each)
+        elif isinstance(each, list):
+            waiting.extend(each)
+        elif isinstance(each, dict):
+            size += sum(map(len, each))
+            waiting.extend(each.values())
+        if size > LARGEST_TEXT:
+            raise VtlError("the text is too large")
+    steps.running().take_for_text(size)
 
 
 class _Writer:
@@ -60,6 +81,7 @@ class _Writer:
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.size = 0
+        self._steps = steps.running()
 
     def add(self, part: str) -> None:
         self.parts.append(part)
@@ -71,6 +93,7 @@ class _Writer:
     def write(self, value: Any, depth: int = 0) -> None:
         if depth > 100:
             raise VtlError("the value is nested too deeply")
+        self._steps.take()
         if isinstance(value, str):
             self.add(value)
         elif isinstance(value, JsonArray):
