@@ -110,6 +110,31 @@ def test_no_pattern_takes_long() -> None:
     assert compiled.errors(json.dumps("a" * 5000 + "b").encode())
 
 
+TWICE = {f"a{at}": {"allOf": [{"$ref": f"#/definitions/a{at + 1}"}] * 2} for at in range(40)} | {"a40": {}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "body"),
+    [
+        ({"$ref": "#/definitions/a0", "definitions": TWICE}, {}),
+        ({"patternProperties": {f"^a{at}": {} for at in range(40)}}, {f"b{at}": 1 for at in range(3000)}),
+        ({"anyOf": [{"type": "string"}] * 1000}, ["x"] * 10_000),
+        ({"items": {"enum": [f"a{at}" for at in range(10_000)]}}, ["a9999"] * 1000),
+    ],
+)
+def test_no_schema_takes_long(schema: dict[str, Any], body: Any) -> None:
+    text, written = json.dumps(schema), json.dumps(body).encode()
+    schemas.check(text)
+    compiled = Schema(text, {})
+    assert compiled.takes_long(written)
+    assert compiled.errors(written) == ["The body takes too long to check"]
+
+
+def test_a_body_is_not_shown_as_a_whole_in_each_error() -> None:
+    [error] = Schema('{"type": "string"}', {}).errors(json.dumps(["x"] * 10_000).encode())
+    assert len(error) == 1000
+
+
 def test_references_that_lead_nowhere() -> None:
     assert Schema('{"$ref": "#/definitions/none"}', {}).errors(b"1")
 

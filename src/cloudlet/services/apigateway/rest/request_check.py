@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.call import Call
 
 
-_LARGE_BYTES = 32 << 10
-"""Bodies above it are checked beside the event loop."""
-
-
 class Check:
     """What a method's validator looks at."""
 
@@ -48,7 +44,7 @@ class Check:
         schema = self._schemas.get(media_type(call.headers.get("content-type", "application/json")))
         if schema is None:
             return
-        if len(call.body) > _LARGE_BYTES:
+        if schema.takes_long(call.body):
             found = await asyncio.to_thread(schema.errors, call.body)
         else:
             found = schema.errors(call.body)

@@ -1,11 +1,12 @@
 """Models: JSON schemas (draft 4) that bodies are checked by. Developer guide, "Data models for REST APIs".
 
-Patterns are matched by RE2, so that no body makes them take long.
+Patterns are matched by RE2, so that no body makes them take long, and checks are counted: where each schema refers to
+the next one twice, there are as many as there is no time for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -19,6 +20,14 @@ _LARGEST = 400 << 10
 _MOST_ERRORS = 20
 _LONGEST_MESSAGE = 1000
 _MANY_TEXTS = 8
+_LARGE_BODY = 32 << 10
+_QUICK = 1 << 20
+"""So many bytes of a schema times those of a body are checked within milliseconds."""
+_MOST_CHECKS = 200_000
+_CHECKS_A_BYTE = 2
+"""Of a body that is large; a schema that people write takes a quarter."""
+_OF_A_REFERENCE, _OF_A_PATTERN = 20, 8
+"""As many checks as following a reference, or matching a text, takes as long as."""
 _MODELS = "/models/"
 
 
@@ -31,21 +40,68 @@ def _read(text: str) -> Any:
         raise ValueError("it is not JSON") from error
 
 
+Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
+"""Yields what is wrong: of the validator, the keyword's value, what is checked, and the schema."""
+
+
 @cache
 def _validator() -> Any:
-    """Return the class of validators, in which no pattern takes long."""
+    """Return the class of validators, in which nothing takes long."""
     import jsonschema
 
     base: Any = jsonschema.validators.extend
-    return base(
-        jsonschema.Draft4Validator,
-        {
-            "pattern": _pattern,
-            "patternProperties": _pattern_properties,
-            "additionalProperties": _additional,
-            "uniqueItems": _unique_items,
-        },
-    )
+    own: dict[str, Keyword] = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional,
+        "uniqueItems": _unique_items,
+    }
+    keywords = {**jsonschema.Draft4Validator.VALIDATORS, **own}
+    counted = {name: _counted(keyword, _OF_A_REFERENCE if name == "$ref" else 1) for name, keyword in keywords.items()}
+    return base(jsonschema.Draft4Validator, counted)
+
+
+class _TooMuch(Exception):
+    """A body takes too long to check."""
+
+
+class _Checks:
+    """What is left of the checks of a body."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, body: bytes) -> None:
+        self._left = _MOST_CHECKS + _CHECKS_A_BYTE * len(body)
+
+    def take(self, number: int = 1) -> None:
+        """Raises _TooMuch where there are not as many left."""
+        self._left -= number
+        if self._left < 0:
+            raise _TooMuch
+
+
+_CHECKS: ContextVar[_Checks | None] = ContextVar("checks", default=None)
+"""Those of the body that is being checked; None for a schema that is checked itself."""
+
+
+def _take(number: int) -> None:
+    checks = _CHECKS.get()
+    if checks is not None:
+        checks.take(number)
+
+
+def _counted(keyword: Keyword, weight: int) -> Keyword:
+    """Return a keyword that is counted, and does not say more than anybody reads: it would show the whole body."""
+
+    def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        # To look at what a list or a map allows takes less than to begin with it.
+        _take(weight + (len(value) // 16 if isinstance(value, (list, dict)) else 0))
+        for error in keyword(validator, value, instance, schema) or ():
+            _take(len(error.message) // 32)
+            error.message = error.message[:_LONGEST_MESSAGE]
+            yield error
+
+    return check
 
 
 _MATCHED: ContextVar[Mapping[tuple[str, str], bool]] = ContextVar("matched", default={})  # noqa: B039
@@ -73,6 +129,7 @@ def _pattern_properties(validator: Any, given: dict[str, Any], instance: Any, sc
     if not isinstance(instance, dict):
         return
     for pattern, below in given.items():
+        _take(len(instance))
         for name, value in instance.items():
             if _found(name, pattern):
                 yield from validator.descend(value, below, path=name, schema_path=pattern)
@@ -85,6 +142,7 @@ def _additional(validator: Any, allowed: Any, instance: Any, schema: Any) -> Ite
         return
     known = schema.get("properties") or {}
     others = list(schema.get("patternProperties") or {})
+    _take(len(instance) * len(others))
     extras = [name for name in instance if name not in known and not any(_found(name, each) for each in others)]
     if isinstance(allowed, dict):
         for name in extras:
@@ -99,6 +157,7 @@ def _unique_items(validator: Any, unique: Any, instance: Any, schema: Any) -> It
 
     if not unique or not isinstance(instance, list):
         return
+    _take(len(instance))
     seen = {msgspec.json.encode(_comparable(item), order="sorted") for item in instance}
     if len(seen) != len(instance):
         yield ValidationError("array must not contain duplicate elements")
@@ -204,6 +263,13 @@ class Schema:
         self._schema = flattened(text, models)
         self._patterns = sorted(set(_patterns(self._schema)))
         self._validator: Any = None
+        written = msgspec.json.encode(self._schema)
+        self._size = len(written)
+        self._refers = b'"$ref"' in written
+
+    def takes_long(self, body: bytes) -> bool:
+        """Whether a body is better checked beside the event loop."""
+        return self._refers or len(body) > _LARGE_BODY or len(body) * self._size > _QUICK
 
     def errors(self, body: bytes) -> list[str]:
         """Return what is wrong with a body; nothing where all is well."""
@@ -217,21 +283,25 @@ class Schema:
             # A registry of its own: nothing is fetched from elsewhere.
             self._validator = _validator()(self._schema, registry=Registry())
         found: list[str] = []
-        token = _MATCHED.set(self._matched(value))
+        counted, matched = _CHECKS.set(_Checks(body)), _MATCHED.set({})
         try:
+            _MATCHED.set(self._matched(value))
             for error in self._validator.iter_errors(value):
-                found.append(error.message[:_LONGEST_MESSAGE])
+                found.append(error.message)
                 if len(found) == _MOST_ERRORS:
                     break
         except RecursionError:
             return ["The body is nested too deeply"]
+        except _TooMuch:
+            return ["The body takes too long to check"]
         except Exception as error:
             # A reference that leads nowhere is found out only when it is followed.
             if type(error).__module__.partition(".")[0] not in ("referencing", "jsonschema"):
                 raise
             return ["The model has a reference that leads nowhere"]
         finally:
-            _MATCHED.reset(token)
+            _MATCHED.reset(matched)
+            _CHECKS.reset(counted)
         return found
 
     def _matched(self, value: Any) -> dict[tuple[str, str], bool]:
@@ -241,6 +311,7 @@ class Schema:
             return {}
         result: dict[tuple[str, str], bool] = {}
         for pattern in self._patterns:
+            _take(len(texts) * _OF_A_PATTERN)
             try:
                 found = patterns.found_in(texts, pattern)
             except VtlError:
