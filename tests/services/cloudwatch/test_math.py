@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.services.cloudwatch.expressions import evaluation, parser
+from cloudlet.services.cloudwatch.expressions import evaluation, functions, parser
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 from cloudlet.services.cloudwatch.expressions.series import OPERATORS, TimeSeries, Value
 from cloudlet.services.cloudwatch.expressions.syntax import (
@@ -216,6 +216,20 @@ def test_series_without_gaps_have_an_end() -> None:
     many = {f"m{number}": empty for number in range(11)}
     with pytest.raises(ExpressionProblem, match="1,000,000 data points together"):
         compute("FILL(METRICS(), 0)", length=100_000, **many)
+
+
+@pytest.mark.parametrize("expression", [f"-[{'m1,' * 110}m1]", f"[{'m2,' * 110}m2] + m1", f"m1 * [{'m2,' * 110}m2]"])
+def test_arrays_have_no_more_data_points_than_there_is_room_for(expression: str) -> None:
+    long = series(*[1.0] * 10_000)
+    with pytest.raises(ExpressionProblem, match="1,000,000 data points together"):
+        compute(expression, m1=long, m2=series(1))
+
+
+def test_expressions_go_through_so_many_data_points_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "MOST_WORK", 100_000)
+    assert shown(compute("+".join(["TIME_SERIES(1)"] * 20), length=1000), 1) == [20]
+    with pytest.raises(ExpressionProblem, match="more than 100,000 data points"):
+        compute("+".join(["TIME_SERIES(1)"] * 60), length=1000)
 
 
 # -- the parser

@@ -11,6 +11,7 @@ from cloudlet.services.cloudwatch import directory, errors, insights, labels, re
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
+from cloudlet.services.cloudwatch.expressions.functions import Work
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 from cloudlet.services.cloudwatch.expressions.series import Source, TimeSeries, Value
 from cloudlet.services.cloudwatch.expressions.syntax import Call, Number, Text, walk
@@ -29,6 +30,8 @@ TOO_MANY_METRICS = ("MaxMetricsExceeded", "Maximum number of allowed metrics exc
 MOST_POINTS = 1_000_000
 """Of all series of a request together, before they are paged."""
 _DEFAULT_PERIOD = 300
+_QUICK = 20_000
+"""So many data points times parts of expressions are computed within milliseconds."""
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class _Computation:
         self._found: dict[Call, list[TimeSeries]] = {}
         self._computing: set[str] = set()
         self._points = 0
+        self._work = Work()
         periods = [query.period for query in queries if isinstance(query, MetricQuery)]
         self._period = min(periods, default=_DEFAULT_PERIOD)
 
@@ -102,10 +106,22 @@ class _Computation:
                 await self._search(query)
             elif isinstance(query, InsightsQuery):
                 self._results.values[query.id] = await self._insights(query)
+        if self._takes_long():
+            await asyncio.to_thread(self._compute)
+        else:
+            self._compute()
+        return self._results
+
+    def _takes_long(self) -> bool:
+        """Whether expressions are better computed beside the event loop."""
+        expressions = [query for query in self._queries.values() if isinstance(query, ExpressionQuery)]
+        parts = sum(1 for query in expressions for _ in walk(query.node))
+        period = min((query.period or self._period for query in expressions), default=self._period)
+        return parts * (self._points + (self._end - self._begin) / min(period, self._period)) > _QUICK
+
+    def _compute(self) -> None:
         for id in self._queries:
             self._value(id)
-            await asyncio.sleep(0)
-        return self._results
 
     async def _series(
         self, metric: Metric, asked: Statistic, period: int, unit: int | None = None, label: str | None = None
@@ -153,7 +169,12 @@ class _Computation:
         assert isinstance(query, ExpressionQuery)  # noqa: S101 - for the type checker: the others are known
         self._computing.add(id)
         around = Surroundings(
-            (self._begin, self._end), query.period or self._period, self._metrics, self._lookup, self._found
+            (self._begin, self._end),
+            query.period or self._period,
+            self._metrics,
+            self._lookup,
+            self._found,
+            self._work,
         )
         try:
             value = evaluate(query.node, around)

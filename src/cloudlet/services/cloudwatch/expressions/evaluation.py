@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cloudlet.services.cloudwatch.expressions import functions
-from cloudlet.services.cloudwatch.expressions.functions import PER_SERIES, REDUCTIONS, TIMES, Span
+from cloudlet.services.cloudwatch.expressions.functions import (
+    PER_SERIES,
+    REDUCTIONS,
+    TIMES,
+    Span,
+    Work,
+    size,
+    size_of_both,
+)
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries, Value, combine, each, negative
 from cloudlet.services.cloudwatch.expressions.syntax import Array, Call, Name, Negation, Node, Number, Operation, Text
@@ -31,6 +39,8 @@ class Surroundings:
     """Returns the value of an id; raises ExpressionProblem where there is none."""
     found: Mapping[Call, list[TimeSeries]]
     """What each SEARCH has found."""
+    work: Work = field(default_factory=Work)
+    """What all expressions of the request have gone through."""
 
 
 def evaluate(node: Node, around: Surroundings) -> Value:
@@ -40,7 +50,9 @@ def evaluate(node: Node, around: Surroundings) -> Value:
     if isinstance(node, Name):
         return around.lookup(node.name)
     if isinstance(node, Negation):
-        return negative(evaluate(node.operand, around))
+        operand = evaluate(node.operand, around)
+        around.work.take(size(operand))
+        return negative(operand)
     if isinstance(node, Operation):
         return _operation(node, around)
     if isinstance(node, Array):
@@ -57,7 +69,9 @@ def _operation(node: Operation, around: Surroundings) -> Value:
         chain.append(chain[-1].left)
     value = evaluate(chain[-1].left, around)
     for one in reversed(chain):
-        value = combine(one.operator, value, evaluate(one.right, around))
+        right = evaluate(one.right, around)
+        around.work.take(size_of_both(value, right))
+        value = combine(one.operator, value, right)
     return value
 
 
@@ -91,6 +105,7 @@ def _call(node: Call, around: Surroundings) -> Value:
     if len(node.arguments) != 1:
         raise _wrong_count(name)
     value = evaluate(node.arguments[0], around)
+    around.work.take(size(value, around.span if name in TIMES else None))
     if name in PER_SERIES:
         return each(value, PER_SERIES[name])
     if name in REDUCTIONS:
@@ -136,12 +151,13 @@ def _fill(node: Call, around: Surroundings) -> Value:
         if isinstance(given, list):
             raise ExpressionProblem("FILL takes a scalar, a time series, REPEAT or LINEAR")
         filler = given
-    functions.check_together(value, around.span)
+    around.work.take(size(value, around.span))
     return each(value, lambda one: functions.filled(one, filler, around.span))
 
 
 def _if(node: Call, around: Surroundings) -> Value:
     values = [evaluate(argument, around) for argument in node.arguments]
+    around.work.take(size(values[0]))
     return functions.chosen(values[0], values[1], values[2] if len(values) > 2 else None)
 
 
@@ -182,6 +198,7 @@ def _sort(node: Call, around: Surroundings) -> Value:
     if by not in _SORTED_BY or order not in ("ASC", "DESC"):
         raise ExpressionProblem("SORT takes AVG, MIN, MAX or SUM, and then ASC or DESC")
     key = functions.sort_key(by)
+    around.work.take(size(several))
     with_values = [one for one in several if one.points]
     ordered = sorted(with_values, key=key, reverse=order == "DESC") + [one for one in several if not one.points]
     return ordered[: _index(node.arguments[3], around)] if len(node.arguments) > 3 else ordered
@@ -190,7 +207,9 @@ def _sort(node: Call, around: Surroundings) -> Value:
 def _time_series(node: Call, around: Surroundings) -> Value:
     value = _scalar(node.arguments[0], around)
     empty = TimeSeries({}, around.period)
-    return empty.with_points(dict.fromkeys(functions.grid(empty, around.span), value))
+    times = functions.grid(empty, around.span)
+    around.work.take(len(times))
+    return empty.with_points(dict.fromkeys(times, value))
 
 
 _SPECIAL: dict[str, tuple[int, int, Callable[[Call, Surroundings], Value]]] = {

@@ -16,7 +16,9 @@ Span = tuple[float, float]
 MOST_POINTS = 100_800
 """Of a series that an expression makes: as many as a request can have."""
 MOST_TOGETHER = 1_000_000
-"""Of all series that a function makes."""
+"""Of all series that a function, or an operator, makes."""
+MOST_WORK = 5_000_000
+"""Of all that the expressions of a request go through."""
 
 
 def grid(series: TimeSeries, span: Span) -> range:
@@ -33,10 +35,38 @@ def grid(series: TimeSeries, span: Span) -> range:
     return times
 
 
-def check_together(value: Value, span: Span) -> None:
-    """Raise ExpressionProblem where the series of an array would have too many values without gaps."""
-    if isinstance(value, list) and sum([len(grid(one, span)) for one in value]) > MOST_TOGETHER:
-        raise ExpressionProblem(f"Time series have {MOST_TOGETHER:,} data points together at most")
+class Work:
+    """What the expressions of a request have gone through: an array soon has the same series many times."""
+
+    __slots__ = ("_points",)
+
+    def __init__(self) -> None:
+        self._points = 0
+
+    def take(self, points: int) -> None:
+        """Count data points before they are gone through, or made. Raises ExpressionProblem for too many."""
+        self._points += points
+        if points > MOST_TOGETHER:
+            raise ExpressionProblem(f"Time series have {MOST_TOGETHER:,} data points together at most")
+        if self._points > MOST_WORK:
+            raise ExpressionProblem(f"The expressions go through more than {MOST_WORK:,} data points")
+
+
+def size(value: Value, span: Span | None = None) -> int:
+    """Return how many data points a value has; with a `span`, how many it has there without gaps.
+
+    Raises ExpressionProblem where a series has too many.
+    """
+    several = value if isinstance(value, list) else [value] if isinstance(value, TimeSeries) else []
+    return sum([len(one.points if span is None else grid(one, span)) for one in several])
+
+
+def size_of_both(left: Value, right: Value) -> int:
+    """Return about how many data points the result of an operator has: series mostly have the same times."""
+    if isinstance(right, list):
+        left, right = right, left
+    least = size(right)
+    return sum([max(size(one), least) for one in left]) if isinstance(left, list) else max(size(left), least)
 
 
 # -- of each value
@@ -176,7 +206,6 @@ TIMES: dict[str, Callable[[int], float]] = {
 
 def of_times(name: str, value: Value, span: Span) -> Value:
     """Return the minutes, hours … of the periods of a series."""
-    check_together(value, span)
     return each(value, lambda one: one.with_points({time: TIMES[name](time) for time in grid(one, span)}))
 
 
