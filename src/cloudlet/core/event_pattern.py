@@ -148,10 +148,10 @@ def _property(name: str, value: Any, path: Path) -> Matcher:
                 present, absent = present or operand, absent or not operand
             else:
                 tests.append(operator(operation, operand))
-        else:
+        elif not isinstance(alternative, str):
             tests.append(exact(alternative))
     literals = frozenset(each for each in value if isinstance(each, str))
-    only_literals = _is_literal(value)
+    only_literals = not tests
     holds = tests[0] if len(tests) == 1 else lambda leaf: any(test(leaf) for test in tests)
 
     def matches(part: Any, whole: Whole) -> bool:
@@ -161,7 +161,7 @@ def _property(name: str, value: Any, path: Path) -> Matcher:
         if part is _MISSING:
             return absent and whole.lacks(path)
         for leaf in _leaves(part):
-            if present or holds(leaf):
+            if present or (type(leaf) is str and leaf in literals) or holds(leaf):
                 return True
         return absent and whole.lacks(path)
 
