@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from zlib import crc32
@@ -13,8 +14,10 @@ from cloudlet.services.xray.filter_grammar import Filter
 from cloudlet.services.xray.filtering import Groups
 from cloudlet.services.xray.trace import Trace
 
-_PAGE = 20
-"""Traces that are read in one transaction."""
+_PAGE = 100
+"""Places of traces that are read in one transaction."""
+_MOST_COUNTED = 10_000
+"""Traces of which it is remembered where they count: a trace of thousands of segments is read once, not for each."""
 LONGEST_RANGE_SECONDS = 24 * 3600
 
 
@@ -57,24 +60,36 @@ async def matching(
     Give the place of each, and itself where the filter holds of it.
     """
     known: Groups = await ctx.transact(lambda tx: groups.filters(ctx, tx))
+    counted: dict[str, bytes] = {}
     while True:
 
-        async def page(tx: Transaction, after: bytes | None = after) -> tuple[list[tuple[bytes, Trace | None]], bytes]:
-            """Return traces with their places, and the place of the last one; nothing where it is the last page."""
-            places = await _places(ctx, tx, asked, after)
-            found = [
-                (place, await _at(ctx, tx, place, identity, asked))
-                for place, identity in places
-                if asked.samples(identity)
-            ]
-            return found, places[-1][0] if len(places) == _PAGE else b""
+        async def page(tx: Transaction, after: bytes | None = after) -> list[tuple[bytes, str]]:
+            return await _places(ctx, tx, asked, after)
 
-        found, last = await ctx.transact(page)
-        for place, trace in found:
+        places = await ctx.transact(page)
+        for place, identity in places:
+            if not asked.samples(identity):
+                continue
+            # A trace may take milliseconds: others are to have their turn.
+            await asyncio.sleep(0)
+            if counted.get(identity, place) != place:
+                yield place, None
+                continue
+            trace = await _trace(ctx, identity)
+            if trace is not None and asked.kind != "TraceId":
+                if len(counted) == _MOST_COUNTED:
+                    counted.clear()
+                counted[identity] = _counts_at(ctx, trace, asked)
+                if counted[identity] != place:
+                    trace = None
             yield place, trace if trace is not None and filtering.holds(wanted, trace, known) else None
-        if not last:
+        if len(places) < _PAGE:
             return
-        after = last
+        after = places[-1][0]
+
+
+async def _trace(ctx: Context, identity: str) -> Trace | None:
+    return await ctx.transact(lambda tx: of_id(ctx, tx, identity))
 
 
 async def _places(ctx: Context, tx: Transaction, asked: Range, after: bytes | None) -> list[tuple[bytes, str]]:
@@ -87,13 +102,10 @@ async def _places(ctx: Context, tx: Transaction, asked: Range, after: bytes | No
     return await storage.ended(*where, asked.begin, None, after, _PAGE)
 
 
-async def _at(ctx: Context, tx: Transaction, place: bytes, identity: str, asked: Range) -> Trace | None:
-    """Return the trace that was found at a place, if this is where it counts: each of its segments has a place."""
-    trace = await of_id(ctx, tx, identity)
-    if trace is None or asked.kind == "TraceId":
-        return trace
+def _counts_at(ctx: Context, trace: Trace, asked: Range) -> bytes:
+    """Return the place where a trace counts, b"" if it does nowhere: each of its segments has a place."""
     inside = [storage.place(ctx.account, ctx.region, each) for each in trace.documents if _is_inside(each, asked)]
-    return trace if inside and place == min(inside) else None
+    return min(inside, default=b"")
 
 
 def _is_inside(segment: document.Document, asked: Range) -> bool:
