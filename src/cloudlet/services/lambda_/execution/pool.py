@@ -240,6 +240,9 @@ class Pools:
                     version, stream, endpoint, credentials, initialization, daemon, trusted
                 )
                 process, folder = await self._process(version, interpreter, variables)
+            except unpacking.BadPackage as error:
+                # That of an update that failed.
+                raise AwsError("InvalidZipFileException", f"The package cannot be unpacked: {error}") from error
             except (SandboxError, OSError) as error:
                 raise AwsError("ServiceException", str(error), status=500) from error
             worker = Worker(self._block, version, process, log_stream, folder, credentials.expires, initialization)
