@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, service_events
 from cloudlet.services.cloudtrail import data_wanted, event_bus, history, outbox, trail
 from cloudlet.services.cloudtrail.block import service
@@ -74,3 +76,4 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
                 return {"Events": [each.shown() for each in shown], "NextToken": page_tokens.token_of(key)}
         if history.is_last(found):
             return {"Events": [each.shown() for each in shown]}
+        await asyncio.sleep(0)
