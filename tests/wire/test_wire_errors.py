@@ -112,6 +112,22 @@ def test_what_an_error_repeats_is_legible_whatever_it_is(service: str, operation
     assert read["Error"]["Message"] == "not \ufffd \ufffd this"
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_what_an_answer_says_is_legible_in_the_query_protocol(count: int) -> None:
+    response = (
+        load("sns").operations["ListTopics"].serialize("query", {"Topics": [{"TopicArn": "a\x00b"}] * count}, "rid")
+    )
+    read = read_response(response, botocore_model("sns").operation_model("ListTopics"), "query")
+    assert read["Topics"] == [{"TopicArn": "a\ufffdb"}] * count
+
+
+def test_what_a_field_of_an_error_says_is_legible_in_the_query_protocol() -> None:
+    error = WireError("ResourceNotFoundException", "none", fields={"ResourceType": "Rule", "ResourceId": "a\x00b"})
+    response = load("cloudwatch").serialize_error("query", error, "rid")
+    operation = botocore_model("cloudwatch").operation_model("GetAlarmMuteRule")
+    assert read_response(response, operation, "query")["Modelled"]["ResourceId"] == "a\ufffdb"
+
+
 def test_errors_that_no_model_has_are_those_of_the_front_end_of_all_services() -> None:
     model = load("dynamodb")
     bodies = [

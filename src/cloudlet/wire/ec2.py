@@ -34,7 +34,7 @@ class Dialect:
 
     def __init__(self) -> None:
         self.reader = FormReader(form_names, nested_lists=False)
-        self.writer = XmlWriter(wire_name)
+        self.writer = XmlWriter(wire_name, readable=True)
 
 
 class Codec:

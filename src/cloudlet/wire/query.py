@@ -39,7 +39,7 @@ class Dialect:
 
     def __init__(self) -> None:
         self.reader = FormReader(form_names, nested_lists=True)
-        self.writer = XmlWriter(form_name)
+        self.writer = XmlWriter(form_name, readable=True)
 
 
 def form_pairs(request: HttpRequest) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ class Dialect:
 
     def __init__(self) -> None:
         self.reader = XmlReader()
-        self.writer = XmlWriter(wire_name)
+        self.writer = XmlWriter(wire_name, readable=False)
 
 
 class Codec(RestCodec):

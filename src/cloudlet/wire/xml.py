@@ -11,7 +11,7 @@ from cloudlet.wire.errors import InvalidResult
 from cloudlet.wire.scalars import NotConvertible, from_text, to_text
 from cloudlet.wire.shapes import Ref, Shape
 from cloudlet.wire.trees import unexpected
-from cloudlet.wire.xml_text import escape, escape_many
+from cloudlet.wire.xml_text import escape, escape_many, escape_many_readable, escape_readable
 
 MAX_DEPTH: Final = 128
 
@@ -185,11 +185,14 @@ NameOf = Callable[[Ref, str], str]
 class XmlWriter:
     """Compiles shapes to functions that return the XML of results.
 
-    `name_of` gives the name of the element of a use of a shape, or its default.
+    `name_of` gives the name of the element of a use of a shape, or its default. What XML cannot hold is written as a
+    reference, as S3 does, which most parsers refuse; or, `readable`, as U+FFFD.
     """
 
-    def __init__(self, name_of: NameOf) -> None:
+    def __init__(self, name_of: NameOf, *, readable: bool) -> None:
         self._name_of = name_of
+        self._escape = escape_readable if readable else escape
+        self._escape_many = escape_many_readable if readable else escape_many
         self._contents: dict[str, Write] = {}
 
     def structure(self, shape: Shape, members: Mapping[str, Ref]) -> Write:
@@ -226,6 +229,7 @@ class XmlWriter:
             # Numbers, dates, booleans and base64 have nothing to escape.
             return lambda value: f"{opening}{text(value)}{closing}"
 
+        escape = self._escape
         # What has one of a few values is mostly written already.
         written = {each: f"{opening}{escape(each)}{closing}" for each in ref.enum[:_WRITTEN_VALUES]}
 
@@ -242,6 +246,7 @@ class XmlWriter:
             for member, attribute in shape.members.items()
             if attribute.xml_attribute
         ]
+        escape = self._escape
         opening, closing = f"<{name}{namespace}", f"</{name}>"
         content: list[Write] = [] if members is None else [self.structure(shape, members)]
 
@@ -308,7 +313,7 @@ class XmlWriter:
             return xml_columns.Column("", xml_columns.elements(self.value(ref, name)), "")
         opening, closing = _tags(ref, name)
         if kind == "string":
-            return xml_columns.Column(opening, xml_columns.strings(escape_many), closing)
+            return xml_columns.Column(opening, xml_columns.strings(self._escape_many), closing)
         return xml_columns.Column(opening, xml_columns.scalars(to_text(ref)), closing)
 
     def _map(self, ref: Ref, name: str) -> Write:

@@ -21,8 +21,18 @@ def escape_many(text: str) -> str:
     return text if text.isprintable() else _NOT_XML.sub(_reference, text.replace("\r", "&#xD;"))
 
 
+def escape_readable(text: str) -> str:
+    """Return text as the content of an element, without what XML cannot hold."""
+    return text if _NEEDS_ESCAPE.search(text) is None else escape_many_readable(text)
+
+
+def escape_many_readable(text: str) -> str:
+    """Return text escaped that is known to need it, or is long, without what XML cannot hold."""
+    return escape_many(text if text.isprintable() else readable(text))
+
+
 def readable(text: str) -> str:
-    """Return what an error says without what XML cannot hold: that is not worth an error that nobody can read."""
+    """Return text without what XML cannot hold: that is not worth an answer that nobody can read."""
     return _NOT_XML.sub("\ufffd", text)
 
 
