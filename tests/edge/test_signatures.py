@@ -107,6 +107,19 @@ def test_a_wrong_secret_is_refused_and_shows_what_was_expected(strict_server: Se
     assert "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n" in message
 
 
+def test_values_of_a_repeated_header_are_signed_with_a_comma_between_them(strict_server: Server) -> None:
+    request = AWSRequest("GET", strict_server.endpoint + "/", headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+    request.headers["x-amz-a"] = "1"
+    request.headers["x-amz-a"] = "2"
+    S3SigV4Auth(Credentials(KEY, SECRET), "s3", "eu-west-1").add_auth(request)
+    connection = http.client.HTTPConnection(urlsplit(strict_server.endpoint).netloc, timeout=10)
+    connection.putrequest("GET", "/")
+    for name, value in request.headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.getresponse().status == 200
+
+
 def test_a_known_key_is_verified_in_open_mode_too(open_server: Server) -> None:
     with pytest.raises(ClientError) as error:
         client(open_server, "sts", secret="wrong").get_caller_identity()

@@ -48,14 +48,17 @@ def _name(raw: bytes) -> str:
 
 
 def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return headers of which some are repeated: their values are joined (RFC 9110, 5.2; cookies: RFC 9113, 8.2.3)."""
+    """Return headers of which some are repeated: their values are joined (RFC 9110, 5.2; cookies: RFC 9113, 8.2.3).
+
+    No space comes after the comma, as none does where they are signed.
+    """
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, value = _name(raw_name), raw_value.decode("latin-1").strip()
         if name in headers:
             if name in ("content-length", "host"):
                 raise Refused(400, f"more than one {name} header")
-            value = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}"
+            value = f"{headers[name]}{'; ' if name == 'cookie' else ','}{value}"
         headers[name] = value
     return headers
 
