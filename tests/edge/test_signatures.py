@@ -552,3 +552,11 @@ def test_a_plus_in_a_query_of_s3_is_a_space_and_is_signed_as_one(strict_server: 
         status, text = send(strict_server, "GET", path, dict(signed.headers.items()))
         found[prefix] = (status, re.findall("<Key>(.*?)</Key>", text))
     assert found == {"a%20d": (200, ["a desk"]), "a+d": (200, ["a desk"]), "a%2Bd": (200, ["a+desk"])}
+
+
+def test_a_target_says_nothing_to_services_that_have_none(strict_server: Server) -> None:
+    s3 = client(strict_server, "s3")
+    s3.meta.events.register("before-sign.s3", lambda request, **_: request.headers.add_header("X-Amz-Target", "a"))
+    s3.create_bucket(Bucket="of-targets", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="of-targets", Key="a", Body=b"kept")
+    assert s3.get_object(Bucket="of-targets", Key="a")["Body"].read() == b"kept"

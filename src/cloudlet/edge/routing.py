@@ -93,7 +93,8 @@ def route(request: HttpRequest, claim: Claim | None, public_host: str = "localho
         found = _signed(_at(request, addressed), "s3")
         return Route(found.model, found.protocol, found.operation, addressed)
     found = _signed(request, signed_for) if signed_for else _unsigned(request)
-    if target is not None and len(_by_target) < _TARGETS_LIMIT:
+    # Services of the REST protocols take no notice of that header: it says nothing of what else is asked of them.
+    if target is not None and found.protocol == "json" and len(_by_target) < _TARGETS_LIMIT:
         _by_target[signed_for, target] = found
     return found
 
