@@ -13,7 +13,7 @@ from tests.sizes import NIGHTLY
 from wire_client import botocore_model, built_request
 from wire_samples import Samples, as_sent
 
-from cloudlet.wire import HttpRequest, WireError, identify, load
+from cloudlet.wire import HttpRequest, WireError, identify, load, xml
 
 TARGETS = [
     ("dynamodb", "PutItem", "json"),
@@ -113,6 +113,13 @@ AV = ("dynamodb", "PutItem", "json")
 )
 def test_what_is_deep_or_huge(service: str, operation: str, protocol: str, body: bytes) -> None:
     parse(service, operation, protocol, HttpRequest("POST", "/bucket", "", {}, body))
+
+
+def test_a_document_has_so_many_elements() -> None:
+    parsed = xml.parse_document(b"<a>" + b"<b/>" * (xml.MAX_ELEMENTS - 1) + b"</a>")
+    assert len(parsed.children) == xml.MAX_ELEMENTS - 1
+    with pytest.raises(xml.MalformedXml, match="too many elements"):
+        xml.parse_document(b"<a>" + b"<b/>" * xml.MAX_ELEMENTS + b"</a>")
 
 
 def test_values_nest_as_deeply_as_dynamodb_allows() -> None:

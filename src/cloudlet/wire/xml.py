@@ -14,12 +14,14 @@ from cloudlet.wire.trees import unexpected
 from cloudlet.wire.xml_text import escape, escape_many, escape_many_readable, escape_readable
 
 MAX_DEPTH: Final = 128
+MAX_ELEMENTS: Final = 200_000
+"""Each takes some hundred bytes of memory. The largest that has a use are 10,000 parts of an upload, with checksums."""
 
 _WRITTEN_VALUES: Final = 64
 
 
 class MalformedXml(ValueError):
-    """A document that is not well-formed, or has what is not accepted: a DTD, or very deep nesting."""
+    """A document that is not well-formed, or has what is not accepted: a DTD, very deep nesting, very many elements."""
 
 
 class Element:
@@ -44,8 +46,13 @@ def parse_document(data: bytes) -> Element:
     parser.buffer_text = True
     root = Element("", {})
     stack = [root]
+    count = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal count
+        count += 1
+        if count > MAX_ELEMENTS:
+            raise MalformedXml("the document has too many elements")
         if len(stack) > MAX_DEPTH:
             raise MalformedXml("the document is nested too deeply")
         element = Element(name.rpartition(":")[2], attributes)
