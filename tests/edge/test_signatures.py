@@ -257,6 +257,13 @@ def test_a_body_too_large_to_be_collected_at_once_is_verified_as_well(strict_ser
     assert code_of(error) == "SignatureDoesNotMatch"
 
 
+def test_no_request_is_larger_than_what_dynamodb_takes(strict_server: Server) -> None:
+    with pytest.raises(ClientError) as caught:
+        client(strict_server, "dynamodb").put_item(TableName="orders", Item={"a": {"B": bytes(13 << 20)}})
+    assert code_of(caught) == "RequestEntityTooLarge"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+
+
 def test_strangers_who_send_slowly_keep_nobody_waiting(strict_server: Server) -> None:
     """Only so many large bodies are collected at once, but strangers have places of their own."""
     address = urlsplit(strict_server.endpoint)
