@@ -34,6 +34,8 @@ _ORDERS: dict[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
 }
 ORDERING = tuple(_ORDERS)
+_COMPOUND = frozenset((*SETS, "L", "M"))
+"""Types of which values are equal that are written in another order."""
 
 
 class Equals(msgspec.Struct, frozen=True):
@@ -202,5 +204,7 @@ def contains(value: Value, element: Value) -> bool:
     if kind in SETS:
         return kind == wanted + "S" and element[wanted] in value[kind]
     if kind == "L":
-        return any(equal(member, element) for member in value["L"])
+        # Scalars are equal where they are written alike. A list has a hundred thousand members, and an expression asks
+        # two hundred times.
+        return element in value["L"] or (wanted in _COMPOUND and any(equal(member, element) for member in value["L"]))
     return False
