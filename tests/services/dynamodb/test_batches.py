@@ -153,6 +153,8 @@ def test_others_have_their_turn_within_a_large_batch(dynamo: LocalDynamo) -> Non
     keys = [{"p": {"S": str(n)}} for n in range(25)]
     wanted = {"orders": {"Keys": keys, "ProjectionExpression": "p"}}
     assert len(counts_during(dynamo, "BatchGetItem", RequestItems=wanted)) > 5
+    transacted = [{"Put": {"TableName": "orders", **put["PutRequest"]}} for put in puts(13)]
+    assert len(counts_during(dynamo, "TransactWriteItems", TransactItems=transacted)) > 5
     is_none = {"FilterExpression": "p = :p", "ExpressionAttributeValues": {":p": {"S": "none"}}}
     assert len(counts_during(dynamo, "Scan", TableName="orders", **is_none)) > 2
 

@@ -24,7 +24,7 @@ from cloudlet.services.dynamodb.writing import Written
 class Request:
     """An action as it was asked for, before it is known what its table is like."""
 
-    __slots__ = ("clauses", "given", "kind", "permission", "shows_old", "table")
+    __slots__ = ("clauses", "given", "kind", "permission", "raw", "shows_old", "table")
 
     def __init__(self, kind: str, table: str, given: Item, clauses: Clauses, shows_old: bool, permission: str) -> None:
         self.kind = kind
@@ -32,6 +32,8 @@ class Request:
         self.table = table
         self.given = given
         """The item to put, or the key."""
+        self.raw: bytes | None = items.stored(given) if kind == "Put" else None
+        """What is stored of the item to put."""
         self.clauses = clauses
         self.shows_old = shows_old
         """Whether a failed condition is answered with the item that failed it."""
@@ -66,11 +68,11 @@ class Action:
         self.update: Update | None = request.clauses.update
         self.shows_old = request.shows_old
         self.item: Item | None = None
-        self.raw: bytes | None = None
-        if self.kind == "Put":
+        self.raw: bytes | None = request.raw
+        if self.raw is not None:
             self.key = check_item_key(table, request.given)
             self.attributes = self.item = request.given
-            self.raw = writing.admitted(table, request.given)
+            writing.check(table, request.given, self.raw)
         else:
             self.key, self.attributes = key_of(table, request.given)
             if self.update is not None:

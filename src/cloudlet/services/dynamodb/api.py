@@ -222,6 +222,6 @@ async def transact_get_items(ctx: Context, tx: Transaction, params: Params) -> R
     return await transactions.get(ctx, tx, params)
 
 
-@service.operation("TransactWriteItems")
-async def transact_write_items(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await transactions.write(ctx, tx, params)
+@service.direct("TransactWriteItems")
+async def transact_write_items(ctx: Context, params: Params) -> Concluding:
+    return await transactions.write(ctx, params)

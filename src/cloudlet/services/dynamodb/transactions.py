@@ -6,6 +6,7 @@ cancelled for a conflict. Developer Guide, "Amazon DynamoDB Transactions: How it
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Subspace, Transaction
+from cloudlet.core import AwsError, Concluding, Context, Params, Result, Subspace, Transaction
 from cloudlet.core.resource_policy import Keys
 from cloudlet.services.dynamodb import (
     access,
@@ -37,6 +38,7 @@ from cloudlet.services.dynamodb.values import Item, item_size, value_size
 from cloudlet.services.dynamodb.writing import replace
 
 LARGEST = 4 << 20
+_AT_ONCE_BYTES = 256 << 10
 TOKEN_SECONDS = 600
 """For how long a token stands for the request that it came with."""
 
@@ -87,22 +89,29 @@ def _cancelled(errors_by_place: dict[int, AwsError], count: int) -> Cancelled:
     )
 
 
-def _requests(transact_items: list[dict[str, Any]]) -> list[Request]:
+async def _requests(transact_items: list[dict[str, Any]]) -> list[Request]:
+    """Return what is asked for. Others have their turn while large items are checked and encoded."""
     requests = []
+    encoded = 0
     for each in transact_items:
+        if encoded >= _AT_ONCE_BYTES:
+            encoded = 0
+            await asyncio.sleep(0)
         given = [kind for kind in _KINDS if kind in each]
         if len(given) != 1:
             raise errors.validation("TransactItems can only contain one of Check, Put, Update or Delete")
-        requests.append(actions.read(given[0], given[0], each[given[0]]))
+        request = actions.read(given[0], given[0], each[given[0]])
+        requests.append(request)
+        encoded += 0 if request.raw is None else len(request.raw)
     return requests
 
 
-async def write(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def write(ctx: Context, params: Params) -> Concluding:
     """Answer TransactWriteItems. Raises AwsError."""
-    requests = _requests(params["TransactItems"])
+    requests = await _requests(params["TransactItems"])
     digest = _digest(params["TransactItems"]) if "ClientRequestToken" in params else b""
     values = sum([_size_of_values(action) for each in params["TransactItems"] for action in each.values()])
-    return await run(ctx, tx, requests, params, "TransactWriteItems", digest, values)
+    return Concluding(lambda tx: run(ctx, tx, requests, params, "TransactWriteItems", digest, values))
 
 
 def _size_of_values(action: Mapping[str, Any]) -> int:
