@@ -90,6 +90,47 @@ def test_what_was_deleted_is_flushed_and_leaves_the_disk(
     asyncio.run(main())
 
 
+def test_a_read_does_not_wait_for_what_is_written_after_it(tmp_path: Path) -> None:
+    """However large that is, or how often one write comes after the other."""
+    durable: list[str] = []
+    told: list[list[str]] = []
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", bytes(2 << 20))
+
+    async def get(tx: Transaction) -> None:
+        await tx.get(b"key")
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        loop = asyncio.get_running_loop()
+        is_over: asyncio.Future[None] = loop.create_future()
+
+        def first_is_durable(_: None, error: BaseException | None) -> None:
+            durable.append("first")
+            store.submit(put, lambda _, error: durable.append("second"))
+
+        def tell() -> None:
+            told.append(durable.copy())
+            is_over.set_result(None)
+
+        def is_read(_: None, error: BaseException | None) -> None:
+            loop.call_soon(tell)
+
+        store.submit(put, first_is_durable)
+        for _ in range(10):
+            await asyncio.sleep(0)
+            if store._syncing:
+                break
+        assert store._syncing, "so much is made durable in a thread"
+        store.submit(get, is_read)
+        await is_over
+        await store.close()
+
+    asyncio.run(main())
+    assert told == [["first"]]
+
+
 def write_and_crash(folder: Path) -> None:
     rows = OrderedMap(folder)
     rows.write({b"key": os.urandom(1 << 20)}, [])

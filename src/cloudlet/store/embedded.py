@@ -266,6 +266,10 @@ class EmbeddedStore:
             self._sample(seconds)
         self._syncing = False
         if failure is None:
+            if not self._dirty:
+                # Who came meanwhile and has seen nothing newer need not wait for what those of this group write next.
+                group += self._waiting
+                self._waiting = []
             self._release(group)
         else:
             self._fail(group, failure)
