@@ -103,8 +103,7 @@ async def _publish(block: Block, rows: list[Pending], minutes: Minutes) -> bool:
             observer = metric_filter.observer(raw)
             # It looks at what has come since it is there.
             if observer.filter.created <= row.ingested:
-                seen.note(one, observer.filter, *_observe(values, one, masked, observer))
-                await asyncio.sleep(0)
+                seen.note(one, observer.filter, *await _observe(values, one, masked, observer))
         await _read_embedded(block, values, one, row)
     for one, of, minute in seen.due(minutes):
         default = of.transformation["defaultValue"]
@@ -164,10 +163,12 @@ async def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) 
     measuring.embedded_problems(block, one.account, one.region, one.name, problems.parsing, problems.validation)
 
 
-def _observe(values: _Values, one: Pending, row: Row, observer: Observer) -> tuple[set[int], set[int]]:
+async def _observe(values: _Values, one: Pending, row: Row, observer: Observer) -> tuple[set[int], set[int]]:
     """Add what a filter finds in a row; return the minutes (ms) in which it finds something, and those of the rest."""
     matched, missed = set(), set()
-    for timestamp, message in zip(row.timestamps, row.messages, strict=True):
+    for number, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
+        if number % _MESSAGES_AT_ONCE == 0:
+            await asyncio.sleep(0)
         observation = observer.observe(message)
         minute = timestamp // _MINUTE_MILLIS * _MINUTE_MILLIS
         if observation is None:
