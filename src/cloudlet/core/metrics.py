@@ -125,6 +125,8 @@ class Metrics:
         self.namespace = namespace
         self._series: dict[Series, Values] = {}
         self._dropped = 0
+        self._waits = False
+        """Whether what was taken out last could not be sent, and was put in again."""
         self._meters: dict[tuple[str, str, Dimensions], Meter] = {}
         self.noted: dict[Any, int] = {}
         """What the block's observer has noted and not counted yet, with how often: to count many at once is quicker. It
@@ -185,14 +187,15 @@ class Metrics:
 
     @property
     def is_much(self) -> bool:
-        """Whether so many series wait to be sent that there might soon be no room for more."""
-        return len(self._series) >= _MUCH
+        """Whether there might soon be no room for more series, and those that are there can be sent."""
+        return len(self._series) >= _MUCH and not self._waits
 
     def take(self, before: float) -> dict[Series, Values]:
         """Take out what was measured in minutes that ended before a time."""
         taken = {series: values for series, values in self._series.items() if series.minute + PERIOD_SECONDS <= before}
         for series in taken:
             del self._series[series]
+        self._waits = False
         if self._dropped:
             log.warning("%d measurements were dropped: there are too many metrics", self._dropped)
             self._dropped = 0
@@ -200,6 +203,7 @@ class Metrics:
 
     def put_back(self, taken: dict[Series, Values]) -> None:
         """Put in again what could not be sent."""
+        self._waits = True
         for series, values in taken.items():
             if len(self._series) < _MOST_SERIES:
                 self._series[series] = values
