@@ -57,19 +57,106 @@ def test_a_job_that_fails_is_started_again_and_those_beside_it_go_on(
     assert caplog.text.count("the job fails of sts failed") == 2
 
 
-def test_a_work_that_fails_rests_and_what_the_store_refuses_is_raised(
+async def _fail() -> None:
+    raise ValueError("poison")
+
+
+async def _succeed() -> str:
+    return "done"
+
+
+def test_a_work_that_fails_rests_longer_each_time_and_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_LONGEST_PAUSE_SECONDS", 0.0)
+    pauses: list[int] = []
+    monkeypatch.setattr(jobs, "pause", lambda times, longest: pauses.append(times) or 0.0)
 
     async def check() -> None:
         async with _block(tmp_path) as block:
-            async with jobs.contained(block, "one of many"):
-                raise ValueError("poison")
-            with pytest.raises(StoreError):
-                async with jobs.contained(block, "another"):
-                    raise StoreError("the disk is full")
+            changed = asyncio.Event()
+            works = jobs.Works(block, changed)
+            for _ in range(2):
+                changed.clear()
+                assert await works.attempt("a", "one of many", _fail) is None
+                assert "a" in works
+                assert await works.attempt("a", "one of many", _succeed) is None
+                assert await works.attempt("b", "another", _succeed) == "done"
+                async with asyncio.timeout(10):
+                    await changed.wait()
+                assert "a" not in works
+            assert await works.attempt("a", "one of many", _succeed) == "done"
+            await works.attempt("a", "one of many", _fail)
 
     asyncio.run(check())
-    assert "sts failed: one of many" in caplog.text
-    assert "another" not in caplog.text
+    assert pauses == [1, 2, 1]
+    assert caplog.text.count("sts failed: one of many") == caplog.text.count("ValueError: poison") == 3
+
+
+def test_works_that_are_started_have_room_and_stop_no_other(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with _block(tmp_path) as block, asyncio.TaskGroup() as group:
+            changed, end = asyncio.Event(), asyncio.Event()
+            works = jobs.Works(block, changed, at_once=2)
+            works.start(group, "a", "fails", _fail)
+            works.start(group, "b", "waits", end.wait)
+            works.start(group, "c", "has no room", _fail)
+            assert (len(works), works.free) == (2, 0)
+            async with asyncio.timeout(10):
+                await changed.wait()
+            assert list(works.under_way) == ["b"]
+            assert "a" in works
+            assert works.free == 1
+            end.set()
+
+    asyncio.run(check())
+
+
+def test_works_that_are_done_together_are_done_one_by_one_where_that_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def check() -> None:
+        done: list[list[int]] = []
+
+        async def work(keys: list[int]) -> None:
+            if 2 in keys:
+                raise ValueError("poison")
+            done.append(keys)
+
+        async with _block(tmp_path) as block:
+            works = jobs.Works(block)
+            await works.together([1, 2, 3], "number", work)
+            assert done == [[1], [3]]
+            await works.together([1, 2, 3], "number", work)
+            assert done[2:] == [[1, 3]]
+
+    asyncio.run(check())
+    assert caplog.text.count("sts failed: number 2") == 1
+
+
+def test_a_row_that_cannot_be_read_rests(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def check() -> None:
+        async with _block(tmp_path) as block:
+            works = jobs.Works(block)
+            for _ in range(2):
+                assert works.decoded([(b"a", b"1"), (b"b", b"?")], "the row", int) == {b"a": 1}
+            assert b"b" in works
+
+    asyncio.run(check())
+    assert caplog.text.count("sts failed: the row b'b'") == 1
+
+
+def test_what_the_store_refuses_has_to_wait_and_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def refused() -> None:
+        raise StoreError("the disk is full")
+
+    async def check() -> None:
+        async with _block(tmp_path) as block:
+            works = jobs.Works(block)
+            await works.attempt("a", "one", refused)
+            await works.attempt("b", "another", refused)
+            assert "a" in works
+            assert "b" in works
+
+    asyncio.run(check())
+    assert [record.getMessage() for record in caplog.records] == ["sts has to wait: one: the disk is full"]
+    assert "Traceback" not in caplog.text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified, taking_a_share
 from cloudlet.store import Transaction
 
@@ -27,24 +29,14 @@ async def work_off(block: Block, topic: bytes, waiting: Waiting[L], work: Callab
 
     A topic is notified of what is new; `work` returns once nothing waits in its lane.
     """
-    busy: set[L] = set()
     async with notified(block, topic) as changed, asyncio.TaskGroup() as group:
-
-        async def work_off_one(lane: L) -> None:
-            try:
-                await work(lane)
-            finally:
-                busy.discard(lane)
-                changed.set()
-
+        works = Works(block, changed)
         while True:
             changed.clear()
             after: L | None = None
             async with taking_a_share(_SHARE):
                 while found := await block.store.transact(lambda tx, after=after: waiting(tx, after, _READ)):  # type: ignore[misc]
                     for lane in found:
-                        if lane not in busy:
-                            busy.add(lane)
-                            group.create_task(work_off_one(lane))
+                        works.start(group, lane, f"working off {lane}", partial(work, lane))
                     after = found[-1]
             await changed.wait()

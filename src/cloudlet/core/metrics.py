@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cloudlet.core.errors import AwsError
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
 
 if TYPE_CHECKING:
@@ -222,39 +224,47 @@ def in_ended_minute(now: float) -> float:
 
 async def report(block: Block) -> None:
     """Send what a block has measured to CloudWatch, each minute, for ever."""
+    works = Works(block)
     while True:
         now = block.clock.now()
         await until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
         for gauge in block.service.gauges:
-            await gauge(block)
+            await works.attempt(gauge, f"the gauge {gauge.__module__}", partial(gauge, block))
         block.metrics.read_meters(in_ended_minute(block.clock.now()))
-        await _send(block, block.metrics)
+        await _send(block, works, block.metrics)
         if block.usage is not None:
             block.usage.close(in_ended_minute(block.clock.now()))
-            await _send(block, block.usage.metrics)
+            await _send(block, works, block.usage.metrics)
 
 
 async def make_room(block: Block) -> None:
     """Send what a gauge has added so far, where that is much: one account's resources are not to displace others'."""
     if block.metrics.is_much:
-        await _send(block, block.metrics)
+        await _send(block, Works(block), block.metrics)
 
 
-async def _send(block: Block, metrics: Metrics) -> None:
+async def _send(block: Block, works: Works, metrics: Metrics) -> None:
     by_place: defaultdict[tuple[str, str], dict[Series, Values]] = defaultdict(dict)
     for series, values in metrics.take(block.clock.now()).items():
         by_place[series.account, series.region][series] = values
     for (account, region), measured in by_place.items():
         for part in _parts(measured):
-            data = [values.datum(series) for series, values in part.items()]
-            params = {"Namespace": metrics.namespace, "MetricData": data}
-            try:
-                await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
-            except AwsError as error:
-                if error.status is not None and error.status >= 500:
-                    metrics.put_back(part)
-                else:
-                    log.warning("CloudWatch does not take %s of %s: %s", metrics.namespace, block.service.name, error)
+            # What fails is lost, and is no reason for the next minute's to wait.
+            await works.attempt(
+                object(), f"metrics of {account}", partial(_send_part, block, metrics, account, region, part)
+            )
+
+
+async def _send_part(block: Block, metrics: Metrics, account: str, region: str, part: dict[Series, Values]) -> None:
+    data = [values.datum(series) for series, values in part.items()]
+    params = {"Namespace": metrics.namespace, "MetricData": data}
+    try:
+        await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
+    except AwsError as error:
+        if error.status is not None and error.status >= 500:
+            metrics.put_back(part)
+        else:
+            log.warning("CloudWatch does not take %s of %s: %s", metrics.namespace, block.service.name, error)
 
 
 def _parts(measured: dict[Series, Values]) -> Iterator[dict[Series, Values]]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
-
-from cloudlet.store import Transaction
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
@@ -38,22 +36,6 @@ async def taking_a_share(parts: int) -> AsyncIterator[None]:
     rest = (parts - 1) * (perf_counter() - began)
     if rest > _SHORTEST_REST_SECONDS:
         await asyncio.sleep(rest)
-
-
-Due = Callable[[Transaction, float], Coroutine[Any, Any, "float | None"]]
-"""Does some of what is due by a moment, and returns when there is more to do, if ever: in seconds since the epoch."""
-
-
-async def as_due(block: Block, topic: bytes, do: Due) -> None:
-    """Do what falls due, for ever. A topic is notified of what may be due earlier than all else."""
-    async with notified(block, topic) as changed:
-        while True:
-            changed.clear()
-            following = await block.store.transact(lambda tx: do(tx, block.clock.now()))
-            if following is None:
-                await changed.wait()
-            else:
-                await first(block, changed, following)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
 from cloudlet.core.retrying import Failed, of_events
@@ -55,32 +57,30 @@ def add(tx: Transaction, account: str, region: str, entry: Entry) -> None:
 
 async def tell(block: Block, lease: Lease) -> None:
     """Tell what there is to be told, for ever. Where there is no EventBridge, it is forgotten."""
-    async with notified(block, _TOPIC) as event:
+    async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed)
         while True:
-            event.clear()
-            lanes = await block.store.transact(_lanes)
-            if not lanes:
-                await event.wait()
-                continue
-            await lease.hold()
-            done = await asyncio.gather(*[_work_off(block, lane) for lane in lanes])
-            if not all(done):
-                await asyncio.sleep(_PAUSE_SECONDS)
+            changed.clear()
+            lanes = await block.store.transact(lambda tx: _lanes(tx, _LANES + len(works)))
+            for lane in lanes:
+                await lease.hold()
+                works.start(group, lane, f"events for {lane}", partial(_work_off, block, lane))
+            await changed.wait()
 
 
-async def _lanes(tx: Transaction) -> list[_Lane]:
+async def _lanes(tx: Transaction, count: int) -> list[_Lane]:
     """Return some of the lanes in which something waits."""
     found: list[_Lane] = []
     begin = _ROWS.begin
-    while len(found) < _LANES and (rows := await tx.range(begin, _ROWS.end, limit=1)):
+    while len(found) < count and (rows := await tx.range(begin, _ROWS.end, limit=1)):
         account, region, *_ = _ROWS.unpack(rows[0][0])
         found.append(_Lane(account, region))
         begin = _ROWS.sub(account, region).end
     return found
 
 
-async def _work_off(block: Block, lane: _Lane) -> bool:
-    """Tell the oldest of a lane; return whether EventBridge took it."""
+async def _work_off(block: Block, lane: _Lane) -> None:
+    """Tell the oldest of a lane; wait a little where EventBridge does not take it."""
     space = _ROWS.sub(*lane)
     found = await block.store.transact(lambda tx: tx.range(space.begin, space.end, limit=_READ))
     done = await _put_all(block, lane, found) if block.cloud.has("events") else [key for key, _ in found]
@@ -90,7 +90,8 @@ async def _work_off(block: Block, lane: _Lane) -> bool:
             tx.delete(key)
 
     await block.store.transact(settle)
-    return len(done) == len(found)
+    if len(done) < len(found):
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _put_all(block: Block, lane: _Lane, found: list[tuple[bytes, bytes]]) -> list[bytes]:

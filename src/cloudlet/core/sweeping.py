@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
 from cloudlet.store import Subspace, Transaction
 
@@ -21,19 +21,19 @@ async def sweep(
     """Delete what is older than so many seconds, now and then, until the block ends.
 
     `times` has a row for each, whose key begins with when it came to be, in whole seconds; `delete` gets that key, and
-    deletes what it is of. `every` is in seconds; so many as `at_once` are deleted in one transaction.
+    deletes what it is of, if that is still there. `every` is in seconds; so many as `at_once` are deleted in one
+    transaction.
     """
-    while True:
+    works = Works(block)
+
+    async def listed(tx: Transaction, count: int) -> list[bytes]:
         oldest = int(block.clock.now() - kept_seconds)
+        return [key for key, _ in await tx.range(times.begin, times.key(oldest), limit=count)]
 
-        async def some(tx: Transaction, oldest: int = oldest) -> int:
-            rows = await tx.range(times.begin, times.key(oldest), limit=at_once)
-            for key, _ in rows:
-                await delete(tx, key)
-                tx.delete(key)
-            return len(rows)
+    async def one(tx: Transaction, key: bytes) -> None:
+        await delete(tx, key)
+        tx.delete(key)
 
-        if await block.store.transact(some) < at_once:
-            await until(block, block.clock.now() + every)
-        else:
-            await asyncio.sleep(0)
+    while True:
+        await works.do_all(listed, "deleting what is old:", one, at_once=at_once)
+        await until(block, block.clock.now() + every)

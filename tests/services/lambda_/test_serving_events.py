@@ -34,7 +34,8 @@ def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.
 
     async def postponed(block: Block, accepted: float) -> Event:
         while True:
-            (kept,) = await block.store.transact(lambda tx: events.first(tx, 2))
+            ((_, stored),) = await block.store.transact(lambda tx: events.first(tx, 2))
+            kept = events.decode(stored)
             if kept.due > accepted:
                 return kept
             await asyncio.sleep(0.01)

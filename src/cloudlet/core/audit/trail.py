@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core.audit import record
 from cloudlet.core.context import Context
 from cloudlet.core.errors import AwsError
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.core.service import Handler, Params, Result
 from cloudlet.store import StoreError, Subspace, Transaction
@@ -31,6 +33,8 @@ _BATCH: Final = 200
 _MOST_WAITING: Final = 20_000
 """Records that are not written down yet; more are dropped."""
 _GATHERED_SECONDS: Final = 0.05
+_FAILED: Final = 500
+"""The status of an unexpected failure; a block that is down has another one."""
 _PAUSE_SECONDS: Final = 1.0
 _ASKED_AGAIN_SECONDS: Final = 2.0
 """While there are data events, CloudTrail is asked so often whether it wants them."""
@@ -123,15 +127,33 @@ class Trail:
     async def job(self, block: Block) -> None:
         """Give CloudTrail what was written down, for ever."""
         async with notified(block, _TOPIC) as changed:
+            works = Works(block, changed)
             while True:
                 changed.clear()
-                rows = await self._block.store.transact(_first)
-                if not rows and not self._is_to_ask():
+                listed = await self._block.store.transact(lambda tx: _first(tx, _BATCH + len(works)))
+                found = dict([row for row in listed if row[0] not in works][:_BATCH])
+                if found:
+                    await works.together(found, "the record", partial(self._hand_over, found))
+                elif self._is_to_ask():
+                    await self._hand_over({}, [])
+                else:
                     await self._anything(changed)
-                elif not await self._give([value.decode() for _, value in rows]):
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                elif rows:
-                    await self._block.store.transact(lambda tx, rows=rows: _forget(tx, rows))  # type: ignore[misc]
+
+    async def _hand_over(self, found: dict[bytes, bytes], keys: list[bytes]) -> None:
+        """Hand over records, perhaps none, unless CloudTrail cannot take any now. Raises AwsError where it fails."""
+        failed: AwsError | None = None
+        try:
+            await self._give([found[key].decode() for key in keys])
+        except AwsError as error:
+            failed = error
+        if failed is None:
+            await self._block.store.transact(lambda tx: _forget(tx, keys))
+            return
+        if keys and failed.status == _FAILED:
+            # One of them may be why.
+            raise failed
+        log.warning("CloudTrail does not take what %s has for it: %s", self._block.service.name, failed)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
     def _is_to_ask(self) -> bool:
         """Whether there were data events, and some time has passed since CloudTrail said whether it wants them."""
@@ -153,20 +175,15 @@ class Trail:
         await asyncio.sleep(_ASKED_AGAIN_SECONDS)
         await self._seen_data.wait()
 
-    async def _give(self, records: list[str]) -> bool:
-        """Hand over records, perhaps none, and learn whether data events are wanted; return whether that went well."""
+    async def _give(self, records: list[str]) -> None:
+        """Hand over records, perhaps none, and learn whether data events are wanted. Raises AwsError."""
         block = self._block
         self._has_seen_data = False
         self._seen_data.clear()
         self._asked = asyncio.get_running_loop().time()
         params = {"Events": records, "Source": block.service.name}
-        try:
-            answer = await block.call("cloudtrail", RECORD, params, account=_ACCOUNT, region=_REGION)
-        except AwsError as error:
-            log.warning("CloudTrail does not take what %s has for it: %s", block.service.name, error)
-            return False
+        answer = await block.call("cloudtrail", RECORD, params, account=_ACCOUNT, region=_REGION)
         self._wants_data = bool(answer and answer.get("WantsDataEvents"))
-        return True
 
 
 def _recorded(
@@ -180,13 +197,13 @@ def _recorded(
         return None
 
 
-async def _forget(tx: Transaction, rows: list[Row]) -> None:
-    for key, _ in rows:
+async def _forget(tx: Transaction, keys: list[bytes]) -> None:
+    for key in keys:
         tx.delete(key)
 
 
-async def _first(tx: Transaction) -> list[Row]:
-    return await tx.range(_ROWS.begin, _ROWS.end, limit=_BATCH)
+async def _first(tx: Transaction, count: int) -> list[Row]:
+    return await tx.range(_ROWS.begin, _ROWS.end, limit=count)
 
 
 def _put(tx: Transaction, made: dict[str, Any]) -> None:

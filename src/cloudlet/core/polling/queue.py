@@ -98,6 +98,10 @@ class Queue:
         except AwsError as error:
             self._poller.log.warning("%s: %s", self._poller.arn, error)
             await self._backoff.wait()
+        except Exception:
+            # The other batches are worked off: what fails here comes again when the queue shows it again.
+            self._poller.log.exception("%s failed", self._poller.arn)
+            await self._backoff.wait()
         else:
             if has_failed and self._source.slows_down:
                 await self._backoff.wait()

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified, taking_a_share
 from cloudlet.core.polling.poller import Poller
@@ -61,11 +62,11 @@ class _Run:
 
     async def _keep_running(self) -> None:
         """Poll until it is stopped; a fault of ours that one poller meets does not stop the others."""
-        source = Queue(self._poller) if self._poller.source.arn.service == "sqs" else Stream(self._poller)
         backoff = self._poller.backoff()
         while not self._poller.stopping.is_set():
             try:
-                await source.run()
+                is_queue = self._poller.source.arn.service == "sqs"
+                await (Queue(self._poller) if is_queue else Stream(self._poller)).run()
             except Exception:
                 self._poller.log.exception("%s failed", self._poller.arn)
                 await backoff.wait()
@@ -79,13 +80,16 @@ class _Run:
 class _Runner:
     """All pollers of this process."""
 
-    def __init__(self, block: Block, kind: Kind, lease: Lease, group: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, block: Block, kind: Kind, lease: Lease, group: asyncio.TaskGroup, changed: asyncio.Event
+    ) -> None:
         self._block = block
         self._kind = kind
         self._lease = lease
         self._group = group
         self._runs: dict[str, _Run] = {}
-        self._settling: set[str] = set()
+        self._works = Works(block, changed)
+        """Those that are being made what they are to be."""
 
     async def settle(self) -> None:
         """Look at all, and have those changed that are not yet what they are to be."""
@@ -93,18 +97,18 @@ class _Runner:
         after = b""
         while True:
             rows = await self._block.store.transact(partial(self._page, after=after))
-            for _, raw in rows:
-                found = self._kind.decode(raw)
+            for found in self._works.decoded(rows, "the poller", self._kind.decode).values():
                 seen.add(found.id)
-                if found.id not in self._settling and not self._is_settled(found):
-                    self._settling.add(found.id)
-                    self._group.create_task(self._settle(found))
+                if not self._is_settled(found):
+                    what = f"making the poller {found.id} what it is to be"
+                    self._works.start(self._group, found.id, what, partial(self._settle, found))
             if len(rows) < _READ:
                 break
             after = rows[-1][0]
-        for id in self._runs.keys() - seen - self._settling:
-            # Another process has deleted it.
-            self._group.create_task(self._runs.pop(id).stop())
+        for id in self._runs.keys() - seen:
+            if id not in self._works:
+                # Another process has deleted it.
+                self._group.create_task(self._runs.pop(id).stop())
 
     async def _page(self, tx: Transaction, after: bytes) -> list[Row]:
         """Return some of all that poll, those after a key."""
@@ -118,16 +122,14 @@ class _Runner:
         return found.polls is False and run is None
 
     async def _settle(self, found: Polled) -> None:
-        try:
-            run = self._runs.pop(found.id, None)
-            if run is not None:
-                await run.stop()
-            if found.polls or await found.advance(self._block, self._lease):
-                poller = found.poller(self._block, self._lease)
-                self._runs[found.id] = _Run(poller, found.revision, self._group)
-        finally:
-            self._settling.discard(found.id)
-            await self._block.store.transact(self._notify)
+        run = self._runs.pop(found.id, None)
+        if run is not None:
+            await run.stop()
+        if found.polls or await found.advance(self._block, self._lease):
+            poller = found.poller(self._block, self._lease)
+            self._runs[found.id] = _Run(poller, found.revision, self._group)
+        # Other processes look, too.
+        await self._block.store.transact(self._notify)
 
     async def _notify(self, tx: Transaction) -> None:
         tx.notify(self._kind.topic)
@@ -136,7 +138,7 @@ class _Runner:
 async def run(block: Block, kind: Kind) -> None:
     """Have all of a kind poll until the block ends."""
     async with Lease(block) as lease, notified(block, kind.topic) as changed, asyncio.TaskGroup() as group:
-        runner = _Runner(block, kind, lease, group)
+        runner = _Runner(block, kind, lease, group, changed)
         while True:
             changed.clear()
             async with taking_a_share(_SHARE):

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.jobs import Works
 from cloudlet.core.polling import positions
 from cloudlet.core.polling.pausing import unless
 from cloudlet.core.polling.poller import Poller
@@ -23,7 +24,7 @@ class Stream:
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
         self._backoff = poller.backoff()
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._works = Works(poller.block)
 
     async def run(self) -> None:
         """Take records until the poller stops; what is under way is finished then."""
@@ -39,9 +40,8 @@ class Stream:
                 self._backoff.succeed()
                 await poller.lease.hold()
                 for shard, position in await self._ready(shards):
-                    if shard not in self._running:
-                        task = self._running[shard] = group.create_task(poller.shard(shard, position).run())
-                        task.add_done_callback(lambda _, shard=shard: self._running.pop(shard, None))  # type: ignore[misc]
+                    what = f"reading {shard} for {poller.arn}"
+                    self._works.start(group, shard, what, poller.shard(shard, position).run)
                 await unless(poller.stopping, _LOOKS_SECONDS)
 
     async def _shards(self) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from cloudlet.core import AwsError, Transaction, jobs, service_events
 from cloudlet.core.arn import Arn
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.cloudtrail import digests, files, log_group, outbox, trail
@@ -47,15 +49,16 @@ async def deliver(block: Block) -> None:
 
 async def _deliver_now_and_then(block: Block, lease: Lease) -> None:
     due = _next_period(block.clock.now())
+    works = Works(block)
     async with notified(block, trail.TOPIC) as changed:
         while True:
             changed.clear()
             await lease.hold()
             if block.clock.now() >= due:
-                await _deliver_all(block, lease, "s3", _deliver_file)
-                await _deliver_all(block, lease, "logs", log_group.deliver)
+                await _deliver_all(block, lease, works, "s3", _deliver_file)
+                await _deliver_all(block, lease, works, "logs", log_group.deliver)
                 due = _next_period(block.clock.now())
-            digest_due = await digests.deliver_due(block)
+            digest_due = await digests.deliver_due(block, works)
             await first(block, changed, min(due, digest_due))
 
 
@@ -63,7 +66,7 @@ def _next_period(now: float) -> float:
     return (now // _PERIOD_SECONDS + 1) * _PERIOD_SECONDS
 
 
-async def _deliver_all(block: Block, lease: Lease, channel: Channel, deliver_some: Deliver) -> None:
+async def _deliver_all(block: Block, lease: Lease, works: Works, channel: Channel, deliver_some: Deliver) -> None:
     lane: Lane | None = None
     while True:
 
@@ -73,8 +76,13 @@ async def _deliver_all(block: Block, lease: Lease, channel: Channel, deliver_som
         lane = await block.store.transact(following)
         if lane is None:
             return
-        while await deliver_some(block, lane):
-            await lease.hold()
+        work = partial(_deliver_lane, block, lease, lane, deliver_some)
+        await works.attempt((channel, lane), f"delivery to {channel} for {lane}", work)
+
+
+async def _deliver_lane(block: Block, lease: Lease, lane: Lane, deliver_some: Deliver) -> None:
+    while await deliver_some(block, lane):
+        await lease.hold()
 
 
 async def _deliver_file(block: Block, lane: Lane) -> bool:

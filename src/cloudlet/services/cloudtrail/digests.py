@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from cloudlet.core import AwsError, Subspace, Transaction, iso8601
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.services.cloudtrail import files, public_keys, trail
 from cloudlet.services.cloudtrail.outbox import Lane
 from cloudlet.services.cloudtrail.trail import Trail
@@ -73,29 +75,24 @@ def clear(tx: Transaction, arn: str) -> None:
         tx.delete_range(space.begin, space.end)
 
 
-async def deliver_due(block: Block) -> float:
+async def deliver_due(block: Block, works: Works) -> float:
     """Deliver the digests whose hour is over; return when the next one is due, in seconds since the epoch."""
     next_due = float("inf")
-    after: Lane | None = None
+    after = _CHAINS.begin
     while True:
-        chains = await block.store.transact(lambda tx, after=after: _chains(tx, after))  # type: ignore[misc]
-        for lane, chain in chains:
+        rows = await block.store.transact(lambda tx, after=after: tx.range(after, _CHAINS.end, limit=_LANES))  # type: ignore[misc]
+        for key, chain in works.decoded(rows, "the chain of digests", _decode_chain).items():
+            lane = Lane(*_CHAINS.unpack(key))
             now = int(block.clock.now())
             due = chain.start + PERIOD_SECONDS
             if due <= now:
-                await _deliver(block, lane, chain, now)
+                await works.attempt(key, f"the digest for {lane}", partial(_deliver, block, lane, chain, now))
                 # What could not be delivered is tried again with the next files.
                 due = now + PERIOD_SECONDS
             next_due = min(next_due, due)
-        if len(chains) < _LANES:
+        if len(rows) < _LANES:
             return next_due
-        after = chains[-1][0]
-
-
-async def _chains(tx: Transaction, after: Lane | None) -> list[tuple[Lane, Chain]]:
-    start = _CHAINS.begin if after is None else _CHAINS.sub(*after).end
-    rows = await tx.range(start, _CHAINS.end, limit=_LANES)
-    return [(Lane(*_CHAINS.unpack(key)), _decode_chain(raw)) for key, raw in rows]
+        after = rows[-1][0] + b"\x00"
 
 
 async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:

@@ -6,8 +6,8 @@ alarm's history, as on AWS.
 
 from __future__ import annotations
 
-import asyncio
 import json
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,9 +15,8 @@ from msgspec.structs import replace
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
-from cloudlet.core.jobs import contained
+from cloudlet.core.jobs import start_due
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
 from cloudlet.core.retrying import is_transient, pause
 from cloudlet.services.cloudwatch import alarm_events, history, notices, outbox
 from cloudlet.services.cloudwatch.alarm import Alarm
@@ -30,39 +29,14 @@ _GIVEN_UP_SECONDS = 86_400
 
 async def act(block: Block, lease: Lease) -> None:
     """Perform what is put into the outbox, for ever. What is slow or is tried again holds up nothing else."""
-    busy: set[str] = set()
-    async with notified(block, outbox.TOPIC) as event, asyncio.TaskGroup() as group:
-        while True:
-            event.clear()
-            found = await block.store.transact(lambda tx: outbox.first(tx, _AT_ONCE + len(busy)))
-            waiting = [action for action in found if action.id not in busy][: _AT_ONCE - len(busy)]
-            now = block.clock.now() * 1000
-            due = [action for action in waiting if outbox.due(action) <= now]
-            if due:
-                await lease.hold()
-            for action in due:
-                busy.add(action.id)
-                group.create_task(_perform(block, action, busy, event))
-            later = waiting[len(due) :]
-            if later:
-                await first(block, event, outbox.due(later[0]) / 1000)
-            else:
-                await event.wait()
+    await start_due(block, lease, outbox.TOPIC, outbox.first, "the action", partial(_perform, block), at_once=_AT_ONCE)
 
 
-async def _perform(block: Block, action: Action, busy: set[str], event: asyncio.Event) -> None:
-    try:
-        async with contained(block, f"the action {action.arn} of {action.alarm.arn}"):
-            # It may have been performed between being read and being taken up here.
-            if await block.store.transact(lambda tx: outbox.is_there(tx, action)):
-                await _try(block, action)
-    finally:
-        busy.discard(action.id)
-        event.set()
-
-
-async def _try(block: Block, action: Action) -> None:
+async def _perform(block: Block, due: int, id: str) -> None:
     """Perform an action, and write down what became of it."""
+    action = await block.store.transact(lambda tx: outbox.find(tx, due, id))
+    if action is None:
+        return
     told: dict[str, Any] = {"actionState": "Succeeded", "notificationResource": action.arn}
     summary = f"Successfully executed action {action.arn}"
     again = None

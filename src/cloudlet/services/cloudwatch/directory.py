@@ -100,10 +100,14 @@ async def page(
     return [(key, _metric(key, entry), entry.seen) for key, entry in entries]
 
 
-async def forget(tx: Transaction, after: bytes, count: int, now: float) -> bytes | None:
-    """Remove metrics that have no data any more; return the key to go on after, or None at the end."""
-    rows = await tx.range(max(_METRICS.begin, after), _METRICS.end, limit=count)
-    for key, raw in rows:
-        if _decode(raw).seen < now - max(RETENTION.values()) - LISTED_SECONDS:
-            tx.delete(key)
-    return rows[-1][0] + b"\x00" if len(rows) == count else None
+async def keys(tx: Transaction, after: bytes, count: int) -> list[bytes]:
+    """Return the keys of metrics, those that come after a key."""
+    rows = await tx.range(max(_METRICS.begin, after + b"\x00"), _METRICS.end, limit=count)
+    return [key for key, _ in rows]
+
+
+async def forget(tx: Transaction, key: bytes, now: float) -> None:
+    """Remove a metric that has no data any more."""
+    raw = await tx.get(key)
+    if raw is not None and _decode(raw).seen < now - max(RETENTION.values()) - LISTED_SECONDS:
+        tx.delete(key)

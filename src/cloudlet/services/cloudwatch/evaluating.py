@@ -7,9 +7,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from functools import partial
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.cloudwatch import alarm as alarms
@@ -19,14 +21,12 @@ from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.judging import COMPARISONS, Verdict, judge
 from cloudlet.services.cloudwatch.times import spoken
 from cloudlet.services.cloudwatch.watching import Datapoints
-from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.cloudwatch")
 
 _AT_ONCE = 100
 _TOGETHER = 20
 """So many are evaluated side by side: they share a synchronisation of the disk."""
-_AGAIN_SECONDS = 60.0
 _FAR_SECONDS = 365 * 86400.0
 _MOST_VISITED = 1000
 
@@ -39,9 +39,12 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
     """Evaluate alarms for ever, each when it is due."""
     waited_for = 0
     async with notified(block, alarms.TOPIC) as event:
+        works = Works(block, event)
         while True:
             event.clear()
-            rows = await block.store.transact(lambda tx: alarms.scheduled(tx, _AT_ONCE))
+            listed = await block.store.transact(lambda tx: alarms.scheduled(tx, _AT_ONCE + len(works)))
+            # What cannot be evaluated is a work of its own again once it is changed: it is due at once then.
+            rows = [row for row in listed if row not in works]
             now = block.clock.now()
             due = [row for row in rows if row.due <= now * 1000]
             if not due:
@@ -57,25 +60,8 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
             for at in range(0, len(ready), _TOGETHER):
                 async with asyncio.TaskGroup() as group:
                     for row in ready[at : at + _TOGETHER]:
-                        group.create_task(_see_to(block, row))
-
-
-async def _see_to(block: Block, row: Evaluation) -> None:
-    """Evaluate an alarm; where that fails unexpectedly it is evaluated again later, and others go on."""
-    try:
-        await _evaluate(block, row)
-    except StoreError:
-        raise
-    except Exception:
-        log.exception("the alarm %s of %s could not be evaluated", row.name, row.account)
-        await block.store.transact(lambda tx: _put_off(tx, row, block.clock.now()))
-
-
-async def _put_off(tx: Transaction, row: Evaluation, now: float) -> None:
-    alarm = await alarms.find(tx, row.account, row.region, row.name)
-    if alarm is not None and alarm.due == row.due:
-        alarms.schedule(tx, alarm, int((now + _AGAIN_SECONDS) * 1000))
-        alarms.save(tx, alarm)
+                        what = f"the evaluation of the alarm {row.name} of {row.account} in {row.region}"
+                        works.start(group, row, what, partial(_evaluate, block, row))
 
 
 async def _evaluate(block: Block, row: Evaluation) -> None:

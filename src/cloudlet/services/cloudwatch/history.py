@@ -17,7 +17,6 @@ ItemType = Literal["ConfigurationUpdate", "StateUpdate", "Action"]
 
 KEPT_SECONDS = 14 * 86400
 _ITEMS, _OF_ACCOUNT, _OF_ALARM = Subspace("history"), Subspace("history-account"), Subspace("history-alarm")
-_AT_ONCE = 200
 _numbers = count()
 """Tell items of the same millisecond in which order they came."""
 
@@ -79,12 +78,16 @@ async def page(
     return found
 
 
-async def forget(tx: Transaction, now: float) -> bool:
-    """Remove some items that are too old; return whether that were all."""
-    rows = await tx.range(_ITEMS.begin, _ITEMS.key(int((now - KEPT_SECONDS) * 1000)), limit=_AT_ONCE)
-    for key, raw in rows:
-        _, id = _ITEMS.unpack(key)
-        for index in _indices(_decode(raw), id):
+async def old(tx: Transaction, count: int, now: float) -> list[bytes]:
+    """Return the keys of items that are too old."""
+    end = _ITEMS.key(int((now - KEPT_SECONDS) * 1000))
+    return [key for key, _ in await tx.range(_ITEMS.begin, end, limit=count)]
+
+
+async def remove(tx: Transaction, key: bytes) -> None:
+    """Remove an item, if it is still there."""
+    raw = await tx.get(key)
+    if raw is not None:
+        for index in _indices(_decode(raw), _ITEMS.unpack(key)[1]):
             tx.delete(index)
         tx.delete(key)
-    return len(rows) < _AT_ONCE

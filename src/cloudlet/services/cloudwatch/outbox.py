@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
@@ -48,20 +50,17 @@ def remove(tx: Transaction, action: Action) -> None:
     tx.delete(_key(action))
 
 
-async def is_there(tx: Transaction, action: Action) -> bool:
-    """Whether an action still waits."""
-    return await tx.get(_key(action)) is not None
+async def first(tx: Transaction, count: int) -> list[tuple[int, str]]:
+    """Return when the actions that are due first are, in milliseconds since the epoch, and their ids."""
+    rows: list[tuple[Any, ...]] = [_ROWS.unpack(key) for key, _ in await tx.range(_ROWS.begin, _ROWS.end, limit=count)]
+    return [(due, id) for due, id in rows]
 
 
-async def first(tx: Transaction, count: int) -> list[Action]:
-    """Return the actions that are due first."""
-    return [_decode(raw) for _, raw in await tx.range(_ROWS.begin, _ROWS.end, limit=count)]
-
-
-def due(action: Action) -> int:
-    """Return when an action is to be performed, in milliseconds since the epoch."""
-    return int(action.time * 1000) if action.due is None else action.due
+async def find(tx: Transaction, due: int, id: str) -> Action | None:
+    """Return an action that waits; None where it does not any more."""
+    raw = await tx.get(_ROWS.key(due, id))
+    return None if raw is None else _decode(raw)
 
 
 def _key(action: Action) -> bytes:
-    return _ROWS.key(due(action), action.id)
+    return _ROWS.key(int(action.time * 1000) if action.due is None else action.due, action.id)

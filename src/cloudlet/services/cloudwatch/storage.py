@@ -35,7 +35,6 @@ _FOLDED = 200
 """Fresh cells that are folded in one transaction."""
 _WORTH_A_RANGE = 50
 """Rows that are removed as a range: the store remembers a removed range for longer than a removed row."""
-_EXPIRED = 100
 _ZERO = 0x14
 """The code of a packed 0; that of a number of so many bytes is so much more."""
 
@@ -228,13 +227,15 @@ async def _add_to_chunk(tx: Transaction, stream: Stream, resolution: int, start:
     tx.put(key, _encode(chunk))
 
 
-async def forget(tx: Transaction, now: float) -> bool:
-    """Remove some chunks whose time is up; return whether that were all."""
-    rows = await tx.range(_EXPIRING.begin, _EXPIRING.key(int(now) + 1), limit=_EXPIRED)
-    for key, _ in rows:
-        _, metric, unit, resolution, start = _EXPIRING.unpack(key)
-        values = _VALUES.sub(metric, unit, resolution)
-        tx.delete(_CHUNKS.key(metric, unit, resolution, start))
-        tx.delete_range(values.key(start), values.key(start + _SPANS[resolution]))
-        tx.delete(key)
-    return len(rows) < _EXPIRED
+async def old(tx: Transaction, count: int, now: float) -> list[bytes]:
+    """Return the keys of chunks whose time is up."""
+    return [key for key, _ in await tx.range(_EXPIRING.begin, _EXPIRING.key(int(now) + 1), limit=count)]
+
+
+async def remove(tx: Transaction, expiring_key: bytes) -> None:
+    """Remove a chunk whose time is up."""
+    _, metric, unit, resolution, start = _EXPIRING.unpack(expiring_key)
+    values = _VALUES.sub(metric, unit, resolution)
+    tx.delete(_CHUNKS.key(metric, unit, resolution, start))
+    tx.delete_range(values.key(start), values.key(start + _SPANS[resolution]))
+    tx.delete(expiring_key)

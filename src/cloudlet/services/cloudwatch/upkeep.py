@@ -6,10 +6,11 @@ What queries answer does not depend on when this runs; disk space and their spee
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works, transact_each
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
 from cloudlet.services.cloudwatch import directory, history, storage
@@ -20,49 +21,51 @@ _AT_ONCE = 200
 async def keep_in_order(block: Block, lease: Lease) -> None:
     """Fold and forget for ever, what is due each minute."""
     day = -1
+    works = Works(block)
     while True:
         await lease.hold()
         now = block.clock.now()
-        await _fold(block, lease)
-        await _all(block, storage.forget, now)
-        await _all(block, history.forget, now)
+        await _fold(block, lease, works)
+        for old, remove, what in (
+            (storage.old, storage.remove, "removing the chunk"),
+            (history.old, history.remove, "removing from the history"),
+        ):
+            await works.do_all(partial(old, now=now), what, remove, at_once=_AT_ONCE)
         if now // storage.DAY != day:
-            await _forget_metrics(block, now)
+            await _forget_metrics(block, works, now)
             day = int(now // storage.DAY)
         await until(block, (now // storage.SOON_SECONDS + 1) * storage.SOON_SECONDS)
 
 
-async def _all(block: Block, some: Callable[[Transaction, float], Awaitable[bool]], now: float) -> None:
-    """Do something, a bit in each transaction, until it says that all is done."""
-
-    async def body(tx: Transaction) -> bool:
-        return await some(tx, now)
-
-    while not await block.store.transact(body):
-        await asyncio.sleep(0)
-
-
-async def _fold(block: Block, lease: Lease) -> None:
-    while keys := await block.store.transact(lambda tx: storage.due(tx, block.clock.now(), _AT_ONCE)):
+async def _fold(block: Block, lease: Lease, works: Works) -> None:
+    while True:
+        count = _AT_ONCE + len(works)
+        found = await block.store.transact(lambda tx: storage.due(tx, block.clock.now(), count))  # noqa: B023
+        keys = [key for key in found if key not in works]
+        if not keys:
+            return
         for key in keys:
             await lease.hold()
-            # Where it went on before: what was removed there takes time to pass over.
-            after: bytes | None = b""
-            while after is not None:
-
-                async def some(tx: Transaction, key: bytes = key, after: bytes = after) -> bytes | None:
-                    return await storage.fold(tx, key, after, block.clock.now())
-
-                after = await block.store.transact(some)
-                await asyncio.sleep(0)
+            await works.attempt(key, f"folding {key!r}", partial(_fold_stream, block, key))
 
 
-async def _forget_metrics(block: Block, now: float) -> None:
+async def _fold_stream(block: Block, key: bytes) -> None:
+    # Where it went on before: what was removed there takes time to pass over.
     after: bytes | None = b""
     while after is not None:
 
         async def some(tx: Transaction, after: bytes = after) -> bytes | None:
-            return await directory.forget(tx, after, _AT_ONCE, now)
+            return await storage.fold(tx, key, after, block.clock.now())
 
         after = await block.store.transact(some)
+        await asyncio.sleep(0)
+
+
+async def _forget_metrics(block: Block, works: Works, now: float) -> None:
+    after = b""
+    while keys := await block.store.transact(lambda tx, after=after: directory.keys(tx, after, _AT_ONCE)):  # type: ignore[misc]
+        await works.together(
+            keys, "forgetting the metric", partial(transact_each, block, partial(directory.forget, now=now))
+        )
+        after = keys[-1]
         await asyncio.sleep(0)

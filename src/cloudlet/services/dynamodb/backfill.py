@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
+from cloudlet.core.moments import notified
 from cloudlet.services.dynamodb import directory, indexes, rows, vectors
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.table_record import ACTIVE, CREATING, IndexRecord, VectorRecord
@@ -18,6 +21,7 @@ _WANTED = Subspace("backfill")
 """Number of a table → the key, below its items, of the first that is not in its new index yet."""
 _Record = TypeVar("_Record", IndexRecord, VectorRecord)
 
+_TABLES = 100
 _ROWS = 64
 _BYTES = 1 << 20
 _STEPS = 16
@@ -32,22 +36,21 @@ def begin(tx: Transaction, table_id: int) -> None:
 
 async def fill_indexes(block: Block) -> None:
     """Fill new indexes, also those that were under way when the process ended."""
-    changed = asyncio.Event()
-    end_watch = block.store.watch(_TOPIC, changed.set)
-    try:
+    async with notified(block, _TOPIC) as changed:
+        works = Works(block, changed)
+
+        async def listed(tx: Transaction) -> list[int]:
+            rows = await tx.range(_WANTED.begin, _WANTED.end, limit=_TABLES + len(works))
+            return [table_id for key, _ in rows if (table_id := _WANTED.unpack(key)[0]) not in works]
+
         while True:
             changed.clear()
-            waiting = await block.store.transact(_tables)
+            waiting = await block.store.transact(listed)
             for table_id in waiting:
-                await _fill(block, table_id)
+                what = f"filling indexes of the table {table_id}"
+                await works.attempt(table_id, what, partial(_fill, block, table_id))
             if not waiting:
                 await changed.wait()
-    finally:
-        end_watch()
-
-
-async def _tables(tx: Transaction) -> list[int]:
-    return [_WANTED.unpack(key)[0] for key, _ in await tx.range(_WANTED.begin, _WANTED.end, limit=100)]
 
 
 async def _fill(block: Block, table_id: int) -> None:

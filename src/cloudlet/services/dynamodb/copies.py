@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import msgspec
 
 from cloudlet.core import Subspace, Transaction, moments
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, writing
 from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.table import Table
@@ -85,19 +87,17 @@ def release(tx: Transaction, table: Table) -> None:
 
 async def make(block: Block) -> None:
     """Make all copies that are asked for, until the block ends."""
-    workers: dict[bytes, asyncio.Task[None]] = {}
     turn = asyncio.Semaphore(_AT_ONCE)
 
     async def listed(tx: Transaction) -> list[bytes]:
         return [key for key, _ in await tx.range(_COPIES.begin, _COPIES.end, limit=10_000)]
 
     async with moments.notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed)
         while True:
             changed.clear()
-            workers = {key: worker for key, worker in workers.items() if not worker.done()}
             for key in await block.store.transact(listed):
-                if key not in workers:
-                    workers[key] = group.create_task(_make(block, key, turn))
+                works.start(group, key, f"the copy {_COPIES.unpack(key)[0]}", partial(_make, block, key, turn))
             await changed.wait()
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Transaction, moments
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.services.dynamodb import changes, directory, items, measuring, rows, ttl, writing
 from cloudlet.services.dynamodb.table import Table
 
@@ -27,9 +29,10 @@ _SHARE = 100
 async def expire_items(block: Block) -> None:
     """Delete what has expired, in all tables, until the block ends."""
     async with moments.notified(block, ttl.TOPIC) as changed:
+        works = Works(block)
         while True:
             changed.clear()
-            seen = await _look_round(block)
+            seen = await _look_round(block, works)
             if seen.is_more:
                 continue
             if seen.some:
@@ -50,7 +53,7 @@ class _Seen(NamedTuple):
     """How long it took to look at those where nothing was to be done."""
 
 
-async def _look_round(block: Block) -> _Seen:
+async def _look_round(block: Block, works: Works) -> _Seen:
     """Let each table have a turn."""
     clock = asyncio.get_running_loop().time
     after, some, is_more, idle = 0, False, False, 0.0
@@ -63,9 +66,14 @@ async def _look_round(block: Block) -> _Seen:
         for table_id in ids:
             some = True
             began = clock()
-            indexed, expired = await _turn(block, table_id, _index), await _turn(block, table_id, _expire)
-            is_more = is_more or indexed.is_more or expired.is_more
-            if not indexed.number and not expired.number:
+            number = 0
+            for step in (_index, _expire):
+                what = f"{step.__name__.strip('_')} of items of the table {table_id}"
+                done = await works.attempt((step, table_id), what, partial(_turn, block, table_id, step))
+                if done is not None:
+                    number += done.number
+                    is_more = is_more or done.is_more
+            if not number:
                 idle += clock() - began
             await asyncio.sleep(0)
         if len(ids) < _PAGE:

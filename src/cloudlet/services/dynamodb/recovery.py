@@ -6,10 +6,12 @@ Developer Guide, "Point-in-time backups for DynamoDB".
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Subspace, Transaction, moments
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.services.dynamodb import directory, journal
 from cloudlet.services.dynamodb.table import Table
 
@@ -62,6 +64,7 @@ def check_time(table: Table, time: float, now: float, code: str) -> None:
 
 async def trim(block: Block) -> None:
     """Forget what is older than a table's recovery period, now and then."""
+    works = Works(block)
     while True:
         after = 0
         while True:
@@ -72,7 +75,8 @@ async def trim(block: Block) -> None:
 
             ids = await block.store.transact(page)
             for table_id in ids:
-                await _trim(block, table_id)
+                what = f"trimming the journal of the table {table_id}"
+                await works.attempt(table_id, what, partial(_trim, block, table_id))
             if len(ids) < _PAGE:
                 break
             after = ids[-1]

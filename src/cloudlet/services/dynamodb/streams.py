@@ -406,10 +406,9 @@ async def first_since(tx: Transaction, stream: int, lane: int, first: int, end: 
 # -- trimming
 
 
-async def all_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, StreamRecord]]:
-    """Return up to `count` streams of all accounts, with their keys, from behind the key `after`."""
-    rows = await tx.range(max(after + b"\x00", _STREAMS.begin), _STREAMS.end, limit=count)
-    return [(key, _decode_stream(value)) for key, value in rows]
+async def all_after(tx: Transaction, after: bytes, count: int) -> list[bytes]:
+    """Return the keys of up to `count` streams of all accounts, from behind the key `after`."""
+    return [key for key, _ in await tx.range(max(after + b"\x00", _STREAMS.begin), _STREAMS.end, limit=count)]
 
 
 async def trim(tx: Transaction, key: bytes, now: float) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
 from cloudlet.services.dynamodb import streams
 
@@ -15,22 +16,16 @@ _PAGE = 100
 
 async def trim(block: Block) -> None:
     """Trim all streams, now and then."""
+    works = Works(block)
     while True:
         after = b""
-        while True:
-
-            async def page(tx: Transaction, after: bytes = after) -> list[bytes]:
-                return [key for key, _ in await streams.all_after(tx, after, _PAGE)]
-
-            keys = await block.store.transact(page)
+        while keys := await block.store.transact(lambda tx, after=after: streams.all_after(tx, after, _PAGE)):  # type: ignore[misc]
             for key in keys:
-
-                async def one(tx: Transaction, key: bytes = key) -> None:
-                    await streams.trim(tx, key, block.clock.now())
-
-                await block.store.transact(one)
+                await works.attempt(key, f"trimming the stream {key!r}", partial(_trim, block, key))
                 await asyncio.sleep(0)
-            if len(keys) < _PAGE:
-                break
             after = keys[-1]
         await until(block, block.clock.now() + _SWEEP_SECONDS)
+
+
+async def _trim(block: Block, key: bytes) -> None:
+    await block.store.transact(lambda tx: streams.trim(tx, key, block.clock.now()))

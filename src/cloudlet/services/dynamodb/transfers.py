@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from cloudlet.core import moments
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import exporting, exports, importing, imports
 
@@ -20,7 +22,6 @@ _Transfer = Callable[[Block, bytes, Lease], Awaitable[None]]
 
 async def make(block: Block) -> None:
     """Make all exports and imports that are asked for, until the block ends."""
-    workers: dict[bytes, asyncio.Task[None]] = {}
     turn = asyncio.Semaphore(_AT_ONCE)
 
     async def one(transfer: _Transfer, key: bytes, lease: Lease) -> None:
@@ -30,11 +31,10 @@ async def make(block: Block) -> None:
             await transfer(block, key, lease)
 
     async with Lease(block) as lease, moments.notified(block, TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed)
         while True:
             changed.clear()
-            workers = {key: worker for key, worker in workers.items() if not worker.done()}
             for records, transfer in ((exports.records, exporting.make), (imports.records, importing.make)):
                 for key in await block.store.transact(records.running):
-                    if key not in workers:
-                        workers[key] = group.create_task(one(transfer, key, lease))
+                    works.start(group, key, f"the transfer {key!r}", partial(one, transfer, key, lease))
             await changed.wait()

@@ -10,7 +10,7 @@ from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.core.moments import as_due
+from cloudlet.core.jobs import Row, as_due
 from cloudlet.services.events import errors, rule
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.rule import compiled_pattern
@@ -141,20 +141,14 @@ async def between(tx: Transaction, archive: Archive, after: bytes, start: float,
 
 async def expire(block: Block) -> None:
     """Drop events whose time in their archives is over, until the block ends."""
-    await as_due(block, TOPIC, _drop)
+    await as_due(block, TOPIC, _EXPIRING, "dropping the event", _drop, at_once=_AT_ONCE)
 
 
-async def _drop(tx: Transaction, now: float) -> float | None:
-    """Drop some of what has expired; return when (s) there is more to do, if ever."""
-    for row, _ in await tx.range(_EXPIRING.begin, _EXPIRING.end, limit=_AT_ONCE):
-        due, id, key = _EXPIRING.unpack(row)
-        if due > now * 1000:
-            return float(due) / 1000
-        tx.delete(row)
-        raw = await tx.get(key)
-        if raw is not None:
-            tx.delete(key)
-            tx.add(_COUNTS.key(id, "events"), -1)
-            tx.add(_COUNTS.key(id, "bytes"), -len(raw))
-    rows = await tx.range(_EXPIRING.begin, _EXPIRING.end, limit=1)
-    return float(_EXPIRING.unpack(rows[0][0])[0]) / 1000 if rows else None
+async def _drop(tx: Transaction, row: Row, now: float) -> None:
+    """Drop an event that has expired."""
+    _, id, key = row
+    raw = await tx.get(key)
+    if raw is not None:
+        tx.delete(key)
+        tx.add(_COUNTS.key(id, "events"), -1)
+        tx.add(_COUNTS.key(id, "bytes"), -len(raw))

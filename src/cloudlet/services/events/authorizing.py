@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import contained
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.core.retrying import Failed
 from cloudlet.services.events import connection, http_request, http_sending
@@ -35,29 +36,23 @@ async def authorize(block: Block) -> None:
 
     Where several processes do so, each fetches a token, and the last one is kept.
     """
-    busy: set[str] = set()
     async with notified(block, connection.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed, _AT_ONCE)
         while True:
             changed.clear()
-            for found in await block.store.transact(lambda tx: connection.authorizing(tx, _AT_ONCE)):
-                if found.arn not in busy:
-                    busy.add(found.arn)
-                    group.create_task(_authorize(block, found, busy, changed))
+            waiting = await block.store.transact(lambda tx: connection.authorizing(tx, _AT_ONCE + len(works)))
+            for place in [each for each in waiting if each not in works][: works.free]:
+                works.start(group, place, f"authorization of {place}", partial(_authorize, block, place))
             await changed.wait()
 
 
-async def _authorize(block: Block, found: Connection, busy: set[str], changed: asyncio.Event) -> None:
-    try:
-        async with contained(block, f"authorization of {found.arn}"):
-            known = await block.store.transact(lambda tx: _unchanged(tx, found))
-            # It may have been done between being read and being taken up here.
-            reason = await _refusal(block, found) if known is not None and known.state == "AUTHORIZING" else ""
-            if reason:
-                log.warning("%s could not be authorized: %s", found.arn, reason)
-                await block.store.transact(lambda tx: _give_up(tx, found, reason))
-    finally:
-        busy.discard(found.arn)
-        changed.set()
+async def _authorize(block: Block, place: connection.Place) -> None:
+    found = await block.store.transact(lambda tx: connection.find(tx, *place))
+    # It may have been done, or the connection deleted, between being listed and being taken up here.
+    reason = await _refusal(block, found) if found is not None and found.state == "AUTHORIZING" else ""
+    if found is not None and reason:
+        log.warning("%s could not be authorized: %s", found.arn, reason)
+        await block.store.transact(lambda tx: _give_up(tx, found, reason))
 
 
 async def _refusal(block: Block, found: Connection) -> str:

@@ -21,6 +21,9 @@ BASIC, API_KEY, OAUTH = "BASIC", "API_KEY", "OAUTH_CLIENT_CREDENTIALS"
 PARAMETERS = {BASIC: "BasicAuthParameters", API_KEY: "ApiKeyAuthParameters", OAUTH: "OAuthParameters"}
 """Which of AuthParameters each type of authorization has."""
 
+Place = tuple[str, str, str]
+"""Account, region and name of a connection."""
+
 _CONNECTIONS = Subspace("connection")
 _SECRETS = Subspace("connection-secret")
 _AUTHORIZING = Subspace("connection-authorizing")
@@ -134,10 +137,10 @@ def remove(tx: Transaction, connection: Connection) -> None:
     tx.delete(_AUTHORIZING.key(*place))
 
 
-async def authorizing(tx: Transaction, count: int) -> list[Connection]:
-    """Return connections that are to be authorized."""
+async def authorizing(tx: Transaction, count: int) -> list[Place]:
+    """Return which connections are to be authorized."""
     rows = await tx.range(_AUTHORIZING.begin, _AUTHORIZING.end, limit=count)
-    return [await get(tx, *_AUTHORIZING.unpack(key)) for key, _ in rows]
+    return [_AUTHORIZING.unpack(key) for key, _ in rows]
 
 
 def public(parameters: Any) -> Any:

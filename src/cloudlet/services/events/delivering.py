@@ -6,7 +6,6 @@ from typing import Final
 
 from cloudlet.core import Arn, Transaction, lanes
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.events import outbox, target
@@ -27,7 +26,7 @@ async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
     """Deliver all that waits in a lane."""
     # An endpoint may take its time, or be sent little a second: what is under way there may come again after a crash.
     at_once = BATCH if target.is_http(Arn.parse(lane.target)) else _AT_ONCE
-    async with contained(block, f"deliveries to {lane.target}"), notified(block, lane.rows.prefix) as more:
+    async with notified(block, lane.rows.prefix) as more:
         while True:
             more.clear()
             # Another process may have delivered what was read before.

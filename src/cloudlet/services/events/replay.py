@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.services.events import archive, errors, matching
 from cloudlet.services.events.large_events import Matched
@@ -101,13 +103,19 @@ async def running(tx: Transaction, account: str, region: str, most: int) -> int:
 async def run(block: Block) -> None:
     """Replay what is to be replayed, until the block ends."""
     async with notified(block, TOPIC) as changed:
+        works = Works(block, changed)
+
+        async def listed(tx: Transaction) -> list[_Place]:
+            rows = await tx.range(_RUNNING.begin, _RUNNING.end, limit=_AT_ONCE + len(works))
+            return [place for key, _ in rows if (place := _RUNNING.unpack(key)) not in works]
+
         while True:
             changed.clear()
-            rows = await block.store.transact(lambda tx: tx.range(_RUNNING.begin, _RUNNING.end, limit=_AT_ONCE))
-            if not rows:
+            places = await block.store.transact(listed)
+            if not places:
                 await changed.wait()
-            for key, _ in rows:
-                await _go_on(block, _RUNNING.unpack(key))
+            for place in places:
+                await works.attempt(place, f"the replay {place}", partial(_go_on, block, place))
 
 
 async def _go_on(block: Block, place: _Place) -> None:

@@ -6,14 +6,13 @@ from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import as_due
+from cloudlet.core.jobs import Row, as_due
 from cloudlet.services.events import event, outbox, rule, schedule
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.rule_record import Rule
 
 TOPIC = b"schedules"
 _DUE = Subspace("due")
-_AT_ONCE = 50
 
 
 def enter(tx: Transaction, changed: Rule, now: float) -> Rule:
@@ -40,30 +39,24 @@ def _key(scheduled: Rule) -> bytes:
 
 async def run(block: Block) -> None:
     """Run rules when they are due, until the block ends."""
-    await as_due(block, TOPIC, _run_due)
+    await as_due(block, TOPIC, _DUE, "the rule", _run)
 
 
-async def _run_due(tx: Transaction, now: float) -> float | None:
-    """Run some of the rules that are due; return when (s) there is more to do, if ever."""
-    for key, _ in await tx.range(_DUE.begin, _DUE.end, limit=_AT_ONCE):
-        due, account, region, bus, name = _DUE.unpack(key)
-        if due > now * 1000:
-            return float(due) / 1000
-        found = await rule.find(tx, Place(account, region, bus), name)
-        if found is None or found.due != due:
-            tx.delete(key)
-            continue
-        made = event.made(
-            source="aws.events",
-            kind="Scheduled Event",
-            account=account,
-            region=region,
-            time=due / 1000,
-            resources=(found.arn,),
-            detail="{}",
-        )
-        for target in await rule.targets(tx, found):
-            outbox.save(tx, outbox.made(found, target, event.text(made), now))
-        rule.save(tx, enter(tx, found, now))
-    rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
-    return float(_DUE.unpack(rows[0][0])[0]) / 1000 if rows else None
+async def _run(tx: Transaction, row: Row, now: float) -> None:
+    """Run a rule that is due."""
+    due, account, region, bus, name = row
+    found = await rule.find(tx, Place(account, region, bus), name)
+    if found is None or found.due != due:
+        return
+    made = event.made(
+        source="aws.events",
+        kind="Scheduled Event",
+        account=account,
+        region=region,
+        time=due / 1000,
+        resources=(found.arn,),
+        detail="{}",
+    )
+    for target in await rule.targets(tx, found):
+        outbox.save(tx, outbox.made(found, target, event.text(made), now))
+    rule.save(tx, enter(tx, found, now))

@@ -7,9 +7,11 @@ makes it garbage in the same transaction; it outlives that by the time that an i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import first, notified, until
 from cloudlet.services.lambda_ import unpacking
 
@@ -43,57 +45,66 @@ async def _is_claimed(tx: Transaction, code: str) -> bool:
 async def collect(block: Block) -> None:
     """Remove code that is garbage, as it comes up."""
     async with notified(block, _TOPIC) as changed:
+        works = Works(block, changed)
         while True:
             changed.clear()
-            due = await _remove_due(block)
+            due = await _remove_due(block, works)
             if due is None:
                 await changed.wait()
             else:
                 await first(block, changed, due)
 
 
-async def _remove_due(block: Block) -> float | None:
+async def _remove_due(block: Block, works: Works) -> float | None:
     """Remove what has been garbage for long enough; return when there is more to do, None where there is nothing."""
     while True:
+        count = _PAGE + len(works)
+
+        async def page(tx: Transaction, count: int = count) -> list[bytes]:
+            return [key for key, _ in await tx.range(_GARBAGE.begin, _GARBAGE.end, limit=count)]
+
+        listed = await block.store.transact(page)
+        rows = [key for key in listed if key not in works]
         before = block.clock.now() - _GRACE_SECONDS
+        due = [key for key in rows if _GARBAGE.unpack(key)[0] <= before]
+        if not due:
+            return float(_GARBAGE.unpack(rows[0])[0]) + _GRACE_SECONDS if rows else None
+        await works.together(due, "removing the code", partial(_remove, block))
 
-        async def due(tx: Transaction, before: float = before) -> tuple[list[tuple[bytes, str]], float | None]:
-            rows = [
-                (key, *_GARBAGE.unpack(key)) for key, _ in await tx.range(_GARBAGE.begin, _GARBAGE.end, limit=_PAGE)
-            ]
-            waiting = [when for _, when, _ in rows if when > before]
-            return [(key, code) for key, when, code in rows if when <= before], waiting[0] if waiting else None
 
-        found, waiting = await block.store.transact(due)
-        if not found:
-            return None if waiting is None else waiting + _GRACE_SECONDS
+async def _remove(block: Block, keys: list[bytes]) -> None:
+    async def unclaimed(tx: Transaction) -> list[str]:
+        # What a layer has given up, a function that was created meanwhile may have claimed.
+        return [code for code in codes if not await _is_claimed(tx, code)]
 
-        async def unclaimed(tx: Transaction, found: list[tuple[bytes, str]] = found) -> list[str]:
-            # What a layer has given up, a function that was created meanwhile may have claimed.
-            return [code for _, code in found if not await _is_claimed(tx, code)]
+    codes = [_GARBAGE.unpack(key)[1] for key in keys]
+    gone = await block.store.transact(unclaimed)
+    await block.blobs.remove(gone)
+    for code in gone:
+        await unpacking.remove(block, code)
 
-        gone = await block.store.transact(unclaimed)
-        await block.blobs.remove(gone)
-        for code in gone:
-            await unpacking.remove(block, code)
+    async def forget(tx: Transaction) -> None:
+        for key in keys:
+            tx.delete(key)
 
-        async def forget(tx: Transaction, found: list[tuple[bytes, str]] = found) -> None:
-            for key, _ in found:
-                tx.delete(key)
-
-        await block.store.transact(forget)
+    await block.store.transact(forget)
 
 
 async def sweep(block: Block) -> None:
     """Remove the files that a crash has left without a claim, now and then."""
     await unpacking.forget_earlier_boots(block)
+    works = Works(block)
     while True:
         await block.blobs.remove_unfinished(_ORPHANED_SECONDS)
         async for names in block.blobs.names(_ORPHANED_SECONDS):
-            await block.blobs.remove(await _orphans(block, names))
+            await works.together(names, "removing the file", partial(_remove_orphans, block))
         for code in await _orphans(block, await unpacking.present(block)):
             await unpacking.remove(block, code)
         await until(block, block.clock.now() + _SWEEP_SECONDS)
+
+
+async def _remove_orphans(block: Block, names: list[str]) -> None:
+    await block.blobs.remove(await _orphans(block, names))
 
 
 async def _orphans(block: Block, names: list[str]) -> list[str]:

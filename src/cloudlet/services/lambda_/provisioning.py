@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.services.lambda_ import directory
 from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
@@ -51,11 +53,13 @@ async def moved(tx: Transaction, alias: Alias) -> None:
 async def run(block: Block) -> None:
     """Keep ready what is wanted, until the block ends."""
     async with notified(block, _TOPIC) as told:
+        works = Works(block, told)
         while True:
             told.clear()
             wanted = 0
             for key in await block.store.transact(_keys):
-                wanted += await _provide(block, key)
+                what = f"keeping {_WANTED.unpack(key)} ready"
+                wanted += await works.attempt(key, what, partial(_provide, block, key)) or 0
             if wanted:
                 # What ends meanwhile, by a fault of its own or since its credentials have expired, is replaced.
                 try:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
@@ -70,24 +72,16 @@ async def run(block: Block) -> None:
 
 async def _work(block: Block, space: Subspace, do: Callable[[Block, bytes], Awaitable[None]]) -> None:
     """Do something for each key, several at a time."""
-    under_way: set[bytes] = set()
     async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
-
-        async def do_one(key: bytes) -> None:
-            await do(block, key)
-            under_way.discard(key)
-            # There may be others that there was no room for, or this one was changed meanwhile.
-            changed.set()
+        works = Works(block, changed, _AT_ONCE)
 
         async def waiting(tx: Transaction) -> list[bytes]:
-            return [key for key, _ in await tx.range(space.begin, space.end, limit=_AT_ONCE)]
+            return [key for key, _ in await tx.range(space.begin, space.end, limit=_AT_ONCE + len(works))]
 
         while True:
             changed.clear()
             for key in await block.store.transact(waiting):
-                if key not in under_way:
-                    under_way.add(key)
-                    group.create_task(do_one(key))
+                works.start(group, key, f"making {space.unpack(key)} ready", partial(do, block, key))
             await changed.wait()
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from cloudlet.core import Arn, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified, until
 from cloudlet.core.retrying import pause
@@ -52,24 +53,14 @@ _MOST_LANES = 32
 
 async def forward(block: Block, lease: Lease) -> None:
     """Deliver for ever."""
-    lanes: set[int] = set()
     room = asyncio.Semaphore(_MOST_LANES)
     async with notified(block, outbox.TOPIC) as event, asyncio.TaskGroup() as tasks:
-
-        async def run(number: int) -> None:
-            try:
-                await _Lane(block, lease, room, number).run()
-            finally:
-                lanes.discard(number)
-                # Something may have come while it ended.
-                event.set()
-
+        works = Works(block, event)
         while True:
             event.clear()
             for number in await block.store.transact(outbox.subscriptions):
-                if number not in lanes:
-                    lanes.add(number)
-                    tasks.create_task(run(number))
+                lane = _Lane(block, lease, room, number)
+                works.start(tasks, number, f"deliveries for the subscription filter {number}", lane.run)
             await event.wait()
             await asyncio.sleep(_GATHERED_SECONDS)
 

@@ -83,10 +83,9 @@ async def page(tx: Transaction, account: str, region: str, prefix: str, after: s
     return [group_record.decode(raw) for _, raw in rows]
 
 
-async def all_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, Group]]:
-    """Return the groups of all accounts with their keys, after a key."""
-    begin = after + b"\x00" if after else _GROUPS.begin
-    return [(key, group_record.decode(raw)) for key, raw in await tx.range(begin, _GROUPS.end, limit=count)]
+async def all_after(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, bytes]]:
+    """Return the groups of all accounts, as they are stored, with their keys, after a key."""
+    return await tx.range(after + b"\x00" if after else _GROUPS.begin, _GROUPS.end, limit=count)
 
 
 def add_bytes(tx: Transaction, group: int, size: int) -> None:

@@ -6,12 +6,14 @@ What readers see does not depend on when events are removed; disk space does.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from cloudlet.core import Transaction, jobs
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
-from cloudlet.services.logs import arrivals, events, exporting, forwarding, publishing
+from cloudlet.services.logs import arrivals, events, exporting, forwarding, group_record, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.group_record import Group
@@ -36,34 +38,42 @@ async def deliver_and_tidy(block: Block) -> None:
 
 async def _tidy(block: Block, lease: Lease) -> None:
     """Remove what is not shown any more, now and then."""
+    works = Works(block)
     while True:
         await lease.hold()
-        await _clear_orphans(block)
-        await _expire(block)
+        await _clear_orphans(block, works)
+        await _expire(block, works)
         await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
-async def _clear_orphans(block: Block) -> None:
-    while found := await block.store.transact(lambda tx: events.orphans(tx, _PAGE)):
-        for group, stream in found:
-            await events.clear_orphan(block.store, group, stream)
+async def _clear_orphans(block: Block, works: Works) -> None:
+    while True:
+        count = _PAGE + len(works)
+        listed = await block.store.transact(lambda tx: events.orphans(tx, count))  # noqa: B023
+        found = [orphan for orphan in listed if orphan not in works]
+        if not found:
+            return
+        for orphan in found:
+            what = f"removing the stream {orphan}"
+            await works.attempt(orphan, what, partial(events.clear_orphan, block.store, *orphan))
 
 
-async def _expire(block: Block) -> None:
+async def _expire(block: Block, works: Works) -> None:
     after = b""
     while True:
-
-        async def page(tx: Transaction, after: bytes = after) -> list[tuple[bytes, Group]]:
-            return await groups.all_after(tx, after, _PAGE)
-
-        found = await block.store.transact(page)
-        for after, group in found:  # noqa: B007 - the last one is where the next page begins
-            if group.retention is not None:
-                await _expire_group(block, group)
-            if group.tailed_until:
-                await _forget_arrivals(block, group)
-        if len(found) < _PAGE:
+        rows = await block.store.transact(lambda tx, after=after: groups.all_after(tx, after, _PAGE))  # type: ignore[misc]
+        for key, group in works.decoded(rows, "the log group", group_record.decode).items():
+            await works.attempt(key, f"removing old events of {group.arn}", partial(_tidy_group, block, group))
+        if len(rows) < _PAGE:
             return
+        after = rows[-1][0]
+
+
+async def _tidy_group(block: Block, group: Group) -> None:
+    if group.retention is not None:
+        await _expire_group(block, group)
+    if group.tailed_until:
+        await _forget_arrivals(block, group)
 
 
 async def _expire_group(block: Block, group: Group) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
 from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending, protection
@@ -62,28 +63,42 @@ async def publish(block: Block, lease: Lease) -> None:
     if not block.cloud.has("cloudwatch"):
         return
     minutes = Minutes()
-    after = 0
     async with notified(block, pending.TOPIC) as event:
+        works = Works(block, event)
         while True:
             event.clear()
-            turn = lease.turns
-            rows = await block.store.transact(partial(pending.first, after=after, count=_AT_ONCE))
-            if not rows and not after:
+            if not await _round(block, lease, works, minutes):
                 await event.wait()
-            if rows:
-                await lease.hold()
-            if lease.turns != turn:
-                continue
-            # Where more waits of a group than is looked at at once, those behind it have their turn first.
-            after = rows[-1].group if len(rows) == _AT_ONCE else 0
-            if not rows:
-                continue
-            if not await _publish(block, rows, minutes):
-                await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _round(block: Block, lease: Lease, works: Works, minutes: Minutes) -> bool:
+    """Publish some of what waits of each group; return whether there was any that could be looked at."""
+    after, found = 0, False
+    while True:
+        turn = lease.turns
+        rows = await block.store.transact(partial(pending.first, after=after, count=_AT_ONCE))
+        if not rows:
+            return found
+        await lease.hold()
+        if lease.turns != turn:
+            # Another process may have published what was read before.
+            continue
+        by_group: defaultdict[int, list[Pending]] = defaultdict(list)
+        for one in rows:
+            by_group[one.group].append(one)
+        done = await asyncio.gather(
+            *(
+                works.attempt(group, f"metrics of the log group {group}", partial(_publish, block, some, minutes))
+                for group, some in by_group.items()
+            )
+        )
+        found = found or any(done)
+        # Where more waits of a group than is looked at at once, those behind it have their turn first.
+        after = rows[-1].group
 
 
 async def _publish(block: Block, rows: list[Pending], minutes: Minutes) -> bool:
-    """Publish what is in some rows; return False where that has to be tried again."""
+    """Publish what is in some rows of a group, or see that it has to be tried again."""
     values: _Values = defaultdict(Counter)
     seen = Seen()
 
@@ -113,7 +128,8 @@ async def _publish(block: Block, rows: list[Pending], minutes: Minutes) -> bool:
             await _send(block, target, data)
     except AwsError as error:
         log.info("CloudWatch does not answer, and will be asked again: %s", error)
-        return False
+        await asyncio.sleep(_PAUSE_SECONDS)
+        return True
 
     async def done(tx: Transaction) -> None:
         for one in rows:

@@ -11,7 +11,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import gmtime, perf_counter, strftime
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import first
 from cloudlet.services.s3 import request_metrics
 from cloudlet.services.s3.bucket import configuration, find_bucket
@@ -111,25 +112,25 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 async def deliver_logs(block: Block) -> None:
     """Deliver what is noted to the buckets that are to have it, now and then, until the block ends."""
-    lines = _LINES.of(block)
+    lines, works = _LINES.of(block), Works(block)
     end: BaseException
     try:
         while True:
             lines.changed.clear()
-            lines.owners = await _owners(block)
+            lines.owners = await _owners(block, works)
             await first(block, lines.changed, block.clock.now() + _PERIOD_SECONDS)
-            await _deliver(block, lines)
+            await _deliver(block, works, lines)
     except BaseException as error:
         end = error
-    await _deliver(block, lines)
+    await _deliver(block, works, lines)
     raise end
 
 
-async def _owners(block: Block) -> dict[str, str]:
-    return {bucket.name: bucket.account async for bucket in every_bucket(block) if KIND in bucket.kinds}
+async def _owners(block: Block, works: Works) -> dict[str, str]:
+    return {bucket.name: bucket.account async for bucket in every_bucket(block, works) if KIND in bucket.kinds}
 
 
-async def _deliver(block: Block, lines: _Lines) -> None:
+async def _deliver(block: Block, works: Works, lines: _Lines) -> None:
     noted, lines.waiting = lines.waiting, deque()
     if lines.dropped:
         log.warning("%d lines of access logs were dropped: there were too many", lines.dropped)
@@ -138,14 +139,12 @@ async def _deliver(block: Block, lines: _Lines) -> None:
     for each in noted:
         by_bucket.setdefault(each.bucket, []).append(each)
     for name, found in by_bucket.items():
-        try:
-            await _deliver_of(block, name, found)
-        except AwsError as error:
-            log.warning("the access log of %s could not be delivered: %s", name, error.message)
+        # What fails is lost, and is no reason for the next lines to wait.
+        await works.attempt(object(), f"the access log of {name}", partial(_deliver_of, block, name, found))
 
 
 async def _deliver_of(block: Block, name: str, lines: list[_Line]) -> None:
-    """Deliver the lines of one bucket, if it still has logs. Raises AwsError."""
+    """Deliver the lines of one bucket, if it still has logs."""
 
     async def find(tx: Transaction) -> tuple[Bucket, Mapping[str, Any]] | None:
         bucket = await find_bucket(tx, name)
@@ -159,7 +158,11 @@ async def _deliver_of(block: Block, name: str, lines: list[_Line]) -> None:
     more = {"ContentType": "text/plain", **_grants(bucket, enabled)}
     for key, texts in _objects(bucket, enabled, lines, block.clock.now()):
         body = "".join(f"{text}\n" for text in texts).encode()
-        await deliver(block, _PRINCIPAL, bucket, enabled["TargetBucket"], key, body, **more)
+        try:
+            await deliver(block, _PRINCIPAL, bucket, enabled["TargetBucket"], key, body, **more)
+        except AwsError as error:
+            log.warning("the access log of %s could not be delivered: %s", name, error.message)
+            return
 
 
 def _objects(

@@ -11,6 +11,7 @@ from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.services.s3 import bucket_record, errors
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.store import pack
+from cloudlet.store.interface import Row
 
 _BUCKETS: Final = Subspace("bucket")
 _OWNERS: Final = Subspace("bucket-of")
@@ -81,10 +82,9 @@ async def buckets_of(tx: Transaction, account: str, after: str, limit: int) -> l
     return [bucket for bucket in found if bucket is not None]
 
 
-async def all_buckets(tx: Transaction, after: str, limit: int) -> list[Bucket]:
-    """Return up to `limit` buckets of all accounts behind a name: for jobs."""
-    begin = _BUCKETS.key(after) + b"\x00" if after else _BUCKETS.begin
-    return [_bucket(raw) for _, raw in await tx.range(begin, _BUCKETS.end, limit=limit)]
+async def all_buckets(tx: Transaction, after: bytes, limit: int) -> list[Row]:
+    """Return up to `limit` buckets of all accounts, as they are stored, behind a key: for jobs."""
+    return await tx.range(after + b"\x00" if after else _BUCKETS.begin, _BUCKETS.end, limit=limit)
 
 
 async def configuration(tx: Transaction, bucket: Bucket, kind: str) -> Any:

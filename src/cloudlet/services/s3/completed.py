@@ -9,6 +9,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
 from cloudlet.services.s3.bucket_record import Bucket
 
@@ -50,15 +51,16 @@ async def find(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> Com
 
 async def forget(block: Block) -> None:
     """Forget the uploads that were completed long ago, now and then."""
+    works = Works(block)
+
+    async def listed(tx: Transaction, count: int) -> list[bytes]:
+        before = int(block.clock.now() * 1000) - _KEPT_MILLIS
+        return [key for key, _ in await tx.range(_TIMES.begin, _TIMES.key(max(before, 0)), limit=count)]
+
+    async def one(tx: Transaction, row: bytes) -> None:
+        tx.delete(row)
+        tx.delete(_DONE.key(*_TIMES.unpack(row)[1:]))
+
     while True:
-
-        async def page(tx: Transaction) -> int:
-            before = int(block.clock.now() * 1000) - _KEPT_MILLIS
-            rows = await tx.range(_TIMES.begin, _TIMES.key(max(before, 0)), limit=_PAGE)
-            for row, _ in rows:
-                tx.delete(row)
-                tx.delete(_DONE.key(*_TIMES.unpack(row)[1:]))
-            return len(rows)
-
-        if await block.store.transact(page) < _PAGE:
-            await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await works.do_all(listed, "forgetting the upload", one, at_once=_PAGE)
+        await until(block, block.clock.now() + _SWEEP_SECONDS)

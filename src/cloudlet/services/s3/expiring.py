@@ -14,6 +14,7 @@ import msgspec
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import events, lifecycle, multipart, versions
 from cloudlet.services.s3.bucket import find_bucket
@@ -30,16 +31,18 @@ _AT_ONCE = 20
 async def carry_out_rules(block: Block) -> None:
     """Go through all buckets that have rules, once a day and when they get other ones, until the block ends."""
     async with notified(block, lifecycle.TOPIC) as changed:
+        works = Works(block, changed)
         while True:
             changed.clear()
-            await _go_through_all(block)
+            await _go_through_all(block, works)
             await first(block, changed, lifecycle.next_midnight(block.clock.now()))
 
 
-async def _go_through_all(block: Block) -> None:
-    async for bucket in every_bucket(block):
+async def _go_through_all(block: Block, works: Works) -> None:
+    async for bucket in every_bucket(block, works):
         if lifecycle.KIND in bucket.kinds:
-            await _Pass(block, bucket, block.clock.now()).run()
+            one = _Pass(block, bucket, block.clock.now())
+            await works.attempt(bucket.name, f"the lifecycle rules of {bucket.name}", one.run)
 
 
 @dataclass

@@ -7,12 +7,13 @@ through the files, since a file that is young may yet be referred to.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import until
+from cloudlet.core.jobs import Works
+from cloudlet.core.moments import notified, until
 
 _FILES = Subspace("file")
 _GARBAGE = Subspace("garbage")
@@ -41,47 +42,51 @@ def release(tx: Transaction, blobs: Iterable[str], now: int) -> None:
 
 async def collect(block: Block) -> None:
     """Remove the files that are garbage, as it comes up."""
-    changed = asyncio.Event()
-    end_watch = block.store.watch(_TOPIC, changed.set)
-    try:
+    async with notified(block, _TOPIC) as changed:
+        works = Works(block, changed)
         while True:
             changed.clear()
-            due = await _remove_due(block)
+            due = await _remove_due(block, works)
             if due is None:
                 await changed.wait()
                 due = block.clock.now() + _GRACE_SECONDS
             await until(block, due)
-    finally:
-        end_watch()
 
 
-async def _remove_due(block: Block) -> float | None:
+async def _remove_due(block: Block, works: Works) -> float | None:
     """Remove what has been garbage for long enough; return when there is more to do, None where there is nothing."""
     while True:
+        count = _PAGE + len(works)
 
-        async def page(tx: Transaction) -> list[bytes]:
-            return [key for key, _ in await tx.range(_GARBAGE.begin, _GARBAGE.end, limit=_PAGE)]
+        async def page(tx: Transaction, count: int = count) -> list[bytes]:
+            return [key for key, _ in await tx.range(_GARBAGE.begin, _GARBAGE.end, limit=count)]
 
-        rows = [(key, *_GARBAGE.unpack(key)) for key in await block.store.transact(page)]
+        listed = await block.store.transact(page)
+        rows = [key for key in listed if key not in works]
         before = (block.clock.now() - _GRACE_SECONDS) * 1000
-        due = [(key, blob) for key, when, blob in rows if when <= before]
+        due = [key for key in rows if _GARBAGE.unpack(key)[0] <= before]
         if not due:
-            return rows[0][1] / 1000 + _GRACE_SECONDS if rows else None
-        await block.blobs.remove([blob for _, blob in due])
+            return _GARBAGE.unpack(rows[0])[0] / 1000 + _GRACE_SECONDS if rows else None
+        await works.together(due, "removing the file", partial(_remove, block))
 
-        async def forget(tx: Transaction, keys: list[bytes] = [key for key, _ in due]) -> None:  # noqa: B006
-            for key in keys:
-                tx.delete(key)
 
-        await block.store.transact(forget)
+async def _remove(block: Block, keys: list[bytes]) -> None:
+    await block.blobs.remove([_GARBAGE.unpack(key)[1] for key in keys])
+
+    async def forget(tx: Transaction) -> None:
+        for key in keys:
+            tx.delete(key)
+
+    await block.store.transact(forget)
 
 
 async def sweep(block: Block) -> None:
     """Remove the files that a crash has left without a reference, now and then."""
+    works = Works(block)
     while True:
         await block.blobs.remove_unfinished(_ORPHANED_SECONDS)
         async for names in block.blobs.names(_ORPHANED_SECONDS):
-            await _remove_orphans(block, names)
+            await works.together(names, "removing the file", partial(_remove_orphans, block))
         await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 

@@ -10,6 +10,7 @@ import gzip
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import msgspec
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import identified, inventory, lifecycle, workspace
 from cloudlet.services.s3.bucket_record import Bucket
@@ -39,16 +41,17 @@ _READ_BYTES = 1 << 20
 async def write_inventories(block: Block) -> None:
     """Write the inventories that are due, until the block ends."""
     async with notified(block, inventory.TOPIC) as changed:
+        works = Works(block, changed)
         while True:
             changed.clear()
             now = block.clock.now()
-            async for bucket in every_bucket(block):
+            async for bucket in every_bucket(block, works):
                 if inventory.KIND in bucket.kinds:
-                    await _write_due(block, bucket, now)
+                    await _write_due(block, works, bucket, now)
             await first(block, changed, lifecycle.next_midnight(now))
 
 
-async def _write_due(block: Block, bucket: Bucket, now: float) -> None:
+async def _write_due(block: Block, works: Works, bucket: Bucket, now: float) -> None:
     async def find(tx: Transaction) -> list[tuple[str, Any]]:
         return [
             (id, configuration)
@@ -56,17 +59,23 @@ async def _write_due(block: Block, bucket: Bucket, now: float) -> None:
             if await inventory.due(tx, bucket, id, configuration, now)
         ]
 
-    for id, configuration in await block.store.transact(find):
-        rules = await block.store.transact(lambda tx: lifecycle.of_bucket(tx, bucket))
-        try:
-            await _Report(block, bucket, configuration, rules, now).write()
-        except AwsError as error:
-            log.warning("the inventory %s of %s could not be written: %s", id, bucket.name, error.message)
+    what = f"the inventories of {bucket.name}"
+    for id, configuration in await works.attempt(bucket.name, what, lambda: block.store.transact(find)) or ():
+        work = partial(_write, block, bucket, id, configuration, now)
+        await works.attempt((bucket.name, id), f"the inventory {id} of {bucket.name}", work)
 
-        async def done(tx: Transaction, id: str = id) -> None:
-            inventory.note_done(tx, bucket, id, now)
 
-        await block.store.transact(done)
+async def _write(block: Block, bucket: Bucket, id: str, configuration: Mapping[str, Any], now: float) -> None:
+    rules = await block.store.transact(lambda tx: lifecycle.of_bucket(tx, bucket))
+    try:
+        await _Report(block, bucket, configuration, rules, now).write()
+    except AwsError as error:
+        log.warning("the inventory %s of %s could not be written: %s", id, bucket.name, error.message)
+
+    async def done(tx: Transaction) -> None:
+        inventory.note_done(tx, bucket, id, now)
+
+    await block.store.transact(done)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError, Params, Transaction, lanes
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import contained
 from cloudlet.core.lease import Lease
 from cloudlet.core.messages import queue_url
 from cloudlet.core.moments import until
@@ -34,12 +33,7 @@ _Outcomes = Sequence[Failed | None]
 
 async def notify(block: Block, lease: Lease) -> None:
     """Tell what is in the outbox, until the block ends."""
-    await lanes.work_off(block, notices.TOPIC, notices.lanes, lambda lane: _see_to(block, lease, lane))
-
-
-async def _see_to(block: Block, lease: Lease, lane: Lane) -> None:
-    async with contained(block, f"events in {lane.source} for {lane.arn or 'EventBridge'}"):
-        await _work_off(block, lease, lane)
+    await lanes.work_off(block, notices.TOPIC, notices.lanes, lambda lane: _work_off(block, lease, lane))
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:

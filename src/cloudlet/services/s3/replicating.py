@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import msgspec
 
@@ -15,8 +16,9 @@ from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import notified
 from cloudlet.services.s3 import access, annotating, contents, events, garbage, replication, versions
 from cloudlet.services.s3.acl import ENFORCED, private
 from cloudlet.services.s3.annotating import Carried
@@ -25,54 +27,29 @@ from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.contents import Contents
 from cloudlet.services.s3.objects import Version
 from cloudlet.services.s3.replication import REPLICA, Rule, Task
-from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.s3")
 
-_PAGE = 100
 _AT_ONCE = 8
-_PAUSE_SECONDS = 30.0
-"""Until what failed because of the disk is tried again."""
 
 
 async def replicate(block: Block, lease: Lease) -> None:
     """Copy what waits, until the block ends."""
-    async with notified(block, replication.TOPIC) as changed:
+    async with notified(block, replication.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed, _AT_ONCE)
         while True:
             changed.clear()
-            if await _work_off(block, lease):
-                await changed.wait()
-            else:
-                await first(block, changed, block.clock.now() + _PAUSE_SECONDS)
+            for row in await block.store.transact(lambda tx: replication.waiting(tx, _AT_ONCE + len(works))):
+                await lease.hold()
+                works.start(group, row, f"the replica of {row!r}", partial(_copy, block, row))
+            await changed.wait()
 
 
-async def _work_off(block: Block, lease: Lease) -> bool:
-    """Do all tasks once; return whether none is left over."""
-    after, all_done = b"", True
-    while True:
-        turn = lease.turns
-
-        async def page(tx: Transaction, after: bytes = after) -> list[tuple[bytes, bytes, Task]]:
-            return await replication.waiting(tx, after, _PAGE)
-
-        tasks = await block.store.transact(page)
-        if not tasks:
-            return all_done
-        await lease.hold()
-        if lease.turns != turn:
-            continue
-        for start in range(0, len(tasks), _AT_ONCE):
-            await lease.hold()
-            outcomes = await asyncio.gather(
-                *(_Copy(block, *each).run() for each in tasks[start : start + _AT_ONCE]), return_exceptions=True
-            )
-            for outcome in outcomes:
-                if isinstance(outcome, StoreError):
-                    log.warning("an object could not be replicated yet: %s", outcome)
-                    all_done = False
-                elif isinstance(outcome, BaseException):
-                    raise outcome
-        after = tasks[-1][0]
+async def _copy(block: Block, row: bytes) -> None:
+    """Do the task in a row."""
+    found = await block.store.transact(lambda tx: replication.find(tx, row))
+    if found is not None:
+        await _Copy(block, row, *found).run()
 
 
 class _Source(msgspec.Struct):

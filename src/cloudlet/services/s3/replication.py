@@ -154,10 +154,15 @@ async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key:
     tx.notify(TOPIC)
 
 
-async def waiting(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, bytes, Task]]:
-    """Return up to `count` tasks behind a key: each with its key and what is stored there."""
-    begin = after + b"\x00" if after else _WAITING.begin
-    return [(key, raw, _decode(raw)) for key, raw in await tx.range(begin, _WAITING.end, limit=count)]
+async def waiting(tx: Transaction, count: int) -> list[bytes]:
+    """Return the keys of up to `count` tasks."""
+    return [key for key, _ in await tx.range(_WAITING.begin, _WAITING.end, limit=count)]
+
+
+async def find(tx: Transaction, key: bytes) -> tuple[bytes, Task] | None:
+    """Return a task, and as it is stored; None where it is done."""
+    raw = await tx.get(key)
+    return None if raw is None else (raw, _decode(raw))
 
 
 def done(tx: Transaction, key: bytes) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.metrics import Values, in_ended_minute
 from cloudlet.core.moments import notified
 from cloudlet.services.s3 import errors, identified
@@ -168,23 +169,26 @@ async def follow_configurations(block: Block) -> None:
     if not block.is_measured:
         return
     async with notified(block, TOPIC) as changed:
+        works = Works(block, changed)
         while True:
             changed.clear()
-            await _read(block)
+            await _read(block, works)
             await changed.wait()
 
 
-async def _read(block: Block) -> None:
+async def _read(block: Block, works: Works) -> None:
     found = _All()
-    async for bucket in every_bucket(block):
+    async for bucket in every_bucket(block, works):
         if KIND in bucket.kinds:
-            listed = await block.store.transact(
-                lambda tx, bucket=bucket: identified.listed(tx, bucket, KIND, "", _OF_A_BUCKET)  # type: ignore[misc]
-            )
-            for id, value in listed:
-                found.keep(bucket, id, value)
+            what = f"the metrics configurations of {bucket.name}"
+            await works.attempt(bucket.name, what, partial(_keep_all, block, found, bucket))
     found.take_over(_ALL.of(block))
     _ALL.replace(block, found)
+
+
+async def _keep_all(block: Block, found: _All, bucket: Bucket) -> None:
+    for id, value in await block.store.transact(lambda tx: identified.listed(tx, bucket, KIND, "", _OF_A_BUCKET)):
+        found.keep(bucket, id, value)
 
 
 # -- requests

@@ -9,7 +9,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import as_due
+from cloudlet.core.jobs import Row, as_due
 from cloudlet.services.s3 import events, versions
 from cloudlet.services.s3.bucket import find_bucket
 from cloudlet.services.s3.bucket_record import Bucket
@@ -18,7 +18,6 @@ from cloudlet.services.s3.objects import Restore
 _TOPIC = b"restore"
 _DUE = Subspace("restore")
 """(Millisecond, bucket, its number, key, version id): when something changes about a copy."""
-_PAGE = 50
 
 
 def schedule(tx: Transaction, bucket: Bucket, key: str, restore: Restore, version_id: str, now: float) -> None:
@@ -31,22 +30,14 @@ def schedule(tx: Transaction, bucket: Bucket, key: str, restore: Restore, versio
 
 async def follow_restores(block: Block) -> None:
     """Do what is due about copies, until the block ends."""
-    await as_due(block, _TOPIC, lambda tx, _: _step(block, tx))
 
-
-async def _step(block: Block, tx: Transaction) -> float | None:
-    """Do what is due; return when there is more to do, in seconds since the epoch."""
-    now = int(block.clock.now() * 1000)
-    rows = await tx.range(_DUE.begin, _DUE.end, limit=_PAGE)
-    for row, _ in rows:
-        moment, name, number, key, version_id = _DUE.unpack(row)
-        if moment > now:
-            return float(moment) / 1000
-        tx.delete(row)
+    async def one(tx: Transaction, row: Row, now: float) -> None:
+        moment, name, number, key, version_id = row
         bucket = await find_bucket(tx, name)
         if bucket is not None and bucket.number == number:
             await _follow(block, tx, bucket, key, version_id, moment)
-    return now / 1000 if rows else None
+
+    await as_due(block, _TOPIC, _DUE, "the copy of", one)
 
 
 async def _follow(block: Block, tx: Transaction, bucket: Bucket, key: str, version_id: str, moment: int) -> None:

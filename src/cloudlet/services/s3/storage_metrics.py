@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from functools import partial
 from time import perf_counter
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
 from cloudlet.services.s3 import multipart
 from cloudlet.services.s3.bucket_record import Bucket
@@ -54,11 +56,13 @@ async def measure_storage(block: Block) -> None:
     """Measure what buckets hold, each day, until the block ends."""
     if not block.is_measured:
         return
+    works = Works(block)
     while True:
         today = int(block.clock.now() // _DAY)
         if await block.store.transact(lambda tx, today=today: _is_due(tx, today)):  # type: ignore[misc]
-            async for bucket in every_bucket(block):
-                await _Held(block, bucket).measure(today * _DAY)
+            async for bucket in every_bucket(block, works):
+                measure = partial(_Held(block, bucket).measure, today * _DAY)
+                await works.attempt(bucket.name, f"measuring {bucket.name}", measure)
         await until(block, (today + 1) * _DAY)
 
 

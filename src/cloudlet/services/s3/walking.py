@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
+from cloudlet.services.s3 import bucket_record
 from cloudlet.services.s3.bucket import all_buckets
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version, decode, split
@@ -29,20 +31,13 @@ class Placed(NamedTuple):
     """How many noncurrent versions of the key are newer."""
 
 
-async def every_bucket(block: Block) -> AsyncIterator[Bucket]:
-    """Yield the buckets of all accounts, in the order of their names."""
-    after = ""
-    while True:
-
-        async def page(tx: Transaction, after: str = after) -> list[Bucket]:
-            return await all_buckets(tx, after, _BUCKETS)
-
-        buckets = await block.store.transact(page)
-        for bucket in buckets:
+async def every_bucket(block: Block, works: Works) -> AsyncIterator[Bucket]:
+    """Yield the buckets of all accounts, in the order of their names, but for those that rest among some works."""
+    after = b""
+    while rows := await block.store.transact(lambda tx, after=after: all_buckets(tx, after, _BUCKETS)):  # type: ignore[misc]
+        for bucket in works.decoded(rows, "the bucket", bucket_record.decode).values():
             yield bucket
-        if len(buckets) < _BUCKETS:
-            return
-        after = buckets[-1].name
+        after = rows[-1][0]
 
 
 async def walk(block: Block, bucket: Bucket, prefix: str = "") -> AsyncIterator[list[Placed]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cloudlet.core import Subspace, Transaction, tags
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.services.scheduler import group, schedule, scheduling
 from cloudlet.services.scheduler.group import Group
@@ -25,19 +26,20 @@ def begin(tx: Transaction, gone: Group) -> None:
 async def clear(block: Block) -> None:
     """Delete what groups that are going have, until the block ends."""
     async with notified(block, TOPIC) as changed:
+        works = Works(block, changed)
+
+        async def listed(tx: Transaction, count: int) -> list[bytes]:
+            return [key for key, _ in await tx.range(_GOING.begin, _GOING.end, limit=count)]
+
         while True:
             changed.clear()
-            while await block.store.transact(_clear_some):
-                pass
+            await works.do_all(listed, "deleting the group", _clear_some, at_once=1)
             await changed.wait()
 
 
-async def _clear_some(tx: Transaction) -> bool:
-    """Delete some schedules, or a group that has none any more; return whether there may be more to delete."""
-    going = await tx.range(_GOING.begin, _GOING.end, limit=1)
-    if not going:
-        return False
-    account, region, name = _GOING.unpack(going[0][0])
+async def _clear_some(tx: Transaction, key: bytes) -> None:
+    """Delete some schedules of a group, or the group where it has none any more."""
+    account, region, name = _GOING.unpack(key)
     space = schedule.of_account(account, region).sub(name)
     rows = await tx.range(space.begin, space.end, limit=_AT_ONCE)
     for _, raw in rows:
@@ -49,5 +51,4 @@ async def _clear_some(tx: Transaction) -> bool:
         if found is not None:
             group.remove(tx, found)
             tags.save(tx, found.arn, {})
-        tx.delete(going[0][0])
-    return True
+        tx.delete(key)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
 
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import start_due
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
-from cloudlet.core.places import Places
 from cloudlet.core.retrying import Failed, following
 from cloudlet.services.scheduler import dead_letters, firing, measuring, payload, target
 from cloudlet.services.scheduler.firing import Firing
@@ -24,47 +23,31 @@ _AT_ONCE = 64
 
 async def invoke(block: Block) -> None:
     """Invoke what is due, until the block ends."""
-    async with Lease(block) as lease, notified(block, firing.TOPIC) as changed, asyncio.TaskGroup() as group:
-        busy = Places(_AT_ONCE, changed)
-        while True:
-            changed.clear()
-            rows = await block.store.transact(lambda tx: firing.first(tx, _AT_ONCE + len(busy)))
-            waiting = [(due, id) for due, id in rows if id not in busy]
-            now = block.clock.now() * 1000
-            for due, id in waiting[: busy.free]:
-                if due <= now:
-                    await lease.hold()
-                    busy.take(id)
-                    group.create_task(_invoke(block, lease, id, busy))
-            later = next((due for due, id in waiting if id not in busy), None)
-            if later is None or later <= now:
-                await changed.wait()
-            else:
-                await first(block, changed, later / 1000)
+    async with Lease(block) as lease:
+        await start_due(
+            block, lease, firing.TOPIC, firing.first, "the firing", partial(_invoke, block, lease), at_once=_AT_ONCE
+        )
 
 
-async def _invoke(block: Block, lease: Lease, id: str, busy: Places) -> None:
+async def _invoke(block: Block, lease: Lease, due: int, id: str) -> None:
     """Try a firing that is due, and write down what became of it."""
-    try:
-        found = await block.store.transact(lambda tx: firing.get(tx, id))
-        if found is None:
-            return
-        async with lease.during():
-            failed = await _try(block, found)
-        now = block.clock.now()
-        after = None if failed is None else _after(found, failed, now)
-        measuring.note(block, found, failed, after, now)
+    found = await block.store.transact(lambda tx: firing.get(tx, id))
+    if found is None:
+        return
+    async with lease.during():
+        failed = await _try(block, found)
+    now = block.clock.now()
+    after = None if failed is None else _after(found, failed, now)
+    measuring.note(block, found, failed, after, now)
 
-        async def settle(tx: Transaction) -> None:
-            firing.remove(tx, found)
-            if after is not None:
-                firing.save(tx, after)
+    async def settle(tx: Transaction) -> None:
+        firing.remove(tx, found)
+        if after is not None:
+            firing.save(tx, after)
 
-        await block.store.transact(settle)
-        if failed is not None and after is None:
-            log.warning("%s could not be invoked for %s: %s", found.target["Arn"], found.schedule, failed)
-    finally:
-        busy.leave(id)
+    await block.store.transact(settle)
+    if failed is not None and after is None:
+        log.warning("%s could not be invoked for %s: %s", found.target["Arn"], found.schedule, failed)
 
 
 async def _try(block: Block, tried: Firing) -> Failed | None:

@@ -11,13 +11,12 @@ from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import as_due
+from cloudlet.core.jobs import Row, as_due
 from cloudlet.services.scheduler import firing, schedule
 from cloudlet.services.scheduler.schedule import Schedule
 
 TOPIC = b"schedules"
 _DUE = Subspace("due")
-_AT_ONCE = 50
 _MINUTE_MILLISECONDS = 60_000
 _random = SystemRandom()
 
@@ -47,25 +46,18 @@ def _key(entered: Schedule) -> bytes:
 
 async def run(block: Block) -> None:
     """Run schedules when they are due, until the block ends."""
-    await as_due(block, TOPIC, _run_due)
+    await as_due(block, TOPIC, _DUE, "the schedule", _run)
 
 
-async def _run_due(tx: Transaction, now: float) -> float | None:
-    """Write down what some of the schedules that are due are to do; return when (s) there is more, if ever."""
-    for key, _ in await tx.range(_DUE.begin, _DUE.end, limit=_AT_ONCE):
-        runs, account, region, group, name = _DUE.unpack(key)
-        if runs > now * 1000:
-            return float(runs) / 1000
-        found = await schedule.find(tx, account, region, group, name)
-        if found is None or found.runs != runs:
-            tx.delete(key)
-            continue
-        firing.add(tx, found, now)
-        following = found.timing.following(max(now, found.due / 1000))
-        if following is None and found.deletes_itself:
-            leave(tx, found)
-            schedule.remove(tx, found)
-        else:
-            enter(tx, found, following)
-    rows = await tx.range(_DUE.begin, _DUE.end, limit=1)
-    return float(_DUE.unpack(rows[0][0])[0]) / 1000 if rows else None
+async def _run(tx: Transaction, row: Row, now: float) -> None:
+    """Write down what a schedule that is due is to do, and when it is due next."""
+    runs, *place = row
+    found = await schedule.find(tx, *place)
+    if found is None or found.runs != runs:
+        return
+    firing.add(tx, found, now)
+    following = found.timing.following(max(now, found.due / 1000))
+    if following is None and found.deletes_itself:
+        schedule.remove(tx, found)
+    else:
+        enter(tx, found, following)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
 from cloudlet.services.sns import cursor, fifo, plan, subscription, topic_attributes
 from cloudlet.services.sns import topic as topics
@@ -84,16 +86,21 @@ def _millis(point: str) -> int:
 
 async def expire(block: Block) -> None:
     """Delete, for as long as the block runs, what archives need not keep any longer."""
+    works = Works(block)
     while True:
         after = ""
         while arns := await block.store.transact(lambda tx, after=after: fifo.archives(tx, after, _PAGE)):  # type: ignore[misc]
             for arn in arns:
-                await block.store.transact(lambda tx, arn=arn: _expire(tx, arn, block.clock.now()))  # type: ignore[misc]
+                await works.attempt(arn, f"deleting old messages of {arn}", partial(_expire, block, arn))
             after = arns[-1]
         await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
-async def _expire(tx: Transaction, arn: str, now: float) -> None:
+async def _expire(block: Block, arn: str) -> None:
+    await block.store.transact(lambda tx: _forget_unneeded(tx, arn, block.clock.now()))
+
+
+async def _forget_unneeded(tx: Transaction, arn: str, now: float) -> None:
     topic = await topics.find(tx, arn)
     if topic is None or ("ArchivePolicy" not in topic.attributes and await fifo.is_empty(tx, topic)):
         fifo.forget_archive(tx, arn)

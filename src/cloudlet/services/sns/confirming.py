@@ -14,6 +14,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
 from cloudlet.services.sns import cursor, errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
@@ -93,21 +94,24 @@ async def by_token(tx: Transaction, topic: Topic, token: str, now: int) -> Subsc
 
 async def expire(block: Block) -> None:
     """Delete, for as long as the block runs, the subscriptions that nobody has confirmed in time."""
+    works = Works(block)
+
+    async def listed(tx: Transaction, count: int) -> list[bytes]:
+        end = _EXPIRIES.key(int(block.clock.now() * 1000))
+        return [key for key, _ in await tx.range(_EXPIRIES.begin, end, limit=count)]
+
     while True:
-        while await block.store.transact(lambda tx: _forget_unconfirmed(tx, int(block.clock.now() * 1000))):
-            pass
+        await works.do_all(listed, "forgetting the unconfirmed", _forget_unconfirmed, at_once=_SWEPT)
         await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
-async def _forget_unconfirmed(tx: Transaction, now: int) -> bool:
-    """Delete some subscriptions whose time to be confirmed is over; return whether there are more."""
-    rows = await tx.range(_EXPIRIES.begin, _EXPIRIES.key(now), limit=_SWEPT)
-    for key, arn in rows:
-        tx.delete(key)
-        topic = await topics.find(tx, arn.decode())
-        if topic is not None:
-            await _forget(tx, topic, *_EXPIRIES.unpack(key))
-    return len(rows) == _SWEPT
+async def _forget_unconfirmed(tx: Transaction, key: bytes) -> None:
+    """Delete a subscription whose time to be confirmed is over."""
+    arn = await tx.get(key)
+    tx.delete(key)
+    topic = None if arn is None else await topics.find(tx, arn.decode())
+    if topic is not None:
+        await _forget(tx, topic, *_EXPIRIES.unpack(key))
 
 
 async def _forget(tx: Transaction, topic: Topic, until: int, id: str) -> None:

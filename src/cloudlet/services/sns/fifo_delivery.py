@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import until
+from cloudlet.core.moments import notified, until
 from cloudlet.services.sns import (
     archive,
     cursor,
@@ -84,66 +86,36 @@ class FifoDelivery:
     def __init__(self, block: Block, lease: Lease) -> None:
         self._block = block
         self._lease = lease
-        self._busy: set[str] = set()
-        self._changed = asyncio.Event()
         self._turns = asyncio.Semaphore(_TURNS)
 
     async def run(self) -> None:
         """Deliver what is published to FIFO topics, for ever."""
-        end_watch = self._block.store.watch(fifo.TOPIC, self._changed.set)
-        try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    self._changed.clear()
-                    await self._start(group)
-                    await self._changed.wait()
-        finally:
-            end_watch()
-
-    async def _start(self, group: asyncio.TaskGroup) -> None:
-        """Look after topics that have something to deliver, as many as may be at once."""
-        after = ""
-        while len(self._busy) < _TOPICS:
-            listed = await self._block.store.transact(lambda tx, after=after: fifo.due(tx, after, _TOPICS))  # type: ignore[misc]
-            for arn in listed:
-                if arn not in self._busy and len(self._busy) < _TOPICS:
-                    self._busy.add(arn)
-                    group.create_task(self._look_after(arn))
-            if len(listed) < _TOPICS:
-                return
-            after = listed[-1]
+        store = self._block.store
+        async with notified(self._block, fifo.TOPIC) as changed, asyncio.TaskGroup() as group:
+            works = Works(self._block, changed, _TOPICS)
+            while True:
+                changed.clear()
+                for arn in await store.transact(lambda tx: fifo.due(tx, "", _TOPICS + len(works))):
+                    works.start(group, arn, f"delivery from {arn}", partial(self._look_after, arn))
+                await changed.wait()
 
     # -- a topic
 
     async def _look_after(self, arn: str) -> None:
         """Bring the subscriptions of a topic up to date."""
-        changed = asyncio.Event()
-        working: set[str] = set()
-        end_watch = self._block.store.watch(fifo.woken(arn), changed.set)
+        async with notified(self._block, fifo.woken(arn)) as changed, asyncio.TaskGroup() as group:
+            works = Works(self._block, changed)
+            while True:
+                changed.clear()
+                behind = await self._block.store.transact(lambda tx: self._behind(tx, arn, works))
+                if not behind and not works:
+                    return
+                for id in behind:
+                    works.start(group, id, f"delivery from {arn} to {id}", partial(self._bring_up, arn, id))
+                await changed.wait()
 
-        def leave(id: str) -> None:
-            working.discard(id)
-            changed.set()
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    changed.clear()
-                    behind = await self._block.store.transact(lambda tx: self._behind(tx, arn, frozenset(working)))
-                    if not behind and not working:
-                        return
-                    for id in behind:
-                        working.add(id)
-                        task = group.create_task(self._bring_up(arn, id))
-                        task.add_done_callback(lambda _, id=id: leave(id))  # type: ignore[misc]
-                    await changed.wait()
-        finally:
-            end_watch()
-            self._busy.discard(arn)
-            self._changed.set()
-
-    async def _behind(self, tx: Transaction, arn: str, working: frozenset[str]) -> list[str]:
-        """Return the ids of subscriptions that have something to get and are not `working`; shorten the log.
+    async def _behind(self, tx: Transaction, arn: str, works: Works) -> list[str]:
+        """Return the ids of subscriptions that have something to get and are not at work; shorten the log.
 
         A topic all of whose subscriptions are up to date has a rest.
         """
@@ -157,10 +129,10 @@ class FifoDelivery:
         behind = [
             subscribed.id
             for subscribed in subscriptions
-            if subscribed.id not in working
+            if subscribed.id not in works
             and (cursors[subscribed.id].at < last or cursors[subscribed.id].replay or archive.is_asked_for(subscribed))
         ]
-        resting = not behind and not working
+        resting = not behind and not works
         if resting:
             fifo.rest(tx, arn)
         if "ArchivePolicy" not in topic.attributes:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import contained
+from cloudlet.core.jobs import start_due
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import until
 from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, subscription
@@ -49,60 +50,23 @@ class Lanes:
         self._block = block
         self._lease = lease
         self._failing = failing
-        self._changed = asyncio.Event()
-        self._busy: set[str] = set()
 
     async def run(self) -> None:
         """Deliver what is due, for ever."""
-        end_watch = self._block.store.watch(backlog.TOPICS[self._failing], self._changed.set)
-        try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    self._changed.clear()
-                    due = await self._start(group)
-                    await self._wait(due)
-        finally:
-            end_watch()
-
-    async def _start(self, group: asyncio.TaskGroup) -> float | None:
-        """Start the lanes that are due, as many as may run; return when the next one is, in seconds."""
-        free = _LANES - len(self._busy)
-        if free <= 0:
-            return None
-        listed = await self._block.store.transact(
-            lambda tx: backlog.scheduled(tx, len(self._busy) + free, failing=self._failing)
+        await start_due(
+            self._block,
+            self._lease,
+            backlog.TOPICS[self._failing],
+            partial(backlog.scheduled, failing=self._failing),
+            "delivery to",
+            self._turn,
+            at_once=_LANES,
         )
-        now = self._millis()
-        for due, arn in listed:
-            if arn in self._busy:
-                continue
-            if due > now:
-                return due / 1000
-            self._busy.add(arn)
-            group.create_task(self._run(due, arn))
-        return None
-
-    async def _wait(self, due: float | None) -> None:
-        cancel = None if due is None else self._block.clock.call_at(due, self._changed.set)
-        try:
-            await self._changed.wait()
-        finally:
-            if cancel is not None:
-                cancel()
 
     def _millis(self) -> int:
         return int(self._block.clock.now() * 1000)
 
-    async def _run(self, due: int, arn: str) -> None:
-        try:
-            async with contained(self._block, f"delivery to {arn}"):
-                await self._turn(due, arn)
-        finally:
-            self._busy.discard(arn)
-            self._changed.set()
-
     async def _turn(self, due: int, arn: str) -> None:
-        await self._lease.hold()
         started = self._block.clock.now()
         turn = await self._block.store.transact(lambda tx: self._next(tx, due, arn))
         if turn is None:

@@ -7,15 +7,16 @@ messages of the topic are.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.core.places import Places
+from cloudlet.core.jobs import start_due
 from cloudlet.services.sns import notification, outward, retries, subscription
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
@@ -52,50 +53,29 @@ def write(tx: Transaction, topic: Topic, about: Subscription, kind: str, now: in
 
 async def send(block: Block) -> None:
     """Send notices for as long as the block runs."""
-    changed = asyncio.Event()
-    end_watch = block.store.watch(_WRITTEN, changed.set)
-    sending = Places(_AT_ONCE, changed)
-    try:
-        async with asyncio.TaskGroup() as group:
-            while True:
-                changed.clear()
-                claimed, due = await _claim(block, sending.free)
-                for end, notice in claimed:
-                    # An attempt that takes longer than it should is made again: it has an id of its own.
-                    id = f"{notice.id} {end}"
-                    sending.take(id)
-                    task = group.create_task(_attempt(block, end, notice))
-                    task.add_done_callback(lambda _, id=id: sending.leave(id))  # type: ignore[misc]
-                cancel = None if due is None else block.clock.call_at(due / 1000, changed.set)
-                await changed.wait()
-                if cancel is not None:
-                    cancel()
-    finally:
-        end_watch()
+    await start_due(block, None, _WRITTEN, _first, "the notice", partial(_attempt, block), at_once=_AT_ONCE)
 
 
-async def _claim(block: Block, count: int) -> tuple[list[tuple[int, Notice]], int | None]:
-    """Return notices to try now, with the ends of their attempts, and when (ms) the next one is due."""
-    now = int(block.clock.now() * 1000)
+async def _first(tx: Transaction, count: int) -> list[tuple[int, str]]:
+    """Return when (ms) the notices that are due first are, and their ids."""
+    rows: list[tuple[Any, ...]] = [
+        _NOTICES.unpack(key) for key, _ in await tx.range(_NOTICES.begin, _NOTICES.end, limit=count)
+    ]
+    return [(due, id) for due, id in rows]
 
-    async def body(tx: Transaction) -> tuple[list[tuple[int, Notice]], int | None]:
-        claimed: list[tuple[int, Notice]] = []
-        rows = await tx.range(_NOTICES.begin, _NOTICES.end, limit=count + 1)
-        for key, raw in rows:
-            due = _NOTICES.unpack(key)[0]
-            if len(claimed) == count:
-                # The end of an attempt makes room, and wakes the job.
-                return claimed, None
-            if due > now:
-                return claimed, due
-            notice = _decode(raw)
-            tx.delete(key)
-            if await _is_of_use(tx, notice):
-                tx.put(_NOTICES.key(now + _ATTEMPT_MS, notice.id), raw)
-                claimed.append((now + _ATTEMPT_MS, notice))
-        return claimed, now if len(rows) > count else None
 
-    return await block.store.transact(body)
+async def _claim(tx: Transaction, due: int, id: str, end: int) -> Notice | None:
+    """Return a notice that is to be tried until an end (ms); None where that is done, or of no use any more."""
+    key = _NOTICES.key(due, id)
+    raw = await tx.get(key)
+    if raw is None:
+        return None
+    notice = _decode(raw)
+    tx.delete(key)
+    if not await _is_of_use(tx, notice):
+        return None
+    tx.put(_NOTICES.key(end, id), raw)
+    return notice
 
 
 async def _is_of_use(tx: Transaction, notice: Notice) -> bool:
@@ -106,7 +86,11 @@ async def _is_of_use(tx: Transaction, notice: Notice) -> bool:
     return pending is not None and not pending.confirmed
 
 
-async def _attempt(block: Block, end: int, notice: Notice) -> None:
+async def _attempt(block: Block, due: int, id: str) -> None:
+    end = int(block.clock.now() * 1000) + _ATTEMPT_MS
+    notice = await block.store.transact(lambda tx: _claim(tx, due, id, end))
+    if notice is None:
+        return
     failure = await _failure(block, notice)
     pause: float | None = None
     if failure is not None:

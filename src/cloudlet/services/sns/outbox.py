@@ -44,10 +44,16 @@ def remove(tx: Transaction, kind: Kind, row: Row) -> None:
     tx.delete(_key(kind, row))
 
 
-async def first(tx: Transaction, kind: Kind, count: int) -> list[Row]:
-    """Return the oldest messages of an outbox."""
+async def first(tx: Transaction, kind: Kind, count: int) -> list[bytes]:
+    """Return the keys of the oldest messages of an outbox."""
     space = _SPACES[kind]
-    return [_decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=count)]
+    return [key for key, _ in await tx.range(space.begin, space.end, limit=count)]
+
+
+async def find(tx: Transaction, key: bytes) -> Row | None:
+    """Return a message in an outbox, None where it is there no more."""
+    raw = await tx.get(key)
+    return None if raw is None else _decode(raw)
 
 
 def _key(kind: Kind, row: Row) -> bytes:

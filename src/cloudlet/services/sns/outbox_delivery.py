@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import until
+from cloudlet.core.moments import notified, until
 from cloudlet.services.sns import (
     direct,
     measuring,
@@ -61,30 +62,37 @@ class OutboxDelivery:
 
     async def run(self) -> None:
         """Deliver what is put into the outbox, for ever."""
-        changed = asyncio.Event()
-        store = self._block.store
-        end_watch = store.watch(outbox.TOPICS[self._kind], changed.set)
-        try:
+        count = _EXPANDED if self._kind == "others" else _MESSAGES
+        async with notified(self._block, outbox.TOPICS[self._kind]) as changed:
+            works = Works(self._block, changed)
             while True:
                 changed.clear()
-                if not await store.transact(lambda tx: outbox.first(tx, self._kind, 1)):
+                listed = await self._block.store.transact(lambda tx: outbox.first(tx, self._kind, count + len(works)))
+                keys = [key for key in listed if key not in works]
+                if not keys:
                     await changed.wait()
                     continue
                 await self._lease.hold()
-                if self._kind == "others":
-                    self._count_rejections(await store.transact(self._expand))
-                    continue
-                planned = await store.transact(lambda tx: self._plan(tx, _MESSAGES))
-                self._count_rejections(planned)
-                failed = await self._send(planned)
-                await store.transact(lambda tx, p=planned, f=failed: self._settle(tx, p, f))  # type: ignore[misc]
-        finally:
-            end_watch()
+                await works.together(keys[:count], "delivery of the message", self._work_off)
 
-    async def _plan(self, tx: Transaction, count: int) -> _Planned:
-        """Return the oldest messages, each with the next of its recipients; forget those whose topic has gone."""
+    async def _work_off(self, keys: list[bytes]) -> None:
+        """Bring messages to their recipients, or on their way."""
+        store = self._block.store
+        if self._kind == "others":
+            self._count_rejections(await store.transact(lambda tx: self._expand(tx, keys)))
+            return
+        planned = await store.transact(lambda tx: self._plan(tx, keys))
+        self._count_rejections(planned)
+        failed = await self._send(planned)
+        await store.transact(lambda tx: self._settle(tx, planned, failed))
+
+    async def _plan(self, tx: Transaction, keys: list[bytes]) -> _Planned:
+        """Return messages, each with the next of its recipients; forget those whose topic has gone."""
         planned: _Planned = []
-        for row in await outbox.first(tx, self._kind, count):
+        for key in keys:
+            row = await outbox.find(tx, key)
+            if row is None:
+                continue
             topic = await topics.find(tx, row.message.topic)
             if topic is None:
                 outbox.remove(tx, self._kind, row)
@@ -100,10 +108,10 @@ class OutboxDelivery:
 
     # -- to other subscribers
 
-    async def _expand(self, tx: Transaction) -> _Planned:
+    async def _expand(self, tx: Transaction, keys: list[bytes]) -> _Planned:
         """Put messages into the lanes of their recipients; return what was planned."""
         now = int(self._block.clock.now() * 1000)
-        planned = await self._plan(tx, _EXPANDED)
+        planned = await self._plan(tx, keys)
         for row, page in planned:
             for recipient in _wanted(row, page.others):
                 lane = Lane(page.topic, recipient.subscription.arn)

@@ -6,11 +6,13 @@ Nothing depends on when this runs but disk space and the speed of move tasks.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import perf_counter
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.moments import until
+from cloudlet.core.jobs import Works
+from cloudlet.core.moments import notified, until
 from cloudlet.services.sqs import directory, move_tasks, retention
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.services.sqs.walking import queues_with_messages
@@ -25,23 +27,16 @@ _SHARE = 100
 
 async def move_messages(block: Block) -> None:
     """Carry on all message move tasks, also those that were under way when the process ended."""
-    changed = asyncio.Event()
-    end_watch = block.store.watch(move_tasks.TOPIC, changed.set)
-    workers: dict[int, asyncio.Task[None]] = {}
-    try:
-        async with asyncio.TaskGroup() as group:
-            while True:
-                changed.clear()
-                workers = {queue: worker for queue, worker in workers.items() if not worker.done()}
-                for queue in await block.store.transact(move_tasks.running):
-                    if queue not in workers:
-                        workers[queue] = group.create_task(_move(block, queue, changed))
-                await changed.wait()
-    finally:
-        end_watch()
+    async with notified(block, move_tasks.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed)
+        while True:
+            changed.clear()
+            for queue in await block.store.transact(move_tasks.running):
+                works.start(group, queue, f"moving the messages of queue {queue}", partial(_move, block, queue))
+            await changed.wait()
 
 
-async def _move(block: Block, queue: int, changed: asyncio.Event) -> None:
+async def _move(block: Block, queue: int) -> None:
     """Do a queue's task, as fast as it may go."""
     current, started, done, count = "", 0.0, 0, 1
     while True:
@@ -51,8 +46,6 @@ async def _move(block: Block, queue: int, changed: asyncio.Event) -> None:
 
         left, task = await block.store.transact(body)
         if task is None:
-            # Another task of the same queue may have been started meanwhile.
-            changed.set()
             return
         if task.id != current or not left:
             current, started, done = task.id, block.clock.now(), 0
@@ -70,10 +63,12 @@ async def _move(block: Block, queue: int, changed: asyncio.Event) -> None:
 
 async def expire_messages(block: Block) -> None:
     """Delete expired messages of all queues, now and then."""
+    works = Works(block)
     while True:
         began = perf_counter()
         async for record in queues_with_messages(block):
-            await _expire(block, record)
+            what = f"deleting expired messages of the queue {record.name} of {record.account} in {record.region}"
+            await works.attempt(record.id, what, partial(_expire, block, record))
         pause = max(_SWEEP_SECONDS, _SHARE * (perf_counter() - began))
         await until(block, block.clock.now() + pause)
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 import time
+from functools import partial
 
 import msgspec
 
@@ -17,6 +18,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.services.apigateway.websocket.client import NORMAL, Client, Full
 from cloudlet.store import pack
@@ -171,11 +173,13 @@ async def run_errands(block: Block) -> None:
     await registry.used.wait()
     space = _ERRANDS.sub(registry.owner)
     async with notified(block, _topic(registry.owner)) as changed:
+        works = Works(block)
         while True:
             changed.clear()
             rows = await block.store.transact(lambda tx: tx.range(space.begin, space.end, limit=_AT_ONCE))
-            for _, raw in rows:
-                await _do(registry, _errand(raw))
+            for key, raw in rows:
+                # One that fails is given up: API Gateway promises no more than that it was taken.
+                await works.attempt(key, f"the errand {key!r}", partial(_do, registry, raw))
             if rows:
                 await _delete(block, space.begin, rows[-1][0] + b"\x00")
             else:
@@ -189,7 +193,8 @@ async def _delete(block: Block, begin: bytes, end: bytes) -> None:
     await block.store.transact(body)
 
 
-async def _do(registry: Registry, errand: _Errand) -> None:
+async def _do(registry: Registry, raw: bytes) -> None:
+    errand = _errand(raw)
     client = registry.clients.get(errand.connection)
     if client is None:
         return
@@ -199,7 +204,6 @@ async def _do(registry: Registry, errand: _Errand) -> None:
     try:
         await client.send(errand.data)
     except (Full, ConnectionError):
-        # Whoever sent it was told that it was taken; API Gateway promises no more.
         return
 
 

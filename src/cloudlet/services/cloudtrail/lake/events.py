@@ -6,10 +6,12 @@ A store keeps an event for its retention period from the event's own time on, by
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works, transact_each
 from cloudlet.core.moments import until
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import stores
@@ -56,24 +58,25 @@ def _oldest(store: EventDataStore, now: float) -> int:
 
 async def forget(block: Block) -> None:
     """Delete events that are too old, and stores that were deleted long enough ago, until the block ends."""
+    works = Works(block)
     while True:
         place = b""
-        while True:
-            place = await block.store.transact(lambda tx, place=place: _sweep(tx, place, block.clock.now()))  # type: ignore[misc]
-            if not place:
-                break
+        while keys := await block.store.transact(lambda tx, place=place: stores.keys(tx, place, _SWEPT_STORES)):  # type: ignore[misc]
+            await works.together(keys, "the event data store", partial(transact_each, block, partial(_sweep, block)))
+            place = keys[-1]
             await asyncio.sleep(0)
         await until(block, block.clock.now() + _SWEEP_SECONDS)
 
 
-async def _sweep(tx: Transaction, place: bytes, now: float) -> bytes:
-    """Go through some stores after a place; return the place of the last one, or nothing where there are no more."""
-    found = await stores.page(tx, place, _SWEPT_STORES)
-    for _, store in found:
-        space = _EVENTS.sub(store.id)
-        if store.deleted is not None and store.deleted <= now - stores.PENDING_SECONDS:
-            tx.delete_range(space.begin, space.end)
-            stores.remove(tx, store)
-        else:
-            tx.delete_range(space.begin, _EVENTS.key(store.id, _oldest(store, now)))
-    return found[-1][0] if len(found) == _SWEPT_STORES else b""
+async def _sweep(block: Block, tx: Transaction, key: bytes) -> None:
+    """Delete what is too old in a store, or the store."""
+    store = await stores.at(tx, key)
+    if store is None:
+        return
+    now = block.clock.now()
+    space = _EVENTS.sub(store.id)
+    if store.deleted is not None and store.deleted <= now - stores.PENDING_SECONDS:
+        tx.delete_range(space.begin, space.end)
+        stores.remove(tx, store)
+    else:
+        tx.delete_range(space.begin, _EVENTS.key(store.id, _oldest(store, now)))

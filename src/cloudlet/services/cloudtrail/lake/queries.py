@@ -27,6 +27,9 @@ Delivery = Literal[
 Row = list[tuple[str, str]]
 """The names and the values of the columns of a result."""
 
+Place = tuple[str, str, str]
+"""Account, region and id of a query."""
+
 TOPIC = b"queries"
 """Is told of each new query."""
 KEPT_SECONDS = 7 * 86_400
@@ -34,7 +37,6 @@ _SWEPT = 20
 _MOST_CONCURRENT = 10
 _PAGE_BYTES = 1 << 20
 """Of the rows of a page, about."""
-_LISTED = 500
 
 _QUERIES = Subspace("query")
 """Account, region, id → Query."""
@@ -113,10 +115,15 @@ async def find(ctx: Context, tx: Transaction, identity: str) -> Query:
     return found
 
 
+async def at(tx: Transaction, place: Place) -> Query | None:
+    """Return the query of an account, a region and an id, if it is there."""
+    raw = await tx.get(_QUERIES.key(*place))
+    return None if raw is None else _decode(raw)
+
+
 async def again(tx: Transaction, query: Query) -> Query | None:
     """Return a query as it is now, if it is still there."""
-    raw = await tx.get(_QUERIES.key(query.account, query.region, query.id))
-    return None if raw is None else _decode(raw)
+    return await at(tx, (query.account, query.region, query.id))
 
 
 async def last_of(tx: Transaction, store: str) -> str | None:
@@ -126,11 +133,9 @@ async def last_of(tx: Transaction, store: str) -> str | None:
     return str(space.unpack(rows[0][0])[1]) if rows else None
 
 
-async def pending(tx: Transaction) -> list[Query]:
-    """Return queries that are queued or running, of all accounts."""
-    rows = await tx.range(_PENDING.begin, _PENDING.end, limit=_LISTED)
-    found = [await tx.get(_QUERIES.key(*_PENDING.unpack(key))) for key, _ in rows]
-    return [_decode(raw) for raw in found if raw is not None]
+async def pending(tx: Transaction, count: int) -> list[Place]:
+    """Return which queries are queued or running, of all accounts."""
+    return [_PENDING.unpack(key) for key, _ in await tx.range(_PENDING.begin, _PENDING.end, limit=count)]
 
 
 async def of_store(

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
 from cloudlet.core.temporary_folder import TemporaryFolder
 from cloudlet.services.cloudtrail.lake import delivery, events, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
-from cloudlet.services.cloudtrail.lake.queries import Delivery, Query, Row
+from cloudlet.services.cloudtrail.lake.queries import Delivery, Place, Query, Row
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 
 log = logging.getLogger("cloudlet.cloudtrail")
 
 _AT_ONCE = 2
+_LISTED = 500
 _LOOK_SECONDS = 0.5
 """How often a query that takes long is looked at: whether it was cancelled, or takes too long."""
 _LONGEST_SECONDS = 600.0
@@ -42,23 +45,20 @@ async def run(block: Block, lease: Lease) -> None:
     # With it goes what a process has left behind that was killed.
     _FOLDER.of(block)
     places = asyncio.Semaphore(_AT_ONCE)
-    under_way: set[str] = set()
 
-    async def one(query: Query) -> None:
-        try:
-            async with places:
-                await lease.hold()
+    async def one(place: Place) -> None:
+        async with places:
+            await lease.hold()
+            query = await block.store.transact(lambda tx: queries.at(tx, place))
+            if query is not None:
                 await _Run(block, lease, query).run()
-        finally:
-            under_way.discard(query.id)
 
     async with notified(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed)
         while True:
             changed.clear()
-            for query in await block.store.transact(queries.pending):
-                if query.id not in under_way:
-                    under_way.add(query.id)
-                    group.create_task(one(query))
+            for place in await block.store.transact(lambda tx: queries.pending(tx, _LISTED + len(works))):
+                works.start(group, place, f"the query {place}", partial(one, place))
             await changed.wait()
 
 

@@ -210,7 +210,13 @@ def remove(tx: Transaction, store: EventDataStore) -> None:
     data_wanted.note(tx, key, wants=False)
 
 
-async def page(tx: Transaction, after: bytes, limit: int) -> list[tuple[bytes, EventDataStore]]:
-    """Return some stores of all accounts after a place, with their places."""
+async def keys(tx: Transaction, after: bytes, limit: int) -> list[bytes]:
+    """Return where some stores of all accounts are, after a place."""
     rows = await tx.range(after + b"\0" if after else _STORES.begin, _STORES.end, limit=limit)
-    return [(key, _decode(raw)) for key, raw in rows]
+    return [key for key, _ in rows]
+
+
+async def at(tx: Transaction, key: bytes) -> EventDataStore | None:
+    """Return the store at a place, if it is there."""
+    raw = await tx.get(key)
+    return None if raw is None else _decode(raw)

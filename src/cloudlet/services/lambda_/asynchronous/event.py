@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Place
+from cloudlet.store.interface import Row
 
 TOPIC = b"events"
 _EVENTS = Subspace("event")
@@ -66,7 +67,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Whether it is for a dead-letter queue."""
 
 
-_decode = msgspec.msgpack.Decoder(Event).decode
+decode = msgspec.msgpack.Decoder(Event).decode
 _letters = msgspec.msgpack.Decoder(list[Letter]).decode
 
 
@@ -108,7 +109,6 @@ def forget(tx: Transaction, event: Event) -> None:
         tx.delete(_LETTERS.key(event.request_id))
 
 
-async def first(tx: Transaction, count: int, after: Event | None = None) -> list[Event]:
-    """Return the events that are due first, or first after another one, without large payloads."""
-    begin = _EVENTS.begin if after is None else after.key + b"\0"
-    return [_decode(raw) for _, raw in await tx.range(begin, _EVENTS.end, limit=count)]
+async def first(tx: Transaction, count: int, after: bytes = b"") -> list[Row]:
+    """Return the events that are due first after a key, as they are stored, without large payloads."""
+    return await tx.range(after + b"\0" if after else _EVENTS.begin, _EVENTS.end, limit=count)

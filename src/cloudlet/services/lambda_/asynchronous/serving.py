@@ -12,6 +12,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,10 +20,10 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first as first_of
 from cloudlet.core.moments import notified, taking_a_share
-from cloudlet.core.places import Places
 from cloudlet.core.retrying import is_transient, pause
 from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
@@ -56,70 +57,66 @@ _FOREVER_SECONDS = 3600.0
 
 async def run(block: Block) -> None:
     """Give events to functions until the block ends."""
-    under_way: dict[bytes, asyncio.Task[None]] = {}
-    busy: Counter[Place] = Counter()
-    async with Lease(block, "events") as lease, notified(block, events.TOPIC) as changed:
-        places = Places(AT_ONCE, changed)
+    async with (
+        Lease(block, "events") as lease,
+        notified(block, events.TOPIC) as changed,
+        asyncio.TaskGroup() as group,
+    ):
+        serving = _Serving(block, lease, Works(block, changed, AT_ONCE), group)
+        while True:
+            changed.clear()
+            async with taking_a_share(_SHARE):
+                due = await serving.start_due()
+            await first_of(block, changed, due)
+
+
+class _Serving:
+    """What this process gives to functions."""
+
+    def __init__(self, block: Block, lease: Lease, works: Works, group: asyncio.TaskGroup) -> None:
+        self._block = block
+        self._lease = lease
+        self._works = works
+        self._group = group
+        self._busy: Counter[Place] = Counter()
+
+    async def start_due(self) -> float:
+        """Start what is due, as far as there is room; return when something is due next."""
+        now, turn = self._block.clock.now(), self._lease.turns
+        async for event in self._first():
+            if event.due > now:
+                return event.due
+            if self._works.free <= 0:
+                break
+            if event.key in self._works or self._busy[event.place] >= OF_ONE_FUNCTION:
+                continue
+            await self._lease.hold()
+            if self._lease.turns != turn:
+                # Another process may have served what was read before.
+                return now
+            self._busy[event.place] += 1
+            self._works.start(self._group, event.key, f"an event for {event.place.arn}", partial(self._see_to, event))
+        return now + _FOREVER_SECONDS
+
+    async def _first(self) -> AsyncIterator[Event]:
+        """Give the events that are due first."""
+        after = b""
+        for _ in range((_LOOKED_AT + len(self._works)) // _PAGE):
+            rows = await self._block.store.transact(lambda tx, after=after: events.first(tx, _PAGE, after))  # type: ignore[misc]
+            for event in self._works.decoded(rows, "the event", events.decode).values():
+                yield event
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    async def _see_to(self, event: Event) -> None:
         try:
-            while True:
-                changed.clear()
-                async with taking_a_share(_SHARE):
-                    due = await _start_due(block, lease, under_way, busy, places)
-                await first_of(block, changed, due)
+            async with self._lease.during():
+                await _see_to(self._block, event)
         finally:
-            for task in under_way.values():
-                task.cancel()
-            await asyncio.gather(*under_way.values(), return_exceptions=True)
-
-
-async def _start_due(
-    block: Block, lease: Lease, under_way: dict[bytes, asyncio.Task[None]], busy: Counter[Place], places: Places
-) -> float:
-    """Start what is due, as far as there is room; return when something is due next."""
-    now, turn = block.clock.now(), lease.turns
-    async for event in _first(block):
-        if event.due > now:
-            return event.due
-        if not places.free:
-            break
-        if event.key in under_way or busy[event.place] >= OF_ONE_FUNCTION:
-            continue
-        await lease.hold()
-        if lease.turns != turn:
-            # Another process may have served what was read before.
-            return now
-        task = asyncio.get_running_loop().create_task(_see_to(block, lease, event))
-        under_way[event.key] = task
-        places.take(event.key.hex())
-        busy[event.place] += 1
-
-        def done(task: asyncio.Task[None], event: Event = event) -> None:
-            del under_way[event.key]
-            busy[event.place] -= 1
-            if not busy[event.place]:
-                del busy[event.place]
-            places.leave(event.key.hex())
-            if not task.cancelled() and task.exception() is not None:
-                log.error("an event could not be served", exc_info=task.exception())
-
-        task.add_done_callback(done)
-    return now + _FOREVER_SECONDS
-
-
-async def _first(block: Block) -> AsyncIterator[Event]:
-    """Give the events that are due first."""
-    last: Event | None = None
-    for _ in range(_LOOKED_AT // _PAGE):
-
-        async def page(tx: Transaction, after: Event | None = last) -> list[Event]:
-            return await events.first(tx, _PAGE, after)
-
-        found = await block.store.transact(page)
-        for event in found:
-            yield event
-        if len(found) < _PAGE:
-            return
-        last = found[-1]
+            self._busy[event.place] -= 1
+            if not self._busy[event.place]:
+                del self._busy[event.place]
 
 
 class _Found:
@@ -147,11 +144,10 @@ async def _find(tx: Transaction, event: Event) -> _Found | None:
     return _Found(target, setting, await events.whole(tx, event), dead_letter)
 
 
-async def _see_to(block: Block, lease: Lease, event: Event) -> None:
+async def _see_to(block: Block, event: Event) -> None:
     """Serve an event; whatever goes wrong, it is kept, and does not come again at once."""
     try:
-        async with lease.during():
-            await _serve(block, event)
+        await _serve(block, event)
     except Exception:
         log.exception("an event for %s could not be served", event.place.arn)
         await _postpone(block, event)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.logs import events, lookup_table, protection, row_record
@@ -59,39 +60,25 @@ async def in_thread(function: Callable[[], T]) -> T:
 async def run(block: Block, lease: Lease) -> None:
     """Run queries, for ever."""
     folder = block.cloud.config.data / "blocks" / block.service.name
-    under_way: dict[Place, asyncio.Task[None]] = {}
     await lease.hold()
     await in_thread(lambda: _clear(folder))
-    try:
-        async with notified(block, queries.TOPIC) as changed:
-            while True:
-                changed.clear()
-                await lease.hold()
-                while await block.store.transact(lambda tx: queries.forget(tx, _millis(block), _FORGOTTEN)):
-                    await asyncio.sleep(0)
-                for place in await block.store.transact(lambda tx: queries.waiting(tx, _LOOKED_AT)):
-                    if _may_run(place, under_way):
-                        under_way[place] = asyncio.create_task(_see_through(block, place, folder))
-                        under_way[place].add_done_callback(partial(_note_end, under_way, place, changed))
-                await first(block, changed, block.clock.now() + _TIDY_SECONDS)
-    finally:
-        for task in under_way.values():
-            task.cancel()
-        await asyncio.gather(*under_way.values(), return_exceptions=True)
+    async with notified(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed)
+        while True:
+            changed.clear()
+            await lease.hold()
+            while await block.store.transact(lambda tx: queries.forget(tx, _millis(block), _FORGOTTEN)):
+                await asyncio.sleep(0)
+            for place in await block.store.transact(lambda tx: queries.waiting(tx, _LOOKED_AT + len(works))):
+                if _may_run(place, works):
+                    works.start(group, place, f"the query {place}", partial(_see_through, block, place, folder))
+            await first(block, changed, block.clock.now() + _TIDY_SECONDS)
 
 
-def _may_run(place: Place, under_way: Collection[Place]) -> bool:
-    of_account = sum((one.account, one.region) == (place.account, place.region) for one in under_way)
-    return place not in under_way and len(under_way) < _AT_ONCE and of_account < _AT_ONCE_OF_ACCOUNT
-
-
-def _note_end(
-    under_way: dict[Place, asyncio.Task[None]], place: Place, changed: asyncio.Event, task: asyncio.Task[None]
-) -> None:
-    del under_way[place]
-    changed.set()
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the query %s cannot be run by now", place.id, exc_info=error)
+def _may_run(place: Place, works: Works) -> bool:
+    running = [one for one in works.under_way if isinstance(one, Place)]
+    of_account = sum((one.account, one.region) == (place.account, place.region) for one in running)
+    return len(running) < _AT_ONCE and of_account < _AT_ONCE_OF_ACCOUNT
 
 
 def _millis(block: Block) -> int:
