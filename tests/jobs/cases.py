@@ -350,6 +350,7 @@ CASES = (
     Case("cloudwatch.acting._tell", _act, _has_message),
     Case("logs.publishing._publish", _filter, _has_metric),
     Case("logs.auditing.audit", _audit, _has_findings),
+    Case("logs.exporting._some_streams", _export, _is_exported),
     Case("logs.insights.running._begin", _query, _is_answered),
     Case("logs.jobs._expire_group", _retain, _is_forgotten, 86_400.0),
     Case("events.delivering._deliver", _deliver, _has_message),

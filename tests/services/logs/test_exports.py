@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, Transaction, lease
 from cloudlet.core.service import Result
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.refused import code_of
@@ -172,3 +172,24 @@ def test_one_task_of_an_account_runs_and_can_be_cancelled(local: LocalLogs) -> N
             break
         local.advance(1)
     assert [call.params["Key"] for call in local.cloud.calls][-1] == f"exportedlogs/{another}/s/000000.gz"
+
+
+def test_a_task_that_is_cancelled_while_another_process_delivers_is_not_carried_out(local: LocalLogs) -> None:
+    local.cloud.played["s3"] = lambda call: {}
+    local.call("CreateLogGroup", logGroupName="g")
+    local.call("CreateLogStream", logGroupName="g", logStreamName="s")
+    event = {"timestamp": local.millis, "message": "m"}
+    local.call("PutLogEvents", logGroupName="g", logStreamName="s", logEvents=[event])
+    local.advance(5)
+    other = lease._Row(lease._Owner("elsewhere", 1, "token"), local.now + 10)
+
+    async def take(tx: Transaction) -> None:
+        tx.put(lease._KEY, lease._encode(other))
+
+    local.transact(take)
+    whole: dict[str, Any] = {"from": 0, "to": local.millis}
+    task = local.call("CreateExportTask", logGroupName="g", destination="b", **whole)["taskId"]
+    local.run(local.settle())
+    local.call("CancelExportTask", taskId=task)
+    local.advance(11)
+    assert [call.params["Key"] for call in local.cloud.calls] == ["exportedlogs/aws-logs-write-test"]

@@ -15,6 +15,9 @@ _OBJECTS = Subspace("export-task-objects")
 TOPIC = _ACTIVE.prefix
 """Notified for each new one."""
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"
+_MOST_ACTIVE = 10_000
+Place = tuple[str, str]
+"""An account and a region, which have one task at a time."""
 _MESSAGES = {
     RUNNING: "Started Successfully",
     COMPLETED: "Completed Successfully",
@@ -102,15 +105,16 @@ async def page(
     return await listing.page(tx, space, token, most, select, errors.invalid_token())
 
 
-async def active(tx: Transaction, after: bytes, count: int) -> list[tuple[bytes, Task]]:
-    """Return the tasks of all accounts that are not over, each with its place; after a place."""
-    found = []
-    for key, raw in await tx.range(after + b"\x00" if after else _ACTIVE.begin, _ACTIVE.end, limit=count):
-        account, region = _ACTIVE.unpack(key)
-        task = await find(tx, account, region, raw.decode())
-        if task is not None:
-            found.append((key, task))
-    return found
+async def active(tx: Transaction) -> list[Place]:
+    """Return who has a task that is not over."""
+    rows = await tx.range(_ACTIVE.begin, _ACTIVE.end, limit=_MOST_ACTIVE)
+    return [_ACTIVE.unpack(key) for key, _ in rows]
+
+
+async def find_active(tx: Transaction, place: Place) -> Task | None:
+    """Return the task of an account and a region that is not over, if there is one."""
+    raw = await tx.get(_ACTIVE.key(*place))
+    return None if raw is None else await find(tx, *place, raw.decode())
 
 
 async def objects_in(tx: Transaction, task: Task, folder: str) -> int:

@@ -11,16 +11,18 @@ import asyncio
 import gzip
 import logging
 from datetime import UTC, datetime
+from functools import partial
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import notified, until
 from cloudlet.services.logs import export_task, protection, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Position
-from cloudlet.services.logs.export_task import COMPLETED, FAILED, RUNNING, Task
+from cloudlet.services.logs.export_task import COMPLETED, FAILED, RUNNING, Place, Task
 from cloudlet.services.logs.group_record import Group, arn_of
 from cloudlet.services.logs.scanning import Found, Search
 from cloudlet.services.logs.stream_record import Stream
@@ -31,6 +33,8 @@ DEFAULT_PREFIX = "exportedlogs"
 _PART_BYTES = 16 * 1_048_576
 """Of text in one object."""
 _AT_ONCE = 100
+_TASKS_AT_ONCE = 2
+"""A large one of one account does not hold up that of another."""
 _PAUSE_SECONDS = 5.0
 _WRITE_TEST = "aws-logs-write-test"
 
@@ -54,31 +58,37 @@ async def try_out(block: Block, task: Task) -> None:
 
 async def export(block: Block, lease: Lease) -> None:
     """Carry out export tasks, for ever."""
-    async with notified(block, export_task.TOPIC) as event:
+    turn = asyncio.Semaphore(_TASKS_AT_ONCE)
+
+    async def one(place: Place) -> None:
         while True:
-            event.clear()
-            after, waits = b"", False
-            turn = lease.turns
-            while found := await block.store.transact(lambda tx, after=after: export_task.active(tx, after, 1)):  # type: ignore[misc]
-                await lease.hold()
-                if lease.turns != turn:
-                    turn = lease.turns
-                    continue
-                after, task = found[0]
-                waits |= not await _carry_out(block, task)
-            if waits:
-                await first(block, event, block.clock.now() + _PAUSE_SECONDS)
-            else:
-                await event.wait()
+            async with turn:
+                if await _carry_out(block, lease, place):
+                    return
+            await until(block, block.clock.now() + _PAUSE_SECONDS)
+
+    async with notified(block, export_task.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = Works(block, changed)
+        while True:
+            changed.clear()
+            for place in await block.store.transact(export_task.active):
+                works.start(group, place, f"the export of {place}", partial(one, place))
+            await changed.wait()
 
 
-async def _carry_out(block: Block, task: Task) -> bool:
-    """Export what is left of a task; return False where it is to be tried again."""
+async def _carry_out(block: Block, lease: Lease, place: Place) -> bool:
+    """Export what is left of an account's task; return False where it is to be tried again."""
+    await lease.hold()
+    # It may have been cancelled, or another process have done it, while this one waited.
+    task = await block.store.transact(lambda tx: export_task.find_active(tx, place))
+    if task is None:
+        return True
     task.status = RUNNING
     try:
         while found := await block.store.transact(lambda tx: _some_streams(tx, task)):
             group, some = found
             for stream in some:
+                await lease.hold()
                 if not await _export_stream(block, task, group, stream):
                     return True
             if len(some) < _AT_ONCE:
