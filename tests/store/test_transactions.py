@@ -253,3 +253,15 @@ def test_a_task_that_does_one_transaction_after_the_other_lets_others_have_their
         pytest.fail("nobody else had a turn")
 
     run_with_store(scenario)
+
+
+def test_a_body_that_raises_before_there_is_anything_to_await_leaves_nothing_under_way(run_with_store: Run) -> None:
+    def body(tx: Transaction) -> Any:
+        raise ValueError("no body")
+
+    async def scenario(store: Store) -> None:
+        with pytest.raises(ValueError, match="no body"):
+            await store.transact(body)
+        await put(store, a=b"1")
+
+    run_with_store(scenario)

@@ -45,9 +45,11 @@ class Runner:
         """Run a body in a transaction. See `cloudlet.store.interface.Store.submit`."""
         transaction = OptimisticTransaction(self._state)
         outcome: Outcome[Any] = Outcome()
+        # What raises before there is anything to await has not entered.
+        work = body(transaction)
         # A body that never waits sees no other commit between its first read and its own.
         self.history.enter()
-        rest = begin(body(transaction), outcome)
+        rest = begin(work, outcome)
         if rest is None and transaction.version == self._state.version and self._commits.is_ready(transaction):
             self.history.leave()
             self._commits.finish(body, done, transaction, outcome.result, outcome.error)
