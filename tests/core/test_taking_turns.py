@@ -167,6 +167,42 @@ def test_what_metric_filters_find_counts_once(run: Callable[[Scenario], None]) -
     run(scenario)
 
 
+def test_an_inventory_is_written_once(run: Callable[[Scenario], None]) -> None:
+    async def scenario(both: Both) -> None:
+        async def count(part: str) -> int:
+            found = await both.call("s3", "ListObjectsV2", Bucket="lists")
+            return sum(part in each["Key"] for each in found.get("Contents") or ())
+
+        async def links() -> int:
+            """How many reports are complete."""
+            return await count("symlink.txt")
+
+        for bucket in ("photos", "lists"):
+            await both.call("s3", "CreateBucket", Bucket=bucket)
+        await both.wake()
+        configuration = {
+            "Id": "daily",
+            "IsEnabled": True,
+            "IncludedObjectVersions": "Current",
+            "Schedule": {"Frequency": "Daily"},
+            "Destination": {"S3BucketDestination": {"Bucket": "arn:aws:s3:::lists", "Format": "CSV"}},
+        }
+        await both.call(
+            "s3",
+            "PutBucketInventoryConfiguration",
+            Bucket="photos",
+            Id="daily",
+            InventoryConfiguration=configuration,
+        )
+        await both.until(links, 1)
+        await both.next_turn()
+        both.clock.advance(24 * 3600)
+        await both.until(links, 2)
+        assert await count("/data/") == 2
+
+    run(scenario)
+
+
 def test_a_stream_is_read_on_from_where_the_other_has_left_off(
     run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

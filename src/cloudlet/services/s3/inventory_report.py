@@ -22,6 +22,7 @@ from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Works
+from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
 from cloudlet.services.s3 import identified, inventory, lifecycle, workspace
 from cloudlet.services.s3.bucket_record import Bucket
@@ -38,7 +39,7 @@ _MOST = 1000
 _READ_BYTES = 1 << 20
 
 
-async def write_inventories(block: Block) -> None:
+async def write_inventories(block: Block, lease: Lease) -> None:
     """Write the inventories that are due, until the block ends."""
     async with notified(block, inventory.TOPIC) as changed:
         works = Works(block, changed)
@@ -47,7 +48,8 @@ async def write_inventories(block: Block) -> None:
             now = block.clock.now()
             async for bucket in every_bucket(block, works):
                 if inventory.KIND in bucket.kinds:
-                    await _write_due(block, works, bucket, now)
+                    async with lease.during():
+                        await _write_due(block, works, bucket, now)
             await first(block, changed, lifecycle.next_midnight(now))
 
 

@@ -21,13 +21,17 @@ from cloudlet.wire import WireError
 
 @service.job
 async def tell_and_replicate(block: Block) -> None:
-    """Tell of events and make replicas, until the block ends."""
-    await jobs.side_by_side(block, tell_of_events=notifying.notify, replicate=replicating.replicate)
+    """Tell of events, make replicas and write inventories, until the block ends."""
+    await jobs.side_by_side(
+        block,
+        tell_of_events=notifying.notify,
+        replicate=replicating.replicate,
+        write_inventories=inventory_report.write_inventories,
+    )
 
 
 service.job(expiring.carry_out_rules)
 service.job(restoring.follow_restores)
-service.job(inventory_report.write_inventories)
 service.job(access_log.deliver_logs)
 service.job(workspace.clear)
 service.job(request_metrics.follow_configurations)
