@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.insights.parsing import parse
 from cloudlet.services.logs.insights.planning import plan
-from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
+from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem, Unanswerable
 from cloudlet.services.logs.insights.session import MEMORY, Fed, Session, check
 from cloudlet.services.logs.insights.syntax import Query
 from cloudlet.services.logs.row_record import Row
@@ -294,6 +294,17 @@ def test_what_does_not_fit_into_memory_goes_to_files(tmp_path: Path) -> None:
         session.answer()
         [record] = session.results()
         assert record.values == ("340000", "340000")
+    finally:
+        session.close()
+
+
+def test_what_needs_too_much_memory_cannot_be_answered() -> None:
+    grown = parse(f"fields replace(@message, 'x', '{'y' * 1000}') as a | fields replace(a, 'y', '{'z' * 1000}') as b")
+    session = begun(grown, memory="64MB")
+    row = msgspec.msgpack.encode(Row(BEGIN, [BEGIN], ["x" * 200]))
+    try:
+        with pytest.raises(Unanswerable, match="more memory"):
+            session.feed([Fed(0, "1:g", "s", Place(BEGIN, 7, 0), row)])
     finally:
         session.close()
 

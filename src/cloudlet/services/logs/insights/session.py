@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -106,6 +107,17 @@ class Result(NamedTuple):
     position: events.Position | None
 
 
+@contextmanager
+def _within_memory() -> Iterator[None]:
+    """Raise Unanswerable for what needs more memory, and cannot go to files."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Unanswerable("it needs more memory than a query may have") from error
+
+
 class Stopped(Exception):
     """The query is to end."""
 
@@ -197,7 +209,8 @@ class Session:
         size = 0
         with self._lock:
             while len(found) < _MOST_RESULTS and size < _MOST_BYTES:
-                rows = self._connection.fetchmany(_FETCHED)
+                with _within_memory():
+                    rows = self._connection.fetchmany(_FETCHED)
                 if not rows:
                     break
                 some = [self._result(row) for row in rows]
@@ -225,7 +238,8 @@ class Session:
     def _execute(self, statement: str, parameters: dict[str, object] | None = None) -> duckdb.DuckDBPyConnection:
         if self._is_stopped:
             raise Stopped
-        return self._connection.execute(statement, parameters)
+        with _within_memory():
+            return self._connection.execute(statement, parameters)
 
     def _parameters(self, parts: Sequence[_Part]) -> dict[str, object]:
         end, last = f"\x1e{self._mark}\x1f", f"\x1d{self._mark}\x1f"
