@@ -135,8 +135,13 @@ def test_a_body_is_not_shown_as_a_whole_in_each_error() -> None:
     assert len(error) == 1000
 
 
-def test_references_that_lead_nowhere() -> None:
-    assert Schema('{"$ref": "#/definitions/none"}', {}).errors(b"1")
+@pytest.mark.parametrize("reference", ["#/definitions/none", 5])
+def test_references_that_lead_nowhere(reference: Any) -> None:
+    assert Schema(json.dumps({"$ref": reference}), {}).errors(b"1") == ["The model has a reference that leads nowhere"]
+
+
+def test_numbers_that_no_double_holds() -> None:
+    assert Schema('{"multipleOf": 0.1}', {}).errors(b"9" * 400) == ["The body has a number that is too large to check"]
 
 
 def test_nothing_is_fetched_for_a_schema(endpoint: Endpoint) -> None:

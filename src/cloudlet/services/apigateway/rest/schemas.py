@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -55,6 +55,7 @@ def _validator() -> Any:
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional,
         "uniqueItems": _unique_items,
+        "$ref": partial(_referred, jsonschema.Draft4Validator.VALIDATORS["$ref"]),
     }
     keywords = {**jsonschema.Draft4Validator.VALIDATORS, **own}
     counted = {name: _counted(keyword, _OF_A_REFERENCE if name == "$ref" else 1) for name, keyword in keywords.items()}
@@ -123,6 +124,16 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
     if isinstance(instance, str) and not _found(instance, pattern):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _referred(follow: Keyword, validator: Any, reference: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if isinstance(reference, str):
+        yield from follow(validator, reference, instance, schema) or ()
+    else:
+        # Draft 4's own schema does not say what it is to be, as it may be the name of a property, too.
+        yield ValidationError("The model has a reference that leads nowhere")
 
 
 def _pattern_properties(validator: Any, given: dict[str, Any], instance: Any, schema: Any) -> Iterator[Any]:
@@ -294,6 +305,8 @@ class Schema:
             return ["The body is nested too deeply"]
         except _TooMuch:
             return ["The body takes too long to check"]
+        except OverflowError:
+            return ["The body has a number that is too large to check"]
         except Exception as error:
             # A reference that leads nowhere is found out only when it is followed.
             if type(error).__module__.partition(".")[0] not in ("referencing", "jsonschema"):
