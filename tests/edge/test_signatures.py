@@ -257,9 +257,18 @@ def test_a_body_too_large_to_be_collected_at_once_is_verified_as_well(strict_ser
     assert code_of(error) == "SignatureDoesNotMatch"
 
 
-def test_no_request_is_larger_than_what_dynamodb_takes(strict_server: Server) -> None:
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("dynamodb", "put_item", {"TableName": "orders", "Item": {"a": {"B": bytes(13 << 20)}}}),
+        ("events", "put_events", {"Entries": [{"Source": "s", "DetailType": "t", "Detail": "x" * (7 << 20)}]}),
+    ],
+)
+def test_no_request_is_larger_than_what_its_service_may_take(
+    strict_server: Server, service: Any, operation: str, params: dict[str, Any]
+) -> None:
     with pytest.raises(ClientError) as caught:
-        client(strict_server, "dynamodb").put_item(TableName="orders", Item={"a": {"B": bytes(13 << 20)}})
+        getattr(client(strict_server, service), operation)(**params)
     assert code_of(caught) == "RequestEntityTooLarge"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 

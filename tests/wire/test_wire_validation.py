@@ -156,3 +156,9 @@ def test_patterns_match_the_whole_value(pattern: str, good: str, bad: str) -> No
     assert translated is not None
     assert re.search(translated, good)
     assert not re.search(translated, bad)
+
+
+def test_of_a_million_violations_some_are_told() -> None:
+    events = [{"timestamp": 1}] * 10_000
+    error = refused("logs", "PutLogEvents", {"logGroupName": "g", "logStreamName": "s", "logEvents": events})
+    assert error.message.startswith("100 validation errors detected: Value null at 'logEvents.1.member.message'")

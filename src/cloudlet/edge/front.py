@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("cloudlet.edge")
 access_log = logging.getLogger("cloudlet.access")
 
-LARGEST_COLLECTED_BODY: Final = 16 << 20
-"""The largest body of an operation that does not stream: what DynamoDB takes. To read it may take seconds."""
-
-LARGEST_PACKAGE: Final = 80 << 20
-"""The largest one of Lambda's: 50 MB of zip in base64, and some."""
+_LARGEST_BODY: Final = 6 << 20
+"""The largest body of an operation that does not stream: what API Gateway imports. Most services take a megabyte at
+most, and to read one of small values takes up to 0.2 s."""
+_LARGER_BODIES: Final[dict[str, int]] = {"dynamodb": 16 << 20, "lambda": 80 << 20}
+"""What is larger: a batch of items; 50 MB of a zip in base64, and some."""
 
 _TOGETHER: Final = 32
 """How many requests are run before any of them is answered: what they answer is in memory until then."""
@@ -379,8 +379,7 @@ class _Call:
         front = self.front
         # Nobody keeps those waiting who have a key, however slowly he sends.
         if front.authenticator.may_know(self.claim):
-            places = front.collecting
-            limit = LARGEST_PACKAGE if self.service.name == "lambda" else LARGEST_COLLECTED_BODY
+            places, limit = front.collecting, _LARGER_BODIES.get(self.service.name, _LARGEST_BODY)
         else:
             places, limit = front.collecting_for_strangers, LARGEST_BODY_OF_STRANGERS
         try:

@@ -23,6 +23,8 @@ Constraint = tuple[str, Any, str, Callable[[Any], bool]]
 
 _SIZED: Final = ("string", "blob", "list", "map")
 _NUMERIC: Final = ("byte", "short", "integer", "long", "float", "double")
+_MOST: Final = 100
+"""Where as many violations are found, no more are looked for in lists and maps: a large request may have a million."""
 
 
 def label(name: str) -> str:
@@ -161,6 +163,8 @@ class Validator:
                 for number, item in enumerate(value, 1):
                     if item is not None:
                         inner(item, f"{path}.{number}.member", member, found)
+                        if len(found) >= _MOST:
+                            return
 
         return check_list
 
@@ -182,6 +186,8 @@ class Validator:
                 for key, item in value.items():
                     if item is not None:
                         inner(item, f"{path}.{key}.member", member, found)
+                        if len(found) >= _MOST:
+                            return
 
         return check_map
 

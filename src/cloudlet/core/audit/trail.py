@@ -30,6 +30,8 @@ _TOPIC: Final = b"audit"
 RECORD: Final = "RecordEvents"
 """The operation by which this is told, which is itself not told of."""
 _BATCH: Final = 200
+_BATCH_BYTES: Final = 1 << 20
+"""Of records that are handed over in one call, but for the last of them."""
 _MOST_WAITING: Final = 20_000
 """Records that are not written down yet; more are dropped."""
 _GATHERED_SECONDS: Final = 0.05
@@ -131,7 +133,7 @@ class Trail:
             while True:
                 changed.clear()
                 listed = await self._block.store.transact(lambda tx: _first(tx, _BATCH + len(works)))
-                found = dict([row for row in listed if row[0] not in works][:_BATCH])
+                found = _batch([row for row in listed if row[0] not in works])
                 if found:
                     await works.together(found, "the record", partial(self._hand_over, found))
                 elif self._is_to_ask():
@@ -200,6 +202,18 @@ def _recorded(
 async def _forget(tx: Transaction, keys: list[bytes]) -> None:
     for key in keys:
         tx.delete(key)
+
+
+def _batch(rows: list[Row]) -> dict[bytes, bytes]:
+    """Return as many of some rows as are handed over in one call."""
+    found: dict[bytes, bytes] = {}
+    size = 0
+    for key, value in rows[:_BATCH]:
+        found[key] = value
+        size += len(value)
+        if size >= _BATCH_BYTES:
+            break
+    return found
 
 
 async def _first(tx: Transaction, count: int) -> list[Row]:
