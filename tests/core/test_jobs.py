@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core import jobs
+from cloudlet.core import Transaction, jobs
 from cloudlet.core.block import Block
+from cloudlet.core.clock import Clock
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.lease import Lease
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import StoreError
+from tests.in_process import MovableClock
 
 
 @asynccontextmanager
-async def _block(folder: Path) -> AsyncIterator[Block]:
-    cloud = Cloud(Config(data=folder, durable=False), TokenSealer(b"k" * 32))
+async def _block(folder: Path, clock: Clock | None = None) -> AsyncIterator[Block]:
+    cloud = Cloud(Config(data=folder, durable=False), TokenSealer(b"k" * 32), clock)
     try:
         yield cloud.block("sts")
     finally:
@@ -160,3 +162,32 @@ def test_what_the_store_refuses_has_to_wait_and_is_said_once(tmp_path: Path, cap
     asyncio.run(check())
     assert [record.getMessage() for record in caplog.records] == ["sts has to wait: one: the disk is full"]
     assert "Traceback" not in caplog.text
+
+
+def test_the_lease_is_held_while_a_work_that_is_due_takes_longer_than_it_lasts(tmp_path: Path) -> None:
+    async def check() -> None:
+        begun, end = asyncio.Event(), asyncio.Event()
+
+        async def listed(tx: Transaction, count: int) -> list[tuple[int, str]]:
+            return [(0, "slow")]
+
+        async def slow(due: int, key: str) -> None:
+            begun.set()
+            await end.wait()
+
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block, Lease(block) as lease:
+            working = asyncio.create_task(jobs.start_due(block, lease, b"topic", listed, "work", slow, at_once=1))
+            async with asyncio.timeout(10):
+                await begun.wait()
+            other = asyncio.create_task(Lease(block).hold())
+            for _ in range(10):
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                clock.advance(4)
+            assert not other.done()
+            for task in (working, other):
+                task.cancel()
+            await asyncio.wait((working, other))
+
+    asyncio.run(check())

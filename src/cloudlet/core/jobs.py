@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Iterable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -260,8 +260,14 @@ async def start_due(
 
     `listed` returns so many that are due first: when that is, in milliseconds since the epoch, and the keys, both of
     which `do` gets. A work may be done, or not be due any more, by the time that it is started. `topic` is notified of
-    new ones.
+    new ones. The lease is held for as long as each of them takes.
     """
+    held: Callable[[], AbstractAsyncContextManager[None]] = nullcontext if lease is None else lease.during
+
+    async def one(due: int, key: Key) -> None:
+        async with held():
+            await do(due, key)
+
     async with notified(block, topic) as changed, asyncio.TaskGroup() as group:
         works = Works(block, changed, at_once)
         while True:
@@ -277,7 +283,7 @@ async def start_due(
                     break
                 if lease is not None:
                     await lease.hold()
-                works.start(group, key, f"{what} {key}", partial(do, due, key))
+                works.start(group, key, f"{what} {key}", partial(one, due, key))
             if later is None or later <= now:
                 await changed.wait()
             else:

@@ -25,17 +25,16 @@ async def invoke(block: Block) -> None:
     """Invoke what is due, until the block ends."""
     async with Lease(block) as lease:
         await start_due(
-            block, lease, firing.TOPIC, firing.first, "the firing", partial(_invoke, block, lease), at_once=_AT_ONCE
+            block, lease, firing.TOPIC, firing.first, "the firing", partial(_invoke, block), at_once=_AT_ONCE
         )
 
 
-async def _invoke(block: Block, lease: Lease, due: int, id: str) -> None:
+async def _invoke(block: Block, due: int, id: str) -> None:
     """Try a firing that is due, and write down what became of it."""
     found = await block.store.transact(lambda tx: firing.get(tx, id))
     if found is None:
         return
-    async with lease.during():
-        failed = await _try(block, found)
+    failed = await _try(block, found)
     now = block.clock.now()
     after = None if failed is None else _after(found, failed, now)
     measuring.note(block, found, failed, after, now)
