@@ -20,7 +20,7 @@ from tests.jobs.cases import CASES, REGION, Case
 _BAD, _GOOD = "111111111111", "222222222222"
 
 
-class _Caller:
+class Caller:
     """Calls operations for one account."""
 
     def __init__(self, cloud: InProcess, account: str) -> None:
@@ -88,12 +88,12 @@ def test_an_item_that_fails_holds_up_no_other(
     def done(account: str) -> bool:
         if case.step:
             cloud.advance(case.step)
-        return case.is_done(_Caller(cloud, account), account)
+        return case.is_done(Caller(cloud, account), account)
 
     monkeypatch.setattr(jobs, "pause", lambda times, longest: pauses.append(times) or 0.05)
     monkeypatch.setattr(owner, name, poison_awaited if iscoroutinefunction(function) else poison)
     for account in (_BAD, _GOOD):
-        case.begin(_Caller(cloud, account), account)
+        case.begin(Caller(cloud, account), account)
     cloud.until(lambda: done(_GOOD))
     cloud.until(lambda: done(_BAD) or 2 in pauses)
     assert not done(_BAD)

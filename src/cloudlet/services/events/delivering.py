@@ -30,15 +30,18 @@ async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
         while True:
             more.clear()
             # Another process may have delivered what was read before.
-            await lease.hold()
-            waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, at_once))
-            if not waiting:
-                return
-            due = [each for each in waiting if each.due <= block.clock.now() * 1000]
-            if not due:
-                await first(block, more, waiting[0].due / 1000)
-                continue
-            await _deliver(block, lane, due)
+            async with lease.during():
+                waiting = await block.store.transact(lambda tx: outbox.first(tx, lane, at_once))
+                if not waiting:
+                    return
+                later = waiting[0].due / 1000
+                due = [each for each in waiting if each.due <= block.clock.now() * 1000]
+                # Very many lanes may wait at once, with large events.
+                del waiting
+                if due:
+                    await _deliver(block, lane, due)
+                    continue
+            await first(block, more, later)
 
 
 async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:

@@ -62,8 +62,8 @@ async def export(block: Block, lease: Lease) -> None:
 
     async def one(place: Place) -> None:
         while True:
-            async with turn:
-                if await _carry_out(block, lease, place):
+            async with turn, lease.during():
+                if await _carry_out(block, place):
                     return
             await until(block, block.clock.now() + _PAUSE_SECONDS)
 
@@ -76,9 +76,8 @@ async def export(block: Block, lease: Lease) -> None:
             await changed.wait()
 
 
-async def _carry_out(block: Block, lease: Lease, place: Place) -> bool:
+async def _carry_out(block: Block, place: Place) -> bool:
     """Export what is left of an account's task; return False where it is to be tried again."""
-    await lease.hold()
     # It may have been cancelled, or another process have done it, while this one waited.
     task = await block.store.transact(lambda tx: export_task.find_active(tx, place))
     if task is None:
@@ -88,7 +87,6 @@ async def _carry_out(block: Block, lease: Lease, place: Place) -> bool:
         while found := await block.store.transact(lambda tx: _some_streams(tx, task)):
             group, some = found
             for stream in some:
-                await lease.hold()
                 if not await _export_stream(block, task, group, stream):
                     return True
             if len(some) < _AT_ONCE:

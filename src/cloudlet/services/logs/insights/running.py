@@ -71,7 +71,7 @@ async def run(block: Block, lease: Lease) -> None:
                 await asyncio.sleep(0)
             for place in await block.store.transact(lambda tx: queries.waiting(tx, _LOOKED_AT + len(works))):
                 if _may_run(place, works):
-                    works.start(group, place, f"the query {place}", partial(_see_through, block, place, folder))
+                    works.start(group, place, f"the query {place}", partial(_see_through, block, lease, place, folder))
             await first(block, changed, block.clock.now() + _TIDY_SECONDS)
 
 
@@ -85,11 +85,15 @@ def _millis(block: Block) -> int:
     return int(block.clock.now() * 1000)
 
 
-async def _see_through(block: Block, place: Place, folder: Path) -> None:
+async def _see_through(block: Block, lease: Lease, place: Place, folder: Path) -> None:
     """Run a query to its end, or until it is stopped or has taken too long."""
-    query = await _begin(block, place)
-    if query is None:
-        return
+    async with lease.during():
+        query = await _begin(block, place)
+        if query is not None:
+            await _run_to_end(block, query, folder)
+
+
+async def _run_to_end(block: Block, query: Query, folder: Path) -> None:
     async with notified(block, queries.topic(query.id)) as stopped:
         try:
             await _in_time(block, _answer(block, query, folder), stopped, _LONGEST_SECONDS)
