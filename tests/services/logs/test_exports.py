@@ -12,6 +12,7 @@ import pytest
 
 from cloudlet.core import AwsError, Transaction, lease
 from cloudlet.core.service import Result
+from cloudlet.store import pack
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.refused import code_of
 from tests.services.logs.conftest import Call, LocalLogs
@@ -184,7 +185,7 @@ def test_a_task_that_is_cancelled_while_another_process_delivers_is_not_carried_
     other = lease._Row(lease._Owner("elsewhere", 1, "token"), local.now + 10)
 
     async def take(tx: Transaction) -> None:
-        tx.put(lease._KEY, lease._encode(other))
+        tx.put(pack(("delivery-lease",)), lease._encode(other))
 
     local.transact(take)
     whole: dict[str, Any] = {"from": 0, "to": local.millis}
