@@ -35,8 +35,14 @@ access_log = logging.getLogger("cloudlet.access")
 _LARGEST_BODY: Final = 6 << 20
 """The largest body of an operation that does not stream: what API Gateway imports. Most services take a megabyte at
 most, and to read one of small values takes up to 0.2 s."""
-_LARGER_BODIES: Final[dict[str, int]] = {"dynamodb": 16 << 20, "lambda": 80 << 20}
-"""What is larger: a batch of items; 50 MB of a zip in base64, and some."""
+_LARGER_BODIES: Final[dict[str, int]] = {
+    "dynamodb": 16 << 20,
+    "lambda": 80 << 20,
+    "CreateLookupTable": 32 << 20,
+    "UpdateLookupTable": 32 << 20,
+}
+"""What is larger, by service or operation: a batch of items; 50 MB of a zip in base64, and some; 10 MiB of text, of
+which each two bytes may be six in JSON."""
 
 _TOGETHER: Final = 32
 """How many requests are run before any of them is answered: what they answer is in memory until then."""
@@ -379,7 +385,9 @@ class _Call:
         front = self.front
         # Nobody keeps those waiting who have a key, however slowly he sends.
         if front.authenticator.may_know(self.claim):
-            places, limit = front.collecting, _LARGER_BODIES.get(self.service.name, _LARGEST_BODY)
+            operation = "" if self.operation is None else self.operation.name
+            limit = _LARGER_BODIES.get(operation) or _LARGER_BODIES.get(self.service.name, _LARGEST_BODY)
+            places = front.collecting
         else:
             places, limit = front.collecting_for_strangers, LARGEST_BODY_OF_STRANGERS
         try:
