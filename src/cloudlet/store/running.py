@@ -45,8 +45,12 @@ class Runner:
         """Run a body in a transaction. See `cloudlet.store.interface.Store.submit`."""
         transaction = OptimisticTransaction(self._state)
         outcome: Outcome[Any] = Outcome()
-        # What raises before there is anything to await has not entered.
-        work = body(transaction)
+        try:
+            work = body(transaction)
+        except Exception as error:
+            # There is nothing to await, and it may be run long after it was submitted.
+            done(None, error)
+            return
         # A body that never waits sees no other commit between its first read and its own.
         self.history.enter()
         rest = begin(work, outcome)
