@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cloudlet.core import Transaction
+from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
@@ -17,7 +17,9 @@ from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.asynchronous.event import Event
+from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Place
+from cloudlet.services.lambda_.invoking import Target
 
 
 @pytest.mark.parametrize("size", [10, 100_000])
@@ -60,6 +62,27 @@ def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.
         await block.store.transact(forget)
         assert await block.store.transact(lambda tx: events.first(tx, 2)) == []
         assert (await block.store.transact(lambda tx: events.whole(tx, replace(kept, payload=b"")))).payload == b"{}"
+
+    _run(tmp_path, scenario)
+
+
+def test_one_that_was_served_after_it_had_been_read_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[str] = []
+
+    async def gone(tx: Transaction, what: Named) -> Target:
+        looked_for.append(what.arn)
+        raise AwsError("ResourceNotFoundException", "")
+
+    monkeypatch.setattr(invoking, "target_of", gone)
+
+    async def scenario(block: Block) -> None:
+        now = block.clock.now()
+        place = Place("123456789012", "us-east-1", "f")
+        read = Event(place=place, qualifier="", request_id="r", payload=b"{}", accepted=now, due=now)
+        await serving._see_to(block, read)
+        assert not looked_for
 
     _run(tmp_path, scenario)
 

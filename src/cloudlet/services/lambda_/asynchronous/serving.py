@@ -82,7 +82,7 @@ class _Serving:
 
     async def start_due(self) -> float:
         """Start what is due, as far as there is room; return when something is due next."""
-        now, turn = self._block.clock.now(), self._lease.turns
+        now = self._block.clock.now()
         async for event in self._first():
             if event.due > now:
                 return event.due
@@ -91,9 +91,6 @@ class _Serving:
             if event.key in self._works or self._busy[event.place] >= OF_ONE_FUNCTION:
                 continue
             await self._lease.hold()
-            if self._lease.turns != turn:
-                # Another process may have served what was read before.
-                return now
             self._busy[event.place] += 1
             self._works.start(self._group, event.key, f"an event for {event.place.arn}", partial(self._see_to, event))
         return now + _FOREVER_SECONDS
@@ -119,6 +116,10 @@ class _Serving:
                 del self._busy[event.place]
 
 
+class _Gone(Exception):
+    """An event was served after it had been read: by another process, or while this one waited for its lease."""
+
+
 class _Found:
     """What an event is for, as it is now."""
 
@@ -135,6 +136,9 @@ class _Found:
 
 
 async def _find(tx: Transaction, event: Event) -> _Found | None:
+    """Raises _Gone."""
+    if await tx.get(event.key) is None:
+        raise _Gone
     try:
         target = await invoking.target_of(tx, event.what)
     except AwsError:
@@ -148,6 +152,8 @@ async def _see_to(block: Block, event: Event) -> None:
     """Serve an event; whatever goes wrong, it is kept, and does not come again at once."""
     try:
         await _serve(block, event)
+    except _Gone:
+        return
     except Exception:
         log.exception("an event for %s could not be served", event.place.arn)
         await _postpone(block, event)
