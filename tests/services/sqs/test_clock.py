@@ -6,7 +6,10 @@ import asyncio
 
 import pytest
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, Transaction
+from cloudlet.services.sqs import jobs, retention
+from cloudlet.services.sqs.queue import Queue
+from cloudlet.services.sqs.walking import queues_with_messages
 from tests.services.sqs.conftest import Sqs
 
 
@@ -108,6 +111,32 @@ def test_messages_expire_whatever_state_they_are_in(sqs: Sqs) -> None:
     assert sqs.counts(url) == (0, 0, 0)
     sqs.advance(600)
     assert sqs.counts(url) == (0, 0, 0)
+
+
+def test_many_that_expire_are_deleted_each_minute_though_that_takes_long(
+    sqs: Sqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sqs.queue(MessageRetentionPeriod=60)
+    expire, elapsed = retention.expire, 0.0
+
+    async def slowly(tx: Transaction, queue: Queue, now: int) -> bool:
+        nonlocal elapsed
+        elapsed += 1
+        return await expire(tx, queue, now)
+
+    async def holding() -> list[str]:
+        return [record.name async for record in queues_with_messages(sqs.cloud.block("sqs"))]
+
+    monkeypatch.setattr(jobs, "perf_counter", lambda: elapsed)
+    monkeypatch.setattr(retention, "expire", slowly)
+    for _ in range(2):
+        for _ in range(11):
+            entries = [{"Id": str(number), "MessageBody": "x"} for number in range(10)]
+            sqs.call("SendMessageBatch", QueueUrl=url, Entries=entries)
+        assert sqs.run(holding()) == ["orders"]
+        sqs.advance(61)
+        sqs.advance(61)
+        sqs.until(lambda: not sqs.run(holding()))
 
 
 def test_a_shorter_retention_period_applies_to_messages_already_there(sqs: Sqs) -> None:

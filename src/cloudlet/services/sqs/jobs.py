@@ -65,18 +65,26 @@ async def expire_messages(block: Block) -> None:
     """Delete expired messages of all queues, now and then."""
     works = Works(block)
     while True:
-        began = perf_counter()
+        began, deleting = perf_counter(), 0.0
         async for record in queues_with_messages(block):
             what = f"deleting expired messages of the queue {record.name} of {record.account} in {record.region}"
-            await works.attempt(record.id, what, partial(_expire, block, record))
-        pause = max(_SWEEP_SECONDS, _SHARE * (perf_counter() - began))
+            begun = perf_counter()
+            if await works.attempt(record.id, what, partial(_expire, block, record)):
+                deleting += perf_counter() - begun
+        # To delete much is no reason to rest: the longer that were, the more there would be to delete then.
+        pause = max(_SWEEP_SECONDS, _SHARE * (perf_counter() - began - deleting))
         await until(block, block.clock.now() + pause)
 
 
-async def _expire(block: Block, record: QueueRecord) -> None:
+async def _expire(block: Block, record: QueueRecord) -> bool:
+    """Delete the expired messages of a queue; return whether they were many."""
+
     async def body(tx: Transaction) -> bool:
         queue = await directory.by_name(tx, record.account, record.region, record.name)
         return queue is not None and await retention.expire(tx, queue, int(block.clock.now() * 1000))
 
+    were_many = False
     while await block.store.transact(body):
+        were_many = True
         await asyncio.sleep(0)
+    return were_many
