@@ -14,10 +14,22 @@ from typing import Any
 import pytest
 
 from cloudlet.core import cloud as clouds
+from cloudlet.core.block import Block
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.identity import principal_of
+from cloudlet.core.moments import until
 from cloudlet.core.polling import stream
 from cloudlet.core.tokens import TokenSealer
+from cloudlet.services.events import delivering
+from cloudlet.services.events.delivery_record import Delivery, Lane
+from cloudlet.services.logs import exporting, publishing
+from cloudlet.services.logs.export_task import Task
+from cloudlet.services.logs.insights import running as insights
+from cloudlet.services.logs.insights.queries import Query
+from cloudlet.services.sns import outward
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.subscription import Subscription
+from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store.embedded import EmbeddedStore
 from tests.in_process import MovableClock
 
@@ -163,6 +175,142 @@ def test_what_metric_filters_find_counts_once(run: Callable[[Scenario], None]) -
         await both.until(counted, 4)
         await both.next_turn()
         assert await counted() == 4
+
+    run(scenario)
+
+
+def test_what_takes_long_to_publish_counts_once(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = 0
+
+    async def slowly(block: Block, *_: object) -> None:
+        nonlocal sent
+        sent += 1
+        await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+
+    monkeypatch.setattr(publishing, "_send", slowly)
+
+    async def scenario(both: Both) -> None:
+        await both.call("logs", "CreateLogGroup", logGroupName="shop")
+        await both.call("logs", "CreateLogStream", logGroupName="shop", logStreamName="s")
+        transformation = {"metricName": "Orders", "metricNamespace": "Shop", "metricValue": "1"}
+        wanted = {"filterName": "orders", "filterPattern": "order", "metricTransformations": [transformation]}
+        await both.call("logs", "PutMetricFilter", logGroupName="shop", **wanted)
+        await both.wake()
+        event = {"timestamp": int(both.clock.now() * 1000), "message": "order"}
+        await both.call("logs", "PutLogEvents", logGroupName="shop", logStreamName="s", logEvents=[event])
+        for _ in range(5 * _LEASE_SECONDS):
+            both.clock.advance(1)
+            await both.settle()
+        assert sent == 1
+
+    run(scenario)
+
+
+def test_an_export_whose_streams_take_long_is_made_once(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[str] = []
+
+    async def slowly(block: Block, _: Task, key: str, __: bytes) -> None:
+        if key.endswith(".gz"):
+            await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+            put.append(key)
+
+    monkeypatch.setattr(exporting, "_put", slowly)
+
+    async def scenario(both: Both) -> None:
+        now = int(both.clock.now() * 1000)
+        await both.call("logs", "CreateLogGroup", logGroupName="g")
+        for name in ("a-b", "a/b"):
+            await both.call("logs", "CreateLogStream", logGroupName="g", logStreamName=name)
+            events = [{"timestamp": now, "message": "m"}]
+            await both.call("logs", "PutLogEvents", logGroupName="g", logStreamName=name, logEvents=events)
+        await both.wake()
+        span = {"from": 0, "to": now + 1000}
+        task = await both.call("logs", "CreateExportTask", logGroupName="g", destination="b", **span)
+        for _ in range(6 * _LEASE_SECONDS):
+            both.clock.advance(1)
+            await both.settle()
+        assert put == [f"exportedlogs/{task['taskId']}/a-b/00000{number}.gz" for number in range(2)]
+
+    run(scenario)
+
+
+def test_a_query_that_takes_long_is_run_once(run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    async def slowly(block: Block, query: Query, _: Path) -> None:
+        begun.append(query.id)
+        await until(block, block.clock.now() + 10 * _LEASE_SECONDS)
+
+    monkeypatch.setattr(insights, "_answer", slowly)
+
+    async def scenario(both: Both) -> None:
+        async def number() -> int:
+            return len(begun)
+
+        await both.call("logs", "CreateLogGroup", logGroupName="g")
+        await both.wake()
+        asked = {"queryString": "fields @message", "startTime": 0, "endTime": 1}
+        query = await both.call("logs", "StartQuery", logGroupName="g", **asked)
+        await both.until(number, 1)
+        for _ in range(3 * _LEASE_SECONDS):
+            both.clock.advance(1)
+            await both.settle()
+        assert begun == [query["queryId"]]
+
+    run(scenario)
+
+
+def test_deliveries_that_take_long_are_made_once(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def slowly(block: Block, _: Lane, due: list[Delivery]) -> list[None]:
+        begun.extend(each.event for each in due)
+        await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+        return [None] * len(due)
+
+    monkeypatch.setattr(delivering, "attempt", slowly)
+
+    async def scenario(both: Both) -> None:
+        await both.call("events", "PutRule", Name="all", EventPattern='{"source": ["shop"]}')
+        arn = f"arn:aws:logs:{_REGION}:{_ACCOUNT}:log-group:/aws/events/orders"
+        await both.call("events", "PutTargets", Rule="all", Targets=[{"Id": "logs", "Arn": arn}])
+        await both.wake()
+        await both.call("events", "PutEvents", Entries=[{"Source": "shop", "DetailType": "order", "Detail": "{}"}])
+        for _ in range(5 * _LEASE_SECONDS):
+            both.clock.advance(1)
+            await both.settle()
+        assert len(begun) == 1
+
+    run(scenario)
+
+
+def test_a_subscriber_that_takes_long_is_told_once(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def slowly(block: Block, _: Topic, __: Subscription, message: Message) -> None:
+        begun.append(message.id)
+        await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+
+    monkeypatch.setattr(outward, "deliver", slowly)
+
+    async def scenario(both: Both) -> None:
+        topic = (await both.call("sns", "CreateTopic", Name="t"))["TopicArn"]
+        function = f"arn:aws:lambda:{_REGION}:{_ACCOUNT}:function:f"
+        await both.call("sns", "Subscribe", TopicArn=topic, Protocol="lambda", Endpoint=function)
+        await both.wake()
+        told = await both.call("sns", "Publish", TopicArn=topic, Message="m")
+        for _ in range(5 * _LEASE_SECONDS):
+            both.clock.advance(1)
+            await both.settle()
+        assert begun == [told["MessageId"]]
 
     run(scenario)
 

@@ -49,26 +49,3 @@ def test_alarms_that_are_due_together_are_evaluated_side_by_side(
     monkeypatch.setattr(watching, "datapoints", slow)
     cloud.clock.advance(60)
     cloud.until(all_are.is_set)
-
-
-def test_an_alarm_whose_evaluation_fails_unexpectedly_holds_up_no_other(
-    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = 0
-
-    async def broken(asker: Asker, alarm: Alarm) -> Datapoints:
-        nonlocal tried
-        if alarm.name == "a":
-            tried += 1
-            raise RuntimeError("a defect")
-        return await _datapoints(asker, alarm)
-
-    monkeypatch.setattr(watching, "datapoints", broken)
-    put(cloud, "a")
-    put(cloud, "b")
-    cloud.put(1.0)
-    for _ in range(3):
-        cloud.advance(60)
-    states = {each["AlarmName"]: each["StateValue"] for each in cloud.call("DescribeAlarms")["MetricAlarms"]}
-    assert states == {"a": "INSUFFICIENT_DATA", "b": "ALARM"}
-    assert tried >= 2

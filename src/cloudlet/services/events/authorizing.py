@@ -40,8 +40,7 @@ async def authorize(block: Block) -> None:
         works = Works(block, changed, _AT_ONCE)
         while True:
             changed.clear()
-            waiting = await block.store.transact(lambda tx: connection.authorizing(tx, _AT_ONCE + len(works)))
-            for place in [each for each in waiting if each not in works][: works.free]:
+            for place in await block.store.transact(lambda tx: connection.authorizing(tx, _AT_ONCE + len(works))):
                 works.start(group, place, f"authorization of {place}", partial(_authorize, block, place))
             await changed.wait()
 

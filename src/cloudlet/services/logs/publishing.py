@@ -86,12 +86,13 @@ async def _round(block: Block, lease: Lease, works: Works, minutes: Minutes) -> 
         by_group: defaultdict[int, list[Pending]] = defaultdict(list)
         for one in rows:
             by_group[one.group].append(one)
-        done = await asyncio.gather(
-            *(
-                works.attempt(group, f"metrics of the log group {group}", partial(_publish, block, some, minutes))
-                for group, some in by_group.items()
+        async with lease.during():
+            done = await asyncio.gather(
+                *(
+                    works.attempt(group, f"metrics of the log group {group}", partial(_publish, block, some, minutes))
+                    for group, some in by_group.items()
+                )
             )
-        )
         found = found or any(done)
         # Where more waits of a group than is looked at at once, those behind it have their turn first.
         after = rows[-1].group

@@ -32,7 +32,8 @@ async def invoke(block: Block) -> None:
 async def _invoke(block: Block, due: int, id: str) -> None:
     """Try a firing that is due, and write down what became of it."""
     found = await block.store.transact(lambda tx: firing.get(tx, id))
-    if found is None:
+    if found is None or found.due != due:
+        # Another process has tried it meanwhile.
         return
     failed = await _try(block, found)
     now = block.clock.now()
