@@ -13,4 +13,4 @@ NIGHTLY = _SIZE == "nightly"
 
 def examples(nightly: int) -> int:
     """How many examples of a property are tried."""
-    return nightly if NIGHTLY else max(5, nightly // (8 if _SIZE == "small" else 2))
+    return nightly if NIGHTLY else max(5, nightly // (8 if _SIZE == "small" else 4))

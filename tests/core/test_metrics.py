@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
-from typing import Any, cast
-
-from cloudlet.core.block import Block
-from cloudlet.core.errors import AwsError
-from cloudlet.core.metrics import Metrics, Series, make_room
+from cloudlet.core.metrics import Metrics, Series
 
 QUEUE = (("QueueName", "orders"),)
 
@@ -64,41 +57,3 @@ def test_the_number_of_series_is_bounded() -> None:
     taken = metrics.take(before=60.0)
     assert len(taken) == 20_000
     assert Series("0", "us-east-1", "SentMessageSize", "Bytes", QUEUE, 0) in taken
-
-
-def gauge(metrics: Metrics, call: Callable[..., Awaitable[None]]) -> None:
-    """Add what a gauge reads of very many resources."""
-    block = cast("Block", SimpleNamespace(metrics=metrics, clock=SimpleNamespace(now=lambda: 60.0), call=call))
-
-    async def read() -> None:
-        for number in range(30_000):
-            metrics.add("111122223333", "us-east-1", "Visible", (("QueueName", str(number)),), 0.0)
-            await make_room(block)
-
-    asyncio.run(read())
-
-
-def test_what_a_gauge_reads_of_very_many_resources_is_sent_before_it_displaces_others() -> None:
-    metrics = Metrics("AWS/SQS")
-    sent: list[int] = []
-
-    async def call(service: str, operation: str, params: dict[str, Any], *, account: str, region: str) -> None:
-        sent.append(len(params["MetricData"]))
-
-    gauge(metrics, call)
-    assert sum(sent) + len(metrics.take(before=60.0)) == 30_000
-    assert max(sent) <= 100, "others wait for as long as it takes to write one of them down"
-
-
-def test_while_cloudwatch_is_down_a_gauge_tries_to_send_once() -> None:
-    metrics = Metrics("AWS/SQS")
-    tried = 0
-
-    async def call(*_: object, **__: object) -> None:
-        nonlocal tried
-        tried += 1
-        raise AwsError("ServiceUnavailable", "It is down.", status=503)
-
-    gauge(metrics, call)
-    assert 0 < tried <= 100
-    assert len(metrics.take(before=60.0)) == 20_000

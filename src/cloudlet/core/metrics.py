@@ -229,7 +229,7 @@ async def report(block: Block) -> None:
         now = block.clock.now()
         await until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
         for gauge in block.service.gauges:
-            await works.attempt(gauge, f"the gauge {gauge.__module__}", partial(gauge, block))
+            await works.attempt(gauge, f"the gauge {gauge}", partial(gauge, block))
         block.metrics.read_meters(in_ended_minute(block.clock.now()))
         await _send(block, works, block.metrics)
         if block.usage is not None:
