@@ -69,6 +69,14 @@ async def side_by_side(block: Block, **jobs: LeasedJob) -> None:
             group.create_task(keep_running(block, name, partial(job, block, lease)))
 
 
+async def or_lose(block: Block, what: str, work: Callable[[], Awaitable[object]]) -> None:
+    """Do a work that is lost where it fails unexpectedly: it is no reason for others to wait. `what` names it."""
+    try:
+        await work()
+    except Exception:
+        log.exception("%s lost what failed: %s", block.service.name, what)
+
+
 class Works:
     """The works of a job, told apart by keys: one that fails unexpectedly rests, longer each time, and others go on.
 

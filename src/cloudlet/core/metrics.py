@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cloudlet.core.errors import AwsError
-from cloudlet.core.jobs import Works
+from cloudlet.core.jobs import Works, or_lose
 from cloudlet.core.moments import until
 
 if TYPE_CHECKING:
@@ -231,28 +231,26 @@ async def report(block: Block) -> None:
         for gauge in block.service.gauges:
             await works.attempt(gauge, f"the gauge {gauge}", partial(gauge, block))
         block.metrics.read_meters(in_ended_minute(block.clock.now()))
-        await _send(block, works, block.metrics)
+        await _send(block, block.metrics)
         if block.usage is not None:
             block.usage.close(in_ended_minute(block.clock.now()))
-            await _send(block, works, block.usage.metrics)
+            await _send(block, block.usage.metrics)
 
 
 async def make_room(block: Block) -> None:
     """Send what a gauge has added so far, where that is much: one account's resources are not to displace others'."""
     if block.metrics.is_much:
-        await _send(block, Works(block), block.metrics)
+        await _send(block, block.metrics)
 
 
-async def _send(block: Block, works: Works, metrics: Metrics) -> None:
+async def _send(block: Block, metrics: Metrics) -> None:
     by_place: defaultdict[tuple[str, str], dict[Series, Values]] = defaultdict(dict)
     for series, values in metrics.take(block.clock.now()).items():
         by_place[series.account, series.region][series] = values
     for (account, region), measured in by_place.items():
         for part in _parts(measured):
-            # What fails is lost, and is no reason for the next minute's to wait.
-            await works.attempt(
-                object(), f"metrics of {account}", partial(_send_part, block, metrics, account, region, part)
-            )
+            work = partial(_send_part, block, metrics, account, region, part)
+            await or_lose(block, f"metrics of {account}", work)
 
 
 async def _send_part(block: Block, metrics: Metrics, account: str, region: str, part: dict[Series, Values]) -> None:

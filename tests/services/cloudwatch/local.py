@@ -48,6 +48,12 @@ class LocalCloud(InProcess):
         datum = {"MetricName": name, "Value": value, "Timestamp": self.now - ago, **more}
         self.call("PutMetricData", Namespace="N", MetricData=[datum])
 
+    def put_alarm(self, name: str, **more: Any) -> None:
+        """Create an alarm that rings where the sum of a minute of the metric m is greater than 0.5."""
+        wanted = {"Namespace": "N", "MetricName": "m", "Statistic": "Sum", "Period": 60, "Threshold": 0.5}
+        judged = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
+        self.call("PutMetricAlarm", AlarmName=name, **wanted, **judged, **more)
+
     def statistics(self, begin: float, end: float, period: int, name: str = "m", **more: Any) -> list[dict[str, Any]]:
         """Return the datapoints of a metric."""
         params = {"Namespace": "N", "MetricName": name, "StartTime": begin, "EndTime": end, "Period": period}

@@ -1,4 +1,4 @@
-"""Alarms are evaluated side by side, and one that cannot be holds up no other."""
+"""Alarms that are due together are evaluated side by side."""
 
 from __future__ import annotations
 
@@ -13,20 +13,6 @@ from cloudlet.services.cloudwatch.watching import Datapoints
 from tests.services.cloudwatch.local import LocalCloud
 
 _datapoints = watching.datapoints
-
-
-def put(cloud: LocalCloud, name: str) -> None:
-    cloud.call(
-        "PutMetricAlarm",
-        AlarmName=name,
-        Namespace="N",
-        MetricName="m",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=0.5,
-        ComparisonOperator="GreaterThanThreshold",
-    )
 
 
 def test_alarms_that_are_due_together_are_evaluated_side_by_side(
@@ -44,7 +30,7 @@ def test_alarms_that_are_due_together_are_evaluated_side_by_side(
         return await _datapoints(asker, alarm)
 
     for number in range(10):
-        put(cloud, f"a{number}")
+        cloud.put_alarm(f"a{number}")
     cloud.advance(1)
     monkeypatch.setattr(watching, "datapoints", slow)
     cloud.clock.advance(60)

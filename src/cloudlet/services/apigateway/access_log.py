@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from cloudlet.core import Arn, AwsError, log_groups
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
+from cloudlet.core.jobs import or_lose
 from cloudlet.services.apigateway import errors
 
 log = logging.getLogger("cloudlet.apigateway")
@@ -107,7 +107,7 @@ def note(block: Block, group: Group, millis: int, line: str) -> None:
 
 async def send(block: Block) -> None:
     """Send what is noted, until the block ends."""
-    lines, works = _LINES.of(block), Works(block)
+    lines = _LINES.of(block)
     while True:
         await lines.there.wait()
         await asyncio.sleep(_GATHERING_SECONDS)
@@ -118,8 +118,7 @@ async def send(block: Block) -> None:
             lines.dropped = 0
         await asyncio.gather(
             *(
-                # What fails is lost, and is no reason for the group's next lines to wait.
-                works.attempt(object(), f"the access log {group.name}", partial(_send, block, group, events))
+                or_lose(block, f"the access log {group.name}", partial(_send, block, group, events))
                 for group, events in waiting.items()
             )
         )

@@ -20,7 +20,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
-from cloudlet.core.jobs import Works
+from cloudlet.core.jobs import Works, or_lose
 from cloudlet.core.moments import first
 from cloudlet.services.s3 import request_metrics
 from cloudlet.services.s3.bucket import configuration, find_bucket
@@ -119,10 +119,10 @@ async def deliver_logs(block: Block) -> None:
             lines.changed.clear()
             lines.owners = await _owners(block, works)
             await first(block, lines.changed, block.clock.now() + _PERIOD_SECONDS)
-            await _deliver(block, works, lines)
+            await _deliver(block, lines)
     except BaseException as error:
         end = error
-    await _deliver(block, works, lines)
+    await _deliver(block, lines)
     raise end
 
 
@@ -130,7 +130,7 @@ async def _owners(block: Block, works: Works) -> dict[str, str]:
     return {bucket.name: bucket.account async for bucket in every_bucket(block, works) if KIND in bucket.kinds}
 
 
-async def _deliver(block: Block, works: Works, lines: _Lines) -> None:
+async def _deliver(block: Block, lines: _Lines) -> None:
     noted, lines.waiting = lines.waiting, deque()
     if lines.dropped:
         log.warning("%d lines of access logs were dropped: there were too many", lines.dropped)
@@ -139,8 +139,7 @@ async def _deliver(block: Block, works: Works, lines: _Lines) -> None:
     for each in noted:
         by_bucket.setdefault(each.bucket, []).append(each)
     for name, found in by_bucket.items():
-        # What fails is lost, and is no reason for the next lines to wait.
-        await works.attempt(object(), f"the access log of {name}", partial(_deliver_of, block, name, found))
+        await or_lose(block, f"the access log of {name}", partial(_deliver_of, block, name, found))
 
 
 async def _deliver_of(block: Block, name: str, lines: list[_Line]) -> None:
