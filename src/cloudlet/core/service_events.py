@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core import AwsError, Subspace, Transaction, lanes
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified
 from cloudlet.core.retrying import Failed, of_events
 
 log = logging.getLogger("cloudlet.core")
@@ -27,7 +24,6 @@ Entry = dict[str, Any]
 
 _ROWS = Subspace("told")
 _TOPIC = _ROWS.prefix
-_LANES = 10
 _READ = 100
 _AT_ONCE = 10
 _PAUSE_SECONDS = 2.0
@@ -57,21 +53,13 @@ def add(tx: Transaction, account: str, region: str, entry: Entry) -> None:
 
 async def tell(block: Block, lease: Lease) -> None:
     """Tell what there is to be told, for ever. Where there is no EventBridge, it is forgotten."""
-    async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
-        while True:
-            changed.clear()
-            lanes = await block.store.transact(lambda tx: _lanes(tx, _LANES + len(works)))
-            for lane in lanes:
-                await lease.hold()
-                works.start(group, lane, f"events for {lane}", partial(_work_off, block, lane))
-            await changed.wait()
+    await lanes.work_off(block, _TOPIC, _lanes, lambda lane: _work_off(block, lease, lane))
 
 
-async def _lanes(tx: Transaction, count: int) -> list[_Lane]:
-    """Return some of the lanes in which something waits."""
+async def _lanes(tx: Transaction, after: _Lane | None, count: int) -> list[_Lane]:
+    """Return some of the lanes in which something waits, those that follow another one."""
     found: list[_Lane] = []
-    begin = _ROWS.begin
+    begin = _ROWS.begin if after is None else _ROWS.sub(*after).end
     while len(found) < count and (rows := await tx.range(begin, _ROWS.end, limit=1)):
         account, region, *_ = _ROWS.unpack(rows[0][0])
         found.append(_Lane(account, region))
@@ -79,8 +67,9 @@ async def _lanes(tx: Transaction, count: int) -> list[_Lane]:
     return found
 
 
-async def _work_off(block: Block, lane: _Lane) -> None:
+async def _work_off(block: Block, lease: Lease, lane: _Lane) -> None:
     """Tell the oldest of a lane; wait a little where EventBridge does not take it."""
+    await lease.hold()
     space = _ROWS.sub(*lane)
     found = await block.store.transact(lambda tx: tx.range(space.begin, space.end, limit=_READ))
     done = await _put_all(block, lane, found) if block.cloud.has("events") else [key for key, _ in found]
