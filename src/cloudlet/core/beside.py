@@ -1,19 +1,25 @@
 """Computations of seconds, done in threads beside the event loop, so that everybody else is served meanwhile.
 
-The process does not wait for them when it ends.
+An account has half of the threads at most. The process does not wait for them when it ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from cloudlet.core.shares import Shares
 
 _THREADS: Final = 4
 _tasks: Final[SimpleQueue[Callable[[], None]]] = SimpleQueue()
 _threads: Final[list[Thread]] = []
+_places: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Shares]] = WeakKeyDictionary()
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -21,18 +27,28 @@ LARGE: Final = 32_768
 """Bytes, or characters, of a JSON text from which on matching it with many patterns may take so long."""
 
 
-async def beside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what a function returns, which touches nothing that the event loop changes."""
+async def beside(account: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a function returns, which touches nothing that the event loop changes, for an account."""
     loop = asyncio.get_running_loop()
+    places = _places.get(loop)
+    if places is None:
+        places = _places[loop] = Shares(_THREADS, _THREADS // 2)
+    await places.take(account)
     future: asyncio.Future[T] = loop.create_future()
+
+    def settle(outcome: Callable[[], None]) -> None:
+        # The thread is busy until now, whether anybody still waits or not.
+        places.give_back(account)
+        if not future.done():
+            outcome()
 
     def task() -> None:
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            _tell(loop, future, future.set_exception, error)
+            _tell(loop, settle, partial(future.set_exception, error))
         else:
-            _tell(loop, future, future.set_result, result)
+            _tell(loop, settle, partial(future.set_result, result))
 
     _tasks.put(task)
     if len(_threads) < _THREADS:
@@ -46,17 +62,7 @@ def _work() -> None:
         _tasks.get()()
 
 
-def _tell(
-    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any
-) -> None:
-    """Settle a future of another thread's loop, if anybody still waits."""
-
-    def settled() -> None:
-        if not future.done():
-            settle(outcome)
-
-    try:
-        loop.call_soon_threadsafe(settled)
-    except RuntimeError:
-        # The loop has ended.
-        return
+def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[..., None], outcome: Callable[[], None]) -> None:
+    """Settle in another thread's loop, unless that has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(settle, outcome)

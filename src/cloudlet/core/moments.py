@@ -28,6 +28,19 @@ async def first(block: Block, event: asyncio.Event, when: float) -> None:
         cancel()
 
 
+async def rest(block: Block, seconds: float, wakes: asyncio.Event | None = None) -> None:
+    """Wait between attempts: for so long by the cloud's clock or by the machine's, whichever passes sooner.
+
+    Who moves the clock on does not wait; where it stands, or is set back, nothing rests for ever. `wakes` ends it, too.
+    """
+    event = wakes or asyncio.Event()
+    timer = asyncio.get_running_loop().call_later(seconds, event.set)
+    try:
+        await first(block, event, block.clock.now() + seconds)
+    finally:
+        timer.cancel()
+
+
 @asynccontextmanager
 async def taking_a_share(parts: int) -> AsyncIterator[None]:
     """Rest after some work, so that it takes no more than one of so many parts of the time."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.store import Subspace, Transaction
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ async def sweep(
 
     while True:
         await works.do_all(listed, "deleting what is old:", one, at_once=at_once)
-        await until(block, block.clock.now() + every)
+        await rest(block, every)

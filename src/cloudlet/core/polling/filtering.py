@@ -8,9 +8,9 @@ from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.polling.record import Record, size
 
 
-async def passing(batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:
+async def passing(account: str, batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:
     """Return the records that pass; those of a large batch, of MiB perhaps, are looked at beside the event loop."""
-    return _passing(batch, passes) if size(batch) < LARGE else await beside(_passing, batch, passes)
+    return _passing(batch, passes) if size(batch) < LARGE else await beside(account, _passing, batch, passes)
 
 
 def _passing(batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from cloudlet.core.block import Block
-from cloudlet.core.moments import first
+from cloudlet.core.moments import rest
 from cloudlet.core.retrying import pause
 
 _LONGEST_SECONDS = 60.0
@@ -34,7 +34,7 @@ class Backoff:
         stopped = asyncio.ensure_future(self._stopping.wait())
         stopped.add_done_callback(lambda _: over.set())
         try:
-            await first(self._block, over, self._block.clock.now() + pause(self._failed, longest=_LONGEST_SECONDS))
+            await rest(self._block, pause(self._failed, longest=_LONGEST_SECONDS), over)
         finally:
             stopped.cancel()
 

@@ -44,7 +44,7 @@ async def data_of(ctx: Context, params: Params) -> list[Datum]:
     if len(given) > MOST_DATA:
         raise errors.invalid_value(f"The collection MetricData must not have a size greater than {MOST_DATA}.")
     if sum(len(one.get("Values") or ()) for one in given) > _MANY_VALUES:
-        return await beside(_data, ctx, namespace, given)
+        return await beside(ctx.account, _data, ctx, namespace, given)
     return _data(ctx, namespace, given)
 
 

@@ -80,7 +80,7 @@ async def trim(block: Block) -> None:
             if len(ids) < _PAGE:
                 break
             after = ids[-1]
-        await moments.until(block, block.clock.now() + _SWEEP_SECONDS)
+        await moments.rest(block, _SWEEP_SECONDS)
 
 
 async def _trim(block: Block, table_id: int) -> None:

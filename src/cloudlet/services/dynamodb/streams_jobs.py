@@ -7,7 +7,7 @@ from functools import partial
 
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.services.dynamodb import streams
 
 _SWEEP_SECONDS = 600.0
@@ -24,7 +24,7 @@ async def trim(block: Block) -> None:
                 await works.attempt(key, f"trimming the stream {key!r}", partial(_trim, block, key))
                 await asyncio.sleep(0)
             after = keys[-1]
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)
 
 
 async def _trim(block: Block, key: bytes) -> None:

@@ -22,9 +22,9 @@ class Matched(NamedTuple):
         return self.takers if receiver is self.receiver else None
 
 
-async def matched(receiver: Receiver, document: dict[str, Any]) -> Matched:
-    """Return who of a bus takes an event, as its JSON says."""
-    return Matched(receiver, await beside(_takers, receiver, document))
+async def matched(account: str, receiver: Receiver, document: dict[str, Any]) -> Matched:
+    """Return who of an account's bus takes an event, as its JSON says."""
+    return Matched(receiver, await beside(account, _takers, receiver, document))
 
 
 def _takers(receiver: Receiver, document: dict[str, Any]) -> Takers:

@@ -24,7 +24,7 @@ async def matched(tx: Transaction, place: Place, event: str) -> Callable[[], Awa
     if len(event) < LARGE:
         return None
     receiver = await receiving.of_bus(tx, place)
-    return lambda: large_events.matched(receiver, json_text.decode(event))
+    return lambda: large_events.matched(place.account, receiver, json_text.decode(event))
 
 
 async def put(

@@ -60,12 +60,12 @@ async def prepared(ctx: Context, entries: list[Entry]) -> list[Prepared | None]:
         putting = Putting(ctx, tx, None)
         return [await putting.prepare(entry) for entry in entries]
 
-    return [
-        None
-        if each is None
-        else each._replace(matched=await large_events.matched(each.receiver, event.document(each.event, each.detail)))
-        for each in await ctx.transact(body)
-    ]
+    return [None if each is None else await _matched(ctx.account, each) for each in await ctx.transact(body)]
+
+
+async def _matched(account: str, entry: Prepared) -> Prepared:
+    document = event.document(entry.event, entry.detail)
+    return entry._replace(matched=await large_events.matched(account, entry.receiver, document))
 
 
 class Putting:

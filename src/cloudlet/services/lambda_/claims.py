@@ -12,7 +12,7 @@ from functools import partial
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import first, notified, until
+from cloudlet.core.moments import first, notified, rest
 from cloudlet.services.lambda_ import unpacking
 
 _CLAIMS = Subspace("claim")
@@ -100,7 +100,7 @@ async def sweep(block: Block) -> None:
             await works.together(names, "removing the file", partial(_remove_orphans, block))
         for code in await _orphans(block, await unpacking.present(block)):
             await unpacking.remove(block, code)
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)
 
 
 async def _remove_orphans(block: Block, names: list[str]) -> None:

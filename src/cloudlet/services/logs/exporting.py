@@ -17,7 +17,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import notified, rest
 from cloudlet.services.logs import export_task, protection, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
@@ -65,7 +65,7 @@ async def export(block: Block, lease: Lease) -> None:
             async with turn, lease.during():
                 if await _carry_out(block, place):
                     return
-            await until(block, block.clock.now() + _PAUSE_SECONDS)
+            await rest(block, _PAUSE_SECONDS)
 
     async with notified(block, export_task.TOPIC) as changed, asyncio.TaskGroup() as group:
         works = Works(block, changed)

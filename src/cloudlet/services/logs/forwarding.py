@@ -15,7 +15,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import notified, rest
 from cloudlet.core.retrying import pause
 from cloudlet.services.logs import (
     auditing,
@@ -107,7 +107,7 @@ class _Lane:
                     await asyncio.sleep(_GATHERED_SECONDS)
                 continue
             failed += 1
-            await until(self._block, self._block.clock.now() + pause(failed, longest=_LONGEST_PAUSE_SECONDS))
+            await rest(self._block, pause(failed, longest=_LONGEST_PAUSE_SECONDS))
 
     async def _some(self) -> bool | None:
         """Deliver what has waited the longest; False where that has to be tried again, None where nothing waits."""

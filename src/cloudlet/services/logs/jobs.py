@@ -12,7 +12,7 @@ from cloudlet.core import Transaction, jobs
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.services.logs import arrivals, events, exporting, forwarding, group_record, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
@@ -43,7 +43,7 @@ async def _tidy(block: Block, lease: Lease) -> None:
         await lease.hold()
         await _clear_orphans(block, works)
         await _expire(block, works)
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)
 
 
 async def _clear_orphans(block: Block, works: Works) -> None:

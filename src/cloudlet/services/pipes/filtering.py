@@ -44,4 +44,4 @@ async def passing(pipe: Pipe, events: list[Event]) -> list[Event]:
         document = decoded(event)
         return any(each.passes(document) for each in filters)
 
-    return await filtering.passing(events, passes)
+    return await filtering.passing(pipe.account, events, passes)

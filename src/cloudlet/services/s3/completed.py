@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.services.s3.bucket_record import Bucket
 
 _DONE = Subspace("completed")
@@ -63,4 +63,4 @@ async def forget(block: Block) -> None:
 
     while True:
         await works.do_all(listed, "forgetting the upload", one, at_once=_PAGE)
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)

@@ -13,7 +13,7 @@ from functools import partial
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import notified, rest, until
 
 _FILES = Subspace("file")
 _GARBAGE = Subspace("garbage")
@@ -87,7 +87,7 @@ async def sweep(block: Block) -> None:
         await block.blobs.remove_unfinished(_ORPHANED_SECONDS)
         async for names in block.blobs.names(_ORPHANED_SECONDS):
             await works.together(names, "removing the file", partial(_remove_orphans, block))
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)
 
 
 async def _remove_orphans(block: Block, names: list[str]) -> None:

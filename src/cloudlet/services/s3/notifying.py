@@ -17,7 +17,7 @@ from cloudlet.core import Arn, AwsError, Params, Transaction, lanes
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.messages import queue_url
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.core.retrying import Failed, of_batch, of_events, pause
 from cloudlet.services.s3 import notices
 from cloudlet.services.s3.notices import Lane, Notice
@@ -58,7 +58,7 @@ async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
             failed_before = 0
         else:
             failed_before += 1
-            await until(block, block.clock.now() + pause(failed_before, longest=_LONGEST_PAUSE_SECONDS))
+            await rest(block, pause(failed_before, longest=_LONGEST_PAUSE_SECONDS))
 
 
 def _is_over(block: Block, lane: Lane, notice: Notice, failed: Failed | None) -> bool:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.services.sns import cursor, fifo, plan, subscription, topic_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.cursor import Cursor, Replay
@@ -93,7 +93,7 @@ async def expire(block: Block) -> None:
             for arn in arns:
                 await works.attempt(arn, f"deleting old messages of {arn}", partial(_expire, block, arn))
             after = arns[-1]
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)
 
 
 async def _expire(block: Block, arn: str) -> None:

@@ -15,7 +15,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.services.sns import cursor, errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription
@@ -102,7 +102,7 @@ async def expire(block: Block) -> None:
 
     while True:
         await works.do_all(listed, "forgetting the unconfirmed", _forget_unconfirmed, at_once=_SWEPT)
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)
 
 
 async def _forget_unconfirmed(tx: Transaction, key: bytes) -> None:

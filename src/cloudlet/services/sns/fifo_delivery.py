@@ -16,7 +16,7 @@ from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import notified, rest
 from cloudlet.services.sns import (
     archive,
     cursor,
@@ -154,7 +154,7 @@ class FifoDelivery:
                 if turn is None:
                     return
                 if turn.recipient.is_filtered and any(len(each.bodies["default"]) >= LARGE for _, each in turn.rows):
-                    sifted = await beside(_sifted, turn.recipient, turn.rows)
+                    sifted = await beside(turn.topic.account, _sifted, turn.recipient, turn.rows)
                 else:
                     sifted = _sifted(turn.recipient, turn.rows)
                 place, failure = await self._deliver(turn, sifted.found)
@@ -165,7 +165,7 @@ class FifoDelivery:
                 await self._block.store.transact(lambda tx, t=turn, p=place, f=failures: self._move(tx, t, p, f))  # type: ignore[misc]
             if failure is not None:
                 pause = retries.MANAGED_BY_AWS.delay(failures) or 0.0
-                await until(self._block, self._block.clock.now() + pause)
+                await rest(self._block, pause)
 
     async def _next(self, tx: Transaction, arn: str, id: str) -> _Turn | None:
         """Return what a subscription gets next, or None where it is up to date or has gone."""

@@ -166,7 +166,7 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
         return
     # Hundreds of filters take seconds for a body with 100,000 objects.
     if page.is_filtered and any(len(message.bodies["default"]) >= LARGE for message in messages):
-        pairs, others, rejections = await beside(page.chosen, messages)
+        pairs, others, rejections = await beside(topic.account, page.chosen, messages)
     else:
         pairs, others, rejections = page.chosen(messages)
     if rejections and not page.following:

@@ -12,7 +12,7 @@ from time import perf_counter
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import notified, rest, until
 from cloudlet.services.sqs import directory, move_tasks, retention
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.services.sqs.walking import queues_with_messages
@@ -73,7 +73,7 @@ async def expire_messages(block: Block) -> None:
                 deleting += perf_counter() - begun
         # To delete much is no reason to rest: the longer that were, the more there would be to delete then.
         pause = max(_SWEEP_SECONDS, _SHARE * (perf_counter() - began - deleting))
-        await until(block, block.clock.now() + pause)
+        await rest(block, pause)
 
 
 async def _expire(block: Block, record: QueueRecord) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works, transact_each
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import stores
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
@@ -65,7 +65,7 @@ async def forget(block: Block) -> None:
             await works.together(keys, "the event data store", partial(transact_each, block, partial(_sweep, block)))
             place = keys[-1]
             await asyncio.sleep(0)
-        await until(block, block.clock.now() + _SWEEP_SECONDS)
+        await rest(block, _SWEEP_SECONDS)
 
 
 async def _sweep(block: Block, tx: Transaction, key: bytes) -> None:

@@ -56,4 +56,8 @@ async def passing(mapping: Mapping, batch: list[Record]) -> list[Record]:
     if not mapping.filters:
         return batch
     filters = [_compiled(text) for text in mapping.filters]
-    return await filtering.passing(batch, lambda record: any(each.passes(record.document) for each in filters))
+
+    def passes(record: Record) -> bool:
+        return any(each.passes(record.document) for each in filters)
+
+    return await filtering.passing(mapping.account, batch, passes)

@@ -1,0 +1,68 @@
+"""Places for what is done at once, of which each account holds a part at most, so that others have some, too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Shares:
+    """So many places for all, so many for each account. Accounts that wait for one take turns, by one event loop."""
+
+    def __init__(self, places: int, each: int) -> None:
+        self._free = places
+        self._each = each
+        self._held: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def of(self, account: str) -> AsyncIterator[None]:
+        """Hold a place of an account within the block, once there is one."""
+        await self.take(account)
+        try:
+            yield
+        finally:
+            self.give_back(account)
+
+    async def take(self, account: str) -> None:
+        """Return once a place is held, which is then to be given back."""
+        if self._may_take(account):
+            self._hold(account)
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(account, deque()).append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.give_back(account)
+            else:
+                self._forget(account, place)
+            raise
+
+    def give_back(self, account: str) -> None:
+        self._free += 1
+        self._held[account] -= 1
+        if not self._held[account]:
+            del self._held[account]
+        if next_one := next(filter(self._may_take, self._waiting), None):
+            waiting = self._waiting.pop(next_one)
+            self._hold(next_one)
+            waiting.popleft().set_result(None)
+            if waiting:
+                self._waiting[next_one] = waiting
+
+    def _may_take(self, account: str) -> bool:
+        return self._free > 0 and self._held[account] < self._each
+
+    def _hold(self, account: str) -> None:
+        self._free -= 1
+        self._held[account] += 1
+
+    def _forget(self, account: str, place: asyncio.Future[None]) -> None:
+        waiting = self._waiting[account]
+        waiting.remove(place)
+        if not waiting:
+            del self._waiting[account]

@@ -1,0 +1,64 @@
+"""Places of which each account holds a part at most."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cloudlet.core.shares import Shares
+
+
+async def _settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_an_account_holds_no_more_than_its_part() -> None:
+    async def check() -> None:
+        shares = Shares(3, 2)
+        held = [asyncio.create_task(shares.take("much")) for _ in range(3)]
+        await _settle()
+        assert [task.done() for task in held] == [True, True, False]
+
+        await asyncio.wait_for(shares.take("little"), 10)
+        shares.give_back("much")
+        await asyncio.wait_for(held[2], 10)
+
+    asyncio.run(check())
+
+
+def test_accounts_that_wait_take_turns() -> None:
+    async def check() -> None:
+        shares = Shares(1, 1)
+        await shares.take("first")
+        order: list[str] = []
+
+        async def work(account: str) -> None:
+            async with shares.of(account):
+                order.append(account)
+
+        async with asyncio.TaskGroup() as group:
+            for account in ["much", "much", "much", "little"]:
+                group.create_task(work(account))
+            await _settle()
+            shares.give_back("first")
+        assert order == ["much", "little", "much", "much"]
+
+    asyncio.run(check())
+
+
+def test_who_no_longer_waits_holds_nothing() -> None:
+    async def check() -> None:
+        shares = Shares(1, 1)
+        await shares.take("one")
+        waiting, granted = (asyncio.create_task(shares.take("two")) for _ in range(2))
+        await _settle()
+        waiting.cancel()
+        await _settle()
+        shares.give_back("one")
+        granted.cancel()  # It has its place, and has not run since.
+        await _settle()
+        assert waiting.cancelled()
+        assert granted.cancelled()
+        await asyncio.wait_for(shares.take("three"), 10)
+
+    asyncio.run(check())
