@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import TypeVar
 
 import pytest
 
+from cloudlet.cli import EXIT_OK, clock
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.commands import cloudlet
 
 _PATIENCE_SECONDS = 60
 T = TypeVar("T")
@@ -31,17 +33,23 @@ class Standing:
 
     def advance(self, duration: str) -> None:
         """Move the clock on (`1d12h`)."""
-        moved = cloudlet("clock", "advance", duration, "--port", self.server.port)
-        assert moved.returncode == 0, moved.stderr
+        _clock(self.server, "advance", duration)
 
 
 @contextmanager
 def standing_server(env: Mapping[str, str] | None = None) -> Iterator[Standing]:
     """Run a server until the end of the `with` block; it is noon."""
     with Server.start("--ephemeral", env=dict(env or {})) as server:
-        stands = cloudlet("clock", "freeze", NOON, "--port", server.port)
-        assert stands.returncode == 0, stands.stderr
+        _clock(server, "freeze", NOON)
         yield Standing(server)
+
+
+def _clock(server: Server, *arguments: str) -> None:
+    """Run `cloudlet clock` without a process of its own, of which there would be hundreds."""
+    parser = ArgumentParser()
+    clock.add_arguments(parser)
+    with redirect_stdout(StringIO()):
+        assert clock.run(parser.parse_args([*arguments, "--port", server.port])) == EXIT_OK
 
 
 @pytest.fixture(scope="module")

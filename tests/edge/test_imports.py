@@ -14,7 +14,7 @@ START = "cloudlet.cli.up", "cloudlet.edge.server"
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        (START, ["boto3", "botocore", "cryptography", "duckdb", "http.client", "json", "email.message"]),
+        (START, ["boto3", "botocore", "cryptography", "duckdb", "http.client", "json", "email.message", "rocksdict"]),
         ((*START, "cloudlet.services.sqs.api"), ["boto3", "botocore", "cryptography", "http.client"]),
         ((*START, "cloudlet.services.s3.api"), ["awscrt", "boto3", "botocore", "cryptography", "duckdb"]),
         (("cloudlet.cli.clock", "cloudlet.cli.down"), ["asyncio", "cloudlet.core", "cloudlet.store", "cloudlet.wire"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -57,7 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # An option is written out: `up --detach` starts the same command without it, and must know it when it is there.
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         if name == chosen:
+            # What is imported stays: the collector would look through it many times, and find nothing.
+            gc.disable()
             module = importlib.import_module(f"cloudlet.cli.{name}")
+            gc.enable()
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     if not given:

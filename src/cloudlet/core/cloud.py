@@ -25,7 +25,6 @@ from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Store, StoreError
-from cloudlet.store.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
     from cloudlet.core.peers import Peers
@@ -89,6 +88,9 @@ def with_data(config: Config, names: Iterable[str]) -> list[str]:
 def open_store(config: Config, name: str) -> Store:
     """Return the store of a block. Raises StoreError."""
     if config.store is None:
+        # Imported late: RocksDB takes ten megabytes, which one that is not used, or has a PostgreSQL, can do without.
+        from cloudlet.store.embedded import EmbeddedStore
+
         return EmbeddedStore(_folder(config, name), durable=config.durable)
     return postgres_engine(config.store)(config.store, name)
 

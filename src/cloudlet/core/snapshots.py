@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from cloudlet.store.embedded import copy_closed
 from cloudlet.store.folders import make_private, sync_folder
+from cloudlet.store.linking import copy_closed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _FRESH = ".fresh-"

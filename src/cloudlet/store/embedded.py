@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,6 @@ from typing import Any, Final
 
 from cloudlet.store.eager import settling, spawn
 from cloudlet.store.interface import Body, Done, Row, StoreError, T
-from cloudlet.store.linking import link
 from cloudlet.store.memory import Memory
 from cloudlet.store.optimistic import History, OptimisticTransaction
 from cloudlet.store.recent import ABSENT
@@ -350,21 +347,3 @@ class EmbeddedStore:
         except Exception as error:
             # It reports a failed write once more, which was answered when it happened.
             log.info("closing %s: %s", self._folder, error)
-
-
-def copy_closed(source: Path, target: Path) -> None:
-    """Copy a store that nobody has open, and the blobs beside it, into a new folder.
-
-    Data files and blobs are never written to again once they are there, so the copy shares them by hard links.
-    """
-    target.mkdir(parents=True)
-    for file in source.iterdir():
-        if file.is_dir():
-            shutil.copytree(file, target / file.name, copy_function=link)
-        elif file.suffix == ".sst":
-            (target / file.name).hardlink_to(file)
-        elif not file.name.startswith(("LOCK", "LOG")):
-            with file.open("rb") as old, (target / file.name).open("wb") as new:
-                shutil.copyfileobj(old, new)
-                new.flush()
-                os.fsync(new.fileno())
