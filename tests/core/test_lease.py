@@ -174,9 +174,44 @@ def test_the_lease_of_a_process_of_another_machine_or_container_is_waited_for(tm
             other = asyncio.create_task(Lease(block).hold())
             await _settle()
             assert not other.done()
-            clock.advance(9)
-            await _settle()
+            for _ in range(5):
+                clock.advance(2)
+                await _settle()
             assert other.done()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("apart", [-50.0, -2.0, 2.0, 50.0])
+def test_clocks_of_two_machines_may_be_apart(tmp_path: Path, apart: float) -> None:
+    """`apart` is how far the other machine's clock is ahead of this one's."""
+
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            await _leave(block, "elsewhere/1", 1, clock.now() + apart + 10)
+            waiting = asyncio.create_task(Lease(block).hold())
+            for _ in range(5):
+                await _leave(block, "elsewhere/1", 1, clock.now() + apart + 10)
+                await _settle()
+                for _ in range(3):
+                    clock.advance(2)
+                    await _settle()
+                assert not waiting.done()
+            for _ in range(5):
+                clock.advance(2)
+                await _settle()
+            assert waiting.done()
+
+    asyncio.run(check())
+
+
+def test_what_another_machine_has_left_long_ago_is_taken_at_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        clock = MovableClock()
+        async with _block(tmp_path, clock) as block:
+            await _leave(block, "elsewhere/1", 1, clock.now() - 61)
+            await asyncio.wait_for(Lease(block).hold(), 5)
 
     asyncio.run(check())
 

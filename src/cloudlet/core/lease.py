@@ -1,7 +1,8 @@
 """Who delivers: of several processes that run this block on one store, one at a time.
 
 The lease is a row with its owner and the time at which it ends. Its owner renews it while there is work; another
-process takes it over once it has ended, or at once where the owner's process is known to be gone.
+process takes it over once it has ended, or at once where the owner's process is known to be gone. The clocks of two
+machines are apart: one that is not the owner's takes it over where it has not seen it renewed for as long as it lasts.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ _SECONDS = 10.0
 _RENEWED_SECONDS = 6.0
 """It is renewed when no more than this is left of it."""
 _SLACK_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
+_APART_SECONDS = 60.0
+"""The clocks of two machines are no further apart: what ended so long ago by one has ended by the other, too."""
 
 
 class _Owner(msgspec.Struct, frozen=True, array_like=True):
@@ -72,6 +76,8 @@ class Lease:
         self._owner = _Owner(MACHINE, os.getpid(), uuid4())
         self._ends = 0.0
         self._holding = asyncio.Lock()
+        self._seen: tuple[_Row, float] | None = None
+        """The row of another machine's process, and when it was first seen."""
         self.turns = 0
         """Greater each time that another process may have had it: what was read before that may be done by now."""
         _living.add(self._owner.token)
@@ -122,21 +128,29 @@ class Lease:
         return self._ends - now > _RENEWED_SECONDS and _is_credible(self._ends, now)
 
     async def _claim(self, tx: Transaction, now: float) -> float | None:
-        """Take the lease, or return when that of another ends."""
+        """Take the lease, or return when that of another may have ended."""
         raw = await tx.get(self._key)
         if raw is None or _decode(raw).owner != self._owner:
             self.turns += 1
         if raw is not None:
             row = _decode(raw)
-            if (
-                row.owner != self._owner
-                and now < row.ends
-                and _is_credible(row.ends, now)
-                and not self._is_gone(row.owner)
-            ):
-                return row.ends
+            ends = self._end(row, now)
+            if row.owner != self._owner and now < ends and not self._is_gone(row.owner):
+                return ends
         tx.put(self._key, _encode(_Row(self._owner, now + _SECONDS)))
         return None
+
+    def _end(self, row: _Row, now: float) -> float:
+        """Return when a lease ends by this process's clock, or before that, when it is worth another look."""
+        if row.owner.host == self._owner.host:
+            return row.ends if _is_credible(row.ends, now) else now
+        if now > row.ends + _APART_SECONDS:
+            return now
+        if self._seen is None or self._seen[0] != row or now < self._seen[1]:
+            self._seen = row, now
+        ends = self._seen[1] + _SECONDS
+        # It may have been renewed by the next look.
+        return ends if ends <= now else min(ends, now + _LOOK_SECONDS)
 
     def _is_gone(self, owner: _Owner) -> bool:
         """Whether the process of an owner is known to have ended."""
