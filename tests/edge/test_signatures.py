@@ -293,6 +293,26 @@ def test_strangers_who_send_slowly_keep_nobody_waiting(strict_server: Server) ->
     assert send(strict_server, "POST", "/", {name: kind}, b"x" * (2 << 20))[0] == 413
 
 
+def test_an_account_that_sends_slowly_keeps_no_other_waiting(open_server: Server) -> None:
+    """Of the large bodies that are collected at once, half may be one account's."""
+    address = urlsplit(open_server.endpoint)
+    slow = "Credential=111122223333/20260101/eu-west-1/sqs/aws4_request, SignedHeaders=host, Signature={'0' * 64}"
+    head = (
+        f"POST / HTTP/1.1\r\nHost: {address.netloc}\r\nX-Amz-Date: 20260101T000000Z\r\n"
+        f"Authorization: AWS4-HMAC-SHA256 {slow}\r\nContent-Type: application/x-amz-json-1.0\r\n"
+        "X-Amz-Target: AmazonSQS.SendMessage\r\nContent-Length: 4000000\r\n\r\n{"
+    )
+    with ExitStack() as stack:
+        for _ in range(20):
+            sender = stack.enter_context(socket.create_connection((address.hostname, address.port)))
+            sender.sendall(head.encode())
+        patience = Config(retries={"max_attempts": 0}, read_timeout=20)
+        other = boto3.client("sqs", **_access(open_server, "444455556666"), config=patience)
+        with pytest.raises(ClientError) as error:
+            other.send_message(QueueUrl=f"{open_server.endpoint}/444455556666/none", MessageBody="x" * (4 << 20))
+        assert code_of(error) == "AWS.SimpleQueueService.NonExistentQueue"
+
+
 def test_a_presigned_url_is_verified_and_expires(strict_server: Server) -> None:
     def presigned(expires: int, secret: str = SECRET) -> str:
         url = f"{strict_server.endpoint}/?Action=GetCallerIdentity&Version=2011-06-15"

@@ -50,11 +50,14 @@ class Authenticator:
         self._clock = clock
         self._strict = strict
 
-    def may_know(self, claim: Claim | None) -> bool:
-        """Whether a request may be of somebody who is let in by his key, if its signature is right."""
-        if not self._strict:
-            return True
-        return claim is not None and self._keys.find(claim.access_key, claim.token) is not None
+    def account_of(self, claim: Claim | None) -> str | None:
+        """Return whose a request is, if its signature is right; None where no key lets its sender in."""
+        if claim is None:
+            return None if self._strict else DEFAULT_ACCOUNT
+        known = self._keys.find(claim.access_key, claim.token)
+        if known is not None:
+            return known.principal.account
+        return None if self._strict else account_of(claim.access_key) or DEFAULT_ACCOUNT
 
     def authenticate(self, request: HttpRequest, claim: Claim | None, model: ServiceModel, path: str) -> Caller:
         """Return who makes the request. Raises AwsError.

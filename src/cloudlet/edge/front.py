@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from cloudlet.core.errors import AwsError, internal_failure, not_implemented, un
 from cloudlet.core.identity import ANONYMOUS, principal_of
 from cloudlet.core.ids import uuid4
 from cloudlet.core.service import Result
+from cloudlet.core.shares import Shares
 from cloudlet.edge import auth, browsers, gateways, routing, visits
 from cloudlet.edge.buckets import Address
 from cloudlet.edge.compression import coding, compressed
@@ -48,7 +50,7 @@ _TOGETHER: Final = 32
 """How many requests are run before any of them is answered: what they answer is in memory until then."""
 
 _COLLECTED_AT_ONCE: Final = 8
-"""How many large bodies may be in memory; the clients of others are held back meanwhile."""
+"""How many large bodies may be in memory, half of them an account's; other clients are held back meanwhile."""
 
 LARGEST_BODY_OF_STRANGERS: Final = 1536 << 10
 """The largest one that is collected for who is let in only if a resource lets everybody in: a message, and some."""
@@ -73,7 +75,7 @@ class Front:
         self.nobody = routing.nobody("json")
         self._is_open = cloud.config.auth == "open"
         self.logs_access = access_log.isEnabledFor(logging.INFO)
-        self.collecting = asyncio.Semaphore(_COLLECTED_AT_ONCE)
+        self.collecting = Shares(_COLLECTED_AT_ONCE, _COLLECTED_AT_ONCE // 2)
         self.collecting_for_strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self._held: list[Callable[[], None]] | None = None
         self._arrived: list[_Call] = []
@@ -383,15 +385,17 @@ class _Call:
         """Replace the request's streamed body by its bytes; answer the request where that fails."""
         assert not isinstance(request.body, bytes)  # noqa: S101 - for the type checker: the callers have looked
         front = self.front
-        # Nobody keeps those waiting who have a key, however slowly he sends.
-        if front.authenticator.may_know(self.claim):
+        account = front.authenticator.account_of(self.claim)
+        # However slowly somebody sends, he keeps no other account waiting, and a stranger none that has a key.
+        if account is None:
+            place: AbstractAsyncContextManager[None] = front.collecting_for_strangers
+            limit = LARGEST_BODY_OF_STRANGERS
+        else:
+            place = front.collecting.of(account)
             operation = "" if self.operation is None else self.operation.name
             limit = _LARGER_BODIES.get(operation) or _LARGER_BODIES.get(self.service.name, _LARGEST_BODY)
-            places = front.collecting
-        else:
-            places, limit = front.collecting_for_strangers, LARGEST_BODY_OF_STRANGERS
         try:
-            async with places:
+            async with place:
                 body = await request.body.read(limit)
         except WireError as error:
             self._fail(error)
