@@ -59,6 +59,7 @@ async def _queue(ctx: Context, tx: Transaction, params: Params, action: str) -> 
     """Return the queue that a request is about, if the caller may do this to it."""
     queue = await directory.by_url(ctx, tx, params["QueueUrl"])
     access.authorize(ctx, queue, action)
+    ctx.measured = queue
     return queue
 
 
