@@ -10,7 +10,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import notified, rest
 from cloudlet.services.sns import (
     direct,
     measuring,
@@ -179,7 +179,7 @@ class OutboxDelivery:
                 if pause is None:
                     sent = [Undeliverable(str(unavailable), permanent=True)] * len(numbers)
                 else:
-                    await until(self._block, self._block.clock.now() + pause)
+                    await rest(self._block, pause)
                     await self._lease.hold()
                     # Much may have happened in the meantime: who has left gets nothing.
                     staying = await self._block.store.transact(lambda tx: self._staying(tx, batch))
