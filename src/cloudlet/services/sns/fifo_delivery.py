@@ -12,7 +12,6 @@ from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
@@ -22,6 +21,7 @@ from cloudlet.services.sns import (
     cursor,
     dead_letters,
     fifo,
+    matching,
     measuring,
     outward,
     plan,
@@ -153,10 +153,10 @@ class FifoDelivery:
                 turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
                 if turn is None:
                     return
-                if turn.recipient.is_filtered and any(len(each.bodies["default"]) >= LARGE for _, each in turn.rows):
-                    sifted = await beside(turn.topic.account, _sifted, turn.recipient, turn.rows)
-                else:
-                    sifted = _sifted(turn.recipient, turn.rows)
+                messages = [message for _, message in turn.rows]
+                sifted = await matching.apart(
+                    turn.topic.account, [turn.recipient], messages, _sifted, turn.recipient, turn.rows
+                )
                 place, failure = await self._deliver(turn, sifted.found)
                 kept = [rejection for at, rejection in sifted.rejected if at <= place]
                 measuring.filtered_out(self._block, turn.topic, kept)
