@@ -21,6 +21,7 @@ from cloudlet.services.sns import (
     cursor,
     dead_letters,
     fifo,
+    limits,
     matching,
     measuring,
     outward,
@@ -45,7 +46,8 @@ _TOPICS = 500
 _TURNS = 64
 """Of subscriptions, at once."""
 _MESSAGES = 20
-"""In a turn: with messages of 256 KiB, all turns together hold 320 MiB at most."""
+_LARGE_MESSAGES = 5
+"""In a turn, and of topics with messages above 256 KiB: all turns together hold 320 MiB at most."""
 _TRIMMED = 200
 """The log is shortened by so much at least while there are deliveries."""
 
@@ -188,8 +190,9 @@ class FifoDelivery:
         last = await fifo.last_number(tx, topic) if replay is None else replay.last
         if at.place >= last:
             return None
-        rows = await fifo.after(tx, topic, at.place, last, _MESSAGES)
-        if len(rows) == _MESSAGES:
+        count = _MESSAGES if topic.maximum_message_bytes <= limits.MESSAGE_BYTES else _LARGE_MESSAGES
+        rows = await fifo.after(tx, topic, at.place, last, count)
+        if len(rows) == count:
             last = rows[-1][0]
         if replay is not None:
             rows = [(place, archive.replayed(message, subscribed)) for place, message in rows]
