@@ -103,20 +103,27 @@ def pieces(pattern: str) -> list[str]:
 
 
 def cidr(operand: Any) -> Test:
-    network = _network(text(operand, "prefix"))
+    within = network(text(operand, "prefix"))
 
     def test(value: Any) -> bool:
-        if type(value) is not str or len(value) > _ADDRESS_CHARACTERS:
-            return False
-        try:
-            return ipaddress.ip_address(value) in network
-        except ValueError:
-            return False
+        found = address(value)
+        return found is not None and found in within
 
     return test
 
 
-def _network(written: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the IP address that a value is, or None."""
+    if type(value) is not str or len(value) > _ADDRESS_CHARACTERS:
+        return None
+    try:
+        return ipaddress.ip_address(value)
+    except ValueError:
+        return None
+
+
+def network(written: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Return the network of a `cidr` pattern. Raises PatternError."""
     address, slash, bits = written.partition("/")
     if not slash or "/" in bits:
         raise PatternError("Malformed CIDR, one '/' required")

@@ -60,7 +60,7 @@ class Invocation:
 
     def give_up(self, answer: Any) -> None:
         self._closed = True
-        self._done(answer, None)
+        self._answer(answer, None)
 
     def _body(self, tx: Transaction) -> Coroutine[Any, Any, Result]:
         if self._block.trail is not None and self._handler.is_noted:
@@ -89,7 +89,9 @@ class Invocation:
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
-        known = None if error is None else self._known(error)
+        self._answer(result, None if error is None else self._known(error))
+
+    def _answer(self, result: Result, known: WireError | None) -> None:
         try:
             self._tell(result, known)
         except Exception:

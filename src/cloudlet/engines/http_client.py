@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from cloudlet.engines.http_connection import Connection, HttpError, HttpResponse
 from cloudlet.engines.names import Names
 
-__all__ = ["HttpClient", "HttpError", "HttpResponse"]
+__all__ = ["HttpClient", "HttpError", "HttpResponse", "request_target"]
 
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 _REST_SECONDS = 30.0
@@ -197,6 +197,11 @@ class HttpClient:
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._sweeper = loop.call_later(_REST_SECONDS, self._sweep) if self._pools else None
+
+
+def request_target(url: str) -> str:
+    """Return what the request line says of a URL. Raises ValueError for what cannot be sent to."""
+    return _target(url).path
 
 
 @lru_cache(2048)

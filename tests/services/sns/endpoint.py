@@ -39,6 +39,8 @@ class Endpoint:
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[Received], int] = lambda received: 200
         """Says with which status a request is answered; it may take its time."""
+        self.challenges: list[str] = []
+        """What is sent with the status 401, as `WWW-Authenticate`."""
         self.received: list[Received] = []
         self._changed = threading.Condition()
         self._connections: list[socket.socket] = []
@@ -67,6 +69,8 @@ class Endpoint:
                     endpoint.received.append(received)
                     endpoint._changed.notify_all()
                 self.send_response(status)
+                for challenge in endpoint.challenges if status == 401 else ():
+                    self.send_header("www-authenticate", challenge)
                 self.send_header("content-length", "0")
                 self.end_headers()
 

@@ -14,7 +14,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
-from cloudlet.services.sns import filter_policy
+from cloudlet.services.sns import filter_patterns, filter_policy
 from cloudlet.services.sns.message import Attribute, Message
 
 
@@ -228,6 +228,64 @@ def test_a_wildcard_takes_linear_time() -> None:
     assert not by_body({"key": [{"wildcard": "*a*a*b"}]}, {"key": 200_000 * "a"})
 
 
+@pytest.mark.parametrize(
+    "alternatives",
+    [
+        [{"prefix": f"a{number}"} for number in range(150)],
+        [{"suffix": f"a{number}"} for number in range(150)],
+        [{"equals-ignore-case": f"A{number}"} for number in range(150)],
+        [{"numeric": ["=", number]} for number in range(150)],
+        [{"numeric": [">", 2 * number, "<=", 2 * number + 1]} for number in range(150)],
+        [{"cidr": f"10.0.{number}.0/24"} for number in range(150)],
+        [{"anything-but": ["x", f"a{number}"]} for number in range(150)],
+        [{"anything-but": [-1, number]} for number in range(150)],
+    ],
+    ids=lambda alternatives: str(alternatives[0]),
+)
+def test_all_alternatives_of_a_kind_are_one_test(alternatives: list[Any]) -> None:
+    policy = filter_policy.parse(json.dumps({"key": alternatives}), "MessageBody")
+    assert policy.tests == 2, "one for the key, one for its value"
+
+
+def test_one_test_of_many_alternatives_admits_what_one_of_them_does() -> None:
+    bounds: list[Any] = [["<", -5], [">=", 3, "<", 5], [">", 4, "<=", 7], [">", 7, "<", 8], ["=", 9]]
+    ranges = {"key": [{"numeric": bound} for bound in bounds]}
+    admitted = [number for number in range(-7, 12) if by_body(ranges, {"key": number})]
+    assert admitted == [-7, -6, 3, 4, 5, 6, 7, 9]
+    assert by_body(ranges, {"key": 7.5})
+    assert not by_body(ranges, {"key": 8})
+    denied = {"key": [{"anything-but": ["a", "b"]}, {"anything-but": ["b", "c"]}]}
+    assert [text for text in "abcd" if by_body(denied, {"key": text})] == ["a", "c", "d"]
+    networks = {"key": [{"cidr": "10.0.0.0/8"}, {"cidr": "10.1.0.0/16"}, {"cidr": "::/1"}]}
+    assert [by_body(networks, {"key": text}) for text in ("10.9.0.1", "11.0.0.1", "::1", "ffff::")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"key": list(range(30_000))},
+        {"key": [{"anything-but": {"wildcard": [f"{number}*" for number in range(20_000)]}}]},
+        {"$or": [{"key": [1]}] * 15_000},
+        {"key": {str(number): [1] for number in range(15_000)}},
+        '{"a":' * 200 + "[1]" + "}" * 200,
+    ],
+    ids=["values", "wildcards", "alternatives", "properties", "depth"],
+)
+def test_what_is_much_too_complex_is_not_read_to_its_end(policy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[None] = []
+    for module, name in ((filter_patterns, "wildcard"), (filter_patterns, "rounded"), (filter_policy, "_Property")):
+        plain = getattr(module, name)
+        counted = lambda *args, plain=plain: (made.append(None), plain(*args))[1]  # noqa: E731
+        monkeypatch.setattr(module, name, counted)
+    assert refusal(policy) == "Filter policy is too complex"
+    assert len(made) < 5_000
+
+
 def test_what_is_not_there_is_looked_for_once() -> None:
     assert not by_body({"items": {"gone": [{"exists": False}]}}, {"items": [{}] * 60_000 + [{"gone": 1}]})
 
@@ -247,7 +305,9 @@ PATTERNS = st.one_of(
     st.fixed_dictionaries({"cidr": st.just("10.0.0.0/8")}),
     st.fixed_dictionaries({"exists": st.booleans()}),
     st.fixed_dictionaries({"anything-but": st.one_of(TEXTS, NUMBERS, st.lists(TEXTS, min_size=1))}),
-    st.fixed_dictionaries({"anything-but": st.fixed_dictionaries({"prefix": st.sampled_from(["a", "b"])})}),
+    st.sampled_from(["prefix", "suffix", "equals-ignore-case"]).flatmap(
+        lambda name: st.fixed_dictionaries({"anything-but": st.fixed_dictionaries({name: st.sampled_from(["a", "b"])})})
+    ),
     st.sampled_from([["=", 1], ["<", 1], ["<=", 1], [">", 0, "<=", 100]]).map(lambda terms: {"numeric": terms}),
 )
 
@@ -261,7 +321,7 @@ def objects(leaves: st.SearchStrategy[Any], depth: int) -> st.SearchStrategy[Any
     return st.one_of(plain, st.builds(lambda rest, both: {**rest, "$or": both}, plain, choices))
 
 
-POLICIES = objects(st.lists(PATTERNS, min_size=1, max_size=2), 1)
+POLICIES = objects(st.lists(PATTERNS, min_size=1, max_size=3), 1)
 BODIES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import AbstractDigestAuthHandler, parse_http_list, parse_keqv_list, urlopen
 
 import pytest
 
@@ -190,10 +190,61 @@ def test_a_message_with_a_structure_has_a_text_for_http(http: Http, endpoint: En
     assert endpoint.wait()[0].message["Message"] == "web"
 
 
-def test_name_and_password_of_the_url_are_sent(http: Http, endpoint: Endpoint) -> None:
+# -- name and password
+
+
+def asking(endpoint: Endpoint, *challenges: str) -> None:
+    """Answer 401 to who does not say who he is."""
+    endpoint.challenges = list(challenges)
+    endpoint.answer = lambda received: 200 if "authorization" in received.headers else 401
+
+
+def test_an_endpoint_that_does_not_ask_is_not_sent_the_password(http: Http, endpoint: Endpoint) -> None:
     http.subscribe(endpoint, url=f"http://ann:p%40ss@{endpoint.address}/")
     http.publish()
-    assert endpoint.wait()[0].headers["authorization"] == "Basic YW5uOnBAc3M="
+    (received,) = endpoint.wait()
+    assert "authorization" not in received.headers
+
+
+def test_who_asks_is_sent_name_and_password_of_the_url(http: Http, endpoint: Endpoint) -> None:
+    asking(endpoint, 'Negotiate, Basic realm="here, there"')
+    http.subscribe(endpoint, url=f"http://ann:p%40ss@{endpoint.address}/")
+    http.publish()
+    first, second = endpoint.wait(2)
+    assert "authorization" not in first.headers
+    assert second.headers["authorization"] == "Basic YW5uOnBAc3M="
+    assert first.body == second.body
+
+
+def test_who_asks_for_a_digest_is_not_sent_the_password(http: Http, endpoint: Endpoint) -> None:
+    """The server's part is that of urllib, but for what the client says."""
+    asking(endpoint, 'Basic realm="r"', 'Digest realm="r", nonce="n\\"1", qop="auth-int, auth", opaque="o"')
+    http.subscribe(endpoint, "", url=f"http://ann:p%40ss@{endpoint.address}/")
+    http.publish()
+    scheme, _, said = endpoint.wait(2)[1].headers["authorization"].partition(" ")
+    fields = parse_keqv_list(parse_http_list(said))
+    digest = AbstractDigestAuthHandler()
+    hashed, keyed = digest.get_algorithm_impls("MD5")
+    assert scheme == "Digest"
+    assert {name: fields[name] for name in ("username", "realm", "uri", "opaque", "qop", "nc")} == {
+        "username": "ann",
+        "realm": "r",
+        "uri": "/",
+        "opaque": "o",
+        "qop": "auth",
+        "nc": "00000001",
+    }
+    once = f'n"1:00000001:{fields["cnonce"]}:auth:{hashed("POST:/")}'
+    assert fields["response"] == keyed(hashed("ann:r:p@ss"), once)
+
+
+def test_who_refuses_name_and_password_gets_nothing(http: Http, endpoint: Endpoint) -> None:
+    http.subscribe(endpoint, url=f"http://ann:p%40ss@{endpoint.address}/", RedrivePolicy=http.redrive)
+    endpoint.challenges = ['Basic realm="r"']
+    endpoint.answer = lambda received: 401
+    id = http.publish()
+    assert http.dead()["MessageId"] == id
+    assert len(endpoint.wait(2)) == 2
 
 
 # -- failures

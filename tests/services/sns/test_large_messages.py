@@ -1,15 +1,26 @@
-"""Large messages, whose bodies are filtered beside all else: they go where small ones go, and nobody waits for that."""
+"""Large messages, and many filters: they are matched beside all else; all go where small ones go, and nobody waits."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import time
-from threading import Thread
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from cloudlet.testing.server import Aws, Server, fresh_account
+import pytest
+
+from cloudlet.services.sns import filter_policy
+from cloudlet.services.sns.filter_policy import FilterPolicy
+from cloudlet.services.sns.kept import Kept
+from cloudlet.services.sns.message import Message
+from cloudlet.testing.server import Aws
+from tests.services.sns.cloud import ACCOUNT, OWNER, REGION, LocalSns, local_sns
 from tests.services.sns.fanout import Fanout
 
 _BY_BODY = {"FilterPolicyScope": "MessageBody", "RawMessageDelivery": "true"}
+_PATIENCE_SECONDS = 20
 
 
 def test_they_pass_filters_or_do_not(aws: Aws) -> None:
@@ -23,27 +34,128 @@ def test_they_pass_filters_or_do_not(aws: Aws) -> None:
     assert fanout.is_empty(missing)
 
 
-def test_others_are_served_while_they_are_filtered(aws: Aws, cloudlet_server: Server) -> None:
-    fanout = Fanout(aws)
-    topic = fanout.topic("orders")
-    for number in range(60):
-        queue = f"arn:aws:sqs:us-east-1:{aws.account}:q{number}"
-        policy = {**_BY_BODY, "FilterPolicy": '{"all": {"n": ["a"]}}'}
-        fanout.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=policy)
-    passing = fanout.subscribed_queue(topic, "passing")
-    message = json.dumps({"all": [*[{}] * 60_000, 1]}, separators=(",", ":"))
+@pytest.fixture
+def sns(tmp_path: Path) -> Iterator[LocalSns]:
+    with local_sns(tmp_path) as local:
+        yield local
 
-    def publish() -> None:
-        fanout.sns.publish(TopicArn=topic, Message=message)
-        fanout.messages(passing, 1)
 
-    publishing = Thread(target=publish)
-    other = Aws(cloudlet_server.endpoint, fresh_account()).client("sqs")
-    other.list_queues()
-    waits = []
-    publishing.start()
-    while publishing.is_alive():
-        begun = time.monotonic()
-        other.list_queues()
-        waits.append(time.monotonic() - begun)
-    assert max(waits) * 3 < sum(waits)
+class _Watched:
+    """Filters that wait until another request was answered."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.answered = threading.Event()
+        self.waited = True
+        """Whether each of them could wait for that."""
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> _Watched:
+    watched = _Watched()
+    matches = FilterPolicy.matches
+
+    def waiting(filter: FilterPolicy, message: Message) -> bool:
+        watched.begun.set()
+        watched.waited &= watched.answered.wait(_PATIENCE_SECONDS)
+        return matches(filter, message)
+
+    monkeypatch.setattr(FilterPolicy, "matches", waiting)
+    monkeypatch.setattr(filter_policy, "_compiled", Kept(1 << 20))
+    return watched
+
+
+def _subscribe(sns: LocalSns, topic: str, name: str, **attributes: str) -> None:
+    endpoint = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    raw = {"RawMessageDelivery": "true", **attributes}
+    sns.call("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=endpoint, Attributes=raw)
+
+
+def _publish_while_another_is_served(sns: LocalSns, watched: _Watched, **message: Any) -> None:
+    """Publish a message, and ask for something else when the first filter has begun to look at it."""
+
+    async def call(operation: str, **params: Any) -> None:
+        await sns.cloud.call("sns", operation, params, principal=OWNER, account=ACCOUNT, region=REGION)
+
+    async def both() -> None:
+        publishing = asyncio.create_task(call("Publish", **message))
+        while not watched.begun.is_set():
+            await asyncio.sleep(0.001)
+        await call("ListTopics")
+        watched.answered.set()
+        await publishing
+
+    sns.run(both())
+    assert watched.waited, "the filters had the event loop"
+
+
+def _received(sns: LocalSns, name: str) -> list[str]:
+    """Return the bodies of a queue's messages, of which there is one at least."""
+    url = sns.call("GetQueueUrl", service="sqs", QueueName=name)["QueueUrl"]
+    found: list[str] = []
+
+    def comes() -> bool:
+        found.extend(
+            each["Body"] for each in sns.call("ReceiveMessage", service="sqs", QueueUrl=url).get("Messages", ())
+        )
+        return bool(found)
+
+    sns.until(comes)
+    return found
+
+
+_LONG = {"text": "x" * 40_000}
+_MANY_VALUES = json.dumps([str(number) for number in range(1_000)])
+_MANY_TESTS = json.dumps({"n": [{"anything-but": {"prefix": [f"{number}"]}} for number in range(150)]})
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        pytest.param(["{}", '{"n": [1]}'], {"Message": json.dumps({"n": 1, **_LONG})}, id="a long body"),
+        pytest.param(
+            [_MANY_TESTS],
+            {
+                "Message": "m",
+                "MessageAttributes": {"n": {"DataType": "String.Array", "StringValue": _MANY_VALUES}},
+            },
+            id="many values of an attribute",
+        ),
+        pytest.param(
+            [json.dumps({"n": [{"anything-but": ["x" * 40_000]}]})],
+            {"Message": "m", "MessageAttributes": {"n": {"DataType": "String", "StringValue": "1"}}},
+            id="a filter that is compiled first",
+        ),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_others_are_served_while_they_are_filtered(
+    sns: LocalSns, watched: _Watched, suffix: str, filters: list[str], message: dict[str, Any]
+) -> None:
+    fifo = bool(suffix)
+    kind = {"FifoTopic": "true", "ContentBasedDeduplication": "true"} if fifo else {}
+    topic = str(sns.call("CreateTopic", Name=f"t{suffix}", Attributes=kind)["TopicArn"])
+    scope = {"FilterPolicyScope": "MessageAttributes" if "MessageAttributes" in message else "MessageBody"}
+    for number, policy in enumerate(filters):
+        name = f"q{number}{suffix}"
+        sns.call("CreateQueue", service="sqs", QueueName=name, Attributes={"FifoQueue": "true"} if fifo else {})
+        _subscribe(sns, topic, name, FilterPolicy=policy, **scope)
+    order = {"MessageGroupId": "g"} if fifo else {}
+    _publish_while_another_is_served(sns, watched, TopicArn=topic, **message, **order)
+    for number in range(len(filters)):
+        assert _received(sns, f"q{number}{suffix}") == [message["Message"]]
+
+
+def test_others_are_served_while_the_outbox_filters_for_pages_of_subscribers(sns: LocalSns, watched: _Watched) -> None:
+    topic = str(sns.call("CreateTopic", Name="t")["TopicArn"])
+    sns.call("CreateQueue", service="sqs", QueueName="q0")
+    for number in range(501):
+        _subscribe(sns, topic, f"q{number}")
+    filter = {"FilterPolicy": '{"n": [1]}', "FilterPolicyScope": "MessageBody"}
+    for name, value in filter.items():
+        for each in sns.call("ListSubscriptionsByTopic", TopicArn=topic)["Subscriptions"][:3]:
+            arn = each["SubscriptionArn"]
+            sns.call("SetSubscriptionAttributes", SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
+    body = json.dumps({"n": 1, **_LONG})
+    _publish_while_another_is_served(sns, watched, TopicArn=topic, Message=body)
+    assert _received(sns, "q0") == [body]

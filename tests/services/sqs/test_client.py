@@ -226,6 +226,11 @@ def test_permissions_are_statements_of_the_policy(aws: Aws, client: Any, url: st
         "Value SQS:DeleteQueue for parameter ActionName is invalid. Reason: "
         "Only the queue owner is allowed to invoke this action."
     )
+    accounts = [f"{number:012}" for number in range(300)]
+    assert refused(client.add_permission, **{**one, "Label": "x", "AWSAccountIds": accounts}) == (
+        "OverLimit",
+        "A policy can have 8192 bytes at most.",
+    )
     client.remove_permission(QueueUrl=url, Label="senders")
     assert "Attributes" not in client.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
     assert refused(client.remove_permission, QueueUrl=url, Label="senders") == (

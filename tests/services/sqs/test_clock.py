@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.services.sqs import jobs, retention
+from cloudlet.services.sqs import contents, jobs, retention
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.walking import queues_with_messages
 from tests.services.sqs.conftest import Sqs
@@ -130,13 +131,40 @@ def test_many_that_expire_are_deleted_each_minute_though_that_takes_long(
     monkeypatch.setattr(jobs, "perf_counter", lambda: elapsed)
     monkeypatch.setattr(retention, "expire", slowly)
     for _ in range(2):
-        for _ in range(11):
-            entries = [{"Id": str(number), "MessageBody": "x"} for number in range(10)]
-            sqs.call("SendMessageBatch", QueueUrl=url, Entries=entries)
+        _send_many(sqs, url, 11)
         assert sqs.run(holding()) == ["orders"]
         sqs.advance(61)
         sqs.advance(61)
         sqs.until(lambda: not sqs.run(holding()))
+
+
+def _send_many(sqs: Sqs, url: str, tens: int, **more: str) -> None:
+    for _ in range(tens):
+        entries = [{"Id": str(number), "MessageBody": "x", **more} for number in range(10)]
+        sqs.call("SendMessageBatch", QueueUrl=url, Entries=entries)
+
+
+@pytest.mark.parametrize("wait", [0, 20])
+@pytest.mark.parametrize("more", [{}, {"MessageGroupId": "tenant"}])
+def test_what_is_behind_many_expired_messages_is_received_and_no_transaction_moves_them_all(
+    sqs: Sqs, monkeypatch: pytest.MonkeyPatch, more: dict[str, str], wait: int
+) -> None:
+    url = sqs.queue(MessageRetentionPeriod=60)
+    _send_many(sqs, url, 30, **more)
+    # By itself the clock wakes no job: the receive is the first to meet them.
+    sqs.clock.time += 61
+    sqs.send(url, "fresh", **more)
+    removed: list[Transaction] = []
+    remove = contents.remove_taken
+
+    async def noting(tx: Transaction, *args: Any) -> None:
+        removed.append(tx)
+        await remove(tx, *args)
+
+    monkeypatch.setattr(contents, "remove_taken", noting)
+    assert sqs.bodies(url, WaitTimeSeconds=wait) == ["fresh"]
+    assert sqs.counts(url) == (0, 1, 0)
+    assert max(removed.count(tx) for tx in removed) < 100
 
 
 def test_a_shorter_retention_period_applies_to_messages_already_there(sqs: Sqs) -> None:

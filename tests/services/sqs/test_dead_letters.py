@@ -197,6 +197,7 @@ def test_a_dead_letter_queue_chooses_its_sources(sqs: Sqs) -> None:
         {"redrivePermission": "byQueue", "sourceQueueArns": []},
         {"redrivePermission": "byQueue", "sourceQueueArns": [_DEAD] * 11},
         {"redrivePermission": "byQueue", "sourceQueueArns": ["dead"]},
+        {"redrivePermission": "byQueue", "sourceQueueArns": [_DEAD + "x" * 100_000]},
         {"redrivePermission": "allowAll", "sourceQueueArns": [_DEAD]},
         {"redrivePermission": "allowAll", "more": 1},
     ],

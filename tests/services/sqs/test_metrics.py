@@ -6,6 +6,9 @@ import datetime
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from cloudlet.services.sqs.walking import queues_with_messages
 from cloudlet.testing.server import Aws
 from tests.services.sqs.conftest import ACCOUNT, Sqs
@@ -56,6 +59,31 @@ def test_a_queue_tells_what_it_did_and_what_it_holds(standing: Standing) -> None
     (empty,) = values(aws, "NumberOfEmptyReceives", "empty", "Sum")
     assert empty["Sum"] == 1
     assert not values(aws, "NumberOfMessagesSent", "empty", "Sum")
+
+
+def test_a_long_poll_that_ends_with_nothing_is_an_empty_receive(standing: Standing) -> None:
+    aws = standing.account()
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="quiet")["QueueUrl"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+    standing.advance("1m")
+    (empty,) = eventually(lambda: values(aws, "NumberOfEmptyReceives", "quiet", "Sum"))
+    assert empty["Sum"] == 1
+
+
+def test_what_a_queue_did_is_measured_where_it_is_whatever_its_url_ends_with(standing: Standing) -> None:
+    aws, other = standing.account(), standing.account()
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="mine")["QueueUrl"]
+    sqs.send_message(QueueUrl=f"{url}?/{other.account}/theirs", MessageBody="x")
+    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="gone")["QueueUrl"])
+    with pytest.raises(ClientError):
+        sqs.send_message(QueueUrl=url.replace("mine", "gone"), MessageBody="x")
+    standing.advance("1m")
+    (point,) = eventually(lambda: values(aws, "NumberOfMessagesSent", "mine", "Sum"))
+    assert point["Sum"] == 1
+    assert not values(aws, "NumberOfMessagesSent", "gone", "Sum")
+    assert not other.client("cloudwatch").list_metrics(Namespace="AWS/SQS")["Metrics"]
 
 
 def test_an_alarm_rings_when_messages_are_left(standing: Standing) -> None:

@@ -57,33 +57,48 @@ class Lane:
         self._put(tx, waiting)
         await self._reschedule(tx, waiting.due)
 
-    def put_off(self, tx: Transaction, before: Waiting, after: Waiting) -> None:
-        """Let a delivery wait for its next attempt; `settle` must follow."""
-        tx.delete(self._rows.key(before.due, before.message))
-        self._put(tx, after)
+    async def put_off(self, tx: Transaction, before: Waiting, after: Waiting) -> None:
+        """Let a delivery, unless it is done, wait for its next attempt; `settle` must follow."""
+        if await self._take_out(tx, before):
+            self._put(tx, after)
 
     async def remove(self, tx: Transaction, waiting: Waiting) -> None:
         """Forget a delivery, and the message where it was the last; `settle` must follow."""
-        tx.delete(self._rows.key(waiting.due, waiting.message))
+        if not await self._take_out(tx, waiting):
+            return
         count = _count_key(self._topic, waiting.message)
         tx.add(count, -1)
         if await tx.counter(count) <= 0:
             tx.delete(count)
             tx.delete(_message_key(self._topic, waiting.message))
 
+    async def _take_out(self, tx: Transaction, waiting: Waiting) -> bool:
+        """Delete the row of a delivery; return whether it was there: another process may have made the delivery."""
+        row = self._rows.key(waiting.due, waiting.message)
+        if await tx.get(row) is None:
+            return False
+        tx.delete(row)
+        return True
+
     def _put(self, tx: Transaction, waiting: Waiting) -> None:
         tx.put(self._rows.key(waiting.due, waiting.message), _encode(waiting))
 
     async def first(self, tx: Transaction, now: int, count: int, most_bytes: int) -> list[tuple[Waiting, Message]]:
-        """Return the first deliveries of the lane that are due by `now`, all but the last below so many bytes."""
+        """Return the first deliveries of the lane that are due by `now`, all but the last below so many bytes.
+
+        Where there are none, `settle` must follow.
+        """
         found = []
         size = 0
         for _, raw in await tx.range(self._rows.begin, self._rows.key(now + 1), limit=count):
             waiting = _decode(raw)
             message = await tx.get(_message_key(self._topic, waiting.message))
-            if message is not None:
-                found.append((waiting, _decode_message(message)))
-                size += len(message)
+            if message is None:
+                # Nothing can come of it, and the lane would be looked at for ever.
+                await self.remove(tx, waiting)
+                continue
+            found.append((waiting, _decode_message(message)))
+            size += len(message)
             if size >= most_bytes:
                 break
         return found

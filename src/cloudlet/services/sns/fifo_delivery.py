@@ -12,7 +12,6 @@ from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
@@ -22,6 +21,8 @@ from cloudlet.services.sns import (
     cursor,
     dead_letters,
     fifo,
+    limits,
+    matching,
     measuring,
     outward,
     plan,
@@ -45,7 +46,8 @@ _TOPICS = 500
 _TURNS = 64
 """Of subscriptions, at once."""
 _MESSAGES = 20
-"""In a turn: with messages of 256 KiB, all turns together hold 320 MiB at most."""
+_LARGE_MESSAGES = 5
+"""In a turn, and of topics with messages above 256 KiB: all turns together hold 320 MiB at most."""
 _TRIMMED = 200
 """The log is shortened by so much at least while there are deliveries."""
 
@@ -153,10 +155,10 @@ class FifoDelivery:
                 turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
                 if turn is None:
                     return
-                if turn.recipient.is_filtered and any(len(each.bodies["default"]) >= LARGE for _, each in turn.rows):
-                    sifted = await beside(turn.topic.account, _sifted, turn.recipient, turn.rows)
-                else:
-                    sifted = _sifted(turn.recipient, turn.rows)
+                messages = [message for _, message in turn.rows]
+                sifted = await matching.apart(
+                    turn.topic.account, [turn.recipient], messages, _sifted, turn.recipient, turn.rows
+                )
                 place, failure = await self._deliver(turn, sifted.found)
                 kept = [rejection for at, rejection in sifted.rejected if at <= place]
                 measuring.filtered_out(self._block, turn.topic, kept)
@@ -188,8 +190,9 @@ class FifoDelivery:
         last = await fifo.last_number(tx, topic) if replay is None else replay.last
         if at.place >= last:
             return None
-        rows = await fifo.after(tx, topic, at.place, last, _MESSAGES)
-        if len(rows) == _MESSAGES:
+        count = _MESSAGES if topic.maximum_message_bytes <= limits.MESSAGE_BYTES else _LARGE_MESSAGES
+        rows = await fifo.after(tx, topic, at.place, last, count)
+        if len(rows) == count:
             last = rows[-1][0]
         if replay is not None:
             rows = [(place, archive.replayed(message, subscribed)) for place, message in rows]

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypeAlias
 
-from cloudlet.core.event_ruler import PatternError, Test, cidr, equals_ignore_case, is_number, pieces, text, wildcard
+from cloudlet.core.event_ruler import PatternError, Test, is_number, network, pieces, text, wildcard
+from cloudlet.services.sns import filter_tests
+from cloudlet.services.sns.filter_tests import Bound
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 
+MOST_COMBINATIONS = 150
+MOST_WILDCARD_POINTS = 100
+TOO_COMPLEX = "Filter policy is too complex"
 _LARGEST = 1e9
+_LEAST: Bound = (-_LARGEST, 0)
+_MOST: Bound = (_LARGEST, 1)
 _DIGITS = 5
 _WILDCARDS = 3
 
@@ -55,9 +63,13 @@ class Patterns:
 
 def compile(patterns: Sequence[Any]) -> Patterns:
     """Return the alternatives of a policy's array. Raises PatternError."""
-    strings, numbers, literals, tests = [], [], [], []
+    if not patterns:
+        raise PatternError("Empty arrays are not allowed")
+    if len(patterns) > MOST_COMBINATIONS:
+        raise PatternError(TOO_COMPLEX)
+    strings, numbers, literals = [], [], []
     present = absent = False
-    stars = []
+    operators = _Operators()
     for pattern in patterns:
         if isinstance(pattern, str):
             strings.append(pattern)
@@ -70,20 +82,16 @@ def compile(patterns: Sequence[Any]) -> Patterns:
         elif len(pattern) == 1 and isinstance(exists := pattern.get("exists"), bool):
             present, absent = present or exists, absent or not exists
         else:
-            tests.append(_test(pattern))
-            stars += [_stars(wildcard) for wildcard in _wildcards(pattern)]
-    if not patterns:
-        raise PatternError("Empty arrays are not allowed")
-    points = sum([1 if count <= 1 else 3 * count for count in stars]) * len(stars)
+            operators.add(pattern)
     return Patterns(
         frozenset(strings),
         frozenset(numbers),
         frozenset(literals),
-        tuple(tests),
+        operators.tests(),
         present,
         absent,
         len(patterns),
-        points,
+        operators.wildcard_points,
     )
 
 
@@ -92,93 +100,140 @@ def rounded(number: int | float) -> int | float:
     return round(number, _DIGITS) if -_LARGEST <= number <= _LARGEST else number
 
 
-def _test(pattern: dict[str, Any]) -> Test:
-    """Return what one operator asks of a value."""
-    if not pattern:
-        raise PatternError("Match expression name not found")
-    name, operand = next(iter(pattern.items()))
-    compile_operator = _OPERATORS.get(name)
-    if compile_operator is None:
-        raise PatternError(f"Unrecognized match type {name}")
-    test = compile_operator(operand)
-    if len(pattern) > 1:
-        if name in ("numeric", "anything-but"):
+class _Operators:
+    """The operators among the alternatives of one property, from which tests are made for all of a kind together."""
+
+    def __init__(self) -> None:
+        self._prefixes: list[str] = []
+        self._suffixes: list[str] = []
+        self._in_any_case: list[str] = []
+        self._networks: list[IPv4Network | IPv6Network] = []
+        self._ranges: list[tuple[Bound, Bound]] = []
+        self._denied_texts: list[frozenset[str]] = []
+        self._denied_numbers: list[frozenset[int | float]] = []
+        self._others: list[Test] = []
+        self._stars: list[int] = []
+        self._adders: dict[str, Callable[[Any], None]] = {
+            "prefix": lambda operand: self._prefixes.append(text(operand, "prefix")),
+            "suffix": lambda operand: self._suffixes.append(text(operand, "suffix")),
+            "equals-ignore-case": lambda operand: self._in_any_case.append(text(operand, "equals-ignore-case")),
+            "wildcard": lambda operand: self._others.append(self._wildcard(operand)),
+            "cidr": lambda operand: self._networks.append(network(text(operand, "prefix"))),
+            "exists": _refuse_exists,
+            "anything-but": self._anything_but,
+            "numeric": lambda operand: self._ranges.append(_numeric(operand)),
+        }
+
+    def add(self, pattern: dict[str, Any]) -> None:
+        """Add what one operator asks of a value. Raises PatternError."""
+        if not pattern:
+            raise PatternError("Match expression name not found")
+        name, operand = next(iter(pattern.items()))
+        adder = self._adders.get(name)
+        if adder is None:
+            raise PatternError(f"Unrecognized match type {name}")
+        adder(operand)
+        if len(pattern) > 1:
+            if name in ("numeric", "anything-but"):
+                raise PatternError("Too many elements in numeric expression")
+            raise PatternError("Only one key allowed in match expression")
+
+    def tests(self) -> tuple[Test, ...]:
+        """Return the tests, of which one must hold."""
+        tests = list(self._others)
+        if self._prefixes:
+            tests.append(filter_tests.starts_with(self._prefixes))
+        if self._suffixes:
+            tests.append(filter_tests.ends_with(self._suffixes))
+        if self._in_any_case:
+            tests.append(filter_tests.is_in_any_case(self._in_any_case))
+        if self._networks:
+            tests.append(filter_tests.is_in_network(self._networks))
+        if self._ranges:
+            ranges = filter_tests.Ranges(self._ranges)
+            tests.append(lambda value: _is_comparable(value) and ranges.have(rounded(value)))
+        if self._denied_texts:
+            # What one alternative denies, another may admit.
+            texts = frozenset.intersection(*self._denied_texts)
+            tests.append(lambda value: value not in texts)
+        if self._denied_numbers:
+            numbers = frozenset.intersection(*self._denied_numbers)
+            tests.append(lambda value: not is_number(value) or rounded(value) not in numbers)
+        return tuple(tests)
+
+    @property
+    def wildcard_points(self) -> int:
+        return sum([1 if count <= 1 else 3 * count for count in self._stars]) * len(self._stars)
+
+    def _wildcard(self, operand: Any) -> Test:
+        test = wildcard(operand)
+        count = len(pieces(operand)) - 1
+        if count > _WILDCARDS:
+            raise PatternError(f"A wildcard pattern can have at most {_WILDCARDS} wildcard characters")
+        self._stars.append(count)
+        if self.wildcard_points > MOST_WILDCARD_POINTS:
+            raise PatternError(TOO_COMPLEX)
+        return test
+
+    def _anything_but(self, operand: Any) -> None:
+        """Admit whatever is not denied, of any type."""
+        if isinstance(operand, dict):
+            self._others.append(self._anything_but_like(operand))
+            return
+        denied = operand if isinstance(operand, list) else [operand]
+        if not isinstance(operand, list) and not _is_text_or_number(operand):
+            raise PatternError("Value of anything-but must be an array or single string/number value.")
+        if not all(_is_text_or_number(value) for value in denied):
+            raise PatternError("Inside anything but list, start|null|boolean is not supported.")
+        texts = frozenset(value for value in denied if isinstance(value, str))
+        if not denied or (texts and not all(isinstance(value, str) for value in denied)):
+            raise PatternError(
+                "Inside anything but list, either all values are number or string, mixed type is not supported"
+            )
+        if texts:
+            self._denied_texts.append(texts)
+        else:
+            self._denied_numbers.append(frozenset(rounded(_in_range(value)) for value in denied))
+
+    def _anything_but_like(self, operand: dict[str, Any]) -> Test:
+        if not operand:
+            raise PatternError("Anything-But expression name not found")
+        name, given = next(iter(operand.items()))
+        if name not in ("prefix", "suffix", "equals-ignore-case", "wildcard"):
+            raise PatternError(f"Unsupported anything-but pattern: {name}")
+        if len(operand) > 1:
             raise PatternError("Too many elements in numeric expression")
-        raise PatternError("Only one key allowed in match expression")
-    return test
+        if not isinstance(given, list) and not _is_text_or_number(given):
+            raise PatternError("Value of anything-but must be an array or single string/number value.")
+        denied = given if isinstance(given, list) else [given]
+        if not all(isinstance(value, str) for value in denied):
+            if name == "equals-ignore-case":
+                raise PatternError(
+                    "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
+                )
+            raise PatternError(
+                f"{'wildcard' if name == 'wildcard' else 'prefix/suffix'} match pattern must be a string"
+            )
+        if name in ("prefix", "suffix") and "" in denied:
+            raise PatternError("Null prefix/suffix not allowed")
+        if name == "wildcard":
+            tests = [self._wildcard(value) for value in denied]
+            return lambda value: not any(test(value) for test in tests)
+        test = _LIKE[name](denied)
+        return lambda value: not test(value)
 
 
-def _prefix(operand: Any) -> Test:
-    prefix = text(operand, "prefix")
-    return lambda value: type(value) is str and value.startswith(prefix)
+_LIKE: dict[str, Callable[[list[str]], Test]] = {
+    "prefix": filter_tests.starts_with,
+    "suffix": filter_tests.ends_with,
+    "equals-ignore-case": filter_tests.is_in_any_case,
+}
 
 
-def _suffix(operand: Any) -> Test:
-    suffix = text(operand, "suffix")
-    return lambda value: type(value) is str and value.endswith(suffix)
-
-
-def _stars(wildcard: str) -> int:
-    count = len(pieces(wildcard)) - 1
-    if count > _WILDCARDS:
-        raise PatternError(f"A wildcard pattern can have at most {_WILDCARDS} wildcard characters")
-    return count
-
-
-def _wildcards(pattern: dict[str, Any]) -> list[str]:
-    """Return the wildcard patterns of an operator that was compiled."""
-    denied = pattern.get("anything-but")
-    found = denied.get("wildcard") if isinstance(denied, dict) else pattern.get("wildcard")
-    return found if isinstance(found, list) else [] if found is None else [found]
-
-
-def _exists(operand: Any) -> Test:
+def _refuse_exists(operand: Any) -> None:
     if not isinstance(operand, bool):
         raise PatternError("exists match pattern must be either true or false.")
     raise PatternError("Only one key allowed in match expression")
-
-
-def _anything_but(operand: Any) -> Test:
-    """Admit whatever is not denied, of any type."""
-    if isinstance(operand, dict):
-        return _anything_but_like(operand)
-    denied = operand if isinstance(operand, list) else [operand]
-    if not isinstance(operand, list) and not _is_text_or_number(operand):
-        raise PatternError("Value of anything-but must be an array or single string/number value.")
-    if not all(_is_text_or_number(value) for value in denied):
-        raise PatternError("Inside anything but list, start|null|boolean is not supported.")
-    texts = frozenset(value for value in denied if isinstance(value, str))
-    if not denied or (texts and not all(isinstance(value, str) for value in denied)):
-        raise PatternError(
-            "Inside anything but list, either all values are number or string, mixed type is not supported"
-        )
-    if texts:
-        return lambda value: value not in texts
-    numbers = frozenset(rounded(_in_range(value)) for value in denied)
-    return lambda value: not is_number(value) or rounded(value) not in numbers
-
-
-def _anything_but_like(operand: dict[str, Any]) -> Test:
-    if not operand:
-        raise PatternError("Anything-But expression name not found")
-    name, given = next(iter(operand.items()))
-    if name not in ("prefix", "suffix", "equals-ignore-case", "wildcard"):
-        raise PatternError(f"Unsupported anything-but pattern: {name}")
-    if len(operand) > 1:
-        raise PatternError("Too many elements in numeric expression")
-    if not isinstance(given, list) and not _is_text_or_number(given):
-        raise PatternError("Value of anything-but must be an array or single string/number value.")
-    denied = given if isinstance(given, list) else [given]
-    if not all(isinstance(value, str) for value in denied):
-        if name == "equals-ignore-case":
-            raise PatternError(
-                "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
-            )
-        raise PatternError(f"{'wildcard' if name == 'wildcard' else 'prefix/suffix'} match pattern must be a string")
-    if name in ("prefix", "suffix") and "" in denied:
-        raise PatternError("Null prefix/suffix not allowed")
-    tests = [_OPERATORS[name](value) for value in denied]
-    return lambda value: not any(test(value) for test in tests)
 
 
 def _is_text_or_number(value: Any) -> bool:
@@ -191,7 +246,8 @@ def _in_range(number: int | float) -> int | float:
     return number
 
 
-def _numeric(operand: Any) -> Test:
+def _numeric(operand: Any) -> tuple[Bound, Bound]:
+    """Return the range of numbers that an operator asks for."""
     if not isinstance(operand, list):
         raise PatternError("Value of numeric must be an array.")
     operator = operand[0] if operand else None
@@ -202,13 +258,13 @@ def _numeric(operand: Any) -> Test:
     bound = _bound(operand, 1, "equals" if operator == "=" else operator)
     if operator == "=":
         _end(operand)
-        return lambda value: _is_comparable(value) and rounded(value) == bound
+        return (bound, 0), (bound, 1)
     if operator in ("<", "<="):
         _end(operand)
-        return _below(bound, operator)
-    above = _above(bound, operator)
+        return _LEAST, _behind(bound, operator)
+    begin = (bound, 0 if operator == ">=" else 1)
     if len(operand) == 2:
-        return above
+        return begin, _MOST
     second = operand[2]
     if not isinstance(second, str):
         raise PatternError(f"Bad value in numeric range: {second}")
@@ -219,8 +275,11 @@ def _numeric(operand: Any) -> Test:
         raise PatternError("Too many terms in numeric range expression")
     if top <= bound:
         raise PatternError("Bottom must be less than top")
-    below = _below(top, second)
-    return lambda value: above(value) and below(value)
+    return begin, _behind(top, second)
+
+
+def _behind(bound: int | float, operator: str) -> Bound:
+    return (bound, 1 if operator == "<=" else 0)
 
 
 def _bound(operand: list[Any], at: int, name: str) -> int | float:
@@ -238,32 +297,9 @@ def _is_comparable(value: Any) -> bool:
     return is_number(value) and -_LARGEST <= value <= _LARGEST
 
 
-def _below(bound: int | float, operator: str) -> Test:
-    if operator == "<":
-        return lambda value: _is_comparable(value) and rounded(value) < bound
-    return lambda value: _is_comparable(value) and rounded(value) <= bound
-
-
-def _above(bound: int | float, operator: str) -> Test:
-    if operator == ">":
-        return lambda value: _is_comparable(value) and rounded(value) > bound
-    return lambda value: _is_comparable(value) and rounded(value) >= bound
-
-
-_OPERATORS: dict[str, Callable[[Any], Test]] = {
-    "prefix": _prefix,
-    "suffix": _suffix,
-    "equals-ignore-case": equals_ignore_case,
-    "wildcard": wildcard,
-    "cidr": cidr,
-    "exists": _exists,
-    "anything-but": _anything_but,
-    "numeric": _numeric,
-}
-
 RESERVED = frozenset(
     (
-        *_OPERATORS,
+        *("prefix", "suffix", "equals-ignore-case", "wildcard", "cidr", "exists", "anything-but", "numeric"),
         *("exactly", "=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case"),
         *("date-after", "date-on-or-after", "date-before", "date-on-or-before", "in-date-range"),
         *("ip-address-in-range", "ip-address-not-in-range"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -19,13 +19,17 @@ from cloudlet.core import AwsError
 from cloudlet.core.event_ruler import NOT_ASKED, Path, PatternError, Whole
 from cloudlet.services.sns import errors, filter_patterns
 from cloudlet.services.sns.filter_patterns import Patterns, Scalar
+from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.wire import json_text
 
 _POLICY_BYTES = 256 << 10
 _KEYS = 5
-_COMBINATIONS = 150
-_WILDCARD_POINTS = 100
+_MOST_PROPERTIES = 2_000
+"""More than a policy can have without being too complex: of those within others, and of each alternative of `$or`."""
+_KEPT_BYTES = 32 << 20
+_BYTES_A_CHARACTER = 32
+"""Of memory, that a compiled policy takes at most: it may be a list of many short texts."""
 Rejection = Literal["InvalidMessageBody", "MessageAttributes", "MessageBody", "NoMessageAttributes"]
 """Why a message is filtered out, as metrics name it. (Attributes that are invalid are not even published.)"""
 _OR = "$or"
@@ -67,10 +71,12 @@ class _Object:
 class FilterPolicy:
     """A compiled policy, for `scope` MessageAttributes or MessageBody."""
 
-    __slots__ = ("_accepts", "_asks_for_absence", "_read")
+    __slots__ = ("_accepts", "_asks_for_absence", "_read", "tests")
 
     def __init__(self, accepts: _Object, scope: str) -> None:
         self._accepts = accepts
+        self.tests = _tests(accepts)
+        """How often it looks at a message's values, at most."""
         self._asks_for_absence = _asks_for_absence(accepts)
         self._read: Callable[[Message], dict[str, Any] | None] = _body if scope == "MessageBody" else _attributes
 
@@ -108,33 +114,61 @@ def parse(text: str, scope: str) -> FilterPolicy:
     if not document:
         return FilterPolicy(_Object((), ()), scope)
     try:
-        accepts = _object(document, (), nested=scope == "MessageBody")
+        accepts = _Reader(nested=scope == "MessageBody").object(document, ())
     except PatternError as error:
         raise _invalid(str(error)) from error
     except RecursionError as error:
-        raise _invalid("Filter policy is too complex") from error
+        raise _invalid(filter_patterns.TOO_COMPLEX) from error
     _check_limits(accepts)
     return FilterPolicy(accepts, scope)
 
 
-def _object(document: dict[str, Any], path: Path, *, nested: bool) -> _Object:
-    if not document:
-        raise PatternError("Empty objects are not allowed")
-    properties, choices = [], []
-    for name, value in document.items():
-        if name == _OR and _is_choice(value):
-            choices.append(tuple([_object(alternative, path, nested=nested) for alternative in value]))
-        elif isinstance(value, list):
-            properties.append(_Property(name, (*path, name), filter_patterns.compile(value), None))
-        elif not isinstance(value, dict):
-            raise PatternError(f'"{name}" must be an object or an array')
-        elif not nested:
-            raise errors.invalid_parameter(
-                "Filter policy scope MessageAttributes does not support nested filter policy"
-            )
-        else:
-            properties.append(_Property(name, (*path, name), None, _object(value, (*path, name), nested=nested)))
-    return _Object(tuple(properties), tuple(choices))
+_compiled: Final[Kept[tuple[str, str], FilterPolicy]] = Kept(_KEPT_BYTES)
+
+
+def compiled(text: str, scope: str) -> FilterPolicy:
+    """Return the policy of a FilterPolicy attribute that was admitted. Those used lately are kept."""
+    policy = known(text, scope)
+    if policy is None:
+        policy = parse(text, scope)
+        _compiled.add((text, scope), policy, len(text) * _BYTES_A_CHARACTER)
+    return policy
+
+
+def known(text: str, scope: str) -> FilterPolicy | None:
+    """Return a policy if that is kept: to compile it may take long."""
+    return _compiled.get((text, scope))
+
+
+class _Reader:
+    """Reads one policy, and stops where that is too complex: who sets it could have others wait for long."""
+
+    def __init__(self, *, nested: bool) -> None:
+        self._nested = nested
+        self._properties = 0
+
+    def object(self, document: dict[str, Any], path: Path) -> _Object:
+        if not document:
+            raise PatternError("Empty objects are not allowed")
+        self._properties += len(document)
+        if self._properties > _MOST_PROPERTIES or len(path) > filter_patterns.MOST_COMBINATIONS:
+            raise PatternError(filter_patterns.TOO_COMPLEX)
+        properties, choices = [], []
+        for name, value in document.items():
+            within = (*path, name)
+            if name == _OR and _is_choice(value):
+                choices.append(tuple([self.object(alternative, path) for alternative in value]))
+            elif isinstance(value, list):
+                properties.append(_Property(name, within, filter_patterns.compile(value), None))
+            elif not isinstance(value, dict):
+                raise PatternError(f'"{name}" must be an object or an array')
+            elif not self._nested:
+                raise errors.invalid_parameter(
+                    "Filter policy scope MessageAttributes does not support nested filter policy"
+                )
+            else:
+                properties.append(_Property(name, within, None, self.object(value, within)))
+        return _Object(tuple(properties), tuple(choices))
 
 
 def _is_choice(value: Any) -> bool:
@@ -156,8 +190,23 @@ def _uses_reserved_names(document: dict[str, Any]) -> bool:
 def _check_limits(accepts: _Object) -> None:
     if len(set(_names(accepts))) > _KEYS:
         raise _invalid(f"Filter policy can not have more than {_KEYS} keys")
-    if _combinations(accepts) > _COMBINATIONS or _wildcard_points(accepts) > _WILDCARD_POINTS:
-        raise _invalid("Filter policy is too complex")
+    if (
+        _combinations(accepts) > filter_patterns.MOST_COMBINATIONS
+        or _wildcard_points(accepts) > filter_patterns.MOST_WILDCARD_POINTS
+    ):
+        raise _invalid(filter_patterns.TOO_COMPLEX)
+
+
+def _tests(accepts: _Object) -> int:
+    """Return how many tests there are in all of a policy."""
+    total = 0
+    for property in accepts.properties:
+        total += 1
+        if property.within is not None:
+            total += _tests(property.within)
+        elif property.patterns is not None:
+            total += len(property.patterns.tests)
+    return total + sum([_tests(choice) for choices in accepts.choices for choice in choices])
 
 
 def _asks_for_absence(accepts: _Object) -> bool:

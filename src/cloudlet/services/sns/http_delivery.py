@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from urllib.parse import unquote, urlsplit
-
 from cloudlet.core.context import TRACE_HEADER
-from cloudlet.engines.http_client import HttpClient, HttpError
+from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse, request_target
+from cloudlet.services.sns import http_authorization
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 _SECONDS = 15.0
@@ -14,7 +12,7 @@ _SECONDS = 15.0
 _ANSWER_BYTES = 1 << 20
 _PLAIN = "text/plain; charset=UTF-8"
 _AGENT = "Amazon Simple Notification Service Agent"
-_TOO_MANY_REQUESTS = 429
+_UNAUTHORIZED, _TOO_MANY_REQUESTS = 401, 429
 
 
 async def post(
@@ -30,7 +28,11 @@ async def post(
     raw: bool = False,
     trace: str | None = None,
 ) -> None:
-    """Send one message. Raises Undeliverable; `permanent` are all answers but 5xx and 429 (and none at all)."""
+    """Send one message. Raises Undeliverable; `permanent` are all answers but 5xx and 429 (and none at all).
+
+    The name and the password of the URL are sent to an endpoint that asks for them (Developer Guide: it "must be able
+    to support the HTTP/1.1 401 Unauthorized header response").
+    """
     headers = [
         ("x-amz-sns-message-type", kind),
         ("x-amz-sns-message-id", id),
@@ -42,12 +44,9 @@ async def post(
         headers.append(("x-amz-sns-rawdelivery", "true"))
     if trace is not None:
         headers.append((TRACE_HEADER, trace))
-    headers += [("content-type", content_type), ("user-agent", _AGENT), *_credentials(url)]
+    headers += [("content-type", content_type), ("user-agent", _AGENT)]
     try:
-        # A message may come twice, so it is repeatable.
-        response = await client.request(
-            "POST", url, headers, body.encode(), timeout=_SECONDS, limit=_ANSWER_BYTES, repeatable=True
-        )
+        response = await _sent(client, url, headers, body.encode())
     except HttpError as error:
         raise Undeliverable(str(error), permanent=False) from error
     except ValueError as error:
@@ -60,10 +59,17 @@ async def post(
         )
 
 
-def _credentials(url: str) -> list[tuple[str, str]]:
-    """Return the header for the name and password of a URL (Developer Guide, "authentication with Basic")."""
-    parts = urlsplit(url)
-    if parts.username is None:
-        return []
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return [("authorization", f"Basic {b64encode(pair.encode()).decode()}")]
+async def _sent(client: HttpClient, url: str, headers: list[tuple[str, str]], body: bytes) -> HttpResponse:
+    """Send a request, and again if it is asked who sends it; return the response."""
+
+    async def send(headers: list[tuple[str, str]]) -> HttpResponse:
+        # A message may come twice, so it is repeatable.
+        return await client.request("POST", url, headers, body, timeout=_SECONDS, limit=_ANSWER_BYTES, repeatable=True)
+
+    response = await send(headers)
+    if response.status == _UNAUTHORIZED:
+        asked = [value for name, value in response.headers if name == "www-authenticate"]
+        authorization = http_authorization.answer(asked, url, request_target(url), body)
+        if authorization is not None:
+            response = await send([*headers, ("authorization", authorization)])
+    return response

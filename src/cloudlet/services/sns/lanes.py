@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from time import perf_counter
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import start_due
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import until
+from cloudlet.core.moments import rest
 from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
@@ -67,14 +68,14 @@ class Lanes:
         return int(self._block.clock.now() * 1000)
 
     async def _turn(self, due: int, arn: str) -> None:
-        started = self._block.clock.now()
+        started = perf_counter()
         turn = await self._block.store.transact(lambda tx: self._next(tx, due, arn))
         if turn is None:
             return
         await self._take(turn)
         rate = outward.most_per_second(turn.topic, turn.subscribed)
         if rate is not None:
-            await until(self._block, started + len(turn.found) / rate)
+            await rest(self._block, max(0.0, len(turn.found) / rate - (perf_counter() - started)))
 
     async def _next(self, tx: Transaction, due: int, arn: str) -> _Turn | None:
         """Return what a lane has to do, or tidy up what is left of it."""
@@ -85,7 +86,9 @@ class Lanes:
         lane = Lane(topic, arn)
         subscribed = await subscription.by_id(tx, topic, arn.rpartition(":")[2])
         if subscribed is None:
-            await lane.clear(tx, _CLEARED)
+            if await lane.clear(tx, _CLEARED):
+                # Of an earlier topic of the same name, the lane knows nothing of what the schedule says.
+                backlog.drop(tx, due, arn, failing=self._failing)
             return None
         rate = outward.most_per_second(topic, subscribed)
         count = _DELIVERIES if rate is None else max(1, min(_DELIVERIES, int(rate)))
@@ -106,7 +109,8 @@ class Lanes:
         now = self._millis()
 
         async def body(tx: Transaction) -> None:
-            if await topics.find(tx, turn.topic.arn) is None:
+            topic = await topics.find(tx, turn.topic.arn)
+            if topic is None or topic.number != turn.topic.number:
                 return
             lane = Lane(turn.topic, turn.subscribed.arn)
             for (waiting, _), failure in zip(turn.found, outcomes, strict=True):
@@ -118,7 +122,7 @@ class Lanes:
                 if after is None:
                     await lane.remove(tx, waiting)
                 else:
-                    lane.put_off(tx, waiting, after)
+                    await lane.put_off(tx, waiting, after)
             await lane.settle(tx, failing=failing)
 
         await self._block.store.transact(body)

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cloudlet.core import iso8601
+from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.signing import Signature
-from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 NOTIFICATION: Final = "Notification"
 SUBSCRIPTION_CONFIRMATION: Final = "SubscriptionConfirmation"
@@ -116,8 +116,9 @@ def confirmation_envelope(told: Confirmation, signature: Signature) -> str:
     return "{" + ",".join([_member(name, value) for name, value in members]) + "\n}"
 
 
-_made: Final = RecentlyUsed(64)
-"""What was written last, by message: one is written for many subscribers. With messages of 256 KiB it takes 16 MiB."""
+_KEPT_BYTES: Final = 16 << 20
+_made: Final[Kept[int, tuple[Message, str, Signature | None, tuple[str, str]]]] = Kept(_KEPT_BYTES)
+"""What was written last, by message: one is written for many subscribers."""
 
 
 def _shared(message: Message, protocol: str, signature: Signature | None) -> tuple[str, str]:
@@ -125,8 +126,8 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
     key = id(message)
     made = _made.get(key)
     # The message is kept with it, so no other has its id meanwhile.
-    if made is not ABSENT and made[0] is message and made[1] == protocol and made[2] == signature:
-        return made[3]  # type: ignore[no-any-return]
+    if made is not None and made[0] is message and made[1] == protocol and made[2] == signature:
+        return made[3]
     sequence = "" if message.sequence is None else f',\n  "SequenceNumber" : "{message.sequence}"'
     subject = "" if message.subject is None else f",{_member('Subject', message.subject)}"
     replayed = ',\n  "Replayed" : "true"' if message.replayed else ""
@@ -137,7 +138,7 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
         f',\n  "Timestamp" : "{iso8601.millisecond(message.published)}"{replayed}{signed},\n  "UnsubscribeURL" : '
     )
     shared = begin, _attributes(message.attributes)
-    _made.add(key, (message, protocol, signature, shared))
+    _made.add(key, (message, protocol, signature, shared), 2 * (len(begin) + len(shared[1])))
     return shared
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, until
+from cloudlet.core.moments import notified, rest
 from cloudlet.services.sns import (
     direct,
+    matching,
     measuring,
     outbox,
     outward,
@@ -23,6 +25,7 @@ from cloudlet.services.sns import (
 )
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
+from cloudlet.services.sns.filter_policy import Rejection
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.outbox import Kind, Row
 from cloudlet.services.sns.outcomes import settled
@@ -35,6 +38,8 @@ _MESSAGES = 30
 """Of the outbox for queues, at once: full batches for each queue."""
 _EXPANDED = 16
 """Of the outbox for others, at once: each may become hundreds of rows."""
+_LANES = 500
+"""So many of them get messages in one transaction, or those of one message."""
 _CALLS = 32
 """To SQS, at once: they share a synchronisation of its disk."""
 
@@ -47,7 +52,15 @@ class _Parcel(NamedTuple):
     message: Message
 
 
-_Planned = list[tuple[Row, Plan]]
+class _Planned(NamedTuple):
+    """A message in the outbox, and those of a page of its recipients who get it."""
+
+    key: bytes
+    row: Row
+    page: Plan
+    wanted: list[Recipient]
+
+
 _Failed = list[tuple[_Parcel, Undeliverable]]
 
 
@@ -78,17 +91,18 @@ class OutboxDelivery:
     async def _work_off(self, keys: list[bytes]) -> None:
         """Bring messages to their recipients, or on their way."""
         store = self._block.store
+        pages = await store.transact(lambda tx: self._pages(tx, keys))
+        planned = [await self._planned(key, row, page) for key, row, page in pages]
         if self._kind == "others":
-            self._count_rejections(await store.transact(lambda tx: self._expand(tx, keys)))
+            for some in _parts(planned):
+                await store.transact(lambda tx, some=some: self._expand(tx, some))  # type: ignore[misc]
             return
-        planned = await store.transact(lambda tx: self._plan(tx, keys))
-        self._count_rejections(planned)
         failed = await self._send(planned)
         await store.transact(lambda tx: self._settle(tx, planned, failed))
 
-    async def _plan(self, tx: Transaction, keys: list[bytes]) -> _Planned:
+    async def _pages(self, tx: Transaction, keys: list[bytes]) -> list[tuple[bytes, Row, Plan]]:
         """Return messages, each with the next of its recipients; forget those whose topic has gone."""
-        planned: _Planned = []
+        found: list[tuple[bytes, Row, Plan]] = []
         for key in keys:
             row = await outbox.find(tx, key)
             if row is None:
@@ -97,8 +111,23 @@ class OutboxDelivery:
             if topic is None:
                 outbox.remove(tx, self._kind, row)
             else:
-                planned.append((row, await plan.of_topic(tx, topic, row.after)))
-        return planned
+                found.append((key, row, await plan.of_topic(tx, topic, row.after)))
+        return found
+
+    async def _planned(self, key: bytes, row: Row, page: Plan) -> _Planned:
+        """Find out who gets a message, and count what is filtered out: of topics with one page, publishing did."""
+        recipients = page.queues if self._kind == "queues" else page.others
+        if row.only:
+            return _Planned(key, row, page, [each for each in recipients if each.subscription.id in row.only])
+        staying = [each for each in recipients if each.created <= row.message.published]
+        if not page.is_filtered:
+            return _Planned(key, row, page, staying)
+        wanted, rejections = await matching.apart(
+            page.topic.account, staying, [row.message], _sorted_out, row.message, staying
+        )
+        if page.following or row.after:
+            measuring.filtered_out(self._block, page.topic, rejections)
+        return _Planned(key, row, page, wanted)
 
     def _advance(self, tx: Transaction, row: Row, page: Plan) -> None:
         """Write down that a page of a message's recipients is done."""
@@ -108,39 +137,35 @@ class OutboxDelivery:
 
     # -- to other subscribers
 
-    async def _expand(self, tx: Transaction, keys: list[bytes]) -> _Planned:
-        """Put messages into the lanes of their recipients; return what was planned."""
+    async def _expand(self, tx: Transaction, planned: list[_Planned]) -> None:
+        """Put messages into the lanes of their recipients."""
         now = int(self._block.clock.now() * 1000)
-        planned = await self._plan(tx, keys)
-        for row, page in planned:
-            for recipient in _wanted(row, page.others):
+        for each in planned:
+            row, page = each.row, each.page
+            topic = await topics.find(tx, row.message.topic)
+            if await outbox.find(tx, each.key) is None or topic is None or topic.number != page.topic.number:
+                # It is looked at again, if it is still there.
+                continue
+            for recipient in each.wanted:
                 lane = Lane(page.topic, recipient.subscription.arn)
                 await lane.add(tx, row.message, Waiting(row.message.id, now))
             self._advance(tx, row, page)
-        return planned
-
-    def _count_rejections(self, planned: _Planned) -> None:
-        """Count what is filtered out of topics with more than a page of subscriptions; of others, publishing did."""
-        for row, page in planned:
-            if page.following or row.after:
-                chosen = page.queues if self._kind == "queues" else page.others
-                measuring.filtered_out(self._block, page.topic, plan.rejections([row.message], chosen))
 
     # -- to queues
 
-    async def _settle(self, tx: Transaction, planned: _Planned, failed: _Failed) -> None:
+    async def _settle(self, tx: Transaction, planned: list[_Planned], failed: _Failed) -> None:
         """Write down how far the messages are, and what of them has to be tried again."""
         now = int(self._block.clock.now() * 1000)
         for parcel, failure in failed:
             await put_off(tx, parcel.topic, parcel.recipient, parcel.message, failure, now)
-        for row, page in planned:
-            self._advance(tx, row, page)
+        for each in planned:
+            self._advance(tx, each.row, each.page)
 
-    async def _send(self, planned: _Planned) -> _Failed:
+    async def _send(self, planned: list[_Planned]) -> _Failed:
         """Deliver messages to the queues of their plans; return what failed."""
         shares: defaultdict[tuple[Queue, str], list[_Parcel]] = defaultdict(list)
-        for row, page in planned:
-            for recipient in _wanted(row, page.queues):
+        for _, row, page, wanted in planned:
+            for recipient in wanted:
                 assert recipient.queue is not None  # noqa: S101 - for the type checker: it is one of the queues
                 shares[recipient.queue, page.topic.arn].append(_Parcel(page.topic, recipient, row.message))
         failed: _Failed = []
@@ -179,7 +204,7 @@ class OutboxDelivery:
                 if pause is None:
                     sent = [Undeliverable(str(unavailable), permanent=True)] * len(numbers)
                 else:
-                    await until(self._block, self._block.clock.now() + pause)
+                    await rest(self._block, pause)
                     await self._lease.hold()
                     # Much may have happened in the meantime: who has left gets nothing.
                     staying = await self._block.store.transact(lambda tx: self._staying(tx, batch))
@@ -204,11 +229,31 @@ class OutboxDelivery:
         ]
 
 
-def _wanted(row: Row, recipients: list[Recipient]) -> list[Recipient]:
-    """Return those of the recipients that a message in an outbox is for."""
-    if row.only:
-        return [each for each in recipients if each.subscription.id in row.only]
-    return [each for each in recipients if each.wants(row.message)]
+def _sorted_out(message: Message, recipients: list[Recipient]) -> tuple[list[Recipient], list[Rejection]]:
+    """Return those of the recipients who want a message, and why others do not."""
+    wanted: list[Recipient] = []
+    rejections: list[Rejection] = []
+    for recipient in recipients:
+        rejection = recipient.rejection(message)
+        if rejection is None:
+            wanted.append(recipient)
+        else:
+            rejections.append(rejection)
+    return wanted, rejections
+
+
+def _parts(planned: list[_Planned]) -> Iterator[list[_Planned]]:
+    """Yield messages together that are for so many recipients as one transaction may well write down."""
+    part: list[_Planned] = []
+    count = 0
+    for each in planned:
+        if part and count + len(each.wanted) > _LANES:
+            yield part
+            part, count = [], 0
+        part.append(each)
+        count += len(each.wanted)
+    if part:
+        yield part
 
 
 async def put_off(

@@ -6,55 +6,61 @@ or one of its subscriptions has changed (the topic's version tells).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.services.sns import filter_policy, subscription
-from cloudlet.services.sns.filter_policy import FilterPolicy, Rejection
+from cloudlet.services.sns.filter_policy import Rejection
+from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import Queue
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
-from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 _PAGE: Final = 500
-_SMALL: Final = 16
-_SMALL_CACHED: Final = 2_048
-_LARGE_CACHED: Final = 64
-"""Plans that are kept, of so many recipients and of more: 36 MiB at most each, at 1.1 KB a recipient."""
+_KEPT_BYTES: Final = 64 << 20
+_RECIPIENT_BYTES: Final = 1_100
+"""What one takes in memory, besides the texts of its attributes."""
 
 
 class Recipient:
     """A confirmed subscription, with what is decoded of it once."""
 
-    __slots__ = ("_filter", "created", "queue", "subscription")
+    __slots__ = ("_policy", "_scope", "created", "queue", "subscription")
 
     def __init__(self, subscribed: Subscription) -> None:
         attributes = subscribed.attributes
         self.subscription = subscribed
         self.created = subscribed.created
-        policy = attributes.get("FilterPolicy")
-        self._filter: FilterPolicy | None = (
-            filter_policy.parse(policy, attributes.get("FilterPolicyScope", "MessageAttributes")) if policy else None
-        )
+        self._policy = attributes.get("FilterPolicy") or ""
+        self._scope = attributes.get("FilterPolicyScope", "MessageAttributes")
         self.queue: Queue | None = (
             Queue.of(Arn.parse(subscribed.endpoint), subscribed) if subscribed.protocol == "sqs" else None
         )
         """Where it goes, if it goes to a queue."""
 
-    def wants(self, message: Message) -> bool:
-        """Whether a message is for this subscription: published since it is there, and let through by its filter."""
-        return self.created <= message.published and (self._filter is None or self._filter.matches(message))
-
     def rejection(self, message: Message) -> Rejection | None:
         """Return why the subscription's filter keeps a message from it; None where it lets it through."""
-        return None if self._filter is None or self._filter.matches(message) else self._filter.why_not(message)
+        if not self._policy:
+            return None
+        filter = filter_policy.compiled(self._policy, self._scope)
+        return None if filter.matches(message) else filter.why_not(message)
 
     @property
     def is_filtered(self) -> bool:
         """Whether it has a filter."""
-        return self._filter is not None
+        return bool(self._policy)
+
+    @property
+    def effort(self) -> tuple[int, int]:
+        """How many characters of its filter have to be compiled first, and how often that looks at each value."""
+        filter = filter_policy.known(self._policy, self._scope) if self._policy else None
+        return (len(self._policy), 0) if filter is None else (0, filter.tests)
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes in memory, roughly."""
+        return _RECIPIENT_BYTES + sum([len(value) for value in self.subscription.attributes.values()])
 
 
 class Plan:
@@ -62,6 +68,7 @@ class Plan:
 
     def __init__(self, topic: Topic, page: list[Subscription]) -> None:
         self.topic = topic
+        self.version = topic.version
         self.recipients = recipients = [Recipient(subscribed) for subscribed in page if subscribed.confirmed]
         self.following = page[-1].id if len(page) == _PAGE else ""
         """The subscription behind which the next page begins, or "" where there is none."""
@@ -100,26 +107,14 @@ def _all(messages: list[Message], recipients: list[Recipient]) -> list[tuple[Mes
     return [(message, recipient) for message in messages for recipient in recipients]
 
 
-def rejections(messages: Iterable[Message], recipients: Iterable[Recipient]) -> Iterator[Rejection]:
-    """Yield why filters keep messages from recipients who were there when they were published."""
-    for message in messages:
-        for recipient in recipients:
-            rejection = recipient.rejection(message)
-            if rejection is not None and recipient.created <= message.published:
-                yield rejection
-
-
-_small: Final = RecentlyUsed(_SMALL_CACHED)
-_large: Final = RecentlyUsed(_LARGE_CACHED)
+_kept: Final[Kept[tuple[int, str], Plan]] = Kept(_KEPT_BYTES)
 
 
 async def of_topic(tx: Transaction, topic: Topic, after: str = "") -> Plan:
     """Return the plan of the page of subscriptions that begins behind the id `after`."""
-    key = (topic.number, topic.version, after)
-    plan = _small.get(key)
-    if plan is ABSENT:
-        plan = _large.get(key)
-    if plan is ABSENT:
+    key = (topic.number, after)
+    plan = _kept.get(key)
+    if plan is None or plan.version != topic.version:
         plan = Plan(topic, await subscription.of_topic(tx, topic, after=after, limit=_PAGE))
-        (_small if len(plan.recipients) <= _SMALL else _large).add(key, plan)
-    return plan  # type: ignore[no-any-return]
+        _kept.add(key, plan, sum([recipient.size for recipient in plan.recipients], _RECIPIENT_BYTES))
+    return plan

@@ -6,7 +6,6 @@ import re
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.block import Block
 from cloudlet.services.sns import (
     access,
@@ -15,6 +14,7 @@ from cloudlet.services.sns import (
     errors,
     fifo,
     limits,
+    matching,
     measuring,
     outbox,
     outbox_delivery,
@@ -164,11 +164,11 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
     """Return once messages to a standard topic are durable."""
     if not page.recipients and not page.following:
         return
-    # Hundreds of filters take seconds for a body with 100,000 objects.
-    if page.is_filtered and any(len(message.bodies["default"]) >= LARGE for message in messages):
-        pairs, others, rejections = await beside(topic.account, page.chosen, messages)
+    if page.is_filtered:
+        chosen = await matching.apart(topic.account, page.recipients, messages, page.chosen, messages)
     else:
-        pairs, others, rejections = page.chosen(messages)
+        chosen = page.chosen(messages)
+    pairs, others, rejections = chosen
     if rejections and not page.following:
         measuring.filtered_out(block, topic, rejections)
     directly = _may_go_directly(block, topic, page)

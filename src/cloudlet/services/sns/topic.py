@@ -17,6 +17,8 @@ _TOPICS: Final = Subspace("topic")
 _COUNTS: Final = Subspace("topic-count")
 _NUMBERS: Final = pack(("topic-numbers",))
 _CACHED: Final = 4096
+_CACHED_BYTES: Final = 4096
+"""What is larger is decoded each time, which takes microseconds: policies may make it a hundred times as large."""
 _ARN_PARTS: Final = 6
 _ARN_CHARACTERS: Final = 512
 """More than any topic's; what is kept by ARN must not be large."""
@@ -30,9 +32,11 @@ def decode(raw: bytes) -> Topic:
     """Return the topic of a stored record. Decoded topics are kept: the same bytes mean the same topic."""
     topic = _decoded.get(raw)
     if topic is None:
-        if len(_decoded) >= _CACHED:
-            del _decoded[next(iter(_decoded))]
-        topic = _decoded[raw] = topic_record.decode(raw)
+        topic = topic_record.decode(raw)
+        if len(raw) <= _CACHED_BYTES:
+            if len(_decoded) >= _CACHED:
+                del _decoded[next(iter(_decoded))]
+            _decoded[raw] = topic
     return topic
 
 

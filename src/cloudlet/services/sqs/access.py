@@ -33,11 +33,13 @@ ALL_SHARED: Final = frozenset(
 
 def checked_policy(text: str) -> str:
     """Return the Policy attribute to store. Raises AwsError for what is no policy of a resource."""
+    if len(text.encode()) > limits.POLICY_BYTES:
+        raise errors.invalid_attribute("Policy")
     try:
         policy = parsed(text)
     except PolicyError:
         raise errors.invalid_attribute("Policy") from None
-    if len(text.encode()) > limits.POLICY_BYTES or len(policy.statements) > limits.POLICY_STATEMENTS:
+    if len(policy.statements) > limits.POLICY_STATEMENTS:
         raise errors.invalid_attribute("Policy")
     return text
 

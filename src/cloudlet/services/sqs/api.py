@@ -59,6 +59,7 @@ async def _queue(ctx: Context, tx: Transaction, params: Params, action: str) -> 
     """Return the queue that a request is about, if the caller may do this to it."""
     queue = await directory.by_url(ctx, tx, params["QueueUrl"])
     access.authorize(ctx, queue, action)
+    ctx.measured = queue
     return queue
 
 
@@ -265,11 +266,13 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
         if request.attempt is not None:
             await fifo.note_attempt(tx, queue, request.attempt, outcome.found, millis)
         return {"Messages": [request.rendered(queue, *received) for received in outcome.found]}
+    if outcome.is_cut_short or (request.wait and (outcome.moved or contents.is_due(queue, timer, millis))):
+        # To wait undoes this transaction, and one that moves very many is too long: what is in the way goes in others.
+        # This one, which has read it, is run again, then.
+        while await ctx.transact(lambda other: receiving.discard(other, queue, now)):
+            pass
     if not request.wait:
         return {}
-    if outcome.moved or contents.is_due(queue, timer, millis):
-        # To wait undoes this transaction. What it moved out of the way must be gone when it is run again.
-        await ctx.transact(lambda other: receiving.discard(other, queue, now))
     wake_at = None if timer is None else split_timer(queue.timers, timer)[0] / 1000
     raise Wait(queue.topic, until=now + request.wait, otherwise={}, wake_at=wake_at)
 

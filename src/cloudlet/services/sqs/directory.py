@@ -19,6 +19,8 @@ _DELETED_TIMES: Final = Subspace("deleted-time")
 _SOURCES: Final = Subspace("dead-letter-source")
 _IDS: Final = pack(("ids",))
 _CACHED_KEYS: Final = 4096
+_CACHED_CHARACTERS: Final = 512
+"""More than any queue's URL has; a longer one may be of one nevertheless."""
 _SWEPT: Final = 8
 
 _keys: Final[dict[tuple[str, str], bytes]] = {}
@@ -32,9 +34,11 @@ def _key_of_url(region: str, url: str) -> bytes:
         raise errors.unknown_address(url) from None
     if len(parts) < 2 or not parts[-2].isdecimal():
         raise errors.unknown_address(url)
-    if len(_keys) >= _CACHED_KEYS:
-        del _keys[next(iter(_keys))]
-    key = _keys[region, url] = _QUEUES.key(parts[-2], region, parts[-1])
+    key = _QUEUES.key(parts[-2], region, parts[-1])
+    if len(url) <= _CACHED_CHARACTERS:
+        if len(_keys) >= _CACHED_KEYS:
+            del _keys[next(iter(_keys))]
+        _keys[region, url] = key
     return key
 
 

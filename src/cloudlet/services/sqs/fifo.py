@@ -19,6 +19,8 @@ from cloudlet.store import unpack
 
 _SWEPT = 4
 _RETIMED = 10_000
+_RETIMED_BYTES = 16 << 20
+_PAGE = 20
 
 
 async def take(tx: Transaction, queue: Queue, count: int, now: int) -> list[Picked]:
@@ -50,14 +52,8 @@ async def change_delay(tx: Transaction, before: Queue, queue: Queue, now: int) -
 
     What is delivered follows from the queue's delay alone; here the timers that count delayed messages are set anew.
     """
-    rows = await tx.range(queue.messages.begin, queue.messages.end, limit=_RETIMED, reverse=True)
-    start = len(queue.messages.prefix)
-    oldest = now - max(before.delay, queue.delay)
-    for key, value in rows:
-        message = decode(value)
-        place, sent = key[start:], message.sent
-        if sent <= oldest:
-            break
+    for place, message in await _sent_since(tx, queue, now - max(before.delay, queue.delay)):
+        sent = message.sent
         old = timer_key(queue.timers, sent + before.delay, place)
         if await tx.get(old) is not None and sent + before.delay > now:
             tx.delete(old)
@@ -65,6 +61,25 @@ async def change_delay(tx: Transaction, before: Queue, queue: Queue, now: int) -
         if sent + queue.delay > now and await contents.visible(tx, queue, place, message.group) is not None:
             contents.count_delayed(tx, queue, sent + queue.delay, place)
     tx.notify(queue.topic)
+
+
+async def _sent_since(tx: Transaction, queue: Queue, oldest: int) -> list[tuple[bytes, Message]]:
+    """Return the messages that were sent after a time, with their places: the newest ones, where they are very many."""
+    start, end = len(queue.messages.prefix), queue.messages.end
+    found: list[tuple[bytes, Message]] = []
+    room = _RETIMED_BYTES
+    while len(found) < _RETIMED and room > 0:
+        rows = await tx.range(queue.messages.begin, end, limit=_PAGE, reverse=True)
+        for key, value in rows:
+            message = decode(value)
+            if message.sent <= oldest:
+                return found
+            found.append((key[start:], message))
+            room -= len(value)
+        if len(rows) < _PAGE:
+            break
+        end = rows[-1][0]
+    return found
 
 
 # -- deduplication of messages

@@ -8,7 +8,6 @@ to a dead-letter queue though nobody calls it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Context, Params, Result, Transaction, utf8
@@ -17,6 +16,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.metrics import Dimensions, Values, in_ended_minute, make_room
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
+from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.walking import queues_with_messages
 from cloudlet.wire import WireError
 
@@ -61,11 +61,11 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
         return
     match operation:
         case "SendMessage":
-            use = _of(ctx, params)
+            use = _of(ctx)
             use.sent += 1
             use.sizes.add(utf8.size(params["MessageBody"]))
         case "SendMessageBatch":
-            use = _of(ctx, params)
+            use = _of(ctx)
             failed = {each["Id"] for each in _listed(result, "Failed")}
             # Messages that go together are often alike.
             sizes: dict[int, int] = {}
@@ -77,29 +77,26 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
                 use.sent += count
                 use.sizes.add(size, count)
         case "ReceiveMessage":
-            use, count = _of(ctx, params), len(_listed(result, "Messages"))
+            use, count = _of(ctx), len(_listed(result, "Messages"))
             if count:
                 use.received.add(count)
             else:
                 use.empty += 1
         case "DeleteMessage":
-            _of(ctx, params).deleted += 1
+            _of(ctx).deleted += 1
         case "DeleteMessageBatch":
-            _of(ctx, params).deleted += len(_listed(result, "Successful"))
+            _of(ctx).deleted += len(_listed(result, "Successful"))
 
 
 def _listed(result: Result, name: str) -> list[Any]:
     return (result or {}).get(name) or []
 
 
-def _of(ctx: Context, params: Params) -> _Use:
-    return _used(_USES.of(ctx.block), _named(params["QueueUrl"], ctx.account, ctx.region), ctx.now())
-
-
-@lru_cache(_MOST_QUEUES)
-def _named(url: str, account: str, region: str) -> _Name:
-    parts = url.rsplit("/", 2)
-    return _Name(parts[-2] if len(parts) > 1 else account, region, parts[-1])
+def _of(ctx: Context) -> _Use:
+    """Return the use of the queue that the call found, and was let at: a URL may say anything."""
+    queue: Queue = ctx.measured
+    record = queue.record
+    return _used(_USES.of(ctx.block), _Name(record.account, record.region, record.name), ctx.now())
 
 
 def _used(uses: _Uses, key: _Name, now: float) -> _Use:

@@ -23,7 +23,7 @@ def with_permission(queue: Queue, label: str, accounts: list[str], actions: list
             "OverLimit", f"{len(actions)} Actions were found, maximum allowed is {limits.POLICY_ACTIONS}.", status=403
         )
     for account in accounts:
-        if not (len(account) == 12 and account.isdecimal()):
+        if not (len(account) == 12 and account.isascii() and account.isdecimal()):
             raise errors.invalid_value("PrincipalId", f"[{account}]", "Unable to verify.")
     for action in actions:
         if action != "*" and action not in access.SHARED_ACTIONS:
@@ -45,7 +45,10 @@ def with_permission(queue: Queue, label: str, accounts: list[str], actions: list
             "Resource": queue.arn,
         }
     )
-    return json.dumps(policy, separators=(",", ":"))
+    text = json.dumps(policy, separators=(",", ":"))
+    if len(text) > limits.POLICY_BYTES:
+        raise AwsError("OverLimit", f"A policy can have {limits.POLICY_BYTES} bytes at most.", status=403)
+    return text
 
 
 def without_permission(queue: Queue, label: str) -> str | None:

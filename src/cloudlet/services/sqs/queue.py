@@ -16,6 +16,8 @@ from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.store.keys import pack, pack_int
 
 _CACHED_QUEUES: Final = 1024
+_CACHED_BYTES: Final = 32_768
+"""What is larger is decoded each time: tags and policies may be so large together, as a rule they are not."""
 
 
 class Queue:
@@ -129,9 +131,11 @@ def decode(raw: bytes) -> Queue:
     """Return the queue of a stored record. Decoded queues are kept: the same bytes mean the same queue."""
     queue = _queues.get(raw)
     if queue is None:
-        if len(_queues) >= _CACHED_QUEUES:
-            del _queues[next(iter(_queues))]
-        queue = _queues[raw] = Queue(queue_record.decode(raw))
+        queue = Queue(queue_record.decode(raw))
+        if len(raw) <= _CACHED_BYTES:
+            if len(_queues) >= _CACHED_QUEUES:
+                del _queues[next(iter(_queues))]
+            _queues[raw] = queue
     return queue
 
 

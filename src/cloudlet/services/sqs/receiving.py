@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from cloudlet.core import Transaction
@@ -10,6 +12,11 @@ from cloudlet.services.sqs.contents import Received
 from cloudlet.services.sqs.groups import Picked
 from cloudlet.services.sqs.messages import Message, State, state_of
 from cloudlet.services.sqs.queue import Queue
+
+_LAID_ASIDE_AT_ONCE: Final = 50
+"""One transaction does so much, and no more than a batch beyond it: others have their turn, and each of its reads has
+to skip what it has taken out before."""
+_BATCH: Final = 10
 
 
 class Outcome:
@@ -22,12 +29,20 @@ class Outcome:
         self.moved = 0
         """How many went to a dead-letter queue or had expired."""
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether there may be messages behind those that were moved."""
+        return not self.found and self.moved >= _LAID_ASIDE_AT_ONCE
+
 
 async def receive(tx: Transaction, queue: Queue, count: int, visibility: int, now: float) -> Outcome:
-    """Take up to `count` visible messages into flight for `visibility` (ms)."""
+    """Take up to `count` visible messages into flight for `visibility` (ms).
+
+    Behind many that are not to be delivered any more it does not look: `discard` has to be called first.
+    """
     millis = int(now * 1000)
     result = Outcome()
-    while count > len(result.found):
+    while count > len(result.found) and result.moved < _LAID_ASIDE_AT_ONCE:
         picked = await take(tx, queue, count - len(result.found), millis)
         if not picked:
             break
@@ -90,15 +105,27 @@ async def _bury(tx: Transaction, queue: Queue, place: bytes, message: Message, s
     return True
 
 
-async def discard(tx: Transaction, queue: Queue, now: float) -> None:
-    """Move or delete those at the head that are not to be delivered any more, without receiving any."""
+async def discard(tx: Transaction, queue: Queue, now: float) -> bool:
+    """Move or delete those at the head that are not to be delivered any more, without receiving any.
+
+    Returns whether there may be more of them: one transaction takes some dozens.
+    """
     millis = int(now * 1000)
     await contents.settle(tx, queue, millis)
-    while picked := await take(tx, queue, 1, millis):
-        place, state = picked[0]
-        message = await contents.message(tx, queue, place)
-        if message is None or _is_over(queue, message, state, millis):
-            message = await _laid_aside(tx, queue, place, message, state, now)
-        if message is not None:
-            await contents.put_back(tx, queue, place, state)
-            return
+    moved = 0
+    while moved < _LAID_ASIDE_AT_ONCE:
+        picked = await take(tx, queue, _BATCH, millis)
+        if not picked:
+            return False
+        kept = False
+        for (place, state), message in zip(picked, await contents.messages(tx, queue, picked), strict=True):
+            if message is None or _is_over(queue, message, state, millis):
+                message = await _laid_aside(tx, queue, place, message, state, now)
+            if message is None:
+                moved += 1
+            else:
+                await contents.put_back(tx, queue, place, state)
+                kept = True
+        if kept:
+            return False
+    return True

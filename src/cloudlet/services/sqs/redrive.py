@@ -18,6 +18,8 @@ _ALLOW_KEYS = ["redrivePermission", "sourceQueueArns"]
 _PERMISSIONS = ("allowAll", "denyAll", "byQueue")
 _RECEIVES = (1, 1000)
 _SOURCES = 10
+_ARN_CHARACTERS = 256
+"""More than any queue's."""
 
 
 async def checked_policy(tx: Transaction, text: str, source: QueueRecord) -> str:
@@ -48,7 +50,7 @@ async def checked_policy(tx: Transaction, text: str, source: QueueRecord) -> str
             text,
             f"Queue {source.name} does not have permission to use {target.record.name} as a dead letter queue.",
         )
-    return json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": receives}, separators=(",", ":"))
+    return json.dumps({"deadLetterTargetArn": target.arn, "maxReceiveCount": receives}, separators=(",", ":"))
 
 
 def allows(target: Queue, source: QueueRecord) -> bool:
@@ -96,7 +98,7 @@ def checked_allow_policy(text: str) -> str:
 
 def _is_queue_arn(text: Any) -> bool:
     try:
-        return Arn.parse(str(text)).service == "sqs"
+        return len(str(text)) <= _ARN_CHARACTERS and Arn.parse(str(text)).service == "sqs"
     except ValueError:
         return False
 

@@ -10,6 +10,8 @@ from cloudlet.services.sqs.sequence import LEAD_MILLIS, first_of
 from cloudlet.store.keys import pack_int
 
 _AT_ONCE = 100
+_PAGE = 10
+"""Messages that are read at once: each may have a megabyte."""
 
 
 async def expire(tx: Transaction, queue: Queue, now: int) -> bool:
@@ -19,14 +21,15 @@ async def expire(tx: Transaction, queue: Queue, now: int) -> bool:
     # Places in a standard queue follow from the time, so that nothing is read where nothing has expired.
     end = space.end if queue.fifo else space.prefix + pack_int(first_of(horizon + 1 + LEAD_MILLIS))
     start = len(space.prefix)
-    limit = 1
-    while rows := await tx.range(space.begin, end, limit=limit):
+    begin, limit, deleted = space.begin, 1, 0
+    while rows := await tx.range(begin, end, limit=limit):
         for key, value in rows:
             message = decode(value)
             if message.sent > horizon:
                 return False
             await contents.remove(tx, queue, key[start:], message, now)
-        if limit == _AT_ONCE:
+        deleted += len(rows)
+        if deleted >= _AT_ONCE:
             return True
-        limit = _AT_ONCE
+        begin, limit = rows[-1][0] + b"\x00", _PAGE
     return False

@@ -1,0 +1,124 @@
+"""What waits in lanes: each delivery once, and nothing is left of what has gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.block import Block
+from cloudlet.services.sns import backlog, outward
+from cloudlet.services.sns import topic as topics
+from cloudlet.services.sns.backlog import Lane, Waiting
+from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.undeliverable import Undeliverable
+from tests.services.sns.cloud import LocalSns, local_sns
+
+_PHONE = "+431234567"
+
+
+@pytest.fixture
+def sns(tmp_path: Path) -> Iterator[LocalSns]:
+    with local_sns(tmp_path) as local:
+        yield local
+
+
+class _Phone:
+    """A subscriber who is called, and whose answer the test gives."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.answers = asyncio.Event()
+
+    async def deliver(self, block: Block, topic: Any, subscribed: Any, message: Message) -> None:
+        self.called.append(message.bodies["default"])
+        await self.answers.wait()
+        raise Undeliverable("no answer", permanent=False)
+
+
+@pytest.fixture
+def phone(monkeypatch: pytest.MonkeyPatch) -> _Phone:
+    phone = _Phone()
+    monkeypatch.setattr(outward, "deliver", phone.deliver)
+    return phone
+
+
+def _subscribed(sns: LocalSns) -> str:
+    topic = str(sns.call("CreateTopic", Name="t")["TopicArn"])
+    sns.call("Subscribe", TopicArn=topic, Protocol="sms", Endpoint=_PHONE)
+    return topic
+
+
+def _scheduled(sns: LocalSns) -> list[tuple[int, str]]:
+    async def both(tx: Transaction) -> list[tuple[int, str]]:
+        return [row for failing in (False, True) for row in await backlog.scheduled(tx, 10, failing=failing)]
+
+    return sns.transact(both)
+
+
+def _of_first_topic(sns: LocalSns) -> list[bytes]:
+    """Return the keys of what is kept of the topic that was made first."""
+    below = Subspace("t", 1)
+
+    async def keys(tx: Transaction) -> list[bytes]:
+        return [key for key, _ in await tx.range(below.begin, below.end, limit=100)]
+
+    return sns.transact(keys)
+
+
+@pytest.mark.parametrize("subscribed_anew", [False, True])
+def test_a_topic_that_is_made_anew_has_nothing_to_do_for_the_old_one(
+    sns: LocalSns, phone: _Phone, subscribed_anew: bool
+) -> None:
+    topic = _subscribed(sns)
+    phone.answers.set()
+    sns.call("Publish", TopicArn=topic, Message="m")
+    sns.until(lambda: phone.called == ["m"] and bool(_scheduled(sns)))
+    sns.call("DeleteTopic", TopicArn=topic)
+    sns.call("CreateTopic", Name="t")
+    if subscribed_anew:
+        sns.call("Subscribe", TopicArn=topic, Protocol="sms", Endpoint=_PHONE)
+    sns.advance(3600)
+    sns.until(lambda: not _scheduled(sns))
+    assert phone.called == ["m"]
+    assert not _of_first_topic(sns)
+
+
+def test_what_fails_once_its_topic_was_made_anew_leaves_nothing(sns: LocalSns, phone: _Phone) -> None:
+    topic = _subscribed(sns)
+    sns.call("Publish", TopicArn=topic, Message="m")
+    sns.until(lambda: phone.called == ["m"])
+    sns.call("DeleteTopic", TopicArn=topic)
+    sns.call("CreateTopic", Name="t")
+    phone.answers.set()
+    sns.advance(3600)
+    sns.until(lambda: not _scheduled(sns))
+    assert not _of_first_topic(sns)
+
+
+def test_a_delivery_that_another_process_has_made_is_not_counted_off_twice(sns: LocalSns) -> None:
+    arn = str(sns.call("CreateTopic", Name="t")["TopicArn"])
+    message = Message("id", arn, 0, None, {"default": "m"}, {})
+    far = sns.now + 3600
+    waiting = Waiting("id", int(far * 1000))
+
+    async def fill(tx: Transaction) -> None:
+        topic = await topics.get(tx, arn)
+        for subscriber in "ab":
+            await Lane(topic, f"{arn}:{subscriber}").add(tx, message, waiting)
+
+    async def remove_twice(tx: Transaction) -> list[tuple[Waiting, Message]]:
+        topic = await topics.get(tx, arn)
+        done = Lane(topic, f"{arn}:a")
+        await done.remove(tx, waiting)
+        await done.remove(tx, waiting)
+        await done.put_off(tx, waiting, waiting)
+        assert not await done.first(tx, waiting.due, 10, 1_000)
+        return await Lane(topic, f"{arn}:b").first(tx, waiting.due, 10, 1_000)
+
+    sns.transact(fill)
+    assert sns.transact(remove_twice) == [(waiting, message)]
