@@ -287,6 +287,27 @@ def test_nobody_gives_a_rule_the_role_of_another_account(strict: LocalSns) -> No
     assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "ValidationException"
 
 
+def test_a_log_group_is_a_target_of_rules_of_its_account(strict: LocalSns) -> None:
+    strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)
+    target = {"Id": "1", "Arn": f"arn:aws:logs:eu-west-1:{OTHER}:log-group:g"}
+    assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "ValidationException"
+
+
+def test_who_is_let_in_to_a_rule_gives_it_no_destination_of_its_account(strict: LocalSns) -> None:
+    """It is called with the secrets of that account's connection."""
+    strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)
+    allowed = {"Action": "events:PutTargets", "Principal": OTHER, "StatementId": "s"}
+    strict.call("PutPermission", service="events", **allowed)
+    bus = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
+    named = {
+        "Id": "1",
+        "Arn": f"arn:aws:events:eu-west-1:{ACCOUNT}:api-destination/d/x",
+        "RoleArn": f"arn:aws:iam::{OTHER}:role/r",
+    }
+    put = {"service": "events", "by": STRANGER, "Rule": "r", "EventBusName": bus}
+    assert strict.refused("PutTargets", Targets=[named], **put).code == "ValidationException"
+
+
 def let_in(cloud: LocalSns, rule: str, queue: str) -> None:
     """Have a queue take what a rule sends."""
     statement = {
