@@ -25,6 +25,9 @@ _EXPIRING = Subspace("expiring")
 _COUNTS = Subspace("archive-count")
 _DAY_MILLIS = 86_400_000
 _AT_ONCE = 200
+_READ = 5
+_MOST_BYTES = 1 << 20
+"""Once they take so much, no more events are read in a transaction."""
 
 
 class Archive(msgspec.Struct, frozen=True):
@@ -132,11 +135,22 @@ async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:
 
 
 async def between(tx: Transaction, archive: Archive, after: bytes, start: float, end: float, count: int) -> list[Kept]:
-    """Return events that happened from `start` until before `end` (s), in that order, those that follow a key."""
+    """Return events that happened from `start` until before `end` (s), in that order, those that follow a key.
+
+    There are up to `count` of them, and no more than may be in memory at once.
+    """
     space = _EVENTS.sub(archive.id)
     begin = after + b"\x00" if after else space.key(int(start * 1000))
-    rows = await tx.range(begin, space.key(int(end * 1000)), limit=count)
-    return [Kept(space.unpack(key)[0], key, raw.decode()) for key, raw in rows]
+    found: list[Kept] = []
+    size = 0
+    while len(found) < count and size < _MOST_BYTES:
+        rows = await tx.range(begin, space.key(int(end * 1000)), limit=min(_READ, count - len(found)))
+        if not rows:
+            break
+        found += [Kept(space.unpack(key)[0], key, raw.decode()) for key, raw in rows]
+        size += sum(len(raw) for _, raw in rows)
+        begin = rows[-1][0] + b"\x00"
+    return found
 
 
 async def expire(block: Block) -> None:

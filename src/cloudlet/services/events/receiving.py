@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from cloudlet.core import Transaction
 from cloudlet.core.event_pattern import Pattern
 from cloudlet.services.events import archive, outbox, rule, rule_record
@@ -81,5 +83,7 @@ async def _rules(tx: Transaction, place: Place) -> list[Compiled]:
         each = rule_record.decode(raw)
         if each.enabled and each.pattern and (targets := await rule.targets(tx, each)):
             outlets = [outbox.outlet(each, target) for target in targets]
-            found.append(Compiled(each, rule.compiled_pattern(each.pattern), outlets))
+            # Each delivery has the rule, but nobody asks there what it matches.
+            told = replace(each, pattern="", description="")
+            found.append(Compiled(told, rule.compiled_pattern(each.pattern), outlets))
     return found

@@ -152,10 +152,15 @@ async def _advance(tx: Transaction, place: _Place, now: float, matched: _Matched
     }
     if large := {key: find for key, find in finding.items() if find is not None}:
         return large
-    for key, each in events.items():
-        await matching.match(tx, source.place, each, now, only=replay.rules, matched=matched.get(key))
-    if found:
-        last = found[-1]
+    last, deliveries = None, 0
+    for kept in found:
+        if deliveries >= matching.MOST_DELIVERIES:
+            break
+        last, event = kept, events[kept.key]
+        deliveries += await matching.match(
+            tx, source.place, event, now, only=replay.rules, matched=matched.get(kept.key)
+        )
+    if last is not None:
         save(tx, replace(replay, state="RUNNING", after=last.key, last=last.time / 1000))
     else:
         save(tx, replace(replay, state="COMPLETED", ended=now))
