@@ -9,11 +9,12 @@ import msgspec
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
+from cloudlet.core.event_pattern import Pattern
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Row, as_due
-from cloudlet.services.events import errors, rule
+from cloudlet.core.weighed import ABSENT, Weighed
+from cloudlet.services.events import errors, pattern, rule
 from cloudlet.services.events.bus_record import Place
-from cloudlet.services.events.rule import compiled_pattern
 
 ARCHIVES = 100
 """Of an account in a region, at most."""
@@ -62,6 +63,8 @@ class Kept(NamedTuple):
     event: str
 
 
+_patterns = Weighed(1 << 18)
+"""Compiled, by their texts; one takes up to 90 bytes for each of its characters."""
 _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Archive).decode
 
@@ -123,7 +126,16 @@ def admits(archive: Archive, document: dict[str, object]) -> bool:
     """Whether an event goes into an archive. What was replayed goes into none, on whatever bus it comes."""
     if "replay-name" in document:
         return False
-    return not archive.pattern or compiled_pattern(archive.pattern).matches(document)
+    return not archive.pattern or _compiled(archive.pattern).matches(document)
+
+
+def _compiled(text: str) -> Pattern:
+    """Return the pattern of an archive."""
+    known = _patterns.get(text)
+    if known is ABSENT:
+        known = pattern.compile(text)
+        _patterns.add(text, known, len(text))
+    return known  # type: ignore[no-any-return]
 
 
 async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:

@@ -89,7 +89,7 @@ def _write(
         shared = shared_event.write(tx, event, count)
         # They would all be in memory at once.
         quick = None
-    for rule, _, outlets in rules:
+    for rule, _, outlets, _ in rules:
         for target, lane, is_quick in outlets:
             delivery = outbox.made(rule, target, event, now, hops, trace, shared)
             if quick is None or not is_quick:
