@@ -2,95 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
 from cloudlet.services.events import archive, delivering, delivery_record, matching, outbox, putting, shared_event
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.delivery_record import ROWS, Delivery, Lane
 from cloudlet.services.events.rule_record import Rule
-from tests.in_process import InProcess
 from tests.services.events.cloud import EventCloud
+from tests.services.events.local import ACCOUNT, OTHER, REGION, Local
 
-_ACCOUNT, _OTHER, _REGION = "111111111111", "222222222222", "eu-west-1"
 _ROOM = 8
 """So many lanes of an account have large events under way at a time."""
-
-
-class Local(InProcess):
-    """EventBridge within the test, whose deliveries the test makes."""
-
-    block = "events"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(Config(data=folder, durable=False))
-        self.tried: list[Delivery] = []
-        self.fails = False
-        self.open = asyncio.Event()
-        """Set while deliveries are not held up."""
-
-    async def attempt(self, block: Block, lane: Lane, due: list[Delivery]) -> list[Delivery | None]:
-        self.tried += due
-        await self.open.wait()
-        if not self.fails:
-            return [None] * len(due)
-        return [replace(each, due=each.due + 1000, attempts=each.attempts + 1) for each in due]
-
-    def call(self, operation: str, account: str = _ACCOUNT, **params: Any) -> Any:
-        called = self.cloud.call(
-            "events", operation, params, principal=root(account, account), account=account, region=_REGION
-        )
-        return self.run(called)
-
-    def rules(self, count: int, account: str = _ACCOUNT) -> None:
-        """Put so many rules for all events of the source "shop", with five topics each."""
-        for number in range(count):
-            self.call("PutRule", account, Name=f"r{number}", EventPattern='{"source":["shop"]}')
-            topics = [{"Id": str(id), "Arn": f"arn:aws:sns:{_REGION}:{account}:t{id}"} for id in range(5)]
-            self.call("PutTargets", account, Rule=f"r{number}", Targets=topics)
-
-    def put(self, size: int, account: str = _ACCOUNT) -> None:
-        detail = json.dumps({"text": "x" * size})
-        entry = {"Source": "shop", "DetailType": "order", "Detail": detail}
-        assert self.call("PutEvents", account, Entries=[entry])["FailedEntryCount"] == 0
-
-    def tries(self, count: int) -> None:
-        """Wait until so many deliveries are tried; no more are then."""
-        self.until(lambda: len(self.tried) >= count)
-        self.run(self.settle())
-        assert len(self.tried) == count
-
-    def left(self, *spaces: str) -> list[tuple[bytes, bytes]]:
-        """Return the rows of parts of the store."""
-
-        async def body(tx: Transaction) -> list[tuple[bytes, bytes]]:
-            parts = [Subspace(name) for name in spaces]
-            return [row for part in parts for row in await tx.range(part.begin, part.end, limit=10_000)]
-
-        return self.transact(body)
-
-    def nothing_is_left(self) -> bool:
-        return not self.left("delivery", "event", "event-deliveries")
-
-
-@pytest.fixture
-def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
-    running = Local(tmp_path)
-    monkeypatch.setattr(delivering, "attempt", running.attempt)
-    yield running
-    running.close()
 
 
 @pytest.mark.parametrize("size", [300_000, 25_000])
@@ -111,13 +41,13 @@ def test_a_few_lanes_of_an_account_have_large_events_in_memory_and_small_ones_an
     local: Local,
 ) -> None:
     local.rules(4)
-    local.rules(1, _OTHER)
+    local.rules(1, OTHER)
     local.put(100_000)
     local.tries(_ROOM)
-    local.put(100_000, _OTHER)
+    local.put(100_000, OTHER)
     local.tries(_ROOM + 5)
     local.call("PutRule", Name="small", EventPattern='{"source":["small"]}')
-    local.call("PutTargets", Rule="small", Targets=[{"Id": "1", "Arn": f"arn:aws:sns:{_REGION}:{_ACCOUNT}:small"}])
+    local.call("PutTargets", Rule="small", Targets=[{"Id": "1", "Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:small"}])
     local.call("PutEvents", Entries=[{"Source": "small", "DetailType": "t", "Detail": "{}"}])
     local.tries(_ROOM + 5 + 1)
     assert local.tried[-1].rule.name == "small"
@@ -130,7 +60,7 @@ def test_what_waits_in_a_lane_is_tried_in_parts_that_fit_into_memory(
     local: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local.call("PutRule", Name="r", EventPattern='{"source":["shop"]}')
-    local.call("PutTargets", Rule="r", Targets=[{"Id": "1", "Arn": f"arn:aws:sns:{_REGION}:{_ACCOUNT}:t"}])
+    local.call("PutTargets", Rule="r", Targets=[{"Id": "1", "Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"}])
     for _ in range(6):
         local.put(500_000)
     local.tries(1)
@@ -188,13 +118,13 @@ def test_entries_for_very_many_targets_are_put_in_several_transactions(
 
 
 def test_a_delivery_that_two_processes_have_made_is_counted_once(local: Local) -> None:
-    rule = Rule(_ACCOUNT, _REGION, "default", "r", "ENABLED")
+    rule = Rule(ACCOUNT, REGION, "default", "r", "ENABLED")
     event = json.dumps({"text": "x" * 50_000})
 
     async def written(tx: Transaction) -> list[Delivery]:
         shared = shared_event.write(tx, event, 2)
         made = [
-            outbox.made(rule, {"Id": id, "Arn": f"arn:aws:sns:{_REGION}:{_ACCOUNT}:t"}, event, local.now, shared=shared)
+            outbox.made(rule, {"Id": id, "Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"}, event, local.now, shared=shared)
             for id in ("1", "2")
         ]
         for each in made:
@@ -213,9 +143,9 @@ def test_a_delivery_that_two_processes_have_made_is_counted_once(local: Local) -
 
 
 def test_what_an_older_cloudlet_has_written_is_delivered(local: Local) -> None:
-    rule = Rule(_ACCOUNT, _REGION, "default", "r", "ENABLED")
+    rule = Rule(ACCOUNT, REGION, "default", "r", "ENABLED")
     event = json.dumps({"text": "x" * 500_000})
-    made = outbox.made(rule, {"Id": "1", "Arn": f"arn:aws:sns:{_REGION}:{_ACCOUNT}:t"}, event, local.now)
+    made = outbox.made(rule, {"Id": "1", "Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"}, event, local.now)
     fields = msgspec.msgpack.decode(delivery_record.encode(made))
     key = made.lane.rows.key(made.due, made.sequence, "default", "1", made.token)
 
@@ -231,7 +161,7 @@ def test_what_an_older_cloudlet_has_written_is_delivered(local: Local) -> None:
 
 
 def test_no_more_events_of_an_archive_are_read_at_once_than_fit_into_memory(local: Local) -> None:
-    kept = Archive(_ACCOUNT, _REGION, "a", "default", "id", 0.0)
+    kept = Archive(ACCOUNT, REGION, "a", "default", "id", 0.0)
 
     async def keep(tx: Transaction) -> None:
         for number in range(20):

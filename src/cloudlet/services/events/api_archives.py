@@ -147,6 +147,7 @@ async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
         ctx.now(),
         "STARTING",
         description=params.get("Description") or "",
+        source=source.id,
     )
     replay.save(tx, made)
     return {"ReplayArn": made.arn, "State": made.state, "ReplayStartTime": made.started}

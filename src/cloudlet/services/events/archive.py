@@ -122,6 +122,12 @@ def keep(tx: Transaction, archive: Archive, event: str, time: float, now: float)
         tx.notify(TOPIC)
 
 
+def has(archive: Archive, key: bytes) -> bool:
+    """Whether a key is one of an event of an archive, which may be gone by now."""
+    space = _EVENTS.sub(archive.id)
+    return space.begin <= key < space.end
+
+
 def admits(archive: Archive, document: dict[str, object]) -> bool:
     """Whether an event goes into an archive. What was replayed goes into none, on whatever bus it comes."""
     if "replay-name" in document:
