@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core import Transaction
+from cloudlet.services.events import archive, replay
+from cloudlet.services.events.archive import Archive
+from cloudlet.services.events.replay import Replay
 from cloudlet.testing.server import Aws, Server
 from tests.refused import code_of
 from tests.services.events.cloud import EventCloud
-from tests.services.sns.cloud import ACCOUNT, local_sns
+from tests.services.events.local import ACCOUNT, OTHER, REGION, Local
+from tests.services.sns.cloud import local_sns
 
 AT = 1_700_000_000
 
@@ -199,3 +204,32 @@ def test_times_that_no_calendar_has_are_refused(tmp_path: Path, time: float) -> 
         replay = {"ReplayName": "r", "EventSourceArn": made["ArchiveArn"], "Destination": {"Arn": bus}}
         error = local.refused("StartReplay", service="events", EventStartTime=0.0, EventEndTime=time, **replay)
         assert error.code == "ValidationException"
+
+
+@pytest.mark.parametrize("source", ["0", ""])
+def test_a_replay_of_an_archive_that_was_made_anew_fails_and_puts_nobodys_events(local: Local, source: str) -> None:
+    """It had come so far in the one that is gone; what follows there are other archives' events."""
+    local.open.set()
+    local.rules(1)
+    gone, made = Archive(ACCOUNT, REGION, "a", "default", "0", 0.0), Archive(ACCOUNT, REGION, "a", "default", "9", 0.0)
+    others = Archive(OTHER, REGION, "theirs", "default", "5", 0.0)
+    event = {"source": "shop", "detail-type": "t", "detail": {}, "time": "2023-11-14T22:13:20Z"}
+
+    async def begin(tx: Transaction) -> None:
+        for each in (gone, others):
+            archive.keep(tx, each, json.dumps(event), AT + 1, AT)
+        (done,) = await archive.between(tx, gone, b"", AT, AT + 10, 5)
+        archive.remove(tx, gone)
+        archive.save(tx, made)
+        begun = Replay(
+            *(ACCOUNT, REGION, "r", "a", made.place.arn, (), AT, AT + 10, local.now, "RUNNING"),
+            after=done.key,
+            source=source,
+        )
+        replay.save(tx, begun)
+
+    local.transact(begin)
+    local.until(lambda: local.call("DescribeReplay", ReplayName="r")["State"] not in ("STARTING", "RUNNING"))
+    assert local.call("DescribeReplay", ReplayName="r")["State"] == "FAILED"
+    assert local.nothing_is_left()
+    assert not local.tried

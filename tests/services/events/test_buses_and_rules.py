@@ -11,6 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core.identity import Principal
+from cloudlet.services.events import receiving
+from cloudlet.services.events.bus_record import Place
 from cloudlet.testing.server import Aws
 from tests.refused import code_of
 from tests.services.events.cloud import EventCloud
@@ -285,6 +287,53 @@ def test_nobody_gives_a_rule_the_role_of_another_account(strict: LocalSns) -> No
     assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "AccessDeniedException"
     target["RoleArn"] = "r"
     assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "ValidationException"
+
+
+def test_a_log_group_is_a_target_of_rules_of_its_account(strict: LocalSns) -> None:
+    strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)
+    target = {"Id": "1", "Arn": f"arn:aws:logs:eu-west-1:{OTHER}:log-group:g"}
+    assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "ValidationException"
+
+
+def test_who_is_let_in_to_a_rule_gives_it_no_destination_of_its_account(strict: LocalSns) -> None:
+    """It is called with the secrets of that account's connection."""
+    strict.call("PutRule", service="events", Name="r", EventPattern=PATTERN)
+    allowed = {"Action": "events:PutTargets", "Principal": OTHER, "StatementId": "s"}
+    strict.call("PutPermission", service="events", **allowed)
+    bus = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
+    named = {
+        "Id": "1",
+        "Arn": f"arn:aws:events:eu-west-1:{ACCOUNT}:api-destination/d/x",
+        "RoleArn": f"arn:aws:iam::{OTHER}:role/r",
+    }
+    put = {"service": "events", "by": STRANGER, "Rule": "r", "EventBusName": bus}
+    assert strict.refused("PutTargets", Targets=[named], **put).code == "ValidationException"
+
+
+def test_rules_are_kept_compiled_by_their_size(strict: LocalSns) -> None:
+    """A few buses with many long patterns stay ready, or very many with short ones."""
+
+    def put(number: int, rules: int, pattern: str) -> None:
+        bus = {"service": "events", "EventBusName": f"b{number}"}
+        strict.call("CreateEventBus", service="events", Name=f"b{number}")
+        for each in range(rules):
+            strict.call("PutRule", Name=f"r{each}", EventPattern=pattern, **bus)
+            topic = {"Id": "1", "Arn": f"arn:aws:sns:eu-west-1:{ACCOUNT}:t"}
+            strict.call("PutTargets", Rule=f"r{each}", Targets=[topic], **bus)
+        entry = {"Source": "shop", "DetailType": "t", "Detail": "{}", "EventBusName": f"b{number}"}
+        strict.call("PutEvents", service="events", Entries=[entry])
+
+    def kept(count: int) -> list[bool]:
+        places = [Place(ACCOUNT, "eu-west-1", f"b{number}") for number in range(count)]
+        return [place in receiving._ready._young or place in receiving._ready._old for place in places]
+
+    for number in range(20):
+        put(number, 1, PATTERN)
+    assert all(kept(20))
+    long = json.dumps({"source": ["other"], "detail": {"text": ["x" * 100 + str(n) for n in range(35)]}})
+    for number in range(20, 28):
+        put(number, 24, long)
+    assert kept(28) == [False] * 24 + [True] * 4
 
 
 def let_in(cloud: LocalSns, rule: str, queue: str) -> None:

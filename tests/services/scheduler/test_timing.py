@@ -6,6 +6,7 @@ import asyncio
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.core.errors import unavailable
+from cloudlet.services.scheduler import scheduling
 from cloudlet.services.scheduler.timing import Timing
 from tests.services.sns.cloud import ACCOUNT, LocalSns, local_sns
 
@@ -236,6 +238,41 @@ def test_a_schedule_runs_within_its_window(local: Local) -> None:
     local.sns.advance(1)
     assert sum(came) + len(local.times(20 - sum(came))) == 20
     assert max(came) < 20
+
+
+class _Last(SystemRandom):
+    """Takes the last of what it may."""
+
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
+        assert stop is None
+        return start - 1
+
+
+@pytest.fixture
+def at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have schedules run as late in their windows as they may."""
+    monkeypatch.setattr(scheduling, "_random", _Last())
+
+
+@pytest.mark.usefixtures("at_the_end")
+def test_a_window_that_is_longer_than_the_rate_leaves_no_run_out(local: Local) -> None:
+    window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
+    local.schedule("rate(1 minute)", FlexibleTimeWindow=window)
+    for _ in range(20):
+        local.sns.advance(60)
+    due = [_NOW + 60 * number for number in range(20)]
+    told = [datetime.datetime.fromtimestamp(each, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for each in due]
+    assert local.times(20) == told
+
+
+@pytest.mark.usefixtures("at_the_end")
+def test_what_fell_due_while_nothing_ran_comes_once_but_for_what_its_window_still_admits(local: Local) -> None:
+    local.schedule("rate(1 minute)", FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 2})
+    local.sns.advance(3600)
+    # The first of all, whose turn it was, and one of the two of the last minutes: the other one has time.
+    local.times(2)
+    local.sns.advance(60)
+    local.times(1)
 
 
 def test_a_schedule_that_is_disabled_or_deleted_does_not_run(local: Local) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.events import archive, bus, errors, event, paging, replay, rule, rule_record
+from cloudlet.services.events import archive, bus, errors, event, paging, pattern, replay, rule_record
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.block import service
 from cloudlet.services.events.replay import Replay
@@ -20,7 +20,7 @@ def _check(params: Params) -> None:
     if params.get("KmsKeyIdentifier"):
         raise errors.not_built("the parameter KmsKeyIdentifier of archives")
     if params.get("EventPattern"):
-        rule.compiled_pattern(params["EventPattern"])
+        pattern.compile(params["EventPattern"])
 
 
 def _given(shown: dict[str, Any]) -> dict[str, Any]:
@@ -147,6 +147,7 @@ async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
         ctx.now(),
         "STARTING",
         description=params.get("Description") or "",
+        source=source.id,
     )
     replay.save(tx, made)
     return {"ReplayArn": made.arn, "State": made.state, "ReplayStartTime": made.started}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.core.retrying import Failed
-from cloudlet.services.events import connection, destination, errors, gateway, invoking, paging
+from cloudlet.services.events import access, connection, destination, errors, gateway, invoking, paging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.destination import Destination
 
@@ -105,15 +105,20 @@ async def update_api_destination(ctx: Context, tx: Transaction, params: Params) 
 async def invoke_api_destination(ctx: Context, params: Params) -> Result:
     """Invoke a destination, or a method of a REST API, for another block, which gets the answer.
 
-    What may pass is answered with the status 503.
+    The block calls in the account on whose behalf it does: no other one's connections are used, and no other one's
+    roles. What may pass is answered with the status 503.
     """
-    arn = Arn.parse(params["ApiDestinationArn"])
-    if ctx.principal.kind != "service" or (arn.account, arn.region) != (ctx.account, ctx.region):
+    if ctx.principal.kind != "service":
         raise AwsError("AccessDeniedException", "InvokeApiDestination is for Cloudlet's blocks.", status=403)
+    arn = Arn.parse(params["ApiDestinationArn"])
     body, parameters = params["Body"], params.get("HttpParameters") or {}
     try:
         if arn.service == gateway.SERVICE:
-            response = await gateway.invoke(ctx.block, arn, params.get("RoleArn") or "", body, parameters)
+            role = params.get("RoleArn") or ""
+            access.check_role(ctx, role)
+            response = await gateway.invoke(ctx.block, arn, role, body, parameters)
+        elif (arn.account, arn.region) != (ctx.account, ctx.region):
+            raise AwsError("AccessDeniedException", f"{arn} is of another account or region.", status=403)
         else:
             response = await invoking.invoke(ctx.block, arn, body, parameters)
         return {"StatusCode": response.status, "Body": invoking.content(response)}

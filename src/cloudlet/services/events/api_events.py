@@ -23,14 +23,19 @@ async def put_events(ctx: Context, params: Params) -> Result:
     prepared = [None] * len(entries) if size < LARGE else await putting.prepared(ctx, entries)
     way = direct.WAY.of(ctx.block)
 
+    answers: list[dict[str, str]] = []
+
     async def body(tx: Transaction) -> tuple[list[dict[str, str]], Quick]:
         quick: Quick = {}
-        put = putting.Putting(ctx, tx, quick if way.is_open else None).put
-        return [await put(entry, each) for entry, each in zip(entries, prepared, strict=True)], quick
+        put = putting.Putting(ctx, tx, quick if way.is_open else None)
+        done = len(answers)
+        return await put.put_some(entries[done:], prepared[done:]), quick
 
-    answers, quick = await ctx.transact(body)
-    if quick:
-        await way.deliver(quick)
+    while len(answers) < len(entries):
+        more, quick = await ctx.transact(body)
+        answers += more
+        if quick:
+            await way.deliver(quick)
     return {"FailedEntryCount": sum("ErrorCode" in answer for answer in answers), "Entries": answers}
 
 

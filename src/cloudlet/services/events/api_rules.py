@@ -21,6 +21,7 @@ from cloudlet.services.events import (
 )
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Place
+from cloudlet.services.events.pattern import compile
 from cloudlet.services.events.rule_record import Rule
 
 
@@ -56,7 +57,7 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.not_built(f"the state {state} of rules")
     access.check_role(ctx, params.get("RoleArn"))
     if pattern:
-        rule.compiled_pattern(pattern)
+        compile(pattern)
     if expression:
         if place.name != bus_record.DEFAULT:
             raise errors.validation("ScheduleExpression is supported only on the default event bus.")

@@ -9,11 +9,12 @@ import msgspec
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.block import Block
+from cloudlet.core.event_pattern import Pattern
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Row, as_due
-from cloudlet.services.events import errors, rule
+from cloudlet.core.weighed import ABSENT, Weighed
+from cloudlet.services.events import errors, pattern, rule
 from cloudlet.services.events.bus_record import Place
-from cloudlet.services.events.rule import compiled_pattern
 
 ARCHIVES = 100
 """Of an account in a region, at most."""
@@ -25,6 +26,9 @@ _EXPIRING = Subspace("expiring")
 _COUNTS = Subspace("archive-count")
 _DAY_MILLIS = 86_400_000
 _AT_ONCE = 200
+_READ = 5
+_MOST_BYTES = 1 << 20
+"""Once they take so much, no more events are read in a transaction."""
 
 
 class Archive(msgspec.Struct, frozen=True):
@@ -59,6 +63,8 @@ class Kept(NamedTuple):
     event: str
 
 
+_patterns = Weighed(1 << 18)
+"""Compiled, by their texts; one takes up to 90 bytes for each of its characters."""
 _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Archive).decode
 
@@ -116,11 +122,26 @@ def keep(tx: Transaction, archive: Archive, event: str, time: float, now: float)
         tx.notify(TOPIC)
 
 
+def has(archive: Archive, key: bytes) -> bool:
+    """Whether a key is one of an event of an archive, which may be gone by now."""
+    space = _EVENTS.sub(archive.id)
+    return space.begin <= key < space.end
+
+
 def admits(archive: Archive, document: dict[str, object]) -> bool:
     """Whether an event goes into an archive. What was replayed goes into none, on whatever bus it comes."""
     if "replay-name" in document:
         return False
-    return not archive.pattern or compiled_pattern(archive.pattern).matches(document)
+    return not archive.pattern or _compiled(archive.pattern).matches(document)
+
+
+def _compiled(text: str) -> Pattern:
+    """Return the pattern of an archive."""
+    known = _patterns.get(text)
+    if known is ABSENT:
+        known = pattern.compile(text)
+        _patterns.add(text, known, len(text))
+    return known  # type: ignore[no-any-return]
 
 
 async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:
@@ -132,11 +153,22 @@ async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:
 
 
 async def between(tx: Transaction, archive: Archive, after: bytes, start: float, end: float, count: int) -> list[Kept]:
-    """Return events that happened from `start` until before `end` (s), in that order, those that follow a key."""
+    """Return events that happened from `start` until before `end` (s), in that order, those that follow a key.
+
+    There are up to `count` of them, and no more than may be in memory at once.
+    """
     space = _EVENTS.sub(archive.id)
     begin = after + b"\x00" if after else space.key(int(start * 1000))
-    rows = await tx.range(begin, space.key(int(end * 1000)), limit=count)
-    return [Kept(space.unpack(key)[0], key, raw.decode()) for key, raw in rows]
+    found: list[Kept] = []
+    size = 0
+    while len(found) < count and size < _MOST_BYTES:
+        rows = await tx.range(begin, space.key(int(end * 1000)), limit=min(_READ, count - len(found)))
+        if not rows:
+            break
+        found += [Kept(space.unpack(key)[0], key, raw.decode()) for key, raw in rows]
+        size += sum(len(raw) for _, raw in rows)
+        begin = rows[-1][0] + b"\x00"
+    return found
 
 
 async def expire(block: Block) -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import Arn, Transaction, lanes
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified
+from cloudlet.core.shares import Shares
 from cloudlet.services.events import outbox, target
 from cloudlet.services.events.attempting import attempt
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.target import BATCH
 
 _AT_ONCE: Final = 10 * BATCH
+_LARGE_AT_ONCE: Final = 16
+_ROOM: Final = Attached(lambda _: Shares(_LARGE_AT_ONCE, _LARGE_AT_ONCE // 2))
+"""For large events in memory: in so many lanes they are under way at a time, in half of these of one account."""
 
 
 async def deliver(block: Block) -> None:
@@ -35,13 +40,33 @@ async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
                 if not waiting:
                     return
                 later = waiting[0].due / 1000
-                due = [each for each in waiting if each.due <= block.clock.now() * 1000]
-                # Very many lanes may wait at once, with large events.
+                due = _due(block, waiting)
+                # Very many lanes may wait at once.
                 del waiting
-                if due:
+                if due and outbox.are_small(due):
                     await _deliver(block, lane, due)
                     continue
-            await first(block, more, later)
+            if due:
+                del due
+                await _deliver_large(block, lease, lane, at_once)
+            else:
+                await first(block, more, later)
+
+
+def _due(block: Block, waiting: list[Delivery]) -> list[Delivery]:
+    return [each for each in waiting if each.due <= block.clock.now() * 1000]
+
+
+async def _deliver_large(block: Block, lease: Lease, lane: Lane, at_once: int) -> None:
+    """Try deliveries of a lane that are due and large, as many as may be in memory, once there is room for them."""
+
+    async def taken(tx: Transaction) -> list[Delivery]:
+        return await outbox.whole(tx, _due(block, await outbox.first(tx, lane, at_once)))
+
+    async with _ROOM.of(block).of(Arn.parse(lane.rule).account), lease.during():
+        # Another process may have delivered them meanwhile.
+        if due := await block.store.transact(taken):
+            await _deliver(block, lane, due)
 
 
 async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
@@ -50,8 +75,6 @@ async def _deliver(block: Block, lane: Lane, due: list[Delivery]) -> None:
 
     async def settle(tx: Transaction) -> None:
         for delivery, after in zip(due, following, strict=True):
-            outbox.remove(tx, delivery)
-            if after is not None:
-                outbox.save(tx, after)
+            await outbox.settle(tx, delivery, after)
 
     await block.store.transact(settle)

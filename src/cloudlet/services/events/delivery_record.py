@@ -28,7 +28,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     """A delivery. `noted` and `due` are in milliseconds since the epoch."""
 
     event: str
-    """As JSON."""
+    """As JSON; empty in a row that refers to one."""
     rule: Rule
     target: Target
     noted: int
@@ -44,6 +44,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     """What the message in the dead-letter queue says of why it is there; None while it is not given up."""
     token: bytes = b""
     """Tells deliveries apart whose sequence is the same: other processes count too, and a clock may stand."""
+    shared: bytes = b""
+    """The id of the event, where that is written beside its deliveries: see `shared_event`."""
 
     @property
     def lane(self) -> Lane:

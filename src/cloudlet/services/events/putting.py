@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Transaction, utf8
@@ -78,8 +78,18 @@ class Putting:
         self._quick = quick
         self._now = ctx.now()
         self._trace = ctx.trace or ""
+        self._deliveries = 0
         self._found: dict[str | None, tuple[Bus, Receiver] | None] = {}
         """By how entries name a bus."""
+
+    async def put_some(self, entries: list[Entry], prepared: Sequence[Prepared | None]) -> list[dict[str, str]]:
+        """Put entries on their buses, the first of them or all; return what the answer says of each."""
+        answers: list[dict[str, str]] = []
+        for entry, each in zip(entries, prepared, strict=True):
+            answers.append(await self.put(entry, each))
+            if self._deliveries >= matching.MOST_DELIVERIES:
+                break
+        return answers
 
     async def put(self, entry: Entry, prepared: Prepared | None = None) -> dict[str, str]:
         """Put an entry on its bus; return what the answer says of it."""
@@ -100,7 +110,9 @@ class Putting:
         takers = None if prepared is None or prepared.matched is None else prepared.matched.of(receiver)
         trace = entry.get("TraceHeader") or self._trace
         text = event.text(made)
-        matching.receive(self._tx, receiver, text, document, self._now, trace=trace, quick=self._quick, takers=takers)
+        self._deliveries += matching.receive(
+            self._tx, receiver, text, document, self._now, trace=trace, quick=self._quick, takers=takers
+        )
         return made.id
 
     async def prepare(self, entry: Entry) -> Prepared | None:

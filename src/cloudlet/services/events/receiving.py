@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from cloudlet.core import Transaction
 from cloudlet.core.event_pattern import Pattern
-from cloudlet.services.events import archive, outbox, rule, rule_record
+from cloudlet.core.weighed import ABSENT, Weighed
+from cloudlet.services.events import archive, outbox, pattern, rule, rule_record
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.outbox import Outlet
 from cloudlet.services.events.rule_record import Rule
-from cloudlet.store.recent import ABSENT, RecentlyUsed
 
-_BUSES: Final = 256
-"""So many are kept."""
+_MOST_CHARACTERS: Final = 1 << 18
+"""Of rules that are kept ready, in each of two generations; a compiled pattern takes up to 90 bytes for each of its."""
+_LEAST: Final = 64
+"""Characters of a pattern: a rule, or a target, takes no more than these besides."""
+_TARGET_PARTS: Final = 16
+"""A character of a target takes so many times less than one of a pattern."""
 
 
 class Compiled(NamedTuple):
     """An enabled rule that matches events, ready to match."""
 
     rule: Rule
+    """Without what it matches."""
     pattern: Pattern
     outlets: list[Outlet]
+    text: str
+    """The pattern as it was put."""
 
 
 class Takers(NamedTuple):
@@ -39,6 +48,7 @@ class Receiver:
         self.archives = archives
         self.is_idle = not rules and not archives
         """Whether nothing is done with events."""
+        self.rules = rules
         self._others = [each for each in rules if each.pattern.sources is None]
         self._of_source: dict[str, list[Compiled]] = {}
         for each in rules:
@@ -56,9 +66,20 @@ class Receiver:
         """Return the rules that match an event, as its JSON says."""
         return [each for each in self.candidates(event) if each.pattern.matches(event)]
 
+    @property
+    def weight(self) -> int:
+        """How much memory it takes, in characters of patterns."""
+        return _LEAST + sum(
+            [len(each.text) + _LEAST * (1 + len(each.outlets)) + sum(map(_size, each.outlets)) for each in self.rules]
+        )
 
-_ready: Final = RecentlyUsed(_BUSES)
-"""By the versions of rules, which are unique."""
+
+def _size(outlet: Outlet) -> int:
+    return len(rule_record.encode(outlet.target)) // _TARGET_PARTS
+
+
+_ready: Final = Weighed(_MOST_CHARACTERS)
+"""By bus, with the version of its rules, which no other ones have."""
 
 
 async def of_bus(tx: Transaction, place: Place) -> Receiver:
@@ -67,19 +88,26 @@ async def of_bus(tx: Transaction, place: Place) -> Receiver:
     if version is None:
         # Archives from before they had a part in the version.
         return Receiver([], await archive.of_bus(tx, place))
-    known = _ready.get(version)
-    if known is ABSENT:
-        known = Receiver(await _rules(tx, place), await archive.of_bus(tx, place))
-        _ready.add(version, known)
-    return known  # type: ignore[no-any-return]
+    known = _ready.get(place)
+    if known is not ABSENT and known[0] == version:
+        return known[1]  # type: ignore[no-any-return]
+    # Of many rules most are as they were.
+    patterns = {} if known is ABSENT else {each.text: each.pattern for each in known[1].rules}
+    receiver = Receiver(await _rules(tx, place, patterns), await archive.of_bus(tx, place))
+    _ready.add(place, (version, receiver), receiver.weight)
+    return receiver
 
 
-async def _rules(tx: Transaction, place: Place) -> list[Compiled]:
+async def _rules(tx: Transaction, place: Place, patterns: dict[str, Pattern]) -> list[Compiled]:
+    """Return the rules of a bus that match events; some of their patterns may be compiled by now."""
     space = rule.of_bus(place)
     found = []
     for _, raw in await tx.range(space.begin, space.end, limit=rule.RULES):
         each = rule_record.decode(raw)
         if each.enabled and each.pattern and (targets := await rule.targets(tx, each)):
             outlets = [outbox.outlet(each, target) for target in targets]
-            found.append(Compiled(each, rule.compiled_pattern(each.pattern), outlets))
+            # Each delivery has the rule, but nobody asks there what it matches.
+            told = replace(each, pattern="", description="")
+            compiled = patterns.get(each.pattern) or pattern.compile(each.pattern)
+            found.append(Compiled(told, compiled, outlets, each.pattern))
     return found

@@ -15,6 +15,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.services.events import archive, errors, matching
+from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.large_events import Matched
 
 TOPIC = b"replays"
@@ -50,6 +51,8 @@ class Replay(msgspec.Struct, frozen=True):
     """When the last event that was replayed had happened."""
     after: bytes = b""
     """Events up to this key of the archive are done."""
+    source: str = ""
+    """The archive's id; empty where it was not written down yet."""
 
     @property
     def arn(self) -> str:
@@ -100,6 +103,13 @@ async def running(tx: Transaction, account: str, region: str, most: int) -> int:
     return len(await tx.range(space.begin, space.end, limit=most))
 
 
+def _is_of(replay: Replay, source: Archive) -> bool:
+    """Whether it is this archive that is replayed, and not an earlier one of its name, which is gone."""
+    if replay.source:
+        return replay.source == source.id
+    return not replay.after or archive.has(source, replay.after)
+
+
 async def run(block: Block) -> None:
     """Replay what is to be replayed, until the block ends."""
     async with notified(block, TOPIC) as changed:
@@ -139,7 +149,7 @@ async def _advance(tx: Transaction, place: _Place, now: float, matched: _Matched
     if replay.state == "CANCELLING":
         save(tx, replace(replay, state="CANCELLED", ended=now))
         return {}
-    if source is None:
+    if source is None or not _is_of(replay, source):
         save(tx, replace(replay, state="FAILED", reason="The archive does not exist any more.", ended=now))
         return {}
     found = await archive.between(tx, source, replay.after, replay.start, replay.end, _AT_ONCE)
@@ -152,10 +162,15 @@ async def _advance(tx: Transaction, place: _Place, now: float, matched: _Matched
     }
     if large := {key: find for key, find in finding.items() if find is not None}:
         return large
-    for key, each in events.items():
-        await matching.match(tx, source.place, each, now, only=replay.rules, matched=matched.get(key))
-    if found:
-        last = found[-1]
+    last, deliveries = None, 0
+    for kept in found:
+        if deliveries >= matching.MOST_DELIVERIES:
+            break
+        last, event = kept, events[kept.key]
+        deliveries += await matching.match(
+            tx, source.place, event, now, only=replay.rules, matched=matched.get(kept.key)
+        )
+    if last is not None:
         save(tx, replace(replay, state="RUNNING", after=last.key, last=last.time / 1000))
     else:
         save(tx, replace(replay, state="COMPLETED", ended=now))

@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.ids import random_bytes
-from cloudlet.services.events import bus, errors, pattern, rule_record
+from cloudlet.services.events import bus, errors, rule_record
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.rule_record import Rule, Target
 
@@ -20,9 +20,6 @@ _TARGETS: Final = Subspace("target")
 _VERSIONS: Final = Subspace("rules-version")
 _KEPT: Final = 512
 """So many keys are kept made."""
-
-
-compiled_pattern: Final = lru_cache(4096)(pattern.compile)
 
 
 def of_bus(place: Place) -> Subspace:

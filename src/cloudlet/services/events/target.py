@@ -97,6 +97,9 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
 
 async def _log(block: Block, arn: Arn, delivery: Delivery, text: str) -> None:
     """Write to a log group, into a stream of the rule."""
+    if arn.account != delivery.rule.account:
+        # Targets from before this was asked when they were put.
+        raise AwsError("AccessDeniedException", f"The log group {arn} is of another account.", status=403)
     line = _line(text) or {"timestamp": delivery.noted, "message": text}
     call = partial(_call, block, arn, delivery)
     await log_groups.write(call, log_groups.group_of(arn), delivery.rule.name, [line])

@@ -66,11 +66,14 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
         if target.get(name) and arn.service not in services:
             raise errors.validation(f"{name} is not valid for target {id}.")
     if is_destination(arn):
-        _check_destination(rule, target, arn)
+        _check_owner(ctx, rule, target, arn, "An API destination")
+        _check_destination(target)
     elif arn.service == "events":
         await _check_bus(ctx, tx, rule, target)
     elif arn.region != rule.region:
         raise _invalid(target, "Provided Arn is not in correct region.")
+    elif arn.service == "logs":
+        _check_owner(ctx, rule, target, arn, "A log group")
     elif arn.service == gateway.SERVICE:
         gateway.check(arn)
         _check_http(target, gateway.is_forbidden)
@@ -88,9 +91,16 @@ def _invalid(target: Target, reason: str) -> AwsError:
     return errors.validation(f"Parameter {target['Arn']} is not valid. Reason: {reason}")
 
 
-def _check_destination(rule: Rule, target: Target, arn: Arn) -> None:
-    if (arn.account, arn.region) != (rule.account, rule.region):
-        raise _invalid(target, "An API destination must be in the account and the region of the rule.")
+def _check_owner(ctx: Context, rule: Rule, target: Target, arn: Arn, what: str) -> None:
+    """Raise AwsError for what is no target of other accounts' rules, whoever puts it there.
+
+    User guide, "Sending events to an AWS service in another account": there are queues, topics, functions and APIs.
+    """
+    if (arn.account, arn.region) != (rule.account, rule.region) or arn.account != ctx.account:
+        raise _invalid(target, f"{what} must be in the account and the region of the rule.")
+
+
+def _check_destination(target: Target) -> None:
     if not target.get("RoleArn"):
         raise errors.validation(f"RoleArn is required for target {target['Arn']}.")
     _check_http(target, lambda name: name.lower() in FIXED_HEADERS)

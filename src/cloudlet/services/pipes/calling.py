@@ -36,6 +36,6 @@ async def invoke_destination(
     """
     params = {"ApiDestinationArn": str(arn), "RoleArn": pipe.role, "Body": text, "HttpParameters": parameters}
     result = await block.call(
-        "events", "InvokeApiDestination", params, account=arn.account, region=arn.region, source_arn=pipe.arn
+        "events", "InvokeApiDestination", params, account=pipe.account, region=arn.region, source_arn=pipe.arn
     )
     return dict(result or {})

@@ -97,12 +97,28 @@ def largest_batch(pipe: Pipe) -> int:
 
 def is_http(arn: Arn) -> bool:
     """Whether an ARN is one of an API destination or of a method of a REST API."""
-    return arn.service == METHODS or (arn.service == "events" and arn.resource.startswith(DESTINATION))
+    return arn.service == METHODS or is_destination(arn)
+
+
+def is_destination(arn: Arn) -> bool:
+    """Whether an ARN is one of an API destination."""
+    return arn.service == "events" and arn.resource.startswith(DESTINATION)
 
 
 def _is_there(ctx: Context, arn: Arn) -> bool:
     """Whether Cloudlet has the block of an ARN."""
     return ctx.block.cloud.has("apigateway" if arn.service == METHODS else arn.service)
+
+
+def _check_owner(pipe: Pipe, arn: Arn) -> None:
+    """Raise ValidationException for what no policy of its own guards, where it is of another account.
+
+    Queues, topics, buses, functions and methods of REST APIs have policies, which are asked when they are called.
+    """
+    if is_destination(arn) and (arn.account, arn.region) != (pipe.account, pipe.region):
+        raise errors.validation(f"The API destination {arn} must be in the account and the region of the pipe.")
+    if arn.service == "logs" and arn.account != pipe.account:
+        raise errors.validation(f"The log group {arn} must be in the account of the pipe.")
 
 
 def _check_enrichment(ctx: Context, pipe: Pipe) -> None:
@@ -114,6 +130,7 @@ def _check_enrichment(ctx: Context, pipe: Pipe) -> None:
     arn = Arn.parse(pipe.enrichment)
     if not (arn.service == "lambda" or is_http(arn)) or not _is_there(ctx, arn):
         raise errors.not_built(f"enrichments of {arn.service}")
+    _check_owner(pipe, arn)
     if "HttpParameters" in parameters and not is_http(arn):
         raise errors.validation("HttpParameters are not valid for this enrichment.")
     transforming.check(parameters.get("InputTemplate"))
@@ -127,6 +144,7 @@ def _check_target(ctx: Context, pipe: Pipe) -> None:
         raise errors.validation(f"{arn} is no event bus and no API destination.")
     if arn.service == "logs" and not log_group.is_group(arn):
         raise errors.validation(f"{arn} is no log group.")
+    _check_owner(pipe, arn)
     own = "HttpParameters" if is_http(arn) else _OF_TARGETS.get(arn.service)
     others = pipe.target_parameters.keys() - {own, "InputTemplate"}
     if others:
@@ -149,3 +167,7 @@ def _check_log(ctx: Context, pipe: Pipe) -> None:
         raise errors.validation("LogConfiguration must have a destination unless its Level is OFF.")
     if not ctx.block.cloud.has("logs"):
         raise errors.not_built("log groups as log destinations")
+    group = Arn.parse(pipe.log["CloudwatchLogsLogDestination"]["LogGroupArn"])
+    if not log_group.is_group(group):
+        raise errors.validation(f"{group} is no log group.")
+    _check_owner(pipe, group)

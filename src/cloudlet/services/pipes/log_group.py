@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from cloudlet.core import Arn, log_groups
+from cloudlet.core import Arn, AwsError, log_groups
 from cloudlet.core.block import Block
 from cloudlet.services.pipes.calling import call
 from cloudlet.services.pipes.pipe import Pipe
@@ -19,5 +19,8 @@ async def write(block: Block, pipe: Pipe, group: Arn, stream: str, lines: list[t
 
     Raises AwsError.
     """
+    if group.account != pipe.account:
+        # Pipes from before this was asked when they were created.
+        raise AwsError("AccessDeniedException", f"The log group {group} is of another account.", status=403)
     events = [{"timestamp": time, "message": text} for time, text in sorted(lines, key=lambda line: line[0])]
     await log_groups.write(partial(call, block, pipe, group), log_groups.group_of(group), stream, events)

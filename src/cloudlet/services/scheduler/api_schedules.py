@@ -24,7 +24,7 @@ async def create_schedule(ctx: Context, tx: Transaction, params: Params) -> Resu
         if asked.token and found.token == asked.token:
             return {"ScheduleArn": found.arn}
         raise errors.conflict(f"Schedule {asked.name} already exists.")
-    return {"ScheduleArn": scheduling.enter(tx, asked, asked.timing.first(ctx.now())).arn}
+    return {"ScheduleArn": scheduling.enter(tx, asked, asked.timing.first(ctx.now()), ctx.now()).arn}
 
 
 @service.operation("UpdateSchedule")
@@ -40,7 +40,7 @@ async def update_schedule(ctx: Context, tx: Transaction, params: Params) -> Resu
     else:
         changed = as_before
         due = found.due / 1000 if found.due else changed.timing.following(ctx.now())
-    return {"ScheduleArn": scheduling.enter(tx, changed, due).arn}
+    return {"ScheduleArn": scheduling.enter(tx, changed, due, ctx.now()).arn}
 
 
 @service.operation("GetSchedule")

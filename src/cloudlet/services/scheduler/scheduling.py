@@ -21,17 +21,27 @@ _MINUTE_MILLISECONDS = 60_000
 _random = SystemRandom()
 
 
-def enter(tx: Transaction, changed: Schedule, following: float | None) -> Schedule:
-    """Save a schedule that is due next at a moment (s), if ever, and return it."""
+def enter(tx: Transaction, changed: Schedule, following: float | None, now: float) -> Schedule:
+    """Save a schedule that is due next at a moment (s), if ever, and return it; `now` is in seconds, too."""
     leave(tx, changed)
     due = 0 if following is None or not changed.enabled else max(1, int(following * 1000))
-    runs = due + _random.randrange(changed.window * _MINUTE_MILLISECONDS) if due and changed.window else due
-    entered = replace(changed, due=due, runs=runs)
+    entered = replace(changed, due=due, runs=_within_window(changed, due, int(now * 1000)) if due else 0)
     schedule.save(tx, entered)
-    if runs:
+    if entered.runs:
         tx.put(_key(entered), b"")
         tx.notify(TOPIC)
     return entered
+
+
+def _within_window(entered: Schedule, due: int, now: int) -> int:
+    """Return when a schedule runs that is due (ms): then, or at random within its window, before it is due again."""
+    if not entered.window:
+        return due
+    earliest, latest = max(due, now), due + entered.window * _MINUTE_MILLISECONDS
+    again = entered.timing.following(due / 1000)
+    if again is not None:
+        latest = min(latest, int(again * 1000))
+    return earliest + _random.randrange(latest - earliest) if latest > earliest else earliest
 
 
 def leave(tx: Transaction, gone: Schedule) -> None:
@@ -56,8 +66,9 @@ async def _run(tx: Transaction, row: Row, now: float) -> None:
     if found is None or found.runs != runs:
         return
     firing.add(tx, found, now)
-    following = found.timing.following(max(now, found.due / 1000))
+    # What fell due meanwhile has its own run while its window is open.
+    following = found.timing.following(max(now - found.window * 60, found.due / 1000))
     if following is None and found.deletes_itself:
         schedule.remove(tx, found)
     else:
-        enter(tx, found, following)
+        enter(tx, found, following, now)
