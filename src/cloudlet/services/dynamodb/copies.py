@@ -15,10 +15,10 @@ import msgspec
 from cloudlet.core import Subspace, Transaction, moments
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, writing
-from cloudlet.services.dynamodb.journal import Moment
+from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, timeline, writing
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ACTIVE
+from cloudlet.services.dynamodb.timeline import Moment
 from cloudlet.store import pack
 
 log = logging.getLogger("cloudlet.dynamodb")
@@ -65,13 +65,14 @@ async def is_used(tx: Transaction, backup: bytes) -> bool:
 # -- the table that is copied from
 
 
-def hold(tx: Transaction, table: Table, now: float, *, at_once: bool) -> Table:
-    """Let former states of a table be kept from now on. With `at_once` an epoch begins: the moment of the copy."""
+async def hold(tx: Transaction, table: Table, time: float, now: float) -> Moment:
+    """Let former states of a table be kept from now on; return the moment of a time up to `now`."""
     features = msgspec.structs.replace(table.features, copies=table.features.copies + 1)
-    if at_once:
-        features = msgspec.structs.replace(features, epoch=features.epoch + 1)
-        journal.begin_epoch(tx, table, features.epoch, now)
-    return directory.store(tx, msgspec.structs.replace(table.record, features=features))
+    directory.store(tx, msgspec.structs.replace(table.record, features=features))
+    if time == now:
+        # The clock may stand: what is written later at this time is no part of it.
+        return await timeline.begin(tx, table, now)
+    return await timeline.moment(tx, table, time, now)
 
 
 def release(tx: Transaction, table: Table) -> None:
@@ -173,6 +174,8 @@ async def _to_table(tx: Transaction, copy: Copy, now: float) -> Copy | None:
     target = None if copy.target is None else await directory.by_id(tx, copy.target)
     if source is None or target is None:
         log.error("a table cannot be restored: it or its source is gone")
+        if source is not None:
+            release(tx, source)
         return None
     page = await snapshot.read(tx, source, copy.moment, copy.after, _ITEMS)
     for place, stored in page.found:

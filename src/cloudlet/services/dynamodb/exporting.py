@@ -19,10 +19,10 @@ from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, exports, ion, items, journal, snapshot
 from cloudlet.services.dynamodb.export_filter import ExportFilter
 from cloudlet.services.dynamodb.exports import DataFile, Export
-from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.rows import BYTES
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.timeline import Moment
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
 from cloudlet.services.dynamodb.values import Item
 from cloudlet.store import StoreError

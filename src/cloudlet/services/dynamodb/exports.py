@@ -8,7 +8,7 @@ import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
-from cloudlet.services.dynamodb.journal import Moment
+from cloudlet.services.dynamodb.timeline import Moment
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, IN_PROGRESS, TransferRecords
 
 ION = "ION"
