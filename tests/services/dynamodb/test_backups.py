@@ -104,6 +104,64 @@ def test_large_items_are_copied_a_few_at_a_time(dynamo: LocalDynamo, monkeypatch
     assert restored(dynamo) == before
 
 
+@pytest.fixture
+def unending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies do not end, but those of the account OTHER."""
+    step = copies._step
+
+    async def again(tx: Transaction, key: bytes, now: float) -> bool:
+        raw = await tx.get(key)
+        if raw is not None and copies._decode(raw).account == OTHER:
+            return await step(tx, key, now)
+        return True
+
+    monkeypatch.setattr(copies, "_step", again)
+
+
+@pytest.mark.usefixtures("unending")
+def test_many_copies_of_an_account_do_not_hold_up_those_of_others(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    for _ in range(5):
+        backup(dynamo)
+    key = [{"AttributeName": "p", "KeyType": "HASH"}]
+    dynamo.call(
+        "CreateTable",
+        by=root(OTHER),
+        TableName="orders",
+        KeySchema=key,
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    asked = {"TableName": "orders", "BackupName": "nightly"}
+    arn = dynamo.call("CreateBackup", by=root(OTHER), **asked)["BackupDetails"]["BackupArn"]
+
+    def ended() -> bool:
+        described = dynamo.call("DescribeBackup", by=root(OTHER), BackupArn=arn)["BackupDescription"]
+        return bool(described["BackupDetails"]["BackupStatus"] == "AVAILABLE")
+
+    dynamo.until(ended)
+
+
+def test_an_account_has_so_many_copies_under_way(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def again(tx: Transaction, key: bytes, now: float) -> bool:
+        return True
+
+    monkeypatch.setattr(copies, "_MOST_BACKUPS", 1)
+    monkeypatch.setattr(copies, "_MOST_RESTORES", 1)
+    dynamo.table()
+    for _ in range(2):
+        arn = made(dynamo, backup(dynamo))
+    for name in ("first", "second"):
+        dynamo.call("RestoreTableFromBackup", TargetTableName=name, BackupArn=arn)
+        restored(dynamo, name)
+    monkeypatch.setattr(copies, "_step", again)
+    backup(dynamo)
+    assert dynamo.refused("CreateBackup", TableName="orders", BackupName="no").code == "LimitExceededException"
+    dynamo.call("RestoreTableFromBackup", TargetTableName="third", BackupArn=arn)
+    error = dynamo.refused("RestoreTableFromBackup", TargetTableName="fourth", BackupArn=arn)
+    assert error.code == "LimitExceededException"
+
+
 def test_a_backup_and_a_restore_go_on_after_a_restart(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "_ITEMS", 2)
     dynamo.table()

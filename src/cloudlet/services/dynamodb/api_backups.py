@@ -65,7 +65,7 @@ async def create_backup(ctx: Context, tx: Transaction, params: Params) -> Result
     count, size = await tx.counter(table.item_count), await tx.counter(table.size_count)
     backup = await backups.create(tx, params["BackupName"], table.record, count, size, now)
     moment = await copies.hold(tx, table, now, now)
-    await copies.start(tx, Copy(table.id, moment, backup.key, None))
+    await copies.start(tx, Copy(table.id, moment, backup.key, None, account=ctx.account))
     return {"BackupDetails": backups.details(backup)}
 
 
@@ -88,7 +88,7 @@ async def describe_backup(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 async def delete_backup(ctx: Context, tx: Transaction, params: Params) -> Result:
     backup = await _backup(ctx, tx, params["BackupArn"])
-    if await copies.is_used(tx, backup.key):
+    if backup.status == backups.CREATING or await copies.is_used(tx, backup.key):
         doing = "created" if backup.status == backups.CREATING else "restored"
         raise AwsError("BackupInUseException", f"Backup is being {doing}: {backup.arn}")
     backups.remove(tx, backup)
@@ -172,7 +172,7 @@ async def restore_table_from_backup(ctx: Context, tx: Transaction, params: Param
         "RestoreInProgress": True,
     }
     table = await restoring.create(ctx, tx, params["TargetTableName"], record, params, summary)
-    await copies.start(tx, Copy(None, Moment(0), backup.key, table.id))
+    await copies.start(tx, Copy(None, Moment(0), backup.key, table.id, account=ctx.account))
     return {"TableDescription": await describing.described(tx, table, ctx.now())}
 
 
@@ -221,7 +221,7 @@ async def restore_table_to_point_in_time(ctx: Context, tx: Transaction, params: 
     summary = {"SourceTableArn": source.arn, "RestoreDateTime": time, "RestoreInProgress": True}
     target = await restoring.create(ctx, tx, params["TargetTableName"], source.record, params, summary)
     moment = await copies.hold(tx, source, time, now)
-    await copies.start(tx, Copy(source.id, moment, None, target.id))
+    await copies.start(tx, Copy(source.id, moment, None, target.id, account=ctx.account))
     return {"TableDescription": await describing.described(tx, target, ctx.now())}
 
 

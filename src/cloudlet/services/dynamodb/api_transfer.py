@@ -94,7 +94,7 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
         request=params,
         time=end,
     )
-    exports.records.store(tx, export)
+    await exports.records.start(tx, export)
     if token is not None:
         exports.records.note_token(tx, export, token, params)
     tx.notify(transfers.TOPIC)
@@ -178,7 +178,7 @@ async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     made = Import(
         ctx.account, ctx.region, table.name, table.id, table.record.uuid, backups.new_id(now), now, request=params
     )
-    imports.records.store(tx, made)
+    await imports.records.start(tx, made)
     if token is not None:
         imports.records.note_token(tx, made, token, params)
     tx.notify(transfers.TOPIC)

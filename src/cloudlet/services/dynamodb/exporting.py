@@ -255,9 +255,8 @@ async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] |
         export = await exports.records.get(tx, key)
         if export is None or export.status != IN_PROGRESS:
             return
-        exports.records.store(
-            tx, msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now())
-        )
+        ended = msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now())
+        await exports.records.end(tx, ended)
         tx.delete_range(export.files.begin, export.files.end)
         table = await directory.by_id(tx, export.table_id)
         if table is not None:

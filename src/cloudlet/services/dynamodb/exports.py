@@ -88,7 +88,10 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
         return (self.request.get("IncrementalExportSpecification") or {}).get("ExportViewType") or "NEW_AND_OLD_IMAGES"
 
 
-records = TransferRecords("export", Export)
+_MOST = 300
+"""That an account has in progress (Developer Guide, "Quotas in Amazon DynamoDB")."""
+
+records = TransferRecords("export", Export, _MOST)
 _encode_file = msgspec.msgpack.Encoder().encode
 _decode_file = msgspec.msgpack.Decoder(DataFile).decode
 
