@@ -104,6 +104,64 @@ def test_large_items_are_copied_a_few_at_a_time(dynamo: LocalDynamo, monkeypatch
     assert restored(dynamo) == before
 
 
+@pytest.fixture
+def unending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies do not end, but those of the account OTHER."""
+    step = copies._step
+
+    async def again(tx: Transaction, key: bytes, now: float) -> bool:
+        raw = await tx.get(key)
+        if raw is not None and copies._decode(raw).account == OTHER:
+            return await step(tx, key, now)
+        return True
+
+    monkeypatch.setattr(copies, "_step", again)
+
+
+@pytest.mark.usefixtures("unending")
+def test_many_copies_of_an_account_do_not_hold_up_those_of_others(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    for _ in range(5):
+        backup(dynamo)
+    key = [{"AttributeName": "p", "KeyType": "HASH"}]
+    dynamo.call(
+        "CreateTable",
+        by=root(OTHER),
+        TableName="orders",
+        KeySchema=key,
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    asked = {"TableName": "orders", "BackupName": "nightly"}
+    arn = dynamo.call("CreateBackup", by=root(OTHER), **asked)["BackupDetails"]["BackupArn"]
+
+    def ended() -> bool:
+        described = dynamo.call("DescribeBackup", by=root(OTHER), BackupArn=arn)["BackupDescription"]
+        return bool(described["BackupDetails"]["BackupStatus"] == "AVAILABLE")
+
+    dynamo.until(ended)
+
+
+def test_an_account_has_so_many_copies_under_way(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def again(tx: Transaction, key: bytes, now: float) -> bool:
+        return True
+
+    monkeypatch.setattr(copies, "_MOST_BACKUPS", 1)
+    monkeypatch.setattr(copies, "_MOST_RESTORES", 1)
+    dynamo.table()
+    for _ in range(2):
+        arn = made(dynamo, backup(dynamo))
+    for name in ("first", "second"):
+        dynamo.call("RestoreTableFromBackup", TargetTableName=name, BackupArn=arn)
+        restored(dynamo, name)
+    monkeypatch.setattr(copies, "_step", again)
+    backup(dynamo)
+    assert dynamo.refused("CreateBackup", TableName="orders", BackupName="no").code == "LimitExceededException"
+    dynamo.call("RestoreTableFromBackup", TargetTableName="third", BackupArn=arn)
+    error = dynamo.refused("RestoreTableFromBackup", TargetTableName="fourth", BackupArn=arn)
+    assert error.code == "LimitExceededException"
+
+
 def test_a_backup_and_a_restore_go_on_after_a_restart(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "_ITEMS", 2)
     dynamo.table()
@@ -440,14 +498,94 @@ def test_recovery_reaches_back_to_when_it_was_enabled_and_no_further_than_its_pe
     described = dynamo.call("DescribeContinuousBackups", TableName="orders")["ContinuousBackupsDescription"]
     assert described["PointInTimeRecoveryDescription"]["EarliestRestorableDateTime"] == dynamo.now - 2 * DAY
     for time in (begun, dynamo.now + 60):
-        error = dynamo.refused(
-            "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="no", RestoreDateTime=time
-        )
-        assert error.code == "InvalidRestoreTimeException"
+        assert _cannot_rewind(dynamo, time)
     assert rewound(dynamo, dynamo.now - DAY, "second")["a"] == item("a", n=2)
     assert enable(dynamo, enabled=False) == {"PointInTimeRecoveryStatus": "DISABLED"}
     dynamo.put("a", n=3)
     assert enable(dynamo)["EarliestRestorableDateTime"] == dynamo.now
+
+
+def test_what_was_forgotten_in_a_shorter_period_is_not_restored_in_a_longer_one(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    begun = dynamo.now
+    enable(dynamo)
+    dynamo.put("a", n=1)
+    dynamo.clock.time += DAY
+    dynamo.put("a", n=2)
+    # As long as nothing has been forgotten, a shorter period can be undone.
+    enable(dynamo, RecoveryPeriodInDays=1)
+    assert enable(dynamo, RecoveryPeriodInDays=35)["EarliestRestorableDateTime"] == begun
+    assert rewound(dynamo, begun + 1)["a"] == item("a", n=1)
+    enable(dynamo, RecoveryPeriodInDays=1)
+    dynamo.advance(3600)
+    dynamo.until(lambda: _journal(dynamo, arn) == 1)
+    dynamo.advance(3600)
+    assert enable(dynamo, RecoveryPeriodInDays=35)["EarliestRestorableDateTime"] == begun + 3600
+    assert _cannot_rewind(dynamo, begun + 3599)
+    assert rewound(dynamo, begun + 3600, "second")["a"] == item("a", n=1)
+
+
+def test_what_was_forgotten_before_the_clock_was_set_back_is_not_restored(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    begun = dynamo.now
+    enable(dynamo, RecoveryPeriodInDays=2)
+    for number in range(3):
+        dynamo.put("a", n=number)
+        dynamo.clock.time += DAY
+    dynamo.advance(5 * DAY)
+    dynamo.until(lambda: _journal(dynamo, arn) == 0)
+    dynamo.clock.time = begun + DAY
+    described = dynamo.call("DescribeContinuousBackups", TableName="orders")["ContinuousBackupsDescription"]
+    assert described["PointInTimeRecoveryDescription"]["EarliestRestorableDateTime"] == begun + DAY
+    assert _cannot_rewind(dynamo, begun + DAY - 1)
+    assert rewound(dynamo, begun + DAY)["a"] == item("a", n=2)
+    dynamo.clock.time += 60
+    dynamo.put("a", n=3)
+    assert rewound(dynamo, begun + DAY + 30, "second")["a"] == item("a", n=2)
+    assert _cannot_rewind(dynamo, begun + DAY - 1)
+
+
+def test_a_time_that_comes_again_is_the_later_one(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    begun = dynamo.now
+    enable(dynamo)
+    dynamo.put("a", n=1)
+    dynamo.clock.time = begun + 100
+    dynamo.put("a", n=2)
+    dynamo.clock.time = begun + 50
+    # Nothing has been written yet that would have shown that the clock was set back.
+    assert rewound(dynamo, begun + 50, "at-once") == {"a": item("a", n=2)}
+    dynamo.put("b", n=3)
+    dynamo.clock.time = begun + 60
+    dynamo.put("a", n=4)
+    dynamo.clock.time = begun + 200
+    assert rewound(dynamo, begun + 55, "second") == {"a": item("a", n=2), "b": item("b", n=3)}
+    assert rewound(dynamo, begun + 100, "third") == {"a": item("a", n=4), "b": item("b", n=3)}
+    assert rewound(dynamo, begun + 49, "first") == {"a": item("a", n=1)}
+
+
+def test_the_latest_state_has_nothing_of_what_is_written_later_though_the_clock_stands(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_ITEMS", 1)
+    dynamo.table()
+    enable(dynamo)
+    for number in range(30):
+        dynamo.put(f"k{number}", n=0)
+    before = dynamo.items()
+    dynamo.call(
+        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="latest", UseLatestRestorableTime=True
+    )
+    for number in range(30):
+        dynamo.put(f"k{number}", n=1)
+    assert restored(dynamo, "latest") == before
+
+
+def _cannot_rewind(dynamo: LocalDynamo, time: float) -> bool:
+    error = dynamo.refused(
+        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="no", RestoreDateTime=time
+    )
+    return error.code == "InvalidRestoreTimeException"
 
 
 def test_requests_that_contradict_themselves_are_refused(dynamo: LocalDynamo) -> None:

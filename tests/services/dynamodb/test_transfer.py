@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core.identity import Principal, root
 from cloudlet.core.lease import Lease
-from cloudlet.services.dynamodb import exporting, exports, import_formats, importing
+from cloudlet.services.dynamodb import exporting, exports, import_formats, importing, imports
 from cloudlet.services.dynamodb.objects import Bucket
-from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo, item
+from tests.services.dynamodb.local import ACCOUNT, OTHER, REGION, LocalDynamo, item
 
 BUCKET = "exports"
 MINUTE = 60
@@ -205,14 +206,15 @@ IMPORT: dict[str, Any] = {
 }
 
 
-def imported(dynamo: LocalDynamo, **params: Any) -> dict[str, Any]:
+def imported(dynamo: LocalDynamo, *, by: Principal | None = None, **params: Any) -> dict[str, Any]:
     """Import to a new table and return the import's description once it has ended."""
-    started = dynamo.call("ImportTable", **{**IMPORT, **params})["ImportTableDescription"]
+    started = dynamo.call("ImportTable", by=by, **{**IMPORT, **params})["ImportTableDescription"]
     assert started["ImportStatus"] == "IN_PROGRESS"
 
     def described() -> dict[str, Any]:
-        found: dict[str, Any] = dynamo.call("DescribeImport", ImportArn=started["ImportArn"])["ImportTableDescription"]
-        return found
+        found = dynamo.call("DescribeImport", by=by, ImportArn=started["ImportArn"])
+        description: dict[str, Any] = found["ImportTableDescription"]
+        return description
 
     dynamo.until(lambda: described()["ImportStatus"] != "IN_PROGRESS")
     return described()
@@ -379,7 +381,9 @@ def test_a_fault_fails_the_one_transfer_that_it_is_in(dynamo: LocalDynamo, monke
     assert export(dynamo)["ExportStatus"] == "COMPLETED"
 
 
-def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def large(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The parameters of an import to the table large, which does not end."""
     pieces = Bucket.pieces
 
     async def held(self: Bucket, key: str) -> AsyncIterator[bytes]:
@@ -391,8 +395,47 @@ def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, monkeypat
     monkeypatch.setattr(Bucket, "pieces", held)
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3(dynamo, "PutObject", Key="in/large", Body=b"")
-    large = {**IMPORT["TableCreationParameters"], "TableName": "large"}
-    dynamo.call("ImportTable", **{**IMPORT, "TableCreationParameters": large})
+    return {**IMPORT, "TableCreationParameters": {**IMPORT["TableCreationParameters"], "TableName": "large"}}
+
+
+def test_many_transfers_of_an_account_do_not_hold_up_those_of_others(
+    dynamo: LocalDynamo, large: dict[str, Any]
+) -> None:
+    for number in range(5):
+        table = {**large["TableCreationParameters"], "TableName": f"large-{number}"}
+        dynamo.call("ImportTable", **{**large, "TableCreationParameters": table})
+    where: dict[str, Any] = {"service": "s3", "Bucket": "of-others", "by": root(OTHER)}
+    dynamo.call("CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}, **where)
+    dynamo.call("PutObject", Key="in/a", Body=b'{"Item":{"p":{"S":"a"},"n":{"N":"1"}}}', **where)
+    source = {"S3Bucket": "of-others", "S3KeyPrefix": "in"}
+    made = imported(dynamo, S3BucketSource=source, by=root(OTHER))
+    assert (made["ImportStatus"], made["ImportedItemCount"]) == ("COMPLETED", 1)
+
+
+def test_an_account_has_so_many_transfers_in_progress(
+    dynamo: LocalDynamo, large: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for records in (imports.records, exports.records):
+        monkeypatch.setattr(records, "_most", 1)
+    s3(dynamo, "PutObject", Key="small/a", Body=b"")
+    small = {"S3BucketSource": {"S3Bucket": BUCKET, "S3KeyPrefix": "small"}}
+    # What has ended does not count.
+    assert imported(dynamo, **small)["ImportStatus"] == "COMPLETED"
+    recoverable(dynamo)
+    for _ in range(2):
+        assert export(dynamo)["ExportStatus"] == "COMPLETED"
+    dynamo.call("ImportTable", **large)
+    table = {**large["TableCreationParameters"], "TableName": "none"}
+    error = dynamo.refused("ImportTable", **{**large, "TableCreationParameters": table})
+    assert error.code == "LimitExceededException"
+    arn = dynamo.call("DescribeTable", TableName="orders")["Table"]["TableArn"]
+    monkeypatch.setattr(exports.records, "_most", 0)
+    error = dynamo.refused("ExportTableToPointInTime", TableArn=arn, S3Bucket=BUCKET)
+    assert error.code == "LimitExceededException"
+
+
+def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, large: dict[str, Any]) -> None:
+    dynamo.call("ImportTable", **large)
     s3(dynamo, "PutObject", Key="small/a", Body=b'{"Item":{"p":{"S":"a"},"n":{"N":"1"}}}')
     made = imported(dynamo, S3BucketSource={"S3Bucket": BUCKET, "S3KeyPrefix": "small"})
     assert (made["ImportStatus"], made["ImportedItemCount"]) == ("COMPLETED", 1)

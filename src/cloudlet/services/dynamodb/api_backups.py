@@ -7,14 +7,24 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
-from cloudlet.services.dynamodb import access, backups, copies, describing, directory, journal, recovery, restoring
+from cloudlet.services.dynamodb import (
+    access,
+    backups,
+    copies,
+    describing,
+    directory,
+    journal,
+    recovery,
+    restoring,
+    timeline,
+)
 from cloudlet.services.dynamodb.backups import Backup
 from cloudlet.services.dynamodb.copies import Copy
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Recovery
-from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.table import Table, table_arn
 from cloudlet.services.dynamodb.table_record import ACTIVE
+from cloudlet.services.dynamodb.timeline import Moment
 
 _INDEX = ("IndexName", "KeySchema", "Projection")
 _VECTOR_INDEX = ("IndexName", "VectorAttribute", "SearchSchema", "Projection", "Dimensions", "DistanceFunction")
@@ -54,8 +64,8 @@ async def create_backup(ctx: Context, tx: Transaction, params: Params) -> Result
     now = ctx.now()
     count, size = await tx.counter(table.item_count), await tx.counter(table.size_count)
     backup = await backups.create(tx, params["BackupName"], table.record, count, size, now)
-    held = copies.hold(tx, table, now, at_once=True)
-    await copies.start(tx, Copy(table.id, Moment(held.features.epoch), backup.key, None))
+    moment = await copies.hold(tx, table, now, now)
+    await copies.start(tx, Copy(table.id, moment, backup.key, None, account=ctx.account))
     return {"BackupDetails": backups.details(backup)}
 
 
@@ -78,7 +88,7 @@ async def describe_backup(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 async def delete_backup(ctx: Context, tx: Transaction, params: Params) -> Result:
     backup = await _backup(ctx, tx, params["BackupArn"])
-    if await copies.is_used(tx, backup.key):
+    if backup.status == backups.CREATING or await copies.is_used(tx, backup.key):
         doing = "created" if backup.status == backups.CREATING else "restored"
         raise AwsError("BackupInUseException", f"Backup is being {doing}: {backup.arn}")
     backups.remove(tx, backup)
@@ -162,7 +172,7 @@ async def restore_table_from_backup(ctx: Context, tx: Transaction, params: Param
         "RestoreInProgress": True,
     }
     table = await restoring.create(ctx, tx, params["TargetTableName"], record, params, summary)
-    await copies.start(tx, Copy(None, Moment(0), backup.key, table.id))
+    await copies.start(tx, Copy(None, Moment(0), backup.key, table.id, account=ctx.account))
     return {"TableDescription": await describing.described(tx, table, ctx.now())}
 
 
@@ -178,10 +188,8 @@ async def update_continuous_backups(ctx: Context, tx: Transaction, params: Param
         raise validation("RecoveryPeriodInDays cannot be set when PointInTimeRecoveryEnabled is false")
     current = table.features.recovery
     if enabled and current is None:
-        features = msgspec.structs.replace(
-            table.features, recovery=Recovery(now, days or _DAYS), epoch=table.features.epoch + 1
-        )
-        journal.begin_epoch(tx, table, features.epoch, now)
+        features = msgspec.structs.replace(table.features, recovery=Recovery(now, days or _DAYS))
+        await timeline.begin_anew(tx, table, now)
     elif enabled and current is not None:
         features = msgspec.structs.replace(table.features, recovery=Recovery(current.since, days or current.days))
     else:
@@ -190,12 +198,12 @@ async def update_continuous_backups(ctx: Context, tx: Transaction, params: Param
     if not features.journals:
         journal.clear(tx, changed)
     recovery.note(tx, changed)
-    return {"ContinuousBackupsDescription": recovery.described(changed, now)}
+    return {"ContinuousBackupsDescription": await recovery.described(tx, changed, now)}
 
 
 async def describe_continuous_backups(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await table_named(ctx, tx, params["TableName"], "DescribeContinuousBackups")
-    return {"ContinuousBackupsDescription": recovery.described(table, ctx.now())}
+    return {"ContinuousBackupsDescription": await recovery.described(tx, table, ctx.now())}
 
 
 async def restore_table_to_point_in_time(ctx: Context, tx: Transaction, params: Params) -> Result:
@@ -208,13 +216,12 @@ async def restore_table_to_point_in_time(ctx: Context, tx: Transaction, params: 
         raise validation("Exactly one of RestoreDateTime and UseLatestRestorableTime must be provided")
     now = ctx.now()
     time = now if time is None else time
-    recovery.check_time(source, time, now, "InvalidRestoreTimeException")
+    await recovery.check_time(tx, source, time, now, "InvalidRestoreTimeException")
     _check_active(source)
     summary = {"SourceTableArn": source.arn, "RestoreDateTime": time, "RestoreInProgress": True}
     target = await restoring.create(ctx, tx, params["TargetTableName"], source.record, params, summary)
-    moment = await journal.moment(tx, source, time)
-    copies.hold(tx, source, now, at_once=False)
-    await copies.start(tx, Copy(source.id, moment, None, target.id))
+    moment = await copies.hold(tx, source, time, now)
+    await copies.start(tx, Copy(source.id, moment, None, target.id, account=ctx.account))
     return {"TableDescription": await describing.described(tx, target, ctx.now())}
 
 

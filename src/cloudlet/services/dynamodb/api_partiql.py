@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Service, Transaction
+from cloudlet.core import Concluding, Context, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import access, actions, capacity, directory
 from cloudlet.services.dynamodb.actions import Action
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.partiql import batches, reading, transactions, writing
-from cloudlet.services.dynamodb.partiql.parser import parse
+from cloudlet.services.dynamodb.partiql.parsing import parsed
 from cloudlet.services.dynamodb.partiql.statements import Check, Select
 
 
@@ -17,11 +17,11 @@ def declare(service: Service) -> None:
     """Add the operations to the block's service."""
     service.direct("ExecuteStatement")(execute_statement)
     service.direct("BatchExecuteStatement")(batches.execute)
-    service.operation("ExecuteTransaction")(transactions.execute)
+    service.direct("ExecuteTransaction")(transactions.execute)
 
 
-async def execute_statement(ctx: Context, params: Params) -> Result:
-    statement = parse(params["Statement"], params.get("Parameters") or ())
+async def execute_statement(ctx: Context, params: Params) -> Result | Concluding:
+    statement = await parsed(ctx.account, params)
     if isinstance(statement, Select):
         return await reading.select(ctx, statement, params)
     if isinstance(statement, Check):
@@ -41,4 +41,4 @@ async def execute_statement(ctx: Context, params: Params) -> Result:
             "ConsumedCapacity": capacity.shown(params, statement.table, table, done.written.consumed),
         }
 
-    return await ctx.transact(body)
+    return Concluding(body)

@@ -13,8 +13,8 @@ from cloudlet.services.dynamodb import (
     directory,
     exports,
     imports,
-    journal,
     recovery,
+    timeline,
     transfers,
 )
 from cloudlet.services.dynamodb.errors import invalid_values, not_built, validation
@@ -80,7 +80,7 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
             raise AwsError("ExportConflictException", "The client token was used with other parameters before.")
         if earlier is not None:
             return {"ExportDescription": exports.described(earlier)}
-    begin, end = _period(table, params, now)
+    begin, end = await _period(tx, table, params, now)
     export = Export(
         account=table.record.account,
         region=table.record.region,
@@ -89,13 +89,12 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
         table_uuid=table.record.uuid,
         id=backups.new_id(now),
         started=now,
-        moment=await journal.moment(tx, table, end - _MICROSECOND if _excludes_end(params) else end),
-        since=None if begin is None else await journal.moment(tx, table, begin - _MICROSECOND),
+        moment=await copies.hold(tx, table, end - _MICROSECOND if _excludes_end(params) else end, now),
+        since=None if begin is None else await timeline.moment(tx, table, begin - _MICROSECOND, now),
         request=params,
         time=end,
     )
-    copies.hold(tx, table, now, at_once=False)
-    exports.records.store(tx, export)
+    await exports.records.start(tx, export)
     if token is not None:
         exports.records.note_token(tx, export, token, params)
     tx.notify(transfers.TOPIC)
@@ -107,7 +106,7 @@ def _excludes_end(params: Params) -> bool:
     return "ExportToTime" in (params.get("IncrementalExportSpecification") or {})
 
 
-def _period(table: Table, params: Params, now: float) -> tuple[float | None, float]:
+async def _period(tx: Transaction, table: Table, params: Params, now: float) -> tuple[float | None, float]:
     """Return the times from which on and up to which is exported; None for all that there is."""
     code = "InvalidExportTimeException"
     wanted = params.get("IncrementalExportSpecification")
@@ -117,15 +116,15 @@ def _period(table: Table, params: Params, now: float) -> tuple[float | None, flo
         )
     if wanted is None:
         time = params.get("ExportTime", now)
-        recovery.check_time(table, time, now, code)
+        await recovery.check_time(tx, table, time, now, code)
         return None, time
     if "ExportTime" in params:
         raise validation("ExportTime cannot be provided for ExportType INCREMENTAL_EXPORT")
     if "ExportFromTime" not in wanted:
         raise validation("ExportFromTime must be provided for ExportType INCREMENTAL_EXPORT")
     begin, end = wanted["ExportFromTime"], wanted.get("ExportToTime", now)
-    recovery.check_time(table, begin, now, code)
-    recovery.check_time(table, end, now, code)
+    await recovery.check_time(tx, table, begin, now, code)
+    await recovery.check_time(tx, table, end, now, code)
     if not _SHORTEST_SECONDS <= end - begin <= _LONGEST_SECONDS:
         raise validation("The export period must be between 15 minutes and 24 hours long")
     return begin, end
@@ -179,7 +178,7 @@ async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     made = Import(
         ctx.account, ctx.region, table.name, table.id, table.record.uuid, backups.new_id(now), now, request=params
     )
-    imports.records.store(tx, made)
+    await imports.records.start(tx, made)
     if token is not None:
         imports.records.note_token(tx, made, token, params)
     tx.notify(transfers.TOPIC)

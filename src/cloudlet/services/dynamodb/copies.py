@@ -12,13 +12,15 @@ from functools import partial
 
 import msgspec
 
-from cloudlet.core import Subspace, Transaction, moments
+from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, writing
-from cloudlet.services.dynamodb.journal import Moment
+from cloudlet.core.lanes import work_off
+from cloudlet.core.shares import Shares
+from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, timeline, writing
+from cloudlet.services.dynamodb.errors import limit_exceeded
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ACTIVE
+from cloudlet.services.dynamodb.timeline import Moment
 from cloudlet.store import pack
 
 log = logging.getLogger("cloudlet.dynamodb")
@@ -26,8 +28,14 @@ log = logging.getLogger("cloudlet.dynamodb")
 _TOPIC = b"copies"
 _COPIES = Subspace("copy")
 _IDS = pack(("copy-ids",))
+_USES = Subspace("copy-of-backup")
+"""The key of a backup's record, and the number of a copy."""
+_UNDER_WAY = Subspace("copies-under-way")
+"""How many there are, by account, and whether they restore."""
 _ITEMS = 50
 _AT_ONCE = 4
+_MOST_RESTORES, _MOST_BACKUPS = 50, 500
+"""That an account has under way (API reference, RestoreTableFromBackup, LimitExceededException)."""
 
 
 class Copy(msgspec.Struct, array_like=True, frozen=True):
@@ -44,6 +52,12 @@ class Copy(msgspec.Struct, array_like=True, frozen=True):
     """The key of the last item that has been copied."""
     items: int = 0
     size: int = 0
+    account: str = ""
+    """Whose it is; empty for what an older Cloudlet has begun."""
+
+    @property
+    def restores(self) -> bool:
+        return self.target is not None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -51,27 +65,45 @@ _decode = msgspec.msgpack.Decoder(Copy).decode
 
 
 async def start(tx: Transaction, copy: Copy) -> None:
-    """Write down a copy that is to be made."""
+    """Write down a copy that is to be made. Raises AwsError where its account has too many under way."""
+    under_way = _UNDER_WAY.key(copy.account, copy.restores)
+    if await tx.counter(under_way) >= (_MOST_RESTORES if copy.restores else _MOST_BACKUPS):
+        what = "restores" if copy.restores else "backups"
+        raise limit_exceeded(f"Too many {what} are under way in the account {copy.account}")
+    tx.add(under_way, 1)
     tx.add(_IDS, 1)
-    tx.put(_COPIES.key(await tx.counter(_IDS)), _encode(copy))
+    number = await tx.counter(_IDS)
+    tx.put(_COPIES.key(number), _encode(copy))
+    if copy.backup is not None:
+        tx.put(_USES.key(copy.backup, number), b"")
     tx.notify(_TOPIC)
+
+
+def _end(tx: Transaction, key: bytes, copy: Copy) -> None:
+    tx.delete(key)
+    if copy.backup is not None:
+        tx.delete(_USES.key(copy.backup, _COPIES.unpack(key)[0]))
+    if copy.account:
+        tx.add(_UNDER_WAY.key(copy.account, copy.restores), -1)
 
 
 async def is_used(tx: Transaction, backup: bytes) -> bool:
     """Whether a backup (the key of its record) is being made or restored."""
-    return any(_decode(raw).backup == backup for _, raw in await tx.range(_COPIES.begin, _COPIES.end, limit=10_000))
+    uses = _USES.sub(backup)
+    return bool(await tx.range(uses.begin, uses.end, limit=1))
 
 
 # -- the table that is copied from
 
 
-def hold(tx: Transaction, table: Table, now: float, *, at_once: bool) -> Table:
-    """Let former states of a table be kept from now on. With `at_once` an epoch begins: the moment of the copy."""
+async def hold(tx: Transaction, table: Table, time: float, now: float) -> Moment:
+    """Let former states of a table be kept from now on; return the moment of a time up to `now`."""
     features = msgspec.structs.replace(table.features, copies=table.features.copies + 1)
-    if at_once:
-        features = msgspec.structs.replace(features, epoch=features.epoch + 1)
-        journal.begin_epoch(tx, table, features.epoch, now)
-    return directory.store(tx, msgspec.structs.replace(table.record, features=features))
+    directory.store(tx, msgspec.structs.replace(table.record, features=features))
+    if time == now:
+        # The clock may stand: what is written later at this time is no part of it.
+        return await timeline.begin(tx, table, now)
+    return await timeline.moment(tx, table, time, now)
 
 
 def release(tx: Transaction, table: Table) -> None:
@@ -87,26 +119,23 @@ def release(tx: Transaction, table: Table) -> None:
 
 async def make(block: Block) -> None:
     """Make all copies that are asked for, until the block ends."""
-    turn = asyncio.Semaphore(_AT_ONCE)
-
-    async def listed(tx: Transaction) -> list[bytes]:
-        return [key for key, _ in await tx.range(_COPIES.begin, _COPIES.end, limit=10_000)]
-
-    async with moments.notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
-        while True:
-            changed.clear()
-            for key in await block.store.transact(listed):
-                works.start(group, key, f"the copy {_COPIES.unpack(key)[0]}", partial(_make, block, key, turn))
-            await changed.wait()
+    await work_off(block, _TOPIC, _waiting, partial(_make, block, Shares(_AT_ONCE, _AT_ONCE // 2)))
 
 
-async def _make(block: Block, key: bytes, turn: asyncio.Semaphore) -> None:
-    async with turn:
+async def _waiting(tx: Transaction, after: bytes | None, count: int) -> list[bytes]:
+    begin = _COPIES.begin if after is None else after + b"\x00"
+    return [key for key, _ in await tx.range(begin, _COPIES.end, limit=count)]
 
-        async def body(tx: Transaction) -> bool:
-            return await _step(tx, key, block.clock.now())
 
+async def _make(block: Block, places: Shares, key: bytes) -> None:
+    async def account(tx: Transaction) -> str:
+        raw = await tx.get(key)
+        return "" if raw is None else _decode(raw).account
+
+    async def body(tx: Transaction) -> bool:
+        return await _step(tx, key, block.clock.now())
+
+    async with places.of(await block.store.transact(account)):
         while await block.store.transact(body):
             await asyncio.sleep(0)
 
@@ -124,7 +153,7 @@ async def _step(tx: Transaction, key: bytes, now: float) -> bool:
     else:
         following = await _to_table(tx, copy, now)
     if following is None:
-        tx.delete(key)
+        _end(tx, key, copy)
         return False
     tx.put(key, _encode(following))
     return True
@@ -156,6 +185,8 @@ async def _from_backup(tx: Transaction, copy: Copy, now: float) -> Copy | None:
     target = None if copy.target is None else await directory.by_id(tx, copy.target)
     if backup is None or target is None:
         log.error("a table cannot be restored: it or its backup is gone")
+        if target is not None:
+            directory.remove(tx, target)
         return None
     space = backup.contents
     begin = space.key(copy.after) + b"\x00" if copy.after else space.begin
@@ -173,6 +204,10 @@ async def _to_table(tx: Transaction, copy: Copy, now: float) -> Copy | None:
     target = None if copy.target is None else await directory.by_id(tx, copy.target)
     if source is None or target is None:
         log.error("a table cannot be restored: it or its source is gone")
+        if source is not None:
+            release(tx, source)
+        if target is not None:
+            directory.remove(tx, target)
         return None
     page = await snapshot.read(tx, source, copy.moment, copy.after, _ITEMS)
     for place, stored in page.found:

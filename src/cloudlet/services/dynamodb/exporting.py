@@ -19,10 +19,10 @@ from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, exports, ion, items, journal, snapshot
 from cloudlet.services.dynamodb.export_filter import ExportFilter
 from cloudlet.services.dynamodb.exports import DataFile, Export
-from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.rows import BYTES
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.timeline import Moment
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
 from cloudlet.services.dynamodb.values import Item
 from cloudlet.store import StoreError
@@ -255,9 +255,8 @@ async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] |
         export = await exports.records.get(tx, key)
         if export is None or export.status != IN_PROGRESS:
             return
-        exports.records.store(
-            tx, msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now())
-        )
+        ended = msgspec.structs.replace(export, status=status, failure=failure, ended=block.clock.now())
+        await exports.records.end(tx, ended)
         tx.delete_range(export.files.begin, export.files.end)
         table = await directory.by_id(tx, export.table_id)
         if table is not None:

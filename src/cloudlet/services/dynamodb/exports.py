@@ -8,7 +8,7 @@ import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
-from cloudlet.services.dynamodb.journal import Moment
+from cloudlet.services.dynamodb.timeline import Moment
 from cloudlet.services.dynamodb.transfer_records import COMPLETED, IN_PROGRESS, TransferRecords
 
 ION = "ION"
@@ -88,7 +88,10 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
         return (self.request.get("IncrementalExportSpecification") or {}).get("ExportViewType") or "NEW_AND_OLD_IMAGES"
 
 
-records = TransferRecords("export", Export)
+_MOST = 300
+"""That an account has in progress (Developer Guide, "Quotas in Amazon DynamoDB")."""
+
+records = TransferRecords("export", Export, _MOST)
 _encode_file = msgspec.msgpack.Encoder().encode
 _decode_file = msgspec.msgpack.Decoder(DataFile).decode
 

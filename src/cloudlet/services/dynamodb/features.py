@@ -51,7 +51,7 @@ class Features(msgspec.Struct, array_like=True, frozen=True):
     copies: int = 0
     """How many backups and exports are being made, for which former states of items must be kept."""
     epoch: int = 0
-    """Grows whenever former states begin to be kept or a copy is asked for (see `journal`)."""
+    """The journal's latest epoch, as older Cloudlets have kept it (see `timeline`)."""
     tags: dict[str, str] = {}
     policies: dict[str, Policy] = {}
     """By resource: "" for the table, a stream's label for a stream."""

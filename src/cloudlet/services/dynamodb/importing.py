@@ -135,9 +135,8 @@ async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] |
         made = await imports.records.get(tx, key)
         if made is None or made.status != IN_PROGRESS:
             return
-        imports.records.store(
-            tx, msgspec.structs.replace(made, status=status, failure=failure, ended=block.clock.now())
-        )
+        ended = msgspec.structs.replace(made, status=status, failure=failure, ended=block.clock.now())
+        await imports.records.end(tx, ended)
         table = await directory.by_id(tx, made.table_id)
         if table is not None and status == COMPLETED:
             copies.activate(tx, table)

@@ -61,7 +61,10 @@ class Import(msgspec.Struct, array_like=True, frozen=True):
         return f"{self.table_arn}/import/{self.id}"
 
 
-records = TransferRecords("import", Import)
+_MOST = 50
+"""That an account has in progress (API reference, LimitExceededException)."""
+
+records = TransferRecords("import", Import, _MOST)
 
 
 def described(made: Import) -> dict[str, Any]:

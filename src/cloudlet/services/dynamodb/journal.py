@@ -4,9 +4,7 @@ For each write it keeps what the item was before, so that the state of an item a
 entry after that moment says, and where there is none what the item is now. So a copy of a table as it was at one moment
 can be made while the table goes on being written to, some items at a time.
 
-A moment is either a time, or the beginning of an *epoch*: asking for a copy changes the table's record, which every
-write reads, so that each write is exactly before or after it. Entries are under the item's key, the epoch and the
-time of the write (microseconds).
+Entries are under the item's key, the epoch (see `timeline`) and the time of the write (microseconds).
 """
 
 from __future__ import annotations
@@ -14,18 +12,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.dynamodb import items
+from cloudlet.services.dynamodb import items, timeline
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.timeline import Moment
 from cloudlet.services.dynamodb.values import Item
-from cloudlet.store.keys import pack_int
-
-
-class Moment(NamedTuple):
-    """A state of a table: that in which the epoch began, or as of a time (microseconds) in that epoch or later."""
-
-    epoch: int
-    micros: int | None = None
-
 
 _ABSENT = b""
 """Instead of a stored item: there was none."""
@@ -43,37 +33,22 @@ def _entries(table: Table) -> Subspace:
     return table.all.sub("journal")
 
 
-def _epochs(table: Table) -> Subspace:
-    return table.all.sub("journal-epoch")
+def _after(table: Table, key: bytes, moment: Moment) -> bytes:
+    """Return where the entries of an item begin that tell of writes after a moment."""
+    entries = _entries(table)
+    return entries.key(key, moment.epoch) if moment.micros is None else entries.key(key, *moment) + b"\x00"
 
 
 async def note(tx: Transaction, table: Table, key: bytes, old: bytes | None, now: float) -> None:
     """Keep what an item was, as stored, before a write at `now`. Of several in a microsecond the first counts."""
-    entry = _entries(table).key(key, table.features.epoch, int(now * 1_000_000))
+    entry = _entries(table).key(key, await timeline.epoch(tx, table, now), timeline.micros(now))
     if await tx.get(entry) is None:
         tx.put(entry, _ABSENT if old is None else old)
 
 
-def begin_epoch(tx: Transaction, table: Table, epoch: int, now: float) -> None:
-    """Write down that an epoch begins at `now`; the caller puts it into the table's record."""
-    tx.put(_epochs(table).key(epoch), pack_int(int(now * 1_000_000)))
-
-
-async def moment(tx: Transaction, table: Table, time: float) -> Moment:
-    """Return the moment of a time (seconds since the epoch): writes at that very time are part of it."""
-    micros = int(time * 1_000_000)
-    space = _epochs(table)
-    for key, value in reversed(await tx.range(space.begin, space.end, limit=100_000)):
-        if value <= pack_int(micros):
-            return Moment(space.unpack(key)[0], micros)
-    return Moment(0, micros)
-
-
 async def before(tx: Transaction, table: Table, key: bytes, moment: Moment) -> tuple[bool, bytes | None]:
     """Return whether an item was written to after a moment, and what it was at it if so, as stored (None: nothing)."""
-    entries = _entries(table)
-    begin = entries.key(key, moment.epoch) if moment.micros is None else entries.key(key, *moment) + b"\x00"
-    rows = await tx.range(begin, entries.key(key) + b"\xff", limit=1)
+    rows = await tx.range(_after(table, key, moment), _entries(table).key(key) + b"\xff", limit=1)
     return (True, _stored(rows[0][1])) if rows else (False, None)
 
 
@@ -92,15 +67,14 @@ async def changed(
 
     `now` is what the item is now, as stored; None for nothing.
     """
-    entries = _entries(table)
-    begin = entries.key(key, *since) + b"\x00"
-    end = entries.key(key, *until) + b"\x00"
+    begin, end = _after(table, key, since), _after(table, key, until)
     first = await tx.range(begin, end, limit=1)
     if not first:
         return None
     last = await tx.range(begin, end, limit=1, reverse=True)
     written, later = await before(tx, table, key, until)
-    return Changed(_item(_stored(first[0][1])), _item(later if written else now), entries.unpack(last[0][0])[2])
+    at: int = _entries(table).unpack(last[0][0])[2]
+    return Changed(_item(_stored(first[0][1])), _item(later if written else now), at)
 
 
 async def keys_after(tx: Transaction, table: Table, after: bytes, count: int) -> list[bytes]:
@@ -122,6 +96,7 @@ def clear(tx: Transaction, table: Table) -> None:
     """Forget all former states."""
     entries = _entries(table)
     tx.delete_range(entries.begin, entries.end)
+    timeline.clear(tx, table)
 
 
 async def trim(tx: Transaction, table: Table, after: bytes, until: float, count: int) -> bytes | None:
@@ -131,7 +106,9 @@ async def trim(tx: Transaction, table: Table, after: bytes, until: float, count:
     """
     entries = _entries(table)
     rows = await tx.range(max(after + b"\x00", entries.begin), entries.end, limit=count)
-    for key, _ in rows:
-        if entries.unpack(key)[2] < until * 1_000_000:
-            tx.delete(key)
+    old = [key for key, _ in rows if entries.unpack(key)[2] < until * 1_000_000]
+    for key in old:
+        tx.delete(key)
+    if old:
+        await timeline.forget(tx, table, until)
     return rows[-1][0] if len(rows) == count else None

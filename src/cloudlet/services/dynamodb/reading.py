@@ -27,6 +27,7 @@ from cloudlet.services.dynamodb import (
 )
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
+from cloudlet.services.dynamodb.expressions.predicates import weight
 from cloudlet.services.dynamodb.places import Asked, Place, check_selection
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ON_DEMAND
@@ -39,6 +40,8 @@ _FIRST_ROWS = 16
 _MOST_ROWS = 256
 _DECODED_BYTES = 256 << 10
 """So much is decoded before others have their turn."""
+_COMPARED_BYTES = 128
+"""So much is decoded in the time that one comparison takes, or finding one part of an item."""
 _ON_DEMAND_PARTITIONS = 4
 """The partitions that a new table on demand has (Developer Guide, "Initial throughput for on-demand mode")."""
 
@@ -103,6 +106,10 @@ class Reading:
         self.place: Place | None = None
         self.page = Page()
         self._rows = _FIRST_ROWS
+        filtering, projection = self.clauses.filter, self.clauses.projection
+        looks = (0 if filtering is None else weight(filtering)) + (0 if projection is None else len(projection.paths))
+        self._looking_bytes = _COMPARED_BYTES * looks
+        """What it takes to look at a row beside decoding it."""
 
     async def step(self, tx: Transaction) -> Stretch:
         """Read some more, as far as it is not known yet what lies there. Raises AwsError.
@@ -173,7 +180,7 @@ class Reading:
                     self._put(rows[begin:end])
                     begin, size = end, 0
                     await asyncio.sleep(0)
-                size += len(row)
+                size += len(row) + self._looking_bytes
             rows = rows[begin:]
         self._put(rows)
 

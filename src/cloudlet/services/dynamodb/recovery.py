@@ -12,7 +12,7 @@ from typing import Any
 from cloudlet.core import AwsError, Subspace, Transaction, moments
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.services.dynamodb import directory, journal
+from cloudlet.services.dynamodb import directory, journal, timeline
 from cloudlet.services.dynamodb.table import Table
 
 _DAY = 86400
@@ -30,29 +30,29 @@ def note(tx: Transaction, table: Table) -> None:
         tx.put(_TABLES.key(table.id), b"")
 
 
-def earliest(table: Table, now: float) -> float | None:
+async def earliest(tx: Transaction, table: Table, now: float) -> float | None:
     """Return the earliest time that a table can be restored to (seconds since the epoch), or None."""
     recovery = table.features.recovery
-    return None if recovery is None else max(recovery.since, now - recovery.days * _DAY)
+    return None if recovery is None else max(await timeline.since(tx, table, now), now - recovery.days * _DAY)
 
 
-def described(table: Table, now: float) -> dict[str, Any]:
+async def described(tx: Transaction, table: Table, now: float) -> dict[str, Any]:
     """Return the ContinuousBackupsDescription of a table."""
     point: dict[str, Any] = {"PointInTimeRecoveryStatus": "DISABLED"}
     if table.features.recovery is not None:
         point = {
             "PointInTimeRecoveryStatus": "ENABLED",
             "RecoveryPeriodInDays": table.features.recovery.days,
-            "EarliestRestorableDateTime": earliest(table, now),
+            "EarliestRestorableDateTime": await earliest(tx, table, now),
             "LatestRestorableDateTime": now,
         }
     # Continuous backups are enabled on all tables at table creation (API reference).
     return {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": point}
 
 
-def check_time(table: Table, time: float, now: float, code: str) -> None:
+async def check_time(tx: Transaction, table: Table, time: float, now: float, code: str) -> None:
     """Raise AwsError, with `code` for a wrong time, where the state of a table at a time is not to be had."""
-    first = earliest(table, now)
+    first = await earliest(tx, table, now)
     if first is None:
         raise AwsError(
             "PointInTimeRecoveryUnavailableException",
@@ -92,7 +92,7 @@ async def _trim(block: Block, table_id: int) -> None:
             if table is None:
                 tx.delete(_TABLES.key(table_id))
                 return None
-            first = earliest(table, block.clock.now())
+            first = await earliest(tx, table, block.clock.now())
             if first is None or table.features.copies:
                 # A copy under way may be of a time that is just passing out of the period.
                 return None

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.services.dynamodb import journal
-from cloudlet.services.dynamodb.journal import Moment
 from cloudlet.services.dynamodb.rows import BYTES, some
 from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.timeline import Moment
 
 
 class Page(NamedTuple):

@@ -275,13 +275,21 @@ async def _remembered(ctx: Context, tx: Transaction, token: str, now: float) -> 
         tx.delete(place)
     raw = await tx.get(_token_key(ctx, token))
     known = None if raw is None else msgspec.msgpack.decode(raw, type=_Remembered)
-    return known if known is not None and known.until > now else None
+    if known is None or known.until > now:
+        return known
+    # The token may be used anew, and is then not to be forgotten when its first use was to be.
+    tx.delete(_expiry(ctx, token, known))
+    return None
 
 
 def _remember(ctx: Context, tx: Transaction, token: str, done: _Remembered) -> None:
     place = _token_key(ctx, token)
     tx.put(place, msgspec.msgpack.encode(done))
-    tx.put(_EXPIRIES.key(int(done.until * 1000), ctx.account, ctx.region, token), place)
+    tx.put(_expiry(ctx, token, done), place)
+
+
+def _expiry(ctx: Context, token: str, done: _Remembered) -> bytes:
+    return _EXPIRIES.key(int(done.until * 1000), ctx.account, ctx.region, token)
 
 
 # -- reads

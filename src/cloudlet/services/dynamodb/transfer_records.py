@@ -7,10 +7,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
+from cloudlet.services.dynamodb.errors import limit_exceeded
 
 IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
-
-_MOST_RUNNING = 10_000
 
 
 class Transfer(Protocol):
@@ -30,6 +29,7 @@ class Transfer(Protocol):
     def status(self) -> str: ...
 
 
+_COUNTED = b"\x01"
 T = TypeVar("T", bound=Transfer)
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
@@ -48,10 +48,14 @@ _decode_token = msgspec.msgpack.Decoder(_Token).decode
 class TransferRecords(Generic[T]):
     """The records of one kind of transfer."""
 
-    def __init__(self, kind: str, record: type[T]) -> None:
+    def __init__(self, kind: str, record: type[T], most: int) -> None:
+        """An account has `most` in progress."""
+        self._kind = kind
+        self._most = most
         self._records = Subspace(kind)
         self._tokens = Subspace(f"{kind}-token")
         self._running = Subspace(f"{kind}ing")
+        self._count = Subspace(f"{kind}ing-count")
         self._decode = msgspec.msgpack.Decoder(record).decode
 
     def key(self, account: str, region: str, table: str, id: str) -> bytes:
@@ -61,18 +65,37 @@ class TransferRecords(Generic[T]):
     def key_of(self, transfer: T) -> bytes:
         return self.key(transfer.account, transfer.region, transfer.table, transfer.id)
 
-    def store(self, tx: Transaction, transfer: T) -> None:
-        """Write a record; the job does those that are in progress."""
-        key = self.key_of(transfer)
-        tx.put(key, _encode(transfer))
-        if transfer.status == IN_PROGRESS:
-            tx.put(self._running.key(key), b"")
-        else:
-            tx.delete(self._running.key(key))
+    def account_of(self, key: bytes) -> str:
+        """Return the account of a record, by its key."""
+        account: str = self._records.unpack(key)[0]
+        return account
 
-    async def running(self, tx: Transaction) -> list[bytes]:
-        """Return the keys of those in progress."""
-        rows = await tx.range(self._running.begin, self._running.end, limit=_MOST_RUNNING)
+    async def start(self, tx: Transaction, transfer: T) -> None:
+        """Write the record of a new transfer, which the job does. Raises AwsError where there are too many."""
+        count = self._count.key(transfer.account)
+        if await tx.counter(count) >= self._most:
+            raise limit_exceeded(f"Too many {self._kind}s are in progress in the account {transfer.account}")
+        tx.add(count, 1)
+        self.store(tx, transfer)
+        # Those in progress that an older Cloudlet has begun are not counted.
+        tx.put(self._running.key(self.key_of(transfer)), _COUNTED)
+
+    def store(self, tx: Transaction, transfer: T) -> None:
+        """Write a record."""
+        tx.put(self.key_of(transfer), _encode(transfer))
+
+    async def end(self, tx: Transaction, transfer: T) -> None:
+        """Write the record of a transfer that is not in progress any more."""
+        self.store(tx, transfer)
+        running = self._running.key(self.key_of(transfer))
+        if await tx.get(running) == _COUNTED:
+            tx.add(self._count.key(transfer.account), -1)
+        tx.delete(running)
+
+    async def running(self, tx: Transaction, after: bytes | None, count: int) -> list[bytes]:
+        """Return the keys of up to so many in progress, those that follow another one."""
+        begin = self._running.begin if after is None else self._running.key(after) + b"\x00"
+        rows = await tx.range(begin, self._running.end, limit=count)
         return [self._running.unpack(key)[0] for key, _ in rows]
 
     async def get(self, tx: Transaction, key: bytes) -> T | None:

@@ -6,35 +6,35 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from cloudlet.core import moments
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
+from cloudlet.core.lanes import work_off
 from cloudlet.core.lease import Lease
+from cloudlet.core.shares import Shares
 from cloudlet.services.dynamodb import exporting, exports, importing, imports
 
 TOPIC = b"transfers"
 """Notified when an export or an import is asked for."""
 _AT_ONCE = 4
-"""So a small one does not wait for a large one that somebody else has asked for."""
+"""Of these an account has half, so that a small one does not wait for large ones that somebody else has asked for."""
 
 _Transfer = Callable[[Block, bytes, Lease], Awaitable[None]]
 
 
 async def make(block: Block) -> None:
     """Make all exports and imports that are asked for, until the block ends."""
-    turn = asyncio.Semaphore(_AT_ONCE)
+    places = Shares(_AT_ONCE, _AT_ONCE // 2)
+    exported, imported = exports.records, imports.records
 
-    async def one(transfer: _Transfer, key: bytes, lease: Lease) -> None:
-        async with turn:
-            # Of several processes one does it: two would both write files.
-            await lease.hold()
-            await transfer(block, key, lease)
+    async with Lease(block) as lease, asyncio.TaskGroup() as group:
 
-    async with Lease(block) as lease, moments.notified(block, TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
-        while True:
-            changed.clear()
-            for records, transfer in ((exports.records, exporting.make), (imports.records, importing.make)):
-                for key in await block.store.transact(records.running):
-                    works.start(group, key, f"the transfer {key!r}", partial(one, transfer, key, lease))
-            await changed.wait()
+        async def one(transfer: _Transfer, account: Callable[[bytes], str], key: bytes) -> None:
+            async with places.of(account(key)):
+                # Of several processes one does it: two would both write files.
+                await lease.hold()
+                await transfer(block, key, lease)
+
+        for running, account, transfer in (
+            (exported.running, exported.account_of, exporting.make),
+            (imported.running, imported.account_of, importing.make),
+        ):
+            group.create_task(work_off(block, TOPIC, running, partial(one, transfer, account)))

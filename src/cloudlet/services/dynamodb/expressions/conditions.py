@@ -89,7 +89,7 @@ def _in(tree: syntax.In, subs: Substitutions) -> Condition:
     value = operand(tree.operand, subs)
     members = tuple([operand(member, subs) for member in tree.members])
     check_distinct("IN", value, members)
-    return predicates.IsIn(value, members)
+    return predicates.IsIn.of(value, members)
 
 
 def _function(call: syntax.Call, subs: Substitutions) -> Condition:

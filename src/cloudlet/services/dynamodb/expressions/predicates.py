@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from cloudlet.services.dynamodb.expressions.operands import Operand, attributes
+from cloudlet.services.dynamodb.expressions.operands import Constant, Operand, attributes
 from cloudlet.services.dynamodb.values import SETS, Item, Value, compare, equal, type_of
 
 
@@ -83,6 +83,17 @@ class IsBetween(msgspec.Struct, frozen=True):
 class IsIn(msgspec.Struct, frozen=True):
     operand: Operand
     members: tuple[Operand, ...]
+    known: frozenset[tuple[str, Any]]
+    """The members that are constants and equal only where they are written alike: types and contents."""
+    others: tuple[Operand, ...]
+    """All other members."""
+
+    @classmethod
+    def of(cls, operand: Operand, members: tuple[Operand, ...]) -> IsIn:
+        known = [member.constant for member in members if isinstance(member, Constant)]
+        scalars = [(kind, value[kind]) for value in known if (kind := type_of(value)) not in _COMPOUND]
+        others = [each for each in members if not isinstance(each, Constant) or type_of(each.constant) in _COMPOUND]
+        return cls(operand, members, frozenset(scalars), tuple(others))
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -92,7 +103,10 @@ class IsIn(msgspec.Struct, frozen=True):
         value = self.operand.value(item)
         if value is None:
             return False
-        candidates = (member.value(item) for member in self.members)
+        kind = type_of(value)
+        if kind not in _COMPOUND and (kind, value[kind]) in self.known:
+            return True
+        candidates = (member.value(item) for member in self.others)
         return any(candidate is not None and equal(value, candidate) for candidate in candidates)
 
 
@@ -186,6 +200,15 @@ class AnyOf(msgspec.Struct, frozen=True):
             if condition.matches(item):
                 return True
         return False
+
+
+def weight(condition: Condition) -> int:
+    """Return how many comparisons a condition makes at most, of an item."""
+    if isinstance(condition, Negation):
+        return weight(condition.condition)
+    if isinstance(condition, All | AnyOf):
+        return sum(map(weight, condition.conditions))
+    return 1 + len(condition.others) if isinstance(condition, IsIn) else 1
 
 
 def in_order(comparator: str, left: Value | None, right: Value | None) -> bool:

@@ -5,7 +5,7 @@ Developer Guide, "Using projection expressions in DynamoDB".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol
 
 from cloudlet.services.dynamodb.expressions.parser import Parser
@@ -24,6 +24,10 @@ class Projection(Protocol):
     def attributes(self) -> frozenset[str]:
         """The top-level attributes of which something is wanted."""
 
+    @property
+    def paths(self) -> Sequence[Path]:
+        """Where those are."""
+
     def of(self, item: Item) -> Item:
         """Return the wanted parts of an item."""
 
@@ -31,7 +35,8 @@ class Projection(Protocol):
 class PathProjection:
     """What is at some paths. Raises ExpressionProblem where one contains another one."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
         self._tree = tree(paths)
         self.attributes = frozenset(str(name) for name in self._tree)
         self._plain = all(inner is None for inner in self._tree.values())

@@ -84,7 +84,7 @@ def comparison(name: str, operator: str, given: Sequence[Value] | None) -> Condi
     if operator == "BEGINS_WITH":
         return BeginsWith(attribute, constants[0])
     if operator == "IN":
-        return IsIn(attribute, constants)
+        return IsIn.of(attribute, constants)
     return IsBetween(attribute, *constants)
 
 

@@ -15,7 +15,7 @@ from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.measuring import Spent, units_of
 from cloudlet.services.dynamodb.partiql import writing
-from cloudlet.services.dynamodb.partiql.parser import parse
+from cloudlet.services.dynamodb.partiql.parsing import all_parsed
 from cloudlet.services.dynamodb.partiql.reading import Single
 from cloudlet.services.dynamodb.partiql.statements import Check, Select, Statement
 from cloudlet.services.dynamodb.table import Table
@@ -57,7 +57,7 @@ class _Account:
 async def execute(ctx: Context, params: Params) -> Result:
     """Answer BatchExecuteStatement. Raises AwsError."""
     wanted = params["Statements"]
-    parsed = [_parsed(each) for each in wanted]
+    parsed = [_admitted(each) for each in await all_parsed(ctx.account, wanted)]
     kinds = {isinstance(each, Select) for each in parsed if not isinstance(each, AwsError)}
     if len(kinds) > 1:
         raise validation("A batch must consist of either read statements or write statements: both cannot be mixed")
@@ -67,14 +67,8 @@ async def execute(ctx: Context, params: Params) -> Result:
     return {"Responses": responses, "ConsumedCapacity": account.shown(params)}
 
 
-def _parsed(given: Mapping[str, Any]) -> Statement | AwsError:
-    try:
-        statement = parse(given["Statement"], given.get("Parameters") or ())
-        if isinstance(statement, Check):
-            raise validation("EXISTS is a statement of transactions only")
-    except AwsError as error:
-        return error
-    return statement
+def _admitted(statement: Statement | AwsError) -> Statement | AwsError:
+    return validation("EXISTS is a statement of transactions only") if isinstance(statement, Check) else statement
 
 
 async def _one(

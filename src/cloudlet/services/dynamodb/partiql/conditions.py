@@ -86,7 +86,7 @@ def _comparison(reader: Reader, left: Operand) -> Condition:
         reader.expect("AND")
         found = _between(left, lower, _operand(reader))
     elif reader.accept("IN"):
-        found = IsIn(left, _members(reader))
+        found = IsIn.of(left, _members(reader))
     elif negated:
         raise reader.unexpected()
     else:

@@ -12,6 +12,8 @@ from functools import cmp_to_key
 from math import prod
 from typing import cast
 
+import msgspec
+
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions import AttributeCondition, Condition, KeyCondition
@@ -29,6 +31,7 @@ from cloudlet.services.dynamodb.expressions.predicates import (
 from cloudlet.services.dynamodb.keys import KeySchema
 from cloudlet.services.dynamodb.values import Item, Value, compare
 
+_encode = msgspec.msgpack.Encoder().encode
 _MOST_PARTITIONS = 50
 """API Reference, ExecuteStatement: IN takes up to 50 values of a partition key."""
 
@@ -48,20 +51,20 @@ def read_plan(where: Condition | None, schema: KeySchema, order: Sequence[tuple[
     terms = list(_terms(where))
     fixed: list[tuple[str, list[Value]]] = []
     for name, _ in schema.hash:
-        term = next((term for term in terms if _values_of(term, name) is not None), None)
-        if term is None:
+        found = next(((term, values) for term in terms if (values := _values_of(term, name)) is not None), None)
+        if found is None:
             _check_unordered(where, order)
             return ReadPlan(None, where)
-        terms.remove(term)
-        fixed.append((name, _values_of(term, name) or []))
+        terms.remove(found[0])
+        fixed.append((name, _distinct(found[1])))
     conditions: list[AttributeCondition] = []
     for name, _ in schema.range:
-        found = next(((term, one) for term in terms if (one := _range_condition(term, name)) is not None), None)
-        if found is None:
+        bound = next(((term, one) for term in terms if (one := _range_condition(term, name)) is not None), None)
+        if bound is None:
             break
-        terms.remove(found[0])
-        conditions.append(found[1])
-        if found[1].comparison != "=":
+        terms.remove(bound[0])
+        conditions.append(bound[1])
+        if bound[1].comparison != "=":
             break
     ranges = [KeyCondition([*hashes, *conditions]) for hashes in _combinations(fixed)]
     ranges, descending = _ordered(ranges, fixed, schema, order)
@@ -115,7 +118,7 @@ def _values_of(term: Condition, name: str) -> list[Value] | None:
         return [term.right.constant]
     if isinstance(term, IsIn) and _is(term.operand, name):
         values = [member.constant for member in term.members if isinstance(member, Constant)]
-        return _distinct(values) if len(values) == len(term.members) else None
+        return values if len(values) == len(term.members) else None
     if isinstance(term, AnyOf):
         found: list[Value] = []
         for alternative in term.conditions:
@@ -123,12 +126,16 @@ def _values_of(term: Condition, name: str) -> list[Value] | None:
             if values_of_one is None:
                 return None
             found += values_of_one
-        return _distinct(found)
+        return found
     return None
 
 
 def _distinct(values: Sequence[Value]) -> list[Value]:
-    return [value for place, value in enumerate(values) if value not in values[:place]]
+    """Return each value once, in the order in which they come first: there may be thousands."""
+    found: dict[bytes, Value] = {}
+    for value in values:
+        found.setdefault(_encode(value), value)
+    return list(found.values())
 
 
 def _range_condition(term: Condition, name: str) -> AttributeCondition | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Concluding, Context, Params, Result, Transaction
 from cloudlet.services.dynamodb import capacity, directory, transactions
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.continuation import digest_of
-from cloudlet.services.dynamodb.partiql.parser import parse
+from cloudlet.services.dynamodb.partiql.parsing import all_parsed
 from cloudlet.services.dynamodb.partiql.reading import Single
 from cloudlet.services.dynamodb.partiql.statements import Insert, Select, Write
 from cloudlet.services.dynamodb.table import Table
@@ -22,10 +22,14 @@ from cloudlet.services.dynamodb.transactions import LARGEST, too_large
 from cloudlet.services.dynamodb.values import value_size
 
 
-async def execute(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def execute(ctx: Context, params: Params) -> Concluding:
     """Answer ExecuteTransaction. Raises AwsError."""
     given = params["TransactStatements"]
-    parsed = [parse(each["Statement"], each.get("Parameters") or ()) for each in given]
+    parsed = []
+    for statement in await all_parsed(ctx.account, given):
+        if isinstance(statement, AwsError):
+            raise statement
+        parsed.append(statement)
     selects = [statement for statement in parsed if isinstance(statement, Select)]
     writes = [statement for statement in parsed if not isinstance(statement, Select)]
     if selects and writes:
@@ -33,9 +37,16 @@ async def execute(ctx: Context, tx: Transaction, params: Params) -> Result:
             "A transaction must consist of either read statements or write statements: both cannot be mixed"
         )
     if selects:
-        return await _read(ctx, tx, selects, params)
+        return Concluding(lambda tx: _read(ctx, tx, selects, params))
+    if any(writing.returning(statement) is not None for statement in writes):
+        raise validation("RETURNING is not supported in transactions")
     shows_old = [each.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" for each in given]
-    return await _write(ctx, tx, writes, shows_old, params)
+    together = zip(given, writes, strict=True)
+    # What INSERT is given is part of its item.
+    beside = [each.get("Parameters") or () for each, statement in together if not isinstance(statement, Insert)]
+    values = sum([value_size(value) for parameters in beside for value in parameters])
+    digest = digest_of(given)
+    return Concluding(lambda tx: _write(ctx, tx, writes, shows_old, params, digest, values))
 
 
 async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], params: Params) -> Result:
@@ -58,18 +69,17 @@ async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], par
 
 
 async def _write(
-    ctx: Context, tx: Transaction, statements: Sequence[Write], shows_old: Sequence[bool], params: Params
+    ctx: Context,
+    tx: Transaction,
+    statements: Sequence[Write],
+    shows_old: Sequence[bool],
+    params: Params,
+    digest: bytes,
+    values: int,
 ) -> Result:
-    if any(writing.returning(statement) is not None for statement in statements):
-        raise validation("RETURNING is not supported in transactions")
     requests = [
         writing.request(each, await directory.for_items(ctx, tx, each.table), shown)
         for each, shown in zip(statements, shows_old, strict=True)
     ]
-    given = zip(params["TransactStatements"], statements, strict=True)
-    # What INSERT is given is part of its item.
-    beside = [each.get("Parameters") or () for each, statement in given if not isinstance(statement, Insert)]
-    values = sum([value_size(value) for parameters in beside for value in parameters])
-    digest = digest_of(params["TransactStatements"])
     done: Any = await transactions.run(ctx, tx, requests, params, "ExecuteTransaction", digest, values)
     return {"Responses": [{} for _ in statements], "ConsumedCapacity": done["ConsumedCapacity"]}
