@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from cloudlet.services.apigateway import access_log
 from cloudlet.testing.server import Aws
 from tests.own_metrics import total
 from tests.services.apigateway.cloud import GatewayCloud
@@ -71,6 +72,20 @@ def test_a_line_for_each_request(cloud: GatewayCloud, endpoint: Endpoint) -> Non
     assert (lines[1]["status"], lines[1]["routeKey"], lines[1]["error.message"]) == ("404", "-", "Not Found")
     cloud.client.delete_access_log_settings(ApiId=api, StageName="$default")
     assert "AccessLogSettings" not in cloud.client.get_stage(ApiId=api, StageName="$default")
+
+
+def test_lines_go_to_groups_of_the_api_s_account(cloud: GatewayCloud) -> None:
+    settings = {"DestinationArn": "arn:aws:logs:us-east-1:123456789012:log-group:access", "Format": FORMAT}
+    refused = (
+        "BadRequestException",
+        f"Access log destination must belong to the account {cloud.account}: {settings['DestinationArn']}",
+        400,
+    )
+    api, named = cloud.api(), {"StageName": "$default", "AccessLogSettings": settings}
+    assert cloud.refused("update_stage", ApiId=api, **named) == refused
+    assert cloud.refused("create_stage", ApiId=cloud.websocket_api(), **{**named, "StageName": "x"}) == refused
+    # That of a stage which an older Cloudlet has stored.
+    assert access_log.format_of(cloud.account, settings, "x") is None
 
 
 def test_connections_are_logged_too(cloud: GatewayCloud) -> None:

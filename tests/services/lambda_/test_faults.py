@@ -16,7 +16,7 @@ from botocore.config import Config
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
-from tests.services.lambda_.cloud import FunctionCloud, package
+from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import invoke, module, python, sandboxed
 from tests.standing import eventually
 
@@ -154,17 +154,3 @@ def test_who_waits_is_told_when_all_functions_are_ended(tmp_path: Path, while_it
             assert cloudlet("reset", "--port", server.port).returncode == 0
             assert running.result()[::2] == ("ServiceUnavailable", 503)
         eventually(lambda: sandboxed(f"300.{cloud.account}"), lambda left: not left)
-
-
-def test_a_package_that_cannot_be_unpacked_is_told_to_who_invokes(cloud: FunctionCloud) -> None:
-    cloud.function()
-    # The file's name stands before the file, and again in the list of all.
-    broken = package().replace(b"index", b"outer", 1)
-    cloud.client.update_function_code(FunctionName="f", ZipFile=broken)
-    eventually(
-        lambda: cloud.client.get_function_configuration(FunctionName="f")["LastUpdateStatus"],
-        lambda status: status == "Failed",
-    )
-    code, message, status = cloud.refused("invoke", FunctionName="f")
-    assert (code, status) == ("InvalidZipFileException", 502)
-    assert message.startswith("The package cannot be unpacked: File name in directory")

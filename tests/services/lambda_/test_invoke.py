@@ -531,6 +531,36 @@ def test_a_custom_runtime_speaks_the_runtime_api(cloud: FunctionCloud) -> None:
     assert answer.error == "Unhandled"
 
 
+def test_an_answer_by_the_runtime_api_that_is_too_large_is_an_error(cloud: FunctionCloud) -> None:
+    large = BOOTSTRAP.replace(
+        'post(f"/invocation/{request}/response", {',
+        'post_large(request, event) or post(f"/invocation/{request}/response", {',
+    )
+    told = """
+import urllib.error
+def post_large(request, event):
+    if "size" in event:
+        try:
+            post(f"/invocation/{request}/{event['what']}", "x" * event["size"])
+        except urllib.error.HTTPError as refused:
+            print("refused", refused.code, refused.read().decode(), flush=True)
+        return True
+while True:
+"""
+    source = large.replace("\nwhile True:\n", told)
+    cloud.function("f", Runtime="provided.al2023", Code={"ZipFile": program({"bootstrap": source})}, Timeout=30)
+    for what in ("response", "error"):
+        answer = invoke(cloud, {"size": 6_291_555, "what": what})
+        assert answer.value["errorType"] == "Function.ResponseSizeTooLarge"
+        assert answer.error == "Unhandled"
+    assert len(invoke(cloud, {"size": 6_291_554, "what": "response"}).value) == 6_291_554
+    said = "Exceeded maximum allowed payload size (6291556 bytes)."
+    refused = (
+        f"refused 413 {json.dumps({'errorType': 'RequestEntityTooLarge', 'errorMessage': said}, separators=(',', ':'))}"
+    )
+    eventually(lambda: logged(cloud), lambda found: found.count(refused) == 2)
+
+
 def test_a_custom_runtime_that_ends_after_an_answer_takes_no_other_invocation_with_it(cloud: FunctionCloud) -> None:
     """So Go's does after a panic. A runtime gets the next invocation once it asks for it."""
     ending = f"{BOOTSTRAP}    if 'ends' in event: __import__('time').sleep(0.3); raise SystemExit(1)\n"

@@ -356,6 +356,35 @@ def test_a_batch_that_fails_is_halved(polling: PollingCloud) -> None:
     assert [len(batch) for batch in seen] == [2, 1, 1]
 
 
+@pytest.mark.parametrize("reports", [False, True])
+def test_of_halved_batches_only_what_fails_is_given_up(polling: PollingCloud, reports: bool) -> None:
+    bad = "[each['dynamodb'] for each in event['Records'] if each['dynamodb']['NewImage']['n']['S'] == 'bad']"
+    fails = "return {'batchItemFailures': [{'itemIdentifier': bad[0]['SequenceNumber']}]}"
+    polling.tells(f"bad = {bad}\nif bad:\n    {fails if reports else 'raise ValueError'}")
+    stream = polling.table()
+    values = ["a", "b", "bad", "c", "d"]
+    for value in values:
+        polling.aws.client("dynamodb").put_item(TableName="orders", Item={"id": {"S": "i"}, "n": {"S": value}})
+    url = polling.queue("letters")
+    destination = {"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:{polling.account}:letters"}}
+    more = {"FunctionResponseTypes": ["ReportBatchItemFailures"]} if reports else {}
+    polling.map_stream(
+        stream, BisectBatchOnFunctionError=True, MaximumRetryAttempts=0, DestinationConfig=destination, **more
+    )
+
+    def batches() -> list[list[str]]:
+        return [[record["dynamodb"]["NewImage"]["n"]["S"] for record in batch] for batch in polling.seen()]
+
+    seen = eventually(batches, lambda found: bool(found) and found[-1][-1] == "d" and "bad" not in found[-1])
+    assert seen[0] == values
+    done = [value for batch in seen for value in (batch[: batch.index("bad")] if "bad" in batch else batch)]
+    assert done[-4:] == ["a", "b", "c", "d"]
+    (letter,) = polling.aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    told = json.loads(letter["Body"])
+    assert (told["DDBStreamBatchInfo"]["batchSize"], polling.left(url)) == (1, 1)
+    assert told["requestContext"]["approximateInvokeCount"] == 1
+
+
 def test_a_deleted_mapping_polls_no_more(polling: PollingCloud) -> None:
     polling.tells()
     url = polling.queue()

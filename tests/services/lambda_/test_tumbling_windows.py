@@ -100,6 +100,25 @@ def test_a_state_that_becomes_too_large_ends_the_window_early(windows: WindowClo
     assert [each["state"] for each in windows.told() if each["count"]] == [{}, {}]
 
 
+def test_a_window_whose_end_fails_is_given_up_after_its_attempts(windows: WindowCloud) -> None:
+    windows.counts("if event['isFinalInvokeForWindow']: raise ValueError('no')\nreturn {'state': state}")
+    stream, url = windows.table(), windows.queue("letters")
+    destination = {"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:{windows.account}:letters"}}
+    windows.map_stream(stream, TumblingWindowInSeconds=1, MaximumRetryAttempts=1, DestinationConfig=destination)
+    windows.change("a")
+    (letter,) = windows.aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    told = json.loads(letter["Body"])
+    assert (told["requestContext"]["condition"], told["requestContext"]["approximateInvokeCount"]) == (
+        "RetryAttemptsExhausted",
+        2,
+    )
+    assert (told["DDBStreamBatchInfo"]["batchSize"], told["DDBStreamBatchInfo"]["streamArn"]) == (0, stream)
+    tried = eventually(lambda: _finals(windows.told()), lambda found: len(found) >= 2)
+    assert [each["state"] for each in tried] == [{"count": 1}, {"count": 1}]
+    windows.change("b")
+    eventually(lambda: windows.told()[-1], lambda last: last["count"] == 1 and last["state"] == {})
+
+
 def test_the_state_survives_a_crash(tmp_path: Path) -> None:
     with Server.start("--data", str(tmp_path)) as server:
         windows = WindowCloud(Aws(server.endpoint, "123456789012"))

@@ -34,8 +34,8 @@ OWN_GROUPS = "API-Gateway-Execution-Logs_"
 Settings = dict[str, Any]
 
 
-def check(settings: Settings) -> Settings:
-    """Return settings as they are kept. Raises AwsError."""
+def check(account: str, settings: Settings) -> Settings:
+    """Return settings as they are kept for a stage of an account. Raises AwsError."""
     destination, form = settings.get("DestinationArn"), settings.get("Format")
     if not destination:
         raise errors.bad_request("Access log destination must be a Firehose stream or a CloudWatch Logs log group")
@@ -55,6 +55,8 @@ def check(settings: Settings) -> Settings:
         raise errors.bad_request(
             "Failed to validate format: it must contain at least $context.requestId or $context.extendedRequestId"
         )
+    if arn.account != account:
+        raise errors.bad_request(f"Access log destination must belong to the account {account}: {destination}")
     return {"DestinationArn": destination.removesuffix(":*"), "Format": form}
 
 
@@ -79,6 +81,14 @@ class Format:
         """Return the line of a request; `context` gives the value of a variable."""
         parts = self._parts
         return "".join(part if number % 2 == 0 else context(part[1:]) or "-" for number, part in enumerate(parts))
+
+
+def format_of(account: str, settings: Settings | None, stream: str) -> Format | None:
+    """Return the compiled settings of a stage of an account; None where it has no access log."""
+    # Older stages may have named another account's group, into which an API does not write.
+    if not settings or Arn.parse(settings["DestinationArn"]).account != account:
+        return None
+    return Format(settings, stream)
 
 
 class _Lines:

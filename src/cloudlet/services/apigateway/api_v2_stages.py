@@ -43,7 +43,7 @@ async def get_stage_of(tx: Transaction, api: Document, name: str) -> Document:
     return found
 
 
-async def _checked(tx: Transaction, api: Document, stage: Document) -> Document:
+async def _checked(ctx: Context, tx: Transaction, api: Document, stage: Document) -> Document:
     protocol = api["ProtocolType"]
     if "ClientCertificateId" in stage:
         raise errors.not_built("client certificates of stages")
@@ -51,7 +51,7 @@ async def _checked(tx: Transaction, api: Document, stage: Document) -> Document:
         if not _VARIABLE_NAME.fullmatch(name) or not _VARIABLE_VALUE.fullmatch(value):
             raise errors.bad_request(f"Stage variable {name} is invalid: it has characters that are not allowed")
     if "AccessLogSettings" in stage:
-        stage["AccessLogSettings"] = access_log.check(stage["AccessLogSettings"])
+        stage["AccessLogSettings"] = access_log.check(ctx.account, stage["AccessLogSettings"])
     route_settings = stage.setdefault("RouteSettings", {})
     keys = {route["RouteKey"] for route in await all_parts(tx, api["ApiId"], "Route")} if route_settings else set()
     for key, settings in route_settings.items():
@@ -93,7 +93,7 @@ async def create_stage(
     stage = merging.given(params, _MEMBERS) | {"StageName": name}
     if stage.get("AutoDeploy") and "DeploymentId" in stage:
         raise errors.bad_request("DeploymentId cannot be given when AutoDeploy is enabled")
-    stage = await _checked(tx, api, stage)
+    stage = await _checked(ctx, tx, api, stage)
     stage |= {"CreatedDate": ctx.now(), "LastUpdatedDate": ctx.now()}
     if managed:
         stage["ApiGatewayManaged"] = True
@@ -130,7 +130,7 @@ async def update_stage(ctx: Context, tx: Transaction, params: Params) -> Result:
     stage = merging.merged(known, params, _MEMBERS, ("RouteSettings", "StageVariables"))
     if stage.get("AutoDeploy") and "DeploymentId" in params:
         raise errors.bad_request("DeploymentId cannot be given when AutoDeploy is enabled")
-    stage = await _checked(tx, api, stage)
+    stage = await _checked(ctx, tx, api, stage)
     stage["LastUpdatedDate"] = ctx.now()
     if known.get("AutoDeploy") and not stage["AutoDeploy"]:
         await _stop_following(tx, api, known)

@@ -32,12 +32,13 @@ async def change(tx: Transaction, user: str, before: Iterable[str], after: Itera
         tx.put(_CLAIMS.key(code, user), b"")
     for code in old - new:
         tx.delete(_CLAIMS.key(code, user))
-        if not await _is_claimed(tx, code):
+        if not await is_claimed(tx, code):
             tx.put(_GARBAGE.key(now, code), b"")
             tx.notify(_TOPIC)
 
 
-async def _is_claimed(tx: Transaction, code: str) -> bool:
+async def is_claimed(tx: Transaction, code: str) -> bool:
+    """Whether anybody refers to a blob."""
     space = _CLAIMS.sub(code)
     return bool(await tx.range(space.begin, space.end, limit=1))
 
@@ -75,7 +76,7 @@ async def _remove_due(block: Block, works: Works) -> float | None:
 async def _remove(block: Block, keys: list[bytes]) -> None:
     async def unclaimed(tx: Transaction) -> list[str]:
         # What a layer has given up, a function that was created meanwhile may have claimed.
-        return [code for code in codes if not await _is_claimed(tx, code)]
+        return [code for code in codes if not await is_claimed(tx, code)]
 
     codes = [_GARBAGE.unpack(key)[1] for key in keys]
     gone = await block.store.transact(unclaimed)
@@ -110,6 +111,6 @@ async def _remove_orphans(block: Block, names: list[str]) -> None:
 async def _orphans(block: Block, names: list[str]) -> list[str]:
     async def unknown(tx: Transaction) -> list[str]:
         garbage = {_GARBAGE.unpack(key)[1] for key, _ in await tx.range(_GARBAGE.begin, _GARBAGE.end, limit=10_000)}
-        return [name for name in names if name not in garbage and not await _is_claimed(tx, name)]
+        return [name for name in names if name not in garbage and not await is_claimed(tx, name)]
 
     return await block.store.transact(unknown)

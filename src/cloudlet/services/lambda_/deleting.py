@@ -20,6 +20,7 @@ async def delete_function(tx: Transaction, place: Place, now: float) -> None:
     versions = directory.versions_of(place)
     async for raw in _rows(tx, versions):
         await _remove(tx, directory.decode_version(raw), now)
+    await directory.take_former(tx, place, now)
     aliases = directory.aliases_of(place)
     tx.delete_range(aliases.begin, aliases.end)
     settings.remove_all(tx, place)

@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.lambda_ import claims, errors
-from cloudlet.services.lambda_.function import LATEST, Alias, Function, Place, Version
+from cloudlet.services.lambda_.function import LATEST, UPDATING, Alias, Function, Place, Version
 
 _NAMED = re.compile(
     r"(?:arn:(?:aws[a-zA-Z-]*):lambda:)?(?:(?P<region>[a-z]+(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?"
@@ -20,6 +20,8 @@ _NAMED = re.compile(
 _NAME_CHARACTERS = 64
 _FUNCTIONS = Subspace("function")
 _VERSIONS = Subspace("version")
+_FORMER = Subspace("former-version")
+"""What `$LATEST` was before the update that is in progress."""
 _ALIASES = Subspace("alias")
 _LAST_NUMBERS = Subspace("last-version")
 _CODE_BYTES = Subspace("code-bytes")
@@ -144,15 +146,43 @@ async def choose(tx: Transaction, what: Named) -> Resolved:
     Raises AwsError.
     """
     found = await resolve(tx, what)
-    if found.alias is None or not found.alias.weights:
-        return found
-    lot = int.from_bytes(random_bytes(7)) / (1 << 56)
-    for number, weight in found.alias.weights.items():
-        if lot < weight:
-            other = await find_version(tx, what.place, _number(number))
-            return found if other is None else Resolved(other, found.alias)
-        lot -= weight
-    return found
+    if found.alias is not None and found.alias.weights:
+        lot = int.from_bytes(random_bytes(7)) / (1 << 56)
+        for number, weight in found.alias.weights.items():
+            if lot < weight:
+                other = await find_version(tx, what.place, _number(number))
+                found = found if other is None else Resolved(other, found.alias)
+                break
+            lot -= weight
+    return found._replace(version=await _serving(tx, found.version))
+
+
+async def _serving(tx: Transaction, version: Version) -> Version:
+    """Return what serves in a version's place: while that is updated, what it was before."""
+    raw = await tx.get(_FORMER.key(*_key(version.place))) if version.last_update == UPDATING else None
+    return version if raw is None else _version(raw)
+
+
+async def keep_former(tx: Transaction, version: Version, now: float) -> None:
+    """Have a `$LATEST` serve until the update that takes its place has succeeded, or for good where it fails."""
+    await claims.change(tx, _former_user(version), (), version.codes, now)
+    tx.put(_FORMER.key(*_key(version.place)), _encode(version))
+
+
+async def take_former(tx: Transaction, place: Place, now: float) -> Version | None:
+    """Return what a `$LATEST` was before it was updated, which it keeps no more; None where it was not."""
+    key = _FORMER.key(*_key(place))
+    raw = await tx.get(key)
+    if raw is None:
+        return None
+    version = _version(raw)
+    tx.delete(key)
+    await claims.change(tx, _former_user(version), version.codes, (), now)
+    return version
+
+
+def _former_user(version: Version) -> str:
+    return f"{version.arn}, before its update"
 
 
 def _number(version: str) -> int:

@@ -8,6 +8,8 @@ from cloudlet.core import Arn
 from cloudlet.core.arn import partition_of
 
 LATEST = "$LATEST"
+UPDATING = "InProgress"
+"""The status of an update that goes on."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):

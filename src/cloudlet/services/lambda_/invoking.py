@@ -20,13 +20,12 @@ from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Named, Resolved
 from cloudlet.services.lambda_.execution.engine import ENGINE
-from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document
+from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, Invocation, Outcome, too_large
 from cloudlet.services.lambda_.execution.streaming import Pieces, Stream
 from cloudlet.services.lambda_.function import Function
 
 PAYLOAD_BYTES = 6_291_456
 EVENT_BYTES = 1_048_576
-_ANSWER_BYTES = 6_291_556
 _CONTEXT_BYTES = 3583
 _RECURSIVE = (
     "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your "
@@ -192,11 +191,9 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
         if error.code == "TooManyRequestsException":
             measuring.throttled(block, found.resolved)
         raise
-    if len(outcome.payload) > _ANSWER_BYTES:
-        outcome.error = "Function.ResponseSizeTooLarge"
-        outcome.payload = error_document(
-            outcome.error, f"Response payload size exceeded maximum allowed payload size ({_ANSWER_BYTES} bytes)."
-        )
+    if len(outcome.payload) > ANSWER_BYTES:
+        refused = too_large()
+        outcome.error, outcome.payload = refused.error, refused.payload
     measuring.served(block, found.resolved, outcome)
     tracing.end(block, version, trace, invocation, outcome)
     return outcome

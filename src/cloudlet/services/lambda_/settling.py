@@ -20,7 +20,7 @@ from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
 from cloudlet.services.lambda_.execution.worker import InitError
-from cloudlet.services.lambda_.function import Place, Version
+from cloudlet.services.lambda_.function import UPDATING, Place, Version
 
 _SETTLING = Subspace("settling")
 _INITIALISING = Subspace("initialising")
@@ -45,7 +45,7 @@ def updated(version: Version) -> Version:
     """Return a version as it is when it has just been changed."""
     return replace(
         version,
-        last_update="InProgress",
+        last_update=UPDATING,
         last_update_reason=_CREATING[0],
         last_update_reason_code=_CREATING[1],
     )
@@ -102,7 +102,10 @@ async def _settle(block: Block, key: bytes) -> None:
         if now is not None and now.starts_from_snapshot and now.state == "Pending" and not failed:
             _put(tx, _INITIALISING, now)
         elif now is not None:
-            await directory.save_version(tx, _settled(now, failed), block.clock.now())
+            former = None if now.number else await directory.take_former(tx, place, block.clock.now())
+            # An update that fails leaves all as it was.
+            stays = former if failed and former is not None else now
+            await directory.save_version(tx, _settled(stays, failed), block.clock.now())
         tx.delete(key)
 
     await block.store.transact(finish)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.services.lambda_ import directory, errors, packages, settling
-from cloudlet.services.lambda_.function import Package, Place, Version
+from cloudlet.services.lambda_.function import UPDATING, Package, Place, Version
 
 _OF_ITSELF = (
     "number",
@@ -41,12 +41,13 @@ def check_changeable(version: Version, revision: str | None) -> None:
         raise errors.conflict(
             "The operation cannot be performed at this time. The function is currently in the following state: Pending"
         )
-    if version.last_update == "InProgress":
+    if version.last_update == UPDATING:
         raise errors.update_in_progress(version.place.arn)
 
 
 async def update(tx: Transaction, version: Version, now: float) -> Version:
-    """Keep a changed `$LATEST`, and return it as it is now."""
+    """Keep a changed `$LATEST`, and return it as it is now. What it was before serves until it can be invoked."""
+    await directory.keep_former(tx, await directory.latest(tx, version.place), now)
     changed = settling.updated(replace(version, revision=uuid4(), modified=now))
     await directory.save_version(tx, changed, now)
     settling.settle(tx, changed)

@@ -258,6 +258,22 @@ def test_execution_logs_show_no_secrets(shared: RestCloud) -> None:
     assert _KEY not in tested["log"]
 
 
+def test_access_logs_go_to_groups_of_the_api_s_account(shared: RestCloud) -> None:
+    api = shared.rest_api()
+    shared.mocked(api, "/pets", template="{}")
+    shared.deploy(api)
+    patches = [
+        {
+            "op": "replace",
+            "path": "/accessLogSettings/destinationArn",
+            "value": "arn:aws:logs:us-east-1:123456789012:log-group:a",
+        },
+        {"op": "replace", "path": "/accessLogSettings/format", "value": "$context.requestId"},
+    ]
+    code, message, _ = shared.refused("update_stage", restApiId=api, stageName="dev", patchOperations=patches)
+    assert (code, "must belong to the account" in message) == ("BadRequestException", True)
+
+
 def test_access_logs_tell_of_authorizers(shared: RestCloud) -> None:
     group = "authorizers"
     shared.aws.client("logs").create_log_group(logGroupName=group)

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.core.cors import Cors
 from cloudlet.services.apigateway import aws_integrations, expressions, parameter_mapping
-from cloudlet.services.apigateway.access_log import Format
+from cloudlet.services.apigateway.access_log import Format, format_of
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer
 from cloudlet.services.apigateway.deploying import Snapshot
 from cloudlet.services.apigateway.documents import Document, Place
@@ -96,13 +96,12 @@ def stage_of(place: Place, api_id: str, document: Document, snapshot: Snapshot) 
         )
         table.add(key, route)
     cors = snapshot["Api"].get("CorsConfiguration")
-    settings = document.get("AccessLogSettings")
     return Stage(
         document["StageName"],
         variables,
         table,
         Cors(cors) if cors else None,
-        Format(settings, f"{api_id}/{document['StageName']}") if settings else None,
+        format_of(place.account, document.get("AccessLogSettings"), f"{api_id}/{document['StageName']}"),
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.services.apigateway import expressions
-from cloudlet.services.apigateway.access_log import Format
+from cloudlet.services.apigateway import access_log, expressions
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.integration_check import function_of
 from cloudlet.services.apigateway.rest import stages
@@ -107,11 +106,8 @@ class Stage:
         self.is_traced = bool(stage.get("tracingEnabled"))
         self.cache = Cache() if stage.get("cacheClusterEnabled") else None
         logs = stage.get("accessLogSettings")
-        self.log = (
-            Format({"DestinationArn": logs["destinationArn"], "Format": logs["format"]}, f"{self.api_id}/{self.name}")
-            if logs
-            else None
-        )
+        settings = {"DestinationArn": logs["destinationArn"], "Format": logs["format"]} if logs else None
+        self.log = access_log.format_of(account, settings, f"{self.api_id}/{self.name}")
         self.table: Table[Resource] = Table()
         self.by_id: dict[str, Resource] = {}
         self._add_methods(stage, snapshot)

@@ -128,7 +128,9 @@ async def checked(ctx: Context, tx: Transaction, api_id: str, stage: Document) -
         await _check_canary(tx, api_id, stage, canary)
     logs = stage.get("accessLogSettings")
     if logs is not None:
-        kept = access_log.check({"DestinationArn": logs.get("destinationArn"), "Format": logs.get("format")})
+        kept = access_log.check(
+            ctx.account, {"DestinationArn": logs.get("destinationArn"), "Format": logs.get("format")}
+        )
         stage["accessLogSettings"] = {"destinationArn": kept["DestinationArn"], "format": kept["Format"]}
     await _check_settings(ctx, tx, stage["methodSettings"])
     return stage

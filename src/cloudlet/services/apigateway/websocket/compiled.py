@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudlet.services.apigateway import expressions, service_requests
-from cloudlet.services.apigateway.access_log import Format
+from cloudlet.services.apigateway.access_log import Format, format_of
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer
 from cloudlet.services.apigateway.deploying import Snapshot
-from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.expressions import Expression
 from cloudlet.services.apigateway.integration_check import function_of
 from cloudlet.services.apigateway.service_requests import Address
@@ -67,7 +67,7 @@ class Stage:
     log: Format | None
 
 
-def stage_of(api_id: str, document: Document, snapshot: Snapshot) -> Stage:
+def stage_of(place: Place, api_id: str, document: Document, snapshot: Snapshot) -> Stage:
     """Return a stage that answers with what was deployed to it."""
     variables: dict[str, str] = document["StageVariables"]
     responses: dict[str, list[Response]] = {}
@@ -95,13 +95,12 @@ def stage_of(api_id: str, document: Document, snapshot: Snapshot) -> Stage:
         )
         for part in snapshot["Route"]
     }
-    settings = document.get("AccessLogSettings")
     return Stage(
         document["StageName"],
         variables,
         expressions.compiled(snapshot["Api"]["RouteSelectionExpression"]),
         routes,
-        Format(settings, f"{api_id}/{document['StageName']}") if settings else None,
+        format_of(place.account, document.get("AccessLogSettings"), f"{api_id}/{document['StageName']}"),
     )
 
 

@@ -281,7 +281,7 @@ async def _compile(block: Block, tx: Transaction, place: Place, api_id: str) -> 
     for document in await documents.all_parts(tx, api_id, "Stage"):
         snapshot = await deploying.snapshot_of(tx, api, document)
         if snapshot is not None:
-            stages[document["StageName"]] = stage_of(api_id, document, snapshot)
+            stages[document["StageName"]] = stage_of(place, api_id, document, snapshot)
     return WebSocketGateway(block, place, api_id, stages, is_closed=bool(api.get("DisableExecuteApiEndpoint")))
 
 

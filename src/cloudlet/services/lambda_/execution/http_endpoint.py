@@ -13,8 +13,12 @@ from typing import cast
 
 import httptools
 
-_LARGEST_BYTES = 32 << 20
+_HELD_BYTES = 16 << 20
+"""So much of all bodies of a sandbox's requests is in memory at once."""
 _HEAD_BYTES = 64 << 10
+"""A head, or what frames a body, has no more."""
+_MOST_WAITING = 16
+"""Requests of a connection that wait for one before them."""
 
 
 @dataclass(slots=True)
@@ -25,6 +29,8 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    is_too_large: bool = False
+    """Whether the body was larger than it may be, and was thrown away."""
 
 
 @dataclass(slots=True)
@@ -39,6 +45,8 @@ class Reply:
 Handler = Callable[[Request], Awaitable[Reply]]
 Streams = Callable[[Request], "Callable[[bytes | None], None] | None"]
 """Returns what takes the pieces of a request's body, and None at its end; None where it is wanted whole."""
+Largest = Callable[[Request], int]
+"""Returns how many bytes the body of a request, of which there is the head, may have."""
 Admits = Callable[[int], Awaitable[bool]]
 """Whether the program that connects from a port is one of the sandbox."""
 
@@ -46,11 +54,15 @@ Admits = Callable[[int], Awaitable[bool]]
 class Endpoint:
     """The server."""
 
-    def __init__(self, handler: Handler, streams: Streams, admits: Admits) -> None:
+    def __init__(self, handler: Handler, streams: Streams, largest: Largest, admits: Admits) -> None:
         self._handler = handler
         self._streams = streams
+        self._largest = largest
         self._admits = admits
         self._connections: set[_Connection] = set()
+        self._held_bytes = 0
+        """Of bodies that are wanted whole."""
+        self._is_held = False
         self._server: asyncio.Server | None = None
         self.address = ""
         """Host and port."""
@@ -63,6 +75,7 @@ class Endpoint:
 
     def hold(self, held: bool) -> None:
         """Read nothing more for now, or go on."""
+        self._is_held = held
         for connection in self._connections:
             connection.hold(held)
 
@@ -83,19 +96,28 @@ class _Connection(asyncio.Protocol):
         self._admitted = False
         self._path = b""
         self._headers: dict[str, str] = {}
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._body = bytearray()
+        self._largest = 0
+        self._is_too_large = False
+        self._held_bytes = 0
+        """Of its bodies, until they have been seen to."""
+        self._framing_bytes = 0
+        """That came since something was made of them."""
         self._sink: Callable[[bytes | None], None] | None = None
         self._waiting: asyncio.Queue[Request] = asyncio.Queue()
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._endpoint._connections.add(self)
+        self.hold(self._endpoint._is_held)
         self._work = asyncio.get_running_loop().create_task(self._serve())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._endpoint._connections.discard(self)
+        self._let_go(self._held_bytes)
         if self._work is not None:
             self._work.cancel()
 
@@ -110,21 +132,37 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
     def data_received(self, data: bytes) -> None:
         if not self._admitted:
             self._early += data
             if len(self._early) > _HEAD_BYTES:
                 self.close()
             return
+        self._framing_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, ValueError):
+        except httptools.HttpParserError:
             self.close()
+        if self._framing_bytes > _HEAD_BYTES or self._waiting.qsize() > _MOST_WAITING:
+            self.close()
+
+    def _take(self, size: int) -> None:
+        self._held_bytes += size
+        self._endpoint._held_bytes += size
+
+    def _let_go(self, size: int) -> None:
+        self._take(-size)
 
     # -- httptools' callbacks
 
     def on_message_begin(self) -> None:
-        self._path, self._headers, self._parts, self._size, self._sink = b"", {}, [], 0, None
+        self._path, self._headers, self._body, self._is_too_large, self._sink = b"", {}, bytearray(), False, None
 
     def on_url(self, url: bytes) -> None:
         self._path += url
@@ -135,24 +173,33 @@ class _Connection(asyncio.Protocol):
     def _request(self) -> Request:
         method = self._parser.get_method().decode("latin-1")
         path = self._path.decode("latin-1").partition("?")[0]
-        return Request(method, path, self._headers, b"".join(self._parts))
+        return Request(method, path, self._headers, bytes(self._body), self._is_too_large)
 
     def on_headers_complete(self) -> None:
-        self._sink = self._endpoint._streams(self._request())
+        self._framing_bytes = 0
+        request = self._request()
+        self._sink = self._endpoint._streams(request)
+        self._largest = self._endpoint._largest(request)
 
     def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
         if self._sink is not None:
             self._sink(body)
             return
-        self._size += len(body)
-        if self._size > _LARGEST_BYTES:
-            raise ValueError("the body is too large")
-        self._parts.append(body)
+        has_room = self._endpoint._held_bytes + len(body) <= _HELD_BYTES
+        if self._is_too_large or len(self._body) + len(body) > self._largest or not has_room:
+            self._let_go(len(self._body))
+            self._is_too_large, self._body = True, bytearray()
+            return
+        self._take(len(body))
+        self._body += body
 
     def on_message_complete(self) -> None:
+        self._framing_bytes = 0
         if self._sink is not None:
             self._sink(None)
         self._waiting.put_nowait(self._request())
+        self._body = bytearray()
 
     async def _serve(self) -> None:
         transport = self._transport
@@ -164,8 +211,10 @@ class _Connection(asyncio.Protocol):
         if early:
             self.data_received(early)
         while self._transport is not None:
-            reply = await self._endpoint._handler(await self._waiting.get())
-            self._write(reply)
+            request = await self._waiting.get()
+            self._write(await self._endpoint._handler(request))
+            self._let_go(len(request.body))
+            await self._writable.wait()
 
     def _write(self, reply: Reply) -> None:
         if self._transport is None:

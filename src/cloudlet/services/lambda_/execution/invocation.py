@@ -38,6 +38,17 @@ class Outcome:
     """How long it took before it to go on from a snapshot, in seconds; 0 where it did not."""
 
 
+ANSWER_BYTES = 6_291_556
+"""As large an answer may be."""
+
+
+def too_large() -> Outcome:
+    """Return what is answered where an answer is larger."""
+    error = "Function.ResponseSizeTooLarge"
+    message = f"Response payload size exceeded maximum allowed payload size ({ANSWER_BYTES} bytes)."
+    return Outcome(error_document(error, message), error)
+
+
 def error_document(kind: str, message: str) -> bytes:
     """Return what is answered for an error that the function did not report itself."""
     return msgspec.json.encode({"errorType": kind, "errorMessage": message})

@@ -241,7 +241,7 @@ class Pools:
                 )
                 process, folder = await self._process(version, interpreter, variables)
             except unpacking.BadPackage as error:
-                # That of an update that failed.
+                # It was unpacked once, and is damaged by now.
                 raise AwsError("InvalidZipFileException", f"The package cannot be unpacked: {error}") from error
             except (SandboxError, OSError) as error:
                 raise AwsError("ServiceException", str(error), status=500) from error

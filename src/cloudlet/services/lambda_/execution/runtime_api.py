@@ -20,6 +20,7 @@ from cloudlet.core.ids import uuid4
 from cloudlet.engines.sandbox import Sandbox
 from cloudlet.services.lambda_.execution import frames, platform_events
 from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, Request
+from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, too_large
 from cloudlet.services.lambda_.execution.platform_events import Event
 from cloudlet.services.lambda_.execution.telemetry import LOGS_PATH, TELEMETRY_PATH, Invalid, Telemetry
 from cloudlet.services.lambda_.function import Version
@@ -33,6 +34,8 @@ _MOST_EXTENSIONS = 10
 _SHUTDOWN_SECONDS = 2.0
 _LOOKS_SECONDS = (0.01, 0.05, 0.1, 0.2, 0.0)
 """The system's list of connections may miss one while others come and go: it is looked again."""
+_OTHER_BYTES = 256 << 10
+"""As large is the body of a request that is no answer."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,7 +69,7 @@ class RuntimeApi:
         """Set unless an invocation was sent this way, and the runtime has not asked for the next one since."""
         self._rests.set()
         self._sandbox: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
-        self._endpoint = Endpoint(self._handle, self._streams, self._admits)
+        self._endpoint = Endpoint(self._handle, self._streams, self._largest, self._admits)
         self._asked = False
         self._restored = asyncio.Event() if is_held else None
         """Set once the process goes on from where it was held; None where it is not to be."""
@@ -181,6 +184,14 @@ class RuntimeApi:
     # -- HTTP
 
     async def _handle(self, request: Request) -> Reply:
+        reply = await self._reply(request)
+        if request.is_too_large and reply.status < 400:
+            return _refused(
+                413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({ANSWER_BYTES} bytes)."
+            )
+        return reply
+
+    async def _reply(self, request: Request) -> Reply:
         path = request.path
         if path == f"{_RUNTIME}/invocation/next" and request.method == "GET":
             return await self._next()
@@ -239,11 +250,17 @@ class RuntimeApi:
         if request_id != self._current:
             return _refused(400, "InvalidRequestID", "Invalid request ID")
         self._current = ""
-        if what == "error":
+        if what == "error" or request.is_too_large:
             self._tell(frames.FAILED, {}, _error_of(request))
         elif not _is_streamed(request):
             self._tell(frames.ANSWER, {}, request.body)
         return Reply()
+
+    def _largest(self, request: Request) -> int:
+        match = _INVOCATION.fullmatch(request.path)
+        if match is None:
+            return _OTHER_BYTES
+        return ANSWER_BYTES if match["id"] == self._current else 0
 
     def _streams(self, request: Request) -> Callable[[bytes | None], None] | None:
         match = _INVOCATION.fullmatch(request.path)
@@ -350,6 +367,8 @@ def _broken_off(request: Request) -> dict[str, Any]:
 
 def _error_of(request: Request) -> bytes:
     """Return the error document of a request: its body, or what its header says."""
+    if request.is_too_large:
+        return too_large().payload
     if request.body:
         return request.body
     kind = request.headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")

@@ -25,6 +25,8 @@ from cloudlet.services.lambda_.polling.windows import WindowedShard
 
 _INVOCATIONS = 10
 """So many batches of a queue are under way at a time, where that is not said."""
+_KEPT_SECONDS = 24 * 3600
+"""For so long a stream has its records: no function is tried with what is older."""
 
 
 class MappingPoller(Poller):
@@ -39,7 +41,7 @@ class MappingPoller(Poller):
             batches=mapping.maximum_concurrency or _INVOCATIONS,
             lanes=mapping.parallelization,
             since=mapping.created if mapping.position == "LATEST" else None,
-            maximum_age=mapping.maximum_age,
+            maximum_age=_KEPT_SECONDS if mapping.maximum_age == FOR_EVER else mapping.maximum_age,
             letters=mapping.on_failure,
         )
         super().__init__(block, mapping.id, mapping.arn, source, lease)
@@ -73,21 +75,16 @@ class MappingPoller(Poller):
         await self.call(target, operation, params)
 
     async def carry(self, shard: Shard, batch: list[Record]) -> None:
-        await self._carry(shard, batch, 0)
-
-    async def _carry(self, shard: Shard, batch: list[Record], attempts: int) -> None:
-        """Give records to the function until they have passed or are given up. Raises Stopped.
-
-        `attempts` is how often the function has failed with them.
-        """
         mapping = self._mapping
         backoff = self.backoff()
+        attempts = 0
         while batch := await shard.without_old(batch, self._context("RecordAgeExceeded", attempts, None)):
             if len(batch) > 1 and record.size(batch) > self.source.room:
-                await self._halves(shard, batch, attempts)
+                await self._halves(shard, batch)
                 return
             answer = await self._invoke(shard, batch)
             await self._note(OK if answer is not None and not answer.failed else FAILED)
+            goes_on = False
             if answer is not None:
                 if isinstance(shard, WindowedShard) and answer.state is not None:
                     await shard.keep(answer.state)
@@ -96,22 +93,33 @@ class MappingPoller(Poller):
                 batch = _from_first_failed(batch, answer)
                 if not batch:
                     return
-                if len(batch) < before:
+                goes_on = len(batch) < before
+                if goes_on:
                     # It has made headway: what is left counts anew.
                     attempts = 1
                     backoff.succeed()
-                if mapping.attempts != FOR_EVER and attempts > mapping.attempts:
+                # Of a batch that can be halved yet, only a part fails, perhaps.
+                if self._exhausts(attempts) and not (mapping.bisects and len(batch) > 1):
                     await shard.give_up(batch, self._context("RetryAttemptsExhausted", attempts, answer))
                     return
             await backoff.insist()
-            if answer is not None and mapping.bisects and len(batch) > 1:
-                await self._halves(shard, batch, attempts)
+            if answer is not None and mapping.bisects and not goes_on and len(batch) > 1:
+                await self._halves(shard, batch)
                 return
 
-    async def _halves(self, shard: Shard, batch: list[Record], attempts: int) -> None:
+    async def _halves(self, shard: Shard, batch: list[Record]) -> None:
+        """Work off both halves of a batch.
+
+        Each has all of its attempts: developer guide, "Configuring error handling controls for DynamoDB event sources",
+        "Splitting a batch doesn't count towards the retry quota".
+        """
         half = len(batch) // 2
-        await self._carry(shard, batch[:half], attempts)
-        await self._carry(shard, batch[half:], attempts)
+        await self.carry(shard, batch[:half])
+        await self.carry(shard, batch[half:])
+
+    def _exhausts(self, attempts: int) -> bool:
+        """Whether so many attempts are all that there are."""
+        return self._mapping.attempts != FOR_EVER and attempts > self._mapping.attempts
 
     async def _invoke(self, shard: Shard, batch: list[Record], window: dict[str, Any] | None = None) -> Answer | None:
         """Return what the function has made of a batch, None where it cannot be invoked now."""
@@ -127,16 +135,28 @@ class MappingPoller(Poller):
         seconds = self._mapping.tumbling_window
         return WindowedShard(self, id, position, seconds) if seconds else super().shard(id, position)
 
-    async def end_window(self, shard: WindowedShard, window: dict[str, Any]) -> None:
-        """Have the function end a window: nothing goes on before it has done so. Raises Stopped."""
+    async def end_window(self, shard: WindowedShard, window: dict[str, Any], end: float) -> None:
+        """Have the function end a window: nothing goes on before it has done so, or is given up. Raises Stopped.
+
+        `end` is when the window was over, in seconds since the epoch: none of its records is younger. Developer guide,
+        "Implementing stateful DynamoDB stream processing in Lambda": "Tumbling windows fully support the existing retry
+        policies maxRetryAttempts and maxRecordAge".
+        """
         backoff = self.backoff()
-        while True:
+        attempts = 0
+        while self.block.clock.now() <= end + self.source.maximum_age:
             answer = await self._invoke(shard, [], window)
             has_ended = answer is not None and answer.state is not None
             await self._note(OK if has_ended else FAILED)
             if has_ended:
                 return
+            if answer is not None:
+                attempts += 1
+                if self._exhausts(attempts):
+                    await shard.give_up([], self._context("RetryAttemptsExhausted", attempts, answer))
+                    return
             await backoff.insist()
+        await shard.give_up([], self._context("RecordAgeExceeded", attempts, None))
 
     async def _note(self, result: str) -> None:
         """Have the mapping show what came of it last."""

@@ -71,7 +71,7 @@ class WindowedShard(Shard):
 
     async def _close(self) -> None:
         """Have the function end the window. Raises Stopped."""
-        await self._mapping_poller.end_window(self, self.shown(is_final=True))
+        await self._end_window(is_early=False)
         self._open = None
         await self._move(Position(self._position.sequence))
 
@@ -81,8 +81,23 @@ class WindowedShard(Shard):
             raise RuntimeError("there is no window")
         self._open.state = state
         if len(state) > _LARGEST_STATE_BYTES:
-            await self._mapping_poller.end_window(self, self.shown(is_final=True, is_early=True))
+            await self._end_window(is_early=True)
             self._open.state = _NOTHING
+
+    async def _end_window(self, *, is_early: bool) -> None:
+        if self._open is None:
+            raise RuntimeError("there is no window")
+        end = float(self._open.start + self._seconds)
+        await self._mapping_poller.end_window(self, self.shown(is_final=True, is_early=is_early), end)
+
+    def _where(self, batch: list[Record]) -> dict[str, Any]:
+        if batch or self._open is None:
+            return super()._where(batch)
+        # It is the window's end that is given up, whose records have been taken.
+        start, done = self._open.start, self._position.sequence
+        first, last = (Record("", None, handle=done, at=float(at)) for at in (start, start + self._seconds))
+        told = super()._where([first, last])
+        return {**told, "DDBStreamBatchInfo": {**told["DDBStreamBatchInfo"], "batchSize": 0}}
 
     def shown(self, *, is_final: bool = False, is_early: bool = False) -> dict[str, Any]:
         """Return what the function is told of the window that is open."""
