@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_each_way_to_make_and_remove_an_object_has_its_event(aws: Aws, s3: Any, 
         "ObjectRemoved:DeleteMarkerCreated",
         "ObjectRemoved:Delete",
     ]
+
+
+def test_a_retention_that_is_put_is_told_of(aws: Aws, s3: Any, sqs: Any) -> None:
+    name = bucket(s3, ObjectLockEnabledForBucket=True)
+    url, arn = queue(aws, "q")
+    tell_queue(s3, sqs, name, url, arn, "s3:ObjectRetention:Put")
+    version = s3.put_object(Bucket=name, Key="k", Body=b"1")["VersionId"]
+    s3.put_object_legal_hold(Bucket=name, Key="k", LegalHold={"Status": "OFF"})
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    s3.put_object_retention(Bucket=name, Key="k", Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+    record = event(sqs, url)
+    assert (record["eventName"], record["s3"]["object"]["versionId"]) == ("ObjectRetention:Put", version)
 
 
 def test_filters_and_event_types_choose(aws: Aws, s3: Any, sqs: Any) -> None:
@@ -216,6 +229,33 @@ def test_what_is_no_configuration(aws: Aws, s3: Any, changed: dict[str, Any], co
     _, arn = queue(aws, "q")
     wanted = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], **changed}
     assert refusal(s3, bucket(s3), {"QueueConfigurations": [wanted]})["Code"] == code
+
+
+def test_a_bucket_has_a_hundred_configurations_at_most(aws: Aws, s3: Any) -> None:
+    name = bucket(s3)
+    arn = f"arn:aws:sqs:{aws.region}:{aws.account}:q"
+
+    def put(count: int) -> None:
+        configurations = [
+            {
+                "QueueArn": arn,
+                "Events": ["s3:ObjectCreated:*"],
+                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": f"{number:03}"}]}},
+            }
+            for number in range(count)
+        ]
+        s3.put_bucket_notification_configuration(
+            Bucket=name,
+            NotificationConfiguration={"QueueConfigurations": configurations},
+            SkipDestinationValidation=True,
+        )
+
+    put(100)
+    with pytest.raises(ClientError) as caught:
+        put(101)
+    assert caught.value.response["Error"]["Code"] == "InvalidArgument"
+    found = s3.get_bucket_notification_configuration(Bucket=name)["QueueConfigurations"]
+    assert len(found) == 100
 
 
 def test_two_configurations_do_not_share_an_event(aws: Aws, s3: Any) -> None:

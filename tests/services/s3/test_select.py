@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import bz2
 import gzip
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,12 @@ import duckdb
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
+from cloudlet.core import AwsError
+from cloudlet.core.cloud import Config
+from cloudlet.core.identity import root
+from cloudlet.services.s3 import select_input, selecting
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.in_process import InProcess
 from tests.services.s3.own_work import bucket
 from tests.standing import eventually
 
@@ -343,6 +350,128 @@ def test_objects_that_cannot_be_read(select: Selecting) -> None:
         select.put(b"")
         assert select("SELECT * FROM S3Object", empty) == ""
         assert select("SELECT COUNT(*) FROM S3Object", empty) == "0\n"
+
+
+def test_documents_are_read_few_at_a_time_where_they_are_large(select: Selecting) -> None:
+    large = "[" + "1," * 100_000 + "1]"
+    lines = "".join(f'{{"n": {number}, "large": {large}}}\n' for number in range(60))
+    select.put(gzip.compress(lines.encode(), 1))
+    for source in (LINES, DOCUMENT):
+        packed = {**source, "CompressionType": "GZIP"}
+        found = select("SELECT s.n FROM S3Object s WHERE s.n >= 0", packed)
+        assert found.split() == [str(number) for number in range(60)]
+
+
+@pytest.mark.parametrize(("source", "indent"), [(LINES, None), (DOCUMENT, 1)])
+def test_documents_are_whole_wherever_a_file_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Any, indent: int | None
+) -> None:
+    monkeypatch.setattr(select_input, "_PART_BYTES", 30)
+    documents = [{"a": "]}\\" * number, "b": [{"c": '[{"'}] * number} for number in range(8)]
+    stored, target = tmp_path / "stored", tmp_path / "object"
+    stored.write_text("\n".join(json.dumps(each, indent=indent) for each in documents))
+    size = stored.stat().st_size
+    assert select_input.prepare(stored, target, source, None, size) == size
+    parts = [file.read_text() for file in sorted(target.iterdir()) if file.stat().st_size]
+    assert len(parts) > len(documents) // 2
+    found = []
+    for part in parts:
+        while part := part.lstrip():
+            document, end = json.JSONDecoder().raw_decode(part)
+            found.append(document)
+            part = part[end:]
+    assert found == documents
+
+
+def test_records_are_a_mebibyte_at_most(select: Selecting) -> None:
+    long = 600_000
+    select.put(b'{"a": "' + b"x" * long + b'"}\n')
+    assert len(select("SELECT s.a FROM S3Object s", LINES)) == long + 1
+    with pytest.raises(EventStreamError) as caught:
+        select("SELECT s.a || s.a FROM S3Object s", LINES)
+    assert caught.value.response["Error"]["Code"] == "OverMaxRecordSize"
+    select.put(b'{"a": "' + b"x" * 2 * long + b'"}\n')
+    assert select.refused("SELECT s.b FROM S3Object s", LINES) == ("OverMaxRecordSize", 400)
+    select.put(b"x" * long)
+    assert select("SELECT * FROM S3Object", NONE) == "x" * long + "\n"
+
+
+def test_what_an_expression_needs_is_bounded_and_the_next_query_is_answered(select: Selecting) -> None:
+    many = "_1"
+    for _ in range(10):
+        many = f"({many} || {many})"
+    select.put(b"x" * 1_000_000)
+    assert select.refused(f"SELECT {many} FROM S3Object", NONE) == ("OverMaxRecordSize", 400)
+    assert select("SELECT COUNT(*) FROM S3Object", NONE) == "1\n"
+
+
+def test_who_reads_slowly_keeps_nobody_waiting(aws: Aws) -> None:
+    select = Selecting(aws)
+    body = (b"w" * 199 + b"\n") * 80_000
+    select.put(body)
+    asked = {"ExpressionType": "SQL", "InputSerialization": NONE, "OutputSerialization": NONE}
+    unread = [
+        select.s3.select_object_content(Bucket=select.bucket, Key="k", Expression="SELECT * FROM S3Object", **asked)
+        for _ in range(4)
+    ]
+    assert select("SELECT COUNT(*) FROM S3Object", NONE) == "80000\n"
+    whole = [event["Records"]["Payload"] for event in unread[0]["Payload"] if "Records" in event]
+    assert b"".join(whole) == body
+    for answer in unread[1:]:
+        answer["Payload"].close()
+
+
+def test_a_query_that_does_not_end_is_ended_and_holds_up_its_own_account_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = InProcess(Config(data=tmp_path, durable=False))
+    limits: list[asyncio.Timeout] = []
+    limited = asyncio.timeout
+
+    def until_told(seconds: float | None) -> asyncio.Timeout:
+        if seconds != selecting._LONGEST_SECONDS:
+            return limited(seconds)
+        limits.append(limited(None))
+        return limits[-1]
+
+    async def call(account: str, operation: str, **params: Any) -> Any:
+        asked = {"Bucket": f"b-{account}", **params}
+        return await local.cloud.call(
+            "s3", operation, asked, principal=root(account), account=account, region="us-east-1"
+        )
+
+    async def selected(account: str, sql: str) -> Any:
+        asked = {"Key": "k", "ExpressionType": "SQL", "InputSerialization": NONE, "OutputSerialization": NONE}
+        answer = await call(account, "SelectObjectContent", Expression=sql, **asked)
+        return [event async for event in answer["Payload"]]
+
+    async def others_are_answered() -> None:
+        endless, other = "111111111111", "222222222222"
+        for account in (endless, other):
+            await call(account, "CreateBucket")
+            await call(account, "PutObject", Key="k", Body=b"a" * 5000)
+        # DuckDB looks at more places than anybody could wait for, and cannot be interrupted there.
+        never = "SELECT _1 FROM S3Object WHERE _1 LIKE '%a%a%a%a%_b'"
+        waiting = [asyncio.ensure_future(selected(endless, never)) for _ in range(5)]
+        found = await selected(other, "SELECT COUNT(*) FROM S3Object")
+        assert found[0] == {"Records": {"Payload": b"1\n"}}
+        assert not any(each.done() for each in waiting)
+        while not all(each.done() for each in waiting):
+            while limits:
+                # That of the query that was answered is over.
+                with suppress(RuntimeError):
+                    limits.pop().reschedule(0)
+            await asyncio.sleep(0.001)
+        for each in waiting:
+            error = each.exception()
+            assert isinstance(error, AwsError)
+            assert (error.code, error.status) == ("Busy", 503)
+
+    monkeypatch.setattr(asyncio, "timeout", until_told)
+    try:
+        local.run(others_are_answered())
+    finally:
+        local.close()
 
 
 def test_with_a_key_of_the_customers(select: Selecting) -> None:

@@ -182,7 +182,7 @@ async def put_object_retention(ctx: Context, tx: Transaction, params: Params) ->
         params.get("Retention") or {},
         bypass=bool(params.get("BypassGovernanceRetention")),
     )
-    await _change(ctx, tx, where, params, "ObjectLock:Put", msgspec.structs.replace(version, lock=lock))
+    await _change(ctx, tx, where, params, "ObjectRetention:Put", msgspec.structs.replace(version, lock=lock))
     return None
 
 

@@ -22,9 +22,13 @@ async def select_object_content(ctx: Context, params: Params) -> Result:
         return await contents.load(tx, bucket, params["Key"], version)
 
     found = await ctx.transact(find)
+    release = ctx.block.blobs.read([part.blob for part in found.parts if part.blob])
     pieces = stored(ctx.block, found, 0, found.size, key)
 
     def ended(scanned: int, returned: int) -> None:
         request_metrics.selected(ctx, params, scanned, returned)
 
-    return {"Payload": await selecting.answer(ctx.block, params, found.size, pieces, ended)}
+    try:
+        return {"Payload": await selecting.answer(ctx.block, ctx.account, params, found.size, pieces, ended)}
+    finally:
+        release()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import msgspec
@@ -299,10 +300,29 @@ _NOTIFIED = {
 }
 
 
+_MOST_NOTIFIED = 100
+
+
+class _Watched(NamedTuple):
+    """What a notification configuration is about."""
+
+    events: Sequence[str]
+    prefix: str
+    suffix: str
+
+    def may_be_of_one_key_with(self, other: _Watched) -> bool:
+        """Whether some key passes the filters of both."""
+        return (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)) and (
+            self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix)
+        )
+
+
 def _check_notification(document: dict[str, Any]) -> None:
     """Raise for what is no notification configuration; give those an id that have none."""
+    if sum(len(document.get(kind) or ()) for kind in _NOTIFIED) > _MOST_NOTIFIED:
+        raise _invalid(f"A bucket cannot have more than {_MOST_NOTIFIED} notification configurations.")
     ids: set[str] = set()
-    watched: list[tuple[str, str, str]] = []
+    watched: list[_Watched] = []
     for kind in _NOTIFIED:
         for each in document.get(kind) or ():
             each["Id"] = each.get("Id") or token(48)
@@ -316,23 +336,23 @@ def _check_notification(document: dict[str, Any]) -> None:
             if len(set(names)) < len(names):
                 raise _invalid(f"Cannot specify more than one {names[0]} rule in a filter.")
             values = dict(zip(names, map(notification.affix, rules), strict=True))
-            for event in each.get("Events") or ():
-                watched.append((event, values.get("prefix", ""), values.get("suffix", "")))
+            watched.append(_Watched(each.get("Events") or (), values.get("prefix", ""), values.get("suffix", "")))
     _check_overlaps(watched)
 
 
-def _check_overlaps(watched: list[tuple[str, str, str]]) -> None:
+def _check_overlaps(watched: list[_Watched]) -> None:
     """No event may be for two destinations."""
-    for index, (event, prefix, suffix) in enumerate(watched):
-        for other_event, other_prefix, other_suffix in watched[:index]:
-            if (
-                _overlap(event, other_event)
-                and (prefix.startswith(other_prefix) or other_prefix.startswith(prefix))
-                and (suffix.endswith(other_suffix) or other_suffix.endswith(suffix))
-            ):
-                raise _invalid(
-                    "Configurations overlap. Configurations on the same bucket cannot share a common event type."
-                )
+    for index, one in enumerate(watched):
+        distinct = set(one.events)
+        if len(distinct) < len(one.events) or any(_overlap(*pair) for pair in combinations(distinct, 2)):
+            raise _overlapping()
+        for other in watched[:index]:
+            if one.may_be_of_one_key_with(other) and any(_overlap(*pair) for pair in product(distinct, other.events)):
+                raise _overlapping()
+
+
+def _overlapping() -> AwsError:
+    return _invalid("Configurations overlap. Configurations on the same bucket cannot share a common event type.")
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from cloudlet.services.s3 import (
     replicating,
     request_metrics,
     restoring,
+    select_process,
     storage_metrics,
     workspace,
 )
@@ -34,6 +35,7 @@ service.job(expiring.carry_out_rules)
 service.job(restoring.follow_restores)
 service.job(access_log.deliver_logs)
 service.job(workspace.clear)
+service.job(select_process.end_with)
 service.job(request_metrics.follow_configurations)
 service.job(storage_metrics.measure_storage)
 service.gauge(request_metrics.measure)

@@ -38,3 +38,9 @@ def is_deeper(source: BinaryIO, deepest: int) -> bool:
         around = len(brackets)
         brackets += is_in_string
     return False
+
+
+def unclosed(raw: bytes) -> int:
+    """Return how many arrays and objects begin in a part of a text, less those that end; no string is cut by it."""
+    brackets = _STRING.sub(b"", _ESCAPE.sub(b"", raw).translate(None, _MEANINGLESS))
+    return brackets.count(b"[") + brackets.count(b"{") - brackets.count(b"]") - brackets.count(b"}")

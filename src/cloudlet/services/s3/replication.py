@@ -24,7 +24,7 @@ TOPIC = b"replication"
 REPLICA = "REPLICA"
 
 _WAITING = Subspace("replicate")
-_CHANGES = ("ObjectTagging", "ObjectAcl", "ObjectLock", "ObjectAnnotation")
+_CHANGES = ("ObjectTagging", "ObjectAcl", "ObjectLock", "ObjectRetention", "ObjectAnnotation")
 
 
 class Rule(NamedTuple):

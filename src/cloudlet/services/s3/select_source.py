@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.services.s3 import errors, json_depth, select_expression
+from cloudlet.services.s3 import errors, select_expression
 from cloudlet.services.s3.select_expression import VALUE, Column, Query, Step, quoted
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _SCALARS = frozenset(("BOOLEAN", "DOUBLE", "BIGINT", "UBIGINT", "HUGEINT", "VARC
 _NO_NULL = "\x01\x02"
 """What stands for null in CSV: nothing. An empty field is an empty text."""
 _FIRST_LINE_BYTES = 1 << 20
-_DEEPEST = 200
 _DELIMITERS = {"\n": "\\n", "\r\n": "\\r\\n", "\r": "\\r"}
 
 
@@ -45,7 +44,7 @@ def header(file: Path, serialization: Mapping[str, Any]) -> list[str] | None:
     form = serialization.get("CSV")
     if form is None:
         return None
-    with opened(file, serialization) as source:
+    with file.open("rb") as source:
         sample = source.read(_FIRST_LINE_BYTES)
     lines = io.StringIO(_decoded(sample).removeprefix("\ufeff"), newline="")
     comment = form.get("Comments")
@@ -54,6 +53,7 @@ def header(file: Path, serialization: Mapping[str, Any]) -> list[str] | None:
         delimiter=_one(form, "FieldDelimiter", ","),
         quotechar=_one(form, "QuoteCharacter", '"'),
     )
+    csv.field_size_limit(_FIRST_LINE_BYTES)
     first = next(records, [])
     if form.get("FileHeaderInfo") == "USE":
         return _distinct(first)
@@ -123,7 +123,7 @@ def table(
     columns: list[str] | None,
     query: Query,
 ) -> Table:
-    """Return the object as what a query selects from. Raises AwsError."""
+    """Return the object, a file or a folder with those of JSON, as what a query selects from. Raises AwsError."""
     if "JSON" in serialization:
         return _json(connection, file, serialization, query)
     if query.path:
@@ -157,14 +157,10 @@ def _csv(file: Path, form: Mapping[str, Any], columns: list[str]) -> str:
     return f"read_csv({text(str(file))}, {', '.join(f'{name} = {value}' for name, value in options.items())})"
 
 
-def _json(connection: duckdb.DuckDBPyConnection, file: Path, serialization: Mapping[str, Any], query: Query) -> Table:
-    with opened(file, serialization) as source:
-        if json_depth.is_deeper(source, _DEEPEST):
-            message = f"Error parsing JSON file: it is nested more than {_DEEPEST} times."
-            raise AwsError("JSONParsingError", message, status=400)
+def _json(connection: duckdb.DuckDBPyConnection, folder: Path, serialization: Mapping[str, Any], query: Query) -> Table:
     form = serialization["JSON"]
     kind = "newline_delimited" if form.get("Type") == "LINES" else "unstructured"
-    documents = f"SELECT json AS d FROM read_json_objects({text(str(file))}, format = '{kind}')"
+    documents = f"SELECT json AS d FROM read_json_objects({text(f'{folder}/*')}, format = '{kind}')"
     # S3Object[*] are all documents, as S3Object is.
     for step in query.path[1:] if query.path[:1] == [None] else query.path:
         documents = f"SELECT {_stepped(step)} AS d FROM ({documents})"

@@ -1,81 +1,34 @@
-"""S3 Select: a query over one object, run by DuckDB within this process.
+"""S3 Select: a query over one object, run by DuckDB in a process of its own (`select_worker`).
 
-DuckDB sees the one file that it is to read and nothing else, and may use so much memory and no more. It is imported
-when it is first used: that takes time and memory. API reference, "SelectObjectContent".
+Of the places for queries an account has half at most, and a query holds one for minutes at most. What it finds goes
+into files, so that whoever reads that slowly keeps no place. API reference, "SelectObjectContent".
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import weakref
-import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Final
 
 from cloudlet.core import AwsError, Params
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.services.s3 import errors, select_expression, select_output, select_source, workspace
-from cloudlet.services.s3.select_expression import quoted
-from cloudlet.services.s3.select_output import Writer
+from cloudlet.core.shares import Shares
+from cloudlet.services.s3 import errors, select_process, workspace
 from cloudlet.store import StoreError
 
-if TYPE_CHECKING:
-    import duckdb
-
-T = TypeVar("T")
-
-_THREADS = 2
-_MEMORY = "256MB"
-_ROWS = 1000
-_PAYLOAD_BYTES = 256 * 1024
-_MACROS = (
-    # Timestamps may end after the year, the month, the day (2007-04-05T) or the minute.
-    r"CREATE MACRO s3_to_timestamp(t) AS CAST(CAST(regexp_replace(regexp_replace(regexp_replace(regexp_replace("
-    r"t, '^(\d{4})T?$', '\1-01-01'), '^(\d{4}-\d{2})T?$', '\1-01'), '^(\d{4}-\d{2}-\d{2})T$', '\1'), "
-    r"'T(\d{2}:\d{2})(Z|[-+].*)?$', 'T\1:00\2') AS TIMESTAMPTZ) AS TIMESTAMP)",
-    "CREATE MACRO s3_date_add(part, n, t) AS CASE part "
-    "WHEN 'year' THEN t + to_years(CAST(n AS INTEGER)) WHEN 'month' THEN t + to_months(CAST(n AS INTEGER)) "
-    "WHEN 'day' THEN t + to_days(CAST(n AS INTEGER)) WHEN 'hour' THEN t + to_hours(n) "
-    "WHEN 'minute' THEN t + to_minutes(n) ELSE t + to_seconds(n) END",
-)
-_ROW = "\x01row"
-"""The alias of what a query selects from: none that a column has."""
-_CODES = {
-    "Parser Error": "ParseUnexpectedToken",
-    "Binder Error": "EvaluatorBindingDoesNotExist",
-    "Catalog Error": "EvaluatorBindingDoesNotExist",
-    "Conversion Error": "CastFailed",
-    "Out of Range Error": "CastFailed",
-    "Out of Memory Error": "OverMaxRecordSize",
-}
-"""Of S3 Select, by what DuckDB's messages begin with."""
-_AT_ONCE = 4
+_AT_ONCE: Final = 4
 """So many queries have memory at a time; others wait."""
-_RUNNING = Attached(lambda _: asyncio.Semaphore(_AT_ONCE))
-_executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="select")
-
-
-@dataclass
-class _Counts:
-    scanned: int = 0
-    processed: int = 0
-    returned: int = 0
-
-    def shown(self) -> dict[str, Any]:
-        return {
-            "Details": {
-                "BytesScanned": self.scanned,
-                "BytesProcessed": self.processed,
-                "BytesReturned": self.returned,
-            }
-        }
+_LONGEST_SECONDS: Final = 300.0
+_MOST_UNREAD: Final = 4096
+"""Files, of a quarter of a mebibyte each, that a query is ahead of who reads them."""
+_PLACES = Attached(lambda _: Shares(_AT_ONCE, _AT_ONCE // 2))
+_giving_up: set[asyncio.Task[None]] = set()
 
 
 def check(params: Params) -> None:
@@ -103,57 +56,50 @@ def _may_be_scanned(source: Mapping[str, Any]) -> bool:
 
 
 async def answer(
-    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes], ended: Callable[[int, int], None]
+    block: Block,
+    account: str,
+    params: Params,
+    size: int,
+    pieces: AsyncIterator[bytes],
+    ended: Callable[[int, int], None],
 ) -> AsyncIterator[dict[str, Any]]:
-    """Return the events of the answer for an object whose bytes are `pieces`.
+    """Return the events of the answer, to an account, for an object whose bytes are `pieces`.
 
     `ended` is called at the end, with the bytes that were scanned and that were returned.
     Raises AwsError, and StoreError where there is no room to work; so may the iterator.
     """
-    running = _RUNNING.of(block)
-    await running.acquire()
+    query = _Query(block, account, params, size, pieces)
     try:
-        events = await _begun(block, params, size, pieces, ended)
+        processed = await query.begun()
     except BaseException:
-        running.release()
+        await query.give_up()
         raise
+    scanned = size if params.get("ScanRange") is None else processed
+    progress = bool((params.get("RequestProgress") or {}).get("Enabled"))
+    events = _events(query, _Counts(scanned, processed), ended, progress=progress)
     # Whoever asked may have gone by now, and nobody begins to read.
-    weakref.finalize(events, _release, asyncio.get_running_loop(), running).atexit = False
+    weakref.finalize(events, _forget, asyncio.get_running_loop(), query).atexit = False
     return events
 
 
-def _release(loop: asyncio.AbstractEventLoop, running: asyncio.Semaphore) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(running.release)
+class _Counts:
+    def __init__(self, scanned: int, processed: int) -> None:
+        self.scanned = scanned
+        self.returned = 0
+        self._processed = processed
 
-
-async def _begun(
-    block: Block, params: Params, size: int, pieces: AsyncIterator[bytes], ended: Callable[[int, int], None]
-) -> AsyncIterator[dict[str, Any]]:
-    folder = workspace.folder(block)
-    file = Path(folder.name) / "object"
-    query = _Query(params, file, block.clock.now())
-    try:
-        processed = await _write(file, params, size, pieces)
-        await query.begin()
-    except OSError as error:
-        await _give_up(query, folder)
-        raise StoreError(str(error)) from error
-    except BaseException:
-        await _give_up(query, folder)
-        raise
-    counts = _Counts(size if params.get("ScanRange") is None else processed, processed)
-    progress = bool((params.get("RequestProgress") or {}).get("Enabled"))
-    return _events(query, counts, folder, ended, progress=progress)
+    def shown(self) -> dict[str, Any]:
+        return {
+            "Details": {
+                "BytesScanned": self.scanned,
+                "BytesProcessed": self._processed,
+                "BytesReturned": self.returned,
+            }
+        }
 
 
 async def _events(
-    query: _Query,
-    counts: _Counts,
-    folder: TemporaryDirectory[str],
-    ended: Callable[[int, int], None],
-    *,
-    progress: bool,
+    query: _Query, counts: _Counts, ended: Callable[[int, int], None], *, progress: bool
 ) -> AsyncIterator[dict[str, Any]]:
     try:
         while records := await query.records():
@@ -165,167 +111,135 @@ async def _events(
         yield {"Stats": counts.shown()}
         yield {"End": {}}
     finally:
-        await _give_up(query, folder)
+        await query.give_up()
 
 
-async def _give_up(query: _Query, folder: TemporaryDirectory[str]) -> None:
-    await query.end()
-    await _in_thread(folder.cleanup)
+def _forget(loop: asyncio.AbstractEventLoop, query: _Query) -> None:
+    def give_up() -> None:
+        task = loop.create_task(query.give_up())
+        _giving_up.add(task)
+        task.add_done_callback(_giving_up.discard)
 
-
-async def _write(file: Path, params: Params, size: int, pieces: AsyncIterator[bytes]) -> int:
-    """Write what is to be read into a file, decompressed; return its size."""
-    source = params["InputSerialization"]
-    stored = file.with_suffix(".stored")
-    with stored.open("wb") as target:
-        async for piece in pieces:
-            await _in_thread(partial(target.write, piece))
-    if source.get("CompressionType", "NONE") != "NONE":
-        await _in_thread(partial(_decompress, stored, file, source))
-    elif params.get("ScanRange") is not None:
-        await _in_thread(partial(_cut, stored, file, params, size))
-    else:
-        stored.rename(file)
-    return file.stat().st_size
-
-
-def _decompress(stored: Path, file: Path, source: Mapping[str, Any]) -> None:
-    try:
-        with select_source.opened(stored, source) as packed, file.open("wb") as target:
-            while piece := packed.read(_PAYLOAD_BYTES):
-                target.write(piece)
-    except (OSError, EOFError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            # It is the disk, and not what was read.
-            raise
-        name = source["CompressionType"]
-        message = f"{name} is not applicable to the queried object. Please correct the request and try again."
-        raise AwsError("InvalidCompressionFormat", message, status=400) from error
-    finally:
-        stored.unlink()
-
-
-def _cut(stored: Path, file: Path, params: Params, size: int) -> None:
-    """Keep the records that begin within the range, and the line with the names of the columns."""
-    asked = params["ScanRange"]
-    start, end = asked.get("Start"), asked.get("End")
-    if start is None:
-        # Without a start, so many bytes from the end.
-        start, end = max(0, size - (end or 0)), size - 1
-    if start >= size or (end is not None and end < start):
-        raise AwsError("InvalidScanRange", "The value of a parameter in ScanRange element is invalid.", status=400)
-    last = size - 1 if end is None else end
-    form = params["InputSerialization"].get("CSV")
-    named = form is not None and form.get("FileHeaderInfo", "NONE") != "NONE"
-    with stored.open("rb") as source, file.open("wb") as target:
-        if named:
-            target.write(source.readline())
-        if start > source.tell():
-            source.seek(start - 1)
-            source.readline()
-        while source.tell() <= last and (line := source.readline()):
-            target.write(line)
-    stored.unlink()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(give_up)
 
 
 class _Query:
-    """A query under way; all of it happens in threads."""
+    """A query under way: a task has a process run it, beside whoever reads what it finds."""
 
-    def __init__(self, params: Params, file: Path, now: float) -> None:
+    def __init__(self, block: Block, account: str, params: Params, size: int, pieces: AsyncIterator[bytes]) -> None:
+        self._block = block
         self._params = params
-        self._file = file
-        self._now = now
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._write: Writer = bytes
-        self._held: list[bytes] = []
+        self._size = size
+        self._pieces = pieces
+        self._folder: TemporaryDirectory[str] | None = None
+        self._processed: int | None = None
+        self._found = 0
+        self._read = 0
+        self._failure: Exception | None = None
+        self._changed = asyncio.Event()
+        self._task = asyncio.create_task(self._run(account))
 
-    async def begin(self) -> None:
-        await _in_thread(self._begin)
-
-    def _begin(self) -> None:
-        import duckdb
-
-        source = {**self._params["InputSerialization"], "CompressionType": "NONE"}
-        columns = select_source.header(self._file, source)
-        query = select_expression.parse(self._params["Expression"], columns)
-        connection = self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": _MEMORY})
-        for macro in _MACROS:
-            connection.execute(macro)
-        connection.execute(f"CREATE MACRO s3_utcnow() AS make_timestamp({int(self._now * 1_000_000)})")
-        # From here on it can open nothing else, nor be told otherwise.
-        connection.execute(f"SET allowed_paths = [{select_source.text(str(self._file))}]")
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        with self._worded():
-            table = select_source.table(connection, self._file, source, columns, query)
-            output = self._params["OutputSerialization"]
-            if query.columns is not None:
-                selected = ", ".join(
-                    f"{table.selected(each)} AS {quoted(f'{n}')}" for n, each in enumerate(query.columns)
-                )
-                parts = frozenset(
-                    n for n, each in enumerate(query.columns) if "JSON" in source and each.path is not None
-                )
-                self._write = select_output.writer(output, [each.name for each in query.columns], parts)
-            elif "JSON" in source:
-                selected = quoted(select_source.DOCUMENT)
-                self._write = select_output.document_writer(output)
-            else:
-                selected = "*"
-            sql = f"SELECT {selected} FROM {table.sql} AS {quoted(_ROW)}"
-            if query.where:
-                sql += f" WHERE {query.where}"
-            if query.limit is not None:
-                sql += f" LIMIT {query.limit}"
-            connection.execute(sql)
-            if selected == "*":
-                names = [column[0] for column in connection.description or ()]
-                self._write = select_output.writer(output, names)
+    async def begun(self) -> int:
+        """Return how many bytes it reads, once it has begun. Raises AwsError, and StoreError."""
+        await self._until(lambda: self._processed is not None)
+        if self._processed is None:
+            raise self._failure or RuntimeError("the query has not begun")
+        return self._processed
 
     async def records(self) -> bytes:
-        """Return the next records, b"" at the end."""
-        return await _in_thread(self._records)
+        """Return the next records, b"" at the end. Raises AwsError, and StoreError."""
+        await self._until(lambda: self._read < self._found)
+        if self._read == self._found:
+            if self._failure is not None:
+                raise self._failure
+            return b""
+        records = await asyncio.to_thread(_taken, self._path / f"{self._read}")
+        self._read += 1
+        self._changed.set()
+        return records
 
-    def _records(self) -> bytes:
-        assert self._connection is not None  # noqa: S101 - for the type checker: it has begun
-        written: list[bytes] = []
-        size = 0
-        while size < _PAYLOAD_BYTES:
-            with self._worded():
-                rows: Sequence[Any] = self._connection.fetchmany(_ROWS)
-            if not rows:
-                break
-            records = [self._write(row) for row in rows]
-            written += records
-            size += sum(map(len, records))
-        return b"".join(written)
+    async def give_up(self) -> None:
+        """End it, if it is still under way, and remove what it has left."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        if self._folder is not None:
+            await asyncio.to_thread(self._folder.cleanup)
 
-    async def end(self) -> None:
-        """Give the query up, if it is still under way, and what it holds."""
-        if self._connection is not None:
-            # At once: the threads may all be at work.
-            self._connection.interrupt()
-            await _in_thread(self._connection.close)
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        """Wait for something, or for the end."""
+        while not reached() and not self._task.done():
+            self._changed.clear()
+            await self._changed.wait()
 
-    @contextmanager
-    def _worded(self) -> Iterator[None]:
-        """Turn DuckDB's errors into S3's, which know nothing of files."""
-        import duckdb
+    @property
+    def _path(self) -> Path:
+        if self._folder is None:
+            raise RuntimeError("the query has no folder before it has a place")
+        return Path(self._folder.name)
 
+    async def _run(self, account: str) -> None:
         try:
-            yield
-        except duckdb.Error as error:
-            # What goes wrong while rows are fetched comes wrapped in another error.
-            reason = str(error).rpartition("\nError: ")[2].partition("\n")[0]
-            kind, _, message = reason.partition(": ")
-            code = _CODES.get(kind) or next(
-                f"{name}ParsingError"
-                for name in ("CSV", "JSON", "Parquet")
-                if name in self._params["InputSerialization"]
-            )
-            raise AwsError(code, message.replace(str(self._file), "the object"), status=400) from error
+            async with _PLACES.of(self._block).of(account), asyncio.timeout(_LONGEST_SECONDS):
+                await self._work()
+        except TimeoutError:
+            self._failure = AwsError("Busy", "The service is unavailable. Please retry.", status=503)
+        except OSError as error:
+            self._failure = StoreError(str(error))
+        except Exception as error:
+            self._failure = error
+        finally:
+            asyncio.get_running_loop().call_soon(self._changed.set)
+
+    async def _work(self) -> None:
+        self._folder = workspace.folder(self._block)
+        await self._store()
+        workers = select_process.workers(self._block)
+        worker = await workers.take()
+        try:
+            self._processed = await worker.begin(self._asked())
+            self._changed.set()
+            while await worker.has_found():
+                self._found += 1
+                self._changed.set()
+                while self._found - self._read >= _MOST_UNREAD:
+                    self._changed.clear()
+                    await self._changed.wait()
+        finally:
+            workers.give_back(worker)
+        await asyncio.to_thread(_remove_object, self._path)
+
+    async def _store(self) -> None:
+        """Write the object into a file, which is all that the process sees of it."""
+        with (self._path / "stored").open("wb") as file:
+            async for piece in self._pieces:
+                await asyncio.to_thread(file.write, piece)
+
+    def _asked(self) -> dict[str, Any]:
+        params = self._params
+        return {
+            "folder": f"{self._path}",
+            "expression": params["Expression"],
+            "source": params["InputSerialization"],
+            "output": params["OutputSerialization"],
+            "range": params.get("ScanRange"),
+            "size": self._size,
+            "now": self._block.clock.now(),
+        }
 
 
-async def _in_thread(function: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_executor, function)
+def _taken(file: Path) -> bytes:
+    """Return what is in a file, which is gone then."""
+    found = file.read_bytes()
+    file.unlink()
+    return found
+
+
+def _remove_object(folder: Path) -> None:
+    """Remove what a query has read: what it has found may be read slowly."""
+    target = folder / "object"
+    if target.is_dir():
+        shutil.rmtree(target)
+    else:
+        target.unlink()

@@ -1,0 +1,145 @@
+"""The processes in which S3 Select's queries are run (`select_worker`), and those that are kept for the next ones."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from cloudlet.core import AwsError
+from cloudlet.core.attached import Attached
+from cloudlet.core.block import Block
+from cloudlet.services.s3 import select_input
+from cloudlet.store import StoreError
+
+_COMMAND = (sys.executable, "-m", "cloudlet.services.s3.select_worker")
+_KEPT_SECONDS = 60.0
+
+
+class _Answer(msgspec.Struct):
+    """What a process answers. The query is over where it has neither begun nor found anything."""
+
+    processed: int | None = None
+    """Bytes that the query reads, once it has begun."""
+    found: bool = False
+    """There is another file with records."""
+    code: str = ""
+    message: str = ""
+    status: int = 400
+    unstored: str = ""
+    """What the disk says, where it does not take something."""
+    fault: str = ""
+    """Where it is in the process itself."""
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+class Worker:
+    """A process; one query is run in it at a time."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.is_free = True
+        """Whether it can be asked for a query."""
+
+    @classmethod
+    async def start(cls) -> Worker:
+        return cls(await asyncio.create_subprocess_exec(*_COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL))
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def begin(self, query: dict[str, Any]) -> int:
+        """Begin a query; return how many bytes it reads. Raises AwsError, and StoreError."""
+        self.is_free = False
+        return (await self._ask(query)).processed or 0
+
+    async def has_found(self) -> bool:
+        """Whether there is another file with records; if not, the query is over. Raises AwsError, and StoreError."""
+        answer = await self._ask(None)
+        self.is_free = not answer.found
+        return answer.found
+
+    def kill(self) -> None:
+        """End it, whatever it is at."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def _ask(self, request: dict[str, Any] | None) -> _Answer:
+        sink, source = self._process.stdin, self._process.stdout
+        if sink is None or source is None:
+            raise RuntimeError("pipes were asked for")
+        # A process that has ended shows when its answer is read.
+        with suppress(ConnectionError):
+            sink.write(msgspec.json.encode(request) + b"\n")
+            await sink.drain()
+        line = await source.readline()
+        if not line:
+            # The system has not given it the memory that it needed.
+            raise select_input.too_long()
+        answer = _decode(line)
+        if answer.fault:
+            raise RuntimeError(answer.fault)
+        if answer.unstored:
+            raise StoreError(answer.unstored)
+        if answer.code:
+            # What needs much memory may leave little to the next query.
+            self.is_free = answer.code != select_input.TOO_LONG
+            raise AwsError(answer.code, answer.message, status=answer.status)
+        return answer
+
+
+class Workers:
+    """Processes of a block that wait for a query: starting one takes longer than most queries do."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Worker, asyncio.TimerHandle] = {}
+
+    async def take(self) -> Worker:
+        """Return one that is free."""
+        while self._idle:
+            worker, timer = self._idle.popitem()
+            timer.cancel()
+            if worker.is_alive:
+                return worker
+        return await Worker.start()
+
+    def give_back(self, worker: Worker) -> None:
+        """Keep one for the next query, or end it where it is busy with one that nobody waits for."""
+        if worker.is_free and worker.is_alive:
+            self._idle[worker] = asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._end, worker)
+        else:
+            worker.kill()
+
+    def _end(self, worker: Worker) -> None:
+        del self._idle[worker]
+        worker.kill()
+
+    def end(self) -> None:
+        """End all that wait."""
+        while self._idle:
+            worker, timer = self._idle.popitem()
+            timer.cancel()
+            worker.kill()
+
+
+_WORKERS = Attached(lambda _: Workers())
+
+
+def workers(block: Block) -> Workers:
+    """Return the processes of a block."""
+    return _WORKERS.of(block)
+
+
+async def end_with(block: Block) -> None:
+    """End what waits for queries when the block does."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        workers(block).end()
