@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
@@ -129,8 +130,7 @@ async def _export_stream(block: Block, task: Task, group: Group, stream: Stream)
         lines += [_line(event) for event in found]
         size += sum(len(event.message) for event in found)
         if lines and (not found or size >= _PART_BYTES):
-            content = "".join(lines)
-            data = await asyncio.to_thread(lambda content=content: gzip.compress(content.encode(), mtime=0))  # type: ignore[misc]
+            data = await beside(task.account, _compressed, lines)
             await _put(block, task, f"{task.prefix}/{task.id}/{folder}/{number:06}.gz", data)
             lines, size, number = [], 0, number + 1
         if not found:
@@ -138,6 +138,10 @@ async def _export_stream(block: Block, task: Task, group: Group, stream: Stream)
         after = found[-1].position
     task.done_until = stream.name
     return await block.store.transact(lambda tx: export_task.note(tx, task, folder, number))
+
+
+def _compressed(lines: list[str]) -> bytes:
+    return gzip.compress("".join(lines).encode(), mtime=0)
 
 
 def _line(event: Found) -> str:

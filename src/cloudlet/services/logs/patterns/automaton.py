@@ -48,7 +48,8 @@ class Shape(NamedTuple):
 
     def is_quick(self, length: int) -> bool:
         """Whether an engine that goes back does not take long for a text of so many characters."""
-        return self.ways * (sum(map(len, self.choices)) + 1) * (length + 1) ** self.loops <= _MOST_STEPS
+        steps: int = self.ways * (sum(map(len, self.choices)) + 1) * (length + 1) ** self.loops
+        return steps <= _MOST_STEPS
 
 
 def shape_of(text: str) -> Shape:
