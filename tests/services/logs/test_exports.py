@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import time
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError, Transaction, lease
+from cloudlet.core.identity import root
 from cloudlet.core.service import Result
+from cloudlet.services.logs import exporting, scanning
 from cloudlet.store import pack
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.refused import code_of
-from tests.services.logs.conftest import Call, LocalLogs
+from tests.services.logs.conftest import ACCOUNT, REGION, Call, LocalLogs
 from tests.standing import eventually
 
 
@@ -194,3 +197,80 @@ def test_a_task_that_is_cancelled_while_another_process_delivers_is_not_carried_
     local.call("CancelExportTask", taskId=task)
     local.advance(11)
     assert [call.params["Key"] for call in local.cloud.calls] == ["exportedlogs/aws-logs-write-test"]
+
+
+def fill_locally(local: LocalLogs, *accounts: str) -> None:
+    """Create a log group with four events in the only stream, in each account."""
+    for account in accounts:
+        principal = root(account)
+        events = [{"timestamp": local.millis, "message": f"m{number}"} for number in range(4)]
+        for operation, params in (
+            ("CreateLogGroup", {"logGroupName": "g"}),
+            ("CreateLogStream", {"logGroupName": "g", "logStreamName": "s"}),
+            ("PutLogEvents", {"logGroupName": "g", "logStreamName": "s", "logEvents": events}),
+        ):
+            local.call_as(principal, operation, params, account=account)
+
+
+def begin(local: LocalLogs, account: str) -> str:
+    params = {"logGroupName": "g", "from": 0, "to": local.millis, "destination": "b"}
+    return str(local.call_as(root(account), "CreateExportTask", params, account=account)["taskId"])
+
+
+def code(local: LocalLogs, account: str, task: str) -> str:
+    found = local.call_as(root(account), "DescribeExportTasks", {"taskId": task}, account=account)
+    return str(found["exportTasks"][0]["status"]["code"])
+
+
+def test_exports_take_turns_object_by_object(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "_PART_BYTES", 1)
+    monkeypatch.setattr(exporting, "_TASKS_AT_ONCE", 1)
+    monkeypatch.setattr(scanning, "MOST_EVENTS", 1)
+    accounts = "111111111111", "222222222222"
+    fill_locally(local, *accounts)
+    local.cloud.played["s3"] = lambda call: {}
+    tasks = [begin(local, account) for account in accounts]
+    local.until(lambda: [code(local, *one) for one in zip(accounts, tasks, strict=True)] == ["COMPLETED"] * 2)
+    parts = [call.account for call in local.cloud.calls if call.params["Key"].endswith(".gz")]
+    assert sorted(parts) == [accounts[0]] * 4 + [accounts[1]] * 4
+    assert parts.index(accounts[1]) < 4
+
+
+def test_a_task_that_is_cancelled_puts_no_more_objects(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "_PART_BYTES", 1)
+    monkeypatch.setattr(scanning, "MOST_EVENTS", 1)
+    fill_locally(local, ACCOUNT)
+    cancelling: list[asyncio.Task[Any]] = []
+
+    def answer(call: Call) -> Result:
+        if call.params["Key"].endswith("000001.gz"):
+            params = {"taskId": call.params["Key"].split("/")[1]}
+            cancel = local.cloud.call(
+                "logs", "CancelExportTask", params, principal=root(ACCOUNT), account=ACCOUNT, region=REGION
+            )
+            cancelling.append(asyncio.ensure_future(cancel))
+            raise AwsError("ServiceUnavailable", "down", status=503)
+        return {}
+
+    local.cloud.played["s3"] = answer
+    task = begin(local, ACCOUNT)
+    local.until(lambda: code(local, ACCOUNT, task) == "CANCELLED")
+    count = len(local.cloud.calls)
+    local.advance(10)
+    assert len(local.cloud.calls) == count
+
+
+def test_a_task_is_given_up_after_a_day(local: LocalLogs) -> None:
+    fill_locally(local, ACCOUNT)
+
+    def answer(call: Call) -> Result:
+        if call.params["Key"].endswith("test"):
+            return {}
+        raise AwsError("ServiceUnavailable", "down", status=503)
+
+    local.cloud.played["s3"] = answer
+    task = begin(local, ACCOUNT)
+    local.until(lambda: len(local.cloud.calls) == 2)
+    assert code(local, ACCOUNT, task) == "RUNNING"
+    local.advance(86_401)
+    local.until(lambda: code(local, ACCOUNT, task) == "FAILED")

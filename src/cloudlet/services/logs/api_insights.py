@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
+from cloudlet.core.beside import beside
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import errors, events, filtering, lookup_table, row_record, scanning
 from cloudlet.services.logs import group as groups
@@ -18,7 +19,6 @@ from cloudlet.services.logs.insights.planning import Plan
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.queries import Query, Searched
-from cloudlet.services.logs.insights.running import in_thread
 from cloudlet.services.logs.insights.syntax import Source
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.row_record import Row
@@ -47,7 +47,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
     if end < start:
         raise errors.invalid("End time should not be before start time.")
     text, limit = params["queryString"], params.get("limit")
-    source, plan = await in_thread(lambda: _checked(text, limit, now // 1000))
+    source, plan = await beside(ctx.account, _checked, text, limit, now // 1000)
 
     async def body(tx: Transaction) -> str:
         if await queries.active(tx, ctx.account, ctx.region, _MOST_ACTIVE) == _MOST_ACTIVE:
@@ -308,7 +308,7 @@ async def get_log_group_fields(ctx: Context, params: Params) -> Result:
         search = Search(group.id, first=first, last=last, after=after, mask=mask)
         found, after = await scanning.page(ctx.block.store, search, _SAMPLE_EVENTS - total)
         messages = [event.message for event in found]
-        seen.update(await in_thread(lambda messages=messages: _names(messages, group.name)))  # type: ignore[misc]
+        seen.update(await beside(ctx.account, _names, messages, group.name))
         total += len(found)
         if after is None:
             break

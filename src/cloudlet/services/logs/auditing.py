@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, iso8601
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import protection
@@ -50,7 +50,7 @@ async def audit(block: Block, made: Subscription, group: str, messages: list[str
     """Report what a policy finds in messages; return in how many. Raises Refused where that is to be tried again."""
     rules = protection.rules_of(made.audits)
     arn = arn_of(made.region, made.account, group)
-    found = await asyncio.to_thread(reports, rules, arn, block.clock.now(), messages)
+    found = await beside(made.account, reports, rules, arn, block.clock.now(), messages)
     for begin in range(0, len(found), _AT_ONCE):
         for kind, name in rules.findings:
             try:

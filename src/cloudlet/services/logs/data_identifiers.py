@@ -14,13 +14,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cloudlet.services.logs.patterns import PatternProblem, automaton
+from cloudlet.services.logs.patterns.automaton import Automaton
 
 _CLOSE = 30
 """Within so many characters of the data a keyword has to be."""
 _SHORT_KEYWORD = 5
-_LONGEST_REPEAT = 200
-"""So often a part of a custom expression is repeated at most: sensitive data is short."""
-_MOST_WAYS = 10**5
 _CUSTOM_CHARACTERS = re.compile(r"[A-Za-z0-9_#=@/;,\- ^$?\[\]{}|\\*+.]{1,200}")
 
 
@@ -36,15 +34,16 @@ class Identifier:
     """One kind of sensitive data."""
 
     name: str
-    form: re.Pattern[str]
+    spans: Callable[[str], Iterator[tuple[int, int]]]
+    """Finds what has its form."""
     keywords: re.Pattern[str] | None = None
     check: Callable[[str], bool] | None = None
 
     def find(self, message: str) -> Iterator[Span]:
         """Yield where it is in a message."""
-        for match in self.form.finditer(message):
-            start, end = match.span()
-            if start < end and (self.check is None or self.check(match[0])) and self._has_keyword(message, start, end):
+        for start, end in self.spans(message):
+            is_some = start < end and (self.check is None or self.check(message[start:end]))
+            if is_some and self._has_keyword(message, start, end):
                 yield Span(start, end)
 
     def _has_keyword(self, message: str, start: int, end: int) -> bool:
@@ -107,8 +106,14 @@ def _has_check_digits(text: str, longest_weight: int) -> bool:
     return len(set(digits)) > 1
 
 
-def _private_key(kind: str) -> re.Pattern[str]:
-    return re.compile(rf"-----BEGIN {kind}-----.*?(?:-----END {kind}-----|\Z)", re.DOTALL)
+def _form(regex: str, flags: int = 0) -> Callable[[str], Iterator[tuple[int, int]]]:
+    """Return what finds a regular expression of ours, which takes time that grows with the text only."""
+    finditer = re.compile(regex, flags).finditer
+    return lambda text: (match.span() for match in finditer(text))
+
+
+def _private_key(kind: str) -> Callable[[str], Iterator[tuple[int, int]]]:
+    return _form(rf"-----BEGIN {kind}-----.*?(?:-----END {kind}-----|\Z)", re.DOTALL)
 
 
 _EMAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])"
@@ -143,49 +148,49 @@ _VEHICLE_WORDS = (
 _MANAGED = (
     Identifier(
         "AwsSecretKey",
-        re.compile(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
+        _form(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
         _keywords(*_SECRET_WORDS),
         _is_secret_key,
     ),
     Identifier("OpenSshPrivateKey", _private_key("OPENSSH PRIVATE KEY")),
     Identifier("PgpPrivateKey", _private_key("PGP PRIVATE KEY BLOCK")),
     Identifier("PkcsPrivateKey", _private_key("(?:(?:RSA|EC|DSA|ENCRYPTED) )?PRIVATE KEY")),
-    Identifier("PuttyPrivateKey", re.compile(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: [0-9a-f]+|\Z)", re.DOTALL)),
-    Identifier("IpAddress", re.compile(_IP_ADDRESS), None, _is_ip_address),
-    Identifier("CreditCardNumber", re.compile(_CARD), _keywords(*_CARD_WORDS), _luhn),
-    Identifier("CreditCardSecurityCode", re.compile(r"(?<![\w-])\d{3,4}(?![\w-])"), _keywords(*_CODE_WORDS)),
+    Identifier("PuttyPrivateKey", _form(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: [0-9a-f]+|\Z)", re.DOTALL)),
+    Identifier("IpAddress", _form(_IP_ADDRESS), None, _is_ip_address),
+    Identifier("CreditCardNumber", _form(_CARD), _keywords(*_CARD_WORDS), _luhn),
+    Identifier("CreditCardSecurityCode", _form(r"(?<![\w-])\d{3,4}(?![\w-])"), _keywords(*_CODE_WORDS)),
     Identifier(
         "CreditCardExpiration",
-        re.compile(r"(?<![\d/-])(?:0?[1-9]|1[0-2])[/-](?:20)?\d{2}(?![\d/-])"),
+        _form(r"(?<![\d/-])(?:0?[1-9]|1[0-2])[/-](?:20)?\d{2}(?![\d/-])"),
         _keywords("exp d", "exp m", "exp y", "expiration", "expiry"),
     ),
-    Identifier("EmailAddress", re.compile(_EMAIL)),
+    Identifier("EmailAddress", _form(_EMAIL)),
     Identifier(
         "Ssn-US",
-        re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}([ -]?)(?!00)\d{2}\1(?!0000)\d{4}(?![\d-])"),
+        _form(r"(?<![\d-])(?!000|666|9\d\d)\d{3}([ -]?)(?!00)\d{2}\1(?!0000)\d{4}(?![\d-])"),
         _keywords("social security", "ss#", "ssn"),
     ),
     Identifier(
         "PhoneNumber-US",
-        re.compile(r"(?<![\d.-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-]?)[2-9]\d{2}[ .-]?\d{4}(?![\d-])"),
+        _form(r"(?<![\d.-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-]?)[2-9]\d{2}[ .-]?\d{4}(?![\d-])"),
         _keywords(*_PHONE_WORDS),
     ),
-    Identifier("ZipCode-US", re.compile(r"(?<![\d-])\d{5}(?:-\d{4})?(?![\d-])"), _keywords("zip code", "zip+4")),
+    Identifier("ZipCode-US", _form(r"(?<![\d-])\d{5}(?:-\d{4})?(?![\d-])"), _keywords("zip code", "zip+4")),
     Identifier(
         "VehicleIdentificationNumber",
-        re.compile(r"(?<![A-Z0-9])[A-HJ-NPR-Z0-9]{17}(?![A-Z0-9])"),
+        _form(r"(?<![A-Z0-9])[A-HJ-NPR-Z0-9]{17}(?![A-Z0-9])"),
         _keywords(*_VEHICLE_WORDS),
         _is_vehicle,
     ),
     Identifier(
         "CpfCode-BR",
-        re.compile(r"(?<!\d)\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?!\d)"),
+        _form(r"(?<!\d)\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?!\d)"),
         _keywords(*_CPF_WORDS),
         lambda text: _has_check_digits(text, 11),
     ),
     Identifier(
         "Cnpj-BR",
-        re.compile(r"(?<!\d)\d{2}\.?\d{3}\.?\d{3}/?\d{4}-?\d{2}(?!\d)"),
+        _form(r"(?<!\d)\d{2}\.?\d{3}\.?\d{3}/?\d{4}-?\d{2}(?!\d)"),
         _keywords(*_CNPJ_WORDS),
         lambda text: _has_check_digits(text, 9),
     ),
@@ -194,17 +199,29 @@ MANAGED = {one.name: one for one in _MANAGED}
 """Managed identifiers by their names in ARNs."""
 
 
+class _Custom:
+    """An expression of one's own, which has no groups."""
+
+    def __init__(self, text: str) -> None:
+        """Raises PatternProblem."""
+        try:
+            self._finditer = re.compile(text, re.ASCII).finditer
+            self._shape = automaton.shape_of(text)
+            self._automaton = Automaton(self._shape)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise PatternProblem(f"the expression {text} is invalid: {error}") from None
+        self._is_plain = len(self._shape.choices) == 1 and self._shape.is_greedy
+        """Whether Python's own engine finds the longest ones, too."""
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        if self._is_plain and self._shape.is_quick(len(text)):
+            return (match.span() for match in self._finditer(text))
+        return self._automaton.spans(text)
+
+
 @lru_cache(maxsize=1024)
 def custom(name: str, text: str) -> Identifier:
-    """Return an identifier of one's own. Raises PatternProblem."""
+    """Return an identifier of one's own: as much as its expression can match. Raises PatternProblem."""
     if not _CUSTOM_CHARACTERS.fullmatch(text):
         raise PatternProblem(f"the expression {text} has what is not supported, or more than 200 characters")
-    try:
-        bounded = automaton.bounded(text, _LONGEST_REPEAT)
-        shape = automaton.shape_of(bounded)
-        form = re.compile(bounded, re.ASCII)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise PatternProblem(f"the expression {text} is invalid: {error}") from None
-    if shape.ways > _MOST_WAYS:
-        raise PatternProblem(f"the expression {text} would take too long: it repeats too much")
-    return Identifier(name, form)
+    return Identifier(name, _Custom(text).spans)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from cloudlet.core.beside import beside
 from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.subscription import Subscription
 
@@ -46,7 +46,7 @@ async def sealed(batch: Batch, most_bytes: int) -> list[Sealed]:
     An event that is too large by itself is a part with no data.
     """
     # Compressing takes long, and goes on beside the event loop.
-    return await asyncio.to_thread(lambda: list(_parts(batch, most_bytes)))
+    return await beside(batch.subscription.account, lambda: list(_parts(batch, most_bytes)))
 
 
 def _parts(batch: Batch, most_bytes: int) -> Iterator[Sealed]:

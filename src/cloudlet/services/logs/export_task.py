@@ -117,6 +117,15 @@ async def find_active(tx: Transaction, place: Place) -> Task | None:
     return None if raw is None else await find(tx, *place, raw.decode())
 
 
+async def begin(tx: Transaction, place: Place) -> Task | None:
+    """Note that the task of an account and a region runs, and return it; None where none is active."""
+    task = await find_active(tx, place)
+    if task is not None:
+        task.status = RUNNING
+        _save(tx, task)
+    return task
+
+
 async def objects_in(tx: Transaction, task: Task, folder: str) -> int:
     """Return how many objects a task has put into a folder for streams that are exported."""
     return int.from_bytes(await tx.get(_OBJECTS.key(task.id, folder)) or b"", "big")
@@ -130,9 +139,14 @@ async def note(tx: Transaction, task: Task, folder: str, objects: int) -> bool:
     return True
 
 
-async def _advance(tx: Transaction, task: Task) -> bool:
+async def is_active(tx: Transaction, task: Task) -> bool:
+    """Whether a task is not over, as it is stored."""
     current = await find(tx, task.account, task.region, task.id)
-    if current is None or current.status not in (PENDING, RUNNING):
+    return current is not None and current.status in (PENDING, RUNNING)
+
+
+async def _advance(tx: Transaction, task: Task) -> bool:
+    if not await is_active(tx, task):
         return False
     _save(tx, task)
     return True

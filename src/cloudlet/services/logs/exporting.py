@@ -14,15 +14,17 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified, rest
+from cloudlet.core.shares import Shares
 from cloudlet.services.logs import export_task, protection, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Position
-from cloudlet.services.logs.export_task import COMPLETED, FAILED, RUNNING, Place, Task
+from cloudlet.services.logs.export_task import COMPLETED, FAILED, Place, Task
 from cloudlet.services.logs.group_record import Group, arn_of
 from cloudlet.services.logs.scanning import Found, Search
 from cloudlet.services.logs.stream_record import Stream
@@ -33,8 +35,8 @@ DEFAULT_PREFIX = "exportedlogs"
 _PART_BYTES = 16 * 1_048_576
 """Of text in one object."""
 _AT_ONCE = 100
-_TASKS_AT_ONCE = 2
-"""A large one of one account does not hold up that of another."""
+_TASKS_AT_ONCE, _TASKS_OF_ACCOUNT = 2, 1
+_LONGEST_MILLIS = 24 * 3_600_000
 _PAUSE_SECONDS = 5.0
 _WRITE_TEST = "aws-logs-write-test"
 
@@ -58,12 +60,12 @@ async def try_out(block: Block, task: Task) -> None:
 
 async def export(block: Block, lease: Lease) -> None:
     """Carry out export tasks, for ever."""
-    turn = asyncio.Semaphore(_TASKS_AT_ONCE)
+    turns = Shares(_TASKS_AT_ONCE, _TASKS_OF_ACCOUNT)
 
     async def one(place: Place) -> None:
         while True:
-            async with turn, lease.during():
-                if await _carry_out(block, place):
+            async with lease.during():
+                if await _carry_out(block, turns, place):
                     return
             await rest(block, _PAUSE_SECONDS)
 
@@ -76,29 +78,33 @@ async def export(block: Block, lease: Lease) -> None:
             await changed.wait()
 
 
-async def _carry_out(block: Block, place: Place) -> bool:
+async def _carry_out(block: Block, turns: Shares, place: Place) -> bool:
     """Export what is left of an account's task; return False where it is to be tried again."""
-    # It may have been cancelled, or another process have done it, while this one waited.
-    task = await block.store.transact(lambda tx: export_task.find_active(tx, place))
+    async with turns.of(place[0]):
+        # It may have been cancelled, or another process have done it, while this one waited.
+        task = await block.store.transact(lambda tx: export_task.begin(tx, place))
     if task is None:
         return True
-    task.status = RUNNING
     try:
         while found := await block.store.transact(lambda tx: _some_streams(tx, task)):
             group, some = found
             for stream in some:
-                if not await _export_stream(block, task, group, stream):
+                if not await _export_stream(block, turns, task, group, stream):
                     return True
             if len(some) < _AT_ONCE:
                 break
     except AwsError as error:
-        if error.status is not None and error.status >= 500:
+        if error.status is not None and error.status >= 500 and not _is_over(block, task):
             log.warning("the export %s waits: %s", task.id, error)
             return False
         await _end(block, task, FAILED, str(error))
     else:
         await _end(block, task, COMPLETED)
     return True
+
+
+def _is_over(block: Block, task: Task) -> bool:
+    return block.clock.now() * 1000 - task.created > _LONGEST_MILLIS
 
 
 async def _end(block: Block, task: Task, status: str, message: str | None = None) -> None:
@@ -115,29 +121,50 @@ async def _some_streams(tx: Transaction, task: Task) -> tuple[Group, list[Stream
     return group, [stream for _, stream in await streams.page(tx, group, task.stream_prefix, place, _AT_ONCE)]
 
 
-async def _export_stream(block: Block, task: Task, group: Group, stream: Stream) -> bool:
-    """Put the objects of a stream; return False where the task has been cancelled."""
+async def _export_stream(block: Block, turns: Shares, task: Task, group: Group, stream: Stream) -> bool:
+    """Put the objects of a stream; return False where the task is not active any more."""
     folder = stream.name.replace("/", "-")
+    number = await block.store.transact(lambda tx: export_task.objects_in(tx, task, folder))
     after: Position | None = None
-    lines: list[str] = []
-    size, number = 0, await block.store.transact(lambda tx: export_task.objects_in(tx, task, folder))
     while True:
+        # A turn for each object: what is large does not hold up others.
+        async with turns.of(task.account):
+            if not await block.store.transact(lambda tx: export_task.is_active(tx, task)):
+                return False
+            if _is_over(block, task):
+                await _end(block, task, FAILED, "The export task has taken more than 24 hours.")
+                return False
+            lines, after = await _part(block, task, group, stream, after)
+            if lines:
+                data = await beside(task.account, _compressed, lines)
+                await _put(block, task, f"{task.prefix}/{task.id}/{folder}/{number:06}.gz", data)
+                number += 1
+        if after is None:
+            task.done_until = stream.name
+            return await block.store.transact(partial(export_task.note, task=task, folder=folder, objects=number))
+
+
+async def _part(
+    block: Block, task: Task, group: Group, stream: Stream, after: Position | None
+) -> tuple[list[str], Position | None]:
+    """Return the lines of a stream's next object, and after which event it goes on; None where there are no more."""
+    lines: list[str] = []
+    size = 0
+    while size < _PART_BYTES:
         horizon = group.horizon(block.clock.now())
         mask = await block.store.transact(lambda tx: protection.mask_of(tx, group.id, group.account, group.region))
         search = Search(group.id, stream.id, first=max(task.first, horizon), last=task.last, after=after, mask=mask)
         found, _ = await scanning.page(block.store, search, scanning.MOST_EVENTS)
+        if not found:
+            return lines, None
         lines += [_line(event) for event in found]
         size += sum(len(event.message) for event in found)
-        if lines and (not found or size >= _PART_BYTES):
-            content = "".join(lines)
-            data = await asyncio.to_thread(lambda content=content: gzip.compress(content.encode(), mtime=0))  # type: ignore[misc]
-            await _put(block, task, f"{task.prefix}/{task.id}/{folder}/{number:06}.gz", data)
-            lines, size, number = [], 0, number + 1
-        if not found:
-            break
         after = found[-1].position
-    task.done_until = stream.name
-    return await block.store.transact(lambda tx: export_task.note(tx, task, folder, number))
+    return lines, after
+
+
+def _compressed(lines: list[str]) -> bytes:
+    return gzip.compress("".join(lines).encode(), mtime=0)
 
 
 def _line(event: Found) -> str:

@@ -10,6 +10,7 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Position
 from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.matching import matching
 from cloudlet.services.logs.patterns import Pattern, PatternProblem
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.scanning import FOREVER, Search
@@ -51,8 +52,8 @@ async def filter_log_events(ctx: Context, params: Params) -> Result:
         after=None if reverse else position,
         before=position if reverse else None,
         reverse=reverse,
-        matches=None if pattern is None else pattern.matches,
-        may_match=None if pattern is None else pattern.may_match,
+        pattern=pattern,
+        account=ctx.account,
         mask=mask,
     )
     found, following = await scanning.page(ctx.block.store, search, params.get("limit", scanning.MOST_EVENTS))
@@ -135,15 +136,14 @@ def _shown(event: scanning.Found, stream_name: str) -> dict[str, Any]:
 
 async def test_metric_filter(ctx: Context, params: Params) -> Result:
     """Answer TestMetricFilter."""
-    pattern = pattern_of(params["filterPattern"])
+    pattern, messages = pattern_of(params["filterPattern"]), params["logEventMessages"]
     return {
         "matches": [
             {
-                "eventNumber": number,
-                "eventMessage": message,
-                "extractedValues": {} if pattern is None else pattern.extract(message),
+                "eventNumber": at + 1,
+                "eventMessage": messages[at],
+                "extractedValues": {} if pattern is None else pattern.extract(messages[at]),
             }
-            for number, message in enumerate(params["logEventMessages"], 1)
-            if pattern is None or pattern.matches(message)
+            for at in await matching(ctx.account, pattern, messages)
         ]
     }

@@ -32,6 +32,7 @@ from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.envelope import Batch
 from cloudlet.services.logs.events import Position
 from cloudlet.services.logs.group_record import arn_of
+from cloudlet.services.logs.matching import AT_ONCE, matching
 from cloudlet.services.logs.outbox import Waiting
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.receivers import Refused
@@ -45,8 +46,6 @@ _LONGEST_PAUSE_SECONDS = 300.0
 _GATHERED_SECONDS = 0.05
 """What comes within it is looked at together."""
 _AT_ONCE = 100
-_MESSAGES_AT_ONCE = 256
-"""After so many others have their turn."""
 _MOST_LANES = 32
 """So many deliveries are under way at once."""
 
@@ -162,11 +161,10 @@ class _Lane:
             if row is None:
                 continue
             row = await mask.of_row(row)
-            for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
-                if pattern is None or pattern.matches(message):
-                    position = Position(timestamp, at.place.stream, at.place.number, index)
-                    found.append(envelope.event(pattern, position.id, timestamp, message))
-                if index % _MESSAGES_AT_ONCE == 0:
+            for index in await matching(made.account, pattern, row.messages):
+                position = Position(row.timestamps[index], at.place.stream, at.place.number, index)
+                found.append(envelope.event(pattern, position.id, position.timestamp, row.messages[index]))
+                if len(found) % AT_ONCE == 0:
                     await asyncio.sleep(0)
         return Batch(made, rows[0].at.group_name, rows[0].stream, found)
 

@@ -83,7 +83,7 @@ class Observer:
 
     def __init__(self, of: MetricFilter) -> None:
         self.filter = of
-        self._pattern = pattern = patterns.parse(of.pattern)
+        self.pattern = pattern = patterns.parse(of.pattern)
         value = of.transformation["metricValue"]
         self._constant = None if value.startswith("$") else _number(value)
         if self._constant is None and not value.startswith("$"):
@@ -94,7 +94,7 @@ class Observer:
 
     def observe(self, message: str) -> Observation | None:
         """Return what a message means; None where it does not match or has no number there."""
-        if not self._pattern.matches(message):
+        if not self.pattern.matches(message):
             return None
         value = self._constant if self._value is None else _number(self._value(message))
         if value is None:

@@ -6,7 +6,6 @@ for that. Policies of an account and of a group add up.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.data_identifiers import MANAGED, Identifier, Span, custom
 from cloudlet.services.logs.patterns import PatternProblem
@@ -167,9 +167,10 @@ def remove_all(tx: Transaction, group: int) -> None:
 
 
 class Mask:
-    """Masks what is sensitive in the messages of a log group."""
+    """Masks what is sensitive in the messages of a log group of an account."""
 
-    def __init__(self, histories: Iterable[Sequence[tuple[int, Rules | None]]]) -> None:
+    def __init__(self, account: str, histories: Iterable[Sequence[tuple[int, Rules | None]]]) -> None:
+        self._account = account
         self._histories = [history for history in histories if any(rules for _, rules in history)]
 
     def __bool__(self) -> bool:
@@ -177,7 +178,7 @@ class Mask:
 
     async def of_row(self, row: Row) -> Row:
         """Return a row with its messages masked. Looking for sensitive data takes long: a thread does it."""
-        return await asyncio.to_thread(self._of_row, row) if self._histories else row
+        return await beside(self._account, self._of_row, row) if self._histories else row
 
     def _of_row(self, row: Row) -> Row:
         return Row(row.ingested, row.timestamps, [self(message, row.ingested) for message in row.messages])
@@ -189,9 +190,13 @@ class Mask:
             rules = next((one for since, one in reversed(history) if since <= ingested), None)
             if rules is not None:
                 spans += (span for found in rules.found_in(message).values() for span in found)
-        for start, end in spans:
-            message = message[:start] + "*" * (end - start) + message[end:]
-        return message
+        parts: list[str] = []
+        at = 0
+        for start, end in sorted(spans):
+            if end > at:
+                parts += message[at : max(start, at)], "*" * (end - max(start, at))
+                at = end
+        return "".join(parts) + message[at:]
 
 
 async def mask_of(tx: Transaction, group: int, account: str, region: str) -> Mask:
@@ -200,4 +205,4 @@ async def mask_of(tx: Transaction, group: int, account: str, region: str) -> Mas
     for where in (of_group(group), of_account(account, region)):
         rows = await tx.range(where.begin, where.end, limit=_MOST_CHANGES)
         histories.append([(where.unpack(key)[0], rules_of(raw.decode()) if raw else None) for key, raw in rows])
-    return Mask(histories)
+    return Mask(account, histories)

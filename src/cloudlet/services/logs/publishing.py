@@ -19,6 +19,7 @@ from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
 from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending, protection
 from cloudlet.services.logs.default_values import Minutes, Seen
+from cloudlet.services.logs.matching import AT_ONCE, each
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
 from cloudlet.services.logs.protection import Mask
@@ -29,8 +30,6 @@ T = TypeVar("T")
 log = logging.getLogger("cloudlet.logs")
 
 _AT_ONCE = 50
-_MESSAGES_AT_ONCE = 256
-"""After so many others have their turn."""
 _PAUSE_SECONDS = 1.0
 _UNAVAILABLE = (500, 503)
 _MOST_VALUES, _MOST_DATA = 150, 500
@@ -161,7 +160,7 @@ async def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) 
     """Add what is embedded in a row."""
     problems = embedded_metrics.Problems()
     for number, message in enumerate(row.messages):
-        if number % _MESSAGES_AT_ONCE == 0:
+        if number % AT_ONCE == 0:
             await asyncio.sleep(0)
         for found in embedded_metrics.of_message(message, one.name, problems):
             millis = found.resolution * 1000
@@ -183,10 +182,8 @@ async def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) 
 async def _observe(values: _Values, one: Pending, row: Row, observer: Observer) -> tuple[set[int], set[int]]:
     """Add what a filter finds in a row; return the minutes (ms) in which it finds something, and those of the rest."""
     matched, missed = set(), set()
-    for number, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
-        if number % _MESSAGES_AT_ONCE == 0:
-            await asyncio.sleep(0)
-        observation = observer.observe(message)
+    observations = await each(one.account, observer.pattern, observer.observe, row.messages)
+    for timestamp, observation in zip(row.timestamps, observations, strict=True):
         minute = timestamp // _MINUTE_MILLIS * _MINUTE_MILLIS
         if observation is None:
             missed.add(minute)

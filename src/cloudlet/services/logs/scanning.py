@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container
+from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.services.logs import events, row_record
 from cloudlet.services.logs.events import SECOND, Position
+from cloudlet.services.logs.matching import matching
+from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.row_record import OVERHEAD, Row
 from cloudlet.store import Store
@@ -35,10 +37,6 @@ class Found(NamedTuple):
     message: str
 
 
-Matches = Callable[[str], bool]
-MayMatch = Callable[[bytes], bool]
-
-
 @dataclass(frozen=True, slots=True)
 class Search:
     """Which events are wanted."""
@@ -55,9 +53,9 @@ class Search:
     before: Position | None = None
     """Between which positions, both exclusive."""
     reverse: bool = False
-    matches: Matches | None = None
-    may_match: MayMatch | None = None
-    """Whether a row, as it is stored, may have an event that matches."""
+    pattern: Pattern | None = None
+    account: str = ""
+    """For whom the pattern is looked for."""
     mask: Mask | None = None
     """What masks messages before anything else sees them."""
 
@@ -134,9 +132,9 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
                 return
             if search.streams is not None and place.stream not in search.streams:
                 continue
-            if search.may_match is None or search.mask or search.may_match(raw):
+            if search.pattern is None or search.mask or search.pattern.may_match(raw):
                 row = row_record.decode(raw)
-                _add(second, search, place, await search.mask.of_row(row) if search.mask else row)
+                await _add(second, search, place, await search.mask.of_row(row) if search.mask else row)
                 if len(raw) > _LARGE_BYTES:
                     await asyncio.sleep(0)
         if not some:
@@ -193,15 +191,13 @@ class _Second:
         return self
 
 
-def _add(second: _Second, search: Search, place: events.Place, row: Row) -> None:
+async def _add(second: _Second, search: Search, place: events.Place, row: Row) -> None:
     """Add the events of a row that are wanted."""
     lowest = place.lowest
     highest = Position(row.timestamps[-1], place.stream, place.number, len(row.timestamps) - 1)
     if not search.may_want(lowest, highest) or second.is_beyond(lowest, highest):
         return
-    matches = search.matches
-    for index, (timestamp, message) in enumerate(zip(row.timestamps, row.messages, strict=True)):
-        if matches is None or matches(message):
-            position = Position(timestamp, place.stream, place.number, index)
-            if search.wants(position):
-                second.add(Found(position, row.ingested, message))
+    for index in await matching(search.account, search.pattern, row.messages):
+        position = Position(row.timestamps[index], place.stream, place.number, index)
+        if search.wants(position):
+            second.add(Found(position, row.ingested, row.messages[index]))

@@ -15,6 +15,7 @@ from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.matching import matching
 from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.row_record import Row
@@ -173,17 +174,16 @@ class _Tail:
         if row is None or name is None or not self._is_wanted(name):
             return
         row = await mask.of_row(row)
-        for timestamp, message in zip(row.timestamps, row.messages, strict=True):
-            if self._pattern is None or self._pattern.matches(message):
-                update.add(
-                    {
-                        "logGroupIdentifier": f"{self.group.account}:{self.group.name}",
-                        "logStreamName": name,
-                        "timestamp": timestamp,
-                        "message": message,
-                        "ingestionTime": row.ingested,
-                    }
-                )
+        for at in await matching(group.account, self._pattern, row.messages):
+            update.add(
+                {
+                    "logGroupIdentifier": f"{group.account}:{group.name}",
+                    "logStreamName": name,
+                    "timestamp": row.timestamps[at],
+                    "message": row.messages[at],
+                    "ingestionTime": row.ingested,
+                }
+            )
 
     def _is_wanted(self, name: str) -> bool:
         if self._names is not None:

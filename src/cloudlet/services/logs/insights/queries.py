@@ -133,9 +133,10 @@ async def active(tx: Transaction, account: str, region: str, most: int) -> int:
     return len(await tx.range(space.begin, space.end, limit=most))
 
 
-async def waiting(tx: Transaction, count: int) -> list[Place]:
-    """Return the first queries that wait or run, of all accounts."""
-    rows = await tx.range(_WAITING.begin, _WAITING.end, limit=count)
+async def waiting(tx: Transaction, after: Place | None, count: int) -> list[Place]:
+    """Return the first queries that wait or run behind another one, of all accounts."""
+    begin = _WAITING.begin if after is None else _WAITING.key(*after) + b"\x00"
+    rows = await tx.range(begin, _WAITING.end, limit=count)
     return [Place(*_WAITING.unpack(key)) for key, _ in rows]
 
 

@@ -1,7 +1,7 @@
-"""Runs the queries that wait: four at a time, two of an account and a region, the oldest first.
+"""Runs the queries that wait, the oldest first: two at a time of an account.
 
 A query that a crash has interrupted is run again. Events are read from the store by the event loop, a few rows at a
-time; all else happens in threads.
+time; all else happens in threads, in turns.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
@@ -33,13 +32,15 @@ from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import Unanswerable
 from cloudlet.services.logs.insights.queries import Place, Query, Record, Searched
 from cloudlet.services.logs.insights.session import Fed, Result, Session
+from cloudlet.services.logs.insights.turns import MOST_BEGUN, Turns, in_thread
 from cloudlet.services.logs.protection import Mask
 
 log = logging.getLogger("cloudlet.logs")
-T = TypeVar("T")
 
-_AT_ONCE, _AT_ONCE_OF_ACCOUNT = 4, 2
+_OF_ACCOUNT = 2
 _LOOKED_AT = 1000
+_Compute = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Runs what a query computes."""
 _LONGEST_SECONDS = 3600
 _TIDY_SECONDS = 3600.0
 _FORGOTTEN = 50
@@ -47,14 +48,6 @@ _ROWS_AT_ONCE = 32
 _READ_BYTES = 1024 * 1024
 _FED_ROWS, _FED_BYTES = 4096, 4 * 1024 * 1024
 _PREFIX = "insights-"
-_THREADS = 2 * _AT_ONCE
-"""More than queries: who is to be stopped, or checked, does not wait for others."""
-_executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="insights")
-
-
-async def in_thread(function: Callable[[], T]) -> T:
-    """Run what blocks in one of the threads of queries."""
-    return await asyncio.get_running_loop().run_in_executor(_executor, function)
 
 
 async def run(block: Block, lease: Lease) -> None:
@@ -63,40 +56,44 @@ async def run(block: Block, lease: Lease) -> None:
     await lease.hold()
     await in_thread(lambda: _clear(folder))
     async with notified(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
+        works, turns = Works(block, changed), Turns()
         while True:
             changed.clear()
             await lease.hold()
             while await block.store.transact(lambda tx: queries.forget(tx, _millis(block), _FORGOTTEN)):
                 await asyncio.sleep(0)
-            for place in await block.store.transact(lambda tx: queries.waiting(tx, _LOOKED_AT + len(works))):
-                if _may_run(place, works):
-                    works.start(group, place, f"the query {place}", partial(_see_through, block, lease, place, folder))
+            after: Place | None = None
+            while some := await block.store.transact(lambda tx, after=after: queries.waiting(tx, after, _LOOKED_AT)):  # type: ignore[misc]
+                for place in some:
+                    if _may_run(place, works):
+                        run = partial(_see_through, block, lease, turns, place, folder)
+                        works.start(group, place, f"the query {place}", run)
+                after = some[-1]
             await first(block, changed, block.clock.now() + _TIDY_SECONDS)
 
 
 def _may_run(place: Place, works: Works) -> bool:
     running = [one for one in works.under_way if isinstance(one, Place)]
-    of_account = sum((one.account, one.region) == (place.account, place.region) for one in running)
-    return len(running) < _AT_ONCE and of_account < _AT_ONCE_OF_ACCOUNT
+    of_account = sum(one.account == place.account for one in running)
+    return len(running) < MOST_BEGUN and of_account < _OF_ACCOUNT
 
 
 def _millis(block: Block) -> int:
     return int(block.clock.now() * 1000)
 
 
-async def _see_through(block: Block, lease: Lease, place: Place, folder: Path) -> None:
+async def _see_through(block: Block, lease: Lease, turns: Turns, place: Place, folder: Path) -> None:
     """Run a query to its end, or until it is stopped or has taken too long."""
     async with lease.during():
         query = await _begin(block, place)
         if query is not None:
-            await _run_to_end(block, query, folder)
+            await _run_to_end(block, turns, query, folder)
 
 
-async def _run_to_end(block: Block, query: Query, folder: Path) -> None:
+async def _run_to_end(block: Block, turns: Turns, query: Query, folder: Path) -> None:
     async with notified(block, queries.topic(query.id)) as stopped:
         try:
-            await _in_time(block, _answer(block, query, folder), stopped, _LONGEST_SECONDS)
+            await _in_time(block, _answer(block, turns, query, folder), stopped, _LONGEST_SECONDS)
         except TimeoutError:
             await _end(block, query, queries.TIMEOUT)
         except Unanswerable as reason:
@@ -150,23 +147,24 @@ async def _end(block: Block, query: Query, status: str) -> None:
     await block.store.transact(body)
 
 
-async def _answer(block: Block, query: Query, folder: Path) -> None:
+async def _answer(block: Block, turns: Turns, query: Query, folder: Path) -> None:
+    compute = partial(turns.run, query.account)
     with TemporaryDirectory(prefix=_PREFIX, dir=folder if folder.is_dir() else None) as spilled:
         plan = planning.plan(parsing.parse(query.text), query.limit, query.created // 1000)
-        session = await in_thread(lambda: Session(plan, Path(spilled)))
+        session = await compute(lambda: Session(plan, Path(spilled)))
         sides = iter(query.sides)
         try:
             for wanted in plan.lookups:
                 text = await _looked_up(block, query, wanted)
-                await in_thread(lambda wanted=wanted, text=text: session.load(wanted, wanted.rows(text)))  # type: ignore[misc]
+                await compute(lambda wanted=wanted, text=text: session.load(wanted, wanted.rows(text)))  # type: ignore[misc]
             for feed in plan.feeds:
-                work = _feed(block, query, feed, next(sides) if feed.source else query.groups, session)
+                work = _feed(block, compute, query, feed, next(sides) if feed.source else query.groups, session)
                 if feed.seconds is None:
                     await work
                 else:
                     await _in_time(block, work, asyncio.Event(), feed.seconds)
             query.scanned, query.bytes, query.matched = session.counts
-            await _keep(block, query, session, plan.names)
+            await _keep(block, compute, query, session, plan.names)
         finally:
             session.interrupt()
             await asyncio.shield(in_thread(session.close))
@@ -185,21 +183,23 @@ async def _looked_up(block: Block, query: Query, wanted: Wanted) -> str:
     return await block.store.transact(body)
 
 
-async def _feed(block: Block, query: Query, feed: Feed, searched: Sequence[Searched], session: Session) -> None:
+async def _feed(
+    block: Block, compute: _Compute, query: Query, feed: Feed, searched: Sequence[Searched], session: Session
+) -> None:
     """Have the session look at all events of a feed; while it does so, the next ones are read."""
     looking: asyncio.Future[None] | None = None
-    await in_thread(partial(session.begin, feed))
+    await compute(partial(session.begin, feed))
     try:
         async for rows in _batches(block, query, searched, times.of(query.start, query.end, feed.before)):
             if looking is not None:
                 await looking
-            looking = asyncio.ensure_future(in_thread(partial(session.feed, rows)))
+            looking = asyncio.ensure_future(compute(partial(session.feed, rows)))
         if looking is not None:
             await looking
     finally:
         if looking is not None and not looking.done():
             session.interrupt()
-    await in_thread(session.end)
+    await compute(session.end)
 
 
 async def _batches(
@@ -259,11 +259,11 @@ async def _rows(
         count = max(1, min(_ROWS_AT_ONCE, _READ_BYTES * len(found) // size))
 
 
-async def _keep(block: Block, query: Query, session: Session, names: tuple[str, ...]) -> None:
+async def _keep(block: Block, compute: _Compute, query: Query, session: Session, names: tuple[str, ...]) -> None:
     """Store what is found."""
     query.names, query.found = list(names), 0
-    await in_thread(session.answer)
-    while some := await in_thread(session.results):
+    await compute(session.answer)
+    while some := await compute(session.results):
         records = [Record(list(one.values), _pointer(query, one)) for one in some]
 
         async def put(tx: Transaction, records: list[Record] = records) -> None:

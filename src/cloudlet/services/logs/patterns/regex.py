@@ -14,10 +14,6 @@ from cloudlet.services.logs.patterns.problems import PatternProblem
 _ALLOWED = re.compile(r"(?:[A-Za-z0-9 :_#=@/;,\-^$?\[\]{}|*+.]|\\(?:[dDsSwW]|x[0-9A-Fa-f]{2}|[^A-Za-z0-9]))+")
 
 
-_MOST_STEPS = 10**7
-"""For so many (about a tenth of a second) Python's own engine may go back and try again."""
-
-
 class Regex:
     """A regular expression that is looked for in texts."""
 
@@ -34,8 +30,7 @@ class Regex:
 
     def is_in(self, text: str) -> bool:
         """Whether it is anywhere in a text."""
-        length = len(text) + 1
-        if self._shape.ways * length ** (self._shape.loops + 1) <= _MOST_STEPS:
+        if self._shape.is_quick(len(text)):
             return self._search(text) is not None
         if self._automaton is None:
             self._automaton = Automaton(self._shape)
