@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.services.cloudtrail.api_history import lookup_events
 from cloudlet.services.cloudtrail.event import Event
+from cloudlet.services.cloudtrail.history import Page
 from cloudlet.testing.server import Aws, Server, fresh_account
 
 _PATIENCE_SECONDS = 20
@@ -216,11 +217,11 @@ class _Pages:
     def now(self) -> float:
         return 1_700_000_000.0
 
-    async def transact(self, _: Any) -> list[tuple[bytes, Event]]:
+    async def transact(self, _: Any) -> Page:
         self.left -= 1
         members = {"recipientAccountId": self.account, "awsRegion": self.region, "eventTime": "2023-11-14T00:00:00Z"}
         event = Event(json.dumps({"eventID": "e", "eventName": "CreateQueue", **members}))
-        return [(b"key", event)] * 500 if self.left else []
+        return Page([(b"key", event)] * 500, is_last=not self.left)
 
 
 def test_others_have_their_turn_while_events_are_looked_up() -> None:

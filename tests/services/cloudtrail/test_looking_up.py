@@ -68,6 +68,6 @@ def test_events_that_do_not_have_what_is_looked_for_are_not_decoded(tmp_path: Pa
             lambda tx: history.newest(tx, "111111111111", "eu-west-1", _NOON, b"", _NOON, having)
         )
         await store.close()
-        return [None if event is None else event.id for _, event in found]
+        return [None if event is None else event.id for _, event in found.events]
 
     assert asyncio.run(scenario()) == [None, "e1", None]

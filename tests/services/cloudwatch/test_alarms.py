@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.cloudwatch import evaluating
+from cloudlet.services.cloudwatch import api_alarms, evaluating
 from tests.services.cloudwatch.local import ACCOUNT, REGION, LocalCloud
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -426,6 +426,44 @@ def test_composite_alarms_of_composite_alarms(cloud: LocalCloud) -> None:
     assert [one["AlarmName"] for one in parents["CompositeAlarms"]] == ["two"]
     refused = cloud.refused("DeleteAlarms", AlarmNames=["a"])
     assert refused.message == "Cannot delete a as there are composite alarm(s) depending on it."
+
+
+def test_children_and_parents_come_in_pages(cloud: LocalCloud) -> None:
+    for name in "abcde":
+        put_alarm(cloud, name)
+    put_composite(cloud, "of-all", " OR ".join(f"ALARM({name})" for name in "edcba"))
+    for number in range(4):
+        put_composite(cloud, f"parent{number}", "ALARM(a)")
+
+    def pages(**by: str) -> list[list[str]]:
+        found, token = [], None
+        while True:
+            page = cloud.call("DescribeAlarms", **by, MaxRecords=2, **({"NextToken": token} if token else {}))
+            found.append([one["AlarmName"] for one in page["MetricAlarms"] + page["CompositeAlarms"]])
+            token = page.get("NextToken")
+            if token is None:
+                return found
+
+    assert pages(ChildrenOfAlarmName="of-all") == [["a", "b"], ["c", "d"], ["e"]]
+    assert pages(ParentsOfAlarmName="a") == [["of-all", "parent0"], ["parent1", "parent2"], ["parent3"]]
+    assert pages(ParentsOfAlarmName="nobody") == [[]]
+    refused = cloud.refused("DescribeAlarms", ParentsOfAlarmName="a", NextToken="?")
+    assert refused.code == "InvalidNextToken"
+
+
+def test_an_alarm_is_part_of_150_composite_alarms(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_alarms, "MOST_PARENTS", 2)
+    monkeypatch.setattr(api_alarms, "MOST_SUPPRESSED", 1)
+    put_alarm(cloud, "a")
+    for number in range(2):
+        put_composite(cloud, f"c{number}", "ALARM(a)")
+    put_composite(cloud, "c1", "OK(a)")
+    refused = cloud.refused("PutCompositeAlarm", AlarmName="c2", AlarmRule="ALARM(a)")
+    assert refused.code == "LimitExceeded"
+    periods = {"ActionsSuppressorWaitPeriod": 1, "ActionsSuppressorExtensionPeriod": 1}
+    put_composite(cloud, "s0", "FALSE", ActionsSuppressor="a", **periods)
+    refused = cloud.refused("PutCompositeAlarm", AlarmName="s1", AlarmRule="FALSE", ActionsSuppressor="a", **periods)
+    assert refused.code == "LimitExceeded"
 
 
 def test_a_cycle_of_composite_alarms_stands_still(cloud: LocalCloud) -> None:

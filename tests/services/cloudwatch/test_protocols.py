@@ -133,3 +133,14 @@ def test_what_functions_make_of_values_are_doubles(aws: Aws) -> None:
     values = [result["Values"] for result in answer["MetricDataResults"]]
     assert (status, values) == (200, [[2.0, 2.0**300], [1.0, 2.0**300], [60.0]])
     assert all(isinstance(value, float) for found in values for value in found)
+
+
+def test_a_request_to_put_data_has_a_megabyte_at_most(aws: Aws) -> None:
+    dimensions = [{"Name": f"d{at}", "Value": "x" * 250} for at in range(30)]
+    data = [{"MetricName": f"m{at}", "Value": 1.0, "Dimensions": dimensions} for at in range(130)]
+    params = {"Namespace": "N", "MetricData": data}
+    assert len(cbor.encode(params)) > 1 << 20
+    status, answer = cbor_call(aws, "PutMetricData", params)
+    assert (status, answer["__type"].rpartition("#")[2]) == (413, "RequestEntityTooLarge")
+    # What is compressed counts as it is sent.
+    assert cbor_call(aws, "PutMetricData", params, compressed=True)[0] == 200

@@ -13,6 +13,7 @@ from cloudlet.core.context import Context
 from cloudlet.core.errors import AwsError
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
+from cloudlet.core.retrying import is_transient
 from cloudlet.core.service import Handler, Params, Result
 from cloudlet.store import StoreError, Subspace, Transaction
 from cloudlet.store.eager import spawn
@@ -151,7 +152,7 @@ class Trail:
         if failed is None:
             await self._block.store.transact(lambda tx: _forget(tx, keys))
             return
-        if keys and failed.status == _FAILED:
+        if keys and (failed.status == _FAILED or not is_transient(failed.code, failed.status)):
             # One of them may be why.
             raise failed
         log.warning("CloudTrail does not take what %s has for it: %s", self._block.service.name, failed)

@@ -64,16 +64,16 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
     shown: list[Event] = []
     while True:
 
-        async def page(tx: Transaction, before: bytes = before) -> list[tuple[bytes, Event | None]]:
+        async def page(tx: Transaction, before: bytes = before) -> history.Page:
             return await history.newest(tx, ctx.account, ctx.region, begin, before, end, having)
 
         found = await ctx.transact(page)
-        for key, event in found:
+        for key, event in found.events:
             if event is not None and all(event.has(*attribute) for attribute in attributes):
                 shown.append(event)
             before = key
             if len(shown) == count:
                 return {"Events": [each.shown() for each in shown], "NextToken": page_tokens.token_of(key)}
-        if history.is_last(found):
+        if found.is_last:
             return {"Events": [each.shown() for each in shown]}
         await asyncio.sleep(0)

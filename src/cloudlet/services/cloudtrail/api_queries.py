@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
+from cloudlet.core.beside import beside
 from cloudlet.core.ids import uuid4
 from cloudlet.services.cloudtrail import buckets
 from cloudlet.services.cloudtrail.block import service
@@ -24,7 +23,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
     text = params.get("QueryStatement")
     if not text:
         raise stores.invalid("There must be a QueryStatement.")
-    parsed = await asyncio.to_thread(statement.parse, text, ctx.now())
+    parsed = await beside(ctx.account, statement.parse, text, ctx.now())
     uri = params.get("DeliveryS3Uri") or ""
     query = Query(ctx.account, ctx.region, uuid4(), text, parsed.stores, ctx.now(), delivery_uri=uri)
     if uri:

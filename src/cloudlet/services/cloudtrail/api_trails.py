@@ -250,6 +250,6 @@ async def list_public_keys(ctx: Context, params: Params) -> Result:
     if begin > end:
         raise AwsError("InvalidTimeRangeException", "The start time must be before the end time.")
     if begin <= now <= end:
-        await public_keys.current(ctx.block, ctx.region)
+        await public_keys.valid_at(ctx.block, ctx.region, now)
     keys = await ctx.transact(lambda tx: public_keys.between(tx, ctx.region, begin, end))
     return {"PublicKeyList": [key.shown() for key in keys]}

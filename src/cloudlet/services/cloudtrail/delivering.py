@@ -53,12 +53,12 @@ async def _deliver_now_and_then(block: Block, lease: Lease) -> None:
     async with notified(block, trail.TOPIC) as changed:
         while True:
             changed.clear()
-            await lease.hold()
-            if block.clock.now() >= due:
-                await _deliver_all(block, lease, works, "s3", _deliver_file)
-                await _deliver_all(block, lease, works, "logs", log_group.deliver)
-                due = _next_period(block.clock.now())
-            digest_due = await digests.deliver_due(block, works)
+            async with lease.during():
+                if block.clock.now() >= due:
+                    await _deliver_all(block, lease, works, "s3", _deliver_file)
+                    await _deliver_all(block, lease, works, "logs", log_group.deliver)
+                    due = _next_period(block.clock.now())
+                digest_due = await digests.deliver_due(block, lease, works)
             await first(block, changed, min(due, digest_due))
 
 
@@ -67,22 +67,20 @@ def _next_period(now: float) -> float:
 
 
 async def _deliver_all(block: Block, lease: Lease, works: Works, channel: Channel, deliver_some: Deliver) -> None:
-    lane: Lane | None = None
-    while True:
+    """Deliver what waits in all lanes, some of each at a time: nobody waits for all that another has."""
 
-        async def following(tx: Transaction, lane: Lane | None = lane) -> Lane | None:
-            return await outbox.lane_after(tx, channel, lane)
-
-        lane = await block.store.transact(following)
-        if lane is None:
-            return
-        work = partial(_deliver_lane, block, lease, lane, deliver_some)
-        await works.attempt((channel, lane), f"delivery to {channel} for {lane}", work)
-
-
-async def _deliver_lane(block: Block, lease: Lease, lane: Lane, deliver_some: Deliver) -> None:
-    while await deliver_some(block, lane):
+    async def has_more(lane: Lane) -> bool:
         await lease.hold()
+        work = partial(deliver_some, block, lane)
+        return bool(await works.attempt((channel, lane), f"delivery to {channel} for {lane}", work))
+
+    lane: Lane | None = None
+    going_on: list[Lane] = []
+    while (lane := await block.store.transact(partial(outbox.lane_after, channel=channel, lane=lane))) is not None:
+        if await has_more(lane):
+            going_on.append(lane)
+    while going_on:
+        going_on = [lane for lane in going_on if await has_more(lane)]
 
 
 async def _deliver_file(block: Block, lane: Lane) -> bool:

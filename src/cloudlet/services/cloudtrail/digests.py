@@ -15,6 +15,7 @@ import msgspec
 from cloudlet.core import AwsError, Subspace, Transaction, iso8601
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
+from cloudlet.core.lease import Lease
 from cloudlet.services.cloudtrail import files, public_keys, trail
 from cloudlet.services.cloudtrail.outbox import Lane
 from cloudlet.services.cloudtrail.trail import Trail
@@ -75,7 +76,7 @@ def clear(tx: Transaction, arn: str) -> None:
         tx.delete_range(space.begin, space.end)
 
 
-async def deliver_due(block: Block, works: Works) -> float:
+async def deliver_due(block: Block, lease: Lease, works: Works) -> float:
     """Deliver the digests whose hour is over; return when the next one is due, in seconds since the epoch."""
     next_due = float("inf")
     after = _CHAINS.begin
@@ -86,6 +87,7 @@ async def deliver_due(block: Block, works: Works) -> float:
             now = int(block.clock.now())
             due = chain.start + PERIOD_SECONDS
             if due <= now:
+                await lease.hold()
                 await works.attempt(key, f"the digest for {lane}", partial(_deliver, block, lane, chain, now))
                 # What could not be delivered is tried again with the next files.
                 due = now + PERIOD_SECONDS
@@ -100,6 +102,8 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
     space = _FILES.sub(*lane)
 
     async def read(tx: Transaction) -> tuple[Trail | None, list[tuple[str, Delivered]]]:
+        if not await _is_at(tx, lane, chain):
+            return None, []
         rows = await tx.range(space.begin, space.end, limit=_MOST_FILES)
         listed = [(space.unpack(key)[0], _decode_file(raw)) for key, raw in rows]
         return await trail.by_arn(tx, lane.of), listed
@@ -108,7 +112,7 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
     if of is None:
         return
     goes_on = of.logging and of.validated
-    key = await public_keys.current(block, of.region)
+    key = await public_keys.valid_at(block, of.region, end)
     name = files.digest_key(of, lane.region, end)
     content = msgspec.json.encode(_content(of, lane, chain, end, name, key, listed))
     digest = hashlib.sha256(content).hexdigest()
@@ -123,7 +127,7 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
         return
 
     async def go_on(tx: Transaction) -> None:
-        if await trail.by_arn(tx, lane.of) is None:
+        if not await _is_at(tx, lane, chain) or await trail.by_arn(tx, lane.of) is None:
             return
         for each, _ in listed:
             tx.delete(space.key(each))
@@ -134,6 +138,12 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
         await trail.note(tx, lane.of, digest_delivered=block.clock.now(), digest_error="")
 
     await block.store.transact(go_on)
+
+
+async def _is_at(tx: Transaction, lane: Lane, chain: Chain) -> bool:
+    """Whether the digests of a trail and a region have come no further: another process may have delivered some."""
+    raw = await tx.get(_CHAINS.key(*lane))
+    return raw is not None and _decode_chain(raw) == chain
 
 
 def _content(

@@ -5,13 +5,19 @@ User guide, "Viewing event history".
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.sweeping import sweep
+from cloudlet.services.cloudtrail import stretch
 from cloudlet.services.cloudtrail.event import Event
 
 KEPT_SECONDS = 90 * 86_400
 _PAGE = 500
+_PAGE_BYTES = 1 << 20
+_FORGOTTEN = 500
+"""Events that are deleted in one transaction."""
 
 _EVENTS = Subspace("event")
 """Account, region, time in seconds, id → the text of a record."""
@@ -29,10 +35,17 @@ async def add(tx: Transaction, event: Event) -> bool:
     return True
 
 
+class Page(NamedTuple):
+    """Some events, the newest first, by their keys; None for what is not looked for."""
+
+    events: list[tuple[bytes, Event | None]]
+    is_last: bool
+
+
 async def newest(
     tx: Transaction, account: str, region: str, begin: int, before: bytes, end: int, having: bytes
-) -> list[tuple[bytes, Event | None]]:
-    """Return up to a page of events with begin <= time <= end, the newest first, with their keys.
+) -> Page:
+    """Return a page of events with begin <= time <= end, the newest first.
 
     In place of those whose text does not have `having` there is None. `before` is the key of the last one of the page
     before, if there was one; of a token, it bounds what is seen only.
@@ -41,13 +54,8 @@ async def newest(
     low, high = space.key(begin), space.key(end + 1)
     if before:
         high = max(low, min(high, before))
-    rows = await tx.range(low, high, limit=_PAGE, reverse=True)
-    return [(key, Event(value.decode()) if having in value else None) for key, value in rows]
-
-
-def is_last(found: list[tuple[bytes, Event | None]]) -> bool:
-    """Whether no page comes after this one."""
-    return len(found) < _PAGE
+    rows, is_last = await stretch.read(tx, low, high, limit=_PAGE, most_bytes=_PAGE_BYTES, reverse=True)
+    return Page([(key, Event(value.decode()) if having in value else None) for key, value in rows], is_last)
 
 
 async def forget(block: Block) -> None:
@@ -56,4 +64,4 @@ async def forget(block: Block) -> None:
     async def delete(tx: Transaction, key: bytes) -> None:
         tx.delete(_BY_TIME.unpack(key)[1])
 
-    await sweep(block, _BY_TIME, KEPT_SECONDS, delete, at_once=_PAGE)
+    await sweep(block, _BY_TIME, KEPT_SECONDS, delete, at_once=_FORGOTTEN)

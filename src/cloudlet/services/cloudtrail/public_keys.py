@@ -67,16 +67,15 @@ async def between(tx: Transaction, region: str, begin: float, end: float) -> lis
     return [key for key in (_decode(raw) for _, raw in reversed(rows)) if key.end > begin]
 
 
-async def current(block: Block, region: str) -> Key:
-    """Return the key of a region that is valid now."""
-    now = block.clock.now()
-    found = await block.store.transact(lambda tx: between(tx, region, now, now))
+async def valid_at(block: Block, region: str, moment: float) -> Key:
+    """Return the key of a region for what is dated to a moment, in seconds since the epoch."""
+    found = await block.store.transact(lambda tx: between(tx, region, moment, moment))
     if found:
         return found[-1]
-    made = await asyncio.to_thread(_make, int(now))
+    made = await asyncio.to_thread(_make, int(moment))
 
     async def keep(tx: Transaction) -> Key:
-        others = await between(tx, region, now, now)
+        others = await between(tx, region, moment, moment)
         if others:
             return others[-1]
         tx.put(_KEYS.key(region, made.start), _encode(made))

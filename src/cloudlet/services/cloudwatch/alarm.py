@@ -20,7 +20,11 @@ TOPIC = b"alarms"
 _ALARMS, _EVALUATIONS, _PARENTS = Subspace("alarm"), Subspace("evaluation"), Subspace("parent")
 _COMPOSITE = b"composite"
 """Stands beside when a composite alarm is to be evaluated."""
-_MOST_PARENTS = 1000
+MOST_PARENTS = 150
+"""Composite alarms that have an alarm in their rules (API reference, "PutCompositeAlarm")."""
+MOST_SUPPRESSED = 500
+"""Composite alarms that an alarm suppresses."""
+_READ_PARENTS = 1000
 
 
 class Situation(msgspec.Struct, frozen=True, array_like=True):
@@ -172,9 +176,8 @@ def _dependencies(alarm: Alarm) -> list[tuple[str, str]]:
     return [*found, (alarm.suppressor, "suppressor")] if alarm.suppressor is not None else found
 
 
-async def parents(tx: Transaction, alarm: Alarm, *, rule_only: bool = False) -> list[str]:
-    """Return the names of the composite alarms that depend on an alarm; those with it in their rules, if so asked."""
-    space = _PARENTS.sub(alarm.account, alarm.region, alarm.name)
-    rows = await tx.range(space.begin, space.end, limit=_MOST_PARENTS)
-    found = [space.unpack(key) for key, _ in rows]
-    return list(dict.fromkeys(parent for parent, role in found if role == "rule" or not rule_only))
+async def parents(tx: Transaction, account: str, region: str, name: str, as_: str | None = None) -> list[str]:
+    """Return the names of the composite alarms that depend on an alarm: as part of their `rule`, or `suppressor`."""
+    space = _PARENTS.sub(account, region, name)
+    found = [space.unpack(key) for key, _ in await tx.range(space.begin, space.end, limit=_READ_PARENTS)]
+    return list(dict.fromkeys(parent for parent, role in found if as_ in (None, role)))

@@ -11,7 +11,6 @@ from cloudlet.services.cloudwatch.changing import ACTIONS
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries, Value
-from cloudlet.services.cloudwatch.expressions.syntax import Call, walk
 from cloudlet.services.cloudwatch.judging import COMPARISONS, TREATMENTS
 from cloudlet.services.cloudwatch.putting import LARGEST
 from cloudlet.services.cloudwatch.query_check import ExpressionQuery, InsightsQuery, MetricQuery, Query
@@ -170,7 +169,7 @@ def _check_single(watched: Query, queries: list[Query], period: int) -> None:
         if id in computing:
             raise ExpressionProblem(f"The expression depends on itself, through '{id}'")
         assert isinstance(query, ExpressionQuery)  # noqa: S101 - for the type checker
-        if any(isinstance(node, Call) and node.function == "SEARCH" for node in walk(query.node)):
+        if query.searches:
             raise ExpressionProblem("SEARCH is not supported in alarms")
         computing.append(id)
         value = evaluate(query.node, Surroundings((0, period), period, empty, value_of, {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction, page_tokens
@@ -45,23 +46,23 @@ def _suppression(alarm: Alarm) -> dict[str, Any]:
     return {"ActionsSuppressedBy": alarm.suppressed_by, "ActionsSuppressedReason": alarm.suppressed_reason}
 
 
-async def describe(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def describe(ctx: Context, params: Params) -> Result:
     """Return a page of alarms: by names, by a prefix, or by how they depend on each other."""
     related = [name for name in ("ChildrenOfAlarmName", "ParentsOfAlarmName") if name in params]
     if related:
-        return _by_kind(await _related(ctx, tx, related[0], params), brief=True)
+        return await ctx.transact(lambda tx: _related(ctx, tx, related[0], params))
     kinds = params.get("AlarmTypes") or [METRIC]
     if "AlarmNames" in params:
         if "AlarmNamePrefix" in params:
             raise errors.validation("The parameters AlarmNames and AlarmNamePrefix are mutually exclusive.")
-        named = [await alarms.find(tx, ctx.account, ctx.region, name) for name in dict.fromkeys(params["AlarmNames"])]
-        return _by_kind([alarm for alarm in named if alarm is not None and _wanted(alarm, kinds, params)])
+        named = await ctx.transact(lambda tx: _named(ctx, tx, dict.fromkeys(params["AlarmNames"])))
+        return _by_kind([alarm for alarm in named if _wanted(alarm, kinds, params)])
     most = params.get("MaxRecords", MOST_SHOWN)
     prefix = params.get("AlarmNamePrefix", "")
     after = page_tokens.name_of(params.get("NextToken"), errors.invalid_token())
     found: list[Alarm] = []
     while True:
-        rows = await alarms.page(tx, ctx.account, ctx.region, prefix, after, _LOOKED_AT)
+        rows = await _page(ctx, prefix, after)
         for alarm in rows:
             if _wanted(alarm, kinds, params):
                 if len(found) == most:
@@ -93,24 +94,40 @@ def _by_kind(found: list[Alarm], *, brief: bool = False) -> dict[str, Any]:
     }
 
 
-async def _related(ctx: Context, tx: Transaction, by: str, params: Params) -> list[Alarm]:
+async def _page(ctx: Context, prefix: str, after: str) -> list[Alarm]:
+    """Return alarms that begin with a prefix, after a name: others have their turn before there are more."""
+    return await ctx.transact(lambda tx: alarms.page(tx, ctx.account, ctx.region, prefix, after, _LOOKED_AT))
+
+
+async def _named(ctx: Context, tx: Transaction, names: Iterable[str]) -> list[Alarm]:
+    """Return the alarms of some names that are there."""
+    found = [await alarms.find(tx, ctx.account, ctx.region, name) for name in names]
+    return [alarm for alarm in found if alarm is not None]
+
+
+async def _related(ctx: Context, tx: Transaction, by: str, params: Params) -> Result:
+    """Return a page of the alarms that are in the rule of another one, or have it in theirs, in the order of names."""
     if set(params) - {by, "MaxRecords", "NextToken"}:
         raise errors.validation(f"The parameter {by} cannot be combined with others than MaxRecords and NextToken.")
+    most = params.get("MaxRecords", MOST_SHOWN)
+    after = page_tokens.name_of(params.get("NextToken"), errors.invalid_token())
     alarm = await alarms.find(tx, ctx.account, ctx.region, params[by])
     if alarm is None:
-        return []
-    names = alarm.children if by == "ChildrenOfAlarmName" else await alarms.parents(tx, alarm, rule_only=True)
-    found = [await alarms.find(tx, ctx.account, ctx.region, name) for name in names]
-    return [one for one in found if one is not None]
+        return _by_kind([])
+    is_parent = by == "ChildrenOfAlarmName"
+    related = alarm.children if is_parent else await alarms.parents(tx, ctx.account, ctx.region, alarm.name, "rule")
+    found = await _named(ctx, tx, sorted(name for name in related if name > after))
+    token = page_tokens.token_of(found[most - 1].name.encode()) if len(found) > most else None
+    return {**_by_kind(found[:most], brief=True), "NextToken": token}
 
 
-async def for_metric(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def for_metric(ctx: Context, params: Params) -> Result:
     """Return the alarms on a metric."""
     dimensions = dimensions_of(params.get("Dimensions"))
     found: list[dict[str, Any]] = []
     after = ""
     while True:
-        rows = await alarms.page(tx, ctx.account, ctx.region, "", after, _LOOKED_AT)
+        rows = await _page(ctx, "", after)
         for alarm in rows:
             after = alarm.name
             config = alarm.config
@@ -125,7 +142,7 @@ async def for_metric(ctx: Context, tx: Transaction, params: Params) -> Result:
             return {"MetricAlarms": found}
 
 
-async def describe_history(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def describe_history(ctx: Context, params: Params) -> Result:
     """Return a page of the history of alarms."""
     if "AlarmContributorId" in params:
         raise errors.not_built("contributors of alarms (AlarmContributorId)")
@@ -138,9 +155,13 @@ async def describe_history(ctx: Context, tx: Transaction, params: Params) -> Res
     after = page_tokens.place_of(params.get("NextToken"), errors.invalid_token())
     found: list[dict[str, Any]] = []
     while True:
-        rows = await history.page(
-            tx, ctx.account, ctx.region, name, begin, end, after, _LOOKED_AT, descending=descending
-        )
+
+        async def body(tx: Transaction, after: bytes = after) -> list[tuple[bytes, history.Item]]:
+            return await history.page(
+                tx, ctx.account, ctx.region, name, begin, end, after, _LOOKED_AT, descending=descending
+            )
+
+        rows = await ctx.transact(body)
         for key, item in rows:
             if (name is not None or item.kind in kinds) and wanted in (None, item.type):
                 if len(found) == most:

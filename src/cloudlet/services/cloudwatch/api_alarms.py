@@ -18,7 +18,7 @@ from cloudlet.services.cloudwatch import (
     suppressing,
     tagging,
 )
-from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, Alarm, Kind
+from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, MOST_PARENTS, MOST_SUPPRESSED, Alarm, Kind
 from cloudlet.services.cloudwatch.block import service
 
 
@@ -79,7 +79,16 @@ async def put_composite_alarm(ctx: Context, tx: Transaction, params: Params) -> 
             f"Could not save the composite alarm as alarm {suppressor} in the actions suppressor does not exist"
         )
     await _put(ctx, tx, params, COMPOSITE, config)
+    for name in dict.fromkeys([*config["Children"], *([] if suppressor is None else [alarms.name_of(suppressor)])]):
+        await _check_parents(ctx, tx, name)
     return None
+
+
+async def _check_parents(ctx: Context, tx: Transaction, name: str) -> None:
+    """Raise AwsError where too many composite alarms depend on an alarm."""
+    for role, most, said in (("rule", MOST_PARENTS, "in the rules of"), ("suppressor", MOST_SUPPRESSED, "to suppress")):
+        if len(await alarms.parents(tx, ctx.account, ctx.region, name, role)) > most:
+            raise AwsError("LimitExceeded", f"The alarm {name} can be {said} {most} composite alarms at most.")
 
 
 async def _is_there(ctx: Context, tx: Transaction, name: str, params: Params) -> bool:
@@ -93,7 +102,7 @@ async def delete_alarms(ctx: Context, tx: Transaction, params: Params) -> Result
     if sum([alarm.kind == COMPOSITE for alarm in found]) > 1:
         raise errors.validation("Only one composite alarm can be deleted at a time.")
     for alarm in found:
-        if await alarms.parents(tx, alarm):
+        if await alarms.parents(tx, ctx.account, ctx.region, alarm.name):
             raise errors.validation(f"Cannot delete {alarm.name} as there are composite alarm(s) depending on it.")
     now = ctx.now()
     for alarm in found:
@@ -141,6 +150,6 @@ async def disable_alarm_actions(ctx: Context, tx: Transaction, params: Params) -
     return None
 
 
-service.operation("DescribeAlarms")(alarm_lists.describe)
-service.operation("DescribeAlarmsForMetric")(alarm_lists.for_metric)
-service.operation("DescribeAlarmHistory")(alarm_lists.describe_history)
+service.direct("DescribeAlarms")(alarm_lists.describe)
+service.direct("DescribeAlarmsForMetric")(alarm_lists.for_metric)
+service.direct("DescribeAlarmHistory")(alarm_lists.describe_history)

@@ -29,7 +29,7 @@ async def _store(data: list[Datum], now: float, tx: Transaction) -> Result:
     return None
 
 
-service.operation("GetMetricStatistics")(metric_statistics.get_metric_statistics)
+service.direct("GetMetricStatistics")(metric_statistics.get_metric_statistics)
 service.direct("GetMetricData")(metric_data.get_metric_data)
 service.direct("GetMetricWidgetImage")(drawing.get_metric_widget_image)
 service.direct("ListMetrics")(listing.list_metrics)

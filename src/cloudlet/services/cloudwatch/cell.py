@@ -85,7 +85,7 @@ def _add_values(cell: Cell, other: Cell) -> None:
     bits = cell.bits = _coarser(cell.bits, other.bits)
     for value, count in zip(*distribution(other), strict=True):
         if bits:
-            value = _rounded(value, bits)
+            value = rounded(value, bits)
         at = bisect_left(values, value)
         if at < len(values) and values[at] == value:
             counts[at] += count
@@ -104,7 +104,7 @@ def _round(cell: Cell, bits: int) -> None:
     """Let values of a cell that are close to each other count as one."""
     merged: dict[float, float] = {}
     for value, count in zip(*distribution(cell), strict=True):
-        value = _rounded(value, bits)
+        value = rounded(value, bits)
         merged[value] = merged.get(value, 0.0) + count
     cell.values, cell.counts = list(merged), list(merged.values())
 
@@ -118,7 +118,7 @@ def _halve(cell: Cell) -> None:
     cell.counts = counts[:odd] + [one + other for one, other in pairs]
 
 
-def _rounded(value: float, bits: int) -> float:
+def rounded(value: float, bits: int) -> float:
     """Return a value with so many bits of its fraction: it differs by a share of 2**-(bits + 1) at most."""
     fraction, exponent = math.frexp(value)
     return math.ldexp(round(math.ldexp(fraction, bits)), exponent - bits)

@@ -33,7 +33,7 @@ async def change(tx: Transaction, alarm: Alarm, state: State, reason: str, reaso
     }
     summary = f"Alarm updated from {before.value} to {state}"
     history.note(tx, alarm, "StateUpdate", summary, data, now)
-    for name in await alarms.parents(tx, alarm):
+    for name in await alarms.parents(tx, alarm.account, alarm.region, alarm.name):
         await _tell(tx, alarm, name, now)
     alarm.muted = False
     await follow(tx, alarm, now, before)

@@ -23,6 +23,9 @@ class Columns:
         self.values: dict[int, Cell] = {}
         """Cells by their times, for those that have different values."""
 
+    def __len__(self) -> int:
+        return len(self.times)
+
     def cell(self, at: int) -> Cell:
         """Return a copy of the cell at an index."""
         cell = Cell(self.counts[at], self.totals[at], self.lows[at], self.highs[at])
@@ -56,6 +59,12 @@ class Columns:
             self.values[time] = cell
         else:
             self.values.pop(time, None)
+
+    def extend(self, later: Columns) -> None:
+        """Add cells that come after these."""
+        for name in ("times", "counts", "totals", "lows", "highs"):
+            getattr(self, name).extend(getattr(later, name))
+        self.values |= later.values
 
     def cut(self, begin: int, end: int) -> None:
         """Forget the cells before a time, and those from a time on."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cloudlet.core import Context, Params, Result
+from cloudlet.core.shares import Shares
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import errors, labels, metric_data, picture, query_check, querying, widget
 from cloudlet.services.cloudwatch.asker import Asker
@@ -14,8 +15,9 @@ from cloudlet.services.cloudwatch.picture import Drawn
 from cloudlet.services.cloudwatch.query_check import MetricQuery
 from cloudlet.services.cloudwatch.widget import Line, Mark, Widget
 
-_drawing = asyncio.Semaphore(1)
-"""Pictures are drawn one after the other: matplotlib is not made for threads, and a picture takes a processor."""
+_drawing = Shares(1, 1)
+"""Pictures are drawn one after the other: matplotlib is not made for threads, and a picture takes a processor. Accounts
+take turns."""
 
 
 async def get_metric_widget_image(ctx: Context, params: Params) -> Result:
@@ -32,13 +34,13 @@ async def picture_of(asker: Asker, text: str) -> bytes:
     if asked.alarm is not None:
         asked = await _with_alarm(asker, asked, asked.alarm)
     series = await _series(asker, asked)
-    async with _drawing:
+    async with _drawing.of(asker.account):
         return await asyncio.to_thread(picture.draw, asked, series)
 
 
 async def _series(asker: Asker, asked: Widget) -> list[Drawn]:
     given = [line.query for line in asked.lines]
-    queries = query_check.queries_of(asker.account, asker.region, given, "metrics")
+    queries = await query_check.read(asker.account, asker.region, given, "metrics")
     results = await querying.results_of(asker, queries, asked.begin, asked.end)
     own = [query for query in queries if isinstance(query, MetricQuery)]
     names = dict(zip([query.id for query in own], labels.of_found([query.metric for query in own]), strict=True))

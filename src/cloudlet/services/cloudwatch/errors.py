@@ -25,6 +25,14 @@ def validation(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
+def too_many_points(most: int) -> AwsError:
+    """A request whose series would have too many datapoints together."""
+    return validation(
+        f"The request is for more than {most:,} datapoints. You may reduce the datapoints requested by increasing "
+        "Period, or decreasing the time range."
+    )
+
+
 def invalid_token() -> AwsError:
     """A token that no earlier page has given."""
     return AwsError("InvalidNextToken", "The next token specified is invalid.")

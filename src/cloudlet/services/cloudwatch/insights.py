@@ -6,23 +6,29 @@ User guide, "Query your metrics with CloudWatch Metrics Insights" and "Metrics I
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.services.cloudwatch import directory, reading
+from cloudlet.core.beside import beside
+from cloudlet.services.cloudwatch import directory, errors, reading
 from cloudlet.services.cloudwatch.asker import Asker
+from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.expressions.series import Source, TimeSeries
 from cloudlet.services.cloudwatch.insights_grammar import ACCOUNT, MOST_SERIES, Select
 from cloudlet.services.cloudwatch.metric import Metric
+from cloudlet.services.cloudwatch.reading import Asked
 
 MOST_METRICS = 10_000
+MOST_POINTS = 1_000_000
+"""Of all groups together, before those are chosen that are shown."""
 OLDEST_SECONDS = directory.LISTED_SECONDS
 """How far back queries look."""
 
 _FINEST_SECONDS = 60
 _LOOKED_AT = 200
-_READ_AT_ONCE = 20
+_QUICK = 1000
+"""Cells of a metric that are added up within a millisecond; more, beside the event loop."""
 _OTHER = "Other"
 """The value of a label that a metric has not."""
 
@@ -72,16 +78,20 @@ async def find(asker: Asker, query: Select, period: int, begin: float, end: floa
     start = int(begin) if exactly else reading.rounded_start(begin, period, asker.now)
     metrics = await _matching(asker, query)
     groups: dict[tuple[str, ...], _Buckets] = {} if query.groups else {(): {}}
-    for at in range(0, min(len(metrics), MOST_METRICS), _READ_AT_ONCE):
-        some = metrics[at : min(at + _READ_AT_ONCE, MOST_METRICS)]
-
-        async def body(tx: Transaction, some: list[Metric] = some) -> list[_Buckets]:
-            return [await _buckets(tx, metric, period, start, end, asker.now) for metric in some]
-
-        for metric, buckets in zip(some, await asker.store.transact(body), strict=True):
-            if buckets:
-                _add(groups.setdefault(_group(metric, query), {}), buckets)
-        await asyncio.sleep(0)
+    points = 0
+    for metric in metrics[:MOST_METRICS]:
+        asked = Asked(metric, None, period, start, end)
+        columns = list((await reading.columns_of(asker, asked)).values())
+        if any(columns):
+            buckets = groups.setdefault(_group(metric, query), {})
+            points -= len(buckets)
+            if sum(map(len, columns)) > _QUICK:
+                await beside(asker.account, _add, buckets, columns, asked)
+            else:
+                _add(buckets, columns, asked)
+            points += len(buckets)
+            if points > MOST_POINTS:
+                raise errors.too_many_points(MOST_POINTS)
     series = [_series(query, asker, period, group, buckets) for group, buckets in sorted(groups.items())]
     if query.order is not None:
         of = _OF_POINTS[query.order]
@@ -127,31 +137,15 @@ def _group(metric: Metric, query: Select) -> tuple[str, ...]:
     return tuple(labels.get(label, _OTHER) for label in query.groups)
 
 
-async def _buckets(tx: Transaction, metric: Metric, period: int, start: int, end: float, now: float) -> _Buckets:
-    """Return the values of a metric by the periods of a span, of all units together."""
-    buckets: _Buckets = {}
-    for stream in await directory.streams(tx, metric, None):
-        columns = await reading.columns_of(tx, stream, period, start, end, now, values=False)
-        for time, first, last in reading.periods_of(columns, period, start):
-            if time >= end:
-                break
+def _add(buckets: _Buckets, of_units: Iterable[Columns], asked: Asked) -> None:
+    """Add the values of a metric, of all units, to those of the periods of a span."""
+    for columns in of_units:
+        for time, first, last in reading.periods_of(columns, asked.period, asked.start):
             values = buckets.setdefault(time, _Values())
             values.count += sum(columns.counts[first:last])
             values.total += sum(columns.totals[first:last])
             values.low = min(values.low, *columns.lows[first:last])
             values.high = max(values.high, *columns.highs[first:last])
-    return buckets
-
-
-def _add(buckets: _Buckets, more: Mapping[int, _Values]) -> None:
-    for time, values in more.items():
-        known = buckets.get(time)
-        if known is None:
-            buckets[time] = values
-        else:
-            known.count += values.count
-            known.total += values.total
-            known.low, known.high = min(known.low, values.low), max(known.high, values.high)
 
 
 def _series(query: Select, asker: Asker, period: int, group: Iterable[str], buckets: _Buckets) -> TimeSeries:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from html import escape, unescape
 
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*\Z")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?=\s)(.*)\Z")
 _RULE = re.compile(r" {0,3}([-*_])(?:\s*\1){2,}\s*\Z")
 _ITEM = re.compile(r"\s*(?:[-*+]|(\d{1,9})[.)])\s+(.*)\Z")
-_SEPARATOR = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?\s*\Z")
+_DASHES = re.compile(r":?-+:?")
 _FENCE = re.compile(r" {0,3}```")
 _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\[([^\[\]]{0,1000})\]\(([^()\s]{1,2000})\)")
@@ -41,7 +41,7 @@ def _blocks(lines: list[str]) -> Iterator[str]:
         end = at + 1
         if heading := _HEADING.match(line):
             level = len(heading[1])
-            yield f"<h{level}>{_inline(heading[2])}</h{level}>"
+            yield f"<h{level}>{_inline(heading[2].rstrip().rstrip('#').strip())}</h{level}>"
         elif _FENCE.match(line):
             while end < len(lines) and not _FENCE.match(lines[end]):
                 end += 1
@@ -58,7 +58,7 @@ def _blocks(lines: list[str]) -> Iterator[str]:
             end = _run(lines, end, lambda other: other.lstrip().startswith(">"))
             quoted = [one.lstrip()[1:].removeprefix(" ") for one in lines[at:end]]
             yield f"<blockquote>{_inline(chr(10).join(quoted))}</blockquote>"
-        elif "|" in line and "|" in following and _SEPARATOR.match(following):
+        elif "|" in line and "|" in following and all(map(_DASHES.fullmatch, _cells(following))):
             end = _run(lines, at + 2, lambda other: "|" in other)
             rows = "".join(_row(one, "td") for one in lines[at + 2 : end])
             yield f"<table>{_row(line, 'th')}{rows}</table>"
@@ -89,8 +89,11 @@ def _begins_block(line: str) -> bool:
 
 
 def _row(line: str, cell: str) -> str:
-    parts = line.strip().removeprefix("|").removesuffix("|").split("|")
-    return f"<tr>{''.join(f'<{cell}>{_inline(part.strip())}</{cell}>' for part in parts)}</tr>"
+    return f"<tr>{''.join(f'<{cell}>{_inline(part)}</{cell}>' for part in _cells(line))}</tr>"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
 
 
 def _inline(text: str) -> str:

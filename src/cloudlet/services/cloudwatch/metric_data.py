@@ -8,14 +8,18 @@ from datetime import timezone
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, page_tokens
+from cloudlet.core.beside import beside
 from cloudlet.services.cloudwatch import errors, labels, query_check, querying
 from cloudlet.services.cloudwatch.asker import Asker
+from cloudlet.services.cloudwatch.expressions.functions import size
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries
 from cloudlet.services.cloudwatch.query_check import Query
 
 MOST_QUERIES = 500
 MOST_DATAPOINTS = 100_800
 
+_QUICK = 5000
+"""So many datapoints are put on a page within some milliseconds; more, beside the event loop."""
 _Shown = tuple[Query, TimeSeries, str]
 """A series that is returned: of which query, and its label."""
 
@@ -31,21 +35,25 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
     most = params.get("MaxDatapoints", MOST_DATAPOINTS)
     if not 1 <= most <= MOST_DATAPOINTS:
         raise errors.validation(f"The parameter MaxDatapoints must be between 1 and {MOST_DATAPOINTS}.")
-    queries = query_check.queries_of(ctx.account, ctx.region, given, "MetricDataQueries")
+    queries = await query_check.read(ctx.account, ctx.region, given, "MetricDataQueries")
     if not any(query.returned for query in queries):
         raise errors.validation("At least one of the MetricDataQueries must have ReturnData set to true.")
     zone = labels.zone_of((params.get("LabelOptions") or {}).get("Timezone"))
     asker = Asker(ctx.block.store, ctx.account, ctx.region, ctx.now())
     results = await querying.results_of(asker, queries, begin, end)
-    shown: list[_Shown] = []
-    for query in queries:
-        if query.returned:
-            for label, series in labelled(query, results.values[query.id], ctx.now(), zone):
-                shown.append((query, series, label))
+    returned = [(query, results.values[query.id]) for query in queries if query.returned]
+    after = _time_of(params.get("NextToken"))
     descending = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
-    page, token = _page(shown, most, params.get("NextToken"), descending=descending)
+
+    def page() -> tuple[list[dict[str, Any]], str | None]:
+        labels_and_series = [(query, labelled(query, value, asker.now, zone)) for query, value in returned]
+        shown = [(query, series, label) for query, several in labels_and_series for label, series in several]
+        return _page(shown, most, after, descending=descending)
+
+    is_much = sum([size(value) for _, value in returned]) > _QUICK
+    results_of_page, token = await beside(ctx.account, page) if is_much else page()
     messages = [{"Code": code, "Value": text} for code, text in results.messages]
-    return {"MetricDataResults": page, "NextToken": token, "Messages": messages}
+    return {"MetricDataResults": results_of_page, "NextToken": token, "Messages": messages}
 
 
 def labelled(
@@ -73,10 +81,9 @@ def _given_label(label: str, series: TimeSeries, several: bool) -> str:
 
 
 def _page(
-    shown: list[_Shown], most: int, token: str | None, *, descending: bool
+    shown: list[_Shown], most: int, after: int | None, *, descending: bool
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the results of a page, and the token of the next: pages follow each other in time."""
-    after = _time_of(token)
+    """Return the results of a page after a time, and the token of the next: pages follow each other in time."""
     if after is None:
         kept = [series.points for _, series, _ in shown]
     else:

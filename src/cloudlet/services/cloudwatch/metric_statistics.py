@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.services.cloudwatch import directory, errors, reading, statistic
-from cloudlet.services.cloudwatch.columns import Columns
+from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.metric import UNIT_CODES, UNITS, Metric, dimensions_of
+from cloudlet.services.cloudwatch.reading import Asked
 from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
 
 MOST_DATAPOINTS = 1440
 
 
-async def get_metric_statistics(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def get_metric_statistics(ctx: Context, params: Params) -> Result:
     """Return the datapoints of a metric, those of each unit by themselves."""
     period = params["Period"]
     if not reading.is_period(period):
@@ -32,14 +33,12 @@ async def get_metric_statistics(ctx: Context, tx: Transaction, params: Params) -
     dimensions = dimensions_of(params.get("Dimensions"))
     metric = Metric(ctx.account, ctx.region, params["Namespace"], params["MetricName"], dimensions)
     unit = UNIT_CODES[params["Unit"]] if "Unit" in params else None
-    needs_values = any(one.needs_values for one in asked)
+    asker = Asker(ctx.block.store, ctx.account, ctx.region, now)
     found = []
-    for stream in await directory.streams(tx, metric, unit):
-        columns = await reading.columns_of(tx, stream, period, start, end, now, values=needs_values)
-        for time, first, last in reading.periods_of(columns, period, start):
-            if time < end:
-                datapoint = _datapoint(columns, first, last, asked)
-                found.append({"Timestamp": time, **datapoint, "Unit": UNITS[stream.unit]})
+    for stream in await ctx.transact(lambda tx: directory.streams(tx, metric, unit)):
+        of_unit = await reading.datapoints(asker, Asked(metric, stream.unit, period, start, end), asked)
+        for time, *values in zip(of_unit.times, *of_unit.values, strict=True):
+            found.append({"Timestamp": time, **_datapoint(asked, values), "Unit": UNITS[stream.unit]})
     return {"Label": params["MetricName"], "Datapoints": found}
 
 
@@ -66,8 +65,6 @@ def _unsupported(name: str) -> AwsError:
     return errors.invalid_value(f"The value {name} for parameter ExtendedStatistics is not supported.")
 
 
-def _datapoint(columns: Columns, first: int, last: int, asked: list[Statistic]) -> dict[str, Any]:
-    values = {one.name: one.of(columns, first, last) for one in asked}
-    if not asked[0].needs_values:
-        return values
-    return {"ExtendedStatistics": {name: value for name, value in values.items() if value is not None}}
+def _datapoint(asked: list[Statistic], values: list[float | None]) -> dict[str, Any]:
+    named = {one.name: value for one, value in zip(asked, values, strict=True) if value is not None}
+    return {"ExtendedStatistics": named} if asked[0].needs_values else named

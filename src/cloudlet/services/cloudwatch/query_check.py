@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.core import AwsError
+from cloudlet.core.beside import beside
 from cloudlet.services.cloudwatch import errors, insights_grammar, labels, reading, statistic
 from cloudlet.services.cloudwatch.expressions.parser import parse
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
-from cloudlet.services.cloudwatch.expressions.syntax import Node
+from cloudlet.services.cloudwatch.expressions.syntax import Call, Node, walk
 from cloudlet.services.cloudwatch.insights_grammar import Select
 from cloudlet.services.cloudwatch.metric import UNIT_CODES, Metric, dimensions_of
 from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
 
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
+_QUICK_CHARACTERS = 1000
+"""So many characters of expressions are read within some milliseconds."""
 _INSIGHTS = re.compile(r"\s*SELECT\b", re.IGNORECASE)
 
 
@@ -40,6 +43,8 @@ class ExpressionQuery:
     id: str
     expression: str
     node: Node
+    searches: tuple[Call, ...]
+    """The SEARCHes in it."""
     period: int | None
     label: str | None
     returned: bool
@@ -71,9 +76,21 @@ def queries_of(account: str, region: str, given: Sequence[dict[str, Any]], membe
     return found
 
 
+async def read(account: str, region: str, given: Sequence[dict[str, Any]], member: str) -> list[Query]:
+    """Return the queries of a request's member; long ones are read beside the event loop. Raises AwsError."""
+    if sum([len(one.get("Expression") or "") for one in given]) > _QUICK_CHARACTERS:
+        return await beside(account, queries_of, account, region, given, member)
+    return queries_of(account, region, given, member)
+
+
 def expression_error(id: str, problem: ExpressionProblem) -> AwsError:
     """What is answered to an expression that cannot be read or computed."""
     return errors.validation(f"Error in expression '{id}': {problem}")
+
+
+def searches_of(node: Node) -> tuple[Call, ...]:
+    """Return the SEARCHes of an expression."""
+    return tuple([one for one in walk(node) if isinstance(one, Call) and one.function == "SEARCH"])
 
 
 def is_insights(expression: str) -> bool:
@@ -109,7 +126,8 @@ def _query(account: str, region: str, path: str, given: dict[str, Any]) -> Query
     try:
         if is_insights(expression):
             return InsightsQuery(id, insights_grammar.parse(expression), period, label, returned)
-        return ExpressionQuery(id, expression, parse(expression), period, label, returned)
+        node = parse(expression)
+        return ExpressionQuery(id, expression, node, searches_of(node), period, label, returned)
     except ExpressionProblem as problem:
         raise expression_error(id, problem) from None
     except NotBuilt as error:

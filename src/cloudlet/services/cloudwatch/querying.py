@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cloudlet.core import Transaction
-from cloudlet.services.cloudwatch import directory, errors, insights, labels, reading, search, search_grammar
+from cloudlet.core.beside import beside
+from cloudlet.services.cloudwatch import errors, insights, labels, reading, search, search_grammar
 from cloudlet.services.cloudwatch.asker import Asker
-from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
 from cloudlet.services.cloudwatch.expressions.functions import Work
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 from cloudlet.services.cloudwatch.expressions.series import Source, TimeSeries, Value
-from cloudlet.services.cloudwatch.expressions.syntax import Call, Number, Text, walk
+from cloudlet.services.cloudwatch.expressions.syntax import Call, Number, Text
 from cloudlet.services.cloudwatch.metric import Metric
 from cloudlet.services.cloudwatch.query_check import (
     ExpressionQuery,
@@ -23,6 +21,7 @@ from cloudlet.services.cloudwatch.query_check import (
     Query,
     expression_error,
 )
+from cloudlet.services.cloudwatch.reading import Asked
 from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
 from cloudlet.services.cloudwatch.statistic import parse as parse_statistic
 
@@ -30,6 +29,7 @@ TOO_MANY_METRICS = ("MaxMetricsExceeded", "Maximum number of allowed metrics exc
 MOST_POINTS = 1_000_000
 """Of all series of a request together, before they are paged."""
 _DEFAULT_PERIOD = 300
+_LENGTH_OF_A_PART = 2
 _QUICK = 20_000
 """So many data points times parts of expressions are computed within milliseconds."""
 
@@ -40,35 +40,6 @@ class Results:
 
     values: dict[str, TimeSeries | list[TimeSeries]] = field(default_factory=dict)
     messages: list[tuple[str, str]] = field(default_factory=list)
-
-
-async def series_of(
-    tx: Transaction,
-    metric: Metric,
-    asked: Statistic,
-    period: int,
-    unit: int | None,
-    start: int,
-    end: float,
-    now: float,
-) -> tuple[list[int], list[float], Columns]:
-    """Return the times and values of a statistic of a metric, and the cells that they are made of."""
-    together: Columns | None = None
-    for stream in await directory.streams(tx, metric, unit):
-        columns = await reading.columns_of(tx, stream, period, start, end, now, values=asked.needs_values)
-        if together is None:
-            together = columns
-        else:
-            # Values with different units count together where no unit was asked for.
-            for at, time in enumerate(columns.times):
-                together.add(time, columns.cell(at))
-    if together is None:
-        together = Columns()
-    times, values = reading.values_of(together, asked, period, start)
-    while times and times[-1] >= end:
-        times.pop()
-        values.pop()
-    return times, values, together
 
 
 async def results_of(
@@ -107,7 +78,7 @@ class _Computation:
             elif isinstance(query, InsightsQuery):
                 self._results.values[query.id] = await self._insights(query)
         if self._takes_long():
-            await asyncio.to_thread(self._compute)
+            await beside(self._asker.account, self._compute)
         else:
             self._compute()
         return self._results
@@ -115,7 +86,7 @@ class _Computation:
     def _takes_long(self) -> bool:
         """Whether expressions are better computed beside the event loop."""
         expressions = [query for query in self._queries.values() if isinstance(query, ExpressionQuery)]
-        parts = sum(1 for query in expressions for _ in walk(query.node))
+        parts = sum([len(query.expression) for query in expressions]) / _LENGTH_OF_A_PART
         period = min((query.period or self._period for query in expressions), default=self._period)
         return parts * (self._points + (self._end - self._begin) / min(period, self._period)) > _QUICK
 
@@ -126,16 +97,11 @@ class _Computation:
     async def _series(
         self, metric: Metric, asked: Statistic, period: int, unit: int | None = None, label: str | None = None
     ) -> TimeSeries:
-        now = self._asker.now
-        start = int(self._begin) if self._exactly else reading.rounded_start(self._begin, period, now)
-
-        async def body(tx: Transaction) -> tuple[list[int], list[float], Columns]:
-            return await series_of(tx, metric, asked, period, unit, start, self._end, now)
-
-        times, values, _ = await self._asker.store.transact(body)
-        self._count(len(times))
+        start = int(self._begin) if self._exactly else reading.rounded_start(self._begin, period, self._asker.now)
+        found = await reading.datapoints(self._asker, Asked(metric, unit, period, start, self._end), [asked])
+        points = found.series()
+        self._count(len(points))
         source = Source(metric.namespace, metric.name, metric.dimensions, asked.name, metric.account, metric.region)
-        points = dict(zip(times, values, strict=True))
         return TimeSeries(points, period, metric.name if label is None else label, source)
 
     async def _insights(self, query: InsightsQuery) -> TimeSeries | list[TimeSeries]:
@@ -150,10 +116,7 @@ class _Computation:
         """Raise AwsError where the points of a request become too many."""
         self._points += points
         if self._points > MOST_POINTS:
-            raise errors.validation(
-                f"The request is for more than {MOST_POINTS:,} datapoints. You may reduce the datapoints requested by "
-                "increasing Period, or decreasing the time range."
-            )
+            raise errors.too_many_points(MOST_POINTS)
 
     def _note_too_many(self) -> None:
         if TOO_MANY_METRICS not in self._results.messages:
@@ -197,19 +160,20 @@ class _Computation:
 
     async def _search(self, query: ExpressionQuery) -> None:
         """Find what the SEARCHes of an expression search for."""
-        for node in walk(query.node):
-            if isinstance(node, Call) and node.function == "SEARCH" and node not in self._found:
-                try:
-                    search_for, asked, period = _search_arguments(node, query.period or self._period)
-                except ExpressionProblem as problem:
-                    raise expression_error(query.id, problem) from None
-                room = search.MOST_FOUND - sum([len(found) for found in self._found.values()])
-                metrics = await search.find(self._asker, search_for)
-                if len(metrics) > room:
-                    del metrics[room:]
-                    self._note_too_many()
-                named = zip(metrics, labels.of_found(metrics), strict=True)
-                self._found[node] = [await self._series(metric, asked, period, label=label) for metric, label in named]
+        for node in query.searches:
+            try:
+                search_for, asked, period = _search_arguments(node, query.period or self._period)
+            except ExpressionProblem as problem:
+                raise expression_error(query.id, problem) from None
+            if node in self._found:
+                continue
+            room = search.MOST_FOUND - sum([len(found) for found in self._found.values()])
+            metrics = await search.find(self._asker, search_for)
+            if len(metrics) > room:
+                del metrics[room:]
+                self._note_too_many()
+            named = zip(metrics, labels.of_found(metrics), strict=True)
+            self._found[node] = [await self._series(metric, asked, period, label=label) for metric, label in named]
 
 
 def _search_arguments(node: Call, otherwise: int) -> tuple[search_grammar.Search, Statistic, int]:

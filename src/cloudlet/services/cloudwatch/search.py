@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from cloudlet.core import Transaction
+from cloudlet.core.beside import beside
 from cloudlet.services.cloudwatch import directory
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.metric import Metric
-from cloudlet.services.cloudwatch.search_grammar import All, AnyOf, Condition, Not, Search, Term
+from cloudlet.services.cloudwatch.search_grammar import All, AnyOf, Condition, Not, Search, Term, terms
 
 MOST_FOUND = 500
 
 _LOOKED_AT = 200
 """Metrics that one transaction looks at, and that are compared before others have their turn."""
+_QUICK = 2000
+"""So many texts are looked for in others within some milliseconds."""
 _CHUNK = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_A-Za-z0-9]+")
 
@@ -31,11 +34,23 @@ async def find(asker: Asker, search: Search) -> list[Metric]:
             return await directory.page(tx, asker.account, asker.region, search.namespace, None, after, _LOOKED_AT)
 
         rows = await asker.store.transact(body)
-        found += [metric for _, metric, seen in rows if seen >= oldest and matches(metric, search)]
+        found += await _matching(asker.account, [metric for _, metric, seen in rows if seen >= oldest], search)
         if len(rows) < _LOOKED_AT:
             break
         after = rows[-1][0]
     return found[: MOST_FOUND + 1]
+
+
+async def _matching(account: str, metrics: list[Metric], search: Search) -> list[Metric]:
+    """Return those of some metrics that a search finds; what takes long is done beside the event loop."""
+    texts = sum([2 + 2 * len(metric.dimensions) for metric in metrics])
+    if texts * terms(search.condition) > _QUICK:
+        return await beside(account, _found, metrics, search)
+    return _found(metrics, search)
+
+
+def _found(metrics: list[Metric], search: Search) -> list[Metric]:
+    return [metric for metric in metrics if matches(metric, search)]
 
 
 def matches(metric: Metric, search: Search) -> bool:

@@ -60,6 +60,15 @@ class Search:
     condition: Condition | None
 
 
+def terms(condition: Condition | None) -> int:
+    """Return how many terms a condition has."""
+    if condition is None:
+        return 0
+    if isinstance(condition, Term):
+        return 1
+    return terms(condition.part) if isinstance(condition, Not) else sum(map(terms, condition.parts))
+
+
 @lru_cache(maxsize=1000)
 def parse(text: str) -> Search:
     """Return what a search looks for. Raises ExpressionProblem."""

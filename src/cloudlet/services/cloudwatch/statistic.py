@@ -18,6 +18,7 @@ from typing import NamedTuple
 from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch.cell import Cell
 from cloudlet.services.cloudwatch.columns import Columns
+from cloudlet.services.cloudwatch.gathering import Gathering
 
 _PERCENT = r"(?:\d{1,2}(?:\.\d{0,10})?|100(?:\.0{0,10})?)"
 _NUMBER = r"[+-]?\d+(?:\.\d*)?(?:[Ee][+-]?\d+)?"
@@ -45,6 +46,8 @@ class Statistic(NamedTuple):
     needs_values: bool
     percentile: float | None = None
     """For p99: 99."""
+    of_values: Callable[[Cell], float | None] | None = None
+    """What it is of a cell, where it needs the values."""
     of_each: Callable[[Columns], list[float]] | None = None
     """What it is of each cell, where that is to be had of all at once."""
 
@@ -63,7 +66,7 @@ def parse(name: str) -> Statistic:
     if match := _SHORT.fullmatch(name):
         share = float(match[2])
         if match[1] == "p":
-            return Statistic(name, _of_values(lambda cell: percentile(cell, share)), True, share)
+            return _of_known(name, lambda cell: percentile(cell, share), share)
         return _extended(name, match[1].upper(), Bounds(None, share, percent=True))
     if match := _RANGE_OF_PERCENTS.fullmatch(name):
         return _ranged(name, match, percent=True)
@@ -81,29 +84,21 @@ def _ranged(name: str, match: re.Match[str], *, percent: bool) -> Statistic:
 
 def _extended(name: str, kind: str, bounds: Bounds) -> Statistic:
     of = _EXTENDED[kind]
-    return Statistic(name, _of_values(lambda cell: of(cell, bounds)), needs_values=True)
+    return _of_known(name, lambda cell: of(cell, bounds))
 
 
-def _of_values(of: Callable[[Cell], float | None]) -> Callable[[Columns, int, int], float | None]:
-    def of_columns(columns: Columns, first: int, last: int) -> float | None:
-        cell = _together(columns, first, last)
+def _of_known(name: str, of: Callable[[Cell], float | None], share: float | None = None) -> Statistic:
+    """Return the statistic that is something of cells whose values are known, and none of them negative."""
+
+    def of_values(cell: Cell) -> float | None:
         return of(cell) if cell.is_known and cell.low >= 0 else None
 
-    return of_columns
+    def of_columns(columns: Columns, first: int, last: int) -> float | None:
+        together = Gathering()
+        together.add(columns, first, last)
+        return of_values(together.cell())
 
-
-def _together(columns: Columns, first: int, last: int) -> Cell:
-    """Return the cell of some cells together."""
-    lows = columns.lows[first:last]
-    if last - first > 1 and lows == columns.highs[first:last]:
-        # Each has one value only: quicker than to add one after the other.
-        together = cells.of_values(lows.tolist(), columns.counts[first:last].tolist())
-        if math.isclose(together.total, math.fsum(columns.totals[first:last]), rel_tol=1e-9, abs_tol=1e-300):
-            return together
-    cell = columns.cell(first)
-    for at in range(first + 1, last):
-        cells.add(cell, columns.cell(at))
-    return cell
+    return Statistic(name, of_columns, needs_values=True, percentile=share, of_values=of_values)
 
 
 _PLAIN: dict[str, Callable[[Columns, int, int], float | None]] = {

@@ -154,6 +154,19 @@ def _time_and_resolution(key: bytes, space: Subspace) -> tuple[int, int]:
     return int.from_bytes(key[at + 1 : end], "big"), int.from_bytes(key[end + 1 :], "big")
 
 
+async def extent(tx: Transaction, stream: Stream, resolution: int, begin: int, end: int) -> tuple[int, int]:
+    """Return from when to when there are cells of a resolution in a span of time, at the most."""
+    span = _SPANS[resolution]
+    chunks, fresh = _CHUNKS.sub(stream.metric, stream.unit, resolution), _FRESH.sub(stream.metric, stream.unit)
+    first, last = end, begin
+    for space, low, width in ((chunks, begin // span * span, span), (fresh, begin, resolution)):
+        for reverse in (False, True):
+            for key, _ in await tx.range(space.key(low), space.key(end), limit=1, reverse=reverse):
+                time = space.unpack(key)[0]
+                first, last = min(first, time), max(last, time + width)
+    return max(begin, first // resolution * resolution), min(end, last)
+
+
 # -- folding and forgetting
 
 

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.core import Transaction
 from cloudlet.services.cloudwatch import query_check, querying, reading
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries
 from cloudlet.services.cloudwatch.judging import MORE_PERIODS
 from cloudlet.services.cloudwatch.metric import UNIT_CODES, Metric, dimensions_of
+from cloudlet.services.cloudwatch.reading import Asked
 from cloudlet.services.cloudwatch.statistic import Statistic, parse
 
 
@@ -57,7 +57,7 @@ async def datapoints(asker: Asker, alarm: Alarm) -> Datapoints:
     statistic = statistic_of(alarm)
     if statistic is not None:
         return await _of_metric(asker, alarm.config, statistic, period, times, end)
-    queries = query_check.queries_of(asker.account, asker.region, alarm.config["Metrics"], "Metrics")
+    queries = await query_check.read(asker.account, asker.region, alarm.config["Metrics"], "Metrics")
     (watched,) = (query for query in queries if query.returned)
     results = await querying.results_of(asker, queries, times[0], end, exactly=True)
     series = results.values[watched.id]
@@ -71,16 +71,7 @@ async def _of_metric(
     dimensions = dimensions_of(config.get("Dimensions"))
     metric = Metric(asker.account, asker.region, config["Namespace"], config["MetricName"], dimensions)
     unit = UNIT_CODES[config["Unit"]] if "Unit" in config else None
-
-    async def body(tx: Transaction) -> Datapoints:
-        found, values, columns = await querying.series_of(tx, metric, statistic, period, unit, times[0], end, asker.now)
-        points = dict(zip(found, values, strict=True))
-        counts = {
-            begin: sum(columns.counts[first:last])
-            for begin, first, last in reading.periods_of(columns, period, times[0])
-        }
-        return Datapoints(times, [points.get(time) for time in times], [counts.get(time, 0.0) for time in times])
-
-    result = await asker.store.transact(body)
+    found = await reading.datapoints(asker, Asked(metric, unit, period, times[0], end), [statistic])
     await asyncio.sleep(0)
-    return result
+    points, counts = found.series(), dict(zip(found.times, found.samples, strict=True))
+    return Datapoints(times, [points.get(time) for time in times], [counts.get(time, 0.0) for time in times])

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudlet.core import AwsError, iso8601
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.services.cloudtrail import buckets, public_keys
 from cloudlet.services.cloudtrail.buckets import Target
@@ -57,7 +58,7 @@ async def deliver(block: Block, query: Query, names: list[str], count: int) -> D
         while at < count or not hashes:
             rows = await _rows(block, query, at, count)
             at += len(rows)
-            body = await asyncio.to_thread(_file, names, rows)
+            body = await beside(query.account, _file, names, rows)
             hashes.append(hashlib.sha256(body).hexdigest())
             name = f"{folder}/result_{len(hashes)}.csv.gz"
             await buckets.put(block, target, name, body, ContentType="application/x-gzip")
@@ -101,7 +102,7 @@ def _file(names: list[str], rows: list[Row]) -> bytes:
 
 
 async def _sign_file(block: Block, query: Query, hashes: list[str], now: float) -> bytes:
-    key = await public_keys.current(block, query.region)
+    key = await public_keys.valid_at(block, query.region, now)
     return msgspec.json.encode(
         {
             "version": "1.0",

@@ -13,12 +13,14 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works, transact_each
 from cloudlet.core.moments import rest
+from cloudlet.services.cloudtrail import stretch
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import stores
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 
 PAGE = 2000
+_PAGE_BYTES = 4 << 20
 _SWEEP_SECONDS = 3600.0
 _SWEPT_STORES = 50
 DAY_SECONDS = 86_400
@@ -48,8 +50,8 @@ async def after(tx: Transaction, store: EventDataStore, times: TimeRange, place:
     begin = max(_oldest(store, now), times.begin or 0)
     first = max(_EVENTS.key(store.id, begin), place + b"\0" if place else b"")
     last = _EVENTS.sub(store.id).end if times.end is None else _EVENTS.key(store.id, max(times.end, 0) + 1)
-    rows = await tx.range(first, max(first, last), limit=PAGE)
-    return Page([text.decode() for _, text in rows], rows[-1][0] if len(rows) == PAGE else b"")
+    rows, is_last = await stretch.read(tx, first, max(first, last), limit=PAGE, most_bytes=_PAGE_BYTES)
+    return Page([text.decode() for _, text in rows], b"" if is_last else rows[-1][0])
 
 
 def _oldest(store: EventDataStore, now: float) -> int:

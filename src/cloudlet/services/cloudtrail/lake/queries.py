@@ -12,6 +12,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.sweeping import sweep
+from cloudlet.services.cloudtrail import stretch
 
 Status = Literal["QUEUED", "RUNNING", "FINISHED", "FAILED", "CANCELLED", "TIMED_OUT"]
 Delivery = Literal[
@@ -173,7 +174,8 @@ async def rows(tx: Transaction, query: Query, first: int, limit: int) -> list[Ro
     """Return rows of a result from an index on: as many as are wanted, or as go into an answer."""
     found: list[Row] = []
     size = 0
-    for _, raw in await tx.range(_ROWS.key(query.id, first), _ROWS.sub(query.id).end, limit=limit):
+    begin, end = _ROWS.key(query.id, first), _ROWS.sub(query.id).end
+    for _, raw in (await stretch.read(tx, begin, end, limit=limit, most_bytes=_PAGE_BYTES)).rows:
         size += len(raw)
         if found and size > _PAGE_BYTES:
             break

@@ -10,20 +10,24 @@ import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.attached import Attached
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
+from cloudlet.core.shares import Shares
 from cloudlet.core.temporary_folder import TemporaryFolder
 from cloudlet.services.cloudtrail.lake import delivery, events, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
 from cloudlet.services.cloudtrail.lake.queries import Delivery, Place, Query, Row
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 from cloudlet.services.cloudtrail.lake.time_range import TimeRange
+from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.cloudtrail")
 
-_AT_ONCE = 2
+_AT_ONCE = 3
+_OF_AN_ACCOUNT = 2
 _LISTED = 500
 _LOOK_SECONDS = 0.5
 """How often a query that takes long is looked at: whether it was cancelled, or takes too long."""
@@ -44,10 +48,10 @@ async def run(block: Block, lease: Lease) -> None:
     """Execute queries as they come, until the block ends."""
     # With it goes what a process has left behind that was killed.
     _FOLDER.of(block)
-    places = asyncio.Semaphore(_AT_ONCE)
+    places = Shares(_AT_ONCE, _OF_AN_ACCOUNT)
 
     async def one(place: Place) -> None:
-        async with places:
+        async with places.of(place[0]):
             await lease.hold()
             query = await block.store.transact(lambda tx: queries.at(tx, place))
             if query is not None:
@@ -94,6 +98,9 @@ class _Run:
             error = str(failed)[:_LONGEST_ERROR]
         except _Stopped:
             status, error = "TIMED_OUT", "The query took too long."
+        except StoreError:
+            # It is executed again once the store is there.
+            raise
         except Exception:
             log.exception("the query %s failed", self._query.id)
             error = "The query failed because of an internal error."
@@ -106,7 +113,7 @@ class _Run:
         queries.clear_rows(tx, self._query)
 
     async def _execute(self) -> None:
-        parsed = await asyncio.to_thread(statement.parse, self._query.text, self._block.clock.now())
+        parsed = await beside(self._query.account, statement.parse, self._query.text, self._block.clock.now())
         execution = await Execution.start(parsed, _FOLDER.of(self._block).path)
         try:
             for identity in parsed.stores:

@@ -1,0 +1,177 @@
+"""What the jobs of CloudTrail, and of those who tell it, do: nobody waits for another, and nothing comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cloudlet.core import AwsError, jobs
+from cloudlet.core.jobs import Works
+from cloudlet.core.lease import Lease
+from cloudlet.services.cloudtrail import api_history, delivering, digests, files, public_keys
+from cloudlet.services.cloudtrail.event import Event
+from cloudlet.services.cloudtrail.lake import delivery, running
+from cloudlet.services.cloudtrail.lake.queries import Query
+from cloudlet.store import StoreError
+from tests.services.cloudtrail.lake import store_id
+from tests.services.cloudtrail.local import ACCOUNT, REGION, LocalCloud
+
+_OTHER = "222222222222"
+
+
+def test_a_record_that_is_refused_holds_up_no_other(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_refused = True
+
+    def event(text: str) -> Event:
+        if is_refused and '"bad"' in text:
+            raise AwsError("InvalidParameterException", "No such record.", status=400)
+        return Event(text)
+
+    monkeypatch.setattr(jobs, "pause", lambda times, longest: 0.05)
+    monkeypatch.setattr(api_history, "Event", event)
+    for name in ("bad", "good"):
+        cloud.call("sqs", "CreateQueue", QueueName=name)
+    cloud.until(lambda: len(cloud.events("CreateQueue")) == 1)
+    is_refused = False
+    cloud.until(lambda: len(cloud.events("CreateQueue")) == 2)
+
+
+# -- files and digests
+
+
+def _log_into(cloud: LocalCloud, bucket: str, account: str = ACCOUNT) -> None:
+    cloud.call("s3", "CreateBucket", account, Bucket=bucket)
+    cloud.call("cloudtrail", "CreateTrail", account, Name="audit", S3BucketName=bucket, EnableLogFileValidation=True)
+    cloud.call("cloudtrail", "StartLogging", account, Name="audit")
+
+
+def test_digests_that_another_process_has_delivered_do_not_come_again(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for account in (ACCOUNT, _OTHER):
+        _log_into(cloud, f"of-{account}", account)
+    block, put, deliver_due = cloud.trails, files.put, digests.deliver_due
+    given: list[str] = []
+
+    async def deliver() -> None:
+        await deliver_due(block, Lease(block), Works(block))
+
+    async def put_slowly(block: Any, trail: Any, key: str, content: bytes, **more: Any) -> None:
+        given.append(trail.account)
+        if len(given) == 1:
+            # The first takes so long that another process has the lease and does them all meanwhile.
+            await deliver()
+        await put(block, trail, key, content, **more)
+
+    async def nothing_due(*_: Any) -> float:
+        return float("inf")
+
+    async def hold(_: Lease) -> None:
+        return
+
+    monkeypatch.setattr(digests, "deliver_due", nothing_due)
+    cloud.advance(digests.PERIOD_SECONDS)
+    monkeypatch.setattr(Lease, "hold", hold)
+    monkeypatch.setattr(files, "put", put_slowly)
+    cloud.run(deliver())
+    assert given.count(_OTHER) == 1
+
+
+def test_a_long_backlog_of_one_trail_holds_up_no_other(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "_LARGEST_BYTES", 1)
+    monkeypatch.setattr(delivering.outbox, "PAGE", 1)
+    put, given = files.put, []
+
+    async def noted(block: Any, trail: Any, key: str, content: bytes, **more: Any) -> None:
+        given.append(trail.account)
+        await put(block, trail, key, content, **more)
+
+    monkeypatch.setattr(files, "put", noted)
+    for account in (ACCOUNT, _OTHER):
+        _log_into(cloud, f"of-{account}", account)
+        for number in range(3):
+            cloud.call("sqs", "CreateQueue", account, QueueName=f"q{number}")
+    cloud.until(lambda: len(cloud.events("CreateQueue")) == 3)
+    cloud.advance(300)
+    cloud.until(lambda: len(given) >= 6)
+    assert set(given[:2]) == {ACCOUNT, _OTHER}
+
+
+# -- queries
+
+
+def _store(cloud: LocalCloud, account: str = ACCOUNT) -> str:
+    return store_id(cloud.call("cloudtrail", "CreateEventDataStore", account, Name="lake")["EventDataStoreArn"])
+
+
+def _start(cloud: LocalCloud, store: str, account: str = ACCOUNT, **more: Any) -> str:
+    statement = f"SELECT 1 AS one FROM {store}"
+    return str(cloud.call("cloudtrail", "StartQuery", account, QueryStatement=statement, **more)["QueryId"])
+
+
+def _status(cloud: LocalCloud, query: str, account: str = ACCOUNT) -> dict[str, Any]:
+    return cloud.call("cloudtrail", "DescribeQuery", account, QueryId=query)
+
+
+def test_one_account_leaves_places_for_the_queries_of_others(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[str] = []
+
+    async def never_end(self: running._Run) -> None:
+        under_way.append(self._query.account)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(running._Run, "run", never_end)
+    store = _store(cloud)
+    for _ in range(5):
+        _start(cloud, store)
+    cloud.until(lambda: len(under_way) == 2)
+    _start(cloud, _store(cloud, _OTHER), _OTHER)
+    cloud.until(lambda: _OTHER in under_way)
+    assert under_way == [ACCOUNT, ACCOUNT, _OTHER]
+
+
+def test_a_query_that_meets_a_store_that_is_away_is_executed_again(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = running._Run._load
+    loaded: list[str] = []
+
+    async def load_later(self: running._Run, *args: Any) -> None:
+        loaded.append(self._query.id)
+        if len(loaded) == 1:
+            raise StoreError("the database is down")
+        await load(self, *args)
+
+    monkeypatch.setattr(jobs, "pause", lambda times, longest: 0.05)
+    monkeypatch.setattr(running._Run, "_load", load_later)
+    query = _start(cloud, _store(cloud))
+    cloud.until(lambda: _status(cloud, query)["QueryStatus"] not in ("QUEUED", "RUNNING"))
+    assert (_status(cloud, query)["QueryStatus"], len(loaded)) == ("FINISHED", 2)
+
+
+def test_a_result_is_signed_with_a_key_that_was_valid_when_it_was_complete(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.call("s3", "CreateBucket", Bucket="results")
+    block, made = cloud.trails, cloud.now
+    query = Query(ACCOUNT, REGION, "q", "", [_store(cloud)], made, delivery_uri="s3://results")
+    _meanwhile(monkeypatch, lambda: cloud.clock.advance(5))
+    assert cloud.run(delivery.deliver(block, query, ["one"], 0)) == "SUCCESS"
+    (key,) = cloud.transact(lambda tx: public_keys.between(tx, REGION, made, made))
+    assert key.start <= made < cloud.now
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """Have something happen while a file of a result is put."""
+    put = delivery.buckets.put
+
+    async def slowly(*args: Any, **more: Any) -> None:
+        happens()
+        await put(*args, **more)
+
+    monkeypatch.setattr(delivery.buckets, "put", slowly)
