@@ -12,6 +12,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
+from tests.modes import processes, shared_by_tests
 
 _PATIENCE_SECONDS = 60
 T = TypeVar("T")
@@ -31,17 +32,25 @@ class Standing:
 
     def advance(self, duration: str) -> None:
         """Move the clock on (`1d12h`)."""
-        moved = cloudlet("clock", "advance", duration, "--port", self.server.port)
-        assert moved.returncode == 0, moved.stderr
+        self._set_clock("advance", duration)
+
+    def freeze(self, time: str) -> None:
+        """Let the clock stand at a time."""
+        self._set_clock("freeze", time)
+
+    def _set_clock(self, *how: str) -> None:
+        for process in processes(self.server):
+            done = cloudlet("clock", *how, "--port", process.port)
+            assert done.returncode == 0, done.stderr
 
 
 @contextmanager
 def standing_server(env: Mapping[str, str] | None = None) -> Iterator[Standing]:
     """Run a server until the end of the `with` block; it is noon."""
-    with Server.start("--ephemeral", env=dict(env or {})) as server:
-        stands = cloudlet("clock", "freeze", NOON, "--port", server.port)
-        assert stands.returncode == 0, stands.stderr
-        yield Standing(server)
+    with shared_by_tests(env or {}) as server:
+        standing = Standing(server)
+        standing.freeze(NOON)
+        yield standing
 
 
 @pytest.fixture(scope="module")
