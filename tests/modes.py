@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count, cycle
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 import asyncpg
 import botocore
@@ -26,9 +26,19 @@ from cloudlet.testing.server import Server
 from tests.postgres.server import shared_server
 
 Mode = Literal["isolate", "postgres", "replicas", "strict"]
-MODE: Final = os.environ.get("CLOUDLET_TEST_MODE") or None
-if MODE not in (None, *get_args(Mode)):
-    raise pytest.UsageError(f"CLOUDLET_TEST_MODE is one of {', '.join(get_args(Mode))}, not {MODE}")
+
+
+def _asked_for() -> Mode | None:
+    asked = os.environ.get("CLOUDLET_TEST_MODE") or None
+    for mode in get_args(Mode):
+        if asked == mode:
+            return cast(Mode, mode)
+    if asked is None:
+        return None
+    raise pytest.UsageError(f"CLOUDLET_TEST_MODE is one of {', '.join(get_args(Mode))}, not {asked}")
+
+
+MODE: Final = _asked_for()
 
 _ACCOUNTS = range(100_000_000_000, 100_000_004_000)
 """Those that a server in strict mode knows: as many as an environment variable can name."""
@@ -55,14 +65,14 @@ def processes(server: Server) -> tuple[Server, ...]:
 
 
 @contextmanager
-def shared_by_tests(env: Mapping[str, str]) -> Iterator[Server]:
+def shared_by_tests(env: Mapping[str, str], mode: Mode | None = MODE) -> Iterator[Server]:
     """Run a server until the end of the `with` block, as the mode has it."""
     with ExitStack() as stack:
 
         def start(*options: str) -> Server:
             return stack.enter_context(Server.start(*options, env=dict(env)))
 
-        match MODE:
+        match mode:
             case "isolate":
                 yield start("--ephemeral", "--isolate")
             case "strict":
@@ -70,7 +80,7 @@ def shared_by_tests(env: Mapping[str, str]) -> Iterator[Server]:
                 yield start("--ephemeral", "--auth", "strict")
             case "postgres" | "replicas":
                 stored = "--store", _fresh_database(), "--data", stack.enter_context(tempfile.TemporaryDirectory())
-                if MODE == "postgres":
+                if mode == "postgres":
                     yield start(*stored)
                 else:
                     balancer = stack.enter_context(_balancer())

@@ -12,7 +12,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
-from tests.modes import processes, shared_by_tests
+from tests.modes import MODE, Mode, processes, shared_by_tests
 
 _PATIENCE_SECONDS = 60
 T = TypeVar("T")
@@ -45,9 +45,9 @@ class Standing:
 
 
 @contextmanager
-def standing_server(env: Mapping[str, str] | None = None) -> Iterator[Standing]:
+def standing_server(env: Mapping[str, str] | None = None, mode: Mode | None = MODE) -> Iterator[Standing]:
     """Run a server until the end of the `with` block; it is noon."""
-    with shared_by_tests(env or {}) as server:
+    with shared_by_tests(env or {}, mode) as server:
         standing = Standing(server)
         standing.freeze(NOON)
         yield standing
