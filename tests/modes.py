@@ -13,17 +13,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import count, cycle
+from itertools import cycle
 from typing import Any, Final, Literal, cast, get_args
 
-import asyncpg
 import botocore
 import pytest
 
 from cloudlet.cli.serving import ROOT_KEYS
 from cloudlet.testing import server as testing
 from cloudlet.testing.server import Server
-from tests.postgres.server import shared_server
+from tests.postgres.server import fresh_database
 
 Mode = Literal["isolate", "postgres", "replicas", "strict"]
 
@@ -44,7 +43,6 @@ _ACCOUNTS = range(100_000_000_000, 100_000_004_000)
 """Those that a server in strict mode knows: as many as an environment variable can name."""
 
 _CHUNK = 64 * 1024
-_databases = count()
 
 
 def meaningless_in(*modes: Mode, because: str) -> pytest.MarkDecorator:
@@ -79,7 +77,7 @@ def shared_by_tests(env: Mapping[str, str], mode: Mode | None = MODE) -> Iterato
                 env = {**env, ROOT_KEYS: " ".join(f"{account}:{account}:test" for account in _ACCOUNTS)}
                 yield start("--ephemeral", "--auth", "strict")
             case "postgres" | "replicas":
-                stored = "--store", _fresh_database(), "--data", stack.enter_context(tempfile.TemporaryDirectory())
+                stored = "--store", fresh_database(), "--data", stack.enter_context(tempfile.TemporaryDirectory())
                 if mode == "postgres":
                     yield start(*stored)
                 else:
@@ -89,19 +87,6 @@ def shared_by_tests(env: Mapping[str, str], mode: Mode | None = MODE) -> Iterato
                     yield Balanced(balancer.endpoint, None, replicas)
             case _:
                 yield start("--ephemeral")
-
-
-def _fresh_database() -> str:
-    """Return the URL of a database that no other server has."""
-    server, name = shared_server(), f"tested{next(_databases)}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(server.url)
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    return f"{server.url.rpartition('/')[0]}/{name}"
 
 
 class _Balancer:
