@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from cloudlet.testing.server import Aws, Server
+from tests.modes import shared_by_tests
 from tests.standing import Standing, standing
 
 __all__ = ["account", "standing"]
@@ -53,12 +54,7 @@ def noting() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def _noted(noting: Mapping[str, str]) -> None:
-    os.environ.update(noting)
-
-
-@pytest.fixture(scope="session")
-def cloudlet_server(_noted: None, cloudlet_server: Server) -> Server:
-    """The plugin's, which notes coverage."""
-    os.environ.pop(_COVERAGE, None)
-    return cloudlet_server
+def cloudlet_server(noting: Mapping[str, str]) -> Iterator[Server]:
+    """In place of the plugin's: it notes coverage, and is run as CLOUDLET_TEST_MODE says."""
+    with shared_by_tests(noting) as server:
+        yield server

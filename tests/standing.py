@@ -14,6 +14,7 @@ import pytest
 
 from cloudlet.cli import EXIT_OK, clock
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.modes import MODE, Mode, processes, shared_by_tests
 
 _PATIENCE_SECONDS = 60
 T = TypeVar("T")
@@ -33,23 +34,28 @@ class Standing:
 
     def advance(self, duration: str) -> None:
         """Move the clock on (`1d12h`)."""
-        _clock(self.server, "advance", duration)
+        self._set_clock("advance", duration)
+
+    def freeze(self, time: str) -> None:
+        """Let the clock stand at a time."""
+        self._set_clock("freeze", time)
+
+    def _set_clock(self, *how: str) -> None:
+        """Run `cloudlet clock` without a process of its own, of which there would be hundreds."""
+        parser = ArgumentParser()
+        clock.add_arguments(parser)
+        for process in processes(self.server):
+            with redirect_stdout(StringIO()):
+                assert clock.run(parser.parse_args([*how, "--port", process.port])) == EXIT_OK
 
 
 @contextmanager
-def standing_server(env: Mapping[str, str] | None = None) -> Iterator[Standing]:
+def standing_server(env: Mapping[str, str] | None = None, mode: Mode | None = MODE) -> Iterator[Standing]:
     """Run a server until the end of the `with` block; it is noon."""
-    with Server.start("--ephemeral", env=dict(env or {})) as server:
-        _clock(server, "freeze", NOON)
-        yield Standing(server)
-
-
-def _clock(server: Server, *arguments: str) -> None:
-    """Run `cloudlet clock` without a process of its own, of which there would be hundreds."""
-    parser = ArgumentParser()
-    clock.add_arguments(parser)
-    with redirect_stdout(StringIO()):
-        assert clock.run(parser.parse_args([*arguments, "--port", server.port])) == EXIT_OK
+    with shared_by_tests(env or {}, mode) as server:
+        standing = Standing(server)
+        standing.freeze(NOON)
+        yield standing
 
 
 @pytest.fixture(scope="module")

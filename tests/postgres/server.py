@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 from contextlib import ExitStack
 from functools import cache
 from itertools import count
+
+import asyncpg
 
 from cloudlet.engines import postgres
 from cloudlet.engines.postgres import PostgresServer
@@ -24,3 +27,16 @@ def shared_server() -> PostgresServer:
 def fresh_keyspace() -> str:
     """Return a name that no other test has."""
     return f"test{next(_numbers)}"
+
+
+def fresh_database() -> str:
+    """Return the URL of a database that no other test has."""
+    server, name = shared_server(), f"tested{next(_numbers)}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(server.url)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    return f"{server.url.rpartition('/')[0]}/{name}"

@@ -25,6 +25,8 @@ from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Store, StoreError
+from cloudlet.wire import load
+from cloudlet.wire.failures import status_of
 
 if TYPE_CHECKING:
     from cloudlet.core.peers import Peers
@@ -248,7 +250,12 @@ class Cloud:
             headers={TRACE_HEADER: trace} if trace else {},
             source_arn=source_arn,
         )
-        return await block.run(context, key_of(service, operation), params)
+        try:
+            return await block.run(context, key_of(service, operation), params)
+        except AwsError as error:
+            # As it has one that comes from another process: whether a call is made again may depend on it.
+            error.status = status_of(error, load(service).error_shape(error.code))
+            raise
 
     def _way_to_peers(self) -> Peers:
         if self._peers is None:

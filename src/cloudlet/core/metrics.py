@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cloudlet.core.errors import AwsError
 from cloudlet.core.jobs import Works, or_lose
 from cloudlet.core.moments import until
+from cloudlet.store import Transaction, pack
 
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
@@ -235,6 +236,26 @@ async def report(block: Block) -> None:
         if block.usage is not None:
             block.usage.close(in_ended_minute(block.clock.now()))
             await _send(block, block.usage.metrics)
+
+
+async def is_first(block: Block, gauge: str, period: int) -> bool:
+    """Whether no other process has read in a period what a gauge reads of the store, which several may share.
+
+    Periods are numbers that grow. Each process counts for itself what it has answered.
+    """
+    if block.cloud.config.store is None:
+        return True
+    key = pack((f"{gauge}-measured",))
+
+    async def claim(tx: Transaction) -> bool:
+        raw = await tx.get(key)
+        # A clock may have been set back. Another process that is ahead is so by one period at most.
+        if raw is not None and int(raw) - period in (0, 1):
+            return False
+        tx.put(key, b"%d" % period)
+        return True
+
+    return await block.store.transact(claim)
 
 
 async def make_room(block: Block) -> None:

@@ -135,13 +135,14 @@ def test_a_fifo_topic_tells_x_ray_too(aws: Aws, fanout: Fanout) -> None:
     assert len([each for each in documents(aws, 2, trace) if each.get("origin") == "AWS::SNS"]) == 1
 
 
-def test_a_delivery_that_fails_is_a_fault(aws: Aws, fanout: Fanout) -> None:
+def test_a_delivery_that_is_refused_is_an_error_and_no_fault_of_the_queue(aws: Aws, fanout: Fanout) -> None:
     topic = fanout.topic(TracingConfig="Active")
     fanout.subscribe(topic, fanout.queue("q") + "-gone")
     trace = fresh_trace()
     traced(aws, "sns", trace).publish(TopicArn=topic, Message="a")
     (delivery,) = [each for each in documents(aws, 2, trace) if each["name"] == "SQS" and "cause" in each]
-    assert delivery["fault"] or delivery["error"]
+    assert delivery["error"]
+    assert "fault" not in delivery
 
 
 def test_x_ray_is_told_of_sampled_traces_only_and_by_active_topics_only(aws: Aws, fanout: Fanout) -> None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from cloudlet.core import Transaction
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import in_ended_minute, make_room
+from cloudlet.core.metrics import in_ended_minute, is_first, make_room
 from cloudlet.services.dynamodb import directory, throughput
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
@@ -43,6 +43,8 @@ async def measure(block: Block) -> None:
     if _LAST.of(block) == period:
         return
     _LAST.replace(block, period)
+    if not await is_first(block, "provisioned", period):
+        return
     at = in_ended_minute(now)
     accounts: defaultdict[tuple[str, str], _Account] = defaultdict(_Account)
     after = b""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
+from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
 from cloudlet.core.retrying import Failed
 from cloudlet.services.events import connection, http_request, http_sending
@@ -32,26 +33,28 @@ _fetching: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 async def authorize(block: Block) -> None:
-    """Authorize connections that are new or changed, until the block ends.
-
-    Where several processes do so, each fetches a token, and the last one is kept.
-    """
-    async with notified(block, connection.TOPIC) as changed, asyncio.TaskGroup() as group:
+    """Authorize connections that are new or changed, until the block ends; one process at a time does."""
+    async with (
+        Lease(block, "authorization") as lease,
+        notified(block, connection.TOPIC) as changed,
+        asyncio.TaskGroup() as group,
+    ):
         works = Works(block, changed, _AT_ONCE)
         while True:
             changed.clear()
             for place in await block.store.transact(lambda tx: connection.authorizing(tx, _AT_ONCE + len(works))):
-                works.start(group, place, f"authorization of {place}", partial(_authorize, block, place))
+                works.start(group, place, f"authorization of {place}", partial(_authorize, block, lease, place))
             await changed.wait()
 
 
-async def _authorize(block: Block, place: connection.Place) -> None:
-    found = await block.store.transact(lambda tx: connection.find(tx, *place))
-    # It may have been done, or the connection deleted, between being listed and being taken up here.
-    reason = await _refusal(block, found) if found is not None and found.state == "AUTHORIZING" else ""
-    if found is not None and reason:
-        log.warning("%s could not be authorized: %s", found.arn, reason)
-        await block.store.transact(lambda tx: _give_up(tx, found, reason))
+async def _authorize(block: Block, lease: Lease, place: connection.Place) -> None:
+    async with lease.during():
+        found = await block.store.transact(lambda tx: connection.find(tx, *place))
+        # It may have been done, or the connection deleted, between being listed and being taken up here.
+        reason = await _refusal(block, found) if found is not None and found.state == "AUTHORIZING" else ""
+        if found is not None and reason:
+            log.warning("%s could not be authorized: %s", found.arn, reason)
+            await block.store.transact(lambda tx: _give_up(tx, found, reason))
 
 
 async def _refusal(block: Block, found: Connection) -> str:

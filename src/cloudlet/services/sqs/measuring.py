@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from cloudlet.core import Context, Params, Result, Transaction, utf8
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values, in_ended_minute, make_room
+from cloudlet.core.metrics import PERIOD_SECONDS, Dimensions, Values, in_ended_minute, is_first, make_room
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
 from cloudlet.services.sqs.queue import Queue
@@ -115,6 +115,7 @@ def _used(uses: _Uses, key: _Name, now: float) -> _Use:
 async def measure(block: Block) -> None:
     """Add what all queues did and hold to the block's metrics."""
     now = block.clock.now()
+    first = await is_first(block, "held", int(now) // PERIOD_SECONDS)
     uses = _USES.of(block)
     left = _MOST_QUEUES
     async for record in queues_with_messages(block):
@@ -123,23 +124,27 @@ async def measure(block: Block) -> None:
             # Those that are used, or were, do not make room for those that only hold messages.
             _used(uses, name, now)
         else:
-            await _measure(block, name, None, now)
+            await _measure(block, name, None, now, first)
         left -= 1
         if not left:
             break
     for name in list(uses):
-        await _measure(block, name, uses.get(name), now)
+        await _measure(block, name, uses.get(name), now, first)
 
 
-async def _measure(block: Block, name: _Name, use: _Use | None, now: float) -> None:
-    """Add what one queue did and holds, and forget it if it is not there any more or has not been used for long."""
+async def _measure(block: Block, name: _Name, use: _Use | None, now: float, first: bool) -> None:
+    """Add what one queue did and holds, and forget it if it is not there any more or has not been used for long.
+
+    Of a queue that holds something the first process tells; of an empty one others may be the only ones to know.
+    """
     at = in_ended_minute(now)
     if use is not None:
         _add_use(block, name, use, at)
     held = await block.store.transact(lambda tx: _held(tx, name, now))
     if held is None or (use is not None and now - use.last > _ACTIVE_SECONDS):
         _USES.of(block).pop(name, None)
-    for metric, value in (held or {}).items():
+    told = held if held is not None and (first or not any(held.values())) else {}
+    for metric, value in told.items():
         unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"
         block.metrics.add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
     await make_room(block)
