@@ -241,7 +241,7 @@ def test_an_export_whose_streams_take_long_is_made_once(
 def test_a_query_that_takes_long_is_run_once(run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
 
-    async def slowly(block: Block, query: Query, _: Path) -> None:
+    async def slowly(block: Block, _: object, query: Query, *__: object) -> None:
         begun.append(query.id)
         await until(block, block.clock.now() + 10 * _LEASE_SECONDS)
 
