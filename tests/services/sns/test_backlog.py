@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.sns import backlog, outward
+from cloudlet.services.sns import backlog, lanes, outward
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
@@ -122,3 +123,34 @@ def test_a_delivery_that_another_process_has_made_is_not_counted_off_twice(sns: 
 
     sns.transact(fill)
     assert sns.transact(remove_twice) == [(waiting, message)]
+
+
+def test_an_endpoint_gets_no_more_a_second_than_its_policy_admits(
+    sns: LocalSns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens: list[str] = []
+    done: list[str] = []
+
+    async def notify(block: Block, topic: Any, subscribed: Any, *_: Any) -> None:
+        tokens.append(subscribed.token)
+
+    async def deliver(block: Block, topic: Any, subscribed: Any, message: Message) -> None:
+        done.append("delivery")
+
+    async def rest(block: Block, seconds: float) -> None:
+        assert seconds <= 1
+        done.append("rest")
+
+    monkeypatch.setattr(outward, "notify", notify)
+    monkeypatch.setattr(outward, "deliver", deliver)
+    monkeypatch.setattr(lanes, "rest", rest)
+    topic = sns.call("CreateTopic", Name="t")["TopicArn"]
+    policy = {"DeliveryPolicy": json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 4}})}
+    sns.call("Subscribe", TopicArn=topic, Protocol="http", Endpoint="http://localhost:1/", Attributes=policy)
+    sns.until(lambda: bool(tokens))
+    sns.call("ConfirmSubscription", TopicArn=topic, Token=tokens[0])
+    entries = [{"Id": str(number), "Message": str(number)} for number in range(10)]
+    sns.call("PublishBatch", TopicArn=topic, PublishBatchRequestEntries=entries)
+    sns.until(lambda: done.count("delivery") == 10 and done[-1] == "rest")
+    assert "delivery" * 5 not in "".join(done)
+    assert done.count("rest") >= 3
