@@ -12,12 +12,13 @@ import pytest
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.sns import backlog, lanes, outward
+from cloudlet.core.identity import Principal
+from cloudlet.services.sns import backlog, http_delivery, lanes, outward
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.undeliverable import Undeliverable
-from tests.services.sns.cloud import LocalSns, local_sns
+from tests.services.sns.cloud import OWNER, STRANGER, LocalSns, local_sns
 
 _PHONE = "+431234567"
 
@@ -154,3 +155,38 @@ def test_an_endpoint_gets_no_more_a_second_than_its_policy_admits(
     sns.until(lambda: done.count("delivery") == 10 and done[-1] == "rest")
     assert "delivery" * 5 not in "".join(done)
     assert done.count("rest") >= 3
+
+
+def test_endpoints_of_one_account_that_never_answer_leave_others_half_of_the_connections(
+    sns: LocalSns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+    tokens: dict[str, str] = {}
+
+    async def notify(block: Block, topic: Any, subscribed: Any, *_: Any) -> None:
+        tokens[subscribed.endpoint] = subscribed.token
+
+    async def post(client: Any, url: str, body: str, **_: Any) -> None:
+        reached.append(url)
+        if "silent" in url:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(outward, "notify", notify)
+    monkeypatch.setattr(http_delivery, "post", post)
+    monkeypatch.setattr(outward, "_MOST_AT_ONCE", 4)
+
+    def subscribed(by: Principal, *endpoints: str) -> str:
+        topic = str(sns.call("CreateTopic", by=by, Name="t")["TopicArn"])
+        for endpoint in endpoints:
+            sns.call("Subscribe", by=by, TopicArn=topic, Protocol="http", Endpoint=endpoint)
+            sns.until(lambda endpoint=endpoint: endpoint in tokens)  # type: ignore[misc]
+            sns.call("ConfirmSubscription", by=by, TopicArn=topic, Token=tokens[endpoint])
+        return topic
+
+    silent = subscribed(OWNER, *[f"http://silent/{number}" for number in range(5)])
+    other = subscribed(STRANGER, "http://other/")
+    sns.call("Publish", TopicArn=silent, Message="m")
+    sns.until(lambda: len(reached) == 2)
+    sns.call("Publish", by=STRANGER, TopicArn=other, Message="m")
+    sns.until(lambda: "http://other/" in reached)
+    assert len(reached) == 3

@@ -16,7 +16,7 @@ from cloudlet.services.sns.filter_policy import FilterPolicy
 from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.testing.server import Aws
-from tests.services.sns.cloud import ACCOUNT, OWNER, REGION, LocalSns, local_sns
+from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, REGION, STRANGER, LocalSns, local_sns
 from tests.services.sns.fanout import Fanout
 
 _BY_BODY = {"FilterPolicyScope": "MessageBody", "RawMessageDelivery": "true"}
@@ -159,3 +159,22 @@ def test_others_are_served_while_the_outbox_filters_for_pages_of_subscribers(sns
     body = json.dumps({"n": 1, **_LONG})
     _publish_while_another_is_served(sns, watched, TopicArn=topic, Message=body)
     assert _received(sns, "q0") == [body]
+
+
+def test_an_account_whose_filters_take_long_leaves_others_their_turns(sns: LocalSns, watched: _Watched) -> None:
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    slow = str(sns.call("CreateTopic", Name="slow.fifo", Attributes=fifo)["TopicArn"])
+    body = json.dumps({"n": 1, **_LONG})
+    for number in range(70):
+        _subscribe(sns, slow, f"q{number}.fifo", FilterPolicy='{"n": [1]}', FilterPolicyScope="MessageBody")
+    sns.call("Publish", TopicArn=slow, Message=body, MessageGroupId="g")
+    sns.until(watched.begun.is_set)
+
+    topic = str(sns.call("CreateTopic", by=STRANGER, Name="t.fifo", Attributes=fifo)["TopicArn"])
+    queue = sns.call("CreateQueue", by=STRANGER, service="sqs", QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    sns.call("Subscribe", by=STRANGER, TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{OTHER}:q.fifo")
+    sns.call("Publish", by=STRANGER, TopicArn=topic, Message="m", MessageGroupId="g")
+    url = queue["QueueUrl"]
+    sns.until(lambda: "Messages" in sns.call("ReceiveMessage", by=STRANGER, service="sqs", QueueUrl=url))
+    watched.answered.set()
+    assert watched.waited

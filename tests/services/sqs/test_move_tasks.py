@@ -152,6 +152,7 @@ def test_only_the_latest_task_is_listed_unless_more_are_asked_for(sqs: Sqs) -> N
     assert len(_tasks(sqs, dead)) == 10
 
 
+@pytest.mark.usefixtures("by_clock_alone")
 def test_a_queue_deleted_meanwhile_ends_its_task(sqs: Sqs) -> None:
     source, dead = _dead_letters(sqs, 5)
     _start(sqs, dead, MaxNumberOfMessagesPerSecond=1)
@@ -202,6 +203,7 @@ def test_what_cannot_be_started(sqs: Sqs) -> None:
     )
 
 
+@pytest.mark.usefixtures("by_clock_alone")
 def test_a_task_runs_for_36_hours_at_most(sqs: Sqs) -> None:
     source, dead = _dead_letters(sqs, 5)
     _start(sqs, dead, MaxNumberOfMessagesPerSecond=1)
