@@ -13,10 +13,11 @@ import pytest
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
-from cloudlet.services.sns import backlog, http_delivery, lanes, outward
+from cloudlet.services.sns import backlog, http_delivery, lanes, outbox, outward
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.outbox import Row
 from cloudlet.services.sns.undeliverable import Undeliverable
 from tests.services.sns.cloud import OWNER, STRANGER, LocalSns, local_sns
 
@@ -190,3 +191,23 @@ def test_endpoints_of_one_account_that_never_answer_leave_others_half_of_the_con
     sns.call("Publish", by=STRANGER, TopicArn=other, Message="m")
     sns.until(lambda: "http://other/" in reached)
     assert len(reached) == 3
+
+
+def test_what_an_earlier_cloudlet_has_put_into_its_one_outbox_is_delivered(
+    sns: LocalSns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    async def deliver(block: Block, topic: Any, subscribed: Any, message: Message) -> None:
+        done.append(message.bodies["default"])
+
+    topic = _subscribed(sns)
+    monkeypatch.setattr(outward, "deliver", deliver)
+
+    async def put(tx: Transaction) -> None:
+        row = Row(Message("id", topic, int(sns.now * 1000), None, {"default": "m"}, {}))
+        tx.put(Subspace("outbox", "others").key(row.message.published, row.message.id), outbox._encode(row))
+
+    sns.transact(put)
+    sns.restart()
+    sns.until(lambda: done == ["m"])

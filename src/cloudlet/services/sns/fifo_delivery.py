@@ -151,8 +151,7 @@ class FifoDelivery:
     async def _bring_up(self, arn: str, id: str) -> None:
         """Deliver to a subscription until there is nothing left."""
         while True:
-            async with self._turns.of(Arn.parse(arn).account):
-                await self._lease.hold()
+            async with self._turns.of(Arn.parse(arn).account), self._lease.during():
                 turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
                 if turn is None:
                     return
