@@ -76,3 +76,19 @@ def test_who_no_longer_waits_holds_nothing() -> None:
         await asyncio.wait_for(shares.take("three"), 10)
 
     asyncio.run(check())
+
+
+def test_who_was_cancelled_and_has_not_run_since_is_passed_over() -> None:
+    async def check() -> None:
+        shares = Shares(1, 1)
+        await shares.take("one")
+        cancelled, other = (asyncio.create_task(shares.take("two")) for _ in range(2))
+        await _settle()
+        cancelled.cancel()
+        shares.give_back("one")
+        await asyncio.wait_for(other, 10)
+        assert cancelled.cancelled()
+        shares.give_back("two")
+        await asyncio.wait_for(shares.take("three"), 10)
+
+    asyncio.run(check())

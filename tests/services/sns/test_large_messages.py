@@ -16,7 +16,7 @@ from cloudlet.services.sns.filter_policy import FilterPolicy
 from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.testing.server import Aws
-from tests.services.sns.cloud import ACCOUNT, OWNER, REGION, LocalSns, local_sns
+from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, REGION, STRANGER, LocalSns, local_sns
 from tests.services.sns.fanout import Fanout
 
 _BY_BODY = {"FilterPolicyScope": "MessageBody", "RawMessageDelivery": "true"}
@@ -146,16 +146,53 @@ def test_others_are_served_while_they_are_filtered(
         assert _received(sns, f"q{number}{suffix}") == [message["Message"]]
 
 
-def test_others_are_served_while_the_outbox_filters_for_pages_of_subscribers(sns: LocalSns, watched: _Watched) -> None:
+def _topic_with_pages(sns: LocalSns) -> str:
+    """Return a topic with more subscribers than a page, of which some have filters; one of them, q0, is there."""
     topic = str(sns.call("CreateTopic", Name="t")["TopicArn"])
     sns.call("CreateQueue", service="sqs", QueueName="q0")
     for number in range(501):
-        _subscribe(sns, topic, f"q{number}")
-    filter = {"FilterPolicy": '{"n": [1]}', "FilterPolicyScope": "MessageBody"}
-    for name, value in filter.items():
-        for each in sns.call("ListSubscriptionsByTopic", TopicArn=topic)["Subscriptions"][:3]:
-            arn = each["SubscriptionArn"]
-            sns.call("SetSubscriptionAttributes", SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
+        filter = {"FilterPolicy": '{"n": [1]}', "FilterPolicyScope": "MessageBody"} if number < 3 else {}
+        _subscribe(sns, topic, f"q{number}", **filter)
+    return topic
+
+
+def test_others_are_served_while_the_outbox_filters_for_pages_of_subscribers(sns: LocalSns, watched: _Watched) -> None:
+    topic = _topic_with_pages(sns)
     body = json.dumps({"n": 1, **_LONG})
     _publish_while_another_is_served(sns, watched, TopicArn=topic, Message=body)
     assert _received(sns, "q0") == [body]
+
+
+def test_an_account_whose_filters_take_long_leaves_others_their_turns(sns: LocalSns, watched: _Watched) -> None:
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    slow = str(sns.call("CreateTopic", Name="slow.fifo", Attributes=fifo)["TopicArn"])
+    body = json.dumps({"n": 1, **_LONG})
+    for number in range(70):
+        _subscribe(sns, slow, f"q{number}.fifo", FilterPolicy='{"n": [1]}', FilterPolicyScope="MessageBody")
+    sns.call("Publish", TopicArn=slow, Message=body, MessageGroupId="g")
+    sns.until(watched.begun.is_set)
+
+    topic = str(sns.call("CreateTopic", by=STRANGER, Name="t.fifo", Attributes=fifo)["TopicArn"])
+    queue = sns.call("CreateQueue", by=STRANGER, service="sqs", QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    sns.call("Subscribe", by=STRANGER, TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{OTHER}:q.fifo")
+    sns.call("Publish", by=STRANGER, TopicArn=topic, Message="m", MessageGroupId="g")
+    url = queue["QueueUrl"]
+    sns.until(lambda: "Messages" in sns.call("ReceiveMessage", by=STRANGER, service="sqs", QueueUrl=url))
+    watched.answered.set()
+    assert watched.waited
+
+
+def test_the_outbox_of_one_account_holds_up_no_other(sns: LocalSns, watched: _Watched) -> None:
+    topic = _topic_with_pages(sns)
+    sns.call("Publish", TopicArn=topic, Message=json.dumps({"n": 1, **_LONG}))
+    sns.until(watched.begun.is_set)
+
+    other = str(sns.call("CreateTopic", by=STRANGER, Name="t")["TopicArn"])
+    url = sns.call("CreateQueue", by=STRANGER, service="sqs", QueueName="q0")["QueueUrl"]
+    for number in range(21):
+        endpoint = f"arn:aws:sqs:{REGION}:{OTHER}:q{number}"
+        sns.call("Subscribe", by=STRANGER, TopicArn=other, Protocol="sqs", Endpoint=endpoint)
+    sns.call("Publish", by=STRANGER, TopicArn=other, Message="m")
+    sns.until(lambda: "Messages" in sns.call("ReceiveMessage", by=STRANGER, service="sqs", QueueUrl=url))
+    watched.answered.set()
+    assert watched.waited

@@ -36,21 +36,20 @@ def test_what_was_used_longest_ago_goes_where_it_becomes_too_much() -> None:
 
 
 def test_a_plan_is_as_large_as_its_filters_and_takes_the_place_of_the_one_before(sns: LocalSns) -> None:
-    topic = sns.call("CreateTopic", Name="t")["TopicArn"]
-    before = plan._kept.size
+    topic = sns.call("CreateTopic", Name="measured")["TopicArn"]
     for name in ("a", "b"):
         queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
         attributes = {"FilterPolicy": json.dumps({"key": [name * 20_000]})}
         sns.call("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=attributes)
         sns.call("Publish", TopicArn=topic, Message="m")
-    assert 40_000 < plan._kept.size - before < 60_000
+    (size,) = [size for kept, size in plan._kept._values.values() if kept.topic.arn == topic]
+    assert 40_000 < size < 60_000
 
 
 def test_a_filter_that_is_compiled_is_kept_with_what_it_may_take() -> None:
-    before = filter_policy._compiled.size
     text = json.dumps({"key": ["kept" * 1_000]})
     assert filter_policy.compiled(text, "MessageBody") is filter_policy.compiled(text, "MessageBody")
-    assert filter_policy._compiled.size - before > len(text)
+    assert filter_policy._compiled._values[text, "MessageBody"][1] > len(text)
 
 
 def test_a_large_topic_is_not_kept() -> None:

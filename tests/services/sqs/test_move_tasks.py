@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
+from cloudlet.core.block import Block
+from cloudlet.core.moments import until
+from cloudlet.services.sqs import jobs
 from tests.services.sqs.conftest import Sqs
+
+
+@pytest.fixture
+def by_clock_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have jobs rest by the cloud's clock alone, which the test moves, however long the test takes."""
+
+    async def rest(block: Block, seconds: float) -> None:
+        await until(block, block.clock.now() + seconds)
+
+    monkeypatch.setattr(jobs, "rest", rest)
 
 
 def _dead_letters(sqs: Sqs, count: int, name: str = "source", dead: str | None = None) -> tuple[str, str]:
@@ -65,6 +78,7 @@ def test_messages_can_go_elsewhere_as_new_ones(sqs: Sqs) -> None:
     assert sqs.counts(source) == (0, 0, 0)
 
 
+@pytest.mark.usefixtures("by_clock_alone")
 def test_the_rate_is_kept(sqs: Sqs) -> None:
     source, dead = _dead_letters(sqs, 10)
     handle = _start(sqs, dead, MaxNumberOfMessagesPerSecond=2)
@@ -77,6 +91,7 @@ def test_the_rate_is_kept(sqs: Sqs) -> None:
     assert task["ApproximateNumberOfMessagesMoved"] == 5
 
 
+@pytest.mark.usefixtures("by_clock_alone")
 def test_a_task_can_be_cancelled(sqs: Sqs) -> None:
     source, dead = _dead_letters(sqs, 10)
     handle = _start(sqs, dead, MaxNumberOfMessagesPerSecond=1)
@@ -90,6 +105,7 @@ def test_a_task_can_be_cancelled(sqs: Sqs) -> None:
         sqs.call("CancelMessageMoveTask", TaskHandle=handle)
 
 
+@pytest.mark.usefixtures("by_clock_alone")
 def test_a_task_carries_on_after_a_restart(sqs: Sqs) -> None:
     source, dead = _dead_letters(sqs, 6)
     _start(sqs, dead, MaxNumberOfMessagesPerSecond=1)
@@ -136,6 +152,7 @@ def test_only_the_latest_task_is_listed_unless_more_are_asked_for(sqs: Sqs) -> N
     assert len(_tasks(sqs, dead)) == 10
 
 
+@pytest.mark.usefixtures("by_clock_alone")
 def test_a_queue_deleted_meanwhile_ends_its_task(sqs: Sqs) -> None:
     source, dead = _dead_letters(sqs, 5)
     _start(sqs, dead, MaxNumberOfMessagesPerSecond=1)
@@ -186,6 +203,7 @@ def test_what_cannot_be_started(sqs: Sqs) -> None:
     )
 
 
+@pytest.mark.usefixtures("by_clock_alone")
 def test_a_task_runs_for_36_hours_at_most(sqs: Sqs) -> None:
     source, dead = _dead_letters(sqs, 5)
     _start(sqs, dead, MaxNumberOfMessagesPerSecond=1)
@@ -219,3 +237,10 @@ def test_an_account_has_100_tasks_under_way_at_most(sqs: Sqs) -> None:
     assert caught.value.code == "OverLimit"
     sqs.call("CancelMessageMoveTask", TaskHandle=handles[0])
     sqs.call("StartMessageMoveTask", SourceArn=sqs.arn(deads[100]))
+
+
+def test_a_task_goes_on_though_the_clock_was_set_back(sqs: Sqs) -> None:
+    source, dead = _dead_letters(sqs, 3)
+    _start(sqs, dead, MaxNumberOfMessagesPerSecond=10)
+    sqs.advance(-86_400)
+    sqs.until(lambda: sqs.counts(source)[0] == 3)

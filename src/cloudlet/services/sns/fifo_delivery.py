@@ -11,11 +11,12 @@ import logging
 from functools import partial
 from typing import NamedTuple
 
-from cloudlet.core import Transaction
+from cloudlet.core import Arn, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified, rest
+from cloudlet.core.shares import Shares
 from cloudlet.services.sns import (
     archive,
     cursor,
@@ -44,7 +45,7 @@ log = logging.getLogger("cloudlet.sns")
 _TOPICS = 500
 """Looked after at once."""
 _TURNS = 64
-"""Of subscriptions, at once."""
+"""Of subscriptions, at once; an account has half of them, where it has filters that take long."""
 _MESSAGES = 20
 _LARGE_MESSAGES = 5
 """In a turn, and of topics with messages above 256 KiB: all turns together hold 320 MiB at most."""
@@ -88,7 +89,7 @@ class FifoDelivery:
     def __init__(self, block: Block, lease: Lease) -> None:
         self._block = block
         self._lease = lease
-        self._turns = asyncio.Semaphore(_TURNS)
+        self._turns = Shares(_TURNS, _TURNS // 2)
 
     async def run(self) -> None:
         """Deliver what is published to FIFO topics, for ever."""
@@ -150,8 +151,7 @@ class FifoDelivery:
     async def _bring_up(self, arn: str, id: str) -> None:
         """Deliver to a subscription until there is nothing left."""
         while True:
-            async with self._turns:
-                await self._lease.hold()
+            async with self._turns.of(Arn.parse(arn).account), self._lease.during():
                 turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
                 if turn is None:
                     return

@@ -1,7 +1,7 @@
 """The outbox: messages that are acknowledged and not yet on their way to all of their subscribers.
 
 One row a message, however many subscribers there are, in the order of publishing. There is an outbox for queues and
-one for all other subscribers, so that neither waits for the other.
+one for all other subscribers, and in each a lane for every account that has topics, so that none waits for another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.services.sns.message import Message
 
 Kind = Literal["queues", "others"]
@@ -28,7 +28,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Row).decode
-_SPACES: dict[Kind, Subspace] = {"queues": Subspace("outbox", "queues"), "others": Subspace("outbox", "others")}
+_SPACES: dict[Kind, Subspace] = {"queues": Subspace("outbox-of", "queues"), "others": Subspace("outbox-of", "others")}
+_WITHOUT_LANES: dict[Kind, Subspace] = {"queues": Subspace("outbox", "queues"), "others": Subspace("outbox", "others")}
+"""Where earlier Cloudlets have put messages, of all accounts."""
 TOPICS: dict[Kind, bytes] = {kind: space.prefix for kind, space in _SPACES.items()}
 """What to watch for new rows."""
 
@@ -44,10 +46,32 @@ def remove(tx: Transaction, kind: Kind, row: Row) -> None:
     tx.delete(_key(kind, row))
 
 
-async def first(tx: Transaction, kind: Kind, count: int) -> list[bytes]:
-    """Return the keys of the oldest messages of an outbox."""
+async def accounts(tx: Transaction, kind: Kind, after: str | None, count: int) -> list[str]:
+    """Return up to so many accounts for whose topics an outbox has messages, those that follow another one."""
     space = _SPACES[kind]
-    return [key for key, _ in await tx.range(space.begin, space.end, limit=count)]
+    begin = space.begin if after is None else space.sub(after).end
+    found: list[str] = []
+    while len(found) < count and (rows := await tx.range(begin, space.end, limit=1)):
+        account: str = space.unpack(rows[0][0])[0]
+        found.append(account)
+        begin = space.sub(account).end
+    return found
+
+
+async def first(tx: Transaction, kind: Kind, account: str, count: int) -> list[bytes]:
+    """Return the keys of the oldest messages of an account in an outbox."""
+    lane = _SPACES[kind].sub(account)
+    return [key for key, _ in await tx.range(lane.begin, lane.end, limit=count)]
+
+
+async def take_over(tx: Transaction, kind: Kind, count: int) -> bool:
+    """Put messages of earlier Cloudlets into their lanes, up to so many; return whether there may be more."""
+    space = _WITHOUT_LANES[kind]
+    rows = await tx.range(space.begin, space.end, limit=count)
+    for key, raw in rows:
+        tx.delete(key)
+        add(tx, kind, _decode(raw))
+    return len(rows) == count
 
 
 async def find(tx: Transaction, key: bytes) -> Row | None:
@@ -57,4 +81,5 @@ async def find(tx: Transaction, key: bytes) -> Row | None:
 
 
 def _key(kind: Kind, row: Row) -> bytes:
-    return _SPACES[kind].key(row.message.published, row.message.id)
+    account = Arn.parse(row.message.topic).account
+    return _SPACES[kind].key(account, row.message.published, row.message.id)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cloudlet.core import Transaction
+from cloudlet.core import Transaction, lanes
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
@@ -34,10 +34,13 @@ from cloudlet.services.sns.queue_delivery import BATCH, Outcome, Queue, Unavaila
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
+_ACCOUNTS = 16
+"""So many of them have their turns at once."""
 _MESSAGES = 30
-"""Of the outbox for queues, at once: full batches for each queue."""
+"""Of an account in the outbox for queues, at once: full batches for each queue."""
 _EXPANDED = 16
-"""Of the outbox for others, at once: each may become hundreds of rows."""
+"""Of an account in the outbox for others, at once: each may become hundreds of rows."""
+_TAKEN_OVER = 50
 _LANES = 500
 """So many of them get messages in one transaction, or those of one message."""
 _CALLS = 32
@@ -72,21 +75,35 @@ class OutboxDelivery:
         self._lease = lease
         self._kind: Kind = kind
         self._calls = asyncio.Semaphore(_CALLS)
+        self._places = asyncio.Semaphore(_ACCOUNTS)
 
     async def run(self) -> None:
         """Deliver what is put into the outbox, for ever."""
+        store, kind = self._block.store, self._kind
+        while await store.transact(lambda tx: outbox.take_over(tx, kind, _TAKEN_OVER)):
+            pass
+        await lanes.work_off(
+            self._block, outbox.TOPICS[kind], lambda tx, after, count: outbox.accounts(tx, kind, after, count), self._of
+        )
+
+    async def _of(self, account: str) -> None:
+        """Deliver what an account has in the outbox, until nothing is left."""
         count = _EXPANDED if self._kind == "others" else _MESSAGES
         async with notified(self._block, outbox.TOPICS[self._kind]) as changed:
             works = Works(self._block, changed)
             while True:
                 changed.clear()
-                listed = await self._block.store.transact(lambda tx: outbox.first(tx, self._kind, count + len(works)))
-                keys = [key for key in listed if key not in works]
+                async with self._places, self._lease.during():
+                    most = count + len(works)
+                    listed = await self._block.store.transact(
+                        lambda tx, most=most: outbox.first(tx, self._kind, account, most)  # type: ignore[misc]
+                    )
+                    keys = [key for key in listed if key not in works]
+                    await works.together(keys[:count], "delivery of the message", self._work_off)
+                if not listed:
+                    return
                 if not keys:
                     await changed.wait()
-                    continue
-                await self._lease.hold()
-                await works.together(keys[:count], "delivery of the message", self._work_off)
 
     async def _work_off(self, keys: list[bytes]) -> None:
         """Bring messages to their recipients, or on their way."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 
 from cloudlet.core import Arn
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
+from cloudlet.core.shares import Shares
 from cloudlet.engines.http_client import HttpClient
 from cloudlet.services.sns import (
     delivery_policy,
@@ -43,7 +43,8 @@ class _Http:
     def __init__(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, files // _SHARE_OF_FILES)
-        self.turn = asyncio.Semaphore(most)
+        self.turns = Shares(most, max(1, most // 2))
+        """Of accounts: endpoints of one of them that never answer take half of the connections at most."""
         self.client = HttpClient(connections=most, resting=min(_RESTING, most))
 
 
@@ -102,7 +103,7 @@ async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str
             await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now(), text))
         case "http" | "https":
             arn = None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn
-            async with _WAY.of(block).turn:
+            async with _WAY.of(block).turns.of(topic.account):
                 await http_delivery.post(
                     _WAY.of(block).client,
                     subscribed.endpoint,
@@ -168,7 +169,7 @@ async def _to_http(
     block: Block, topic: Topic, subscribed: Subscription, message: Message, signed: Signature | None
 ) -> None:
     raw = _is_raw(subscribed)
-    async with _WAY.of(block).turn:
+    async with _WAY.of(block).turns.of(topic.account):
         await http_delivery.post(
             _WAY.of(block).client,
             subscribed.endpoint,

@@ -162,14 +162,18 @@ async def _plan(ctx: Context, arn: str, name: str) -> tuple[Topic, Plan]:
 
 async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message]) -> None:
     """Return once messages to a standard topic are durable."""
-    if not page.recipients and not page.following:
+    if page.following:
+        # The outbox finds out for whom they are, page by page.
+        await block.store.transact(lambda tx: _keep(tx, block, page, messages, [], []))
+        return
+    if not page.recipients:
         return
     if page.is_filtered:
         chosen = await matching.apart(topic.account, page.recipients, messages, page.chosen, messages)
     else:
         chosen = page.chosen(messages)
     pairs, others, rejections = chosen
-    if rejections and not page.following:
+    if rejections:
         measuring.filtered_out(block, topic, rejections)
     directly = _may_go_directly(block, topic, page)
     outcomes: list[Outcome | Unavailable] = [_NOT_TRIED] * len(pairs)
@@ -186,7 +190,7 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
             for (message, recipient), outcome in zip(pairs, outcomes, strict=True):
                 if outcome is None or (isinstance(outcome, Undeliverable) and outcome.permanent):
                     told(block, topic, recipient.subscription, message, outcome, began=message.published / 1000)
-    if delivered < len(outcomes) or others or page.following:
+    if delivered < len(outcomes) or others:
         kept = [(*pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True) if outcome is not None]
         await block.store.transact(lambda tx: _keep(tx, block, page, messages, kept, others))
 
@@ -195,7 +199,6 @@ def _may_go_directly(block: Block, topic: Topic, page: Plan) -> bool:
     """Whether messages go to a topic's queues while the publisher waits. To sign would take too long for that."""
     return (
         len(page.queues) <= _DIRECT_QUEUES
-        and not page.following
         and ("SignatureVersion" not in topic.attributes or page.queues_are_raw)
         and direct.WAY.of(block).open
     )

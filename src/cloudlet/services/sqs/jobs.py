@@ -12,7 +12,7 @@ from time import perf_counter
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified, rest, until
+from cloudlet.core.moments import notified, rest
 from cloudlet.services.sqs import directory, move_tasks, retention
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.services.sqs.walking import queues_with_messages
@@ -50,14 +50,15 @@ async def _move(block: Block, queue: int) -> None:
         if task.id != current or not left:
             current, started, done = task.id, block.clock.now(), 0
         if not left:
-            await until(block, started + _LOCKED_SECONDS)
+            await rest(block, _LOCKED_SECONDS)
             continue
         done += left
         if task.rate is None:
             count = _BATCH
             await asyncio.sleep(0)
             continue
-        await until(block, started + done / task.rate)
+        # No longer than the last messages take by the rate: the clock may have been set back.
+        await rest(block, min(started + done / task.rate - block.clock.now(), left / task.rate))
         count = max(1, min(_BATCH, int((block.clock.now() - started) * task.rate) + 1 - done))
 
 
