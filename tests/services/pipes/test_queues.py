@@ -228,3 +228,26 @@ def test_bodies_of_any_depth_hold_up_no_others(cloud: PipesCloud, levels: int) -
     bodies = [message["Body"] for message in cloud.received(url)]
     while '"next"' not in bodies:
         bodies += [message["Body"] for message in cloud.received(url)]
+
+
+@pytest.mark.parametrize("kind", ["events", "logs"])
+def test_a_message_that_nothing_can_be_made_of_keeps_no_other_ones_of_its_batch_back(
+    cloud: PipesCloud, kind: str
+) -> None:
+    good = int(time.time() * 1000) if kind == "logs" else "2030-06-01T09:00:00Z"
+    bodies = [json.dumps({"at": at}) for at in ("no time", good)]
+    entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    cloud.sqs.send_message_batch(QueueUrl=cloud.source, Entries=entries)
+    logs = cloud.aws.client("logs")
+    logs.create_log_group(logGroupName="g")
+    group = f"arn:aws:logs:us-east-1:{cloud.account}:log-group:g"
+    if kind == "logs":
+        cloud.pipe(group, TargetParameters={"CloudWatchLogsParameters": {"Timestamp": "$.body.at"}})
+    else:
+        events = cloud.aws.client("events")
+        events.put_rule(Name="r", EventPattern='{"source":[{"prefix":"Pipe"}]}')
+        events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": group}])
+        bus = f"arn:aws:events:us-east-1:{cloud.account}:event-bus/default"
+        cloud.pipe(bus, TargetParameters={"EventBridgeEventBusParameters": {"Time": "$.body.at"}})
+    assert eventually(lambda: logs.filter_log_events(logGroupName="g")["events"])
+    eventually(lambda: cloud.left(cloud.source), lambda left: left == 1)
