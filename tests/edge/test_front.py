@@ -78,7 +78,7 @@ def test_what_a_reader_asks_leaves_nothing_for_the_collector_either(tmp_path: Pa
         tokens = TokenSealer(b"k" * 32)
         cloud = Cloud(Config(data=tmp_path, services=ALONE), tokens)
         front = Front(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
-        principal = ("root", "000000000000", "arn:aws:iam::000000000000:root", "000000000000", "000000000000")
+        principal = ("root", "000000000000", "arn:aws:iam::000000000000:root", "000000000000", "000000000000", "")
 
         async def ask(operation: str, **params: Any) -> None:
             headers = {"host": "localhost", "content-type": "application/x-amz-json-1.0"}

@@ -14,14 +14,18 @@ class Principal:
     For kind "service" `arn` is the service principal, such as "sns.amazonaws.com".
     """
 
-    __slots__ = ("access_key", "account", "arn", "kind", "user_id")
+    __slots__ = ("access_key", "account", "arn", "invoked_by", "kind", "user_id")
 
-    def __init__(self, kind: Kind, account: str, arn: str, user_id: str, access_key: str = "") -> None:
+    def __init__(
+        self, kind: Kind, account: str, arn: str, user_id: str, access_key: str = "", invoked_by: str = ""
+    ) -> None:
         self.kind: Kind = kind
         self.account = account
         self.arn = arn
         self.user_id = user_id
         self.access_key = access_key
+        self.invoked_by = invoked_by
+        """The service principal of a service that acts as somebody, by a role that it was given; empty for others."""
 
 
 class Known:
@@ -41,9 +45,9 @@ def root(account: str, access_key: str = "") -> Principal:
 
 
 @lru_cache(1024)
-def principal_of(kind: Kind, account: str, arn: str, user_id: str, access_key: str) -> Principal:
+def principal_of(kind: Kind, account: str, arn: str, user_id: str, access_key: str, invoked_by: str = "") -> Principal:
     """Return an identity by its parts; the same one for the same parts."""
-    return Principal(kind, account, arn, user_id, access_key)
+    return Principal(kind, account, arn, user_id, access_key, invoked_by)
 
 
 ANONYMOUS: Final = Principal("anonymous", "anonymous", "*", "anonymous")

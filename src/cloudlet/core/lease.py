@@ -47,6 +47,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Row).decode
+_decode_owner = msgspec.msgpack.Decoder(_Owner).decode
 _living: set[str] = set()
 """The tokens of this process's leases."""
 
@@ -87,6 +88,15 @@ class Lease:
 
     async def __aexit__(self, *_: object) -> None:
         await self.release()
+
+    @property
+    def owner(self) -> bytes:
+        """This process, as others know it by what is stored."""
+        return _encode(self._owner)
+
+    def is_gone(self, owner: bytes) -> bool:
+        """Whether a process is known to have ended."""
+        return self._is_gone(_decode_owner(owner))
 
     async def hold(self) -> None:
         """Return once this process may deliver, and for seconds to come.

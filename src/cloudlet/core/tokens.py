@@ -37,6 +37,7 @@ class _Bearer(msgspec.Struct):
     arn: str
     user_id: str
     access_key: str
+    invoked_by: str = ""
 
 
 class _Payload(msgspec.Struct):
@@ -61,7 +62,9 @@ class TokenSealer:
     def issue(self, principal: Principal, expires: float) -> TemporaryCredentials:
         """Return credentials that let their bearer act as `principal` until `expires`."""
         access_key = access_key_id("ASIA", principal.account)
-        bearer = _Bearer(principal.kind, principal.account, principal.arn, principal.user_id, access_key)
+        bearer = _Bearer(
+            principal.kind, principal.account, principal.arn, principal.user_id, access_key, principal.invoked_by
+        )
         payload = msgspec.msgpack.encode(_Payload(bearer, expires))
         token = base64.b64encode(self._mac(b"token", payload) + payload).decode()
         return TemporaryCredentials(access_key, self.secret_of(access_key), token, expires)
@@ -74,7 +77,9 @@ class TokenSealer:
             raise ValueError("the token was not issued here")
         said = msgspec.msgpack.decode(payload, type=_Payload)
         bearer = said.principal
-        principal = Principal(bearer.kind, bearer.account, bearer.arn, bearer.user_id, bearer.access_key)
+        principal = Principal(
+            bearer.kind, bearer.account, bearer.arn, bearer.user_id, bearer.access_key, bearer.invoked_by
+        )
         return Session(principal, said.expires)
 
     def secret_of(self, access_key: str) -> str:

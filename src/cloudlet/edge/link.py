@@ -65,7 +65,7 @@ class Asked(msgspec.Struct, tag=0, array_like=True):
     address: tuple[str, str] | None
     """What the model reads instead of the path and the query string."""
     region: str
-    principal: tuple[str, str, str, str, str]
+    principal: tuple[str, str, str, str, str, str]
     expires: float | None
     """When the credentials expire, in seconds since the epoch by the cloud's clock, which the reader does not know."""
     peer: str

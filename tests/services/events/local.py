@@ -39,10 +39,12 @@ class Local(InProcess):
         return [replace(each, due=each.due + 1000, attempts=each.attempts + 1) for each in due]
 
     def call(self, operation: str, account: str = ACCOUNT, **params: Any) -> Any:
-        called = self.cloud.call(
+        return self.run(self.calling(operation, account, **params))
+
+    async def calling(self, operation: str, account: str = ACCOUNT, **params: Any) -> Any:
+        return await self.cloud.call(
             "events", operation, params, principal=root(account, account), account=account, region=REGION
         )
-        return self.run(called)
 
     def rules(self, count: int, account: str = ACCOUNT) -> None:
         """Put so many rules for all events of the source "shop", with five topics each."""

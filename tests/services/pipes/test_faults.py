@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from cloudlet.testing.server import Aws, Server, fresh_account
@@ -49,3 +50,17 @@ def test_what_came_while_a_block_was_down_comes_to_the_target_afterwards(tmp_pat
             assert cloudlet("block", "restart", block, "--port", server.port).returncode == 0
         cloud.send("fourth")
         eventually(logged, lambda seen: "fourth" in seen)
+
+
+def test_cloudtrail_records_that_a_pipe_made_a_call_by_its_role_wherever_the_block_runs(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        cloud = PipesCloud(Aws(server.endpoint, fresh_account()))
+        cloud.aws.client("logs").create_log_group(logGroupName="g")
+        cloud.pipe(f"arn:aws:logs:us-east-1:{cloud.account}:log-group:g")
+        cloud.send("hi")
+        trail = cloud.aws.client("cloudtrail")
+        by = [{"AttributeKey": "EventName", "AttributeValue": "CreateLogStream"}]
+        (event,) = eventually(lambda: trail.lookup_events(LookupAttributes=by)["Events"])
+        record = json.loads(event["CloudTrailEvent"])
+        assert record["userIdentity"]["invokedBy"] == record["sourceIPAddress"] == "pipes.amazonaws.com"
+        assert record["userIdentity"]["arn"].endswith(":assumed-role/r/p")

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from cloudlet.core.metrics import Metrics
+from cloudlet.core.polling.record import Record
+from cloudlet.services.pipes import execution, targets
+from cloudlet.services.pipes.pipe import Pipe
+from cloudlet.services.pipes.poller import PipePoller
+from tests.in_process import MovableClock
 from tests.services.pipes.cloud import PipesCloud
 from tests.standing import eventually
 
@@ -13,6 +23,17 @@ _KEYS = {
     "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
     "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
 }
+
+
+_STREAM = "arn:aws:dynamodb:us-east-1:111111111111:table/table/stream/2030-01-01T00:00:00.000"
+
+
+def _stored(**parameters: Any) -> Pipe:
+    """Return a pipe from a stream as it is stored."""
+    given = {"DynamoDBStreamParameters": {"StartingPosition": "LATEST", "BatchSize": 10, **parameters}}
+    role, queue = "arn:aws:iam::111111111111:role/r", "arn:aws:sqs:us-east-1:111111111111:q"
+    place = ("111111111111", "us-east-1", "p", "id", _STREAM, "", queue, role)
+    return Pipe(*place, given, {}, {}, "", "RUNNING", "RUNNING", 0.0, 0.0, 0.0)
 
 
 class Table:
@@ -127,6 +148,42 @@ def test_what_fails_too_often_is_told_to_the_dead_letter_queue(cloud: PipesCloud
     assert letter["context"] == {"partnerResourceArn": own, "condition": "RetryAttemptsExhausted"}
     assert letter["DDBStreamBatchInfo"]["batchSize"] == 1
     assert letter["DDBStreamBatchInfo"]["streamArn"] == table.stream
+
+
+def test_what_no_target_can_be_given_is_not_tried_for_ever(cloud: PipesCloud) -> None:
+    """Its time is a number that is longer than Python reads."""
+    table = Table(cloud)
+    dead, dead_arn = cloud.queue("dead")
+    cloud.aws.client("logs").create_log_group(logGroupName="g")
+    path = {"Timestamp": "$.dynamodb.NewImage.at.S"}
+    cloud.pipe(
+        f"arn:aws:logs:us-east-1:{cloud.account}:log-group:g",
+        source=table.stream,
+        TargetParameters={"CloudWatchLogsParameters": path},
+        **_source(MaximumRetryAttempts=0, DeadLetterConfig={"Arn": dead_arn}),
+    )
+    table.put("a", at={"S": "1" * 5000})
+    (letter,) = cloud.bodies(dead)
+    assert letter["context"]["condition"] == "RetryAttemptsExhausted"
+
+
+def test_a_fault_of_ours_counts_as_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> list[str]:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(targets, "give", broken)
+    pipe = _stored()
+    block: Any = SimpleNamespace(clock=MovableClock(), metrics=Metrics("AWS/EventBridge/Pipes"))
+    event = Record("1", {"eventID": "1"})
+    outcome = asyncio.run(execution.execute(block, pipe, [event]))
+    assert outcome == ([event], "InternalFailure: a fault")
+
+
+@pytest.mark.parametrize(("seconds", "oldest"), [(None, 86_400), (-1, 86_400), (60, 60), (604_800, 86_400)])
+def test_a_record_is_tried_until_it_leaves_the_stream_at_the_latest(seconds: int | None, oldest: int) -> None:
+    asked = {} if seconds is None else {"MaximumRecordAgeInSeconds": seconds}
+    nothing: Any = SimpleNamespace(service=SimpleNamespace(name="pipes"))
+    assert PipePoller(nothing, _stored(**asked), nothing).source.maximum_age == oldest
 
 
 def test_a_batch_that_fails_is_tried_again_until_the_target_is_there(cloud: PipesCloud) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.own_metrics import total
 from tests.services.scheduler.cloud import SchedulerCloud
 from tests.standing import eventually, standing_server
@@ -34,6 +32,4 @@ def test_a_group_tells_what_became_of_its_invocations() -> None:
         assert total(aws, _NAMESPACE, "TargetErrorCount", **group) == 1
         assert total(aws, _NAMESPACE, "InvocationDroppedCount") == 2
         standing.advance("24h")
-        began = time.monotonic()
         cloud.received(url)
-        assert time.monotonic() - began < 5

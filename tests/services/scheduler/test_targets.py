@@ -132,3 +132,15 @@ def test_what_a_target_refuses_goes_to_the_dead_letter_queue(
         "SCHEDULE_ARN": own,
         "TARGET_ARN": target["Arn"],
     }
+
+
+def test_cloudtrail_records_that_scheduler_made_a_call_by_the_role(cloud: SchedulerCloud) -> None:
+    target = cloud.target("arn:aws:scheduler:::aws-sdk:sqs:createQueue", Input='{"QueueName":"made"}')
+    cloud.schedule("at(2020-01-01T00:00:00)", target)
+    trail = cloud.aws.client("cloudtrail")
+    by = [{"AttributeKey": "EventName", "AttributeValue": "CreateQueue"}]
+    (event,) = eventually(lambda: trail.lookup_events(LookupAttributes=by)["Events"])
+    record = json.loads(event["CloudTrailEvent"])
+    assert record["userIdentity"]["invokedBy"] == record["sourceIPAddress"] == "scheduler.amazonaws.com"
+    assert record["userIdentity"]["type"] == "AssumedRole"
+    assert record["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] == cloud.role

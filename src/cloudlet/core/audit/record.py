@@ -94,7 +94,8 @@ def _has_secrets(shape: Shape, hidden: frozenset[str], depth: int = 0) -> bool:
 
 
 def _source(ctx: Context) -> str:
-    return ctx.principal.arn if ctx.principal.kind == "service" else ctx.source_ip
+    principal = ctx.principal
+    return principal.arn if principal.kind == "service" else principal.invoked_by or ctx.source_ip
 
 
 def _identity(principal: Principal) -> dict[str, Any]:
@@ -114,6 +115,8 @@ def _identity(principal: Principal) -> dict[str, Any]:
         identity["userName"] = principal.arn.rpartition("/")[2]
     if principal.kind == "assumed-role":
         identity["sessionContext"] = {"sessionIssuer": _role_of(principal), "attributes": {"mfaAuthenticated": "false"}}
+    if principal.invoked_by:
+        identity["invokedBy"] = principal.invoked_by
     return identity
 
 

@@ -12,6 +12,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified, taking_a_share
+from cloudlet.core.polling import presence
 from cloudlet.core.polling.poller import Poller
 from cloudlet.core.polling.queue import Queue
 from cloudlet.core.polling.stream import Stream
@@ -97,18 +98,18 @@ class _Runner:
         after = b""
         while True:
             rows = await self._block.store.transact(partial(self._page, after=after))
-            for found in self._works.decoded(rows, "the poller", self._kind.decode).values():
+            for key, found in self._works.decoded(rows, "the poller", self._kind.decode).items():
                 seen.add(found.id)
                 if not self._is_settled(found):
                     what = f"making the poller {found.id} what it is to be"
-                    self._works.start(self._group, found.id, what, partial(self._settle, found))
+                    self._works.start(self._group, found.id, what, partial(self._settle, key, found))
             if len(rows) < _READ:
                 break
             after = rows[-1][0]
         for id in self._runs.keys() - seen:
             if id not in self._works:
                 # Another process has deleted it.
-                self._group.create_task(self._runs.pop(id).stop())
+                self._works.start(self._group, id, f"stopping the poller {id}", partial(self._stop, id))
 
     async def _page(self, tx: Transaction, after: bytes) -> list[Row]:
         """Return some of all that poll, those after a key."""
@@ -121,15 +122,37 @@ class _Runner:
             return run is not None and run.revision == found.revision
         return found.polls is False and run is None
 
-    async def _settle(self, found: Polled) -> None:
-        run = self._runs.pop(found.id, None)
-        if run is not None:
-            await run.stop()
-        if found.polls or await found.advance(self._block, self._lease):
+    async def _settle(self, key: bytes, found: Polled) -> None:
+        await self._stop(found.id)
+        polls = bool(found.polls)
+        if not polls:
+            await presence.alone(self._block, found.id, self._lease, self._kind.topic)
+            polls = await found.advance(self._block, self._lease)
+        if polls and await self._block.store.transact(partial(self._enter, key=key, found=found)):
             poller = found.poller(self._block, self._lease)
             self._runs[found.id] = _Run(poller, found.revision, self._group)
         # Other processes look, too.
         await self._block.store.transact(self._notify)
+
+    async def _stop(self, id: str) -> None:
+        """Let what a poller has under way here be finished, and say so then."""
+        run = self._runs.pop(id, None)
+        if run is not None:
+            await run.stop()
+            await self._block.store.transact(partial(self._leave, id=id))
+
+    async def _enter(self, tx: Transaction, key: bytes, found: Polled) -> bool:
+        """Say that something polls here, unless it is to be something else by now."""
+        raw = await tx.get(key)
+        now = None if raw is None else self._kind.decode(raw)
+        if now is None or (now.id, now.revision) != (found.id, found.revision) or not now.polls:
+            return False
+        presence.enter(tx, found.id, self._lease)
+        return True
+
+    async def _leave(self, tx: Transaction, id: str) -> None:
+        presence.leave(tx, id, self._lease)
+        tx.notify(self._kind.topic)
 
     async def _notify(self, tx: Transaction) -> None:
         tx.notify(self._kind.topic)

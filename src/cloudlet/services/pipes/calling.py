@@ -10,12 +10,14 @@ from cloudlet.core.role_session import session_of
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.wire import WireError
 
+_PRINCIPAL = "pipes.amazonaws.com"
+
 
 async def call(
     block: Block, pipe: Pipe, arn: Arn, operation: str, params: dict[str, Any], *, service: str = ""
 ) -> dict[str, Any]:
     """Call the API of the block that has the resource with an ARN. Raises AwsError."""
-    principal = session_of(pipe.role, pipe.name)
+    principal = session_of(pipe.role, pipe.name, by=_PRINCIPAL)
     try:
         result = await block.cloud.call(
             service or arn.service, operation, params, principal=principal, account=pipe.account, region=arn.region

@@ -56,6 +56,10 @@ class _Running:
             outcome = await self._go_through()
         except _FAILURES as error:
             outcome = Outcome(self._events, str(error))
+        except Exception as error:
+            # A fault of ours that some events meet: it counts as an attempt, so that they are not tried for ever.
+            log.exception("%s failed", self._pipe.arn)
+            outcome = Outcome(self._events, f"InternalFailure: {error}")
         self._measured.end(len(outcome.failed))
         if not outcome.failed:
             self._journal.note("EXECUTION_SUCCEEDED")

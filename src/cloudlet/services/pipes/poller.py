@@ -17,12 +17,23 @@ from cloudlet.services.pipes import calling, filtering
 from cloudlet.services.pipes.checking import SQS, STREAM
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.execution import execute
-from cloudlet.services.pipes.pipe import Pipe
+from cloudlet.services.pipes.pipe import Parameters, Pipe
 
 _LARGEST_BATCH_BYTES = (6 << 20) - 1024
 """A little less than what a function takes at once: they come to it as an array."""
+_KEPT_SECONDS = 86_400
+"""So long a stream has its records."""
 _EXECUTIONS = 5
 """So many batches of a standard queue are under way at a time."""
+
+
+def _oldest(given: Parameters) -> int:
+    """Return how old (s) a record may become.
+
+    API reference, "MaximumRetryAttempts": what fails is tried again until it expires in the source.
+    """
+    age: int = given.get("MaximumRecordAgeInSeconds", FOR_EVER)
+    return _KEPT_SECONDS if age == FOR_EVER else min(age, _KEPT_SECONDS)
 
 
 class PipePoller(Poller):
@@ -40,7 +51,7 @@ class PipePoller(Poller):
             slows_down=True,
             lanes=given.get("ParallelizationFactor") or 1,
             since=pipe.started if given.get("StartingPosition") == "LATEST" else None,
-            maximum_age=given.get("MaximumRecordAgeInSeconds", FOR_EVER),
+            maximum_age=_oldest(given),
             letters=(given.get("DeadLetterConfig") or {}).get("Arn") or "",
         )
         super().__init__(block, pipe.id, pipe.arn, source, lease)

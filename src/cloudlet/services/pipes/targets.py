@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
@@ -16,6 +16,7 @@ from cloudlet.services.pipes.pipe import Parameters, Pipe
 from cloudlet.services.pipes.stage import StageFailed
 from cloudlet.wire import timestamps
 
+T = TypeVar("T")
 _KINDS = {"REQUEST_RESPONSE": "RequestResponse", "FIRE_AND_FORGET": "Event"}
 _TOO_LONG = "BatchRequestTooLong"
 _INVALID = "ValidationException"
@@ -100,7 +101,24 @@ async def _in_entries(
     return await _in_parts(batch, send, _TOO_LONG)
 
 
-async def _in_parts(batch: list[Given], send: Callable[[list[Given]], Awaitable[Failures]], refusal: str) -> Failures:
+async def _of_each(
+    batch: list[Given], make: Callable[[Given], T], send: Callable[[list[T]], Awaitable[Failures]]
+) -> Failures:
+    """Send what is made of events; one of which nothing can be made fails by itself."""
+    failures: Failures = [None] * len(batch)
+    made: dict[int, T] = {}
+    for number, given in enumerate(batch):
+        try:
+            made[number] = make(given)
+        except StageFailed as failed:
+            failures[number] = str(failed)
+    if made:
+        for number, failure in zip(made, await send(list(made.values())), strict=True):
+            failures[number] = failure
+    return failures
+
+
+async def _in_parts(batch: list[T], send: Callable[[list[T]], Awaitable[Failures]], refusal: str) -> Failures:
     """Send a batch; one that is refused as a whole, with an error of some code, goes in two, down to single events."""
     try:
         return await send(batch)
@@ -126,14 +144,14 @@ async def _to_bus(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Fai
             made["Time"] = _moment(parameters["Time"], given.event)
         return made
 
-    async def send(part: list[Given]) -> Failures:
-        result = await call(block, pipe, arn, "PutEvents", {"Entries": [entry(given) for given in part]})
+    async def send(part: list[dict[str, Any]]) -> Failures:
+        result = await call(block, pipe, arn, "PutEvents", {"Entries": part})
         return [
             f"{answer['ErrorCode']}: {answer.get('ErrorMessage') or ''}" if answer.get("ErrorCode") else None
             for answer in result["Entries"]
         ]
 
-    return await _in_parts(batch, send, _INVALID)
+    return await _of_each(batch, entry, lambda entries: _in_parts(entries, send, _INVALID))
 
 
 def _source_name(pipe: Pipe) -> str:
@@ -145,27 +163,39 @@ def _moment(path: str, event: Event) -> float:
     found = at(decoded(event), path)
     try:
         return timestamps.parse(str(found), "iso8601")
-    except ValueError:
-        raise StageFailed("InvalidTimestamp", f"what is at {path} is no time") from None
+    except (ValueError, OverflowError):
+        raise _no_time(path) from None
+
+
+def _no_time(path: str) -> StageFailed:
+    return StageFailed("InvalidTimestamp", f"what is at {path} is no time")
 
 
 async def _to_group(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:
     parameters = pipe.target_parameters.get("CloudWatchLogsParameters") or {}
     path = parameters.get("Timestamp")
     now = int(block.clock.now() * 1000)
-    lines = [(_milliseconds(path, given.event) if path else now, given.text) for given in batch]
-    await log_group.write(block, pipe, arn, parameters.get("LogStreamName") or pipe.name, lines)
-    return [None] * len(batch)
+
+    def line(given: Given) -> tuple[int, str]:
+        return _milliseconds(path, given.event) if path else now, given.text
+
+    async def send(lines: list[tuple[int, str]]) -> Failures:
+        await log_group.write(block, pipe, arn, parameters.get("LogStreamName") or pipe.name, lines)
+        return [None] * len(lines)
+
+    return await _of_each(batch, line, send)
 
 
 def _milliseconds(path: str, event: Event) -> int:
     """Return the time at a path: a number is in milliseconds since the epoch, as logs have it."""
     found = at(decoded(event), path)
-    if isinstance(found, int | float) and not isinstance(found, bool):
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    if not is_number and not (isinstance(found, str) and found.isdecimal()):
+        return int(_moment(path, event) * 1000)
+    try:
         return int(found)
-    if isinstance(found, str) and found.isdecimal():
-        return int(found)
-    return int(_moment(path, event) * 1000)
+    except (ValueError, OverflowError):
+        raise _no_time(path) from None
 
 
 async def _to_function(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> Failures:

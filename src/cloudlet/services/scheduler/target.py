@@ -29,6 +29,7 @@ _UNBUILT_PARAMETERS = frozenset(
         "SageMakerPipelineParameters",
     )
 )
+_PRINCIPAL = "scheduler.amazonaws.com"
 _SERVICES = ("sqs", "sns", "events", "lambda")
 _JSON_SERVICES = ("events", "lambda")
 
@@ -109,7 +110,7 @@ async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: 
             arn.service,
             operation,
             params,
-            principal=session_of(firing.target["RoleArn"], firing.id),
+            principal=session_of(firing.target["RoleArn"], firing.id, by=_PRINCIPAL),
             account=firing.account,
             region=arn.region,
         )
