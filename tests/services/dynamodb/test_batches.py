@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core.identity import root
+from cloudlet.services.dynamodb import table
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo
 
@@ -180,3 +181,19 @@ def test_what_is_left_of_a_table_that_is_changed_meanwhile_is_left_unprocessed(d
     assert 0 < len(left) < 25
     assert left == puts(25)[-len(left) :]
     assert dynamo.run(item_count(dynamo)) == 25 - len(left)
+
+
+def test_a_batch_goes_on_though_so_many_tables_are_used_meanwhile_that_its_own_is_decoded_anew(
+    dynamo: LocalDynamo,
+) -> None:
+    dynamo.table()
+
+    async def forget_meanwhile() -> Any:
+        called = asyncio.ensure_future(call(dynamo, "BatchWriteItem", RequestItems={"orders": puts(25)}))
+        while not await item_count(dynamo):
+            await asyncio.sleep(0)
+        table._tables.clear()
+        return await called
+
+    assert dynamo.run(forget_meanwhile())["UnprocessedItems"] == {}
+    assert dynamo.run(item_count(dynamo)) == 25

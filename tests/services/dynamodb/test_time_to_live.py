@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.services.dynamodb import directory, expiring, writing
+from cloudlet.services.dynamodb import directory, expiring, rows, ttl, writing
 from cloudlet.services.dynamodb.table import Table
 from tests.services.dynamodb.local import LocalDynamo, item
 
@@ -183,22 +182,63 @@ def test_nothing_is_left_of_times_that_do_not_count_any_more(dynamo: LocalDynamo
 def test_what_expires_later_does_not_wait_for_as_long_as_much_took(
     dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = writing.replace
+    replace, look, deleted, rounds = writing.replace, expiring._look_round, [], []
 
-    async def slow(*given: Any, **more: Any) -> Any:
-        time.sleep(0.3)
-        return await replace(*given, **more)
+    async def noted(tx: Transaction, table: Table, key: bytes, *given: Any, **more: Any) -> Any:
+        deleted.append(key)
+        return await replace(tx, table, key, *given, **more)
+
+    async def looked(*given: Any) -> Any:
+        before = len(deleted)
+        seen = await look(*given)
+        rounds.append((len(deleted) > before, seen.idle_seconds > 0))
+        return seen
 
     dynamo.table()
     enable(dynamo)
     for key in "abc":
         dynamo.put(key, expires=int(dynamo.now) + 1)
-    monkeypatch.setattr(writing, "replace", slow)
+    monkeypatch.setattr(writing, "replace", noted)
+    monkeypatch.setattr(expiring, "_look_round", looked)
     dynamo.advance(2)
     dynamo.until(lambda: not dynamo.items())
-    monkeypatch.undo()
-    dynamo.put("next", expires=int(dynamo.now) + 1)
-    dynamo.advance(5)
+    dynamo.until(lambda: (True, False) in rounds)
+    # What was done has taken no time in which nothing was to be done: others are looked for as soon as before.
+    assert (True, True) not in rounds
+
+
+def test_few_large_items_are_deleted_at_once(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "BYTES", 1_000)
+    begun: list[int] = []
+    due = ttl.due
+
+    async def noted(*given: Any) -> Any:
+        found = await due(*given)
+        begun.append(len(found))
+        return found
+
+    monkeypatch.setattr(ttl, "due", noted)
+    dynamo.table()
+    enable(dynamo)
+    for key in "abcdef":
+        dynamo.put(key, expires=int(dynamo.now) + 1, x="x" * 400)
+    dynamo.advance(2)
+    dynamo.until(lambda: not dynamo.items())
+    assert [count for count in begun if count] == [6, 3]
+
+
+def test_expired_items_are_deleted_though_the_clock_was_set_back(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(expiring, "_SHARE", 0)
+    dynamo.table()
+    enable(dynamo)
+    dynamo.advance(1)
+    # The next look is after this time now.
+    dynamo.clock.time -= 3600
+    dynamo.put("a", expires=int(dynamo.now) + 60)
+    dynamo.clock.time += 61
     dynamo.until(lambda: not dynamo.items())
 
 

@@ -142,20 +142,10 @@ def _answer(ctx: Context, params: Params, found: dict[str, _Found], shown: dict[
     }
 
 
-class _Write(NamedTuple):
-    """One of a batch of writes: an item with what is stored of it, or the key of one to delete, with None."""
-
-    given: Item
-    raw: bytes | None
-
-
-class _Planned(NamedTuple):
-    """A write that the table admits. `attributes` are the item, or its key; `item` is None where it is deleted."""
-
-    key: bytes
-    attributes: Item
-    item: Item | None
-    raw: bytes | None
+_Write = tuple[Item, bytes | None]
+"""One of a batch of writes: an item with what is stored of it, or the key of one to delete, with None."""
+_Planned = tuple[bytes, Item, bytes | None]
+"""A write that the table admits: the key, and what is asked for."""
 
 
 @dataclass(slots=True)
@@ -199,9 +189,9 @@ class _Writing:
         for name, requests in self._requests.items():
             left = self._left[name] = []
             for request in requests:
-                write = _checked(request)
-                left.append(write)
-                encoded += 0 if write.raw is None else len(write.raw)
+                given, raw = _checked(request)
+                left.append((given, raw))
+                encoded += 0 if raw is None else len(raw)
                 if encoded >= _STRETCH_BYTES:
                     encoded = 0
                     await asyncio.sleep(0)
@@ -219,7 +209,7 @@ class _Writing:
         for name, writes in self._left.items():
             table = await directory.for_items(ctx, tx, name)
             before = self._done.get(name)
-            if before is not None and before.table is not table:
+            if before is not None and before.table.record != table.record:
                 stretch[name] = _Done(before.table, is_over=True)
                 continue
             access.authorize(ctx, table, "BatchWriteItem", keys=partial(_write_keys, table, writes, params))
@@ -231,7 +221,8 @@ class _Writing:
         room = _STRETCH_BYTES
         for done, actions in planned:
             table = done.table
-            for key, attributes, item, raw in actions:
+            rows = 1 + len(table.live_indexes)
+            for key, given, raw in actions:
                 if room <= 0:
                     return stretch
                 done.refusal = None if throttle is None else throttle.refusal(table, "Write", now)
@@ -239,15 +230,16 @@ class _Writing:
                     done.is_over = True
                     break
                 old = await tx.get(table.items_prefix + key)
+                item = None if raw is None else given
                 written = await writing.replace(tx, table, key, old, raw, now, new_item=item)
-                room -= max(len(old or b""), len(raw or b"")) * (1 + len(table.live_indexes))
+                room -= max(len(old or b""), len(raw or b"")) * rows
                 done.writes += 1
                 if is_counted:
                     done.units.add(written.units, written.index_units, written.vector_bytes)
                 if throttle is not None:
                     throttle.spend(table, "Write", written.consumed, now)
                 if metrics is not None:
-                    collection = await item_collections.metrics(tx, table, attributes, metrics)
+                    collection = await item_collections.metrics(tx, table, given, metrics)
                     if collection is not None:
                         done.collections.append(collection)
         return stretch
@@ -299,7 +291,7 @@ def _read_keys(asked: _Asked, params: Params) -> Keys:
 
 
 def _write_keys(table: Table, writes: list[_Write], params: Params) -> Keys:
-    return condition_keys.of_items(table.keys, [write.given for write in writes], Clauses(), params)
+    return condition_keys.of_items(table.keys, [given for given, _ in writes], Clauses(), params)
 
 
 def _checked(request: Mapping[str, Any]) -> _Write:
@@ -314,9 +306,9 @@ def _checked(request: Mapping[str, Any]) -> _Write:
             else "Invalid Request: Each write request must contain either a PutRequest or a DeleteRequest"
         )
     if put is None:
-        return _Write(delete["Key"], None)
+        return delete["Key"], None
     item = checked_item(put["Item"])
-    return _Write(item, items.stored(item))
+    return item, items.stored(item)
 
 
 def _planned(table: Table, writes: list[_Write], *, is_checked: bool) -> list[_Planned]:
@@ -324,13 +316,12 @@ def _planned(table: Table, writes: list[_Write], *, is_checked: bool) -> list[_P
     actions: list[_Planned] = []
     for given, raw in writes:
         if raw is None:
-            place, attributes = key_of(table, given)
-            actions.append(_Planned(place, attributes, None, None))
+            actions.append((*key_of(table, given), None))
         else:
-            place = check_item_key(table, given)
+            key = check_item_key(table, given)
             if not is_checked:
                 writing.check(table, given, raw)
-            actions.append(_Planned(place, given, given, raw))
-    if len({action.key for action in actions}) != len(actions):
+            actions.append((key, given, raw))
+    if len({key for key, _, _ in actions}) != len(actions):
         raise errors.validation("Provided list of item keys contains duplicates")
     return actions

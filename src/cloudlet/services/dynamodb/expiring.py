@@ -37,7 +37,7 @@ async def expire_items(block: Block) -> None:
                 continue
             if seen.some:
                 pause = max(_PAUSE_SECONDS, _SHARE * seen.idle_seconds)
-                await moments.first(block, changed, block.clock.now() + pause)
+                await moments.rest(block, pause, changed)
             else:
                 await changed.wait()
 
@@ -125,24 +125,27 @@ async def _index(block: Block, table_id: int) -> _Done:
 async def _expire(block: Block, table_id: int) -> _Done:
     """Delete some of the items that have expired."""
 
-    async def step(tx: Transaction) -> tuple[Table | None, int, int]:
-        """Return the table, how many items were due, and how many of them were deleted."""
+    async def step(tx: Transaction) -> tuple[Table | None, _Done, int]:
+        """Return the table, what was due, and how many items of that were deleted."""
         table = await directory.by_id(tx, table_id)
         if table is None or table.features.ttl is None:
-            return None, 0, 0
+            return None, _Done(0, False), 0
         now = block.clock.now()
         found = await ttl.due(tx, table, now, _AT_ONCE)
-        deleted = 0
-        for second, key in found:
+        deleted = size = 0
+        for number, (second, key) in enumerate(found):
+            if size >= rows.BYTES:
+                return table, _Done(number, True), deleted
             raw = await tx.get(table.items_prefix + key)
             if raw is not None and ttl.expiry(item := items.item_of(raw), table.features.ttl) == second:
                 await writing.replace(tx, table, key, raw, None, now, old_item=item, identity=changes.TIME_TO_LIVE)
                 deleted += 1
+                size += len(raw) * (1 + len(table.live_indexes))
             else:
                 ttl.drop(tx, table, second, key)
-        return table, len(found), deleted
+        return table, _Done(len(found), len(found) == _AT_ONCE), deleted
 
-    table, due, deleted = await block.store.transact(step)
+    table, done, deleted = await block.store.transact(step)
     if table is not None:
         measuring.expired(block, table, deleted)
-    return _Done(due, due == _AT_ONCE)
+    return done
