@@ -22,13 +22,18 @@ _MOST: Final = 10_000
 class Verdicts:
     """What is wrong with texts, by their digests; those that were asked for last."""
 
-    def __init__(self, read: Callable[[str], str]) -> None:
-        """`read` returns what is wrong with a text, and nothing where all is well."""
+    def __init__(self, read: Callable[[str], str], plain: Callable[[str], str] = str) -> None:
+        """`read` returns what is wrong with a text, and nothing where all is well.
+
+        `plain` returns the text without what makes no difference.
+        """
         self._read = read
+        self._plain = plain
         self._known: dict[bytes, str] = {}
 
     def of(self, text: str) -> str:
         """Return what is wrong with a text; empty where nothing is."""
+        text = self._plain(text)
         key = sha256(text.encode("utf-8", "surrogatepass")).digest()
         found = self._known.get(key)
         if found is None:

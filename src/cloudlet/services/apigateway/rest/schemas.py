@@ -6,6 +6,7 @@ the next one twice, there are as many as there is no time for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache, partial
@@ -33,6 +34,7 @@ _OF_A_REFERENCE, _OF_A_PATTERN, _OF_A_NEW_PATTERN = 20, 8, 400
 _SCHEMAS_SHARE = 4
 """As many times as many checks takes a schema, itself, as a body of its size."""
 _MODELS = "/models/"
+_OF_AN_API = re.compile(r"/restapis/[a-z0-9]*/models/")
 
 
 def _read(text: str) -> Any:
@@ -222,7 +224,7 @@ def _wrong(text: str) -> str:
     return ""
 
 
-VERDICTS = Verdicts(_wrong)
+VERDICTS = Verdicts(_wrong, lambda text: _OF_AN_API.sub(_MODELS, text))
 
 
 def check(text: str) -> None:
