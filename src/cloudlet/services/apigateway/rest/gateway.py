@@ -74,7 +74,7 @@ class RestGateway:
         try:
             try:
                 method = _method(call)
-                async with bodies.read(self._block, call.visit) as call.body:
+                async with bodies.read(self._block, self._place.account, call.visit) as call.body:
                     response = await self._admitted(call, method)
             except Refused as refused:
                 raise Refusal(refused.response_type, refused.text, refused.reason) from refused
