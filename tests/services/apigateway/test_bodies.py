@@ -46,16 +46,35 @@ def test_room_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def taken() -> None:
         room = bodies._Room()
-        await room.take(80)
+        await room.take("a", 50)
+        await room.take("b", 30)
         with pytest.raises(Refused):
-            await room.take(30)
+            await room.take("c", 30)
         monkeypatch.setattr(bodies, "_PATIENCE_SECONDS", 30.0)
-        waiting = asyncio.create_task(room.take(30))
+        waiting = asyncio.create_task(room.take("c", 30))
         await asyncio.sleep(0)
         assert not waiting.done()
-        room.give_back(80)
+        room.give_back("a", 50)
         await waiting
-        room.give_back(30)
-        await room.take(100)
+        room.give_back("c", 30)
+        room.give_back("b", 30)
+        await room.take("c", 50)
+        await room.take("b", 50)
+
+    asyncio.run(taken())
+
+
+def test_an_account_has_half_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_MOST_BYTES", 100)
+
+    async def taken() -> None:
+        room = bodies._Room()
+        await room.take("a", 40)
+        waiting = asyncio.create_task(room.take("a", 20))
+        await asyncio.sleep(0)
+        await room.take("b", 50)
+        assert not waiting.done()
+        room.give_back("a", 40)
+        await waiting
 
     asyncio.run(taken())

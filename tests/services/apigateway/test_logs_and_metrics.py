@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from cloudlet.services.apigateway import access_log
 from cloudlet.testing.server import Aws
@@ -86,6 +89,29 @@ def test_lines_go_to_groups_of_the_api_s_account(cloud: GatewayCloud) -> None:
     assert cloud.refused("create_stage", ApiId=cloud.websocket_api(), **{**named, "StageName": "x"}) == refused
     # That of a stage which an older Cloudlet has stored.
     assert access_log.format_of(cloud.account, settings, "x") is None
+
+
+def test_lines_that_wait_have_bounds_and_an_account_half_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "_MOST_BYTES", 1_000)
+    monkeypatch.setattr(access_log, "_LINE_CHARACTERS", 74)
+    lines = access_log._Lines()
+    monkeypatch.setattr(access_log._LINES, "of", lambda block: lines)
+    block: Any = None
+    for account in "123":
+        for number in range(10):
+            access_log.note(block, access_log.Group(account * 12, "us-east-1", "g", "s"), number, "x" * 1_000)
+    kept = {group.account[0]: [len(line) for _, line in noted] for group, noted in lines.waiting.items()}
+    assert kept == {"1": [74] * 5, "2": [74] * 5}
+    assert lines.dropped == 20
+
+
+def test_a_format_has_up_to_3_kb(cloud: GatewayCloud) -> None:
+    settings = {
+        "DestinationArn": f"arn:aws:logs:us-east-1:{cloud.account}:log-group:access",
+        "Format": "$context.requestId" + "x" * 3_072,
+    }
+    refused = cloud.refused("update_stage", ApiId=cloud.api(), StageName="$default", AccessLogSettings=settings)
+    assert refused[0] == "BadRequestException"
 
 
 def test_connections_are_logged_too(cloud: GatewayCloud) -> None:

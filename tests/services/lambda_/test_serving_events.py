@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cloudlet.core import AwsError, Transaction
+from cloudlet.core import AwsError, Transaction, jobs
 from cloudlet.core.block import Block
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
@@ -116,6 +116,39 @@ def test_slow_functions_with_many_events_do_not_keep_others_waiting(
         await block.store.transact(accept)
         await asyncio.wait_for(served.wait(), 10)
         assert serving_slow == functions * serving.OF_ONE_FUNCTION
+
+    _run(tmp_path, scenario)
+
+
+def test_functions_of_an_account_do_not_have_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [Place("111111111111", "us-east-1", f"f{number}") for number in range(3)]
+    other = Place("222222222222", "us-east-1", "other")
+    served, at_once = asyncio.Event(), 0
+
+    async def serve(block: Block, event: Event) -> None:
+        nonlocal at_once
+        if event.place == other:
+            served.set()
+            return
+        at_once += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(serving, "_serve", serve)
+    # Nothing gives its place away.
+    monkeypatch.setattr(serving, "_QUICK_SECONDS", 3600.0)
+    monkeypatch.setattr(jobs, "_SLOW_SECONDS", 3600.0)
+
+    async def scenario(block: Block) -> None:
+        now = block.clock.now()
+
+        async def accept(tx: Transaction) -> None:
+            for number, place in enumerate([*many * 100, other]):
+                id = f"{number:04d}"
+                events.accept(tx, Event(place=place, qualifier="", request_id=id, payload=b"{}", accepted=now, due=now))
+
+        await block.store.transact(accept)
+        await asyncio.wait_for(served.wait(), 30)
+        assert at_once == serving.OF_ONE_ACCOUNT
 
     _run(tmp_path, scenario)
 

@@ -80,6 +80,27 @@ def test_what_cannot_be_provisioned_is_refused(published: FunctionCloud) -> None
     assert refused("7", 1)[0] == "ResourceNotFoundException"
 
 
+def test_all_functions_of_an_account_have_so_many_provisioned(published: FunctionCloud) -> None:
+    published.function("g", Publish=True)
+    client = published.client
+    for name in ("f", "g"):
+        client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
+    client.put_function_concurrency(FunctionName="g", ReservedConcurrentExecutions=898)
+    given = {"FunctionName": "f", "Qualifier": "1"}
+    code, message, _ = published.refused(
+        "put_provisioned_concurrency_config", **given, ProvisionedConcurrentExecutions=3
+    )
+    assert (code, message) == (
+        INVALID,
+        "Specified ConcurrentExecutions for function is greater than function's limit of [2].",
+    )
+    client.put_provisioned_concurrency_config(**given, ProvisionedConcurrentExecutions=1)
+    client.put_provisioned_concurrency_config(**given, ProvisionedConcurrentExecutions=2)
+    published.function("h", Publish=True)
+    other = {"FunctionName": "h", "Qualifier": "1", "ProvisionedConcurrentExecutions": 1}
+    assert published.refused("put_provisioned_concurrency_config", **other)[0] == INVALID
+
+
 def test_a_version_is_provisioned_by_one_of_its_names(published: FunctionCloud) -> None:
     client, given = published.client, {"FunctionName": "f", "ProvisionedConcurrentExecutions": 1}
     client.create_alias(FunctionName="f", Name="other", FunctionVersion="1")

@@ -7,11 +7,13 @@ import io
 import os
 import stat
 import struct
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from cloudlet.core.block import Block
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.identity import root
 from cloudlet.core.tokens import TokenSealer
@@ -122,7 +124,7 @@ def test_a_package_is_unpacked_once_and_removed_when_nobody_needs_it(tmp_path: P
         function = {"FunctionName": "f", "Runtime": "python3.13", "Role": role_of(ACCOUNT), "Handler": "index.handler"}
         await call("CreateFunction", **function, Code={"ZipFile": package()})
         (code,) = [name async for names in block.blobs.names(-1) for name in names]
-        folders = await asyncio.gather(*(unpacking.unpacked(block, code) for _ in range(5)))
+        folders = await asyncio.gather(*(unpacking.unpacked(block, ACCOUNT, code) for _ in range(5)))
         assert len(set(folders)) == 1
         assert (folders[0] / "index.py").read_text().startswith("def handler")
         await call("DeleteFunction", FunctionName="f")
@@ -149,7 +151,7 @@ def test_a_package_that_is_used_is_kept(tmp_path: Path) -> None:
         params = {**function, "Code": {"ZipFile": package()}}
         await cloud.call("lambda", "CreateFunction", params, principal=root(ACCOUNT), account=ACCOUNT, region=REGION)
         (code,) = [name async for names in block.blobs.names(-1) for name in names]
-        folder = await unpacking.unpacked(block, code)
+        folder = await unpacking.unpacked(block, ACCOUNT, code)
         orphan = folder.with_name("0" * 32)
         orphan.mkdir()
         earlier = folder.parent.with_name("an-earlier-boot")
@@ -165,5 +167,34 @@ def test_a_package_that_is_used_is_kept(tmp_path: Path) -> None:
         assert not earlier.exists()
         assert folder.exists()
         await again.close()
+
+    asyncio.run(run())
+
+
+def test_packages_of_one_account_keep_those_of_others_not_waiting(tmp_path: Path) -> None:
+    """What an account has unpacked takes half of the threads at most."""
+    begun, goes_on = threading.Semaphore(0), threading.Event()
+
+    def slow(folder: Path) -> None:
+        begun.release()
+        goes_on.wait()
+
+    async def scenario(block: Block) -> None:
+        first = [asyncio.create_task(unpacking.made(block, "1" * 12, f"a{number}", slow)) for number in range(8)]
+        for _ in range(2):
+            await asyncio.to_thread(begun.acquire)
+        try:
+            await asyncio.wait_for(unpacking.made(block, "2" * 12, "b", lambda folder: None), 30)
+            assert not begun.acquire(blocking=False)
+        finally:
+            goes_on.set()
+        await asyncio.gather(*first)
+
+    async def run() -> None:
+        cloud = Cloud(Config(tmp_path, durable=False), TokenSealer(b"k" * 32))
+        try:
+            await scenario(cloud.block("lambda"))
+        finally:
+            await cloud.close()
 
     asyncio.run(run())

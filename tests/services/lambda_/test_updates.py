@@ -51,7 +51,7 @@ def test_earlier_code_serves_and_is_kept_while_an_update_goes_on(
 ) -> None:
     unpacks, goes_on = asyncio.Event(), asyncio.Event()
 
-    async def unpacked(_: Block, code: str) -> Path:
+    async def unpacked(_: Block, account: str, code: str) -> Path:
         if code == "new":
             unpacks.set()
             await goes_on.wait()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,8 +23,11 @@ from cloudlet.services.apigateway import errors
 log = logging.getLogger("cloudlet.apigateway")
 
 _VARIABLE = re.compile(r"\$context((?:\.[A-Za-z0-9_-]+)+)")
-_MOST_LINES = 20_000
-"""That wait to be sent; more are dropped."""
+_MOST_BYTES = 32 << 20
+"""Of lines that wait to be sent, half of it for one account's; more are dropped."""
+_LINE_CHARACTERS = 64 << 10
+"""A line that is longer is cut off."""
+_FORMAT_BYTES = 3 << 10
 _BATCH_LINES = 5000
 _BATCH_BYTES = 900_000
 _LINE_OVERHEAD = 26
@@ -49,6 +52,8 @@ def check(account: str, settings: Settings) -> Settings:
         raise errors.bad_request("Access log destination must be a Firehose stream or a CloudWatch Logs log group")
     if not form:
         raise errors.bad_request("Access log format is required")
+    if len(form.encode()) > _FORMAT_BYTES:
+        raise errors.bad_request(f"Access log format must not be larger than {_FORMAT_BYTES} bytes")
     if "\n" in form.strip("\n"):
         raise errors.bad_request("Access Log format should be a single line")
     if "$context.requestId" not in form and "$context.extendedRequestId" not in form:
@@ -96,7 +101,9 @@ class _Lines:
 
     def __init__(self) -> None:
         self.waiting: defaultdict[Group, list[tuple[int, str]]] = defaultdict(list)
-        self.count = 0
+        self.size = 0
+        self.sizes: Counter[str] = Counter()
+        """Account → how large its lines are."""
         self.dropped = 0
         self.there = asyncio.Event()
 
@@ -107,10 +114,13 @@ _LINES: Attached[_Lines] = Attached(lambda _: _Lines())
 def note(block: Block, group: Group, millis: int, line: str) -> None:
     """Note a line, of a time in milliseconds since the epoch."""
     lines = _LINES.of(block)
-    if lines.count >= _MOST_LINES:
+    line = line[:_LINE_CHARACTERS]
+    size = len(line) + _LINE_OVERHEAD
+    if lines.sizes[group.account] + size > _MOST_BYTES // 2 or lines.size + size > _MOST_BYTES:
         lines.dropped += 1
         return
-    lines.count += 1
+    lines.size += size
+    lines.sizes[group.account] += size
     lines.waiting[group].append((millis, line))
     lines.there.set()
 
@@ -122,7 +132,8 @@ async def send(block: Block) -> None:
         await lines.there.wait()
         await asyncio.sleep(_GATHERING_SECONDS)
         lines.there.clear()
-        waiting, lines.waiting, lines.count = lines.waiting, defaultdict(list), 0
+        waiting, lines.waiting = lines.waiting, defaultdict(list)
+        lines.size, lines.sizes = 0, Counter()
         if lines.dropped:
             log.warning("%d lines of access logs were dropped: there are too many", lines.dropped)
             lines.dropped = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core.beside import beside
 from cloudlet.services.apigateway import documents, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
@@ -26,7 +26,7 @@ async def _shown(ctx: Context, tx: Transaction, certificate: Document) -> dict[s
 @service.direct("GenerateClientCertificate")
 async def generate_client_certificate(ctx: Context, params: Params) -> Result:
     now = float(int(ctx.now()))
-    public, private = await asyncio.to_thread(certificates.generated, now)
+    public, private = await beside(ctx.account, certificates.generated, now)
 
     async def body(tx: Transaction) -> dict[str, Any]:
         await store.check_quota(tx, store.owned(ctx, "ClientCertificate"), certificates.MOST, "client certificates")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core.beside import beside
 from cloudlet.services.apigateway import errors, openapi, openapi_export, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
@@ -17,10 +17,16 @@ _FORMATS = {"application/json": "JSON", "application/yaml": "YAML"}
 _EXTENSIONS = {"integrations", "authorizers", "apigateway", "documentation", "validators", "gatewayresponses"}
 
 
-async def _plan(params: Params) -> Plan:
+async def _plan(ctx: Context, params: Params) -> Plan:
     """Return what a definition asks for; it is read beside the event loop. Raises BadRequestException."""
+    return await beside(ctx.account, _read, params)
+
+
+def _read(params: Params) -> Plan:
     text = params["body"].decode("utf-8", "replace")
-    return await asyncio.to_thread(lambda: Reader(openapi.parse(text), params.get("parameters") or {}).plan())
+    plan = Reader(openapi.parse(text), params.get("parameters") or {}).plan()
+    importing.look_at(plan)
+    return plan
 
 
 def _check_warnings(plan: Plan, params: Params) -> None:
@@ -35,7 +41,7 @@ async def _shown(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> di
 
 @service.direct("ImportRestApi")
 async def import_rest_api(ctx: Context, params: Params) -> Result:
-    plan = await _plan(params)
+    plan = await _plan(ctx, params)
     warnings = tuple(plan.warnings)
 
     async def body(tx: Transaction) -> dict[str, Any]:
@@ -50,7 +56,7 @@ async def import_rest_api(ctx: Context, params: Params) -> Result:
 
 @service.direct("PutRestApi")
 async def put_rest_api(ctx: Context, params: Params) -> Result:
-    plan = await _plan(params)
+    plan = await _plan(ctx, params)
     warnings = tuple(plan.warnings)
 
     async def body(tx: Transaction) -> dict[str, Any]:
@@ -98,7 +104,7 @@ async def get_export(ctx: Context, params: Params) -> Result:
         raise errors.not_found("Invalid Deployment identifier specified")
     url = f"{ctx.endpoint}/_aws/execute-api/{params['restApiId']}"
     exporter = Exporter(snapshot, url, params["stageName"], is_swagger=kind == "swagger", extensions=extensions)
-    text = await asyncio.to_thread(openapi_export.written, exporter.document(), _FORMATS[accepted])
+    text = await beside(ctx.account, openapi_export.written, exporter.document(), _FORMATS[accepted])
     suffix = _FORMATS[accepted].lower()
     return {
         "contentType": "application/octet-stream" if suffix == "yaml" else "application/json",

@@ -10,8 +10,9 @@ from cloudlet.services.apigateway import documents, errors
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, parts_of, save_part
 from cloudlet.services.apigateway.integration_check import check_role
-from cloudlet.services.apigateway.rest import gateway_responses, listing, part_check, patches, store
+from cloudlet.services.apigateway.rest import gateway_responses, listing, part_check, patches, schemas, store
 from cloudlet.services.apigateway.rest.patches import Path
+from cloudlet.services.apigateway.verdicts import Verdicts
 
 Check = Callable[[Transaction, str, Document], Awaitable[Document]]
 """Takes the API's id and the part as it is to be; returns it as it is kept. Raises AwsError."""
@@ -30,6 +31,8 @@ class Kind(NamedTuple):
     paths: tuple[Path, ...]
     remove: Check | None = None
     """Looks whether it may go. Raises AwsError."""
+    verdicts: Verdicts | None = None
+    """Those on texts that it has, where these may take long to read."""
 
 
 _KINDS = (
@@ -42,6 +45,7 @@ _KINDS = (
         part_check.model,
         (patches.value("/schema"), patches.value("/description")),
         part_check.unused_model,
+        schemas.VERDICTS,
     ),
     Kind(
         "RequestValidator",
@@ -92,7 +96,9 @@ _KINDS = (
 
 
 def _declare(kind: Kind) -> None:
-    @service.operation(f"Create{kind.name}")
+    changing = service.operation if kind.verdicts is None else kind.verdicts.operation
+
+    @changing(f"Create{kind.name}")
     async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await store.get_api(ctx, tx, params["restApiId"])
         part = {member: params[member] for member in kind.members if params.get(member) is not None}
@@ -112,7 +118,7 @@ def _declare(kind: Kind) -> None:
         api = await store.get_api(ctx, tx, params["restApiId"])
         return await listing.page(tx, parts_of(api["id"], kind.name), params)
 
-    @service.operation(f"Update{kind.name}")
+    @changing(f"Update{kind.name}")
     async def update(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await store.get_api(ctx, tx, params["restApiId"])
         known = await store.get_part(tx, api["id"], kind.name, params[kind.parameter])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.apigateway import documents, errors
+from cloudlet.services.apigateway import documents, errors, templates
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, find_part, save_part
 from cloudlet.services.apigateway.integration_check import check_role
@@ -241,7 +241,7 @@ async def _checked(ctx: Context, tx: Transaction, method: Document, integration:
     return method_check.integration(method, integration, is_linked=is_linked)
 
 
-@service.operation("PutIntegration")
+@templates.VERDICTS.operation("PutIntegration")
 async def put_integration(ctx: Context, tx: Transaction, params: Params) -> Result:
     method = await _method(ctx, tx, params)
     given = _given(params, _INTEGRATION)
@@ -259,7 +259,7 @@ async def get_integration(ctx: Context, tx: Transaction, params: Params) -> Resu
     return _integration(await _method(ctx, tx, params))
 
 
-@service.operation("UpdateIntegration")
+@templates.VERDICTS.operation("UpdateIntegration")
 async def update_integration(ctx: Context, tx: Transaction, params: Params) -> Result:
     method = await _method(ctx, tx, params)
     patched = patches.patched(_integration(method), params.get("patchOperations"), _INTEGRATION_PATHS)
@@ -285,7 +285,7 @@ def _integration_response(method: Document, params: Params) -> Document:
     return found
 
 
-@service.operation("PutIntegrationResponse")
+@templates.VERDICTS.operation("PutIntegrationResponse")
 async def put_integration_response(ctx: Context, tx: Transaction, params: Params) -> Result:
     method = await _method(ctx, tx, params)
     integration = _integration(method)
@@ -300,7 +300,7 @@ async def get_integration_response(ctx: Context, tx: Transaction, params: Params
     return _integration_response(await _method(ctx, tx, params), params)
 
 
-@service.operation("UpdateIntegrationResponse")
+@templates.VERDICTS.operation("UpdateIntegrationResponse")
 async def update_integration_response(ctx: Context, tx: Transaction, params: Params) -> Result:
     method = await _method(ctx, tx, params)
     known = _integration_response(method, params)

@@ -97,7 +97,7 @@ async def _answered(call: Call) -> HttpResponse:
         response = await integrating.answer(call, call.method.integration)
     except Refusal as refusal:
         response = gateway.refused_answer(call, refusal)
-    gateway.finish(call, response)
+    await gateway.finish(call, response)
     return response
 
 

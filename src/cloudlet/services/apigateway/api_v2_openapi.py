@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core.beside import beside
 from cloudlet.services.apigateway import (
     api_v2_apis,
     deploying,
@@ -25,12 +25,12 @@ from cloudlet.services.apigateway.openapi import Plan
 _BASE_PATHS = ("ignore", "prepend", "split")
 
 
-async def _plan(params: Params) -> Plan:
+async def _plan(ctx: Context, params: Params) -> Plan:
     """Return what a document asks for; it is read beside the event loop. Raises BadRequestException."""
     basepath = params.get("Basepath") or "ignore"
     if basepath not in _BASE_PATHS:
         raise errors.bad_request(f"Invalid value for basepath: it is one of {', '.join(_BASE_PATHS)}")
-    plan = await asyncio.to_thread(lambda: openapi.Reader(openapi.parse(params["Body"]), basepath).plan())
+    plan = await beside(ctx.account, lambda: openapi.Reader(openapi.parse(params["Body"]), basepath).plan())
     if plan.warnings and params.get("FailOnWarnings"):
         raise errors.bad_request(f"Warnings found during import: {'; '.join(plan.warnings)}")
     return plan
@@ -58,7 +58,7 @@ async def _shown(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> di
 
 @service.direct("apigatewayv2:ImportApi")
 async def import_api(ctx: Context, params: Params) -> Result:
-    plan = await _plan(params)
+    plan = await _plan(ctx, params)
 
     async def body(tx: Transaction) -> dict[str, Any]:
         api = await api_v2_apis.create(ctx, tx, "HTTP", plan.api)
@@ -70,7 +70,7 @@ async def import_api(ctx: Context, params: Params) -> Result:
 
 @service.direct("apigatewayv2:ReimportApi")
 async def reimport_api(ctx: Context, params: Params) -> Result:
-    plan = await _plan(params)
+    plan = await _plan(ctx, params)
 
     async def body(tx: Transaction) -> dict[str, Any]:
         known = await documents.get_api(ctx, tx, params["ApiId"])
@@ -117,4 +117,4 @@ async def export_api(ctx: Context, params: Params) -> Result:
 
     snapshot, server, kept = await ctx.transact(body)
     document = openapi_export.document(snapshot, server, kept, extended=params.get("IncludeExtensions", True))
-    return {"body": await asyncio.to_thread(openapi_export.written, document, params["OutputType"])}
+    return {"body": await beside(ctx.account, openapi_export.written, document, params["OutputType"])}

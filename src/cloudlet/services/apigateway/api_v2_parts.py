@@ -5,7 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.apigateway import authorizer_check, deploying, errors, integration_check, parts, route_check
+from cloudlet.services.apigateway import (
+    authorizer_check,
+    deploying,
+    errors,
+    integration_check,
+    parts,
+    route_check,
+    templates,
+)
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, all_parts, get_api, remove_parts, save_part
 from cloudlet.services.apigateway.parts import Kind
@@ -83,6 +91,7 @@ INTEGRATION = Kind(
     integration_check.check,
     integration_check.MAPS,
     remove=_remove_integration,
+    verdicts=templates.VERDICTS,
 )
 ROUTE = Kind("Route", route_check.MEMBERS, route_check.check, route_check.MAPS, remove=_remove_route)
 AUTHORIZER = Kind("Authorizer", authorizer_check.MEMBERS, authorizer_check.check, remove=_remove_authorizer)
@@ -104,6 +113,7 @@ INTEGRATION_RESPONSE = Kind(
     ),
     _check_integration_response,
     parent=INTEGRATION,
+    verdicts=templates.VERDICTS,
 )
 
 for _kind in (INTEGRATION, ROUTE, AUTHORIZER, MODEL, ROUTE_RESPONSE, INTEGRATION_RESPONSE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 
 _MOST_BYTES = 256 << 20
-"""So much of all large bodies is held; the clients of more are held back."""
+"""So much of all large bodies is held, half of it for one account's APIs; the clients of more are held back."""
 _PATIENCE_SECONDS = 15.0
 """So long a request waits for room: those that have come in part may wait for one another."""
 
@@ -23,26 +24,34 @@ class _Room:
 
     def __init__(self) -> None:
         self._used = 0
+        self._used_by: Counter[str] = Counter()
         self._freed = asyncio.Event()
 
-    async def take(self, size: int) -> None:
+    async def take(self, account: str, size: int) -> None:
         """Wait until there is room. Raises Refused where there is none for long."""
-        if self._used + size > _MOST_BYTES:
+        if not self._has(account, size):
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await self._has(size)
+                    await self._until(account, size)
             except TimeoutError:
                 reason = "there is no room for the body"
                 raise Refused(429, "Too Many Requests", "THROTTLED", reason=reason) from None
         self._used += size
+        self._used_by[account] += size
 
-    async def _has(self, size: int) -> None:
-        while self._used + size > _MOST_BYTES:
+    def _has(self, account: str, size: int) -> bool:
+        return self._used + size <= _MOST_BYTES and self._used_by[account] + size <= _MOST_BYTES // 2
+
+    async def _until(self, account: str, size: int) -> None:
+        while not self._has(account, size):
             self._freed.clear()
             await self._freed.wait()
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, account: str, size: int) -> None:
         self._used -= size
+        self._used_by[account] -= size
+        if not self._used_by[account]:
+            del self._used_by[account]
         self._freed.set()
 
 
@@ -50,8 +59,8 @@ _ROOMS: Attached[_Room] = Attached(lambda _: _Room())
 
 
 @asynccontextmanager
-async def read(block: Block, visit: Visit) -> AsyncIterator[bytes]:
-    """Give the body of a request, which is the request's from then on. Raises Refused for one that is too large."""
+async def read(block: Block, account: str, visit: Visit) -> AsyncIterator[bytes]:
+    """Give the body of a request to an account's API, whose it is from then on. Raises Refused for too large a one."""
     body = visit.request.body
     if isinstance(body, bytes):
         yield body
@@ -64,7 +73,7 @@ async def read(block: Block, visit: Visit) -> AsyncIterator[bytes]:
             if size + len(part) > LARGEST_BYTES:
                 reason = "the body is too large"
                 raise Refused(413, "Request Entity Too Large", "REQUEST_TOO_LARGE", reason=reason)
-            await room.take(len(part))
+            await room.take(account, len(part))
             size += len(part)
             parts.append(part)
         # Whoever looks at the signature needs it whole.
@@ -72,4 +81,4 @@ async def read(block: Block, visit: Visit) -> AsyncIterator[bytes]:
         parts.clear()
         yield whole
     finally:
-        room.give_back(size)
+        room.give_back(account, size)

@@ -14,11 +14,10 @@ import msgspec
 
 from cloudlet.core import AwsError, Params
 from cloudlet.core.json_depth import is_deeper
-from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway import errors, yaml_text
 from cloudlet.services.apigateway.definition_values import as_list, as_map, resolved
 
 LARGEST_BYTES = 6 << 20
-_LARGEST_READ = 2 * LARGEST_BYTES
 _DEEPEST = 200
 INTEGRATION = "x-amazon-apigateway-integration"
 AUTHORIZER = "x-amazon-apigateway-authorizer"
@@ -95,47 +94,15 @@ def parse(text: str) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(text)
     except (ValueError, RecursionError):
-        document = _of_yaml(text)
+        try:
+            document = yaml_text.read(text)
+        except yaml_text.Refused as refused:
+            raise _wrong(str(refused)) from refused
     if not isinstance(document, dict):
         raise _wrong("the definition is not an object")
     if is_deeper(document, _DEEPEST):
         raise _wrong("the definition is nested too deeply")
     return document
-
-
-def _of_yaml(text: str) -> Any:
-    # Slow to import, and not needed by who writes JSON.
-    import yaml
-
-    try:
-        document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        _make_plain(document)
-        return document
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise _wrong("the definition is neither JSON nor YAML") from error
-
-
-def _make_plain(document: Any) -> None:
-    """Make all keys texts, as in JSON: status codes come as numbers.
-
-    Raises BadRequestException for what is much larger than its text: an alias may name what has many in it.
-    """
-    size = 0
-    waiting = [document]
-    while waiting:
-        value = waiting.pop()
-        size += len(value) + 1 if isinstance(value, (str, bytes)) else 1
-        if size > _LARGEST_READ:
-            raise _wrong("the aliases of the definition stand for too much")
-        if isinstance(value, dict):
-            if not all(isinstance(key, str) for key in value):
-                members = {str(key): each for key, each in value.items()}
-                value.clear()
-                value.update(members)
-            waiting.extend(value)
-            waiting.extend(value.values())
-        elif isinstance(value, (list, tuple)):
-            waiting.extend(value)
 
 
 class Reader:

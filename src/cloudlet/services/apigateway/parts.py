@@ -18,6 +18,7 @@ from cloudlet.services.apigateway.documents import (
     remove_part,
     save_part,
 )
+from cloudlet.services.apigateway.verdicts import Verdicts
 
 Check = Callable[[Context, Transaction, Document, Document], Awaitable[Document]]
 """Takes the API and the part as it is to be; returns it as it is kept. Raises AwsError."""
@@ -40,6 +41,8 @@ class Kind:
     remove: Removal = _nothing_else
     """Looks whether a part may go, and takes along what belongs to it. Raises AwsError."""
     most: int = MOST_PARTS
+    verdicts: Verdicts | None = None
+    """Those on texts that it has, where these may take long to read."""
 
     @property
     def id(self) -> str:
@@ -91,8 +94,9 @@ def shown(kind: Kind, part: Document) -> Document:
 def declare(kind: Kind) -> None:
     """Declare the operations on a kind of part."""
     name = kind.name
+    changing = service.operation if kind.verdicts is None else kind.verdicts.operation
 
-    @service.operation(f"apigatewayv2:Create{name}")
+    @changing(f"apigatewayv2:Create{name}")
     async def create_part(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await _checked_api(ctx, tx, kind, params)
         part = await create(ctx, tx, kind, api, params)
@@ -110,7 +114,7 @@ def declare(kind: Kind) -> None:
         space = parts_of(api["ApiId"], name, *kind.parents(params))
         return await listing.page(tx, space, params, lambda part: shown(kind, part))
 
-    @service.operation(f"apigatewayv2:Update{name}")
+    @changing(f"apigatewayv2:Update{name}")
     async def update_part(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await _checked_api(ctx, tx, kind, params)
         path = (*kind.parents(params), params[kind.id])

@@ -88,8 +88,12 @@ async def put_provisioned_concurrency_config(ctx: Context, tx: Transaction, para
     function = await directory.function(tx, what.place)
     most = function.reserved_concurrency
     if most is None:
-        most = await concurrency.unreserved(tx, what.place.account, what.place.region)
-    if wanted + await concurrency.provisioned(tx, what.place, besides=qualifier) > most:
+        # All functions that have reserved nothing share what others leave them.
+        unreserved = await concurrency.unreserved(tx, what.place.account, what.place.region)
+        most, others = unreserved - concurrency.UNRESERVED, await provisioning.of_account(tx, what)
+    else:
+        others = await concurrency.provisioned(tx, what.place, besides=qualifier)
+    if wanted + others > most:
         raise errors.invalid(
             f"Specified ConcurrentExecutions for function is greater than function's limit of [{most}]."
         )

@@ -14,7 +14,7 @@ from cloudlet.services.lambda_.function import Function, Place, Version
 from cloudlet.services.lambda_.settings import Setting
 
 OF_ACCOUNT = 1000
-_UNRESERVED = 100
+UNRESERVED = 100
 _RESERVED = Subspace("reserved-concurrency")
 
 
@@ -41,10 +41,10 @@ async def reserve(tx: Transaction, function: Function, wanted: int) -> None:
     """Take so many for a function, in place of those that it has. Raises AwsError where too few would be left."""
     place = function.place
     grown = wanted - (function.reserved_concurrency or 0)
-    if grown > 0 and await unreserved(tx, place.account, place.region) - grown < _UNRESERVED:
+    if grown > 0 and await unreserved(tx, place.account, place.region) - grown < UNRESERVED:
         raise errors.invalid(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            f"below its minimum value of [{_UNRESERVED}]."
+            f"below its minimum value of [{UNRESERVED}]."
         )
     if wanted < await provisioned(tx, place):
         raise errors.invalid(

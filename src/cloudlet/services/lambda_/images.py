@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Context
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.engines import images, sandbox
 from cloudlet.engines.images import ImageError, Platform
@@ -69,7 +70,7 @@ async def find(ctx: Context, uri: str, architecture: str) -> tuple[Package, Imag
     layout = source.layout(ctx.block)
     platform = Platform("linux", _ARCHITECTURES[architecture])
     try:
-        found = await asyncio.to_thread(images.find, layout, platform, tag=source.tag, digest=source.digest)
+        found = await beside(ctx.account, images.find, layout, platform, tag=source.tag, digest=source.digest)
     except ImageError as error:
         if not await asyncio.to_thread(layout.is_dir):
             raise errors.invalid(f"Source image {uri} does not exist. Provide a valid source image.") from None
@@ -102,7 +103,7 @@ async def unpacked(block: Block, version: Version, image: Image) -> Path:
         images.unpack(blobs, found, folder, finish=sandbox.prepare)
 
     try:
-        return await unpacking.made(block, version.package.code, unpack)
+        return await unpacking.made(block, version.place.account, version.package.code, unpack)
     except (ImageError, NotADirectoryError) as error:
         is_there = await asyncio.to_thread(layout.is_dir)
         raise Unavailable("InvalidImage" if is_there else "ImageDeleted", str(error)) from None

@@ -5,7 +5,6 @@ Developer guide, "Lambda quotas": 50 MB in a request, 250 MB unzipped with all l
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -13,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params
+from cloudlet.core.beside import beside
 from cloudlet.core.retrying import is_transient
 from cloudlet.services.lambda_ import errors, unpacking
 from cloudlet.services.lambda_.function import Package
@@ -79,7 +79,7 @@ async def _check(ctx: Context, writer: BlobWriter) -> int:
     if not writer.size:
         raise errors.invalid("Uploaded file must be a non-empty zip")
     try:
-        unzipped = await asyncio.to_thread(unpacking.check, ctx.block.blobs.fresh_path(writer.name), UNZIPPED_BYTES)
+        unzipped = await beside(ctx.account, unpacking.check, ctx.block.blobs.fresh_path(writer.name), UNZIPPED_BYTES)
     except unpacking.BadPackage:
         raise errors.bad_zip() from None
     except unpacking.TooLarge:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 
 from msgspec.structs import replace
@@ -52,20 +53,18 @@ async def moved(tx: Transaction, alias: Alias) -> None:
 
 async def run(block: Block) -> None:
     """Keep ready what is wanted, until the block ends."""
-    async with notified(block, _TOPIC) as told:
-        works = Works(block, told)
+    async with notified(block, _TOPIC) as told, asyncio.TaskGroup() as group:
+        # Side by side: code of users is initialised for as long as a quarter of an hour.
+        works = Works(block)
         while True:
             told.clear()
-            wanted = 0
-            for key in await block.store.transact(_keys):
-                what = f"keeping {_WANTED.unpack(key)} ready"
-                wanted += await works.attempt(key, what, partial(_provide, block, key)) or 0
-            if wanted:
+            keys = await block.store.transact(_keys)
+            for key in keys:
+                works.start(group, key, f"keeping {_WANTED.unpack(key)} ready", partial(_provide, block, key))
+            if keys:
                 # What ends meanwhile, by a fault of its own or since its credentials have expired, is replaced.
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(told.wait(), _LOOK_SECONDS)
-                except TimeoutError:
-                    continue
             else:
                 await told.wait()
 
@@ -74,16 +73,30 @@ async def _keys(tx: Transaction) -> list[bytes]:
     return [key for key, _ in await tx.range(_WANTED.begin, _WANTED.end, limit=_MOST)]
 
 
-async def _provide(block: Block, key: bytes) -> int:
-    """Make it so for one qualifier; return how many are wanted."""
+async def _provide(block: Block, key: bytes) -> None:
+    """Make it so for one qualifier, until that is what is wanted."""
     account, region, name, qualifier = _WANTED.unpack(key)
     what = Named(Place(account, region, name), qualifier)
     found, version = await block.store.transact(lambda tx: _find(tx, what))
+    while True:
+        await _keep(block, key, what, found, version)
+        done = _wish(found, version)
+        found, version = await block.store.transact(lambda tx: _find(tx, what))
+        if _wish(found, version) == done:
+            return
+
+
+def _wish(found: Provisioned | None, version: Version | None) -> tuple[object, ...]:
+    """Return what tells a wish from what is wanted later."""
+    return (found and (found.requested, found.modified), version and version.revision)
+
+
+async def _keep(block: Block, key: bytes, what: Named, found: Provisioned | None, version: Version | None) -> None:
     pools = ENGINE.of(block).pools
     if found is None or version is None:
         pools.release(what.arn)
-        await block.store.transact(lambda tx: _forget(tx, key))
-        return 0
+        await block.store.transact(lambda tx: _forget(tx, key, what))
+        return
     ready, reason = 0, ""
     try:
         ready = await pools.keep(what.arn, version, found.requested)
@@ -95,7 +108,6 @@ async def _provide(block: Block, key: bytes) -> int:
         reason = error.message
     if (ready, reason) != (found.available, found.reason):
         await block.store.transact(lambda tx: _note(tx, what, found, replace(found, available=ready, reason=reason)))
-    return found.requested
 
 
 async def _find(tx: Transaction, what: Named) -> tuple[Provisioned | None, Version | None]:
@@ -112,5 +124,23 @@ async def _note(tx: Transaction, what: Named, seen: Provisioned, become: Provisi
         PROVISIONED.save(tx, what.place, what.qualifier or "", become)
 
 
-async def _forget(tx: Transaction, key: bytes) -> None:
-    tx.delete(key)
+async def _forget(tx: Transaction, key: bytes, what: Named) -> None:
+    if None in await _find(tx, what):
+        tx.delete(key)
+
+
+async def of_account(tx: Transaction, what: Named) -> int:
+    """Return how many an account has of functions that have reserved nothing, but for a version or an alias."""
+    place = what.place
+    space = _WANTED.sub(place.account, place.region)
+    count = 0
+    for key, _ in await tx.range(space.begin, space.end, limit=_MOST):
+        name, qualifier = space.unpack(key)
+        other = Place(place.account, place.region, name)
+        if (other, qualifier) == (place, what.qualifier):
+            continue
+        function = await directory.find_function(tx, other)
+        found = await PROVISIONED.find(tx, other, qualifier)
+        if function is not None and function.reserved_concurrency is None and found is not None:
+            count += found.requested
+    return count

@@ -161,7 +161,7 @@ async def _unpack(block: Block, version: Version) -> _Failure | None:
             await images.unpacked(block, version, version.image)
         else:
             for code in sorted(version.codes):
-                await unpacking.unpacked(block, code)
+                await unpacking.unpacked(block, version.place.account, code)
     except unpacking.BadPackage as error:
         return _Failure("InvalidZipFileException", f"The package cannot be unpacked: {error}")
     except images.Unavailable as error:

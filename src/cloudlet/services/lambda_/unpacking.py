@@ -22,8 +22,10 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
+from cloudlet.core.shares import Shares
 
 _FRESH = ".fresh-"
 _LOADED = time.time()
@@ -38,8 +40,10 @@ _LONGEST_END = 22 + 0xFFFF + _ZIP64_BYTES
 _EARLIEST = calendar.timegm((1980, 1, 1, 0, 0, 0))
 BROKEN = (BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
 """What Python raises for ZIP files that are none, are damaged, encrypted, or compressed in unknown ways."""
-_executor = ThreadPoolExecutor(4, thread_name_prefix="unpacking")
+_AT_ONCE = 4
+_executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="unpacking")
 """An image may take minutes: others who wait for the disk have threads of their own."""
+_PLACES: Attached[Shares] = Attached(lambda _: Shares(_AT_ONCE, _AT_ONCE // 2))
 _unpacking: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -60,23 +64,24 @@ def _root(block: Block) -> Path:
     return block.cloud.config.data / "unpacked" / block.service.name / _boot()
 
 
-async def unpacked(block: Block, code: str) -> Path:
-    """Return the folder that has the files of a package, by the name of its blob. Raises BadPackage.
+async def unpacked(block: Block, account: str, code: str) -> Path:
+    """Return the folder that has the files of an account's package, by the name of its blob. Raises BadPackage.
 
     Files are 0644, or 0755 where the package says that they can be run, and folders 0755. Whoever runs them must not
     be able to write to them.
     """
-    return await made(block, code, lambda folder: unpack(block.blobs.path(code), folder))
+    return await made(block, account, code, lambda folder: unpack(block.blobs.path(code), folder))
 
 
-async def made(block: Block, code: str, unpack: Callable[[Path], None]) -> Path:
+async def made(block: Block, account: str, code: str, unpack: Callable[[Path], None]) -> Path:
     """Return the folder of a package or an image; `unpack` makes it, all of it or nothing, where it is missing."""
     folder = _root(block) / code
     lock = _unpacking.setdefault(folder, asyncio.Lock())
     async with lock:
         if not folder.exists():
             try:
-                await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)
+                async with _PLACES.of(block).of(account):
+                    await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)
             except OSError:
                 # Another process that shares the data folder may have been quicker.
                 if not folder.exists():

@@ -13,7 +13,7 @@ def _entry(size: int, ends: float = 100.0) -> Entry:
 
 
 def test_what_is_kept_ends() -> None:
-    cache = Cache()
+    cache = Cache("123456789012")
     cache.keep(("a",), _entry(10))
     assert cache.get(("a",), 99.0) == _entry(10)
     assert cache.get(("a",), 100.0) is None
@@ -21,7 +21,7 @@ def test_what_is_kept_ends() -> None:
 
 
 def test_the_oldest_go() -> None:
-    cache = Cache()
+    cache = Cache("123456789012")
     for number in range(40):
         cache.keep((str(number),), _entry(1_000_000))
     known = [number for number in range(40) if cache.get((str(number),), 0.0) is not None]
@@ -32,7 +32,7 @@ def test_the_oldest_go() -> None:
 
 def test_all_caches_share_some_room() -> None:
     before = caching._all.used
-    caches = [Cache() for _ in range(12)]
+    caches = [Cache(account * 12) for account in "1234" for _ in range(3)]
     for cache in caches:
         for number in range(16):
             cache.keep((str(number),), _entry(1_000_000))
@@ -40,3 +40,17 @@ def test_all_caches_share_some_room() -> None:
     del cache, caches
     gc.collect()
     assert caching._all.used == before
+
+
+def test_the_caches_of_an_account_have_half_of_the_room() -> None:
+    caches = [Cache("1" * 12) for _ in range(6)]
+    for cache in caches:
+        for number in range(16):
+            cache.keep((str(number),), _entry(1_000_000))
+    assert caches[0]._of_account.used <= 64 << 20
+    other = Cache("2" * 12)
+    other.keep(("a",), _entry(1_000_000))
+    assert other.get(("a",), 0.0) is not None
+    del cache, caches, other
+    gc.collect()
+    assert not caching._of_accounts

@@ -75,7 +75,7 @@ class HttpGateway:
         call.route = route
         if route.bucket is not None and not route.bucket.admits():
             raise Refused(429, "Too Many Requests", "THROTTLED", reason="the route is throttled")
-        async with bodies.read(self._block, call.visit) as call.body:
+        async with bodies.read(self._block, self._place.account, call.visit) as call.body:
             if route.authorization != "NONE":
                 await admission.admit(call, route)
             if route.integration is None:

@@ -10,9 +10,14 @@ import gzip
 import re
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Concatenate, ParamSpec, TypeVar
 
+from cloudlet.core.beside import LARGE, beside
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _REFUSED = re.compile(r";\s*q=0(?:\.0*)?\s*$")
 """Of a coding that a client does not accept (RFC 9110, section 12.4.2)."""
@@ -55,6 +60,15 @@ def decoded(body: bytes) -> bytes:
         return b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         raise internal("Unable to base64 decode the body.") from None
+
+
+async def beside_if_large(
+    account: str, function: Callable[Concatenate[bytes, P], T], body: bytes, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Return what a function makes of a body: that of a large one beside the event loop."""
+    if len(body) < LARGE:
+        return function(body, *args, **kwargs)
+    return await beside(account, function, body, *args, **kwargs)
 
 
 def inflated(body: bytes, coding: str, limit: int) -> bytes:

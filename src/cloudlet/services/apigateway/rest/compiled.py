@@ -104,7 +104,7 @@ class Stage:
         self.responses = GatewayResponses(snapshot["responses"])
         self.policy = ApiPolicy(account, region, self.api_id, snapshot["api"].get("policy"))
         self.is_traced = bool(stage.get("tracingEnabled"))
-        self.cache = Cache() if stage.get("cacheClusterEnabled") else None
+        self.cache = Cache(account) if stage.get("cacheClusterEnabled") else None
         logs = stage.get("accessLogSettings")
         settings = {"DestinationArn": logs["destinationArn"], "Format": logs["format"]} if logs else None
         self.log = access_log.format_of(account, settings, f"{self.api_id}/{self.name}")

@@ -74,19 +74,21 @@ class RestGateway:
         try:
             try:
                 method = _method(call)
-                async with bodies.read(self._block, call.visit) as call.body:
+                async with bodies.read(self._block, self._place.account, call.visit) as call.body:
                     response = await self._admitted(call, method)
             except Refused as refused:
                 raise Refusal(refused.response_type, refused.text, refused.reason) from refused
         except Refusal as refusal:
             response = refused_answer(call, refusal)
-        finish(call, response)
+        await finish(call, response)
         return response
 
     async def _admitted(self, call: Call, method: Method) -> HttpResponse:
         coding = call.headers.get("content-encoding", "").lower()
         if coding and call.stage.compressed_from is not None and coding != "identity":
-            call.body = binary.inflated(call.body, coding, LARGEST_BYTES)
+            call.body = await binary.beside_if_large(
+                call.place.account, binary.inflated, call.body, coding, LARGEST_BYTES
+            )
             del call.headers["content-encoding"]
         call.trace.data("Method request body before transformations", call.body)
         if method.bucket is not None and not method.bucket.admits():
@@ -138,13 +140,14 @@ def refused_answer(call: Call, refusal: Refusal) -> HttpResponse:
     return responses.response(refusal.kind, refusal.status, call.headers.get("accept", ""), call.lookup)
 
 
-def finish(call: Call, response: HttpResponse) -> None:
+async def finish(call: Call, response: HttpResponse) -> None:
     """Give an answer what a gateway adds, and tell of it."""
     least = call.stage.compressed_from
     body = response.body if isinstance(response.body, bytes) else b""
     known = {name for name, _ in response.headers}
     if least is not None and body and len(body) >= least and "content-encoding" not in known:
-        response.body, coding = binary.deflated(body, call.headers.get("accept-encoding", ""))
+        accepted = call.headers.get("accept-encoding", "")
+        response.body, coding = await binary.beside_if_large(call.place.account, binary.deflated, body, accepted)
         if coding:
             response.headers.append(("content-encoding", coding))
     if call.warning:

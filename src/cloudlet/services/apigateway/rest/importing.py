@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
-from cloudlet.services.apigateway import documents, errors
+from cloudlet.services.apigateway import documents, errors, templates
 from cloudlet.services.apigateway.documents import Document, all_parts, save_part
 from cloudlet.services.apigateway.integration_check import check_role
 from cloudlet.services.apigateway.rest import (
@@ -17,6 +17,7 @@ from cloudlet.services.apigateway.rest import (
     method_check,
     part_check,
     resources,
+    schemas,
     store,
 )
 from cloudlet.services.apigateway.rest.definitions import Plan, PlannedMethod, model_name, wrong
@@ -31,12 +32,28 @@ def clear(tx: Transaction, api: Document) -> None:
     apis.add_models(tx, api["id"])
 
 
+def look_at(plan: Plan) -> None:
+    """Read the templates and models of a plan, which takes long: whether they can be taken is known from then on."""
+    for model in plan.models.values():
+        schemas.VERDICTS.of(_schema(model, ""))
+    for planned in plan.methods:
+        for part in (planned.integration or {}, *planned.integration_responses):
+            for template in (
+                *(part.get("requestTemplates") or {}).values(),
+                *(part.get("responseTemplates") or {}).values(),
+            ):
+                templates.VERDICTS.of(template or "")
+
+
+def _schema(model: Document, api_id: str) -> str:
+    return msgspec.json.encode(_with_models(model["schema"], api_id)).decode()
+
+
 async def fill(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> None:
     """Make all that a plan says in an API; what is there of the same name is replaced. Raises AwsError."""
     id = api["id"]
     for name, model in plan.models.items():
-        schema = msgspec.json.encode(_with_models(model["schema"], id)).decode()
-        await _put(tx, id, "Model", "name", {**model, "schema": schema}, name)
+        await _put(tx, id, "Model", "name", {**model, "schema": _schema(model, id)}, name)
     validators = {
         name: await _put(tx, id, "RequestValidator", "id", part, name) for name, part in plan.validators.items()
     }

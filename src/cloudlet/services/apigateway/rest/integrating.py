@@ -15,16 +15,16 @@ import msgspec
 
 from cloudlet.core import AwsError, function_answer
 from cloudlet.core.arn import Arn
+from cloudlet.core.beside import LARGE, beside
 from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.function_answer import BadAnswer
 from cloudlet.services.apigateway import acting, expressions, functions, outward, service_requests
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
-from cloudlet.services.apigateway.rest import binary, events, mapping
+from cloudlet.services.apigateway.rest import binary, events, mapping, matching
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.services.apigateway.rest.compiled import Integration, Response
 from cloudlet.services.apigateway.rest.mapping import Outgoing, Received
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
-from cloudlet.services.apigateway.vtl import VtlError, patterns
 from cloudlet.wire import HttpRequest, HttpResponse
 
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
@@ -82,7 +82,7 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
         outgoing.query = call.query_values()
     is_binary = media_types.has(call.headers.get("content-type", ""))
     body = binary.converted(call.body, integration.handling, is_binary=is_binary)
-    mapping.mapped_parameters(call, integration, outgoing)
+    await mapping.mapped_parameters(call, integration, outgoing)
     if integration.kind == "HTTP_PROXY":
         outgoing.body = body
     else:
@@ -96,24 +96,21 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
     if integration.kind == "HTTP_PROXY":
         kept = [pair for pair in received.headers if pair[0] not in outward.HOP_BY_HOP and pair[0] != "date"]
         return HttpResponse(received.status, kept, received.body)
-    chosen = _chosen(integration, received.matched)
+    chosen = await _chosen(call, integration, received.matched)
     is_binary = media_types.has(received.header("content-type") or "")
     body = binary.converted(received.body, chosen.handling, is_binary=is_binary)
     return HttpResponse(*await mapping.response(call, received, chosen, body))
 
 
-def _chosen(integration: Integration, matched: str) -> Response:
+async def _chosen(call: Call, integration: Integration, matched: str) -> Response:
     """Return the integration response whose pattern matches, or else the default one."""
     default = None
     for each in integration.responses:
         if not each.pattern:
             default = default or each
             continue
-        try:
-            if matched and patterns.matches(matched, each.pattern):
-                return each
-        except VtlError:
-            continue
+        if matched and await matching.matches(call.place.account, matched, each.pattern):
+            return each
     if default is None:
         raise internal(f"No match for output mapping and no default output mapping configured: {matched}")
     return default
@@ -121,7 +118,7 @@ def _chosen(integration: Integration, matched: str) -> Response:
 
 async def _received(call: Call, integration: Integration, outgoing: Outgoing) -> Received:
     if integration.kind == "MOCK":
-        return _mock(outgoing)
+        return await _mock(call, outgoing)
     if integration.kind == "HTTP" or integration.kind == "HTTP_PROXY":
         return await _endpoint(call, integration, outgoing)
     if integration.function:
@@ -129,14 +126,19 @@ async def _received(call: Call, integration: Integration, outgoing: Outgoing) ->
     return await _service(call, integration, outgoing)
 
 
-def _mock(outgoing: Outgoing) -> Received:
+async def _mock(call: Call, outgoing: Outgoing) -> Received:
     """Answer as the body says: it has a statusCode. AWS does not insist on quotes around that."""
-    said = expressions.found_in(outgoing.body, "statusCode")
-    match = _MOCK_STATUS.match(outgoing.body.decode("utf-8", "replace")) if said is None else None
-    shown = str(said) if match is None else match[1]
+    body = outgoing.body
+    shown = _status_in(body) if len(body) < LARGE else await beside(call.place.account, _status_in, body)
     if not _STATUS.fullmatch(shown):
         raise internal("Unable to parse statusCode. It should be an integer that is defined in the request template.")
     return Received(int(shown), [], b"", shown)
+
+
+def _status_in(body: bytes) -> str:
+    said = expressions.found_in(body, "statusCode")
+    match = _MOCK_STATUS.match(body.decode("utf-8", "replace")) if said is None else None
+    return str(said) if match is None else match[1]
 
 
 # -- Lambda functions

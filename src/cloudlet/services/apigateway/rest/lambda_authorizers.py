@@ -10,9 +10,8 @@ from cloudlet.services.apigateway import authorizing
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, Verdict
 from cloudlet.services.apigateway.documents import Document
-from cloudlet.services.apigateway.rest import resource_policies
+from cloudlet.services.apigateway.rest import matching, resource_policies
 from cloudlet.services.apigateway.rest.refusal import Refusal
-from cloudlet.services.apigateway.vtl import patterns
 
 if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.call import Call
@@ -61,10 +60,13 @@ class Authorizer:
         """Return the values by which callers say who they are."""
         return self._function.identity(call.lookup) or []
 
+    async def _is_valid(self, call: Call, identity: str) -> bool:
+        return not self._pattern or await matching.matches(call.place.account, identity, self._pattern)
+
     async def verdict(self, call: Call) -> Verdict:
         """Return what the function says of a caller, now or before. Raises Refusal."""
         identity = self._function.identity(call.lookup)
-        if identity is None or (self._pattern and not patterns.matches(identity[0], self._pattern)):
+        if identity is None or not await self._is_valid(call, identity[0]):
             raise Refusal("UNAUTHORIZED", "Unauthorized", "an identity source is missing, or not valid")
         now = call.block.clock.now()
         call.steps["authorizer.integrationLatency"] = 0

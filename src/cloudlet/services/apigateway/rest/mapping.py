@@ -6,20 +6,24 @@ Developer guide, "Parameter mapping for REST APIs in API Gateway", "Mapping temp
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.core.beside import LARGE, beside
 from cloudlet.services.apigateway import templates
 from cloudlet.services.apigateway.answers import HEADER_NAME, remapped
 from cloudlet.services.apigateway.rest.binary import media_type
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
 from cloudlet.services.apigateway.vtl import VtlError, json_path, values
+from cloudlet.services.apigateway.vtl.steps import RUNNING, Steps
 
 if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.call import Call
     from cloudlet.services.apigateway.rest.compiled import Integration, Response
 
 _JSON = "application/json"
+_OF_REQUEST, _OF_ANSWER = "method.request.body", "integration.response.body"
 
 
 @dataclass(slots=True)
@@ -48,22 +52,48 @@ class Received:
         return ",".join(values) if values else None
 
 
-def in_body(body: bytes, path: str) -> str | None:
-    """Return what a JSON path finds in a body: text as it is, all else as JSON."""
+_InBody = dict[str, "str | None"]
+"""What sources have found in a body."""
+
+
+async def _in_body(call: Call, body: bytes, place: str, sources: Iterable[str]) -> _InBody:
+    """Return what those sources find that are of the body in a place; it is read once for all of them."""
+    paths = {source: source.removeprefix(place) for source in sources if source.startswith(place)}
+    if not paths:
+        return {}
+    takes_long = (len(body) + 1) * len(paths) > LARGE or any(".." in path for path in paths.values())
+    return await beside(call.place.account, _found, body, paths) if takes_long else _found(body, paths)
+
+
+def _found(body: bytes, paths: Mapping[str, str]) -> _InBody:
+    """Return what JSON paths find in a body: text as it is, all else as JSON, and the whole body for an empty one."""
+    token = RUNNING.set(Steps())
     try:
-        found = json_path.found(values.of_json(body), f"$.{path}" if not path.startswith("[") else f"${path}")
-        return None if found is None else found if isinstance(found, str) else values.to_json(found)
+        document = values.of_json(body) if any(paths.values()) else None
     except VtlError:
-        return None
+        document = None
+    found: _InBody = {}
+    try:
+        for source, path in paths.items():
+            if not path:
+                found[source] = body.decode("utf-8", "replace")
+                continue
+            try:
+                value = None if document is None else json_path.found(document, f"${path}")
+                found[source] = value if value is None or isinstance(value, str) else values.to_json(value)
+            except VtlError:
+                found[source] = None
+    finally:
+        RUNNING.reset(token)
+    return found
 
 
-def _sent(call: Call, source: str) -> list[str]:
+def _sent(call: Call, source: str, in_body: _InBody) -> list[str]:
     """Return the values that a source of a request's parameter has."""
     if source.startswith("'"):
         return [source[1:-1]]
-    if source.startswith("method.request.body"):
-        path = source.removeprefix("method.request.body").removeprefix(".")
-        found = in_body(call.body, path) if path else call.body.decode("utf-8", "replace")
+    if source.startswith(_OF_REQUEST):
+        found = in_body[source]
         return [] if found is None else [found]
     if source.startswith("method.request.multivaluequerystring."):
         return call.query_values().get(source.removeprefix("method.request.multivaluequerystring."), [])
@@ -71,11 +101,12 @@ def _sent(call: Call, source: str) -> list[str]:
     return [] if value is None else [value]
 
 
-def mapped_parameters(call: Call, integration: Integration, outgoing: Outgoing) -> None:
+async def mapped_parameters(call: Call, integration: Integration, outgoing: Outgoing) -> None:
     """Put the mapped parameters of a request into what goes out."""
+    in_body = await _in_body(call, call.body, _OF_REQUEST, integration.parameters.values())
     for target, source in integration.parameters.items():
         place, _, name = target.partition(".")
-        found = _sent(call, source)
+        found = _sent(call, source, in_body)
         if not found:
             continue
         match place:
@@ -91,7 +122,7 @@ async def _rendered(call: Call, template: str, body: bytes, context: dict[str, A
     """Return what a template makes. Raises Refusal."""
     params = {"path": call.variables, "querystring": call.queries, "header": call.titled_headers}
     try:
-        return await templates.rendered(template, body, params, context, call.stage.variables)
+        return await templates.rendered(call.place.account, template, body, params, context, call.stage.variables)
     except VtlError as error:
         raise internal(f"Unable to transform: {error}") from error
 
@@ -134,13 +165,12 @@ def _map(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _answered(call: Call, received: Received, source: str) -> list[str]:
+def _answered(call: Call, received: Received, source: str, in_body: _InBody) -> list[str]:
     """Return the values that a source of an answer's header has."""
     if source.startswith("'"):
         return [source[1:-1]]
-    if source.startswith("integration.response.body"):
-        path = source.removeprefix("integration.response.body").removeprefix(".")
-        found = in_body(received.body, path) if path else received.body.decode("utf-8", "replace")
+    if source.startswith(_OF_ANSWER):
+        found = in_body[source]
         return [] if found is None else [found]
     if source.startswith("integration.response."):
         place, _, name = source.removeprefix("integration.response.").partition(".")
@@ -155,8 +185,11 @@ async def response(
 ) -> tuple[int, list[tuple[str, str]], bytes]:
     """Return status, headers and body of the answer that an integration response makes. Raises Refusal."""
     status = chosen.status
+    in_body = await _in_body(call, received.body, _OF_ANSWER, chosen.parameters.values())
     headers = [
-        (name, value) for name, source in chosen.parameters.items() for value in _answered(call, received, source)
+        (name, value)
+        for name, source in chosen.parameters.items()
+        for value in _answered(call, received, source, in_body)
     ]
     content_type = _JSON
     if chosen.templates:

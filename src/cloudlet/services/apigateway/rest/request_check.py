@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cloudlet.core.beside import beside
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest.binary import media_type
 from cloudlet.services.apigateway.rest.refusal import Refusal
@@ -45,7 +45,7 @@ class Check:
         if schema is None:
             return
         if schema.takes_long(call.body):
-            found = await asyncio.to_thread(schema.errors, call.body)
+            found = await beside(call.place.account, schema.errors, call.body)
         else:
             found = schema.errors(call.body)
         if found:

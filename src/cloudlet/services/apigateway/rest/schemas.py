@@ -6,13 +6,16 @@ the next one twice, there are as many as there is no time for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache, partial
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from cloudlet.services.apigateway.verdicts import Verdicts
 from cloudlet.services.apigateway.vtl import VtlError, patterns
 from cloudlet.wire import json_text
 
@@ -26,9 +29,12 @@ _QUICK = 1 << 20
 _MOST_CHECKS = 200_000
 _CHECKS_A_BYTE = 2
 """Of a body that is large; a schema that people write takes a quarter."""
-_OF_A_REFERENCE, _OF_A_PATTERN = 20, 8
-"""As many checks as following a reference, or matching a text, takes as long as."""
+_OF_A_REFERENCE, _OF_A_PATTERN, _OF_A_NEW_PATTERN = 20, 8, 400
+"""As many checks as following a reference, matching a text, or reading a pattern, takes as long as."""
+_SCHEMAS_SHARE = 4
+"""As many times as many checks takes a schema, itself, as a body of its size."""
 _MODELS = "/models/"
+_OF_AN_API = re.compile(r"/restapis/[a-z0-9]*/models/")
 
 
 def _read(text: str) -> Any:
@@ -67,12 +73,12 @@ class _TooMuch(Exception):
 
 
 class _Checks:
-    """What is left of the checks of a body."""
+    """What is left of the checks of a body, or of a schema itself."""
 
     __slots__ = ("_left",)
 
-    def __init__(self, body: bytes) -> None:
-        self._left = _MOST_CHECKS + _CHECKS_A_BYTE * len(body)
+    def __init__(self, size: int) -> None:
+        self._left = _MOST_CHECKS + _CHECKS_A_BYTE * size
 
     def take(self, number: int = 1) -> None:
         """Raises _TooMuch where there are not as many left."""
@@ -82,7 +88,7 @@ class _Checks:
 
 
 _CHECKS: ContextVar[_Checks | None] = ContextVar("checks", default=None)
-"""Those of the body that is being checked; None for a schema that is checked itself."""
+"""Those of what is being checked."""
 
 
 def _take(number: int) -> None:
@@ -113,6 +119,7 @@ def _found(text: str, pattern: str) -> bool:
     known = _MATCHED.get().get((text, pattern))
     if known is not None:
         return known
+    _take(patterns.steps_of(len(text), pattern))
     try:
         return patterns.found(text, pattern)
     except VtlError:
@@ -185,24 +192,46 @@ def _comparable(value: Any) -> Any:
     return value
 
 
-def check(text: str) -> None:
-    """Raise ValueError for what is no schema."""
-    schema = _read(text)
+def _wrong(text: str) -> str:
+    """Return why a text cannot be taken for a schema."""
+    try:
+        schema = _read(text)
+    except ValueError as error:
+        return str(error)
     if not isinstance(schema, dict):
-        raise ValueError("it is not an object")
+        return "it is not an object"
     import jsonschema
 
+    counted = _CHECKS.set(_Checks(_SCHEMAS_SHARE * len(text)))
     try:
-        _validator().check_schema(schema)
-    except (jsonschema.SchemaError, RecursionError) as error:
-        reason = error.message if isinstance(error, jsonschema.SchemaError) else "it is nested too deeply"
-        raise ValueError(reason) from error
-    for pattern in _patterns(schema):
-        try:
-            patterns.found("", pattern)
-        except VtlError as error:
-            reason = f"the pattern {pattern!r} is not one of RE2's, which have no lookaround and no back references"
-            raise ValueError(reason) from error
+        validator = _validator()
+        errors = islice(validator(validator.META_SCHEMA).iter_errors(schema), _MOST_ERRORS)
+        worst = jsonschema.exceptions.best_match(errors)
+        if worst is not None:
+            return str(worst.message)
+        for pattern in set(_patterns(schema)):
+            _take(_OF_A_NEW_PATTERN)
+            try:
+                patterns.found("", pattern)
+            except VtlError:
+                return f"the pattern {pattern!r} is not one of RE2's, which have no lookaround and no back references"
+    except RecursionError:
+        return "it is nested too deeply"
+    except _TooMuch:
+        return "it takes too long to check"
+    finally:
+        _CHECKS.reset(counted)
+    return ""
+
+
+VERDICTS = Verdicts(_wrong, lambda text: _OF_AN_API.sub(_MODELS, text))
+
+
+def check(text: str) -> None:
+    """Raise ValueError for what is no schema."""
+    wrong = VERDICTS.of(text)
+    if wrong:
+        raise ValueError(wrong)
 
 
 def _patterns(schema: Any) -> Iterator[str]:
@@ -271,16 +300,27 @@ class Schema:
     """A compiled model."""
 
     def __init__(self, text: str, models: Mapping[str, str]) -> None:
-        self._schema = flattened(text, models)
-        self._patterns = sorted(set(_patterns(self._schema)))
+        self._text = text
+        self._models = models
+        self._patterns: list[str] = []
         self._validator: Any = None
-        written = msgspec.json.encode(self._schema)
-        self._size = len(written)
-        self._refers = b'"$ref"' in written
+        # Whatever takes long to read, or to check a body by, has one of these words in it.
+        self._takes_long = any(word in text for word in ("$ref", "attern", "\\u"))
 
     def takes_long(self, body: bytes) -> bool:
         """Whether a body is better checked beside the event loop."""
-        return self._refers or len(body) > _LARGE_BODY or len(body) * self._size > _QUICK
+        return self._takes_long or len(body) > _LARGE_BODY or (len(body) + 1) * len(self._text) > _QUICK
+
+    def _compiled(self) -> Any:
+        """Return the validator, made when it is first wanted."""
+        if self._validator is None:
+            from referencing import Registry
+
+            schema = flattened(self._text, self._models)
+            self._patterns = sorted(set(_patterns(schema)))
+            # A registry of its own: nothing is fetched from elsewhere.
+            self._validator = _validator()(schema, registry=Registry())
+        return self._validator
 
     def errors(self, body: bytes) -> list[str]:
         """Return what is wrong with a body; nothing where all is well."""
@@ -288,16 +328,12 @@ class Schema:
             value = json_text.decode(body or b"{}")
         except (ValueError, RecursionError):
             return ["Unable to parse JSON"]
-        if self._validator is None:
-            from referencing import Registry
-
-            # A registry of its own: nothing is fetched from elsewhere.
-            self._validator = _validator()(self._schema, registry=Registry())
+        validator = self._compiled()
         found: list[str] = []
-        counted, matched = _CHECKS.set(_Checks(body)), _MATCHED.set({})
+        counted, matched = _CHECKS.set(_Checks(len(body))), _MATCHED.set({})
         try:
             _MATCHED.set(self._matched(value))
-            for error in self._validator.iter_errors(value):
+            for error in validator.iter_errors(value):
                 found.append(error.message)
                 if len(found) == _MOST_ERRORS:
                     break
@@ -323,8 +359,9 @@ class Schema:
         if len(texts) < _MANY_TEXTS:
             return {}
         result: dict[tuple[str, str], bool] = {}
+        length = sum(map(len, texts))
         for pattern in self._patterns:
-            _take(len(texts) * _OF_A_PATTERN)
+            _take(len(texts) * _OF_A_PATTERN + patterns.steps_of(length, pattern))
             try:
                 found = patterns.found_in(texts, pattern)
             except VtlError:

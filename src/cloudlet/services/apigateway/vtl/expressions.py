@@ -50,15 +50,33 @@ _SYMBOLS = {
 }
 _WORDS = {"true": True, "false": False}
 _LONGEST_NUMBER = 18
+_MOST_READS = 100_000
+
+
+class Reads:
+    """What is left of the references and expressions that may be read of a template.
+
+    Where one turns out to be none it is text, which is read again: of a template that is made for that, many times.
+    """
+
+    def __init__(self) -> None:
+        self._left = _MOST_READS
+
+    def take(self) -> None:
+        """Raises VtlError where there are none left."""
+        self._left -= 1
+        if self._left < 0:
+            raise VtlError("there are too many expressions in the template")
 
 
 class ExpressionReader:
     """Reads a text from a place on; `at` is the place that it has come to."""
 
-    def __init__(self, text: str, template: Callable[[str, int], Block], depth: int = 0) -> None:
+    def __init__(self, text: str, reads: Reads, template: Callable[[str, int], Block], depth: int = 0) -> None:
         """`template` reads the text in double quotes."""
         self.text = text
         self.at = 0
+        self._reads = reads
         self._template = template
         self._depth = depth
 
@@ -90,6 +108,7 @@ class ExpressionReader:
 
     def expression(self) -> Expression:
         """Read an expression."""
+        self._reads.take()
         self._depth += 1
         if self._depth > DEEPEST:
             raise VtlError("the template is nested too deeply")
@@ -213,6 +232,7 @@ class ExpressionReader:
 
     def reference(self, *, in_text: bool) -> Reference:
         """Read a reference, which begins here. Raises VtlError where none does."""
+        self._reads.take()
         start = self.at
         self.at += 1
         is_quiet = self.looks_at("!")

@@ -66,6 +66,11 @@ class Filter:
                 raise VtlError(f"the filter {text!r} of a JSON path is not supported")
             at += 2
 
+    @property
+    def size(self) -> int:
+        """How many terms it has."""
+        return sum(map(len, self._groups))
+
     def admits(self, element: Any) -> bool:
         """Whether an element is among what is wanted."""
         return any(all(term.holds(element) for term in group) for group in self._groups)

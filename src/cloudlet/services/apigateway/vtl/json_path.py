@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from cloudlet.services.apigateway.vtl import steps
 from cloudlet.services.apigateway.vtl.error import VtlError
 from cloudlet.services.apigateway.vtl.json_filter import Filter
 from cloudlet.services.apigateway.vtl.values import LARGEST_LIST, JsonArray
@@ -17,6 +18,7 @@ _STEP = re.compile(
     r"|\.?\[\s*(?:(?P<quoted>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<any>\*)"
     r"|(?P<slice>-?\d{0,9}:-?\d{0,9})|(?P<index>-?\d{1,9})|\?\((?P<filter>[^()]*)\))\s*\])"
 )
+_LONGEST_PATH = 4096
 _FUNCTIONS = ("length", "size")
 
 
@@ -31,14 +33,14 @@ def _compiled(path: str) -> tuple[_Step, ...]:
     if not path.startswith("$"):
         path = f"$.{path}"
     at = 1
-    steps = []
+    read = []
     while at < len(path):
         match = _STEP.match(path, at)
         if match is None or match.end() == at:
             raise VtlError(f"the JSON path {path!r} is not supported")
         at = match.end()
-        steps.append(_step(match))
-    return tuple(steps)
+        read.append(_step(match))
+    return tuple(read)
 
 
 def _step(match: re.Match[str]) -> _Step:
@@ -63,16 +65,22 @@ def _step(match: re.Match[str]) -> _Step:
 
 def found(document: Any, path: str) -> Any:
     """Return what a path finds: a value, None for nothing, or, where it may find several, an array of them."""
-    steps = _compiled(path.strip())
+    path = path.strip()
+    if len(path) > _LONGEST_PATH:
+        raise VtlError("the JSON path is too long")
     nodes = [document]
     is_definite = True
-    for step in steps:
+    for step in _compiled(path):
+        steps.running().take()
         if step.is_deep:
             nodes = _descendants(nodes)
         is_definite = is_definite and not step.is_deep and step.kind not in ("all", "filter", "slice")
-        nodes = [each for node in nodes for each in _taken(node, step)]
-        if len(nodes) > LARGEST_LIST:
-            raise VtlError("the JSON path finds too much")
+        looked_at, nodes = nodes, []
+        for node in looked_at:
+            nodes += _taken(node, step)
+            if len(nodes) > LARGEST_LIST:
+                raise VtlError("the JSON path finds too much")
+        steps.running().take_for_items(len(looked_at) + len(nodes))
     if is_definite:
         return nodes[0] if nodes else None
     return JsonArray(nodes)
@@ -82,6 +90,7 @@ def _taken(node: Any, step: _Step) -> list[Any]:
     if step.kind == "length":
         return [len(node)] if isinstance(node, (list, dict, str)) else []
     if step.kind == "filter":
+        steps.running().take_for_items(step.value.size * (len(node) if isinstance(node, list) else 1))
         return [each for each in (node if isinstance(node, list) else [node]) if step.value.admits(each)]
     if isinstance(node, dict):
         if step.kind == "all":
@@ -111,4 +120,7 @@ def _descendants(nodes: list[Any]) -> list[Any]:
             waiting.extend(reversed(list(node.values())))
         elif isinstance(node, list):
             waiting.extend(reversed(node))
+        if len(waiting) > LARGEST_LIST:
+            raise VtlError("the JSON path looks at too much")
+    steps.running().take_for_items(len(result))
     return result

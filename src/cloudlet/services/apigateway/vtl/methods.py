@@ -5,7 +5,7 @@ A method that a value has not gives nothing, so that the reference is written as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from cloudlet.services.apigateway.vtl import patterns, steps, values
@@ -42,6 +42,8 @@ def called(value: Any, name: str, arguments: list[Any]) -> Any:
         return None
     if isinstance(result, list):
         running.take_for_items(len(result))
+    elif isinstance(result, str):
+        running.take_for_text(len(_checked(result)))
     return result
 
 
@@ -139,6 +141,8 @@ def _add(items: list[Any], first: Any, *rest: Any) -> Any:
     if len(items) >= LARGEST_LIST:
         raise VtlError("the list is too long")
     if rest:
+        # Those behind it move.
+        steps.running().take_for_items(len(items))
         items.insert(_position(first), rest[0])
         return None
     items.append(first)
@@ -150,17 +154,19 @@ def _add_all(items: list[Any], more: Any) -> bool:
         raise TypeError
     if len(items) + len(more) > LARGEST_LIST:
         raise VtlError("the list is too long")
+    steps.running().take_for_items(len(more))
     items.extend(more)
     return bool(more)
 
 
-def _index_of(items: list[Any], wanted: Any) -> int:
+def _index_of(items: Collection[Any], wanted: Any) -> int:
     steps.running().take_for_items(len(items))
     return next((number for number, each in enumerate(items) if values.equal(each, wanted)), -1)
 
 
 def _remove(items: list[Any], wanted: Any) -> Any:
     if isinstance(wanted, int) and not isinstance(wanted, bool):
+        steps.running().take_for_items(len(items))
         return items.pop(_position(wanted))
     at = _index_of(items, wanted)
     if at >= 0:
@@ -175,6 +181,7 @@ def _set(items: list[Any], at: Any, item: Any) -> Any:
 
 
 def _clear(items: Any) -> None:
+    steps.running().take_for_items(len(items))
     items.clear()
 
 
@@ -190,6 +197,7 @@ def _put(entries: dict[str, Any], key: Any, value: Any) -> Any:
 def _put_all(entries: dict[str, Any], more: Any) -> None:
     if len(entries) + len(more) > LARGEST_LIST:
         raise VtlError("the map is too large")
+    steps.running().take_for_items(len(more))
     entries.update(more)
 
 
@@ -257,7 +265,7 @@ _MAPS: dict[str, _Method] = {
     "remove": lambda entries, key: entries.pop(key, None),
     "clear": _clear,
     "containsKey": lambda entries, key: (key if isinstance(key, str) else values.text(key)) in entries,
-    "containsValue": lambda entries, value: _index_of(list(entries.values()), value) >= 0,
+    "containsValue": lambda entries, value: _index_of(entries.values(), value) >= 0,
     "keySet": lambda entries: list(entries),
     "values": lambda entries: list(entries.values()),
     "entrySet": lambda entries: [Entry(key, value) for key, value in entries.items()],

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from cloudlet.services.apigateway.vtl.error import VtlError
-from cloudlet.services.apigateway.vtl.expressions import DEEPEST, IDENTIFIER, ExpressionReader
+from cloudlet.services.apigateway.vtl.expressions import DEEPEST, IDENTIFIER, ExpressionReader, Reads
 from cloudlet.services.apigateway.vtl.tree import (
     Block,
     Break,
@@ -22,10 +22,10 @@ from cloudlet.services.apigateway.vtl.tree import (
     Text,
 )
 
-_SPECIAL = re.compile(r"\\*[$#]")
+_SPECIAL = re.compile(r"(?<!\\)\\*[$#]")
 _DIRECTIVE = re.compile(r"#(?:\{(?P<braced>@?[A-Za-z_][A-Za-z0-9_-]*)\}|(?P<plain>@?[A-Za-z_][A-Za-z0-9_-]*))")
 _END_OF_LINE = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
-_BLANK_BEFORE = re.compile(r"[ \t]*\Z")
+_LINE_END = re.compile(r"\r\n|\n|\r|\Z")
 _IN = re.compile(r"\s*in\b")
 _ENDING = ("end", "elseif", "else")
 
@@ -41,8 +41,8 @@ class _Ending(Exception):
 class _Reader(ExpressionReader):
     """Reads one template."""
 
-    def __init__(self, text: str, depth: int) -> None:
-        super().__init__(text, read, depth)
+    def __init__(self, text: str, reads: Reads, depth: int) -> None:
+        super().__init__(text, reads, lambda content, depth: read(content, depth, reads), depth)
 
     def template(self) -> Block:
         """Read all of it."""
@@ -137,12 +137,8 @@ class _Reader(ExpressionReader):
     def _comment(self, nodes: list[Node]) -> bool:
         text = self.text
         if text.startswith("##", self.at):
-            ends = [place for place in (text.find("\n", self.at), text.find("\r", self.at)) if place >= 0]
-            self.at = min(ends) if ends else len(text)
-            if text.startswith("\r\n", self.at):
-                self.at += 2
-            elif self.at < len(text):
-                self.at += 1
+            line_end = _LINE_END.search(text, self.at)
+            self.at = len(text) if line_end is None else line_end.end()
             return True
         if text.startswith("#*", self.at):
             end = text.find("*#", self.at + 2)
@@ -267,8 +263,7 @@ class _Reader(ExpressionReader):
 def _strip_blank(nodes: list[Node]) -> None:
     """Take away the indentation of a directive."""
     if nodes and isinstance(nodes[-1], Text):
-        stripped = _BLANK_BEFORE.sub("", nodes[-1].text)
-        nodes[-1] = Text(stripped)
+        nodes[-1] = Text(nodes[-1].text.rstrip(" \t"))
 
 
 _KNOWN: dict[str, Callable[[_Reader], Node]] = {
@@ -286,8 +281,8 @@ _KNOWN: dict[str, Callable[[_Reader], Node]] = {
 }
 
 
-def read(text: str, depth: int = 0) -> Block:
-    """Return what a template is made of. Raises VtlError."""
+def read(text: str, depth: int = 0, reads: Reads | None = None) -> Block:
+    """Return what a template is made of; `reads` is what is left of those of the whole. Raises VtlError."""
     if depth > DEEPEST:
         raise VtlError("the template is nested too deeply")
-    return _Reader(text, depth).template()
+    return _Reader(text, reads or Reads(), depth).template()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cloudlet.services.apigateway.vtl import methods, reading, values
@@ -100,6 +101,7 @@ class _Run:
         self._size = 0
         self._step = steps.take
         self._take_for_text = steps.take_for_text
+        self._take_for_items = steps.take_for_items
         self._depth = 0
         self._macros: dict[str, Macro] = {}
 
@@ -179,9 +181,9 @@ class _Run:
         names = (node.name, "foreach", "velocityCount")
         before = {name: self.variables[name] for name in names if name in self.variables}
         outer = self.variables.get("foreach")
-        count = min(len(items), MOST_TURNS)
+        count = len(items)
         try:
-            for number, item in enumerate(items[:MOST_TURNS]):
+            for number, item in enumerate(items):
                 self._step()
                 self.variables[node.name] = item
                 self.variables["velocityCount"] = number + 1
@@ -272,6 +274,7 @@ class _Run:
             return None
         if abs(last - first) >= values.LARGEST_LIST:
             raise VtlError("the range is too large")
+        self._take_for_items(abs(last - first))
         return list(range(first, last + 1) if first <= last else range(first, last - 1, -1))
 
     def _binary(self, node: Binary) -> Any:
@@ -314,7 +317,7 @@ class _Run:
 def _items(value: Any) -> list[Any]:
     """Return what a loop goes over."""
     if isinstance(value, list):
-        return list(value)
+        return value[:MOST_TURNS]
     if isinstance(value, dict):
-        return list(value.values())
+        return list(islice(value.values(), MOST_TURNS))
     return []

@@ -8,7 +8,7 @@ from typing import Final
 from cloudlet.services.apigateway.vtl.error import VtlError
 
 _MOST: Final = 200_000
-_CHARACTERS: Final = 128
+CHARACTERS: Final = 128
 """Of a text that a method looks at take as long as a step."""
 _ITEMS: Final = 8
 """Of a list that a method looks at take as long as a step."""
@@ -22,6 +22,11 @@ class Steps:
     def __init__(self) -> None:
         self._left = _MOST
 
+    @property
+    def taken(self) -> int:
+        """How many have been taken."""
+        return _MOST - self._left
+
     def take(self, number: int = 1) -> None:
         """Raises VtlError where there are not as many left."""
         self._left -= number
@@ -30,7 +35,7 @@ class Steps:
 
     def take_for_text(self, length: int) -> None:
         """Take what it takes to look at so many characters. Raises VtlError."""
-        self.take(length // _CHARACTERS)
+        self.take(length // CHARACTERS)
 
     def take_for_items(self, number: int) -> None:
         """Take what it takes to look at so many items of a list. Raises VtlError."""

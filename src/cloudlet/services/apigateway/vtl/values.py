@@ -33,9 +33,24 @@ class Entry:
 def of_json(text: bytes | str) -> Any:
     """Return the value of a JSON text. Raises VtlError."""
     try:
-        return adopted(json_text.decode(text))
+        value = json_text.decode(text)
+        steps.running().take_for_items(_count(value))
+        return adopted(value)
     except (ValueError, RecursionError) as error:
         raise VtlError(f"this is not JSON: {error}") from error
+
+
+def _count(value: Any) -> int:
+    """Return how many values there are in a decoded JSON value."""
+    count, waiting = 0, [value]
+    while waiting:
+        each = waiting.pop()
+        count += 1
+        if isinstance(each, list):
+            waiting.extend(each)
+        elif isinstance(each, dict):
+            waiting.extend(each.values())
+    return count
 
 
 def adopted(value: Any) -> Any:
@@ -58,18 +73,19 @@ def to_json(value: Any) -> str:
 
 def _check_size(value: Any) -> None:
     """Raise VtlError for a value whose JSON would be too large: what is in it many times is once in memory."""
-    size, waiting = 0, [value]
+    size, waiting = 8, [value]
     while waiting:
         each = waiting.pop()
         # To go through a value takes as long as to write some characters.
-        size += 8
         if isinstance(each, str):
             size += len(each)
-        elif isinstance(each, list):
-            waiting.extend(each)
-        elif isinstance(each, dict):
-            size += sum(map(len, each))
-            waiting.extend(each.values())
+        elif isinstance(each, (list, dict)):
+            # What is in it is counted before it is looked at: it may hold itself many times.
+            size += 8 * len(each)
+            if isinstance(each, dict):
+                size += sum(map(len, each))
+            if size <= LARGEST_TEXT:
+                waiting.extend(each.values() if isinstance(each, dict) else each)
         if size > LARGEST_TEXT:
             raise VtlError("the text is too large")
     steps.running().take_for_text(size)
@@ -155,6 +171,7 @@ def text(value: Any) -> str:
         return value
     writer = _Writer()
     writer.write(value)
+    steps.running().take_for_text(writer.size)
     return "".join(writer.parts)
 
 
@@ -175,13 +192,19 @@ def equal(left: Any, right: Any) -> bool:
         return bool(left == right)
     if isinstance(left, bool) and isinstance(right, bool):
         return left is right
-    return text(left) == text(right)
+    written, other = text(left), text(right)
+    if len(written) != len(other):
+        return False
+    steps.running().take_for_text(len(written))
+    return written == other
 
 
 def compared(operator: str, left: Any, right: Any) -> bool | None:
     """Return what a comparison of numbers, or of texts, says; None where it cannot be made."""
     if not (is_number(left) and is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
         return None
+    if isinstance(left, str):
+        steps.running().take_for_text(min(len(left), len(right)))
     match operator:
         case "<":
             return bool(left < right)

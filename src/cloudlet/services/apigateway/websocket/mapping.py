@@ -114,6 +114,8 @@ async def rendered(template: str, event: Event, body: bytes) -> bytes:
     """Return what a template makes of a body. Raises Failed."""
     params = {"querystring": dict(event.queries()), "header": event.headers}
     try:
-        return await rendering.rendered(template, body, params, event.request_context(), event.stage.variables)
+        return await rendering.rendered(
+            event.session.place.account, template, body, params, event.request_context(), event.stage.variables
+        )
     except VtlError as error:
         raise Failed(500, f"The mapping template has failed: {error}") from error

@@ -12,8 +12,9 @@ import logging
 import math
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -36,11 +37,15 @@ from cloudlet.services.lambda_.function import LATEST, Place
 from cloudlet.services.lambda_.invoking import Target
 
 log = logging.getLogger("cloudlet.lambda")
+T = TypeVar("T")
 
 AT_ONCE = 200
 """Beside functions that take long, which may do so for a quarter of an hour."""
 OF_ONE_FUNCTION = 100
 """So many at once, that one function does not keep those of others waiting."""
+OF_ONE_ACCOUNT = 150
+"""So many at once that have not taken long yet, of all of its functions."""
+_QUICK_SECONDS = 1.0
 _PAGE = 200
 _LOOKED_AT = 20_000
 """So many of what is due are looked at for some that there is room for."""
@@ -62,7 +67,7 @@ async def run(block: Block) -> None:
         notified(block, events.TOPIC) as changed,
         asyncio.TaskGroup() as group,
     ):
-        serving = _Serving(block, lease, Works(block, changed, AT_ONCE), group)
+        serving = _Serving(block, lease, Works(block, changed, AT_ONCE), group, changed)
         while True:
             changed.clear()
             async with taking_a_share(_SHARE):
@@ -73,12 +78,18 @@ async def run(block: Block) -> None:
 class _Serving:
     """What this process gives to functions."""
 
-    def __init__(self, block: Block, lease: Lease, works: Works, group: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, block: Block, lease: Lease, works: Works, group: asyncio.TaskGroup, changed: asyncio.Event
+    ) -> None:
+        """`changed` is set when there is room again."""
         self._block = block
+        self._changed = changed
         self._lease = lease
         self._works = works
         self._group = group
         self._busy: Counter[Place] = Counter()
+        self._quick: Counter[str] = Counter()
+        """Account → of what it has, that has not taken long yet."""
 
     async def start_due(self) -> float:
         """Start what is due, as far as there is room; return when something is due next."""
@@ -90,8 +101,11 @@ class _Serving:
                 break
             if event.key in self._works or self._busy[event.place] >= OF_ONE_FUNCTION:
                 continue
+            if self._quick[event.place.account] >= OF_ONE_ACCOUNT:
+                continue
             await self._lease.hold()
             self._busy[event.place] += 1
+            self._quick[event.place.account] += 1
             self._works.start(self._group, event.key, f"an event for {event.place.arn}", partial(self._see_to, event))
         return now + _FOREVER_SECONDS
 
@@ -107,13 +121,23 @@ class _Serving:
             after = rows[-1][0]
 
     async def _see_to(self, event: Event) -> None:
+        leaving = ExitStack()
+        leaving.callback(self._changed.set)
+        leaving.callback(_less, self._quick, event.place.account)
+        late = asyncio.get_running_loop().call_later(_QUICK_SECONDS, leaving.close)
         try:
             async with self._lease.during():
                 await _see_to(self._block, event)
         finally:
-            self._busy[event.place] -= 1
-            if not self._busy[event.place]:
-                del self._busy[event.place]
+            late.cancel()
+            leaving.close()
+            _less(self._busy, event.place)
+
+
+def _less(counter: Counter[T], key: T) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 class _Gone(Exception):

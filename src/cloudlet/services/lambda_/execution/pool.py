@@ -32,6 +32,7 @@ from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 from cloudlet.services.lambda_.execution.snapshots import Snapshots
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.execution.subsegments import Subsegments
+from cloudlet.services.lambda_.execution.surplus import surplus
 from cloudlet.services.lambda_.execution.turns import Turns
 from cloudlet.services.lambda_.execution.worker import SNAP_START, InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
@@ -175,12 +176,13 @@ class Pools:
         resting = sorted(
             (worker for workers in self._resting.values() for worker in workers), key=lambda each: each.rested_since
         )
-        for position, worker in enumerate(resting):
+        surplus_ones = surplus(resting, lambda worker: worker.version.place.account, _MOST_RESTING)
+        for worker in resting:
             revision = worker.version.revision
             if len(self._resting[revision]) <= self._kept_of(revision):
                 unwanted = not worker.is_usable
             else:
-                unwanted = now - worker.rested_since > _KEPT_SECONDS or len(resting) - position > _MOST_RESTING
+                unwanted = now - worker.rested_since > _KEPT_SECONDS or worker in surplus_ones
             if unwanted:
                 self._resting[worker.version.revision].remove(worker)
                 self._end(worker)
@@ -227,7 +229,7 @@ class Pools:
     async def _start(self, version: Version, initialization: str, request_id: str) -> Worker:
         began = perf_counter()
         interpreter = await self._interpreter(version)
-        async with self._starts.one():
+        async with self._starts.one(version.place.account):
             if self._closed:
                 raise unavailable()
             log_stream = LogStream(self._block, version)
@@ -288,7 +290,7 @@ class Pools:
         """Return a process that sees a version's files, and the folder that has them where it is the process's own."""
         if interpreter.root is not None:
             return await self._contained(version, interpreter.root, interpreter, variables), None
-        code = await unpacking.unpacked(self._block, version.package.code)
+        code = await unpacking.unpacked(self._block, version.place.account, version.package.code)
         layers = await self._layers(version)
         limits = _starting(limits_of(version))
         extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
@@ -338,7 +340,8 @@ class Pools:
 
     async def _layers(self, version: Version) -> Path | None:
         """Return the folder that has a version's layers, one over the other; None where it has none."""
-        folders = [await unpacking.unpacked(self._block, layer.package.code) for layer in version.layers]
+        account = version.place.account
+        folders = [await unpacking.unpacked(self._block, account, layer.package.code) for layer in version.layers]
         if len(folders) < 2:
             return folders[0] if folders else None
         return await self._merged.of(folders)

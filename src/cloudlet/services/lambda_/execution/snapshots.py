@@ -12,13 +12,15 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from cloudlet.core import AwsError
+from cloudlet.services.lambda_.execution.surplus import surplus
 from cloudlet.services.lambda_.execution.worker import InitError, Worker
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 
 _MOST_HELD = 32
-"""Processes that are halted take memory: of more versions than this, those that were wanted last have one."""
+"""Processes that are halted take memory: of more versions than this, those that were wanted longest ago have none, of
+the account that has most."""
 
 
 class Snapshots:
@@ -71,9 +73,9 @@ class Snapshots:
     def _hold(self, version: Version, worker: Worker) -> None:
         self.forget(version.arn)
         self._held[version.arn] = worker
-        if len(self._held) > _MOST_HELD:
-            _, longest_unwanted = self._held.popitem(last=False)
-            self._end(longest_unwanted)
+        for each in surplus(list(self._held.values()), lambda held: held.version.place.account, _MOST_HELD):
+            del self._held[each.version.arn]
+            self._end(each)
 
     def _make_next(self, version: Version) -> None:
         if version.arn not in self._held and version.arn not in self._making:
