@@ -87,6 +87,12 @@ async def all_buckets(tx: Transaction, after: bytes, limit: int) -> list[Row]:
     return await tx.range(after + b"\x00" if after else _BUCKETS.begin, _BUCKETS.end, limit=limit)
 
 
+def name_of(key: bytes) -> str:
+    """Return the name of the bucket that is stored under a key."""
+    name: str = _BUCKETS.unpack(key)[0]
+    return name
+
+
 async def configuration(tx: Transaction, bucket: Bucket, kind: str) -> Any:
     """Return a bucket's configuration of some kind as it was put (mostly the model's own dictionary), or None."""
     if kind not in bucket.kinds:
