@@ -1,4 +1,4 @@
-"""Jobs that go through buckets: one that fails, or takes long, is no reason to look at the others again, or later."""
+"""What S3 does by itself for buckets: one that fails, or takes long, is no reason to look at others again, or later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from cloudlet.core import jobs
 from cloudlet.core.cloud import Config
 from cloudlet.core.identity import root
-from cloudlet.services.s3 import expiring, inventory_report
+from cloudlet.services.s3 import expiring, inventory_report, replicating
 from tests.in_process import InProcess
 
 _BAD, _GOOD = "111111111111", "222222222222"
@@ -102,6 +102,46 @@ def test_buckets_that_take_long_hold_up_their_own_account_only(
     assert len({name for name in looked_at if name.startswith("a-")}) == 4
     over.set()
     buckets.until(lambda: len(set(looked_at)) == 10)
+
+
+def test_what_waits_to_be_replicated_holds_up_its_own_account_only(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = asyncio.Event()
+    begun: Counter[str] = Counter()
+    run = replicating._Copy.run
+
+    async def run_slowly(self: replicating._Copy) -> None:
+        account = self._task.bucket.partition("-")[0]
+        begun[account] += 1
+        if account == _BAD:
+            await over.wait()
+        await run(self)
+
+    async def fill(account: str, name: str, count: int) -> None:
+        source, target = f"{account}-{name}", f"{account}-{name}-to"
+        for bucket in (source, target):
+            await buckets.call(account, "CreateBucket", Bucket=bucket)
+            versions = {"Status": "Enabled"}
+            await buckets.call(account, "PutBucketVersioning", Bucket=bucket, VersioningConfiguration=versions)
+        rule = {"ID": "r", "Status": "Enabled", "Prefix": "", "Destination": {"Bucket": f"arn:aws:s3:::{target}"}}
+        rules = {"Role": f"arn:aws:iam::{account}:role/r", "Rules": [rule]}
+        await buckets.call(account, "PutBucketReplication", Bucket=source, ReplicationConfiguration=rules)
+        for number in range(count):
+            await buckets.call(account, "PutObject", Bucket=source, Key=f"{number}", Body=b"x")
+
+    async def replicated() -> int:
+        listed = [await buckets.call(_BAD, "ListObjectsV2", Bucket=f"{_BAD}-{name}-to") for name in "ab"]
+        return sum(each["KeyCount"] for each in listed)
+
+    monkeypatch.setattr(replicating._Copy, "run", run_slowly)
+    for name in "ab":
+        buckets.run(fill(_BAD, name, 10))
+    buckets.run(fill(_GOOD, "a", 1))
+    buckets.until(lambda: begun[_GOOD] == 1)
+    assert begun[_BAD] <= 4
+    over.set()
+    buckets.until(lambda: buckets.run(replicated()) == 20)
 
 
 def test_rules_that_change_while_they_are_carried_out_are_carried_out_then(
