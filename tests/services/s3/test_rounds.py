@@ -13,7 +13,7 @@ import pytest
 from cloudlet.core import jobs
 from cloudlet.core.cloud import Config
 from cloudlet.core.identity import root
-from cloudlet.services.s3 import expiring, inventory_report, replicating
+from cloudlet.services.s3 import expiring, inventory_report, multipart, replicating, storage_metrics
 from tests.in_process import InProcess
 
 _BAD, _GOOD = "111111111111", "222222222222"
@@ -22,6 +22,8 @@ _RULE = {"ID": "r", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}
 
 class Buckets(InProcess):
     """Accounts with buckets that have lifecycle rules, or inventories."""
+
+    block = "s3"
 
     async def call(self, account: str, operation: str, **params: Any) -> Any:
         return await self.cloud.call(
@@ -142,6 +144,102 @@ def test_what_waits_to_be_replicated_holds_up_its_own_account_only(
     assert begun[_BAD] <= 4
     over.set()
     buckets.until(lambda: buckets.run(replicated()) == 20)
+
+
+def test_buckets_that_take_long_to_be_measured_hold_up_their_own_account_only(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = asyncio.Event()
+    looked_at: list[str] = []
+
+    async def measure(self: storage_metrics._Held, at: float) -> None:
+        looked_at.append(self._bucket.name)
+        if self._bucket.account == _BAD:
+            await over.wait()
+
+    async def measure_all() -> None:
+        block = buckets.cloud.block("s3")
+        measuring = asyncio.ensure_future(storage_metrics._measure_all(block, jobs.Works(block), 0.0))
+        while "bbb" not in looked_at:
+            await asyncio.sleep(0)
+        assert looked_at == ["aaa-1", "bbb"]
+        over.set()
+        await measuring
+
+    monkeypatch.setattr(storage_metrics._Held, "measure", measure)
+    for account, name in ((_BAD, "aaa-1"), (_BAD, "aaa-2"), (_GOOD, "bbb")):
+        buckets.run(buckets.call(account, "CreateBucket", Bucket=name))
+    buckets.run(measure_all())
+    assert sorted(looked_at) == ["aaa-1", "aaa-2", "bbb"]
+
+
+def test_what_uploads_to_a_deleted_bucket_have_left_is_removed_some_at_a_time(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[bool] = []
+    some = multipart.forget_some
+
+    async def counted(*args: Any) -> bool:
+        removed.append(await some(*args))
+        return removed[-1]
+
+    async def files() -> int:
+        block = buckets.cloud.block("s3")
+        return sum([len(names) async for names in block.blobs.names(-1.0)])
+
+    monkeypatch.setattr(multipart, "_LISTED", 2)
+    monkeypatch.setattr(multipart, "forget_some", counted)
+    buckets.run(buckets.call(_GOOD, "CreateBucket", Bucket="bucket"))
+    before = buckets.rows()
+    for key in "ab":
+        begun = buckets.run(buckets.call(_GOOD, "CreateMultipartUpload", Bucket="bucket", Key=key))
+        for number in (1, 2, 3):
+            part = {"Bucket": "bucket", "Key": key, "UploadId": begun["UploadId"], "PartNumber": number}
+            buckets.run(buckets.call(_GOOD, "UploadPart", Body=b"x", **part))
+    assert buckets.run(files()) == 6
+    buckets.run(buckets.call(_GOOD, "DeleteBucket", Bucket="bucket"))
+    buckets.until(lambda: removed == [True, True, True, False])
+    buckets.run(buckets.settle())
+    buckets.advance(60.0)
+    buckets.until(lambda: buckets.run(files()) == 0)
+    buckets.until(lambda: buckets.rows() < before)
+
+
+def test_others_have_their_turn_while_many_rules_are_looked_at(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: Counter[int] = Counter()
+    is_due = expiring._Pass._is_due
+    is_over = False
+
+    def seen(self: expiring._Pass, rules: Any, placed: Any) -> bool:
+        turns[turn] += len(rules)
+        return is_due(self, rules, placed)
+
+    async def count() -> None:
+        nonlocal turn
+        while not is_over:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def put() -> None:
+        counting = asyncio.ensure_future(count())
+        rules = [{**_RULE, "ID": f"{number}", "Filter": {"Prefix": f"{number}"}} for number in range(1000)]
+        await buckets.call(_GOOD, "CreateBucket", Bucket="bucket")
+        for number in range(50):
+            await buckets.call(_GOOD, "PutObject", Bucket="bucket", Key=f"{number}", Body=b"x")
+        configured = {"Rules": rules}
+        await buckets.call(_GOOD, "PutBucketLifecycleConfiguration", Bucket="bucket", LifecycleConfiguration=configured)
+        while turns.total() < 50_000:
+            await asyncio.sleep(0)
+        nonlocal is_over
+        is_over = True
+        await counting
+
+    turn = 0
+    monkeypatch.setattr(expiring._Pass, "_is_due", seen)
+    buckets.run(put())
+    assert max(turns.values()) <= 5000
 
 
 def test_rules_that_change_while_they_are_carried_out_are_carried_out_then(

@@ -68,7 +68,7 @@ async def is_empty(tx: Transaction, bucket: Bucket) -> bool:
 
 
 def remove_bucket(tx: Transaction, bucket: Bucket) -> None:
-    """Delete an empty bucket's record and configurations; `multipart.abort_all` comes before."""
+    """Delete an empty bucket's record and configurations."""
     tx.delete(_BUCKETS.key(bucket.name))
     tx.delete(_OWNERS.key(bucket.account, bucket.name))
     tx.delete_range(bucket.configurations.begin, bucket.configurations.end)

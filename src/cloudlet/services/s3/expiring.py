@@ -24,6 +24,8 @@ from cloudlet.store import pack
 
 _ROWS = 200
 _AT_ONCE = 20
+_LOOKED_AT = 5000
+"""So many rules, of one version or of several, before others have their turn."""
 
 
 async def carry_out_rules(block: Block) -> None:
@@ -75,9 +77,14 @@ class _Pass:
 
     async def _versions(self, rules: Lifecycle) -> None:
         async for page in walk(self.block, self.bucket):
-            due = [placed for placed in page if self._is_due(rules, placed)]
-            for start in range(0, len(due), _AT_ONCE):
-                await self._act(rules, due[start : start + _AT_ONCE])
+            due: list[Placed] = []
+            at_once = max(1, _LOOKED_AT // (len(rules) or 1))
+            for start in range(0, len(page), at_once):
+                due += [placed for placed in page[start : start + at_once] if self._is_due(rules, placed)]
+                await asyncio.sleep(0)
+            at_once = min(at_once, _AT_ONCE)
+            for start in range(0, len(due), at_once):
+                await self._act(rules, due[start : start + at_once])
 
     def _is_due(self, rules: Lifecycle, found: Placed) -> bool:
         """Whether something is to be done about a version, by what is known without looking at others."""
