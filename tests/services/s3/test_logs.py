@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from cloudlet.services.s3 import access_log
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.s3.own_work import bucket, keys, strict_server
 from tests.services.s3.raw import ask
@@ -177,6 +179,28 @@ def test_what_is_noted_is_delivered_when_the_server_ends(tmp_path: Path) -> None
     with Server.start("--data", str(tmp_path)) as server:
         s3 = Aws(server.endpoint, account).client("s3")
         assert {line["operation"] for line in lines(s3, target)} == {"REST.HEAD.BUCKET"}
+
+
+def test_an_account_has_half_of_what_is_kept_of_lines_and_many_are_delivered_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(access_log, "_MOST_BYTES", 40_000)
+    monkeypatch.setattr(access_log, "_MANY_BYTES", 10_000)
+    waiting = access_log._Lines()
+
+    def add(account: str, count: int) -> None:
+        for _ in range(count):
+            waiting.add(account, access_log._Line(f"of-{account}", 0.0, "x" * 244))
+
+    add("1", 20)
+    assert not waiting.changed.is_set()
+    add("1", 80)
+    add("2", 10)
+    assert waiting.changed.is_set()
+    assert dict(waiting.dropped) == {"1": 60}
+    assert Counter(line.bucket for line in waiting.take()) == {"of-1": 40, "of-2": 10}
+    add("1", 1)
+    assert len(waiting.take()) == 1
 
 
 def test_in_strict_mode_the_target_has_to_let_logs_in() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.services.s3 import request_metrics
+from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.own_metrics import total
@@ -200,6 +202,23 @@ def test_what_cannot_be_is_refused(aws: Aws, id: str, chosen: dict[str, Any], co
     with pytest.raises(ClientError) as refused:
         configure(s3, name, id, **chosen)
     assert refused.value.response["Error"]["Code"] == code
+
+
+def test_an_account_has_half_of_the_configurations_that_are_measured_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_metrics, "_MOST", 6)
+    known = request_metrics._All()
+
+    def fill(account: str) -> Bucket:
+        bucket = Bucket(1, f"of-{account}", account, "us-east-1", 0)
+        for number in range(5):
+            known.keep(bucket, f"{number}", {})
+        return bucket
+
+    large, other = fill("111111111111"), fill("222222222222")
+    assert [len(known.buckets[each.name].configurations) for each in (large, other)] == [3, 3]
+    known.forget(large.name)
+    known.keep(other, "more", {})
+    assert list(known.buckets[other.name].configurations) == ["0", "1", "2"]
 
 
 def test_after_midnight_buckets_tell_what_they_hold() -> None:

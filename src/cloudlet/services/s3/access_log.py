@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from time import gmtime, perf_counter, strftime
@@ -35,8 +35,12 @@ log = logging.getLogger("cloudlet.s3")
 KIND: Final = "logging"
 _PRINCIPAL: Final = "logging.s3.amazonaws.com"
 _PERIOD_SECONDS: Final = 60.0
-_MOST_LINES: Final = 100_000
-"""Of all buckets together, between two deliveries; more are dropped."""
+_MOST_BYTES: Final = 64 << 20
+"""Of lines that wait, of one account half as many; those beyond are dropped."""
+_MANY_BYTES: Final = 8 << 20
+"""Of one account, which are delivered at once."""
+_LINE_BYTES: Final = 256
+"""What a line takes besides its text."""
 _DAY: Final = 86_400
 _GRANTEES: Final = (("ID", "id"), ("URI", "uri"), ("EmailAddress", "emailAddress"))
 _PERMISSIONS: Final = (("READ", "GrantRead"), ("FULL_CONTROL", "GrantFullControl"))
@@ -87,9 +91,33 @@ class _Lines:
         self.owners: dict[str, str] = {}
         """The accounts of the buckets that have logs."""
         self.changed = asyncio.Event()
-        """A bucket got logs, or lost them. Other processes on the same store find out within a period."""
-        self.waiting: deque[_Line] = deque()
-        self.dropped = 0
+        """A bucket got logs, or lost them, which other processes find out within a period; or many lines wait."""
+        self.dropped: Counter[str] = Counter()
+        """How many lines were, by account."""
+        self._waiting: deque[_Line] = deque()
+        self._held: Counter[str] = Counter()
+        """Bytes, by account."""
+        self._all_held = 0
+
+    def add(self, account: str, line: _Line) -> None:
+        """Let a line wait, if there is room."""
+        size = len(line.text) + _LINE_BYTES
+        held = self._held[account] + size
+        if held > _MOST_BYTES // 2 or self._all_held + size > _MOST_BYTES:
+            self.dropped[account] += 1
+            return
+        self._held[account] = held
+        self._all_held += size
+        self._waiting.append(line)
+        if held > _MANY_BYTES:
+            self.changed.set()
+
+    def take(self) -> deque[_Line]:
+        """Return the lines that wait, which then do not any more."""
+        taken, self._waiting = self._waiting, deque()
+        self._held.clear()
+        self._all_held = 0
+        return taken
 
 
 _LINES: Final = Attached(lambda _: _Lines())
@@ -98,16 +126,12 @@ _LINES: Final = Attached(lambda _: _Lines())
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Note a request that was answered, if its bucket has logs."""
     lines = _LINES.of(ctx.block)
-    if operation == "PutBucketLogging":
+    if operation == "PutBucketLogging" and error is None:
         lines.changed.set()
     owner = lines.owners.get(params.get("Bucket", ""))
-    if owner is None:
-        return
-    if len(lines.waiting) < _MOST_LINES:
+    if owner is not None:
         text = line(owner, ctx, operation, params, result, error)
-        lines.waiting.append(_Line(params["Bucket"], ctx.now(), text))
-    else:
-        lines.dropped += 1
+        lines.add(owner, _Line(params["Bucket"], ctx.now(), text))
 
 
 async def deliver_logs(block: Block) -> None:
@@ -131,10 +155,10 @@ async def _owners(block: Block, works: Works) -> dict[str, str]:
 
 
 async def _deliver(block: Block, lines: _Lines) -> None:
-    noted, lines.waiting = lines.waiting, deque()
-    if lines.dropped:
-        log.warning("%d lines of access logs were dropped: there were too many", lines.dropped)
-        lines.dropped = 0
+    noted = lines.take()
+    for account, count in lines.dropped.items():
+        log.warning("%d lines of access logs of the account %s were dropped: there were too many", count, account)
+    lines.dropped.clear()
     by_bucket: dict[str, list[_Line]] = {}
     for each in noted:
         by_bucket.setdefault(each.bucket, []).append(each)

@@ -19,8 +19,8 @@ from cloudlet.services.s3 import (
 )
 from cloudlet.services.s3.block import service
 
-service.job(garbage.collect)
-service.job(garbage.sweep)
+service.job(garbage.GARBAGE.collect)
+service.job(garbage.GARBAGE.sweep)
 service.job(completed.forget)
 
 __all__ = [

@@ -52,17 +52,16 @@ def _check_name(name: str) -> None:
 
 async def _payload(body: Any) -> bytes:
     """Read a payload. Raises AwsError for one that is empty, too large or no text."""
-    pieces: list[bytes] = []
-    size = 0
+    # Pieces may be of a byte each: as objects they would take many times what they hold.
+    whole = bytearray()
     try:
         async for piece in pieces_of(body):
-            pieces.append(piece)
-            size += len(piece)
-            if size > annotating.LARGEST_BYTES:
-                raise upload.too_large(size, annotating.LARGEST_BYTES)
+            whole += piece
+            if len(whole) > annotating.LARGEST_BYTES:
+                raise upload.too_large(len(whole), annotating.LARGEST_BYTES)
     except ConnectionError:
         raise upload.incomplete() from None
-    payload = b"".join(pieces)
+    payload = bytes(whole)
     if not payload:
         raise errors.invalid_request("The annotation payload must have at least 1 byte.")
     try:

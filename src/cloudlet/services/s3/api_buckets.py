@@ -12,7 +12,8 @@ from cloudlet.services.s3 import (
     canonical_users,
     continuation,
     errors,
-    multipart,
+    leftovers,
+    lifecycle,
     request_metrics,
     tag_sets,
 )
@@ -111,7 +112,8 @@ async def delete_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
         hint = " You must delete all versions in the bucket." if bucket.versioning else ""
         message = f"The bucket you tried to delete is not empty.{hint}"
         raise AwsError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
-    await multipart.abort_all(tx, bucket, int(ctx.now() * 1000))
+    await leftovers.note(tx, bucket)
+    lifecycle.forget(tx, bucket)
     remove_bucket(tx, bucket)
     if request_metrics.KIND in bucket.kinds:
         tx.notify(request_metrics.TOPIC)

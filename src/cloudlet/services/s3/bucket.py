@@ -68,7 +68,7 @@ async def is_empty(tx: Transaction, bucket: Bucket) -> bool:
 
 
 def remove_bucket(tx: Transaction, bucket: Bucket) -> None:
-    """Delete an empty bucket's record and configurations; `multipart.abort_all` comes before."""
+    """Delete an empty bucket's record and configurations."""
     tx.delete(_BUCKETS.key(bucket.name))
     tx.delete(_OWNERS.key(bucket.account, bucket.name))
     tx.delete_range(bucket.configurations.begin, bucket.configurations.end)
@@ -85,6 +85,12 @@ async def buckets_of(tx: Transaction, account: str, after: str, limit: int) -> l
 async def all_buckets(tx: Transaction, after: bytes, limit: int) -> list[Row]:
     """Return up to `limit` buckets of all accounts, as they are stored, behind a key: for jobs."""
     return await tx.range(after + b"\x00" if after else _BUCKETS.begin, _BUCKETS.end, limit=limit)
+
+
+def name_of(key: bytes) -> str:
+    """Return the name of the bucket that is stored under a key."""
+    name: str = _BUCKETS.unpack(key)[0]
+    return name
 
 
 async def configuration(tx: Transaction, bucket: Bucket, kind: str) -> Any:

@@ -14,35 +14,27 @@ import msgspec
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import first, notified
-from cloudlet.services.s3 import events, lifecycle, multipart, versions
+from cloudlet.services.s3 import events, lifecycle, multipart, rounds, versions
 from cloudlet.services.s3.bucket import find_bucket
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.lifecycle import Lifecycle, subject
 from cloudlet.services.s3.objects import Version, behind
-from cloudlet.services.s3.walking import Placed, every_bucket, walk
+from cloudlet.services.s3.walking import Placed, walk
 from cloudlet.store import pack
 
 _ROWS = 200
 _AT_ONCE = 20
+_LOOKED_AT = 5000
+"""So many rules, of one version or of several, before others have their turn."""
 
 
 async def carry_out_rules(block: Block) -> None:
     """Go through all buckets that have rules, once a day and when they get other ones, until the block ends."""
-    async with notified(block, lifecycle.TOPIC) as changed:
-        works = Works(block, changed)
-        while True:
-            changed.clear()
-            await _go_through_all(block, works)
-            await first(block, changed, lifecycle.next_midnight(block.clock.now()))
 
+    async def carry_out(bucket: Bucket) -> bool:
+        return await _Pass(block, bucket, block.clock.now()).run()
 
-async def _go_through_all(block: Block, works: Works) -> None:
-    async for bucket in every_bucket(block, works):
-        if lifecycle.KIND in bucket.kinds:
-            one = _Pass(block, bucket, block.clock.now())
-            await works.attempt(bucket.name, f"the lifecycle rules of {bucket.name}", one.run)
+    await rounds.make(block, lifecycle.TOPIC, lifecycle.KIND, "the lifecycle rules", carry_out)
 
 
 @dataclass
@@ -53,11 +45,11 @@ class _Pass:
     bucket: Bucket
     now: float
 
-    async def run(self) -> None:
-        """Do all that is due, unless that was done today."""
+    async def run(self) -> bool:
+        """Do all that is due, unless that was done today; return whether it was not."""
         rules = await self.block.store.transact(self._begin)
         if rules is None:
-            return
+            return False
         await self._versions(rules)
         await self._uploads(rules)
 
@@ -66,6 +58,7 @@ class _Pass:
                 lifecycle.note_done(tx, self.bucket, rules, self.now)
 
         await self.block.store.transact(end)
+        return True
 
     async def _begin(self, tx: Transaction) -> Lifecycle | None:
         rules = await lifecycle.of_bucket(tx, self.bucket)
@@ -84,9 +77,14 @@ class _Pass:
 
     async def _versions(self, rules: Lifecycle) -> None:
         async for page in walk(self.block, self.bucket):
-            due = [placed for placed in page if self._is_due(rules, placed)]
-            for start in range(0, len(due), _AT_ONCE):
-                await self._act(rules, due[start : start + _AT_ONCE])
+            due: list[Placed] = []
+            at_once = max(1, _LOOKED_AT // (len(rules) or 1))
+            for start in range(0, len(page), at_once):
+                due += [placed for placed in page[start : start + at_once] if self._is_due(rules, placed)]
+                await asyncio.sleep(0)
+            at_once = min(at_once, _AT_ONCE)
+            for start in range(0, len(due), at_once):
+                await self._act(rules, due[start : start + at_once])
 
     def _is_due(self, rules: Lifecycle, found: Placed) -> bool:
         """Whether something is to be done about a version, by what is known without looking at others."""

@@ -10,7 +10,6 @@ import gzip
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,16 @@ from urllib.parse import quote
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
-from cloudlet.services.s3 import identified, inventory, lifecycle, workspace
+from cloudlet.services.s3 import identified, inventory, lifecycle, rounds, workspace
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
 from cloudlet.services.s3.lifecycle import Lifecycle
-from cloudlet.services.s3.walking import Placed, every_bucket, walk
+from cloudlet.services.s3.walking import Placed, walk
 from cloudlet.wire.timestamps import iso8601, milliseconds
 
 log = logging.getLogger("cloudlet.s3")
@@ -41,19 +39,17 @@ _READ_BYTES = 1 << 20
 
 async def write_inventories(block: Block, lease: Lease) -> None:
     """Write the inventories that are due, until the block ends."""
-    async with notified(block, inventory.TOPIC) as changed:
-        works = Works(block, changed)
-        while True:
-            changed.clear()
-            now = block.clock.now()
-            async for bucket in every_bucket(block, works):
-                if inventory.KIND in bucket.kinds:
-                    async with lease.during():
-                        await _write_due(block, works, bucket, now)
-            await first(block, changed, lifecycle.next_midnight(now))
+
+    async def write(bucket: Bucket) -> bool:
+        async with lease.during():
+            return await _write_due(block, bucket, block.clock.now())
+
+    await rounds.make(block, inventory.TOPIC, inventory.KIND, "the inventories", write)
 
 
-async def _write_due(block: Block, works: Works, bucket: Bucket, now: float) -> None:
+async def _write_due(block: Block, bucket: Bucket, now: float) -> bool:
+    """Write what is due in a bucket; return whether anything was."""
+
     async def find(tx: Transaction) -> list[tuple[str, Any]]:
         return [
             (id, configuration)
@@ -61,10 +57,17 @@ async def _write_due(block: Block, works: Works, bucket: Bucket, now: float) -> 
             if await inventory.due(tx, bucket, id, configuration, now)
         ]
 
-    what = f"the inventories of {bucket.name}"
-    for id, configuration in await works.attempt(bucket.name, what, lambda: block.store.transact(find)) or ():
-        work = partial(_write, block, bucket, id, configuration, now)
-        await works.attempt((bucket.name, id), f"the inventory {id} of {bucket.name}", work)
+    failures: list[Exception] = []
+    found = await block.store.transact(find)
+    for id, configuration in found:
+        try:
+            await _write(block, bucket, id, configuration, now)
+        except Exception as failure:
+            # The others are written first; what was is not due any more when this one is tried again.
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup(f"of {len(found)} inventories {len(failures)} could not be written", failures)
+    return bool(found)
 
 
 async def _write(block: Block, bucket: Bucket, id: str, configuration: Mapping[str, Any], now: float) -> None:
@@ -253,7 +256,7 @@ class _Report:
                     if self._all or (placed.current and not placed.version.marker)
                 ]
                 await asyncio.to_thread(target.write, "".join(rows).encode())
-        return file if self._format == "CSV" else await asyncio.to_thread(self._as_parquet, file)
+        return file if self._format == "CSV" else await beside(self._bucket.account, self._as_parquet, file)
 
     def _line(self, row: _Row) -> str:
         return ",".join(['"' + _FIELDS[name](row).replace('"', '""') + '"' for name in self._fields]) + "\n"

@@ -8,6 +8,7 @@ from cloudlet.services.s3 import (
     access_log,
     expiring,
     inventory_report,
+    leftovers,
     notifying,
     replicating,
     request_metrics,
@@ -34,6 +35,7 @@ async def tell_and_replicate(block: Block) -> None:
 service.job(expiring.carry_out_rules)
 service.job(restoring.follow_restores)
 service.job(access_log.deliver_logs)
+service.job(leftovers.remove)
 service.job(workspace.clear)
 service.job(select_process.end_with)
 service.job(request_metrics.follow_configurations)

@@ -166,6 +166,9 @@ class Lifecycle:
             if rule["Status"] == "Enabled"
         ]
 
+    def __len__(self) -> int:
+        return len(self._rules)
+
     def expiry(self, subject: Subject) -> Due | None:
         """Return when a current version expires, by the rule that is first."""
         return _first((rule.expires(subject), rule.id) for rule in self._rules if rule.concerns(subject))
@@ -228,6 +231,11 @@ async def is_done(tx: Transaction, bucket: Bucket, rules: Lifecycle, now: float)
 def note_done(tx: Transaction, bucket: Bucket, rules: Lifecycle, now: float) -> None:
     """Write down that a bucket was gone through for the day of `now`."""
     tx.put(_DONE.key(bucket.number), _passed(rules, now))
+
+
+def forget(tx: Transaction, bucket: Bucket) -> None:
+    """Forget what is written down of a bucket that is deleted."""
+    tx.delete(_DONE.key(bucket.number))
 
 
 def next_midnight(now: float) -> float:

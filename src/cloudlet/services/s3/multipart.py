@@ -326,14 +326,20 @@ def _remove_rows(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> N
     tx.delete_range(space.begin, space.end)
 
 
-async def abort_all(tx: Transaction, bucket: Bucket, now: int) -> None:
-    """Remove all uploads of a bucket that is about to be deleted."""
-    rows = await tx.range(bucket.uploads.begin, bucket.uploads.end, limit=_LISTED)
-    while rows:
-        for row, _ in rows:
-            key, upload_id = bucket.uploads.unpack(row)
-            await forget(tx, bucket, key, upload_id, now)
-        rows = await tx.range(rows[-1][0] + b"\x00", bucket.uploads.end, limit=_LISTED)
+async def any_of(tx: Transaction, bucket: Bucket) -> bool:
+    """Whether an upload to a bucket is under way."""
+    return bool(await tx.range(bucket.uploads.begin, bucket.uploads.end, limit=1))
+
+
+async def forget_some(tx: Transaction, bucket: Bucket, now: int) -> bool:
+    """Remove some of what uploads to a bucket that is deleted have left; return whether there may be more."""
+    rows = await tx.range(bucket.parts.begin, bucket.parts.end, limit=_LISTED)
+    garbage.release(tx, [_decode_part(raw).blob for _, raw in rows], now)
+    for row, _ in rows:
+        tx.delete(row)
+    if not rows:
+        tx.delete_range(bucket.uploads.begin, bucket.uploads.end)
+    return bool(rows)
 
 
 async def complete(ctx: Context, tx: Transaction, params: Params) -> Result:

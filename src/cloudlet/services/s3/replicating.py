@@ -12,13 +12,14 @@ from functools import partial
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core import AwsError, Context, Transaction, lanes
 from cloudlet.core.block import Block
 from cloudlet.core.identity import Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import notified
+from cloudlet.core.shares import Shares
 from cloudlet.services.s3 import access, annotating, contents, events, garbage, replication, versions
 from cloudlet.services.s3.acl import ENFORCED, private
 from cloudlet.services.s3.annotating import Carried
@@ -31,25 +32,47 @@ from cloudlet.services.s3.replication import REPLICA, Rule, Task
 log = logging.getLogger("cloudlet.s3")
 
 _AT_ONCE = 8
+_OF_A_BUCKET = 4
 
 
 async def replicate(block: Block, lease: Lease) -> None:
-    """Copy what waits, until the block ends."""
-    async with notified(block, replication.TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed, _AT_ONCE)
+    """Copy what waits, until the block ends: no bucket waits for another one's, and an account has half at most."""
+    places = Shares(_AT_ONCE, _AT_ONCE // 2)
+
+    async def work_off(number: int) -> None:
+        await _work_off(block, lease, places, number)
+
+    await lanes.work_off(block, replication.TOPIC, replication.buckets, work_off)
+
+
+async def _work_off(block: Block, lease: Lease, places: Shares, number: int) -> None:
+    """Copy all that waits of a bucket."""
+    async with notified(block, replication.TOPIC) as changed:
+        works = Works(block, changed)
+
+        async def one(row: bytes) -> None:
+            await works.attempt(row, f"the replica of {row!r}", partial(_copy, block, places, row))
+
         while True:
             changed.clear()
-            for row in await block.store.transact(lambda tx: replication.waiting(tx, _AT_ONCE + len(works))):
-                await lease.hold()
-                works.start(group, row, f"the replica of {row!r}", partial(_copy, block, row))
-            await changed.wait()
+            count = _OF_A_BUCKET + len(works)
+            rows = await block.store.transact(lambda tx, count=count: replication.waiting(tx, number, count))  # type: ignore[misc]
+            if not rows:
+                return
+            await lease.hold()
+            if found := [row for row in rows if row not in works]:
+                await asyncio.gather(*map(one, found))
+            else:
+                await changed.wait()
 
 
-async def _copy(block: Block, row: bytes) -> None:
+async def _copy(block: Block, places: Shares, row: bytes) -> None:
     """Do the task in a row."""
     found = await block.store.transact(lambda tx: replication.find(tx, row))
     if found is not None:
-        await _Copy(block, row, *found).run()
+        source = await block.store.transact(lambda tx: find_bucket(tx, found[1].bucket))
+        async with places.of("" if source is None else source.account):
+            await _Copy(block, row, *found).run()
 
 
 class _Source(msgspec.Struct):

@@ -154,9 +154,20 @@ async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key:
     tx.notify(TOPIC)
 
 
-async def waiting(tx: Transaction, count: int) -> list[bytes]:
-    """Return the keys of up to `count` tasks."""
-    return [key for key, _ in await tx.range(_WAITING.begin, _WAITING.end, limit=count)]
+async def buckets(tx: Transaction, after: int | None, limit: int) -> list[int]:
+    """Return the numbers of up to `limit` buckets of which something waits, those that follow another one."""
+    found: list[int] = []
+    begin = _WAITING.begin if after is None else _WAITING.sub(after).end
+    while len(found) < limit and (rows := await tx.range(begin, _WAITING.end, limit=1)):
+        found.append(_WAITING.unpack(rows[0][0])[0])
+        begin = _WAITING.sub(found[-1]).end
+    return found
+
+
+async def waiting(tx: Transaction, number: int, count: int) -> list[bytes]:
+    """Return the keys of up to `count` tasks of a bucket."""
+    space = _WAITING.sub(number)
+    return [key for key, _ in await tx.range(space.begin, space.end, limit=count)]
 
 
 async def find(tx: Transaction, key: bytes) -> tuple[bytes, Task] | None:

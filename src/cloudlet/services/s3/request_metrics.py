@@ -7,6 +7,7 @@ that filters by prefix, object tag, or access point". Requests are counted as th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -27,7 +28,7 @@ from cloudlet.wire import WireError, load
 KIND: Final = "Metrics"
 TOPIC: Final = b"metrics-configurations"
 _MOST: Final = 10_000
-"""Configurations of all buckets together; requests are not measured by more."""
+"""Configurations of all buckets together, of one account half as many; requests are not measured by more."""
 _OF_A_BUCKET: Final = 1000
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CHANGES: Final = frozenset(("DeleteBucket", "DeleteBucketMetricsConfiguration", "PutBucketMetricsConfiguration"))
@@ -114,15 +115,16 @@ class _All:
 
     def __init__(self) -> None:
         self.buckets: dict[str, _Watched] = {}
-        self._count = 0
+        self._counts: Counter[str] = Counter()
+        """Of configurations, by account."""
 
     def keep(self, bucket: Bucket, id: str, value: Mapping[str, Any]) -> None:
         """Measure by a configuration, unless there are too many."""
         watched = self.buckets.get(bucket.name) or _Watched(bucket.account, bucket.region)
         is_new = id not in watched.configurations
-        if is_new and self._count >= _MOST:
+        if is_new and (self._counts[bucket.account] >= _MOST // 2 or self._counts.total() >= _MOST):
             return
-        self._count += is_new
+        self._counts[bucket.account] += is_new
         watched.configurations[id] = _Configuration.of(value)
         self.buckets[bucket.name] = watched
 
@@ -132,7 +134,7 @@ class _All:
         for each in list(watched.configurations) if watched is not None else ():
             if watched is not None and id in (None, each):
                 del watched.configurations[each]
-                self._count -= 1
+                self._counts[watched.account] -= 1
         if watched is not None and not watched.configurations:
             del self.buckets[bucket]
 

@@ -1,7 +1,8 @@
 """What buckets hold, for CloudWatch: once a day, after midnight (UTC).
 
 User guide, "Metrics and dimensions" ("Amazon S3 daily storage metrics for buckets in CloudWatch"). All versions are
-looked at, and the parts of uploads that are under way; that takes a small share of the time, however many there are.
+looked at, and the parts of uploads that are under way; that takes a small share of the time, however many there are,
+and an account's large buckets hold up no others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import until
+from cloudlet.core.shares import Shares
 from cloudlet.services.s3 import multipart
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
@@ -22,8 +24,10 @@ from cloudlet.services.s3.walking import every_bucket, walk
 from cloudlet.store import pack
 
 _DAY = 86_400
-_SHARE = 10
-"""It takes no more than about one tenth of the time."""
+_AT_ONCE = 2
+_SHARE = 20
+"""It takes no more than about one tenth of the time, for all that are looked at at once."""
+_WAITING = 1000
 _ROWS = 200
 _STORAGE = {
     "DEEP_ARCHIVE": "DeepArchiveStorage",
@@ -60,10 +64,22 @@ async def measure_storage(block: Block) -> None:
     while True:
         today = int(block.clock.now() // _DAY)
         if await block.store.transact(lambda tx, today=today: _is_due(tx, today)):  # type: ignore[misc]
-            async for bucket in every_bucket(block, works):
-                measure = partial(_Held(block, bucket).measure, today * _DAY)
-                await works.attempt(bucket.name, f"measuring {bucket.name}", measure)
+            await _measure_all(block, works, today * _DAY)
         await until(block, (today + 1) * _DAY)
+
+
+async def _measure_all(block: Block, works: Works, at: float) -> None:
+    places, waiting = Shares(_AT_ONCE, 1), asyncio.Semaphore(_WAITING)
+
+    async def measure(bucket: Bucket) -> None:
+        async with places.of(bucket.account):
+            await works.attempt(bucket.name, f"measuring {bucket.name}", partial(_Held(block, bucket).measure, at))
+        waiting.release()
+
+    async with asyncio.TaskGroup() as group:
+        async for bucket in every_bucket(block, works):
+            await waiting.acquire()
+            group.create_task(measure(bucket))
 
 
 async def _is_due(tx: Transaction, today: int) -> bool:
