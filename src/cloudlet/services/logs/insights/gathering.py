@@ -31,6 +31,7 @@ from cloudlet.services.logs.insights.syntax import (
     Source,
     Unnest,
 )
+from cloudlet.services.logs.insights.times import Asked
 
 if TYPE_CHECKING:
     from cloudlet.services.logs.insights.inputs import Inputs
@@ -71,11 +72,11 @@ class Feed:
 class Gathering:
     """A query's commands in both steps."""
 
-    def __init__(self, query: Query, text: str, now: int, inputs: Inputs | None) -> None:
+    def __init__(self, query: Query, text: str, asked: Asked, inputs: Inputs | None) -> None:
         """Raises QueryProblem."""
         _check_order(query.commands)
         scope, self._discovered = Scope.of_events()
-        self.pipeline = Pipeline(EVENTS, scope, text, now, inputs)
+        self.pipeline = Pipeline(EVENTS, scope, text, asked, inputs)
         commands = list(query.commands)
         while commands and isinstance(commands[0], _BY_EVENT):
             self.pipeline.add(commands.pop(0))

@@ -97,7 +97,12 @@ def parse(text: str) -> Query:
     statistics = sum(isinstance(part, Stats) for part in parts)
     if sum(isinstance(part, Command) for part in parts) > _MOST_COMMANDS or statistics > _MOST_STATS:
         raise QueryProblem("the query has too many commands", 0, len(text))
-    return replace(query, regexes=tuple(part for part in parts if isinstance(part, Pattern)), text=text)
+    regexes = [part for part in parts if isinstance(part, Pattern)]
+    for part in parts:
+        match part:
+            case Call("regexreplace", (_, Text(regex, span), *_)):
+                regexes.append(Pattern(regex, span))
+    return replace(query, regexes=tuple(regexes), text=text)
 
 
 def _unexpected(text: str, start: int, end: int) -> QueryProblem:

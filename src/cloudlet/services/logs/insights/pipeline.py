@@ -45,6 +45,7 @@ from cloudlet.services.logs.insights.syntax import (
     Structures,
     Unnest,
 )
+from cloudlet.services.logs.insights.times import Asked
 
 if TYPE_CHECKING:
     from cloudlet.services.logs.insights.inputs import Inputs
@@ -70,7 +71,7 @@ class _Binned:
 class Pipeline:
     """What commands make of a relation."""
 
-    def __init__(self, relation: str, scope: Scope, text: str, now: int, inputs: Inputs | None) -> None:
+    def __init__(self, relation: str, scope: Scope, text: str, asked: Asked, inputs: Inputs | None) -> None:
         """The commands are of a query's text. What they look at besides comes from inputs, if they may do that."""
         self.relation = relation
         """SQL that selects the records as they are by now."""
@@ -78,7 +79,7 @@ class Pipeline:
         self._events = scope
         self.order = _NEWEST_FIRST
         self._text = text
-        self._now = now
+        self._asked = asked
         self._inputs = inputs
         self._ties = [_NEWEST_FIRST]
         """By what records are ordered that are alike for the command sort."""
@@ -108,7 +109,7 @@ class Pipeline:
                 self._displayed = self._named(columns)
             case Filter(condition):
                 found = None if self._inputs is None else self._inputs.found
-                truth = Compiler(self.scope, self._text, self._now, found=found).sql(condition).truth
+                truth = Compiler(self.scope, self._text, self._asked, found=found).sql(condition).truth
                 self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
             case FilterIndex(condition):
                 self._filter_index(condition)
@@ -184,7 +185,7 @@ class Pipeline:
 
     def sql(self, expression: Expression) -> Sql:
         """Return the SQL of an expression. Raises QueryProblem."""
-        return Compiler(self.scope, self._text, self._now).sql(expression)
+        return Compiler(self.scope, self._text, self._asked).sql(expression)
 
     def column(self) -> str:
         """Return the name of a new column."""
@@ -226,7 +227,7 @@ class Pipeline:
         if not self.scope.has_events:
             message = "filterIndex needs events, which are gone after stats and pattern"
             raise QueryProblem(message, condition.span.start, condition.span.end)
-        truth = Compiler(self._events, self._text, self._now).sql(condition).truth
+        truth = Compiler(self._events, self._text, self._asked).sql(condition).truth
         self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
 
     def _parse(self, command: Parse) -> None:
@@ -251,7 +252,8 @@ class Pipeline:
         known = {one.name(self._text): key for one, key in zip(command.keys, keys, strict=True)}
         values = []
         for one in command.columns:
-            values.append(Compiler(self.scope, self._text, self._now, aggregating=True, made=known).sql(one.expression))
+            compiler = Compiler(self.scope, self._text, self._asked, aggregating=True, made=known)
+            values.append(compiler.sql(one.expression))
             known[one.name(self._text)] = values[-1]
         made = [Sql(self.column(), value.kind) for value in values]
         selected = [key.text for key in keys]

@@ -150,7 +150,7 @@ async def _end(block: Block, query: Query, status: str) -> None:
 async def _answer(block: Block, turns: Turns, query: Query, folder: Path) -> None:
     compute = partial(turns.run, query.account)
     with TemporaryDirectory(prefix=_PREFIX, dir=folder if folder.is_dir() else None) as spilled:
-        plan = planning.plan(parsing.parse(query.text), query.limit, query.created // 1000)
+        plan = planning.plan(parsing.parse(query.text), query.limit, query.asked)
         session = await compute(lambda: Session(plan, Path(spilled)))
         sides = iter(query.sides)
         try:
