@@ -452,6 +452,44 @@ def test_bins_without_events_are_filled(shared: Callable[[Sequence[str]], Asker]
     assert asker.ask("filter v = 9 | stats count(*) as n by bin(1h) | fillmissing with 0 for n") == []
 
 
+def test_texts_that_have_a_form_are_parsed(shared: Callable[[Sequence[str]], Asker]) -> None:
+    lines = [
+        'level=error msg="it said \\"no\\"" took=12 empty= level=twice',
+        'a,"b, ""c""",,d',
+        "no pair",
+        '{"b": {"c": "[1]"}}',
+    ]
+    asker = shared(lines)
+    assert asker.ask(
+        "parse logfmt as l | filter l.level = 'error' | display l.msg, l.took + 1 as took, l.empty, l.no"
+    ) == [{"l.msg": 'it said "no"', "took": "13", "l.empty": ""}]
+    assert asker.ask("parse @message logfmt as l | filter @message = 'no pair' | display l") == [{"l": "{}"}]
+    assert asker.ask("filter @message like /^a,/ | parse @message csv as a, b, c, d, e | display a, b, c, d, e") == [
+        {"a": "a", "b": 'b, "c"', "c": "", "d": "d"}
+    ]
+    query = "parse @message /(?<payload>\\{.*\\})/ | json field=payload 'b.c' as c | filter ispresent(c) | display c"
+    assert asker.ask(query) == [{"c": "[1]"}]
+
+
+def test_each_match_makes_a_record(shared: Callable[[Sequence[str]], Asker]) -> None:
+    asker = shared(["a=1 b=2", "none", "c="])
+    query = r"parse @message /(?<k>\w)=(?<v>\d?)/ multi | display @message, k, v | sort @message, k"
+    assert asker.ask(query) == [
+        {"@message": "a=1 b=2", "k": "a", "v": "1"},
+        {"@message": "a=1 b=2", "k": "b", "v": "2"},
+        {"@message": "c=", "k": "c", "v": ""},
+        {"@message": "none"},
+    ]
+    counted = asker.ask(r"parse @message /([a-z])=/ as name multi | stats count(*) as n by name | filter name = 'b'")
+    assert counted == [{"name": "b", "n": "1"}]
+
+
+def test_any_events_are_enough(shared: Callable[[Sequence[str]], Asker]) -> None:
+    asker = shared([f"m{number}" for number in range(5)])
+    assert len(asker.ask("filter @message != 'm4' | limit any 2")) == 2
+    assert asker.ask("stats count(*) as n by @message | limit any 1 | display n") == [{"n": "1"}]
+
+
 def test_periods_are_capped(asked: Asker) -> None:
     found = asked.ask("stats count(*) as n, countOverTime(*) as m, sumOverTime(1) as s by bin(300s) | limit 1")
     assert found == [{"bin(300s)": shown(asked.begin + 240), "n": "1", "m": "1", "s": "1"}]

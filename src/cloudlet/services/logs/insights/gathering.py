@@ -24,8 +24,11 @@ from cloudlet.services.logs.insights.syntax import (
     Fields,
     Filter,
     FilterIndex,
+    JsonField,
     Limit,
     Parse,
+    ParseCsv,
+    ParseLogfmt,
     Query,
     Sort,
     Source,
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 EVENTS, HITS = "\x00events", "\x00hits"
 """What stands in SQL for a batch of events, and for the table of what is left of them."""
-_BY_EVENT = (Fields, Display, Filter, FilterIndex, Parse, Unnest, Sort)
+_BY_EVENT = (Fields, Display, Filter, FilterIndex, Parse, ParseCsv, ParseLogfmt, JsonField, Unnest, Sort)
 _COLUMN = re.compile(r"\b[a-z]+\d*\b")
 
 
@@ -60,6 +63,8 @@ class Feed:
     """By which order the first few of what is kept are enough; empty where all are needed."""
     most: int = 0
     """How many."""
+    enough: int = 0
+    """So many of what is kept are enough, whichever; 0 where all are needed."""
     then: str = ""
     """What is done when all events have been looked at, and the table is not needed any more."""
     unique: str = ""
@@ -93,7 +98,9 @@ class Gathering:
         gather = f"SELECT {', '.join(columns or ['n'])} FROM ({self._gathered})"
         gather = gather.replace(EVENTS, self._discovered.over(EVENTS))
         few = self._first_few(most)
-        return Feed(table, needed(gather), gather, first=self._order if few else "", most=few or 0)
+        limit = self._rest[0] if self._rest else None
+        enough = limit.count if isinstance(limit, Limit) and limit.any else 0
+        return Feed(table, needed(gather), gather, first=self._order if few else "", most=few or 0, enough=enough)
 
     def _first_few(self, most: int | None) -> int | None:
         """Return how many of what is gathered, the first in order, are enough; None where all are needed."""

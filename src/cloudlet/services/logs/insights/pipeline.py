@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from cloudlet.services.logs.insights import functions, outliers, sessions, structures, totals
+from cloudlet.services.logs.insights import extracting, functions, outliers, sessions, structures, totals
 from cloudlet.services.logs.insights.expressions import Compiler
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
-from cloudlet.services.logs.insights.sql import NULL, SO_FAR, Kind, Sql, literal
+from cloudlet.services.logs.insights.sql import NULL, SO_FAR, Kind, Sql, json_path, literal
 from cloudlet.services.logs.insights.syntax import (
     Accumulate,
     AddTotals,
@@ -32,11 +32,14 @@ from cloudlet.services.logs.insights.syntax import (
     FilterIndex,
     In,
     Join,
+    JsonField,
     Limit,
     Lookup,
     Named,
     Outlier,
     Parse,
+    ParseCsv,
+    ParseLogfmt,
     Period,
     Sessionize,
     Sort,
@@ -115,11 +118,22 @@ class Pipeline:
                 self._filter_index(condition)
             case Parse():
                 self._parse(command)
+            case ParseLogfmt(source, name):
+                [text] = self.computed([Sql(self.sql(source).shown, Kind.TEXT)])
+                keys, values = self.computed(extracting.pairs(text.text))
+                self.add_field(name, extracting.structure(keys, values))
+            case ParseCsv(source, names):
+                [cells] = self.computed([Sql(extracting.csv_values(self.sql(source).shown), Kind.TEXT)])
+                for number, name in enumerate(names, 1):
+                    self.add_field(name, Sql(f"{cells.text}[{number}]", Kind.TEXT))
+            case JsonField(source, path, name):
+                value = f"json_extract({self.sql(source).document}, {literal(json_path(path))})"
+                self.add_field(name, Sql(value, Kind.JSON))
             case Stats():
                 self._stats(command)
             case Sort(keys):
                 self._sort(keys)
-            case Limit(count):
+            case Limit(count, _):
                 self.relation = f"SELECT * FROM ({self.relation}) ORDER BY {self.order} LIMIT {count}"
             case Dedup(keys):
                 self._dedup(keys)
@@ -233,6 +247,9 @@ class Pipeline:
     def _parse(self, command: Parse) -> None:
         source = Sql(self.sql(command.source).shown, Kind.TEXT)
         [text] = self.computed([source])
+        if command.is_multiple:
+            self._parse_all(command, text)
+            return
         # A group around all tells, without a second look, whether there is a match: unless that is empty.
         pattern = literal(f"({command.pattern.text})")
         places = [f"p{number}" for number in range(len(command.names))]
@@ -245,6 +262,19 @@ class Pipeline:
         for name, column in zip(command.names, made, strict=True):
             self.scope = self.scope.with_field(name, column)
             self._listed[name] = (name,)
+
+    def _parse_all(self, command: Parse, text: Sql) -> None:
+        """Have a record for each match; where there is none, the record stays as it is."""
+        pattern = literal(command.pattern.text)
+        groups = [
+            Sql(f"regexp_extract_all({text.text}, {pattern}, {number})", Kind.TEXT)
+            for number in range(1, len(command.names) + 1)
+        ]
+        found = self.computed(groups)
+        count = f"greatest(coalesce(len({found[0].text}), 0), 1)"
+        [nth] = self.computed([Sql(f"unnest(range(1, {count} + 1))", Kind.NUMBER)])
+        for name, values in zip(command.names, found, strict=True):
+            self.add_field(name, Sql(f"{values.text}[{nth.text}]", Kind.TEXT))
 
     def _stats(self, command: Stats) -> None:
         keys = self.computed(self.sql(one.expression) for one in command.keys)

@@ -193,6 +193,8 @@ async def _feed(
         async for rows in _batches(block, query, searched, times.of(query.start, query.end, feed.before)):
             if looking is not None:
                 await looking
+                if session.has_enough:
+                    break
             looking = asyncio.ensure_future(compute(partial(session.feed, rows)))
         if looking is not None:
             await looking
