@@ -199,3 +199,15 @@ _json = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda
 @given(_json)
 def test_no_event_is_too_strange(about: Any) -> None:
     found_in(json.dumps({"_aws": about}))
+
+
+def test_an_event_means_no_more_metrics_than_that() -> None:
+    """A set of dimensions that is there twice counts once, and what is beyond the most is left out."""
+    problems = Problems()
+    twice = document(dimensions=[["Service"], ["Service"]])
+    assert len(list(embedded_metrics.of_message(twice, "g", problems))) == 2
+    names = {f"n{number}": "v" for number in range(200)}
+    metrics = [{"Name": "Latency"}] * 100
+    many = document(metrics, [[name] for name in names], **names)
+    assert len(list(embedded_metrics.of_message(many, "g", problems))) == embedded_metrics.MOST_OF_EVENT
+    assert problems.validation == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.logs import data_identifiers
+from cloudlet.services.logs import data_identifiers, outbox
 from cloudlet.services.logs.data_identifiers import MANAGED
 from cloudlet.services.logs.protection import Mask, Rules
 from cloudlet.testing.server import Aws
@@ -137,6 +137,24 @@ def test_findings_are_reported_to_a_log_group_and_a_bucket(logs: Any, aws: Aws, 
     keys = eventually(lambda: [one["Key"] for one in s3.list_objects_v2(Bucket=bucket).get("Contents", [])])
     data = gzip.decompress(s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read())
     assert json.loads(data)["dataIdentifiers"] == report["dataIdentifiers"]
+
+
+def test_reports_are_not_reported_on(local: LocalLogs) -> None:
+    """What an identifier finds in reports would make another report, for ever."""
+    local.call("CreateLogGroup", logGroupName="g")
+    local.call("CreateLogStream", logGroupName="g", logStreamName="s")
+    custom = {"CustomDataIdentifier": [{"Name": "Own", "Regex": "[0-9]+"}]}
+    text = policy("Own", findings={"CloudWatchLogs": {"LogGroup": "g"}}, Configuration=custom)
+    local.call("PutAccountPolicy", policyName="p", policyType="DATA_PROTECTION_POLICY", policyDocument=text)
+    put(local, "123")
+
+    def streams() -> list[str]:
+        found = local.call("FilterLogEvents", logGroupName="g")["events"]
+        return sorted(event["logStreamName"] for event in found)
+
+    local.until(lambda: streams() == ["audit-findings", "s"])
+    local.until(lambda: not local.transact(lambda tx: outbox.subscriptions(tx, None, 1)))
+    assert streams() == ["audit-findings", "s"]
 
 
 def test_a_policy_is_shown_and_deleted(logs: Any, write: Callable[..., None]) -> None:

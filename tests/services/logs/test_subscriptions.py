@@ -16,6 +16,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.cloud import Config
 from cloudlet.core.identity import root
 from cloudlet.core.service import Result
+from cloudlet.services.logs import outbox
 from cloudlet.testing.server import Aws
 from tests.services.logs.conftest import ACCOUNT, REGION, Call, LocalLogs
 
@@ -356,6 +357,14 @@ def test_another_account_needs_the_policy_of_a_destination(tmp_path: Path) -> No
     logs.until(lambda: messages(logs)[-1:] == ["m"])
     assert envelope(logs.cloud.calls[-1])["owner"] == other
     assert logs.cloud.calls[-1].account == ACCOUNT
+    # Who is not named any more is stopped from sending.
+    statement["Principal"] = {"AWS": "333333333333"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    logs.call("PutDestinationPolicy", destinationName="d", accessPolicy=policy)
+    logs.call_as(root(other), "PutLogEvents", {**stream, "logEvents": [event]}, account=other)
+    count = len(logs.cloud.calls)
+    logs.until(lambda: not logs.transact(lambda tx: outbox.subscriptions(tx, None, 1)))
+    assert len(logs.cloud.calls) == count
     logs.close()
 
 

@@ -20,6 +20,7 @@ from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.queries import Query, Searched
 from cloudlet.services.logs.insights.syntax import Source
+from cloudlet.services.logs.insights.times import Asked
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.row_record import Row
 from cloudlet.services.logs.scanning import Search
@@ -47,7 +48,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
     if end < start:
         raise errors.invalid("End time should not be before start time.")
     text, limit = params["queryString"], params.get("limit")
-    source, plan = await beside(ctx.account, _checked, text, limit, now // 1000)
+    source, plan = await beside(ctx.account, _checked, text, limit, Asked(now // 1000, start, end))
 
     async def body(tx: Transaction) -> str:
         if await queries.active(tx, ctx.account, ctx.region, _MOST_ACTIVE) == _MOST_ACTIVE:
@@ -62,7 +63,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
             text,
             _searched(await _groups(ctx, tx, params, source)),
             start,
-            end + 999,
+            end + queries.REST_MILLIS,
             limit,
             now,
             ctx.principal.arn,
@@ -89,11 +90,11 @@ def _millis(time: int) -> int:
     return time * 1000 if time < _LATEST_SECONDS else min(time, scanning.FOREVER - 1000)
 
 
-def _checked(text: str, limit: int | None, now: int) -> tuple[Source | None, Plan]:
+def _checked(text: str, limit: int | None, asked: Asked) -> tuple[Source | None, Plan]:
     """See whether a query can be run; return which log groups it names, and its plan. Raises AwsError."""
     try:
         query = parsing.parse(text)
-        plan = planning.plan(query, limit, now)
+        plan = planning.plan(query, limit, asked)
         session.check(query, plan)
     except QueryProblem as problem:
         raise _malformed(problem) from None

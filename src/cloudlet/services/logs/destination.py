@@ -5,18 +5,21 @@ API reference, "PutDestination"; user guide, "Cross-account cross-Region subscri
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, listing
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, iso8601, listing
 from cloudlet.core.arn import partition_of
-from cloudlet.core.policy import PolicyError
-from cloudlet.core.resource_policy import decide, parsed
+from cloudlet.core.identity import Kind, Principal, root
+from cloudlet.core.policy import NamedPolicy, Policies, PolicyError, Request, evaluate
+from cloudlet.core.resource_policy import IDENTITY, decide, parsed
 from cloudlet.services.logs import errors
+from cloudlet.services.logs.subscription import Subscription
 
 _DESTINATIONS = Subspace("destination")
 _POLICY_BYTES = 5120
+_ACTION = "logs:PutSubscriptionFilter"
 
 
 class Destination(msgspec.Struct, array_like=True):
@@ -111,6 +114,29 @@ def authorize(ctx: Context, made: Destination) -> None:
     """
     if not ctx.strict:
         return
-    decision = decide(ctx, "logs:PutSubscriptionFilter", made.arn, made.account, made.policy)
+    decision = decide(ctx, _ACTION, made.arn, made.account, made.policy)
     if not decision.allowed:
         raise AwsError("AccessDeniedException", decision.message, status=400)
+
+
+def takes_from(made: Destination, filter: Subscription, now: float) -> bool:
+    """Whether a destination still takes the events of a filter: its policy may have changed since that was made.
+
+    User guide, "Update destination membership at runtime". `now` is in seconds since the epoch.
+    """
+    sender = root(filter.account)
+    if filter.maker is not None:
+        kind, arn, user_id = filter.maker
+        sender = Principal(cast(Kind, kind), filter.account, arn, user_id)
+    keys = {
+        "aws:CurrentTime": iso8601.second(int(now)),
+        "aws:EpochTime": str(int(now)),
+        "aws:PrincipalAccount": filter.account,
+        "aws:PrincipalArn": sender.arn,
+        "aws:RequestedRegion": filter.region,
+        "aws:ResourceAccount": made.account,
+        "aws:userid": sender.user_id,
+    }
+    policy = None if made.policy is None else NamedPolicy(made.arn, parsed(made.policy))
+    request = Request(sender, _ACTION, made.arn, keys, made.account)
+    return evaluate(request, Policies(identity=IDENTITY, resource=policy)).allowed

@@ -17,6 +17,8 @@ MARK = '"_aws"'
 """What each message with such metrics has."""
 MOST_METRICS, MOST_DIMENSIONS, MOST_VALUES = 100, 30, 100
 """Of a directive, of a set of dimensions, of a metric."""
+MOST_OF_EVENT = 10_000
+"""Metrics, counted for each set of dimensions: a directive may have any number of sets."""
 _OF_LAMBDA = "/aws/lambda/"
 _METADATA = re.compile(r"(?:[^\t\n{]{1,200}\t){1,5}(?={)")
 """What Lambda may write before an event of its own log groups: time, request id, level."""
@@ -93,8 +95,14 @@ def of_message(message: str, group: str, problems: Problems) -> Iterator[Embedde
     except msgspec.ValidationError:
         problems.parsing += 1
         return
+    made = 0
     for directive in told.CloudWatchMetrics:
-        yield from _of_directive(document, directive, int(told.Timestamp), problems)
+        for found in _of_directive(document, directive, int(told.Timestamp), problems):
+            made += 1
+            if made > MOST_OF_EVENT:
+                problems.validation += 1
+                return
+            yield found
 
 
 def _of_directive(
@@ -103,13 +111,13 @@ def _of_directive(
     if not _is_text(directive.Namespace) or len(directive.Metrics) > MOST_METRICS:
         problems.validation += 1
         return
-    sets = []
+    sets: dict[tuple[tuple[str, str], ...], None] = {}
     for names in directive.Dimensions or [[]]:
         dimensions = _dimensions(document, names)
         if dimensions is None:
             problems.validation += 1
         else:
-            sets.append(dimensions)
+            sets[dimensions] = None
     for metric in directive.Metrics:
         values = _values(document.get(metric.Name))
         if values is None or not _is_valid(metric):

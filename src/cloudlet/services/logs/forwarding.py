@@ -10,13 +10,13 @@ import asyncio
 import logging
 from typing import Any, NamedTuple
 
-from cloudlet.core import Arn, Transaction
+from cloudlet.core import Arn, Transaction, lanes
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, rest
+from cloudlet.core.moments import rest
 from cloudlet.core.retrying import pause
+from cloudlet.core.shares import Shares
 from cloudlet.services.logs import (
     auditing,
     destination,
@@ -46,22 +46,18 @@ _LONGEST_PAUSE_SECONDS = 300.0
 _GATHERED_SECONDS = 0.05
 """What comes within it is looked at together."""
 _AT_ONCE = 100
-_MOST_LANES = 32
+_MOST_LANES, _MOST_OF_ACCOUNT = 32, 16
 """So many deliveries are under way at once."""
 
 
 async def forward(block: Block, lease: Lease) -> None:
     """Deliver for ever."""
-    room = asyncio.Semaphore(_MOST_LANES)
-    async with notified(block, outbox.TOPIC) as event, asyncio.TaskGroup() as tasks:
-        works = Works(block, event)
-        while True:
-            event.clear()
-            for number in await block.store.transact(outbox.subscriptions):
-                lane = _Lane(block, lease, room, number)
-                works.start(tasks, number, f"deliveries for the subscription filter {number}", lane.run)
-            await event.wait()
-            await asyncio.sleep(_GATHERED_SECONDS)
+    room = Shares(_MOST_LANES, _MOST_OF_ACCOUNT)
+
+    async def work(number: int) -> None:
+        await _Lane(block, lease, room, number).run()
+
+    await lanes.work_off(block, outbox.TOPIC, outbox.subscriptions, work)
 
 
 class _Waiting(NamedTuple):
@@ -83,7 +79,7 @@ async def _read(tx: Transaction, made: Subscription, at: Waiting, row: Row | Non
 class _Lane:
     """What waits for one filter, in the order in which it came."""
 
-    def __init__(self, block: Block, lease: Lease, room: asyncio.Semaphore, number: int) -> None:
+    def __init__(self, block: Block, lease: Lease, room: Shares, number: int) -> None:
         self._block = block
         self._lease = lease
         self._room = room
@@ -93,9 +89,12 @@ class _Lane:
 
     async def run(self) -> None:
         """Deliver until nothing waits any more."""
+        await asyncio.sleep(_GATHERED_SECONDS)
+        made = await self._block.store.transact(lambda tx: subscription.find(tx, self._number))
+        account = "" if made is None else made.account
         failed = 0
         while True:
-            async with self._room:
+            async with self._room.of(account):
                 await self._lease.hold()
                 done = await self._some()
             if done is None:
@@ -143,6 +142,9 @@ class _Lane:
 
     async def _audit(self, made: Subscription, rows: list[_Waiting]) -> bool:
         """Report the sensitive data of one stream; return False where that is to be tried again."""
+        if rows[0].stream == auditing.STREAM:
+            # Reports on what is found in reports would never end.
+            return True
         group = rows[0].at.group_name
         messages = [message for one in rows if one.row is not None for message in one.row.messages]
         try:
@@ -193,12 +195,15 @@ class _Lane:
         return True
 
     async def _receiver(self, made: Subscription) -> Arn | None:
-        """Return who receives; None where it is a destination that is gone."""
+        """Return who receives; None where it is a destination that is gone, or does not take the events any more."""
         arn = Arn.parse(made.destination)
         if arn.service != "logs":
             return arn
         found = await self._block.store.transact(lambda tx: destination.of_arn(tx, arn))
-        return None if found is None else Arn.parse(found.target)
+        now = self._block.clock.now()
+        if found is None or (self._block.is_strict and not destination.takes_from(found, made, now)):
+            return None
+        return Arn.parse(found.target)
 
     async def _forget(self, rows: list[Waiting]) -> None:
         if not rows:

@@ -35,11 +35,11 @@ def add(tx: Transaction, subscription: int, group: Group, place: Place, now: int
     tx.notify(TOPIC)
 
 
-async def subscriptions(tx: Transaction) -> list[int]:
-    """Return the numbers of the filters for which something waits."""
+async def subscriptions(tx: Transaction, after: int | None, count: int) -> list[int]:
+    """Return the numbers of so many filters for which something waits, those that follow another one."""
     found: list[int] = []
-    begin = _ROWS.begin
-    while rows := await tx.range(begin, _ROWS.end, limit=1):
+    begin = _ROWS.begin if after is None else _ROWS.sub(after).end
+    while len(found) < count and (rows := await tx.range(begin, _ROWS.end, limit=1)):
         number = _ROWS.unpack(rows[0][0])[0]
         found.append(number)
         begin = _ROWS.sub(number).end

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
+from cloudlet.services.logs import events
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.row_record import Row
 from cloudlet.store import pack, unpack
 
 _ROWS = Subspace("pending")
 TOPIC = _ROWS.prefix
 """Notified for each new one."""
+_MOST_BYTES = 4 * 1_048_576
+"""Of rows that are read at once."""
 
 
 class Pending(NamedTuple):
@@ -30,12 +34,36 @@ def add(tx: Transaction, group: Group, place: Place) -> None:
     tx.notify(TOPIC)
 
 
-async def first(tx: Transaction, after: int, count: int) -> list[Pending]:
-    """Return some rows, of the groups whose numbers come after a number."""
-    found = []
-    for key, value in await tx.range(_ROWS.key(after + 1), _ROWS.end, limit=count):
-        group, *place = _ROWS.unpack(key)
-        found.append(Pending(group, Place(*place), *unpack(value)))
+async def groups(tx: Transaction, after: int | None, count: int) -> list[int]:
+    """Return the numbers of so many groups in which something waits, those that follow another one."""
+    found: list[int] = []
+    begin = _ROWS.begin if after is None else _ROWS.sub(after).end
+    while len(found) < count and (rows := await tx.range(begin, _ROWS.end, limit=1)):
+        number = _ROWS.unpack(rows[0][0])[0]
+        found.append(number)
+        begin = _ROWS.sub(number).end
+    return found
+
+
+async def account_of(tx: Transaction, group: int) -> str | None:
+    """Return the account of a group in which something waits."""
+    space = _ROWS.sub(group)
+    rows = await tx.range(space.begin, space.end, limit=1)
+    return unpack(rows[0][1])[0] if rows else None
+
+
+async def first(tx: Transaction, group: int, count: int) -> list[tuple[Pending, Row | None]]:
+    """Return so many rows of a group that wait, or some MB of them, with their events, unless these are gone."""
+    found: list[tuple[Pending, Row | None]] = []
+    size = 0
+    space = _ROWS.sub(group)
+    for key, value in await tx.range(space.begin, space.end, limit=count):
+        one = Pending(group, Place(*space.unpack(key)), *unpack(value))
+        row = await events.of_place(tx, group, one.place)
+        found.append((one, row))
+        size += 0 if row is None else row.size
+        if size > _MOST_BYTES:
+            break
     return found
 
 

@@ -9,15 +9,14 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from cloudlet.core import AwsError, Transaction
+from cloudlet.core import AwsError, Transaction, lanes
 from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified
-from cloudlet.services.logs import embedded_metrics, events, measuring, metric_filter, pending, protection
+from cloudlet.core.moments import rest
+from cloudlet.core.shares import Shares
+from cloudlet.services.logs import embedded_metrics, measuring, metric_filter, pending, protection
 from cloudlet.services.logs.default_values import Minutes, Seen
 from cloudlet.services.logs.matching import AT_ONCE, each
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
@@ -30,6 +29,7 @@ T = TypeVar("T")
 log = logging.getLogger("cloudlet.logs")
 
 _AT_ONCE = 50
+_GROUPS_AT_ONCE, _GROUPS_OF_ACCOUNT = 16, 8
 _PAUSE_SECONDS = 1.0
 _UNAVAILABLE = (500, 503)
 _MOST_VALUES, _MOST_DATA = 150, 500
@@ -61,51 +61,27 @@ async def publish(block: Block, lease: Lease) -> None:
     """
     if not block.cloud.has("cloudwatch"):
         return
-    minutes = Minutes()
-    async with notified(block, pending.TOPIC) as event:
-        works = Works(block, event)
-        while True:
-            event.clear()
-            if not await _round(block, lease, works, minutes):
-                await event.wait()
+    minutes, turns = Minutes(), Shares(_GROUPS_AT_ONCE, _GROUPS_OF_ACCOUNT)
+
+    async def work(group: int) -> None:
+        while (account := await block.store.transact(lambda tx: pending.account_of(tx, group))) is not None:
+            async with turns.of(account), lease.during():
+                rows = await block.store.transact(lambda tx: pending.first(tx, group, _AT_ONCE))
+                is_done = await _publish(block, rows, minutes)
+            if not is_done:
+                await rest(block, _PAUSE_SECONDS)
+
+    await lanes.work_off(block, pending.TOPIC, pending.groups, work)
 
 
-async def _round(block: Block, lease: Lease, works: Works, minutes: Minutes) -> bool:
-    """Publish some of what waits of each group; return whether there was any that could be looked at."""
-    after, found = 0, False
-    while True:
-        turn = lease.turns
-        rows = await block.store.transact(partial(pending.first, after=after, count=_AT_ONCE))
-        if not rows:
-            return found
-        await lease.hold()
-        if lease.turns != turn:
-            # Another process may have published what was read before.
-            continue
-        by_group: defaultdict[int, list[Pending]] = defaultdict(list)
-        for one in rows:
-            by_group[one.group].append(one)
-        async with lease.during():
-            done = await asyncio.gather(
-                *(
-                    works.attempt(group, f"metrics of the log group {group}", partial(_publish, block, some, minutes))
-                    for group, some in by_group.items()
-                )
-            )
-        found = found or any(done)
-        # Where more waits of a group than is looked at at once, those behind it have their turn first.
-        after = rows[-1].group
-
-
-async def _publish(block: Block, rows: list[Pending], minutes: Minutes) -> bool:
-    """Publish what is in some rows of a group, or see that it has to be tried again."""
+async def _publish(block: Block, rows: list[tuple[Pending, Row | None]], minutes: Minutes) -> bool:
+    """Publish what is in some rows of a group; return False where that has to be tried again."""
     values: _Values = defaultdict(Counter)
     seen = Seen()
 
     async def read(tx: Transaction) -> list[tuple[Pending, Row, Mask, list[bytes]]]:
         found = []
-        for one in rows:
-            row = await events.of_place(tx, one.group, one.place)
+        for one, row in rows:
             if row is not None:
                 mask = await protection.mask_of(tx, one.group, one.account, one.region)
                 filters = await metric_filter.stored(tx, one.account, one.region, one.name)
@@ -128,11 +104,10 @@ async def _publish(block: Block, rows: list[Pending], minutes: Minutes) -> bool:
             await _send(block, target, data)
     except AwsError as error:
         log.info("CloudWatch does not answer, and will be asked again: %s", error)
-        await asyncio.sleep(_PAUSE_SECONDS)
-        return True
+        return False
 
     async def done(tx: Transaction) -> None:
-        for one in rows:
+        for one, _ in rows:
             pending.remove(tx, one)
 
     await block.store.transact(done)
@@ -162,7 +137,9 @@ async def _read_embedded(block: Block, values: _Values, one: Pending, row: Row) 
     for number, message in enumerate(row.messages):
         if number % AT_ONCE == 0:
             await asyncio.sleep(0)
-        for found in embedded_metrics.of_message(message, one.name, problems):
+        for nth, found in enumerate(embedded_metrics.of_message(message, one.name, problems)):
+            if nth % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
             millis = found.resolution * 1000
             series = _Series(
                 one.account,

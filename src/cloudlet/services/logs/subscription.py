@@ -33,6 +33,8 @@ class Subscription(msgspec.Struct, array_like=True):
     """In milliseconds since the epoch."""
     audits: str = ""
     """The data protection policy by which it looks for sensitive data and reports it, instead of delivering."""
+    maker: tuple[str, str, str] | None = None
+    """The kind, the ARN and the user id of who has made it: a destination's policy may say who may."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -56,6 +58,7 @@ def checked(ctx: Context, params: Params) -> Subscription:
         params.get("roleArn"),
         params.get("distribution") or "ByLogStream",
         int(ctx.now() * 1000),
+        maker=(ctx.principal.kind, ctx.principal.arn, ctx.principal.user_id),
     )
 
 

@@ -266,6 +266,76 @@ CALCULATED = {
     'replace("foo", "o", "0")': "f00",
     "strcontains('abc', 'bc')": "1",
     "strcontains('abc', 'x')": "0",
+    "strcontains('aBc', 'Bc', false)": "1",
+    "strcontains('aBc', 'bC', true)": "1",
+    "strcontains('aBc', 'bC', false)": "0",
+    "startsWith('abc', 'ab')": "1",
+    "startsWith('abc', 'b')": "0",
+    "endsWith('abc', 'bc')": "1",
+    "endsWith('abc', 'b')": "0",
+    "regexReplace('a1b22', '[0-9]+', '#')": "a#b#",
+    r"regexReplace('k=v', '(\w)=(\w)', '\2=\1')": "v=k",
+    "split('a,b,c', ',')": '["a","b","c"]',
+    "urlencode('a b&ü')": "a%20b%26%C3%BC",
+    "urldecode('a%20b%26%C3%BC')": "a b&ü",
+    "concat('x', urldecode('%C3'))": "x",
+    "base64encode('aü')": "YcO8",
+    "base64decode('YcO8')": "aü",
+    "concat('x', base64decode('!'))": "x",
+    'hexToAscii("48656c6c6f")': "Hello",
+    "concat('x', hexToAscii('4z'))": "x",
+    'hexToDec("0xff")': "255",
+    "hexToDec('FF')": "255",
+    "ispresent(hexToDec('xyz'))": "0",
+    "decToHex(255)": "0xff",
+    "decToHex(-255.9)": "-0xff",
+    "decToHex(-0.5)": "0x0",
+    "round(2.5)": "3",
+    "round(2.567, 2)": "2.57",
+    "round(-1234.5, -2)": "-1200",
+    "round(haversine(52.52, 13.405, 48.8566, 2.3522))": "877",
+    "haversine(1, 1, 1, 1)": "0",
+    "toNumber('12.5') + 1": "13.5",
+    "toDouble('1e3')": "1000",
+    "toInt('12.9')": "12",
+    "toInt('-12.9') + 1": "-11",
+    "ispresent(toInt('3000000000'))": "0",
+    "toLong('9007199254740993')": "9007199254740993",
+    "ispresent(toLong('x'))": "0",
+    "isNumeric('1e3')": "1",
+    "isNumeric('1x')": "0",
+    "messageSize('aü')": "3",
+    "jsonArraySize('[1, 2, 3]')": "3",
+    "ispresent(jsonArraySize('{}'))": "0",
+    """jsonArrayContains('["admin", 1]', 'admin')""": "1",
+    """jsonArrayContains('["admin", 1]', 'Admin')""": "0",
+    """jsonArrayContains('["admin", 1]', '1')""": "1",
+    "jsonArrayContains('nope', 'n')": "0",
+    "ipv4ToNumber('1.2.3.4')": "16909060",
+    "isPrivateIP('172.31.0.1')": "1",
+    "isPrivateIP('172.32.0.1')": "0",
+    "isPrivateIP('x')": "0",
+    "isPublicIP('8.8.8.8')": "1",
+    "isPublicIP('10.0.0.1')": "0",
+    "isPublicIP('2a00:1450::1')": "1",
+    "isPublicIP('fe80::1')": "0",
+    "isPublicIP('x')": "0",
+    "isReservedIP('127.0.0.1')": "1",
+    "isReservedIP('240.0.0.1')": "1",
+    "isReservedIP('::1')": "1",
+    "isReservedIP('8.8.8.8')": "0",
+    "parseDate('2024-07-01', 'yyyy-MM-dd')": "1719792000000",
+    "parseDate('2024-07-01', 'yyyy-MM-dd', 'UTC')": "1719792000000",
+    "parseDate('2024-07-01 12:00', 'yyyy-MM-dd HH:mm', 'Europe/Berlin')": "1719828000000",
+    "parseDate('2024-07-01 12:00', 'yyyy-MM-dd HH:mm', '+02:00')": "1719828000000",
+    """parseDate('2024-07-01T12:00:00.250+02:00', "yyyy-MM-dd'T'HH:mm:ss.SSSXXX")""": "1719828000250",
+    """parseDate('2024-07-01T10:00:00Z', "yyyy-MM-dd'T'HH:mm:ssX")""": "1719828000000",
+    "parseDate('1 Jul 2024 10:00 PM', 'd MMM yyyy h:mm a')": "1719871200000",
+    "ispresent(parseDate('yesterday', 'yyyy-MM-dd'))": "0",
+    "formatDate(1719828000250, '%Y-%m-%d %H:%M:%S.%g')": "2024-07-01 10:00:00.250",
+    "strftime(1719828000000, '%H:%M', 'Europe/Berlin')": "12:00",
+    "formatDate(1719828000000, '%H:%M', '-0330')": "06:30",
+    "datefloor(1700000000123, 90m)": "2023-11-14 22:00:00.000",
     "isValidIp('10.0.0.1')": "1",
     "isValidIp('10.0.0.256')": "0",
     "isValidIpv4('::1')": "0",
@@ -382,6 +452,55 @@ def test_bins_without_events_are_filled(shared: Callable[[Sequence[str]], Asker]
     assert asker.ask("filter v = 9 | stats count(*) as n by bin(1h) | fillmissing with 0 for n") == []
 
 
+def test_texts_that_have_a_form_are_parsed(shared: Callable[[Sequence[str]], Asker]) -> None:
+    lines = [
+        'level=error msg="it said \\"no\\"" took=12 empty= level=twice',
+        'a,"b, ""c""",,d',
+        "no pair",
+        '{"b": {"c": "[1]"}}',
+    ]
+    asker = shared(lines)
+    assert asker.ask(
+        "parse logfmt as l | filter l.level = 'error' | display l.msg, l.took + 1 as took, l.empty, l.no"
+    ) == [{"l.msg": 'it said "no"', "took": "13", "l.empty": ""}]
+    assert asker.ask("parse @message logfmt as l | filter @message = 'no pair' | display l") == [{"l": "{}"}]
+    assert asker.ask("filter @message like /^a,/ | parse @message csv as a, b, c, d, e | display a, b, c, d, e") == [
+        {"a": "a", "b": 'b, "c"', "c": "", "d": "d"}
+    ]
+    query = "parse @message /(?<payload>\\{.*\\})/ | json field=payload 'b.c' as c | filter ispresent(c) | display c"
+    assert asker.ask(query) == [{"c": "[1]"}]
+
+
+def test_each_match_makes_a_record(shared: Callable[[Sequence[str]], Asker]) -> None:
+    asker = shared(["a=1 b=2", "none", "c="])
+    query = r"parse @message /(?<k>\w)=(?<v>\d?)/ multi | display @message, k, v | sort @message, k"
+    assert asker.ask(query) == [
+        {"@message": "a=1 b=2", "k": "a", "v": "1"},
+        {"@message": "a=1 b=2", "k": "b", "v": "2"},
+        {"@message": "c=", "k": "c", "v": ""},
+        {"@message": "none"},
+    ]
+    counted = asker.ask(r"parse @message /([a-z])=/ as name multi | stats count(*) as n by name | filter name = 'b'")
+    assert counted == [{"name": "b", "n": "1"}]
+
+
+def test_any_events_are_enough(shared: Callable[[Sequence[str]], Asker]) -> None:
+    asker = shared([f"m{number}" for number in range(5)])
+    assert len(asker.ask("filter @message != 'm4' | limit any 2")) == 2
+    assert asker.ask("stats count(*) as n by @message | limit any 1 | display n") == [{"n": "1"}]
+
+
+def test_periods_are_capped(asked: Asker) -> None:
+    found = asked.ask("stats count(*) as n, countOverTime(*) as m, sumOverTime(1) as s by bin(300s) | limit 1")
+    assert found == [{"bin(300s)": shown(asked.begin + 240), "n": "1", "m": "1", "s": "1"}]
+
+
+def test_the_time_of_a_query_is_known(asked: Asker) -> None:
+    names = "queryStartTime() as s, queryEndTime() as e, queryTimeRange() as r"
+    [found] = asked.ask(f"fields {names} | limit 1", startTime=asked.begin, endTime=asked.begin + 3600)
+    assert found == {"s": str(asked.begin * 1000), "e": str((asked.begin + 3600) * 1000), "r": "3600000"}
+
+
 def test_now_is_when_the_query_began(asked: Asker) -> None:
     begun = int(time.time())
     [found] = asked.ask("fields now() as n | limit 1")
@@ -443,9 +562,15 @@ MALFORMED = {
     "fields case(a)": (7, 14),
     "stats b - 1 as c, count(a) as b": (6, 7),
     "fields abs(1, 2)": (7, 16),
+    "fields regexReplace(a, '(', '')": (23, 26),
+    "fields regexReplace(a, b, '')": (23, 24),
+    "fields strcontains(a, 'b', 1)": (27, 28),
+    "fields parseDate(a, 'qqq')": (20, 25),
+    "fields parseDate(a, 'yyyy', 'Nowhere/Else')": (28, 42),
+    "fields formatDate(@timestamp, '%Q')": (30, 34),
+    "fields case(" + "a, b, " * 11 + "c)": (7, 80),
     "fields count(*)": (7, 15),
     "stats a by b": (6, 7),
-    "stats count(*) by bin(61m)": (22, 25),
     "stats count(*) by bin(5)": (18, 24),
     "stats count(*) by bin(5x)": (22, 24),
     " | ".join(["stats count(*)"] * 11): (0, 184),

@@ -20,9 +20,11 @@ from cloudlet.services.logs.insights.planning import plan
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem, Unanswerable
 from cloudlet.services.logs.insights.session import MEMORY, Fed, Session, check
 from cloudlet.services.logs.insights.syntax import Query
+from cloudlet.services.logs.insights.times import Asked
 from cloudlet.services.logs.row_record import Row
 from tests.sizes import examples
 
+ASKED = Asked(0, 0, 0)
 BEGIN = 1_700_000_000_000
 _settings = settings(max_examples=examples(40))
 words = st.text("abAB01.9-_ä \n'\"\\%*\x00", max_size=8)
@@ -31,7 +33,7 @@ values = st.one_of(st.none(), st.booleans(), st.integers(-50, 50), st.sampled_fr
 
 def begun(query: Query, folder: Path | None = None, *, memory: str = MEMORY) -> Session:
     """Return a session that waits for the events of a query's only feed."""
-    answered = plan(query, None, 0)
+    answered = plan(query, None, ASKED)
     session = Session(answered, folder, memory=memory)
     [feed] = answered.feeds
     session.begin(feed)
@@ -48,7 +50,7 @@ def found(query: str, messages: list[str], *, rows: int = 7) -> list[dict[str, s
             row = Row(first, [first + index * 1000 for index in range(len(some))], list(some))
             session.feed([Fed(0, "1:g", "s", Place(first, 7, number), msgspec.msgpack.encode(row))])
         session.answer()
-        names = plan(read, None, 0).names
+        names = plan(read, None, ASKED).names
         records = []
         while some_records := session.results():
             records += [
@@ -224,7 +226,7 @@ def test_whatever_is_asked_is_run_or_refused(words_of_query: list[str]) -> None:
     text = " ".join(words_of_query)
     try:
         query = parse(text)
-        check(query, plan(query, None, 0))
+        check(query, plan(query, None, ASKED))
     except NotBuilt:
         return
     except QueryProblem as problem:
@@ -271,7 +273,7 @@ def test_commands_go_together_in_any_order(pipeline: list[str]) -> None:
     query = " | ".join(pipeline)
     read = parse(query)
     try:
-        check(read, plan(read, None, 0))
+        check(read, plan(read, None, ASKED))
     except QueryProblem as problem:
         told = str(problem)
     else:

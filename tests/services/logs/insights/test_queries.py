@@ -11,6 +11,7 @@ import pytest
 
 from cloudlet.core import AwsError
 from cloudlet.services.logs import api_insights
+from cloudlet.services.logs.insights import running
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.refused import code_of
 from tests.services.logs.conftest import LocalLogs
@@ -340,6 +341,23 @@ def test_expired_events_are_not_found(local: LocalLogs) -> None:
     given = {"logGroupName": "g", "startTime": seconds - 60, "endTime": seconds + 60, "queryString": "stats count(*)"}
     again = str(local.call("StartQuery", **given)["queryId"])
     assert settled(local, again)["statistics"]["recordsScanned"] == 0
+
+
+def test_no_more_is_read_where_any_events_are_enough(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, most in (("_ROWS_AT_ONCE", 1), ("_FED_ROWS", 0), ("_FED_BYTES", 0)):
+        monkeypatch.setattr(running, name, most)
+    scanned = []
+    local_query(local, "first", "limit 1")
+    for _ in range(4):
+        event = {"timestamp": local.millis, "message": "more"}
+        local.call("PutLogEvents", logGroupName="g", logStreamName="s", logEvents=[event])
+    for query in ("limit any 1", "filter @message = 'more' | limit any 1", "limit 1", "stats count(*) | limit any 1"):
+        seconds = local.millis // 1000
+        given = {"logGroupName": "g", "startTime": seconds - 60, "endTime": seconds + 60, "queryString": query}
+        answer = settled(local, str(local.call("StartQuery", **given)["queryId"]))
+        assert len(answer["results"]) == 1
+        scanned.append(answer["statistics"]["recordsScanned"])
+    assert scanned == [1, 2, 5, 5]
 
 
 def test_an_account_has_so_many_queries_at_a_time(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:

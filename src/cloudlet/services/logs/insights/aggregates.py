@@ -103,7 +103,8 @@ _AGGREGATES: Final = {
     "count_distinct": Aggregate(
         1, 1, lambda _, given: Sql(f"CAST(count(DISTINCT {given[0].shown}) AS DOUBLE)", Kind.NUMBER)
     ),
-    "count_over_time": Aggregate(1, 1, _counted),
+    "count_over_time": Aggregate(0, 1, _counted),
+    "countovertime": Aggregate(0, 1, _counted),
     "earliest": Aggregate(1, 1, _by_time("arg_min"), needs_events=True),
     "latest": Aggregate(1, 1, _by_time("arg_max"), needs_events=True),
     "max": Aggregate(1, 1, _extreme("max")),
@@ -114,4 +115,5 @@ _AGGREGATES: Final = {
     "stddev": Aggregate(1, 1, _deviation),
     "sum": Aggregate(1, 1, _number("sum")),
     "sum_over_time": Aggregate(1, 1, _number("sum")),
+    "sumovertime": Aggregate(1, 1, _number("sum")),
 }

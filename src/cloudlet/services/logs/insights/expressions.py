@@ -27,6 +27,7 @@ from cloudlet.services.logs.insights.syntax import (
     Text,
     Within,
 )
+from cloudlet.services.logs.insights.times import Asked
 
 _NUMERIC = (Kind.NUMBER, Kind.TIME, Kind.TRUTH)
 
@@ -38,8 +39,7 @@ class Compiler:
     scope: Scope
     text: str
     """Of the query."""
-    now: int
-    """When the query began, in seconds since the epoch."""
+    asked: Asked
     aggregating: bool = False
     """Whether functions that aggregate may be called, and fields only within them, but for those that are made."""
     made: Mapping[str, Sql] = field(default_factory=dict)
@@ -132,10 +132,10 @@ class Compiler:
         if aggregate is not None:
             if not self.aggregating:
                 raise QueryProblem(f"{call.name} is a function of the command stats only", *_ends(call.span))
-            within = Compiler(self.scope, self.text, self.now)
+            within = Compiler(self.scope, self.text, self.asked)
             return aggregates.sql(aggregate, call, [within.argument(one) for one in call.arguments], self.scope)
         functions.check(call)
-        return functions.sql(call, [self.argument(one) for one in call.arguments], self.scope, self.now)
+        return functions.sql(call, [self.argument(one) for one in call.arguments], self.scope, self.asked)
 
     def argument(self, expression: Expression) -> Sql:
         """Return the SQL of an argument; functions look at lengths of time themselves."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from cloudlet.services.logs.insights import addresses, dates
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import UNMASKED, Scope
 from cloudlet.services.logs.insights.sql import Kind, Sql, once
 from cloudlet.services.logs.insights.syntax import Call, Field, Period, Text
+from cloudlet.services.logs.insights.times import Asked
 
 _NAMES: Final = {
     "ms": ("ms", "msec", "millisecond"),
@@ -32,12 +34,16 @@ _UNITS: Final = {
 _MILLIS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _INTERVALS: Final = {"w": (7, "DAYS"), "mo": (1, "MONTHS"), "q": (3, "MONTHS"), "y": (12, "MONTHS")}
 _CAPS: Final = {"ms": 1000, "s": 60, "m": 60, "h": 24}
-_SPECIAL: Final = ("bin", "datefloor", "dateceil", "now", "unmask")
+_SPECIAL: Final = ("bin", "datefloor", "dateceil", "unmask")
 _MOST_PERIODS = 10_000
 _MOST_BINS = 100_000
 """As many as a query has results."""
 _LONGEST = 1_000_000_000
 """No text is longer."""
+_MOST_DIGITS = 15
+_EARTH_KILOMETERS = 6371.0
+_MOST_BRANCHES = 10
+_SIGN = "CASE WHEN {0} <= -1 THEN '-0x' ELSE '0x' END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +55,36 @@ class _Function:
     sql: Callable[[Sequence[Sql]], Sql]
 
 
+@dataclass(frozen=True, slots=True)
+class _Literal:
+    """A function to which it matters how some of its arguments are written. Raises QueryProblem."""
+
+    least: int
+    most: int
+    sql: Callable[[Call, Sequence[Sql]], Sql]
+
+
 def check(call: Call) -> None:
     """Raise QueryProblem for a function that is not known: what it would be of does not matter then."""
-    if call.name not in (*_SPECIAL, *_SUBNETS, *_FUNCTIONS):
+    if call.name not in (*_SPECIAL, *_OF_QUERY, *_FUNCTIONS):
         raise QueryProblem(f"unknown function {call.name}", call.span.start, call.span.start + len(call.name))
 
 
-def sql(call: Call, arguments: Sequence[Sql], scope: Scope, now: int) -> Sql:
+def sql(call: Call, arguments: Sequence[Sql], scope: Scope, asked: Asked) -> Sql:
     """Return the SQL of a call of a known function. Raises QueryProblem, and NotBuilt."""
     if call.name in ("bin", "datefloor", "dateceil"):
         return _rounded(call, arguments, scope)
-    if call.name == "now":
+    if call.name in _OF_QUERY:
         _check_count(call, 0, 0)
-        return Sql(f"CAST({now} AS DOUBLE)", Kind.NUMBER)
+        return Sql(f"CAST({_OF_QUERY[call.name](asked)} AS DOUBLE)", Kind.NUMBER)
     if call.name == "unmask":
         return _unmasked(call, scope)
-    subnet = _SUBNETS.get(call.name)
-    if subnet is not None:
-        return _in_subnet(call, arguments, subnet)
     function = _FUNCTIONS[call.name]
     _check_count(call, function.least, function.most)
     for argument in call.arguments:
         if isinstance(argument, Period):
             raise QueryProblem(f"{call.name} takes no length of time", argument.span.start, argument.span.end)
-    return function.sql(arguments)
+    return function.sql(call, arguments) if isinstance(function, _Literal) else function.sql(arguments)
 
 
 def _check_count(call: Call, least: int, most: int) -> None:
@@ -108,11 +120,11 @@ def _rounded(call: Call, arguments: Sequence[Sql], scope: Scope) -> Sql:
     kind = _UNITS.get(period.unit.lower())
     if kind is None:
         raise QueryProblem(f"unknown unit of time {period.unit}", period.span.start, period.span.end)
-    if not 1 <= period.count <= _CAPS.get(kind, _MOST_PERIODS):
+    if not 1 <= period.count <= _MOST_PERIODS:
         raise QueryProblem(f"a length of time has too many {period.unit}", period.span.start, period.span.end)
     value = time.time
     if kind in _MILLIS:
-        step = str(period.count * _MILLIS[kind])
+        step = str(_capped(period.count, kind) * _MILLIS[kind])
         floor = f"({value} // {step} * {step})"
         ceiling = f"(({value} + {step} - 1) // {step} * {step})"
     else:
@@ -124,11 +136,16 @@ def _rounded(call: Call, arguments: Sequence[Sql], scope: Scope) -> Sql:
     return Sql(ceiling if call.name == "dateceil" else floor, Kind.TIME)
 
 
+def _capped(count: int, kind: str) -> int:
+    """Return so many of a unit as AWS makes of them: as many as the next larger unit has at most."""
+    return min(count, _CAPS.get(kind, count))
+
+
 def bins(period: Period, first: str, last: str) -> str:
     """Return SQL for the beginnings of the periods from one to another, so many at most, as a list of milliseconds."""
     kind = _UNITS[period.unit.lower()]
     if kind in _MILLIS:
-        step = period.count * _MILLIS[kind]
+        step = _capped(period.count, kind) * _MILLIS[kind]
         return f"range({first}, least({last}, {first} + {step * _MOST_BINS}) + 1, {step})"
     count, unit = _INTERVALS[kind]
     times = f"make_timestamp_ms({first}), make_timestamp_ms({last} + 1), INTERVAL {count * period.count} {unit}"
@@ -143,30 +160,6 @@ def millis(period: Period) -> int:
         message = f"a length of time in weeks, days, or less is expected, and not {period.count}{period.unit}"
         raise QueryProblem(message, period.span.start, period.span.end)
     return period.count * step
-
-
-# -- addresses
-
-_SUBNETS: Final = {"isipinsubnet": (4, 6), "isipv4insubnet": (4,), "isipv6insubnet": (6,)}
-
-
-def _in_subnet(call: Call, arguments: Sequence[Sql], versions: tuple[int, ...]) -> Sql:
-    _check_count(call, 2, 2)
-    subnet = call.arguments[1]
-    if not isinstance(subnet, Text):
-        raise QueryProblem(f"{call.name} needs a subnet as a quoted text", subnet.span.start, subnet.span.end)
-    try:
-        network = ipaddress.ip_network(subnet.value, strict=False)
-    except ValueError:
-        raise QueryProblem(f"{subnet.value} is no subnet", subnet.span.start, subnet.span.end) from None
-    if network.version not in versions:
-        raise QueryProblem(f"{subnet.value} is of the other version", subnet.span.start, subnet.span.end)
-    first, last = network.network_address, network.broadcast_address
-    if network.version == 4:
-        within = f"insights_ip4({{0}}) BETWEEN {int(first)} AND {int(last)}"
-    else:
-        within = f"insights_ip6({{0}}) BETWEEN '{int(first):032x}' AND '{int(last):032x}'"
-    return Sql(f"coalesce({once(within, arguments[0].shown)}, false)", Kind.TRUTH)
 
 
 # -- all others
@@ -211,12 +204,82 @@ def _chosen(given: Sequence[Sql]) -> Sql:
     return Sql(f"(CASE {cases}{otherwise} END)", kind)
 
 
+def _rounded_to(given: Sequence[Sql]) -> Sql:
+    number, *digits = given
+    if not digits:
+        return Sql(f"round({number.number})", Kind.NUMBER)
+    places = f"CAST(least(greatest({digits[0].number}, -{_MOST_DIGITS}), {_MOST_DIGITS}) AS INTEGER)"
+    return Sql(f"round({number.number}, {places})", Kind.NUMBER)
+
+
+def _distance(given: Sequence[Sql]) -> Sql:
+    """The haversine formula."""
+    form = (
+        f"{2 * _EARTH_KILOMETERS} * asin(sqrt(least(1, pow(sin(radians({{2}} - {{0}}) / 2), 2) + "
+        "cos(radians({0})) * cos(radians({2})) * pow(sin(radians({3} - {1}) / 2), 2))))"
+    )
+    return Sql(once(f"TRY({form})", *(one.number for one in given)), Kind.NUMBER)
+
+
+def _integer(kind: str) -> Callable[[Sequence[Sql]], Sql]:
+    """A whole number, without what is behind its point: as a text, which has all digits of long ones."""
+    form = f"CAST(coalesce(TRY_CAST({{0}} AS {kind}), TRY_CAST(trunc({{1}}) AS {kind})) AS VARCHAR)"
+    exact = "CASE WHEN regexp_full_match({0}, '[+-]?[0-9]+') THEN {0} END"
+    return lambda given: Sql(
+        once(form, once(exact, given[0].shown), given[0].number),
+        Kind.TEXT,
+    )
+
+
+def _count_of_elements(given: Sequence[Sql]) -> Sql:
+    form = "CASE WHEN json_type({0}) = 'ARRAY' THEN CAST(json_array_length({0}) AS DOUBLE) END"
+    return Sql(once(form, given[0].document), Kind.NUMBER)
+
+
+def _has_element(given: Sequence[Sql]) -> Sql:
+    form = "CASE WHEN json_type({0}) = 'ARRAY' THEN list_contains(json_extract_string({0}, '$[*]'), {1}) END"
+    return Sql(f"coalesce({once(form, given[0].document, given[1].shown)}, false)", Kind.TRUTH)
+
+
+def _tried(form: str, kind: Kind = Kind.TEXT) -> Callable[[Sequence[Sql]], Sql]:
+    """A function that the engine makes an error of for texts of which there is none."""
+    return lambda given: Sql(once(f"TRY({form})", *(one.shown for one in given)), kind)
+
+
+def _contained(call: Call, given: Sequence[Sql]) -> Sql:
+    text, searched = (one.shown for one in given[:2])
+    if len(given) == 3:
+        flag = call.arguments[2]
+        name = flag.name if isinstance(flag, Field) else flag.value if isinstance(flag, Text) else ""
+        if name.lower() not in ("true", "false"):
+            raise QueryProblem(f"{call.name} needs true or false", flag.span.start, flag.span.end)
+        if name.lower() == "true":
+            text, searched = f"lower({text})", f"lower({searched})"
+    return Sql(f"contains({text}, {searched})", Kind.TRUTH)
+
+
+def _replaced(call: Call, given: Sequence[Sql]) -> Sql:
+    pattern = call.arguments[1]
+    if not isinstance(pattern, Text):
+        message = f"{call.name} needs a regular expression as a quoted text"
+        raise QueryProblem(message, pattern.span.start, pattern.span.end)
+    replaced = ", ".join(one.shown for one in given)
+    return Sql(f"regexp_replace({replaced}, 'g')", Kind.TEXT)
+
+
 def _substring(given: Sequence[Sql]) -> Sql:
     begin, *length = (f"least(greatest(TRY_CAST({one.number} AS BIGINT), 0), {_LONGEST})" for one in given[1:])
     return Sql(f"substring({', '.join([given[0].shown, f'{begin} + 1', *length])})", Kind.TEXT)
 
 
-_FUNCTIONS: Final = {
+_OF_QUERY: Final[dict[str, Callable[[Asked], int]]] = {
+    "now": lambda asked: asked.now,
+    "querystarttime": lambda asked: asked.start,
+    "queryendtime": lambda asked: asked.end,
+    "querytimerange": lambda asked: asked.end - asked.start,
+}
+"""What is the same for all events of a query."""
+_FUNCTIONS: Final[dict[str, _Function | _Literal]] = {
     "abs": _Function(1, 1, _numeric("abs")),
     "ceil": _Function(1, 1, _numeric("ceil")),
     "floor": _Function(1, 1, _numeric("floor")),
@@ -229,7 +292,27 @@ _FUNCTIONS: Final = {
     "ispresent": _Function(1, 1, lambda given: Sql(f"({given[0].text} IS NOT NULL)", Kind.TRUTH)),
     "coalesce": _Function(1, 100, _coalesced),
     "if": _Function(3, 3, _chosen),
-    "case": _Function(2, 100, _chosen),
+    "case": _Function(2, 2 * _MOST_BRANCHES + 1, _chosen),
+    "round": _Function(1, 2, _rounded_to),
+    "haversine": _Function(4, 4, _distance),
+    "tonumber": _Function(1, 1, lambda given: given[0].as_number),
+    "todouble": _Function(1, 1, lambda given: given[0].as_number),
+    "toint": _Function(1, 1, _integer("INTEGER")),
+    "tolong": _Function(1, 1, _integer("BIGINT")),
+    "isnumeric": _Function(1, 1, lambda given: Sql(f"({given[0].number} IS NOT NULL)", Kind.TRUTH)),
+    "messagesize": _Function(1, 1, lambda given: Sql(f"CAST(strlen({given[0].shown}) AS DOUBLE)", Kind.NUMBER)),
+    "parsedate": _Literal(2, 3, dates.parsed),
+    "formatdate": _Literal(2, 3, dates.formatted),
+    "strftime": _Literal(2, 3, dates.formatted),
+    "jsonarraysize": _Function(1, 1, _count_of_elements),
+    "jsonarraycontains": _Function(2, 2, _has_element),
+    "isipinsubnet": _Literal(2, 2, partial(addresses.in_subnet, versions=(4, 6))),
+    "isipv4insubnet": _Literal(2, 2, partial(addresses.in_subnet, versions=(4,))),
+    "isipv6insubnet": _Literal(2, 2, partial(addresses.in_subnet, versions=(6,))),
+    "ipv4tonumber": _Function(1, 1, addresses.as_number),
+    "isprivateip": _Function(1, 1, addresses.is_private),
+    "ispublicip": _Function(1, 1, addresses.is_public),
+    "isreservedip": _Function(1, 1, addresses.is_reserved),
     "jsonparse": _Function(1, 1, lambda given: Sql(given[0].document, Kind.JSON)),
     "jsonstringify": _Function(1, 1, lambda given: Sql(f"CAST({given[0].document} AS VARCHAR)", Kind.TEXT)),
     "isvalidip": _Function(
@@ -250,5 +333,26 @@ _FUNCTIONS: Final = {
     "md5": _Function(1, 1, _textual("md5")),
     "replace": _Function(3, 3, _textual("replace")),
     "sha256": _Function(1, 1, _textual("sha256")),
-    "strcontains": _Function(2, 2, _truth("contains({0}, {1})")),
+    "strcontains": _Literal(2, 3, _contained),
+    "startswith": _Function(2, 2, _truth("starts_with({0}, {1})")),
+    "endswith": _Function(2, 2, _truth("ends_with({0}, {1})")),
+    "regexreplace": _Literal(3, 3, _replaced),
+    "split": _Function(
+        2, 2, lambda given: Sql(f"to_json(string_split({given[0].shown}, {given[1].shown}))", Kind.JSON)
+    ),
+    "urlencode": _Function(1, 1, _textual("url_encode")),
+    "urldecode": _Function(1, 1, _tried("url_decode({0})")),
+    "base64encode": _Function(1, 1, lambda given: Sql(f"to_base64(encode({given[0].shown}))", Kind.TEXT)),
+    "base64decode": _Function(1, 1, _tried("decode(from_base64({0}))")),
+    "hextoascii": _Function(1, 1, _tried("decode(unhex(regexp_replace({0}, '^0[xX]', '')))")),
+    "hextodec": _Function(
+        1, 1, _tried("CAST(CAST('0x' || regexp_replace({0}, '^0[xX]', '') AS UBIGINT) AS DOUBLE)", Kind.NUMBER)
+    ),
+    "dectohex": _Function(
+        1,
+        1,
+        lambda given: Sql(
+            once(f"{_SIGN} || TRY(format('{{{{:x}}}}', CAST(trunc(abs({{0}})) AS BIGINT)))", given[0].number), Kind.TEXT
+        ),
+    ),
 }

@@ -24,20 +24,24 @@ from cloudlet.services.logs.insights.syntax import (
     Fields,
     Filter,
     FilterIndex,
+    JsonField,
     Limit,
     Parse,
+    ParseCsv,
+    ParseLogfmt,
     Query,
     Sort,
     Source,
     Unnest,
 )
+from cloudlet.services.logs.insights.times import Asked
 
 if TYPE_CHECKING:
     from cloudlet.services.logs.insights.inputs import Inputs
 
 EVENTS, HITS = "\x00events", "\x00hits"
 """What stands in SQL for a batch of events, and for the table of what is left of them."""
-_BY_EVENT = (Fields, Display, Filter, FilterIndex, Parse, Unnest, Sort)
+_BY_EVENT = (Fields, Display, Filter, FilterIndex, Parse, ParseCsv, ParseLogfmt, JsonField, Unnest, Sort)
 _COLUMN = re.compile(r"\b[a-z]+\d*\b")
 
 
@@ -59,6 +63,8 @@ class Feed:
     """By which order the first few of what is kept are enough; empty where all are needed."""
     most: int = 0
     """How many."""
+    enough: int = 0
+    """So many of what is kept are enough, whichever; 0 where all are needed."""
     then: str = ""
     """What is done when all events have been looked at, and the table is not needed any more."""
     unique: str = ""
@@ -71,11 +77,11 @@ class Feed:
 class Gathering:
     """A query's commands in both steps."""
 
-    def __init__(self, query: Query, text: str, now: int, inputs: Inputs | None) -> None:
+    def __init__(self, query: Query, text: str, asked: Asked, inputs: Inputs | None) -> None:
         """Raises QueryProblem."""
         _check_order(query.commands)
         scope, self._discovered = Scope.of_events()
-        self.pipeline = Pipeline(EVENTS, scope, text, now, inputs)
+        self.pipeline = Pipeline(EVENTS, scope, text, asked, inputs)
         commands = list(query.commands)
         while commands and isinstance(commands[0], _BY_EVENT):
             self.pipeline.add(commands.pop(0))
@@ -92,7 +98,9 @@ class Gathering:
         gather = f"SELECT {', '.join(columns or ['n'])} FROM ({self._gathered})"
         gather = gather.replace(EVENTS, self._discovered.over(EVENTS))
         few = self._first_few(most)
-        return Feed(table, needed(gather), gather, first=self._order if few else "", most=few or 0)
+        limit = self._rest[0] if self._rest else None
+        enough = limit.count if isinstance(limit, Limit) and limit.any else 0
+        return Feed(table, needed(gather), gather, first=self._order if few else "", most=few or 0, enough=enough)
 
     def _first_few(self, most: int | None) -> int | None:
         """Return how many of what is gathered, the first in order, are enough; None where all are needed."""

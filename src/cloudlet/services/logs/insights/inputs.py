@@ -10,6 +10,7 @@ from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
 from cloudlet.services.logs.insights.sql import Sql
 from cloudlet.services.logs.insights.syntax import AppendColumns, Before, Join, Lookup, Within
+from cloudlet.services.logs.insights.times import Asked
 
 _BEFORE = "before"
 MOST_KEYS = 50_000
@@ -50,9 +51,9 @@ class Right:
 class Inputs:
     """Notes what the outermost query asks for."""
 
-    def __init__(self, text: str, now: int) -> None:
+    def __init__(self, text: str, asked: Asked) -> None:
         self._text = text
-        self._now = now
+        self._asked = asked
         self._subqueries: list[Feed] = []
         self._right: Right | None = None
         self._before: Before | None = None
@@ -67,7 +68,7 @@ class Inputs:
     def found(self, within: Within) -> str:
         """Return the table whose column `v` has the keys of what a query within has found. Raises QueryProblem."""
         name, span = within.operand.name, within.span
-        gathering = Gathering(within.query, self._text, self._now, None)
+        gathering = Gathering(within.query, self._text, self._asked, None)
         value = gathering.pipeline.chosen(name)
         if value is None:
             raise QueryProblem(f"the query within does not choose the field {name}", span.start, span.end)
@@ -84,7 +85,7 @@ class Inputs:
 
         The table's column `n`, with the table's name before it, has the numbers of records.
         """
-        gathering = Gathering(command.query, self._text, self._now, None)
+        gathering = Gathering(command.query, self._text, self._asked, None)
         number = len(self._subqueries) + 1
         table, made = f"hits{number}", f"appended{number}"
         values = gathering.pipeline.shown

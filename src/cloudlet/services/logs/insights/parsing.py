@@ -36,6 +36,7 @@ from cloudlet.services.logs.insights.syntax import (
     FilterIndex,
     In,
     Join,
+    JsonField,
     Like,
     Limit,
     Logic,
@@ -47,6 +48,8 @@ from cloudlet.services.logs.insights.syntax import (
     Operation,
     Outlier,
     Parse,
+    ParseCsv,
+    ParseLogfmt,
     Pattern,
     Period,
     Query,
@@ -97,7 +100,12 @@ def parse(text: str) -> Query:
     statistics = sum(isinstance(part, Stats) for part in parts)
     if sum(isinstance(part, Command) for part in parts) > _MOST_COMMANDS or statistics > _MOST_STATS:
         raise QueryProblem("the query has too many commands", 0, len(text))
-    return replace(query, regexes=tuple(part for part in parts if isinstance(part, Pattern)), text=text)
+    regexes = [part for part in parts if isinstance(part, Pattern)]
+    for part in parts:
+        match part:
+            case Call("regexreplace", (_, Text(regex, span), *_)):
+                regexes.append(Pattern(regex, span))
+    return replace(query, regexes=tuple(regexes), text=text)
 
 
 def _unexpected(text: str, start: int, end: int) -> QueryProblem:
@@ -237,15 +245,26 @@ class _Meaning:
             raise QueryProblem(message, glob.span.start, names[-1].span.end)
         return Parse(_subject(subject, glob.span), Pattern(regexes.of_glob(glob.value), glob.span), _values(names))
 
-    def parse_regex(self, subject: Expression | None, regex: Pattern, aliases: tuple[Text, ...] | None) -> Command:
-        names, span = regexes.names_of(regex.text), regex.span
+    def parse_regex(
+        self, subject: Expression | None, regex: Pattern, aliases: tuple[Text, ...] | None, multi: Token | None
+    ) -> Command:
+        names, span, is_multiple = regexes.names_of(regex.text), regex.span, multi is not None
         if aliases is None:
             if not names:
                 raise QueryProblem("the regular expression has no named groups", span.start, span.end)
-            return Parse(_subject(subject, span), Pattern(regexes.only_named(regex.text), span), names)
+            return Parse(_subject(subject, span), Pattern(regexes.only_named(regex.text), span), names, is_multiple)
         if names and _values(aliases) != names:
             raise QueryProblem("the names after AS are not those of the groups", span.start, span.end)
-        return Parse(_subject(subject, span), _translated(regex), _values(aliases))
+        return Parse(_subject(subject, span), _translated(regex), _values(aliases), is_multiple)
+
+    def parse_logfmt(self, subject: Expression | None, name: Text) -> Command:
+        return ParseLogfmt(_subject(subject, name.span), name.value)
+
+    def parse_csv(self, subject: Expression | None, names: tuple[Text, ...]) -> Command:
+        return ParseCsv(_subject(subject, names[0].span), _values(names))
+
+    def json_field(self, source: Field, path: Text, name: Text) -> Command:
+        return JsonField(source, _path(path.value), name.value)
 
     def stats(
         self, columns: tuple[Named, ...], keys: tuple[Named, ...] | None, offset: Token | None, _: Period | None
@@ -258,11 +277,11 @@ class _Meaning:
     def sort(self, *keys: SortKey) -> Command:
         return Sort(keys)
 
-    def limit(self, count: Token) -> Command:
+    def limit(self, any: Token | None, count: Token) -> Command:
         if not 1 <= int(count) <= MOST_RESULTS:
             span = _span(count)
             raise QueryProblem(f"a limit is from 1 to {MOST_RESULTS}", span.start, span.end)
-        return Limit(int(count))
+        return Limit(int(count), any is not None)
 
     def dedup(self, *keys: Expression) -> Command:
         return Dedup(keys, _between(keys[0], keys[-1]))

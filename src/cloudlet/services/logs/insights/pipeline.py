@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from cloudlet.services.logs.insights import functions, outliers, sessions, structures, totals
+from cloudlet.services.logs.insights import extracting, functions, outliers, sessions, structures, totals
 from cloudlet.services.logs.insights.expressions import Compiler
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.scope import POSITION, Scope
-from cloudlet.services.logs.insights.sql import NULL, SO_FAR, Kind, Sql, literal
+from cloudlet.services.logs.insights.sql import NULL, SO_FAR, Kind, Sql, json_path, literal
 from cloudlet.services.logs.insights.syntax import (
     Accumulate,
     AddTotals,
@@ -32,11 +32,14 @@ from cloudlet.services.logs.insights.syntax import (
     FilterIndex,
     In,
     Join,
+    JsonField,
     Limit,
     Lookup,
     Named,
     Outlier,
     Parse,
+    ParseCsv,
+    ParseLogfmt,
     Period,
     Sessionize,
     Sort,
@@ -45,6 +48,7 @@ from cloudlet.services.logs.insights.syntax import (
     Structures,
     Unnest,
 )
+from cloudlet.services.logs.insights.times import Asked
 
 if TYPE_CHECKING:
     from cloudlet.services.logs.insights.inputs import Inputs
@@ -70,7 +74,7 @@ class _Binned:
 class Pipeline:
     """What commands make of a relation."""
 
-    def __init__(self, relation: str, scope: Scope, text: str, now: int, inputs: Inputs | None) -> None:
+    def __init__(self, relation: str, scope: Scope, text: str, asked: Asked, inputs: Inputs | None) -> None:
         """The commands are of a query's text. What they look at besides comes from inputs, if they may do that."""
         self.relation = relation
         """SQL that selects the records as they are by now."""
@@ -78,7 +82,7 @@ class Pipeline:
         self._events = scope
         self.order = _NEWEST_FIRST
         self._text = text
-        self._now = now
+        self._asked = asked
         self._inputs = inputs
         self._ties = [_NEWEST_FIRST]
         """By what records are ordered that are alike for the command sort."""
@@ -108,17 +112,28 @@ class Pipeline:
                 self._displayed = self._named(columns)
             case Filter(condition):
                 found = None if self._inputs is None else self._inputs.found
-                truth = Compiler(self.scope, self._text, self._now, found=found).sql(condition).truth
+                truth = Compiler(self.scope, self._text, self._asked, found=found).sql(condition).truth
                 self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
             case FilterIndex(condition):
                 self._filter_index(condition)
             case Parse():
                 self._parse(command)
+            case ParseLogfmt(source, name):
+                [text] = self.computed([Sql(self.sql(source).shown, Kind.TEXT)])
+                keys, values = self.computed(extracting.pairs(text.text))
+                self.add_field(name, extracting.structure(keys, values))
+            case ParseCsv(source, names):
+                [cells] = self.computed([Sql(extracting.csv_values(self.sql(source).shown), Kind.TEXT)])
+                for number, name in enumerate(names, 1):
+                    self.add_field(name, Sql(f"{cells.text}[{number}]", Kind.TEXT))
+            case JsonField(source, path, name):
+                value = f"json_extract({self.sql(source).document}, {literal(json_path(path))})"
+                self.add_field(name, Sql(value, Kind.JSON))
             case Stats():
                 self._stats(command)
             case Sort(keys):
                 self._sort(keys)
-            case Limit(count):
+            case Limit(count, _):
                 self.relation = f"SELECT * FROM ({self.relation}) ORDER BY {self.order} LIMIT {count}"
             case Dedup(keys):
                 self._dedup(keys)
@@ -184,7 +199,7 @@ class Pipeline:
 
     def sql(self, expression: Expression) -> Sql:
         """Return the SQL of an expression. Raises QueryProblem."""
-        return Compiler(self.scope, self._text, self._now).sql(expression)
+        return Compiler(self.scope, self._text, self._asked).sql(expression)
 
     def column(self) -> str:
         """Return the name of a new column."""
@@ -226,12 +241,15 @@ class Pipeline:
         if not self.scope.has_events:
             message = "filterIndex needs events, which are gone after stats and pattern"
             raise QueryProblem(message, condition.span.start, condition.span.end)
-        truth = Compiler(self._events, self._text, self._now).sql(condition).truth
+        truth = Compiler(self._events, self._text, self._asked).sql(condition).truth
         self.relation = f"SELECT * FROM ({self.relation}) WHERE {truth}"
 
     def _parse(self, command: Parse) -> None:
         source = Sql(self.sql(command.source).shown, Kind.TEXT)
         [text] = self.computed([source])
+        if command.is_multiple:
+            self._parse_all(command, text)
+            return
         # A group around all tells, without a second look, whether there is a match: unless that is empty.
         pattern = literal(f"({command.pattern.text})")
         places = [f"p{number}" for number in range(len(command.names))]
@@ -245,13 +263,27 @@ class Pipeline:
             self.scope = self.scope.with_field(name, column)
             self._listed[name] = (name,)
 
+    def _parse_all(self, command: Parse, text: Sql) -> None:
+        """Have a record for each match; where there is none, the record stays as it is."""
+        pattern = literal(command.pattern.text)
+        groups = [
+            Sql(f"regexp_extract_all({text.text}, {pattern}, {number})", Kind.TEXT)
+            for number in range(1, len(command.names) + 1)
+        ]
+        found = self.computed(groups)
+        count = f"greatest(coalesce(len({found[0].text}), 0), 1)"
+        [nth] = self.computed([Sql(f"unnest(range(1, {count} + 1))", Kind.NUMBER)])
+        for name, values in zip(command.names, found, strict=True):
+            self.add_field(name, Sql(f"{values.text}[{nth.text}]", Kind.TEXT))
+
     def _stats(self, command: Stats) -> None:
         keys = self.computed(self.sql(one.expression) for one in command.keys)
         # A column may be made of those before it.
         known = {one.name(self._text): key for one, key in zip(command.keys, keys, strict=True)}
         values = []
         for one in command.columns:
-            values.append(Compiler(self.scope, self._text, self._now, aggregating=True, made=known).sql(one.expression))
+            compiler = Compiler(self.scope, self._text, self._asked, aggregating=True, made=known)
+            values.append(compiler.sql(one.expression))
             known[one.name(self._text)] = values[-1]
         made = [Sql(self.column(), value.kind) for value in values]
         selected = [key.text for key in keys]

@@ -10,6 +10,7 @@ from cloudlet.services.logs.insights.lookups import Wanted
 from cloudlet.services.logs.insights.parsing import MOST_RESULTS
 from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.syntax import Limit, Query
+from cloudlet.services.logs.insights.times import Asked
 
 DEFAULT_RESULTS = 10_000
 _LONGEST_SQL = 400_000
@@ -32,10 +33,10 @@ class Plan:
     """The tables that are there from the begin."""
 
 
-def plan(query: Query, limit: int | None, now: int) -> Plan:
+def plan(query: Query, limit: int | None, asked: Asked) -> Plan:
     """Return the plan of a query for so many results at most. Raises QueryProblem."""
-    inputs = Inputs(query.text, now)
-    gathering = Gathering(query, query.text, now, inputs)
+    inputs = Inputs(query.text, asked)
+    gathering = Gathering(query, query.text, asked, inputs)
     has_limit = any(isinstance(command, Limit) for command in query.commands)
     most = limit or (MOST_RESULTS if has_limit else DEFAULT_RESULTS)
     answer, names = gathering.pipeline.results(most)

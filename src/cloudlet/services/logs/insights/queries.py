@@ -8,8 +8,11 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
+from cloudlet.services.logs.insights.times import Asked
 from cloudlet.store import pack
 
+REST_MILLIS = 999
+"""Of the last second of a query's time, behind its begin."""
 KEPT_MILLIS = 7 * 86_400_000
 SCHEDULED, RUNNING, COMPLETE = "Scheduled", "Running", "Complete"
 FAILED, CANCELLED, TIMEOUT = "Failed", "Cancelled", "Timeout"
@@ -63,6 +66,10 @@ class Query(msgspec.Struct, array_like=True):
     def all_groups(self) -> set[int]:
         """The numbers of all log groups that it is about."""
         return {one.id for some in (self.groups, *self.sides) for one in some}
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.created // 1000, self.start, self.end - REST_MILLIS)
 
     @property
     def place(self) -> Place:

@@ -150,7 +150,7 @@ async def _end(block: Block, query: Query, status: str) -> None:
 async def _answer(block: Block, turns: Turns, query: Query, folder: Path) -> None:
     compute = partial(turns.run, query.account)
     with TemporaryDirectory(prefix=_PREFIX, dir=folder if folder.is_dir() else None) as spilled:
-        plan = planning.plan(parsing.parse(query.text), query.limit, query.created // 1000)
+        plan = planning.plan(parsing.parse(query.text), query.limit, query.asked)
         session = await compute(lambda: Session(plan, Path(spilled)))
         sides = iter(query.sides)
         try:
@@ -193,6 +193,8 @@ async def _feed(
         async for rows in _batches(block, query, searched, times.of(query.start, query.end, feed.before)):
             if looking is not None:
                 await looking
+                if session.has_enough:
+                    break
             looking = asyncio.ensure_future(compute(partial(session.feed, rows)))
         if looking is not None:
             await looking

@@ -184,6 +184,11 @@ class Session:
             if self._feed.first and self._hits > 2 * self._feed.most + _SPARE_HITS:
                 self._cut()
 
+    @property
+    def has_enough(self) -> bool:
+        """Whether no more rows are needed of the feed."""
+        return 0 < self._feed.enough <= self._hits
+
     def end(self) -> None:
         """End with a feed: all events of it have been looked at. Raises Unanswerable."""
         feed = self._feed

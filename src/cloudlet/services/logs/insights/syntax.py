@@ -170,6 +170,33 @@ class Parse:
     pattern: Pattern
     names: tuple[str, ...]
     """Of its groups, in their order."""
+    is_multiple: bool = False
+    """Whether there is a record for each match."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParseLogfmt:
+    """A structure out of a text of pairs such as `level=error`."""
+
+    source: Expression
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParseCsv:
+    """Fields out of a text of values between commas."""
+
+    source: Expression
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """What is somewhere in a structure, or in a text of JSON."""
+
+    source: Field
+    path: tuple[str | int, ...]
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +220,8 @@ class Sort:
 @dataclass(frozen=True, slots=True)
 class Limit:
     count: int
+    any: bool = False
+    """Whether it may be any records, so that no more is looked at once there are as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +395,9 @@ Command = (
     | Filter
     | FilterIndex
     | Parse
+    | ParseLogfmt
+    | ParseCsv
+    | JsonField
     | Stats
     | Sort
     | Limit

@@ -1,9 +1,13 @@
-"""The times that `diff` compares with each other. User guide, "Compare (diff) with previous time ranges"."""
+"""The times of queries, and those that `diff` compares with each other.
+
+User guide, "Compare (diff) with previous time ranges".
+"""
 
 from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from cloudlet.services.logs.insights.syntax import Before
 
@@ -12,6 +16,14 @@ _DAYS = {Before.DAY: 1, Before.WEEK: 7}
 _DAY_MILLIS = 86_400_000
 _LATEST = 253_402_300_799_999
 """The end of the year 9999: later there are no months, and no events either."""
+
+
+class Asked(NamedTuple):
+    """When a query was asked, in seconds since the epoch, and of which time, in milliseconds."""
+
+    now: int
+    start: int
+    end: int
 
 
 def of(start: int, end: int, before: Before | None) -> tuple[int, int]:
