@@ -55,6 +55,22 @@ class _Subject:
         return self.entity.work() if self.entity.is_segment and self.index is None else [self.entity]
 
 
+def size(filter: Filter | None, groups: Groups) -> int:
+    """Return of how many parts a filter is, those of groups that it asks for too."""
+    match filter:
+        case All(parts) | AnyOf(parts):
+            return sum([size(part, groups) for part in parts])
+        case Not(part):
+            return size(part, groups)
+        case Test("group.name" | "group.arn", _, value):
+            return 1 + size(groups.get(str(value)), {})
+        case Services(_, inner) | Edges(_, _, inner) | Causes(_, _, inner):
+            return 1 + size(inner, groups)
+        case None:
+            return 0
+    return 1
+
+
 def holds(filter: Filter | None, trace: Trace, groups: Groups) -> bool:
     """Whether a filter holds of a trace; no filter holds of all."""
     return filter is None or _holds(filter, _Subject(trace, groups))
