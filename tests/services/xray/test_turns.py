@@ -12,7 +12,7 @@ import pytest
 
 from cloudlet.core.cloud import Config
 from cloudlet.core.identity import root
-from cloudlet.services.xray import api_otlp, api_traces, filtering, finding, storage
+from cloudlet.services.xray import api_otlp, api_traces, filtering, finding, sampling_targets, storage
 from cloudlet.services.xray.graph import Graph
 from cloudlet.services.xray.trace import Trace
 from tests.in_process import InProcess
@@ -165,3 +165,38 @@ def test_response_times_above_a_second_are_told_apart_by_three_digits() -> None:
         graph.add(Trace(trace, [finding.document.stored(text.encode())], ACCOUNT))
     (shop,) = [each for each in graph.shown() if each.get("Type") != "client"]
     assert [each["Value"] for each in shop["ResponseTimeHistogram"]] == [0.123, 1.23, 12.3]
+
+
+def test_filters_of_groups_are_read_only_where_they_are_asked_for(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filters, read = finding.groups.filters, []
+
+    async def counted(*args: Any) -> Any:
+        read.append(args)
+        return await filters(*args)
+
+    monkeypatch.setattr(finding.groups, "filters", counted)
+    cloud.put(segment(trace_id(cloud.now), fault=True))
+    cloud.call("CreateGroup", GroupName="g", FilterExpression="fault")
+    assert cloud.call("GetTraceSummaries", **cloud.lately, FilterExpression="fault")["TraceSummaries"]
+    assert read == []
+    for wanted, count in (('group.name = "g"', 1), ('fault AND !group.name = "g"', 0)):
+        found = cloud.call("GetTraceSummaries", **cloud.lately, FilterExpression=wanted)["TraceSummaries"]
+        assert len(found) == count
+    assert len(read) == 2
+
+
+def test_more_applications_than_are_counted_have_their_part_of_a_reservoir(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling_targets, "_MOST_CLIENTS", 2)
+    cloud.call("UpdateSamplingRule", SamplingRuleUpdate={"RuleName": "Default", "ReservoirSize": 5})
+
+    def quota(client: str) -> int:
+        told = {"RuleName": "Default", "ClientID": client * 24, "Timestamp": 0, "RequestCount": 1, "SampledCount": 0}
+        answer = cloud.call("GetSamplingTargets", SamplingStatisticsDocuments=[told])
+        return int(answer["SamplingTargetDocuments"][0]["ReservoirQuota"])
+
+    assert [quota(client) for client in "aabcb"] == [5, 5, 2, 2, 2]
+    assert quota("a") == 3

@@ -13,7 +13,7 @@ from cloudlet.core.beside import LARGE, beside
 from cloudlet.services.xray import document, filtering, groups, storage
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.filter_grammar import Filter
-from cloudlet.services.xray.filtering import Groups, size
+from cloudlet.services.xray.filtering import Groups, asks_for_groups, size
 from cloudlet.services.xray.trace import Trace
 
 _PAGE = 100
@@ -71,7 +71,7 @@ async def matching(
 
     Give the place of each, and what is made of it where the filter holds of it.
     """
-    known: Groups = await ctx.transact(lambda tx: groups.filters(ctx, tx))
+    known: Groups = await ctx.transact(lambda tx: groups.filters(ctx, tx)) if asks_for_groups(wanted) else {}
     parts = 1 + size(wanted, known)
     counted: dict[str, bytes] = {}
     while True:
