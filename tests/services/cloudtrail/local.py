@@ -38,12 +38,7 @@ class LocalCloud(InProcess):
         called = self.cloud.call(service, operation, params, principal=owner, account=account, region=REGION)
         return dict(self.run(called) or {})
 
-    def events(self, name: str) -> list[dict[str, Any]]:
+    def events(self, name: str, account: str = ACCOUNT) -> list[dict[str, Any]]:
         """Return the events of an operation in the history."""
         wanted = [{"AttributeKey": "EventName", "AttributeValue": name}]
-        return list(self.call("cloudtrail", "LookupEvents", LookupAttributes=wanted).get("Events") or [])
-
-    def files(self, bucket: str, kind: str) -> list[str]:
-        """Return the keys of the files of a kind in a bucket."""
-        listed = self.call("s3", "ListObjectsV2", Bucket=bucket).get("Contents") or []
-        return [each["Key"] for each in listed if f"/{kind}/" in each["Key"]]
+        return list(self.call("cloudtrail", "LookupEvents", account, LookupAttributes=wanted).get("Events") or [])

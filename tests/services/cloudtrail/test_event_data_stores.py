@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core import AwsError
+from cloudlet.services.cloudtrail.lake import events
 from cloudlet.testing.server import Aws
 from tests.refused import code_of
 from tests.services.cloudtrail.lake import answered, seen, store_id
+from tests.services.cloudtrail.local import LocalCloud
 from tests.standing import Standing, eventually
 
 DATA = [
@@ -187,3 +190,18 @@ def test_stores_that_are_not_there(aws: Aws, trails: Any) -> None:
         assert code_of(trails.get_event_data_store, EventDataStore=name) == "EventDataStoreNotFoundException"
     for name in ("audit", arn.replace("eventdatastore", "trail")):
         assert code_of(trails.get_event_data_store, EventDataStore=name) == "EventDataStoreARNInvalidException"
+
+
+def test_a_store_cannot_be_restored_after_seven_days(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: Any) -> None:
+        return
+
+    monkeypatch.setattr(events, "_sweep", nothing)
+    made = cloud.call("cloudtrail", "CreateEventDataStore", Name="lake", TerminationProtectionEnabled=False)
+    store = made["EventDataStoreArn"]
+    cloud.call("cloudtrail", "DeleteEventDataStore", EventDataStore=store)
+    cloud.clock.advance(7 * 86_400)
+    with pytest.raises(AwsError) as refused:
+        cloud.call("cloudtrail", "RestoreEventDataStore", EventDataStore=store)
+    assert refused.value.code == "EventDataStoreNotFoundException"
+    assert cloud.call("cloudtrail", "ListEventDataStores")["EventDataStores"] == []

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from cloudlet.services.cloudwatch import watching
+from cloudlet.core import jobs
+from cloudlet.services.cloudwatch import evaluating, watching
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.watching import Datapoints
@@ -35,3 +36,31 @@ def test_alarms_that_are_due_together_are_evaluated_side_by_side(
     monkeypatch.setattr(watching, "datapoints", slow)
     cloud.clock.advance(60)
     cloud.until(all_are.is_set)
+
+
+def test_an_alarm_that_takes_long_holds_up_no_others(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating, "_TOGETHER", 2)
+    monkeypatch.setattr(jobs, "_SLOW_SECONDS", 0.01)
+    begun: list[str] = []
+
+    async def never(asker: Asker, alarm: Alarm) -> Datapoints:
+        begun.append(alarm.name)
+        if alarm.name.startswith("slow"):
+            await asyncio.Event().wait()
+        return await _datapoints(asker, alarm)
+
+    for name in ("slow1", "slow2", "slow3", "quick"):
+        cloud.put_alarm(name, TreatMissingData="breaching")
+    cloud.call("PutCompositeAlarm", AlarmName="composite", AlarmRule="ALARM(quick)")
+    cloud.advance(1)
+    monkeypatch.setattr(watching, "datapoints", never)
+
+    def states() -> set[str]:
+        found = cloud.call("DescribeAlarms", AlarmTypes=["MetricAlarm", "CompositeAlarm"], StateValue="ALARM")
+        return {one["AlarmName"] for one in found["MetricAlarms"] + found["CompositeAlarms"]}
+
+    for name in ("slow1", "slow2", "slow3", "quick", "composite"):
+        cloud.call("SetAlarmState", AlarmName=name, StateValue="OK", StateReason="why not")
+    cloud.clock.advance(60)
+    cloud.until(lambda: {"quick", "composite"} <= states())
+    assert {"slow1", "slow2"} <= set(begun)

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.cloudwatch import drawing, insights, metric_data, query_check, querying, search, storage
+from cloudlet.services.cloudwatch import (
+    dashboard,
+    drawing,
+    insights,
+    metric_data,
+    query_check,
+    querying,
+    search,
+    storage,
+)
 from cloudlet.services.cloudwatch.columns import Columns
 from cloudlet.services.cloudwatch.gathering import Gathering
 from tests.services.cloudwatch.local import LocalCloud
@@ -150,3 +159,26 @@ def test_accounts_take_turns_with_pictures(cloud: LocalCloud, monkeypatch: pytes
     monkeypatch.setattr(drawing.picture, "draw", lambda asked, series: b"png")
     cloud.call("GetMetricWidgetImage", MetricWidget=json.dumps({"metrics": [["N", "m"]]}))
     assert taken == ["111111111111"]
+
+
+def test_a_list_of_dashboards_has_few_bodies_in_memory(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    named, read = dashboard.listing.named, []
+
+    async def counted(*args: Any) -> Any:
+        found = await named(*args)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(dashboard.listing, "named", counted)
+    names = [f"d{number:02}" for number in range(20)]
+    for name in names:
+        cloud.call("PutDashboard", DashboardName=name, DashboardBody='{"widgets": []}')
+    listed = cloud.call("ListDashboards")["DashboardEntries"]
+    assert [(one["DashboardName"], one["Size"]) for one in listed] == [(name, 15) for name in names]
+    assert max(read) <= 8
+
+
+def test_an_expression_has_2048_characters_at_most_wherever_it_is(cloud: LocalCloud) -> None:
+    select = f"SELECT SUM(m) FROM N LIMIT {'9' * 5000}"
+    refused = cloud.refused("GetMetricWidgetImage", MetricWidget=json.dumps({"metrics": [[{"expression": select}]]}))
+    assert refused.code == "ValidationException"

@@ -51,21 +51,6 @@ def test_the_graph_of_a_trace(xray: Any) -> None:
     assert shop["ResponseTimeHistogram"] == [{"Value": 2, "Count": 1}]
 
 
-def test_a_trace_of_many_segments_is_read_once(xray: Any) -> None:
-    now = time.time() - 60
-    trace = trace_id(now)
-    for _ in range(20):
-        assert put(xray, *[segment(trace) for _ in range(50)]) == []
-    began = time.monotonic()
-    times = {"StartTime": now - 60, "EndTime": now + 60}
-    services = xray.get_service_graph(**times)["Services"]
-    (shop,) = [each for each in services if each.get("Type") != "client"]
-    assert shop["SummaryStatistics"]["TotalCount"] == 1000
-    assert len(xray.get_trace_summaries(**times, TimeRangeType="Event")["TraceSummaries"]) == 1
-    # Once for each of its segments, it would take fifteen.
-    assert time.monotonic() - began < 3
-
-
 def test_the_graph_of_a_time_counts_outcomes(xray: Any) -> None:
     now = time.time() - 60
     send_order(xray, now)

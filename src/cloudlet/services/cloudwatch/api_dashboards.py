@@ -68,17 +68,18 @@ async def delete_dashboards(ctx: Context, tx: Transaction, params: Params) -> Re
     return {}
 
 
-@service.operation("ListDashboards")
-async def list_dashboards(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("ListDashboards")
+async def list_dashboards(ctx: Context, params: Params) -> Result:
     wrong = errors.invalid_value("The parameter NextToken is invalid.")
     after = page_tokens.name_of(params.get("NextToken"), wrong)
-    rows = await dashboards.page(tx, ctx.account, params.get("DashboardNamePrefix") or "", after, _PAGE + 1)
+    prefix = params.get("DashboardNamePrefix") or ""
+    rows = await dashboards.listed(ctx.block.store, ctx.account, prefix, after, _PAGE + 1)
     entries: list[dict[str, Any]] = [
         {
             "DashboardName": one.name,
             "DashboardArn": dashboards.arn_of(ctx.account, ctx.region, one.name),
             "LastModified": one.modified,
-            "Size": len(one.body.encode()),
+            "Size": one.size,
         }
         for one in rows[:_PAGE]
     ]

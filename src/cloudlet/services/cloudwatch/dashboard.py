@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction, listing
 from cloudlet.core.arn import partition_of
+from cloudlet.store import Store
 
+_READ = 8
 _DASHBOARDS = Subspace("dashboard")
 
 
@@ -17,6 +21,14 @@ class Dashboard(msgspec.Struct, array_like=True):
     name: str
     body: str
     modified: float
+
+
+class Listed(NamedTuple):
+    """What lists tell of a dashboard. `modified` is in seconds since the epoch, `size` in bytes."""
+
+    name: str
+    modified: float
+    size: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,6 +56,19 @@ def remove(tx: Transaction, dashboard: Dashboard) -> None:
     tx.delete(_DASHBOARDS.key(dashboard.account, dashboard.name))
 
 
-async def page(tx: Transaction, account: str, prefix: str, after: str, count: int) -> list[Dashboard]:
-    """Return dashboards in the order of their names: those that begin with a prefix, after a name."""
-    return [_decode(raw) for _, raw in await listing.named(tx, _DASHBOARDS.sub(account), prefix, after, count)]
+async def listed(store: Store, account: str, prefix: str, after: str, count: int) -> list[Listed]:
+    """Return dashboards in the order of their names: those that begin with a prefix, after a name.
+
+    Bodies are large: a few are in memory at a time.
+    """
+    found: list[Listed] = []
+    while len(found) < count:
+        wanted = min(_READ, count - len(found))
+        rows = await store.transact(lambda tx: listing.named(tx, _DASHBOARDS.sub(account), prefix, after, wanted))  # noqa: B023
+        found += [
+            Listed(one.name, one.modified, len(one.body.encode())) for one in map(_decode, [raw for _, raw in rows])
+        ]
+        if len(rows) < wanted:
+            break
+        after = found[-1].name
+    return found

@@ -60,9 +60,9 @@ def span_of(body: Mapping[str, Any], query: Mapping[str, str]) -> Span:
     return Span(str(body.get("start") or _START), None if body.get("end") is None else str(body["end"]))
 
 
-def listed(account: str, found: Iterable[Dashboard]) -> str:
+def listed(account: str, names: Iterable[str]) -> str:
     """Return the page of an account's dashboards."""
-    links = "".join(f'<li><a href="{quote(one.name)}">{escape(one.name)}</a></li>' for one in found)
+    links = "".join(f'<li><a href="{quote(name)}">{escape(name)}</a></li>' for name in names)
     title = f"Dashboards of {escape(account)}"
     return f"{_HEAD}<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1><ul>{links or 'None.'}</ul></html>"
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from cloudlet.core import Arn, AwsError, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import dashboard as dashboards
@@ -42,8 +43,8 @@ async def show(block: Block, request: HttpRequest, path: str) -> HttpResponse:
         return _told(404, f"There is {FOLDER}/<account>/, with <name> and <name>/<number of the widget>.png below it.")
     account, name, number = match.groups()
     if name is None:
-        found = await block.store.transact(lambda tx: dashboards.page(tx, account, "", "", _MOST))
-        return _answer(200, _HTML, dashboard_html.listed(account, found).encode())
+        found = await dashboards.listed(block.store, account, "", "", _MOST)
+        return _answer(200, _HTML, dashboard_html.listed(account, [one.name for one in found]).encode())
     dashboard = await block.store.transact(lambda tx: dashboards.find(tx, account, name))
     if dashboard is None:
         return _told(404, f"Dashboard {name} does not exist")
@@ -62,7 +63,8 @@ async def _page(block: Block, dashboard: Dashboard, query: Mapping[str, str]) ->
         await block.store.transact(lambda tx: _alarms(tx, dashboard.account, body)),
         await _logs(block, dashboard.account, body, span, now),
     )
-    return _answer(200, _HTML, dashboard_html.page(dashboard, body, span, refreshed, known, now).encode())
+    page = await beside(dashboard.account, dashboard_html.page, dashboard, body, span, refreshed, known, now)
+    return _answer(200, _HTML, page.encode())
 
 
 async def _logs(

@@ -38,10 +38,13 @@ then."""
 async def evaluate_alarms(block: Block, lease: Lease) -> None:
     """Evaluate alarms for ever, each when it is due."""
     waited_for = 0
-    async with notified(block, alarms.TOPIC) as event:
-        works = Works(block, event)
+    async with notified(block, alarms.TOPIC) as event, asyncio.TaskGroup() as group:
+        works = Works(block, event, _TOGETHER)
         while True:
             event.clear()
+            if works.free <= 0:
+                await event.wait()
+                continue
             listed = await block.store.transact(lambda tx: alarms.scheduled(tx, _AT_ONCE + len(works)))
             # What cannot be evaluated is a work of its own again once it is changed: it is due at once then.
             rows = [row for row in listed if row not in works]
@@ -53,15 +56,21 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
             await lease.hold()
             # Composite alarms look at states, and do not wait for values: a metric alarm that SetAlarmState has set
             # may be back in its own state by the time that it is evaluated.
-            ready = [row for row in due if row.is_composite] or [row for row in due if row.due <= waited_for]
-            if not ready:
+            if composite := [row for row in due if row.is_composite]:
+                async with asyncio.TaskGroup() as first_of_all:
+                    _start(block, works, first_of_all, composite)
+            elif ready := [row for row in due if row.due <= waited_for]:
+                _start(block, works, group, ready)
+            else:
                 waited_for = int(now * 1000)
                 await asyncio.sleep(LATE_SECONDS)
-            for at in range(0, len(ready), _TOGETHER):
-                async with asyncio.TaskGroup() as group:
-                    for row in ready[at : at + _TOGETHER]:
-                        what = f"the evaluation of the alarm {row.name} of {row.account} in {row.region}"
-                        works.start(group, row, what, partial(_evaluate, block, row))
+
+
+def _start(block: Block, works: Works, group: asyncio.TaskGroup, rows: list[Evaluation]) -> None:
+    """Begin to evaluate alarms, as many as there is room for: one that takes long keeps no others from theirs."""
+    for row in rows[: works.free]:
+        what = f"the evaluation of the alarm {row.name} of {row.account} in {row.region}"
+        works.start(group, row, what, partial(_evaluate, block, row))
 
 
 async def _evaluate(block: Block, row: Evaluation) -> None:

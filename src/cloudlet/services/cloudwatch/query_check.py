@@ -18,6 +18,7 @@ from cloudlet.services.cloudwatch.metric import UNIT_CODES, Metric, dimensions_o
 from cloudlet.services.cloudwatch.statistic import Statistic, UnknownStatistic
 
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
+LONGEST_EXPRESSION = 2048
 _QUICK_CHARACTERS = 1000
 """So many characters of expressions are read within some milliseconds."""
 _INSIGHTS = re.compile(r"\s*SELECT\b", re.IGNORECASE)
@@ -123,6 +124,8 @@ def _query(account: str, region: str, path: str, given: dict[str, Any]) -> Query
     if period is not None:
         check_period(f"{path}.Period", period)
     assert expression is not None  # noqa: S101 - for the type checker: one of them is there
+    if len(expression) > LONGEST_EXPRESSION:
+        raise errors.validation(f"The parameter {path}.Expression has {LONGEST_EXPRESSION:,} characters at most.")
     try:
         if is_insights(expression):
             return InsightsQuery(id, insights_grammar.parse(expression), period, label, returned)

@@ -62,7 +62,7 @@ class Schedule:
             day = (local - timedelta(days=days)).date()
             if not self._is_day(datetime(day.year, day.month, day.day)):
                 continue
-            for hour in sorted(hours, reverse=True):
+            for hour in sorted(hours if days else [hour for hour in hours if hour <= local.hour], reverse=True):
                 for minute in sorted(minutes, reverse=True):
                     begin = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone).astimezone(UTC)
                     if begin <= moment:

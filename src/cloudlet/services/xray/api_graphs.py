@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, Params, Result
+from cloudlet.core.beside import beside
 from cloudlet.services.xray import filter_grammar, finding, groups, paging
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid
@@ -11,6 +12,7 @@ from cloudlet.services.xray.filtering import selected
 from cloudlet.services.xray.finding import Range
 from cloudlet.services.xray.graph import Graph
 from cloudlet.services.xray.statistics import Statistics
+from cloudlet.services.xray.trace import Trace
 
 _MOST_IDS = 5
 _PERIODS = (60, 300)
@@ -24,13 +26,13 @@ async def get_service_graph(ctx: Context, params: Params) -> Result:
     finding.check_range(params["StartTime"], params["EndTime"], _SERVICE_RANGE_SECONDS)
     wanted = await _group_filter(ctx, params)
     graph = Graph()
-    async for _, trace in finding.matching(ctx, Range(params["StartTime"], params["EndTime"], "Event"), wanted):
-        if trace is not None and not graph.is_full:
-            graph.add(trace)
+    async for _ in finding.matching(ctx, Range(params["StartTime"], params["EndTime"], "Event"), wanted, graph.add):
+        if graph.is_full:
+            break
     return {
         "StartTime": params["StartTime"],
         "EndTime": params["EndTime"],
-        "Services": graph.shown(),
+        "Services": await beside(ctx.account, graph.shown),
         "ContainsOldGroupVersions": False,
     }
 
@@ -44,17 +46,15 @@ async def _group_filter(ctx: Context, params: Params) -> Filter | None:
     return filter_grammar.parse(group.filter)
 
 
-@service.operation("GetTraceGraph")
-async def get_trace_graph(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("GetTraceGraph")
+async def get_trace_graph(ctx: Context, params: Params) -> Result:
     paging.refuse(params.get("NextToken"))
     if len(params["TraceIds"]) > _MOST_IDS:
         raise invalid(f"Number of trace ids exceeds limit {_MOST_IDS}")
     graph = Graph()
     for identity in dict.fromkeys(params["TraceIds"]):
-        trace = await finding.of_id(ctx, tx, identity)
-        if trace is not None:
-            graph.add(trace)
-    return {"Services": graph.shown()}
+        await finding.of_id(ctx, identity, graph.add)
+    return {"Services": await beside(ctx.account, graph.shown)}
 
 
 @service.direct("GetTimeSeriesServiceStatistics")
@@ -72,14 +72,16 @@ async def get_time_series_service_statistics(ctx: Context, params: Params) -> Re
         raise invalid("EntitySelectorExpression must be a service() or an edge() expression")
     wanted = await _group_filter(ctx, params)
     series: dict[int, Statistics] = {}
-    async for _, trace in finding.matching(ctx, Range(begin, end, "Event"), wanted):
-        if trace is None:
-            continue
+
+    def count(trace: Trace) -> None:
         # Where nothing is selected, these are all calls, those of clients from outside too.
         meant = [call.entity for call in trace.calls()] if selector is None else selected(selector, trace)
         for entity in meant:
             if entity.end is not None and begin <= entity.end < end:
                 series.setdefault(int(entity.end // period) * period, Statistics()).count(entity)
+
+    async for _ in finding.matching(ctx, Range(begin, end, "Event"), wanted, count):
+        pass
     member = "ServiceSummaryStatistics" if isinstance(selector, Services) else "EdgeSummaryStatistics"
     return {
         "TimeSeriesServiceStatistics": [

@@ -5,12 +5,12 @@ CloudWatch user guide, "OTLP endpoints": who may call it needs the action `xray:
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.services.xray import document, otlp, receiving, spans
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.document import BadDocument, Document
@@ -34,7 +34,7 @@ Read = list[list[Document]]
 async def put_spans(ctx: Context, params: Params) -> Result:
     """Store spans as segments. What cannot be stored is counted in the answer, with a reason; the rest is taken."""
     form = otlp.kind(params.get("ContentType"))
-    read, reasons = await asyncio.to_thread(_read, params.get("Body") or b"", form, ctx.now())
+    read, reasons = await beside(ctx.account, _read, params.get("Body") or b"", form, ctx.now())
     for at in range(0, len(read), _BATCH):
         batch = read[at : at + _BATCH]
 

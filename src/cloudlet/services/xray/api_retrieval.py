@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.services.xray import document, paging, retrievals
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.graph import Graph
+from cloudlet.services.xray.trace import Trace
 
 _PAGE = 5
 """Traces, each of which may have half a megabyte."""
@@ -25,27 +29,25 @@ async def start_trace_retrieval(ctx: Context, tx: Transaction, params: Params) -
     return {"RetrievalToken": retrievals.start(ctx, tx, ids, begin, end)}
 
 
-@service.operation("ListRetrievedTraces")
-async def list_retrieved_traces(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("ListRetrievedTraces")
+async def list_retrieved_traces(ctx: Context, params: Params) -> Result:
     if params.get("TraceFormat") == "OTEL":
         raise invalid("Cloudlet keeps traces as segments: the format OTEL is not built, XRAY is.")
-    retrieval = await retrievals.find(ctx, tx, params["RetrievalToken"])
+    retrieval = await ctx.transact(lambda tx: retrievals.find(ctx, tx, params["RetrievalToken"]))
     first = retrievals.place(params.get("NextToken"), invalid("Invalid NextToken"))
-    found = await retrievals.traces(ctx, tx, retrieval, first, _PAGE)
+    found = await retrievals.traces(ctx, retrieval, retrieval.ids[first : first + _PAGE], _shown)
     more = not retrieval.cancelled and first + _PAGE < len(retrieval.ids)
     return {
         "RetrievalStatus": retrieval.status,
         "TraceFormat": "XRAY",
-        "Traces": [
-            {
-                "Id": trace.id,
-                "Duration": trace.duration,
-                "Spans": [{"Id": each.id, "Document": each.text} for each in trace.documents],
-            }
-            for trace in found
-        ],
+        "Traces": found,
         "NextToken": str(first + _PAGE) if more else None,
     }
+
+
+def _shown(trace: Trace) -> dict[str, Any]:
+    spans = [{"Id": each.id, "Document": each.text} for each in trace.documents]
+    return {"Id": trace.id, "Duration": trace.duration, "Spans": spans}
 
 
 @service.direct("GetRetrievedTracesGraph")
@@ -53,13 +55,10 @@ async def get_retrieved_traces_graph(ctx: Context, params: Params) -> Result:
     paging.refuse(params.get("NextToken"))
     retrieval = await ctx.transact(lambda tx: retrievals.find(ctx, tx, params["RetrievalToken"]))
     graph = Graph()
-    for first in range(0, len(retrieval.ids), _PAGE):
-        found = await ctx.transact(lambda tx, first=first: retrievals.traces(ctx, tx, retrieval, first, _PAGE))  # type: ignore[misc]
-        for trace in found:
-            graph.add(trace)
+    await retrievals.traces(ctx, retrieval, retrieval.ids, graph.add)
     return {
         "RetrievalStatus": retrieval.status,
-        "Services": [{"Service": each, "Links": []} for each in graph.shown()],
+        "Services": [{"Service": each, "Links": []} for each in await beside(ctx.account, graph.shown)],
     }
 
 

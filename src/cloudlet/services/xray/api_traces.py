@@ -11,11 +11,14 @@ from cloudlet.services.xray.block import service
 from cloudlet.services.xray.document import BadDocument
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.finding import Range
+from cloudlet.services.xray.trace import Trace
 
 _MOST_DOCUMENTS = 50
 _MOST_IDS = 5
 _MOST_SUMMARIES = 100
 _MOST_SCANNED = 1000
+_MOST_SUMMARISED = 2 << 20
+"""Characters of the traces of a page: a summary may be twice as large as its trace."""
 _INSTANCE = re.compile(r"(?:i-)?[0-9A-Za-z]*")
 
 
@@ -33,25 +36,26 @@ async def put_trace_segments(ctx: Context, tx: Transaction, params: Params) -> R
     return {"UnprocessedTraceSegments": bad}
 
 
-@service.operation("BatchGetTraces")
-async def batch_get_traces(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("BatchGetTraces")
+async def batch_get_traces(ctx: Context, params: Params) -> Result:
     paging.refuse(params.get("NextToken"))
     if len(params["TraceIds"]) > _MOST_IDS:
         raise invalid(f"Number of trace ids exceeds limit {_MOST_IDS}")
     shown = []
     for identity in dict.fromkeys(params["TraceIds"]):
-        trace = await finding.of_id(ctx, tx, identity)
-        if trace is not None:
-            shown.append(
-                {
-                    "Id": trace.id,
-                    "Duration": trace.duration,
-                    "LimitExceeded": await storage.is_full(tx, ctx.account, ctx.region, identity),
-                    "Segments": [{"Id": each.id, "Document": each.text} for each in trace.documents],
-                }
+        found = await finding.of_id(ctx, identity, _shown)
+        if found is not None:
+            is_full = await ctx.transact(
+                lambda tx, identity=identity: storage.is_full(tx, ctx.account, ctx.region, identity)  # type: ignore[misc]
             )
+            shown.append({**found, "LimitExceeded": is_full})
     # An id of which nothing is known is left out; the unprocessed ones are those to ask for again.
     return {"Traces": shown, "UnprocessedTraceIds": []}
+
+
+def _shown(trace: Trace) -> dict[str, Any]:
+    segments = [{"Id": each.id, "Document": each.text} for each in trace.documents]
+    return {"Id": trace.id, "Duration": trace.duration, "Segments": segments}
 
 
 @service.direct("GetTraceSummaries")
@@ -61,17 +65,18 @@ async def get_trace_summaries(ctx: Context, params: Params) -> Result:
     asked = Range(params["StartTime"], params["EndTime"], kind, _share(params))
     wanted = filter_grammar.parse(params.get("FilterExpression") or "")
     shown: list[dict[str, Any]] = []
-    scanned = 0
+    scanned = summarised = 0
     token = None
     after = page_tokens.place_of(params.get("NextToken"), invalid("Invalid NextToken"))
-    async for place, trace in finding.matching(ctx, asked, wanted, after):
+    async for place, found in finding.matching(ctx, asked, wanted, _summary, after):
         scanned += 1
-        if trace is not None:
-            shown.append(summary.summary(trace))
+        if found is not None:
+            shown.append(found[0])
+            summarised += found[1]
         if scanned == _MOST_SCANNED and params.get("Sampling"):
             # A part of the traces was asked for.
             break
-        if len(shown) == _MOST_SUMMARIES or scanned == _MOST_SCANNED:
+        if len(shown) == _MOST_SUMMARIES or scanned == _MOST_SCANNED or summarised >= _MOST_SUMMARISED:
             token = page_tokens.token_of(place)
             break
     return {
@@ -80,6 +85,11 @@ async def get_trace_summaries(ctx: Context, params: Params) -> Result:
         "TracesProcessedCount": scanned,
         "NextToken": token,
     }
+
+
+def _summary(trace: Trace) -> tuple[dict[str, Any], int]:
+    """Return the summary of a trace, and how large the trace is."""
+    return summary.summary(trace), sum([len(each.text) for each in trace.documents])
 
 
 def _share(params: Params) -> float:

@@ -29,6 +29,7 @@ from cloudlet.services.xray.filter_grammar import (
 from cloudlet.services.xray.root_causes import Kind
 from cloudlet.services.xray.trace import Entity, Node, Trace
 
+_OF_GROUPS = frozenset({"group.name", "group.arn"})
 Groups = Mapping[str, "Filter | None"]
 """The names and ARNs of groups, and what their traces have in common."""
 
@@ -55,6 +56,34 @@ class _Subject:
         return self.entity.work() if self.entity.is_segment and self.index is None else [self.entity]
 
 
+def size(filter: Filter | None, groups: Groups) -> int:
+    """Return of how many parts a filter is, those of groups that it asks for too."""
+    match filter:
+        case All(parts) | AnyOf(parts):
+            return sum([size(part, groups) for part in parts])
+        case Not(part):
+            return size(part, groups)
+        case Test(keyword, _, value) if keyword in _OF_GROUPS:
+            return 1 + size(groups.get(str(value)), {})
+        case Services(_, inner) | Edges(_, _, inner) | Causes(_, _, inner):
+            return 1 + size(inner, groups)
+        case None:
+            return 0
+    return 1
+
+
+def asks_for_groups(filter: Filter | None) -> bool:
+    """Whether it depends on the filters of groups whether a filter holds."""
+    match filter:
+        case All(parts) | AnyOf(parts):
+            return any(map(asks_for_groups, parts))
+        case Not(inner) | Services(_, inner) | Edges(_, _, inner) | Causes(_, _, inner):
+            return asks_for_groups(inner)
+        case Test(keyword):
+            return keyword in _OF_GROUPS
+    return False
+
+
 def holds(filter: Filter | None, trace: Trace, groups: Groups) -> bool:
     """Whether a filter holds of a trace; no filter holds of all."""
     return filter is None or _holds(filter, _Subject(trace, groups))
@@ -68,7 +97,7 @@ def _holds(filter: Filter, subject: _Subject) -> bool:
             return any(_holds(part, subject) for part in parts)
         case Not(part):
             return not _holds(part, subject)
-        case Test("group.name" | "group.arn", operator, value):
+        case Test(keyword, operator, value) if keyword in _OF_GROUPS:
             found = subject.groups.get(str(value))
             inside = found is None or _holds(found, _Subject(subject.trace, {}))
             return (str(value) in subject.groups and inside) == (operator == "=")

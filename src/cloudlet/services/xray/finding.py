@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from zlib import crc32
 
 from cloudlet.core import Context, Transaction
+from cloudlet.core.beside import LARGE, beside
 from cloudlet.services.xray import document, filtering, groups, storage
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.filter_grammar import Filter
-from cloudlet.services.xray.filtering import Groups
+from cloudlet.services.xray.filtering import Groups, asks_for_groups, size
 from cloudlet.services.xray.trace import Trace
 
 _PAGE = 100
@@ -19,6 +21,7 @@ _PAGE = 100
 _MOST_COUNTED = 10_000
 """Traces of which it is remembered where they count: a trace of thousands of segments is read once, not for each."""
 LONGEST_RANGE_SECONDS = 24 * 3600
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,32 @@ def check_range(begin: float, end: float, longest: float = LONGEST_RANGE_SECONDS
         raise invalid(f"Time range cannot be longer than {longest / 3600:g} hours")
 
 
-async def of_id(ctx: Context, tx: Transaction, identity: str) -> Trace | None:
-    """Return a trace, if there is one of an id."""
+async def of_id(ctx: Context, identity: str, make: Callable[[Trace], T], parts: int = 1) -> T | None:
+    """Return what is made of a trace, if there is one of an id.
+
+    Of a large one that is done beside the event loop, or where so many parts of a filter look at all that it has.
+    """
     if document.trace_time(identity) is None:
         return None
-    found = await storage.segments(tx, ctx.account, ctx.region, identity)
-    return Trace(identity, found, ctx.account) if found else None
+    texts = await ctx.transact(lambda tx: storage.segments(tx, ctx.account, ctx.region, identity))
+    if not texts:
+        return None
+
+    def made() -> T:
+        return make(Trace(identity, [document.stored(text) for text in texts], ctx.account))
+
+    return await beside(ctx.account, made) if sum(map(len, texts)) * parts > LARGE else made()
 
 
 async def matching(
-    ctx: Context, asked: Range, wanted: Filter | None, after: bytes | None = None
-) -> AsyncIterator[tuple[bytes, Trace | None]]:
+    ctx: Context, asked: Range, wanted: Filter | None, make: Callable[[Trace], T], after: bytes | None = None
+) -> AsyncIterator[tuple[bytes, T | None]]:
     """Go through the traces of a time range, or a share of them.
 
-    Give the place of each, and itself where the filter holds of it.
+    Give the place of each, and what is made of it where the filter holds of it.
     """
-    known: Groups = await ctx.transact(lambda tx: groups.filters(ctx, tx))
+    known: Groups = await ctx.transact(lambda tx: groups.filters(ctx, tx)) if asks_for_groups(wanted) else {}
+    parts = 1 + size(wanted, known)
     counted: dict[str, bytes] = {}
     while True:
 
@@ -75,21 +88,20 @@ async def matching(
             if counted.get(identity, place) != place:
                 yield place, None
                 continue
-            trace = await _trace(ctx, identity)
-            if trace is not None and asked.kind != "TraceId":
+
+            def look(trace: Trace, place: bytes = place) -> tuple[bytes, T | None]:
+                at = place if asked.kind == "TraceId" else _counts_at(ctx, trace, asked)
+                return at, make(trace) if at == place and filtering.holds(wanted, trace, known) else None
+
+            at, found = await of_id(ctx, identity, look, parts) or (None, None)
+            if at is not None and asked.kind != "TraceId":
                 if len(counted) == _MOST_COUNTED:
                     counted.clear()
-                counted[identity] = _counts_at(ctx, trace, asked)
-                if counted[identity] != place:
-                    trace = None
-            yield place, trace if trace is not None and filtering.holds(wanted, trace, known) else None
+                counted[identity] = at
+            yield place, found
         if len(places) < _PAGE:
             return
         after = places[-1][0]
-
-
-async def _trace(ctx: Context, identity: str) -> Trace | None:
-    return await ctx.transact(lambda tx: of_id(ctx, tx, identity))
 
 
 async def _places(ctx: Context, tx: Transaction, asked: Range, after: bytes | None) -> list[tuple[bytes, str]]:

@@ -13,7 +13,7 @@ from cloudlet.services.xray.statistics import Statistics
 from cloudlet.services.xray.trace import Call, Entity, Node, Trace
 
 _CLIENT = "client"
-_MOST_SERVICES = 10_000
+_MOST_PARTS = 10_000
 Key = tuple[Node, bool]
 """A service, or the client that calls it."""
 
@@ -48,11 +48,12 @@ class Graph:
 
     def __init__(self) -> None:
         self._services: dict[Key, _Service] = {}
+        self._edges = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether no more services are taken."""
-        return len(self._services) >= _MOST_SERVICES
+        """Whether it has so many services and edges that no more traces are counted."""
+        return len(self._services) + self._edges >= _MOST_PARTS
 
     def add(self, trace: Trace) -> None:
         """Count what a trace did."""
@@ -70,7 +71,10 @@ class Graph:
         if call.caller is None:
             service.seen.see(call.entity, counted=False)
             self._services[called].is_root = True
-        service.edges.setdefault(called, _Seen()).see(call.entity)
+        if called not in service.edges:
+            service.edges[called] = _Seen()
+            self._edges += 1
+        service.edges[called].see(call.entity)
 
     def shown(self) -> list[dict[str, Any]]:
         """Return it as a list of the API's Service."""

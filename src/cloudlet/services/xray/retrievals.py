@@ -6,7 +6,8 @@ retrieval is complete at once; its traces are read when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +18,8 @@ from cloudlet.core.sweeping import sweep
 from cloudlet.services.xray import finding
 from cloudlet.services.xray.errors import not_found
 from cloudlet.services.xray.trace import Trace
+
+T = TypeVar("T")
 
 KEPT_SECONDS = 3600.0
 _SWEEP_SECONDS = 600.0
@@ -68,12 +71,15 @@ async def cancel(ctx: Context, tx: Transaction, token: str) -> None:
     tx.put(_RETRIEVALS.key(ctx.account, ctx.region, token), msgspec.msgpack.encode(found))
 
 
-async def traces(ctx: Context, tx: Transaction, of: Retrieval, first: int, count: int) -> list[Trace]:
-    """Return those of some of its traces that are there, and were under way in the time that was asked for."""
+async def traces(ctx: Context, of: Retrieval, ids: Sequence[str], make: Callable[[Trace], T]) -> list[T]:
+    """Return what is made of those of some of its traces that are there, and were under way in the time asked for."""
     if of.cancelled:
         return []
-    found = [await finding.of_id(ctx, tx, identity) for identity in of.ids[first : first + count]]
-    return [each for each in found if each is not None and each.start <= of.end and each.end >= of.begin]
+
+    def made(trace: Trace) -> list[T]:
+        return [make(trace)] if trace.start <= of.end and trace.end >= of.begin else []
+
+    return [each for identity in ids for each in await finding.of_id(ctx, identity, made) or ()]
 
 
 def place(token: str | None, wrong: AwsError) -> int:

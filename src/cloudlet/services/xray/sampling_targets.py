@@ -18,7 +18,8 @@ _ACTIVE_SECONDS = 3 * INTERVAL_SECONDS
 """How long after its last report an application has its part of reservoirs."""
 _WINDOW_SECONDS = 60
 _KEPT_WINDOWS = 15
-_MOST_CLIENTS = 10_000
+_MOST_CLIENTS = 1000
+"""Among so many a reservoir is split; where more report, each gets as much as if there were no others."""
 _MOST_WINDOWS = 1000
 
 _CLIENTS = Subspace("sampling-client")
@@ -71,8 +72,8 @@ async def _quota(ctx: Context, tx: Transaction, rule: Rule, client: str) -> int:
             tx.delete(key)
         else:
             active.append(key)
-    whole, rest = divmod(rule.reservoir, len(active))
-    return whole + (active.index(clients.key(client)) < rest)
+    whole, rest = divmod(rule.reservoir, max(1, len(active)))
+    return whole + (clients.key(client) in active[:rest])
 
 
 async def summaries(ctx: Context, tx: Transaction) -> list[dict[str, Any]]:

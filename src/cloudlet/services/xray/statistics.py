@@ -11,7 +11,12 @@ from typing import Any
 from cloudlet.services.xray.trace import Entity
 
 _DIGITS = 3
-"""Response times are told apart to the millisecond."""
+"""Response times are told apart to the millisecond, and above a second by so many digits: there are not too many."""
+
+
+def _rounded(seconds: float) -> float:
+    whole_digits = len(str(int(seconds))) if seconds >= 1 else 0
+    return round(seconds, _DIGITS - whole_digits)
 
 
 class Statistics:
@@ -32,7 +37,7 @@ class Statistics:
             return
         self.total += 1
         self._seconds += entity.duration
-        self._histogram[round(entity.duration, _DIGITS)] += 1
+        self._histogram[_rounded(entity.duration)] += 1
         if entity.has_fault:
             self._faults += 1
         elif entity.has_throttle:

@@ -92,11 +92,11 @@ async def is_full(tx: Transaction, account: str, region: str, trace_id: str) -> 
     return await tx.counter(_BYTES.key(account, region, trace_id)) >= MOST_TRACE_BYTES
 
 
-async def segments(tx: Transaction, account: str, region: str, trace_id: str) -> list[Document]:
-    """Return the documents of a trace."""
+async def segments(tx: Transaction, account: str, region: str, trace_id: str) -> list[bytes]:
+    """Return the texts of the documents of a trace."""
     space = _SEGMENTS.sub(account, region, trace_id)
     rows = await tx.range(space.begin, space.end, limit=_MOST_SEGMENTS)
-    return [document.stored(raw) for _, raw in rows]
+    return [raw for _, raw in rows]
 
 
 async def began(

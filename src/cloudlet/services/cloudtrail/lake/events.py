@@ -77,7 +77,7 @@ async def _sweep(block: Block, tx: Transaction, key: bytes) -> None:
         return
     now = block.clock.now()
     space = _EVENTS.sub(store.id)
-    if store.deleted is not None and store.deleted <= now - stores.PENDING_SECONDS:
+    if store.is_gone(now):
         tx.delete_range(space.begin, space.end)
         stores.remove(tx, store)
     else:

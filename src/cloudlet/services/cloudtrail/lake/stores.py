@@ -65,6 +65,10 @@ class EventDataStore(msgspec.Struct, frozen=True):
             return "PENDING_DELETION"
         return "ENABLED" if self.ingesting else "STOPPED_INGESTION"
 
+    def is_gone(self, now: float) -> bool:
+        """Whether it was deleted so long ago that it cannot be restored any more."""
+        return self.deleted is not None and self.deleted <= now - PENDING_SECONDS
+
     def takes(self, event: Event) -> bool:
         """Whether an event of its account is kept in it."""
         if self.deleted is not None or not self.ingesting:
@@ -131,15 +135,17 @@ async def of_account(tx: Transaction, account: str) -> list[EventDataStore]:
 async def listed(ctx: Context, tx: Transaction) -> list[EventDataStore]:
     """Return the stores of the caller's account in his region, by id."""
     space = _STORES.sub(ctx.account, ctx.region)
-    return [_decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=_LISTED)]
+    found = [_decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=_LISTED)]
+    return [each for each in found if not each.is_gone(ctx.now())]
 
 
 async def find(ctx: Context, tx: Transaction, name: str) -> EventDataStore:
     """Return the store of an ARN, or of the id that ends it. Raises AwsError."""
-    found = await tx.get(_STORES.key(ctx.account, ctx.region, _id_of(ctx, name)))
-    if found is None:
+    raw = await tx.get(_STORES.key(ctx.account, ctx.region, _id_of(ctx, name)))
+    found = None if raw is None else _decode(raw)
+    if found is None or found.is_gone(ctx.now()):
         raise AwsError("EventDataStoreNotFoundException", f"The event data store was not found: {name}", status=400)
-    return _decode(found)
+    return found
 
 
 async def find_active(ctx: Context, tx: Transaction, name: str) -> EventDataStore:
