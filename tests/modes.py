@@ -7,6 +7,7 @@ on one PostgreSQL, which take turns with the requests; `strict`: known keys only
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import tempfile
 import threading
@@ -148,9 +149,21 @@ def _connect_anew(session: Any) -> None:
     session.register("before-send", close)
 
 
+def _let_all_in(session: Any) -> None:
+    """Have queues that tests create let in whoever delivers to them, as they have to on AWS."""
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["Attributes"] = {"Policy": policy, **params.get("Attributes", {})}
+
+    session.register("before-parameter-build.sqs.CreateQueue", add)
+
+
 if MODE == "replicas":
     botocore.register_initializer(_connect_anew)
 elif MODE == "strict":
+    botocore.register_initializer(_let_all_in)
     _accounts = map(str, _ACCOUNTS)
     # Before tests import it: an account that the server knows.
     testing.fresh_account = lambda: next(_accounts)

@@ -442,9 +442,17 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up; what is still to be answered is not."""
+        passed_on = self._forwarded and self._receiving and not self._closing
         self._closing = True
         self._ready.clear()
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        if passed_on:
+            # To write what nobody reads any more fails, and the answer would not be looked at: our own front door
+            # hangs up once it has that.
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        else:
             self._transport.close()
 
     # -- called by the server

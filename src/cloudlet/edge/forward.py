@@ -183,7 +183,8 @@ class _Link(asyncio.Protocol):
     # -- httptools' callbacks
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        # As they are written again: whatever bytes a value has stay the same.
+        self._headers.append((name.decode("latin-1"), value.decode("utf-8", "surrogateescape")))
 
     def on_headers_complete(self) -> None:
         if self._exchange is not None and self._exchange.request.method == "HEAD":

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.modes import meaningless_in
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import invoke, module, program, python
 from tests.standing import eventually
@@ -89,6 +90,7 @@ return boto3.client("sts").get_caller_identity()["Arn"]
     assert invoke(cloud).value == f"arn:aws:sts::{cloud.account}:assumed-role/shop/f"
 
 
+@meaningless_in("replicas", because="each replica has processes of its own for a function")
 def test_a_process_serves_again_and_keeps_its_state(cloud: FunctionCloud) -> None:
     module(cloud, "count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count\n")
     assert [invoke(cloud).value for _ in range(3)] == [1, 2, 3]
@@ -325,6 +327,7 @@ def test_versions_and_aliases_are_invoked(cloud: FunctionCloud) -> None:
     assert invoke(cloud, name=f"{cloud.arn()}:1").value == ["1", f"{cloud.arn()}:1"]
 
 
+@meaningless_in("replicas", because="each replica counts what runs there")
 def test_reserved_concurrency_throttles(cloud: FunctionCloud) -> None:
     url = cloud.aws.client("sqs").create_queue(QueueName="gate")["QueueUrl"]
     gate = "import boto3\nboto3.client('sqs').receive_message(QueueUrl=event['gate'], WaitTimeSeconds=20)"

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws, Server
+from tests.modes import meaningless_in
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
 from tests.services.lambda_.programs import Answer, invoke, module, program, sandboxed
 from tests.standing import eventually
 
+of_one = meaningless_in("replicas", because="each replica has processes of its own for a function")
 ON = {"ApplyOn": "PublishedVersions"}
 COUNTING = """
 import os, sys, time
@@ -82,6 +84,7 @@ def test_what_applies_is_shown_of_the_function_and_of_versions(cloud: FunctionCl
     assert publish(cloud)["SnapStart"] == {"ApplyOn": "None", "OptimizationStatus": "Off"}
 
 
+@of_one
 def test_a_version_is_initialised_when_it_is_published_and_goes_on_when_it_is_invoked(cloud: FunctionCloud) -> None:
     module(cloud, COUNTING, SnapStart=ON)
     created = cloud.client.publish_version(FunctionName="f")
@@ -277,6 +280,7 @@ def test_a_version_whose_runtime_is_not_there_has_failed(cloud: FunctionCloud) -
     assert publish(cloud, state="Failed")["StateReasonCode"] == "InvalidRuntime"
 
 
+@of_one
 @pytest.mark.parametrize("qualifier", ["1", None])
 def test_what_waits_ends_with_the_version(cloud: FunctionCloud, qualifier: str | None) -> None:
     marker = f"600.{cloud.account}"

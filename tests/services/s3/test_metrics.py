@@ -14,9 +14,12 @@ from cloudlet.services.s3 import request_metrics
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
+from tests.modes import meaningless_in
 from tests.own_metrics import total
 from tests.services.s3.own_work import bucket
 from tests.standing import NOON, Standing, eventually, standing_server
+
+one_process = meaningless_in("replicas", because="another process knows of a configuration a moment later")
 
 
 def configure(s3: Any, name: str, id: str = "all", **chosen: Any) -> None:
@@ -28,6 +31,7 @@ def of_requests(aws: Aws, metric: str, name: str, id: str = "all") -> float | No
     return total(aws, "AWS/S3", metric, BucketName=name, FilterId=id)
 
 
+@one_process
 def test_requests_to_a_bucket_are_counted_by_kind(standing: Standing) -> None:
     aws = standing.account()
     s3 = aws.client("s3")
@@ -69,6 +73,7 @@ def test_requests_to_a_bucket_are_counted_by_kind(standing: Standing) -> None:
     assert 0 < first_byte <= total_latency
 
 
+@one_process
 def test_filters_choose_by_prefix_and_tags(standing: Standing) -> None:
     aws = standing.account()
     s3 = aws.client("s3")
@@ -98,6 +103,7 @@ def test_filters_choose_by_prefix_and_tags(standing: Standing) -> None:
     assert of_requests(aws, "PutRequests", name, "both") == 2
 
 
+@one_process
 def test_queries_tell_what_they_scanned(standing: Standing) -> None:
     aws = standing.account()
     s3 = aws.client("s3")
@@ -119,6 +125,7 @@ def test_queries_tell_what_they_scanned(standing: Standing) -> None:
     assert of_requests(aws, "SelectRequests", name, "csv") == 1
 
 
+@one_process
 def test_a_configuration_is_in_force_until_it_is_deleted(standing: Standing) -> None:
     aws = standing.account()
     s3 = aws.client("s3")
