@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
-from cloudlet.services.cloudtrail.public_keys import Key, current
 from cloudlet.testing.server import Aws
-from tests.in_process import InProcess
 from tests.refused import code_of
 
 
@@ -214,23 +209,3 @@ def test_the_public_key_of_now_is_listed(aws: Aws) -> None:
     assert trails.list_public_keys()["PublicKeyList"] == [key]
     assert trails.list_public_keys(StartTime=1e9, EndTime=1.1e9)["PublicKeyList"] == []
     assert code_of(trails.list_public_keys, StartTime=2e9, EndTime=1e9) == "InvalidTimeRangeException"
-
-
-def test_a_key_is_valid_when_what_it_signs_was_completed(tmp_path: Path) -> None:
-    """Whoever verifies the result of a query asks for the keys of the second at which that was completed."""
-    local = InProcess(Config(data=tmp_path, durable=False))
-    completed = local.now
-    local.clock.advance(90)
-
-    async def signed() -> tuple[Key, list[dict[str, Any]]]:
-        key = await current(local.cloud.block("cloudtrail"), "eu-west-1")
-        moment = {"StartTime": completed, "EndTime": completed}
-        caller = root("111122223333")
-        listed: Any = await local.cloud.call(
-            "cloudtrail", "ListPublicKeys", moment, principal=caller, account=caller.account, region="eu-west-1"
-        )
-        return key, listed["PublicKeyList"]
-
-    key, listed = local.run(signed())
-    local.close()
-    assert listed == [key.shown()]

@@ -15,8 +15,6 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 
 _VALID_SECONDS = 30 * 86_400
-_BEFORE_SECONDS = 86_400
-"""So long before it is made, a key is valid already: what it signs was completed before that."""
 _LISTED = 1000
 _KEYS = Subspace("digest-key")
 """Region, start in seconds → Key."""
@@ -86,11 +84,11 @@ async def valid_at(block: Block, region: str, moment: float) -> Key:
     return await block.store.transact(keep)
 
 
-def _make(now: int) -> Key:
+def _make(start: int) -> Key:
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
     key = generate_private_key(65537, 2048)
     private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
-    return Key(now - _BEFORE_SECONDS, now + _VALID_SECONDS, private, public)
+    return Key(start, start + _VALID_SECONDS, private, public)
