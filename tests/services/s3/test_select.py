@@ -307,6 +307,7 @@ def test_large_answers_come_in_pieces_and_an_error_in_the_middle_is_an_event(sel
         ("SELECT CAST(s.name AS INT) FROM S3Object s", "CastFailed"),
         ("SELECT * FROM S3Object s WHERE s.age > 10", "EvaluatorBindingDoesNotExist"),
         (f"SELECT {'1+' * 140_000}1 FROM S3Object", "ExpressionTooLong"),
+        ("SELECT " + "TO_STRING(" * 600 + "1" + ", 'y')" * 600 + " FROM S3Object", "UnsupportedSqlStructure"),
     ],
 )
 def test_what_is_no_query(select: Selecting, sql: str, code: str) -> None:
@@ -343,6 +344,8 @@ def test_objects_that_cannot_be_read(select: Selecting) -> None:
     for source in (LINES, DOCUMENT):
         assert select.refused("SELECT * FROM S3Object", source) == ("JSONParsingError", 400)
     assert select.refused("SELECT * FROM S3Object", {**USE, **LINES}) == ("InvalidRequest", 400)
+    for form in ({"FieldDelimiter": "\n"}, {"FieldDelimiter": "|", "QuoteCharacter": "|"}):
+        assert select.refused("SELECT * FROM S3Object", {"CSV": form}) == ("InvalidRequest", 400)
     assert select.refused("SELECT * FROM S3Object", NONE, Key="absent") == ("NoSuchKey", 404)
     select.put(PEOPLE, StorageClass="GLACIER")
     assert select.refused("SELECT * FROM S3Object", USE) == ("InvalidObjectState", 403)
