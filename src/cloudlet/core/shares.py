@@ -36,10 +36,10 @@ class Shares:
         try:
             await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self.give_back(account)
-            else:
+            if place.cancelled():
                 self._forget(account, place)
+            else:
+                self.give_back(account)
             raise
 
     def give_back(self, account: str) -> None:
@@ -47,12 +47,16 @@ class Shares:
         self._held[account] -= 1
         if not self._held[account]:
             del self._held[account]
-        if next_one := next(filter(self._may_take, self._waiting), None):
+        while next_one := next(filter(self._may_take, self._waiting), None):
             waiting = self._waiting.pop(next_one)
-            self._hold(next_one)
-            waiting.popleft().set_result(None)
+            place = waiting.popleft()
             if waiting:
                 self._waiting[next_one] = waiting
+            # One that was cancelled in this turn of the loop does not know yet.
+            if not place.done():
+                self._hold(next_one)
+                place.set_result(None)
+                return
 
     def _may_take(self, account: str) -> bool:
         return self._free > 0 and self._held[account] < self._each
@@ -62,7 +66,8 @@ class Shares:
         self._held[account] += 1
 
     def _forget(self, account: str, place: asyncio.Future[None]) -> None:
-        waiting = self._waiting[account]
-        waiting.remove(place)
-        if not waiting:
-            del self._waiting[account]
+        waiting = self._waiting.get(account)
+        if waiting is not None and place in waiting:
+            waiting.remove(place)
+            if not waiting:
+                del self._waiting[account]
