@@ -6,7 +6,7 @@ import asyncio
 import bz2
 import gzip
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +384,21 @@ def test_documents_are_whole_wherever_a_file_ends(
             found.append(document)
             part = part[end:]
     assert found == documents
+
+
+@pytest.mark.parametrize(("kind", "pack"), [("GZIP", gzip.compress), ("BZIP2", bz2.compress)])
+def test_what_is_compressed_is_not_decompressed_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, pack: Any
+) -> None:
+    monkeypatch.setattr(select_input, "_MOST_BYTES", 1 << 20)
+    stored = tmp_path / "stored"
+    for size, is_taken in ((1 << 20, True), (3 << 20, False)):
+        stored.write_bytes(pack(bytes(size)))
+        with nullcontext() if is_taken else pytest.raises(AwsError, match="decompressed"):
+            select_input.prepare(stored, tmp_path / "object", {"CSV": {}, "CompressionType": kind}, None, 0)
+        assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 2 << 20
+        for file in tmp_path.iterdir():
+            file.unlink()
 
 
 def test_records_are_a_mebibyte_at_most(select: Selecting) -> None:
