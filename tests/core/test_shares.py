@@ -46,6 +46,20 @@ def test_accounts_that_wait_take_turns() -> None:
     asyncio.run(check())
 
 
+def test_who_is_cancelled_as_a_place_becomes_free_does_not_get_it() -> None:
+    async def check() -> None:
+        shares = Shares(1, 1)
+        await shares.take("one")
+        cancelled, waiting = (asyncio.create_task(shares.take(name)) for name in ("two", "three"))
+        await _settle()
+        cancelled.cancel()
+        shares.give_back("one")
+        await asyncio.wait_for(waiting, 10)
+        assert cancelled.cancelled()
+
+    asyncio.run(check())
+
+
 def test_who_no_longer_waits_holds_nothing() -> None:
     async def check() -> None:
         shares = Shares(1, 1)

@@ -87,6 +87,15 @@ def test_a_report_lists_the_objects_and_a_manifest_names_it(s3: Any) -> None:
     assert linked == f"s3://{target}/{manifest['files'][0]['key']}\n"
 
 
+def test_an_expiry_that_no_calendar_has_is_not_told(s3: Any) -> None:
+    name, target = bucket(s3), bucket(s3)
+    configuration = {"Rules": [{"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 2_147_483_647}}]}
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=configuration)
+    s3.put_object(Bucket=name, Key="k")
+    configure(s3, name, target, OptionalFields=["LifecycleExpirationDate"])
+    assert rows(report(s3, target)[2]) == [[name, "k", ""]]
+
+
 def test_the_fields_that_are_asked_for(s3: Any) -> None:
     name, target = bucket(s3, ObjectLockEnabledForBucket=True), bucket(s3)
     configuration = {"Rules": [{"ID": "r", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}

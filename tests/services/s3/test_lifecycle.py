@@ -337,5 +337,6 @@ def test_what_is_not_restored(aws: Aws) -> None:
     assert code("a", Days=1) == "InvalidObjectState"
     assert code("deep", Days=1, Tier="Expedited") == "InvalidArgument"
     assert code("deep") == "MalformedXML"
+    assert code("deep", Days=2_147_483_647) == "InvalidArgument"
     assert code("absent", Days=1) == "NoSuchKey"
     assert code("deep", Type="SELECT", Tier="Standard") == "NotImplemented"

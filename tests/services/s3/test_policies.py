@@ -37,6 +37,15 @@ def test_a_policy_comes_back_as_it_was_put(s3: Any, bucket: str) -> None:
     assert refused(s3.get_bucket_policy, Bucket=bucket) == ("NoSuchBucketPolicy", 404)
 
 
+def test_what_is_done_to_annotations_is_done_to_objects(s3: Any, bucket: str) -> None:
+    actions = [f"s3:{name}" for name in ("GetObjectAnnotation", "PutObjectAnnotation", "DeleteObjectAnnotation")]
+    actions.append("s3:ListObjectAnnotations")
+    owner = {"AWS": "123456789012"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=_document(bucket, Principal=owner, Action=actions))
+    of_bucket = _document(bucket, Principal=owner, Action=actions, Resource=f"arn:aws:s3:::{bucket}")
+    assert refused(s3.put_bucket_policy, Bucket=bucket, Policy=of_bucket) == ("MalformedPolicy", 400)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,7 +6,7 @@ import asyncio
 import bz2
 import gzip
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +307,7 @@ def test_large_answers_come_in_pieces_and_an_error_in_the_middle_is_an_event(sel
         ("SELECT CAST(s.name AS INT) FROM S3Object s", "CastFailed"),
         ("SELECT * FROM S3Object s WHERE s.age > 10", "EvaluatorBindingDoesNotExist"),
         (f"SELECT {'1+' * 140_000}1 FROM S3Object", "ExpressionTooLong"),
+        ("SELECT " + "TO_STRING(" * 600 + "1" + ", 'y')" * 600 + " FROM S3Object", "UnsupportedSqlStructure"),
     ],
 )
 def test_what_is_no_query(select: Selecting, sql: str, code: str) -> None:
@@ -343,6 +344,8 @@ def test_objects_that_cannot_be_read(select: Selecting) -> None:
     for source in (LINES, DOCUMENT):
         assert select.refused("SELECT * FROM S3Object", source) == ("JSONParsingError", 400)
     assert select.refused("SELECT * FROM S3Object", {**USE, **LINES}) == ("InvalidRequest", 400)
+    for form in ({"FieldDelimiter": "\n"}, {"FieldDelimiter": "|", "QuoteCharacter": "|"}):
+        assert select.refused("SELECT * FROM S3Object", {"CSV": form}) == ("InvalidRequest", 400)
     assert select.refused("SELECT * FROM S3Object", NONE, Key="absent") == ("NoSuchKey", 404)
     select.put(PEOPLE, StorageClass="GLACIER")
     assert select.refused("SELECT * FROM S3Object", USE) == ("InvalidObjectState", 403)
@@ -381,6 +384,21 @@ def test_documents_are_whole_wherever_a_file_ends(
             found.append(document)
             part = part[end:]
     assert found == documents
+
+
+@pytest.mark.parametrize(("kind", "pack"), [("GZIP", gzip.compress), ("BZIP2", bz2.compress)])
+def test_what_is_compressed_is_not_decompressed_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, pack: Any
+) -> None:
+    monkeypatch.setattr(select_input, "_MOST_BYTES", 1 << 20)
+    stored = tmp_path / "stored"
+    for size, is_taken in ((1 << 20, True), (3 << 20, False)):
+        stored.write_bytes(pack(bytes(size)))
+        with nullcontext() if is_taken else pytest.raises(AwsError, match="decompressed"):
+            select_input.prepare(stored, tmp_path / "object", {"CSV": {}, "CompressionType": kind}, None, 0)
+        assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 2 << 20
+        for file in tmp_path.iterdir():
+            file.unlink()
 
 
 def test_records_are_a_mebibyte_at_most(select: Selecting) -> None:

@@ -14,6 +14,8 @@ from cloudlet.services.s3.objects import Restore, Version
 
 ARCHIVES: Final = frozenset(("GLACIER", "DEEP_ARCHIVE"))
 _DAY_SECONDS: Final = 24 * 3600
+_MOST_DAYS: Final = 1_000_000
+"""The year is to have four digits by then."""
 _HOURS: Final = {
     ("GLACIER", "Expedited"): 5 / 60,
     ("GLACIER", "Standard"): 5.0,
@@ -58,6 +60,8 @@ def restored(version: Version, request: Params, now: float) -> tuple[Restore, bo
     days = request.get("Days")
     if days is None or days < 1:
         raise errors.malformed_xml()
+    if days > _MOST_DAYS:
+        raise errors.invalid_argument(f"Days must not be more than {_MOST_DAYS}", "Days", days)
     tier = request.get("Tier") or (request.get("GlacierJobParameters") or {}).get("Tier") or "Standard"
     hours = _HOURS.get((version.storage_class, tier))
     if hours is None:

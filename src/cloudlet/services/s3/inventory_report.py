@@ -111,7 +111,7 @@ def _expiry(row: _Row) -> str:
     if row.rules is None or not placed.current or placed.version.marker:
         return ""
     due = row.rules.expiry(lifecycle.subject(placed.key, placed.version))
-    return "" if due is None else milliseconds(due.at)
+    return "" if due is None or due.at > lifecycle.LATEST else milliseconds(due.at)
 
 
 def _grants(row: _Row) -> str:

@@ -24,7 +24,7 @@ TOPIC: Final = b"lifecycle"
 """Notified when the rules of a bucket change."""
 
 _DAY: Final = 86_400
-_LATEST: Final = 253_402_300_799
+LATEST: Final = 253_402_300_799
 """The end of the year 9999: later dates cannot be told."""
 _LEAST_TRANSITIONED_BYTES: Final = 128 << 10
 WATERFALL: Final = (
@@ -264,7 +264,7 @@ async def expiration_header(tx: Transaction, bucket: Bucket, key: str, version: 
         return None
     rules = await of_bucket(tx, bucket)
     due = None if rules is None else rules.expiry(subject(key, version))
-    if due is None or due.at > _LATEST:
+    if due is None or due.at > LATEST:
         return None
     return f'expiry-date="{formatdate(due.at, usegmt=True)}", rule-id="{quote(due.rule)}"'
 
@@ -273,4 +273,4 @@ async def abort_of(tx: Transaction, bucket: Bucket, key: str, begun: float) -> D
     """Return when an upload is aborted that was begun then, by which rule: `x-amz-abort-date` and `-rule-id`."""
     rules = await of_bucket(tx, bucket)
     due = None if rules is None else rules.abort(key, begun)
-    return None if due is None or due.at > _LATEST else due
+    return None if due is None or due.at > LATEST else due

@@ -71,6 +71,11 @@ class Worker:
         with suppress(ProcessLookupError):
             self._process.kill()
 
+    async def end(self) -> None:
+        """Return once it has ended, and writes nothing more."""
+        self.kill()
+        await self._process.wait()
+
     async def _ask(self, request: dict[str, Any] | None) -> _Answer:
         sink, source = self._process.stdin, self._process.stdout
         if sink is None or source is None:
@@ -110,12 +115,12 @@ class Workers:
                 return worker
         return await Worker.start()
 
-    def give_back(self, worker: Worker) -> None:
+    async def give_back(self, worker: Worker) -> None:
         """Keep one for the next query, or end it where it is busy with one that nobody waits for."""
         if worker.is_free and worker.is_alive:
             self._idle[worker] = asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._end, worker)
         else:
-            worker.kill()
+            await worker.end()
 
     def _end(self, worker: Worker) -> None:
         del self._idle[worker]

@@ -48,12 +48,16 @@ def header(file: Path, serialization: Mapping[str, Any]) -> list[str] | None:
         sample = source.read(_FIRST_LINE_BYTES)
     lines = io.StringIO(_decoded(sample).removeprefix("\ufeff"), newline="")
     comment = form.get("Comments")
-    records = csv.reader(
-        (line for line in lines if not comment or not line.startswith(comment)),
-        delimiter=_one(form, "FieldDelimiter", ","),
-        quotechar=_one(form, "QuoteCharacter", '"'),
-    )
     csv.field_size_limit(_FIRST_LINE_BYTES)
+    try:
+        records = csv.reader(
+            (line for line in lines if not comment or not line.startswith(comment)),
+            delimiter=_one(form, "FieldDelimiter", ","),
+            quotechar=_one(form, "QuoteCharacter", '"'),
+        )
+    except ValueError:
+        message = "FieldDelimiter and QuoteCharacter are to be two characters, neither of which ends a line."
+        raise errors.invalid_request(message) from None
     first = next(records, [])
     if form.get("FileHeaderInfo") == "USE":
         return _distinct(first)

@@ -35,6 +35,7 @@ _FETCHED = 20
 """Rows, each of which may be as long as a record."""
 _PAYLOAD_BYTES = 256 * 1024
 _LONGEST_MESSAGE = 2000
+_LONGEST_FAULT = 10_000
 _MACROS = (
     # Timestamps may end after the year, the month, the day (2007-04-05T) or the minute.
     r"CREATE MACRO s3_to_timestamp(t) AS CAST(CAST(regexp_replace(regexp_replace(regexp_replace(regexp_replace("
@@ -176,12 +177,15 @@ class _Worker:
             return self._failed(error)
         except MemoryError:
             return self._failed(select_input.too_long())
+        except RecursionError:
+            message = "Encountered an unsupported SQL structure: it is nested too deeply."
+            return self._failed(AwsError("UnsupportedSqlStructure", message, status=400))
         except OSError as error:
             self._end()
             return {"unstored": str(error)}
         except Exception:
             self._end()
-            return {"fault": traceback.format_exc()}
+            return {"fault": traceback.format_exc()[-_LONGEST_FAULT:]}
         self._end()
         return {}
 

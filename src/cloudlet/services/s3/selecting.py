@@ -207,7 +207,7 @@ class _Query:
                     self._changed.clear()
                     await self._changed.wait()
         finally:
-            workers.give_back(worker)
+            await workers.give_back(worker)
         await asyncio.to_thread(_remove_object, self._path)
 
     async def _store(self) -> None:
