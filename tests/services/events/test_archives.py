@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from cloudlet.core import Transaction
-from cloudlet.services.events import archive, replay
+from cloudlet.services.events import archive, large_events, replay
 from cloudlet.services.events.archive import Archive
+from cloudlet.services.events.receiving import Receiver, Takers
 from cloudlet.services.events.replay import Replay
 from cloudlet.testing.server import Aws, Server
 from tests.refused import code_of
@@ -233,3 +235,41 @@ def test_a_replay_of_an_archive_that_was_made_anew_fails_and_puts_nobodys_events
     assert local.call("DescribeReplay", ReplayName="r")["State"] == "FAILED"
     assert local.nothing_is_left()
     assert not local.tried
+
+
+def test_a_replay_of_large_events_holds_up_no_other_one(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One ends while another one still looks for who takes its event."""
+    ended = Event()
+    takers = large_events._takers
+
+    def slow(receiver: Receiver, document: dict[str, Any]) -> Takers:
+        assert ended.wait(20)
+        return takers(receiver, document)
+
+    monkeypatch.setattr(large_events, "_takers", slow)
+    local.open.set()
+
+    async def keep(tx: Transaction) -> None:
+        for account, size in ((ACCOUNT, 100_000), (OTHER, 1)):
+            made = Archive(account, REGION, "a", "default", account, 0.0)
+            archive.save(tx, made)
+            event = {"source": "shop", "detail-type": "t", "detail": "x" * size, "time": "2023-11-14T22:13:20Z"}
+            archive.keep(tx, made, json.dumps(event), AT + 1, AT)
+
+    local.transact(keep)
+    for account in (ACCOUNT, OTHER):
+        local.rules(1, account)
+        bus = f"arn:aws:events:{REGION}:{account}:event-bus/default"
+        source = f"arn:aws:events:{REGION}:{account}:archive/a"
+        given = {"EventSourceArn": source, "EventStartTime": AT, "EventEndTime": AT + 10, "Destination": {"Arn": bus}}
+        local.call("StartReplay", account, ReplayName="r", **given)
+
+    def state(account: str) -> str:
+        return str(local.call("DescribeReplay", account, ReplayName="r")["State"])
+
+    local.until(lambda: state(OTHER) == "COMPLETED")
+    assert state(ACCOUNT) == "STARTING"
+    ended.set()
+    local.until(lambda: state(ACCOUNT) == "COMPLETED")
+    local.until(local.nothing_is_left)
+    assert len(local.tried) == 10

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core.identity import Principal
-from cloudlet.services.events import http_sending
+from cloudlet.services.events import http_request, http_sending
 from tests.services.events.cloud import EventCloud
 from tests.services.events.endpoint import Answer, Endpoint, Request, endpoint
 from tests.services.events.local import Local
@@ -291,7 +291,7 @@ def test_what_comes_sooner_than_a_destination_takes_it_waits(local: Local, monke
         waits.append(seconds)
 
     loop = SimpleNamespace(time=lambda: 1000.0)
-    instead = SimpleNamespace(get_running_loop=lambda: loop, sleep=sleep, Semaphore=asyncio.Semaphore)
+    instead = SimpleNamespace(get_running_loop=lambda: loop, sleep=sleep)
     monkeypatch.setattr(http_sending, "asyncio", instead)
 
     async def main() -> None:
@@ -302,6 +302,37 @@ def test_what_comes_sooner_than_a_destination_takes_it_waits(local: Local, monke
 
     local.run(main())
     assert waits == pytest.approx([number / 10 for number in range(1, 12)])
+
+
+def test_an_account_whose_endpoints_do_not_answer_leaves_others_connections(
+    local: Local, there: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_sending, "_MOST_AT_ONCE", 4)
+    monkeypatch.setattr(http_sending, "_TIMEOUT_SECONDS", 60.0)
+    hung = Event()
+
+    def answer(request: Request) -> Answer:
+        if request.path == "/hangs":
+            hung.wait()
+        return 200, {}, b""
+
+    there.answer = answer
+
+    def asked(path: str) -> http_request.Request:
+        return http_request.Request("POST", there.url + path, [], b"")
+
+    async def main() -> int:
+        block = local.cloud.block("events")
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(http_sending.send(block, "111111111111", asked("/hangs")))
+            await asyncio.sleep(0)
+            response = await http_sending.send(block, "222222222222", asked("/answers"))
+            assert not hung.is_set()
+            hung.set()
+        return response.status
+
+    assert local.run(main()) == 200
 
 
 def test_secrets_are_never_shown(cloud: EventCloud, there: Endpoint) -> None:

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cloudlet.core import Transaction
+from cloudlet.core import Context, Transaction
 from cloudlet.core.block import Block
-from cloudlet.services.events import archive, delivering, delivery_record, matching, outbox, putting, shared_event
+from cloudlet.core.identity import root
+from cloudlet.services.events import archive, delivering, delivery_record, matching, outbox, putting, rule, shared_event
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.delivery_record import ROWS, Delivery, Lane
 from cloudlet.services.events.rule_record import Rule
@@ -92,29 +93,35 @@ def test_what_fails_and_what_a_crash_interrupts_comes_again_whole(local: Local) 
     assert {len(json.loads(each.event)["detail"]["text"]) for each in again} == {200_000}
 
 
-def test_entries_for_very_many_targets_are_put_in_several_transactions(
-    local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(matching, "MOST_DELIVERIES", 10)
-    parts = []
-    put_some = putting.Putting.put_some
+class _Undone(Exception):
+    """Undoes a transaction that has put so many entries."""
 
-    async def counted(self: putting.Putting, *args: Any) -> list[dict[str, str]]:
-        answers = await put_some(self, *args)
-        parts.append(len(answers))
-        return answers
 
-    monkeypatch.setattr(putting.Putting, "put_some", counted)
-    local.rules(1)
+def test_entries_for_very_many_targets_are_put_in_several_transactions(local: Local) -> None:
+    """Two of these are the most for one."""
     local.open.set()
-    entries = [{"Source": "shop", "DetailType": "t", "Detail": json.dumps({"n": n})} for n in range(5)]
+    entries: list[Any] = [{"Source": "shop", "DetailType": "t", "Detail": json.dumps({"n": n})} for n in range(3)]
+    rules = matching.MOST_DELIVERIES // rule.TARGETS // 2
+
+    async def fill(tx: Transaction) -> None:
+        for number in range(rules):
+            made = Rule(ACCOUNT, REGION, "default", f"r{number}", "ENABLED", '{"source":["shop"]}')
+            rule.save(tx, made)
+            for id in range(rule.TARGETS):
+                rule.save_target(tx, made, {"Id": str(id), "Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t{id}"})
+
+    async def put(tx: Transaction) -> None:
+        block = local.cloud.block("events")
+        ctx = Context(block, root(ACCOUNT), ACCOUNT, REGION, "id", "http://localhost")
+        raise _Undone(len(await putting.Putting(ctx, tx, None).put_some(entries, [None] * len(entries))))
+
+    local.transact(fill)
+    with pytest.raises(_Undone, match="2"):
+        local.transact(put)
     answers = local.call("PutEvents", Entries=entries)["Entries"]
     local.until(local.nothing_is_left)
-    assert parts == [2, 2, 1]
-    told = {each["EventId"]: n for n, each in enumerate(answers)}
-    found = [json.loads(each.event) for each in local.tried]
-    assert Counter(told[each["id"]] for each in found) == dict.fromkeys(range(5), 5)
-    assert all(each["detail"] == {"n": told[each["id"]]} for each in found)
+    found = Counter(json.loads(each.event)["id"] for each in local.tried)
+    assert [found[each["EventId"]] for each in answers] == [rules * rule.TARGETS] * 3
 
 
 def test_a_delivery_that_two_processes_have_made_is_counted_once(local: Local) -> None:

@@ -274,3 +274,22 @@ def test_a_message_that_nothing_can_be_made_of_keeps_no_other_ones_of_its_batch_
         cloud.pipe(bus, TargetParameters={"EventBridgeEventBusParameters": {"Time": "$.body.at"}})
     assert eventually(lambda: logs.filter_log_events(logGroupName="g")["events"])
     eventually(lambda: cloud.left(cloud.source), lambda left: left == 1)
+
+
+def test_messages_that_are_too_much_for_a_log_group_together_come_in_parts(cloud: PipesCloud) -> None:
+    logs = cloud.aws.client("logs")
+    logs.create_log_group(logGroupName="g")
+    now = int(time.time() * 1000)
+    for number in range(6):
+        body = json.dumps({"at": now - number % 2 * 2 * 86_400_000, "text": "x" * 200_000})
+        cloud.send(body)
+    at = {"Timestamp": "$.body.at"}
+    parameters = {"CloudWatchLogsParameters": at, "InputTemplate": "<$.body.text>"}
+    cloud.pipe(f"arn:aws:logs:us-east-1:{cloud.account}:log-group:g", TargetParameters=parameters)
+    pages = logs.get_paginator("filter_log_events")
+
+    def sizes() -> list[int]:
+        return [len(event["message"]) for page in pages.paginate(logGroupName="g") for event in page["events"]]
+
+    eventually(sizes, lambda found: found == [200_002] * 6)
+    eventually(lambda: cloud.left(cloud.source), lambda left: left == 0)

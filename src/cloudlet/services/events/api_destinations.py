@@ -116,7 +116,7 @@ async def invoke_api_destination(ctx: Context, params: Params) -> Result:
         if arn.service == gateway.SERVICE:
             role = params.get("RoleArn") or ""
             access.check_role(ctx, role)
-            response = await gateway.invoke(ctx.block, arn, role, body, parameters)
+            response = await gateway.invoke(ctx.block, ctx.account, arn, role, body, parameters)
         elif (arn.account, arn.region) != (ctx.account, ctx.region):
             raise AwsError("AccessDeniedException", f"{arn} is of another account or region.", status=403)
         else:

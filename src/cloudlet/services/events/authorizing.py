@@ -98,7 +98,7 @@ async def token(block: Block, found: Connection, refused: str) -> Secret:
         ended = secret.expires is not None and secret.expires - _REFRESHED_SECONDS <= block.clock.now()
         if secret.token and secret.token != refused and not ended:
             return secret
-        fetched = await _fetch(block, secret)
+        fetched = await _fetch(block, found.account, secret)
 
         async def keep(tx: Transaction) -> None:
             known = await _unchanged(tx, found)
@@ -115,9 +115,10 @@ def not_authorized(found: Connection) -> Failed:
     return Failed("NO_PERMISSIONS", f"The connection {found.name} is not authorized.", permanent=True)
 
 
-async def _fetch(block: Block, secret: Secret) -> Secret:
+async def _fetch(block: Block, account: str, secret: Secret) -> Secret:
     """Ask for a token. Raises Failed."""
-    response = await http_sending.send(block, http_request.for_token(secret.parameters[PARAMETERS[OAUTH]]))
+    request = http_request.for_token(secret.parameters[PARAMETERS[OAUTH]])
+    response = await http_sending.send(block, account, request)
     refused = http_sending.refused(block, response)
     if refused is not None:
         message = f"The authorization endpoint answered with the status {response.status}."

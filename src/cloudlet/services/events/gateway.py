@@ -60,8 +60,10 @@ def is_forbidden(header: str) -> bool:
     return header.lower() in _FORBIDDEN or header.lower().startswith(_FORBIDDEN_PREFIX)
 
 
-async def invoke(block: Block, arn: Arn, role: str, body: str, parameters: Parameters, trace: str = "") -> HttpResponse:
-    """Send a body to a method; return the response of one that accepted it. Raises Failed."""
+async def invoke(
+    block: Block, account: str, arn: Arn, role: str, body: str, parameters: Parameters, trace: str = ""
+) -> HttpResponse:
+    """Send a body to a method, for an account; return the response of one that accepted it. Raises Failed."""
     found = _METHOD.fullmatch(arn.resource)
     if found is None:
         raise Failed("INVALID_PARAMETER", f"{arn} is not the ARN of a method.", permanent=True)
@@ -70,7 +72,7 @@ async def invoke(block: Block, arn: Arn, role: str, body: str, parameters: Param
     request = http_request.to_method(url, found["path"], verb, body, parameters, trace)
     if role:
         request = _signed(block, arn, role, request)
-    response = await http_sending.send(block, request)
+    response = await http_sending.send(block, account, request)
     refused = http_sending.refused(block, response)
     if refused is not None:
         raise refused

@@ -11,6 +11,7 @@ from ssl import SSLContext, create_default_context
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.retrying import Failed
+from cloudlet.core.shares import Shares
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.services.events.http_request import Request
 
@@ -31,7 +32,7 @@ class _Way:
     def __init__(self, block: Block) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, max(1, files // _SHARE_OF_FILES))
-        self.turn = asyncio.Semaphore(most)
+        self.places = Shares(most, max(1, most // 2))
         # As EventBridge's requests say, each has a connection of its own.
         self.client = HttpClient(connections=most, resting=0, ssl_context=_trusting(block))
         self.following: dict[str, float] = {}
@@ -63,11 +64,14 @@ async def paced(block: Block, destination: str, rate: int) -> None:
         await asyncio.sleep(at - now)
 
 
-async def send(block: Block, request: Request) -> HttpResponse:
-    """Send a request; return the response, whatever its status. Raises Failed where there is none."""
+async def send(block: Block, account: str, request: Request) -> HttpResponse:
+    """Send a request for an account; return the response, whatever its status. Raises Failed where there is none.
+
+    An account's endpoints that do not answer have half of the connections at most.
+    """
     way = _WAY.of(block)
     try:
-        async with way.turn:
+        async with way.places.of(account):
             return await way.client.request(*request, timeout=_TIMEOUT_SECONDS, limit=_LARGEST_BYTES, repeatable=False)
     except HttpError as error:
         code = {"timeout": "TIMEOUT", "too-large": "ERROR_FROM_TARGET"}.get(error.kind, "CONNECTION_FAILURE")

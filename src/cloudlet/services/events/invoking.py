@@ -28,11 +28,12 @@ async def invoke(block: Block, arn: Arn, body: str, parameters: Parameters) -> H
     await http_sending.paced(block, found.arn, found.rate)
     if used.kind == OAUTH:
         secret = await authorizing.token(block, used, "")
-    response = await http_sending.send(block, http_request.to_destination(found, used.kind, secret, body, parameters))
+    request = http_request.to_destination(found, used.kind, secret, body, parameters)
+    response = await http_sending.send(block, found.account, request)
     if used.kind == OAUTH and response.status in _UNAUTHORIZED:
         secret = await authorizing.token(block, used, secret.token)
         request = http_request.to_destination(found, used.kind, secret, body, parameters)
-        response = await http_sending.send(block, request)
+        response = await http_sending.send(block, found.account, request)
     refused = http_sending.refused(block, response)
     if refused is not None:
         raise refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -112,7 +113,7 @@ def _is_of(replay: Replay, source: Archive) -> bool:
 
 async def run(block: Block) -> None:
     """Replay what is to be replayed, until the block ends."""
-    async with notified(block, TOPIC) as changed:
+    async with notified(block, TOPIC) as changed, asyncio.TaskGroup() as group:
         works = Works(block, changed)
 
         async def listed(tx: Transaction) -> list[_Place]:
@@ -121,11 +122,9 @@ async def run(block: Block) -> None:
 
         while True:
             changed.clear()
-            places = await block.store.transact(listed)
-            if not places:
-                await changed.wait()
-            for place in places:
-                await works.attempt(place, f"the replay {place}", partial(_go_on, block, place))
+            for place in await block.store.transact(listed):
+                works.start(group, place, f"the replay {place}", partial(_go_on, block, place))
+            await changed.wait()
 
 
 async def _go_on(block: Block, place: _Place) -> None:

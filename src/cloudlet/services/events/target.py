@@ -43,7 +43,8 @@ async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
         if is_destination(arn):
             await invoking.invoke(block, arn, text, parameters)
         else:
-            await gateway.invoke(block, arn, _role(delivery), text, parameters, delivery.trace)
+            account = delivery.rule.account
+            await gateway.invoke(block, account, arn, _role(delivery), text, parameters, delivery.trace)
     except Failed as failed:
         return failed
     return None

@@ -19,6 +19,8 @@ from cloudlet.wire import timestamps
 T = TypeVar("T")
 _KINDS = {"REQUEST_RESPONSE": "RequestResponse", "FIRE_AND_FORGET": "Event"}
 _TOO_LONG = "BatchRequestTooLong"
+_REFUSED = "InvalidParameterException"
+"""What CloudWatch Logs says of lines that are more than a megabyte, or more than a day apart."""
 _INVALID = "ValidationException"
 """What EventBridge says of entries that are too large together, or of one that cannot be."""
 
@@ -183,7 +185,7 @@ async def _to_group(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> F
         await log_group.write(block, pipe, arn, parameters.get("LogStreamName") or pipe.name, lines)
         return [None] * len(lines)
 
-    return await _of_each(batch, line, send)
+    return await _of_each(batch, line, lambda lines: _in_parts(lines, send, _REFUSED))
 
 
 def _milliseconds(path: str, event: Event) -> int:
