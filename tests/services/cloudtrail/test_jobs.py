@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError, jobs
+from cloudlet.core.identity import Principal
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.services.cloudtrail import api_history, delivering, digests, files, public_keys
@@ -18,6 +19,7 @@ from cloudlet.services.cloudtrail.lake.queries import Query
 from cloudlet.store import StoreError
 from tests.services.cloudtrail.lake import store_id
 from tests.services.cloudtrail.local import ACCOUNT, REGION, LocalCloud
+from tests.services.cloudtrail.test_looking_up import event
 
 _OTHER = "222222222222"
 
@@ -25,18 +27,46 @@ _OTHER = "222222222222"
 def test_a_record_that_is_refused_holds_up_no_other(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     is_refused = True
 
-    def event(text: str) -> Event:
+    def checked(text: str) -> Event:
         if is_refused and '"bad"' in text:
             raise AwsError("InvalidParameterException", "No such record.", status=400)
         return Event(text)
 
     monkeypatch.setattr(jobs, "pause", lambda times, longest: 0.05)
-    monkeypatch.setattr(api_history, "Event", event)
+    monkeypatch.setattr(api_history, "Event", checked)
     for name in ("bad", "good"):
         cloud.call("sqs", "CreateQueue", QueueName=name)
     cloud.until(lambda: len(cloud.events("CreateQueue")) == 1)
     is_refused = False
     cloud.until(lambda: len(cloud.events("CreateQueue")) == 2)
+
+
+def test_others_have_their_turn_while_many_stores_look_at_events(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_history, "_MOST_LOOKED", 3)
+    keep, kept = api_history._keep, []
+
+    texts = [
+        event(f"e{number}", awsRegion=REGION, managementEvent=True, eventCategory="Management").text
+        for number in range(5)
+    ]
+
+    async def counted(ctx: Any, given: list[str], tx: Any) -> int:
+        count = await keep(ctx, given, tx)
+        if given[0] in texts:
+            kept.append(count)
+        return count
+
+    for number in range(2):
+        cloud.call("cloudtrail", "CreateEventDataStore", Name=f"lake{number}")
+    monkeypatch.setattr(api_history, "_keep", counted)
+    queues = Principal("service", ACCOUNT, "sqs.amazonaws.com", "sqs")
+    records = {"Events": texts, "Source": "sqs"}
+    cloud.run(cloud.cloud.call("cloudtrail", "RecordEvents", records, principal=queues, account=ACCOUNT, region=REGION))
+    assert kept == [2, 2, 1]
+    cloud.clock.time = event("e").time + 1
+    assert len(cloud.events("PutMetricAlarm")) == 5
 
 
 # -- files and digests
