@@ -8,35 +8,68 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import AwsError, jobs
+from cloudlet.core import AwsError, Transaction, jobs
+from cloudlet.core.identity import Principal
 from cloudlet.core.jobs import Works
 from cloudlet.core.lease import Lease
 from cloudlet.services.cloudtrail import api_history, delivering, digests, files, public_keys
 from cloudlet.services.cloudtrail.event import Event
-from cloudlet.services.cloudtrail.lake import delivery, running
+from cloudlet.services.cloudtrail.lake import delivery, events, running, stores
 from cloudlet.services.cloudtrail.lake.queries import Query
+from cloudlet.services.cloudtrail.lake.stores import EventDataStore
+from cloudlet.services.cloudtrail.lake.time_range import TimeRange
 from cloudlet.store import StoreError
 from tests.services.cloudtrail.lake import store_id
 from tests.services.cloudtrail.local import ACCOUNT, REGION, LocalCloud
+from tests.services.cloudtrail.test_looking_up import event
 
 _OTHER = "222222222222"
+
+
+def _event(id: str, **more: Any) -> Event:
+    return event(id, awsRegion=REGION, managementEvent=True, eventCategory="Management", **more)
 
 
 def test_a_record_that_is_refused_holds_up_no_other(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     is_refused = True
 
-    def event(text: str) -> Event:
+    def checked(text: str) -> Event:
         if is_refused and '"bad"' in text:
             raise AwsError("InvalidParameterException", "No such record.", status=400)
         return Event(text)
 
     monkeypatch.setattr(jobs, "pause", lambda times, longest: 0.05)
-    monkeypatch.setattr(api_history, "Event", event)
+    monkeypatch.setattr(api_history, "Event", checked)
     for name in ("bad", "good"):
         cloud.call("sqs", "CreateQueue", QueueName=name)
     cloud.until(lambda: len(cloud.events("CreateQueue")) == 1)
     is_refused = False
     cloud.until(lambda: len(cloud.events("CreateQueue")) == 2)
+
+
+def test_others_have_their_turn_while_many_stores_look_at_events(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_history, "_MOST_LOOKED", 3)
+    keep, kept = api_history._keep, []
+
+    texts = [_event(f"e{number}").text for number in range(5)]
+
+    async def counted(ctx: Any, given: list[str], tx: Any) -> int:
+        count = await keep(ctx, given, tx)
+        if given[0] in texts:
+            kept.append(count)
+        return count
+
+    for number in range(2):
+        cloud.call("cloudtrail", "CreateEventDataStore", Name=f"lake{number}")
+    monkeypatch.setattr(api_history, "_keep", counted)
+    queues = Principal("service", ACCOUNT, "sqs.amazonaws.com", "sqs")
+    records = {"Events": texts, "Source": "sqs"}
+    cloud.run(cloud.cloud.call("cloudtrail", "RecordEvents", records, principal=queues, account=ACCOUNT, region=REGION))
+    assert kept == [2, 2, 1]
+    cloud.clock.time = _event("e").time + 1
+    assert len(cloud.events("PutMetricAlarm")) == 5
 
 
 # -- files and digests
@@ -135,6 +168,36 @@ def test_one_account_leaves_places_for_the_queries_of_others(
     _start(cloud, _store(cloud, _OTHER), _OTHER)
     cloud.until(lambda: _OTHER in under_way)
     assert under_way == [ACCOUNT, ACCOUNT, _OTHER]
+
+
+def test_large_events_are_read_by_their_size(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_PAGE_BYTES", 100_000)
+    store = _kept(cloud)
+
+    async def fill(tx: Transaction) -> None:
+        for number in range(40):
+            events.add(tx, store, _event(f"e{number:02}", requestParameters={"text": "x" * 20_000}))
+
+    async def page(place: bytes) -> events.Page:
+        now = _event("e").time
+        return await cloud.cloud.block("cloudtrail").store.transact(
+            lambda tx: events.after(tx, store, TimeRange(begin=now), place, now)
+        )
+
+    cloud.transact(fill)
+    pages = [cloud.run(page(b""))]
+    while pages[-1].last:
+        pages.append(cloud.run(page(pages[-1].last)))
+    ids = [Event(text).id for page in pages for text in page.texts]
+    assert ids == [f"e{number:02}" for number in range(40)]
+    assert max(len(page.texts) for page in pages) <= 8
+
+
+def _kept(cloud: LocalCloud) -> EventDataStore:
+    """Make an event data store; return what is kept of it."""
+    _store(cloud)
+    (made,) = cloud.transact(lambda tx: stores.of_account(tx, ACCOUNT))
+    return made
 
 
 def test_a_query_that_meets_a_store_that_is_away_is_executed_again(

@@ -137,6 +137,12 @@ def test_spans_are_read_in_places_that_others_have_too(cloud: LocalCloud, monkey
     assert threads == {"beside"}
 
 
+def test_large_documents_are_read_beside_the_event_loop(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = threads_of(monkeypatch, api_traces.document, "parse")
+    large(cloud)
+    assert threads == {"beside"}
+
+
 def test_a_page_of_summaries_is_of_so_much(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     traces = {large(cloud) for _ in range(3)}
     monkeypatch.setattr(api_traces, "_MOST_SUMMARISED", 50_000)

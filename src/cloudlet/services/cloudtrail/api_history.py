@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, service_events
 from cloudlet.services.cloudtrail import data_wanted, event_bus, history, outbox, trail
@@ -12,17 +14,31 @@ from cloudlet.services.cloudtrail.lake import events, stores
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 
 _MOST_RESULTS = 50
+_MOST_LOOKED = 1000
+"""So often a trail or an event data store looks at an event in one transaction, before others have their turn."""
 
 
-@service.operation("RecordEvents")
-async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("RecordEvents")
+async def record_events(ctx: Context, params: Params) -> Result:
     """Keep what a block has noted of its calls, and say whether anybody wants data events."""
     if ctx.principal.kind != "service":
         raise AwsError("AccessDeniedException", "RecordEvents is for Cloudlet's blocks.", status=403)
+    texts = params["Events"]
+    while texts:
+        kept = await ctx.transact(partial(_keep, ctx, texts))
+        texts = texts[kept:]
+    return {"WantsDataEvents": await ctx.transact(data_wanted.any_at_all)}
+
+
+async def _keep(ctx: Context, texts: Sequence[str], tx: Transaction) -> int:
+    """Keep the first of some events; return how many: an account may have many trails and stores that look at each."""
     has_buses = ctx.block.cloud.has("events")
     trails: dict[str, list[trail.Trail]] = {}
     lakes: dict[str, list[EventDataStore]] = {}
-    for text in params["Events"]:
+    looked = 0
+    for count, text in enumerate(texts):
+        if looked > _MOST_LOOKED:
+            return count
         event = Event(text)
         if event.is_management and not await history.add(tx, event):
             # It came before; only the answer to that was lost.
@@ -30,6 +46,7 @@ async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result
         if event.account not in trails:
             trails[event.account] = await trail.of_account(tx, event.account)
             lakes[event.account] = await stores.of_account(tx, event.account)
+        looked += len(trails[event.account]) + len(lakes[event.account])
         logging = [each for each in trails[event.account] if each.logs(event)]
         for each in logging:
             outbox.add(tx, "s3", each.arn, event)
@@ -40,7 +57,7 @@ async def record_events(ctx: Context, tx: Transaction, params: Params) -> Result
         for store in lakes[event.account]:
             if store.takes(event):
                 events.add(tx, store, event)
-    return {"WantsDataEvents": await data_wanted.any_at_all(tx)}
+    return len(texts)
 
 
 @service.direct("LookupEvents")

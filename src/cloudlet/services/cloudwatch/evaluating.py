@@ -42,9 +42,6 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
         works = Works(block, event, _TOGETHER)
         while True:
             event.clear()
-            if works.free <= 0:
-                await event.wait()
-                continue
             listed = await block.store.transact(lambda tx: alarms.scheduled(tx, _AT_ONCE + len(works)))
             # What cannot be evaluated is a work of its own again once it is changed: it is due at once then.
             rows = [row for row in listed if row not in works]
@@ -58,17 +55,22 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
             # may be back in its own state by the time that it is evaluated.
             if composite := [row for row in due if row.is_composite]:
                 async with asyncio.TaskGroup() as first_of_all:
-                    _start(block, works, first_of_all, composite)
+                    await _start(block, works, event, first_of_all, composite)
             elif ready := [row for row in due if row.due <= waited_for]:
-                _start(block, works, group, ready)
+                await _start(block, works, event, group, ready)
             else:
                 waited_for = int(now * 1000)
                 await asyncio.sleep(LATE_SECONDS)
 
 
-def _start(block: Block, works: Works, group: asyncio.TaskGroup, rows: list[Evaluation]) -> None:
-    """Begin to evaluate alarms, as many as there is room for: one that takes long keeps no others from theirs."""
-    for row in rows[: works.free]:
+async def _start(
+    block: Block, works: Works, changed: asyncio.Event, group: asyncio.TaskGroup, rows: list[Evaluation]
+) -> None:
+    """Begin to evaluate alarms, each as soon as there is room: one that takes long keeps no others from theirs."""
+    for row in rows:
+        while works.free <= 0:
+            changed.clear()
+            await changed.wait()
         what = f"the evaluation of the alarm {row.name} of {row.account} in {row.region}"
         works.start(group, row, what, partial(_evaluate, block, row))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import Concluding, Context, Params, Result, Transaction, page_tokens
+from cloudlet.core.beside import LARGE, beside
 from cloudlet.services.xray import document, filter_grammar, finding, paging, receiving, storage, summary
 from cloudlet.services.xray.block import service
-from cloudlet.services.xray.document import BadDocument
+from cloudlet.services.xray.document import BadDocument, Document
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.finding import Range
 from cloudlet.services.xray.trace import Trace
@@ -22,15 +24,33 @@ _MOST_SUMMARISED = 2 << 20
 _INSTANCE = re.compile(r"(?:i-)?[0-9A-Za-z]*")
 
 
-@service.operation("PutTraceSegments")
-async def put_trace_segments(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("PutTraceSegments")
+async def put_trace_segments(ctx: Context, params: Params) -> Concluding:
     texts = params["TraceSegmentDocuments"]
     if len(texts) > _MOST_DOCUMENTS:
         raise invalid(f"Number of segments exceeds limit {_MOST_DOCUMENTS}")
-    bad = []
+    read = await beside(ctx.account, _read, texts) if sum(map(len, texts)) > LARGE else _read(texts)
+    return Concluding(partial(_store, ctx, read))
+
+
+def _read(texts: list[str]) -> list[Document | BadDocument]:
+    """Return what each of some documents says, or what is wrong with it."""
+    read: list[Document | BadDocument] = []
     for text in texts:
         try:
-            await receiving.take(ctx, tx, document.parse(text))
+            read.append(document.parse(text))
+        except BadDocument as problem:
+            read.append(problem)
+    return read
+
+
+async def _store(ctx: Context, read: list[Document | BadDocument], tx: Transaction) -> Result:
+    bad = []
+    for each in read:
+        try:
+            if isinstance(each, BadDocument):
+                raise each
+            await receiving.take(ctx, tx, each)
         except BadDocument as problem:
             bad.append({"Id": problem.identity, "ErrorCode": problem.code, "Message": str(problem)})
     return {"UnprocessedTraceSegments": bad}

@@ -47,7 +47,11 @@ class Execution:
         """Start a process for a statement; what it has no memory for, it keeps below a folder."""
         folder = await asyncio.to_thread(partial(TemporaryDirectory, dir=below))
         command = [sys.executable, "-m", "cloudlet.services.cloudtrail.lake.worker"]
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+        except BaseException:
+            folder.cleanup()
+            raise
         execution = cls(process, folder)
         wanted = {"sql": statement.sql, "stores": statement.stores, "columns": statement.columns}
         execution._write({"folder": folder.name, **wanted})
