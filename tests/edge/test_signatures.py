@@ -198,6 +198,19 @@ def test_temporary_credentials_act_as_their_issuer_until_they_expire(strict_serv
     assert code_of(error) == "InvalidClientTokenId"
 
 
+@pytest.mark.parametrize("wanted", [0, 1, 500, 1_001, 4_096])
+def test_a_session_token_is_as_long_as_it_is_asked_for(strict_server: Server, wanted: int) -> None:
+    plain = client(strict_server, "sts").get_session_token()
+    answer = client(strict_server, "sts").get_session_token(MinimumSessionTokenSize=wanted)
+    issued = answer["Credentials"]
+    size = answer["SessionTokenSize"]
+    assert size == len(issued["SessionToken"]) >= wanted
+    assert size <= min(4096, max(plain["SessionTokenSize"], wanted + 24))
+    assert answer["SessionTokenUtilization"] == size * 100 // 4096
+    session = client(strict_server, "sts", issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
+    assert session.get_caller_identity()["Account"] == ACCOUNT
+
+
 def test_temporary_credentials_do_not_renew_themselves(strict_server: Server) -> None:
     issued = client(strict_server, "sts").get_session_token()["Credentials"]
     session = client(strict_server, "sts", issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])

@@ -40,9 +40,11 @@ class _Bearer(msgspec.Struct):
     invoked_by: str = ""
 
 
-class _Payload(msgspec.Struct):
+class _Payload(msgspec.Struct, omit_defaults=True):
     principal: _Bearer
     expires: float
+    padding: str = ""
+    """Makes the token as long as it is to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,22 @@ class TokenSealer:
     def __init__(self, master_key: bytes) -> None:
         self._master_key = master_key
 
-    def issue(self, principal: Principal, expires: float) -> TemporaryCredentials:
-        """Return credentials that let their bearer act as `principal` until `expires`."""
+    def issue(self, principal: Principal, expires: float, least_size: int = 0) -> TemporaryCredentials:
+        """Return credentials that let their bearer act as `principal` until `expires`.
+
+        The session token has so many characters at least.
+        """
         access_key = access_key_id("ASIA", principal.account)
         bearer = _Bearer(
             principal.kind, principal.account, principal.arn, principal.user_id, access_key, principal.invoked_by
         )
         payload = msgspec.msgpack.encode(_Payload(bearer, expires))
+        # Four characters stand for three bytes.
+        missing = -(-least_size // 4) * 3 - _MAC_BYTES - len(payload)
+        if missing > 0:
+            padded = msgspec.msgpack.encode(_Payload(bearer, expires, "x" * missing))
+            named = len(padded) - len(payload) - missing
+            payload = msgspec.msgpack.encode(_Payload(bearer, expires, "x" * max(1, missing - named)))
         token = base64.b64encode(self._mac(b"token", payload) + payload).decode()
         return TemporaryCredentials(access_key, self.secret_of(access_key), token, expires)
 

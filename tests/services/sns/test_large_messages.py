@@ -20,7 +20,7 @@ from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, REGION, STRANGER, Lo
 from tests.services.sns.fanout import Fanout
 
 _BY_BODY = {"FilterPolicyScope": "MessageBody", "RawMessageDelivery": "true"}
-_PATIENCE_SECONDS = 20
+_PATIENCE_SECONDS = 120
 
 
 def test_they_pass_filters_or_do_not(aws: Aws) -> None:

@@ -84,6 +84,10 @@ def test_how_an_application_authenticates(sns: Any, platform: str, attributes: d
             {"Attributes": {"PlatformCredential": "key", "Enabled": "maybe"}},
             "Attributes Reason: Invalid value for attribute: Enabled",
         ),
+        (
+            {"Attributes": {"PlatformCredential": "x" * 16_385}},
+            "Attributes Reason: PlatformCredential is longer than 16384 characters",
+        ),
     ],
 )
 def test_applications_that_are_refused(sns: Any, change: dict[str, Any], message: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
+from tests.refused import refused
 from tests.traced import TRACE, trace_of, traced
 
 OTHER = "Root=1-5e3d83c1-aaaaaaaaaaaaaaaaaaaaaaaa;Sampled=0"
@@ -40,6 +41,15 @@ def test_the_header_of_a_batch_goes_with_all_of_its_messages_that_have_no_attrib
     ]
     sqs.send_message_batch(QueueUrl=url, Entries=entries)
     assert [trace_of(sqs, url) for _ in entries] == [TRACE, OTHER, TRACE]
+
+
+def test_what_is_much_longer_than_a_header_is_refused(aws: Aws, url: str) -> None:
+    system = {"AWSTraceHeader": {"DataType": "String", "StringValue": "x" * 1_025}}
+    code, message = refused(
+        aws.client("sqs").send_message, QueueUrl=url, MessageBody="a", MessageSystemAttributes=system
+    )
+    assert code == "InvalidParameterValue"
+    assert message == "The value of message system attribute 'AWSTraceHeader' is no trace header."
 
 
 def test_a_message_without_a_trace_has_none(aws: Aws, url: str) -> None:

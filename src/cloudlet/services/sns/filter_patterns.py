@@ -113,26 +113,31 @@ class _Operators:
         self._denied_numbers: list[frozenset[int | float]] = []
         self._others: list[Test] = []
         self._stars: list[int] = []
-        self._adders: dict[str, Callable[[Any], None]] = {
-            "prefix": lambda operand: self._prefixes.append(text(operand, "prefix")),
-            "suffix": lambda operand: self._suffixes.append(text(operand, "suffix")),
-            "equals-ignore-case": lambda operand: self._in_any_case.append(text(operand, "equals-ignore-case")),
-            "wildcard": lambda operand: self._others.append(self._wildcard(operand)),
-            "cidr": lambda operand: self._networks.append(network(text(operand, "prefix"))),
-            "exists": _refuse_exists,
-            "anything-but": self._anything_but,
-            "numeric": lambda operand: self._ranges.append(_numeric(operand)),
-        }
 
     def add(self, pattern: dict[str, Any]) -> None:
         """Add what one operator asks of a value. Raises PatternError."""
         if not pattern:
             raise PatternError("Match expression name not found")
         name, operand = next(iter(pattern.items()))
-        adder = self._adders.get(name)
-        if adder is None:
-            raise PatternError(f"Unrecognized match type {name}")
-        adder(operand)
+        match name:
+            case "prefix":
+                self._prefixes.append(text(operand, name))
+            case "suffix":
+                self._suffixes.append(text(operand, name))
+            case "equals-ignore-case":
+                self._in_any_case.append(text(operand, name))
+            case "wildcard":
+                self._others.append(self._wildcard(operand))
+            case "cidr":
+                self._networks.append(network(text(operand, "prefix")))
+            case "exists":
+                _refuse_exists(operand)
+            case "anything-but":
+                self._anything_but(operand)
+            case "numeric":
+                self._ranges.append(_numeric(operand))
+            case _:
+                raise PatternError(f"Unrecognized match type {name}")
         if len(pattern) > 1:
             if name in ("numeric", "anything-but"):
                 raise PatternError("Too many elements in numeric expression")

@@ -37,6 +37,8 @@ _NOT_BUILT = (
 _ENDPOINT_ATTRIBUTES = ("CustomUserData", "Enabled", "Token")
 _APPLE_TOKEN = re.compile(r"[0-9A-Fa-f]{1,400}")
 _TOKEN_BYTES = 2_048
+_ATTRIBUTE_CHARACTERS = 16_384
+"""More than a certificate or a service account's key has; a list shows a hundred applications at once."""
 
 
 class Application(msgspec.Struct, frozen=True, array_like=True):
@@ -136,6 +138,8 @@ def changed_application(platform: str, attributes: Mapping[str, str], changes: M
             raise errors.not_built(f"the platform application attribute {name}")
         if name not in _KEPT:
             raise errors.invalid_parameter("Attributes", f"Unknown attribute {name}")
+        if len(value) > _ATTRIBUTE_CHARACTERS:
+            raise errors.invalid_parameter("Attributes", f"{name} is longer than {_ATTRIBUTE_CHARACTERS} characters")
         errors.check_characters("Attributes", value)
         if name == "Enabled":
             after[name] = _checked_boolean(name, value)

@@ -7,7 +7,7 @@ to a dead-letter queue though nobody calls it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Context, Params, Result, Transaction, utf8
@@ -22,7 +22,8 @@ from cloudlet.wire import WireError
 
 _ACTIVE_SECONDS: Final = 6 * 3600
 _MOST_QUEUES: Final = 10_000
-"""Of those that are measured; the least recently used are forgotten."""
+"""Of those that are measured; the least recently used are forgotten, of the account that has most of them."""
+_MOST_OF_ACCOUNT: Final = _MOST_QUEUES // 2
 _SETTLED: Final = 1000
 
 
@@ -50,9 +51,65 @@ class _Use:
         """How many messages receives gave."""
 
 
-_Uses = OrderedDict[_Name, _Use]
-"""The least recently used first."""
-_USES: Final[Attached[_Uses]] = Attached(lambda _: OrderedDict())
+class _Uses:
+    """The queues that are measured: very many of one account do not take the places of others'."""
+
+    __slots__ = ("_by_account", "_count")
+
+    def __init__(self) -> None:
+        self._by_account: dict[str, OrderedDict[_Name, _Use]] = {}
+        """The least recently used first."""
+        self._count = 0
+
+    def of(self, name: _Name, now: float) -> _Use:
+        """Note that a queue is in use."""
+        known = self._by_account.get(name.account)
+        use = None if known is None else known.get(name)
+        if known is None or use is None:
+            use = self._added(name)
+        else:
+            known.move_to_end(name)
+        use.last = now
+        return use
+
+    def _added(self, name: _Name) -> _Use:
+        if len(self._by_account.get(name.account, ())) >= _MOST_OF_ACCOUNT:
+            self._drop_from(name.account)
+        elif self.is_full:
+            self._drop_from(max(self._by_account, key=lambda account: len(self._by_account[account])))
+        use = _Use()
+        self._by_account.setdefault(name.account, OrderedDict())[name] = use
+        self._count += 1
+        return use
+
+    def find(self, name: _Name) -> _Use | None:
+        """Return what a queue did, if it is measured."""
+        known = self._by_account.get(name.account)
+        return None if known is None else known.get(name)
+
+    def forget(self, name: _Name) -> None:
+        """Measure a queue no longer."""
+        known = self._by_account.get(name.account)
+        if known is not None and known.pop(name, None) is not None:
+            self._count -= 1
+            if not known:
+                del self._by_account[name.account]
+
+    @property
+    def names(self) -> list[_Name]:
+        """All of them."""
+        return [name for known in self._by_account.values() for name in known]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for more."""
+        return self._count >= _MOST_QUEUES
+
+    def _drop_from(self, account: str) -> None:
+        self.forget(next(iter(self._by_account[account])))
+
+
+_USES: Final[Attached[_Uses]] = Attached(lambda _: _Uses())
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
@@ -96,20 +153,7 @@ def _of(ctx: Context) -> _Use:
     """Return the use of the queue that the call found, and was let at: a URL may say anything."""
     queue: Queue = ctx.measured
     record = queue.record
-    return _used(_USES.of(ctx.block), _Name(record.account, record.region, record.name), ctx.now())
-
-
-def _used(uses: _Uses, key: _Name, now: float) -> _Use:
-    """Note that a queue is in use."""
-    use = uses.get(key)
-    if use is None:
-        if len(uses) >= _MOST_QUEUES:
-            uses.popitem(last=False)
-        use = uses[key] = _Use()
-    else:
-        uses.move_to_end(key)
-    use.last = now
-    return use
+    return _USES.of(ctx.block).of(_Name(record.account, record.region, record.name), ctx.now())
 
 
 async def measure(block: Block) -> None:
@@ -117,19 +161,22 @@ async def measure(block: Block) -> None:
     now = block.clock.now()
     first = await is_first(block, "held", int(now) // PERIOD_SECONDS)
     uses = _USES.of(block)
-    left = _MOST_QUEUES
+    left, seen = _MOST_QUEUES, Counter[str]()
     async for record in queues_with_messages(block):
+        if seen[record.account] >= _MOST_OF_ACCOUNT:
+            continue
+        seen[record.account] += 1
         name = _Name(record.account, record.region, record.name)
-        if name in uses or len(uses) < _MOST_QUEUES:
+        if uses.find(name) is not None or not uses.is_full:
             # Those that are used, or were, do not make room for those that only hold messages.
-            _used(uses, name, now)
+            uses.of(name, now)
         else:
             await _measure(block, name, None, now, first)
         left -= 1
         if not left:
             break
-    for name in list(uses):
-        await _measure(block, name, uses.get(name), now, first)
+    for name in uses.names:
+        await _measure(block, name, uses.find(name), now, first)
 
 
 async def _measure(block: Block, name: _Name, use: _Use | None, now: float, first: bool) -> None:
@@ -142,7 +189,7 @@ async def _measure(block: Block, name: _Name, use: _Use | None, now: float, firs
         _add_use(block, name, use, at)
     held = await block.store.transact(lambda tx: _held(tx, name, now))
     if held is None or (use is not None and now - use.last > _ACTIVE_SECONDS):
-        _USES.of(block).pop(name, None)
+        _USES.of(block).forget(name)
     told = held if held is not None and (first or not any(held.values())) else {}
     for metric, value in told.items():
         unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"

@@ -17,6 +17,8 @@ _NAME = re.compile(r"(?!(?i:aws\.|amazon\.))(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _TYPE_LENGTH = 256
 _TRACE_HEADER = "AWSTraceHeader"
+_TRACE_CHARACTERS = 1_024
+"""More than a trace header has. It counts for nothing in the size of its message."""
 _DIGITS = 38
 _EXPONENTS = range(-128, 127)
 
@@ -52,6 +54,8 @@ def checked_system(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Att
     for name, value in found.items():
         if value["DataType"] != "String":
             raise errors.invalid_parameter(f"The type of message system attribute '{name}' must be String.")
+        if len(value["StringValue"]) > _TRACE_CHARACTERS:
+            raise errors.invalid_parameter(f"The value of message system attribute '{name}' is no trace header.")
     return found
 
 

@@ -10,6 +10,8 @@ service = Service("sts")
 _DEFAULT_SECONDS = 12 * 3600
 _DEFAULT_ROOT_SECONDS = 3600
 _LONGEST_ROOT_SECONDS = 3600
+_LONGEST_TOKEN = 4096
+"""AWS's limit (What's New, September 2026: "AWS STS simplifies session token size limits")."""
 
 
 @service.direct("GetCallerIdentity")
@@ -43,12 +45,16 @@ async def get_session_token(ctx: Context, params: Params) -> Result:
     seconds = params.get("DurationSeconds", _DEFAULT_ROOT_SECONDS if is_root else _DEFAULT_SECONDS)
     if is_root:
         seconds = min(seconds, _LONGEST_ROOT_SECONDS)
-    issued = ctx.block.cloud.tokens.issue(ctx.principal, ctx.now() + seconds)
+    least_size = params.get("MinimumSessionTokenSize", 0)
+    issued = ctx.block.cloud.tokens.issue(ctx.principal, ctx.now() + seconds, least_size)
+    size = len(issued.session_token)
     return {
         "Credentials": {
             "AccessKeyId": issued.access_key,
             "SecretAccessKey": issued.secret_key,
             "SessionToken": issued.session_token,
             "Expiration": issued.expires,
-        }
+        },
+        "SessionTokenSize": size,
+        "SessionTokenUtilization": min(100, size * 100 // _LONGEST_TOKEN),
     }
