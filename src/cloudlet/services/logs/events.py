@@ -158,6 +158,19 @@ async def of_place(tx: Transaction, group: int, place: Place) -> Row | None:
     return None if raw is None else row_record.decode(raw)
 
 
+async def holding(tx: Transaction, group: int, position: Position) -> Row | None:
+    """Return the row that has an event; None where it is gone."""
+    space = _OF_STREAM.sub(group, position.stream)
+    low, high = bounds(group, position.stream, position.timestamp, position.timestamp)
+    while found := await tx.range(low, high, limit=_AT_ONCE):
+        for key, _ in found:
+            first, number = space.unpack(key)
+            if number == position.row:
+                return await of_place(tx, group, Place(first, position.stream, number))
+        low = found[-1][0] + b"\x00"
+    return None
+
+
 def remove_all(tx: Transaction, group: int) -> None:
     """Remove all events of a group."""
     for space in (_ROWS.sub(group), _OF_STREAM.sub(group), _ORPHANS.sub(group)):
