@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.standing import eventually
 
 
 def test_what_was_put_is_there_after_a_kill(tmp_path: Path) -> None:
@@ -41,11 +42,10 @@ def test_metrics_of_events_are_published_after_a_kill(tmp_path: Path) -> None:
         server.kill()
     with Server.start("--data", str(tmp_path)) as server:
         cloudwatch: Any = Aws(server.endpoint, account).client("cloudwatch")
-        end = time.monotonic() + 20
-        found: list[dict[str, Any]] = []
-        while not found and time.monotonic() < end:
+
+        def found() -> list[dict[str, Any]]:
             now = time.time()
-            found = cloudwatch.get_metric_statistics(
+            points: list[dict[str, Any]] = cloudwatch.get_metric_statistics(
                 Namespace="Shop",
                 MetricName="m",
                 StartTime=now - 3600,
@@ -53,5 +53,6 @@ def test_metrics_of_events_are_published_after_a_kill(tmp_path: Path) -> None:
                 Period=86400,
                 Statistics=["Sum"],
             )["Datapoints"]
-            time.sleep(0.02)
-        assert [one["Sum"] for one in found] == [3]
+            return points
+
+        assert [one["Sum"] for one in eventually(found)] == [3]

@@ -228,10 +228,24 @@ def test_exports_take_turns_object_by_object(local: LocalLogs, monkeypatch: pyte
     monkeypatch.setattr(scanning, "MOST_EVENTS", 1)
     accounts = "111111111111", "222222222222"
     fill_locally(local, *accounts)
-    local.cloud.played["s3"] = lambda call: {}
+    parts: list[str] = []
+    is_down = True
+
+    def answer(call: Call) -> Result:
+        if call.params["Key"].endswith(".gz"):
+            parts.append(call.account)
+            if is_down:
+                raise AwsError("ServiceUnavailable", "down", status=503)
+        return {}
+
+    local.cloud.played["s3"] = answer
     tasks = [begin(local, account) for account in accounts]
+    # Both go on at the same time.
+    local.until(lambda: set(parts) == set(accounts))
+    is_down = False
+    parts.clear()
+    local.advance(5)
     local.until(lambda: [code(local, *one) for one in zip(accounts, tasks, strict=True)] == ["COMPLETED"] * 2)
-    parts = [call.account for call in local.cloud.calls if call.params["Key"].endswith(".gz")]
     assert sorted(parts) == [accounts[0]] * 4 + [accounts[1]] * 4
     assert parts.index(accounts[1]) < 4
 

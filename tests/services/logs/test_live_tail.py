@@ -39,7 +39,7 @@ def put(logs: Any, group: str, stream: str, *messages: str) -> None:
 def results(stream: Iterator[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     """Return the next events that are told, so many at least."""
     found: list[dict[str, Any]] = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while len(found) < count:
         assert time.monotonic() < end, f"only these came: {found}"
         found += next(stream)["sessionUpdate"]["sessionResults"]

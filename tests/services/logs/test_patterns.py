@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import string
-import time
 from typing import Any
 
 import msgspec
@@ -229,10 +228,9 @@ def test_brackets_that_never_close_change_nothing_about_fields(message: str) -> 
         ("[a, b, ..., c=3]", "[ " * 100_000),
     ],
 )
-def test_long_fields_take_no_time_to_speak_of(pattern: str, message: str) -> None:
-    begin = time.monotonic()
+def test_long_fields_are_not_gone_through_again_and_again(pattern: str, message: str) -> None:
+    """That would take days."""
     assert not parse(pattern).matches(message)
-    assert time.monotonic() - begin < 5
 
 
 def test_values_are_extracted_by_their_names() -> None:

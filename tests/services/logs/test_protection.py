@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.logs import data_identifiers, outbox
+from cloudlet.services.logs import data_identifiers, outbox, protection
 from cloudlet.services.logs.data_identifiers import MANAGED
-from cloudlet.services.logs.protection import Mask, Rules
+from cloudlet.services.logs.protection import Mask
 from cloudlet.testing.server import Aws
 from tests.refused import code_of
 from tests.services.logs.conftest import LocalLogs
@@ -260,6 +260,24 @@ def test_custom_expressions_find_as_much_as_they_can() -> None:
 
 
 def test_what_is_found_by_several_is_masked_once() -> None:
-    rules = [Rules((data_identifiers.custom("x", one),), ()) for one in ("[a-c]+", "c-d", "-")]
-    mask = Mask("", [[(0, one)] for one in rules])
-    assert mask("zabc-d-zc-", 0) == "z******z**"
+    texts = [
+        policy("Own", Configuration={"CustomDataIdentifier": [{"Name": "Own", "Regex": one}]})
+        for one in ("[a-c]+", "c-d", "-")
+    ]
+    mask = Mask("", [[(5, text)] for text in texts])
+    assert mask("zabc-d-zc-", 5) == "z******z**"
+    assert mask("zabc-d-zc-", 4) == "zabc-d-zc-"
+
+
+def test_the_latest_of_many_policies_counts(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protection, "_MOST_CHANGES", 2)
+    local.call("CreateLogGroup", logGroupName="g")
+    local.call("CreateLogStream", logGroupName="g", logStreamName="s")
+    for number in range(4):
+        custom = {"CustomDataIdentifier": [{"Name": "Own", "Regex": f"{number}"}]}
+        text = policy("Own", Configuration=custom)
+        local.call("PutDataProtectionPolicy", logGroupIdentifier="g", policyDocument=text)
+        local.advance(1)
+    put(local, "0123")
+    [event] = local.call("GetLogEvents", logGroupName="g", logStreamName="s")["events"]
+    assert event["message"] == "012*"

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core import Transaction
 from cloudlet.core.identity import root
-from cloudlet.services.logs import forwarding, publishing, receivers
+from cloudlet.services.logs import events, forwarding, jobs, publishing, receivers
+from cloudlet.services.logs.group_record import Group
 from tests.services.logs.conftest import ACCOUNT, REGION, LocalLogs
 
 OTHER = "222222222222"
+FILTER = {"filterName": "f", "filterPattern": ""}
 
 
 def fill(local: LocalLogs, account: str, group: str, operation: str, **params: Any) -> None:
@@ -21,7 +24,7 @@ def fill(local: LocalLogs, account: str, group: str, operation: str, **params: A
     for name, given in (
         ("CreateLogGroup", {"logGroupName": group}),
         ("CreateLogStream", stream),
-        (operation, {"logGroupName": group, "filterName": "f", "filterPattern": "", **params}),
+        (operation, {"logGroupName": group, **params}),
         ("PutLogEvents", {**stream, "logEvents": [event]}),
     ):
         local.call_as(root(account), name, given, account=account)
@@ -41,8 +44,8 @@ def test_metrics_of_others_are_published_while_some_are_not_taken(
     metric = {"metricName": "M", "metricNamespace": "N", "metricValue": "1"}
     count = publishing._GROUPS_OF_ACCOUNT
     for number in range(count + 1):
-        fill(local, ACCOUNT, f"g{number}", "PutMetricFilter", metricTransformations=[metric])
-    fill(local, OTHER, "g", "PutMetricFilter", metricTransformations=[metric])
+        fill(local, ACCOUNT, f"g{number}", "PutMetricFilter", **FILTER, metricTransformations=[metric])
+    fill(local, OTHER, "g", "PutMetricFilter", **FILTER, metricTransformations=[metric])
     local.until(lambda: OTHER in sent)
     assert sent.count(ACCOUNT) == count
 
@@ -62,8 +65,25 @@ def test_others_are_delivered_to_while_some_receivers_do_not_answer(
     count = forwarding._MOST_OF_ACCOUNT
     for number in range(count + 1):
         function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
-        fill(local, ACCOUNT, f"g{number}", "PutSubscriptionFilter", destinationArn=function)
+        fill(local, ACCOUNT, f"g{number}", "PutSubscriptionFilter", **FILTER, destinationArn=function)
     function = f"arn:aws:lambda:{REGION}:{OTHER}:function:f"
-    fill(local, OTHER, "g", "PutSubscriptionFilter", destinationArn=function)
+    fill(local, OTHER, "g", "PutSubscriptionFilter", **FILTER, destinationArn=function)
     local.until(lambda: OTHER in delivered)
     assert delivered.count(ACCOUNT) == count
+
+
+def test_what_has_much_to_be_removed_does_not_hold_up_others(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "STEPS", 2)
+    monkeypatch.setattr(jobs, "_PAUSE_SECONDS", 0.01)
+    looked_at: list[str] = []
+
+    async def expire(tx: Transaction, group: Group, horizon: int) -> bool:
+        looked_at.append(group.account)
+        return looked_at.count(group.account) < 5
+
+    for account in (ACCOUNT, OTHER):
+        fill(local, account, "g", "PutRetentionPolicy", retentionInDays=1)
+    monkeypatch.setattr(events, "expire", expire)
+    local.advance(86_400)
+    local.until(lambda: looked_at.count(ACCOUNT) >= 5 <= looked_at.count(OTHER))
+    assert looked_at[:8] == [*[ACCOUNT] * 2, *[OTHER] * 2] * 2

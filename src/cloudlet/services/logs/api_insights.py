@@ -8,7 +8,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
 from cloudlet.core.beside import beside
 from cloudlet.core.ids import uuid4
-from cloudlet.services.logs import errors, events, filtering, lookup_table, row_record, scanning
+from cloudlet.services.logs import errors, events, filtering, lookup_table, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -280,13 +280,10 @@ async def get_log_record(ctx: Context, params: Params) -> Result:
 async def _row(tx: Transaction, group: Group, pointer: Pointer) -> Row | None:
     """Return the event of a pointer, as a row of its own. The row that has it begins in the same second."""
     position = pointer.position
-    low, high = events.bounds(group.id, position.stream, position.timestamp, position.timestamp)
-    for _, place, raw in await events.between(tx, group.id, position.stream, low, high, _SAMPLE_EVENTS, reverse=False):
-        if place.number == position.row:
-            row, nth = row_record.decode(raw), position.nth
-            if nth < len(row.messages) and row.timestamps[nth] == position.timestamp:
-                return Row(row.ingested, [position.timestamp], [row.messages[nth]])
-    return None
+    row, nth = await events.holding(tx, group.id, position), position.nth
+    if row is None or nth >= len(row.messages) or row.timestamps[nth] != position.timestamp:
+        return None
+    return Row(row.ingested, [position.timestamp], [row.messages[nth]])
 
 
 @service.direct("GetLogGroupFields")

@@ -36,7 +36,7 @@ async def delete_log_stream(ctx: Context, params: Params) -> Result:
         return group, stream
 
     group, stream = await ctx.transact(forget)
-    await events.clear_orphan(ctx.block.store, group.id, stream.id)
+    await events.clear_orphan(ctx.block.store, group.id, stream.id, events.STEPS)
     return None
 
 

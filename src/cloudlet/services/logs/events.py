@@ -26,6 +26,8 @@ _ROWS: Final = Subspace("events")
 _OF_STREAM: Final = Subspace("stream-events")
 _ORPHANS: Final = Subspace("orphan")
 _AT_ONCE: Final = 100
+STEPS: Final = 50
+"""Of what is removed of each stream and log group at once: others do not wait for all of what has much."""
 _INDEX_BITS: Final = 16
 _NUMBER_BITS: Final = 48
 _STREAM_BITS: Final = 48
@@ -158,6 +160,19 @@ async def of_place(tx: Transaction, group: int, place: Place) -> Row | None:
     return None if raw is None else row_record.decode(raw)
 
 
+async def holding(tx: Transaction, group: int, position: Position) -> Row | None:
+    """Return the row that has an event; None where it is gone."""
+    space = _OF_STREAM.sub(group, position.stream)
+    low, high = bounds(group, position.stream, position.timestamp, position.timestamp)
+    while found := await tx.range(low, high, limit=_AT_ONCE):
+        for key, _ in found:
+            first, number = space.unpack(key)
+            if number == position.row:
+                return await of_place(tx, group, Place(first, position.stream, number))
+        low = found[-1][0] + b"\x00"
+    return None
+
+
 def remove_all(tx: Transaction, group: int) -> None:
     """Remove all events of a group."""
     for space in (_ROWS.sub(group), _OF_STREAM.sub(group), _ORPHANS.sub(group)):
@@ -187,13 +202,17 @@ def orphan(tx: Transaction, group: int, stream: int) -> None:
     tx.put(_ORPHANS.key(group, stream), b"")
 
 
-async def orphans(tx: Transaction, count: int) -> list[tuple[int, int]]:
-    """Return streams that are gone while their events are still there: their groups' numbers and their own."""
-    return [_ORPHANS.unpack(key) for key, _ in await tx.range(_ORPHANS.begin, _ORPHANS.end, limit=count)]
+async def orphans(tx: Transaction, after: tuple[int, int] | None, count: int) -> list[tuple[int, int]]:
+    """Return streams that are gone while their events are still there, behind another one: their groups and themselves.
+
+    Both are numbers.
+    """
+    begin = _ORPHANS.begin if after is None else _ORPHANS.key(*after) + b"\x00"
+    return [_ORPHANS.unpack(key) for key, _ in await tx.range(begin, _ORPHANS.end, limit=count)]
 
 
-async def clear_orphan(store: Store, group: int, stream: int) -> None:
-    """Remove all events of a stream that is gone, some in each transaction."""
+async def clear_orphan(store: Store, group: int, stream: int, steps: int) -> bool:
+    """Remove events of a stream that is gone, some in each of so many transactions; return whether that were all."""
     low, high = bounds(group, stream, 0, 1 << 62)
 
     async def some(tx: Transaction) -> bool:
@@ -203,5 +222,8 @@ async def clear_orphan(store: Store, group: int, stream: int) -> None:
             tx.delete(_ORPHANS.key(group, stream))
         return len(found) < _AT_ONCE
 
-    while not await store.transact(some):
+    for _ in range(steps):
+        if await store.transact(some):
+            return True
         await asyncio.sleep(0)
+    return False

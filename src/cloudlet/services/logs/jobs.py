@@ -19,7 +19,7 @@ from cloudlet.services.logs.block import service
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.insights import running
 
-_SWEEP_SECONDS = 60.0
+_SWEEP_SECONDS, _PAUSE_SECONDS = 60.0, 1.0
 _PAGE = 100
 
 
@@ -41,42 +41,44 @@ async def _tidy(block: Block, lease: Lease) -> None:
     works = Works(block)
     while True:
         await lease.hold()
-        await _clear_orphans(block, works)
-        await _expire(block, works)
-        await rest(block, _SWEEP_SECONDS)
+        are_cleared = await _clear_orphans(block, works)
+        are_expired = await _expire(block, works)
+        await rest(block, _SWEEP_SECONDS if are_cleared and are_expired else _PAUSE_SECONDS)
 
 
-async def _clear_orphans(block: Block, works: Works) -> None:
-    while True:
-        count = _PAGE + len(works)
-        listed = await block.store.transact(lambda tx: events.orphans(tx, count))  # noqa: B023
-        found = [orphan for orphan in listed if orphan not in works]
-        if not found:
-            return
+async def _clear_orphans(block: Block, works: Works) -> bool:
+    """Remove some of the events of each stream that is gone; return whether that were all."""
+    after: tuple[int, int] | None = None
+    is_done = True
+    while found := await block.store.transact(lambda tx, after=after: events.orphans(tx, after, _PAGE)):  # type: ignore[misc]
         for orphan in found:
-            what = f"removing the stream {orphan}"
-            await works.attempt(orphan, what, partial(events.clear_orphan, block.store, *orphan))
+            work = partial(events.clear_orphan, block.store, *orphan, events.STEPS)
+            is_done &= await works.attempt(orphan, f"removing the stream {orphan}", work) is not False
+        after = found[-1]
+    return is_done
 
 
-async def _expire(block: Block, works: Works) -> None:
+async def _expire(block: Block, works: Works) -> bool:
+    """Remove some of the old events of each log group; return whether that were all."""
     after = b""
+    is_done = True
     while True:
         rows = await block.store.transact(lambda tx, after=after: groups.all_after(tx, after, _PAGE))  # type: ignore[misc]
         for key, group in works.decoded(rows, "the log group", group_record.decode).items():
-            await works.attempt(key, f"removing old events of {group.arn}", partial(_tidy_group, block, group))
+            work = partial(_tidy_group, block, group)
+            is_done &= await works.attempt(key, f"removing old events of {group.arn}", work) is not False
         if len(rows) < _PAGE:
-            return
+            return is_done
         after = rows[-1][0]
 
 
-async def _tidy_group(block: Block, group: Group) -> None:
-    if group.retention is not None:
-        await _expire_group(block, group)
+async def _tidy_group(block: Block, group: Group) -> bool:
     if group.tailed_until:
         await _forget_arrivals(block, group)
+    return group.retention is None or await _expire_group(block, group)
 
 
-async def _expire_group(block: Block, group: Group) -> None:
+async def _expire_group(block: Block, group: Group) -> bool:
     async def some(tx: Transaction) -> bool:
         # It may be gone by now, or keep its events for longer.
         current = await groups.find(tx, group.account, group.region, group.name)
@@ -84,8 +86,11 @@ async def _expire_group(block: Block, group: Group) -> None:
             return False
         return await events.expire(tx, current, current.horizon(block.clock.now()))
 
-    while await block.store.transact(some):
+    for _ in range(events.STEPS):
+        if not await block.store.transact(some):
+            return True
         await asyncio.sleep(0)
+    return False
 
 
 async def _forget_arrivals(block: Block, group: Group) -> None:

@@ -169,9 +169,10 @@ def remove_all(tx: Transaction, group: int) -> None:
 class Mask:
     """Masks what is sensitive in the messages of a log group of an account."""
 
-    def __init__(self, account: str, histories: Iterable[Sequence[tuple[int, Rules | None]]]) -> None:
+    def __init__(self, account: str, histories: Iterable[Sequence[tuple[int, str]]]) -> None:
+        """Histories tell which policies there were, the latest first: since when (ms), and their texts, if any."""
         self._account = account
-        self._histories = [history for history in histories if any(rules for _, rules in history)]
+        self._histories = [history for history in histories if any(text for _, text in history)]
 
     def __bool__(self) -> bool:
         return bool(self._histories)
@@ -187,9 +188,9 @@ class Mask:
         """Return a message that came at a time (ms) with asterisks for each character of sensitive data."""
         spans: list[Span] = []
         for history in self._histories:
-            rules = next((one for since, one in reversed(history) if since <= ingested), None)
-            if rules is not None:
-                spans += (span for found in rules.found_in(message).values() for span in found)
+            text = next((text for since, text in history if since <= ingested), "")
+            if text:
+                spans += (span for found in rules_of(text).found_in(message).values() for span in found)
         parts: list[str] = []
         at = 0
         for start, end in sorted(spans):
@@ -203,6 +204,6 @@ async def mask_of(tx: Transaction, group: int, account: str, region: str) -> Mas
     """Return what masks the messages of the log group that has a number, of an account."""
     histories = []
     for where in (of_group(group), of_account(account, region)):
-        rows = await tx.range(where.begin, where.end, limit=_MOST_CHANGES)
-        histories.append([(where.unpack(key)[0], rules_of(raw.decode()) if raw else None) for key, raw in rows])
+        rows = await tx.range(where.begin, where.end, limit=_MOST_CHANGES, reverse=True)
+        histories.append([(where.unpack(key)[0], raw.decode()) for key, raw in rows])
     return Mask(account, histories)

@@ -553,6 +553,7 @@ MALFORMED = {
     "filter a like /x/ y": (18, 19),
     "filter a =~ /(x/": (12, 16),
     "filter a like /x(?=y)/": (14, 22),
+    "filter a like /(x?){900}(y|z){600}/": (14, 35),
     "filter a like /\x00/": (15, 16),
     "limit 0": (6, 7),
     "limit 100001": (6, 12),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 
 from cloudlet.core import AwsError
 from cloudlet.services.logs import api_insights
-from cloudlet.services.logs.insights import running
+from cloudlet.services.logs.insights import running, session
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.refused import code_of
 from tests.services.logs.conftest import LocalLogs
 from tests.services.logs.insights.conftest import Asker, finished, records
+from tests.standing import eventually
 
 INVALID, MISSING = "InvalidParameterException", "ResourceNotFoundException"
 ENDLESS = "unnest l into a | unnest l into b | unnest l into c | unnest l into d | stats count(*)"
@@ -166,9 +168,7 @@ def test_a_query_is_stopped(asker: Asker) -> None:
     asker.put([json.dumps({"l": list(range(1000))})])
     query = asker.start(ENDLESS)
     waiting = [asker.start(ENDLESS), asker.start(ENDLESS)]
-    end = time.monotonic() + 20
-    while asker.client.get_query_results(queryId=query)["status"] != "Running":
-        assert time.monotonic() < end
+    eventually(lambda: asker.client.get_query_results(queryId=query)["status"] == "Running")
     assert asker.client.get_query_results(queryId=waiting[1])["status"] == "Scheduled"
     for one in (query, *waiting):
         assert asker.client.stop_query(queryId=one)["success"]
@@ -291,10 +291,14 @@ def test_a_query_goes_on_after_a_kill(tmp_path: Path) -> None:
 
 
 def settled(local: LocalLogs, query: str) -> dict[str, Any]:
-    end = time.monotonic() + 30
-    while (answer := local.call("GetQueryResults", queryId=query))["status"] in ("Scheduled", "Running"):
-        assert time.monotonic() < end
-    return answer
+    found: list[dict[str, Any]] = []
+
+    def has_ended() -> bool:
+        found.append(local.call("GetQueryResults", queryId=query))
+        return found[-1]["status"] not in ("Scheduled", "Running")
+
+    local.until(has_ended)
+    return found[-1]
 
 
 def local_query(local: LocalLogs, message: str, query: str) -> str:
@@ -318,17 +322,19 @@ def test_results_are_kept_for_seven_days(local: LocalLogs) -> None:
         local.call("GetQueryResults", queryId=query)
     assert local.call("DescribeQueries")["queries"] == []
     local.advance(3600)
-    end = time.monotonic() + 10
-    while local.rows() >= rows:
-        assert time.monotonic() < end, "nothing is removed"
+    local.until(lambda: local.rows() < rows)
 
 
-def test_a_query_ends_after_an_hour(local: LocalLogs) -> None:
-    query = local_query(local, json.dumps({"l": list(range(1000))}), ENDLESS)
-    end = time.monotonic() + 20
-    while local.call("GetQueryResults", queryId=query)["status"] != "Running":
-        assert time.monotonic() < end
-    local.advance(3601)
+def test_a_query_ends_after_an_hour(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(running, "_answer", answer)
+    query = local_query(local, "m", "limit 1")
+    local.until(lambda: local.call("GetQueryResults", queryId=query)["status"] == "Running")
+    local.advance(3599)
+    assert local.call("GetQueryResults", queryId=query)["status"] == "Running"
+    local.advance(2)
     assert settled(local, query)["status"] == "Timeout"
 
 
@@ -358,6 +364,20 @@ def test_no_more_is_read_where_any_events_are_enough(local: LocalLogs, monkeypat
         assert len(answer["results"]) == 1
         scanned.append(answer["statistics"]["recordsScanned"])
     assert scanned == [1, 2, 5, 5]
+
+
+def test_results_that_are_too_large_are_not_kept(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_MOST_RESULT_BYTES", 600)
+    monkeypatch.setattr(session, "_MOST_RESULTS", 1)
+    monkeypatch.setattr(session, "_FETCHED", 1)
+    query = local_query(local, json.dumps({"l": ["x" * 250] * 2}), "unnest l into a | fields a")
+    assert settled(local, query)["status"] == "Complete"
+    rows = local.rows()
+    seconds = local.millis // 1000
+    given = {"logGroupName": "g", "startTime": seconds - 60, "endTime": seconds + 60}
+    query = str(local.call("StartQuery", **given, queryString="unnest l into a | fields a, a as b")["queryId"])
+    assert settled(local, query)["status"] == "Failed"
+    assert local.rows() < rows + 5
 
 
 def test_an_account_has_so_many_queries_at_a_time(local: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from cloudlet.services.logs.insights.syntax import (
     Query,
     Sort,
     Source,
+    Structures,
     Unnest,
 )
 from cloudlet.services.logs.insights.times import Asked
@@ -85,6 +86,8 @@ class Gathering:
         commands = list(query.commands)
         while commands and isinstance(commands[0], _BY_EVENT):
             self.pipeline.add(commands.pop(0))
+        if commands and isinstance(commands[0], Structures):
+            self.pipeline.find_structures(commands[0])
         self._gathered, self._order = self.pipeline.relation, self.pipeline.order
         self._made, self._rest = list(self.pipeline.columns), commands
         self.pipeline.relation = f"SELECT * FROM {HITS}"
@@ -93,11 +96,11 @@ class Gathering:
 
     def feed(self, table: str, answer: str, most: int | None) -> Feed:
         """Return how events are gathered for SQL that answers the query from the table with so many results at most."""
-        used = set(_COLUMN.findall(f"{answer} {self._order}"))
+        few = self._first_few(most)
+        used = set(_COLUMN.findall(f"{answer} {self._order}" if few else answer))
         columns = [column for column in (*BASE, *self._discovered.columns, *self._made) if column in used]
         gather = f"SELECT {', '.join(columns or ['n'])} FROM ({self._gathered})"
         gather = gather.replace(EVENTS, self._discovered.over(EVENTS))
-        few = self._first_few(most)
         limit = self._rest[0] if self._rest else None
         enough = limit.count if isinstance(limit, Limit) and limit.any else 0
         return Feed(table, needed(gather), gather, first=self._order if few else "", most=few or 0, enough=enough)

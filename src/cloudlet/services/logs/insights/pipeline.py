@@ -95,6 +95,8 @@ class Pipeline:
         self._displayed: dict[str, _Path] | None = None
         self._structured: tuple[str, str] | None = None
         """What the command before has found the structures of, and the column that has them."""
+        self._found: Sql | None = None
+        """The column with structures that were found before the command that is about them."""
         self._binned: _Binned | None = None
         """What the command before has made, if it was stats with bin()."""
 
@@ -162,8 +164,8 @@ class Pipeline:
                 self._append_columns(command)
             case Lookup():
                 self._lookup(command)
-            case Structures(source):
-                self._structures(source)
+            case Structures():
+                self._structures(command)
             case Diff():
                 self._diff(command)
             case Join():
@@ -361,10 +363,16 @@ class Pipeline:
             is_taken = is_found if command.overwrites else f"{is_found} AND coalesce({known.shown}, '') = ''"
             self.add_field(name, _where(is_taken, Sql(column, Kind.TEXT), known))
 
-    def _structures(self, source: Expression) -> None:
-        [found] = self.computed([Sql(structures.structure(self.sql(source).shown), Kind.TEXT)])
-        self._structured = self.relation, found.text
-        self._group(found.text, structures.columns(found.text, "true"))
+    def find_structures(self, command: Structures) -> Sql:
+        """Have the structures found that a command is about, which is to be added next; return their column."""
+        [self._found] = self.computed([Sql(structures.structure(self.sql(command.source).shown), Kind.TEXT)])
+        return self._found
+
+    def _structures(self, command: Structures) -> None:
+        column = (self._found or self.find_structures(command)).text
+        self._found = None
+        self._structured = self.relation, column
+        self._group(column, structures.columns(column, "true"))
 
     def _diff(self, diff: Diff) -> None:
         if self._structured is None or self._inputs is None:

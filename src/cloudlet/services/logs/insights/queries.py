@@ -118,9 +118,11 @@ def save(tx: Transaction, query: Query) -> None:
 
 
 def end(tx: Transaction, query: Query, status: str, now: int) -> None:
-    """Store that a query has ended."""
+    """Store that a query has ended. What it had found by then stays only where it is complete."""
     query.status, query.ended = status, now
     save(tx, query)
+    if status != COMPLETE:
+        remove_records(tx, query)
     tx.delete(_ACTIVE.key(query.account, query.region, query.id))
     tx.delete(_WAITING.key(*query.place))
     if status == CANCELLED:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+MOST_ITEMS = 2000
+"""Of a regular expression, with all that is repeated: each may be looked at for each character of a text."""
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]|\{(\d*),?(\d*)\}|.", re.DOTALL)
 _GROUP = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\(\?P?<([A-Za-z]\w*)>|\((?!\?)", re.DOTALL)
 
 
@@ -28,3 +31,28 @@ def of_glob(glob: str) -> str:
     if len(parts) > 1 and not parts[-1]:
         return "(?s)" + "(.*?)".join(parts[:-1]) + "(.*)"
     return "(?s)" + "(.*?)".join(parts)
+
+
+def items_in(regex: str) -> int:
+    """Return how many items a regular expression has, those that are repeated so many times counted as often."""
+    sizes, last = [0], [0]
+    for found in _PARTS.finditer(regex):
+        match found[0]:
+            case "(":
+                sizes.append(0)
+                last.append(0)
+            case ")" if len(sizes) > 1:
+                inner = sizes.pop()
+                last.pop()
+                last[-1] = max(inner, 1)
+                sizes[-1] += last[-1]
+            case part if part.startswith("{") and len(part) > 1:
+                times = max(int(found[1] or 0), int(found[2] or 0), 1)
+                sizes[-1] += last[-1] * (times - 1)
+                last[-1] *= times
+            case "*" | "+" | "?" | "|":
+                pass
+            case _:
+                last[-1] = 1
+                sizes[-1] += 1
+    return sum(sizes)

@@ -47,6 +47,7 @@ _FORGOTTEN = 50
 _ROWS_AT_ONCE = 32
 _READ_BYTES = 1024 * 1024
 _FED_ROWS, _FED_BYTES = 4096, 4 * 1024 * 1024
+_MOST_RESULT_BYTES = 1024 * 1024 * 1024
 _PREFIX = "insights-"
 
 
@@ -264,6 +265,7 @@ async def _rows(
 async def _keep(block: Block, compute: _Compute, query: Query, session: Session, names: tuple[str, ...]) -> None:
     """Store what is found."""
     query.names, query.found = list(names), 0
+    size = 0
     await compute(session.answer)
     while some := await compute(session.results):
         records = [Record(list(one.values), _pointer(query, one)) for one in some]
@@ -271,6 +273,9 @@ async def _keep(block: Block, compute: _Compute, query: Query, session: Session,
         async def put(tx: Transaction, records: list[Record] = records) -> None:
             queries.put_records(tx, query, query.found, records)
 
+        size += sum(len(value) for record in records for value in record.values if value is not None)
+        if size > _MOST_RESULT_BYTES:
+            raise Unanswerable("its results are too large")
         await block.store.transact(put)
         query.found += len(records)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudlet.core import utf8
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import events, row_record
+from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.gathering import EVENTS, Feed
 from cloudlet.services.logs.insights.lookups import Wanted
 from cloudlet.services.logs.insights.planning import Plan
@@ -307,6 +308,9 @@ def check(query: Query, plan: Plan) -> None:
 
     with _connected(None, MEMORY) as connection:
         for pattern in query.regexes:
+            if regexes.items_in(pattern.text) > regexes.MOST_ITEMS:
+                message = f"a regular expression can have {regexes.MOST_ITEMS} items at most, with what it repeats"
+                raise QueryProblem(message, pattern.span.start, pattern.span.end)
             try:
                 connection.execute("SELECT regexp_matches('', $1)", [pattern.text])
             except duckdb.Error as error:

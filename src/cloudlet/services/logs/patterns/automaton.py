@@ -16,7 +16,7 @@ MOST_REPEATS = 1000
 _MOST_STEPS = 1000
 """For so many of each character (some millionths of a second) Python's own engine may go back and try again."""
 _MOST_ITEMS = 10_000
-_MOST_KNOWN = 20_000
+_MOST_KNOWN = 500
 _BLOCK = 1024
 _ATOM = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]|\\x[0-9A-Fa-f]{2}|\\0[0-7]{0,2}|\\.|[^\\]", re.DOTALL)
 _BEGINS, _LINE_END, _END, _BOUNDARY, _INNER = ("^", r"\A"), "$", r"\Z", r"\b", r"\B"
