@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.sns import filter_policy
 from cloudlet.services.sns.filter_policy import FilterPolicy
-from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.testing.server import Aws
 from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, REGION, STRANGER, LocalSns, local_sns
@@ -61,7 +61,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> _Watched:
         return matches(filter, message)
 
     monkeypatch.setattr(FilterPolicy, "matches", waiting)
-    monkeypatch.setattr(filter_policy, "_compiled", Kept(1 << 20))
+    monkeypatch.setattr(filter_policy, "_compiled", SizedCache(1 << 20))
     return watched
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from cloudlet.services.sns import filter_policy, notification, plan
 from cloudlet.services.sns import topic as topics
-from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.topic_record import Topic, encode
 from tests.services.sns.cloud import ACCOUNT, REGION, LocalSns, local_sns
@@ -20,19 +19,6 @@ from tests.services.sns.cloud import ACCOUNT, REGION, LocalSns, local_sns
 def sns(tmp_path: Path) -> Iterator[LocalSns]:
     with local_sns(tmp_path) as local:
         yield local
-
-
-def test_what_was_used_longest_ago_goes_where_it_becomes_too_much() -> None:
-    kept: Kept[str, int] = Kept(10)
-    kept.add("a", 1, 4)
-    kept.add("b", 2, 4)
-    assert kept.get("a") == 1
-    kept.add("c", 3, 4)
-    assert (kept.get("a"), kept.get("b"), kept.get("c"), kept.size) == (1, None, 3, 8)
-    kept.add("a", 4, 1)
-    assert (kept.get("a"), kept.size) == (4, 5)
-    kept.add("large", 5, 100)
-    assert (kept.get("large"), kept.get("a"), kept.size) == (5, None, 100)
 
 
 def test_a_plan_is_as_large_as_its_filters_and_takes_the_place_of_the_one_before(sns: LocalSns) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.event_pattern import Pattern
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Row, as_due
-from cloudlet.core.weighed import ABSENT, Weighed
+from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.events import errors, pattern, rule
 from cloudlet.services.events.bus_record import Place
 
@@ -63,7 +63,7 @@ class Kept(NamedTuple):
     event: str
 
 
-_patterns = Weighed(1 << 18)
+_patterns: Final[SizedCache[str, Pattern]] = SizedCache(1 << 19)
 """Compiled, by their texts; one takes up to 90 bytes for each of its characters."""
 _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Archive).decode
@@ -138,10 +138,10 @@ def admits(archive: Archive, document: dict[str, object]) -> bool:
 def _compiled(text: str) -> Pattern:
     """Return the pattern of an archive."""
     known = _patterns.get(text)
-    if known is ABSENT:
+    if known is None:
         known = pattern.compile(text)
         _patterns.add(text, known, len(text))
-    return known  # type: ignore[no-any-return]
+    return known
 
 
 async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:

@@ -8,15 +8,15 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.event_pattern import Pattern
-from cloudlet.core.weighed import ABSENT, Weighed
+from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.events import archive, outbox, pattern, rule, rule_record
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.outbox import Outlet
 from cloudlet.services.events.rule_record import Rule
 
-_MOST_CHARACTERS: Final = 1 << 18
-"""Of rules that are kept ready, in each of two generations; a compiled pattern takes up to 90 bytes for each of its."""
+_MOST_CHARACTERS: Final = 1 << 19
+"""Of rules that are kept ready; a compiled pattern takes up to 90 bytes for each of its."""
 _LEAST: Final = 64
 """Characters of a pattern: a rule, or a target, takes no more than these besides."""
 _TARGET_PARTS: Final = 16
@@ -78,7 +78,7 @@ def _size(outlet: Outlet) -> int:
     return len(rule_record.encode(outlet.target)) // _TARGET_PARTS
 
 
-_ready: Final = Weighed(_MOST_CHARACTERS)
+_ready: Final[SizedCache[Place, tuple[bytes, Receiver]]] = SizedCache(_MOST_CHARACTERS)
 """By bus, with the version of its rules, which no other ones have."""
 
 
@@ -89,10 +89,10 @@ async def of_bus(tx: Transaction, place: Place) -> Receiver:
         # Archives from before they had a part in the version.
         return Receiver([], await archive.of_bus(tx, place))
     known = _ready.get(place)
-    if known is not ABSENT and known[0] == version:
-        return known[1]  # type: ignore[no-any-return]
+    if known is not None and known[0] == version:
+        return known[1]
     # Of many rules most are as they were.
-    patterns = {} if known is ABSENT else {each.text: each.pattern for each in known[1].rules}
+    patterns = {} if known is None else {each.text: each.pattern for each in known[1].rules}
     receiver = Receiver(await _rules(tx, place, patterns), await archive.of_bus(tx, place))
     _ready.add(place, (version, receiver), receiver.weight)
     return receiver

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import event_pattern
 from cloudlet.core.polling import filtering
-from cloudlet.core.weighed import ABSENT, Weighed
+from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Pipe
 
@@ -31,16 +31,16 @@ class _Filter:
         return self._pattern.matches(decoded)
 
 
-_known = Weighed(1 << 18)
+_known: Final[SizedCache[str, _Filter]] = SizedCache(1 << 19)
 """Filters by their texts; one takes up to 90 bytes for each of its characters."""
 
 
 def _compiled(text: str) -> _Filter:
     found = _known.get(text)
-    if found is ABSENT:
+    if found is None:
         found = _Filter(text)
         _known.add(text, found, len(text))
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 async def passing(pipe: Pipe, events: list[Event]) -> list[Event]:

@@ -17,9 +17,9 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.event_ruler import NOT_ASKED, Path, PatternError, Whole
+from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.sns import errors, filter_patterns
 from cloudlet.services.sns.filter_patterns import Patterns, Scalar
-from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.wire import json_text
 
@@ -123,7 +123,7 @@ def parse(text: str, scope: str) -> FilterPolicy:
     return FilterPolicy(accepts, scope)
 
 
-_compiled: Final[Kept[tuple[str, str], FilterPolicy]] = Kept(_KEPT_BYTES)
+_compiled: Final[SizedCache[tuple[str, str], FilterPolicy]] = SizedCache(_KEPT_BYTES)
 
 
 def compiled(text: str, scope: str) -> FilterPolicy:

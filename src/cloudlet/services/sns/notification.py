@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cloudlet.core import iso8601
-from cloudlet.services.sns.kept import Kept
+from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.signing import Signature
 
@@ -117,7 +117,7 @@ def confirmation_envelope(told: Confirmation, signature: Signature) -> str:
 
 
 _KEPT_BYTES: Final = 16 << 20
-_made: Final[Kept[int, tuple[Message, str, Signature | None, tuple[str, str]]]] = Kept(_KEPT_BYTES)
+_made: Final[SizedCache[int, tuple[Message, str, Signature | None, tuple[str, str]]]] = SizedCache(_KEPT_BYTES)
 """What was written last, by message: one is written for many subscribers."""
 
 

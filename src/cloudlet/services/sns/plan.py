@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from cloudlet.core import Arn, Transaction
+from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.sns import filter_policy, subscription
 from cloudlet.services.sns.filter_policy import Rejection
-from cloudlet.services.sns.kept import Kept
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import Queue
 from cloudlet.services.sns.subscription import Subscription
@@ -107,7 +107,7 @@ def _all(messages: list[Message], recipients: list[Recipient]) -> list[tuple[Mes
     return [(message, recipient) for message in messages for recipient in recipients]
 
 
-_kept: Final[Kept[tuple[int, str], Plan]] = Kept(_KEPT_BYTES)
+_kept: Final[SizedCache[tuple[int, str], Plan]] = SizedCache(_KEPT_BYTES)
 
 
 async def of_topic(tx: Transaction, topic: Topic, after: str = "") -> Plan:

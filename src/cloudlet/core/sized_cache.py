@@ -10,18 +10,20 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Kept(Generic[K, V]):
-    """What was used lately, so many bytes of it; and what was added last, however large that is.
+class SizedCache(Generic[K, V]):
+    """What was used lately, up to a size in all; and what was added last, however large that is.
+
+    Sizes are bytes, or whatever says as well how much memory something takes.
 
     Threads may use it together.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = Lock()
         self.size = 0
-        """How many bytes are kept."""
+        """Of all that is kept."""
 
     def get(self, key: K) -> V | None:
         """Return the value of a key, None where it is not kept."""
@@ -33,7 +35,7 @@ class Kept(Generic[K, V]):
             return found[0]
 
     def add(self, key: K, value: V, size: int) -> None:
-        """Keep a value of so many bytes, in the place of another one of the key."""
+        """Keep a value of a size, in the place of another one of the key."""
         with self._lock:
             if (before := self._values.pop(key, None)) is not None:
                 self.size -= before[1]
