@@ -311,6 +311,7 @@ def test_a_large_index_that_is_being_filled_does_not_hold_up_others(
     monkeypatch.setattr(backfill, "_activate", noted)
     monkeypatch.setattr(backfill, "_STEPS", 1)
     monkeypatch.setattr(backfill, "_ROWS", 1)
+    monkeypatch.setattr(backfill, "_TABLES", 1)
     for name, count in (("orders", 20), ("others", 1)):
         dynamo.table(name)
         for number in range(count):
@@ -388,8 +389,7 @@ def test_what_many_indexes_show_of_a_large_item_is_encoded_once(
         found = dynamo.call("Scan", TableName="orders", IndexName=f"by-{name}")["Items"]
         assert found == [{each: value for each, value in shown.items() if each in ("p", "l", "é", name)}]
     described = dynamo.call("DescribeTable", TableName="orders")["Table"]
-    assert {each["IndexSizeBytes"] for each in described["GlobalSecondaryIndexes"]} == {
-        1 + 1 + 1 + 6 + 2 + 8_000 + 2 + 2
-    }
+    sizes = {each["IndexSizeBytes"] for each in described["GlobalSecondaryIndexes"]}
+    assert sizes == {sum((1 + 1, 1 + 6, 2 + 8_000, 2 + 2))}
     item = {**shown, "n": {"N": "1"}}
     assert items.joined([stored({name: value}) for name, value in item.items()]) == stored(item)

@@ -441,6 +441,29 @@ def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, large: di
     assert (made["ImportStatus"], made["ImportedItemCount"]) == ("COMPLETED", 1)
 
 
+@pytest.mark.parametrize("compression", ["GZIP", "NONE"])
+def test_others_have_their_turn_while_what_has_no_items_is_read(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    turns: list[int] = [0]
+    seen: list[int] = []
+    feed = import_formats.LineReader.feed
+
+    def noted(self: import_formats.LineReader, piece: bytes) -> Any:
+        seen.append(turns[0])
+        asyncio.get_running_loop().call_soon(lambda: turns.append(turns.pop() + 1))
+        return feed(self, piece)
+
+    monkeypatch.setattr(import_formats.Unpacked.pieces, "__defaults__", (1_000,))
+    monkeypatch.setattr(import_formats.LineReader, "feed", noted)
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    blank = b"\n" * 50_000
+    s3(dynamo, "PutObject", Key="in/a", Body=blank if compression == "NONE" else gzip.compress(blank))
+    made = imported(dynamo, InputCompressionType=compression)
+    assert (made["ImportStatus"], made["ProcessedItemCount"]) == ("COMPLETED", 0)
+    assert len(set(seen)) == len(seen) == 50
+
+
 def test_a_record_longer_than_any_item_ends_an_import(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_formats, "LONGEST_RECORD", 100)
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

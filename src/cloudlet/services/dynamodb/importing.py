@@ -77,6 +77,8 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Le
         counts = counts.plus(Counts(size=len(packed)))
         for piece in unpacked.pieces(packed):
             counts = counts.plus(await _store(block, made, reader.feed(piece)))
+            # There may be no item in it, and a thousand of such pieces in what is compressed.
+            await asyncio.sleep(0)
     unpacked.end()
     counts = counts.plus(await _store(block, made, reader.end()))
     noted = msgspec.structs.replace(made, counts=made.counts.plus(counts), done=name)
