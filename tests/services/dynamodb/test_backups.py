@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.services.dynamodb import copies, directory, snapshot
+from cloudlet.services.dynamodb import copies, creating, directory, snapshot
 from tests.services.dynamodb.conftest import index
 from tests.services.dynamodb.local import OTHER, LocalDynamo, item, root
 
@@ -159,6 +159,16 @@ def test_an_account_has_so_many_copies_under_way(dynamo: LocalDynamo, monkeypatc
     assert dynamo.refused("CreateBackup", TableName="orders", BackupName="no").code == "LimitExceededException"
     dynamo.call("RestoreTableFromBackup", TargetTableName="third", BackupArn=arn)
     error = dynamo.refused("RestoreTableFromBackup", TargetTableName="fourth", BackupArn=arn)
+    assert error.code == "LimitExceededException"
+
+
+def test_an_account_has_so_many_tables_restored_ones_included(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dynamo.table()
+    arn = made(dynamo, backup(dynamo))
+    monkeypatch.setattr(creating, "TABLES", 1)
+    error = dynamo.refused("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
     assert error.code == "LimitExceededException"
 
 

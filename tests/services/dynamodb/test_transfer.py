@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -439,6 +440,23 @@ def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, large: di
     s3(dynamo, "PutObject", Key="small/a", Body=b'{"Item":{"p":{"S":"a"},"n":{"N":"1"}}}')
     made = imported(dynamo, S3BucketSource={"S3Bucket": BUCKET, "S3KeyPrefix": "small"})
     assert (made["ImportStatus"], made["ImportedItemCount"]) == ("COMPLETED", 1)
+
+
+def test_what_is_imported_is_read_beside_the_event_loop(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    event_loop, item_of = threading.get_ident(), import_formats.item_of_json
+
+    def noted(line: bytes) -> Any:
+        assert threading.get_ident() != event_loop
+        read.append(line)
+        return item_of(line)
+
+    monkeypatch.setattr(importing, "item_of_json", noted)
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    lines = [b'{"Item":{"p":{"S":"a"},"n":{"N":"%d"}}}' % number for number in range(60)]
+    s3(dynamo, "PutObject", Key="in/a", Body=b"\n".join(lines))
+    assert imported(dynamo)["ImportedItemCount"] == 60
+    assert read == lines
 
 
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
