@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.services.dynamodb.expressions import Substitutions, parse_condition, predicates
+from cloudlet.services.dynamodb.values import equal
 from cloudlet.testing.server import Aws
 
 KEY = {
@@ -67,3 +69,23 @@ def test_an_element_has_a_place_in_its_list(aws: Aws) -> None:
     dynamodb.create_table(TableName="lists", **KEY)
     with pytest.raises(ClientError, match="List index is not within the allowable range"):
         dynamodb.execute_statement(Statement=f"SELECT a[{'9' * 5_000}] FROM lists")
+
+
+def test_what_a_long_expression_says_again_and_again_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def noted(left: Any, right: Any) -> bool:
+        compared.append((left, right))
+        return bool(equal(left, right))
+
+    monkeypatch.setattr(predicates, "equal", noted)
+    many = " OR ".join(["(x = :v AND NOT x IN (:v, :w))"] * 60)
+    values = {":v": {"L": [{"N": "1"}]}, ":w": {"L": [{"N": "2"}]}}
+    condition = parse_condition(many, Substitutions(None, values))
+    assert not condition.matches({"x": values[":w"]})
+    assert len(compared) == 1
+    assert not condition.matches({"x": values[":v"]})
+    assert len(compared) == 3
+    assert not condition.matches({})
+    assert condition.attributes == {"x"}
+    assert predicates.weight(condition) == 60 * 4
