@@ -50,9 +50,9 @@ def _is_too_large(table: Table, item: Item, size: int) -> bool:
 
 
 def _too_large(updated: bool) -> AwsError:
-    return (
-        errors.update_too_large() if updated else errors.validation("Item size has exceeded the maximum allowed size")
-    )
+    if updated:
+        return errors.update_too_large()
+    return errors.validation("Item size has exceeded the maximum allowed size")
 
 
 async def replace(
