@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.services.dynamodb import copies, directory, snapshot
+from cloudlet.services.dynamodb import copies, creating, directory, snapshot, timeline
 from tests.services.dynamodb.conftest import index
 from tests.services.dynamodb.local import OTHER, LocalDynamo, item, root
 
@@ -159,6 +160,16 @@ def test_an_account_has_so_many_copies_under_way(dynamo: LocalDynamo, monkeypatc
     assert dynamo.refused("CreateBackup", TableName="orders", BackupName="no").code == "LimitExceededException"
     dynamo.call("RestoreTableFromBackup", TargetTableName="third", BackupArn=arn)
     error = dynamo.refused("RestoreTableFromBackup", TargetTableName="fourth", BackupArn=arn)
+    assert error.code == "LimitExceededException"
+
+
+def test_an_account_has_so_many_tables_restored_ones_included(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dynamo.table()
+    arn = made(dynamo, backup(dynamo))
+    monkeypatch.setattr(creating, "TABLES", 1)
+    error = dynamo.refused("RestoreTableFromBackup", TargetTableName="restored", BackupArn=arn)
     assert error.code == "LimitExceededException"
 
 
@@ -579,6 +590,32 @@ def test_the_latest_state_has_nothing_of_what_is_written_later_though_the_clock_
     for number in range(30):
         dynamo.put(f"k{number}", n=1)
     assert restored(dynamo, "latest") == before
+
+
+def test_former_states_that_an_older_cloudlet_has_kept_are_restored(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+    begun = dynamo.now
+    enable(dynamo)
+    for number in (1, 2):
+        dynamo.put("a", n=number)
+        dynamo.clock.time += 10
+
+    async def as_before(tx: Transaction) -> None:
+        table = await directory.by_arn(tx, Arn.parse(arn))
+        assert table is not None
+        # The latest epoch was part of the table's record.
+        features = msgspec.structs.replace(table.features, epoch=(await timeline.begin(tx, table, dynamo.now)).epoch)
+        directory.store(tx, msgspec.structs.replace(table.record, features=features))
+        tx.delete(table.all.key("journal-times"))
+
+    dynamo.transact(as_before)
+    assert enable(dynamo)["EarliestRestorableDateTime"] == begun
+    dynamo.put("a", n=3)
+    dynamo.clock.time += 10
+    dynamo.put("a", n=4)
+    for seconds, n in ((0, 1), (10, 2), (25, 3), (30, 4)):
+        assert rewound(dynamo, begun + seconds, f"after-{seconds}")["a"] == item("a", n=n)
+    assert _cannot_rewind(dynamo, begun - 1)
 
 
 def _cannot_rewind(dynamo: LocalDynamo, time: float) -> bool:

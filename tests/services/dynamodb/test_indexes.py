@@ -311,6 +311,7 @@ def test_a_large_index_that_is_being_filled_does_not_hold_up_others(
     monkeypatch.setattr(backfill, "_activate", noted)
     monkeypatch.setattr(backfill, "_STEPS", 1)
     monkeypatch.setattr(backfill, "_ROWS", 1)
+    monkeypatch.setattr(backfill, "_TABLES", 1)
     for name, count in (("orders", 20), ("others", 1)):
         dynamo.table(name)
         for number in range(count):
@@ -358,3 +359,37 @@ def test_rows_of_indexes_that_have_all_of_an_item_are_not_encoded_again(
     encoded.clear()
     dynamo.call("DeleteItem", TableName="orders", Key={"p": {"S": "1"}})
     assert encoded == [keys]
+
+
+def test_what_many_indexes_show_of_a_large_item_is_encoded_once(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"a{n}" for n in range(5)]
+    dynamo.call(
+        "CreateTable",
+        TableName="orders",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("p", *names)],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[index(f"by-{name}", name, "INCLUDE", "é", "l") for name in names],
+    )
+    large = {"S": "é" * 4_000}
+    shown = {"p": {"S": "1"}, "l": {"L": [{"N": "1"}]}, "é": large, **{name: {"S": name} for name in names}}
+    encoded: list[Item] = []
+    stored = items.stored
+
+    def noted(item: Item) -> bytes:
+        encoded.append(item)
+        return stored(item)
+
+    monkeypatch.setattr(items, "stored", noted)
+    dynamo.call("PutItem", TableName="orders", Item={**shown, "n": {"N": "1"}})
+    assert [item for item in encoded if "é" in item and "n" not in item] == [{"é": large}]
+    for name in names:
+        found = dynamo.call("Scan", TableName="orders", IndexName=f"by-{name}")["Items"]
+        assert found == [{each: value for each, value in shown.items() if each in ("p", "l", "é", name)}]
+    described = dynamo.call("DescribeTable", TableName="orders")["Table"]
+    sizes = {each["IndexSizeBytes"] for each in described["GlobalSecondaryIndexes"]}
+    assert sizes == {sum((1 + 1, 1 + 6, 2 + 8_000, 2 + 2))}
+    item = {**shown, "n": {"N": "1"}}
+    assert items.joined([stored({name: value}) for name, value in item.items()]) == stored(item)

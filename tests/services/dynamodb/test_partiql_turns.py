@@ -55,6 +55,15 @@ def test_others_have_their_turn_while_items_are_compared_with_many_values(dynamo
     assert len(counts_during(dynamo, "ExecuteStatement", Statement=columns)) > 10
 
 
+def test_a_member_of_a_list_is_asked_for_once(dynamo: LocalDynamo) -> None:
+    dynamo.table()
+    dynamo.call("PutItem", TableName="orders", Item={"p": {"S": "a"}, "l": {"L": [{"S": "x"}, {"S": "y"}]}})
+    error = dynamo.refused("ExecuteStatement", Statement=f"SELECT {','.join(['l[0]'] * 1_000)} FROM orders")
+    assert error.code == "ValidationException"
+    found = dynamo.call("ExecuteStatement", Statement="SELECT l[1], p, p, l[0] FROM orders")["Items"]
+    assert found == [{"_1": {"S": "y"}, "p": {"S": "a"}, "_4": {"S": "x"}}]
+
+
 def test_what_is_one_of_many_constants_is_known_by_one_look() -> None:
     statement = parse("SELECT * FROM t WHERE x IN (1, 'a', TRUE, NULL, y, [1], <<1, 2>>, 1.0)", ())
     assert isinstance(statement, Select)

@@ -436,6 +436,15 @@ def test_an_iterator_of_no_shard_is_refused(dynamo: LocalDynamo) -> None:
         assert error.code == "ResourceNotFoundException"
 
 
+def test_a_shard_that_begins_later_than_any_is_none(dynamo: LocalDynamo) -> None:
+    dynamo.table(view="KEYS_ONLY")
+    stream, shard = dynamo.stream(), f"shardId-{'9' * 20}-00000000"
+    error = dynamo.refused("GetShardIterator", StreamArn=stream, ShardId=shard, ShardIteratorType="LATEST")
+    assert error.code == "ResourceNotFoundException"
+    described = dynamo.call("DescribeStream", StreamArn=stream, ExclusiveStartShardId=shard)
+    assert described["StreamDescription"]["Shards"] == []
+
+
 def test_a_stream_that_is_over_leaves_nothing(dynamo: LocalDynamo) -> None:
     dynamo.table(view="KEYS_ONLY")
     dynamo.put("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import transactions
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import LocalDynamo
@@ -248,6 +250,22 @@ def test_what_is_written_has_four_megabytes_at_most(db: Any, table: str) -> None
     # What counts is the size of items, not that of their JSON: escapes take more room in it.
     escaped = [{**key(str(number)), "x": {"S": "\x01" * 50_000}} for number in range(20)]
     db.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": each}} for each in escaped])
+
+
+def test_others_have_their_turn_while_large_values_are_read() -> None:
+    updates = [add("orders", str(number), 1, values={":n": {"SS": ["x" * 100_000]}}) for number in range(30)]
+    reading = transactions._requests(updates)
+    turns = 0
+    while True:
+        try:
+            reading.send(None)
+        except StopIteration as ended:
+            assert len(ended.value[0]) == 30  # noqa: PT017
+            break
+        turns += 1
+    assert turns > 5
+    with pytest.raises(AwsError, match="Transaction request size cannot exceed 4 MB"):
+        asyncio.run(transactions._requests(updates * 2))
 
 
 def test_what_is_there_may_be_larger_than_what_is_sent(db: Any, table: str) -> None:

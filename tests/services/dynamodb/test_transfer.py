@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -439,6 +440,46 @@ def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, large: di
     s3(dynamo, "PutObject", Key="small/a", Body=b'{"Item":{"p":{"S":"a"},"n":{"N":"1"}}}')
     made = imported(dynamo, S3BucketSource={"S3Bucket": BUCKET, "S3KeyPrefix": "small"})
     assert (made["ImportStatus"], made["ImportedItemCount"]) == ("COMPLETED", 1)
+
+
+def test_what_is_imported_is_read_beside_the_event_loop(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    event_loop, item_of = threading.get_ident(), import_formats.item_of_json
+
+    def noted(line: bytes) -> Any:
+        assert threading.get_ident() != event_loop
+        read.append(line)
+        return item_of(line)
+
+    monkeypatch.setattr(importing, "item_of_json", noted)
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    lines = [b'{"Item":{"p":{"S":"a"},"n":{"N":"%d"}}}' % number for number in range(60)]
+    s3(dynamo, "PutObject", Key="in/a", Body=b"\n".join(lines))
+    assert imported(dynamo)["ImportedItemCount"] == 60
+    assert read == lines
+
+
+@pytest.mark.parametrize("compression", ["GZIP", "NONE"])
+def test_others_have_their_turn_while_what_has_no_items_is_read(
+    dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    turns: list[int] = [0]
+    seen: list[int] = []
+    feed = import_formats.LineReader.feed
+
+    def noted(self: import_formats.LineReader, piece: bytes) -> Any:
+        seen.append(turns[0])
+        asyncio.get_running_loop().call_soon(lambda: turns.append(turns.pop() + 1))
+        return feed(self, piece)
+
+    monkeypatch.setattr(import_formats.Unpacked.pieces, "__defaults__", (1_000,))
+    monkeypatch.setattr(import_formats.LineReader, "feed", noted)
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    blank = b"\n" * 50_000
+    s3(dynamo, "PutObject", Key="in/a", Body=blank if compression == "NONE" else gzip.compress(blank))
+    made = imported(dynamo, InputCompressionType=compression)
+    assert (made["ImportStatus"], made["ProcessedItemCount"]) == ("COMPLETED", 0)
+    assert len(set(seen)) == len(seen) == 50
 
 
 def test_a_record_longer_than_any_item_ends_an_import(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:

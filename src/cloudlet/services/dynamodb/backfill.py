@@ -39,18 +39,30 @@ async def fill_indexes(block: Block) -> None:
     async with notified(block, _TOPIC) as changed:
         works = Works(block, changed)
 
-        async def listed(tx: Transaction) -> list[int]:
-            rows = await tx.range(_WANTED.begin, _WANTED.end, limit=_TABLES + len(works))
-            return [table_id for key, _ in rows if (table_id := _WANTED.unpack(key)[0]) not in works]
-
         while True:
             changed.clear()
-            waiting = await block.store.transact(listed)
-            for table_id in waiting:
+            if not await _turns(block, works):
+                await changed.wait()
+
+
+async def _turns(block: Block, works: Works) -> bool:
+    """Let each table have a turn; return whether there was any."""
+    after, some = 0, False
+    while True:
+
+        async def page(tx: Transaction, after: int = after) -> list[int]:
+            rows = await tx.range(_WANTED.key(after) + b"\x00", _WANTED.end, limit=_TABLES)
+            return [_WANTED.unpack(key)[0] for key, _ in rows]
+
+        ids = await block.store.transact(page)
+        for table_id in ids:
+            if table_id not in works:
+                some = True
                 what = f"filling indexes of the table {table_id}"
                 await works.attempt(table_id, what, partial(_fill, block, table_id))
-            if not waiting:
-                await changed.wait()
+        if len(ids) < _TABLES:
+            return some
+        after = ids[-1]
 
 
 async def _fill(block: Block, table_id: int) -> None:

@@ -24,6 +24,14 @@ _NOT_BUILT = {
 }
 
 
+async def check_room(ctx: Context, tx: Transaction) -> None:
+    """Raise AwsError where an account may have no more tables."""
+    if await directory.count(tx, ctx.account, ctx.region) >= TABLES:
+        raise errors.limit_exceeded(
+            f"Subscriber limit exceeded: There is a limit of {TABLES} tables per account and region."
+        )
+
+
 async def create(ctx: Context, tx: Transaction, params: Params, *, status: str = ACTIVE) -> Table:
     """Make the table that CreateTable's parameters describe. Raises AwsError.
 
@@ -37,10 +45,7 @@ async def create(ctx: Context, tx: Transaction, params: Params, *, status: str =
     record = _record(ctx, name, params, now, status)
     if await directory.find(ctx, tx, name) is not None:
         raise errors.in_use(f"Table already exists: {name}")
-    if await directory.count(tx, ctx.account, ctx.region) >= TABLES:
-        raise errors.limit_exceeded(
-            f"Subscriber limit exceeded: There is a limit of {TABLES} tables per account and region."
-        )
+    await check_room(ctx, tx)
     stream = await new_stream(tx, record, params.get("StreamSpecification"), now)
     labels = tags.checked({}, params["Tags"]) if params.get("Tags") else {}
     policies = {"": _policy(params["ResourcePolicy"])} if "ResourcePolicy" in params else {}

@@ -47,6 +47,10 @@ def limit_exceeded(message: str) -> AwsError:
     return AwsError("LimitExceededException", message)
 
 
+def update_too_large() -> AwsError:
+    return validation("Item size to update has exceeded the maximum allowed size")
+
+
 def key_mismatch() -> AwsError:
     return validation("The provided key element does not match the schema")
 

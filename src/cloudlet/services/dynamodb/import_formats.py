@@ -16,6 +16,8 @@ import msgspec
 from cloudlet.services.dynamodb.item_json import AttributeValue
 from cloudlet.services.dynamodb.values import Item
 
+PIECE = 256 << 10
+"""So much is read before others have their turn, however small it was when it was compressed."""
 LONGEST_RECORD = 8 << 20
 """No record of an item of 400 KB is longer."""
 # The csv module's own limit is smaller than an item.
@@ -43,10 +45,11 @@ class Unpacked:
         self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if compression == "GZIP" else None
         self._is_whole = True
 
-    def pieces(self, data: bytes, most: int = 1 << 20) -> Iterator[bytes]:
+    def pieces(self, data: bytes, most: int = PIECE) -> Iterator[bytes]:
         """Return what more bytes unpack to, in pieces of no more than `most`."""
         if self._gzip is None:
-            yield data
+            for begin in range(0, len(data), most):
+                yield data[begin : begin + most]
             return
         while data:
             try:

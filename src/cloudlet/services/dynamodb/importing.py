@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
 from cloudlet.services.dynamodb import copies, directory, imports, ion, writing
@@ -77,6 +78,8 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Le
         counts = counts.plus(Counts(size=len(packed)))
         for piece in unpacked.pieces(packed):
             counts = counts.plus(await _store(block, made, reader.feed(piece)))
+            # There may be no item in it, and a thousand of such pieces in what is compressed.
+            await asyncio.sleep(0)
     unpacked.end()
     counts = counts.plus(await _store(block, made, reader.end()))
     noted = msgspec.structs.replace(made, counts=made.counts.plus(counts), done=name)
@@ -103,7 +106,7 @@ def _reader(made: Import) -> Reader:
 
 async def _store(block: Block, made: Import, found: Iterator[Item | None]) -> Counts:
     counts = Counts()
-    while batch := list(itertools.islice(found, _AT_ONCE)):
+    while batch := await beside(made.account, _some, found):
 
         async def body(tx: Transaction, batch: list[Item | None] = batch) -> int:
             table = await directory.by_id(tx, made.table_id)
@@ -116,6 +119,11 @@ async def _store(block: Block, made: Import, found: Iterator[Item | None]) -> Co
         counts = counts.plus(Counts(0, len(batch), imported, len(batch) - imported))
         await asyncio.sleep(0)
     return counts
+
+
+def _some(found: Iterator[Item | None]) -> list[Item | None]:
+    # They are read as they are taken, and one may be of megabytes.
+    return list(itertools.islice(found, _AT_ONCE))
 
 
 async def _put(tx: Transaction, table: Table, item: Item | None, now: float) -> bool:

@@ -11,9 +11,38 @@ from cloudlet.services.dynamodb.table_record import CREATING
 from cloudlet.services.dynamodb.values import Item
 
 _UNIT = 1024
+_LARGE = 4096
+"""Bytes of a stored item from which on attributes are encoded once for all rows that show them."""
 
 Units = dict[str, int]
 """Write capacity units by index."""
+
+
+class _Rows:
+    """What indexes show of one item."""
+
+    __slots__ = ("_item", "_parts", "_raw")
+
+    def __init__(self, item: Item, raw: bytes) -> None:
+        """`raw` is what is stored of the item."""
+        self._item = item
+        self._raw = raw
+        self._parts: dict[str, bytes] = {}
+        """By their names, what is stored of items that have one of its attributes each."""
+
+    def row(self, index: Index) -> bytes:
+        """Return the row of the item, as it is stored."""
+        if index.attributes is None:
+            return self._raw
+        if len(self._raw) < _LARGE:
+            return items.stored(index.projected(self._item))
+        return items.joined([self._part(name) for name in self._item if name in index.attributes])
+
+    def _part(self, name: str) -> bytes:
+        part = self._parts.get(name)
+        if part is None:
+            part = self._parts[name] = items.stored({name: self._item[name]})
+        return part
 
 
 def row_key(index: Index, item: Item, key: bytes) -> bytes:
@@ -36,40 +65,34 @@ async def update(
     Developer Guide, "Managing throughput capacity for secondary indexes".
     """
     units: Units = {}
+    old_rows = None if old is None or old_raw is None else _Rows(old, old_raw)
+    new_rows = None if new is None or new_raw is None else _Rows(new, new_raw)
     for index in table.live_indexes:
-        before = None if old is None or not fits_index(index, old) else old
-        after = None if new is None or not fits_index(index, new) else new
-        if before is None and after is None:
+        old_key = None if old is None or not fits_index(index, old) else row_key(index, old, key)
+        new_key = None if new is None or not fits_index(index, new) else row_key(index, new, key)
+        if old_key is None and new_key is None:
             continue
-        old_key = None if before is None else row_key(index, before, key)
         if old_key is not None and index.record.status == CREATING and await tx.get(old_key) is None:
             # The index is being filled, and has not come to this item yet.
-            before = old_key = None
-        old_row = b"" if before is None else _row(index, before, old_raw)
-        consumed = _update(tx, index, key, old_row, old_key, after, new_raw)
+            old_key = None
+        old_row = b"" if old_key is None or old_rows is None else old_rows.row(index)
+        new_row = b"" if new_key is None or new_rows is None else new_rows.row(index)
+        consumed = _update(tx, index, old_key, old_row, new_key, new_row)
         if consumed:
             units[index.name] = consumed
     return units
 
 
 def _update(
-    tx: Transaction,
-    index: Index,
-    key: bytes,
-    old_row: bytes,
-    old_key: bytes | None,
-    new: Item | None,
-    new_raw: bytes | None,
+    tx: Transaction, index: Index, old_key: bytes | None, old_row: bytes, new_key: bytes | None, new_row: bytes
 ) -> int:
-    old_size = items.size_of(old_row)
-    if new is None:
+    """Put a row in the place of another one; None is the key of none. Return the units that it consumes."""
+    old_size, new_size = items.size_of(old_row), items.size_of(new_row)
+    if new_key is None:
         if old_key is not None:
             tx.delete(old_key)
             _count(tx, index, -1, -old_size)
         return -(-old_size // _UNIT)
-    new_key = row_key(index, new, key)
-    new_row = _row(index, new, new_raw)
-    new_size = items.size_of(new_row)
     if new_key == old_key:
         if new_row == old_row:
             return 0
@@ -83,18 +106,13 @@ def _update(
     return -(-new_size // _UNIT) + -(-old_size // _UNIT)
 
 
-def _row(index: Index, item: Item, raw: bytes | None) -> bytes:
-    """Return an item's row: what is stored of it, where the index has all of it."""
-    return raw if index.attributes is None and raw is not None else items.stored(index.projected(item))
-
-
 async def fill(tx: Transaction, index: Index, key: bytes, raw: bytes) -> int:
     """Write the row of an item that was there before the index, if it is to have one; return its size."""
     item = items.item_of(raw)
     if not fits_index(index, item):
         return 0
     at = row_key(index, item, key)
-    row = _row(index, item, raw)
+    row = _Rows(item, raw).row(index)
     if await tx.get(at) is None:
         # One that is there already was written by a change of the item meanwhile, and is the same.
         tx.put(at, row)

@@ -134,10 +134,11 @@ class _Reader:
         if kind == "sign" and text == "[":
             return {"L": self._list(depth + 1)}
         if kind == "long":
+            parts = [text[3:-3]]
             while self.kind == "long":
-                text = text[:-3] + self.text[3:]
+                parts.append(self.text[3:-3])
                 self._take()
-            return {"S": _unescaped(text[3:-3])}
+            return {"S": _unescaped("".join(parts))}
         return _scalar(kind, text)
 
     def _list(self, depth: int) -> list[Value]:

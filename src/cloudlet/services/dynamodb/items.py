@@ -22,6 +22,12 @@ def stored(item: Item) -> bytes:
     return item_size(item).to_bytes(_SIZE_BYTES, "big") + item_json.encode(item)
 
 
+def joined(parts: list[bytes]) -> bytes:
+    """Return the stored form of an item, given that of items that have some of its attributes each."""
+    size = sum([size_of(part) for part in parts])
+    return size.to_bytes(_SIZE_BYTES, "big") + b"{" + b",".join([part[_SIZE_BYTES + 1 : -1] for part in parts]) + b"}"
+
+
 def size_of(raw: bytes) -> int:
     """Return the bytes that a stored item counts for (Developer Guide, "Item sizes and formats")."""
     return int.from_bytes(raw[:_SIZE_BYTES], "big")

@@ -33,6 +33,7 @@ async def create(
     directory.check_name(name, "targetTableName")
     if await directory.find(ctx, tx, name) is not None:
         raise AwsError("TableAlreadyExistsException", f"Table already exists: {name}")
+    await creating.check_room(ctx, tx)
     billing = params.get("BillingModeOverride") or source.billing
     indexes = [
         *_chosen(source, params, "LocalSecondaryIndexOverride", billing, is_global=False),

@@ -36,6 +36,8 @@ _LANE_SHIFT = 6
 _STREAMS = Subspace("stream")
 _CONTENTS = Subspace("stream-of")
 _IDS = pack(("stream-ids",))
+_LATEST = 1 << 62
+"""No shard begins later (ms): what is greater is not to be part of a key."""
 _FIRST_NUMBER = 10**20
 """Sequence numbers have at least 21 digits."""
 
@@ -161,9 +163,10 @@ def read_shard_id(text: str) -> tuple[int, int] | None:
     if name != "shardId" or len(began) != 20 or not began.isdecimal() or len(lane) != 8:
         return None
     try:
-        return int(began), int(lane, 16)
+        place = int(began), int(lane, 16)
     except ValueError:
         return None
+    return place if place[0] <= _LATEST else None
 
 
 def sequence_number(lane: int, number: int) -> str:

@@ -89,10 +89,13 @@ def _cancelled(errors_by_place: dict[int, AwsError], count: int) -> Cancelled:
     )
 
 
-async def _requests(transact_items: list[dict[str, Any]]) -> list[Request]:
-    """Return what is asked for. Others have their turn while large items are checked and encoded."""
+async def _requests(transact_items: list[dict[str, Any]]) -> tuple[list[Request], int]:
+    """Return what is asked for, and the bytes of the values that come beside items and keys.
+
+    Others have their turn while large ones are checked and encoded.
+    """
     requests = []
-    encoded = 0
+    encoded = values = 0
     for each in transact_items:
         if encoded >= _AT_ONCE_BYTES:
             encoded = 0
@@ -102,15 +105,18 @@ async def _requests(transact_items: list[dict[str, Any]]) -> list[Request]:
             raise errors.validation("TransactItems can only contain one of Check, Put, Update or Delete")
         request = actions.read(given[0], given[0], each[given[0]])
         requests.append(request)
-        encoded += 0 if request.raw is None else len(request.raw)
-    return requests
+        size = _size_of_values(each[given[0]])
+        encoded += size if request.raw is None else size + len(request.raw)
+        values += size
+        if values > LARGEST:
+            raise too_large()
+    return requests, values
 
 
 async def write(ctx: Context, params: Params) -> Concluding:
     """Answer TransactWriteItems. Raises AwsError."""
-    requests = await _requests(params["TransactItems"])
+    requests, values = await _requests(params["TransactItems"])
     digest = _digest(params["TransactItems"]) if "ClientRequestToken" in params else b""
-    values = sum([_size_of_values(action) for each in params["TransactItems"] for action in each.values()])
     return Concluding(lambda tx: run(ctx, tx, requests, params, "TransactWriteItems", digest, values))
 
 

@@ -23,6 +23,8 @@ Path = tuple[str | int, ...]
 
 DEEPEST: Final = 32
 """Lists and maps within each other, and elements of a path."""
+LARGEST_ITEM: Final = 400 * 1024
+"""Bytes of an item with its rows in all local indexes."""
 LONGEST_NAME: Final = 65535
 """Bytes of an attribute's name."""
 _SHORT_NAME: Final = LONGEST_NAME // 4

@@ -10,10 +10,8 @@ from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.indexes import Units
 from cloudlet.services.dynamodb.key_checks import check_index_keys, check_item_key, check_updated_index_keys
 from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.values import Item
+from cloudlet.services.dynamodb.values import LARGEST_ITEM, Item
 
-LARGEST_ITEM: Final = 400 * 1024
-"""Of an item with its rows in all local indexes (Developer Guide, "Constraints")."""
 _NO_UNITS: Final[Units] = {}
 
 
@@ -53,7 +51,7 @@ def _is_too_large(table: Table, item: Item, size: int) -> bool:
 
 def _too_large(updated: bool) -> AwsError:
     if updated:
-        return errors.validation("Item size to update has exceeded the maximum allowed size")
+        return errors.update_too_large()
     return errors.validation("Item size has exceeded the maximum allowed size")
 
 

@@ -19,6 +19,11 @@ from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, s
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.values import Value, compare, shown
 
+_Single = syntax.Comparison | syntax.Between | syntax.In | syntax.Call
+_Known = dict[_Single, Condition]
+
+_LONG = 512
+"""Characters of an expression that may say the same many times."""
 ORDERED_TYPES = ("S", "N", "B")
 _MOST_MEMBERS = 100
 """Values that IN may list (Developer Guide, "Making comparisons")."""
@@ -28,18 +33,28 @@ TYPE_NAMES = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M")
 def parse_condition(text: str, subs: Substitutions, kind: str = "ConditionExpression") -> Condition:
     """Return a condition; `kind` is the parameter's name, ConditionExpression or FilterExpression. Raises AwsError."""
     with said_of(kind):
-        return _condition(condition_syntax(text), subs)
+        return _condition(condition_syntax(text), subs, {} if len(text) > _LONG else None)
 
 
-def _condition(tree: syntax.ConditionSyntax, subs: Substitutions) -> Condition:
+def _condition(tree: syntax.ConditionSyntax, subs: Substitutions, known: _Known | None) -> Condition:
+    """Return the condition of a tree; of those that are `known` already, each is made, and looked at, once."""
+    if isinstance(tree, syntax.And):
+        return predicates.All([_condition(inner, subs, known) for inner in tree.conditions])
+    if isinstance(tree, syntax.Or):
+        return predicates.AnyOf([_condition(inner, subs, known) for inner in tree.conditions])
+    if isinstance(tree, syntax.Not):
+        return predicates.Negation(_condition(tree.condition, subs, known))
+    if known is None:
+        return _single(tree, subs)
+    condition = known.get(tree)
+    if condition is None:
+        condition = known[tree] = predicates.Once(_single(tree, subs))
+    return condition
+
+
+def _single(tree: _Single, subs: Substitutions) -> Condition:
     if isinstance(tree, syntax.Comparison):
         return _comparison(tree, subs)
-    if isinstance(tree, syntax.And):
-        return predicates.All([_condition(inner, subs) for inner in tree.conditions])
-    if isinstance(tree, syntax.Or):
-        return predicates.AnyOf([_condition(inner, subs) for inner in tree.conditions])
-    if isinstance(tree, syntax.Not):
-        return predicates.Negation(_condition(tree.condition, subs))
     if isinstance(tree, syntax.Between):
         return _between(tree, subs)
     if isinstance(tree, syntax.In):

@@ -174,6 +174,27 @@ class Negation(msgspec.Struct, frozen=True):
         return not self.condition.matches(item)
 
 
+class Once:
+    """A condition that is looked at once for each item, however often a long expression has it: values may be large."""
+
+    __slots__ = ("_item", "_matches", "condition")
+
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        self._item: Item | None = None
+        self._matches = False
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        return self.condition.attributes
+
+    def matches(self, item: Item) -> bool:
+        if item is not self._item:
+            self._matches = self.condition.matches(item)
+            self._item = item
+        return self._matches
+
+
 class All(msgspec.Struct, frozen=True):
     conditions: Sequence[Condition]
 
@@ -204,7 +225,7 @@ class AnyOf(msgspec.Struct, frozen=True):
 
 def weight(condition: Condition) -> int:
     """Return how many comparisons a condition makes at most, of an item."""
-    if isinstance(condition, Negation):
+    if isinstance(condition, Negation | Once):
         return weight(condition.condition)
     if isinstance(condition, All | AnyOf):
         return sum(map(weight, condition.conditions))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cloudlet.services.dynamodb import numbers
+from cloudlet.services.dynamodb.errors import update_too_large
 from cloudlet.services.dynamodb.expressions import syntax
 from cloudlet.services.dynamodb.expressions.edits import Edit, edited
 from cloudlet.services.dynamodb.expressions.paths import find, tree
@@ -17,7 +18,7 @@ from cloudlet.services.dynamodb.expressions.projections import PathProjection, P
 from cloudlet.services.dynamodb.expressions.set_values import Given, NewValue, new_value, wrong_data_type
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.update_grammar import update_syntax
-from cloudlet.services.dynamodb.values import SETS, TYPE_NAMES, Item, Path, Value, type_of
+from cloudlet.services.dynamodb.values import LARGEST_ITEM, SETS, TYPE_NAMES, Item, Path, Value, type_of, value_size
 
 
 class Action(Protocol):
@@ -83,7 +84,23 @@ class Update:
         An item that does not exist yet is given as its key alone, with `exists` False.
         """
         edits = [edit for action in self._actions if (edit := action.edit(item)) is not None]
+        if len(edits) > 1:
+            _check_size(edits)
         return edited(item, edits, exists=exists)
+
+
+def _check_size(edits: Sequence[Edit]) -> None:
+    """Raise AwsError where an item would be too large: one value may be set in hundreds of places."""
+    sizes: dict[int, int] = {}
+    total = 0
+    for _, value in edits:
+        if value is not None:
+            size = sizes.get(id(value))
+            if size is None:
+                size = sizes[id(value)] = value_size(value)
+            total += size
+            if total > LARGEST_ITEM:
+                raise update_too_large()
 
 
 class Set:

@@ -85,6 +85,10 @@ def _columns(reader: Reader) -> Columns:
     paths = [reader.path()]
     while reader.accept(","):
         paths.append(reader.path())
+    nameless = [path for path in paths if not isinstance(path[-1], str)]
+    if len(set(nameless)) < len(nameless):
+        # Each would be shown by a number of its own: one statement could ask for a large item a thousand times.
+        raise validation("SELECT names one member of a list several times")
     return Columns(paths)
 
 
