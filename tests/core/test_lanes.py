@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.cloud import Config
-from cloudlet.core.lanes import work_off
+from cloudlet.core.lanes import beginnings, work_off
 from tests.in_process import InProcess
 
 _SPACE = Subspace("waiting")
@@ -59,3 +59,29 @@ def test_a_lane_is_worked_off_though_very_many_before_it_are_stuck(tmp_path: Pat
     cloud = InProcess(Config(data=tmp_path, durable=False))
     cloud.run(scenario())
     cloud.close()
+
+
+def test_the_beginnings_of_keys_come_once_each_and_in_pages(tmp_path: Path) -> None:
+    cloud = InProcess(Config(data=tmp_path, durable=False))
+    pairs = [(account, name) for account in ("a", "aa", "b") for name in ("x", "xy")]
+
+    async def fill(tx: Transaction) -> None:
+        for pair in pairs:
+            for number in range(3):
+                tx.put(_SPACE.key(*pair, number), b"")
+
+    async def paged(tx: Transaction) -> list[tuple[str, ...]]:
+        found: list[tuple[str, ...]] = []
+        while more := await beginnings(tx, _SPACE, 2, found[-1] if found else None, 4):
+            assert len(more) <= 4
+            found += more
+        return found
+
+    try:
+        store = cloud.cloud.block("sqs").store
+        cloud.run(store.transact(fill))
+        assert cloud.run(store.transact(paged)) == pairs
+        accounts = cloud.run(store.transact(lambda tx: beginnings(tx, _SPACE, 1, ("a",), 10)))
+        assert accounts == [("aa",), ("b",)]
+    finally:
+        cloud.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified, taking_a_share
-from cloudlet.store import Transaction
+from cloudlet.store import Subspace, Transaction
 
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
@@ -22,6 +22,21 @@ of their attempts is a change."""
 L = TypeVar("L")
 Waiting = Callable[[Transaction, "L | None", int], Coroutine[Any, Any, list[L]]]
 """Returns up to so many lanes in which something waits, those that follow another one."""
+
+
+async def beginnings(
+    tx: Transaction, space: Subspace, parts: int, after: Sequence[Any] | None, count: int
+) -> list[tuple[Any, ...]]:
+    """Return the first so many parts of keys of a space, each once: up to `count`, those that follow others.
+
+    By these parts rows belong to a lane.
+    """
+    found: list[tuple[Any, ...]] = []
+    begin = space.begin if after is None else space.sub(*after).end
+    while len(found) < count and (rows := await tx.range(begin, space.end, limit=1)):
+        found.append(space.unpack(rows[0][0])[:parts])
+        begin = space.sub(*found[-1]).end
+    return found
 
 
 async def work_off(block: Block, topic: bytes, waiting: Waiting[L], work: Callable[[L], Awaitable[None]]) -> None:

@@ -58,13 +58,7 @@ async def tell(block: Block, lease: Lease) -> None:
 
 async def _lanes(tx: Transaction, after: _Lane | None, count: int) -> list[_Lane]:
     """Return some of the lanes in which something waits, those that follow another one."""
-    found: list[_Lane] = []
-    begin = _ROWS.begin if after is None else _ROWS.sub(*after).end
-    while len(found) < count and (rows := await tx.range(begin, _ROWS.end, limit=1)):
-        account, region, *_ = _ROWS.unpack(rows[0][0])
-        found.append(_Lane(account, region))
-        begin = _ROWS.sub(account, region).end
-    return found
+    return [_Lane(*each) for each in await lanes.beginnings(tx, _ROWS, 2, after, count)]
 
 
 async def _work_off(block: Block, lease: Lease, lane: _Lane) -> None:

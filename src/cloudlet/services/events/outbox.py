@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.lanes import beginnings
 from cloudlet.services.events import delivery_record, shared_event
 from cloudlet.services.events.delivery_record import ROWS, Delivery, Lane
 from cloudlet.services.events.rule_record import Rule, Target
@@ -77,16 +78,7 @@ async def settle(tx: Transaction, delivery: Delivery, after: Delivery | None) ->
 
 async def lanes(tx: Transaction, after: Lane | None, limit: int) -> list[Lane]:
     """Return up to `limit` lanes in which something waits, those that follow another one."""
-    found: list[Lane] = []
-    begin = ROWS.begin if after is None else after.rows.end
-    while len(found) < limit:
-        rows = await tx.range(begin, ROWS.end, limit=1)
-        if not rows:
-            break
-        target, rule, *_ = ROWS.unpack(rows[0][0])
-        found.append(Lane(target, rule))
-        begin = found[-1].rows.end
-    return found
+    return [Lane(*each) for each in await beginnings(tx, ROWS, 2, after, limit)]
 
 
 async def first(tx: Transaction, lane: Lane, count: int) -> list[Delivery]:

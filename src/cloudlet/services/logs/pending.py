@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
+from cloudlet.core.lanes import beginnings
 from cloudlet.services.logs import events
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group_record import Group
@@ -36,13 +37,8 @@ def add(tx: Transaction, group: Group, place: Place) -> None:
 
 async def groups(tx: Transaction, after: int | None, count: int) -> list[int]:
     """Return the numbers of so many groups in which something waits, those that follow another one."""
-    found: list[int] = []
-    begin = _ROWS.begin if after is None else _ROWS.sub(after).end
-    while len(found) < count and (rows := await tx.range(begin, _ROWS.end, limit=1)):
-        number = _ROWS.unpack(rows[0][0])[0]
-        found.append(number)
-        begin = _ROWS.sub(number).end
-    return found
+    found = await beginnings(tx, _ROWS, 1, None if after is None else (after,), count)
+    return [number for (number,) in found]
 
 
 async def account_of(tx: Transaction, group: int) -> str | None:

@@ -5,13 +5,14 @@ Each destination of each bucket has a lane of its own, in which notices wait in 
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.lanes import beginnings
 from cloudlet.services.s3 import notification
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.event_messages import Event
@@ -82,16 +83,7 @@ async def add(
 
 async def lanes(tx: Transaction, after: Lane | None, limit: int) -> list[Lane]:
     """Return up to `limit` lanes in which something waits, those that follow another one."""
-    found: list[Lane] = []
-    begin = _NOTICES.begin if after is None else _NOTICES.sub(*after).end
-    while len(found) < limit:
-        rows = await tx.range(begin, _NOTICES.end, limit=1)
-        if not rows:
-            break
-        channel, *rest = _NOTICES.unpack(rows[0][0])[:5]
-        found.append(Lane(cast(Channel, channel), *rest))
-        begin = _NOTICES.sub(*found[-1]).end
-    return found
+    return [Lane(*each) for each in await beginnings(tx, _NOTICES, 5, after, limit)]
 
 
 async def first(tx: Transaction, lane: Lane, count: int) -> list[tuple[bytes, Notice]]:

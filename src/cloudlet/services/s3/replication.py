@@ -15,6 +15,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.lanes import beginnings
 from cloudlet.services.s3 import versions
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
@@ -156,12 +157,8 @@ async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key:
 
 async def buckets(tx: Transaction, after: int | None, limit: int) -> list[int]:
     """Return the numbers of up to `limit` buckets of which something waits, those that follow another one."""
-    found: list[int] = []
-    begin = _WAITING.begin if after is None else _WAITING.sub(after).end
-    while len(found) < limit and (rows := await tx.range(begin, _WAITING.end, limit=1)):
-        found.append(_WAITING.unpack(rows[0][0])[0])
-        begin = _WAITING.sub(found[-1]).end
-    return found
+    found = await beginnings(tx, _WAITING, 1, None if after is None else (after,), limit)
+    return [number for (number,) in found]
 
 
 async def waiting(tx: Transaction, number: int, count: int) -> list[bytes]:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.lanes import beginnings
 from cloudlet.services.sns.message import Message
 
 Kind = Literal["queues", "others"]
@@ -48,14 +49,8 @@ def remove(tx: Transaction, kind: Kind, row: Row) -> None:
 
 async def accounts(tx: Transaction, kind: Kind, after: str | None, count: int) -> list[str]:
     """Return up to so many accounts for whose topics an outbox has messages, those that follow another one."""
-    space = _SPACES[kind]
-    begin = space.begin if after is None else space.sub(after).end
-    found: list[str] = []
-    while len(found) < count and (rows := await tx.range(begin, space.end, limit=1)):
-        account: str = space.unpack(rows[0][0])[0]
-        found.append(account)
-        begin = space.sub(account).end
-    return found
+    found = await beginnings(tx, _SPACES[kind], 1, None if after is None else (after,), count)
+    return [account for (account,) in found]
 
 
 async def first(tx: Transaction, kind: Kind, account: str, count: int) -> list[bytes]:
