@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, Verdict
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
 from tests.services.apigateway.issuer import Issuer
@@ -239,3 +240,14 @@ def test_an_authorizer_in_use_stays(shared: GatewayCloud, guarded: str) -> None:
     assert refused[0] == "ConflictException"
     changed = shared.client.update_authorizer(ApiId=guarded, AuthorizerId=authorizer["AuthorizerId"], Name="renamed")
     assert changed["Name"] == "renamed"
+
+
+@pytest.mark.parametrize(
+    ("identity", "size", "is_kept"), [("x", 100, True), ("x" * 20_000, 100, False), ("x", 20_000, False)]
+)
+def test_what_is_remembered_of_a_caller_is_small(identity: str, size: int, is_kept: bool) -> None:
+    part = {"AuthorizerId": "a", "AuthorizerUri": "", "IdentitySource": [], "AuthorizerResultTtlInSeconds": 60}
+    authorizer = FunctionAuthorizer(part, {})
+    verdict = Verdict(True, None, {}, "", size=size)
+    authorizer.keep([identity], verdict, 0.0)
+    assert authorizer.known([identity], 1.0) == (verdict if is_kept else None)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from cloudlet.services.apigateway import templates, verdicts
-from cloudlet.services.apigateway.rest import matching, schemas
+from cloudlet.services.apigateway.rest import gateway_responses, matching, schemas
 from cloudlet.services.apigateway.rest.schemas import Schema
+from cloudlet.services.apigateway.vtl import patterns
 from tests.services.apigateway.rest.cloud import RestCloud
 
 _ACCOUNT = "123456789012"
@@ -64,6 +66,20 @@ def test_models_that_take_long_check_bodies_beside(schema: str, is_beside: bool)
     assert Schema(schema, {}).takes_long(b'{"a": 1}') == is_beside
 
 
+def test_a_pattern_is_matched_with_all_texts_of_a_body_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = patterns._ask
+
+    def noted(question: str, *values: Any) -> Any:
+        asked.append(question)
+        return ask(question, *values)
+
+    monkeypatch.setattr(patterns, "_ask", noted)
+    schema = Schema('{"items": {"pattern": "^[a-z]+[0-9]*$"}, "patternProperties": {"^x": {}}}', {})
+    assert schema.errors(json.dumps([f"word{number}" for number in range(500)]).encode()) == []
+    assert len(asked) == 2
+
+
 def test_a_long_text_is_matched_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     noted = _Noted()
     monkeypatch.setattr(matching, "beside", noted)
@@ -81,7 +97,25 @@ def test_a_model_that_takes_too_long_to_check_is_none(monkeypatch: pytest.Monkey
         schemas.check(f'{{"properties": {{{many}}}}}')
 
 
-def test_large_texts_are_read_once_and_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gateway_response_looks_up_each_variable_once_and_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_responses, "LARGEST_BYTES", 1_000)
+    looked_up: list[str] = []
+
+    def lookup(name: str) -> str:
+        looked_up.append(name)
+        return "x" * 100
+
+    made = gateway_responses.checked(
+        {"responseType": "ACCESS_DENIED", "responseTemplates": {"application/json": "$context.path" * 1_000}}
+    )
+    responses = gateway_responses.GatewayResponses([made])
+    assert responses.takes_long("ACCESS_DENIED", 403)
+    assert not responses.takes_long("THROTTLED", 429)
+    assert responses.response("ACCESS_DENIED", 403, "", lookup).body == b"x" * 1_000
+    assert looked_up == ["context.path"]
+
+
+def test_what_was_found_out_about_a_text_is_kept() -> None:
     read: list[str] = []
 
     def wrong(text: str) -> str:

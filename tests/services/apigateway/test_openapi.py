@@ -163,3 +163,22 @@ def test_warnings(cloud: GatewayCloud) -> None:
     body = '{"openapi": "3.0.1", "info": {"title": "x"}, "paths": {"/a": {"get": {}}}}'
     assert cloud.refused("import_api", Body=body, FailOnWarnings=True)[0] == "BadRequestException"
     assert cloud.client.import_api(Body=body)["Warnings"] == ["There is no integration for the route GET /a"]
+
+
+def test_a_definition_has_as_many_routes_as_an_api_may_have(cloud: GatewayCloud) -> None:
+    def body(count: int) -> str:
+        integration = {
+            "type": "http_proxy",
+            "httpMethod": "GET",
+            "uri": "http://localhost/",
+            "payloadFormatVersion": "1.0",
+        }
+        paths = {f"/{number}": {"get": {"x-amazon-apigateway-integration": integration}} for number in range(count)}
+        return json.dumps({"openapi": "3.0.1", "info": {"title": "many"}, "paths": paths})
+
+    code, message, _ = cloud.refused("import_api", Body=body(1001))
+    assert (code, message) == ("TooManyRequestsException", "Maximum number of Routes for this API has been reached.")
+    api = cloud.client.import_api(Body=body(30))["ApiId"]
+    assert len(cloud.client.get_routes(ApiId=api)["Items"]) == 30
+    given = {"ApiId": api, "RouteKey": "GET /7"}
+    assert cloud.refused("create_route", **given)[1] == "Route with key GET /7 already exists for this API"

@@ -12,8 +12,16 @@ from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, R
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def _run(scenario: Callable[[Endpoint, list[Request]], Awaitable[None]], *, waits: bool = False) -> None:
-    """Do something with an endpoint, which takes bodies of up to a MiB; `waits`: it answers nothing."""
+def _run(
+    scenario: Callable[[Endpoint, list[Request]], Awaitable[None]],
+    *,
+    waits: bool = False,
+    admitting: asyncio.Event | None = None,
+) -> None:
+    """Do something with an endpoint, which takes bodies of up to a MiB; `waits`: it answers nothing.
+
+    Until `admitting` is set, nobody is let in yet.
+    """
 
     async def run() -> None:
         seen: list[Request] = []
@@ -25,6 +33,8 @@ def _run(scenario: Callable[[Endpoint, list[Request]], Awaitable[None]], *, wait
             return Reply(200, b"")
 
         async def admits(_: int) -> bool:
+            if admitting is not None:
+                await admitting.wait()
             return True
 
         endpoint = Endpoint(handle, lambda _: None, lambda _: 1 << 20, admits)
@@ -61,6 +71,21 @@ def test_a_body_that_is_too_large_is_thrown_away_and_said_to_be() -> None:
         assert endpoint._held_bytes == 0
 
     _run(scenario)
+
+
+def test_what_comes_before_it_is_known_who_sends_it_waits() -> None:
+    admitting = asyncio.Event()
+
+    async def scenario(endpoint: Endpoint, seen: list[Request]) -> None:
+        reader, writer = await _connect(endpoint)
+        size = 1 << 20
+        writer.write(_head(size) + b"x" * size)
+        await _until(lambda: any(len(each._early) > http_endpoint._HEAD_BYTES for each in endpoint._connections))
+        admitting.set()
+        await reader.readuntil(b"\r\n\r\n")
+        assert [len(request.body) for request in seen] == [size]
+
+    _run(scenario, admitting=admitting)
 
 
 def test_bodies_of_many_connections_have_one_bound() -> None:

@@ -385,6 +385,20 @@ def test_an_answer_that_is_too_large_is_an_error(cloud: FunctionCloud, node_runt
     assert invoke(cloud, name="n").value["errorType"] == "Function.ResponseSizeTooLarge"
 
 
+def test_what_is_printed_and_errors_may_be_large(cloud: FunctionCloud, node_runtime: str) -> None:
+    """No frame that a process sends is: all that has come of one is in memory."""
+    given: dict[str, Any] = {"Timeout": 30, "MemorySize": 1024}
+    python(cloud, "print('x' * 9_000_000 + '\\nend')\nif event: raise ValueError('y' * 9_000_000)\nreturn 1", **given)
+    print_and_fail = "console.log('x'.repeat(9e6) + '\\nend'); if (event) throw new Error('y'.repeat(9e6)); return 1;"
+    source = program({"index.js": f"exports.handler = async (event) => {{ {print_and_fail} }};"})
+    cloud.function("n", Runtime=node_runtime, Code={"ZipFile": source}, **given)
+    for name, nothing in (("f", {}), ("n", False)):
+        answer = invoke(cloud, nothing, name)
+        assert (answer.value, "end\n" in answer.log) == (1, True)
+        assert invoke(cloud, {"a": 1}, name).value["errorType"] == "Function.ResponseSizeTooLarge"
+        assert invoke(cloud, nothing, name).value == 1
+
+
 def test_a_streamed_answer_that_is_wanted_at_once_is_no_larger(cloud: FunctionCloud, node_runtime: str) -> None:
     for name, size in (("small", 3_000_000), ("large", 25_000_000)):
         source = f"exports.handler = awslambda.streamifyResponse(async (event, out) => out.end('x'.repeat({size})));"

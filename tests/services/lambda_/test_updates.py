@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cloudlet.core import Transaction
+from cloudlet.core import Transaction, jobs
 from cloudlet.core.block import Block
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
-from cloudlet.services.lambda_ import claims, deleting, directory, invoking, unpacking, versions
+from cloudlet.services.lambda_ import claims, deleting, directory, invoking, settling, unpacking, versions
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Function, Package, Place, Version
 from tests.services.lambda_.cloud import FunctionCloud, package
@@ -70,6 +70,38 @@ def test_earlier_code_serves_and_is_kept_while_an_update_goes_on(
         await asyncio.wait_for(_settled(block), 10)
         assert await _serves(block) == ("old" if is_broken else "new")
         assert await _unclaimed(block) == ["new" if is_broken else "old"]
+
+    _run(tmp_path, scenario)
+
+
+def test_who_updates_many_functions_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way: list[str] = []
+
+    async def unpacked(_: Block, account: str, code: str) -> Path:
+        under_way.append(account)
+        if account == PLACE.account:
+            await asyncio.Event().wait()
+        return tmp_path
+
+    monkeypatch.setattr(unpacking, "unpacked", unpacked)
+    # Nobody makes room for another since he takes long.
+    monkeypatch.setattr(settling, "_SLOW_SECONDS", 3600.0)
+    monkeypatch.setattr(jobs, "_SLOW_SECONDS", 3600.0)
+    last = replace(PLACE, account="9" * 12)
+
+    async def scenario(block: Block) -> None:
+        async def make(tx: Transaction) -> None:
+            for place in (*(replace(PLACE, name=f"f{number}") for number in range(20)), last):
+                directory.add_function(tx, Function(place=place))
+                made = settling.created(Version(place=place, package=Package("code", "", 1, 1)))
+                await directory.save_version(tx, made, 0.0)
+                settling.settle(tx, made)
+
+        await block.store.transact(make)
+        async with asyncio.timeout(30):
+            while (await block.store.transact(lambda tx: directory.latest(tx, last))).state == "Pending":
+                await asyncio.sleep(0.01)
+        assert under_way.count(PLACE.account) == 4
 
     _run(tmp_path, scenario)
 

@@ -96,7 +96,7 @@ async def _answered(call: Call) -> HttpResponse:
         await call.method.check.check(call)
         response = await integrating.answer(call, call.method.integration)
     except Refusal as refusal:
-        response = gateway.refused_answer(call, refusal)
+        response = await gateway.refused_answer(call, refusal)
     await gateway.finish(call, response)
     return response
 

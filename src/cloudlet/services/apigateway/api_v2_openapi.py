@@ -38,17 +38,21 @@ async def _plan(ctx: Context, params: Params) -> Plan:
 
 async def _fill(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> None:
     """Make all that a plan says in an API that has nothing yet."""
+    for kind, count in ((AUTHORIZER, len(plan.authorizers)), (ROUTE, len(plan.routes))):
+        if count > kind.most:
+            raise parts.too_many(kind)
     authorizers = {}
     for name, given in plan.authorizers.items():
-        authorizers[name] = (await parts.create(ctx, tx, AUTHORIZER, api, given))["AuthorizerId"]
+        made = await parts.create(ctx, tx, AUTHORIZER, api, given, has_room=True)
+        authorizers[name] = made["AuthorizerId"]
     for route in plan.routes:
         params = dict(route.params)
         if route.integration is not None:
-            integration = await parts.create(ctx, tx, INTEGRATION, api, route.integration)
+            integration = await parts.create(ctx, tx, INTEGRATION, api, route.integration, has_room=True)
             params["Target"] = f"integrations/{integration['IntegrationId']}"
         if route.authorizer:
             params["AuthorizerId"] = authorizers[route.authorizer]
-        await parts.create(ctx, tx, ROUTE, api, params)
+        await parts.create(ctx, tx, ROUTE, api, params, has_room=True)
 
 
 async def _shown(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> dict[str, Any]:

@@ -8,7 +8,7 @@ What a function has said of a caller is kept as long as the authorizer says, for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -23,6 +23,8 @@ from cloudlet.services.apigateway.integration_check import function_of
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 
 _CACHED = 4000
+_LARGEST_KEPT = 16 << 10
+"""Who says more of himself, or of whom more is said, is asked about each time."""
 _SECONDS = 10.0
 """An authorizer has no longer than this."""
 Lookup = Callable[[str], "str | None"]
@@ -43,6 +45,8 @@ class Verdict:
     """The API key that it takes the caller's requests for."""
     document: str = ""
     """The policy as the function has said it."""
+    size: int = 0
+    """Of the function's answer, in bytes."""
 
 
 class FunctionAuthorizer:
@@ -74,7 +78,7 @@ class FunctionAuthorizer:
         return verdict
 
     def keep(self, identity: list[str], verdict: Verdict, now: float) -> None:
-        if self._seconds:
+        if self._seconds and sum(map(len, identity)) + verdict.size <= _LARGEST_KEPT:
             self._known.add(tuple(identity), (now + self._seconds, verdict))
 
     async def ask(self, block: Block, place: Place, api_arn: str, event: dict[str, Any]) -> Verdict:
@@ -88,7 +92,7 @@ class FunctionAuthorizer:
             if '"Unauthorized"' in failed.error:
                 raise unauthorized("the authorizer has refused") from failed
             raise misconfigured(f"{failed} {failed.error}".strip()) from failed
-        return _read(payload, self.is_simple)
+        return replace(_read(payload, self.is_simple), size=len(payload))
 
 
 def unauthorized(reason: str) -> Refused:

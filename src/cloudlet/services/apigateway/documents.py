@@ -140,6 +140,16 @@ async def all_parts(tx: Transaction, api_id: str, kind: str, *parents: str) -> l
     return [decode(raw) for _, raw in rows]
 
 
+async def parts_with(tx: Transaction, api_id: str, kind: str, member: str, value: str) -> list[Document]:
+    """Return the parts of one kind of which a member has a value."""
+    space = parts_of(api_id, kind)
+    # As it stands in each of them, behind the head of the map: to decode all would take long where many are made.
+    written = _encode({member: value})[1:]
+    rows = await tx.range(space.begin, space.end, limit=20 * MOST_PARTS)
+    found = (decode(raw) for _, raw in rows if written in raw)
+    return [part for part in found if part.get(member) == value]
+
+
 def encode(document: Document) -> bytes:
     return _encode(document)
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -29,6 +30,7 @@ _TIMEOUT_SECONDS = 5.0
 _LARGEST_BYTES = 150_000
 _MOST_ISSUERS = 500
 _REMEMBERED = 2000
+_LONGEST_REMEMBERED = 8 << 10
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class _Issuers:
     def __init__(self) -> None:
         self.client = HttpClient(connections=8)
         self.known: dict[str, _Keys] = {}
-        self.asking: dict[str, asyncio.Lock] = {}
+        self.asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 _ISSUERS: Attached[_Issuers] = Attached(lambda _: _Issuers())
@@ -130,7 +132,8 @@ class JwtAuthorizer:
             claims = msgspec.json.decode(content, type=dict[str, Any])
         except (jwt.PyJWTError, msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
             raise _Invalid("the signature of the token is invalid") from error
-        self._verified.add(token, claims)
+        if len(token) <= _LONGEST_REMEMBERED:
+            self._verified.add(token, claims)
         return claims
 
     def _check(self, claims: dict[str, Any], now: float) -> None:
@@ -186,12 +189,10 @@ async def _key(block: Block, issuer: str, id: Any) -> Any:
     now = block.clock.now()
     known = issuers.known.get(issuer)
     if known is None or _is_old(known, id, now):
-        lock = issuers.asking.setdefault(issuer, asyncio.Lock())
-        async with lock:
+        async with issuers.asking.setdefault(issuer, asyncio.Lock()):
             known = issuers.known.get(issuer)
             if known is None or _is_old(known, id, now):
                 known = await _fetched(issuers, issuer, now)
-        issuers.asking.pop(issuer, None)
     if not isinstance(id, str) or id not in known.keys:
         raise _Invalid("the issuer has no key of the id that the token names")
     return known.keys[id]

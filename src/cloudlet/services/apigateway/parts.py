@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.apigateway import deploying, errors, listing, merging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import (
@@ -70,13 +70,20 @@ async def get(tx: Transaction, kind: Kind, api: Document, *path: str) -> Documen
     return found
 
 
-async def create(ctx: Context, tx: Transaction, kind: Kind, api: Document, params: Params) -> Document:
-    """Add a part to an API. Raises AwsError."""
+def too_many(kind: Kind) -> AwsError:
+    """An API may have no more parts of a kind."""
+    return errors.too_many(f"Maximum number of {kind.name}s for this API has been reached.")
+
+
+async def create(
+    ctx: Context, tx: Transaction, kind: Kind, api: Document, params: Params, *, has_room: bool = False
+) -> Document:
+    """Add a part to an API; `has_room`: it is known that it may have one more. Raises AwsError."""
     parents = kind.parents(params)
     api_id = api["ApiId"]
     space = parts_of(api_id, kind.name, *parents)
-    if len(await tx.range(space.begin, space.end, limit=kind.most)) == kind.most:
-        raise errors.too_many(f"Maximum number of {kind.name}s for this API has been reached.")
+    if not has_room and len(await tx.range(space.begin, space.end, limit=kind.most)) == kind.most:
+        raise too_many(kind)
     part = merging.given(params, kind.members)
     part[kind.id] = fresh_id(7)
     if kind.parent is not None:

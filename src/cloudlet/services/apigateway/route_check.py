@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Context, Transaction
 from cloudlet.services.apigateway import errors
-from cloudlet.services.apigateway.documents import Document, all_parts, find_part
+from cloudlet.services.apigateway.documents import Document, find_part, parts_with
 
 MEMBERS = (
     "ApiKeyRequired",
@@ -64,8 +64,8 @@ async def check(ctx: Context, tx: Transaction, api: Document, part: Document) ->
         _check_http(part, key)
     elif not key:
         raise errors.bad_request("RouteKey is required")
-    for other in await all_parts(tx, api["ApiId"], "Route"):
-        if other["RouteKey"] == key and other["RouteId"] != part["RouteId"]:
+    for other in await parts_with(tx, api["ApiId"], "Route", "RouteKey", key):
+        if other["RouteId"] != part["RouteId"]:
             raise errors.conflict(f"Route with key {key} already exists for this API")
     if part.setdefault("ApiKeyRequired", False):
         if protocol == "HTTP":

@@ -165,6 +165,8 @@ async def _serving(tx: Transaction, version: Version) -> Version:
 
 async def keep_former(tx: Transaction, version: Version, now: float) -> None:
     """Have a `$LATEST` serve until the update that takes its place has succeeded, or for good where it fails."""
+    # An older Cloudlet may have finished an update, which knows nothing of this.
+    await take_former(tx, version.place, now)
     await claims.change(tx, _former_user(version), (), version.codes, now)
     tx.put(_FORMER.key(*_key(version.place)), _encode(version))
 

@@ -19,6 +19,7 @@ from cloudlet.core.moments import notified
 from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
+from cloudlet.services.lambda_.execution.turns import Turns
 from cloudlet.services.lambda_.execution.worker import InitError
 from cloudlet.services.lambda_.function import UPDATING, Place, Version
 
@@ -27,6 +28,9 @@ _INITIALISING = Subspace("initialising")
 """Of versions with SnapStart, whose code is there already."""
 _TOPIC = b"settling"
 _AT_ONCE = 8
+_LOOKED_AT = 256
+"""So many wait for their turns at most: accounts take those in turns, and one may have many."""
+_SLOW_SECONDS = 1.0
 _CREATING = ("The function is being created.", "Creating")
 """What is said of updates, too."""
 _INIT_ERRORS = {
@@ -73,15 +77,20 @@ async def run(block: Block) -> None:
 async def _work(block: Block, space: Subspace, do: Callable[[Block, bytes], Awaitable[None]]) -> None:
     """Do something for each key, several at a time."""
     async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed, _AT_ONCE)
+        works = Works(block, changed, _LOOKED_AT)
+        turns = Turns(_AT_ONCE, _SLOW_SECONDS)
 
         async def waiting(tx: Transaction) -> list[bytes]:
-            return [key for key, _ in await tx.range(space.begin, space.end, limit=_AT_ONCE + len(works))]
+            return [key for key, _ in await tx.range(space.begin, space.end, limit=_LOOKED_AT + len(works))]
+
+        async def one(key: bytes) -> None:
+            async with turns.one(space.unpack(key)[0]):
+                await do(block, key)
 
         while True:
             changed.clear()
             for key in await block.store.transact(waiting):
-                works.start(group, key, f"making {space.unpack(key)} ready", partial(do, block, key))
+                works.start(group, key, f"making {space.unpack(key)} ready", partial(one, key))
             await changed.wait()
 
 

@@ -76,12 +76,14 @@ async def unpacked(block: Block, account: str, code: str) -> Path:
 async def made(block: Block, account: str, code: str, unpack: Callable[[Path], None]) -> Path:
     """Return the folder of a package or an image; `unpack` makes it, all of it or nothing, where it is missing."""
     folder = _root(block) / code
+    if folder.exists():
+        return folder
     lock = _unpacking.setdefault(folder, asyncio.Lock())
-    async with lock:
+    # Accounts may share an image: who waits for a place does not keep others from unpacking it.
+    async with _PLACES.of(block).of(account), lock:
         if not folder.exists():
             try:
-                async with _PLACES.of(block).of(account):
-                    await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)
+                await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)
             except OSError:
                 # Another process that shares the data folder may have been quicker.
                 if not folder.exists():

@@ -101,6 +101,7 @@ def test_a_loop_that_ends_at_once_copies_no_more_than_it_may_turn() -> None:
         "$t.replaceAll('(x+)', '$1$1$1$1$1$1$1$1$1$1$1')",
         "#set($t = ',')#foreach($i in [1..20])#set($t = $t.concat($t))#end$t.split(',').size()",
         "#set($t = ',')#foreach($i in [1..20])#set($t = $t.concat($t))#end$t.split('[,]').size()",
+        "#set($t = 'x+')#foreach($i in [1..12])#set($t = $t.concat($t))#end$t.matches($t)",
         "#set($t = '$.x')#foreach($i in [1..12])#set($t = $t.concat($t))#end$input.path($t)",
     ],
 )

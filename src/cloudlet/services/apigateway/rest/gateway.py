@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Transaction
+from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.web import Answer, Visit
@@ -79,7 +80,7 @@ class RestGateway:
             except Refused as refused:
                 raise Refusal(refused.response_type, refused.text, refused.reason) from refused
         except Refusal as refusal:
-            response = refused_answer(call, refusal)
+            response = await refused_answer(call, refusal)
         await finish(call, response)
         return response
 
@@ -132,12 +133,16 @@ def begin(call: Call) -> None:
     trace.data("Method request headers", call.titled_headers)
 
 
-def refused_answer(call: Call, refusal: Refusal) -> HttpResponse:
+async def refused_answer(call: Call, refusal: Refusal) -> HttpResponse:
     """Return the gateway response to a call."""
     call.error = refusal.context
     call.trace.error(refusal.reason)
     responses = call.stage.responses
-    return responses.response(refusal.kind, refusal.status, call.headers.get("accept", ""), call.lookup)
+    accepted = call.headers.get("accept", "")
+    if responses.takes_long(refusal.kind, refusal.status):
+        account = call.place.account
+        return await beside(account, responses.response, refusal.kind, refusal.status, accepted, call.lookup)
+    return responses.response(refusal.kind, refusal.status, accepted, call.lookup)
 
 
 async def finish(call: Call, response: HttpResponse) -> None:

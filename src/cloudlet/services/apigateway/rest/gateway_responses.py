@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.answers import HEADER_NAME, remapped
 from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.outward import LARGEST_BYTES
 from cloudlet.wire import HttpResponse
 
 DEFAULT_4XX, DEFAULT_5XX = "DEFAULT_4XX", "DEFAULT_5XX"
@@ -46,6 +47,8 @@ _TYPES = {
 }
 TYPES = (*_TYPES, DEFAULT_4XX, DEFAULT_5XX)
 _TEMPLATES = {"application/json": '{"message":$context.error.messageString}'}
+_LARGE = 8 << 10
+_LARGEST_TEMPLATE = 300 << 10
 _STATUS = re.compile(r"[1-5]\d\d")
 _PARAMETER = re.compile(rf"gatewayresponse\.header\.{HEADER_NAME.pattern}")
 _VARIABLE = re.compile(
@@ -86,6 +89,8 @@ def checked(response: Document) -> Document:
             )
     if not response.get("responseTemplates"):
         response["responseTemplates"] = dict(_TEMPLATES)
+    if any(len(template) > _LARGEST_TEMPLATE for template in response["responseTemplates"].values()):
+        raise errors.bad_request("Invalid mapping template specified: it is larger than 300 KB")
     response["defaultResponse"] = False
     return response
 
@@ -103,6 +108,11 @@ class GatewayResponses:
         # With a status below, a response is not the last one to a request (RFC 9110, section 15.2).
         return status if status >= 200 else usual
 
+    def takes_long(self, kind: str, usual: int) -> bool:
+        """Whether a response of a type is better made beside the event loop."""
+        own = self._of(kind, usual)
+        return own is not None and sum(map(len, own["responseTemplates"].values())) > _LARGE
+
     def _of(self, kind: str, usual: int) -> Document | None:
         return self._own.get(kind) or self._own.get(DEFAULT_4XX if usual < 500 else DEFAULT_5XX)
 
@@ -114,7 +124,7 @@ class GatewayResponses:
         content_type = next((each for each in wanted if each in templates), "")
         if not content_type:
             content_type = "application/json" if "application/json" in templates else next(iter(templates))
-        body = _VARIABLE.sub(lambda match: _shown(lookup(match["bare"] or match["braced"])), templates[content_type])
+        body = _VARIABLE.sub(_Values(lookup), templates[content_type])
         known = _TYPES.get(kind)
         headers = [("content-type", content_type)]
         headers.append(("x-amzn-errortype", known.error if known else "InternalServerErrorException"))
@@ -128,8 +138,21 @@ class GatewayResponses:
         return HttpResponse(self.status(kind, usual), headers, body.encode())
 
 
-def _shown(value: str | None) -> str:
-    return "" if value is None else value
+class _Values:
+    """The values of variables in a template: each is looked up once, and together they have an end."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._known: dict[str, str] = {}
+        self._left = LARGEST_BYTES
+
+    def __call__(self, match: re.Match[str]) -> str:
+        name = match["bare"] or match["braced"]
+        if name not in self._known:
+            self._known[name] = self._lookup(name) or ""
+        value = self._known[name][: self._left]
+        self._left -= len(value)
+        return value
 
 
 def usual_status(kind: str) -> int:

@@ -23,6 +23,7 @@ _PLAIN = re.compile(r"[\w\s\-\"'/:;,=<>!@#%&~`]*")
 _GROUP = re.compile(r"\\(.)|\$(\d)", re.DOTALL)
 _LONGEST_KNOWN = 200
 _MOST_PARTS = LARGEST_LIST
+_LONGEST_PATTERN = 4096
 _STATES = 8
 """So many of what a pattern is made of make it take another time as long."""
 _REPEATED = re.compile(r"\{(\d{1,4})?(?:,(\d{1,4})?)?\}")
@@ -33,7 +34,8 @@ _turn = Lock()
 
 def steps_of(length: int, pattern: str) -> int:
     """Return as many steps as it takes at most to match so many characters with a pattern."""
-    return length // CHARACTERS * (1 + _size(pattern) // _STATES)
+    size = _size(pattern) if len(pattern) <= _LONGEST_PATTERN else len(pattern)
+    return length // CHARACTERS * (1 + size // _STATES)
 
 
 @lru_cache(1024)
@@ -111,6 +113,8 @@ def _group(match: re.Match[str]) -> str:
 
 
 def _take(text: str, pattern: str) -> None:
+    if len(pattern) > _LONGEST_PATTERN:
+        raise VtlError(f"a regular expression has up to {_LONGEST_PATTERN} characters")
     steps.running().take(steps_of(len(text), pattern))
 
 

@@ -25,7 +25,8 @@ STREAM, CHUNK, STREAM_END = b"s", b"c", b"z"
 LOG = b"l"
 """What it prints. `whole` says that all of it is one event."""
 
-LARGEST_BYTES = 64 << 20
+LARGEST_BYTES = 8 << 20
+"""Of a frame from a process: no answer is larger, and what is printed comes in several."""
 _HEAD = struct.Struct(">IcI")
 _encode = msgspec.json.Encoder().encode
 decoded = msgspec.json.Decoder().decode

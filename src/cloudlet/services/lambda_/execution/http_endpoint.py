@@ -141,8 +141,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._admitted:
             self._early += data
-            if len(self._early) > _HEAD_BYTES:
-                self.close()
+            if len(self._early) > _HEAD_BYTES and self._transport is not None:
+                self._transport.pause_reading()
             return
         self._framing_bytes += len(data)
         try:
@@ -207,6 +207,7 @@ class _Connection(asyncio.Protocol):
             self.close()
             return
         self._admitted = True
+        self.hold(self._endpoint._is_held)
         early, self._early = self._early, b""
         if early:
             self.data_received(early)

@@ -15,6 +15,9 @@ import { format } from "node:util";
 const HEAD_BYTES = 9;
 // Of an answer. A larger one is refused: it is enough to know that it is larger.
 const MOST_BYTES = 6_291_556;
+// Characters of what is printed, and bytes of an answer in pieces, in one frame.
+const MOST_PRINTED = 262_144;
+const PIECE_BYTES = 1 << 20;
 const channel = new Socket({ fd: Number(process.env._CLOUDLET_CHANNEL), readable: true, writable: true });
 let requestId = "";
 
@@ -29,9 +32,19 @@ function write(kind, told, payload = Buffer.alloc(0), done = undefined) {
 
 // -- what is printed
 
-const log = (text) => write("l", undefined, Buffer.from(text));
+// In one frame, so that its lines stay together, or in several, where it is large.
+function print(text, told) {
+  for (let begin = 0, end; begin < text.length; begin = end) {
+    end = begin + MOST_PRINTED;
+    if (end < text.length) end = text.lastIndexOf("\n", end - 1) + 1;
+    if (end <= begin) end = begin + MOST_PRINTED;
+    write("l", told, Buffer.from(text.slice(begin, end)));
+  }
+}
+
+const log = (text) => print(text, undefined);
 // One event, of however many lines.
-const logWhole = (text) => write("l", { whole: true }, Buffer.from(text));
+const logWhole = (text) => print(text, { whole: true });
 
 function catchOutput() {
   for (const stream of [process.stdout, process.stderr]) {
@@ -160,7 +173,12 @@ class ResponseStream extends Writable {
 
   _write(chunk, encoding, done) {
     this.begin();
-    write("c", undefined, Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding), done);
+    const piece = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding);
+    let begin = 0;
+    for (; begin + PIECE_BYTES < piece.length; begin += PIECE_BYTES) {
+      write("c", undefined, piece.subarray(begin, begin + PIECE_BYTES));
+    }
+    write("c", undefined, piece.subarray(begin), done);
   }
 
   _final(done) {
@@ -262,8 +280,10 @@ function fail(error, kind) {
   const { errorType, errorMessage, trace } = described(error);
   const told = { errorType, errorMessage, trace };
   console.error("Invoke Error", `\t${JSON.stringify({ ...told, stack: trace, trace: undefined })}`);
-  if (kind === "z") write("z", told);
-  else write(kind, undefined, Buffer.from(JSON.stringify(told)));
+  const encoded = Buffer.from(JSON.stringify(told));
+  if (kind !== "z") write(kind, undefined, encoded.subarray(0, MOST_BYTES + 1));
+  else if (encoded.length <= MOST_BYTES) write("z", told);
+  else write("z", { errorType: "Function.ResponseSizeTooLarge", errorMessage: "The error is too large" });
 }
 
 async function invoke(handler, told, payload) {
@@ -294,7 +314,8 @@ async function initialise(told) {
   } catch (error) {
     const { errorType, errorMessage, trace } = described(error);
     console.error("Uncaught Exception", `\t${JSON.stringify({ errorType, errorMessage, stack: trace })}`);
-    write("X", undefined, Buffer.from(JSON.stringify({ errorType, errorMessage, trace })), () => process.exit(1));
+    const encoded = Buffer.from(JSON.stringify({ errorType, errorMessage, trace })).subarray(0, MOST_BYTES + 1);
+    write("X", undefined, encoded, () => process.exit(1));
     return undefined;
   }
 }
@@ -308,7 +329,7 @@ for (const [event, type] of [
     const name = event === "unhandledRejection" ? "Runtime.UnhandledPromiseRejection" : errorType;
     const told = { errorType: name, errorMessage: name === errorType ? errorMessage : `${errorType}: ${errorMessage}`, trace };
     console.error(type, `\t${JSON.stringify({ ...told, stack: trace, trace: undefined })}`);
-    write("X", undefined, Buffer.from(JSON.stringify(told)), () => process.exit(128));
+    write("X", undefined, Buffer.from(JSON.stringify(told)).subarray(0, MOST_BYTES + 1), () => process.exit(128));
   });
 }
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 6_291_556
 """Of an answer. A larger one is refused: it is enough to know that it is larger."""
+MOST_PRINTED = 262_144
+"""Characters of what is printed in one frame."""
 CHANNEL = int(os.environ.pop("_CLOUDLET_CHANNEL"))
 ASSIGN, RESTORE, INVOKE = b"A", b"V", b"I"
 READY, INIT_FAILED, ANSWER, FAILED, LOG = b"R", b"X", b"r", b"e", b"l"
@@ -91,8 +93,19 @@ def _become_fork() -> None:
     _socket.close()
 
 
+def _print(text: str, told: dict[str, Any] | None = None) -> None:
+    """Have a text logged: in one frame, so that its lines stay together, or in several, where it is large."""
+    begin = 0
+    while begin < len(text):
+        end = begin + MOST_PRINTED
+        if end < len(text):
+            end = text.rfind("\n", begin, end) + 1 or end
+        _write(LOG, told, text[begin:end].encode("utf-8", "backslashreplace"))
+        begin = end
+
+
 class _Output:
-    """Standard output and error: each text is one frame, so that its lines stay together."""
+    """Standard output and error."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -117,8 +130,7 @@ class _Output:
 
     def flush(self) -> None:
         held, self._held = self._held, ""
-        if held:
-            _write(LOG, None, held.encode("utf-8", "backslashreplace"))
+        _print(held)
 
     def fileno(self) -> int:
         return self._descriptor
@@ -212,7 +224,7 @@ class _JsonFormatter(logging.Formatter):
 def _log(text: str) -> None:
     """Write one event, of however many lines."""
     sys.stdout.flush()
-    _write(LOG, {"whole": True}, (text.rstrip("\n") + "\n").encode("utf-8", "backslashreplace"))
+    _print(text.rstrip("\n") + "\n", {"whole": True})
 
 
 class _Handler(logging.Handler):
@@ -366,7 +378,7 @@ def _initialise(told: dict[str, Any]) -> Callable[[Any, LambdaContext], Any]:
         _write(READY)
         return handler
     _log_error(told)
-    _write(INIT_FAILED, None, json.dumps(told).encode())
+    _write(INIT_FAILED, None, json.dumps(told).encode()[: MOST_BYTES + 1])
     os._exit(1)
 
 
@@ -431,7 +443,7 @@ def _invoke(handler: Callable[[Any, LambdaContext], Any], told: dict[str, Any], 
         return
     _log_error(told)
     sys.stderr.flush()
-    _write(FAILED, None, json.dumps(told).encode())
+    _write(FAILED, None, json.dumps(told).encode()[: MOST_BYTES + 1])
 
 
 def main() -> None:
