@@ -77,11 +77,12 @@ def test_the_beginnings_of_keys_come_once_each_and_in_pages(tmp_path: Path) -> N
             found += more
         return found
 
-    try:
+    async def check() -> None:
         store = cloud.cloud.block("sqs").store
-        cloud.run(store.transact(fill))
-        assert cloud.run(store.transact(paged)) == pairs
-        accounts = cloud.run(store.transact(lambda tx: beginnings(tx, _SPACE, 1, ("a",), 10)))
+        await store.transact(fill)
+        assert await store.transact(paged) == pairs
+        accounts = await store.transact(lambda tx: beginnings(tx, _SPACE, 1, ("a",), 10))
         assert accounts == [("aa",), ("b",)]
-    finally:
-        cloud.close()
+
+    cloud.run(check())
+    cloud.close()
