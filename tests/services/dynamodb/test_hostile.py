@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -54,6 +55,14 @@ def imported(dynamodb: Any, bucket: str, table: str, form: str) -> dict[str, Any
 def test_a_line_that_is_nested_without_end_is_an_error_of_that_line(aws: Aws, form: str, lines: list[bytes]) -> None:
     s3, dynamodb, bucket = aws.client("s3"), aws.client("dynamodb"), f"of-nests-{aws.account}"
     s3.create_bucket(Bucket=bucket)
+    arn = f"arn:aws:s3:::{bucket}"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "dynamodb.amazonaws.com"},
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": [arn, f"{arn}/*"],
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     s3.put_object(Bucket=bucket, Key=f"{form}/lines", Body=b"\n".join(lines))
 
     done = imported(dynamodb, bucket, "nests", form)
