@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.buckets import let_in
 
 KEY = {
     "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
@@ -55,14 +55,7 @@ def imported(dynamodb: Any, bucket: str, table: str, form: str) -> dict[str, Any
 def test_a_line_that_is_nested_without_end_is_an_error_of_that_line(aws: Aws, form: str, lines: list[bytes]) -> None:
     s3, dynamodb, bucket = aws.client("s3"), aws.client("dynamodb"), f"of-nests-{aws.account}"
     s3.create_bucket(Bucket=bucket)
-    arn = f"arn:aws:s3:::{bucket}"
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "dynamodb.amazonaws.com"},
-        "Action": ["s3:GetObject", "s3:ListBucket"],
-        "Resource": [arn, f"{arn}/*"],
-    }
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    let_in(s3, bucket, "dynamodb.amazonaws.com")
     s3.put_object(Bucket=bucket, Key=f"{form}/lines", Body=b"\n".join(lines))
 
     done = imported(dynamodb, bucket, "nests", form)
