@@ -113,6 +113,8 @@ class _Balancer:
         ways = [asyncio.ensure_future(_pass_on(reader, to_there)), asyncio.ensure_future(_pass_on(there, writer))]
         # Where either side hangs up, the other is to know.
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
         writer.close()
         to_there.close()
 

@@ -30,8 +30,11 @@ class Block:
 
     def __init__(self) -> None:
         self.answer = HttpResponse(403, [], b"no")
+        self.headers: list[dict[str, str]] = []
+        """Of the requests that came."""
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
+        self.headers.append(dict(request.headers))
         exchange.respond(self.answer)
 
 
@@ -63,25 +66,36 @@ def test_a_block_that_has_answered_takes_the_rest_of_the_body_until_the_front_do
     uvloop.run(main())
 
 
-def test_headers_come_back_byte_by_byte(tmp_path: Path) -> None:
-    path = tmp_path / "block"
-    sent = {"x-utf-8": "Köln", "x-no-utf-8": b"\xe9".decode("utf-8", "surrogateescape")}
+def passed_on(asked: bytes, answering: Block, path: Path) -> bytes:
+    """Return the answer to what the front door is asked."""
 
     async def main() -> bytes:
-        answering = Block()
-        answering.answer = HttpResponse(200, list(sent.items()), b"")
         block, door = HttpServer(answering), HttpServer(Door(path))
         await block.listen(listening(path), forwarded=True)
         (outside,) = bound("127.0.0.1", 0)
         port = port_of(outside)
         await door.listen(outside)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        writer.write(asked)
         answer = await reader.read()
         writer.close()
         await asyncio.gather(block.stop(10), door.stop(10))
         return answer
 
-    answer = uvloop.run(main())
+    return uvloop.run(main())
+
+
+def test_a_block_knows_which_headers_are_not_to_be_sent_on(tmp_path: Path) -> None:
+    block = Block()
+    passed_on(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close, X-Hop\r\nx-hop: 1\r\n\r\n", block, tmp_path / "block")
+    (headers,) = block.headers
+    assert (headers["connection"], headers["x-hop"]) == ("X-Hop", "1")
+
+
+def test_headers_come_back_byte_by_byte(tmp_path: Path) -> None:
+    block = Block()
+    sent = {"x-utf-8": "Köln", "x-no-utf-8": b"\xe9".decode("utf-8", "surrogateescape")}
+    block.answer = HttpResponse(200, list(sent.items()), b"")
+    answer = passed_on(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", block, tmp_path / "block")
     assert "\r\nx-utf-8: Köln\r\n".encode() in answer
     assert b"\r\nx-no-utf-8: \xe9\r\n" in answer

@@ -25,6 +25,8 @@ _PER_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "d
 _NOT_PASSED_ON = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "content-length", "expect", FORWARDED_FOR, FORWARDED_PROTO)
 )
+_OF_THIS_CONNECTION = frozenset(("", "close", "keep-alive", "upgrade"))
+"""What a Connection header says beside the names of headers."""
 
 Failed = Callable[[], None]
 """Called where there is no response: nobody knows whether the block has done what was asked."""
@@ -291,10 +293,18 @@ class _End(asyncio.Protocol):
             self.opposite._transport.resume_reading()
 
 
+def _hops(request: HttpRequest) -> list[str]:
+    """Return what says which of its headers the client does not want to be sent on: the block may send them on."""
+    options = [option.strip() for option in request.headers.get("connection", "").split(",")]
+    named = [option for option in options if option.lower() not in _OF_THIS_CONNECTION]
+    return [f"connection: {', '.join(named)}\r\n"] if named else []
+
+
 def _head(request: HttpRequest, exchange: Exchange, framing: str) -> bytes:
     target = f"{request.path}?{request.query}" if request.query else request.path
     lines = [f"{request.method} {target} HTTP/1.1\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in request.headers.items() if name not in _NOT_PASSED_ON]
+    lines += _hops(request)
     lines.append(f"{FORWARDED_FOR}: {exchange.peer}\r\n")
     lines.append(f"{FORWARDED_PROTO}: {'https' if exchange.secure else 'http'}\r\n")
     lines.append(framing + "\r\n")

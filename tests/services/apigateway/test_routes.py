@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.services.apigateway.http.table import Table
+from tests.modes import meaningless_in
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
+
+one_process = meaningless_in("replicas", because="each process counts for itself")
 
 ROUTES = (
     "GET /pets/dog/1",
@@ -185,6 +188,7 @@ def test_what_is_in_use_stays(cloud: GatewayCloud, endpoint: Endpoint) -> None:
     assert cloud.client.get_integrations(ApiId=api)["Items"] == []
 
 
+@one_process
 def test_routes_are_throttled(cloud: GatewayCloud, endpoint: Endpoint) -> None:
     api = cloud.api()
     integration = cloud.to_url(api, endpoint.url)

@@ -15,6 +15,7 @@ from cloudlet.services.dynamodb.expressions.set_values import Given
 from cloudlet.services.dynamodb.expressions.updates import Set, Update
 from cloudlet.services.dynamodb.values import equal
 from cloudlet.testing.server import Aws
+from tests.buckets import let_in
 
 KEY = {
     "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
@@ -60,6 +61,7 @@ def imported(dynamodb: Any, bucket: str, table: str, form: str) -> dict[str, Any
 def test_a_line_that_is_nested_without_end_is_an_error_of_that_line(aws: Aws, form: str, lines: list[bytes]) -> None:
     s3, dynamodb, bucket = aws.client("s3"), aws.client("dynamodb"), f"of-nests-{aws.account}"
     s3.create_bucket(Bucket=bucket)
+    let_in(s3, bucket, "dynamodb.amazonaws.com")
     s3.put_object(Bucket=bucket, Key=f"{form}/lines", Body=b"\n".join(lines))
 
     done = imported(dynamodb, bucket, "nests", form)

@@ -138,10 +138,24 @@ def test_a_topic_and_a_fifo_queue_are_targets(cloud: EventCloud) -> None:
     assert cloud.bodies(fifo)[0]["detail"] == {"n": 1}
 
 
-def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
+def log_group(aws: Aws) -> tuple[Any, str]:
+    """Create a log group that lets EventBridge in; return a client for it and its ARN."""
     logs = aws.client("logs")
     logs.create_log_group(logGroupName="orders")
-    arn = f"arn:aws:logs:us-east-1:{aws.account}:log-group:orders"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": "*",
+    }
+    logs.put_resource_policy(
+        policyName="events", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    return logs, f"arn:aws:logs:us-east-1:{aws.account}:log-group:orders"
+
+
+def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
+    logs, arn = log_group(aws)
     url, queue = cloud.queue()
     dead = {"Id": "2", "Arn": arn.replace("orders", "gone"), "DeadLetterConfig": {"Arn": queue}}
     cloud.rule({"Id": "1", "Arn": arn, "InputPath": "$.detail"}, dead)
@@ -158,9 +172,7 @@ def test_a_log_group_is_a_target(cloud: EventCloud, aws: Aws) -> None:
 
 
 def test_a_template_makes_a_log_event(cloud: EventCloud, aws: Aws) -> None:
-    logs = aws.client("logs")
-    logs.create_log_group(logGroupName="orders")
-    arn = f"arn:aws:logs:us-east-1:{aws.account}:log-group:orders"
+    logs, arn = log_group(aws)
     at = int(time.time()) - 60
 
     def made(template: str) -> dict[str, Any]:

@@ -16,6 +16,9 @@ def echoing(aws: Aws, destination: str, name: str = "f") -> str:
     functions.function(name)
     told: Any = {"OnSuccess": {"Destination": destination}}
     functions.client.put_function_event_invoke_config(FunctionName=name, DestinationConfig=told)
+    functions.client.add_permission(
+        FunctionName=name, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
+    )
     return functions.arn(name)
 
 

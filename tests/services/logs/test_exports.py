@@ -17,6 +17,7 @@ from cloudlet.core.service import Result
 from cloudlet.services.logs import exporting, scanning
 from cloudlet.store import pack
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.buckets import let_in
 from tests.refused import code_of
 from tests.services.logs.conftest import ACCOUNT, REGION, Call, LocalLogs
 from tests.standing import eventually
@@ -52,6 +53,7 @@ def buckets(aws: Aws) -> Any:
     s3 = aws.client("s3")
     bucket = f"b-{aws.account}"
     s3.create_bucket(Bucket=bucket)
+    let_in(s3, bucket, "logs.amazonaws.com")
     return s3
 
 

@@ -29,6 +29,9 @@ def printed(logs: Any) -> list[str]:
 def test_a_function_gets_what_matches(logs: Any, aws: Aws) -> None:
     cloud = FunctionCloud(aws)
     python(cloud, _PRINT)
+    cloud.client.add_permission(
+        FunctionName="f", StatementId="logs", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com"
+    )
     logs.create_log_group(logGroupName="g")
     logs.create_log_stream(logGroupName="g", logStreamName="s")
     subscribed = {"logGroupName": "g", "filterName": "f", "filterPattern": "ERROR"}

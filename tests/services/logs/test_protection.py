@@ -14,6 +14,7 @@ from cloudlet.services.logs import data_identifiers, outbox, protection
 from cloudlet.services.logs.data_identifiers import MANAGED
 from cloudlet.services.logs.protection import Mask
 from cloudlet.testing.server import Aws
+from tests.buckets import let_in
 from tests.refused import code_of
 from tests.services.logs.conftest import LocalLogs
 from tests.services.logs.test_metric_filters import put_filter, sums
@@ -119,6 +120,7 @@ def test_subscribers_get_masked_events(played: LocalLogs) -> None:
 def test_findings_are_reported_to_a_log_group_and_a_bucket(logs: Any, aws: Aws, write: Callable[..., None]) -> None:
     bucket, s3 = f"findings-{aws.account}", aws.client("s3")
     s3.create_bucket(Bucket=bucket)
+    let_in(s3, bucket, "logs.amazonaws.com")
     logs.create_log_group(logGroupName="/aws/vendedlogs/findings")
     to = {"CloudWatchLogs": {"LogGroup": "/aws/vendedlogs/findings"}, "S3": {"Bucket": bucket}}
     protect(logs, policy(EMAIL, IP, findings=to))

@@ -75,6 +75,9 @@ def test_a_function_runs_within_the_trace(aws: Aws, fanout: Fanout) -> None:
     cloud.client.put_function_event_invoke_config(
         FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": fanout.arn(url)}}
     )
+    cloud.client.add_permission(
+        FunctionName="f", StatementId="sns", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com"
+    )
     fanout.sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=cloud.arn())
     traced(aws, "sns").publish(TopicArn=topic, Message="a")
     (answer,) = fanout.messages(url, 1)

@@ -11,8 +11,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from tests.modes import meaningless_in
 from tests.services.apigateway.rest.cloud import RestCloud, echoed
 from tests.standing import Standing, eventually
+
+one_process = meaningless_in("replicas", because="each process counts, and remembers, by itself")
 
 FORBIDDEN = (403, {"message": "Forbidden"})
 
@@ -29,6 +32,7 @@ def _keyed(cloud: RestCloud, **plan: Any) -> tuple[str, str, dict[str, Any]]:
     return api, made, key
 
 
+@one_process
 def test_keys(cloud: RestCloud) -> None:
     api, plan, key = _keyed(cloud)
     headers = {"x-api-key": key["value"]}
@@ -106,12 +110,14 @@ def test_plans_as_they_are_shown(cloud: RestCloud) -> None:
         assert cloud.refused("create_usage_plan", **given)[2] in (400, 404), given
 
 
+@one_process
 def test_throttling_by_a_plan(cloud: RestCloud) -> None:
     api, _, key = _keyed(cloud, throttle={"rateLimit": 0.001, "burstLimit": 2})
     statuses = [cloud.call(api, "/pets", headers={"x-api-key": key["value"]}).status for _ in range(3)]
     assert statuses == [200, 200, 429]
 
 
+@one_process
 def test_throttling_of_a_method_by_a_plan(cloud: RestCloud) -> None:
     limits = {"/pets/GET": {"rateLimit": 0.001, "burstLimit": 1}}
     api, _, key = _keyed(cloud, stage={"throttle": limits})
@@ -128,6 +134,7 @@ def test_a_stage_that_is_added_again_keeps_its_limits(cloud: RestCloud) -> None:
     assert again["apiStages"] == [{"apiId": api, "stage": "dev", "throttle": {"/pets/GET": {"rateLimit": 5.0}}}]
 
 
+@one_process
 def test_throttling_by_a_stage(cloud: RestCloud) -> None:
     api = cloud.rest_api()
     cloud.mocked(api, "/")
@@ -142,6 +149,7 @@ def test_throttling_by_a_stage(cloud: RestCloud) -> None:
     assert [cloud.call(api).status for _ in range(2)] == [200, 429]
 
 
+@one_process
 def test_a_quota_is_that_of_a_day(standing: Standing) -> None:
     cloud = RestCloud(standing.account())
     api, plan, key = _keyed(cloud, quota={"limit": 2, "period": "DAY"})
@@ -182,6 +190,7 @@ def guarded(shared: RestCloud) -> str:
     return api
 
 
+@one_process
 def test_a_token(shared: RestCloud, guarded: str) -> None:
     event = echoed(shared.call(guarded, "/token/1", headers={"Authorization": "friend"}))
     told = event["requestContext"]["authorizer"]
@@ -408,7 +417,8 @@ def test_usage_is_written_down(cloud: RestCloud) -> None:
     for _ in range(3):
         cloud.call(api, "/pets", headers={"x-api-key": key["value"]})
     today = datetime.now(UTC).date().isoformat()
-    used = eventually(
-        lambda: cloud.client.get_usage(usagePlanId=plan, startDate=today, endDate=today)["items"].get(key["id"])
+    # Each process writes down what it has counted.
+    eventually(
+        lambda: cloud.client.get_usage(usagePlanId=plan, startDate=today, endDate=today)["items"].get(key["id"]),
+        lambda used: used == [[3, -1]],
     )
-    assert used == [[3, -1]]

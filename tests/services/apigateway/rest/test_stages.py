@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.modes import meaningless_in
 from tests.own_metrics import total
 from tests.services.apigateway.endpoint import Endpoint
 from tests.services.apigateway.rest.cloud import RestCloud
 from tests.standing import Standing, eventually
+
+one_process = meaningless_in("replicas", because="each process has a cache of its own")
 
 
 def test_answers_of_the_gateway_itself(cloud: RestCloud) -> None:
@@ -83,6 +86,7 @@ def test_a_canary(cloud: RestCloud) -> None:
     assert cloud.call(api).body == b"new red"
 
 
+@one_process
 def test_a_cache(standing: Standing, endpoint: Endpoint) -> None:
     cloud = RestCloud(standing.account())
     api = cloud.rest_api()
@@ -124,6 +128,7 @@ def test_a_cache(standing: Standing, endpoint: Endpoint) -> None:
     assert asked("/pets?q=1") == 1
 
 
+@one_process
 def test_other_methods_are_cached_where_that_is_said_of_them(cloud: RestCloud, endpoint: Endpoint) -> None:
     api = cloud.rest_api()
     names = cloud.method(api, "/pets", "POST")
