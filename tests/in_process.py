@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 from cloudlet.core import Transaction
+from cloudlet.core.block import Block
 from cloudlet.core.clock import Clock
 from cloudlet.core.cloud import Cloud, Config
 from cloudlet.core.tokens import TokenSealer
@@ -16,6 +18,19 @@ T = TypeVar("T")
 _PATIENCE_SECONDS = 20
 _TURNS = 300
 """Of the event loop: more than anything takes that goes on without the clock."""
+
+
+def in_block(name: str, folder: Path, scenario: Callable[[Block], Awaitable[None]]) -> None:
+    """Do something with a block of a Cloudlet of its own."""
+
+    async def run() -> None:
+        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32))
+        try:
+            await scenario(cloud.block(name))
+        finally:
+            await cloud.close()
+
+    asyncio.run(run())
 
 
 class MovableClock(Clock):

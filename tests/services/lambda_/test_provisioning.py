@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from cloudlet.core import Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.lambda_ import directory, provisioning
 from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.execution.pool import Pools
 from cloudlet.services.lambda_.function import Function, Package, Place, Version
+from tests.in_process import in_block
 
 
 def test_who_takes_long_to_start_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +33,7 @@ def test_who_takes_long_to_start_holds_up_nobody_else(tmp_path: Path, monkeypatc
         await asyncio.wait_for(_ready(block, quick, 2), 30)
         assert (await _found(block, slow)).available == 0
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 def test_what_is_wanted_meanwhile_is_seen_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +55,7 @@ def test_what_is_wanted_meanwhile_is_seen_to(tmp_path: Path, monkeypatch: pytest
         goes_on.set()
         await asyncio.wait_for(_ready(block, what, 3), 30)
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 async def _want(block: Block, what: Named, count: int) -> None:
@@ -82,16 +80,3 @@ async def _found(block: Block, what: Named) -> Provisioned:
 async def _ready(block: Block, what: Named, count: int) -> None:
     while (await _found(block, what)).available != count:
         await asyncio.sleep(0.01)
-
-
-def _run(folder: Path, scenario: Callable[[Block], Awaitable[None]]) -> None:
-    """Do something with a block of functions."""
-
-    async def run() -> None:
-        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32))
-        try:
-            await scenario(cloud.block("lambda"))
-        finally:
-            await cloud.close()
-
-    asyncio.run(run())

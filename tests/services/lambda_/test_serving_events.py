@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction, jobs
 from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import serving
@@ -20,6 +17,7 @@ from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Place
 from cloudlet.services.lambda_.invoking import Target
+from tests.in_process import in_block
 
 
 @pytest.mark.parametrize("size", [10, 100_000])
@@ -63,7 +61,7 @@ def test_they_are_kept_and_come_again_later(tmp_path: Path, monkeypatch: pytest.
         assert await block.store.transact(lambda tx: events.first(tx, 2)) == []
         assert (await block.store.transact(lambda tx: events.whole(tx, replace(kept, payload=b"")))).payload == b"{}"
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 def test_one_that_was_served_after_it_had_been_read_is_left_alone(
@@ -84,7 +82,7 @@ def test_one_that_was_served_after_it_had_been_read_is_left_alone(
         await serving._see_to(block, read)
         assert not looked_for
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 @pytest.mark.parametrize(("functions", "of_each"), [(1, 300), (3, 1000)])
@@ -117,7 +115,7 @@ def test_slow_functions_with_many_events_do_not_keep_others_waiting(
         await asyncio.wait_for(served.wait(), 10)
         assert serving_slow == functions * serving.OF_ONE_FUNCTION
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 def test_functions_of_an_account_do_not_have_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,17 +148,4 @@ def test_functions_of_an_account_do_not_have_all_places(tmp_path: Path, monkeypa
         await asyncio.wait_for(served.wait(), 30)
         assert at_once == serving.OF_ONE_ACCOUNT
 
-    _run(tmp_path, scenario)
-
-
-def _run(folder: Path, scenario: Callable[[Block], Awaitable[None]]) -> None:
-    """Do something with a block of functions."""
-
-    async def run() -> None:
-        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32))
-        try:
-            await scenario(cloud.block("lambda"))
-        finally:
-            await cloud.close()
-
-    asyncio.run(run())
+    in_block("lambda", tmp_path, scenario)

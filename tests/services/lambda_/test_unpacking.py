@@ -19,6 +19,7 @@ from cloudlet.core.identity import root
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.lambda_ import unpacking
 from cloudlet.services.lambda_.unpacking import BadPackage
+from tests.in_process import in_block
 from tests.services.lambda_.cloud import package, role_of
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
@@ -190,11 +191,4 @@ def test_packages_of_one_account_keep_those_of_others_not_waiting(tmp_path: Path
             goes_on.set()
         await asyncio.gather(*first)
 
-    async def run() -> None:
-        cloud = Cloud(Config(tmp_path, durable=False), TokenSealer(b"k" * 32))
-        try:
-            await scenario(cloud.block("lambda"))
-        finally:
-            await cloud.close()
-
-    asyncio.run(run())
+    in_block("lambda", tmp_path, scenario)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,10 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction, jobs
 from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.tokens import TokenSealer
 from cloudlet.services.lambda_ import claims, deleting, directory, invoking, settling, unpacking, versions
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Function, Package, Place, Version
+from tests.in_process import in_block
 from tests.services.lambda_.cloud import FunctionCloud, package
 from tests.services.lambda_.programs import invoke, python
 from tests.standing import eventually
@@ -71,7 +69,7 @@ def test_earlier_code_serves_and_is_kept_while_an_update_goes_on(
         assert await _serves(block) == ("old" if is_broken else "new")
         assert await _unclaimed(block) == ["new" if is_broken else "old"]
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 def test_who_updates_many_functions_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +101,7 @@ def test_who_updates_many_functions_keeps_nobody_waiting(tmp_path: Path, monkeyp
                 await asyncio.sleep(0.01)
         assert under_way.count(PLACE.account) == 4
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 def test_a_function_that_is_deleted_during_an_update_leaves_nothing(
@@ -121,7 +119,7 @@ def test_a_function_that_is_deleted_during_an_update_leaves_nothing(
         assert await block.store.transact(lambda tx: directory.take_former(tx, PLACE, 3.0)) is None
         assert await _unclaimed(block) == ["new", "old"]
 
-    _run(tmp_path, scenario)
+    in_block("lambda", tmp_path, scenario)
 
 
 async def _updated(block: Block) -> None:
@@ -156,16 +154,3 @@ async def _unclaimed(block: Block) -> list[str]:
         return [code for code in ("new", "old") if not await claims.is_claimed(tx, code)]
 
     return await block.store.transact(body)
-
-
-def _run(folder: Path, scenario: Callable[[Block], Awaitable[None]]) -> None:
-    """Do something with a block of functions."""
-
-    async def run() -> None:
-        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32))
-        try:
-            await scenario(cloud.block("lambda"))
-        finally:
-            await cloud.close()
-
-    asyncio.run(run())
