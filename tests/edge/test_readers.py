@@ -345,7 +345,7 @@ def test_a_stop_answers_who_waits_and_closes_the_others() -> None:
         assert waits.answer()[0] == 200
         assert idle.socket.recv(1) == b""
         assert server.process.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert not _command(reader)
 
 

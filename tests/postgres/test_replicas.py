@@ -108,7 +108,7 @@ def test_a_long_poll_on_one_wakes_for_a_send_on_the_other(sqs: Replicas, queue: 
             sender.send_message(QueueUrl=queue, MessageBody=str(n))
             (message,) = poll.result()["Messages"]
             assert message["Body"] == str(n)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 10
             client.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
