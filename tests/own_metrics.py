@@ -8,19 +8,19 @@ from typing import Any
 from cloudlet.testing.server import Aws
 from tests.standing import NOON
 
-_HOUR = datetime.timedelta(hours=1)
+_DAY = datetime.timedelta(days=1)
 
 
 def total(aws: Aws, namespace: str, metric: str, **dimensions: str) -> float | None:
-    """Return the sum of a metric around the time at which standing clocks stand at first; None where there is none."""
+    """Return the sum of a metric since standing clocks stood at first; None where there is none."""
     noon = datetime.datetime.fromisoformat(NOON)
     points: list[dict[str, Any]] = aws.client("cloudwatch").get_metric_statistics(
         Namespace=namespace,
         MetricName=metric,
         Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-        StartTime=noon - _HOUR,
-        EndTime=noon + _HOUR,
-        Period=3600,
+        StartTime=noon - _DAY,
+        EndTime=noon + 400 * _DAY,
+        Period=86_400,
         Statistics=["Sum"],
     )["Datapoints"]
     return sum(point["Sum"] for point in points) if points else None
