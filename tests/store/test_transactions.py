@@ -265,3 +265,20 @@ def test_a_body_that_raises_before_there_is_anything_to_await_leaves_nothing_und
         await put(store, a=b"1")
 
     run_with_store(scenario)
+
+
+def test_a_value_that_grows_is_not_read_as_it_was_before(run_with_store: Run) -> None:
+    """Small values are remembered, large ones are not."""
+
+    async def scenario(store: Store) -> None:
+        await put(store, key=b"first")
+        await put(store, **{f"other{number}": b"" for number in range(5000)})
+        await put(store, key=b"second")
+        await put(store, key=bytes(2000))
+
+        async def get(tx: Transaction) -> bytes | None:
+            return await tx.get(b"key")
+
+        assert await store.transact(get) == bytes(2000)
+
+    run_with_store(scenario)
