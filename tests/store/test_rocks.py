@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import resource
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cloudlet.store.embedded import EmbeddedStore
 from cloudlet.store.interface import StoreError, Transaction
-from cloudlet.store.rocks import OrderedMap
+from cloudlet.store.rocks import OrderedMap, Record
 
 
 def test_what_is_opened_again_has_the_same_cache(tmp_path: Path) -> None:
@@ -129,6 +132,66 @@ def test_a_read_does_not_wait_for_what_is_written_after_it(tmp_path: Path) -> No
 
     asyncio.run(main())
     assert told == [["first"]]
+
+
+def test_what_is_being_synchronised_is_waited_for_before_a_store_that_failed_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = threading.Event()
+    sync = OrderedMap.sync
+
+    def slow(rows: OrderedMap, record: Record) -> None:
+        written.wait()
+        sync(rows, record)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", b"value")
+
+    async def clear(tx: Transaction) -> None:
+        tx.delete_range(b"other", b"others")
+
+    async def get(tx: Transaction) -> bytes | None:
+        return await tx.get(b"key")
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        store._waits_inline = False
+        with monkeypatch.context() as patches:
+            patches.setattr(OrderedMap, "sync", slow)
+            first = asyncio.create_task(store.transact(put))
+            while not store._syncing:
+                await asyncio.sleep(0)
+            with monkeypatch.context() as full:
+                full.setattr(OrderedMap, "write", fail)
+                with pytest.raises(StoreError):
+                    await store.transact(clear)
+            before = store._map
+            with pytest.raises(StoreError):
+                await store.transact(get)
+            assert store._map is before
+            written.set()
+            await first
+        assert await store.transact(get) == b"value"
+        assert store._map is not before
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_was_closed_leaves_the_descriptors_of_others_alone(tmp_path: Path) -> None:
+    """A store that cannot be opened again is closed with each attempt."""
+    rows = OrderedMap(tmp_path)
+    rows.write({b"key": b"value"}, [])
+    rows.sync(rows.unsynced())
+    assert rows._log is not None
+    rows._log.close(remove=False)
+    with (tmp_path / "other").open("wb") as other:
+        with suppress(Exception):
+            rows.close()
+        other.write(b"written")
 
 
 def write_and_crash(folder: Path) -> None:

@@ -76,7 +76,8 @@ class EmbeddedStore:
     # -- transactions
 
     def submit(self, body: Body[T], done: Done[T]) -> None:
-        if self._closed or (self._broken and not self._reopen()):
+        # What is being synchronised in a thread still goes into the log that would be closed.
+        if self._closed or (self._broken and (self._syncing or not self._reopen())):
             done(None, StoreError("the store is not open"))
             return
         self._runner.run(body, done)
@@ -303,7 +304,10 @@ class EmbeddedStore:
         self._broken = True
         failure = StoreError(f"cannot make writes durable in {self._folder}: {error}")
         for done, _, _, _ in group:
-            done(None, failure)
+            try:
+                done(None, failure)
+            except Exception:
+                log.exception("a transaction has failed, and who waits for it could not be told")
 
     def _reopen(self) -> bool:
         waiting, self._waiting = self._waiting, []
