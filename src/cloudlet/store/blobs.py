@@ -209,7 +209,8 @@ class BlobWriter:
         try:
             await self.settle()
             await self._synced()
-            await in_thread(self._finish)
+            self._under_way = asyncio.ensure_future(in_thread(self._finish))
+            await self._settle()
         except BaseException:
             await self.discard()
             raise
@@ -244,9 +245,10 @@ class BlobWriter:
             await syncing
 
     async def _settle(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            await under_way
+        if self._under_way is not None:
+            # Threads are not cancelled with who waits for them: who discards the blob still has to.
+            await asyncio.shield(self._under_way)
+            self._under_way = None
 
     def _write(self, piece: bytes) -> None:
         view = memoryview(piece)
