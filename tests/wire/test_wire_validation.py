@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -108,6 +109,19 @@ def form_request(text: str) -> HttpRequest:
     return HttpRequest("POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, text.encode())
 
 
+def test_a_form_has_a_limited_number_of_parts() -> None:
+    for form in ("&" * 200_000, "&".join(f"{number}" + ".a" * 60 for number in range(6000))):
+        error = refused("sqs", "SendMessage", form_request(form), "query")
+        assert error.code == "MalformedQueryString"
+
+
+def test_a_date_is_one_of_the_calendar_in_utc_too() -> None:
+    for date in ("9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"):
+        text = f"Action=GetMetricStatistics&Namespace=n&MetricName=m&Period=60&StartTime={date}&EndTime={date}"
+        error = refused("cloudwatch", "GetMetricStatistics", form_request(text.replace("+", "%2B")), "query")
+        assert error.code == "MalformedInput"
+
+
 def test_the_query_family() -> None:
     error = refused("sqs", "SendMessage", form_request("Action=SendMessage&QueueUrl=q"), "query")
     assert (error.code, error.message) == (
@@ -124,6 +138,31 @@ def test_the_query_family() -> None:
     )
     error = refused("iam", "ListRoles", form_request("MaxItems=many"), "query")
     assert error.code == "MalformedInput"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_right"),
+    [
+        ("Bearer of words, and more", True),
+        (" \tbetween \t spaces\t", True),
+        ("\t", False),
+        ("", False),
+        # There were 2^60 ways to take the spaces for what is between words or for a part of one.
+        ("a " * 60 + "\xe9", False),
+        ("a\n", False),
+    ],
+)
+def test_headers_with_many_words(value: str, is_right: bool) -> None:
+    for service, name in (("events", "HeaderValue"), ("pipes", "HeaderValue")):
+        pattern = translate(load(service).shapes[name].pattern or "")
+        assert pattern is not None
+        assert (re.search(pattern, value) is not None) == is_right
+
+
+def test_what_is_much_too_long_is_not_held_against_its_pattern() -> None:
+    for text, kinds in (("!" * 256, ["max_length", "pattern"]), ("!" * 257, ["max_length"])):
+        error = refused("dynamodb", "ImportTable", {"S3BucketSource": {"S3Bucket": text}})
+        assert [found.kind for found in error.violations if found.path == "s3BucketSource.s3Bucket"] == kinds
 
 
 def test_every_pattern_of_the_models_is_understood() -> None:
