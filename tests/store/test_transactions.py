@@ -282,3 +282,19 @@ def test_a_value_that_grows_is_not_read_as_it_was_before(run_with_store: Run) ->
         assert await store.transact(get) == bytes(2000)
 
     run_with_store(scenario)
+
+
+def test_what_is_put_replaces_what_was_added(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def body(tx: Transaction) -> int:
+            tx.add(b"counter", 5)
+            tx.put(b"counter", (3).to_bytes(8, "big", signed=True))
+            return await tx.counter(b"counter")
+
+        async def counted(tx: Transaction) -> int:
+            return await tx.counter(b"counter")
+
+        assert await store.transact(body) == 3
+        assert await store.transact(counted) == 3
+
+    run_with_store(scenario)

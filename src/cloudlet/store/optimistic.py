@@ -140,6 +140,8 @@ class OptimisticTransaction(Overlay):
 
     def put(self, key: bytes, value: bytes) -> None:
         self.writes[key] = value
+        if self.adds:
+            self.adds.pop(key, None)
 
     def delete(self, key: bytes) -> None:
         self.writes[key] = None
