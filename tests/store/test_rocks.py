@@ -181,6 +181,38 @@ def test_what_is_being_synchronised_is_waited_for_before_a_store_that_failed_is_
     asyncio.run(main())
 
 
+def test_what_began_before_a_write_failed_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has seen what is not on disk."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", b"value")
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        goes_on = asyncio.Event()
+
+        async def read(tx: Transaction) -> bytes | None:
+            value = await tx.get(b"key")
+            await goes_on.wait()
+            return value
+
+        writing = asyncio.create_task(store.transact(put))
+        reading = asyncio.create_task(store.transact(read))
+        with monkeypatch.context() as patches:
+            patches.setattr(OrderedMap, "sync", fail)
+            with pytest.raises(StoreError):
+                await writing
+        goes_on.set()
+        with pytest.raises(StoreError):
+            await reading
+        await store.close()
+
+    asyncio.run(main())
+
+
 def test_one_that_was_closed_leaves_the_descriptors_of_others_alone(tmp_path: Path) -> None:
     """A store that cannot be opened again is closed with each attempt."""
     rows = OrderedMap(tmp_path)

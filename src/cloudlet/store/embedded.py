@@ -111,7 +111,10 @@ class EmbeddedStore:
         result: Any,
         error: Exception | None,
     ) -> None:
-        if error is None:
+        if error is None and self._broken:
+            # It may have seen what was not written in the end.
+            done(None, StoreError("an earlier write failed"))
+        elif error is None:
             self._commit(transaction, result, done)
         else:
             self._answer(done, None, error, [])
