@@ -126,6 +126,21 @@ def test_who_is_cancelled_leaves_nothing_that_writes_on(
     run(main())
 
 
+def test_a_folder_that_another_has_just_made_is_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("cloudlet.store.blobs.sync_folder", synced.append)
+
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs")
+        writer = await blobs.begin()
+        folder = blobs.path(writer.name).parent
+        folder.mkdir()
+        await writer.keep()
+        assert synced == [folder.parent, folder]
+
+    run(main())
+
+
 def test_what_was_never_finished_is_swept(tmp_path: Path) -> None:
     async def main() -> None:
         blobs = Blobs(tmp_path / "blobs")

@@ -55,6 +55,8 @@ class Blobs:
         self._marked: str | None = None if mark is not None else ""
         self._readers: Counter[str] = Counter()
         self._doomed: set[str] = set()
+        self._folders: set[Path] = set()
+        """Those whose names are durable."""
 
     def path(self, name: str) -> Path:
         """Return the file of a blob."""
@@ -94,9 +96,11 @@ class Blobs:
     def name(self, fresh: Path, name: str) -> None:
         """Give what is in a file that is not finished its final name, durably. Waits for the disk."""
         final = self.path(name)
-        if not final.parent.exists():
+        if final.parent not in self._folders:
+            # That it is there does not say that whoever has made it has made it durable.
             final.parent.mkdir(exist_ok=True)
             self._sync_folder(final.parent.parent)
+            self._folders.add(final.parent)
         fresh.rename(final)
         self._sync_folder(final.parent)
 
