@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -208,6 +209,40 @@ def test_what_began_before_a_write_failed_is_not_answered(tmp_path: Path, monkey
         goes_on.set()
         with pytest.raises(StoreError):
             await reading
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_cannot_be_opened_again_is_not_tried_with_every_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    tries: list[Path] = []
+
+    def fail(*given: object, **_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def unable(folder: Path, **_: object) -> None:
+        tries.append(folder)
+        fail()
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", b"value")
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        clock = SimpleNamespace(monotonic=lambda: now[0], perf_counter=time.perf_counter)
+        monkeypatch.setattr("cloudlet.store.embedded.time", clock)
+        with monkeypatch.context() as patches:
+            patches.setattr("cloudlet.store.rocks.OrderedMap.write", fail)
+            patches.setattr("cloudlet.store.embedded.OrderedMap", unable)
+            for _ in range(5):
+                with pytest.raises(StoreError):
+                    await store.transact(put)
+            assert len(tries) == 1
+        now[0] += 1
+        await store.transact(put)
         await store.close()
 
     asyncio.run(main())

@@ -38,6 +38,8 @@ _TURN_SECONDS: Final = 0.005
 """After so long, a task that does one transaction after the other lets others have their turn."""
 _FLUSH_SECONDS: Final = 60.0
 """So long after so much was deleted, what is in memory is flushed, for the disk to have its room back."""
+_REST_SECONDS: Final = 1.0
+"""So long after it could not be opened that is not tried again: the event loop would do nothing else."""
 _WIDE: Final = 8
 """A scan of so many rows costs no more for each of them than to read them ahead and to remember them."""
 
@@ -64,6 +66,8 @@ class EmbeddedStore:
         self._scheduled = False
         self._syncing = False
         self._broken = False
+        self._opens_again = 0.0
+        """When it is tried next to open what is broken, by the monotonic clock."""
         self._closed = False
         self.waited = 0.0
         self._waits_inline = True
@@ -313,6 +317,8 @@ class EmbeddedStore:
                 log.exception("a transaction has failed, and who waits for it could not be told")
 
     def _reopen(self) -> bool:
+        if time.monotonic() < self._opens_again:
+            return False
         waiting, self._waiting = self._waiting, []
         self._pending = {}
         self._dirty = False
@@ -322,6 +328,7 @@ class EmbeddedStore:
             self._map = OrderedMap(self._folder, durable=self._durable)
         except Exception as error:
             log.error("cannot open %s: %s", self._folder, error)
+            self._opens_again = time.monotonic() + _REST_SECONDS
             return False
         log.warning("opened %s again after a failed write", self._folder)
         self.version += 1
