@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.store import Conflict, Store, Transaction
+from cloudlet.store import Conflict, Store, StoreError, Transaction
 
 Run = Callable[[Callable[[Store], Any]], Any]
 
@@ -296,5 +296,51 @@ def test_what_is_put_replaces_what_was_added(run_with_store: Run) -> None:
 
         assert await store.transact(body) == 3
         assert await store.transact(counted) == 3
+
+    run_with_store(scenario)
+
+
+def test_a_counter_that_would_be_too_large_is_an_error(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def body(tx: Transaction) -> None:
+            tx.add(b"counter", 2**62)
+
+        await store.transact(body)
+        with pytest.raises(StoreError):
+            await asyncio.wait_for(store.transact(body), 60)
+
+        async def counted(tx: Transaction) -> int:
+            return await tx.counter(b"counter")
+
+        assert await store.transact(counted) == 2**62
+
+    run_with_store(scenario)
+
+
+def test_a_body_that_raises_before_there_is_anything_to_await_when_it_runs_again(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        await put(store, key=b"value")
+        goes_on = asyncio.Event()
+        has_read = asyncio.Event()
+        runs = 0
+
+        async def read(tx: Transaction) -> None:
+            await tx.get(b"key")
+            has_read.set()
+            await goes_on.wait()
+
+        def body(tx: Transaction) -> Any:
+            nonlocal runs
+            runs += 1
+            if runs > 1:
+                raise ValueError("there is nothing to await")
+            return read(tx)
+
+        waiting = asyncio.create_task(store.transact(body))
+        await has_read.wait()
+        await put(store, key=b"other")
+        goes_on.set()
+        with pytest.raises(ValueError, match="nothing to await"):
+            await asyncio.wait_for(waiting, 60)
 
     run_with_store(scenario)

@@ -126,7 +126,11 @@ class EmbeddedStore:
     def _commit(self, transaction: OptimisticTransaction, result: Any, done: _Done) -> None:
         """Make the writes visible at once; they are durable, and the answer given, after the next sync."""
         if transaction.adds:
-            transaction.resolve_adds(self.read)
+            try:
+                transaction.resolve_adds(self.read)
+            except Exception as error:
+                self._answer(done, None, error, [])
+                return
         writes, cleared = transaction.writes, transaction.cleared
         if not writes and not cleared:
             self._answer(done, result, None, transaction.topics)

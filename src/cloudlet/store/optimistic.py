@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from cloudlet.store.interface import Row
+from cloudlet.store.interface import Row, StoreError
 from cloudlet.store.recent import ABSENT
 
+_COUNTERS: Final = 1 << 63
 _EVERYTHING: Final = (b"", b"\xff" * 16)
 
 
@@ -161,12 +162,18 @@ class OptimisticTransaction(Overlay):
         self.topics.append(topic)
 
     def resolve_adds(self, read: Callable[[bytes], bytes | None]) -> None:
-        """Turn what was added to counters into writes; called at the commit, when nobody else can commit."""
+        """Turn what was added to counters into writes; called at the commit, when nobody else can commit.
+
+        Raises StoreError where a counter would no longer be a signed 64-bit integer.
+        """
         for key, delta in self.adds.items():
             value = self.above(key)
             if value is ABSENT:
                 value = read(key)
-            self.writes[key] = (_counted(value) + delta).to_bytes(8, "big", signed=True)
+            total = _counted(value) + delta
+            if not -_COUNTERS <= total < _COUNTERS:
+                raise StoreError(f"a counter has no room for {total}")
+            self.writes[key] = total.to_bytes(8, "big", signed=True)
 
 
 def _counted(value: bytes | None) -> int:

@@ -83,7 +83,12 @@ class Runner:
                     return
                 transaction = OptimisticTransaction(self._state)
                 outcome = Outcome()
-                rest = begin(body(transaction), outcome)
+                try:
+                    work = body(transaction)
+                except Exception as error:
+                    outcome.error, rest = error, None
+                else:
+                    rest = begin(work, outcome)
             done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
         finally:
             self.history.leave()
