@@ -182,6 +182,40 @@ def test_what_is_being_synchronised_is_waited_for_before_a_store_that_failed_is_
     asyncio.run(main())
 
 
+def test_commits_are_remembered_for_no_longer_than_somebody_could_conflict_with_them(tmp_path: Path) -> None:
+    """Though some transaction is under way at any time."""
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        last: tuple[asyncio.Event, asyncio.Task[None]] | None = None
+
+        async def put(tx: Transaction) -> None:
+            tx.put(b"other", b"value")
+
+        for _ in range(50):
+            goes_on = asyncio.Event()
+
+            async def wait(tx: Transaction, goes_on: asyncio.Event = goes_on) -> None:
+                await tx.get(b"key")
+                await goes_on.wait()
+
+            waiting = asyncio.create_task(store.transact(wait))
+            await asyncio.sleep(0)
+            await store.transact(put)
+            if last is not None:
+                last[0].set()
+                await last[1]
+            last = goes_on, waiting
+            assert len(store._history._commits) <= 2
+        assert last is not None
+        last[0].set()
+        await last[1]
+        assert len(store._history._commits) == 0
+        await store.close()
+
+    asyncio.run(main())
+
+
 def test_what_began_before_a_write_failed_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has seen what is not on disk."""
 

@@ -186,22 +186,34 @@ class History:
     __slots__ = ("_commits", "_open")
 
     def __init__(self) -> None:
-        self._open = 0
+        self._open: dict[int, int] = {}
+        """How many transactions are under way, by the version of the state that they began with: the oldest first."""
         self._commits: deque[tuple[int, Overlay]] = deque()
 
     def __bool__(self) -> bool:
         """Whether any transaction is under way."""
-        return self._open > 0
+        return bool(self._open)
 
-    def enter(self) -> None:
-        """Note that a transaction begins."""
-        self._open += 1
+    def enter(self, version: int) -> None:
+        """Note that a transaction begins, with the present version of the state."""
+        self._open[version] = self._open.get(version, 0) + 1
 
-    def leave(self) -> None:
-        """Note that a transaction is over; what it could have conflicted with is of no interest to those to come."""
-        self._open -= 1
-        if not self._open and self._commits:
-            self._commits.clear()
+    def leave(self, version: int) -> None:
+        """Note that a transaction is over; what only it could have conflicted with is of no interest any more."""
+        others = self._open[version] - 1
+        if others:
+            self._open[version] = others
+            return
+        del self._open[version]
+        commits = self._commits
+        if not commits:
+            return
+        if not self._open:
+            commits.clear()
+            return
+        oldest = next(iter(self._open))
+        while commits and commits[0][0] <= oldest:
+            commits.popleft()
 
     def add(self, version: int, commit: Overlay) -> None:
         """Note the commit that made the state's version what it is."""
@@ -217,9 +229,9 @@ class History:
     def conflicts(self, transaction: OptimisticTransaction) -> bool:
         """Whether anything that the transaction read was changed by a commit since it began."""
         keys = set(transaction.read_keys)
-        for version, other in self._commits:
+        for version, other in reversed(self._commits):
             if version <= transaction.version:
-                continue
+                break
             if not keys.isdisjoint(other.writes):
                 return True
             if any(low <= key < high for low, high in transaction.read_ranges for key in other.writes):
