@@ -98,6 +98,13 @@ def test_types(body: bytes, message: str) -> None:
     assert (error.code, error.message) == ("SerializationException", message)
 
 
+def test_a_whole_number_may_be_too_large_for_a_double() -> None:
+    for number in (b"1" + b"0" * 400, b"-1" + b"0" * 400):
+        body = b'{"Namespace": "n", "MetricData": [{"MetricName": "m", "Value": %b}]}' % number
+        error = refused("cloudwatch", "PutMetricData", body)
+        assert (error.code, error.message) == ("SerializationException", "Numeric value out of range of Double")
+
+
 def test_what_json_may_leave_open() -> None:
     body = {"QueueUrl": "q", "MessageBody": "m", "DelaySeconds": 5.0, "MessageAttributes": None, "Unknown": [1]}
     params = load("sqs").operations["SendMessage"].parse("json", json_request(body))
