@@ -344,3 +344,24 @@ def test_a_body_that_raises_before_there_is_anything_to_await_when_it_runs_again
             await asyncio.wait_for(waiting, 60)
 
     run_with_store(scenario)
+
+
+def test_a_watch_that_fails_is_no_affair_of_the_others(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        told: list[str] = []
+
+        def fail() -> None:
+            raise ValueError("not told")
+
+        store.watch(b"topic", fail)
+        store.watch(b"topic", lambda: told.append("other"))
+
+        async def body(tx: Transaction) -> str:
+            tx.put(b"a", b"1")
+            tx.notify(b"topic")
+            return "answered"
+
+        assert await asyncio.wait_for(store.transact(body), 60) == "answered"
+        assert told == ["other"]
+
+    run_with_store(scenario)
