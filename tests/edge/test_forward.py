@@ -99,3 +99,39 @@ def test_headers_come_back_byte_by_byte(tmp_path: Path) -> None:
     answer = passed_on(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", block, tmp_path / "block")
     assert "\r\nx-utf-8: Köln\r\n".encode() in answer
     assert b"\r\nx-no-utf-8: \xe9\r\n" in answer
+
+
+class Gone:
+    """A client that went away while its request was on its way."""
+
+    peer = "127.0.0.1"
+    secure = False
+    upgradable = True
+
+    def respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        pass
+
+    def upgrade(self, exchange: Exchange, head: bytes, protocol: asyncio.Protocol) -> None:
+        pass
+
+
+def test_a_block_is_hung_up_on_where_a_client_that_leaves_http_has_gone(tmp_path: Path) -> None:
+    path = tmp_path / "block"
+
+    async def main() -> None:
+        ended = asyncio.Event()
+
+        async def block(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            ended.set()
+            writer.close()
+
+        server = await asyncio.start_unix_server(block, str(path))
+        request = HttpRequest("GET", "/", "", {"host": "a"})
+        exchange = Exchange(Gone(), request, True)
+        exchange.abort()
+        Forwarder(str(path)).tunnel(request, exchange, lambda: None)
+        await asyncio.wait_for(ended.wait(), 60)
+        server.close()
+
+    asyncio.run(main())

@@ -80,7 +80,7 @@ def test_a_large_message_passes_the_front_door_whole(isolated: Aws) -> None:
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == body
 
 
-def test_a_killed_block_fails_only_its_own_calls_and_is_back_soon(isolated: Aws) -> None:
+def test_a_killed_block_fails_only_its_own_calls_and_is_started_again(isolated: Aws) -> None:
     sqs, sts = isolated.client("sqs", config=ONCE), isolated.client("sts", config=ONCE)
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     sts.get_caller_identity()

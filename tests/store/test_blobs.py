@@ -7,7 +7,8 @@ import errno
 import hashlib
 import os
 import random
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,63 @@ def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
         await writer.write(b"x" * 3_000_000)
         await writer.discard()
         assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("step", ["write", "keep"])
+def test_who_is_cancelled_leaves_nothing_that_writes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The descriptor's number is another file's as soon as it is closed."""
+    begun, goes_on = threading.Event(), threading.Event()
+    closed_too_early = []
+
+    def held(function: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(file: int, *given: Any) -> Any:
+            begun.set()
+            goes_on.wait()
+            try:
+                return function(file, *given)
+            except OSError as error:
+                closed_too_early.append(error)
+                raise
+
+        return slow
+
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs")
+        writer = await blobs.begin()
+        await writer.write(b"x")
+        name = "write" if step == "write" else "fdatasync"
+        monkeypatch.setattr(f"cloudlet.store.blobs.os.{name}", held(getattr(os, name)))
+        keeping = asyncio.create_task(writer.keep())
+        await asyncio.to_thread(begun.wait)
+        keeping.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        abandoned = await asyncio.to_thread(lambda: writer._file < 0)
+        goes_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await keeping
+        assert not abandoned
+        assert closed_too_early == []
+        assert not blobs.fresh_path(writer.name).exists()
+
+    run(main())
+
+
+def test_a_folder_that_another_has_just_made_is_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("cloudlet.store.blobs.sync_folder", synced.append)
+
+    async def main() -> None:
+        blobs = Blobs(tmp_path / "blobs")
+        writer = await blobs.begin()
+        folder = blobs.path(writer.name).parent
+        folder.mkdir()
+        await writer.keep()
+        assert synced == [folder.parent, folder]
 
     run(main())
 

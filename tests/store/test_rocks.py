@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import resource
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cloudlet.store.embedded import EmbeddedStore
 from cloudlet.store.interface import StoreError, Transaction
-from cloudlet.store.rocks import OrderedMap
+from cloudlet.store.rocks import OrderedMap, Record
 
 
 def test_what_is_opened_again_has_the_same_cache(tmp_path: Path) -> None:
@@ -129,6 +133,166 @@ def test_a_read_does_not_wait_for_what_is_written_after_it(tmp_path: Path) -> No
 
     asyncio.run(main())
     assert told == [["first"]]
+
+
+def test_what_is_being_synchronised_is_waited_for_before_a_store_that_failed_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = threading.Event()
+    sync = OrderedMap.sync
+
+    def slow(rows: OrderedMap, record: Record) -> None:
+        written.wait()
+        sync(rows, record)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", b"value")
+
+    async def clear(tx: Transaction) -> None:
+        tx.delete_range(b"other", b"others")
+
+    async def get(tx: Transaction) -> bytes | None:
+        return await tx.get(b"key")
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        store._waits_inline = False
+        with monkeypatch.context() as patches:
+            patches.setattr(OrderedMap, "sync", slow)
+            first = asyncio.create_task(store.transact(put))
+            while not store._syncing:
+                await asyncio.sleep(0)
+            with monkeypatch.context() as full:
+                full.setattr(OrderedMap, "write", fail)
+                with pytest.raises(StoreError):
+                    await store.transact(clear)
+            before = store._map
+            with pytest.raises(StoreError):
+                await store.transact(get)
+            assert store._map is before
+            written.set()
+            await first
+        assert await store.transact(get) == b"value"
+        assert store._map is not before
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_commits_are_remembered_for_no_longer_than_somebody_could_conflict_with_them(tmp_path: Path) -> None:
+    """Though some transaction is under way at any time."""
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        last: tuple[asyncio.Event, asyncio.Task[None]] | None = None
+
+        async def put(tx: Transaction) -> None:
+            tx.put(b"other", b"value")
+
+        for _ in range(50):
+            goes_on = asyncio.Event()
+
+            async def wait(tx: Transaction, goes_on: asyncio.Event = goes_on) -> None:
+                await tx.get(b"key")
+                await goes_on.wait()
+
+            waiting = asyncio.create_task(store.transact(wait))
+            await asyncio.sleep(0)
+            await store.transact(put)
+            if last is not None:
+                last[0].set()
+                await last[1]
+            last = goes_on, waiting
+            assert len(store._history._commits) <= 2
+        assert last is not None
+        last[0].set()
+        await last[1]
+        assert len(store._history._commits) == 0
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_what_began_before_a_write_failed_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has seen what is not on disk."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", b"value")
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        goes_on = asyncio.Event()
+
+        async def read(tx: Transaction) -> bytes | None:
+            value = await tx.get(b"key")
+            await goes_on.wait()
+            return value
+
+        writing = asyncio.create_task(store.transact(put))
+        reading = asyncio.create_task(store.transact(read))
+        with monkeypatch.context() as patches:
+            patches.setattr(OrderedMap, "sync", fail)
+            with pytest.raises(StoreError):
+                await writing
+        goes_on.set()
+        with pytest.raises(StoreError):
+            await reading
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_cannot_be_opened_again_is_not_tried_with_every_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    tries: list[Path] = []
+
+    def fail(*given: object, **_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def unable(folder: Path, **_: object) -> None:
+        tries.append(folder)
+        fail()
+
+    async def put(tx: Transaction) -> None:
+        tx.put(b"key", b"value")
+
+    async def main() -> None:
+        store = EmbeddedStore(tmp_path)
+        clock = SimpleNamespace(monotonic=lambda: now[0], perf_counter=time.perf_counter)
+        monkeypatch.setattr("cloudlet.store.embedded.time", clock)
+        with monkeypatch.context() as patches:
+            patches.setattr("cloudlet.store.rocks.OrderedMap.write", fail)
+            patches.setattr("cloudlet.store.embedded.OrderedMap", unable)
+            for _ in range(5):
+                with pytest.raises(StoreError):
+                    await store.transact(put)
+            assert len(tries) == 1
+        now[0] += 1
+        await store.transact(put)
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_was_closed_leaves_the_descriptors_of_others_alone(tmp_path: Path) -> None:
+    """A store that cannot be opened again is closed with each attempt."""
+    rows = OrderedMap(tmp_path)
+    rows.write({b"key": b"value"}, [])
+    rows.sync(rows.unsynced())
+    assert rows._log is not None
+    rows._log.close(remove=False)
+    with (tmp_path / "other").open("wb") as other:
+        with suppress(Exception):
+            rows.close()
+        other.write(b"written")
 
 
 def write_and_crash(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.store import Conflict, Store, Transaction
+from cloudlet.store import Conflict, Store, StoreError, Transaction
 
 Run = Callable[[Callable[[Store], Any]], Any]
 
@@ -263,5 +263,105 @@ def test_a_body_that_raises_before_there_is_anything_to_await_leaves_nothing_und
         with pytest.raises(ValueError, match="no body"):
             await store.transact(body)
         await put(store, a=b"1")
+
+    run_with_store(scenario)
+
+
+def test_a_value_that_grows_is_not_read_as_it_was_before(run_with_store: Run) -> None:
+    """Small values are remembered, large ones are not."""
+
+    async def scenario(store: Store) -> None:
+        await put(store, key=b"first")
+        await put(store, **{f"other{number}": b"" for number in range(5000)})
+        await put(store, key=b"second")
+        await put(store, key=bytes(2000))
+
+        async def get(tx: Transaction) -> bytes | None:
+            return await tx.get(b"key")
+
+        assert await store.transact(get) == bytes(2000)
+
+    run_with_store(scenario)
+
+
+def test_what_is_put_replaces_what_was_added(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def body(tx: Transaction) -> int:
+            tx.add(b"counter", 5)
+            tx.put(b"counter", (3).to_bytes(8, "big", signed=True))
+            return await tx.counter(b"counter")
+
+        async def counted(tx: Transaction) -> int:
+            return await tx.counter(b"counter")
+
+        assert await store.transact(body) == 3
+        assert await store.transact(counted) == 3
+
+    run_with_store(scenario)
+
+
+def test_a_counter_that_would_be_too_large_is_an_error(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        async def body(tx: Transaction) -> None:
+            tx.add(b"counter", 2**62)
+
+        await store.transact(body)
+        with pytest.raises(StoreError):
+            await asyncio.wait_for(store.transact(body), 60)
+
+        async def counted(tx: Transaction) -> int:
+            return await tx.counter(b"counter")
+
+        assert await store.transact(counted) == 2**62
+
+    run_with_store(scenario)
+
+
+def test_a_body_that_raises_before_there_is_anything_to_await_when_it_runs_again(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        await put(store, key=b"value")
+        goes_on = asyncio.Event()
+        has_read = asyncio.Event()
+        runs = 0
+
+        async def read(tx: Transaction) -> None:
+            await tx.get(b"key")
+            has_read.set()
+            await goes_on.wait()
+
+        def body(tx: Transaction) -> Any:
+            nonlocal runs
+            runs += 1
+            if runs > 1:
+                raise ValueError("there is nothing to await")
+            return read(tx)
+
+        waiting = asyncio.create_task(store.transact(body))
+        await has_read.wait()
+        await put(store, key=b"other")
+        goes_on.set()
+        with pytest.raises(ValueError, match="nothing to await"):
+            await asyncio.wait_for(waiting, 60)
+
+    run_with_store(scenario)
+
+
+def test_a_watch_that_fails_is_no_affair_of_the_others(run_with_store: Run) -> None:
+    async def scenario(store: Store) -> None:
+        told: list[str] = []
+
+        def fail() -> None:
+            raise ValueError("not told")
+
+        store.watch(b"topic", fail)
+        store.watch(b"topic", lambda: told.append("other"))
+
+        async def body(tx: Transaction) -> str:
+            tx.put(b"a", b"1")
+            tx.notify(b"topic")
+            return "answered"
+
+        assert await asyncio.wait_for(store.transact(body), 60) == "answered"
+        assert told == ["other"]
 
     run_with_store(scenario)

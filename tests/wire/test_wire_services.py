@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -243,6 +244,26 @@ class TestCompressedBodies:
         with pytest.raises(InvalidRequest) as caught:
             decode_body(request, 99_999)
         assert caught.value.status == 413
+
+    def test_no_more_is_looked_at_than_the_next_piece(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given: list[int] = []
+        begin = zlib.decompressobj
+
+        class Counted:
+            def __init__(self, wbits: int) -> None:
+                self._real = begin(wbits)
+
+            def decompress(self, data: bytes, most: int) -> bytes:
+                given.append(len(data))
+                return self._real.decompress(data, most)
+
+            def __getattr__(self, name: str) -> object:
+                return getattr(self._real, name)
+
+        monkeypatch.setattr("cloudlet.wire.body.zlib.decompressobj", Counted)
+        parts = gzip.compress(b"", mtime=0) * 100 + gzip.compress(random.Random(1).randbytes(1 << 20), mtime=0)
+        assert len(decode_body(HttpRequest("POST", "/", "", {"content-encoding": "gzip"}, parts))) == 1 << 20
+        assert max(given) <= 64 << 10
 
     @pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"{}", mtime=0)[:-4]])
     def test_what_is_broken_is_refused(self, body: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -97,6 +98,13 @@ def test_types(body: bytes, message: str) -> None:
     assert (error.code, error.message) == ("SerializationException", message)
 
 
+def test_a_whole_number_may_be_too_large_for_a_double() -> None:
+    for number in (b"1" + b"0" * 400, b"-1" + b"0" * 400):
+        body = b'{"Namespace": "n", "MetricData": [{"MetricName": "m", "Value": %b}]}' % number
+        error = refused("cloudwatch", "PutMetricData", body)
+        assert (error.code, error.message) == ("SerializationException", "Numeric value out of range of Double")
+
+
 def test_what_json_may_leave_open() -> None:
     body = {"QueueUrl": "q", "MessageBody": "m", "DelaySeconds": 5.0, "MessageAttributes": None, "Unknown": [1]}
     params = load("sqs").operations["SendMessage"].parse("json", json_request(body))
@@ -106,6 +114,19 @@ def test_what_json_may_leave_open() -> None:
 
 def form_request(text: str) -> HttpRequest:
     return HttpRequest("POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, text.encode())
+
+
+def test_a_form_has_a_limited_number_of_parts() -> None:
+    for form in ("&" * 200_000, "&".join(f"{number}" + ".a" * 60 for number in range(6000))):
+        error = refused("sqs", "SendMessage", form_request(form), "query")
+        assert error.code == "MalformedQueryString"
+
+
+def test_a_date_is_one_of_the_calendar_in_utc_too() -> None:
+    for date in ("9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"):
+        text = f"Action=GetMetricStatistics&Namespace=n&MetricName=m&Period=60&StartTime={date}&EndTime={date}"
+        error = refused("cloudwatch", "GetMetricStatistics", form_request(text.replace("+", "%2B")), "query")
+        assert error.code == "MalformedInput"
 
 
 def test_the_query_family() -> None:
@@ -124,6 +145,31 @@ def test_the_query_family() -> None:
     )
     error = refused("iam", "ListRoles", form_request("MaxItems=many"), "query")
     assert error.code == "MalformedInput"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_right"),
+    [
+        ("Bearer of words, and more", True),
+        (" \tbetween \t spaces\t", True),
+        ("\t", False),
+        ("", False),
+        # There were 2^60 ways to take the spaces for what is between words or for a part of one.
+        ("a " * 60 + "\xe9", False),
+        ("a\n", False),
+    ],
+)
+def test_headers_with_many_words(value: str, is_right: bool) -> None:
+    for service, name in (("events", "HeaderValue"), ("pipes", "HeaderValue")):
+        pattern = translate(load(service).shapes[name].pattern or "")
+        assert pattern is not None
+        assert (re.search(pattern, value) is not None) == is_right
+
+
+def test_what_is_much_too_long_is_not_held_against_its_pattern() -> None:
+    for text, kinds in (("!" * 256, ["max_length", "pattern"]), ("!" * 257, ["max_length"])):
+        error = refused("dynamodb", "ImportTable", {"S3BucketSource": {"S3Bucket": text}})
+        assert [found.kind for found in error.violations if found.path == "s3BucketSource.s3Bucket"] == kinds
 
 
 def test_every_pattern_of_the_models_is_understood() -> None:

@@ -171,13 +171,20 @@ class Member:
             method, f"http://block{path}", headers.items(), body, timeout=seconds, limit=_ANSWER_BYTES
         )
 
-    def _open(self) -> socket.socket:
-        """Return a new socket for the front door, which listens already: requests wait there for the process."""
+    def _open(self) -> socket.socket | None:
+        """Return a new socket for the front door, which listens already: requests wait there for the process.
+
+        None where there is no room for one.
+        """
         self._opened += 1
         self._path = str(self._folder / f"{self.name}-{self._opened}.sock")
-        inside = non_blocking(socket.socket(socket.AF_UNIX))
-        inside.bind(self._path)
-        inside.listen(BACKLOG)
+        try:
+            inside = non_blocking(socket.socket(socket.AF_UNIX))
+            inside.bind(self._path)
+            inside.listen(BACKLOG)
+        except OSError as error:
+            log.warning("%s gets no socket: %s", self.name, error)
+            return None
         self._forwarder = Forwarder(self._path)
         self._client = HttpClient(unix=self._path)
         return inside
@@ -193,11 +200,11 @@ class Member:
         if self._path:
             Path(self._path).unlink(missing_ok=True)
 
-    async def _keep_running(self, inside: socket.socket) -> None:
+    async def _keep_running(self, inside: socket.socket | None) -> None:
         pause = 0.0
         while True:
             started = time.monotonic()
-            ending = await self._run(inside)
+            ending = "could not be started" if inside is None else await self._run(inside)
             await self._close()
             if self._unwanted.is_set():
                 return

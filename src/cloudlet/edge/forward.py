@@ -64,6 +64,9 @@ class Forwarder:
         far.write(_head(request, exchange, "connection: upgrade\r\n"))
         # The block's whole answer, an upgrade or not, is what the client gets.
         exchange.upgrade(b"", near)
+        if exchange.gone:
+            # Nobody else would hang up on the block.
+            far.close()
 
     async def _connect(self, request: HttpRequest, exchange: Exchange, failed: Failed) -> None:
         loop = asyncio.get_running_loop()

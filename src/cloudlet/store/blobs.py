@@ -55,6 +55,8 @@ class Blobs:
         self._marked: str | None = None if mark is not None else ""
         self._readers: Counter[str] = Counter()
         self._doomed: set[str] = set()
+        self._folders: set[Path] = set()
+        """Those whose names are durable."""
 
     def path(self, name: str) -> Path:
         """Return the file of a blob."""
@@ -94,9 +96,11 @@ class Blobs:
     def name(self, fresh: Path, name: str) -> None:
         """Give what is in a file that is not finished its final name, durably. Waits for the disk."""
         final = self.path(name)
-        if not final.parent.exists():
+        if final.parent not in self._folders:
+            # That it is there does not say that whoever has made it has made it durable.
             final.parent.mkdir(exist_ok=True)
             self._sync_folder(final.parent.parent)
+            self._folders.add(final.parent)
         fresh.rename(final)
         self._sync_folder(final.parent)
 
@@ -209,7 +213,8 @@ class BlobWriter:
         try:
             await self.settle()
             await self._synced()
-            await in_thread(self._finish)
+            self._under_way = asyncio.ensure_future(in_thread(self._finish))
+            await self._settle()
         except BaseException:
             await self.discard()
             raise
@@ -244,9 +249,10 @@ class BlobWriter:
             await syncing
 
     async def _settle(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            await under_way
+        if self._under_way is not None:
+            # Threads are not cancelled with who waits for them: who discards the blob still has to.
+            await asyncio.shield(self._under_way)
+            self._under_way = None
 
     def _write(self, piece: bytes) -> None:
         view = memoryview(piece)

@@ -38,6 +38,8 @@ _TURN_SECONDS: Final = 0.005
 """After so long, a task that does one transaction after the other lets others have their turn."""
 _FLUSH_SECONDS: Final = 60.0
 """So long after so much was deleted, what is in memory is flushed, for the disk to have its room back."""
+_REST_SECONDS: Final = 1.0
+"""So long after it could not be opened that is not tried again: the event loop would do nothing else."""
 _WIDE: Final = 8
 """A scan of so many rows costs no more for each of them than to read them ahead and to remember them."""
 
@@ -64,6 +66,8 @@ class EmbeddedStore:
         self._scheduled = False
         self._syncing = False
         self._broken = False
+        self._opens_again = 0.0
+        """When it is tried next to open what is broken, by the monotonic clock."""
         self._closed = False
         self.waited = 0.0
         self._waits_inline = True
@@ -76,7 +80,8 @@ class EmbeddedStore:
     # -- transactions
 
     def submit(self, body: Body[T], done: Done[T]) -> None:
-        if self._closed or (self._broken and not self._reopen()):
+        # What is being synchronised in a thread still goes into the log that would be closed.
+        if self._closed or (self._broken and (self._syncing or not self._reopen())):
             done(None, StoreError("the store is not open"))
             return
         self._runner.run(body, done)
@@ -110,7 +115,10 @@ class EmbeddedStore:
         result: Any,
         error: Exception | None,
     ) -> None:
-        if error is None:
+        if error is None and self._broken:
+            # It may have seen what was not written in the end.
+            done(None, StoreError("an earlier write failed"))
+        elif error is None:
             self._commit(transaction, result, done)
         else:
             self._answer(done, None, error, [])
@@ -118,7 +126,11 @@ class EmbeddedStore:
     def _commit(self, transaction: OptimisticTransaction, result: Any, done: _Done) -> None:
         """Make the writes visible at once; they are durable, and the answer given, after the next sync."""
         if transaction.adds:
-            transaction.resolve_adds(self.read)
+            try:
+                transaction.resolve_adds(self.read)
+            except Exception as error:
+                self._answer(done, None, error, [])
+                return
         writes, cleared = transaction.writes, transaction.cleared
         if not writes and not cleared:
             self._answer(done, result, None, transaction.topics)
@@ -303,9 +315,14 @@ class EmbeddedStore:
         self._broken = True
         failure = StoreError(f"cannot make writes durable in {self._folder}: {error}")
         for done, _, _, _ in group:
-            done(None, failure)
+            try:
+                done(None, failure)
+            except Exception:
+                log.exception("a transaction has failed, and who waits for it could not be told")
 
     def _reopen(self) -> bool:
+        if time.monotonic() < self._opens_again:
+            return False
         waiting, self._waiting = self._waiting, []
         self._pending = {}
         self._dirty = False
@@ -315,6 +332,7 @@ class EmbeddedStore:
             self._map = OrderedMap(self._folder, durable=self._durable)
         except Exception as error:
             log.error("cannot open %s: %s", self._folder, error)
+            self._opens_again = time.monotonic() + _REST_SECONDS
             return False
         log.warning("opened %s again after a failed write", self._folder)
         self.version += 1

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from cloudlet.store.interface import Row
+from cloudlet.store.interface import Row, StoreError
 from cloudlet.store.recent import ABSENT
 
+_COUNTERS: Final = 1 << 63
 _EVERYTHING: Final = (b"", b"\xff" * 16)
 
 
@@ -140,6 +141,8 @@ class OptimisticTransaction(Overlay):
 
     def put(self, key: bytes, value: bytes) -> None:
         self.writes[key] = value
+        if self.adds:
+            self.adds.pop(key, None)
 
     def delete(self, key: bytes) -> None:
         self.writes[key] = None
@@ -159,12 +162,18 @@ class OptimisticTransaction(Overlay):
         self.topics.append(topic)
 
     def resolve_adds(self, read: Callable[[bytes], bytes | None]) -> None:
-        """Turn what was added to counters into writes; called at the commit, when nobody else can commit."""
+        """Turn what was added to counters into writes; called at the commit, when nobody else can commit.
+
+        Raises StoreError where a counter would no longer be a signed 64-bit integer.
+        """
         for key, delta in self.adds.items():
             value = self.above(key)
             if value is ABSENT:
                 value = read(key)
-            self.writes[key] = (_counted(value) + delta).to_bytes(8, "big", signed=True)
+            total = _counted(value) + delta
+            if not -_COUNTERS <= total < _COUNTERS:
+                raise StoreError(f"a counter has no room for {total}")
+            self.writes[key] = total.to_bytes(8, "big", signed=True)
 
 
 def _counted(value: bytes | None) -> int:
@@ -177,22 +186,34 @@ class History:
     __slots__ = ("_commits", "_open")
 
     def __init__(self) -> None:
-        self._open = 0
+        self._open: dict[int, int] = {}
+        """How many transactions are under way, by the version of the state that they began with: the oldest first."""
         self._commits: deque[tuple[int, Overlay]] = deque()
 
     def __bool__(self) -> bool:
         """Whether any transaction is under way."""
-        return self._open > 0
+        return bool(self._open)
 
-    def enter(self) -> None:
-        """Note that a transaction begins."""
-        self._open += 1
+    def enter(self, version: int) -> None:
+        """Note that a transaction begins, with the present version of the state."""
+        self._open[version] = self._open.get(version, 0) + 1
 
-    def leave(self) -> None:
-        """Note that a transaction is over; what it could have conflicted with is of no interest to those to come."""
-        self._open -= 1
-        if not self._open and self._commits:
-            self._commits.clear()
+    def leave(self, version: int) -> None:
+        """Note that a transaction is over; what only it could have conflicted with is of no interest any more."""
+        others = self._open[version] - 1
+        if others:
+            self._open[version] = others
+            return
+        del self._open[version]
+        commits = self._commits
+        if not commits:
+            return
+        if not self._open:
+            commits.clear()
+            return
+        oldest = next(iter(self._open))
+        while commits and commits[0][0] <= oldest:
+            commits.popleft()
 
     def add(self, version: int, commit: Overlay) -> None:
         """Note the commit that made the state's version what it is."""
@@ -208,9 +229,9 @@ class History:
     def conflicts(self, transaction: OptimisticTransaction) -> bool:
         """Whether anything that the transaction read was changed by a commit since it began."""
         keys = set(transaction.read_keys)
-        for version, other in self._commits:
+        for version, other in reversed(self._commits):
             if version <= transaction.version:
-                continue
+                break
             if not keys.isdisjoint(other.writes):
                 return True
             if any(low <= key < high for low, high in transaction.read_ranges for key in other.writes):

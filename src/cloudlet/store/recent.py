@@ -39,13 +39,14 @@ class RecentlyUsed:
 
     def update(self, key: Any, value: Any) -> None:
         """Change the value of a key that is kept; with ABSENT, forget it."""
-        for generation in (self._young, self._old):
-            if key in generation:
-                if value is ABSENT:
-                    del generation[key]
-                else:
-                    generation[key] = value
-                return
+        if value is ABSENT:
+            # The old generation may have what was the value before the young one got another.
+            self._young.pop(key, None)
+            self._old.pop(key, None)
+        elif key in self._young:
+            self._young[key] = value
+        elif key in self._old:
+            self._old[key] = value
 
     def clear(self) -> None:
         """Forget everything."""

@@ -248,7 +248,12 @@ class OrderedMap:
             log.warning("cannot tidy up the log in %s: %s", self.folder, error)
 
     def size(self) -> int:
-        return sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file())
+        total = 0
+        for file in self.folder.iterdir():
+            # RocksDB removes files in threads of its own.
+            with suppress(FileNotFoundError):
+                total += file.stat().st_size
+        return total
 
     def close(self) -> None:
         """Raises what RocksDB raises; what was synced is safe in any case."""

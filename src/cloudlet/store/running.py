@@ -52,10 +52,10 @@ class Runner:
             done(None, error)
             return
         # A body that never waits sees no other commit between its first read and its own.
-        self.history.enter()
+        self.history.enter(transaction.version)
         rest = begin(work, outcome)
         if rest is None and transaction.version == self._state.version and self._commits.is_ready(transaction):
-            self.history.leave()
+            self.history.leave(transaction.version)
             self._commits.finish(body, done, transaction, outcome.result, outcome.error)
         else:
             spawn(self._contend(body, done, transaction, outcome, rest))
@@ -81,9 +81,16 @@ class Runner:
                 if transaction.version == self._state.version or not self.history.conflicts(transaction):
                     self._commits.finish(body, done, transaction, outcome.result, outcome.error)
                     return
-                transaction = OptimisticTransaction(self._state)
+                before, transaction = transaction, OptimisticTransaction(self._state)
+                self.history.enter(transaction.version)
+                self.history.leave(before.version)
                 outcome = Outcome()
-                rest = begin(body(transaction), outcome)
+                try:
+                    work = body(transaction)
+                except Exception as error:
+                    outcome.error, rest = error, None
+                else:
+                    rest = begin(work, outcome)
             done(None, Conflict(f"gave up after {_MAX_TRIES} conflicts"))
         finally:
-            self.history.leave()
+            self.history.leave(transaction.version)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
+
+log = logging.getLogger("cloudlet.store")
 
 
 class Watches:
@@ -30,7 +33,11 @@ class Watches:
         """Call those who watch any of `topics`."""
         for topic in topics:
             for callback in list(self._callbacks.get(topic, ())):
-                callback()
+                try:
+                    callback()
+                except Exception:
+                    # It is no affair of the others, nor of the transaction that is to be answered next.
+                    log.exception("who watches a topic could not be told of it")
 
     def call_all(self) -> None:
         """Call everybody, since it is not known what was missed."""

@@ -179,7 +179,7 @@ class _Segment:
                 if error.errno != errno.EINVAL or not self._passes_cache:
                     raise
                 # The file system knows of no way past its cache, and says so only now.
-                os.close(self._file)
+                self.close()
                 self._passes_cache = False
                 self._file = _open(self._path, 0)
                 continue
@@ -209,7 +209,10 @@ class _Segment:
         self.close()
 
     def close(self) -> None:
-        os.close(self._file)
+        """Only once: by the second time the descriptor's number may be that of something else."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def _open(path: Path, flags: int) -> int:

@@ -22,6 +22,7 @@ def too_large(limit: int) -> InvalidRequest:
 _WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """What zlib calls the codings (RFC 9110, 8.4.1; "deflate" is what zlib itself writes)."""
 
+_PIECE: Final = 64 * 1024
 _MOST_MEMBERS: Final = 1000
 """How many compressed pieces may follow each other (RFC 1952, 2.2)."""
 
@@ -40,20 +41,22 @@ def decode_body(request: HttpRequest, limit: int = MAX_BODY) -> bytes:
         return bytes(body)
     limit = min(limit, _MOST_UNPACKED)
     parts: list[bytes] = []
-    size = 0
-    left = bytes(body)
+    size = at = 0
     for _ in range(_MOST_MEMBERS):
         decompressor = zlib.decompressobj(wbits=_WINDOWS[coding])
-        try:
-            parts.append(decompressor.decompress(left, limit + 1 - size))
-        except zlib.error:
-            raise Undecodable(f"The body is not in {coding} format") from None
-        size += len(parts[-1])
-        if decompressor.unconsumed_tail or size > limit:
-            raise too_large(limit)
-        if not decompressor.eof:
-            raise Undecodable("The compressed body is incomplete")
-        left = decompressor.unused_data
-        if not left:
+        while not decompressor.eof:
+            # Piece by piece: what lies behind a member is copied, and there may be many small members before much else.
+            piece = body[at : at + _PIECE]
+            if not piece:
+                raise Undecodable("The compressed body is incomplete")
+            try:
+                parts.append(decompressor.decompress(piece, limit + 1 - size))
+            except zlib.error:
+                raise Undecodable(f"The body is not in {coding} format") from None
+            size += len(parts[-1])
+            if decompressor.unconsumed_tail or size > limit:
+                raise too_large(limit)
+            at += len(piece) - len(decompressor.unused_data)
+        if at == len(body):
             return b"".join(parts)
     raise too_large(limit)

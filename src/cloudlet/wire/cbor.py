@@ -106,7 +106,8 @@ def _array(data: bytes, position: int, info: int, depth: int) -> tuple[Any, int]
     if count > len(data) - position:
         raise MalformedCbor("unexpected end of input")
     end = position + count * _DOUBLE_ITEM.size
-    if data[position : end : _DOUBLE_ITEM.size] == b"\xfb" * count and end <= len(data):
+    is_double = data[position : position + 1] == b"\xfb" and end <= len(data)
+    if is_double and data[position : end : _DOUBLE_ITEM.size] == b"\xfb" * count:
         # Doubles alone, of which PutMetricData brings 100,000 and more.
         return [value for (value,) in _DOUBLE_ITEM.iter_unpack(data[position:end])], end
     for _ in range(count):

@@ -12,6 +12,8 @@ from cloudlet.wire.shapes import Ref, Shape
 
 MAX_PARAMETERS: Final = 100_000
 MAX_DEPTH: Final = 64
+_MAX_NODES: Final = 3 * MAX_PARAMETERS
+"""Each takes some two hundred bytes, and those with many parts have most of these in common."""
 _MAX_INDEX_DIGITS: Final = 9
 
 Node = dict[str, Any]
@@ -24,10 +26,9 @@ NamesOf = Callable[[Ref, str], tuple[str, ...]]
 def parse_pairs(text: str) -> list[tuple[str, str]]:
     """Return the pairs of a form or a query string, decoded; raise `InvalidRequest` if they are not text."""
     pairs = []
-    parts = text.split("&")
-    if len(parts) > MAX_PARAMETERS:
+    if text.count("&") >= MAX_PARAMETERS:
         raise InvalidRequest("MalformedQueryString", "The request has too many parameters")
-    for part in parts:
+    for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
             if "%" in part or "+" in part:
@@ -50,6 +51,7 @@ def _decoded(text: str) -> str:
 def tree_of(pairs: list[tuple[str, str]]) -> Node:
     """Return the tree of some parameters."""
     root: Node = {}
+    nodes = 0
     for name, value in pairs:
         node = root
         parts = name.split(".")
@@ -59,8 +61,11 @@ def tree_of(pairs: list[tuple[str, str]]) -> Node:
             below = node.get(part)
             if below is None:
                 below = node[part] = {}
+                nodes += 1
             node = below
         node[""] = value
+        if nodes > _MAX_NODES:
+            raise InvalidRequest("MalformedQueryString", "The request has too many parts of parameters")
     return root
 
 

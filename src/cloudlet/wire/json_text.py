@@ -25,7 +25,12 @@ def decode(text: str | bytes) -> Any:
         # Hardly anybody needs it.
         import json
 
-        return json.loads(text, parse_float=_finite, parse_constant=_refused)
+        # By itself it takes other encodings than UTF-8, and halves of surrogate pairs, which nobody can write again.
+        plain = text if isinstance(text, str) else text.decode()
+        read = json.loads(plain, parse_float=_finite, parse_constant=_refused)
+        if "\\u" in plain:
+            json.dumps(read, ensure_ascii=False).encode()
+        return read
     return _decode(text)
 
 

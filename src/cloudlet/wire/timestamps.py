@@ -37,9 +37,10 @@ def parse(text: str, format: str) -> float:
     text = text.strip()
     if format == "unixTimestamp" or _NUMBER.match(text):
         if not _NUMBER.match(text):
-            return _parse_date(text)
+            return in_range(_parse_date(text))
         return in_range(float(text))
-    return _parse_date(text)
+    # An offset from UTC can bring it into another year.
+    return in_range(_parse_date(text))
 
 
 def in_range(seconds: float) -> float:

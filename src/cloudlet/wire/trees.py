@@ -8,6 +8,7 @@ encoded as they are, and `full` also refuses what the model does not know and dr
 from __future__ import annotations
 
 import math
+import sys
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ INTEGER_BOUNDS: Final = {
     "integer": (-(2**31), 2**31 - 1),
     "long": (-(2**63), 2**63 - 1),
 }
+_LARGEST: Final = int(sys.float_info.max)
 SPECIAL_FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _JAVA_NAMES: Final = {
     "string": "String",
@@ -212,6 +214,8 @@ def _float(ref: Ref) -> Read:
             return SPECIAL_FLOATS[value]
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise _mismatch(value, ref)
+        if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            raise malformed(f"Numeric value out of range of {_JAVA_NAMES[ref.shape.kind]}")
         return value
 
     return read_float

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final
 
 from cloudlet.wire.errors import InvalidRequest, Violation, validation_message
@@ -23,6 +24,8 @@ Constraint = tuple[str, Any, str, Callable[[Any], bool]]
 
 _SIZED: Final = ("string", "blob", "list", "map")
 _NUMERIC: Final = ("byte", "short", "integer", "long", "float", "double")
+_SEARCHED: Final = 256
+"""A text of up to so many characters is held against its pattern even where it is too long."""
 _MOST: Final = 100
 """Where as many violations are found, no more are looked for in lists and maps: a large request may have a million."""
 
@@ -58,8 +61,14 @@ def constraints_of(ref: Ref) -> list[Constraint]:
             found.append(("enum", ref.enum, text, lambda value: value in allowed))
         elif shape.pattern and (translated := translate(shape.pattern)):
             search = re.compile(translated).search
+            longest: float = inf if high is None else max(high, _SEARCHED)
+
+            def satisfied(value: Any) -> bool:
+                # What is much too long is refused for that: some patterns take the cube of its length.
+                return len(value) > longest or search(value) is not None
+
             text = f"Member must satisfy regular expression pattern: {shape.pattern}"
-            found.append(("pattern", shape.pattern, text, lambda value: search(value) is not None))
+            found.append(("pattern", shape.pattern, text, satisfied))
     return found
 
 

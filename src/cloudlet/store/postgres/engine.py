@@ -136,8 +136,11 @@ class PostgresStore:
             if longest > schema.LONGEST_KEY:
                 error = StoreError(f"a key of {longest} bytes is too long; {schema.LONGEST_KEY} are allowed")
             else:
-                self._view.apply(transaction)
-                topics = [_digest(topic) for topic in transaction.topics]
+                try:
+                    self._view.apply(transaction)
+                    topics = [_digest(topic) for topic in transaction.topics]
+                except StoreError as failure:
+                    error = failure
         self._outcomes.append(_Outcome(body, done, result, error, topics))
         self._wake()
 

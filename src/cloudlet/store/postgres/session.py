@@ -48,7 +48,11 @@ class Refused(StoreError):
 
 def describe(url: str) -> str:
     """Return where a URL leads, without who connects and how he proves it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # It is none, which connecting tells.
+        return "PostgreSQL"
     hosts = parts.netloc.rpartition("@")[2]
     return f"PostgreSQL at {hosts or 'the local socket'}{parts.path}"
 
