@@ -7,9 +7,13 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from cloudlet.core.block import Block
 from cloudlet.core.errors import AwsError
 from cloudlet.core.metrics import Metrics, make_room
+
+pytestmark = pytest.mark.interpreted
 
 
 def gauge(metrics: Metrics, call: Callable[..., Awaitable[None]]) -> None:

@@ -33,6 +33,8 @@ from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store.embedded import EmbeddedStore
 from tests.in_process import MovableClock
 
+pytestmark = pytest.mark.interpreted
+
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
 _ROOT = principal_of("root", _ACCOUNT, _ACCOUNT, "", "")
 _LEASE_SECONDS = 10

@@ -135,6 +135,7 @@ def test_a_read_does_not_wait_for_what_is_written_after_it(tmp_path: Path) -> No
     assert told == [["first"]]
 
 
+@pytest.mark.interpreted
 def test_what_is_being_synchronised_is_waited_for_before_a_store_that_failed_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +217,7 @@ def test_commits_are_remembered_for_no_longer_than_somebody_could_conflict_with_
     asyncio.run(main())
 
 
+@pytest.mark.interpreted
 def test_what_began_before_a_write_failed_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has seen what is not on disk."""
 
@@ -248,6 +250,7 @@ def test_what_began_before_a_write_failed_is_not_answered(tmp_path: Path, monkey
     asyncio.run(main())
 
 
+@pytest.mark.interpreted
 def test_one_that_cannot_be_opened_again_is_not_tried_with_every_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -186,6 +186,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TestRows = Rows.TestCase
+TestRows.pytestmark = [pytest.mark.interpreted]
 TestRows.settings = settings(max_examples=examples(40), stateful_step_count=40)
 
 
@@ -223,6 +224,7 @@ def test_what_is_killed_is_there_even_where_the_next_one_is_not_durable(tmp_path
         again.close()
 
 
+@pytest.mark.interpreted
 def test_segments_are_used_again(tmp_path: Path) -> None:
     rows = OrderedMap(tmp_path)
     for number in range(400):
