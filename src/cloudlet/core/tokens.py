@@ -133,7 +133,7 @@ def access_key_id(prefix: str, account: str) -> str:
 
 def account_of(access_key: str) -> str | None:
     """Return the 12-digit account that an access key id names, or None where it names none."""
-    if len(access_key) == 12 and access_key.isdecimal():
+    if len(access_key) == 12 and access_key.isascii() and access_key.isdecimal():
         return access_key
     if len(access_key) != 20 or access_key[:4] not in ("AKIA", "ASIA"):
         return None

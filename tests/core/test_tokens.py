@@ -1,0 +1,17 @@
+"""Access key ids, and whose they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudlet.core.tokens import access_key_id, account_of
+
+
+def test_an_access_key_id_names_its_account() -> None:
+    assert account_of(access_key_id("ASIA", "111122223333")) == "111122223333"
+    assert account_of("111122223333") == "111122223333"
+
+
+@pytest.mark.parametrize("key", ["", "test", "11112222333", "\u0661" * 12, "\uff11" * 12, "ASIA" + "\u0661" * 16])
+def test_what_names_no_account_is_of_none(key: str) -> None:
+    assert account_of(key) is None
