@@ -168,8 +168,8 @@ def test_the_lease_is_held_while_a_work_that_is_due_takes_longer_than_it_lasts(t
     async def check() -> None:
         begun, end = asyncio.Event(), asyncio.Event()
 
-        async def listed(tx: Transaction, count: int) -> list[tuple[int, str]]:
-            return [(0, "slow")]
+        async def listed(tx: Transaction, count: int) -> list[tuple[int, str, str]]:
+            return [(0, "slow", "111122223333")]
 
         async def slow(due: int, key: str) -> None:
             begun.set()
@@ -189,5 +189,68 @@ def test_the_lease_is_held_while_a_work_that_is_due_takes_longer_than_it_lasts(t
             for task in (working, other):
                 task.cancel()
             await asyncio.wait((working, other))
+
+    asyncio.run(check())
+
+
+def test_an_account_holds_half_of_the_places_however_slow_its_works_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(jobs, "_SLOW_AT_ONCE", 6)
+
+    async def check() -> None:
+        waiting = [(n, f"slow-{n}", "111122223333") for n in range(50)] + [(50, "other", "444455556666")]
+        begun: list[str] = []
+        others, more, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def listed(tx: Transaction, count: int) -> list[tuple[int, str, str]]:
+            return waiting[:count]
+
+        async def do(due: int, key: str) -> None:
+            begun.append(key)
+            if key == "other":
+                others.set()
+            elif len(begun) > 6:
+                more.set()
+            else:
+                await end.wait()
+            waiting.remove(next(row for row in waiting if row[1] == key))
+
+        async with _block(tmp_path) as block:
+            working = asyncio.create_task(jobs.start_due(block, None, b"topic", listed, "work", do, at_once=4))
+            async with asyncio.timeout(10):
+                await others.wait()
+                assert begun == ["slow-0", "slow-1", "slow-2", "slow-3", "slow-4", "other"]
+                end.set()
+                await more.wait()
+            working.cancel()
+            await asyncio.wait((working,))
+
+    asyncio.run(check())
+
+
+def test_what_is_slow_gives_its_place_away_once_there_is_room_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(jobs, "_SLOW_AT_ONCE", 1)
+
+    async def check() -> None:
+        async with _block(tmp_path) as block, asyncio.TaskGroup() as group:
+            changed = asyncio.Event()
+            ends = {"a": asyncio.Event(), "b": asyncio.Event()}
+            works = jobs.Works(block, changed, at_once=1)
+            works.start(group, "a", "is slow first", ends["a"].wait)
+            async with asyncio.timeout(10):
+                await changed.wait()
+                works.start(group, "b", "is slow, too", ends["b"].wait)
+                assert works.free == 0
+                ends["a"].set()
+                while not works.free:
+                    changed.clear()
+                    await changed.wait()
+            assert list(works.under_way) == ["b"]
+            ends["b"].set()
 
     asyncio.run(check())

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from cloudlet.core.snapshots import Snapshots, remove_leftovers
+import pytest
+
+from cloudlet.core.snapshots import SnapshotError, Snapshots, remove_leftovers
 from cloudlet.store.blobs import Blobs
 
 
@@ -50,5 +52,42 @@ def test_blobs_come_back_with_their_block(tmp_path: Path) -> None:
         await blobs.remove([writer.name])
         await snapshots.restore("a")
         assert blobs.path(writer.name).read_bytes() == b"a picture"
+
+    asyncio.run(main())
+
+
+def test_of_two_that_save_under_one_name_the_second_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        snapshots = Snapshots(tmp_path, Stopped(), lambda: None, lambda: None)
+        saved, refused = await asyncio.gather(snapshots.save("a"), snapshots.save("a"), return_exceptions=True)
+        assert saved is None
+        with pytest.raises(SnapshotError, match="there is a snapshot a already"):
+            raise refused or AssertionError("it was saved twice")
+        assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["a"]
+
+    asyncio.run(main())
+
+
+def test_what_is_being_restored_is_not_deleted(tmp_path: Path) -> None:
+    async def main() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        class Held(Stopped):
+            async def stopped(self, change: Callable[[], None]) -> None:
+                begun.set()
+                await go_on.wait()
+                await super().stopped(change)
+
+        await Snapshots(tmp_path, Stopped(), lambda: None, lambda: None).save("a")
+        snapshots = Snapshots(tmp_path, Held(), lambda: None, lambda: None)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            group.create_task(snapshots.restore("a"))
+            await begun.wait()
+            group.create_task(snapshots.delete("a"))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert snapshots.list() == ["a"]
+            go_on.set()
+        assert snapshots.list() == []
 
     asyncio.run(main())

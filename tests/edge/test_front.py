@@ -18,6 +18,7 @@ from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.clients import Clients, Limits
 from cloudlet.edge.connection import Connection
 from cloudlet.edge.exchange import Exchange
+from cloudlet.edge.flow import ReceivedBody
 from cloudlet.edge.front import Front
 from cloudlet.edge.keys import KeyRing
 from cloudlet.edge.link import Asked
@@ -242,5 +243,20 @@ def test_one_that_cannot_be_answered_is_no_affair_of_the_others(tmp_path: Path) 
                 broken.is_broken = True
                 await answered(first, last)
                 assert broken.status is None
+
+    asyncio.run(main())
+
+
+def test_a_large_body_that_does_not_come_gives_its_place_away(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asking(tmp_path, durable=False) as (front, _):
+            front.collecting_seconds = 0.01
+            headers = {"x-amz-target": "AmazonSQS.ListQueues", "content-length": "2000000"}
+            for _ in range(20):
+                body, asker = ReceivedBody(None, None), Asker()
+                body.feed(b"{")
+                slow = HttpRequest("POST", "/", "", headers, body)
+                front.handle(slow, Exchange(asker, slow, True))
+                assert await answered(asker) == [408]
 
     asyncio.run(main())

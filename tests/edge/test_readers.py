@@ -103,6 +103,12 @@ class Raw:
         self.socket.sendall(request)
         return self.answer()
 
+    def disposition(self, request: bytes) -> str | None:
+        """Return what the answer to a HEAD says in one header."""
+        self.socket.sendall(request)
+        self._stream.readline()
+        return http.client.parse_headers(self._stream)["content-disposition"]
+
     def close(self) -> None:
         self._stream.close()
         self.socket.close()
@@ -242,6 +248,25 @@ def test_a_file_is_sent_by_the_process_that_has_it(server: Server) -> None:
     assert raw.answer() == (200, body)
     assert raw.answer()[0] == 200
     assert not raw.is_read
+
+
+def test_an_answer_with_bytes_of_no_encoding_is_sent_and_harms_no_other(server: Server) -> None:
+    s3 = client(server, "s3")
+    s3.create_bucket(Bucket="bytes")
+    raw, other = Raw(server).go_over(), Raw(server).go_over()
+    before = readers(server)
+    host = server.endpoint.removeprefix("http://")
+
+    def request(operation: str, method: str) -> bytes:
+        url = s3.generate_presigned_url(operation, {"Bucket": "bytes", "Key": "object"})
+        return f"{method} {url.removeprefix(server.endpoint)} HTTP/1.1\r\nHost: {host}\r\n".encode()
+
+    put = request("put_object", "PUT") + b"Content-Disposition: \xff\r\nContent-Length: 0\r\n\r\n"
+    assert raw.ask(put)[0] == 200
+    raw.go_over()
+    assert raw.disposition(request("head_object", "HEAD") + b"\r\n") == "\xff"
+    assert other.ask(signed(server, "ListQueues"))[0] == 200
+    assert readers(server) == before
 
 
 def test_who_has_gone_is_not_given_a_message(server: Server) -> None:

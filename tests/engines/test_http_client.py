@@ -327,3 +327,20 @@ def test_a_request_may_begin_outside_of_any_task() -> None:
             await client.close()
 
     asyncio.run(main())
+
+
+def test_of_servers_that_are_not_used_nothing_is_kept() -> None:
+    async def ask() -> int:
+        client = HttpClient()
+
+        async def serve(exchange: Exchange) -> None:
+            await exchange.request()
+            exchange.answer("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi")
+
+        async with server(serve) as (url, _):
+            await get(client, url)
+        with pytest.raises(HttpError, match="no connection"):
+            await get(client, url)
+        return len(client._pools)
+
+    assert asyncio.run(ask()) == 0

@@ -66,3 +66,24 @@ def test_a_name_is_asked_for_anew_each_time(resolver: Resolver) -> None:
 def test_an_address_needs_no_looking_up(resolver: Resolver, address: str) -> None:
     assert asyncio.run(Names().addresses(address)) == [address]
     assert resolver.asked == []
+
+
+def test_what_nobody_waits_for_any_more_is_not_looked_up(resolver: Resolver) -> None:
+    async def ask() -> None:
+        names = Names()
+        slow = [asyncio.create_task(names.addresses(f"{number}.slow")) for number in range(64)]
+        async with asyncio.timeout(20):
+            while len(resolver.asked) < len(slow):
+                await asyncio.sleep(0.001)
+            late = asyncio.create_task(names.addresses("late.test"))
+            await asyncio.sleep(0)
+            late.cancel()
+            await asyncio.wait((late,))
+            again = asyncio.create_task(names.addresses("again.test"))
+            await asyncio.sleep(0)
+            resolver.told.set()
+            await asyncio.gather(*slow, return_exceptions=True)
+            assert await again == ["::1", "127.0.0.1"]
+
+    asyncio.run(ask())
+    assert "late.test" not in resolver.asked

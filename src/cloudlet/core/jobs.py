@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
+from cloudlet.core.moments import first, notified, taking_a_share
 from cloudlet.core.retrying import pause
 from cloudlet.store import StoreError, Subspace, Transaction
 
@@ -37,7 +38,11 @@ _FORGETFUL: Final = 1000
 """So many works at least are remembered that have failed, and may be gone."""
 _SLOW_SECONDS: Final = 1.0
 _SLOW_AT_ONCE: Final = 2_000
-"""So many that are slow go on beside the others; what takes long beyond that keeps its place."""
+"""So many that are slow go on beside the others; what takes long beyond that keeps its place. An account has half."""
+_LOOKED_AT: Final = 10_000
+"""So many that are due are looked at behind those of accounts that have their part of the places."""
+_SHARE: Final = 4
+"""Looking at so many takes a quarter of the time at most."""
 
 
 async def keep_running(block: Block, name: str, job: Callable[[], Awaitable[None]]) -> None:
@@ -90,6 +95,9 @@ class Works:
         self._at_once = at_once
         self._started: dict[Hashable, asyncio.TimerHandle] = {}
         self._slow: set[Hashable] = set()
+        self._accounts: dict[Hashable, str] = {}
+        self._held: Counter[str] = Counter()
+        self._slow_of: Counter[str] = Counter()
         self._resting: set[Hashable] = set()
         self._failures: dict[Hashable, int] = {}
         self._said = ""
@@ -111,24 +119,58 @@ class Works:
         """How many may be started now. What takes longer than a second gives its place to another."""
         return self._at_once - len(self._started) + len(self._slow)
 
-    def start(self, group: asyncio.TaskGroup, key: Hashable, what: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Do a work beside others, unless it is under way, rests, or has no room now; `what` names it in the log."""
-        if key not in self and self.free > 0:
-            self._started[key] = asyncio.get_running_loop().call_later(_SLOW_SECONDS, self._give_away, key)
-            group.create_task(self._run(key, what, work))
+    def has_part(self, account: str) -> bool:
+        """Whether an account has all works under way that it may have: half of the slow ones, and of the others."""
+        return self._held[account] >= (self._at_once + _SLOW_AT_ONCE) // 2
+
+    def start(
+        self,
+        group: asyncio.TaskGroup,
+        key: Hashable,
+        what: str,
+        work: Callable[[], Awaitable[object]],
+        *,
+        account: str | None = None,
+    ) -> None:
+        """Do a work beside others, unless it is under way, rests, or has no room now; `what` names it in the log.
+
+        It takes part of what its account may have, where that is told.
+        """
+        if key in self or self.free <= 0:
+            return
+        if account is not None:
+            if self.has_part(account):
+                return
+            self._accounts[key] = account
+            self._held[account] += 1
+        self._started[key] = self._look_again(key)
+        group.create_task(self._run(key, what, work))
 
     async def _run(self, key: Hashable, what: str, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await self.attempt(key, what, work)
         finally:
             self._started.pop(key).cancel()
+            account = self._accounts.pop(key, None)
+            if account is not None:
+                _take_off(self._held, account)
+                if key in self._slow:
+                    _take_off(self._slow_of, account)
             self._slow.discard(key)
             self._changed.set()
 
+    def _look_again(self, key: Hashable) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(_SLOW_SECONDS, self._give_away, key)
+
     def _give_away(self, key: Hashable) -> None:
-        if len(self._slow) < _SLOW_AT_ONCE:
-            self._slow.add(key)
-            self._changed.set()
+        account = self._accounts.get(key)
+        if len(self._slow) >= _SLOW_AT_ONCE or (account is not None and self._slow_of[account] >= _SLOW_AT_ONCE // 2):
+            self._started[key] = self._look_again(key)
+            return
+        if account is not None:
+            self._slow_of[account] += 1
+        self._slow.add(key)
+        self._changed.set()
 
     async def attempt(self, key: Hashable, what: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """Do a work, and return its result; None where it rests, or fails unexpectedly and rests from now on."""
@@ -258,7 +300,7 @@ async def start_due(
     block: Block,
     lease: Lease | None,
     topic: bytes,
-    listed: Callable[[Transaction, int], Coroutine[Any, Any, Iterable[tuple[int, Key]]]],
+    listed: Callable[[Transaction, int], Coroutine[Any, Any, Collection[tuple[int, Key, str]]]],
     what: str,
     do: Callable[[int, Key], Awaitable[object]],
     *,
@@ -267,8 +309,9 @@ async def start_due(
     """Do works beside each other as they fall due, for ever.
 
     `listed` returns so many that are due first: when that is, in milliseconds since the epoch, and the keys, both of
-    which `do` gets. A work may be done, or not be due any more, by the time that it is started. `topic` is notified of
-    new ones. The lease is held for as long as each of them takes.
+    which `do` gets, and the accounts, each of which has half of the places at most. A work may be done, or not be due
+    any more, by the time that it is started. `topic` is notified of new ones. The lease is held for as long as each of
+    them takes.
     """
     held: Callable[[], AbstractAsyncContextManager[None]] = nullcontext if lease is None else lease.during
 
@@ -277,25 +320,42 @@ async def start_due(
             await do(due, key)
 
     async with notified(block, topic) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed, at_once)
+        works, look = Works(block, changed, at_once), at_once
         while True:
             changed.clear()
-            waiting = await block.store.transact(lambda tx: listed(tx, at_once + len(works)))
-            now = block.clock.now() * 1000
-            later = None
-            for due, key in waiting:
-                if key in works:
-                    continue
-                if due > now or works.free <= 0:
-                    later = due
-                    break
-                if lease is not None:
-                    await lease.hold()
-                works.start(group, key, f"{what} {key}", partial(one, due, key))
+            async with taking_a_share(_SHARE) if look > at_once else nullcontext():
+                count = look + len(works)
+                waiting = await block.store.transact(lambda tx: listed(tx, count))  # noqa: B023
+                now = block.clock.now() * 1000
+                later, passed = None, False
+                for due, key, account in waiting:
+                    if key in works:
+                        continue
+                    if due > now or works.free <= 0:
+                        later = due
+                        break
+                    if works.has_part(account):
+                        passed = True
+                        continue
+                    if lease is not None:
+                        await lease.hold()
+                    works.start(group, key, f"{what} {key}", partial(one, due, key), account=account)
+            if not passed:
+                look = at_once
+            elif later is None and len(waiting) >= count and look < _LOOKED_AT:
+                # Those of others may be behind.
+                look = min(2 * look, _LOOKED_AT)
+                continue
             if later is None or later <= now:
                 await changed.wait()
             else:
                 await first(block, changed, later / 1000)
+
+
+def _take_off(counter: Counter[str], account: str) -> None:
+    counter[account] -= 1
+    if not counter[account]:
+        del counter[account]
 
 
 def _refused_by_store(error: Exception) -> str | None:

@@ -17,6 +17,8 @@ from cloudlet.wire.cbor import MalformedCbor
 _CREDENTIALS_SECONDS = 3600
 _RENEWED_SECONDS = 600
 _MOST_CREDENTIALS = 1000
+_CONNECTIONS = 2000
+"""To one block at a time: an account may have half as many functions running, each for minutes."""
 _TIMEOUT_SECONDS = 30.0
 _LONG_SECONDS = {("lambda", "Invoke"): 930.0}
 """What operations are given that may take longer: a function 15 minutes, and its start."""
@@ -33,7 +35,7 @@ class Peers:
     def __init__(self, tokens: TokenSealer, clock: Clock) -> None:
         self._tokens = tokens
         self._clock = clock
-        self._client = HttpClient()
+        self._client = HttpClient(connections=_CONNECTIONS)
         self._credentials: dict[tuple[str, str, str], TemporaryCredentials] = {}
 
     async def call(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from cloudlet.core import iso8601
+from cloudlet.core.arn import Arn
 from cloudlet.core.context import Context
 from cloudlet.core.identity import Principal
 from cloudlet.core.policy import Decision, NamedPolicy, Policies, Policy, Request, Usage, evaluate
@@ -62,20 +63,34 @@ def global_keys(ctx: Context, account: str, principal: Principal | None = None) 
     keys: Keys = {
         "aws:CurrentTime": iso8601.second(int(ctx.now())),
         "aws:EpochTime": str(int(ctx.now())),
+        "aws:PrincipalAccount": caller.account,
         "aws:PrincipalIsAWSService": "true" if caller.kind == "service" else "false",
         "aws:PrincipalType": _PRINCIPAL_TYPES[caller.kind],
         "aws:RequestedRegion": ctx.region,
         "aws:ResourceAccount": account,
         "aws:SecureTransport": "true" if ctx.secure else "false",
         "aws:SourceIp": ctx.source_ip,
-        "aws:userid": caller.user_id,
+        # Services call as themselves, or by a role that they were given.
+        "aws:ViaAWSService": "false",
     }
     if caller.kind != "anonymous":
-        keys |= {"aws:PrincipalAccount": caller.account, "aws:PrincipalArn": caller.arn}
+        keys |= {"aws:PrincipalArn": _arn_of(caller), "aws:userid": caller.user_id}
+    if caller.kind == "user":
+        keys["aws:username"] = caller.arn.rpartition("/")[2]
+    if caller.kind == "service":
+        keys["aws:PrincipalServiceName"] = caller.arn
     if ctx.source_arn:
         keys |= {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": source_account(ctx)}
     keys |= {key: ctx.headers[name] for name, key in _HEADERS.items() if name in ctx.headers}
     return keys
+
+
+def _arn_of(caller: Principal) -> str:
+    """Return the ARN of a caller; of a session that of its role, whose path it does not know."""
+    if caller.kind != "assumed-role":
+        return caller.arn
+    arn = Arn.parse(caller.arn)
+    return str(Arn(arn.partition, "iam", "", arn.account, f"role/{arn.resource.split('/')[1]}"))
 
 
 _PRINCIPAL_TYPES = {

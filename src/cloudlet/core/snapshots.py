@@ -30,7 +30,10 @@ class Blocks(Protocol):
 
 
 class Snapshots:
-    """All blocks are stopped for the few milliseconds that each change takes; requests wait meanwhile."""
+    """All blocks are stopped for the few milliseconds that each change takes; requests wait meanwhile.
+
+    One thing is done at a time: what is restored is not to be deleted meanwhile.
+    """
 
     def __init__(self, data: Path, blocks: Blocks, hold: Callable[[], None], release: Callable[[], None]) -> None:
         self._data = data
@@ -50,32 +53,36 @@ class Snapshots:
     async def save(self, name: str) -> None:
         """Keep the cloud's present state under a new name. Raises SnapshotError."""
         folder = self._named(name)
-        if folder.exists():
-            raise SnapshotError(f"there is a snapshot {name} already")
-        fresh = self._fresh(self._folder)
-        await self._stopped(lambda: _copy(self._blocks, fresh))
-        fresh.rename(folder)
-        sync_folder(self._folder)
+        async with self._lock:
+            if folder.exists():
+                raise SnapshotError(f"there is a snapshot {name} already")
+            fresh = self._fresh(self._folder)
+            await self._stopped(lambda: _copy(self._blocks, fresh))
+            fresh.rename(folder)
+            sync_folder(self._folder)
 
     async def restore(self, name: str) -> None:
         """Put the cloud back to a saved state. Raises SnapshotError."""
-        folder = self._existing(name)
-        fresh = self._fresh(self._data)
-        await asyncio.to_thread(_copy, folder, fresh)
-        await self._stopped(lambda: self._replace_blocks(fresh))
+        async with self._lock:
+            folder = self._existing(name)
+            fresh = self._fresh(self._data)
+            await asyncio.to_thread(_copy, folder, fresh)
+            await self._stopped(lambda: self._replace_blocks(fresh))
 
     async def reset(self) -> None:
         """Remove all state of all blocks; snapshots stay."""
-        fresh = self._fresh(self._data)
-        make_private(fresh)
-        await self._stopped(lambda: self._replace_blocks(fresh))
+        async with self._lock:
+            fresh = self._fresh(self._data)
+            make_private(fresh)
+            await self._stopped(lambda: self._replace_blocks(fresh))
 
     async def delete(self, name: str) -> None:
         """Remove a snapshot. Raises SnapshotError."""
-        folder = self._existing(name)
-        gone = self._fresh(self._folder)
-        folder.rename(gone)
-        await asyncio.to_thread(shutil.rmtree, gone)
+        async with self._lock:
+            folder = self._existing(name)
+            gone = self._fresh(self._folder)
+            folder.rename(gone)
+            await asyncio.to_thread(shutil.rmtree, gone)
 
     def _named(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
@@ -101,12 +108,11 @@ class Snapshots:
         shutil.rmtree(gone, ignore_errors=True)
 
     async def _stopped(self, change: Callable[[], None]) -> None:
-        async with self._lock:
-            self._hold()
-            try:
-                await self._all.stopped(change)
-            finally:
-                self._release()
+        self._hold()
+        try:
+            await self._all.stopped(change)
+        finally:
+            self._release()
 
 
 def is_amid_change(data: Path) -> bool:

@@ -18,6 +18,7 @@ import msgspec
 
 from cloudlet.core.identity import Kind, Principal
 from cloudlet.core.ids import random_bytes
+from cloudlet.store.folders import sync_folder
 
 _MAC_BYTES = 32
 _ACCOUNT_SHIFT = 7
@@ -108,16 +109,18 @@ def load_master_key(file: Path) -> bytes:
     except FileNotFoundError:
         key = os.urandom(32)
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_suffix(f".{os.getpid()}")
+        # One that has had this process's number before may have left a file of its own.
+        fresh = file.with_suffix(f".{os.urandom(8).hex()}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.write(descriptor, key)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        try:
+            try:
+                os.write(descriptor, key)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             # Of several processes that make one at once, the first wins.
             os.link(fresh, file)
+            sync_folder(file.parent)
         except FileExistsError:
             return file.read_bytes()
         finally:
@@ -133,7 +136,7 @@ def access_key_id(prefix: str, account: str) -> str:
 
 def account_of(access_key: str) -> str | None:
     """Return the 12-digit account that an access key id names, or None where it names none."""
-    if len(access_key) == 12 and access_key.isdecimal():
+    if len(access_key) == 12 and access_key.isascii() and access_key.isdecimal():
         return access_key
     if len(access_key) != 20 or access_key[:4] not in ("AKIA", "ASIA"):
         return None

@@ -52,6 +52,9 @@ _TOGETHER: Final = 32
 _COLLECTED_AT_ONCE: Final = 8
 """How many large bodies may be in memory, half of them an account's; other clients are held back meanwhile."""
 
+_COLLECTED_SECONDS: Final = 120.0
+"""How long a large body may take to come: who sends a little now and then would keep its place for ever."""
+
 LARGEST_BODY_OF_STRANGERS: Final = 1536 << 10
 """The largest one that is collected for who is let in only if a resource lets everybody in: a message, and some."""
 
@@ -77,6 +80,7 @@ class Front:
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = Shares(_COLLECTED_AT_ONCE, _COLLECTED_AT_ONCE // 2)
         self.collecting_for_strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
+        self.collecting_seconds = _COLLECTED_SECONDS
         self._held: list[Callable[[], None]] | None = None
         self._arrived: list[_Call] = []
         self.done: list[tuple[_Call, Result, WireError | None]] | None = None
@@ -395,13 +399,16 @@ class _Call:
             operation = "" if self.operation is None else self.operation.name
             limit = _LARGER_BODIES.get(operation) or _LARGER_BODIES.get(self.service.name, _LARGEST_BODY)
         try:
-            async with place:
+            async with place, asyncio.timeout(front.collecting_seconds):
                 body = await request.body.read(limit)
         except WireError as error:
             self._fail(error)
             return False
         except ValueError:
             self._fail(AwsError("RequestEntityTooLarge", "The request's body is too large.", status=413))
+            return False
+        except TimeoutError:
+            self._fail(AwsError("RequestTimeout", "The request's body took too long to come.", status=408))
             return False
         except ConnectionError:
             return False

@@ -12,6 +12,7 @@ import msgspec
 
 import cloudlet
 from cloudlet.core.cloud import Cloud
+from cloudlet.core.errors import AwsError
 from cloudlet.core.snapshots import SnapshotError, Snapshots
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.moving import MovableTime, Rejected
@@ -76,6 +77,9 @@ class Internal:
             )
         except Refused as refused:
             response = _json(refused.status, {"message": str(refused)})
+        except AwsError as error:
+            # The block, of which this is a page, cannot be opened now.
+            response = _json(error.status or 500, {"message": error.message})
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             response = _json(500, {"message": "internal error: see the log"})

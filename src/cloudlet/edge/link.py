@@ -133,7 +133,8 @@ class Messages(asyncio.Protocol):
     def send(self, message: ToReader | FromReader) -> None:
         """Send a message, together with a few others of this turn of the event loop.
 
-        One to a process that has gone is dropped.
+        One to a process that has gone is dropped. Raises UnicodeEncodeError for text that is none, as bytes of no
+        encoding become.
         """
         out = self._out
         if not out:
@@ -141,7 +142,12 @@ class Messages(asyncio.Protocol):
         at = len(out)
         begin = at + _LENGTH_BYTES
         out += _NO_LENGTH
-        _encode_into(message, out, begin)
+        try:
+            _encode_into(message, out, begin)
+        except UnicodeEncodeError:
+            # What was begun of it would be taken for a message.
+            del out[at:]
+            raise
         out[at:begin] = (len(out) - begin).to_bytes(_LENGTH_BYTES, "little")
         self._gathered += 1
         if self._gathered == _TOGETHER:

@@ -245,14 +245,22 @@ class _Member:
             self._process.kill()
 
     def answer(self, number: int, exchange: Exchange, response: HttpResponse) -> None:
-        """Let the reader send a response, or send it from here where it is in files or comes bit by bit."""
+        """Let the reader send a response, or send it from here where no message can have all of it."""
         if self._under_way.pop(number, None) is None:
             spawn(discard(response.body))
-        elif isinstance(response.body, bytes):
-            self._messages.send(Answer(number, response.status, response.headers, response.body))
-        else:
+        elif not self._is_told(number, response):
             self._wanted[number] = exchange, response
             self._messages.send(Wanted(number))
+
+    def _is_told(self, number: int, response: HttpResponse) -> bool:
+        """Give the reader a response, unless it is in files, comes bit by bit, or has headers in no encoding."""
+        if not isinstance(response.body, bytes):
+            return False
+        try:
+            self._messages.send(Answer(number, response.status, response.headers, response.body))
+        except UnicodeEncodeError:
+            return False
+        return True
 
     def _take(self, message: ToReader | FromReader) -> None:
         if isinstance(message, Asked):

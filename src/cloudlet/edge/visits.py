@@ -12,6 +12,7 @@ from cloudlet.core.identity import ANONYMOUS, Principal
 from cloudlet.core.web import Upgrade, Visit
 from cloudlet.edge import auth
 from cloudlet.edge.exchange import Exchange
+from cloudlet.edge.flow import discard
 from cloudlet.edge.gateways import Found, bare_host
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, load, sigv2, sigv4
@@ -65,7 +66,17 @@ async def _answer(
         elif isinstance(answered, Upgrade):
             exchange.upgrade(answered.head, answered.protocol)
         else:
-            exchange.respond(answered)
+            await _respond(exchange, answered)
+
+
+async def _respond(exchange: Exchange, answered: HttpResponse) -> None:
+    """Send what an application answers, which may have in its head what cannot be sent."""
+    try:
+        exchange.respond(answered)
+    except Exception:
+        log.exception("the answer of an application cannot be sent")
+        await discard(answered.body)
+        exchange.respond(message(500, "Internal Server Error"))
 
 
 def _identified(front: Front, request: HttpRequest, service: str) -> Principal:

@@ -126,6 +126,9 @@ class HttpClient:
                 return await self._exchange(pool, await self._connect(*origin), method, head, body, limit)
         finally:
             pool.requests -= 1
+            if not pool.requests and not pool.resting:
+                # Users name servers: what is kept of each would become more and more.
+                del self._pools[origin]
 
     async def _exchange(
         self, pool: _Pool, connection: Connection, method: str, head: bytes, body: bytes, limit: int

@@ -14,11 +14,20 @@ _threads = ThreadPoolExecutor(64, thread_name_prefix="names")
 _ADDRESS_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
+class _Asked:
+    """A name that is looked up, or is to be once there is a thread for it."""
+
+    def __init__(self, host: str) -> None:
+        self.job = _threads.submit(_look_up, host)
+        self.found = asyncio.wrap_future(self.job)
+        self.waiting = 0
+
+
 class Names:
     """Looks names up. Used from one event loop."""
 
     def __init__(self) -> None:
-        self._asked: dict[str, asyncio.Future[list[str]]] = {}
+        self._asked: dict[str, _Asked] = {}
 
     async def addresses(self, host: str) -> list[str]:
         """Return the addresses of a host, best first; an address is its own. Raises OSError where there is none."""
@@ -26,11 +35,21 @@ class Names:
             return [host]
         asked = self._asked.get(host)
         if asked is None:
-            asked = asyncio.get_running_loop().run_in_executor(_threads, _look_up, host)
-            self._asked[host] = asked
-            asked.add_done_callback(lambda _: self._asked.pop(host, None))
-        # That one of those who ask gives up must not end it for the others.
-        return await asyncio.shield(asked)
+            asked = self._asked[host] = _Asked(host)
+            asked.found.add_done_callback(lambda _: self._forget(host, asked))
+        asked.waiting += 1
+        try:
+            # That one of those who ask gives up must not end it for the others.
+            return await asyncio.shield(asked.found)
+        finally:
+            asked.waiting -= 1
+            # What nobody waits for any more is not to keep others waiting for a thread.
+            if not asked.waiting and asked.job.cancel():
+                self._forget(host, asked)
+
+    def _forget(self, host: str, asked: _Asked) -> None:
+        if self._asked.get(host) is asked:
+            del self._asked[host]
 
 
 def _look_up(host: str) -> list[str]:

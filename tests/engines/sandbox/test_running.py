@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes, Spec, cgroups, seccomp
+from cloudlet.engines.sandbox import Limits, Mount, SandboxError, Sandboxes, Spec, cgroups, seccomp
 from tests.engines.sandbox.conftest import LIMITS, MARKER, Machine, killed_at_any_time, marked
 from tests.standing import eventually
 
@@ -325,3 +325,16 @@ def test_its_errors_may_be_kept_apart(in_sandboxes: Any) -> None:
         await sandbox.close()
 
     in_sandboxes(scenario)
+
+
+@pytest.mark.parametrize("value", ["\0", "\ud800"])
+def test_of_what_no_program_can_be_given_nothing_is_left(value: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        sandboxes = Sandboxes("none", tmp_path / "seen")
+        spec = Spec(["true"], LIMITS, [Mount(tmp_path, "/var/task")], environment={"A": value, "PATH": "/bin"})
+        with pytest.raises(SandboxError, match="cannot be started"):
+            await sandboxes.start(spec)
+        await sandboxes.close()
+
+    asyncio.run(scenario())
+    assert not list((tmp_path / "seen").iterdir())

@@ -19,7 +19,7 @@ def test_alarms_that_all_ring_at_once_are_read_a_few_times_each(
     read = 0
     first = outbox.first
 
-    async def counted(tx: Transaction, count: int) -> list[tuple[int, str]]:
+    async def counted(tx: Transaction, count: int) -> list[tuple[int, str, str]]:
         nonlocal read
         found = await first(tx, count)
         read += len(found)

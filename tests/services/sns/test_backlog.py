@@ -56,8 +56,8 @@ def _subscribed(sns: LocalSns) -> str:
     return topic
 
 
-def _scheduled(sns: LocalSns) -> list[tuple[int, str]]:
-    async def both(tx: Transaction) -> list[tuple[int, str]]:
+def _scheduled(sns: LocalSns) -> list[tuple[int, str, str]]:
+    async def both(tx: Transaction) -> list[tuple[int, str, str]]:
         return [row for failing in (False, True) for row in await backlog.scheduled(tx, 10, failing=failing)]
 
     return sns.transact(both)

@@ -57,7 +57,11 @@ class Queue:
             left = window.left
             if left <= 0:
                 break
-            batch += await self._poll(size - len(batch), min(_WAIT_SECONDS, max(1, int(left))))
+            try:
+                batch += await self._poll(size - len(batch), min(_WAIT_SECONDS, max(1, int(left))))
+            except AwsError:
+                # What is here would else come again later, as if it had failed. The next batch says what is wrong.
+                break
         return batch
 
     async def _poll(self, count: int, seconds: int) -> list[Record]:

@@ -171,7 +171,8 @@ class Sandboxes:
         try:
             group.limit(spec.limits)
             process = await asyncio.to_thread(self._spawn, spec, group, user, view, address, (output, errors))
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # The latter is said of text that no program can be given.
             group.remove()
             raise SandboxError(f"the sandbox cannot be started: {error}") from error
         return Sandbox(process, group, self._rlimits, user, address, spec.limits, view)
@@ -216,7 +217,7 @@ class Sandboxes:
                 # What has no namespace of its own ends with its group of processes.
                 start_new_session=view is not None,
             )
-        except OSError:
+        except (OSError, ValueError):
             if view is not None:
                 view.remove()
             raise

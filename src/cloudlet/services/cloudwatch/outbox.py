@@ -50,16 +50,26 @@ def remove(tx: Transaction, action: Action) -> None:
     tx.delete(_key(action))
 
 
-async def first(tx: Transaction, count: int) -> list[tuple[int, str]]:
-    """Return when the actions that are due first are, in milliseconds since the epoch, and their ids."""
-    rows: list[tuple[Any, ...]] = [_ROWS.unpack(key) for key, _ in await tx.range(_ROWS.begin, _ROWS.end, limit=count)]
-    return [(due, id) for due, id in rows]
+async def first(tx: Transaction, count: int) -> list[tuple[int, str, str]]:
+    """Return when (ms since the epoch) the actions that are due first are, their ids, and whose they are."""
+    rows: list[tuple[Any, ...]] = [
+        (*_ROWS.unpack(key), _account(raw)) for key, raw in await tx.range(_ROWS.begin, _ROWS.end, limit=count)
+    ]
+    return [(due, id, account) for due, id, account in rows]
 
 
 async def find(tx: Transaction, due: int, id: str) -> Action | None:
     """Return an action that waits; None where it does not any more."""
     raw = await tx.get(_ROWS.key(due, id))
     return None if raw is None else _decode(raw)
+
+
+def _account(raw: bytes) -> str:
+    """Return whose an action is; nobody's where it cannot be read, which is said once it is to be performed."""
+    try:
+        return _decode(raw).alarm.account
+    except msgspec.DecodeError:
+        return ""
 
 
 def _key(action: Action) -> bytes:

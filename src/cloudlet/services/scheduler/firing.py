@@ -66,7 +66,7 @@ def add(tx: Transaction, schedule: Schedule, now: float) -> None:
 def save(tx: Transaction, firing: Firing) -> None:
     """Enter a firing at the time when it is due."""
     tx.put(_FIRINGS.key(firing.id), _encode(firing))
-    tx.put(_DUE.key(firing.due, firing.id), b"")
+    tx.put(_DUE.key(firing.due, firing.id), firing.account.encode())
     tx.notify(TOPIC)
 
 
@@ -76,11 +76,14 @@ def remove(tx: Transaction, firing: Firing) -> None:
     tx.delete(_DUE.key(firing.due, firing.id))
 
 
-async def first(tx: Transaction, count: int) -> list[tuple[int, str]]:
-    """Return when (ms) the firings that are due first are, and their ids."""
+async def first(tx: Transaction, count: int) -> list[tuple[int, str, str]]:
+    """Return when (ms) the firings that are due first are, their ids, and whose they are.
+
+    Older Cloudlets have not written down the latter.
+    """
     rows = await tx.range(_DUE.begin, _DUE.end, limit=count)
-    found: list[tuple[Any, ...]] = [_DUE.unpack(key) for key, _ in rows]
-    return [(int(due), str(id)) for due, id in found]
+    found: list[tuple[Any, ...]] = [(*_DUE.unpack(key), raw.decode()) for key, raw in rows]
+    return [(int(due), str(id), account) for due, id, account in found]
 
 
 async def get(tx: Transaction, id: str) -> Firing | None:

@@ -140,11 +140,12 @@ class Lane:
             tx.delete(self._at)
 
 
-async def scheduled(tx: Transaction, count: int, *, failing: bool) -> list[tuple[int, str]]:
-    """Return the lanes (subscription ARNs) of a schedule that are due first, and when."""
+async def scheduled(tx: Transaction, count: int, *, failing: bool) -> list[tuple[int, str, str]]:
+    """Return when the lanes of a schedule are that are due first, their subscriptions' ARNs, and whose they are."""
     schedule = _SCHEDULES[failing]
     rows = await tx.range(schedule.begin, schedule.end, limit=count)
-    return [schedule.unpack(key) for key, _ in rows]
+    found: list[tuple[int, str]] = [schedule.unpack(key) for key, _ in rows]
+    return [(due, arn, arn.split(":", 5)[4]) for due, arn in found]
 
 
 def drop(tx: Transaction, due: int, subscription_arn: str, *, failing: bool) -> None:

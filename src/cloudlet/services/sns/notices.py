@@ -56,12 +56,20 @@ async def send(block: Block) -> None:
     await start_due(block, None, _WRITTEN, _first, "the notice", partial(_attempt, block), at_once=_AT_ONCE)
 
 
-async def _first(tx: Transaction, count: int) -> list[tuple[int, str]]:
-    """Return when (ms) the notices that are due first are, and their ids."""
+async def _first(tx: Transaction, count: int) -> list[tuple[int, str, str]]:
+    """Return when (ms) the notices that are due first are, their ids, and whose they are."""
     rows: list[tuple[Any, ...]] = [
-        _NOTICES.unpack(key) for key, _ in await tx.range(_NOTICES.begin, _NOTICES.end, limit=count)
+        (*_NOTICES.unpack(key), _account(raw)) for key, raw in await tx.range(_NOTICES.begin, _NOTICES.end, limit=count)
     ]
-    return [(due, id) for due, id in rows]
+    return [(due, id, account) for due, id, account in rows]
+
+
+def _account(raw: bytes) -> str:
+    """Return whose a notice is; nobody's where it cannot be read, which is said once it is to be sent."""
+    try:
+        return _decode(raw).topic.account
+    except msgspec.DecodeError:
+        return ""
 
 
 async def _claim(tx: Transaction, due: int, id: str, end: int) -> Notice | None:

@@ -1,0 +1,61 @@
+"""What a poller takes from a queue."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.block import Block
+from cloudlet.core.polling.poller import Source
+from cloudlet.core.polling.queue import Queue
+from cloudlet.core.polling.record import Record
+from tests.in_process import in_block
+
+_MESSAGE = {"MessageId": "m", "ReceiptHandle": "r", "Body": "hi", "MD5OfBody": ""}
+
+
+def test_what_was_received_is_worked_off_though_no_more_can_be_received(tmp_path: Path) -> None:
+    """It would come again only when it is visible again, and may be a dead letter by then."""
+    taken: list[str] = []
+
+    async def scenario(block: Block) -> None:
+        stopping = asyncio.Event()
+        answers: list[dict[str, Any]] = [{"Messages": [_MESSAGE]}]
+
+        async def ask(operation: str, params: dict[str, Any]) -> dict[str, Any]:
+            if operation == "DeleteMessageBatch":
+                stopping.set()
+                return {}
+            if not answers:
+                raise AwsError("ServiceUnavailable", "down", status=503)
+            return answers.pop()
+
+        async def passing(batch: list[Record]) -> list[Record]:
+            return batch
+
+        async def take(batch: list[Record]) -> list[Record]:
+            taken.extend(each.id for each in batch)
+            return []
+
+        async def wait() -> None:
+            stopping.set()
+
+        poller: Any = SimpleNamespace(
+            block=block,
+            arn="poller",
+            source=Source(Arn.parse("arn:aws:sqs:us-east-1:111122223333:q"), 10, window=300, room=1 << 20),
+            stopping=stopping,
+            ask=ask,
+            passing=passing,
+            take=take,
+            backoff=lambda: SimpleNamespace(wait=wait, succeed=lambda: None),
+            log=SimpleNamespace(warning=lambda *_: None, exception=lambda *_: None),
+        )
+        async with asyncio.timeout(20):
+            await Queue(poller).run()
+
+    in_block("sqs", tmp_path, scenario)
+    assert taken == ["m"]

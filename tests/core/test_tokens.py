@@ -1,0 +1,27 @@
+"""Access key ids, and whose they are; the key by which they are known."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cloudlet.core.tokens import access_key_id, account_of, load_master_key
+
+
+def test_an_access_key_id_names_its_account() -> None:
+    assert account_of(access_key_id("ASIA", "111122223333")) == "111122223333"
+    assert account_of("111122223333") == "111122223333"
+
+
+@pytest.mark.parametrize("key", ["", "test", "11112222333", "\u0661" * 12, "\uff11" * 12, "ASIA" + "\u0661" * 16])
+def test_what_names_no_account_is_of_none(key: str) -> None:
+    assert account_of(key) is None
+
+
+def test_a_master_key_is_made_once_whatever_one_that_died_has_left(tmp_path: Path) -> None:
+    (tmp_path / f"master.{os.getpid()}").touch()
+    made = load_master_key(tmp_path / "master.key")
+    assert len(made) == 32
+    assert load_master_key(tmp_path / "master.key") == made
