@@ -211,24 +211,12 @@ class Member:
             self.state = "restarting"
             self.restarts += 1
             was_healthy = time.monotonic() - started > _HEALTHY_SECONDS
-            pause = 0.0 if was_healthy else _longer(pause)
+            pause = 0.0 if was_healthy else min(max(0.1, pause * 2), _LONGEST_PAUSE_SECONDS)
             log.warning("%s %s: starting it again", self.name, ending)
-            opened = None
-            while opened is None:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._unwanted.wait(), pause)
-                    return
-                opened = self._opened_again()
-                pause = pause if opened else _longer(pause)
-            inside = opened
-
-    def _opened_again(self) -> socket.socket | None:
-        """Return a new socket for the front door; None where there can be none now, as without files to open."""
-        try:
-            return self._open()
-        except OSError as error:
-            log.warning("%s cannot be started again yet: %s", self.name, error)
-            return None
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._unwanted.wait(), pause)
+                return
+            inside = self._open()
 
     async def _run(self, inside: socket.socket) -> str:
         """Run a process until it ends; return how it did."""
@@ -247,10 +235,6 @@ class Member:
         code = await process.wait()
         self._process = None
         return f"(process {process.pid}) ended with code {code}"
-
-
-def _longer(pause: float) -> float:
-    return min(max(0.1, pause * 2), _LONGEST_PAUSE_SECONDS)
 
 
 class Fleet:
