@@ -286,7 +286,8 @@ def test_what_waits_ends_with_the_version(cloud: FunctionCloud, qualifier: str |
     marker = f"600.{cloud.account}"
     module(cloud, f"import subprocess\nsubprocess.Popen(['sleep', '{marker}'])\ndef handler(e, c): pass", SnapStart=ON)
     publish(cloud)
-    assert len(sandboxed(marker)) == 1
+    # What it is called shows a moment after it runs.
+    assert len(eventually(lambda: sandboxed(marker))) == 1
     cloud.client.delete_function(FunctionName="f", **({} if qualifier is None else {"Qualifier": qualifier}))
     eventually(lambda: not sandboxed(marker))
 

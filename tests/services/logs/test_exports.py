@@ -181,18 +181,18 @@ def test_one_task_of_an_account_runs_and_can_be_cancelled(local: LocalLogs) -> N
 
 
 def test_a_task_that_is_cancelled_while_another_process_delivers_is_not_carried_out(local: LocalLogs) -> None:
-    local.cloud.played["s3"] = lambda call: {}
-    local.call("CreateLogGroup", logGroupName="g")
-    local.call("CreateLogStream", logGroupName="g", logStreamName="s")
-    event = {"timestamp": local.millis, "message": "m"}
-    local.call("PutLogEvents", logGroupName="g", logStreamName="s", logEvents=[event])
-    local.advance(5)
     other = lease._Row(lease._Owner("elsewhere", 1, "token"), local.now + 10)
 
     async def take(tx: Transaction) -> None:
         tx.put(pack(("delivery-lease",)), lease._encode(other))
 
+    # Before anything needs it here.
     local.transact(take)
+    local.cloud.played["s3"] = lambda call: {}
+    local.call("CreateLogGroup", logGroupName="g")
+    local.call("CreateLogStream", logGroupName="g", logStreamName="s")
+    event = {"timestamp": local.millis, "message": "m"}
+    local.call("PutLogEvents", logGroupName="g", logStreamName="s", logEvents=[event])
     whole: dict[str, Any] = {"from": 0, "to": local.millis}
     task = local.call("CreateExportTask", logGroupName="g", destination="b", **whole)["taskId"]
     local.run(local.settle())
