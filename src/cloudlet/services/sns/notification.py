@@ -117,6 +117,8 @@ def confirmation_envelope(told: Confirmation, signature: Signature) -> str:
 
 
 _KEPT_BYTES: Final = 16 << 20
+_LEAST_BYTES: Final = _KEPT_BYTES // 64
+"""Each counts as so many: what is behind some dozens of others is seldom asked for again, and to keep it costs time."""
 _made: Final[SizedCache[int, tuple[Message, str, Signature | None, tuple[str, str]]]] = SizedCache(_KEPT_BYTES)
 """What was written last, by message: one is written for many subscribers."""
 
@@ -138,7 +140,8 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
         f',\n  "Timestamp" : "{iso8601.millisecond(message.published)}"{replayed}{signed},\n  "UnsubscribeURL" : '
     )
     shared = begin, _attributes(message.attributes)
-    _made.add(key, (message, protocol, signature, shared), 2 * (len(begin) + len(shared[1])))
+    size = max(_LEAST_BYTES, 2 * (len(begin) + len(shared[1])))
+    _made.add(key, (message, protocol, signature, shared), size)
     return shared
 
 
