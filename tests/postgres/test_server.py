@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import os
 import shutil
+import socket
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -94,3 +95,13 @@ def test_programs_in_a_closed_folder_are_run_all_the_same(monkeypatch: pytest.Mo
             assert ask(server.url, "SELECT 1") == 1
     finally:
         shutil.rmtree(closed)
+
+
+def test_one_whose_port_was_taken_meanwhile_is_started_on_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = [taken.getsockname()[1]]
+        free_port = postgres.free_port
+        monkeypatch.setattr(postgres, "free_port", lambda: ports.pop() if ports else free_port())
+        with postgres.temporary() as server:
+            assert server.port != taken.getsockname()[1]
+            socket.create_connection(("127.0.0.1", server.port)).close()

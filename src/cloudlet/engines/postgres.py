@@ -264,7 +264,14 @@ def temporary(
     folder = Path(tempfile.mkdtemp(prefix="cloudlet-postgres-"))
     server = PostgresServer(folder, settings=settings, standby_of=standby_of)
     try:
-        server.start()
+        try:
+            server.start()
+        except PostgresError as error:
+            if "already in use" not in str(error):
+                raise
+            # The port was free when it was chosen; to copy a primary takes seconds.
+            server.port = free_port()
+            server.start()
         yield server
     finally:
         server.stop("immediate")
