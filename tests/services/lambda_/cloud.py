@@ -65,6 +65,10 @@ class FunctionCloud:
         except logs.exceptions.ResourceNotFoundException:
             return []
 
+    def answers(self) -> int:
+        """Return how many invocations of `f` have ended, as its log says."""
+        return sum(event["message"].startswith("REPORT ") for event in self.logged())
+
     def wait(self, name: str = "f") -> None:
         """Wait until a function is active, and not being changed any more."""
         for waiter in ("function_active_v2", "function_updated_v2"):

@@ -30,10 +30,6 @@ class PollingCloud(FunctionCloud):
         """Return the batches that the function has told of, in their order."""
         return [json.loads(line[5:]) for line in self.log() if line.startswith("SEEN ")]
 
-    def answered(self) -> bool:
-        """Whether the function has answered."""
-        return any(line.startswith("REPORT ") for line in self.log())
-
     def bodies(self) -> list[list[str]]:
         """Return the bodies of the messages of each batch."""
         return [[record["body"] for record in batch] for batch in self.seen()]
@@ -140,7 +136,7 @@ def test_a_function_says_what_has_failed(polling: PollingCloud, answer: str, lef
     url = polling.queue()
     polling.send(url, "a", "b")
     polling.map_queue(FunctionResponseTypes=["ReportBatchItemFailures"])
-    eventually(polling.answered)
+    eventually(polling.answers)
     eventually(lambda: polling.left(url), lambda found: found == left)
     assert len(polling.seen()[0]) == 2
 
