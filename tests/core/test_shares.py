@@ -92,3 +92,17 @@ def test_who_was_cancelled_and_has_not_run_since_is_passed_over() -> None:
         await asyncio.wait_for(shares.take("three"), 10)
 
     asyncio.run(check())
+
+
+def test_who_takes_long_makes_room_once() -> None:
+    async def check() -> None:
+        shares = Shares(1, 1)
+        async with shares.of("slow", seconds=0.01):
+            await asyncio.wait_for(shares.take("next"), 10)
+        waiting = asyncio.create_task(shares.take("last"))
+        await _settle()
+        assert not waiting.done()
+        shares.give_back("next")
+        await asyncio.wait_for(waiting, 10)
+
+    asyncio.run(check())

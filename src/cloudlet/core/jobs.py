@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first, notified, taking_a_share
 from cloudlet.core.retrying import pause
+from cloudlet.core.shares import take_off
 from cloudlet.store import StoreError, Subspace, Transaction
 
 if TYPE_CHECKING:
@@ -153,9 +154,9 @@ class Works:
             self._started.pop(key).cancel()
             account = self._accounts.pop(key, None)
             if account is not None:
-                _take_off(self._held, account)
+                take_off(self._held, account)
                 if key in self._slow:
-                    _take_off(self._slow_of, account)
+                    take_off(self._slow_of, account)
             self._slow.discard(key)
             self._changed.set()
 
@@ -350,12 +351,6 @@ async def start_due(
                 await changed.wait()
             else:
                 await first(block, changed, later / 1000)
-
-
-def _take_off(counter: Counter[str], account: str) -> None:
-    counter[account] -= 1
-    if not counter[account]:
-        del counter[account]
 
 
 def _refused_by_store(error: Exception) -> str | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Hashable
+from contextlib import ExitStack, asynccontextmanager
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Shares:
@@ -18,13 +21,15 @@ class Shares:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
-    async def of(self, account: str) -> AsyncIterator[None]:
-        """Hold a place of an account within the block, once there is one."""
+    async def of(self, account: str, *, seconds: float | None = None) -> AsyncIterator[None]:
+        """Hold a place of an account within the block, once there is one; after so many `seconds` others get it."""
         await self.take(account)
-        try:
+        with ExitStack() as held:
+            held.callback(self.give_back, account)
+            if seconds is not None:
+                timer = asyncio.get_running_loop().call_later(seconds, held.close)
+                held.callback(timer.cancel)
             yield
-        finally:
-            self.give_back(account)
 
     async def take(self, account: str) -> None:
         """Return once a place is held, which is then to be given back."""
@@ -44,9 +49,7 @@ class Shares:
 
     def give_back(self, account: str) -> None:
         self._free += 1
-        self._held[account] -= 1
-        if not self._held[account]:
-            del self._held[account]
+        take_off(self._held, account)
         while next_one := next(filter(self._may_take, self._waiting), None):
             waiting = self._waiting.pop(next_one)
             place = waiting.popleft()
@@ -71,3 +74,10 @@ class Shares:
             waiting.remove(place)
             if not waiting:
                 del self._waiting[account]
+
+
+def take_off(counter: Counter[Key], key: Key, number: int = 1) -> None:
+    """Count so many less of a key, which is forgotten once there are none."""
+    counter[key] -= number
+    if not counter[key]:
+        del counter[key]

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
+from cloudlet.core.shares import take_off
 from cloudlet.core.web import Visit
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
@@ -49,9 +50,7 @@ class _Room:
 
     def give_back(self, account: str, size: int) -> None:
         self._used -= size
-        self._used_by[account] -= size
-        if not self._used_by[account]:
-            del self._used_by[account]
+        take_off(self._used_by, account, size)
         self._freed.set()
 
 

@@ -16,10 +16,10 @@ from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.block import Block
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
+from cloudlet.core.shares import Shares
 from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
-from cloudlet.services.lambda_.execution.turns import Turns
 from cloudlet.services.lambda_.execution.worker import InitError
 from cloudlet.services.lambda_.function import UPDATING, Place, Version
 
@@ -78,13 +78,13 @@ async def _work(block: Block, space: Subspace, do: Callable[[Block, bytes], Awai
     """Do something for each key, several at a time."""
     async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
         works = Works(block, changed, _LOOKED_AT)
-        turns = Turns(_AT_ONCE, _SLOW_SECONDS)
+        turns = Shares(_AT_ONCE, _AT_ONCE // 2)
 
         async def waiting(tx: Transaction) -> list[bytes]:
             return [key for key, _ in await tx.range(space.begin, space.end, limit=_LOOKED_AT + len(works))]
 
         async def one(key: bytes) -> None:
-            async with turns.one(space.unpack(key)[0]):
+            async with turns.of(space.unpack(key)[0], seconds=_SLOW_SECONDS):
                 await do(block, key)
 
         while True:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ from cloudlet.core.lease import Lease
 from cloudlet.core.moments import first as first_of
 from cloudlet.core.moments import notified, taking_a_share
 from cloudlet.core.retrying import is_transient, pause
+from cloudlet.core.shares import take_off
 from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
@@ -37,7 +38,6 @@ from cloudlet.services.lambda_.function import LATEST, Place
 from cloudlet.services.lambda_.invoking import Target
 
 log = logging.getLogger("cloudlet.lambda")
-T = TypeVar("T")
 
 AT_ONCE = 200
 """Beside functions that take long, which may do so for a quarter of an hour."""
@@ -123,7 +123,7 @@ class _Serving:
     async def _see_to(self, event: Event) -> None:
         leaving = ExitStack()
         leaving.callback(self._changed.set)
-        leaving.callback(_less, self._quick, event.place.account)
+        leaving.callback(take_off, self._quick, event.place.account)
         late = asyncio.get_running_loop().call_later(_QUICK_SECONDS, leaving.close)
         try:
             async with self._lease.during():
@@ -131,13 +131,7 @@ class _Serving:
         finally:
             late.cancel()
             leaving.close()
-            _less(self._busy, event.place)
-
-
-def _less(counter: Counter[T], key: T) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
+            take_off(self._busy, event.place)
 
 
 class _Gone(Exception):

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from cloudlet.core import AwsError
+from cloudlet.core.shares import take_off
 from cloudlet.services.lambda_.function import Place
-
-T = TypeVar("T")
 
 
 class Concurrency:
@@ -43,15 +41,9 @@ class Concurrency:
         try:
             yield
         finally:
-            _less(self._of_functions, place)
+            take_off(self._of_functions, place)
             if reserved is None:
-                _less(self._unreserved, region)
-
-
-def _less(counter: Counter[T], key: T) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
+                take_off(self._unreserved, region)
 
 
 def _throttled(reason: str) -> AwsError:

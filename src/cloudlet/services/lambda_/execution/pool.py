@@ -17,6 +17,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.errors import unavailable
 from cloudlet.core.role_session import session_of
+from cloudlet.core.shares import Shares
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_ import unpacking
 from cloudlet.services.lambda_.execution import containers, environment, nursery
@@ -33,7 +34,6 @@ from cloudlet.services.lambda_.execution.snapshots import Snapshots
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.execution.subsegments import Subsegments
 from cloudlet.services.lambda_.execution.surplus import surplus
-from cloudlet.services.lambda_.execution.turns import Turns
 from cloudlet.services.lambda_.execution.worker import SNAP_START, InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
 
@@ -77,7 +77,7 @@ class Pools:
         self._merged = MergedLayers(root / "layers", self._layers_needed)
         self._files: dict[str, int] = {}
         """Package → how many files it has."""
-        self._starts = Turns(_STARTS_AT_ONCE, _START_SECONDS)
+        self._starts = Shares(_STARTS_AT_ONCE, _STARTS_AT_ONCE // 2)
         self._starting: set[asyncio.Task[Worker]] = set()
         self._closed = False
         self._ticking: asyncio.TimerHandle | None = None
@@ -229,7 +229,7 @@ class Pools:
     async def _start(self, version: Version, initialization: str, request_id: str) -> Worker:
         began = perf_counter()
         interpreter = await self._interpreter(version)
-        async with self._starts.one(version.place.account):
+        async with self._starts.of(version.place.account, seconds=_START_SECONDS):
             if self._closed:
                 raise unavailable()
             log_stream = LogStream(self._block, version)

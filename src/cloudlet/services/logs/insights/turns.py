@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Final, TypeVar
 
 from cloudlet.core.shares import Shares
@@ -36,9 +35,5 @@ class Turns:
 
     async def run(self, account: str, function: Callable[[], T]) -> T:
         """Run what a query of an account computes, once it is its turn."""
-        await self._places.take(account)
-        with ExitStack() as turn:
-            turn.callback(self._places.give_back, account)
-            timer = asyncio.get_running_loop().call_later(_LONG_SECONDS, turn.close)
-            turn.callback(timer.cancel)
+        async with self._places.of(account, seconds=_LONG_SECONDS):
             return await in_thread(function)
