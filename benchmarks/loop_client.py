@@ -1,7 +1,7 @@
-"""A light SQS client for what wrk cannot do: consumers that delete what they received, and exact filling.
+"""A light client for what wrk cannot do: to send exactly so many requests, as to fill a queue.
 
-Callbacks on raw connections, one request at a time on each, HTTP read by hand and every request signed: some
-40 microseconds a request, of which the kernel takes a part. The same client drives every contender.
+Callbacks on raw connections, one request at a time on each, and HTTP read by hand. The same client drives every
+contender.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import msgspec
@@ -23,9 +23,6 @@ CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 BATCH = 10
 # Time for requests under way when the measurement is over.
 GRACE_SECONDS = 30.0
-UNBOUNDED = 1 << 62
-# A queue that has messages left and shows none of them for so long has lost them.
-EMPTY_SECONDS = 3.0
 
 T = TypeVar("T")
 
@@ -34,23 +31,12 @@ class LoopFailed(Exception):
     """The server answered with an error, lost messages, or broke a connection."""
 
 
-class _Message(msgspec.Struct):
-    MessageId: str
-    ReceiptHandle: str
-
-
-class _Received(msgspec.Struct):
-    Messages: list[_Message] = []
-
-
 class _BatchResult(msgspec.Struct):
     Successful: list[msgspec.Raw] = []
     Failed: list[msgspec.Raw] = []
 
 
-_decode_received = msgspec.json.Decoder(_Received).decode
 _decode_batch = msgspec.json.Decoder(_BatchResult).decode
-_encode = msgspec.json.encode
 
 
 class Connection(asyncio.Protocol):
@@ -146,43 +132,11 @@ class Filled:
     seconds: float = 0.0
 
 
-@dataclass
-class Drained:
-    """What the consumers got through together. A cycle is a receive and the delete of all it brought."""
-
-    deleted: int = 0
-    repeated: int = 0
-    """Messages that came again to another consumer, which SQS allows: they count once."""
-    seconds: float = 0.0
-    empty_receives: int = 0
-    cycle_seconds: list[float] = field(default_factory=list)
-
-
 def fill(
     signer: Signer, host: str, batches: Sequence[bytes], messages: int, seconds: float, connections: int
 ) -> Filled:
     """Sends `messages` (a multiple of ten) by these batches of ten in turn, fewer if `seconds` are over before."""
     return _run(_fill(signer, host, batches, messages, seconds, connections))
-
-
-def drain(
-    signer: Signer, host: str, queue_url: str, at_once: int, messages: int, seconds: float, connections: int
-) -> Drained:
-    """Receives up to `at_once` and deletes them, over and over, until `messages` are gone or `seconds` over.
-
-    One at a time is deleted by DeleteMessage, several by DeleteMessageBatch.
-    """
-    return _run(_drain(signer, host, queue_url, at_once, messages, seconds, connections))
-
-
-def pass_through(
-    signer: Signer, host: str, queue_url: str, message: bytes, seconds: float, connections: int
-) -> Drained:
-    """Each connection sends `message` (the body of a SendMessage), receives one and deletes it, for `seconds`.
-
-    What it receives may be another's: there are no more messages in the queue than connections.
-    """
-    return _run(_drain(signer, host, queue_url, 1, UNBOUNDED, seconds, connections, message))
 
 
 def _run(work: Coroutine[object, object, T]) -> T:
@@ -263,145 +217,3 @@ async def _fill(
         for producer in producers:
             producer.connection.close()
     return filled
-
-
-class _Consumer:
-    def __init__(
-        self,
-        host: str,
-        signer: Signer,
-        queue_url: str,
-        send: StaticRequest | None,
-        receive: StaticRequest,
-        work: "_Work",
-        crew: _Crew,
-    ) -> None:
-        self.connection = Connection(host, self._answered, crew.fail)
-        self._signer = signer
-        self._queue_url = _encode(queue_url)
-        self._send = send
-        self._receive = receive
-        self._work = work
-        self._crew = crew
-        self._on_answer: Callable[[bytes], None] = self._sent
-        self._deleting = 0
-        self._began = 0.0
-        self._empty_since = 0.0
-
-    def begin(self) -> None:
-        self._began = time.perf_counter()
-        if self._work.is_over(self._began):
-            self._crew.finish()
-        elif self._send is None:
-            self._ask()
-        else:
-            self._on_answer = self._sent
-            self.connection.send(self._send.bytes())
-
-    def _answered(self, body: bytes) -> None:
-        self._on_answer(body)
-
-    def _sent(self, body: bytes) -> None:
-        self._ask()
-
-    def _ask(self) -> None:
-        self._on_answer = self._received
-        self.connection.send(self._receive.bytes())
-
-    def _received(self, body: bytes) -> None:
-        messages = _decode_received(body).Messages
-        if not messages:
-            self._found_nothing()
-            return
-        self._empty_since = 0.0
-        self._work.received(messages)
-        self._deleting = len(messages)
-        if self._work.at_once == 1:
-            handle = _encode(messages[0].ReceiptHandle)
-            operation, request = "DeleteMessage", b'{"QueueUrl":%b,"ReceiptHandle":%b}' % (self._queue_url, handle)
-        else:
-            entries = b",".join(
-                b'{"Id":"%d","ReceiptHandle":%b}' % (number, _encode(message.ReceiptHandle))
-                for number, message in enumerate(messages)
-            )
-            operation, request = "DeleteMessageBatch", b'{"QueueUrl":%b,"Entries":[%b]}' % (self._queue_url, entries)
-        self._on_answer = self._deleted
-        self.connection.send(self._signer.request(operation, request))
-
-    def _deleted(self, body: bytes) -> None:
-        if self._work.at_once > 1:
-            result = _decode_batch(body)
-            if result.Failed or len(result.Successful) != self._deleting:
-                self._crew.fail(f"DeleteMessageBatch did not delete all: {body[:300]!r}")
-                return
-        self._work.deleted(time.perf_counter() - self._began)
-        self.begin()
-
-    def _found_nothing(self) -> None:
-        now = time.perf_counter()
-        self._work.drained.empty_receives += 1
-        self._empty_since = self._empty_since or now
-        # Who has sent a message is owed one, even after the time is over.
-        if self._send is None and self._work.is_over(now):
-            self._crew.finish()
-        elif now - self._empty_since > EMPTY_SECONDS:
-            self._crew.fail("the queue shows no messages, and not all in it were received")
-        else:
-            # The last messages are with the other consumers, or shown in a moment; asking at once helps nobody.
-            asyncio.get_running_loop().call_later(0.001, self._ask)
-
-
-class _Work:
-    """What the consumers share: how much there is to do, and how far they are."""
-
-    def __init__(self, at_once: int, messages: int, deadline: float) -> None:
-        self.at_once = at_once
-        self.drained = Drained()
-        self.last_delete_at = 0.0
-        self._messages = messages
-        self._deadline = deadline
-        self._message_ids: set[str] = set()
-
-    def is_over(self, now: float) -> bool:
-        return not self.missing() or now >= self._deadline
-
-    def missing(self) -> int:
-        return self._messages - len(self._message_ids)
-
-    def received(self, messages: list[_Message]) -> None:
-        known = len(self._message_ids)
-        self._message_ids.update([message.MessageId for message in messages])
-        self.drained.repeated += known + len(messages) - len(self._message_ids)
-
-    def deleted(self, cycle_seconds: float) -> None:
-        self.drained.cycle_seconds.append(cycle_seconds)
-        self.last_delete_at = time.perf_counter()
-
-
-async def _drain(
-    signer: Signer,
-    host: str,
-    queue_url: str,
-    at_once: int,
-    messages: int,
-    seconds: float,
-    connections: int,
-    sent_first: bytes | None = None,
-) -> Drained:
-    send = None if sent_first is None else StaticRequest(signer, "SendMessage", sent_first)
-    receive = StaticRequest(signer, "ReceiveMessage", _encode({"QueueUrl": queue_url, "MaxNumberOfMessages": at_once}))
-    crew = _Crew(connections)
-    began = time.perf_counter()
-    work = _Work(at_once, messages, began + seconds)
-    consumers = [_Consumer(host, signer, queue_url, send, receive, work, crew) for _ in range(connections)]
-    try:
-        for consumer in consumers:
-            consumer.begin()
-        await crew.wait(seconds)
-    finally:
-        for consumer in consumers:
-            consumer.connection.close()
-    # Each consumer has deleted what it received before it finished.
-    work.drained.deleted = messages - work.missing()
-    work.drained.seconds = max(work.last_delete_at - began, 1e-9)
-    return work.drained

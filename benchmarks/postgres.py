@@ -6,20 +6,19 @@ included: with few cores, two replicas show what sharing a keyspace costs rather
 
 import argparse
 import base64
-import multiprocessing
 import secrets
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benchmarks import loop_client, machine, scenarios, wrk
+from benchmarks import machine, scenarios, wrk
 from benchmarks.api import SqsApi
 from benchmarks.contenders import KEY
 from benchmarks.process import tree_cpu_seconds
@@ -41,7 +40,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Share:
-    """What one replica's clients saw. Latencies, in milliseconds, are of a request or of a whole cycle."""
+    """What one replica's clients saw. Latencies, in milliseconds, are of a request."""
 
     messages: int
     seconds: float
@@ -102,15 +101,10 @@ def send(api: SqsApi, queue: str, connections: int, seconds: int) -> Share:
 
 def pass_through(api: SqsApi, queue: str, connections: int, seconds: int) -> Share:
     """Each connection sends a message, receives one and deletes it, over and over."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(_pass_through, api.host, queue, connections, seconds).result()
-
-
-def _pass_through(host: str, queue: str, connections: int, seconds: int) -> Share:
-    api = SqsApi(host, KEY)
-    passed = loop_client.pass_through(api.signer, host, queue, scenarios.message(queue), seconds, connections)
-    cycles = sorted(cycle * 1e3 for cycle in passed.cycle_seconds)
-    return Share(passed.deleted, passed.seconds, cycles[len(cycles) // 2], cycles[len(cycles) * 99 // 100])
+    passed = wrk.consume(
+        api.host, api.signer, queue, 1, scenarios.UNBOUNDED, seconds, connections, scenarios.message(queue)
+    )
+    return Share(passed.deleted - passed.repeated, passed.seconds, passed.p50_ms, passed.p99_ms)
 
 
 SCENARIOS: dict[str, Callable[[SqsApi, str, int, int], Share]] = {

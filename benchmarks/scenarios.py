@@ -21,6 +21,7 @@ from benchmarks.process import ServerProcess, busy_cpu_seconds
 CONNECTIONS = 16
 BODY_BYTES = 100
 BATCH_POOL = 64
+UNBOUNDED = 1_000_000_000
 # Consumers start on a queue of this many, and on a new one each time it is empty, until their time is over.
 LAP_MESSAGES = 10_000
 
@@ -69,7 +70,7 @@ class Server(Started[SqsApi]):
 
 @dataclass(frozen=True)
 class Speed:
-    """One measurement. Latencies are of a request, or of a cycle of receive and delete."""
+    """One measurement. Latencies are of a request."""
 
     messages: int
     repeated: int
@@ -102,10 +103,11 @@ def pass_through(server: Server, queue_url: str, seconds: float) -> Speed:
     """Each connection sends a message, receives one and deletes it: the queue is as good as empty."""
     meter = Meter(server.process)
     with meter:
-        passed = loop_client.pass_through(
-            server.api.signer, server.api.host, queue_url, message(queue_url), seconds, CONNECTIONS
+        passed = wrk.consume(
+            server.api.host, server.api.signer, queue_url, 1, UNBOUNDED, seconds, CONNECTIONS, message(queue_url)
         )
-    _check_count(server.api.count_messages(queue_url), passed.repeated, passed.repeated)
+    left = passed.sent + passed.repeated - passed.deleted
+    _check_count(_settled_count(server.api, queue_url), left - CONNECTIONS, left + CONNECTIONS)
     return _consumed([passed], meter)
 
 
@@ -117,12 +119,12 @@ def receive_and_delete(server: Server, queue_url: str, at_once: int, seconds: fl
     """
     give_up = time.monotonic() + 3 * seconds
     meter = Meter(server.process)
-    laps: list[loop_client.Drained] = []
+    laps: list[wrk.Consumed] = []
     while (left := seconds - sum(lap.seconds for lap in laps)) > 0.05 and time.monotonic() < give_up:
         filled = server.fill(queue_url, LAP_MESSAGES, seconds / 2)
         lap = _drain(server, meter, queue_url, at_once, filled.messages, left)
         laps.append(lap)
-        if lap.deleted < filled.messages:
+        if lap.deleted - lap.repeated < filled.messages:
             break
     return _consumed(laps, meter)
 
@@ -148,14 +150,11 @@ def _batch(queue_url: str) -> bytes:
     return msgspec.json.encode({"QueueUrl": queue_url, "Entries": entries})
 
 
-def _drain(
-    server: Server, meter: "Meter", queue_url: str, at_once: int, messages: int, seconds: float
-) -> loop_client.Drained:
+def _drain(server: Server, meter: "Meter", queue_url: str, at_once: int, messages: int, seconds: float) -> wrk.Consumed:
     with meter:
-        drained = loop_client.drain(
-            server.api.signer, server.api.host, queue_url, at_once, messages, seconds, CONNECTIONS
-        )
-    _check_count(server.api.count_messages(queue_url), messages - drained.deleted, messages - drained.deleted)
+        drained = wrk.consume(server.api.host, server.api.signer, queue_url, at_once, messages, seconds, CONNECTIONS)
+    left = messages + drained.repeated - drained.deleted
+    _check_count(_settled_count(server.api, queue_url), max(0, left - CONNECTIONS * at_once), left)
     return drained
 
 
@@ -185,14 +184,13 @@ def _check_count(found: int, least: int, most: int) -> None:
         raise Wrong(f"{found} messages in the queue, and there should be {least}" + f" to {most}" * (most > least))
 
 
-def _consumed(laps: list[loop_client.Drained], meter: "Meter") -> Speed:
-    messages = sum(lap.deleted for lap in laps)
+def _consumed(laps: list[wrk.Consumed], meter: "Meter") -> Speed:
+    messages = sum(lap.deleted - lap.repeated for lap in laps)
     if not messages:
         raise Wrong("no message was received and deleted in the time given")
-    cycles = sorted(cycle for lap in laps for cycle in lap.cycle_seconds)
-    p50, p99 = (cycles[int(share * (len(cycles) - 1))] * 1e3 for share in (0.5, 0.99))
+    longest = max(laps, key=lambda lap: lap.seconds)
     repeated = sum(lap.repeated for lap in laps)
-    return meter.speed(messages, repeated, sum(lap.seconds for lap in laps), p50, p99)
+    return meter.speed(messages, repeated, sum(lap.seconds for lap in laps), longest.p50_ms, longest.p99_ms)
 
 
 class Meter:
@@ -222,7 +220,7 @@ class Meter:
 
     def _add(self, sign: int) -> None:
         self._server += sign * self._process.cpu_seconds()
-        # wrk is a child that has been waited for; the loop client is this very process.
+        # wrk is a child that has been waited for; who fills queues is this very process.
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
             used = resource.getrusage(who)
             self._client += sign * (used.ru_utime + used.ru_stime)

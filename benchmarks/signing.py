@@ -1,9 +1,9 @@
 """Signature Version 4 for requests of AWS's JSON protocol to one server.
 
 Two signers of the same requests. `Signer.headers` asks botocore, as every SDK does, and serves requests that
-are signed once and sent many times. `Signer.request` does the same work with the canonical parts prepared,
-at a few microseconds a request, for requests that differ each time (a DeleteMessage carries the receipt
-handle it was given). `Signer.check` compares the two before anything is measured.
+are signed once and sent many times. `Signer.request` does the same work with the canonical parts prepared, for
+requests that differ each time, as a DeleteMessage does by its receipt handle; `consume.lua` does so from
+`Signer.prepare`. `Signer.check` compares the two before anything is measured.
 """
 
 import hashlib
@@ -29,6 +29,19 @@ class Key:
     account: str
     key_id: str
     secret: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What requests have before their body is known."""
+
+    head: str
+    """The request up to the signature; its length and the body follow."""
+    canonical: str
+    """The canonical request up to the hash of the body."""
+    to_sign: str
+    """What is signed, up to the hash of the canonical request."""
+    key: bytes
 
 
 class Signer:
@@ -72,23 +85,28 @@ class Signer:
 
     def request(self, operation: str, body: bytes) -> bytes:
         """The whole HTTP/1.1 request, signed now."""
+        prepared = self.prepare(operation)
+        canonical = prepared.canonical + hashlib.sha256(body).hexdigest()
+        to_sign = prepared.to_sign + hashlib.sha256(canonical.encode()).hexdigest()
+        signature = hmac.digest(prepared.key, to_sign.encode(), "sha256").hex()
+        return f"{prepared.head}{signature}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    def prepare(self, operation: str) -> "Prepared":
+        """What all requests for `operation` have that are signed now."""
         second = int(time.time())
         if second != self._second:
             self._turn_to(second)
         target = f"{self._target_prefix}.{operation}"
-        canonical = (
-            f"POST\n/\n\ncontent-type:{self._content_type}\nhost:{self._host}\nx-amz-date:{self._amz_date}\n"
-            f"x-amz-target:{target}\n\n{SIGNED_HEADERS}\n{hashlib.sha256(body).hexdigest()}"
-        )
-        to_sign = f"AWS4-HMAC-SHA256\n{self._amz_date}\n{self._scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._signing_key, to_sign.encode(), "sha256").hex()
-        return (
-            f"POST / HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {self._content_type}\r\n"
+        return Prepared(
+            head=f"POST / HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {self._content_type}\r\n"
             f"X-Amz-Target: {target}\r\nX-Amz-Date: {self._amz_date}\r\n"
             f"Authorization: AWS4-HMAC-SHA256 Credential={self._key.key_id}/{self._scope}, "
-            f"SignedHeaders={SIGNED_HEADERS}, Signature={signature}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        ).encode() + body
+            f"SignedHeaders={SIGNED_HEADERS}, Signature=",
+            canonical=f"POST\n/\n\ncontent-type:{self._content_type}\nhost:{self._host}\n"
+            f"x-amz-date:{self._amz_date}\nx-amz-target:{target}\n\n{SIGNED_HEADERS}\n",
+            to_sign=f"AWS4-HMAC-SHA256\n{self._amz_date}\n{self._scope}\n",
+            key=self._signing_key,
+        )
 
     def _turn_to(self, second: int) -> None:
         self._second = second

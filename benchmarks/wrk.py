@@ -1,16 +1,21 @@
-"""Driving a server with wrk: one signed request, or some in turn, sent over several connections."""
+"""Driving a server with wrk: one signed request, or some in turn, or consumers, over several connections."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from benchmarks.signing import Signer
 
 REPLAY = Path(__file__).with_name("replay.lua")
 REPLAY_MANY = Path(__file__).with_name("replay_many.lua")
+CONSUME = Path(__file__).with_name("consume.lua")
 GRACE_SECONDS = 30
 
 
@@ -52,9 +57,62 @@ def run_many(host: str, requests: Sequence[bytes], connections: int, seconds: in
     return _run(host, REPLAY_MANY, f"return {{\n{listed}\n}}\n", connections, seconds)
 
 
+@dataclass(frozen=True)
+class Consumed(WrkReport):
+    """What consumers saw; `seconds` end with the last delete that was answered."""
+
+    sent: int
+    deleted: int
+    repeated: int
+    """Messages that came again, which SQS allows: they were deleted again, too."""
+
+
+def consume(
+    host: str,
+    signer: Signer,
+    queue_url: str,
+    at_once: int,
+    messages: int,
+    seconds: float,
+    connections: int,
+    send: bytes | None = None,
+) -> Consumed:
+    """Receives up to `at_once` and deletes them, over and over, until `messages` are gone or `seconds` over.
+
+    One at a time is deleted by DeleteMessage, several by DeleteMessageBatch. With `send`, the body of a SendMessage,
+    a message is sent before each receive. What is under way at the end is dropped. Raises WrkFailed as `run` does, and
+    where an answer makes no sense.
+    """
+    url = json.dumps(queue_url)
+    receive = f'{{"QueueUrl":{url},"MaxNumberOfMessages":{at_once}}}'
+    delete = signer.prepare("DeleteMessage" if at_once == 1 else "DeleteMessageBatch")
+    plan = {
+        "queue_url": url,
+        "at_once": at_once,
+        "messages": messages,
+        "seconds": seconds,
+        "receive": signer.request("ReceiveMessage", receive.encode()).decode(),
+        "delete_head": delete.head,
+        "canonical": delete.canonical,
+        "to_sign": delete.to_sign,
+    } | ({} if send is None else {"send": signer.request("SendMessage", send).decode()})
+    key = "".join(f"\\{byte:03d}" for byte in delete.key)
+    pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in plan.items())
+    # The script has wrk stop before.
+    report = _report(host, CONSUME, f'return {{ {pairs}, key = "{key}" }}\n', connections, math.ceil(seconds) + 1)
+    if report["wrong"]:
+        raise WrkFailed(report["wrong"])
+    found = _checked(report)
+    return Consumed(**asdict(found), **{name: report[name] for name in ("sent", "deleted", "repeated")})
+
+
 def _run(host: str, script: Path, signed: str, connections: int, seconds: int) -> WrkReport:
+    return _checked(_report(host, script, signed, connections, seconds))
+
+
+def _report(host: str, script: Path, plan: str, connections: int, seconds: int) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as file:
-        file.write(signed)
+        file.write(plan)
         file.flush()
         # One thread: there are two cores, and the other one is the server's.
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
@@ -68,7 +126,11 @@ def _run(host: str, script: Path, signed: str, connections: int, seconds: int) -
     reports = [line for line in finished.stdout.splitlines() if line.startswith("REPORT ")]
     if finished.returncode != 0 or not reports:
         raise WrkFailed(f"wrk ended with {finished.returncode}: {finished.stdout} {finished.stderr}".strip())
-    report = json.loads(reports[0].removeprefix("REPORT "))
+    report: dict[str, Any] = json.loads(reports[0].removeprefix("REPORT "))
+    return report
+
+
+def _checked(report: dict[str, Any]) -> WrkReport:
     errors = {kind: count for kind, count in report["errors"].items() if count}
     if errors:
         raise WrkFailed(f"{errors} of {report['requests']} requests")
