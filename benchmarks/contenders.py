@@ -1,9 +1,11 @@
 """Who is measured: Cloudlet and its peers, how each is installed and how each is started.
 
-Peers are used as their packages ship them, started as their READMEs say. What their READMEs offer for speed
-(quiet logs) is switched on; what is off by default stays off, so all of them keep their state in memory alone.
+Peers are used as their packages ship them, started as their READMEs say. What is off by default stays off, so all of
+them keep their state in memory alone. Those that log each request are also measured with that switched off, which
+nobody gets without asking for it.
 """
 
+import json
 import os
 import platform
 import shutil
@@ -81,13 +83,15 @@ def _cloudlet(cache: Path, key: Key = KEY, tree: Path = REPOSITORY) -> Installed
     )
 
 
-def _ministack(cache: Path) -> Installed:
+def _ministack(cache: Path, *, quiet: bool = False) -> Installed:
     environment = environment_with(cache / "ministack", "ministack")
     return Installed(
         version=_package_version(environment, "ministack"),
         command=lambda port, data: [str(environment / "bin" / "ministack")],
         # Its MQTT listener has a fixed port that it would only quarrel about.
-        environment=lambda port: {"GATEWAY_PORT": str(port), "LOG_LEVEL": "ERROR", "IOT_MTLS_ENABLED": "0"},
+        environment=lambda port: (
+            {"GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0"} | ({"LOG_LEVEL": "ERROR"} if quiet else {})
+        ),
     )
 
 
@@ -99,7 +103,7 @@ def _moto(cache: Path) -> Installed:
     )
 
 
-def _fauxqs(cache: Path) -> Installed:
+def _fauxqs(cache: Path, *, quiet: bool = False) -> Installed:
     folder = cache / "fauxqs"
     package = folder / "node_modules" / "fauxqs"
     node = _node(folder)
@@ -107,10 +111,14 @@ def _fauxqs(cache: Path) -> Installed:
         # By tag: of a plain name npm installs the newest version that the running node suits, here an old one.
         _npm(folder, "fauxqs@latest")
     version = _answer([node, "-p", f"require({str(package / 'package.json')!r}).version"])
+    # Its command logs each request, whatever FAUXQS_LOGGER says.
+    module = json.dumps(str(package / "dist" / "app.js"))
+    start = f"(await import({module})).startFauxqs({{ port: Number(process.env.FAUXQS_PORT), logger: false }})"
+    program = ["--input-type=module", "--eval", start] if quiet else [str(package / "dist" / "cli.js")]
     return Installed(
         version=f"{version} (node {_answer([node, '--version'])})",
-        command=lambda port, data: [node, str(package / "dist" / "cli.js")],
-        environment=lambda port: {"FAUXQS_PORT": str(port), "FAUXQS_LOGGER": "false"},
+        command=lambda port, data: [node, *program],
+        environment=lambda port: {"FAUXQS_PORT": str(port)},
     )
 
 
@@ -147,13 +155,18 @@ def _s3rver(cache: Path) -> Installed:
 CONTENDERS = (
     Contender("cloudlet", "on disk before it answers", True, _cloudlet),
     Contender("ministack", "in memory", False, _ministack),
+    Contender("ministack-quiet", "in memory", False, partial(_ministack, quiet=True)),
     Contender("moto", "in memory", True, _moto),
     Contender("fauxqs", "in memory", False, _fauxqs),
+    Contender("fauxqs-quiet", "in memory", False, partial(_fauxqs, quiet=True)),
 )
 
 
+WITHOUT_FAUXQS = tuple(contender for contender in CONTENDERS if not contender.name.startswith("fauxqs"))
+"""For what fauxqs does not have."""
+
 DYNAMODB_CONTENDERS = (
-    *(contender for contender in CONTENDERS if contender.name != "fauxqs"),
+    *WITHOUT_FAUXQS,
     Contender("dynalite", "in memory", False, _dynalite),
 )
 

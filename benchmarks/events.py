@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import wrk
 from benchmarks.api import JsonApi
-from benchmarks.contenders import CONTENDERS, KEY, Contender
+from benchmarks.contenders import KEY, WITHOUT_FAUXQS, Contender
 from benchmarks.deliveries import DELIVERED_SECONDS, deliver
 from benchmarks.rounds import FAILURES, Run, Settings, Speeds, compare, measure_speeds, parser, say, speed_rows
 from benchmarks.scenarios import CONNECTIONS, Meter, Server, Speed, Wrong
@@ -25,7 +25,6 @@ from benchmarks.table import Row
 BATCH = 10
 SOURCE = "benchmark"
 DETAIL = json.dumps({"order": "o-1", "text": "e" * 80})
-_CHOSEN = tuple(contender for contender in CONTENDERS if contender.name != "fauxqs")
 
 _numbers = itertools.count(1)
 
@@ -119,12 +118,14 @@ SPEEDS: Speeds = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 if Cloudlet failed anywhere or was asked for and could not be measured."""
-    options = parser("events", _CHOSEN, default=("cloudlet", "ministack")).parse_args(arguments)
+    options = parser("events", WITHOUT_FAUXQS, default=("cloudlet", "ministack", "ministack-quiet")).parse_args(
+        arguments
+    )
     return compare(
         "python -m benchmarks.events " + " ".join(sys.argv[1:] if arguments is None else arguments),
         options,
         Settings(options.rounds, options.seconds),
-        _CHOSEN,
+        WITHOUT_FAUXQS,
         _rows(),
         _measure,
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from benchmarks import wrk
-from benchmarks.contenders import CONTENDERS, KEY, Contender
+from benchmarks.contenders import KEY, WITHOUT_FAUXQS, Contender
 from benchmarks.functions_api import NODE, PYTHON, FunctionsApi, Runtime
 from benchmarks.resting import allow_connections, rest
 from benchmarks.rounds import (
@@ -37,7 +37,6 @@ STAGE = "live"
 WARM = "warm"
 WARM_UP_SECONDS = 1
 RUNTIMES = {"python": ("Python", PYTHON), "node": ("Node.js", NODE)}
-_CHOSEN = tuple(contender for contender in CONTENDERS if contender.name != "fauxqs")
 
 
 def invoke(server: Server, connections: int, seconds: int) -> Speed:
@@ -102,7 +101,7 @@ SPEEDS: Speeds = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 if Cloudlet failed anywhere or was asked for and could not be measured."""
-    made = parser("functions", _CHOSEN, default=("cloudlet", "ministack"))
+    made = parser("functions", WITHOUT_FAUXQS, default=("cloudlet", "ministack", "ministack-quiet"))
     made.add_argument("--no-many", action="store_true", help="leave the thousand functions and WebSockets out")
     options = made.parse_args(arguments)
     allow_connections()
@@ -110,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "python -m benchmarks.functions " + " ".join(sys.argv[1:] if arguments is None else arguments),
         options,
         Settings(options.rounds, options.seconds),
-        _CHOSEN,
+        WITHOUT_FAUXQS,
         _rows(),
         _measure,
         finally_measure=None if options.no_many else _measure_many,

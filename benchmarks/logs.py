@@ -140,7 +140,9 @@ QUERIES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 if Cloudlet failed anywhere or was asked for and could not be measured."""
     million = Million("events", "search", _measure_searches, _rows(), failing=("query_",))
-    return puts.main("logs", arguments, SPEEDS, million, api=LogsApi, default=("cloudlet", "ministack"))
+    return puts.main(
+        "logs", arguments, SPEEDS, million, api=LogsApi, default=("cloudlet", "ministack", "ministack-quiet")
+    )
 
 
 def _measure_searches(run: Run, name: str, server: Started[LogsApi]) -> None:

@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 from benchmarks import wrk
 from benchmarks.api import JsonApi
-from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.contenders import WITHOUT_FAUXQS, Contender
 from benchmarks.rounds import FAILURES, MIB, Run, Settings, Speeds, compare, measure_speeds, parser, say, speed_rows
 from benchmarks.scenarios import CONNECTIONS, Meter, Speed, Started, Wrong
 from benchmarks.signing import Key
 from benchmarks.table import OURS, Row
 
-_CHOSEN = tuple(contender for contender in CONTENDERS if contender.name != "fauxqs")
 _OUR_SECONDS = 600.0
 
 
@@ -43,7 +42,7 @@ def main(
     default: Sequence[str] | None = None,
 ) -> int:
     """The command line; 1 if Cloudlet failed anywhere or was asked for and could not be measured."""
-    made = parser(service, _CHOSEN, default=default)
+    made = parser(service, WITHOUT_FAUXQS, default=default)
     made.add_argument(f"--no-{million.asking}", action="store_true", help=f"leave the million {million.things} out")
     options = made.parse_args(arguments)
     left_out = getattr(options, f"no_{million.asking}")
@@ -51,7 +50,7 @@ def main(
         f"{made.prog} " + " ".join(sys.argv[1:] if arguments is None else arguments),
         options,
         Settings(options.rounds, options.seconds),
-        _CHOSEN,
+        WITHOUT_FAUXQS,
         _rows(speeds, million),
         lambda run, contender, number: measure_speeds(run, contender, number, speeds),
         finally_measure=None if left_out else lambda run, contender: _measure(run, contender, million),

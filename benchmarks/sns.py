@@ -9,7 +9,7 @@ from benchmarks.rounds import FAILURES, Run, Settings, compare, parser, say
 from benchmarks.scenarios import Server, Speed
 from benchmarks.table import Row
 
-DEFAULT = ("cloudlet", "ministack", "fauxqs")
+DEFAULT = ("cloudlet", "ministack", "ministack-quiet", "fauxqs", "fauxqs-quiet")
 MANY = 100
 
 SPEEDS: dict[str, tuple[str, Callable[[Server, int], Speed]]] = {
