@@ -401,9 +401,9 @@ def test_readers_are_wanted_after_a_while_of_much_work_and_until_there_was_littl
 def test_readers_are_not_wanted_where_others_work() -> None:
     demand = Demand()
     for _ in range(5):
-        assert not demand.after(1.0, 0.7)
-    assert not demand.after(1.0, 0.9)
-    assert demand.after(1.0, 0.9)
+        assert not demand.after(1.0, 0.9)
+    assert not demand.after(1.0, 1.0)
+    assert demand.after(1.0, 1.0)
     assert demand.is_needed(1.0, 0.5)
     assert not demand.is_needed(1.0, 0.3)
 

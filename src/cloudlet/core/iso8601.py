@@ -11,6 +11,7 @@ def second(seconds: int) -> str:
     return f"{_without_zone(seconds)}Z"
 
 
+@lru_cache(64)
 def millisecond(millis: int) -> str:
     """Return a time, in milliseconds since the epoch, such as `2023-11-14T22:13:20.042Z`."""
     return f"{_without_zone(millis // 1000)}.{millis % 1000:03}Z"

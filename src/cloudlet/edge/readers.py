@@ -75,7 +75,7 @@ class Demand:
 
     BUSY, BUSY_LOOKS = 0.85, 2
     """From which part of the time on it is busy, and how many times in a row before readers are wanted."""
-    ROOM, ROOM_LEFT = 0.85, 0.4
+    ROOM, ROOM_LEFT = 0.95, 0.4
     """So much of a core must be idle before there is one, and then before it is given more connections: clients on this
     machine would lose what a reader takes."""
     IDLE, IDLE_LOOKS = 0.1, 120

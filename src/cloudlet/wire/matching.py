@@ -76,11 +76,16 @@ def _rpc_call(request: HttpRequest) -> tuple[str, str] | None:
 def _form_field(request: HttpRequest, pattern: re.Pattern[bytes]) -> str:
     """Return a field of a form's query string or body, empty where it has none."""
     found = pattern.search(request.query.encode("utf-8", "replace")) if request.query else None
-    if found is None and request.method == "POST" and isinstance(request.body, bytes):
-        content_type = request.headers.get("content-type", _FORM)
-        if content_type.lower().startswith(_FORM):
-            found = pattern.search(request.body)
-    return unquote_plus(found[1].decode("latin-1")) if found else ""
+    if found is None and isinstance(request.body, bytes) and _is_form(request):
+        found = pattern.search(request.body)
+    if found is None:
+        return ""
+    text = found[1].decode("latin-1")
+    return unquote_plus(text) if "%" in text or "+" in text else text
+
+
+def _is_form(request: HttpRequest) -> bool:
+    return request.method == "POST" and request.headers.get("content-type", _FORM).lower().startswith(_FORM)
 
 
 def action_asked(request: HttpRequest) -> str:

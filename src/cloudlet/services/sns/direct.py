@@ -52,19 +52,22 @@ class DirectDelivery:
         self.open = True
         """False from when SQS was unavailable or slow until it has accepted something again."""
 
-    async def deliver(self, pairs: list[Pair]) -> list[Outcome | Unavailable]:
-        """Deliver messages to queues; return what became of each. Unavailable is also who has not answered in time."""
-        places = [self._enqueue(message, recipient) for message, recipient in pairs]
+    async def deliver(self, pairs: list[Pair], *, alone: bool) -> list[Outcome | Unavailable]:
+        """Deliver messages to queues; return what became of each. Unavailable is also who has not answered in time.
+
+        `alone`: all are for one queue.
+        """
+        places = [self._enqueue(message, recipient, alone) for message, recipient in pairs]
         for batch, _ in places:
             await batch.settled
         return [_LATE if batch.outcomes is None else batch.outcomes[number] for batch, number in places]
 
-    def _enqueue(self, message: Message, recipient: Recipient) -> tuple[_Batch, int]:
+    def _enqueue(self, message: Message, recipient: Recipient, alone: bool) -> tuple[_Batch, int]:
         """Add a message to what goes to a queue next; return where it is."""
         queue = recipient.queue
         assert queue is not None  # noqa: S101 - for the type checker: pairs are of queues
         endpoint = self._block.cloud.config.endpoint
-        made = queue_delivery.entry(queue, message, recipient.subscription, endpoint)
+        made = queue_delivery.entry(queue, message, recipient.subscription, endpoint, alone=alone)
         lane = (queue, message.topic)
         batch = self._gathering.get(lane)
         if batch is None or len(batch.entries) == BATCH:

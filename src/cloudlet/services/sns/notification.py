@@ -94,10 +94,19 @@ def _to_sign(members: list[tuple[str, str]]) -> bytes:
 
 
 def envelope(
-    message: Message, *, endpoint: str, subscription_arn: str, signature: Signature | None, protocol: str = "sqs"
+    message: Message,
+    *,
+    endpoint: str,
+    subscription_arn: str,
+    signature: Signature | None,
+    protocol: str = "sqs",
+    alone: bool = False,
 ) -> str:
-    """Return a notification as a subscriber gets it, who may unsubscribe at `endpoint`."""
-    begin, end = _shared(message, protocol, signature)
+    """Return a notification as a subscriber gets it, who may unsubscribe at `endpoint`.
+
+    `alone`: no other subscriber gets it, so that what they would share is not kept.
+    """
+    begin, end = _written(message, protocol, signature) if alone else _shared(message, protocol, signature)
     return f'{begin}"{unsubscribe_url(endpoint, subscription_arn)}"{end}'
 
 
@@ -130,6 +139,13 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
     # The message is kept with it, so no other has its id meanwhile.
     if made is not None and made[0] is message and made[1] == protocol and made[2] == signature:
         return made[3]
+    shared = _written(message, protocol, signature)
+    size = max(_LEAST_BYTES, 2 * (len(shared[0]) + len(shared[1])))
+    _made.add(key, (message, protocol, signature, shared), size)
+    return shared
+
+
+def _written(message: Message, protocol: str, signature: Signature | None) -> tuple[str, str]:
     sequence = "" if message.sequence is None else f',\n  "SequenceNumber" : "{message.sequence}"'
     subject = "" if message.subject is None else f",{_member('Subject', message.subject)}"
     replayed = ',\n  "Replayed" : "true"' if message.replayed else ""
@@ -139,10 +155,7 @@ def _shared(message: Message, protocol: str, signature: Signature | None) -> tup
         f',\n  "TopicArn" : {_text(message.topic)}{subject},\n  "Message" : {_text(message.body_for(protocol))}'
         f',\n  "Timestamp" : "{iso8601.millisecond(message.published)}"{replayed}{signed},\n  "UnsubscribeURL" : '
     )
-    shared = begin, _attributes(message.attributes)
-    size = max(_LEAST_BYTES, 2 * (len(begin) + len(shared[1])))
-    _made.add(key, (message, protocol, signature, shared), size)
-    return shared
+    return begin, _attributes(message.attributes)
 
 
 def _attributes(attributes: dict[str, Attribute]) -> str:

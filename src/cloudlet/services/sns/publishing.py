@@ -179,7 +179,7 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
     outcomes: list[Outcome | Unavailable] = [_NOT_TRIED] * len(pairs)
     delivered = 0
     if directly and pairs:
-        outcomes = await direct.WAY.of(block).deliver(pairs)
+        outcomes = await direct.WAY.of(block).deliver(pairs, alone=len(page.queues) == 1)
         delivered = outcomes.count(None)
         measuring.settled(block, topic, None, delivered)
         if delivered < len(outcomes):

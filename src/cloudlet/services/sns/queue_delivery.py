@@ -47,11 +47,18 @@ class Unavailable(Exception):
 
 
 def entry(
-    queue: Queue, message: Message, subscribed: Subscription, endpoint: str, signature: Signature | None = None
+    queue: Queue,
+    message: Message,
+    subscribed: Subscription,
+    endpoint: str,
+    signature: Signature | None = None,
+    *,
+    alone: bool = False,
 ) -> Entry:
     """Return what is sent to the queue: the message as it is, with its attributes, or in SNS's envelope.
 
-    The queue is the subscriber, or holds what a subscriber of another protocol could not be given.
+    The queue is the subscriber, or holds what a subscriber of another protocol could not be given. `alone`: it is the
+    only one.
     """
     if queue.raw:
         made: Entry = {"MessageBody": message.body_for(subscribed.protocol)}
@@ -71,6 +78,7 @@ def entry(
                 subscription_arn=subscribed.arn,
                 signature=signature,
                 protocol=subscribed.protocol,
+                alone=alone,
             )
         }
     trace = tracing.header_of(message, subscribed)
