@@ -28,10 +28,12 @@ _SLOW_SECONDS: Final = 5.0
 class _Batch:
     """Deliveries of a lane that go together."""
 
-    __slots__ = ("deliveries", "settled")
+    __slots__ = ("deliveries", "is_late", "settled")
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
+        self.is_late = False
+        """Whether they are the outbox's, since they took long."""
         self.settled = Signal()
         """Given once each delivery is with its queue, or written down."""
 
@@ -71,32 +73,38 @@ class DirectDelivery:
         """Send what has come by now, and write down what is left to do."""
         if self._gathering.get(lane) is batch:
             del self._gathering[lane]
+        timer = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._give_up, batch)
         try:
-            await self._settle(await self._try(lane, batch.deliveries))
+            afters = await attempting.attempt(self._block, lane, batch.deliveries)
+            timer.cancel()
+            if not batch.is_late:
+                await self._keep(batch, [each for each in afters if each is not None])
+        except BaseException as error:
+            timer.cancel()
+            if not batch.is_late:
+                batch.settled.give(error)
+            raise
+
+    def _give_up(self, batch: _Batch) -> None:
+        """Leave deliveries that take long to the outbox; they may be accepted all the same, and come twice then."""
+        batch.is_late = True
+        self._closed_until = asyncio.get_running_loop().time() + _SLOW_SECONDS
+        spawn(self._keep(batch, batch.deliveries))
+
+    async def _keep(self, batch: _Batch, deliveries: list[Delivery]) -> None:
+        """Write down what is left of a batch, which is settled then."""
+
+        async def keep(tx: Transaction) -> None:
+            for delivery in deliveries:
+                outbox.save(tx, delivery)
+
+        try:
+            if deliveries:
+                await self._block.store.transact(keep)
         except BaseException as error:
             batch.settled.give(error)
             raise
         batch.settled.give()
-
-    async def _try(self, lane: Lane, deliveries: list[Delivery]) -> list[Delivery]:
-        """Try deliveries, for a moment; return what follows."""
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                return [each for each in await attempting.attempt(self._block, lane, deliveries) if each is not None]
-        except TimeoutError:
-            self._closed_until = asyncio.get_running_loop().time() + _SLOW_SECONDS
-            # They may have been accepted all the same: deliveries come at least once.
-            return deliveries
-
-    async def _settle(self, following: list[Delivery]) -> None:
-        if not following:
-            return
-
-        async def keep(tx: Transaction) -> None:
-            for delivery in following:
-                outbox.save(tx, delivery)
-
-        await self._block.store.transact(keep)
 
 
 WAY: Final = Attached(DirectDelivery)

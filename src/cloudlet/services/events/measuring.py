@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from cloudlet.core.block import Block
 from cloudlet.services.events import bus_record
@@ -13,13 +13,18 @@ from cloudlet.services.events.rule_record import Rule
 Tried = tuple[Delivery, bool, Delivery | None]
 """A delivery that was tried, whether it failed, and what follows, if anything."""
 
+_SUCCEEDED: Final = ("InvocationAttempts", "SuccessfulInvocationAttempts", "Invocations")
+
 
 def note(block: Block, rule: Rule, tried: Iterable[Tried]) -> None:
     """Count what became of deliveries of a rule."""
     if not block.is_measured:
         return
     # Of many deliveries nearly all come to the same.
-    alike = Counter([_metrics(*each) for each in tried])
+    alike: dict[tuple[str, ...], int] = {}
+    for each in tried:
+        metrics = _metrics(*each)
+        alike[metrics] = alike.get(metrics, 0) + 1
     for dimensions in ((), _dimensions(rule)):
         meter = block.metrics.meter(rule.account, rule.region, dimensions)
         if meter is not None:
@@ -32,6 +37,8 @@ def _metrics(delivery: Delivery, failed: bool, following: Delivery | None) -> tu
     """Return the metrics in which an attempt counts."""
     if delivery.dead is not None:
         return ("InvocationsFailedToBeSentToDlq",) * (following is None) if failed else ("InvocationsSentToDlq",)
+    if not failed and not delivery.attempts:
+        return _SUCCEEDED
     attempted = ("InvocationAttempts", "RetryInvocationAttempts") if delivery.attempts else ("InvocationAttempts",)
     if not failed:
         return (*attempted, "SuccessfulInvocationAttempts", "Invocations")
