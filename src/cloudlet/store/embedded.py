@@ -18,7 +18,7 @@ from typing import Any, Final
 from cloudlet.store.eager import settling, spawn
 from cloudlet.store.interface import Body, Done, Row, StoreError, T
 from cloudlet.store.memory import Memory
-from cloudlet.store.optimistic import History, OptimisticTransaction
+from cloudlet.store.optimistic import History, OptimisticTransaction, State
 from cloudlet.store.recent import ABSENT
 from cloudlet.store.rocks import OrderedMap, Record
 from cloudlet.store.running import Runner
@@ -46,7 +46,7 @@ _WIDE: Final = 8
 _Done = Callable[[Any, BaseException | None], None]
 
 
-class EmbeddedStore:
+class EmbeddedStore(State):
     """See `cloudlet.store.interface.Store`. Used from one event loop only."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
@@ -131,7 +131,8 @@ class EmbeddedStore:
             except Exception as error:
                 self._answer(done, None, error, [])
                 return
-        writes, cleared = transaction.writes, transaction.cleared
+        changes = transaction.changes
+        writes, cleared = changes.writes, changes.cleared
         if not writes and not cleared:
             self._answer(done, result, None, transaction.topics)
             return
@@ -145,8 +146,8 @@ class EmbeddedStore:
         else:
             self._pending.update(writes)
         self.version += 1
-        self._history.add(self.version, transaction)
-        self._memory.note(transaction)
+        self._history.add(self.version, changes)
+        self._memory.note(changes)
         self._dirty = self._durable
         self._schedule()
         self._answer(done, result, None, transaction.topics)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
-from cloudlet.store.interface import Row, StoreError
+from cloudlet.store.interface import Row, StoreError, Transaction
 from cloudlet.store.recent import ABSENT
 
 _COUNTERS: Final = 1 << 63
 _EVERYTHING: Final = (b"", b"\xff" * 16)
 
 
-class State(Protocol):
+class State(ABC):
     """The state that transactions read: what all of them before have committed."""
 
     version: int
     """Grows with each commit."""
 
+    @abstractmethod
     def known(self, key: bytes) -> bytes | None:
         """Return the value of a key if that takes no reading (None where there is no such key), or ABSENT."""
 
+    @abstractmethod
     async def fetch(self, key: bytes) -> bytes | None:
         """Return the value of a key."""
 
+    @abstractmethod
     async def scan(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
         """Return up to `limit` rows with begin <= key < end."""
 
@@ -86,27 +90,24 @@ def merged(rows: list[Row], writes: dict[bytes, bytes | None], reverse: bool) ->
     return sorted(result.items(), reverse=reverse)
 
 
-class OptimisticTransaction(Overlay):
+class OptimisticTransaction(Transaction):
     """Reads go to the state below the transaction's own writes; writes wait until the commit."""
 
-    __slots__ = ("_state", "adds", "read_keys", "read_ranges", "topics", "version")
+    __slots__ = ("_state", "adds", "changes", "read_keys", "read_ranges", "topics", "version")
 
     def __init__(self, state: State) -> None:
         self._state = state
         self.version = state.version
-        self.writes = {}
+        self.changes = Overlay()
         self.adds: dict[bytes, int] = {}
-        self.cleared = []
         self.read_keys: list[bytes] = []
         self.read_ranges: list[tuple[bytes, bytes]] = []
         self.topics: list[bytes] = []
 
     async def get(self, key: bytes) -> bytes | None:
-        written = self.writes.get(key, ABSENT)
+        written = self.changes.above(key)
         if written is not ABSENT:
-            return written  # type: ignore[no-any-return]
-        if self.cleared and self.is_cleared(key):
-            return None
+            return written
         self.read_keys.append(key)
         value = self._state.known(key)
         return await self._state.fetch(key) if value is ABSENT else value
@@ -117,7 +118,7 @@ class OptimisticTransaction(Overlay):
     async def range(self, begin: bytes, end: bytes, *, limit: int, reverse: bool = False) -> list[Row]:
         if limit < 1 or begin >= end:
             return []
-        if self.writes or self.cleared:
+        if self.changes:
             rows = await self._rows(begin, end, limit, reverse)
         else:
             rows = await self._state.scan(begin, end, limit, reverse)
@@ -130,22 +131,22 @@ class OptimisticTransaction(Overlay):
         return rows
 
     async def _rows(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
-        own = self.within(begin, end)
+        own = self.changes.within(begin, end)
         hidden = sum(1 for value in own.values() if value is None)
         rows: list[Row] = []
-        for low, high in self.uncleared(begin, end, reverse):
+        for low, high in self.changes.uncleared(begin, end, reverse):
             rows += await self._state.scan(low, high, limit + hidden - len(rows), reverse)
             if len(rows) >= limit + hidden:
                 break
         return (merged(rows, own, reverse) if own else rows)[:limit]
 
     def put(self, key: bytes, value: bytes) -> None:
-        self.writes[key] = value
+        self.changes.writes[key] = value
         if self.adds:
             self.adds.pop(key, None)
 
     def delete(self, key: bytes) -> None:
-        self.writes[key] = None
+        self.changes.writes[key] = None
         self.adds.pop(key, None)
 
     def delete_range(self, begin: bytes, end: bytes) -> None:
@@ -153,7 +154,7 @@ class OptimisticTransaction(Overlay):
             return
         for key in [key for key in self.adds if begin <= key < end]:
             del self.adds[key]
-        self.clear(begin, end)
+        self.changes.clear(begin, end)
 
     def add(self, key: bytes, delta: int) -> None:
         self.adds[key] = self.adds.get(key, 0) + delta
@@ -167,13 +168,13 @@ class OptimisticTransaction(Overlay):
         Raises StoreError where a counter would no longer be a signed 64-bit integer.
         """
         for key, delta in self.adds.items():
-            value = self.above(key)
+            value = self.changes.above(key)
             if value is ABSENT:
                 value = read(key)
             total = _counted(value) + delta
             if not -_COUNTERS <= total < _COUNTERS:
                 raise StoreError(f"a counter has no room for {total}")
-            self.writes[key] = total.to_bytes(8, "big", signed=True)
+            self.changes.writes[key] = total.to_bytes(8, "big", signed=True)
 
 
 def _counted(value: bytes | None) -> int:

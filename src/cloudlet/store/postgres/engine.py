@@ -132,7 +132,7 @@ class PostgresStore:
     ) -> None:
         topics: list[bytes] = []
         if error is None:
-            longest = max(map(len, transaction.writes), default=0)
+            longest = max(map(len, transaction.changes.writes), default=0)
             if longest > schema.LONGEST_KEY:
                 error = StoreError(f"a key of {longest} bytes is too long; {schema.LONGEST_KEY} are allowed")
             else:

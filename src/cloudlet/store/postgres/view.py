@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cloudlet.store.interface import Row
 from cloudlet.store.memory import Memory
-from cloudlet.store.optimistic import History, OptimisticTransaction, Overlay, merged
+from cloudlet.store.optimistic import History, OptimisticTransaction, Overlay, State, merged
 from cloudlet.store.postgres.reads import Reads, Scan, Stretch
 from cloudlet.store.postgres.session import Refused, Session
 from cloudlet.store.recent import ABSENT
@@ -16,7 +16,7 @@ _ROWS_AHEAD = 64
 _MISSED_TURNS = 256
 
 
-class View:
+class View(State):
     """See `cloudlet.store.optimistic.State`. `asked` is called when something must be read from the database."""
 
     def __init__(self, asked: Callable[[], None]) -> None:
@@ -136,15 +136,17 @@ class View:
 
     def unread_counters(self, transaction: OptimisticTransaction) -> list[bytes]:
         """Return the counters that must be read before the transaction can add to them."""
-        return [key for key in transaction.adds if transaction.above(key) is ABSENT and self.known(key) is ABSENT]
+        return [
+            key for key in transaction.adds if transaction.changes.above(key) is ABSENT and self.known(key) is ABSENT
+        ]
 
     def apply(self, transaction: OptimisticTransaction) -> None:
         """Put a transaction's changes on top."""
         if transaction.adds:
             transaction.resolve_adds(self.known)
-        if transaction.writes or transaction.cleared:
-            self._pending.absorb(transaction)
-            self._add(transaction)
+        if transaction.changes:
+            self._pending.absorb(transaction.changes)
+            self._add(transaction.changes)
 
     def _add(self, changes: Overlay) -> None:
         self.version += 1
