@@ -39,14 +39,21 @@ class SystemClock:
     """
 
     def __init__(self, setting: Setting | None = None) -> None:
-        self.setting = setting or Setting()
+        self._show(setting or Setting())
         self._timers: set[_Timer] = set()
         self._ahead = _ahead()
         self._looking: asyncio.Handle | None = None
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
-        return time_by(self.setting)
+        return self._frozen if self._stands else time.time() + self._before
+
+    def _show(self, setting: Setting) -> None:
+        # Asked for several times a request: what a setting says is kept at hand.
+        self.setting = setting
+        self._stands = setting.frozen is not None
+        self._frozen = setting.frozen or 0.0
+        self._before = setting.ahead
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` once `now()` has reached `when`; return a function that cancels it."""
@@ -65,7 +72,7 @@ class SystemClock:
 
     def set(self, setting: Setting) -> None:
         """Move the clock; what is due then is called soon."""
-        self.setting = setting
+        self._show(setting)
         self._start_anew()
 
     def _start_anew(self) -> None:

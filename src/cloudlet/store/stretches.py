@@ -12,6 +12,9 @@ from typing import Final
 
 from cloudlet.store.interface import Row
 
+# Compiled, what is final is not looked up.
+_left: Final = bisect_left
+_right: Final = bisect_right
 _ROWS: Final = 64
 _VALUE_BYTES: Final = 1024
 _ASKED: Final = 1024
@@ -62,10 +65,10 @@ class Stretches:
         if stretch is None:
             return [], begin
         keys = stretch.keys
-        first = bisect_left(keys, begin) if begin > stretch.start else 0
+        first = _left(keys, begin) if begin > stretch.start else 0
         last = min(first + limit, len(keys))
         if last > first and keys[last - 1] >= end:
-            last = bisect_left(keys, end, first, last)
+            last = _left(keys, end, first, last)
         values = stretch.values
         return [(keys[at], values[at]) for at in range(first, last)], stretch.stop
 
@@ -73,7 +76,7 @@ class Stretches:
         """Whether a stretch or an earlier scan stops right before `key`: a scan from there goes on from it."""
         if key in self._ends:
             return True
-        at = bisect_right(self._starts, key) - 1
+        at = _right(self._starts, key) - 1
         return at >= 0 and self._stretches[at].stop == key
 
     def is_asked_again(self, begin: bytes) -> bool:
@@ -93,7 +96,7 @@ class Stretches:
 
     def learn(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
         """Note that `rows` are all that is alive with begin <= key < stop. Nothing there was known before."""
-        at = bisect_right(self._starts, begin) - 1
+        at = _right(self._starts, begin) - 1
         if at >= 0 and self._stretches[at].stop == begin:
             stretch = self._stretches[at]
             stretch.stop = stop
@@ -121,7 +124,7 @@ class Stretches:
         if stretch is None:
             return
         keys = stretch.keys
-        at = bisect_left(keys, key)
+        at = _left(keys, key)
         if len(value) > _VALUE_BYTES:
             stretch.cut(key, at)
             if stretch.stop <= stretch.start:
@@ -137,25 +140,25 @@ class Stretches:
         """Note that a key is gone."""
         stretch = self._at(key)
         if stretch is not None:
-            at = bisect_left(stretch.keys, key)
+            at = _left(stretch.keys, key)
             if at < len(stretch.keys) and stretch.keys[at] == key:
                 del stretch.keys[at], stretch.values[at]
             return
-        before = bisect_right(self._starts, key) - 1
+        before = _right(self._starts, key) - 1
         if before >= 0 and self._stretches[before].stop == key:
             self._stretches[before].stop = key + b"\x00"
             self._join_following(before)
 
     def clear(self, begin: bytes, end: bytes) -> None:
         """Note that no key with begin <= key < end is alive."""
-        for stretch in self._stretches[max(0, bisect_right(self._starts, begin) - 1) :]:
+        for stretch in self._stretches[max(0, _right(self._starts, begin) - 1) :]:
             if stretch.start >= end:
                 break
-            low, high = bisect_left(stretch.keys, begin), bisect_left(stretch.keys, end)
+            low, high = _left(stretch.keys, begin), _left(stretch.keys, end)
             del stretch.keys[low:high], stretch.values[low:high]
         rows, known = self.scan(begin, end, 1)
         if not rows and known < end:
-            following = bisect_right(self._starts, known)
+            following = _right(self._starts, known)
             stop = min(end, self._starts[following]) if following < len(self._starts) else end
             if known < stop:
                 self.learn(known, stop, [])
@@ -166,7 +169,7 @@ class Stretches:
         self._stretches.clear()
 
     def _at(self, key: bytes) -> _Stretch | None:
-        at = bisect_right(self._starts, key) - 1
+        at = _right(self._starts, key) - 1
         if at >= 0:
             stretch = self._stretches[at]
             if key < stretch.stop:
@@ -174,7 +177,7 @@ class Stretches:
         return None
 
     def _drop(self, stretch: _Stretch) -> None:
-        at = bisect_left(self._starts, stretch.start)
+        at = _left(self._starts, stretch.start)
         del self._starts[at], self._stretches[at]
 
     def _join_following(self, at: int) -> None:
@@ -184,7 +187,7 @@ class Stretches:
         while following < len(self._starts) and self._starts[following] <= stretch.stop:
             other = self._stretches[following]
             if other.stop > stretch.stop:
-                first = bisect_left(other.keys, stretch.stop)
+                first = _left(other.keys, stretch.stop)
                 stretch.keys += other.keys[first:]
                 stretch.values += other.values[first:]
                 stretch.stop = other.stop

@@ -152,8 +152,7 @@ def _listed(result: Result, name: str) -> list[Any]:
 def _of(ctx: Context) -> _Use:
     """Return the use of the queue that the call found, and was let at: a URL may say anything."""
     queue: Queue = ctx.measured
-    record = queue.record
-    return _USES.of(ctx.block).of((record.account, record.region, record.name), ctx.now())
+    return _USES.of(ctx.block).of(queue.name, ctx.now())
 
 
 async def measure(block: Block) -> None:

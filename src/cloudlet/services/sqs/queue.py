@@ -46,6 +46,7 @@ class Queue:
         "max_receives",
         "messages",
         "messages_count",
+        "name",
         "processing",
         "ready",
         "ready_in_group",
@@ -63,6 +64,8 @@ class Queue:
     def __init__(self, record: QueueRecord) -> None:
         get = record.attributes.get
         self.record = record
+        self.name = (record.account, record.region, record.name)
+        """Its account, its region and its own name."""
         self.arn = str(Arn(partition_of(record.region), "sqs", record.region, record.account, record.name))
         self.fifo = get("FifoQueue") == "true"
         self.delay = int(get("DelaySeconds", "0")) * 1000
