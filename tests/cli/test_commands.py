@@ -305,7 +305,9 @@ def test_an_ephemeral_cloudlet_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--isolate",)])
 def test_the_end_of_its_terminal_is_no_crash(options: tuple[str, ...], tmp_path: Path) -> None:
-    with Server.start("--ephemeral", *options, env={"TMPDIR": str(tmp_path)}) as server:
+    # Whatever runs these tests may have been started with nohup.
+    hears = ("env", "--default-signal=HUP")
+    with Server.start("--ephemeral", *options, env={"TMPDIR": str(tmp_path)}, wrapper=hears) as server:
         Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
         assert server.process is not None
         server.process.send_signal(signal.SIGHUP)

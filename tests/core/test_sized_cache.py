@@ -36,3 +36,15 @@ def test_what_was_used_longest_ago_goes_where_it_becomes_too_much() -> None:
     assert (kept.get("a"), kept.size) == (4, 5)
     kept.add("large", 5, 100)
     assert (kept.get("large"), kept.get("a"), kept.size) == (5, None, 100)
+
+
+def test_what_is_kept_is_not_made_again() -> None:
+    kept: SizedCache[str, str] = SizedCache(10)
+    made: list[str] = []
+
+    def make(key: str) -> str:
+        made.append(key)
+        return key.upper()
+
+    assert [kept.made(key, make, 4) for key in ("a", "a", "b", "c", "b", "a")] == ["A", "A", "B", "C", "B", "A"]
+    assert made == ["a", "b", "c", "a"]

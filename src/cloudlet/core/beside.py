@@ -57,6 +57,13 @@ async def beside(account: str, function: Callable[P, T], *args: P.args, **kwargs
     return await future
 
 
+async def beside_if(takes_long: bool, account: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a function returns: from beside the event loop where it takes long, else at once."""
+    if takes_long:
+        return await beside(account, function, *args, **kwargs)
+    return function(*args, **kwargs)
+
+
 def _work() -> None:
     while True:
         _tasks.get()()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -33,6 +34,14 @@ class SizedCache(Generic[K, V]):
                 return None
             self._values.move_to_end(key)
             return found[0]
+
+    def made(self, key: K, make: Callable[[K], V], size: int) -> V:
+        """Return the value of a key: what is kept, or else what is made of the key, of a size, and kept from now on."""
+        found = self.get(key)
+        if found is None:
+            found = make(key)
+            self.add(key, found, size)
+        return found
 
     def add(self, key: K, value: V, size: int) -> None:
         """Keep a value of a size, in the place of another one of the key."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cloudlet.core.beside import LARGE, beside
+from cloudlet.core.beside import LARGE, beside_if
 from cloudlet.core.polling.record import Record, size
 
 
 async def passing(account: str, batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:
     """Return the records that pass; those of a large batch, of MiB perhaps, are looked at beside the event loop."""
-    return _passing(batch, passes) if size(batch) < LARGE else await beside(account, _passing, batch, passes)
+    return await beside_if(size(batch) >= LARGE, account, _passing, batch, passes)
 
 
 def _passing(batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:

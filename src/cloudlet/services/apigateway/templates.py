@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core.beside import beside
+from cloudlet.core.beside import beside_if
 from cloudlet.services.apigateway.verdicts import Verdicts
 from cloudlet.services.apigateway.vtl import UTIL, Input, Template, VtlError, compiled
 
@@ -56,9 +56,8 @@ async def rendered(
     """Return what a template of an account's makes of a body; it may change `context`. Raises VtlError."""
     given = len(body) + sum(len(value) for place in params.values() for value in place.values())
     takes_long = given + len(template) > _LARGE_BYTES or given * len(template) > _QUICK
-    if takes_long or _DOES_MUCH.search(template) is not None:
-        return await beside(account, _rendered, template, body, params, context, stage_variables)
-    return _rendered(template, body, params, context, stage_variables)
+    takes_long = takes_long or _DOES_MUCH.search(template) is not None
+    return await beside_if(takes_long, account, _rendered, template, body, params, context, stage_variables)
 
 
 def _rendered(

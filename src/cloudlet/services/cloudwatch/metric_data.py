@@ -8,7 +8,7 @@ from datetime import timezone
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, page_tokens
-from cloudlet.core.beside import beside
+from cloudlet.core.beside import beside_if
 from cloudlet.services.cloudwatch import errors, labels, query_check, querying
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.functions import size
@@ -51,7 +51,7 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
         return _page(shown, most, after, descending=descending)
 
     is_much = sum([size(value) for _, value in returned]) > _QUICK
-    results_of_page, token = await beside(ctx.account, page) if is_much else page()
+    results_of_page, token = await beside_if(is_much, ctx.account, page)
     messages = [{"Code": code, "Value": text} for code, text in results.messages]
     return {"MetricDataResults": results_of_page, "NextToken": token, "Messages": messages}
 

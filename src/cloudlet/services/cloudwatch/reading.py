@@ -7,12 +7,12 @@ rounded down to what is kept of that time. Cells are read some at a time, so tha
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from math import ceil, gcd
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.beside import beside_if
 from cloudlet.services.cloudwatch import directory, storage
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns
@@ -160,20 +160,14 @@ async def datapoints(asker: Asker, asked: Asked, statistics: Sequence[Statistic]
     if not statistics[0].needs_values:
         found = list((await columns_of(asker, asked)).values())
         is_much = len(found) > 1 or sum([len(columns.times) for columns in found]) > _AT_ONCE
-        return await _compute(asker, is_much, _plain, found, statistics, asked)
+        return await beside_if(is_much, asker.account, _plain, found, statistics, asked)
     periods = _Periods(statistics, asked)
     async for piece in _pieces(asker, asked, values=True):
         found = list(piece.values())
         kept = [cell.values for columns in found for cell in columns.values.values() if cell.values is not None]
         is_much = periods.has_much or sum(map(len, kept)) > _QUICK_VALUES
-        await _compute(asker, is_much, periods.take, found)
-    return await _compute(asker, periods.has_much, periods.end)
-
-
-async def _compute(asker: Asker, is_much: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    if is_much:
-        return await beside(asker.account, function, *args, **kwargs)
-    return function(*args, **kwargs)
+        await beside_if(is_much, asker.account, periods.take, found)
+    return await beside_if(periods.has_much, asker.account, periods.end)
 
 
 def _plain(parts: list[Columns], statistics: Sequence[Statistic], asked: Asked) -> Datapoints:

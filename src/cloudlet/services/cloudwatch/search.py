@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.beside import beside_if
 from cloudlet.services.cloudwatch import directory
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.metric import Metric
@@ -44,9 +44,7 @@ async def find(asker: Asker, search: Search) -> list[Metric]:
 async def _matching(account: str, metrics: list[Metric], search: Search) -> list[Metric]:
     """Return those of some metrics that a search finds; what takes long is done beside the event loop."""
     texts = sum([2 + 2 * len(metric.dimensions) for metric in metrics])
-    if texts * terms(search.condition) > _QUICK:
-        return await beside(account, _found, metrics, search)
-    return _found(metrics, search)
+    return await beside_if(texts * terms(search.condition) > _QUICK, account, _found, metrics, search)
 
 
 def _found(metrics: list[Metric], search: Search) -> list[Metric]:

@@ -132,16 +132,8 @@ def admits(archive: Archive, document: dict[str, object]) -> bool:
     """Whether an event goes into an archive. What was replayed goes into none, on whatever bus it comes."""
     if "replay-name" in document:
         return False
-    return not archive.pattern or _compiled(archive.pattern).matches(document)
-
-
-def _compiled(text: str) -> Pattern:
-    """Return the pattern of an archive."""
-    known = _patterns.get(text)
-    if known is None:
-        known = pattern.compile(text)
-        _patterns.add(text, known, len(text))
-    return known
+    text = archive.pattern
+    return not text or _patterns.made(text, pattern.compile, len(text)).matches(document)
 
 
 async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:

@@ -35,19 +35,11 @@ _known: Final[SizedCache[str, _Filter]] = SizedCache(1 << 19)
 """Filters by their texts; one takes up to 90 bytes for each of its characters."""
 
 
-def _compiled(text: str) -> _Filter:
-    found = _known.get(text)
-    if found is None:
-        found = _Filter(text)
-        _known.add(text, found, len(text))
-    return found
-
-
 async def passing(pipe: Pipe, events: list[Event]) -> list[Event]:
     """Return the events that match one of the pipe's patterns, or all where it has none."""
     if not pipe.filters:
         return events
-    filters = [_compiled(text) for text in pipe.filters]
+    filters = [_known.made(text, _Filter, len(text)) for text in pipe.filters]
 
     def passes(event: Event) -> bool:
         document = decoded(event)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, ParamSpec, TypeVar
 
-from cloudlet.core.beside import LARGE, beside
+from cloudlet.core.beside import LARGE, beside_if
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
 
@@ -30,9 +30,7 @@ async def apart(
     **kwargs: P.kwargs,
 ) -> T:
     """Return what a function returns that matches messages with the filters of recipients, for an account."""
-    if takes_long(recipients, messages):
-        return await beside(account, find, *args, **kwargs)
-    return find(*args, **kwargs)
+    return await beside_if(takes_long(recipients, messages), account, find, *args, **kwargs)
 
 
 def takes_long(recipients: Iterable[Recipient], messages: Iterable[Message]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.beside import beside_if
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
 from cloudlet.core.web import Answer, Visit
@@ -139,10 +139,9 @@ async def refused_answer(call: Call, refusal: Refusal) -> HttpResponse:
     call.trace.error(refusal.reason)
     responses = call.stage.responses
     accepted = call.headers.get("accept", "")
-    if responses.takes_long(refusal.kind, refusal.status):
-        account = call.place.account
-        return await beside(account, responses.response, refusal.kind, refusal.status, accepted, call.lookup)
-    return responses.response(refusal.kind, refusal.status, accepted, call.lookup)
+    kind, status = refusal.kind, refusal.status
+    takes_long = responses.takes_long(kind, status)
+    return await beside_if(takes_long, call.place.account, responses.response, kind, status, accepted, call.lookup)
 
 
 async def finish(call: Call, response: HttpResponse) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from cloudlet.core import AwsError, function_answer
 from cloudlet.core.arn import Arn
-from cloudlet.core.beside import LARGE, beside
+from cloudlet.core.beside import LARGE, beside_if
 from cloudlet.core.context import TRACE_HEADER
 from cloudlet.core.function_answer import BadAnswer
 from cloudlet.services.apigateway import acting, expressions, functions, outward, service_requests
@@ -129,7 +129,7 @@ async def _received(call: Call, integration: Integration, outgoing: Outgoing) ->
 async def _mock(call: Call, outgoing: Outgoing) -> Received:
     """Answer as the body says: it has a statusCode. AWS does not insist on quotes around that."""
     body = outgoing.body
-    shown = _status_in(body) if len(body) < LARGE else await beside(call.place.account, _status_in, body)
+    shown = await beside_if(len(body) >= LARGE, call.place.account, _status_in, body)
     if not _STATUS.fullmatch(shown):
         raise internal("Unable to parse statusCode. It should be an integer that is defined in the request template.")
     return Received(int(shown), [], b"", shown)
