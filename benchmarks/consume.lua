@@ -2,7 +2,7 @@
 --
 -- The plan (args[1]) is a table: `receive` and, where each message is sent first, `send` are whole signed requests;
 -- a delete carries the handles it was given, so it is signed here: `delete_head` is its head up to the signature,
--- `canonical` and `to_sign` are formats of the canonical request and of what is signed, `key` is the signing key.
+-- `canonical` and `to_sign` are how the canonical request and what is signed begin, `key` is the signing key.
 --
 -- wrk tells a script neither which connection is asked nor which one is answered, so that the connections share what
 -- there is to do: whatever was received is deleted first. An answer tells what it is for by what it says; one that
