@@ -22,6 +22,7 @@ class Written:
     def notify(self, topic: bytes) -> None: ...
 
 
+@pytest.mark.interpreted
 def test_processes_that_count_alike_do_not_overwrite_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of them on one store, or one that was started again while the clock stands, give out the same numbers."""
     tx: Any = Written()
