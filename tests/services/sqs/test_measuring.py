@@ -9,22 +9,23 @@ import pytest
 
 from cloudlet.core.block import Block
 from cloudlet.services.sqs import measuring
+from cloudlet.services.sqs.queue import QueueName
 from cloudlet.services.sqs.queue_record import QueueRecord
 from tests.services.sqs.conftest import REGION, Sqs
 
 
 def test_queues_of_one_account_do_not_take_the_places_of_others() -> None:
     uses = measuring._Uses()
-    uses.of(measuring._Name("few", REGION, "q"), 0)
+    uses.of(QueueName("few", REGION, "q"), 0)
     for number in range(12_000):
-        uses.of(measuring._Name("many", REGION, str(number)), number)
-    assert uses.find(measuring._Name("few", REGION, "q")) is not None
-    assert uses.find(measuring._Name("many", REGION, "11999")) is not None
+        uses.of(QueueName("many", REGION, str(number)), number)
+    assert uses.find(QueueName("few", REGION, "q")) is not None
+    assert uses.find(QueueName("many", REGION, "11999")) is not None
     for number in range(8_000):
-        uses.of(measuring._Name(str(number), REGION, "q"), number)
+        uses.of(QueueName(str(number), REGION, "q"), number)
     assert uses.is_full
     assert len(uses.names) == 10_000
-    assert uses.find(measuring._Name("few", REGION, "q")) is not None
+    assert uses.find(QueueName("few", REGION, "q")) is not None
     for name in uses.names:
         uses.forget(name)
     assert not uses.is_full

@@ -28,12 +28,13 @@ _SLOW_SECONDS: Final = 5.0
 class _Batch:
     """Deliveries of a lane that go together."""
 
-    __slots__ = ("deliveries", "is_late", "settled")
+    __slots__ = ("deliveries", "is_late", "sending", "settled")
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
         self.is_late = False
         """Whether they are the outbox's, since they took long."""
+        self.sending: asyncio.Task[None] | None = None
         self.settled = Signal()
         """Given once each delivery is with its queue, or written down."""
 
@@ -63,7 +64,7 @@ class DirectDelivery:
             batch = self._gathering.get(lane)
             if batch is None or len(batch.deliveries) == BATCH:
                 batch = self._gathering[lane] = _Batch()
-                spawn(self._send(lane, batch))
+                batch.sending = spawn(self._send(lane, batch))
             room = BATCH - len(batch.deliveries)
             batch.deliveries += deliveries[:room]
             deliveries = deliveries[room:]
@@ -89,6 +90,8 @@ class DirectDelivery:
         """Leave deliveries that take long to the outbox; they may be accepted all the same, and come twice then."""
         batch.is_late = True
         self._closed_until = asyncio.get_running_loop().time() + _SLOW_SECONDS
+        if batch.sending is not None:
+            batch.sending.cancel()
         spawn(self._keep(batch, batch.deliveries))
 
     async def _keep(self, batch: _Batch, deliveries: list[Delivery]) -> None:

@@ -8,7 +8,7 @@ to a dead-letter queue though nobody calls it.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result, Transaction, utf8
 from cloudlet.core.attached import Attached
@@ -16,7 +16,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.metrics import PERIOD_SECONDS, Dimensions, Values, in_ended_minute, is_first, make_room
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
-from cloudlet.services.sqs.queue import Queue
+from cloudlet.services.sqs.queue import Queue, QueueName
 from cloudlet.services.sqs.walking import queues_with_messages
 from cloudlet.wire import WireError
 
@@ -25,12 +25,6 @@ _MOST_QUEUES: Final = 10_000
 """Of those that are measured; the least recently used are forgotten, of the account that has most of them."""
 _MOST_OF_ACCOUNT: Final = _MOST_QUEUES // 2
 _SETTLED: Final = 1000
-
-
-class _Name(NamedTuple):
-    account: str
-    region: str
-    queue: str
 
 
 class _Use:
@@ -57,22 +51,22 @@ class _Uses:
     __slots__ = ("_by_account", "_count")
 
     def __init__(self) -> None:
-        self._by_account: dict[str, OrderedDict[tuple[str, str, str], _Use]] = {}
+        self._by_account: dict[str, OrderedDict[QueueName, _Use]] = {}
         """The least recently used first."""
         self._count = 0
 
-    def of(self, name: tuple[str, str, str], now: float) -> _Use:
-        """Note that a queue is in use; `name` is a _Name, or a tuple that says the same, which is made more quickly."""
-        known = self._by_account.get(name[0])
+    def of(self, name: QueueName, now: float) -> _Use:
+        """Note that a queue is in use."""
+        known = self._by_account.get(name.account)
         use = None if known is None else known.get(name)
         if known is None or use is None:
-            use = self._added(_Name(*name))
+            use = self._added(name)
         else:
             known.move_to_end(name)
         use.last = now
         return use
 
-    def _added(self, name: _Name) -> _Use:
+    def _added(self, name: QueueName) -> _Use:
         if len(self._by_account.get(name.account, ())) >= _MOST_OF_ACCOUNT:
             self._drop_from(name.account)
         elif self.is_full:
@@ -82,12 +76,12 @@ class _Uses:
         self._count += 1
         return use
 
-    def find(self, name: _Name) -> _Use | None:
+    def find(self, name: QueueName) -> _Use | None:
         """Return what a queue did, if it is measured."""
         known = self._by_account.get(name.account)
         return None if known is None else known.get(name)
 
-    def forget(self, name: _Name) -> None:
+    def forget(self, name: QueueName) -> None:
         """Measure a queue no longer."""
         known = self._by_account.get(name.account)
         if known is not None and known.pop(name, None) is not None:
@@ -96,9 +90,9 @@ class _Uses:
                 del self._by_account[name.account]
 
     @property
-    def names(self) -> list[_Name]:
+    def names(self) -> list[QueueName]:
         """All of them."""
-        return [_Name(*name) for known in self._by_account.values() for name in known]
+        return [name for known in self._by_account.values() for name in known]
 
     @property
     def is_full(self) -> bool:
@@ -106,7 +100,7 @@ class _Uses:
         return self._count >= _MOST_QUEUES
 
     def _drop_from(self, account: str) -> None:
-        self.forget(_Name(*next(iter(self._by_account[account]))))
+        self.forget(next(iter(self._by_account[account])))
 
 
 _USES: Final[Attached[_Uses]] = Attached(lambda _: _Uses())
@@ -165,7 +159,7 @@ async def measure(block: Block) -> None:
         if seen[record.account] >= _MOST_OF_ACCOUNT:
             continue
         seen[record.account] += 1
-        name = _Name(record.account, record.region, record.name)
+        name = QueueName(record.account, record.region, record.name)
         if uses.find(name) is not None or not uses.is_full:
             # Those that are used, or were, do not make room for those that only hold messages.
             uses.of(name, now)
@@ -178,7 +172,7 @@ async def measure(block: Block) -> None:
         await _measure(block, name, uses.find(name), now, first)
 
 
-async def _measure(block: Block, name: _Name, use: _Use | None, now: float, first: bool) -> None:
+async def _measure(block: Block, name: QueueName, use: _Use | None, now: float, first: bool) -> None:
     """Add what one queue did and holds, and forget it if it is not there any more or has not been used for long.
 
     Of a queue that holds something the first process tells; of an empty one others may be the only ones to know.
@@ -196,7 +190,7 @@ async def _measure(block: Block, name: _Name, use: _Use | None, now: float, firs
     await make_room(block)
 
 
-def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:
+def _add_use(block: Block, name: QueueName, use: _Use, at: float) -> None:
     """Add what a queue did to the minute that has just ended, and count anew."""
     for metric, unit, values in (
         ("SentMessageSize", "Bytes", use.sizes),
@@ -209,11 +203,11 @@ def _add_use(block: Block, name: _Name, use: _Use, at: float) -> None:
     use.reset()
 
 
-def _dimensions(name: _Name) -> Dimensions:
+def _dimensions(name: QueueName) -> Dimensions:
     return (("QueueName", name.queue),)
 
 
-async def _held(tx: Transaction, name: _Name, now: float) -> dict[str, float] | None:
+async def _held(tx: Transaction, name: QueueName, now: float) -> dict[str, float] | None:
     """Return what a queue holds, or None where there is no such queue."""
     queue = await directory.by_name(tx, name.account, name.region, name.queue)
     if queue is None:

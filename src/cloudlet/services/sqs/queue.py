@@ -7,7 +7,7 @@ and DeleteQueue are one range deletion, however many messages there are.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Arn, Subspace
 from cloudlet.core.arn import partition_of
@@ -18,6 +18,14 @@ from cloudlet.store.keys import pack, pack_int
 _CACHED_QUEUES: Final = 1024
 _CACHED_BYTES: Final = 32_768
 """What is larger is decoded each time: tags and policies may be so large together, as a rule they are not."""
+
+
+class QueueName(NamedTuple):
+    """What tells a queue from all others."""
+
+    account: str
+    region: str
+    queue: str
 
 
 class Queue:
@@ -64,8 +72,7 @@ class Queue:
     def __init__(self, record: QueueRecord) -> None:
         get = record.attributes.get
         self.record = record
-        self.name = (record.account, record.region, record.name)
-        """Its account, its region and its own name."""
+        self.name = QueueName(record.account, record.region, record.name)
         self.arn = str(Arn(partition_of(record.region), "sqs", record.region, record.account, record.name))
         self.fifo = get("FifoQueue") == "true"
         self.delay = int(get("DelaySeconds", "0")) * 1000
