@@ -2,14 +2,16 @@
 
     HATCH_BUILD_HOOK_ENABLE_CUSTOM=true pip wheel --no-deps .
 
-The modules are listed in pyproject.toml, and compiled by mypyc; what is listed together becomes one library. What may
-be listed, and what it is good for: docs/decisions/0012-compiled-modules.md.
+The modules are listed in pyproject.toml, and compiled by mypyc; what is listed together becomes one library. They are
+compiled twice: the second time gcc knows from hatch_training.py what runs how often. What may be listed, and what all
+this is good for: docs/decisions/0012-compiled-modules.md.
 """
 
 from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,6 +23,13 @@ from typing import Any, TypeGuard
 _ROOT = Path(__file__).parent
 _SOURCES = _ROOT / "src"
 _PACKAGE = _SOURCES / "cloudlet"
+
+_COUNTING = ["-fprofile-generate"]
+_COUNTED = [
+    "-fprofile-use",
+    # What never ran then is not to become slower for it, and is no error.
+    *("-fprofile-partial-training", "-Wno-missing-profile", "-Wno-error"),
+]
 
 
 def modules_of(names: Sequence[str]) -> list[Path]:
@@ -85,8 +94,26 @@ def _is_typed_dict(node: ast.ClassDef) -> bool:
     return any(isinstance(base, ast.Name) and base.id == "TypedDict" for base in node.bases)
 
 
-def compile_modules(out: Path, level: str = "2") -> None:
-    """Compile the modules to libraries below `out`/lib. `level`: how far gcc optimises, as its option -O has it."""
+def compile_trained(out: Path) -> None:
+    """Compile the modules to libraries below `out`/lib, optimised by what runs how often. Raises CalledProcessError.
+
+    Each step is a process of its own: mypyc keeps much in memory, and what is counted is written at an end.
+    """
+    python = [sys.executable]
+    subprocess.run([*python, __file__, str(out), "2", *_COUNTING], check=True)
+    counting = out / "counting"
+    shutil.copytree(_PACKAGE, counting / "cloudlet")
+    shutil.copytree(out / "lib", counting, dirs_exist_ok=True)
+    trained_by = str(_ROOT / "hatch_training.py")
+    subprocess.run([*python, trained_by], check=True, env={**os.environ, "PYTHONPATH": str(counting)})
+    subprocess.run([*python, __file__, str(out), "2", *_COUNTED], check=True)
+
+
+def compile_modules(out: Path, level: str = "2", *options: str) -> None:
+    """Compile the modules to libraries below `out`/lib. `level`: how far gcc optimises, as its option -O has it.
+
+    `options` are more for gcc; then all is compiled, else what has changed.
+    """
     from setuptools import setup  # noqa: I001 - before mypyc, which wants the distutils that this brings
 
     from mypyc.build import mypycify
@@ -96,9 +123,9 @@ def compile_modules(out: Path, level: str = "2") -> None:
         ([str(module.relative_to(_SOURCES)) for module in modules_of(names)], f"cloudlet_{name}")
         for name, names in listed().items()
     ]
-    options = ["--config-file", str(_ROOT / "pyproject.toml"), "--cache-dir", str(out / "cache")]
+    checked = ["--config-file", str(_ROOT / "pyproject.toml"), "--cache-dir", str(out / "cache")]
     extensions = mypycify(
-        [*options, *(module for modules, _ in libraries for module in modules)],
+        [*checked, *(module for modules, _ in libraries for module in modules)],
         opt_level=level,
         debug_level="0",
         separate=libraries,
@@ -106,12 +133,13 @@ def compile_modules(out: Path, level: str = "2") -> None:
     )
     for extension in extensions:
         # Calls within a library need not ask the loader, and can be inlined.
-        extension.extra_compile_args = [*extension.extra_compile_args, "-fvisibility=hidden"]
+        extension.extra_compile_args = [*extension.extra_compile_args, "-fvisibility=hidden", *options]
+        extension.extra_link_args = [*extension.extra_link_args, *options]
     folders = ["--build-lib", str(out / "lib"), "--build-temp", str(out / "objects")]
     setup(
         name="cloudlet",
         ext_modules=extensions,
-        script_args=["build_ext", *folders, "--parallel", str(os.cpu_count() or 1)],
+        script_args=["build_ext", *folders, "--parallel", str(os.cpu_count() or 1), *(["--force"] if options else [])],
     )
 
 
@@ -129,8 +157,7 @@ else:
                 return
             self._folder = TemporaryDirectory()
             out = Path(self._folder.name)
-            # By a process of its own: it changes its folder, and mypyc keeps much in memory.
-            subprocess.run([sys.executable, __file__, str(out)], check=True)
+            compile_trained(out)
             for library in (out / "lib").rglob("*.so"):
                 build_data["force_include"][str(library)] = str(library.relative_to(out / "lib"))
             build_data["pure_python"] = False

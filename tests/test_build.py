@@ -3,7 +3,11 @@
 from pathlib import Path
 
 import hatch_build
+import hatch_training
 import pytest
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.standing import eventually
 
 
 def test_all_that_is_listed_can_be_compiled() -> None:
@@ -61,3 +65,20 @@ def test_what_is_said_to_type_checkers_alone_is_not(tmp_path: Path) -> None:
 def test_a_module_that_is_gone_is_noticed() -> None:
     with pytest.raises(ValueError, match="no module"):
         hatch_build.modules_of(["store/gone.py"])
+
+
+def test_what_modules_are_optimised_by_is_answered(tmp_path: Path) -> None:
+    with Server.start("--data", str(tmp_path)) as server:
+        client = Aws(server.endpoint, fresh_account()).client
+        hatch_training.ask(client, 2)
+        sqs = client("sqs")
+
+        def count(queue: str) -> int:
+            url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+            asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+            return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+
+        assert eventually(lambda: count("training-topic") == count("training-rule") == 22)
+        found = client("s3").list_objects_v2(Bucket="training")
+        assert [each["Key"] for each in found["Contents"]] == ["objects/0", "objects/1"]
+        assert client("dynamodb").scan(TableName="training", Select="COUNT")["Count"] == 20
